@@ -1,0 +1,1 @@
+"""DICOM, NIfTI and PET-BIDS in; frames, units, decay, SUV, blood, segmentations."""

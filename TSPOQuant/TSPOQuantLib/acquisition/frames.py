@@ -1,0 +1,64 @@
+"""Frame timing of a dynamic acquisition."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputRefused
+
+# Frame edges are written in tenths of milliseconds at best; closer than this they are the same edge.
+EDGE_TOLERANCE_S = 0.0015
+
+
+@dataclass(frozen=True, eq=False)
+class FrameTiming:
+    """Start and duration of every frame in seconds from the acquisition's named time zero; gaps are allowed.
+
+    Raises InputRefused ("frames-…") for frames that overlap, run backwards, or have no duration.
+    """
+
+    starts_s: NDArray[np.float64]
+    durations_s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        starts = np.array(self.starts_s, dtype=float)
+        durations = np.array(self.durations_s, dtype=float)
+        if starts.ndim != 1 or starts.size == 0 or starts.shape != durations.shape:
+            raise InputRefused("frames-shape", "frame starts and durations must be two lists of the same length")
+        if not (np.isfinite(starts).all() and np.isfinite(durations).all()):
+            raise InputRefused("frames-not-finite", "a frame start or duration is not a number; correct the frame table")
+        if (durations <= 0).any():
+            frame = int(np.argmax(durations <= 0)) + 1
+            raise InputRefused("frames-duration", f"frame {frame} has no positive duration; correct the frame table")
+        if (np.diff(starts) <= 0).any():
+            frame = int(np.argmax(np.diff(starts) <= 0)) + 2
+            raise InputRefused("frames-backwards", f"frame {frame} does not start after the one before it")
+        overlap = (starts + durations)[:-1] - starts[1:]
+        if (overlap > EDGE_TOLERANCE_S).any():
+            frame = int(np.argmax(overlap)) + 1
+            raise InputRefused(
+                "frames-overlap",
+                f"frame {frame} ends {overlap.max():.3g} s after frame {frame + 1} starts; correct the frame table",
+            )
+        for array in (starts, durations):
+            array.flags.writeable = False
+        object.__setattr__(self, "starts_s", starts)
+        object.__setattr__(self, "durations_s", durations)
+
+    @property
+    def ends_s(self) -> NDArray[np.float64]:
+        return self.starts_s + self.durations_s
+
+    @property
+    def mids_s(self) -> NDArray[np.float64]:
+        return self.starts_s + self.durations_s / 2
+
+    @property
+    def gaps_s(self) -> NDArray[np.float64]:
+        """Seconds without data between each frame and the next (length frames - 1; 0 where they touch)."""
+        gaps = self.starts_s[1:] - self.ends_s[:-1]
+        return np.where(gaps > EDGE_TOLERANCE_S, gaps, 0.0)
+
+    def __len__(self) -> int:
+        return len(self.starts_s)

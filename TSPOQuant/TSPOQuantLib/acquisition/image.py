@@ -1,0 +1,63 @@
+"""What the readers return: images in kBq/mL or HU on a known grid, with a known clock."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Notice
+from ..grid import Grid
+from .frames import FrameTiming
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What two visits must share to be comparable, and what SUV needs; None where the file does not say.
+
+    No field identifies the patient: ``patient_key`` is a salted-free SHA-256 prefix of PatientID, only good for
+    telling whether two files claim the same patient.
+    """
+
+    patient_key: str | None = None
+    manufacturer: str | None = None
+    scanner_model: str | None = None
+    reconstruction: str | None = None
+    filter: str | None = None
+    tracer: str | None = None
+    injected_mbq: float | None = None
+    weight_kg: float | None = None
+    half_life_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DynamicImage:
+    """A dynamic PET.
+
+    activity: float32 (frames, k, j, i) in kBq/mL, decay-corrected to time zero.
+    timing: frames in seconds from time zero.
+    time_zero: what zero is ("injection", "first frame"); time_zero_at: its wall clock, None if unknown.
+    decay_correction: how the stored values were brought to time zero, in words, for the provenance.
+    """
+
+    activity: NDArray[np.float32]
+    grid: Grid
+    timing: FrameTiming
+    time_zero: str
+    time_zero_at: datetime | None
+    decay_correction: str
+    scan: Scan
+    notices: tuple[Notice, ...] = ()
+    sources: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One 3-D image: float32 (k, j, i) in ``units`` ("HU", "kBq/mL")."""
+
+    values: NDArray[np.float32]
+    grid: Grid
+    units: str
+    scan: Scan = Scan()
+    notices: tuple[Notice, ...] = ()
+    sources: tuple[str, ...] = field(default=(), repr=False)

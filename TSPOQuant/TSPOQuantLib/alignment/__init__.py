@@ -1,0 +1,1 @@
+"""Frame-to-frame motion, PET to CT, visit to visit, resampling."""

@@ -1,0 +1,45 @@
+"""Where voxels are: the one geometry class that every room shares."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A regular voxel grid in patient space.
+
+    shape: (slices k, rows j, columns i), the order of the numpy arrays that live on this grid.
+    ijk_to_lps: 4 x 4, maps the homogeneous voxel index (i, j, k, 1) of a voxel's center to LPS millimeters.
+    """
+
+    shape: tuple[int, int, int]
+    ijk_to_lps: NDArray[np.float64]
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Distance between voxel centers along i, j and k, in mm."""
+        i, j, k = np.linalg.norm(self.ijk_to_lps[:3, :3], axis=0)
+        return float(i), float(j), float(k)
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        return float(abs(np.linalg.det(self.ijk_to_lps[:3, :3])))
+
+    def to_lps(self, ijk: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (..., 3) in voxel indices (i, j, k) to LPS mm."""
+        return ijk @ self.ijk_to_lps[:3, :3].T + self.ijk_to_lps[:3, 3]
+
+    def to_ijk(self, lps_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (..., 3) in LPS mm to continuous voxel indices (i, j, k)."""
+        inverse = np.linalg.inv(self.ijk_to_lps)
+        return lps_mm @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def same_as(self, other: "Grid", tolerance_mm: float = 1e-3) -> bool:
+        """Whether both grids have the same shape and every voxel center agrees within ``tolerance_mm``."""
+        if self.shape != other.shape:
+            return False
+        far = np.array(self.shape[::-1], dtype=float) - 1
+        corners = np.array([[i, j, k] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])])
+        return bool(np.abs(self.to_lps(corners) - other.to_lps(corners)).max() <= tolerance_mm)

@@ -1,0 +1,1 @@
+"""Image-derived input, calibration to blood samples, parent fraction, plasma, delay."""

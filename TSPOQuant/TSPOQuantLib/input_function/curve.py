@@ -1,0 +1,30 @@
+"""The input function that every kinetic model takes."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Notice
+
+
+@dataclass(frozen=True, eq=False)
+class InputFunction:
+    """Parent plasma and whole blood as piecewise-linear curves on shared knots.
+
+    times_min: knots in minutes from time zero, increasing; both curves are 0 before the first knot and keep their
+    last value after the last one. A step at the first knot is allowed (first value not 0).
+    parent_plasma: metabolite-corrected plasma, kBq/mL. whole_blood: kBq/mL, for V_B and TBR-WB.
+    """
+
+    times_min: NDArray[np.float64]
+    parent_plasma: NDArray[np.float64]
+    whole_blood: NDArray[np.float64]
+    notices: tuple[Notice, ...] = ()
+    settings: dict[str, object] = field(default_factory=dict)
+
+    def delayed(self, delay_s: float) -> "InputFunction":
+        """Both curves shifted later by ``delay_s`` seconds."""
+        return InputFunction(
+            self.times_min + delay_s / 60, self.parent_plasma, self.whole_blood, self.notices, self.settings
+        )

@@ -1,0 +1,1 @@
+"""Convolution, compartment models, graphical methods, weights, fit, selection, parametric maps."""

@@ -1,0 +1,1 @@
+"""V_T (shown as Vr), its uncertainty, comparability of visits, clinical scores."""

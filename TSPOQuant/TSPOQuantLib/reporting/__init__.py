@@ -1,0 +1,1 @@
+"""Tables, figures, reports and the files that others can use."""
