@@ -29,12 +29,12 @@ class Grid:
 
     def to_lps(self, ijk: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) in voxel indices (i, j, k) to LPS mm."""
-        return ijk @ self.ijk_to_lps[:3, :3].T + self.ijk_to_lps[:3, 3]
+        return np.asarray(ijk @ self.ijk_to_lps[:3, :3].T + self.ijk_to_lps[:3, 3])
 
     def to_ijk(self, lps_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) in LPS mm to continuous voxel indices (i, j, k)."""
         inverse = np.linalg.inv(self.ijk_to_lps)
-        return lps_mm @ inverse[:3, :3].T + inverse[:3, 3]
+        return np.asarray(lps_mm @ inverse[:3, :3].T + inverse[:3, 3])
 
     def same_as(self, other: "Grid", tolerance_mm: float = 1e-3) -> bool:
         """Whether both grids have the same shape and every voxel center agrees within ``tolerance_mm``."""

@@ -27,7 +27,7 @@ class FrameTiming:
         if starts.ndim != 1 or starts.size == 0 or starts.shape != durations.shape:
             raise InputRefused("frames-shape", "frame starts and durations must be two lists of the same length")
         if not (np.isfinite(starts).all() and np.isfinite(durations).all()):
-            raise InputRefused("frames-not-finite", "a frame start or duration is not a number; correct the frame table")
+            raise InputRefused("frames-not-finite", "a frame start or duration is not a number; correct it")
         if (durations <= 0).any():
             frame = int(np.argmax(durations <= 0)) + 1
             raise InputRefused("frames-duration", f"frame {frame} has no positive duration; correct the frame table")
