@@ -1,0 +1,144 @@
+"""Reading a region off the PET by the exact fraction of every PET voxel that it covers.
+
+The image is never resampled: the region is carried into each frame through the frame's transform, and every PET
+voxel counts by the fraction of its volume that lies inside the region.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.image import DynamicImage
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from .region import Region, TimeActivityCurve
+
+MINIMUM_COVERAGE = 0.5
+"""A PET voxel counts only when at least this fraction of it lies in the region: a choice, not published. Voxels
+that are mostly something else would add more of the neighborhood than of the region."""
+
+AXIS_ALIGNED_TOLERANCE = 1e-6
+# Oblique grids: points per region voxel and axis. Three leave coverage errors of about 1e-3 for a 0.6-mm CT voxel in
+# a 2-mm PET voxel (compared with 9 in the tests).
+SUBPOINTS = 3
+SMALL_REGION_VOXELS = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """Which PET voxels a region touches: flat indices into the PET's (k, j, i), and the fraction covered, 0 to 1.
+
+    outside: fraction of the region's volume that lies beyond the PET's field.
+    """
+
+    voxels: NDArray[np.intp]
+    fractions: NDArray[np.float64]
+    outside: float
+
+
+def coverage(region: Region, pet: Grid, region_to_pet: NDArray[np.float64] | None = None) -> Coverage:
+    """Fraction of every PET voxel that the region covers.
+
+    region_to_pet: rigid 4 x 4 in LPS mm that carries a point of the region to where it lies in the PET; None for
+    identity. Exact (separable overlap) where the two grids' axes are parallel, else by sub-voxel points.
+    """
+    indices = np.argwhere(region.mask)
+    if len(indices) == 0:
+        raise InputRefused("region-empty", f"the region '{region.name}' holds no voxel; draw it or leave it out")
+    first, last = indices.min(axis=0), indices.max(axis=0) + 1
+    box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+    transform = np.eye(4) if region_to_pet is None else region_to_pet
+    to_pet_index = np.linalg.inv(pet.ijk_to_lps) @ transform @ region.grid.ijk_to_lps
+    linear = to_pet_index[:3, :3]
+    if np.abs(linear - np.diag(np.diag(linear))).max() <= AXIS_ALIGNED_TOLERANCE * np.abs(linear).max():
+        grid_values, origin = _overlap(region.mask[box], first, to_pet_index)
+    else:
+        grid_values, origin = _points(region.mask[box], first, to_pet_index)
+    covered = np.argwhere(grid_values > 0)
+    fractions = grid_values[tuple(covered.T)]
+    covered = covered + origin
+    inside = ((covered >= 0) & (covered < np.array(pet.shape))).all(axis=1)
+    total = fractions.sum()
+    flat = np.ravel_multi_index(tuple(covered[inside].T), pet.shape) if inside.any() else np.empty(0, dtype=np.intp)
+    return Coverage(flat, fractions[inside], float(1 - fractions[inside].sum() / total))
+
+
+def _overlap(
+    mask: NDArray[np.bool_], first: NDArray[np.intp], to_pet_index: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Exact covered fractions for parallel axes: one overlap matrix an axis; (values (k, j, i), PET index of [0])."""
+    values = mask.astype(float)
+    origin = np.zeros(3, dtype=np.intp)
+    for axis in range(3):  # k, j, i
+        xyz = 2 - axis
+        scale, shift = to_pet_index[xyz, xyz], to_pet_index[xyz, 3]
+        edges = (np.arange(mask.shape[axis] + 1) + first[axis] - 0.5) * scale + shift + 0.5
+        low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+        origin[axis] = int(np.floor(low.min()))
+        cells = np.arange(origin[axis], int(np.ceil(high.max())) + 1)
+        overlap = np.minimum(high, cells[:, None] + 1) - np.maximum(low, cells[:, None])
+        values = np.moveaxis(np.tensordot(np.clip(overlap, 0, None), values, (1, axis)), 0, axis)
+    return values, origin
+
+
+def _points(
+    mask: NDArray[np.bool_], first: NDArray[np.intp], to_pet_index: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Covered fractions for oblique axes: every region voxel is SUBPOINTS^3 points, counted per PET voxel."""
+    sub = (np.arange(SUBPOINTS) + 0.5) / SUBPOINTS - 0.5
+    offsets = np.stack(np.meshgrid(sub, sub, sub, indexing="ij"), axis=-1).reshape(-1, 3)
+    ijk = (np.argwhere(mask) + first)[:, ::-1].astype(float)
+    points = ijk @ to_pet_index[:3, :3].T + to_pet_index[:3, 3]
+    points = (points[:, None, :] + (offsets @ to_pet_index[:3, :3].T)[None]).reshape(-1, 3)
+    cells = np.floor(points + 0.5).astype(np.intp)[:, ::-1]
+    origin = cells.min(axis=0)
+    shape = tuple(cells.max(axis=0) - origin + 1)
+    counts = np.bincount(np.ravel_multi_index(tuple((cells - origin).T), shape), minlength=int(np.prod(shape)))
+    volume = abs(np.linalg.det(to_pet_index[:3, :3])) / SUBPOINTS**3
+    return counts.reshape(shape) * volume, origin
+
+
+def sample(
+    image: DynamicImage,
+    region: Region,
+    region_to_frame: Sequence[NDArray[np.float64]] | None = None,
+    minimum_coverage: float = MINIMUM_COVERAGE,
+) -> TimeActivityCurve:
+    """The region's curve: weighted mean and SD over the PET voxels in every frame.
+
+    region_to_frame: one rigid 4 x 4 (LPS mm) a frame that carries the region into that frame; None where nothing
+    moved. Raises InputRefused "region-outside" where part of the region lies beyond the PET, and "region-too-small"
+    where no PET voxel is covered by ``minimum_coverage``.
+    """
+    frames = len(image.timing)
+    voxels = image.activity.reshape(frames, -1)
+    mean, sd, effective = np.empty(frames), np.empty(frames), np.empty(frames)
+    found = coverage(region, image.grid) if region_to_frame is None else None
+    for frame in range(frames):
+        covered = found or coverage(region, image.grid, None if region_to_frame is None else region_to_frame[frame])
+        if covered.outside > 1e-6:
+            raise InputRefused(
+                "region-outside",
+                f"{covered.outside:.0%} of the region '{region.name}' lies outside the PET in frame {frame + 1}; "
+                "draw it inside the field, or check that the segmentation belongs to this scan",
+            )
+        keep = covered.fractions >= minimum_coverage
+        if not keep.any():
+            raise InputRefused(
+                "region-too-small",
+                f"the region '{region.name}' ({region.volume_mm3:.0f} mm³) covers no PET voxel by at least "
+                f"{minimum_coverage:.0%}; draw a larger one or lower the minimum coverage",
+            )
+        weights = covered.fractions[keep]
+        values = voxels[frame, covered.voxels[keep]].astype(float)
+        if not np.isfinite(values).all():
+            raise InputRefused("pet-not-finite", f"the PET holds NaN or inf in '{region.name}', frame {frame + 1}")
+        mean[frame] = np.average(values, weights=weights)
+        sd[frame] = np.sqrt(np.average((values - mean[frame]) ** 2, weights=weights))
+        effective[frame] = weights.sum() ** 2 / (weights**2).sum()
+    notices: tuple[Notice, ...] = ()
+    if effective.min() < SMALL_REGION_VOXELS:
+        notices = (Notice("region-small", f"'{region.name}' rests on {effective.min():.1f} PET voxels"),)
+    return TimeActivityCurve(region.name, image.timing, mean, sd, float(effective.min()), notices)
