@@ -1,19 +1,57 @@
-"""Blood measurements, as a site wrote them, in seconds and kBq/mL."""
+"""Blood measurements, as a site wrote them, in seconds and kBq/mL, and whether they fit the scan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Notice
+from ..errors import InputRefused, Notice
+from .frames import FrameTiming
+
+# Blood that ends earlier than this part of the fit window cannot carry the input: the program's rule, not a
+# published one.
+COVERAGE_NEEDED = 0.8
+# A thousandfold slip between Bq and kBq shows as a tissue-to-blood ratio of average activity beyond this factor
+# from 1: half of the slip on a log scale. Real ratios lie well within it (total distribution volumes of TSPO
+# tracers are about 1 to 15 mL/cm3).
+UNIT_SLIP = 1000**0.5
 
 
 @dataclass(frozen=True, eq=False)
 class SampledCurve:
-    """Measured points: times in seconds from time zero (increasing), values in kBq/mL, or a fraction of 1."""
+    """Measured points: times in seconds from time zero (increasing), values in kBq/mL, or a fraction of 1.
+
+    Raises InputRefused ("curve-…") for lists of different length, none at all, NaN or inf, and times that do not
+    increase.
+    """
 
     times_s: NDArray[np.float64]
     values: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        times = np.array(self.times_s, dtype=float)
+        values = np.array(self.values, dtype=float)
+        if times.ndim != 1 or times.size == 0 or times.shape != values.shape:
+            raise InputRefused("curve-shape", "a curve needs as many times as values, and at least one")
+        if not (np.isfinite(times).all() and np.isfinite(values).all()):
+            raise InputRefused("curve-not-finite", "a time or value of a curve is not a number; leave it out")
+        if (np.diff(times) <= 0).any():
+            at = float(times[int(np.argmax(np.diff(times) <= 0)) + 1])
+            raise InputRefused("curve-times", f"the times of a curve must increase; they do not at {at:g} s")
+        for array in (times, values):
+            array.flags.writeable = False
+        object.__setattr__(self, "times_s", times)
+        object.__setattr__(self, "values", values)
+
+    @property
+    def end_s(self) -> float:
+        return float(self.times_s[-1])
+
+    def mean_over(self, begin_s: float, end_s: float) -> float:
+        """Average of the piecewise-linear curve from ``begin_s`` to ``end_s``, both within its times."""
+        inside = self.times_s[(self.times_s > begin_s) & (self.times_s < end_s)]
+        knots = np.concatenate(([begin_s], inside, [end_s]))
+        return float(np.trapezoid(np.interp(knots, self.times_s, self.values), knots) / (end_s - begin_s))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,3 +72,96 @@ class BloodSamples:
     parent_plasma: SampledCurve | None = None
     route: str = "unknown"
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def activities(self) -> tuple[SampledCurve, ...]:
+        """The curves in kBq/mL that there are, the one closest to the input first."""
+        curves = (self.parent_plasma, self.plasma, self.whole_blood, self.autosampler)
+        return tuple(curve for curve in curves if curve is not None)
+
+
+def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
+    """Whether blood lasts to the end of a fit window that runs to ``until_s`` seconds after time zero.
+
+    Ready parent plasma decides where there is one, else the longest of the activity curves. A little short is a
+    Notice ("blood-short"): the last value is held. Raises InputRefused ("blood-ends-early") before 80 % of the
+    window, ("blood-time-units") where the times look like minutes, ("blood-none") without any activity curve.
+    """
+    if not blood.activities:
+        raise InputRefused("blood-none", "the blood files hold no activity, only a parent fraction; add blood samples")
+    end = blood.parent_plasma.end_s if blood.parent_plasma else max(curve.end_s for curve in blood.activities)
+    notices = []
+    if end < COVERAGE_NEEDED * until_s:
+        if COVERAGE_NEEDED <= end * 60 / until_s <= 1 / COVERAGE_NEEDED:
+            raise InputRefused(
+                "blood-time-units",
+                f"blood ends at {end:g} s and the fit window at {until_s:g} s: the blood's times look like minutes; "
+                "state their unit",
+            )
+        raise InputRefused(
+            "blood-ends-early",
+            f"blood ends at {end:g} s, before {COVERAGE_NEEDED:.0%} of the fit window, which runs to {until_s:g} s; "
+            "shorten the window or add samples",
+        )
+    if end < until_s:
+        notices.append(
+            Notice("blood-short", f"blood ends {until_s - end:.0f} s before the fit window; its last value is held")
+        )
+    fraction = blood.parent_fraction
+    if blood.parent_plasma is None and fraction is not None and fraction.end_s < COVERAGE_NEEDED * until_s:
+        notices.append(
+            Notice(
+                "parent-fraction-short",
+                f"the last parent fraction is from {fraction.end_s:g} s, the fit window runs to {until_s:g} s: "
+                "what lies between rests on the parent-fraction model",
+            )
+        )
+    return tuple(notices)
+
+
+def reconcile(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.float64]) -> BloodSamples:
+    """Check that blood and image share one clock and one unit.
+
+    activity: (regions, frames) in kBq/mL, of tissue or of a vessel. Averages over the time that blood and image
+    share are compared, so that neither a bolus peak nor a late sample decides.
+    Returns the blood, with a Notice ("blood-after-start") where its first sample comes after the first frame;
+    raises InputRefused ("blood-image-units") for a thousandfold slip, ("blood-image-clock") where they share no
+    time, and ("blood-time-units") where the blood's times look like minutes.
+    """
+    if not blood.activities:
+        return blood
+    curve = max(blood.activities, key=lambda curve: curve.end_s - float(curve.times_s[0]))
+    start, end = float(timing.starts_s[0]), float(timing.ends_s[-1])
+    if COVERAGE_NEEDED <= curve.end_s * 60 / end <= 1 / COVERAGE_NEEDED:
+        raise InputRefused(
+            "blood-time-units",
+            f"blood ends at {curve.end_s:g} s and the scan at {end:g} s: the blood's times look like minutes; "
+            "state their unit",
+        )
+    shared = (timing.starts_s >= curve.times_s[0]) & (timing.ends_s <= curve.end_s)
+    if not shared.any():
+        raise InputRefused(
+            "blood-image-clock",
+            f"blood runs from {curve.times_s[0]:g} to {curve.end_s:g} s and the scan from {start:g} to {end:g} s: "
+            "no whole frame lies within both; bring both to one time zero",
+        )
+    weights = timing.durations_s[shared]
+    tissue = float(np.max(np.asarray(activity)[:, shared] @ weights) / weights.sum())
+    first, last = np.flatnonzero(shared)[[0, -1]]
+    in_blood = curve.mean_over(float(timing.starts_s[first]), float(timing.ends_s[last]))
+    if tissue <= 0 or in_blood <= 0 or not 1 / UNIT_SLIP < tissue / in_blood < UNIT_SLIP:
+        raise InputRefused(
+            "blood-image-units",
+            f"over the same time the image averages {tissue:.3g} kBq/mL and the blood {in_blood:.3g} kBq/mL: "
+            "one of them is most likely in Bq/mL and labeled kBq/mL, or the other way round; correct the units",
+        )
+    notices = []
+    if curve.times_s[0] > timing.ends_s[0]:
+        notices.append(
+            Notice(
+                "blood-after-start",
+                f"the first blood sample ({curve.times_s[0]:g} s) comes after the first frame; "
+                "the curve before it is not measured",
+            )
+        )
+    return replace(blood, notices=(*blood.notices, *notices))

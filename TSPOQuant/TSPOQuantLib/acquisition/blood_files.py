@@ -1,0 +1,424 @@
+"""Blood files in: PET-BIDS and PMOD tables and plain CSV, to curves in seconds and kBq/mL."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputRefused, Notice
+from .blood import BloodSamples, SampledCurve
+from .tables import Column, kbq_ml_per, read_json, read_table, seconds_per, sidecar, split_unit, stated_unit
+
+TIME = "time"
+WHOLE_BLOOD = "whole_blood_radioactivity"
+PLASMA = "plasma_radioactivity"
+PARENT_FRACTION = "metabolite_parent_fraction"
+PARENT_PLASMA = "AIF"
+PLASMA_RATIO = "plasma_to_whole_blood_ratio"
+ACTIVITIES = (WHOLE_BLOOD, PLASMA, PARENT_PLASMA)
+QUANTITIES = (TIME, *ACTIVITIES, PARENT_FRACTION, PLASMA_RATIO)
+# Columns that BIDS defines and that no model here uses.
+UNUSED = frozenset({"metabolite_polar_fraction", "metabolite_lipophilic_fraction", "hplc_recovery_fractions"})
+# The units of the BIDS specification's own _blood.tsv example, taken (with a Notice) where a BIDS table says nothing.
+BIDS_UNITS = {TIME: "s", **dict.fromkeys(ACTIVITIES, "kBq/mL")}
+
+# How PMOD and spreadsheets head their columns, letters only.
+HEADERS = {
+    "time": TIME,
+    **dict.fromkeys(("wholeblood", "wholebloodactivity", "blood", "bloodactivity"), WHOLE_BLOOD),
+    **dict.fromkeys(("plasma", "plasmaactivity", "totalplasma"), PLASMA),
+    **dict.fromkeys(("parentfraction", "plasmaparentfraction"), PARENT_FRACTION),
+    **dict.fromkeys(("aif", "parent", "parentplasma", "plasmaparent"), PARENT_PLASMA),
+    **dict.fromkeys(("plasmawholebloodratio", "plasmatowholebloodratio", "plasmabloodratio"), PLASMA_RATIO),
+}
+
+# What can be believed of a human study. These limits are the program's, not published; they lie between what a
+# right file and one with a slipped unit (60 or 1000 times) would show.
+SHORTEST_BLOOD_S = 150.0  # blood of a 60 to 120 min scan in minutes ends below it
+LONGEST_BLOOD_S = 6 * 3600.0  # 17 half-lives of C-11; seconds taken for minutes, or a clock of day, end above it
+HIGHEST_KBQ_ML = 2000.0  # 1 GBq in the half liter that passes the heart in 6 s
+LOWEST_PEAK_KBQ_ML = 0.1
+# Counting noise before arrival may be negative, as far below zero as this part of the peak (our choice).
+NEGATIVE_PART = 0.05
+FRACTION_UNITS = frozenset({"", "1", "1/1", "arbitrary", "fraction", "none", "n/a", "ratio", "unitless"})
+PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
+# A parent fraction that rises again by more than this is named (our choice; HPLC repeats to a few percent).
+FRACTION_RISE = 0.05
+ROUTES = ("arterial", "venous", "unknown")
+
+
+@dataclass(frozen=True, eq=False)
+class _Recording:
+    """What one file holds: curves by quantity, each in seconds and kBq/mL or a fraction."""
+
+    file: str
+    autosampler: bool
+    curves: Mapping[str, SampledCurve]
+    dispersion_s: float | None
+    notices: tuple[Notice, ...] = field(default=())
+
+
+def read_blood(
+    paths: Sequence[Path],
+    json: Path | None = None,
+    route: str = "unknown",
+    columns: Mapping[str, str] | None = None,
+) -> BloodSamples:
+    """Read blood from one or several files and merge them.
+
+    paths: PET-BIDS ``_blood.tsv`` (manual, autosampler) or ``_bloodproc.tsv`` (AIF is ready parent plasma); PMOD
+    ``.bld`` or ``.txt``, as text or spreadsheet; plain CSV.
+    json: metadata for all of them; without it, each table's own JSON sidecars are looked for.
+    route: "arterial", "venous" or "unknown".
+    columns: for other tables, which header means which quantity: {"t (min)": "time", "Cwb": "AIF"}, quantities by
+    their BIDS names, "AIF" for parent plasma and "plasma_to_whole_blood_ratio". Units come from brackets in the header
+    or from ``Units`` in the JSON.
+
+    Whole blood of a file named ``recording-autosampler`` becomes ``autosampler``. Raises InputRefused ("blood-…",
+    "parent-fraction-…", "units-…", "table-…", "json-…") for what cannot be believed; the Notices name the rest.
+    """
+    if route not in ROUTES:
+        raise InputRefused("blood-route", f"the sampling route '{route}' is not one of {', '.join(ROUTES)}")
+    if not paths:
+        raise InputRefused("blood-files", "no blood file was given")
+    given = read_json(json) if json else None
+    recordings = [
+        _read_recording(path, sidecar(path) if given is None else given, columns or {}) for path in map(Path, paths)
+    ]
+    ready = [recording for recording in recordings if PARENT_PLASMA in recording.curves]
+    if len(ready) > 1 or (
+        ready
+        and any(WHOLE_BLOOD in other.curves for other in recordings if other not in ready)
+        and WHOLE_BLOOD in ready[0].curves
+    ):
+        raise InputRefused(
+            "blood-mixed", "raw blood and ready parent plasma were given together; give the raw files or the ready one"
+        )
+    notices = [notice for recording in recordings for notice in recording.notices]
+    curves: dict[str, SampledCurve] = {}
+    for quantity in QUANTITIES[1:]:
+        parts = [(r.file, r.curves[quantity]) for r in recordings if quantity in r.curves and not r.autosampler]
+        if parts:
+            curves[quantity] = _merged(quantity, parts, notices)
+    sampled = [(r.file, r.curves[WHOLE_BLOOD]) for r in recordings if r.autosampler and WHOLE_BLOOD in r.curves]
+    autosampler = _merged("autosampler blood", sampled, notices) if sampled else None
+    constants = {recording.dispersion_s for recording in recordings if recording.autosampler}
+    if len(constants) > 1:
+        raise InputRefused(
+            "blood-dispersion", "the autosampler files state different dispersion constants; correct them"
+        )
+    if PLASMA_RATIO in curves and PLASMA not in curves:
+        curves[PLASMA] = _plasma_from_ratio(curves[PLASMA_RATIO], curves.get(WHOLE_BLOOD) or autosampler)
+        notices.append(
+            Notice(
+                "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
+            )
+        )
+    if route == "venous" and PARENT_FRACTION in curves:
+        notices.append(
+            Notice(
+                "parent-fraction-venous", "venous parent fractions may disagree with arterial ones (JNM 2015;56:365)"
+            )
+        )
+    blood = BloodSamples(
+        whole_blood=curves.get(WHOLE_BLOOD),
+        plasma=curves.get(PLASMA),
+        parent_fraction=curves.get(PARENT_FRACTION),
+        autosampler=autosampler,
+        dispersion_s=next(iter(constants), None),
+        parent_plasma=curves.get(PARENT_PLASMA),
+        route=route,
+        notices=tuple(notices),
+    )
+    _check_times(blood)
+    return blood
+
+
+def _read_recording(path: Path, metadata: Mapping[str, Any], columns: Mapping[str, str]) -> _Recording:
+    table = read_table(path)
+    notices: list[Notice] = []
+    _refuse_uncorrected(path.name, metadata)
+    by_quantity, unknown = _identify(path, table, columns)
+    numbers = {quantity: column.numbers() for quantity, column in by_quantity.items()}
+    used = ~np.all([np.isnan(values) for values in numbers.values()], axis=0)
+    if unknown:
+        notices.append(Notice("blood-columns-unused", f"{path.name}: not used: {', '.join(unknown)}"))
+    bids = path.suffix == ".tsv" and all(column.name == quantity for quantity, column in by_quantity.items())
+    times = numbers[TIME][used]
+    if np.isnan(times).any():
+        raise InputRefused("blood-times", f"{path.name}: a row has no time; correct it")
+    if (np.diff(times) < 0).any():
+        line = np.array(by_quantity[TIME].lines)[used][int(np.argmax(np.diff(times) < 0)) + 1]
+        raise InputRefused("blood-times", f"{path.name} line {line}: time runs backwards; sort or correct the rows")
+    unit = _unit(path.name, TIME, by_quantity[TIME], metadata, bids, notices)
+    times = times * seconds_per(unit, f"{path.name}, time")
+    curves = {}
+    for quantity, column in by_quantity.items():
+        measured = numbers[quantity][used]
+        known = ~np.isnan(measured)
+        if quantity == TIME or not known.any():
+            continue
+        where = f"{path.name}, {column.name}"
+        if quantity == PARENT_FRACTION:
+            stated = column.unit or stated_unit(metadata, quantity, column.name)
+            at, values = _fractions(where, times[known], measured[known], stated, notices)
+        elif quantity == PLASMA_RATIO:
+            at, values = times[known], measured[known]
+            if (values <= 0).any() or (values > 10).any():
+                raise InputRefused("blood-ratio", f"{where}: a plasma-to-blood ratio lies outside 0 to 10; correct it")
+        else:
+            unit = _unit(path.name, quantity, column, metadata, bids, notices)
+            at, values = times[known], measured[known] * kbq_ml_per(unit, where)
+            _check_activity(where, unit, values)
+        curves[quantity] = _without_repeats(where, at, values, notices)
+    if not curves:
+        raise InputRefused("blood-empty", f"{path.name} holds no measured value")
+    autosampler = "recording-autosampler" in path.stem.split("_")
+    dispersion_s = _dispersion(path.name, metadata, notices) if autosampler else None
+    return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices))
+
+
+def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) -> tuple[dict[str, Column], list[str]]:
+    """Columns by quantity, and the names of those that mean nothing here."""
+    headers = {split_unit(header)[0]: quantity for header, quantity in stated.items()}
+    wrong = sorted(set(headers.values()) - set(QUANTITIES)) + sorted(set(headers) - {column.name for column in table})
+    if wrong:
+        raise InputRefused(
+            "blood-columns",
+            f"{path.name}: the stated columns do not fit: {', '.join(wrong)} is neither in the file "
+            f"nor one of {', '.join(QUANTITIES)}",
+        )
+    found: dict[str, Column] = {}
+    unknown = []
+    for column in table:
+        quantity = headers.get(column.name) if headers else _quantity(path, column)
+        if quantity is None:
+            unknown += [] if column.name in UNUSED else [column.name]
+        elif quantity in found:
+            raise InputRefused(
+                "blood-columns", f"{path.name}: '{found[quantity].name}' and '{column.name}' both mean {quantity}"
+            )
+        else:
+            found[quantity] = column
+    if TIME not in found or len(found) < 2:
+        names = ", ".join(column.name for column in table)
+        raise InputRefused(
+            "blood-columns",
+            f"{path.name} needs a time column and one of {', '.join(QUANTITIES[1:])}; it has {names}; "
+            "state which column is which",
+        )
+    return found, unknown
+
+
+def _quantity(path: Path, column: Column) -> str | None:
+    if column.name in QUANTITIES:
+        return column.name
+    letters = _letters(column.name)
+    if letters == "value":  # PMOD files that only their name tells apart
+        letters = next((name for name in HEADERS if _letters(path.stem).endswith(name)), "")
+    quantity = HEADERS.get(letters)
+    if quantity == PARENT_PLASMA and (column.unit or "").lower() in FRACTION_UNITS | PERCENT_UNITS and column.unit:
+        return PARENT_FRACTION
+    return quantity
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z]", "", text.lower())
+
+
+def _refuse_uncorrected(file: str, metadata: Mapping[str, Any]) -> None:
+    """Blood is decay-corrected to time zero (BIDS specification, PET, figure 1) unless its metadata says otherwise."""
+    descriptions = [entry.get("Description", "") for entry in metadata.values() if isinstance(entry, dict)]
+    denied = [key for key, value in metadata.items() if "decaycorrected" in key.lower() and _is_false(value)]
+    uncorrected = re.compile(r"\b(not|non|un)[- ]?(been )?decay[- ]?corrected|decay[- ]uncorrected", re.IGNORECASE)
+    if denied or any(isinstance(text, str) and uncorrected.search(text) for text in descriptions):
+        raise InputRefused(
+            "blood-decay",
+            f"{file}: its metadata says that it is not decay-corrected; correct the activities to time zero",
+        )
+    for key, value in metadata.items():
+        if "decaycorrectiontime" in key.lower() and value not in (0, None):
+            raise InputRefused(
+                "blood-decay", f"{file}: {key} is {value}, not 0; bring the activities to time zero of the scan"
+            )
+
+
+def _is_false(value: object) -> bool:
+    return value is False or (isinstance(value, str) and value.strip().lower() == "false")
+
+
+def _is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def _unit(
+    file: str, quantity: str, column: Column, metadata: Mapping[str, Any], bids: bool, notices: list[Notice]
+) -> str:
+    stated = stated_unit(metadata, quantity, column.name)
+    factor = seconds_per if quantity == TIME else kbq_ml_per
+    where = f"{file}, {column.name}"
+    if column.unit and stated and factor(column.unit, where) != factor(stated, where):
+        raise InputRefused("blood-units", f"{where}: the header says {column.unit}, the JSON {stated}; correct one")
+    unit = column.unit or stated
+    if unit is None and bids:
+        unit = BIDS_UNITS[quantity]
+        notices.append(Notice("blood-units-assumed", f"{where}: no unit stated; taken as {unit}, as BIDS writes it"))
+    if unit is None:
+        raise InputRefused("blood-units", f"{where}: no unit; write it in the header in brackets or in a JSON")
+    return unit
+
+
+def _check_activity(where: str, unit: str, values: NDArray[np.float64]) -> None:
+    peak = float(values.max())
+    if peak > HIGHEST_KBQ_ML:
+        raise InputRefused(
+            "blood-activity-units",
+            f"{where}: the peak is {peak:.4g} kBq/mL, more than blood can hold; the numbers look smaller in unit than "
+            f"the stated {unit} (Bq/mL?); correct the unit",
+        )
+    if peak < LOWEST_PEAK_KBQ_ML:
+        raise InputRefused(
+            "blood-activity-units",
+            f"{where}: the peak is only {peak:.4g} kBq/mL; the numbers look larger in unit than the stated {unit} "
+            "(kBq/mL?); correct the unit",
+        )
+    if values.min() < -NEGATIVE_PART * peak:
+        raise InputRefused(
+            "blood-negative", f"{where}: {values.min():.4g} kBq/mL is too far below zero for noise; correct it"
+        )
+
+
+def _fractions(
+    where: str,
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    unit: str | None,
+    notices: list[Notice],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Parent fractions from 0 to 1, percent converted."""
+    stated = (unit or "").lower()
+    if stated not in FRACTION_UNITS | PERCENT_UNITS:
+        raise InputRefused("parent-fraction-units", f"{where}: '{unit}' is neither a fraction nor percent; correct it")
+    peak = float(values.max())
+    # In percent, hardly any value is below 1; among fractions, a slipped 97 for 0.97 stands alone.
+    percent = 20 < peak <= 105 and np.count_nonzero(values[values > 0] <= 1) * 2 < np.count_nonzero(values > 0)
+    if (stated in PERCENT_UNITS) != percent and (stated in PERCENT_UNITS or peak > 1.1):
+        raise InputRefused(
+            "parent-fraction-range",
+            f"{where}: the highest value is {peak:g} with the unit '{unit or 'not stated'}'; "
+            "write fractions from 0 to 1, or percent and say so",
+        )
+    if percent and stated in ("1", "1/1", "fraction"):
+        raise InputRefused(
+            "parent-fraction-range", f"{where}: said to be a fraction, but reaches {peak:g}; correct it"
+        )
+    if percent:
+        values = values / 100
+        if stated not in PERCENT_UNITS:
+            notices.append(Notice("parent-fraction-percent", f"{where}: values up to {peak:g} were read as percent"))
+    if (values < 0).any():
+        raise InputRefused("parent-fraction-range", f"{where}: a parent fraction is below 0; correct it")
+    if (values > 1).any():
+        notices.append(
+            Notice(
+                "parent-fraction-above-1",
+                f"{where}: values up to {values.max():.3f} were set to 1, the most there can be",
+            )
+        )
+        values = np.minimum(values, 1.0)
+    if not (values > 0).any():
+        raise InputRefused("parent-fraction-range", f"{where}: every parent fraction is 0; correct it")
+    if values[0] == 0:
+        first = int(np.argmax(values > 0))
+        notices.append(
+            Notice(
+                "parent-fraction-zero-first",
+                f"{where}: 0 before {times[first]:g} s was left out: before arrival it is a fraction of nothing",
+            )
+        )
+        times, values = times[first:], values[first:]
+    if values[0] < 1:
+        notices.append(
+            Notice("parent-fraction-first", f"{where}: the first value is {values[0]:.3f} at {times[0]:g} s, below 1")
+        )
+    rise = float((values - np.minimum.accumulate(values)).max())
+    if rise > FRACTION_RISE:
+        notices.append(Notice("parent-fraction-rises", f"{where}: the parent fraction rises again by {rise:.2f}"))
+    return times, values
+
+
+def _without_repeats(
+    where: str, times: NDArray[np.float64], values: NDArray[np.float64], notices: list[Notice]
+) -> SampledCurve:
+    repeated = np.flatnonzero(np.diff(times) == 0)
+    if (values[repeated] != values[repeated + 1]).any():
+        at = times[repeated[np.argmax(values[repeated] != values[repeated + 1])]]
+        raise InputRefused("blood-times", f"{where}: two different values at {at:g} s; keep one")
+    if repeated.size:
+        notices.append(Notice("blood-repeated", f"{where}: {repeated.size} samples are written twice; one was kept"))
+    keep = np.delete(np.arange(times.size), repeated + 1)
+    return SampledCurve(times[keep], values[keep])
+
+
+def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
+    """Dispersion constant in seconds that is still to be corrected for; None where nothing is to be done."""
+    constant = metadata.get("DispersionConstant")
+    if _is_true(metadata.get("DispersionCorrected")):
+        return None
+    if constant is None:
+        notices.append(
+            Notice(
+                "blood-dispersion-unknown",
+                f"{file} does not state a dispersion constant; the autosampler's curve is used as measured",
+            )
+        )
+        return None
+    unit = metadata.get("DispersionConstantUnits", "s")
+    if isinstance(constant, bool) or not isinstance(constant, int | float) or not isinstance(unit, str):
+        raise InputRefused("blood-dispersion", f"{file}: DispersionConstant must be a number with a unit of time")
+    seconds = float(constant) * seconds_per(unit, f"{file}, DispersionConstant")
+    if not 0 <= seconds <= 60:
+        raise InputRefused(
+            "blood-dispersion", f"{file}: a dispersion constant of {seconds:g} s; correct it or its unit"
+        )
+    return seconds or None
+
+
+def _merged(what: str, parts: Sequence[tuple[str, SampledCurve]], notices: list[Notice]) -> SampledCurve:
+    times = np.concatenate([curve.times_s for _, curve in parts])
+    values = np.concatenate([curve.values for _, curve in parts])
+    order = np.argsort(times, kind="stable")
+    where = f"{', '.join(file for file, _ in parts)}, {what}"
+    return _without_repeats(where, times[order], values[order], notices)
+
+
+def _plasma_from_ratio(ratio: SampledCurve, whole_blood: SampledCurve | None) -> SampledCurve:
+    if whole_blood is None:
+        raise InputRefused("blood-ratio", "a plasma-to-blood ratio was given without whole blood; add the whole blood")
+    covered = (ratio.times_s >= whole_blood.times_s[0]) & (ratio.times_s <= whole_blood.end_s)
+    if not covered.any():
+        raise InputRefused(
+            "blood-ratio", "no plasma-to-blood ratio falls within the whole-blood samples; check the times"
+        )
+    times = ratio.times_s[covered]
+    return SampledCurve(times, ratio.values[covered] * np.interp(times, whole_blood.times_s, whole_blood.values))
+
+
+def _check_times(blood: BloodSamples) -> None:
+    curves = [*blood.activities, *([blood.parent_fraction] if blood.parent_fraction else [])]
+    end = max(curve.end_s for curve in curves)
+    if end < SHORTEST_BLOOD_S:
+        raise InputRefused(
+            "blood-time-units",
+            f"the last blood sample is at {end:g} s: the times look like minutes; write min as the unit of time",
+        )
+    if end > LONGEST_BLOOD_S:
+        raise InputRefused(
+            "blood-time-units",
+            f"the last blood sample is {end / 3600:.1f} h after time zero: the times look like seconds said to be "
+            "minutes, or like a clock; write seconds from time zero",
+        )

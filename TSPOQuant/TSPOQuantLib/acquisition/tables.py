@@ -1,0 +1,258 @@
+"""Tables of numbers and JSON sidecars as sites write them: cells, units, and where a sidecar is looked for."""
+
+import csv
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputRefused
+
+# BIDS writes a missing value as n/a; R and spreadsheets write NA or leave the cell empty.
+MISSING_CELLS = frozenset({"", "n/a", "na"})
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+UNIT_IN_HEADER = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
+
+# A spreadsheet that unpacks to more than this is no table of samples.
+SPREADSHEET_LIMIT_BYTES = 50_000_000
+SPREADSHEET_NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+SECONDS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 0.001),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
+}
+BECQUERELS = {
+    **{"Bq": 1.0, "kBq": 1e3, "KBq": 1e3, "MBq": 1e6, "GBq": 1e9},
+    # 1 Ci = 3.7e10 Bq exactly (SI brochure, non-SI units).
+    **{"nCi": 37.0, "uCi": 3.7e4, "µCi": 3.7e4, "μCi": 3.7e4, "mCi": 3.7e7},
+}
+VOLUME = re.compile(r"(/|\*|·|\.| )?(ml|mL|ML|cc|cm3|cm\^3|cm³)(-1|\^-1|⁻¹)?")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as written: its name and unit from its header (``time[min]``), its cells, the lines they stand on."""
+
+    file: str
+    name: str
+    unit: str | None
+    cells: tuple[str, ...]
+    lines: tuple[int, ...]
+
+    def numbers(self) -> NDArray[np.float64]:
+        """The cells as numbers, NaN where a cell says missing; raises InputRefused ("table-…") for anything else."""
+        return np.array([_number(cell, f"{self.file} line {line}, {self.name}") for cell, line in self._numbered()])
+
+    def _numbered(self) -> Iterator[tuple[str, int]]:
+        return zip(self.cells, self.lines, strict=True)
+
+
+def read_table(path: Path) -> tuple[Column, ...]:
+    """Read a table: text with tabs, commas, semicolons or blanks, or a spreadsheet's first sheet.
+
+    Raises InputRefused ("table-…") for a file that is no table, a row of another length than the header, and columns
+    without a name or of one name.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputRefused("table-missing", f"{path.name} cannot be read ({error.strerror}); check the path") from None
+    rows = list(_spreadsheet_rows(path) if content[:2] == b"PK" else _text_rows(content, path.name))
+    if len(rows) < 2:
+        raise InputRefused("table-empty", f"{path.name} has no header with rows of numbers below it")
+    header = _trimmed(rows[0][1])
+    for line, row in rows[1:]:
+        if len(_trimmed(row)) > len(header) or (len(row) < len(header) and content[:2] != b"PK"):
+            raise InputRefused(
+                "table-row",
+                f"{path.name} line {line} has {len(row)} cells under a header of {len(header)}; correct it",
+            )
+    lines = tuple(line for line, _ in rows[1:])
+    columns = []
+    for index, cell in enumerate(header):
+        cells = tuple(row[index].strip() if index < len(row) else "" for _, row in rows[1:])
+        columns.append(Column(path.name, *split_unit(cell), cells, lines))
+    names = [column.name for column in columns]
+    if len(set(names)) < len(names) or not all(names):
+        raise InputRefused("table-header", f"{path.name} has a column without a name, or two of one name: {names}")
+    return tuple(columns)
+
+
+def _trimmed(row: list[str]) -> list[str]:
+    """The row without the empty cells at its end, which spreadsheets leave behind."""
+    filled = [index for index, cell in enumerate(row) if cell.strip()]
+    return row[: filled[-1] + 1] if filled else []
+
+
+def split_unit(header: str) -> tuple[str, str | None]:
+    """The name and unit in a header such as ``time[minutes]`` or ``Whole blood (kBq/cc)``; None without a unit."""
+    match = UNIT_IN_HEADER.fullmatch(header)
+    if match is None:
+        return header.strip(), None
+    return match["name"].strip(), match["unit"].strip()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises InputRefused ("json-…") for anything else."""
+    try:
+        content = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
+    except OSError as error:
+        raise InputRefused("json-missing", f"{path.name} cannot be read ({error.strerror}); check the path") from None
+    except (ValueError, RecursionError) as error:
+        raise InputRefused("json-invalid", f"{path.name} is not valid JSON ({error}); correct it") from None
+    if not isinstance(content, dict):
+        raise InputRefused("json-invalid", f"{path.name} must hold one JSON object with named entries")
+    return content
+
+
+def sidecar(path: Path) -> dict[str, Any]:
+    """The JSON metadata that belongs to a table, {} if there is none.
+
+    BIDS' inheritance principle: JSON files with the same suffix and no entity that the table lacks, in its folder
+    and the folders above it up to the one with dataset_description.json; the nearer and more specific one wins.
+    """
+    entities = set(path.stem.split("_"))
+    suffix = path.stem.split("_")[-1]
+    folders = [path.parent]
+    root = next((folder for folder in path.resolve().parents if (folder / "dataset_description.json").is_file()), None)
+    if root is not None:
+        folders = [folder for folder in path.resolve().parents if folder.is_relative_to(root)]
+    found: dict[str, Any] = {}
+    for folder in reversed(folders):
+        candidates = [file for file in folder.glob("*.json") if file.stem.split("_")[-1] == suffix]
+        fitting = [file for file in candidates if set(file.stem.split("_")) <= entities]
+        for file in sorted(fitting, key=lambda file: len(file.stem.split("_"))):
+            found |= read_json(file)
+    return found
+
+
+def stated_unit(metadata: Mapping[str, Any], *names: str) -> str | None:
+    """``Units`` of the first entry among ``names`` that states it, else None."""
+    for name in names:
+        entry = metadata.get(name)
+        unit = entry.get("Units") if isinstance(entry, dict) else None
+        if isinstance(unit, str) and unit.strip():
+            return unit.strip()
+    return None
+
+
+def seconds_per(unit: str, where: str) -> float:
+    """Factor from a unit of time to seconds; raises InputRefused ("units-time")."""
+    factor = SECONDS.get(unit.strip().rstrip(".").lower())
+    if factor is None:
+        raise InputRefused("units-time", f"{where}: '{unit}' is not a unit of time; write s or min")
+    return factor
+
+
+def kbq_ml_per(unit: str, where: str) -> float:
+    """Factor from a unit of activity concentration to kBq/mL; raises InputRefused ("units-activity")."""
+    text = unit.strip()
+    if text.upper() == "BQML":  # DICOM's name for it
+        return 1e-3
+    volume = VOLUME.search(text)
+    activity = BECQUERELS.get(text[: volume.start()].strip()) if volume and volume.end() == len(text) else None
+    if activity is None:
+        raise InputRefused(
+            "units-activity", f"{where}: '{unit}' is not a known unit of activity; write kBq/mL or Bq/mL"
+        )
+    return activity / 1e3
+
+
+def mbq_per(unit: str, where: str) -> float:
+    """Factor from a unit of activity to MBq; raises InputRefused ("units-activity")."""
+    activity = BECQUERELS.get(unit.strip())
+    if activity is None:
+        raise InputRefused("units-activity", f"{where}: '{unit}' is not a unit of activity; write MBq or Bq")
+    return activity / 1e6
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _number(text: str, where: str) -> float:
+    if text.lower() in MISSING_CELLS:
+        return float("nan")
+    if NUMBER.fullmatch(text) and np.isfinite(value := float(text)):
+        return value
+    if NUMBER.fullmatch(text) or NOT_FINITE.fullmatch(text):
+        raise InputRefused("table-not-finite", f"{where}: '{text}'; write n/a where nothing is known")
+    raise InputRefused("table-number", f"{where}: '{text[:40]}' is not a number (decimals take a point)")
+
+
+def _text_rows(content: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells of the lines that are not blank."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputRefused("table-encoding", f"{file} is not UTF-8 text; save it as UTF-8") from None
+    if "\0" in text:
+        raise InputRefused("table-encoding", f"{file} is not a text table; save it as UTF-8 text")
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    delimiter = next((mark for mark in "\t;," if lines and mark in lines[0][1]), None)
+    try:
+        for number, line in lines:
+            yield number, _split(line, delimiter)
+    except csv.Error as error:
+        raise InputRefused("table-row", f"{file} line {number} cannot be split into cells ({error})") from None
+
+
+def _split(line: str, delimiter: str | None) -> list[str]:
+    if delimiter is None:
+        return re.sub(r"\s+([\[(])", r"\1", line).split()
+    return next(csv.reader([line], delimiter=delimiter, strict=True))
+
+
+def _spreadsheet_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows of the first sheet of an Office Open XML workbook (ECMA-376, part 1, section 18.3)."""
+    tag = SPREADSHEET_NAMESPACE
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(item.file_size for item in archive.infolist()) > SPREADSHEET_LIMIT_BYTES:
+                raise InputRefused("table-spreadsheet", f"{path.name} is too large for a table of samples")
+            sheet = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml"))
+            shared: Sequence[str] = ()
+            if "xl/sharedStrings.xml" in archive.namelist():
+                items = ElementTree.fromstring(archive.read("xl/sharedStrings.xml")).iter(f"{tag}si")
+                shared = ["".join(text.text or "" for text in item.iter(f"{tag}t")) for item in items]
+        for number, row in enumerate(sheet.iter(f"{tag}row"), 1):
+            cells: dict[int, str] = {}
+            for cell in row.iter(f"{tag}c"):
+                text = "".join(part.text or "" for part in cell.iter() if part.tag in (f"{tag}v", f"{tag}t"))
+                column = _column_number(cell.get("r", ""))
+                cells[column] = shared[int(text)] if cell.get("t") == "s" else text
+            if any(text.strip() for text in cells.values()):
+                yield number, [cells.get(column, "") for column in range(max(cells) + 1)]
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        IndexError,
+        ElementTree.ParseError,
+        NotImplementedError,
+        OSError,
+    ):
+        raise InputRefused(
+            "table-spreadsheet", f"{path.name} is not a readable spreadsheet; save it as text"
+        ) from None
+
+
+def _column_number(reference: str) -> int:
+    """Zero-based column of a cell reference: A1 is 0, AA7 is 26."""
+    letters = re.match(r"[A-Z]{1,3}", reference)
+    if letters is None:
+        raise ValueError(reference)
+    number = 0
+    for letter in letters.group():
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1
