@@ -1,0 +1,306 @@
+"""PET-BIDS datasets: which files belong to a session, and what its _pet.json says about the scan."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputRefused, Notice
+from .blood_files import SHORTEST_BLOOD_S
+from .frames import FrameTiming
+from .tables import kbq_ml_per, mbq_per, read_json, sidecar
+
+# Half-life of C-11: 20.3402(53) min, NUBASE2020 (doi 10.1088/1674-1137/abddae). A header's own value comes first:
+# it is the one that the scanner corrected with.
+HALF_LIVES_S = {"C11": 20.3402 * 60}
+# Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
+# residuals differ by a few percent, a slipped unit by a factor of 1000).
+ACTIVITY_AGREEMENT = 0.05
+# What a person is injected with for one PET, in MBq; outside it a unit has slipped (our choice).
+INJECTED_RANGE_MBQ = (5.0, 5000.0)
+# Clock differences above this are named: 1 s is 0.06 % for C-11.
+CLOCK_TOLERANCE_S = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class PetSidecar:
+    """What a _pet.json says; None where it does not say it.
+
+    timing: frames in seconds from time zero. time_zero: its clock time as written, scan_start_s and injection_start_s:
+    relative to it. kbq_ml_per_unit: factor from the image's units to kBq/mL.
+    decay_correction_time_s: the time that the image says it is decay-corrected to; decay_reference_s: the time that
+    its frames' decay factors point to. injected_mbq is None where the file contradicts itself.
+    """
+
+    timing: FrameTiming
+    time_zero: str | None
+    scan_start_s: float | None
+    injection_start_s: float | None
+    units: str
+    kbq_ml_per_unit: float
+    tracer: str | None
+    radionuclide: str | None
+    half_life_s: float | None
+    injected_mbq: float | None
+    decay_corrected: bool | None
+    decay_correction_time_s: float | None
+    decay_reference_s: float | None
+    reconstruction: str | None
+    manufacturer: str | None
+    scanner_model: str | None
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class BidsPet:
+    """The files of one PET session; ``blood`` are raw samples, ``bloodproc`` ready input curves."""
+
+    participant: str
+    session: str | None
+    pet_json: Path
+    image: Path | None
+    blood: tuple[Path, ...]
+    bloodproc: tuple[Path, ...]
+    tacs: tuple[Path, ...]
+
+
+def find_bids(dataset: Path, participant: str, session: str | None = None) -> BidsPet:
+    """The PET files of a participant's session ("01" or "sub-01", "baseline" or "ses-baseline").
+
+    Curves are looked for beside the image and in ``derivatives/*``. Raises InputRefused ("bids-…") where the
+    participant, the session or its _pet.json is missing, or where the session holds several scans.
+    """
+    dataset = Path(dataset)
+    subject = _labeled(dataset, "sub-", participant)
+    if session is None and any(subject.glob("ses-*")):
+        names = ", ".join(sorted(folder.name for folder in subject.glob("ses-*")))
+        raise InputRefused("bids-session", f"{subject.name} has sessions; name one of {names}")
+    visit = subject if session is None else _labeled(subject, "ses-", session)
+    folder = visit / "pet"
+    sidecars = sorted(folder.glob("*_pet.json"))
+    images = sorted([*folder.glob("*_pet.nii.gz"), *folder.glob("*_pet.nii")])
+    where = visit.relative_to(dataset).as_posix()
+    if len(sidecars) > 1 or len(images) > 1:
+        names = ", ".join(file.name for file in (sidecars if len(sidecars) > 1 else images))
+        raise InputRefused("bids-several", f"{where} holds several PET scans ({names}); give the files one by one")
+    if not sidecars:
+        raise InputRefused("bids-sidecar", f"{where}/pet holds no _pet.json; a PET without one cannot be quantified")
+    derived = sorted(dataset.glob(f"derivatives/*/{where}/pet/*_tacs.tsv"))
+    return BidsPet(
+        participant=subject.name,
+        session=None if session is None else visit.name,
+        pet_json=sidecars[0],
+        image=images[0] if images else None,
+        blood=tuple(sorted(folder.glob("*_blood.tsv"))),
+        bloodproc=tuple(sorted(folder.glob("*_bloodproc.tsv"))),
+        tacs=(*sorted(folder.glob("*_tacs.tsv")), *derived),
+    )
+
+
+def read_pet_json(path: Path) -> PetSidecar:
+    """Read a PET-BIDS sidecar, what it inherits from folders above included.
+
+    Raises InputRefused ("pet-json-…", "frames-…", "units-activity", "json-…") where frames or units are missing or
+    wrong; what contradicts itself becomes a Notice.
+    """
+    path = Path(path)
+    metadata = sidecar(path) | read_json(path)
+    notices: list[Notice] = []
+    timing = _timing(path.name, metadata)
+    units = metadata.get("Units")
+    if not isinstance(units, str):
+        raise InputRefused("pet-json-units", f"{path.name} states no Units; write Bq/mL or kBq/mL")
+    radionuclide = _text(metadata, "TracerRadionuclide")
+    half_life_s = _half_life(path.name, metadata, radionuclide, notices)
+    corrected = metadata.get("ImageDecayCorrected")
+    corrected_to = _number(path.name, metadata, "ImageDecayCorrectionTime")
+    reference = _decay_reference(path.name, metadata, timing, half_life_s)
+    if corrected is not True:
+        notices.append(
+            Notice(
+                "pet-decay", f"{path.name}: ImageDecayCorrected is {corrected}; a model needs decay-corrected activity"
+            )
+        )
+    if reference is not None and corrected_to is not None and abs(reference - corrected_to) > CLOCK_TOLERANCE_S:
+        notices.append(
+            Notice(
+                "pet-decay-reference",
+                f"{path.name}: the decay factors point to {reference:.1f} s (time zero is 0), "
+                f"ImageDecayCorrectionTime says {corrected_to:g} s: the clocks of injection and scan differ by "
+                f"{abs(reference - corrected_to):.1f} s",
+            )
+        )
+    if timing.starts_s[0] > CLOCK_TOLERANCE_S:
+        notices.append(
+            Notice("pet-first-frame", f"{path.name}: the first frame starts {timing.starts_s[0]:g} s after time zero")
+        )
+    return PetSidecar(
+        timing=timing,
+        time_zero=_text(metadata, "TimeZero"),
+        scan_start_s=_number(path.name, metadata, "ScanStart"),
+        injection_start_s=_number(path.name, metadata, "InjectionStart"),
+        units=units,
+        kbq_ml_per_unit=kbq_ml_per(units, f"{path.name}, Units"),
+        tracer=_text(metadata, "TracerName"),
+        radionuclide=radionuclide,
+        half_life_s=half_life_s,
+        injected_mbq=_injected_mbq(path.name, metadata, notices),
+        decay_corrected=corrected if isinstance(corrected, bool) else None,
+        decay_correction_time_s=corrected_to,
+        decay_reference_s=reference,
+        reconstruction=_text(metadata, "ReconMethodName"),
+        manufacturer=_text(metadata, "Manufacturer"),
+        scanner_model=_text(metadata, "ManufacturersModelName"),
+        notices=tuple(notices),
+    )
+
+
+def _labeled(folder: Path, prefix: str, label: str) -> Path:
+    """The folder that an entity's label names; the label must be one that exists, never a path."""
+    known = sorted(entry.name for entry in folder.glob(f"{prefix}*") if entry.is_dir())
+    name = label if label.startswith(prefix) else prefix + label
+    if name not in known:
+        code = {"sub-": "bids-participant", "ses-": "bids-session"}[prefix]
+        raise InputRefused(code, f"there is no {name} in {folder.name}; it holds {', '.join(known) or 'none'}")
+    return folder / name
+
+
+def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
+    starts, durations = (_numbers(file, metadata, key) for key in ("FrameTimesStart", "FrameDuration"))
+    if starts is None or durations is None:
+        raise InputRefused("pet-json-frames", f"{file} lacks FrameTimesStart or FrameDuration; add the frames")
+    timing = FrameTiming(np.array(starts), np.array(durations))
+    if len(timing) > 1 and timing.ends_s[-1] < SHORTEST_BLOOD_S:
+        raise InputRefused(
+            "pet-json-time-units",
+            f"{file}: the last frame ends at {timing.ends_s[-1]:g} s: the times look like minutes; BIDS wants seconds",
+        )
+    return timing
+
+
+def _text(metadata: Mapping[str, Any], key: str) -> str | None:
+    value = metadata.get(key)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _number(file: str, metadata: Mapping[str, Any], key: str) -> float | None:
+    value = metadata.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputRefused("pet-json-number", f"{file}: {key} is not a number")
+    return _finite(file, key, value)
+
+
+def _numbers(file: str, metadata: Mapping[str, Any], key: str) -> list[float] | None:
+    values = metadata.get(key)
+    if values is None:
+        return None
+    if not isinstance(values, list) or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        raise InputRefused("pet-json-number", f"{file}: {key} is not a list of numbers")
+    return [_finite(file, key, value) for value in values]
+
+
+def _finite(file: str, key: str, value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InputRefused("pet-json-number", f"{file}: {key} holds a number that is too large")
+    return number
+
+
+def _half_life(
+    file: str, metadata: Mapping[str, Any], radionuclide: str | None, notices: list[Notice]
+) -> float | None:
+    stated = _number(file, metadata, "RadionuclideHalfLife")
+    match = re.search(r"(\d+)-?([A-Z][a-z]?)\b|([A-Z][a-z]?)-?(\d+)", radionuclide or "")
+    element = f"{match[2] or match[3]}{match[1] or match[4]}" if match else ""
+    known = HALF_LIVES_S.get(element)
+    if stated is not None and stated <= 0:
+        raise InputRefused("pet-json-half-life", f"{file}: RadionuclideHalfLife is {stated:g} s; correct it")
+    if stated is not None and known is not None and abs(stated / known - 1) > 0.01:
+        raise InputRefused(
+            "pet-json-half-life",
+            f"{file}: RadionuclideHalfLife is {stated:g} s, {radionuclide} has {known:.1f} s; correct one",
+        )
+    if stated is None and known is None:
+        notices.append(Notice("pet-half-life", f"{file} states no RadionuclideHalfLife, and it is not that of C-11"))
+    return known if stated is None else stated
+
+
+def _decay_reference(
+    file: str, metadata: Mapping[str, Any], timing: FrameTiming, half_life_s: float | None
+) -> float | None:
+    """The time zero, in seconds, that the frames' decay factors were computed for; None where they do not tell.
+
+    With decay constant λ, a frame's factor is exp(λ(start - zero)) λd / (1 - exp(-λd)), exact for constant activity
+    over its duration d, or exp(λ(middle - zero)), as real Siemens files hold. The rule by which all frames point to
+    the same zero is the one that was used. Factors of 1.0 throughout mean that they were not kept.
+    """
+    factors = _numbers(file, metadata, "DecayFactor")
+    if factors is None or half_life_s is None or len(factors) != len(timing) or min(factors) <= 0:
+        return None
+    if set(factors) == {1.0}:
+        return None
+    rate = math.log(2) / half_life_s
+    at_middle = timing.mids_s - np.log(factors) / rate
+    spread = rate * timing.durations_s
+    averaged = timing.starts_s - np.log(np.array(factors) * -np.expm1(-spread) / spread) / rate
+    zeros = min(at_middle, averaged, key=np.ptp)
+    return float(np.median(zeros)) if np.ptp(zeros) <= CLOCK_TOLERANCE_S else None
+
+
+def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
+    """The injected activity, if what the file says about it agrees.
+
+    InjectedRadioactivity with its units, RadionuclideTotalDose (DICOM 0018,1074, in Bq) and InjectedMass times
+    SpecificRadioactivity are independent statements; a value that two of them support is taken.
+    """
+    stated: dict[str, float] = {}
+    injected = _number(file, metadata, "InjectedRadioactivity")
+    unit = _text(metadata, "InjectedRadioactivityUnits") or _text(metadata, "InjectedRadioActivityUnits")
+    if injected is not None and unit is None:
+        notices.append(Notice("pet-injected-unit", f"{file}: InjectedRadioactivity has no unit; it was not used"))
+    elif injected is not None and unit is not None:
+        stated["InjectedRadioactivity"] = injected * mbq_per(unit, f"{file}, InjectedRadioactivityUnits")
+    dose = _number(file, metadata, "RadionuclideTotalDose")
+    if dose is not None:
+        stated["RadionuclideTotalDose"] = dose / 1e6
+    product = _mass_times_specific(file, metadata)
+    if product is not None:
+        stated["InjectedMass x SpecificRadioactivity"] = product
+    if not stated:
+        return None
+    said = ", ".join(f"{name} {value:.4g} MBq" for name, value in stated.items())
+    values = list(stated.values())
+    agreeing = [v for v in values if sum(abs(v - other) <= ACTIVITY_AGREEMENT * abs(other) for other in values) > 1]
+    if len(values) == len(agreeing) or len(values) == 1:
+        value = values[0]
+    elif agreeing:
+        value = agreeing[0]
+        notices.append(Notice("pet-injected", f"{file}: {said}; {value:.4g} MBq was taken, which two of them support"))
+    else:
+        notices.append(
+            Notice("pet-injected", f"{file}: {said}: they contradict each other, none was taken; correct one")
+        )
+        return None
+    if not INJECTED_RANGE_MBQ[0] <= value <= INJECTED_RANGE_MBQ[1]:
+        notices.append(Notice("pet-injected", f"{file}: {said} is not what a person is injected with; not taken"))
+        return None
+    return value
+
+
+def _mass_times_specific(file: str, metadata: Mapping[str, Any]) -> float | None:
+    """InjectedMass times SpecificRadioactivity in MBq, where both have units that fit ("nmol", "MBq/nmol")."""
+    mass = _number(file, metadata, "InjectedMass")
+    specific = _number(file, metadata, "SpecificRadioactivity")
+    per = (_text(metadata, "SpecificRadioactivityUnits") or "").split("/")
+    if mass is None or specific is None or len(per) != 2 or per[1] != _text(metadata, "InjectedMassUnits"):
+        return None
+    return mass * specific * mbq_per(per[0], f"{file}, SpecificRadioactivityUnits")

@@ -1,0 +1,121 @@
+"""Regional time-activity curves in: BIDS derivatives' _tacs.tsv, to kBq/mL with the frames they belong to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputRefused, Notice
+from .blood_files import HIGHEST_KBQ_ML, LOWEST_PEAK_KBQ_ML, SHORTEST_BLOOD_S
+from .frames import FrameTiming
+from .tables import Column, kbq_ml_per, read_json, read_table, seconds_per, sidecar, stated_unit
+
+STARTS = ("FrameTimesStart", "frame_start")
+ENDS = ("FrameTimesEnd", "frame_end")
+DURATIONS = ("FrameDuration", "frame_duration")
+# What regional curves of BIDS derivatives are in where nothing else is said.
+DEFAULT_UNIT = "Bq/mL"
+# Frame times of the table and of its JSON may be rounded apart by this much.
+FRAME_TOLERANCE_S = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Tacs:
+    """Curves of several regions on shared frames: activity (regions, frames) in kBq/mL, decay-corrected as given."""
+
+    timing: FrameTiming
+    regions: tuple[str, ...]
+    activity: NDArray[np.float64]
+    notices: tuple[Notice, ...] = ()
+
+
+def read_tacs(path: Path, json: Path | None = None) -> Tacs:
+    """Read a table of frames (rows) by regions (columns).
+
+    Frames: FrameTimesStart or frame_start, with FrameTimesEnd, frame_end or FrameDuration; seconds unless a header or
+    the JSON says otherwise. Activity: Bq/mL unless a header or the JSON (``Units`` of the region, or of the file) says
+    otherwise. json: the metadata; without it the table's own sidecars are looked for.
+    Raises InputRefused ("tacs-…", "frames-…", "table-…", "units-…"), among them "tacs-time-units" for minutes taken
+    for seconds and "tacs-activity-units" for Bq taken for kBq or the other way round.
+    """
+    path = Path(path)
+    metadata = read_json(json) if json else sidecar(path)
+    columns = {column.name: column for column in read_table(path)}
+    start = _first(columns, STARTS, path.name)
+    end = _first(columns, (*ENDS, *DURATIONS), path.name)
+    starts, ends = (_seconds(column, metadata) for column in (start, end))
+    if end.name in DURATIONS:
+        ends = starts + ends
+    timing = FrameTiming(starts, ends - starts)
+    if timing.ends_s[-1] < SHORTEST_BLOOD_S:
+        raise InputRefused(
+            "tacs-time-units",
+            f"{path.name}: the last frame ends at {timing.ends_s[-1]:g} s: the times look like minutes; "
+            "write min as the unit of FrameTimesStart",
+        )
+    _check_frames(path.name, timing, metadata)
+    regions = [name for name in columns if name not in (*STARTS, *ENDS, *DURATIONS)]
+    if not regions:
+        raise InputRefused("tacs-regions", f"{path.name} holds frames but no region")
+    units = {name: _stated(columns[name], metadata) for name in regions}
+    notices = []
+    if not all(units.values()):
+        notices.append(
+            Notice("tacs-units-assumed", f"{path.name} states no unit of activity; taken as {DEFAULT_UNIT}")
+        )
+    activity = np.stack([_activity(columns[name], units[name] or DEFAULT_UNIT) for name in regions])
+    _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
+    activity.flags.writeable = False
+    return Tacs(timing, tuple(regions), activity, tuple(notices))
+
+
+def _first(columns: Mapping[str, Column], names: Sequence[str], file: str) -> Column:
+    found = next((columns[name] for name in names if name in columns), None)
+    if found is None:
+        raise InputRefused("tacs-frames", f"{file} has no column {' or '.join(names)}; add the frame times")
+    return found
+
+
+def _seconds(column: Column, metadata: Mapping[str, Any]) -> NDArray[np.float64]:
+    values = column.numbers()
+    if np.isnan(values).any():
+        raise InputRefused("tacs-frames", f"{column.file}, {column.name}: a frame time is missing")
+    unit = column.unit or stated_unit(metadata, column.name) or "s"
+    return values * seconds_per(unit, f"{column.file}, {column.name}")
+
+
+def _check_frames(file: str, timing: FrameTiming, metadata: Mapping[str, Any]) -> None:
+    listed = metadata.get("FrameTimesStart")
+    if not isinstance(listed, list):
+        return
+    same = len(listed) == len(timing) and all(isinstance(value, int | float) for value in listed)
+    if not same or np.abs(np.array(listed, dtype=float) - timing.starts_s).max() > FRAME_TOLERANCE_S:
+        raise InputRefused("tacs-frames", f"{file}: its JSON lists other FrameTimesStart than the table; correct one")
+
+
+def _stated(column: Column, metadata: Mapping[str, Any]) -> str | None:
+    whole_file = metadata.get("Units")
+    return column.unit or stated_unit(metadata, column.name) or (whole_file if isinstance(whole_file, str) else None)
+
+
+def _activity(column: Column, unit: str) -> NDArray[np.float64]:
+    values = column.numbers()
+    if np.isnan(values).any():
+        line = column.lines[int(np.argmax(np.isnan(values)))]
+        raise InputRefused(
+            "tacs-missing", f"{column.file} line {line}: region {column.name} has no value; leave the region out"
+        )
+    return values * kbq_ml_per(unit, f"{column.file}, {column.name}")
+
+
+def _check_activity(file: str, activity: NDArray[np.float64], units: Sequence[str]) -> None:
+    peak = float(activity.max())
+    if not LOWEST_PEAK_KBQ_ML <= peak <= HIGHEST_KBQ_ML:
+        raise InputRefused(
+            "tacs-activity-units",
+            f"{file}: read in {', '.join(units)}, the highest activity is {peak:.4g} kBq/mL, outside "
+            f"{LOWEST_PEAK_KBQ_ML:g} to {HIGHEST_KBQ_ML:g}; write the right Units into its JSON",
+        )
