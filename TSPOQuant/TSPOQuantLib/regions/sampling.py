@@ -20,9 +20,9 @@ MINIMUM_COVERAGE = 0.5
 that are mostly something else would add more of the neighborhood than of the region."""
 
 AXIS_ALIGNED_TOLERANCE = 1e-6
-# Oblique grids: points per region voxel and axis. Three leave coverage errors of about 1e-3 for a 0.6-mm CT voxel in
-# a 2-mm PET voxel (compared with 9 in the tests).
-SUBPOINTS = 3
+SMALLEST_CUTS = 2
+"""Oblique grids: boxes per region voxel and axis. Two leave coverage errors below 2e-3 for 0.5 × 0.6 × 1-mm voxels
+turned by 3° in 2-mm PET voxels (measured against 2,048 points a voxel in the tests)."""
 SMALL_REGION_VOXELS = 10.0
 
 
@@ -42,7 +42,7 @@ def coverage(region: Region, pet: Grid, region_to_pet: NDArray[np.float64] | Non
     """Fraction of every PET voxel that the region covers.
 
     region_to_pet: rigid 4 x 4 in LPS mm that carries a point of the region to where it lies in the PET; None for
-    identity. Exact (separable overlap) where the two grids' axes are parallel, else by sub-voxel points.
+    identity. Exact (separable overlap) where the two grids' axes are parallel, else by small boxes.
     """
     indices = np.argwhere(region.mask)
     if len(indices) == 0:
@@ -55,7 +55,7 @@ def coverage(region: Region, pet: Grid, region_to_pet: NDArray[np.float64] | Non
     if np.abs(linear - np.diag(np.diag(linear))).max() <= AXIS_ALIGNED_TOLERANCE * np.abs(linear).max():
         grid_values, origin = _overlap(region.mask[box], first, to_pet_index)
     else:
-        grid_values, origin = _points(region.mask[box], first, to_pet_index)
+        grid_values, origin = _boxes(region.mask[box], first, to_pet_index)
     covered = np.argwhere(grid_values > 0)
     fractions = grid_values[tuple(covered.T)]
     covered = covered + origin
@@ -83,21 +83,29 @@ def _overlap(
     return values, origin
 
 
-def _points(
+def _boxes(
     mask: NDArray[np.bool_], first: NDArray[np.intp], to_pet_index: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Covered fractions for oblique axes: every region voxel is SUBPOINTS^3 points, counted per PET voxel."""
-    sub = (np.arange(SUBPOINTS) + 0.5) / SUBPOINTS - 0.5
-    offsets = np.stack(np.meshgrid(sub, sub, sub, indexing="ij"), axis=-1).reshape(-1, 3)
-    ijk = (np.argwhere(mask) + first)[:, ::-1].astype(float)
-    points = ijk @ to_pet_index[:3, :3].T + to_pet_index[:3, 3]
-    points = (points[:, None, :] + (offsets @ to_pet_index[:3, :3].T)[None]).reshape(-1, 3)
-    cells = np.floor(points + 0.5).astype(np.intp)[:, ::-1]
-    origin = cells.min(axis=0)
-    shape = tuple(cells.max(axis=0) - origin + 1)
-    counts = np.bincount(np.ravel_multi_index(tuple((cells - origin).T), shape), minlength=int(np.prod(shape)))
-    volume = abs(np.linalg.det(to_pet_index[:3, :3])) / SUBPOINTS**3
-    return counts.reshape(shape) * volume, origin
+    """Covered fractions for oblique axes: region voxels cut into small boxes, each shared out among the eight PET
+    voxels that it may touch as if its sides ran along the PET's; what that neglects cancels along a face."""
+    linear = to_pet_index[:3, :3]
+    cuts = max(SMALLEST_CUTS, int(np.ceil(np.linalg.norm(linear, axis=1).max())))
+    steps = (np.arange(cuts) + 0.5) / cuts - 0.5
+    offsets = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    ijk = (np.argwhere(mask) + first)[:, None, ::-1] + offsets
+    centers = ijk.reshape(-1, 3) @ linear.T + to_pet_index[:3, 3]
+    half = np.linalg.norm(linear, axis=1) / cuts / 2
+    lowest = np.floor(centers - half + 0.5).astype(np.intp)
+    share_of_lower = np.clip((lowest + 0.5 - (centers - half)) / (2 * half), 0, 1)
+    origin = lowest.min(axis=0)
+    shape = lowest.max(axis=0) - origin + 2
+    values = np.zeros(int(np.prod(shape)))
+    for corner in np.ndindex(2, 2, 2):
+        shares = np.where(np.array(corner) == 0, share_of_lower, 1 - share_of_lower).prod(axis=1)
+        cells = np.ravel_multi_index(tuple((lowest - origin + corner).T), tuple(shape))
+        values += np.bincount(cells, weights=shares, minlength=values.size)
+    values *= abs(np.linalg.det(linear)) / cuts**3
+    return values.reshape(shape).transpose(2, 1, 0), origin[::-1]
 
 
 def sample(

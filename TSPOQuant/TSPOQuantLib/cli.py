@@ -1,0 +1,348 @@
+"""The command line. Exit codes: 0 done, 1 our fault, 2 bad usage, 3 input refused, 130 stopped by Ctrl-C."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from . import __version__
+from .errors import Cancelled, InputRefused
+from .progress import Progress, silent
+
+DISCLAIMER = "For research use only; not a medical device."
+NOT_BUILT = {
+    "maps": "parametric maps of a study",
+    "compare": "the change between visits, with its error budget",
+    "plan": "which change a protocol could detect",
+    "cohort": "many studies at once",
+    "validate": "accuracy claims, measured",
+    "bench": "speed, measured beside other programs",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the same call serves plain Python, the launcher and Slicer's ``--python-script``."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in NOT_BUILT:
+        print(f"error: not-built: '{arguments[0]}' ({NOT_BUILT[arguments[0]]}) is not built yet", file=sys.stderr)
+        return 2
+    if arguments[:1] == ["test"]:  # its options are pytest's
+        return run_tests(arguments[1:])
+    parser = build_parser()
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return int(options.run(options))
+    except InputRefused as refusal:
+        _end_progress()
+        print(f"error: {refusal.code}: {' '.join(refusal.message.split())}", file=sys.stderr)
+        return 3
+    except (Cancelled, KeyboardInterrupt):
+        _end_progress()
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: nothing left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        _end_progress()
+        traceback.print_exc()
+        print("error: internal: this is a fault of the program; please report the lines above", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tspoquant",
+        description=f"Neuroinflammation in the neck from a dynamic TSPO PET and a CT. {DISCLAIMER}",
+        epilog="Not built yet: " + ", ".join(NOT_BUILT) + ". 'test' runs the tests ('test --quick' the fast ones).",
+    )
+    parser.add_argument("--version", action="version", version=f"tspoquant {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        sub.set_defaults(run=run)
+        return sub
+
+    demo = command("demo", run_demo, "the whole study on the simulated digital neck, from DICOM to Table 1")
+    demo.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: a new folder out/demo…)")
+    demo.add_argument("--fast", action="store_true", help="a coarser neck, in less than a minute")
+    demo.add_argument("--input", choices=("image-derived", "true"), default="image-derived", help="input function")
+    _add_phantom_options(demo)
+    _add_output_options(demo)
+
+    quantify = command("quantify", run_quantify, "one visit, from a study.toml to V_T per region")
+    quantify.add_argument("study", type=Path, metavar="STUDY", help="a study.toml")
+    quantify.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
+    _add_output_options(quantify)
+
+    fit = command("fit", run_fit, "kinetic models on ready curves")
+    fit.add_argument("tacs", type=Path, metavar="TACS.tsv", help="time-activity curves, as BIDS derivatives have them")
+    fit.add_argument("--blood", type=Path, metavar="B.tsv", required=True, action="append", help="blood (repeatable)")
+    fit.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood file")
+    fit.add_argument("--pet-json", type=Path, metavar="P.json", help="the _pet.json of the scan")
+    fit.add_argument("--models", required=True, type=_names, metavar="M,M,…", help="1TCM,2TCM,Logan,MA1,…")
+    fit.add_argument("--vb", type=_vb, default="fit", metavar="fit|fixed:F|none", help="blood volume fraction")
+    fit.add_argument("--weights", default="uniform", metavar="KIND", help="uniform (default), duration, counts")
+    fit.add_argument("--tstar", type=_number_or("auto"), default="auto", metavar="S|auto", help="t* in seconds")
+    fit.add_argument("--frames", type=_last, metavar="last:N", help="graphical methods on the last N frames")
+    fit.add_argument("--delay", type=_number_or("fit"), default=0.0, metavar="fit|S", help="delay in seconds")
+    fit.add_argument("--bounds", type=_bounds, default={}, metavar="k2=0:0.5,…", help="bounds of parameters")
+    fit.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
+    _add_output_options(fit)
+
+    inspect = command("inspect", run_inspect, "what a folder of DICOM or NIfTI holds, and what is wrong with it")
+    inspect.add_argument("path", type=Path, metavar="PATH")
+    inspect.add_argument("--json", action="store_true", help="machine-readable, on stdout")
+
+    phantom = command("phantom", run_phantom, "write the simulated digital neck as a site would have it")
+    phantom.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
+    phantom.add_argument("--fast", action="store_true", help="a coarser neck")
+    _add_phantom_options(phantom)
+    phantom.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by visit and region, to replace ours")
+    phantom.add_argument("--force", action="store_true", help="replace a folder of our own results")
+
+    commands.add_parser("test", help="run the tests; --quick leaves out the slow ones", add_help=False)
+    return parser
+
+
+def _add_phantom_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="everything random follows from it")
+    parser.add_argument("--vendor", choices=("ge", "siemens", "philips"), default="siemens", help="whose DICOM timing")
+    parser.add_argument("--fwhm", type=float, default=5.0, metavar="MM", help="resolution; 0: no partial volume")
+    parser.add_argument("--noise", type=float, default=20.0, metavar="PERCENT", help="muscle, first 600-s frame")
+    parser.add_argument("--motion", type=float, default=1.0, metavar="MM", help="SD of the drift, in mm and degrees")
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace a folder of our own results")
+    parser.add_argument("--json", action="store_true", help="machine-readable results on stdout")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _vb(text: str) -> str | float:
+    if text in ("fit", "none"):
+        return text
+    kind, _, value = text.partition(":")
+    if kind != "fixed":
+        raise argparse.ArgumentTypeError("say fit, none or fixed:FRACTION")
+    fraction = float(value)
+    if not 0 <= fraction < 1:
+        raise argparse.ArgumentTypeError("the fraction must lie in 0 to 1")
+    return fraction
+
+
+def _number_or(word: str) -> Callable[[str], str | float]:
+    def number(text: str) -> str | float:
+        return text if text == word else float(text)
+
+    return number
+
+
+def _last(text: str) -> int:
+    kind, _, count = text.partition(":")
+    if kind != "last" or int(count) < 2:
+        raise argparse.ArgumentTypeError("say last:N with N of at least 2")
+    return int(count)
+
+
+def _bounds(text: str) -> dict[str, tuple[float, float]]:
+    bounds = {}
+    for item in text.split(","):
+        name, _, limits = item.partition("=")
+        low, _, high = limits.partition(":")
+        bounds[name] = (float(low), float(high))
+        if not bounds[name][0] < bounds[name][1]:
+            raise argparse.ArgumentTypeError(f"the bounds of {name} must be LOW:HIGH")
+    return bounds
+
+
+_last_line = [0.0, 0]
+
+
+def terminal_progress() -> Progress:
+    """Progress as one line on a terminal, redrawn at most ten times a second; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        return silent
+
+    def report(fraction: float, text: str) -> None:
+        now = time.monotonic()
+        if now - _last_line[0] >= 0.1 or fraction >= 1:
+            line = f"{100 * fraction:3.0f} % {text}"[:78]
+            print("\r" + line.ljust(int(_last_line[1])), end="", file=sys.stderr, flush=True)
+            _last_line[:] = [now, len(line)]
+
+    return report
+
+
+def _end_progress() -> None:
+    """Clear the progress line, so that what is printed next stands alone."""
+    if _last_line[1]:
+        print("\r" + " " * int(_last_line[1]) + "\r", end="", file=sys.stderr, flush=True)
+        _last_line[1] = 0
+
+
+def _print_json(content: object) -> None:
+    from .reporting.tables import plain
+
+    _end_progress()
+    print(json.dumps(plain(content), indent=2, ensure_ascii=False))
+
+
+def _warn(notices: Sequence[object]) -> None:
+    _end_progress()
+    for notice in notices:
+        print(f"warning: {notice.code}: {notice.message}", file=sys.stderr)  # type: ignore[attr-defined]
+
+
+def phantom_settings(options: argparse.Namespace, truth: Mapping[str, object] | None = None) -> object:
+    from .phantom import PhantomSettings
+
+    return PhantomSettings(
+        seed=options.seed,
+        vendor=options.vendor,
+        fwhm_mm=options.fwhm,
+        noise_percent=options.noise,
+        motion_mm=options.motion,
+        fast=options.fast,
+        **({"truth": truth} if truth else {}),
+    )
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    from .demo import run
+
+    report = run(phantom_settings(options), options.out, options.force, options.input, terminal_progress())
+    if options.json:
+        _print_json(report.record)
+    else:
+        _end_progress()
+        print(report.text)
+    return 0
+
+
+def run_quantify(options: argparse.Namespace) -> int:
+    from .output import check_free, whole_folder
+    from .pipeline import quantify_study
+    from .reporting.tables import region_record, visit_text, write_visit
+    from .study import read_study
+
+    if options.study.is_dir():
+        text = "quantify from a PET-BIDS dataset is not built yet; name a study.toml"
+        print(f"error: not-built: {text}", file=sys.stderr)
+        return 2
+    check_free(options.out, options.force)
+    result = quantify_study(read_study(options.study), terminal_progress())
+    with whole_folder(options.out, options.force) as folder:
+        write_visit(folder, result)
+    _warn(result.notices)
+    if options.json:
+        regions = [region_record(row) for row in result.rows]
+        _print_json({"regions": regions, "table1": [], "out": options.out})
+    else:
+        print(visit_text(result))
+    return 0
+
+
+def run_fit(options: argparse.Namespace) -> int:
+    from .kinetics import FitOptions
+    from .output import check_free, whole_folder
+    from .pipeline import fit_tacs
+    from .reporting.tables import fits_text, kinpar_row, write_fits
+
+    check_free(options.out, options.force)
+    settings = FitOptions(
+        vb=options.vb,
+        bounds=options.bounds,
+        tstar_s=options.tstar,
+        last_frames=options.frames,
+        delay_s=options.delay,
+    )
+    fitted = fit_tacs(
+        options.tacs, options.blood, options.models, settings, options.weights, options.blood_json, options.pet_json
+    )
+    with whole_folder(options.out, options.force) as folder:
+        write_fits(folder, fitted)
+    _warn(fitted.notices)
+    if options.json:
+        rows = [
+            {"region": region, "model": model, **kinpar_row(fit)}
+            for model, fits in fitted.fits.items()
+            for region, fit in zip(fitted.regions, fits, strict=True)
+        ]
+        _print_json({"regions": rows, "out": options.out})
+    else:
+        print(fits_text(fitted))
+    return 0
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    from .acquisition.inspect import describe, inspect
+
+    found = inspect(options.path)
+    if options.json:
+        _print_json(found)
+    else:
+        print(describe(found))
+    return 0
+
+
+def run_phantom(options: argparse.Namespace) -> int:
+    from .output import check_free, whole_folder
+    from .phantom import write_phantom
+
+    check_free(options.out, options.force)
+    settings = phantom_settings(options, _truth(options.truth) if options.truth else None)
+    with whole_folder(options.out, options.force) as folder:
+        write_phantom(folder, settings, terminal_progress())
+    _end_progress()
+    print(f"A simulated neck, two visits, in {options.out}")
+    return 0
+
+
+def _truth(path: Path) -> Mapping[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputRefused("truth-unreadable", f"{path}: {error}; name a JSON file") from error
+    if not isinstance(content, dict):
+        raise InputRefused("truth-unreadable", f"{path}: must hold visits with V_T by region")
+    return content
+
+
+def run_tests(options: Sequence[str]) -> int:
+    """pytest, ruff and the type checker, as CI runs them; ``--quick`` leaves out what is marked slow."""
+    repository = Path(__file__).resolve().parents[2]
+    quick = "--quick" in options
+    rest = [option for option in options if option != "--quick"]
+    steps = [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["pytest", "-q", *(["-m", "not slow"] if quick else []), *rest],
+    ]
+    failed = []
+    for step in steps:
+        print(f"── {' '.join(step)}", flush=True)
+        if subprocess.run([sys.executable, "-m", *step], cwd=repository, check=False).returncode:
+            failed.append(step[0])
+    if failed:
+        print("failed: " + ", ".join(failed), file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())

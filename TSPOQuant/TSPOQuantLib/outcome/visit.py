@@ -1,0 +1,93 @@
+"""What one visit gave: V_T per region and model, with everything needed to judge it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.frames import FrameTiming
+from ..alignment.motion import FrameMotion
+from ..errors import Notice
+from ..input_function import InputFunctionResult
+from ..kinetics import KineticFit
+from ..regions.anatomy import Anatomy
+from ..regions.region import TimeActivityCurve
+
+
+@dataclass(frozen=True)
+class RegionOutcome:
+    """One region under one model. V_T in mL/cm³ (shown to clinicians as Vr), K1 in mL/cm³/min, k2 in 1/min.
+
+    pvc: the partial-volume correction that the curve went through, "none" without one.
+    """
+
+    visit: str
+    region: str
+    structure: str
+    level: str
+    root: str
+    side: str
+    model: str
+    pvc: str
+    VT: float
+    VT_se: float
+    K1: float | None
+    k2: float | None
+    VB: float | None
+    flags: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class VisitResult:
+    """One visit, from curves to V_T. ``fits[model]`` is in the order of ``curves``."""
+
+    subject: str
+    session: str
+    rows: tuple[RegionOutcome, ...]
+    curves: tuple[TimeActivityCurve, ...]
+    fits: dict[str, tuple[KineticFit, ...]]
+    input: InputFunctionResult
+    motion: FrameMotion | None
+    notices: tuple[Notice, ...]
+    provenance: dict[str, object] = field(default_factory=dict)
+
+    def row(self, structure: str, level: str, side: str, model: str) -> RegionOutcome | None:
+        """The first row of that place and model, or None."""
+        found = (r for r in self.rows if (r.structure, r.level, r.side, r.model) == (structure, level, side, model))
+        return next(found, None)
+
+
+def outcome_row(
+    visit: str, region: str, anatomy: Anatomy, fit: KineticFit, notices: tuple[Notice, ...]
+) -> RegionOutcome:
+    """A fit as the row that tables show; ``notices`` of the curve join the fit's flags."""
+    values = fit.parameters
+    return RegionOutcome(
+        visit=visit,
+        region=region,
+        structure=anatomy.structure,
+        level=anatomy.level,
+        root=anatomy.root,
+        side=anatomy.side,
+        model=fit.model,
+        pvc="none",
+        VT=values["VT"],
+        VT_se=fit.standard_errors["VT"],
+        K1=values.get("K1"),
+        k2=values.get("k2"),
+        VB=values.get("VB"),
+        flags=notices + fit.flags,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTable:
+    """Models fitted to ready curves: activity (regions, frames) in kBq/mL, ``fits[model]`` in the order of regions."""
+
+    regions: tuple[str, ...]
+    timing: FrameTiming
+    activity: NDArray[np.float64]
+    fits: dict[str, tuple[KineticFit, ...]]
+    input: InputFunctionResult
+    notices: tuple[Notice, ...]
+    provenance: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,217 @@
+"""The corridor: a visit from its files to V_T, one call a stage, in the order of the rooms."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .acquisition.bids import read_pet_json
+from .acquisition.blood import BloodSamples
+from .acquisition.blood_files import read_blood, reconcile
+from .acquisition.dicom import read_ct, read_dynamic_pet
+from .acquisition.image import DynamicImage, Volume
+from .acquisition.segmentation import Segmentation
+from .acquisition.segmentation_files import read_segmentation
+from .acquisition.tacs import read_tacs
+from .alignment.motion import FrameMotion, estimate_motion
+from .errors import InputRefused, Notice
+from .input_function import (
+    ImageDerivedSettings,
+    InputFunctionResult,
+    SampledSettings,
+    image_derived_input,
+    sampled_input,
+)
+from .kinetics import MODELS, FitOptions, fit
+from .kinetics import weights as frame_weights
+from .outcome.visit import FittedTable, VisitResult, outcome_row
+from .progress import Progress, part, silent
+from .regions.region import Region, region_of
+from .regions.sampling import sample
+from .regions.surround import surround
+from .reporting import provenance
+from .study import Study, StudySettings
+
+ANATOMY_ONLY = ("vertebra", "blood-pool")
+"""Structures that are drawn for orientation or for the input function, not quantified."""
+
+
+@dataclass(frozen=True, eq=False)
+class VisitData:
+    """What was read of one visit."""
+
+    image: DynamicImage
+    segmentation: Segmentation
+    blood: BloodSamples
+    ct: Volume | None
+
+
+def read_visit(study: Study, progress: Progress = silent) -> VisitData:
+    """Read a visit's files. Raises InputRefused where something cannot be used."""
+    image = read_dynamic_pet(study.pet, progress=part(progress, 0, 0.7))
+    progress(0.7, "Reading the CT")
+    ct = read_ct(study.ct) if study.ct else None
+    keys = {scan.patient_key for scan in (image.scan, ct.scan if ct else image.scan) if scan.patient_key}
+    if len(keys) > 1:
+        raise InputRefused("patients-differ", f"{study.pet} and {study.ct} name different patients; check the paths")
+    progress(0.9, "Reading the segmentation and the blood")
+    segmentation = read_segmentation(study.segmentation)
+    paths = [study.given_input] if study.given_input else list(study.blood)
+    if not paths:
+        raise InputRefused("blood-missing", "the study names no blood file; add [blood] paths to the study file")
+    return VisitData(image, segmentation, read_blood(paths, route=study.route), ct)
+
+
+def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
+    """From a study file's content to V_T, with the hashes of every input."""
+    data = read_visit(study, part(progress, 0, 0.2))
+    files = [study.pet, study.ct, study.segmentation, *study.blood, study.given_input]
+    hashes = provenance.inputs(path for path in files if path is not None)
+    return quantify(
+        data.image,
+        data.segmentation,
+        data.blood,
+        study.settings,
+        data.ct,
+        progress=part(progress, 0.2, 1),
+        inputs=hashes,
+    )
+
+
+def quantify(
+    image: DynamicImage,
+    segmentation: Segmentation,
+    blood: BloodSamples,
+    settings: StudySettings,
+    ct: Volume | None = None,
+    progress: Progress = silent,
+    inputs: Sequence[dict[str, str]] = (),
+) -> VisitResult:
+    """One visit from images and blood to V_T per region and model.
+
+    inputs: names and hashes of the files, for the provenance. Raises InputRefused; Cancelled through ``progress``.
+    """
+    regions = [region_of(segment, segmentation.grid) for segment in segmentation.segments]
+    targets = [region for region in regions if region.anatomy.structure not in ANATOMY_ONLY]
+    if not targets:
+        raise InputRefused(
+            "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
+        )
+    motion = None
+    if settings.motion_correction == "rigid":
+        motion = estimate_motion(image, part(progress, 0, 0.8))
+    moved = None if motion is None else list(motion.reference_to_frame)
+    progress(0.8, "Reading the regions off the PET")
+    curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
+    progress(0.85, "Input function")
+    source = input_of(image, regions, blood, settings, moved)
+    activity = np.array([curve.mean for curve in curves])
+    half_life = image.scan.half_life_s
+    options = FitOptions(
+        weights=frame_weights(settings.weights, image.timing, activity.mean(axis=0), half_life),
+        vb=settings.vb,
+        tstar_s=settings.tstar_s,
+        delay_s=settings.delay_s,
+    )
+    fits, rows = {}, []
+    for index, model in enumerate(settings.models):
+        progress(0.9 + 0.1 * index / len(settings.models), f"Fitting {model}")
+        fits[model] = fit(model, image.timing, activity, source.input_function, options)
+        for region, curve, fitted in zip(targets, curves, fits[model], strict=True):
+            rows.append(outcome_row(settings.session, region.name, region.anatomy, fitted, curve.notices))
+    progress(1, "Done")
+    return VisitResult(
+        subject=settings.subject,
+        session=settings.session,
+        rows=tuple(rows),
+        curves=curves,
+        fits=fits,
+        input=source,
+        motion=motion,
+        notices=_notices(image, blood, ct, motion, source, settings),
+        provenance={
+            "inputs": list(inputs),
+            "versions": provenance.versions(),
+            "settings": asdict(settings),
+            "input_function": source.settings,
+            "time_zero": image.time_zero,
+            "decay_correction": image.decay_correction,
+        },
+    )
+
+
+def fit_tacs(
+    tacs_path: Path,
+    blood_paths: Sequence[Path],
+    models: Sequence[str],
+    options: FitOptions,
+    weights: str = "uniform",
+    blood_json: Path | None = None,
+    pet_json: Path | None = None,
+) -> FittedTable:
+    """Fit models to ready curves with blood from files; ``options.weights`` is filled from ``weights``."""
+    unknown = [name for name in models if name not in MODELS]
+    if unknown:
+        raise InputRefused("model-unknown", f"no model is called '{unknown[0]}'; known are {', '.join(MODELS)}")
+    tacs = read_tacs(tacs_path)
+    sidecar = read_pet_json(pet_json) if pet_json else None
+    blood = reconcile(read_blood(blood_paths, blood_json), tacs)
+    source = sampled_input(blood, float(tacs.timing.ends_s[-1]), SampledSettings())
+    half_life = sidecar.half_life_s if sidecar else None
+    chosen = replace(options, weights=frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life))
+    files = [tacs_path, *blood_paths, *(path for path in (blood_json, pet_json) if path)]
+    return FittedTable(
+        regions=tacs.regions,
+        timing=tacs.timing,
+        activity=tacs.activity,
+        fits={model: fit(model, tacs.timing, tacs.activity, source.input_function, chosen) for model in models},
+        input=source,
+        notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
+        provenance={
+            "inputs": provenance.inputs(files),
+            "versions": provenance.versions(),
+            "settings": asdict(options) | {"weights": weights, "models": list(models)},
+            "input_function": source.settings,
+        },
+    )
+
+
+def input_of(
+    image: DynamicImage,
+    regions: Sequence[Region],
+    blood: BloodSamples,
+    settings: StudySettings,
+    moved: Sequence[NDArray[np.float64]] | None = None,
+) -> InputFunctionResult:
+    """The visit's input function, from the blood pool of the image, from blood samples, or given."""
+    if settings.input_source != "image-derived":
+        return sampled_input(blood, float(image.timing.ends_s[-1]), SampledSettings())
+    pool = next((region for region in regions if region.name == settings.blood_pool), None)
+    if pool is None:
+        names = ", ".join(f"'{region.name}'" for region in regions)
+        raise InputRefused(
+            "blood-pool-missing", f"no segment is called '{settings.blood_pool}'; the segmentation holds {names}"
+        )
+    curve = sample(image, pool, moved, settings.minimum_coverage)
+    tissue = surround(image, pool, regions, moved)
+    own = ImageDerivedSettings(calibration=settings.calibration, recovery=settings.recovery)
+    return image_derived_input(image.timing, curve.mean, blood, own, tissue)
+
+
+def _notices(
+    image: DynamicImage,
+    blood: BloodSamples,
+    ct: Volume | None,
+    motion: FrameMotion | None,
+    source: InputFunctionResult,
+    settings: StudySettings,
+) -> tuple[Notice, ...]:
+    """Every warning of the visit, in the order of the rooms, each once."""
+    found = [*image.notices, *blood.notices, *(ct.notices if ct else ()), *(motion.notices if motion else ())]
+    found += source.notices
+    if settings.genotype in ("LAB", "unknown"):
+        known = "a low-affinity binder" if settings.genotype == "LAB" else "not known"
+        found.append(Notice("genotype", f"the rs6971 genotype is {known}; TSPO binding depends on it"))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,226 @@
+"""The result files: BIDS-derivative tables (_tacs.tsv, _kinpar.tsv/.json), JSON, and the study's Table 1 as text."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.frames import FrameTiming
+from ..kinetics import KineticFit
+from ..outcome.change import Change
+from ..outcome.visit import FittedTable, VisitResult
+
+DISCLAIMER = "For research use only; not a medical device."
+KINPAR_UNITS = {
+    "K1": "mL/cm3/min",
+    "k2": "1/min",
+    "k3": "1/min",
+    "k4": "1/min",
+    "VB": "1",
+    "VT": "mL/cm3",
+    "delay": "s",
+    "WRSS": "(kBq/mL)^2, weights scaled to mean 1",
+    "tstar": "s",
+}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: numpy scalars and arrays unpacked, nan and inf as null, dataclasses as tables."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "__dataclass_fields__"):
+        return plain(asdict(value))
+    return str(value) if isinstance(value, Path) else value
+
+
+def write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def number(value: float | None) -> str:
+    """A number for a TSV: nine digits, "n/a" where there is none (BIDS)."""
+    return "n/a" if value is None or not math.isfinite(value) else f"{value:.9g}"
+
+
+def write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a TSV; tabs and line ends inside a cell become spaces."""
+    lines = ["\t".join(" ".join(cell.split()) if cell else cell for cell in row) for row in (columns, *rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_tacs(path: Path, timing: FrameTiming, regions: Sequence[str], activity: NDArray[np.float64]) -> None:
+    """``_tacs.tsv`` with its JSON. activity: (regions, frames) in kBq/mL, which the JSON says."""
+    table = np.vstack([timing.starts_s, timing.ends_s, activity]).T
+    write_tsv(path, ["FrameTimesStart", "FrameTimesEnd", *regions], [[number(v) for v in row] for row in table])
+    units = {"FrameTimesStart": {"Units": "s"}, "FrameTimesEnd": {"Units": "s"}}
+    write_json(path.with_suffix(".json"), units | {region: {"Units": "kBq/mL"} for region in regions})
+
+
+def kinpar_row(fit: KineticFit) -> dict[str, str]:
+    """One region's cells of a ``_kinpar.tsv`` but its name: parameters, errors, criteria, flags."""
+    cells = {name: number(value) for name, value in fit.parameters.items()}
+    cells |= {f"{name}-se": number(value) for name, value in fit.standard_errors.items()}
+    cells |= {
+        "delay": number(fit.delay_s),
+        "WRSS": number(fit.wrss),
+        "AIC": number(fit.aic),
+        "AICc": number(fit.aicc),
+        "BIC": number(fit.bic),
+        "nframes": str(fit.n_frames),
+        "tstar": number(fit.tstar_s),
+        "flags": ";".join(flag.code for flag in fit.flags),
+    }
+    return cells
+
+
+def write_kinpar(
+    folder: Path, regions: Sequence[str], fits: Sequence[KineticFit], about: Mapping[str, object]
+) -> None:
+    """``model-<M>_kinpar.tsv`` (one row a region) and its JSON with units, flags in words, and ``about``."""
+    rows = [kinpar_row(fit) for fit in fits]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    stem = f"model-{fits[0].model}_kinpar"
+    cells = [
+        [region, *(row.get(column, "n/a") for column in columns)] for region, row in zip(regions, rows, strict=True)
+    ]
+    write_tsv(folder / f"{stem}.tsv", ["region", *columns], cells)
+    units = {
+        c: {"Units": KINPAR_UNITS[c.removesuffix("-se")]} for c in columns if c.removesuffix("-se") in KINPAR_UNITS
+    }
+    words = {flag.code: flag.message for fit in fits for flag in fit.flags}
+    write_json(folder / f"{stem}.json", {"Model": fits[0].model, **units, "FlagMeanings": words, **about})
+
+
+def region_record(row: Any, truth: float | None = None) -> dict[str, object]:
+    """A RegionOutcome as other programs read it: flags by code; with ``truth_VT`` where the truth is known."""
+    record = asdict(row) | {"flags": [flag.code for flag in row.flags]}
+    return record if truth is None else record | {"truth_VT": truth}
+
+
+def table1_record(change: Change) -> dict[str, object]:
+    """A Change as other programs read it."""
+    return {
+        "outcome": change.outcome,
+        "baseline": change.baseline,
+        "followup": change.followup,
+        "change": change.change,
+        "change_unit": change.told,
+        "difference": change.difference,
+        "percent": change.percent,
+        "baseline_se": change.baseline_se,
+        "followup_se": change.followup_se,
+    }
+
+
+def write_visit(folder: Path, result: VisitResult) -> None:
+    """Everything of one visit into ``folder``: curves, input function, fits, and results.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"sub-{result.subject}_ses-{result.session}"
+    regions = [curve.region for curve in result.curves]
+    timing = result.curves[0].timing
+    write_tacs(folder / f"{stem}_seg-regions_tacs.tsv", timing, regions, np.array([c.mean for c in result.curves]))
+    curve = result.input.input_function
+    table = zip(curve.times_min * 60, curve.whole_blood, curve.parent_plasma, strict=True)
+    write_tsv(
+        folder / f"{stem}_bloodproc.tsv",
+        ["time", "whole_blood_radioactivity", "AIF"],
+        [[number(float(v)) for v in row] for row in table],
+    )
+    activity = {"Units": "kBq/mL"}
+    write_json(
+        folder / f"{stem}_bloodproc.json",
+        {"time": {"Units": "s"}, "whole_blood_radioactivity": activity, "AIF": activity, **result.input.settings},
+    )
+    for fits in result.fits.values():
+        write_kinpar(folder, regions, fits, result.provenance)
+    write_json(
+        folder / "results.json",
+        {
+            "about": DISCLAIMER,
+            "regions": [region_record(row) for row in result.rows],
+            "notices": [{"code": n.code, "message": n.message} for n in result.notices],
+            "provenance": result.provenance,
+        },
+    )
+
+
+def write_fits(folder: Path, fitted: FittedTable) -> None:
+    """A ``_kinpar.tsv`` and its JSON for every model."""
+    about = {"Notices": [{"code": n.code, "message": n.message} for n in fitted.notices], **fitted.provenance}
+    for fits in fitted.fits.values():
+        write_kinpar(folder, fitted.regions, fits, about)
+
+
+def fits_text(fitted: FittedTable) -> str:
+    """V_T, or K_i where nothing leaves the tissue, of every region and model, for a terminal."""
+    rows = [["region", *fitted.fits]]
+    for index, region in enumerate(fitted.regions):
+        rows.append([region, *(_main_value(fits[index]) for fits in fitted.fits.values())])
+    return "V_T in mL/cm³ (± standard error; * flagged)\n" + columns_text(rows) + f"\n{DISCLAIMER}"
+
+
+def visit_text(result: VisitResult) -> str:
+    """V_T of every region and model of one visit, for a terminal."""
+    rows = [["region", *result.fits]]
+    for index, curve in enumerate(result.curves):
+        rows.append([curve.region, *(_main_value(fits[index]) for fits in result.fits.values())])
+    title = f"{result.subject}, {result.session}: Vr (V_T) in mL/cm³ (± standard error; * flagged)"
+    return f"{title}\n{columns_text(rows)}\n{DISCLAIMER}"
+
+
+def _main_value(fit: KineticFit) -> str:
+    name = "VT" if "VT" in fit.parameters else next(iter(fit.parameters))
+    mark = "*" if fit.flags else ""
+    value = _value(fit.parameters[name], fit.standard_errors.get(name))
+    return value + mark if name == "VT" else f"{name} {value}{mark}"
+
+
+def table1_text(changes: Sequence[Change], truth: Mapping[str, tuple[float, float]] | None = None) -> str:
+    """The study's Table 1 for a terminal; ``truth`` (outcome to baseline, follow-up) adds the phantom's own values."""
+    header = ["outcome", "baseline", "six weeks" if truth else "follow-up", "change"]
+    rows = [header + (["truth", ""] if truth else [])]
+    for change in changes:
+        line = [
+            change.title + (f", {change.remark}" if change.remark else ""),
+            _value(change.baseline, change.baseline_se),
+            _value(change.followup, change.followup_se),
+            f"{change.change:+.1f} %" if change.told == "%" else f"{change.change:+g} {change.told}",
+        ]
+        if truth:
+            known = truth.get(change.outcome)
+            line += (
+                [f"{known[0]:.2f} → {known[1]:.2f}", f"{100 * (known[1] / known[0] - 1):+.1f} %"]
+                if known
+                else ["", ""]
+            )
+        rows.append(line)
+    return columns_text(rows)
+
+
+def columns_text(rows: Sequence[Sequence[str]]) -> str:
+    """Cells in aligned columns, the first to the left and the rest to the right, a rule below the header."""
+    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
+    return "\n".join(lines)
+
+
+def _value(value: float, error: float | None) -> str:
+    return f"{value:g}" if error is None else f"{value:.2f} ± {error:.2f}"

@@ -1,0 +1,183 @@
+"""study.toml: one visit's files and choices. Unknown keys are refused with their line; paths are relative to it."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import InputRefused
+
+GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
+ROUTES = ("arterial", "venous", "unknown")
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """Every choice of a visit's analysis. No default is published: each is a choice, printed in every output.
+
+    input_source: "image-derived" (from the blood-pool region), "blood" (the samples themselves), or "given" (a ready
+    parent-plasma curve, the AIF column of a _bloodproc.tsv).
+    calibration: how the image-derived curve meets the samples: "scale", "recovery-spill-in" or "none".
+    models: PET-BIDS names; the first is the primary one. vb: "fit", "none", or a fixed fraction.
+    tstar_s: seconds, or "auto". delay_s: seconds, or "fit".
+    motion_correction: "none" or "rigid". minimum_coverage: see regions.sampling.
+    """
+
+    subject: str = "unnamed"
+    session: str = "baseline"
+    genotype: str = "unknown"
+    blood_pool: str = "blood pool"
+    input_source: Literal["image-derived", "blood", "given"] = "image-derived"
+    calibration: Literal["scale", "recovery-spill-in", "none"] = "scale"
+    recovery: float | None = None
+    models: tuple[str, ...] = ("1TCM", "Logan")
+    vb: Literal["fit", "none"] | float = "fit"
+    weights: str = "counts"
+    tstar_s: Literal["auto"] | float = "auto"
+    delay_s: Literal["fit"] | float = 0.0
+    motion_correction: Literal["none", "rigid"] = "none"
+    minimum_coverage: float = 0.5
+
+
+@dataclass(frozen=True)
+class Study:
+    """A visit's files, absolute, and its settings."""
+
+    pet: Path
+    ct: Path | None
+    segmentation: Path
+    blood: tuple[Path, ...]
+    route: str
+    given_input: Path | None
+    settings: StudySettings = field(default_factory=StudySettings)
+
+
+KEYS = {
+    "subject": {"id", "session", "genotype"},
+    "pet": {"path", "motion_correction"},
+    "ct": {"path"},
+    "segmentation": {"path", "minimum_coverage"},
+    "blood": {"paths", "route"},
+    "input": {"source", "blood_pool", "path", "calibration", "recovery"},
+    "model": {"names", "vb", "weights", "tstar_s", "delay_s"},
+}
+
+
+def read_study(path: Path) -> Study:
+    """Read and check a study.toml.
+
+    Raises InputRefused: "study-missing", "study-unreadable", "study-key" (with the line), "study-value".
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise InputRefused("study-missing", f"{path}: {error.strerror}; name a study.toml") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputRefused("study-unreadable", f"{path}: {error}; correct the file") from error
+    for table, content in data.items():
+        known = KEYS.get(table)
+        if known is None or not isinstance(content, dict):
+            raise InputRefused(
+                "study-key", f"{path}, line {_line(text, table)}: unknown '{table}'; known are {_tables()}"
+            )
+        for key in content:
+            if key not in known:
+                line = _line(text, table, key)
+                message = (
+                    f"{path}, line {line}: unknown key '{key}' in [{table}]; known are {', '.join(sorted(known))}"
+                )
+                raise InputRefused("study-key", message)
+    return _study(path, data)
+
+
+def _tables() -> str:
+    return ", ".join(f"[{table}]" for table in KEYS)
+
+
+def _line(text: str, table: str, key: str | None = None) -> int:
+    """Line of a table's header, or of a key below it; 1 where the file spells it in another way."""
+    inside = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(rf"\s*\[+\s*[\"']?{re.escape(table)}\b", line) or (key is None and line.strip().startswith(table)):
+            if key is None:
+                return number
+            inside = True
+        elif inside and re.match(rf"\s*[\"']?{re.escape(key or '')}[\"']?\s*=", line):
+            return number
+    return 1
+
+
+def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
+    folder = path.absolute().parent
+
+    def wrong(table: str, key: str, wanted: str) -> InputRefused:
+        return InputRefused("study-value", f"{path}: [{table}] {key} must be {wanted}")
+
+    def text_of(table: str, key: str, default: str | None, choices: tuple[str, ...] = ()) -> str:
+        value = data.get(table, {}).get(key, default)
+        if not isinstance(value, str) or not value or (choices and value not in choices):
+            raise wrong(table, key, "one of " + ", ".join(choices) if choices else "a text")
+        return value
+
+    def number_of(table: str, key: str, default: Any, words: tuple[str, ...] = ()) -> Any:
+        value = data.get(table, {}).get(key, default)
+        if value in words or value is None:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise wrong(table, key, " or ".join([*(f'"{w}"' for w in words), "a number"]))
+        return float(value)
+
+    def file_of(table: str) -> Path:
+        found = folder / text_of(table, "path", None)
+        if not found.exists():
+            raise InputRefused("study-missing", f"{path}: [{table}] path: {found} does not exist; correct the path")
+        return found
+
+    def texts_of(table: str, key: str, default: list[str]) -> tuple[str, ...]:
+        value = data.get(table, {}).get(key, default)
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise wrong(table, key, "a list of texts")
+        return tuple(value)
+
+    defaults = StudySettings()
+    blood = tuple(folder / name for name in texts_of("blood", "paths", []))
+    for file in blood:
+        if not file.is_file():
+            raise InputRefused("study-missing", f"{path}: [blood] paths: {file} does not exist; correct the path")
+    source = text_of("input", "source", defaults.input_source, ("image-derived", "blood", "given"))
+    models = texts_of("model", "names", list(defaults.models))
+    if not models:
+        raise wrong("model", "names", "at least one model")
+    coverage = number_of("segmentation", "minimum_coverage", defaults.minimum_coverage)
+    if not 0 < coverage <= 1:
+        raise wrong("segmentation", "minimum_coverage", "above 0 and at most 1")
+    return Study(
+        pet=file_of("pet"),
+        ct=file_of("ct") if "ct" in data else None,
+        segmentation=file_of("segmentation"),
+        blood=blood,
+        route=text_of("blood", "route", "unknown", ROUTES),
+        given_input=file_of("input") if source == "given" else None,
+        settings=StudySettings(
+            subject=text_of("subject", "id", defaults.subject),
+            session=text_of("subject", "session", defaults.session),
+            genotype=text_of("subject", "genotype", defaults.genotype, GENOTYPES),
+            blood_pool=text_of("input", "blood_pool", defaults.blood_pool),
+            input_source=source,  # type: ignore[arg-type]  # one of the choices, checked above
+            calibration=text_of(  # type: ignore[arg-type]
+                "input", "calibration", defaults.calibration, ("scale", "recovery-spill-in", "none")
+            ),
+            recovery=number_of("input", "recovery", None),
+            models=models,
+            vb=number_of("model", "vb", defaults.vb, ("fit", "none")),
+            weights=text_of("model", "weights", defaults.weights),
+            tstar_s=number_of("model", "tstar_s", defaults.tstar_s, ("auto",)),
+            delay_s=number_of("model", "delay_s", defaults.delay_s, ("fit",)),
+            motion_correction=text_of(  # type: ignore[arg-type]
+                "pet", "motion_correction", defaults.motion_correction, ("none", "rigid")
+            ),
+            minimum_coverage=coverage,
+        ),
+    )

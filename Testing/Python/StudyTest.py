@@ -1,0 +1,121 @@
+"""study.toml and clinical.toml: what is accepted, what is refused and how it is told."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.outcome.clinical import ndi_band, read_clinical
+from TSPOQuantLib.study import read_study
+
+GOOD = """
+[subject]
+id = "p1"
+session = "baseline"
+genotype = "HAB"
+[pet]
+path = "pet"
+[segmentation]
+path = "s.seg.nrrd"
+[blood]
+paths = ["b.tsv"]
+route = "arterial"
+[model]
+names = ["1TCM"]
+vb = 0.05
+"""
+
+
+class StudyTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "pet").mkdir()
+        for name in ("s.seg.nrrd", "b.tsv"):
+            (self.folder / name).touch()
+
+    def read(self, text):
+        path = self.folder / "study.toml"
+        path.write_text(text, encoding="utf-8")
+        return read_study(path)
+
+    def refusal(self, text):
+        with self.assertRaises(InputRefused) as caught:
+            self.read(text)
+        return caught.exception
+
+    def test_reads_paths_relative_to_the_file(self):
+        study = self.read(GOOD)
+        self.assertEqual(study.pet, self.folder / "pet")
+        self.assertEqual(study.settings.vb, 0.05)
+        self.assertEqual(study.settings.models, ("1TCM",))
+        self.assertEqual(study.settings.genotype, "HAB")
+        self.assertIsNone(study.ct)
+
+    def test_unknown_key_is_named_with_its_line(self):
+        refusal = self.refusal(GOOD.replace('route = "arterial"', 'rout = "arterial"'))
+        self.assertEqual(refusal.code, "study-key")
+        self.assertIn("line 12", refusal.message)
+        self.assertIn("'rout'", refusal.message)
+
+    def test_unknown_table_is_named_with_its_line(self):
+        self.assertIn("line 16", self.refusal(GOOD + "[modell]\n").message)
+
+    def test_wrong_values(self):
+        for old, new in (
+            ('"HAB"', '"high"'),
+            ("0.05", '"some"'),
+            ('["1TCM"]', '"1TCM"'),
+            ('["1TCM"]', "[]"),
+            ('"baseline"', "3"),
+        ):
+            with self.subTest(new):
+                self.assertEqual(self.refusal(GOOD.replace(old, new)).code, "study-value")
+
+    def test_missing_files_are_named(self):
+        for old in ('"pet"', "s.seg.nrrd", "b.tsv"):
+            refusal = self.refusal(GOOD.replace(old, old.replace("e", "x").replace("b.", "x.")))
+            self.assertEqual(refusal.code, "study-missing")
+
+    def test_not_toml(self):
+        self.assertEqual(self.refusal("[pet\n").code, "study-unreadable")
+
+
+class ClinicalTest(unittest.TestCase):
+    def read(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "clinical.toml"
+            path.write_text(text, encoding="utf-8")
+            return read_clinical(path)
+
+    def test_scores_and_lesion(self):
+        clinical = self.read(
+            '[lesion]\nlevel = "C6/C7"\nside = "left"\n[[visit]]\nsession = "baseline"\nvas_arm = 42\nndi = 28\n'
+        )
+        self.assertEqual(clinical.visits["baseline"], {"vas_arm": 42.0, "ndi": 28.0})
+        self.assertEqual(clinical.lesion.root, "C7")
+
+    def test_off_the_scale_or_unknown(self):
+        head = '[[visit]]\nsession = "a"\n'
+        for text, code in (
+            (head + "ndi = 51\n", "clinical-scale"),
+            (head + "mrc_elbow_extension = true\n", "clinical-scale"),
+            (head + "pain = 3\n", "clinical-key"),
+            (head + head, "clinical-session"),
+            ('[lesion]\nlevel = "C7"\nside = "left"\n', "clinical-lesion"),
+            ("x = 1\n", "clinical-key"),
+        ):
+            with self.subTest(text), self.assertRaises(InputRefused) as caught:
+                self.read(text)
+            self.assertEqual(caught.exception.code, code)
+
+    def test_ndi_bands(self):
+        self.assertEqual(
+            [ndi_band(s) for s in (4, 5, 14, 24, 28, 34, 35)],
+            ["none", "mild", "mild", "moderate", "severe", "severe", "complete"],
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
