@@ -1,0 +1,342 @@
+"""The compartment models as one equation, its derivatives, and its global least-squares optimum.
+
+C_PET = (1 - V_B) K1 R + V_B C_WB + V_B K_b int C_P, with R the two-tissue impulse response convolved with plasma:
+R = [(s - a1) B(a1) + (a2 - s) B(a2)] / (a2 - a1), s = k3 + k4, a1 and a2 the roots of a^2 - (k2+k3+k4) a + k2 k4 = 0,
+B(a) the plasma convolved with exp(-a t) (Gunn 2001, 10.1097/00004647-200106000-00002). 1TCM is k3 = k4 = 0, 2TCM3k is
+k4 = 0, K_b is the endothelial trapping of 2TCM-1K (10.1038/jcbfm.2014.55). A parameter whose bounds are equal is a
+fixed number, so that one code serves all models, with or without V_B.
+
+The optimum is global because nothing is guessed: given the two exponents, what remains is linear in amplitudes that
+live in a polytope (K1, V_B and K_b bounds, and the share of each exponent that the bounds of k2, k3 and k4 allow), and
+its least-squares solution is exact. The exponents run over a grid; its local minima are then refined in the rate
+constants, within their bounds.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .convolution import ExponentialBasis
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Bounds = dict[str, tuple[float, float]]
+
+NAMES = ("K1", "k2", "k3", "k4", "VB", "Kb")
+_K1, _K2, _K3, _K4, _VB, _KB = range(6)
+
+# Below this share of their sum two exponents count as this far apart: R is smooth there, its formula is not.
+_CLOSEST = 1e-4
+# Grid points from 0 to the highest exponent: one dimension (1TCM, 2TCM3k) and each of two.
+_GRID_ONE = 160
+_GRID_TWO = 40
+_CANDIDATES = 6
+_MAX_STEPS = 300
+_CURVES_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """Everything about one scan that the model needs, weighted: rows are multiplied by sqrt(weight).
+
+    basis: parent plasma; blood: frame averages of whole blood (frames,); root: sqrt of the weights (frames,).
+    low, high: bounds in the order of ``NAMES`` (6,).
+    """
+
+    basis: ExponentialBasis
+    blood: Array
+    root: Array
+    low: Array
+    high: Array
+
+    @property
+    def free(self) -> NDArray[np.intp]:
+        """Indices into ``NAMES`` of the parameters that are fitted."""
+        return np.flatnonzero(self.high > self.low)
+
+    def predict(self, parameters: Array) -> Array:
+        """Frame averages (curves, frames), not weighted, of parameters (curves, 6)."""
+        return self._evaluate(parameters)[0]
+
+    def jacobian(self, parameters: Array) -> tuple[Array, Array]:
+        """Prediction (curves, frames) and its derivatives (curves, frames, 6), not weighted."""
+        return self._evaluate(parameters)
+
+    def _evaluate(self, parameters: Array) -> tuple[Array, Array]:
+        k1, k2, k3, k4, vb, kb = parameters.T
+        total, slow = k2 + k3 + k4, k3 + k4
+        gap = np.sqrt(np.maximum(total**2 - 4 * k2 * k4, (_CLOSEST * total) ** 2 + 1e-12))
+        first = np.maximum((total - gap) / 2, 0.0)
+        second = (total + gap) / 2
+        b1, slope1 = self.basis.with_slope(first)
+        b2, slope2 = self.basis.with_slope(second)
+        w1, w2 = (slow - first) / gap, (second - slow) / gap
+        response = w1[:, None] * b1 + w2[:, None] * b2
+        trapped = self.basis(np.zeros(1))
+        tissue = (1 - vb) * k1
+        predicted = tissue[:, None] * response + vb[:, None] * (self.blood + kb[:, None] * trapped)
+        slopes = np.empty((*predicted.shape, 6))
+        slopes[:, :, _K1] = (1 - vb)[:, None] * response
+        for index, d_total, d_slow, d_product in ((_K2, 1, 0, k4), (_K3, 1, 1, 0 * k2), (_K4, 1, 1, k2)):
+            d_gap = (total * d_total - 2 * d_product) / gap
+            d_first, d_second = (d_total - d_gap) / 2, (d_total + d_gap) / 2
+            d_w1 = (d_slow - d_first - w1 * d_gap) / gap
+            d_w2 = (d_second - d_slow - w2 * d_gap) / gap
+            slope = (
+                d_w1[:, None] * b1
+                + d_w2[:, None] * b2
+                + (w1 * d_first)[:, None] * slope1
+                + (w2 * d_second)[:, None] * slope2
+            )
+            slopes[:, :, index] = tissue[:, None] * slope
+        slopes[:, :, _VB] = self.blood + kb[:, None] * trapped - k1[:, None] * response
+        slopes[:, :, _KB] = vb[:, None] * trapped
+        return predicted, slopes
+
+
+def highest_exponent(bounds: Bounds) -> float:
+    """The largest exponent that the bounds of the rate constants allow, 1/min."""
+    return max(sum(bounds[name][1] for name in ("k2", "k3", "k4")), 1e-3)
+
+
+def optimum(equation: Equation, activity: Array) -> tuple[Array, Array]:
+    """The global least-squares optimum: parameters (curves, 6) and WRSS (curves,) of curves (curves, frames)."""
+    starts = [
+        grid_starts(equation, activity[i : i + _CURVES_AT_ONCE]) for i in range(0, len(activity), _CURVES_AT_ONCE)
+    ]
+    return best_of(equation, activity, np.concatenate(starts))
+
+
+def best_of(equation: Equation, activity: Array, starts: Array) -> tuple[Array, Array]:
+    """Refine every start (curves, starts, 6) and keep each curve's best; parameters and WRSS."""
+    curves, candidates, _ = starts.shape
+    parameters, wrss = refine(equation, np.repeat(activity, candidates, axis=0), starts.reshape(-1, 6))
+    wrss = wrss.reshape(curves, candidates)
+    best = np.argmin(wrss, axis=1)
+    chosen = np.arange(curves), best
+    return parameters.reshape(curves, candidates, 6)[chosen], wrss[chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class _Polytope:
+    """Amplitudes x = (u1, u2, V_B, V_B K_b): A x <= limit; ``faces`` are (point, directions) of each affine face."""
+
+    constraints: Array
+    limit: Array
+    faces: tuple[tuple[Array, Array], ...]
+
+
+def _polytope(low: Array, high: Array) -> _Polytope:
+    """u1 and u2 >= 0 add up to (1 - V_B) K1; all bounds are linear in x, so every face is an affine subspace."""
+    size = 4 if high[_KB] > 0 else 3
+
+    def row(u1: float = 0, u2: float = 0, vb: float = 0, trapped: float = 0) -> Array:
+        return np.array([u1, u2, vb, trapped][:size])
+
+    def side(rows: Array, values: tuple[float, ...]) -> list[tuple[Array, float]]:
+        return [(line, value) for line, value in zip(rows, values, strict=True)]
+
+    k1_low, k1_high = row(1, 1, low[_K1]), row(1, 1, high[_K1])
+    groups = [
+        side(row(1)[None], (0.0,)),
+        side(row(0, 1)[None], (0.0,)),
+        side(np.array([k1_low, k1_high]), (low[_K1], high[_K1])),
+        side(np.array([row(0, 0, 1)] * 2), (low[_VB], high[_VB])),
+    ]
+    if size == 4:
+        groups.append(side(np.array([row(0, 0, -low[_KB], 1), row(0, 0, -high[_KB], 1)]), (0.0, 0.0)))
+    signs = [(-1.0,), (-1.0,), (-1.0, 1.0), (-1.0, 1.0), (-1.0, 1.0)]
+    constraints = np.array(
+        [s * a for g, ss in zip(groups, signs, strict=False) for (a, _), s in zip(g, ss, strict=True)]
+    )
+    limit = np.array([s * v for g, ss in zip(groups, signs, strict=False) for (_, v), s in zip(g, ss, strict=True)])
+    faces = []
+    for choice in product(*[[None, *group] for group in groups]):
+        active = [picked for picked in choice if picked is not None]
+        if not active:
+            faces.append((np.zeros(size), np.eye(size)))
+            continue
+        matrix = np.array([a for a, _ in active])
+        values = np.array([v for _, v in active])
+        left, singular, right = np.linalg.svd(matrix)
+        rank = int((singular > 1e-12).sum())
+        point = right[:rank].T @ ((left.T @ values)[:rank] / singular[:rank])
+        if np.abs(matrix @ point - values).max() < 1e-9:
+            faces.append((point, right[rank:].T))
+    return _Polytope(constraints, limit, tuple(faces))
+
+
+def _constrained_least_squares(gram: Array, cross: Array, polytope: _Polytope) -> tuple[Array, Array]:
+    """min x'Gx - 2 c'x over the polytope, by the best feasible point among the optima of all faces.
+
+    gram: (points, m, m); cross: (points, m, curves). Returns x (points, m, curves) and the objective (points, curves).
+    """
+    m = gram.shape[1]
+    ridge = 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(m)
+    best = np.full((gram.shape[0], cross.shape[2]), np.inf)
+    solution = np.zeros_like(cross)
+    for point, directions in polytope.faces:
+        x = np.broadcast_to(point[:, None], cross.shape)
+        if directions.shape[1]:
+            hessian = directions.T @ (gram + ridge) @ directions
+            slope = directions.T @ (cross - (gram @ point)[:, :, None])
+            x = x + directions @ np.linalg.solve(hessian, slope)
+        inside = (polytope.constraints @ x <= polytope.limit[:, None] + 1e-9).all(axis=1)
+        value = (x * (gram @ x - 2 * cross)).sum(axis=1)
+        better = inside & (value < best)
+        best = np.where(better, value, best)
+        solution = np.where(better[:, None], x, solution)
+    return solution, best
+
+
+def _k2_pieces(first: Array, second: Array, low: Array, high: Array) -> list[tuple[Array, Array]]:
+    """For exponents a1 < a2 the one or two intervals of k2 in which k2, k3 and k4 keep their bounds.
+
+    k4 = a1 a2 / k2 and k3 = a1 + a2 - k2 - k4, so k3 >= b between the roots of k2^2 - (a1 + a2 - b) k2 + a1 a2.
+    An empty interval has its ends in the wrong order or nan.
+    """
+    total, product_ = first + second, first * second
+
+    def between(k3: float) -> tuple[Array, Array]:
+        middle = (total - k3) / 2
+        squared = middle**2 - product_
+        squared = np.where(np.abs(squared) <= 1e-12 * total**2, 0.0, squared)
+        half = np.sqrt(np.where((squared >= 0) & (middle >= 0), squared, np.nan))
+        upper = middle + half
+        return np.where(upper > 0, product_ / np.where(upper > 0, upper, 1.0), 0.0), upper
+
+    def over(k4: float) -> Array:
+        return product_ / k4 if k4 > 0 else np.where(product_ > 0, np.inf, 0.0)
+
+    inner, outer = between(low[_K3])
+    begin = np.maximum(np.maximum(inner, low[_K2]), over(high[_K4]))
+    end = np.minimum(outer, high[_K2])
+    if low[_K4] > 0:
+        end = np.minimum(end, over(low[_K4]))
+    hole_begin, hole_end = between(high[_K3])
+    whole = np.isnan(hole_begin)
+    return [
+        (begin, np.where(whole, end, np.minimum(end, hole_begin))),
+        (np.where(whole, np.nan, np.maximum(begin, hole_end)), end),
+    ]
+
+
+def grid_starts(equation: Equation, activity: Array) -> Array:
+    """The best local minima over the grid of exponents, as parameters (curves, candidates, 6)."""
+    low, high = equation.low, equation.high
+    highest = equation.basis.highest
+    one = high[_K4] == 0
+    count = _GRID_ONE if one else _GRID_TWO
+    offset = equation.basis.offset
+    axis = np.maximum(offset * ((highest + offset) / offset) ** np.linspace(0, 1, count) - offset, 0.0)
+    axis[-1] = highest
+    i, j = (np.zeros(count - 1, dtype=int), np.arange(1, count)) if one else np.triu_indices(count, 1)
+    first, second = axis[i], axis[j]
+    columns = equation.basis(axis) * equation.root
+    blood, trapped = equation.blood * equation.root, columns[0]
+    data = activity * equation.root
+    polytope = _polytope(low, high)
+    curves = len(activity)
+    landscape = np.full((curves, count + 2, count + 2), np.inf)
+    found = np.zeros((curves, count, count, 6))
+    for begin, end in _k2_pieces(first, second, low, high):
+        valid = begin <= end
+        if not valid.any():
+            continue
+        a1, a2, k2 = first[valid], second[valid], np.stack([begin[valid], end[valid]])
+        left, right = columns[i[valid]], columns[j[valid]]
+        tissue = ((a2 - k2)[..., None] * left + (k2 - a1)[..., None] * right) / (a2 - a1)[:, None]
+        parts = [*tissue, np.broadcast_to(blood, left.shape)]
+        if polytope.constraints.shape[1] == 4:
+            parts.append(np.broadcast_to(trapped, left.shape))
+        design = np.stack(parts, axis=1)
+        x, value = _constrained_least_squares(design @ design.transpose(0, 2, 1), design @ data.T, polytope)
+        parameters = _from_amplitudes(x, a1, a2, k2)
+        at = i[valid] + 1, j[valid] + 1
+        better = landscape[:, at[0], at[1]] > value.T
+        landscape[:, at[0], at[1]] = np.where(better, value.T, landscape[:, at[0], at[1]])
+        inner = i[valid], j[valid]
+        found[:, inner[0], inner[1]] = np.where(better[..., None], parameters, found[:, inner[0], inner[1]])
+    return np.clip(_local_minima(landscape, found, low, high), low, high)
+
+
+def _from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array) -> Array:
+    """Parameters (curves, points, 6) of the amplitudes x (points, m, curves)."""
+    u1, u2, vb = x[:, 0].T, x[:, 1].T, x[:, 2].T
+    amplitude = np.maximum(u1 + u2, 0.0)
+    share = np.where(amplitude > 0, np.maximum(u1, 0.0) / np.where(amplitude > 0, amplitude, 1.0), 0.5)
+    k2 = share * k2_ends[0] + (1 - share) * k2_ends[1]
+    k4 = np.where(k2 > 0, first * second / np.where(k2 > 0, k2, 1.0), 0.0)
+    k3 = first + second - k2 - k4
+    kb = np.zeros_like(vb) if x.shape[1] == 3 else x[:, 3].T / np.where(vb > 0, vb, np.inf)
+    return np.stack([amplitude / (1 - vb), k2, k3, k4, vb, kb], axis=-1)
+
+
+def _local_minima(landscape: Array, found: Array, low: Array, high: Array) -> Array:
+    inner = landscape[:, 1:-1, 1:-1]
+    lowest = np.isfinite(inner)
+    for di, dj in product((0, 1, 2), repeat=2):
+        if (di, dj) != (1, 1):
+            lowest &= inner <= landscape[:, di : di + inner.shape[1], dj : dj + inner.shape[2]]
+    score = np.where(lowest, inner, np.inf).reshape(len(inner), -1)
+    order = np.argsort(score, axis=1)[:, :_CANDIDATES]
+    starts = np.take_along_axis(found.reshape(len(inner), -1, 6), order[..., None], axis=1)
+    missing = ~np.isfinite(np.take_along_axis(score, order, axis=1))
+    starts[missing] = (low + high) / 2  # fewer minima than candidates, or bounds narrower than the grid
+    return np.asarray(starts[:, : max(int((~missing).sum(axis=1).max()), 0) + 1])
+
+
+def refine(equation: Equation, activity: Array, starts: Array) -> tuple[Array, Array]:
+    """Bounded Levenberg-Marquardt from starts (problems, 6), all problems at once; parameters and WRSS.
+
+    A parameter at its bound whose gradient points outward is held there for the step; a step is cut at the bounds.
+    """
+    free = equation.free
+    low, high = equation.low[free], equation.high[free]
+    root = equation.root
+    parameters = np.array(starts)
+    value, gradient, hessian = _normal_equations(equation, activity, parameters, free)
+    floor = 1e-26 * np.maximum(((activity * root) ** 2).sum(axis=1), np.finfo(float).tiny)
+    damping = np.full(len(parameters), 1e-3)
+    stalled = np.zeros(len(parameters), dtype=int)
+    running = np.arange(len(parameters)) if len(free) else np.arange(0)
+    diagonal = np.arange(len(free))
+    for _ in range(_MAX_STEPS):
+        if not len(running):
+            break
+        p, g, h = parameters[running][:, free], gradient[running], hessian[running].copy()
+        held = ((p <= low) & (g < 0)) | ((p >= high) & (g > 0))
+        g = np.where(held, 0.0, g)
+        h[held] = 0.0
+        h.transpose(0, 2, 1)[held] = 0.0
+        scale = h[:, diagonal, diagonal]
+        largest = np.maximum(scale.max(axis=1, keepdims=True), np.finfo(float).tiny)
+        h[:, diagonal, diagonal] = np.where(held, 1.0, scale * (1 + damping[running, None]) + 1e-15 * largest)
+        step = np.linalg.solve(h, g[..., None])[..., 0]
+        trial = parameters[running]
+        trial[:, free] = np.clip(p + step, low, high)
+        new_value, new_gradient, new_hessian = _normal_equations(equation, activity[running], trial, free)
+        gain = value[running] - new_value
+        better = gain > 0
+        small = gain <= 1e-10 * value[running]
+        stalled[running] = np.where(better & ~small, 0, stalled[running] + better)
+        damping[running] *= np.where(better, 0.2, 4.0)
+        np.clip(damping, 1e-12, None, out=damping)
+        taken = running[better]
+        parameters[taken], value[taken] = trial[better], new_value[better]
+        gradient[taken], hessian[taken] = new_gradient[better], new_hessian[better]
+        done = (value[running] <= floor[running]) | (stalled[running] >= 3) | (damping[running] > 1e9)
+        running = running[~done]
+    return parameters, value
+
+
+def _normal_equations(
+    equation: Equation, activity: Array, parameters: Array, free: NDArray[np.intp]
+) -> tuple[Array, ...]:
+    predicted, slopes = equation.jacobian(parameters)
+    residual = (activity - predicted) * equation.root
+    jacobian = slopes[:, :, free] * equation.root[:, None]
+    transposed = jacobian.transpose(0, 2, 1)
+    return (residual**2).sum(axis=1), (transposed @ residual[..., None])[..., 0], transposed @ jacobian

@@ -1,0 +1,98 @@
+"""Why a fit may not be trusted, in words a user understands. No threshold here is published; each is a choice."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from ..errors import Notice
+
+Array = NDArray[np.float64]
+
+LARGE_STANDARD_ERROR = 0.25  # of the outcome
+POOR_FIT = 0.10  # residual standard deviation over the mean of the curve
+RUNS_PROBABILITY = 0.01  # of so few runs of residual signs by chance
+AT_BOUND = 1e-6  # of the width between the bounds
+
+
+def bound_flags(
+    values: dict[str, float], bounds: dict[str, tuple[float, float]], units: Mapping[str, str]
+) -> list[Notice]:
+    """One "at-bound:NAME" (or "delay-at-limit") for each fitted value at an end of its bounds."""
+    flags = []
+    for name, value in values.items():
+        low, high = bounds[name]
+        if at_bound(value, low, high) == 0:
+            continue
+        end = low if at_bound(value, low, high) < 0 else high
+        code = "delay-at-limit" if name == "delay" else f"at-bound:{name}"
+        flags.append(Notice(code, f"{name} stopped at its bound {end:g} {units[name]}; it is not an estimate"))
+    return flags
+
+
+def at_bound(value: float, low: float, high: float) -> int:
+    """-1 at the lower bound, 1 at the upper, else 0 (also when the bounds are equal)."""
+    reach = AT_BOUND * (high - low)
+    if high <= low:
+        return 0
+    return -1 if value <= low + reach else 1 if value >= high - reach else 0
+
+
+def outcome_flags(name: str, value: float, error: float) -> list[Notice]:
+    """ "not-identifiable" or "se-large" for the outcome (V_T or Ki)."""
+    if not np.isfinite(value) or not np.isfinite(error) or error >= abs(value):
+        return [
+            Notice("not-identifiable", f"these data do not determine {name}: its standard error is as large as it")
+        ]
+    if error > LARGE_STANDARD_ERROR * abs(value):
+        return [Notice("se-large", f"the standard error of {name} is {error / abs(value):.0%} of it")]
+    return []
+
+
+def beyond_scan_flags(slowest_rate: float, scan_min: float) -> list[Notice]:
+    """ "vt-beyond-scan" when the slowest half-life (ln 2 / rate, 1/min) is longer than the scan."""
+    if slowest_rate * scan_min >= np.log(2):
+        return []
+    half_life = f"{np.log(2) / slowest_rate:.0f} min" if slowest_rate > 0 else "without end"
+    return [
+        Notice(
+            "vt-beyond-scan",
+            f"the slowest tissue half-life ({half_life}) is longer than the {scan_min:.0f} min of the scan, so V_T is "
+            "extrapolated",
+        )
+    ]
+
+
+def residual_flags(residuals: Array, predicted: Array, weights: Array) -> list[Notice]:
+    """ "poor-fit" and "residual-runs" from the frames with weight."""
+    used = weights > 0
+    flags = []
+    spread = float(np.sqrt((weights[used] * residuals[used] ** 2).sum() / weights[used].sum()))
+    level = float((weights[used] * np.abs(predicted[used])).sum() / weights[used].sum())
+    if spread > POOR_FIT * level:
+        flags.append(
+            Notice("poor-fit", f"the residuals are {spread / level:.0%} of the curve" if level else "no signal")
+        )
+    # Rounding noise of an exact fit has runs too, and they mean nothing.
+    if spread > 1e-9 * level and runs_probability(residuals[used]) < RUNS_PROBABILITY:
+        flags.append(
+            Notice("residual-runs", "the residuals keep their sign for long: the model misses the curve's shape")
+        )
+    return flags
+
+
+def runs_probability(residuals: Array) -> float:
+    """The chance of so few runs of equal signs among independent residuals (Wald & Wolfowitz 1940, normal form)."""
+    signs = residuals[residuals != 0] > 0
+    positive = int(signs.sum())
+    negative = signs.size - positive
+    if positive == 0 or negative == 0:
+        return float(2.0 ** (1 - signs.size)) if signs.size else 1.0
+    total = positive + negative
+    expected = 2 * positive * negative / total + 1
+    variance = (expected - 1) * (expected - 2) / (total - 1)
+    runs = 1 + int((signs[1:] != signs[:-1]).sum())
+    if variance <= 0:
+        return 1.0
+    return float(ndtr((runs + 0.5 - expected) / np.sqrt(variance)))

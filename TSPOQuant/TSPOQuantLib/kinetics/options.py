@@ -1,0 +1,123 @@
+"""What can be chosen about a fit, and the weights of the frames."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.frames import FrameTiming
+from ..errors import InputRefused
+from .models import DEFAULT_BOUNDS, Model
+
+Array = NDArray[np.float64]
+
+# Not published: frames with less than this share of the largest count are weighted as if they had it, so that an
+# empty first frame does not take all the weight.
+FEWEST_COUNTS = 0.01
+WEIGHT_KINDS = ("uniform", "duration", "counts")
+
+
+@dataclass(frozen=True, eq=False)
+class FitOptions:
+    """How to fit.
+
+    weights: (frames,), 0 leaves a frame out; None is uniform, the documented default (not published as best: it needs
+        no model of the noise). Scaled to mean 1 over the frames used.
+    vb: "fit" within its bounds, "none", or a fixed fraction. Graphical methods cannot fit it: "fit" means none there.
+    bounds: by parameter name, over ``DEFAULT_BOUNDS``; equal bounds fix a parameter. "delay" in seconds.
+    tstar_s: graphical methods use frames whose middle is at or after it; "auto" takes the earliest start from which no
+        residual exceeds 10 %. MA2 uses every frame on "auto". last_frames: use the last N frames instead.
+    delay_s: of the input in seconds, positive is later; "fit" searches its bounds (compartment models only).
+    free_fraction: f_P of the tracer in plasma; adds VT/fP.
+    """
+
+    weights: NDArray[np.float64] | None = None
+    vb: str | float = "fit"
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    tstar_s: float | str = "auto"
+    last_frames: int | None = None
+    delay_s: float | str = 0.0
+    free_fraction: float | None = None
+
+
+def weights(kind: str, timing: FrameTiming, activity: Array | None, half_life_s: float | None) -> Array:
+    """Frame weights (frames,) of mean 1.
+
+    "uniform"; "duration"; "counts": duration squared over (counts times decay factor squared), the inverse variance of
+    a decay-corrected frame average whose counts are Poisson (Thiele & Buchert 2008, Nucl Med Commun 29:179). Counts
+    are activity x duration with the decay correction taken out exactly over the frame.
+    activity: (frames,) or (curves, frames), kBq/mL, decay-corrected to time zero; averaged over curves, so that one
+    scan has one set of weights. Raises InputRefused ("weights-…").
+    """
+    if kind == "uniform":
+        return np.ones(len(timing))
+    duration = timing.durations_s
+    if kind == "duration":
+        return np.asarray(duration / duration.mean())
+    if kind != "counts":
+        raise InputRefused("weights-kind", f"there are no {kind!r} weights; choose from {', '.join(WEIGHT_KINDS)}")
+    if activity is None or half_life_s is None or not half_life_s > 0:
+        raise InputRefused("weights-counts", "weights by counts need the curves and the half-life; give both")
+    mean = np.atleast_2d(np.asarray(activity, dtype=float)).mean(axis=0)
+    if mean.shape != duration.shape or not np.isfinite(mean).all() or mean.max() <= 0:
+        raise InputRefused("weights-counts", "weights by counts need finite curves with one value a frame, not all 0")
+    rate = np.log(2) / half_life_s
+    surviving = np.exp(-rate * timing.starts_s) * -np.expm1(-rate * duration) / (rate * duration)
+    counts = mean * surviving * duration
+    counts = np.maximum(counts, FEWEST_COUNTS * counts.max())
+    result = duration**2 * surviving**2 / counts
+    return np.asarray(result / result.mean())
+
+
+def frame_weights(options: FitOptions, n_frames: int) -> Array:
+    """The option's weights, checked and scaled to mean 1 over the frames that have any."""
+    if options.weights is None:
+        return np.ones(n_frames)
+    given = np.asarray(options.weights, dtype=float)
+    if given.shape != (n_frames,):
+        raise InputRefused("weights-shape", f"there are {given.size} weights for {n_frames} frames; give one a frame")
+    if not np.isfinite(given).all() or (given < 0).any() or not (given > 0).any():
+        raise InputRefused("weights-value", "weights must be finite, not negative, and not all 0; correct them")
+    return np.asarray(given / given[given > 0].mean())
+
+
+def resolved_bounds(model: Model, options: FitOptions) -> dict[str, tuple[float, float]]:
+    """Bounds of every parameter of ``DEFAULT_BOUNDS`` for this model: those it lacks are fixed at 0."""
+    bounds = {}
+    known = (*model.parameters, "VB", "delay")
+    for name, given in options.bounds.items():
+        if name not in DEFAULT_BOUNDS:
+            raise InputRefused("bounds-name", f"no parameter {name!r} has bounds; use {', '.join(DEFAULT_BOUNDS)}")
+        low, high = given
+        limit = 0.99 if name == "VB" else np.inf
+        if not (np.isfinite([low, high]).all() and low <= high <= limit and (low >= 0 or name == "delay")):
+            raise InputRefused(
+                "bounds-value", f"the bounds {low:g} to {high:g} of {name} are not usable; correct them"
+            )
+    for name in DEFAULT_BOUNDS:
+        low, high = options.bounds.get(name, model.bounds[name])
+        bounds[name] = (float(low), float(high)) if name in known else (0.0, 0.0)
+    if options.vb != "fit":
+        fixed = fixed_vb(options)
+        bounds["VB"] = (fixed, fixed)
+    if options.delay_s != "fit":
+        fixed = _number(options.delay_s, "delay")
+        bounds["delay"] = (fixed, fixed)
+    return bounds
+
+
+def fixed_vb(options: FitOptions) -> float:
+    """The blood fraction when it is not fitted: 0 for "none" and for "fit" (graphical methods)."""
+    if options.vb in ("none", "fit"):
+        return 0.0
+    fraction = _number(options.vb, "vb")
+    if not 0 <= fraction < 1:
+        raise InputRefused("vb-value", f"a blood fraction of {fraction:g} is impossible; give one from 0 up to 1")
+    return fraction
+
+
+def _number(value: str | float, what: str) -> float:
+    if isinstance(value, str) or not np.isfinite(value):
+        raise InputRefused(f"{what}-value", f"{value!r} is no usable {what}; give a number or a word that is offered")
+    return float(value)

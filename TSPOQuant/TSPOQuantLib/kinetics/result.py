@@ -1,0 +1,92 @@
+"""What a fit returns: parameters, how sure they are, and why they may not be trusted."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from ..errors import Notice
+
+Array = NDArray[np.float64]
+
+
+def information_criteria(wrss: float, n_frames: int, n_parameters: int) -> tuple[float, float, float]:
+    """AIC = n ln(WRSS/n) + 2p, AICc = AIC + 2p(p+1)/(n-p-1), BIC = n ln(WRSS/n) + p ln n.
+
+    Source: Akaike 1974; Hurvich & Tsai 1989; Schwarz 1978, in the form for least squares. A WRSS of 0 counts as the
+    smallest positive number; AICc is infinite where n - p - 1 <= 0.
+    """
+    n, p = n_frames, n_parameters
+    fit_term = n * float(np.log(max(wrss / n, np.finfo(float).tiny)))
+    aic = fit_term + 2 * p
+    room = n - p - 1
+    aicc = aic + 2 * p * (p + 1) / room if room > 0 else float("inf")
+    return aic, aicc, fit_term + p * float(np.log(n))
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A graphical method in its own coordinates, over all frames.
+
+    abscissa, ordinate: (frames,). slope, intercept: of the line through the frames in ``used`` (frames,) bool.
+    largest_residual: |ordinate - line| / |line|, the largest over the frames used.
+    """
+
+    abscissa: Array
+    ordinate: Array
+    slope: float
+    intercept: float
+    used: NDArray[np.bool_]
+    largest_residual: float
+
+
+@dataclass(frozen=True, eq=False)
+class KineticFit:
+    """One model fitted to one curve.
+
+    parameters: by BIDS name (K1, k2, k3, k4, VB, VT, Ki ...); V_T is nan where washout is too slow to be told from 0.
+    standard_errors: the same names; nan where unknown (a fixed parameter, or one at its bound).
+    parameter_names, covariance: the fitted parameters, those at a bound with zero rows (they count as known there).
+    predicted: kBq/mL for every frame (frames,); residuals: measured minus predicted. Graphical methods predict the
+    curve of their linear equation in the frames of ``line.used`` and nan elsewhere.
+    weights: as used, mean 1 over the frames used, 0 for the others. wrss: kBq2/mL2 (own ordinate for Logan, Patlak).
+    n_frames, n_parameters: n and p of the criteria; p counts V_B and delay when fitted.
+    tstar_s: start of the first frame used by a graphical method. delay_s: of the input, positive is later.
+    """
+
+    model: str
+    parameters: dict[str, float]
+    standard_errors: dict[str, float]
+    parameter_names: tuple[str, ...]
+    covariance: Array
+    predicted: Array
+    residuals: Array
+    weights: Array
+    wrss: float
+    n_frames: int
+    n_parameters: int
+    aic: float
+    aicc: float
+    bic: float
+    tstar_s: float | None = None
+    delay_s: float = 0.0
+    flags: tuple[Notice, ...] = ()
+    line: Line | None = None
+    settings: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        return self.n_frames - self.n_parameters
+
+    def interval(self, name: str, level: float = 0.95, scale: str = "linear") -> tuple[float, float]:
+        """Student's t interval of a parameter: estimate +- t SE, or estimate times exp(+- t SE/estimate) ("log").
+
+        nan where the standard error is unknown.
+        """
+        estimate, error = self.parameters[name], self.standard_errors[name]
+        reach = float(stdtrit(self.degrees_of_freedom, (1 + level) / 2)) * error
+        if scale == "log":
+            ratio = float(np.exp(reach / estimate)) if estimate > 0 else float("nan")
+            return estimate / ratio, estimate * ratio
+        return estimate - reach, estimate + reach
