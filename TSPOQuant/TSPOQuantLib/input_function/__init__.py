@@ -1,1 +1,28 @@
 """Image-derived input, calibration to blood samples, parent fraction, plasma, delay."""
+
+from .calibration import Calibration
+from .curve import InputFunction
+from .ensemble import ensemble
+from .frame_integrals import ContinuousCurve, continuous_curve
+from .from_samples import SampledSettings, sampled_input
+from .image_derived import ImageDerivedSettings, image_derived_input
+from .parent_fraction import ParentFractionFit, fit_parent_fraction
+from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio
+from .result import InputFunctionResult
+
+__all__ = [
+    "Calibration",
+    "ContinuousCurve",
+    "ImageDerivedSettings",
+    "InputFunction",
+    "InputFunctionResult",
+    "ParentFractionFit",
+    "PlasmaRatioFit",
+    "SampledSettings",
+    "continuous_curve",
+    "ensemble",
+    "fit_parent_fraction",
+    "fit_plasma_ratio",
+    "image_derived_input",
+    "sampled_input",
+]

@@ -1,0 +1,81 @@
+"""Input functions that the measurements would have allowed as well, for error propagation."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputRefused, Notice
+from .calibration import RECOVERY_RANGE, SPILL_IN_RANGE, Calibration
+from .curve import InputFunction
+from .image_derived import input_from_frames
+from .parent_fraction import ParentFractionFit
+from .plasma_ratio import PlasmaRatioFit
+from .result import InputFunctionResult
+
+Floats = NDArray[np.float64]
+
+
+def ensemble(result: InputFunctionResult, n: int, seed: int) -> tuple[InputFunction, ...]:
+    """``n`` input functions, drawn from the covariances of parent fraction, plasma ratio and calibration.
+
+    Each draw is multivariate normal, moved into the parameters' bounds; ``seed`` makes it repeatable. What has no
+    covariance (interpolated, given by the settings) does not vary; when nothing varies every member is the original
+    with a Notice. The choice of the models, and errors common to all samples, are not in it.
+
+    Raises InputRefused ("ensemble-size") unless n is positive.
+    """
+    if n < 1:
+        raise InputRefused("ensemble-size", f"an ensemble of {n} input functions was asked for; ask for at least one")
+    covariances = [
+        part.covariance for part in (result.parent_fraction, result.plasma_ratio, result.calibration) if part
+    ]
+    if not any(covariance.any() for covariance in covariances):
+        notice = Notice(
+            "ensemble-no-uncertainty", "nothing that made this input has a standard error; it does not vary"
+        )
+        same = replace(result.input_function, notices=(*result.input_function.notices, notice))
+        return (same,) * n
+    generator = np.random.default_rng(seed)
+    return tuple(_drawn(result, generator) for _ in range(n))
+
+
+def _drawn(result: InputFunctionResult, generator: np.random.Generator) -> InputFunction:
+    original = result.input_function
+    fraction, ratio, calibration = result.parent_fraction, result.plasma_ratio, result.calibration
+    if fraction is not None:
+        fraction = fraction.with_parameters(_draw(fraction, generator))
+    if ratio is not None:
+        ratio = ratio.with_parameters(_draw(ratio, generator))
+    if calibration is not None and result.image is not None and fraction is not None and ratio is not None:
+        drawn = _drawn_calibration(calibration, generator)
+        return input_from_frames(result.image, drawn, ratio, fraction, original.notices, original.settings)
+    factor = _change(fraction, result.parent_fraction, original.times_min)
+    factor = factor * _change(ratio, result.plasma_ratio, original.times_min)
+    return replace(original, parent_plasma=original.parent_plasma * factor)
+
+
+def _draw(fit: ParentFractionFit | PlasmaRatioFit, generator: np.random.Generator) -> Floats:
+    return generator.multivariate_normal(list(fit.parameters.values()), fit.covariance, method="svd")
+
+
+def _drawn_calibration(calibration: Calibration, generator: np.random.Generator) -> Calibration:
+    center = [calibration.recovery, calibration.spill_in]
+    recovery, spill_in = generator.multivariate_normal(center, calibration.covariance, method="svd")
+    return replace(
+        calibration,
+        recovery=float(np.clip(recovery, *RECOVERY_RANGE)),
+        spill_in=float(np.clip(spill_in, *SPILL_IN_RANGE)),
+    )
+
+
+def _change(
+    drawn: ParentFractionFit | PlasmaRatioFit | None,
+    original: ParentFractionFit | PlasmaRatioFit | None,
+    times_min: Floats,
+) -> Floats:
+    """Drawn over original at the knots; 1 where the original is 0."""
+    if drawn is None or original is None:
+        return np.ones(len(times_min))
+    before = original(times_min)
+    return np.divide(drawn(times_min), before, out=np.ones(len(times_min)), where=before > 0)

@@ -1,0 +1,169 @@
+"""The input function from a blood-pool region of the dynamic image."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.blood import BloodSamples
+from ..acquisition.frames import FrameTiming
+from ..errors import InputRefused, Notice
+from .calibration import Calibration, given_calibration, recovery_calibration, scale_calibration
+from .curve import InputFunction
+from .frame_integrals import ContinuousCurve, continuous_curve
+from .parent_fraction import ParentFractionFit
+from .piecewise_linear import evaluate
+from .plasma_ratio import PlasmaRatioFit
+from .result import (
+    ImageFrames,
+    InputFunctionResult,
+    assemble,
+    check_choice,
+    findings,
+    parent_fraction_of,
+    plasma_ratio_of,
+)
+from .samples import checked, route_notices
+
+Floats = NDArray[np.float64]
+
+CALIBRATIONS = ("scale", "recovery-spill-in", "none")
+
+
+@dataclass(frozen=True)
+class ImageDerivedSettings:
+    """Choices for an image-derived input. No default here is from a published source.
+
+    calibration: "scale" (one factor to late blood samples), "recovery-spill-in" (RC and m from two or more late
+    samples and the tissue around the vessel), "none" (needs ``recovery``).
+    recovery, spill_in: known RC and m; used with "none", and with the others when there is no late sample.
+    calibration_from_s: only whole-blood samples from this time on, within the scan, calibrate.
+    sample_cv: relative standard deviation of one blood sample, the least that the standard errors assume.
+    plasma_ratio: constant plasma-to-blood ratio, used only when plasma and whole blood were not sampled together.
+    plasma_ratio_model, parent_fraction_model: "best" (lowest AICc), or a model by name.
+    parent_fraction_extrapolation: after the last sample the fitted "model" runs on, or "hold" its value there.
+    """
+
+    calibration: str = "scale"
+    recovery: float | None = None
+    spill_in: float = 0.0
+    calibration_from_s: float = 600.0
+    sample_cv: float = 0.03
+    plasma_ratio: float | None = None
+    plasma_ratio_model: str = "best"
+    parent_fraction_model: str = "best"
+    parent_fraction_extrapolation: str = "model"
+
+
+def image_derived_input(
+    timing: FrameTiming,
+    blood_pool_activity: Floats,
+    samples: BloodSamples,
+    settings: ImageDerivedSettings,
+    tissue_activity: Floats | None = None,
+) -> InputFunctionResult:
+    """Blood-pool frame averages (frames,) in kBq/mL to the input function, calibrated to blood.
+
+    tissue_activity: frame averages of the tissue around the vessel, (frames,), for spill-in. The whole-blood curve's
+    mean over every frame equals that frame's calibrated average.
+
+    Raises InputRefused: "calibration-…", "input-…", "plasma-ratio-…", "parent-fraction-…", "blood-…",
+    "settings-choice".
+    """
+    check_choice("calibration", settings.calibration, CALIBRATIONS)
+    end_s = float(timing.ends_s[-1])
+    fraction = parent_fraction_of(
+        samples, settings.parent_fraction_model, settings.parent_fraction_extrapolation, end_s
+    )
+    ratio = plasma_ratio_of(samples, settings.plasma_ratio, settings.plasma_ratio_model)
+    image = ImageFrames(timing, np.asarray(blood_pool_activity, dtype=float), tissue_activity)
+    calibration = _calibrate(image, samples, settings)
+    notices = (
+        *samples.notices,
+        *route_notices(samples),
+        *calibration.notices,
+        *ratio.notices,
+        *fraction.notices,
+    )
+    record: dict[str, object] = {
+        "source": "image-derived",
+        **asdict(settings),
+        "found": findings(fraction, ratio, calibration),
+    }
+    made = input_from_frames(image, calibration, ratio, fraction, notices, record)
+    return InputFunctionResult(made, fraction, ratio, calibration, image, made.notices, record)
+
+
+def input_from_frames(
+    image: ImageFrames,
+    calibration: Calibration,
+    ratio: PlasmaRatioFit,
+    fraction: ParentFractionFit,
+    notices: tuple[Notice, ...],
+    settings: dict[str, object],
+) -> InputFunction:
+    """Whole blood from the frames; parent plasma = whole blood × plasma/blood ratio × parent fraction."""
+    curve = whole_blood_curve(image, calibration)
+
+    def whole_blood(times_s: Floats) -> Floats:
+        return evaluate(curve.knots_s, curve.values, times_s)
+
+    def parent_plasma(times_s: Floats) -> Floats:
+        return whole_blood(times_s) * ratio(times_s / 60) * fraction(times_s / 60)
+
+    return assemble(curve.knots_s, parent_plasma, whole_blood, (*notices, *curve.notices), settings)
+
+
+def whole_blood_curve(image: ImageFrames, calibration: Calibration) -> ContinuousCurve:
+    """The continuous whole-blood curve whose frame averages are the calibrated ones of the image."""
+    return continuous_curve(image.timing, calibration.blood(image.blood_pool, image.tissue))
+
+
+def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerivedSettings) -> Calibration:
+    if image.tissue is None and (settings.spill_in != 0 or settings.calibration == "recovery-spill-in"):
+        raise InputRefused(
+            "calibration-tissue-missing",
+            "spill-in needs the curve of the tissue around the vessel; give that region or calibrate by scale",
+        )
+    times, blood = _late_samples(image.timing, samples, settings)
+    if settings.calibration == "none" or len(times) == 0:
+        if settings.recovery is None:
+            raise InputRefused(
+                "calibration-missing",
+                f"no whole-blood sample lies between {settings.calibration_from_s:g} s and the end of the scan, and "
+                "no recovery is given; add a sample, choose an earlier calibration_from_s, or state the recovery",
+            )
+        return given_calibration(settings.recovery, settings.spill_in)
+    seen = continuous_curve(image.timing, image.blood_pool)
+    pool = evaluate(seen.knots_s, seen.values, times)
+    if (pool <= 0).any():
+        raise InputRefused(
+            "calibration-empty", "the blood-pool region shows no activity when blood was drawn; check its place"
+        )
+    if settings.calibration == "scale":
+        return scale_calibration(times, blood, pool, settings.sample_cv)
+    if len(times) == 1:
+        scaled = scale_calibration(times, blood, pool, settings.sample_cv)
+        notice = Notice(
+            "calibration-scale-only", "recovery and spill-in need two late samples; only a scale was fitted"
+        )
+        return Calibration(
+            scaled.method, scaled.recovery, scaled.spill_in, scaled.covariance, scaled.sample_times_s, scaled.flags,
+            (*scaled.notices, notice),
+        )  # fmt: skip
+    assert image.tissue is not None  # refused above
+    around = continuous_curve(image.timing, image.tissue, bolus=False)
+    tissue = evaluate(around.knots_s, around.values, times)
+    return recovery_calibration(times, blood, pool, tissue, settings.sample_cv)
+
+
+def _late_samples(timing: FrameTiming, samples: BloodSamples, settings: ImageDerivedSettings) -> tuple[Floats, Floats]:
+    if samples.whole_blood is None:
+        return np.zeros(0), np.zeros(0)
+    times, blood = checked(samples.whole_blood, "whole blood")
+    late = (times >= settings.calibration_from_s) & (times <= timing.ends_s[-1])
+    if (blood[late] <= 0).any():
+        raise InputRefused(
+            "blood-not-positive", "a late whole-blood sample is not positive; leave it out or correct it"
+        )
+    return times[late], blood[late]

@@ -1,0 +1,338 @@
+"""The fraction of plasma activity that is unmetabolized tracer, as a function of time.
+
+Sources of the models: Tonietto et al. 2016, J Cereb Blood Flow Metab 36:326 (doi 10.1177/0271678X15610585) and
+Wu et al. 2007 (doi 10.1038/sj.jcbfm.9600428) for Hill, power, sigmoid and exponentials; the integrated gamma and
+inverse gamma distributions as the kinfitr program writes them. Bounds of the searches are this program's own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.special import gammainc, gammaincc
+
+from ..acquisition.blood import SampledCurve
+from ..errors import InputRefused, Notice
+from .samples import checked
+
+Floats = NDArray[np.float64]
+
+INTERPOLATION = "interpolation"
+# How far beyond 0 and 1 a measured fraction may lie before it is taken for another unit. Not from a source.
+FRACTION_TOLERANCE = 0.1
+# How many of the best starting points are refined. Not from a source; the grids below are dense enough for it.
+REFINED_STARTS = 3
+
+
+@dataclass(frozen=True)
+class ParentFractionModel:
+    """A formula f(t) with t in minutes, its parameters in the formula's order, their bounds and starting values."""
+
+    name: str
+    parameter_names: tuple[str, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    starts: tuple[tuple[float, ...], ...]
+    function: Callable[..., Floats]
+
+
+def _log10(times_min: Floats) -> Floats:
+    return np.log10(np.maximum(times_min, 1e-12))
+
+
+def _lost_hill(times_min: Floats, b: float, c: float) -> Floats:
+    """t^b / (10^c + t^b), without overflow."""
+    return np.asarray(1 / (1 + 10 ** (c - b * _log10(times_min))))
+
+
+def extended_hill(times_min: Floats, p0: float, a: float, b: float, c: float) -> Floats:
+    """p0 - (p0 - a) t^b / (10^c + t^b)."""
+    return p0 - (p0 - a) * _lost_hill(times_min, b, c)
+
+
+def hill(times_min: Floats, a: float, b: float, c: float) -> Floats:
+    """1 - (1 - a) t^b / (10^c + t^b)."""
+    return extended_hill(times_min, 1.0, a, b, c)
+
+
+def power(times_min: Floats, a: float, b: float, c: float) -> Floats:
+    """1 / (1 + (a t)^b)^c."""
+    return np.asarray((1 + (a * times_min) ** b) ** -c)
+
+
+def bi_exponential(times_min: Floats, a: float, b: float, c: float) -> Floats:
+    """a e^(-b t) + (1 - a) e^(-c t)."""
+    return np.asarray(a * np.exp(-b * times_min) + (1 - a) * np.exp(-c * times_min))
+
+
+def sigmoid(times_min: Floats, a: float, b: float, c: float) -> Floats:
+    """((1 - t^3 / (t^3 + 10^a))^b + c) / (1 + c)."""
+    return np.asarray(((1 - _lost_hill(times_min, 3.0, a)) ** b + c) / (1 + c))
+
+
+def gamma(times_min: Floats, a: float, b: float, c: float) -> Floats:
+    """1 - a F(t), F the cumulative gamma distribution of shape b and rate c (1/min)."""
+    return np.asarray(1 - a * gammainc(b, c * times_min))
+
+
+def inverse_gamma(times_min: Floats, a: float, b: float, c: float) -> Floats:
+    """1 - a F(t), F the cumulative inverse gamma distribution of shape b and scale c (min)."""
+    return np.asarray(1 - a * gammaincc(b, c / np.maximum(times_min, 1e-12)))
+
+
+_PLATEAUS = (0.0, 0.15, 0.4)
+_HILL_SHAPES = (1.0, 2.0, 4.0)
+_HILL_SCALES = (0.0, 1.0, 2.0, 3.0, 5.0)
+
+MODELS: tuple[ParentFractionModel, ...] = (
+    ParentFractionModel(
+        "hill", ("a", "b", "c"), (0, 0.2, -3), (1, 10, 15), (_PLATEAUS, _HILL_SHAPES, _HILL_SCALES), hill
+    ),
+    ParentFractionModel(
+        "extended-hill",
+        ("p0", "a", "b", "c"),
+        (0, 0, 0.2, -3),
+        (1, 1, 10, 15),
+        ((0.95, 1.0), _PLATEAUS, _HILL_SHAPES, _HILL_SCALES),
+        extended_hill,
+    ),
+    ParentFractionModel(
+        "power",
+        ("a", "b", "c"),
+        (1e-4, 0.2, 0.01),
+        (10, 10, 10),
+        ((0.01, 0.03, 0.1, 0.3), (0.7, 1.5, 3.0), (0.1, 0.4, 1.5)),
+        power,
+    ),
+    ParentFractionModel(
+        "bi-exponential",
+        ("a", "b", "c"),
+        (0, 0, 0),
+        (1, 5, 5),
+        ((0.3, 0.6, 0.9), (0.05, 0.15, 0.5), (0.0, 0.01, 0.03)),
+        bi_exponential,
+    ),
+    ParentFractionModel(
+        "sigmoid",
+        ("a", "b", "c"),
+        (-3, 0.01, 0),
+        (15, 10, 10),
+        ((0.0, 1.5, 3.0, 4.5), (0.1, 0.3, 1.0), (0.0, 0.2, 0.7)),
+        sigmoid,
+    ),
+    ParentFractionModel(
+        "gamma",
+        ("a", "b", "c"),
+        (0, 0.2, 1e-3),
+        (1, 10, 5),
+        ((0.6, 0.85, 1.0), (0.7, 1.5, 3.0), (0.02, 0.07, 0.2, 0.6)),
+        gamma,
+    ),
+    ParentFractionModel(
+        "inverse-gamma",
+        ("a", "b", "c"),
+        (0, 0.1, 0.01),
+        (1, 10, 200),
+        ((0.6, 0.85, 1.0), (0.5, 1.0, 2.5), (1.0, 4.0, 12.0, 40.0)),
+        inverse_gamma,
+    ),
+)
+_BY_NAME = {model.name: model for model in MODELS}
+
+
+@dataclass(frozen=True, eq=False)
+class ParentFractionFit:
+    """A fitted (or interpolated) parent fraction, callable on times in minutes, always within 0 to 1.
+
+    model: a name of ``MODELS``, or "interpolation" (no parameters; linear between the samples from 1 at time zero,
+    last value held). covariance: (parameters, parameters), 0 for a parameter at its bound.
+    predicted, residuals (measured - predicted): at ``times_min``. aicc: every model that had enough samples.
+    last_sample_min: nothing is measured after it; ``hold`` keeps the curve's value there instead of the model's.
+    flags: "parameter-at-bound:NAME", "few-samples".
+    """
+
+    model: str
+    parameters: dict[str, float]
+    covariance: Floats
+    times_min: Floats
+    fractions: Floats
+    predicted: Floats
+    residuals: Floats
+    aicc: dict[str, float]
+    hold: bool = False
+    flags: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def last_sample_min(self) -> float:
+        return float(self.times_min[-1])
+
+    def __call__(self, times_min: Floats) -> Floats:
+        """Parent fraction at ``times_min`` (any shape); its value at time zero before time zero."""
+        times = np.maximum(np.asarray(times_min, dtype=float), 0.0)
+        if self.hold:
+            times = np.minimum(times, self.last_sample_min)
+        if self.model == INTERPOLATION:
+            return _interpolate(self.times_min, self.fractions, times)
+        return np.clip(_BY_NAME[self.model].function(times, *self.parameters.values()), 0.0, 1.0)
+
+    def with_parameters(self, values: Floats) -> "ParentFractionFit":
+        """The same model with other parameter values, moved into the model's bounds (for error propagation)."""
+        if self.model == INTERPOLATION:
+            return self
+        model = _BY_NAME[self.model]
+        inside = np.clip(values, model.lower, model.upper)
+        predicted = np.clip(model.function(self.times_min, *inside), 0.0, 1.0)
+        return replace(
+            self,
+            parameters=dict(zip(model.parameter_names, inside.tolist(), strict=True)),
+            predicted=predicted,
+            residuals=self.fractions - predicted,
+        )
+
+    def with_notice(self, notice: Notice) -> "ParentFractionFit":
+        return replace(self, notices=(*self.notices, notice))
+
+
+def _interpolate(times_min: Floats, fractions: Floats, times: Floats) -> Floats:
+    knots, values = times_min, np.clip(fractions, 0.0, 1.0)
+    if knots[0] > 0:
+        knots, values = np.insert(knots, 0, 0.0), np.insert(values, 0, 1.0)
+    return np.interp(times, knots, values)
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    model: ParentFractionModel
+    values: Floats
+    covariance: Floats
+    aicc: float
+    flags: tuple[str, ...]
+
+
+def fit_parent_fraction(
+    samples: SampledCurve | None, model: str = "best", weights: Floats | None = None, hold: bool = False
+) -> ParentFractionFit:
+    """Fit the models to measured fractions (times in seconds) by weighted least squares; the lowest AICc wins.
+
+    model: "best", a name of ``MODELS``, or "interpolation". weights: one a sample (default equal), only their ratios
+    matter. AICc = n ln(WRSS/n) + 2p + 2p(p + 1)/(n - p - 1), with the weights scaled to mean 1 (Burnham and Anderson
+    2002), so a model of p parameters needs at least p + 2 samples. With fewer than that for every model, "best" is a
+    linear interpolation, and a Notice says so. Models other than "extended-hill" start at 1.
+
+    Raises InputRefused: "parent-fraction-missing", "parent-fraction-range", "parent-fraction-model",
+    "parent-fraction-samples" (a named model with too few samples), "parent-fraction-weights".
+    """
+    if samples is None or len(samples.times_s) == 0:
+        raise InputRefused(
+            "parent-fraction-missing",
+            "the blood data hold no parent fraction; add a metabolite_parent_fraction column or ready parent plasma",
+        )
+    times_s, fractions = checked(samples, "parent-fraction")
+    times = times_s / 60
+    _check_fractions(times, fractions)
+    if model not in ("best", INTERPOLATION, *_BY_NAME):
+        raise InputRefused(
+            "parent-fraction-model",
+            f"no parent-fraction model is called {model!r}; choose one of "
+            f"best, {INTERPOLATION}, {', '.join(_BY_NAME)}",
+        )
+    weight = _scaled_weights(weights, len(times))
+    wanted = MODELS if model == "best" else tuple(m for m in MODELS if m.name == model)
+    able = [m for m in wanted if len(times) >= len(m.parameter_names) + 2]
+    if model in _BY_NAME and not able:
+        needed = len(_BY_NAME[model].parameter_names) + 2
+        raise InputRefused(
+            "parent-fraction-samples",
+            f"{len(times)} parent-fraction samples cannot carry the {model} model, which needs {needed}; "
+            "choose interpolation or add samples",
+        )
+    if not able:
+        few = () if model == INTERPOLATION else ("few-samples",)
+        notice = Notice(
+            "parent-fraction-interpolated",
+            f"{len(times)} parent-fraction samples were joined by straight lines from 1 at time zero; no model fitted",
+        )
+        predicted = _interpolate(times, fractions, times)
+        return ParentFractionFit(
+            INTERPOLATION, {}, np.zeros((0, 0)), times, fractions, predicted, fractions - predicted, {}, hold, few,
+            (notice,),
+        )  # fmt: skip
+    candidates = [_fit(m, times, fractions, weight) for m in able]
+    best = min(candidates, key=lambda candidate: candidate.aicc)
+    predicted = np.clip(best.model.function(times, *best.values), 0.0, 1.0)
+    notices: tuple[Notice, ...] = ()
+    if best.flags:
+        notices = (
+            Notice(
+                "parent-fraction-at-bound",
+                f"the {best.model.name} fit of the parent fraction ended with a "
+                f"parameter at its bound ({', '.join(best.flags)}); look at the curve",
+            ),
+        )
+    return ParentFractionFit(
+        best.model.name,
+        dict(zip(best.model.parameter_names, best.values.tolist(), strict=True)),
+        best.covariance,
+        times,
+        fractions,
+        predicted,
+        fractions - predicted,
+        {candidate.model.name: candidate.aicc for candidate in candidates},
+        hold,
+        best.flags,
+        notices,
+    )
+
+
+def _check_fractions(times: Floats, fractions: Floats) -> None:
+    if (times < 0).any():
+        raise InputRefused("parent-fraction-range", "a parent-fraction sample lies before time zero; correct its time")
+    if fractions.max() > 1 + FRACTION_TOLERANCE or fractions.min() < -FRACTION_TOLERANCE:
+        raise InputRefused(
+            "parent-fraction-range",
+            f"parent fractions run from {fractions.min():.3g} to {fractions.max():.3g}; they must be fractions of 1, "
+            "not percent",
+        )
+
+
+def _scaled_weights(weights: Floats | None, count: int) -> Floats:
+    if weights is None:
+        return np.ones(count)
+    weight = np.asarray(weights, dtype=float)
+    if weight.shape != (count,) or not np.isfinite(weight).all() or (weight <= 0).any():
+        raise InputRefused(
+            "parent-fraction-weights", f"{count} parent-fraction samples need {count} positive, finite weights"
+        )
+    return np.asarray(weight / weight.mean())
+
+
+def _fit(model: ParentFractionModel, times: Floats, fractions: Floats, weight: Floats) -> _Candidate:
+    root = np.sqrt(weight)
+
+    def residuals(values: Floats) -> Floats:
+        return np.asarray(root * (model.function(times, *values) - fractions))
+
+    grid = np.array(list(product(*model.starts)))
+    grid = np.clip(grid, np.asarray(model.lower) + 1e-6, np.asarray(model.upper) - 1e-6)
+    order = np.argsort([np.sum(residuals(start) ** 2) for start in grid], kind="stable")
+    fits = [
+        least_squares(residuals, start, bounds=(model.lower, model.upper), jac="3-point", x_scale="jac")
+        for start in grid[order[:REFINED_STARTS]]
+    ]
+    fit = min(fits, key=lambda one: float(one.cost))
+    values = np.asarray(fit.x)
+    count, free = len(times), fit.active_mask == 0
+    wrss = max(2 * float(fit.cost), 1e-12 * count)  # an exact fit must not send the logarithm to minus infinity
+    number = len(values)
+    aicc = count * np.log(wrss / count) + 2 * number + 2 * number * (number + 1) / (count - number - 1)
+    covariance = np.zeros((number, number))
+    jacobian = fit.jac[:, free]
+    covariance[np.ix_(free, free)] = np.linalg.pinv(jacobian.T @ jacobian) * wrss / (count - number)
+    flags = tuple(
+        f"parameter-at-bound:{name}" for name, inside in zip(model.parameter_names, free, strict=True) if not inside
+    )
+    return _Candidate(model, values, covariance, float(aicc), flags)

@@ -1,0 +1,143 @@
+"""What the room hands on: the input function with everything that made it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.blood import BloodSamples
+from ..acquisition.frames import FrameTiming
+from ..errors import InputRefused, Notice
+from .calibration import Calibration
+from .curve import InputFunction
+from .parent_fraction import ParentFractionFit, fit_parent_fraction
+from .piecewise_linear import dense_knots
+from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio, given_ratio
+from .samples import checked, paired
+
+Floats = NDArray[np.float64]
+Curve = Callable[[Floats], Floats]
+
+# Linear interpolation between the knots of parent plasma is right to this part of its value; shortest interval.
+KNOT_TOLERANCE = 1e-4
+SHORTEST_INTERVAL_S = 0.05
+EXTRAPOLATIONS = ("model", "hold")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFrames:
+    """What an image-derived input was read from: frame averages of the blood pool and the tissue around it."""
+
+    timing: FrameTiming
+    blood_pool: Floats
+    tissue: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class InputFunctionResult:
+    """The input function, each step that led to it, and the settings and findings as a JSON-able dictionary.
+
+    parent_fraction, plasma_ratio: None when parent plasma was given ready. calibration, image: None unless
+    image-derived. notices: of all steps; the same as ``input_function.notices``.
+    """
+
+    input_function: InputFunction
+    parent_fraction: ParentFractionFit | None
+    plasma_ratio: PlasmaRatioFit | None
+    calibration: Calibration | None
+    image: ImageFrames | None
+    notices: tuple[Notice, ...]
+    settings: dict[str, object]
+
+
+def plasma_ratio_of(samples: BloodSamples, given: float | None, model: str) -> PlasmaRatioFit:
+    """The ratio from samples drawn together; else the given constant; else InputRefused ("plasma-ratio-missing")."""
+    if samples.plasma is not None and samples.whole_blood is not None:
+        pairs = paired(checked(samples.plasma, "plasma"), checked(samples.whole_blood, "whole blood"))
+        if len(pairs[0]) or given is None:
+            return fit_plasma_ratio(*pairs, model)
+    if given is None:
+        raise InputRefused(
+            "plasma-ratio-missing",
+            "plasma and whole blood were not both sampled; add the missing one or state a constant plasma-to-blood "
+            "ratio",
+        )
+    return given_ratio(given)
+
+
+def parent_fraction_of(samples: BloodSamples, model: str, extrapolation: str, until_s: float) -> ParentFractionFit:
+    """The fitted parent fraction with a Notice appended when it is needed beyond its last sample.
+
+    Raises InputRefused: "parent-fraction-…", and "settings-choice" for an unknown extrapolation.
+    """
+    check_choice("parent_fraction_extrapolation", extrapolation, EXTRAPOLATIONS)
+    fit = fit_parent_fraction(samples.parent_fraction, model, hold=extrapolation == "hold")
+    if until_s / 60 <= fit.last_sample_min:
+        return fit
+    held = fit.hold or not fit.parameters
+    notice = Notice(
+        "parent-fraction-extrapolated",
+        f"the last parent fraction was measured at {fit.last_sample_min:.1f} min and the scan runs to "
+        f"{until_s / 60:.1f} min; {'its value is held' if held else 'the fitted model runs on'}",
+    )
+    return fit.with_notice(notice)
+
+
+def check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise InputRefused ("settings-choice") unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        raise InputRefused("settings-choice", f"{setting} is {value!r}; choose one of {', '.join(choices)}")
+
+
+def assemble(
+    knots_s: Floats, parent_plasma: Curve, whole_blood: Curve, notices: tuple[Notice, ...], settings: dict[str, object]
+) -> InputFunction:
+    """Two curves of time in seconds (kBq/mL) on knots that make straight lines between them good enough.
+
+    knots_s: where the curves have corners. Whole blood is straight between them; parent plasma need not be.
+    """
+    dense = dense_knots(parent_plasma, knots_s, KNOT_TOLERANCE, SHORTEST_INTERVAL_S)
+    return InputFunction(dense / 60, parent_plasma(dense), whole_blood(dense), notices, settings)
+
+
+def findings(
+    fraction: ParentFractionFit | None, ratio: PlasmaRatioFit | None, calibration: Calibration | None
+) -> dict[str, object]:
+    """What the steps found, JSON-able, to stand beside the settings."""
+    found: dict[str, object] = {}
+    if fraction is not None:
+        found["parent_fraction"] = {
+            "model": fraction.model,
+            "parameters": fraction.parameters,
+            "standard_errors": dict(zip(fraction.parameters, _errors(fraction.covariance), strict=True)),
+            "AICc": fraction.aicc,
+            "samples": len(fraction.times_min),
+            "flags": list(fraction.flags),
+        }
+    if ratio is not None:
+        found["plasma_ratio"] = {
+            "model": ratio.model,
+            "parameters": ratio.parameters,
+            "standard_errors": dict(zip(ratio.parameters, _errors(ratio.covariance), strict=True)),
+            "AICc": ratio.aicc,
+            "samples": len(ratio.times_min),
+        }
+    if calibration is not None:
+        found["calibration"] = {
+            "method": calibration.method,
+            "scale": calibration.scale,
+            "scale_se": calibration.scale_se,
+            "recovery": calibration.recovery,
+            "recovery_se": calibration.recovery_se,
+            "spill_in": calibration.spill_in,
+            "spill_in_se": calibration.spill_in_se,
+            "sample_times_s": calibration.sample_times_s.tolist(),
+            "flags": list(calibration.flags),
+        }
+    return found
+
+
+def _errors(covariance: Floats) -> list[float]:
+    errors: list[float] = np.sqrt(np.diag(covariance)).tolist()
+    return errors
