@@ -1,0 +1,421 @@
+"""Segmentations in and out: Slicer's .seg.nrrd, NIfTI and NRRD label maps with their tables, DICOM SEG."""
+
+import gzip
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects
+
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from .segmentation import Segment, Segmentation
+from .tables import read_json, read_table
+
+NRRD_SUFFIXES = (".nrrd", ".nhdr")
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".ctbl", ".txt")
+# Label tables number their labels far below this; a larger value is an image, not a label map.
+HIGHEST_LABEL = 100_000
+BINARY_LABELMAP = "Binary labelmap"
+
+
+@dataclass(frozen=True)
+class _Label:
+    """What stands for one segment in a file: where it is (layer and value) and what it is called."""
+
+    id: str
+    name: str
+    layer: int
+    value: int
+    color: tuple[float, float, float] | None = None
+    tags: Mapping[str, str] | None = None
+
+
+def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
+    """Read a segmentation.
+
+    path: a .seg.nrrd (layers that overlap included), a NIfTI or NRRD label map, or a DICOM SEG (BINARY or LABELMAP).
+    table: the names of a label map's labels: a table with index and name (BIDS ``_dseg.tsv``), JSON, a Slicer color
+    table or a FreeSurfer look-up table. Without it, a table with the label map's own name is looked for beside it;
+    labels without a name are called Segment_<label>, with a Notice.
+    Raises InputRefused ("segmentation-…", "table-…", "json-…").
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(132)
+    except OSError as error:
+        raise InputRefused(
+            "segmentation-missing", f"{path.name} cannot be read ({error.strerror}); check the path"
+        ) from None
+    if start[128:] == b"DICM":
+        return _read_dicom(path)
+    if not start.startswith(b"NRRD") and not path.name.lower().endswith(NIFTI_SUFFIXES):
+        raise InputRefused("segmentation-format", f"{path.name} is neither .seg.nrrd, NIfTI nor DICOM SEG")
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][-160:]
+        raise InputRefused("segmentation-unreadable", f"{path.name} cannot be read: {reason}") from None
+    if image.GetDimension() != 3:
+        raise InputRefused("segmentation-shape", f"{path.name} has {image.GetDimension()} dimensions instead of 3")
+    layers = _layers(path.name, image)
+    grid = Grid(layers.shape[:3], _ijk_to_lps(image))
+    notices: list[Notice] = []
+    labels = _slicer_labels(path.name, image, layers.shape[3]) if start.startswith(b"NRRD") else []
+    if not labels:
+        labels = _named_labels(path, layers, table, notices)
+    return Segmentation(grid, tuple(_segments(labels, layers)), tuple(notices))
+
+
+def write_segmentation(path: Path, segmentation: Segmentation) -> None:
+    """Write a .seg.nrrd that 3D Slicer reads, whole or not at all.
+
+    Segments that do not overlap share a layer. Raises InputRefused where the file exists ("segmentation-exists"), its
+    name does not end in .seg.nrrd, the segmentation is empty, or two segments have one id.
+    """
+    path = Path(path)
+    if not path.name.endswith(".seg.nrrd"):
+        raise InputRefused("segmentation-name", f"{path.name} must end in .seg.nrrd for Slicer to see a segmentation")
+    ids = [segment.id for segment in segmentation.segments]
+    if not ids or len(set(ids)) < len(ids):
+        raise InputRefused(
+            "segmentation-ids", f"{path.name}: a segmentation needs segments, each with an id of its own"
+        )
+    if any(segment.mask.shape != segmentation.grid.shape for segment in segmentation.segments):
+        raise InputRefused("segmentation-shape", f"{path.name}: a mask is not on the segmentation's grid")
+    if path.exists():
+        raise InputRefused("segmentation-exists", f"{path.name} exists; remove it or choose another name")
+    layers, places = _layered([segment.mask for segment in segmentation.segments])
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(_header(segmentation, layers, places).encode())
+            with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0, filename="") as packed:
+                packed.write(np.ascontiguousarray(layers).data)
+        unfinished.rename(path)
+    except OSError as error:
+        raise InputRefused("segmentation-write", f"{path.name} cannot be written ({error.strerror})") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _ijk_to_lps(image: sitk.Image) -> NDArray[np.float64]:
+    """SimpleITK's geometry, which is LPS, whatever space the file was written in."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    matrix[:3, 3] = image.GetOrigin()
+    return matrix
+
+
+def _layers(file: str, image: sitk.Image) -> NDArray[np.integer]:
+    """Labels (k, j, i, layer): a list dimension in front of the three spatial ones arrives as vector components."""
+    values = sitk.GetArrayFromImage(image)
+    values = values.reshape(*values.shape[:3], -1)
+    if not np.issubdtype(values.dtype, np.integer):
+        rounded = np.rint(values)
+        if (
+            not np.isfinite(values).all()
+            or np.abs(values - rounded).max() > 0
+            or np.abs(rounded).max() > HIGHEST_LABEL
+        ):
+            raise InputRefused("segmentation-values", f"{file} holds fractions: it is an image, not a label map")
+        values = rounded.astype(np.int32)
+    if values.min() < 0 or values.max() > HIGHEST_LABEL:
+        raise InputRefused(
+            "segmentation-values", f"{file} holds {values.min()} to {values.max()}: it is an image, not a label map"
+        )
+    return values
+
+
+def _segments(labels: Iterable[_Label], layers: NDArray[np.integer]) -> Iterable[Segment]:
+    boxes = [find_objects(layers[..., layer]) for layer in range(layers.shape[3])]
+    for label in labels:
+        # Pages of zeros that are never written take no memory: a small segment on a large grid stays small.
+        mask = np.zeros(layers.shape[:3], dtype=bool)
+        box = boxes[label.layer][label.value - 1] if label.value <= len(boxes[label.layer]) else None
+        if box is not None:
+            mask[box] = layers[(*box, label.layer)] == label.value
+        mask.flags.writeable = False
+        yield Segment(label.id, label.name, mask, label.color, label.tags or {})
+
+
+# --- Slicer's .seg.nrrd: the keys of vtkMRMLSegmentationStorageNode -------------------------------------------------
+
+
+def _slicer_labels(file: str, image: sitk.Image, layer_count: int) -> list[_Label]:
+    """The segments that the header describes; none for a plain label map."""
+    header = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    if "Segment0_ID" not in header:
+        return []
+    if "NRRD_space" not in header:
+        raise InputRefused(
+            "segmentation-space", f"{file} does not say in which space it lies; save it from Slicer anew"
+        )
+    if "Segmentation_Extent" in header:
+        raise InputRefused(
+            "segmentation-legacy", f"{file} is in Slicer's format before 4.11; save it from Slicer anew"
+        )
+    source = header.get("Segmentation_MasterRepresentation", BINARY_LABELMAP)
+    if source != BINARY_LABELMAP:
+        raise InputRefused("segmentation-source", f"{file} holds a {source}; save it as a binary labelmap")
+    labels = []
+    for index in itertools.count():
+        segment_id = header.get(f"Segment{index}_ID")
+        if segment_id is None:
+            break
+        layer = _whole(file, header.get(f"Segment{index}_Layer", str(index)))
+        value = _whole(file, header.get(f"Segment{index}_LabelValue", "1"))
+        if not 0 <= layer < layer_count or not 1 <= value <= HIGHEST_LABEL:
+            raise InputRefused(
+                "segmentation-layer",
+                f"{file}: segment {index} points to layer {layer}, label {value}, of {layer_count} layers",
+            )
+        labels.append(
+            _Label(
+                id=segment_id,
+                name=header.get(f"Segment{index}_Name", segment_id),
+                layer=layer,
+                value=value,
+                color=_color(header.get(f"Segment{index}_Color", "").split()),
+                tags=_tags(header.get(f"Segment{index}_Tags", "")),
+            )
+        )
+    if len({label.id for label in labels}) < len(labels):
+        raise InputRefused("segmentation-ids", f"{file}: two segments have one id; save it from Slicer anew")
+    return labels
+
+
+def _whole(file: str, text: str) -> int:
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", text) is None:
+        raise InputRefused("segmentation-layer", f"{file}: '{text[:40]}' is not a layer or label value")
+    return int(text)
+
+
+def _tags(text: str) -> dict[str, str]:
+    pairs = (entry.partition(":") for entry in text.split("|"))
+    return {key: value for key, colon, value in pairs if colon}
+
+
+def _color(parts: Sequence[str]) -> tuple[float, float, float] | None:
+    try:
+        red, green, blue = (float(part) for part in parts[:3])
+    except ValueError:
+        return None
+    return (red, green, blue) if all(0 <= part <= 1 for part in (red, green, blue)) else None
+
+
+def _layered(masks: Sequence[NDArray[np.bool_]]) -> tuple[NDArray[np.integer], list[tuple[int, int]]]:
+    """Labels (k, j, i, layer) and each mask's (layer, label): the first layer where it overlaps nothing."""
+    dtype = np.uint8 if len(masks) < 256 else np.uint16
+    layers: list[NDArray[np.integer]] = []
+    counts: list[int] = []
+    places = []
+    for mask in masks:
+        free = (number for number, layer in enumerate(layers) if not layer[mask].any())
+        layer = next(free, len(layers))
+        if layer == len(layers):
+            layers.append(np.zeros(mask.shape, dtype))
+            counts.append(0)
+        counts[layer] += 1
+        layers[layer][mask] = counts[layer]
+        places.append((layer, counts[layer]))
+    return np.stack(layers, axis=-1), places
+
+
+def _header(segmentation: Segmentation, layers: NDArray[np.integer], places: Sequence[tuple[int, int]]) -> str:
+    matrix = segmentation.grid.ijk_to_lps
+    listed = layers.shape[3] > 1
+    vectors = " ".join(_vector(matrix[:3, axis]) for axis in range(3))
+    sizes = " ".join(str(size) for size in segmentation.grid.shape[::-1])
+    lines = [
+        "NRRD0004",
+        "# Complete NRRD file format specification at:",
+        "# http://teem.sourceforge.net/nrrd/format.html",
+        f"type: {'unsigned char' if layers.dtype == np.uint8 else 'unsigned short'}",
+        f"dimension: {4 if listed else 3}",
+        "space: left-posterior-superior",
+        f"sizes: {layers.shape[3]} {sizes}" if listed else f"sizes: {sizes}",
+        f"space directions: {'none ' if listed else ''}{vectors}",
+        f"kinds: {'list ' if listed else ''}domain domain domain",
+        *(["endian: little"] if layers.dtype == np.uint16 else []),
+        "encoding: gzip",
+        f"space origin: {_vector(matrix[:3, 3])}",
+    ]
+    for index, (segment, (layer, value)) in enumerate(zip(segmentation.segments, places, strict=True)):
+        entries = {
+            "Color": " ".join(f"{part:.6g}" for part in segment.color or (0.5, 0.5, 0.5)),
+            "ColorAutoGenerated": "1" if segment.color is None else "0",
+            "Extent": _extent(segment.mask),
+            "ID": segment.id,
+            "LabelValue": str(value),
+            "Layer": str(layer),
+            "Name": segment.name,
+            "NameAutoGenerated": "0",
+            "Tags": "".join(f"{key}:{text}|" for key, text in segment.tags.items()),
+        }
+        lines += [f"Segment{index}_{key}:={_escaped(text)}" for key, text in entries.items()]
+    lines += [
+        f"Segmentation_ContainedRepresentationNames:={BINARY_LABELMAP}|",
+        f"Segmentation_ConversionParameters:={_reference_geometry(segmentation.grid)}",
+        f"Segmentation_MasterRepresentation:={BINARY_LABELMAP}",
+        "Segmentation_ReferenceImageExtentOffset:=0 0 0",
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def _vector(values: NDArray[np.float64]) -> str:
+    return "(" + ",".join(repr(float(value)) for value in values) + ")"
+
+
+def _escaped(text: str) -> str:
+    """NRRD key/value pairs write a backslash as \\\\ and a line break as \\n."""
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "")
+
+
+def _extent(mask: NDArray[np.bool_]) -> str:
+    """First and last voxel along i, j and k, as Slicer writes it; "0 -1 0 -1 0 -1" for an empty segment."""
+    box = find_objects(mask.view(np.uint8))
+    if not box:
+        return "0 -1 0 -1 0 -1"
+    return " ".join(f"{side.start} {side.stop - 1}" for side in reversed(box[0]))
+
+
+def _reference_geometry(grid: Grid) -> str:
+    """Slicer's conversion parameter that keeps the grid: IJK to RAS by rows, then the extent."""
+    to_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.ijk_to_lps
+    extent = [number for size in grid.shape[::-1] for number in (0, size - 1)]
+    values = "".join(f"{value};" for value in [*(repr(float(v)) for v in to_ras.ravel()), *extent])
+    return f"Reference image geometry|{values}|Image geometry description string.&"
+
+
+# --- Label maps and their tables ------------------------------------------------------------------------------------
+
+
+def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, notices: list[Notice]) -> list[_Label]:
+    if layers.shape[3] > 1:
+        raise InputRefused("segmentation-shape", f"{path.name} holds several values a voxel and names no segment")
+    table = table or _table_beside(path)
+    names = _label_table(table) if table else {}
+    values = [index for index, box in enumerate(find_objects(layers[..., 0]), 1) if box is not None]
+    unnamed = [value for value in values if value not in names]
+    if not values:
+        raise InputRefused("segmentation-empty", f"{path.name} holds no label")
+    if unnamed:
+        where = table.name if table else "no table beside it"
+        notices.append(
+            Notice(
+                "segmentation-unnamed",
+                f"{path.name}: {len(unnamed)} labels without a name ({where}), such as {unnamed[0]}",
+            )
+        )
+    known = {value: names.get(value, (f"Segment_{value}", None)) for value in values}
+    return [_Label(f"Segment_{value}", name, 0, value, color) for value, (name, color) in known.items()]
+
+
+def _table_beside(path: Path) -> Path | None:
+    stem = re.sub(r"(\.nii(\.gz)?|\.nrrd|\.nhdr)$", "", path.name, flags=re.IGNORECASE)
+    found = (path.with_name(stem + suffix) for suffix in TABLE_SUFFIXES)
+    return next((file for file in found if file.is_file()), None)
+
+
+def _label_table(path: Path) -> dict[int, tuple[str, tuple[float, float, float] | None]]:
+    """Names and colors by label value."""
+    if path.suffix == ".json":
+        return _json_labels(path)
+    if path.suffix in (".tsv", ".csv"):
+        return _column_labels(path)
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputRefused("table-encoding", f"{path.name} is not a readable UTF-8 text") from None
+    labels = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = re.fullmatch(r"\s*([0-9]+)\s+(.+?)\s+([0-9]+)\s+([0-9]+)\s+([0-9]+)(\s+[0-9]+)?\s*", line)
+        if match is None:
+            raise InputRefused("table-row", f"{path.name} line {number} is not: label name red green blue alpha")
+        labels[int(match[1])] = (match[2], _color([str(int(part) / 255) for part in match.group(3, 4, 5)]))
+    return labels
+
+
+def _json_labels(path: Path) -> dict[int, tuple[str, tuple[float, float, float] | None]]:
+    """{"1": "cord"} or {"cord": 1}, alone or under "labels"."""
+    content = read_json(path)
+    nested = content.get("labels")
+    labels: dict[int, tuple[str, tuple[float, float, float] | None]] = {}
+    for key, value in (nested if isinstance(nested, dict) else content).items():
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", key):
+            labels[int(key)] = (value, None)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            labels[value] = (key, None)
+    return labels
+
+
+def _column_labels(path: Path) -> dict[int, tuple[str, tuple[float, float, float] | None]]:
+    columns = {re.sub(r"[^a-z]", "", column.name.lower()): column for column in read_table(path)}
+    index = next((columns[name] for name in ("index", "labelvalue", "label", "value", "id") if name in columns), None)
+    name = next((columns[key] for key in ("name", "labelname", "region") if key in columns), None)
+    if index is None or name is None:
+        raise InputRefused("segmentation-table", f"{path.name} needs the columns index and name")
+    colors = columns["color"].cells if "color" in columns else ("",) * len(name.cells)
+    labels: dict[int, tuple[str, tuple[float, float, float] | None]] = {}
+    for value, text, color in zip(index.numbers(), name.cells, colors, strict=True):
+        if not 0 <= value <= HIGHEST_LABEL or value != int(value) or int(value) in labels:
+            raise InputRefused(
+                "segmentation-table", f"{path.name}: {value:g} is no label value, or stands there twice"
+            )
+        digits = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", color)
+        labels[int(value)] = (text, _color([str(int(part, 16) / 255) for part in digits.groups()]) if digits else None)
+    return labels
+
+
+# --- DICOM SEG ------------------------------------------------------------------------------------------------------
+
+
+def _read_dicom(path: Path) -> Segmentation:
+    try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        if dataset.get("Modality") != "SEG":
+            raise InputRefused("segmentation-format", f"{path.name} is DICOM {dataset.get('Modality')}, not SEG")
+        if dataset.get("SegmentationType") == "FRACTIONAL":
+            raise InputRefused("segmentation-fractional", f"{path.name} holds fractional segments; save it as binary")
+        file = highdicom.seg.segread(path)
+        numbers = [number for number in file.segment_numbers if number > 0]
+        return _dicom_segments(file, numbers)
+    except InputRefused:
+        raise
+    except Exception as error:  # highdicom and pydicom raise many kinds for files that break the standard
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise InputRefused("segmentation-dicom", f"{path.name} is not a usable DICOM SEG: {reason[0][:160]}") from None
+
+
+def _dicom_segments(file: highdicom.seg.Segmentation, numbers: Sequence[int]) -> Segmentation:
+    segments = []
+    grid = None
+    for number in numbers:
+        volume = file.get_volume(segment_numbers=[number])
+        if grid is None:
+            # highdicom orders (slice, row, column) and maps to LPS.
+            grid = Grid(volume.spatial_shape, volume.affine[:, [2, 1, 0, 3]])
+        description = file.get_segment_description(number)
+        tags = {
+            name: f"{code.scheme_designator}^{code.value}^{code.meaning}"
+            for name, code in (
+                ("SegmentedPropertyCategory", description.segmented_property_category),
+                ("SegmentedPropertyType", description.segmented_property_type),
+            )
+        }
+        segments.append(Segment(f"Segment_{number}", description.segment_label, volume.array[..., 0] > 0, None, tags))
+    if grid is None:
+        raise InputRefused("segmentation-empty", "the DICOM SEG holds no segment")
+    return Segmentation(grid, tuple(segments))
