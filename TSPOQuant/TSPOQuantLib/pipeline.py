@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .acquisition.bids import read_pet_json
-from .acquisition.blood import BloodSamples
-from .acquisition.blood_files import read_blood, reconcile
+from .acquisition.blood import BloodSamples, reconcile
+from .acquisition.blood_files import read_blood
 from .acquisition.dicom import read_ct, read_dynamic_pet
 from .acquisition.image import DynamicImage, Volume
 from .acquisition.segmentation import Segmentation
@@ -106,8 +106,9 @@ def quantify(
     progress(0.8, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
     progress(0.85, "Input function")
-    source = input_of(image, regions, blood, settings, moved)
     activity = np.array([curve.mean for curve in curves])
+    blood = reconcile(blood, image.timing, activity)
+    source = input_of(image, regions, blood, settings, moved)
     half_life = image.scan.half_life_s
     options = FitOptions(
         weights=frame_weights(settings.weights, image.timing, activity.mean(axis=0), half_life),
@@ -157,7 +158,7 @@ def fit_tacs(
         raise InputRefused("model-unknown", f"no model is called '{unknown[0]}'; known are {', '.join(MODELS)}")
     tacs = read_tacs(tacs_path)
     sidecar = read_pet_json(pet_json) if pet_json else None
-    blood = reconcile(read_blood(blood_paths, blood_json), tacs)
+    blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
     source = sampled_input(blood, float(tacs.timing.ends_s[-1]), SampledSettings())
     half_life = sidecar.half_life_s if sidecar else None
     chosen = replace(options, weights=frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life))

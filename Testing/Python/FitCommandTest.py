@@ -1,0 +1,205 @@
+"""``tspoquant fit`` on real people, against an exact solver and against kinfitr; and what it refuses."""
+
+import contextlib
+import csv
+import io
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from realdata import DATA, needs_data
+from TSPOQuantLib.cli import main
+
+TACS = "FrameTimesStart\tFrameTimesEnd\tmuscle\n" + "".join(
+    f"{60 * i}\t{60 * (i + 1)}\t{1000 * min(i, 5)}\n" for i in range(60)
+)
+BLOODPROC = "time\twhole_blood_radioactivity\tAIF\n0\t0\t0\n60\t20\t20\n600\t4\t3\n3600\t2\t1\n"
+
+
+def run(*arguments):
+    """The command's exit code, its standard output and its standard error."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    return code, out.getvalue(), err.getvalue()
+
+
+def table(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="," if path.suffix == ".csv" else "\t"))
+
+
+def scans():
+    """Every pbr28 scan: its name in the references, and its folder."""
+    for folder in sorted((DATA / "pbr28").glob("sub-*/ses-*/pet")):
+        subject, session = folder.parts[-3].removeprefix("sub-"), folder.parts[-2].removeprefix("ses-")
+        yield f"{subject}_{1 if session == 'test' else 2}", folder
+
+
+def one(folder, pattern):
+    (path,) = folder.glob(pattern)
+    return path
+
+
+class FitCommandTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.tacs, self.blood = self.folder / "x_tacs.tsv", self.folder / "x_bloodproc.tsv"
+        self.tacs.write_text(TACS)
+        self.blood.write_text(BLOODPROC)
+
+    def fit(self, *more, out="out"):
+        return run("fit", self.tacs, "--blood", self.blood, "--out", self.folder / out, *more)
+
+    def test_files_and_json(self):
+        code, out, err = self.fit("--models", "1TCM,Logan", "--json")
+        self.assertEqual((code, [line for line in err.splitlines() if not line.startswith("warning: ")]), (0, []))
+        rows = json.loads(out)["regions"]
+        self.assertEqual([(row["region"], row["model"]) for row in rows], [("muscle", "1TCM"), ("muscle", "Logan")])
+        (row,) = table(self.folder / "out" / "model-1TCM_kinpar.tsv")
+        for column in ("K1", "k2", "VB", "VT", "VT-se", "K1-se", "delay", "WRSS", "AIC", "AICc", "BIC", "nframes"):
+            self.assertGreaterEqual(float(row[column]), -1e9, column)
+        self.assertEqual((row["tstar"], row["nframes"]), ("n/a", "60"))
+        about = json.loads((self.folder / "out" / "model-1TCM_kinpar.json").read_text())
+        self.assertEqual(len(about["inputs"]), 2)
+        self.assertEqual(about["VT"]["Units"], "mL/cm3")
+        self.assertIn("numpy", about["versions"])
+
+    def test_a_delay_of_the_blood_is_undone(self):
+        later = self.folder / "late_bloodproc.tsv"
+        rows = [line.split("\t") for line in BLOODPROC.splitlines()[1:]]
+        shifted = [f"{float(t) - 30}\t{wb}\t{aif}" for t, wb, aif in rows]
+        later.write_text("\n".join(["time\twhole_blood_radioactivity\tAIF", *shifted]) + "\n")
+        self.assertEqual(self.fit("--models", "1TCM")[0], 0)
+        self.blood = later
+        self.assertEqual(self.fit("--models", "1TCM", "--delay", "30", out="late")[0], 0)
+        (given,), (undone,) = (table(self.folder / out / "model-1TCM_kinpar.tsv") for out in ("out", "late"))
+        self.assertAlmostEqual(float(given["K1"]), float(undone["K1"]), places=5)
+        self.assertEqual(float(undone["delay"]), 30)
+
+    def test_refusals_are_one_line_and_leave_nothing(self):
+        minutes = self.folder / "minutes_bloodproc.tsv"
+        minutes.write_text("time\twhole_blood_radioactivity\tAIF\n0\t0\t0\n1\t20\t20\n10\t4\t3\n60\t2\t1\n")
+        short = self.folder / "short_bloodproc.tsv"
+        short.write_text(BLOODPROC.replace("3600", "2000"))
+        becquerel = self.folder / "bq_bloodproc.tsv"
+        becquerel.write_text(
+            "time\twhole_blood_radioactivity\tAIF\n0\t0\t0\n60\t2e4\t2e4\n600\t4e3\t3e3\n3600\t2e3\t1e3\n"
+        )
+        for blood in (minutes, short, becquerel, self.folder / "absent.tsv", self.tacs):
+            with self.subTest(blood.name):
+                self.blood = blood
+                code, out, err = self.fit("--models", "1TCM")
+                self.assertEqual((code, out, len(err.splitlines())), (3, "", 1), err)
+                self.assertRegex(err, r"^error: [a-z0-9-]+: \S")
+                self.assertFalse((self.folder / "out").exists())
+
+    def test_usage_errors(self):
+        for wrong in (
+            ("--models", "1TCM", "--vb", "0.05"),
+            ("--models", "1TCM", "--bounds", "k2=1:0"),
+            ("--models", "Logan", "--frames", "8"),
+            ("--models", "Logan", "--tstar", "late"),
+            (),
+        ):
+            with self.subTest(wrong):
+                self.assertEqual(self.fit(*wrong)[0], 2)
+        self.assertEqual(self.fit("--models", "3TCM")[0], 3)
+
+    def test_results_are_not_overwritten(self):
+        self.assertEqual(self.fit("--models", "1TCM")[0], 0)
+        code, _, err = self.fit("--models", "1TCM")
+        self.assertEqual(code, 3)
+        self.assertIn("output-exists", err)
+        self.assertEqual(self.fit("--models", "1TCM", "--force")[0], 0)
+
+
+@needs_data
+class RealPeopleTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.out = Path(folder.name)
+
+    def fit(self, scan, folder, blood, *more):
+        out = self.out / scan
+        tacs = one(folder, "*_tacs.tsv")
+        code, _, err = run("fit", tacs, *(f"--blood={path}" for path in blood), "--out", out, "--force", *more)
+        self.assertEqual(code, 0, err)
+        return {path.stem: {row["region"]: row for row in table(path)} for path in out.glob("*_kinpar.tsv")}
+
+    def test_1tcm_equals_the_exact_solver(self):
+        reference = table(DATA / "pbr28" / "reference_exact.csv")
+        compared = 0
+        for scan, folder in scans():
+            for setting, vb, bounds in (
+                ("X4_unw_vB0", "none", "K1=0:1,k2=0:0.5"),
+                ("X5_unw_vBfit", "fit", "K1=0:1,k2=0:0.5,VB=0:0.5"),
+            ):
+                ours = self.fit(
+                    scan, folder, [one(folder, "*_bloodproc.tsv")],
+                    "--models", "1TCM", "--vb", vb, "--weights", "uniform", "--bounds", bounds,
+                )["model-1TCM_kinpar"]  # fmt: skip
+                for row in reference:
+                    free = row["at_bound"].lower() == "false"
+                    if free and (row["PET"], row["model"], row["setting"]) == (scan, "1TCM", setting):
+                        ratio = float(ours[row["ROI"]]["VT"]) / float(row["Vt"])
+                        self.assertAlmostEqual(ratio, 1, delta=1e-3, msg=str(row))
+                        compared += 1
+        self.assertGreaterEqual(compared, 60)
+
+    def test_logan_equals_kinfitr(self):
+        reference = table(DATA / "pbr28" / "reference_kinfitr.csv")
+        compared = 0
+        for scan, folder in scans():
+            for frames in (8, 10):
+                ours = self.fit(
+                    scan, folder, [one(folder, "*_bloodproc.tsv")],
+                    "--models", "Logan", "--vb", "none", "--weights", "uniform", "--frames", f"last:{frames}",
+                )["model-Logan_kinpar"]  # fmt: skip
+                for row in reference:
+                    same = (row["PET"], row["model"], row["tstar_frames"]) == (scan, "Logan", str(frames))
+                    if same and row["setting"][:2] in ("G1", "G2"):
+                        ratio = float(ours[row["ROI"]]["VT"]) / float(row["Vt"])
+                        self.assertAlmostEqual(ratio, 1, delta=5e-3, msg=str(row))
+                        compared += 1
+        self.assertGreaterEqual(compared, 72)
+
+    def test_raw_blood_agrees_with_the_processed_one(self):
+        # Logan hardly sees dispersion; another program's processing of the same samples is no exact truth.
+        for scan, folder in scans():
+            arguments = ("--models", "Logan", "--vb", "none", "--frames", "last:10")
+            ready = self.fit(scan, folder, [one(folder, "*_bloodproc.tsv")], *arguments)["model-Logan_kinpar"]
+            raw = self.fit(scan, folder, sorted(folder.glob("*_blood.tsv")), *arguments)["model-Logan_kinpar"]
+            for region, row in ready.items():
+                ratio = float(raw[region]["VT"]) / float(row["VT"])
+                self.assertAlmostEqual(ratio, 1, delta=0.2, msg=f"{scan} {region}")
+
+    def test_every_session_of_another_tracer(self):
+        dataset = DATA / "pet_bids_ds004869"
+        sessions = sorted(dataset.glob("sub-*/ses-*/pet"))
+        self.assertEqual(len(sessions), 8)
+        for pet in sessions:
+            subject, session = pet.parts[-3:-1]
+            tacs = dataset / "derivatives" / "petprep" / subject / session / "pet"
+            more = ["--pet-json", one(pet, "*_pet.json"), "--models", "1TCM,Logan"]
+            if (subject, session) == ("sub-01", "ses-blocked"):
+                # Its blood is in kBq/mL, as in the other seven; its JSON says Bq/mL.
+                blood = one(pet, "*_blood.tsv")
+                code, _, err = run("fit", one(tacs, "*.tsv"), "--blood", blood, "--out", self.out / "refused", *more)
+                self.assertEqual((code, err.split(":")[1].strip()), (3, "blood-activity-units"))
+                corrected = self.out / "corrected.json"
+                corrected.write_text(blood.with_suffix(".json").read_text().replace('"Bq/mL"', '"kBq/mL"'))
+                more += ["--blood-json", corrected]
+            fits = self.fit(subject + session, tacs, pet.glob("*_blood.tsv"), *more)
+            for model in fits.values():
+                self.assertGreater(len(model), 90)
+                # A slip of 1000 in either unit would show.
+                self.assertTrue(0.3 < float(model["Left-Thalamus"]["VT"]) < 30)
+
+
+if __name__ == "__main__":
+    unittest.main()
