@@ -45,7 +45,10 @@ LOWEST_PEAK_KBQ_ML = 0.1
 # Counting noise before arrival may be negative, as far below zero as this part of the peak (our choice).
 NEGATIVE_PART = 0.05
 FRACTION_UNITS = frozenset({"", "1", "1/1", "arbitrary", "fraction", "none", "n/a", "ratio", "unitless"})
+EXPLICIT_FRACTIONS = frozenset({"1", "1/1", "fraction"})
 PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
+# A fraction this little above 1 is the noise of its measurement (our choice).
+HIGHEST_FRACTION = 1.1
 # A parent fraction that rises again by more than this is named (our choice; HPLC repeats to a few percent).
 FRACTION_RISE = 0.05
 ROUTES = ("arterial", "venous", "unknown")
@@ -305,16 +308,13 @@ def _fractions(
         raise InputRefused("parent-fraction-units", f"{where}: '{unit}' is neither a fraction nor percent; correct it")
     peak = float(values.max())
     # In percent, hardly any value is below 1; among fractions, a slipped 97 for 0.97 stands alone.
-    percent = 20 < peak <= 105 and np.count_nonzero(values[values > 0] <= 1) * 2 < np.count_nonzero(values > 0)
-    if (stated in PERCENT_UNITS) != percent and (stated in PERCENT_UNITS or peak > 1.1):
+    like_percent = peak <= 105 and np.count_nonzero(values[values > 0] <= 1) * 2 < np.count_nonzero(values > 0)
+    percent = like_percent and (stated in PERCENT_UNITS or (peak > 20 and stated not in EXPLICIT_FRACTIONS))
+    if not percent and (stated in PERCENT_UNITS or peak > HIGHEST_FRACTION):
         raise InputRefused(
             "parent-fraction-range",
             f"{where}: the highest value is {peak:g} with the unit '{unit or 'not stated'}'; "
             "write fractions from 0 to 1, or percent and say so",
-        )
-    if percent and stated in ("1", "1/1", "fraction"):
-        raise InputRefused(
-            "parent-fraction-range", f"{where}: said to be a fraction, but reaches {peak:g}; correct it"
         )
     if percent:
         values = values / 100

@@ -1,0 +1,496 @@
+"""Blood files: real PET-BIDS and PMOD ones against their tables, and every way a unit or a clock slips."""
+
+import csv
+import json
+import tempfile
+import unittest
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from realdata import DATA, needs_data
+from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, check_covers, reconcile
+from TSPOQuantLib.acquisition.blood_files import read_blood
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.tacs import read_tacs
+from TSPOQuantLib.errors import InputRefused
+
+TIMES = (0, 30, 45, 60, 90, 180, 600, 1800, 3600)
+WHOLE = (0, 2, 60, 40, 20, 9, 5, 4, 3.5)
+PLASMA = (0, 3, 80, 50, 26, 12, 6, 5, 4.5)
+PARENT = (1, 1, 0.99, 0.98, 0.96, 0.9, 0.6, 0.3, 0.2)
+JSON = {
+    "time": {"Units": "s"},
+    "whole_blood_radioactivity": {"Units": "kBq/mL"},
+    "plasma_radioactivity": {"Units": "kBq/mL"},
+    "metabolite_parent_fraction": {"Units": "arbitrary"},
+}
+NAMES = ("time", "whole_blood_radioactivity", "plasma_radioactivity", "metabolite_parent_fraction")
+
+
+def table(columns, names=NAMES, separator="\t"):
+    rows = [separator.join(names), *(separator.join(str(cell) for cell in row) for row in zip(*columns, strict=True))]
+    return "\n".join(rows) + "\n"
+
+
+def plain(path):
+    """Columns of a table, read the simplest way there is."""
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t"))
+    return {
+        name: np.array([np.nan if row[i] in ("", "n/a") else float(row[i]) for row in rows[1:] if row])
+        for i, name in enumerate(rows[0])
+    }
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    def refused(self, code, call, *arguments, **keywords):
+        with self.assertRaises(InputRefused) as caught:
+            call(*arguments, **keywords)
+        self.assertEqual(caught.exception.code, code)
+        return caught.exception.message
+
+    def blood(self, columns=(TIMES, WHOLE, PLASMA, PARENT), metadata=JSON, name="sub-1_recording-manual_blood"):
+        path = self.write(f"{name}.tsv", table(columns, NAMES[: len(columns)]))
+        if metadata is not None:
+            self.write(f"{name}.json", metadata)
+        return path
+
+    def codes(self, blood):
+        return [notice.code for notice in blood.notices]
+
+
+class ReadBidsTest(Folder):
+    def test_reads_every_column(self):
+        blood = read_blood([self.blood()], route="arterial")
+        for curve, values in ((blood.whole_blood, WHOLE), (blood.plasma, PLASMA), (blood.parent_fraction, PARENT)):
+            np.testing.assert_array_equal(curve.times_s, TIMES)
+            np.testing.assert_array_equal(curve.values, values)
+        self.assertEqual((blood.route, self.codes(blood)), ("arterial", []))
+
+    def test_missing_cells_leave_samples_out_of_their_column_only(self):
+        whole = list(WHOLE)
+        whole[3] = "n/a"
+        blood = read_blood([self.blood((TIMES, whole, PLASMA))])
+        self.assertNotIn(60, blood.whole_blood.times_s)
+        self.assertIn(60, blood.plasma.times_s)
+        self.assertIsNone(blood.parent_fraction)
+
+    def test_units_of_the_json_are_converted(self):
+        metadata = JSON | {"time": {"Units": "min"}, "whole_blood_radioactivity": {"Units": "Bq/mL"}}
+        metadata["plasma_radioactivity"] = {"Units": "nCi/cc"}
+        minutes = [time / 60 for time in TIMES]
+        columns = (minutes, [value * 1000 for value in WHOLE], [value / 0.037 for value in PLASMA], PARENT)
+        blood = read_blood([self.blood(columns, metadata)])
+        np.testing.assert_allclose(blood.whole_blood.times_s, TIMES)
+        np.testing.assert_allclose(blood.whole_blood.values, WHOLE)
+        np.testing.assert_allclose(blood.plasma.values, PLASMA)
+
+    def test_without_units_the_bids_ones_are_taken_and_named(self):
+        blood = read_blood([self.blood(metadata=None)])
+        self.assertIn("blood-units-assumed", self.codes(blood))
+
+    def test_metadata_is_inherited_up_to_the_dataset(self):
+        self.write("dataset_description.json", {})
+        self.write("recording-manual_blood.json", JSON | {"time": {"Units": "min"}})
+        self.write("recording-autosampler_blood.json", JSON)
+        deep = self.folder / "sub-1" / "pet"
+        deep.mkdir(parents=True)
+        path = deep / "sub-1_recording-manual_blood.tsv"
+        path.write_text(table(([time / 60 for time in TIMES], WHOLE), NAMES[:2]))
+        np.testing.assert_allclose(read_blood([path]).whole_blood.times_s, TIMES)
+
+    def test_given_json_leads(self):
+        path = self.blood(([time / 60 for time in TIMES], WHOLE))
+        given = self.write("mine.json", JSON | {"time": {"Units": "min"}})
+        np.testing.assert_allclose(read_blood([path], json=given).whole_blood.times_s, TIMES)
+
+    def test_ready_plasma(self):
+        path = self.write("sub-1_bloodproc.tsv", table((TIMES, PLASMA, WHOLE), ("time", "AIF", NAMES[1])))
+        blood = read_blood([path])
+        np.testing.assert_array_equal(blood.parent_plasma.values, PLASMA)
+        self.assertIsNone(blood.plasma)
+        self.refused("blood-mixed", read_blood, [path, self.blood()])
+
+    def test_autosampler_and_manual_are_kept_apart(self):
+        seconds = range(1, 301)
+        sampled = [90 * np.exp(-second / 100) for second in seconds]
+        metadata = JSON | {"DispersionCorrected": False, "DispersionConstant": 0.05, "DispersionConstantUnits": "min"}
+        auto = self.blood((seconds, sampled), metadata, "sub-1_recording-autosampler_blood")
+        blood = read_blood([self.blood(), auto])
+        np.testing.assert_array_equal(blood.autosampler.values, sampled)
+        np.testing.assert_array_equal(blood.whole_blood.values, WHOLE)
+        self.assertAlmostEqual(blood.dispersion_s, 3.0)
+        self.blood((seconds, sampled), JSON | {"DispersionCorrected": "true"}, "sub-1_recording-autosampler_blood")
+        self.assertIsNone(read_blood([self.blood(), auto]).dispersion_s)
+        self.blood((seconds, sampled), JSON, "sub-1_recording-autosampler_blood")
+        self.assertIn("blood-dispersion-unknown", self.codes(read_blood([self.blood(), auto])))
+
+    def test_manual_files_are_merged(self):
+        first = self.blood((TIMES[:5], WHOLE[:5]), name="a_blood")
+        second = self.blood((TIMES[4:], WHOLE[4:]), name="b_blood")
+        blood = read_blood([second, first])
+        np.testing.assert_array_equal(blood.whole_blood.times_s, TIMES)
+        self.assertIn("blood-repeated", self.codes(blood))
+        other = self.blood((TIMES[4:], [value + 1 for value in WHOLE[4:]]), name="b_blood")
+        self.refused("blood-times", read_blood, [first, other])
+
+    def test_unused_columns_are_named_and_may_hold_words(self):
+        path = self.write("x_blood.tsv", table((TIMES, WHOLE, ["tube"] * len(TIMES)), ("time", NAMES[1], "remark")))
+        blood = read_blood([path])
+        self.assertIn("blood-columns-unused", self.codes(blood))
+
+
+class RefusedBloodTest(Folder):
+    def test_minutes_taken_for_seconds(self):
+        minutes = [time / 60 for time in TIMES]
+        for metadata in (JSON, None):
+            message = self.refused("blood-time-units", read_blood, [self.blood((minutes, WHOLE), metadata)])
+            self.assertIn("minutes", message)
+
+    def test_seconds_said_to_be_minutes(self):
+        metadata = JSON | {"time": {"Units": "min"}}
+        self.refused("blood-time-units", read_blood, [self.blood((TIMES, WHOLE), metadata)])
+
+    def test_becquerel_and_kilobecquerel(self):
+        bq = self.blood((TIMES, [value * 1000 for value in WHOLE]))
+        self.refused("blood-activity-units", read_blood, [bq])
+        kbq = self.blood((TIMES, WHOLE), JSON | {"whole_blood_radioactivity": {"Units": "Bq/mL"}})
+        self.refused("blood-activity-units", read_blood, [kbq])
+
+    def test_unknown_units(self):
+        for quantity, code in (("time", "units-time"), ("whole_blood_radioactivity", "units-activity")):
+            for unit in ("furlong", "kBq", "mBq/mL", "kBq/mL/s", "g/mL"):
+                path = self.blood((TIMES, WHOLE), JSON | {quantity: {"Units": unit}})
+                self.refused(code, read_blood, [path])
+        self.refused(
+            "parent-fraction-units",
+            read_blood,
+            [self.blood(metadata=JSON | {"metabolite_parent_fraction": {"Units": "kBq/mL"}})],
+        )
+
+    def test_decay_state(self):
+        for entry in (
+            {"DecayCorrected": False},
+            {"PlasmaDecayCorrected": "false"},
+            {"BloodDecayCorrectionTime": 1200},
+            {"whole_blood_radioactivity": {"Units": "kBq/mL", "Description": "counts, not decay-corrected"}},
+        ):
+            self.refused("blood-decay", read_blood, [self.blood(metadata=JSON | entry)])
+        read_blood([self.blood(metadata=JSON | {"DecayCorrected": True, "BloodDecayCorrectionTime": 0})])
+
+    def test_cells(self):
+        for cell, code in (
+            ("NaN", "table-not-finite"),
+            ("inf", "table-not-finite"),
+            ("-Infinity", "table-not-finite"),
+            ("1e999", "table-not-finite"),
+            ("4,5", "table-number"),
+            ("1_0", "table-number"),
+            ("x", "table-number"),
+        ):
+            whole = list(WHOLE)
+            whole[4] = cell
+            message = self.refused(code, read_blood, [self.blood((TIMES, whole))])
+            self.assertIn("line 6", message)
+
+    def test_times(self):
+        for times in ((0, 30, 20, *TIMES[3:]), (0, 30, 30, *TIMES[3:]), (0, "n/a", *TIMES[2:])):
+            self.refused("blood-times", read_blood, [self.blood((times, WHOLE))])
+
+    def test_a_row_written_twice_is_named(self):
+        blood = read_blood([self.blood(((0, 30, 45, 45, *TIMES[3:]), (0, 2, 60, 60, *WHOLE[3:])))])
+        self.assertEqual(self.codes(blood), ["blood-repeated"])
+        np.testing.assert_array_equal(blood.whole_blood.times_s, TIMES)
+
+    def test_negative_noise_is_kept_and_more_refused(self):
+        blood = read_blood([self.blood((TIMES, (-0.3, *WHOLE[1:])))])
+        self.assertEqual(blood.whole_blood.values[0], -0.3)
+        self.refused("blood-negative", read_blood, [self.blood((TIMES, (-9, *WHOLE[1:])))])
+
+    def test_shape(self):
+        self.refused("table-row", read_blood, [self.write("a_blood.tsv", "time\tAIF\n0\t1\n5\n")])
+        self.refused("table-row", read_blood, [self.write("a_blood.tsv", "time\tAIF\n0\t1\t7\n")])
+        self.refused("table-header", read_blood, [self.write("a_blood.tsv", "time\tAIF\tAIF\n0\t1\t7\n")])
+        self.refused("table-empty", read_blood, [self.write("a_blood.tsv", "time\tAIF\n")])
+        self.refused("table-missing", read_blood, [self.folder / "none.tsv"])
+        self.refused("blood-columns", read_blood, [self.write("a_blood.tsv", "time\tfoo\n0\t1\n")])
+        self.refused("blood-columns", read_blood, [self.write("a_blood.tsv", "t\tAIF\n0\t1\n")])
+        self.refused("blood-empty", read_blood, [self.write("a_blood.tsv", "time\tAIF\n0\tn/a\n900\tn/a\n")])
+        self.refused("blood-files", read_blood, [])
+        self.refused("blood-route", read_blood, [self.blood()], route="capillary")
+        binary = self.folder / "b_blood.tsv"
+        binary.write_bytes(b"\xff\xfet\x00i\x00")
+        self.refused("table-encoding", read_blood, [binary])
+
+    def test_json(self):
+        path = self.blood()
+        for text in ("{", "[]", '{"time": NaN}', "[" * 100_000):
+            self.write("sub-1_recording-manual_blood.json", text)
+            self.refused("json-invalid", read_blood, [path])
+        self.refused("json-missing", read_blood, [path], json=self.folder / "none.json")
+
+
+class ParentFractionTest(Folder):
+    def read(self, fractions, unit="arbitrary"):
+        metadata = JSON | {"metabolite_parent_fraction": {"Units": unit}}
+        return read_blood([self.blood((TIMES, WHOLE, PLASMA, fractions), metadata)])
+
+    def test_percent_said_or_seen(self):
+        percent = [100 * value for value in PARENT]
+        said = self.read(percent, "percent")
+        np.testing.assert_allclose(said.parent_fraction.values, PARENT)
+        self.assertEqual(self.codes(said), [])
+        seen = self.read(percent)
+        np.testing.assert_allclose(seen.parent_fraction.values, PARENT)
+        self.assertEqual(self.codes(seen), ["parent-fraction-percent"])
+
+    def test_contradictions_are_refused(self):
+        percent = [100 * value for value in PARENT]
+        for fractions, unit in (
+            (percent, "1/1"),
+            (PARENT, "%"),
+            ((1, 97, *PARENT[2:]), "arbitrary"),  # one slipped decimal point
+            ((-0.1, *PARENT[1:]), "arbitrary"),
+            ((1.4, *PARENT[1:]), "arbitrary"),
+            ((1000, *percent[1:]), "arbitrary"),
+            ([0] * len(TIMES), "arbitrary"),
+        ):
+            self.refused("parent-fraction-range", self.read, fractions, unit)
+
+    def test_what_is_odd_is_named(self):
+        first = self.read((0.97, 0.97, *PARENT[2:]))
+        self.assertIn("parent-fraction-first", self.codes(first))
+        self.assertEqual(first.parent_fraction.values[0], 0.97)
+        above = self.read((1.02, *PARENT[1:]))
+        self.assertIn("parent-fraction-above-1", self.codes(above))
+        self.assertEqual(above.parent_fraction.values.max(), 1)
+        rises = self.read((*PARENT[:-1], 0.5))
+        self.assertIn("parent-fraction-rises", self.codes(rises))
+        zero = self.read((0, *PARENT[1:]))
+        self.assertIn("parent-fraction-zero-first", self.codes(zero))
+        self.assertEqual(zero.parent_fraction.times_s[0], 30)
+
+    def test_venous_is_named(self):
+        self.assertIn("parent-fraction-venous", self.codes(read_blood([self.blood()], route="venous")))
+
+
+class OtherTablesTest(Folder):
+    def test_csv_with_stated_columns(self):
+        names = ("t (min)", "Cwb [Bq/mL]", "who")
+        columns = ([time / 60 for time in TIMES], [value * 1000 for value in WHOLE], ["ab"] * len(TIMES))
+        path = self.write("samples.csv", table(columns, names, ","))
+        stated = {"t (min)": "time", "Cwb": "whole_blood_radioactivity"}
+        blood = read_blood([path], columns=stated)
+        np.testing.assert_allclose(blood.whole_blood.times_s, TIMES)
+        np.testing.assert_allclose(blood.whole_blood.values, WHOLE)
+        self.refused("blood-columns", read_blood, [path])
+        self.refused("blood-columns", read_blood, [path], columns={"t": "time", "nowhere": "AIF"})
+        self.refused("blood-columns", read_blood, [path], columns={"t": "time", "Cwb": "blood"})
+
+    def test_csv_without_units_is_refused(self):
+        path = self.write("samples.csv", table((TIMES, WHOLE), ("time", "whole_blood_radioactivity"), ";"))
+        self.refused("blood-units", read_blood, [path])
+
+    def test_header_and_json_must_not_contradict(self):
+        path = self.write("a_blood.tsv", table((TIMES, WHOLE), ("time[min]", "whole_blood_radioactivity[kBq/cc]")))
+        self.write("a_blood.json", JSON)
+        self.refused("blood-units", read_blood, [path])
+
+    def test_ratio_needs_whole_blood(self):
+        ratio = self.write("PlasmaWholeBloodRatio.txt", "time[sec]\tvalue[kBq/cc]\n30\t1.2\n1800\t1.5\n")
+        whole = self.write("wb.bld", table((TIMES, WHOLE), ("time[sec]", "whole-blood[kBq/cc]")))
+        blood = read_blood([whole, ratio])
+        np.testing.assert_allclose(blood.plasma.values, (2.4, 6))
+        self.assertIn("blood-plasma-from-ratio", self.codes(blood))
+        self.refused("blood-ratio", read_blood, [ratio])
+
+    def test_value_column_needs_a_telling_name(self):
+        self.refused("blood-columns", read_blood, [self.write("x.txt", "time[sec]\tvalue[kBq/cc]\n30\t1.2\n")])
+
+    def test_broken_spreadsheet(self):
+        path = self.folder / "x.bld"
+        path.write_bytes(b"PK\x03\x04 no archive")
+        self.refused("table-spreadsheet", read_blood, [path])
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("xl/worksheets/sheet1.xml", "<a>")
+        self.refused("table-spreadsheet", read_blood, [path])
+
+
+class FitToScanTest(Folder):
+    timing = FrameTiming(np.arange(0.0, 3600, 60), np.full(60, 60.0))
+
+    def samples(self, **curves):
+        return BloodSamples(**{name: SampledCurve(np.array(t, float), np.array(v)) for name, (t, v) in curves.items()})
+
+    def test_curve_refuses_what_is_no_curve(self):
+        for times, values, code in (
+            ([0, 1], [1], "curve-shape"),
+            ([], [], "curve-shape"),
+            ([0, np.nan], [1, 2], "curve-not-finite"),
+            ([0, 0], [1, 2], "curve-times"),
+        ):
+            self.refused(code, SampledCurve, np.array(times, float), np.array(values, float))
+
+    def test_mean_is_the_integral_over_the_time(self):
+        curve = SampledCurve(np.array([0.0, 10, 30]), np.array([0.0, 20, 0]))
+        self.assertAlmostEqual(curve.mean_over(0, 30), 10)  # two triangles: 100 + 200
+        self.assertAlmostEqual(curve.mean_over(5, 15), (0.5 * (10 + 20) * 5 + 0.5 * (20 + 15) * 5) / 10)
+
+    def test_coverage(self):
+        blood = self.samples(whole_blood=(TIMES, WHOLE), parent_fraction=((0, 600), (1, 0.6)))
+        self.assertEqual([notice.code for notice in check_covers(blood, 600)], [])
+        self.assertEqual(
+            [notice.code for notice in check_covers(blood, 3700)], ["blood-short", "parent-fraction-short"]
+        )
+        self.assertEqual(len(check_covers(blood, 3600 / 0.8)), 2)
+        self.refused("blood-ends-early", check_covers, blood, 3600 / 0.79)
+        self.refused("blood-none", check_covers, BloodSamples(), 3600)
+
+    def test_ready_plasma_decides_coverage(self):
+        blood = self.samples(parent_plasma=((0, 1800), (0, 5)), whole_blood=(TIMES, WHOLE))
+        self.refused("blood-ends-early", check_covers, blood, 3600)
+
+    def test_minutes_are_named(self):
+        blood = self.samples(whole_blood=([time / 60 for time in TIMES], WHOLE))
+        self.refused("blood-time-units", check_covers, blood, 3600)
+        self.refused("blood-time-units", reconcile, blood, self.timing, np.full((1, 60), 5.0))
+
+    def test_units_against_the_image(self):
+        blood = self.samples(whole_blood=(TIMES, WHOLE))
+        tissue = np.full((2, 60), 5.0)
+        self.assertIs(type(reconcile(blood, self.timing, tissue)), BloodSamples)
+        for factor in (1000, 1 / 1000):
+            self.refused("blood-image-units", reconcile, blood, self.timing, tissue * factor)
+
+    def test_real_ratios_pass(self):
+        blood = self.samples(whole_blood=(TIMES, WHOLE))
+        for tissue in (0.5, 100.0):  # a tenth of the blood, and twenty times it
+            reconcile(blood, self.timing, np.full((1, 60), tissue))
+
+    def test_clocks_that_share_nothing(self):
+        blood = self.samples(whole_blood=(np.array(TIMES) + 9000, WHOLE))
+        self.refused("blood-image-clock", reconcile, blood, self.timing, np.full((1, 60), 5.0))
+
+    def test_late_blood_is_named(self):
+        blood = self.samples(whole_blood=(TIMES[4:], WHOLE[4:]))
+        named = reconcile(blood, self.timing, np.full((1, 60), 5.0))
+        self.assertEqual([notice.code for notice in named.notices], ["blood-after-start"])
+
+
+@needs_data
+class RealBloodTest(Folder):
+    def assert_same(self, curve, columns, name):
+        known = ~np.isnan(columns[name])
+        np.testing.assert_allclose(curve.times_s, columns["time"][known], rtol=1e-12)
+        np.testing.assert_allclose(curve.values, columns[name][known], rtol=1e-12)
+
+    def test_pbr28_raw(self):
+        folders = sorted(DATA.glob("pbr28/sub-*/ses-*/pet"))
+        self.assertEqual(len(folders), 6)
+        for folder in folders:
+            files = sorted(folder.glob("*_blood.tsv"))
+            auto, manual = plain(files[0]), plain(files[1])
+            blood = read_blood(files, route="arterial")
+            self.assert_same(blood.autosampler, auto, "whole_blood_radioactivity")
+            self.assert_same(blood.whole_blood, manual, "whole_blood_radioactivity")
+            self.assert_same(blood.plasma, manual, "plasma_radioactivity")
+            self.assert_same(blood.parent_fraction, manual, "metabolite_parent_fraction")
+            self.assertEqual(blood.dispersion_s, 2.6)
+            self.assertEqual(blood.notices, ())
+
+    def test_pbr28_ready(self):
+        for folder in sorted(DATA.glob("pbr28/sub-*/ses-*/pet")):
+            file = next(folder.glob("*_bloodproc.tsv"))
+            blood = read_blood([file])
+            self.assert_same(blood.parent_plasma, plain(file), "AIF")
+            self.assert_same(blood.whole_blood, plain(file), "whole_blood_radioactivity")
+            tacs = read_tacs(next(folder.glob("*_tacs.tsv")))
+            self.assertEqual(reconcile(blood, tacs.timing, tacs.activity).notices, ())
+            end = float(tacs.timing.ends_s[-1])
+            self.assertTrue(170 < end - blood.parent_plasma.end_s < 220)
+            self.assertEqual([notice.code for notice in check_covers(blood, end)], ["blood-short"])
+
+    def test_ds004869(self):
+        folders = sorted(DATA.glob("pet_bids_ds004869/sub-*/ses-*/pet"))
+        self.assertEqual(len(folders), 8)
+        for folder in folders:
+            file = next(folder.glob("*_blood.tsv"))
+            entities = folder.relative_to(DATA / "pet_bids_ds004869")
+            tacs = read_tacs(next((DATA / "pet_bids_ds004869/derivatives/petprep" / entities).glob("*_tacs.tsv")))
+            given = None
+            if "sub-01_ses-blocked" in file.name:  # its JSON says Bq/mL of a plasma peak of 77: the numbers are kBq/mL
+                self.assertIn("kBq/mL", self.refused("blood-activity-units", read_blood, [file]))
+                given = self.write("right.json", JSON)
+            blood = read_blood([file], json=given)
+            self.assert_same(blood.plasma, plain(file), "plasma_radioactivity")
+            self.assert_same(blood.parent_fraction, plain(file), "metabolite_parent_fraction")
+            self.assertIn("parent-fraction-first", self.codes(blood))
+            reconcile(blood, tacs.timing, tacs.activity)
+            self.refused("blood-image-units", reconcile, blood, tacs.timing, tacs.activity * 1000)
+            check_covers(blood, float(tacs.timing.ends_s[-1]))
+
+    def test_pmod_spreadsheets(self):
+        folder = DATA / "blood_pmod" / "Ex_bld_manual_and_autosampled_mixed"
+        blood = read_blood(sorted(folder.glob("S001_*.bld")))
+        auto = plain(folder / "converted_recording-autosampler_blood.tsv")
+        manual = plain(folder / "converted_recording-manual_blood.tsv")
+        self.assert_same(blood.parent_fraction, manual, "metabolite_parent_fraction")
+        self.assert_holds(blood.whole_blood, manual, "whole_blood_radioactivity")
+        self.assert_holds(blood.whole_blood, auto, "whole_blood_radioactivity")
+        self.assertEqual(blood.whole_blood.times_s.size, auto["time"].size + manual["time"].size)
+        # At 0 s the converter wrote the first plasma-to-blood ratio as plasma; the file has no plasma before 6 s.
+        later = {name: column[1:] for name, column in manual.items()}
+        self.assert_holds(blood.plasma, later, "plasma_radioactivity")
+        self.assertEqual(blood.plasma.times_s[0], 6)
+
+    def test_pmod_text(self):
+        folder = DATA / "blood_pmod" / "Ex_txt_manual_and_autosampled_mixed"
+        files = [
+            folder / name for name in ("WholeBloodActivity.txt", "ParentFraction.txt", "PlasmaWholeBloodRatio.txt")
+        ]
+        blood = read_blood(files)
+        auto = plain(folder / "converted_recording-autosampler_blood.tsv")
+        manual = plain(folder / "converted_recording-manual_blood.tsv")
+        self.assert_holds(blood.whole_blood, auto, "whole_blood_radioactivity")
+        np.testing.assert_allclose(blood.plasma.times_s, manual["time"][1:])
+        np.testing.assert_allclose(blood.plasma.values[1:], manual["plasma_radioactivity"][2:], rtol=1e-5)
+        # For 95 s the converter took the sample of 96 s (3.488 kBq/mL); the one of 94.98 s is 3.865.
+        self.assertAlmostEqual(blood.plasma.values[0], 0.98 * 3.8655, delta=0.98 * 0.007)
+        self.assertIn("parent-fraction-zero-first", self.codes(blood))
+        np.testing.assert_allclose(blood.parent_fraction.values, manual["metabolite_parent_fraction"][1:])
+
+    def test_pmod_parent_plasma(self):
+        folder = DATA / "blood_pmod" / "Ex_bld_wholeblood_and_plasma_only"
+        blood = read_blood([folder / "whole_blood.bld", folder / "plasma_parent.bld"])
+        converted = plain(folder / "converted__recording-manual_blood.tsv")
+        self.assert_same(blood.whole_blood, converted, "whole_blood_radioactivity")
+        # Its header says Parent: the converter called it plasma.
+        self.assert_same(blood.parent_plasma, converted, "plasma_radioactivity")
+        self.assertIsNone(blood.plasma)
+
+    def test_spreadsheet_with_two_clocks(self):
+        path = DATA / "blood_pmod" / "blood_example.xlsx"
+        self.refused("blood-columns", read_blood, [path])
+        stated = {"time_manual": "time", "manual_whole_blood": "whole_blood_radioactivity"}
+        self.refused("blood-units", read_blood, [path], columns=stated)
+
+    def assert_holds(self, curve, columns, name):
+        """Every sample of the table is among the curve's."""
+        where = np.abs(curve.times_s[:, None] - columns["time"]).argmin(axis=0)
+        np.testing.assert_allclose(curve.times_s[where], columns["time"], atol=0.03)
+        np.testing.assert_allclose(curve.values[where], columns[name], rtol=1e-9)
+
+
+if __name__ == "__main__":
+    unittest.main()
