@@ -1,0 +1,122 @@
+"""CT below, PET above: in Slicer's slice views, and as a picture without any view."""
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+import vtk.util.numpy_support
+from numpy.typing import NDArray
+
+from ..acquisition.image import Volume
+from .volumes import fill_node
+
+# Width and middle of the gray scale in HU that shows bone with soft tissue [own choice].
+CT_WINDOW_HU = 1400.0
+CT_LEVEL_HU = 300.0
+# Share of the PET in the mixture [own choice].
+PET_OPACITY = 0.5
+ORIENTATIONS = ("Axial", "Sagittal", "Coronal")
+
+
+def _style_ct(display) -> None:
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(CT_WINDOW_HU, CT_LEVEL_HU)
+
+
+def _style_pet(display, pet_range: tuple[float, float]) -> None:
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(*pet_range)
+
+
+def pet_range_of(values: NDArray) -> tuple[float, float]:
+    """From 0 to the 99.9th percentile, so that a few hot voxels do not darken the neck [own choice]."""
+    top = float(np.nanpercentile(values, 99.9))
+    return 0.0, top if top > 0 else 1.0
+
+
+def show_fused(ct_node, pet_node, opacity: float = PET_OPACITY) -> None:
+    """Put the CT behind and the PET in front in every slice view of the scene, with colors that suit them."""
+    for node in (ct_node, pet_node):
+        if node.GetDisplayNode() is None:
+            node.CreateDefaultDisplayNodes()
+    _style_ct(ct_node.GetDisplayNode())
+    ct_node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    _style_pet(pet_node.GetDisplayNode(), pet_range_of(slicer.util.arrayFromVolume(pet_node)))
+    heat = slicer.vtkMRMLColorLogic.GetPETColorNodeID(slicer.vtkMRMLPETProceduralColorNode.PETheat)
+    pet_node.GetDisplayNode().SetAndObserveColorNodeID(heat)
+    slicer.util.setSliceViewerLayers(background=ct_node, foreground=pet_node, foregroundOpacity=opacity)
+
+
+def show_sequence(sequence_node):
+    """The volume node that stands for a sequence in the views: its proxy; a sequence browser is made if need be."""
+    for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
+        if browser.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True):
+            return browser.GetProxyNode(sequence_node)
+    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", sequence_node.GetName())
+    browser.AddSynchronizedSequenceNode(sequence_node)
+    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+    return browser.GetProxyNode(sequence_node)
+
+
+def _add_volume(scene, volume: Volume, color_node):
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    fill_node(node, volume.values, volume.grid, volume.units)
+    display = scene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.SetAndObserveColorNodeID(color_node.GetID())
+    node.SetAndObserveDisplayNodeID(display.GetID())
+    return node, display
+
+
+def render_fused_slice(
+    ct: Volume,
+    pet: Volume,
+    center_lps: tuple[float, float, float],
+    orientation: str = "Axial",
+    size_mm: float = 150.0,
+    pixels: int = 512,
+    pet_range: tuple[float, float] | None = None,
+    opacity: float = PET_OPACITY,
+) -> NDArray[np.uint8]:
+    """A square picture of CT and PET mixed by Slicer's own blending, in a scene of its own; needs no window.
+
+    center_lps: middle of the picture, mm. orientation: one of ORIENTATIONS, seen as Slicer shows it (patient's
+    right on the left of the picture). pet_range: kBq/mL at both ends of the color scale.
+    Returns RGBA (pixels, pixels, 4), first row on top, opaque; black outside both images.
+    """
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"orientation must be one of {ORIENTATIONS}")
+    scene = slicer.vtkMRMLScene()
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene)
+    gray = scene.AddNewNodeByClass("vtkMRMLColorTableNode")
+    gray.SetTypeToGrey()
+    heat = scene.AddNode(slicer.vtkMRMLPETProceduralColorNode())
+    heat.SetTypeToHeat()
+    ct_node, ct_display = _add_volume(scene, ct, gray)
+    pet_node, pet_display = _add_volume(scene, pet, heat)
+    _style_ct(ct_display)
+    _style_pet(pet_display, pet_range or pet_range_of(pet.values))
+
+    logic = slicer.vtkMRMLSliceLogic()
+    logic.SetMRMLScene(scene)
+    slice_node = logic.AddSliceNode("Picture")
+    composite = logic.GetSliceCompositeNode()
+    composite.SetBackgroundVolumeID(ct_node.GetID())
+    composite.SetForegroundVolumeID(pet_node.GetID())
+    composite.SetForegroundOpacity(opacity)
+    slice_node.SetOrientation(orientation)
+    slice_node.JumpSliceByCentering(-center_lps[0], -center_lps[1], center_lps[2])
+    slice_node.SetDimensions(pixels, pixels, 1)
+    slice_node.SetFieldOfView(size_mm, size_mm, 1.0)
+    slice_node.UpdateMatrices()
+    logic.UpdatePipeline()
+
+    producer = logic.GetImageDataConnection().GetProducer()
+    producer.Update()
+    image = producer.GetOutputDataObject(0)
+    colors = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    columns, rows, _ = image.GetDimensions()
+    picture = np.array(colors.reshape(rows, columns, -1)[::-1])
+    # A slice view lies on black: what both images leave transparent is black here as well.
+    picture[..., :3] = np.rint(picture[..., :3] * (picture[..., 3:] / 255.0))
+    picture[..., 3] = 255
+    return picture

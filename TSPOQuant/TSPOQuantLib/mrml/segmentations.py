@@ -1,0 +1,111 @@
+"""vtkMRMLSegmentationNode -> Segmentation, on the segmentation's own grid."""
+
+import numpy as np
+import slicer
+import vtk
+import vtk.util.numpy_support
+from numpy.typing import NDArray
+
+from ..acquisition.segmentation import Segment, Segmentation
+from ..errors import InputRefused
+from ..grid import Grid
+from ..regions.anatomy import TAG_PREFIX
+from .transforms import LPS_FROM_RAS, array_from_matrix, parent_to_world
+
+# vtkSegment cannot list its tags in Python: these are the ones that mean something to us.
+TAGS = (
+    *(TAG_PREFIX + key for key in ("Structure", "Level", "Root", "Side")),
+    "TerminologyEntry",
+    "Segmentation.Status",
+)
+# Two labelmaps are on one lattice if their voxel centers agree within this part of a voxel [own choice].
+LATTICE_TOLERANCE = 1e-3
+
+
+def _labelmap(node, segment_id: str) -> "slicer.vtkOrientedImageData":
+    """The segment alone as 0 and 1, converted if the segmentation holds surfaces only; the node is left as it is."""
+    image = slicer.vtkOrientedImageData()
+    name = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    if node.GetSegmentation().ContainsRepresentation(name):
+        done = node.GetBinaryLabelmapRepresentation(segment_id, image)
+    else:
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        done = logic.GetSegmentBinaryLabelmapRepresentation(node, segment_id, image, False)
+    if not done:
+        raise InputRefused("segmentation-convert", "a segment cannot be turned into voxels; redraw it")
+    return image
+
+
+def _voxels(image) -> NDArray[np.bool_]:
+    """Mask (k, j, i) over the labelmap's extent; empty (a side of 0) for a segment without voxels."""
+    i0, i1, j0, j1, k0, k1 = image.GetExtent()
+    shape = max(k1 - k0 + 1, 0), max(j1 - j0 + 1, 0), max(i1 - i0 + 1, 0)
+    if 0 in shape or image.GetPointData().GetScalars() is None:
+        return np.zeros((0, 0, 0), dtype=bool)
+    return vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(shape) > 0
+
+
+def _corner_to_ras(image) -> NDArray[np.float64]:
+    """4 x 4, from voxel indices counted from the extent's first voxel to the segmentation's RAS."""
+    matrix = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(matrix)
+    shift = np.eye(4)
+    shift[:3, 3] = image.GetExtent()[::2]
+    return array_from_matrix(matrix) @ shift
+
+
+def tags_of(segment) -> dict[str, str]:
+    """The tags of a vtkSegment that mean something to us."""
+    found = {}
+    for key in TAGS:
+        value = vtk.reference("")
+        if segment.GetTag(key, value):
+            found[key] = str(value)
+    return found
+
+
+def segmentation_from_node(node, role: str = "segmentation") -> Segmentation:
+    """All segments, overlapping or not, on one grid: the smallest that holds them, where parent transforms put it.
+
+    Raises InputRefused ("segmentation-empty", "segmentation-geometry", "segmentation-convert",
+    "transform-not-linear").
+    """
+    to_world = parent_to_world(node, role)
+    source = node.GetSegmentation()
+    segment_ids = list(source.GetSegmentIDs())
+    images = [_labelmap(node, segment_id) for segment_id in segment_ids]
+    masks = [_voxels(image) for image in images]
+    drawn = [index for index, mask in enumerate(masks) if mask.any()]
+    if not drawn:
+        raise InputRefused("segmentation-empty", f"the {role} has no drawn segment; draw the regions first")
+
+    # Each labelmap covers its own part of a common lattice: find each part's first voxel in the first one's indices.
+    reference = _corner_to_ras(images[drawn[0]])
+    firsts, lasts = {}, {}
+    for index in drawn:
+        offset = np.linalg.inv(reference) @ _corner_to_ras(images[index])
+        firsts[index] = np.rint(offset[:3, 3]).astype(int)
+        lasts[index] = firsts[index] + masks[index].shape[::-1]
+        offset[:3, 3] -= firsts[index]
+        far_corner = np.array([*masks[index].shape[::-1], 1.0])
+        if np.abs((offset - np.eye(4)) @ far_corner).max() > LATTICE_TOLERANCE:
+            raise InputRefused(
+                "segmentation-geometry",
+                f"the segments of the {role} lie on different grids; set one source geometry in the Segment Editor",
+            )
+    low = np.min(list(firsts.values()), axis=0)
+    high = np.max(list(lasts.values()), axis=0)
+    shape = tuple(int(n) for n in (high - low)[::-1])
+
+    segments = []
+    for index, segment_id in enumerate(segment_ids):
+        mask = np.zeros(shape, dtype=bool)
+        if index in firsts:
+            begin = firsts[index] - low
+            end = lasts[index] - low
+            mask[begin[2] : end[2], begin[1] : end[1], begin[0] : end[0]] = masks[index]
+        segment = source.GetSegment(segment_id)
+        segments.append(Segment(segment_id, segment.GetName(), mask, tuple(segment.GetColor()), tags_of(segment)))
+    shift = np.eye(4)
+    shift[:3, 3] = low
+    return Segmentation(Grid(shape, LPS_FROM_RAS @ to_world @ reference @ shift), tuple(segments))

@@ -1,0 +1,37 @@
+"""Where a node is in the world: its parent transforms composed, the node itself left as it is."""
+
+import numpy as np
+import vtk
+from numpy.typing import NDArray
+
+from ..errors import InputRefused
+
+LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def array_from_matrix(matrix: "vtk.vtkMatrix4x4") -> NDArray[np.float64]:
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def matrix_from_array(array: NDArray[np.float64]) -> "vtk.vtkMatrix4x4":
+    matrix = vtk.vtkMatrix4x4()
+    for row in range(4):
+        for column in range(4):
+            matrix.SetElement(row, column, float(array[row, column]))
+    return matrix
+
+
+def parent_to_world(node, role: str) -> NDArray[np.float64]:
+    """4 x 4 matrix from the coordinates of a transformable node to world RAS; identity without a parent transform.
+
+    role: what the node is to the user ("CT volume"), for the message; node names may name the patient.
+    Raises InputRefused ("transform-not-linear") if any transform above the node bends space.
+    """
+    matrix = vtk.vtkMatrix4x4()
+    parent = node.GetParentTransformNode()
+    if parent is not None and not (parent.IsTransformToWorldLinear() and parent.GetMatrixTransformToWorld(matrix)):
+        raise InputRefused(
+            "transform-not-linear",
+            f"the {role} is under a non-linear transform; harden that transform or take the {role} out of it",
+        )
+    return array_from_matrix(matrix)

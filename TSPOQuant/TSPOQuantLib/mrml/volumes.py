@@ -1,0 +1,66 @@
+"""vtkMRMLScalarVolumeNode <-> Volume."""
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from numpy.typing import NDArray
+
+from ..acquisition.image import Volume
+from ..errors import InputRefused
+from ..grid import Grid
+from .transforms import LPS_FROM_RAS, array_from_matrix, matrix_from_array, parent_to_world
+
+# Units as Slicer's own DICOM reader codes them; UCUM for the activity.
+UNIT_CODES = {
+    "HU": ("[hnsf'U]", "UCUM", "Hounsfield unit"),
+    "kBq/mL": ("kBq/mL", "UCUM", "kilobecquerel per milliliter"),
+}
+
+
+def array_from_node(node, role: str) -> NDArray:
+    """A copy of a volume node's voxels (k, j, i).
+
+    Raises InputRefused ("volume-empty", "volume-components").
+    """
+    if node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0:
+        raise InputRefused("volume-empty", f"the {role} holds no voxels; load it again or pick another volume")
+    array = slicer.util.arrayFromVolume(node)
+    if array.ndim != 3:
+        raise InputRefused("volume-components", f"the {role} holds several values a voxel; pick a scalar volume")
+    return np.array(array)
+
+
+def grid_of(node, to_world: NDArray[np.float64]) -> Grid:
+    """The grid of a volume node whose parent transforms are ``to_world`` (RAS to RAS)."""
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    columns, rows, slices = node.GetImageData().GetDimensions()
+    return Grid((slices, rows, columns), LPS_FROM_RAS @ to_world @ array_from_matrix(matrix))
+
+
+def volume_from_node(node, units: str, role: str = "volume") -> Volume:
+    """A scalar volume where its parent transforms put it; ``units`` is what the caller knows its values to be.
+
+    Raises InputRefused ("volume-empty", "volume-components", "transform-not-linear").
+    """
+    values = array_from_node(node, role).astype(np.float32)
+    return Volume(values, grid_of(node, parent_to_world(node, role)), units)
+
+
+def fill_node(node, values: NDArray, grid: Grid, units: str) -> None:
+    """Put voxels, geometry and coded units into a volume node."""
+    slicer.util.updateVolumeFromArray(node, values)
+    node.SetIJKToRASMatrix(matrix_from_array(LPS_FROM_RAS @ grid.ijk_to_lps))
+    if units in UNIT_CODES:
+        entry = slicer.vtkCodedEntry()
+        entry.SetValueSchemeMeaning(*UNIT_CODES[units])
+        node.SetVoxelValueUnits(entry)
+
+
+def node_from_volume(volume: Volume, name: str):
+    """A new scalar volume node in the scene, with display."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    fill_node(node, volume.values, volume.grid, volume.units)
+    node.CreateDefaultDisplayNodes()
+    return node
