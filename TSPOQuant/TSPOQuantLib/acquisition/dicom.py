@@ -1,0 +1,196 @@
+"""Read a dynamic PET, a static PET or a CT from DICOM (or NIfTI): whole, checked, in kBq/mL or HU."""
+
+from pathlib import Path
+
+import numpy as np
+from pydicom.tag import Tag
+
+from ..errors import InputRefused, Notice
+from ..progress import Progress, part, silent
+from .dicom_files import CT, ENHANCED_PET, PET, Found, Series, Slice, find_series, read_pixels, truncated
+from .dicom_geometry import check_uniform, locations, stack_grid
+from .dicom_pet import PetSeries, duplicate_slice, scan_of, understand_pet
+from .dicom_values import number, text
+from .frames import FrameTiming
+from .image import DynamicImage, Volume
+from .nifti import is_nifti, read_dynamic_nifti, read_static_nifti, read_volume_file
+
+
+def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:
+    """The only dynamic PET under ``path`` (file, or folder with any nesting; DICOM, or one NIfTI with its JSON).
+
+    ``frame_table`` overrides the header's frame times; the result's notices say so. Activity is kBq/mL, decay-
+    corrected to time zero. Raises InputRefused with every reason listed in dicom_pet, vendor_timing and suv, and:
+    path-missing, folder-empty, dicom-none, pet-none, pet-not-dynamic, pet-several-dynamic.
+    """
+    path = Path(path)
+    if is_nifti(path):
+        return read_dynamic_nifti(path, frame_table)
+    found = _dicom(path, part(progress, 0, 0.7))
+    pets = [understand_pet(series, frame_table) for series in found.series if is_pet(series)]
+    chosen, told = _only(pets, "dynamic-pet", found)
+    _raise_first(chosen)
+    assert chosen.grid is not None and chosen.timing is not None and chosen.time_zero is not None
+    activity = np.empty((len(chosen.timing), *chosen.grid.shape), dtype=np.float32)
+    for frame, stack in enumerate(chosen.stacks):
+        part(progress, 0.7, 1)(frame / len(chosen.stacks), f"reading frame {frame + 1}")
+        for position, piece in enumerate(stack):
+            rescale(piece, activity[frame, position], chosen.bq_per_value(piece) * float(chosen.to_kbq[frame]))
+    return DynamicImage(
+        activity=activity,
+        grid=chosen.grid,
+        timing=chosen.timing,
+        time_zero=chosen.time_zero,
+        time_zero_at=chosen.time_zero_at,
+        decay_correction=chosen.decay_correction,
+        scan=chosen.scan,
+        notices=(*chosen.notices, *told, *_unreadable(found)),
+        sources=(str(path),),
+    )
+
+
+def read_static_pet(path: Path, progress: Progress = silent) -> Volume:
+    """The only static PET under ``path``, one or several bed positions, in kBq/mL as the scanner decay-corrected it.
+
+    Raises InputRefused as read_dynamic_pet does, and pet-not-static, pet-several-static.
+    """
+    path = Path(path)
+    if is_nifti(path):
+        return read_static_nifti(path)
+    found = _dicom(path, part(progress, 0, 0.7))
+    pets = [understand_pet(series) for series in found.series if is_pet(series)]
+    chosen, told = _only(pets, "static-pet", found)
+    _raise_first(chosen)
+    if chosen.decay_correction == "NONE" and chosen.bed_positions > 1:
+        raise InputRefused(
+            "pet-decay-reference", "bed positions that are not decay-corrected cannot be one image; correct them first"
+        )
+    assert chosen.grid is not None
+    values = np.empty(chosen.grid.shape, dtype=np.float32)
+    for position, piece in enumerate(chosen.stacks[0]):
+        rescale(piece, values[position], chosen.bq_per_value(piece) / 1000)
+    reference = Notice("pet-static-decay", f"decay correction as in the file: {chosen.decay_correction}")
+    notices = (*chosen.notices, reference, *told, *_unreadable(found))
+    return Volume(values, chosen.grid, "kBq/mL", chosen.scan, notices, (str(path),))
+
+
+def read_ct(path: Path, progress: Progress = silent) -> Volume:
+    """The only CT under ``path`` in HU; localizers are passed over. A file of SimpleITK's formats is taken as HU.
+
+    Raises InputRefused: path-missing, folder-empty, dicom-none, ct-none, ct-several, dicom-….
+    """
+    path = Path(path)
+    if is_nifti(path) or path.name.endswith((".nrrd", ".mha")):
+        return read_volume_file(path, "HU")
+    found = _dicom(path, part(progress, 0, 0.7))
+    series = [one for one in found.series if is_ct(one)]
+    if not series:
+        raise InputRefused("ct-none", f"there is no CT under {path}, only {describe_found(found)}")
+    if len(series) > 1:
+        raise InputRefused(
+            "ct-several", f"there are {len(series)} CT series under {path} ({_listed(series)}); give one of them"
+        )
+    stack = ct_stack(series[0])
+    grid = stack_grid(stack, number(series[0].header, Tag("SliceThickness")))
+    values = np.empty(grid.shape, dtype=np.float32)
+    for position, piece in enumerate(stack):
+        rescale(piece, values[position], 1.0)
+    scan = scan_of(series[0].facts, series[0].header)
+    return Volume(values, grid, "HU", scan, _unreadable(found), (str(path),))
+
+
+def ct_stack(series: Series) -> list[Slice]:
+    """The slices of a CT series along its normal, checked."""
+    check_uniform(series.slices)
+    along, index = locations(series.slices)
+    if len(along) < len(series.slices):
+        raise duplicate_slice(along, index)
+    rescale_type = text(series.header, Tag("RescaleType")).upper()
+    if rescale_type not in ("", "HU", "US"):
+        raise InputRefused("ct-units", f"RescaleType (0028,1054) is {rescale_type}, not HU; use the original CT")
+    for piece in series.slices:
+        if piece.truncated:
+            raise truncated(piece)
+        if piece.slope is None or piece.intercept is None or not np.isfinite([piece.slope, piece.intercept]).all():
+            raise InputRefused("dicom-rescale", "RescaleSlope or RescaleIntercept of a CT slice is no number")
+    return [series.slices[position] for position in np.argsort(index)]
+
+
+def rescale(piece: Slice, into: np.ndarray, scale: float) -> None:
+    """Write (slope x stored + intercept) x scale of one slice into a float32 (rows, columns) view."""
+    stored = read_pixels(piece)
+    if piece.slope == 0 and stored.any():
+        raise InputRefused("dicom-rescale", "RescaleSlope (0028,1053) of a slice with counts is 0; export it again")
+    np.multiply(stored, (piece.slope or 0.0) * scale, out=into, casting="unsafe")
+    if piece.intercept:  # PS3.3 C.8.9.4: always 0 in PET
+        into += piece.intercept * scale
+
+
+def is_pet(series: Series) -> bool:
+    return series.facts.sop_class == PET or series.facts.sop_class in ENHANCED_PET
+
+
+def is_ct(series: Series) -> bool:
+    return series.facts.sop_class == CT and not series.facts.localizer
+
+
+def describe_found(found: Found) -> str:
+    """What lies there, in words that name nobody."""
+    parts = []
+    for name, test in (("PET", is_pet), ("CT", is_ct), ("other", lambda one: not is_pet(one) and not is_ct(one))):
+        series = [one for one in found.series if test(one)]
+        if series:
+            parts.append(f"{name}: {_listed(series)}")
+    return "; ".join(parts) or "no image"
+
+
+def _dicom(path: Path, progress: Progress) -> Found:
+    found = find_series(path, progress)
+    if not found.series:
+        damaged = f" ({len(found.unreadable)} damaged DICOM files)" if found.unreadable else ""
+        raise InputRefused("dicom-none", f"there is no readable DICOM image under {path}{damaged}; check the path")
+    return found
+
+
+def _listed(series: list[Series]) -> str:
+    return ", ".join(
+        f"series {text(one.header, Tag('SeriesNumber')) or 'without number'} of {one.files} files" for one in series
+    )
+
+
+def _only(pets: list[PetSeries], kind: str, found: Found) -> tuple[PetSeries, tuple[Notice, ...]]:
+    """The one series of this kind; when only one of several is usable, that one, with a notice."""
+    if not pets:
+        raise InputRefused("pet-none", f"there is no PET here, only {describe_found(found)}; check the path")
+    fitting = [pet for pet in pets if pet.kind == kind]
+    name = kind.removesuffix("-pet")
+    if not fitting:
+        for pet in pets:
+            if pet.kind == "other":
+                _raise_first(pet)
+        raise InputRefused(
+            f"pet-not-{name}",
+            f"no PET here is {name}: {_listed([pet.series for pet in pets])}, "
+            f"{max(pet.bed_positions for pet in pets)} bed positions; check the path",
+        )
+    usable = [pet for pet in fitting if not pet.refusals]
+    if len(fitting) > 1 and len(usable) != 1:
+        raise InputRefused(
+            f"pet-several-{name}",
+            f"several {name} PET series are here ({_listed([pet.series for pet in fitting])}); give one of them",
+        )
+    if len(fitting) == 1:
+        return fitting[0], ()
+    passed_over = ", ".join(sorted({pet.refusals[0].code for pet in fitting if pet.refusals}))
+    return usable[0], (Notice("pet-others-passed-over", f"other {name} PET series were not usable: {passed_over}"),)
+
+
+def _raise_first(pet: PetSeries) -> None:
+    if pet.refusals:
+        raise pet.refusals[0]
+
+
+def _unreadable(found: Found) -> tuple[Notice, ...]:
+    if not found.unreadable:
+        return ()
+    return (Notice("dicom-unreadable", f"{len(found.unreadable)} damaged DICOM files were passed over"),)

@@ -1,0 +1,365 @@
+"""Which DICOM series a path holds, and their pixels: one light record a slice, however many thousand files."""
+
+import hashlib
+import os
+import warnings
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.pixels import pixel_array
+from pydicom.tag import Tag
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    EnhancedPETImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
+
+from ..errors import InputRefused
+from ..progress import Progress, silent
+from .dicom_values import date_time, integer, number, numbers, text, texts
+
+PET = str(PositronEmissionTomographyImageStorage)
+ENHANCED_PET = (str(EnhancedPETImageStorage), str(LegacyConvertedEnhancedPETImageStorage))
+CT = str(CTImageStorage)
+ENHANCED_CT = (str(EnhancedCTImageStorage), str(LegacyConvertedEnhancedCTImageStorage))
+
+PHILIPS_CREATOR = "Philips PET Private Group"
+GE_CREATOR = "GEMS_PETD_01"
+
+# What is read of every file; the first file of a series is read whole.
+_TAG = {
+    keyword: Tag(keyword)
+    for keyword in (
+        "ImageType",
+        "SOPClassUID",
+        "SOPInstanceUID",
+        "SeriesDate",
+        "AcquisitionDate",
+        "SeriesTime",
+        "AcquisitionTime",
+        "Modality",
+        "Manufacturer",
+        "PatientID",
+        "ActualFrameDuration",
+        "TriggerTime",
+        "SeriesInstanceUID",
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "SamplesPerPixel",
+        "NumberOfFrames",
+        "Rows",
+        "Columns",
+        "PixelSpacing",
+        "BitsAllocated",
+        "PixelRepresentation",
+        "RescaleIntercept",
+        "RescaleSlope",
+        "CorrectedImage",
+        "NumberOfSlices",
+        "NumberOfTimeSlices",
+        "SeriesType",
+        "Units",
+        "DecayCorrection",
+        "FrameReferenceTime",
+        "DecayFactor",
+        "ImageIndex",
+    )
+}
+_PHILIPS_BLOCK = Tag(0x7053, 0x0010)
+_PHILIPS_SUV = Tag(0x7053, 0x1000)
+_PHILIPS_ACTIVITY = Tag(0x7053, 0x1009)
+_READ = [*_TAG.values(), _PHILIPS_BLOCK, _PHILIPS_SUV, _PHILIPS_ACTIVITY]
+_NATIVE = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
+
+
+class Facts(NamedTuple):
+    """What every slice of a series must share; rounded where only the last digits may differ."""
+
+    series_uid: str
+    sop_class: str
+    modality: str
+    manufacturer: str
+    patient_key: str | None
+    rows: int | None
+    columns: int | None
+    pixel_spacing_mm: tuple[float, ...]
+    orientation: tuple[float, ...]
+    bits: int | None
+    signed: bool
+    samples: int
+    localizer: bool
+    series_type: tuple[str, ...]
+    units: str
+    decay_correction: str
+    corrected: tuple[str, ...]
+    series_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One 2-D image of a file; times as the file has them, in seconds where they are durations."""
+
+    facts: Facts
+    path: str
+    # Byte where the pixels start; None when they are compressed or otherwise not plain little-endian.
+    pixel_start: int | None
+    truncated: bool
+    frame: int
+    instance_uid: str
+    position_mm: tuple[float, ...]
+    slope: float | None
+    intercept: float | None
+    acquired: datetime | None
+    duration_s: float | None
+    reference_s: float | None
+    decay_factor: float | None
+    slices_stated: int | None
+    times_stated: int | None
+    index_stated: int | None
+    philips_suv: float | None
+    philips_activity: float | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """The slices of one series, in the order of their file names. Never empty."""
+
+    slices: tuple[Slice, ...]
+
+    @property
+    def facts(self) -> Facts:
+        return self.slices[0].facts
+
+    @property
+    def files(self) -> int:
+        return len({piece.path for piece in self.slices})
+
+    @cached_property
+    def header(self) -> Dataset:
+        """Everything but the pixels of the series' first file."""
+        return _parse(Path(self.slices[0].path).read_bytes())[0]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies under a path: series, files that are not DICOM images, and DICOM files that cannot be read."""
+
+    series: tuple[Series, ...]
+    others: int
+    unreadable: tuple[str, ...]
+
+
+def find_series(path: Path, progress: Progress = silent) -> Found:
+    """All DICOM series under ``path`` (a file, or a folder with any nesting), in any file order.
+
+    Raises InputRefused: path-missing, folder-empty.
+    """
+    slices: dict[tuple[str, str, bool], list[Slice]] = {}
+    interned: dict[object, Any] = {}
+    others, unreadable = 0, []
+    files = _files(path)
+    for count, file in enumerate(files):
+        if count % 64 == 0:
+            progress(count / len(files), "reading DICOM headers")
+        content = _dicom_bytes(file)
+        if content is None:
+            others += 1
+            continue
+        try:
+            found = _slices(file, content, interned)
+        except InputRefused:
+            raise
+        except Exception:  # pydicom raises whatever its parser met in a damaged file
+            unreadable.append(_name(file, path))
+            continue
+        if not found:
+            others += 1
+        for piece in found:
+            key = (piece.facts.series_uid, piece.facts.sop_class, piece.facts.localizer)
+            slices.setdefault(key, []).append(piece)
+    return Found(tuple(Series(tuple(pieces)) for pieces in slices.values()), others, tuple(unreadable))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputRefused("path-missing", f"there is no file or folder {path}; check the path")
+    files = sorted(Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+    if not files:
+        raise InputRefused("folder-empty", f"the folder {path} holds no file; check the path")
+    return files
+
+
+def _name(file: Path, root: Path) -> str:
+    return str(file.relative_to(root)) if file != root else file.name
+
+
+def _dicom_bytes(file: Path) -> bytes | None:
+    """The file's content if it looks like DICOM: with its preamble, or starting with group 0002 or 0008."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(132)
+            is_dicom = head[128:] == b"DICM" or head[:2] in (b"\x02\0", b"\x08\0")
+            return head + stream.read() if is_dicom else None
+    except OSError:
+        return None
+
+
+def _parse(content: bytes, only: list[Any] | None = None) -> tuple[Dataset, int]:
+    """The header, and the byte at which the pixel data element starts (or the content ends)."""
+    stream = BytesIO(content)
+    with warnings.catch_warnings():
+        # Values that break a length or character rule are common and harmless here.
+        warnings.simplefilter("ignore")
+        header = dcmread(stream, stop_before_pixels=True, specific_tags=only, force=content[128:132] != b"DICM")
+    return header, stream.tell()
+
+
+def _slices(file: Path, content: bytes, interned: dict[object, Any]) -> list[Slice]:
+    header, pixels_at = _parse(content, _READ)
+    if not text(header, _TAG["SeriesInstanceUID"]) or integer(header, _TAG["Rows"]) is None:
+        return []  # a directory, a report, a plan: nothing to look at
+    start = _native_pixels(header, content, pixels_at)
+    return [_classic_slice(file, header, start, len(content), interned)]
+
+
+def _native_pixels(header: Dataset, content: bytes, at: int) -> int | None:
+    syntax = str(getattr(header.file_meta, "TransferSyntaxUID", ImplicitVRLittleEndian))
+    if syntax not in _NATIVE or content[at : at + 4] != b"\xe0\x7f\x10\0":
+        return None
+    return at + (8 if syntax == str(ImplicitVRLittleEndian) else 12)
+
+
+def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, interned: dict[object, Any]) -> Slice:
+    def value(keyword: str) -> str:
+        return text(header, _TAG[keyword])
+
+    def seconds(keyword: str) -> float | None:
+        milliseconds = number(header, _TAG[keyword])
+        return None if milliseconds is None else milliseconds / 1000
+
+    series_at = date_time(value("SeriesDate"), value("SeriesTime"))
+    patient = value("PatientID")
+    facts = Facts(
+        series_uid=value("SeriesInstanceUID"),
+        sop_class=value("SOPClassUID"),
+        modality=value("Modality"),
+        manufacturer=value("Manufacturer"),
+        patient_key=key_of(patient) if patient else None,
+        rows=integer(header, _TAG["Rows"]),
+        columns=integer(header, _TAG["Columns"]),
+        pixel_spacing_mm=_rounded(numbers(header, _TAG["PixelSpacing"])),
+        orientation=_rounded(numbers(header, _TAG["ImageOrientationPatient"])),
+        bits=integer(header, _TAG["BitsAllocated"]),
+        signed=integer(header, _TAG["PixelRepresentation"]) == 1,
+        samples=integer(header, _TAG["SamplesPerPixel"]) or 1,
+        localizer="LOCALIZER" in texts(header, _TAG["ImageType"]),
+        series_type=texts(header, _TAG["SeriesType"]),
+        units=value("Units").upper(),
+        decay_correction=value("DecayCorrection").upper(),
+        corrected=texts(header, _TAG["CorrectedImage"]),
+        series_at=series_at,
+    )
+    philips = text(header, _PHILIPS_BLOCK) == PHILIPS_CREATOR
+    return Slice(
+        facts=interned.setdefault(facts, facts),
+        path=str(file),
+        pixel_start=start,
+        truncated=start is not None and start + slice_bytes(facts) > length,
+        frame=0,
+        instance_uid=value("SOPInstanceUID"),
+        position_mm=numbers(header, _TAG["ImagePositionPatient"]),
+        slope=number(header, _TAG["RescaleSlope"]),
+        intercept=number(header, _TAG["RescaleIntercept"]),
+        acquired=_acquired(value("AcquisitionDate"), value("AcquisitionTime"), series_at),
+        duration_s=seconds("ActualFrameDuration"),
+        reference_s=seconds("FrameReferenceTime"),
+        decay_factor=number(header, _TAG["DecayFactor"]),
+        slices_stated=integer(header, _TAG["NumberOfSlices"]),
+        times_stated=integer(header, _TAG["NumberOfTimeSlices"]),
+        index_stated=integer(header, _TAG["ImageIndex"]),
+        philips_suv=number(header, _PHILIPS_SUV) if philips else None,
+        philips_activity=number(header, _PHILIPS_ACTIVITY) if philips else None,
+    )
+
+
+def _acquired(date: str, time: str, series_at: datetime | None) -> datetime | None:
+    """Acquisition wall clock; without a date of its own it is the one nearest to the series' start."""
+    if date or series_at is None:
+        return date_time(date, time)
+    same_day = date_time(series_at.strftime("%Y%m%d").zfill(8), time)
+    if same_day is None:
+        return None
+    half_day = timedelta(hours=12)
+    days = (same_day - series_at < -half_day) - (same_day - series_at > half_day)
+    try:
+        return same_day + timedelta(days=days)
+    except OverflowError:
+        return None
+
+
+def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(round(value, 5) for value in values)
+
+
+def key_of(identifier: str) -> str:
+    """A short SHA-256 of an identifier: tells whether two files claim the same one, and nothing else."""
+    return hashlib.sha256(identifier.encode()).hexdigest()[:16]
+
+
+def slice_bytes(facts: Facts) -> int:
+    return (facts.rows or 0) * (facts.columns or 0) * (facts.bits or 0) // 8
+
+
+def read_pixels(piece: Slice) -> NDArray[Any]:
+    """Stored values (rows, columns) of one slice, before rescaling.
+
+    Raises InputRefused: dicom-truncated, dicom-compressed.
+    """
+    facts = piece.facts
+    shape = (facts.rows or 0, facts.columns or 0)
+    if piece.pixel_start is None:
+        return _decoded(piece, shape)
+    size = slice_bytes(facts)
+    with open(piece.path, "rb", buffering=0) as stream:  # noqa: PTH123 (thousands of files: Path.open costs more)
+        stream.seek(piece.pixel_start + piece.frame * size)
+        content = stream.read(size)
+    if len(content) < size:
+        raise truncated(piece)
+    kind = f"<{'i' if facts.signed else 'u'}{(facts.bits or 16) // 8}"
+    return np.frombuffer(content, kind).reshape(shape)
+
+
+def truncated(piece: Slice) -> InputRefused:
+    return InputRefused(
+        "dicom-truncated",
+        f"{Path(piece.path).name} ends before its pixels do; copy the series again from its source",
+    )
+
+
+def _decoded(piece: Slice, shape: tuple[int, int]) -> NDArray[Any]:
+    try:
+        found = pixel_array(piece.path, index=piece.frame, raw=True)
+    except Exception as reason:  # each decoder raises its own kind
+        raise InputRefused(
+            "dicom-compressed",
+            f"the pixels of {Path(piece.path).name} cannot be decoded ({type(reason).__name__}); "
+            "export the series uncompressed (Explicit VR Little Endian)",
+        ) from reason
+    if found.shape != shape:
+        raise InputRefused("dicom-truncated", f"{Path(piece.path).name} holds pixels of another size than it states")
+    return found

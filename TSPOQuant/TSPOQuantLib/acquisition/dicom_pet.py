@@ -1,0 +1,412 @@
+"""What one DICOM PET series is: frames, clock, the way of its values to kBq/mL, and all that speaks against it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from .decay import frame_factor, growth
+from .dicom_files import Facts, Series, Slice, truncated
+from .dicom_geometry import check_uniform, locations, stack_grid
+from .dicom_values import number, text
+from .frames import FrameTiming
+from .image import Scan
+from .suv import (
+    Injection,
+    becquerel_factor,
+    check_corrections,
+    check_units,
+    checked_scale,
+    ge_scan_at,
+    read_injection,
+)
+from .vendor_timing import FrameClock, FrameTags, at_s, check_decay_zero, frame_clock, scan_start_s, tags_of, vendor_of
+
+T = TypeVar("T")
+
+# Slices of one frame share their times; this much is clock noise, more is another bed position (not published).
+SAME_FRAME_S = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class PetSeries:
+    """A PET series understood, as far as it can be; ``refusals`` holds every reason not to use it.
+
+    kind: "dynamic-pet", "static-pet" or "other" (gated, reprojected). stacks: frames of slices along the normal, ()
+    when they could not be sorted. to_kbq: per frame, kBq/mL at time zero for a value of 1 Bq/mL as stored.
+    bq_per_value: Bq/mL for a rescaled pixel of 1, per slice of ``stacks``.
+    """
+
+    series: Series
+    kind: str
+    stacks: tuple[tuple[Slice, ...], ...]
+    bed_positions: int
+    grid: Grid | None
+    timing: FrameTiming | None
+    time_zero: str | None
+    time_zero_at: datetime | None
+    decay_correction: str
+    to_kbq: NDArray[np.float64]
+    bq_per_value: Callable[[Slice], float]
+    scan: Scan
+    refusals: tuple[InputRefused, ...]
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Clocked:
+    """The time part of a dynamic series."""
+
+    timing: FrameTiming
+    time_zero: str
+    time_zero_at: datetime | None
+    decay_correction: str
+    to_kbq: NDArray[np.float64]
+    notices: tuple[Notice, ...]
+
+
+class _Findings:
+    """Collects refusals, so that a series can be told all its faults at once."""
+
+    def __init__(self) -> None:
+        self.refusals: list[InputRefused] = []
+
+    def attempt(self, step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except InputRefused as reason:
+            self.refusals.append(reason)
+            return None
+
+
+def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> PetSeries:
+    """Sort, time and scale a PET series without reading its pixels. Never raises on what the files hold."""
+    found = _Findings()
+    facts, header = series.facts, series.header
+    injection = read_injection(header)
+    notices = list(injection.notices)
+    kind = _kind(series)
+    if kind == "other":
+        found.refusals.append(_not_an_acquisition(facts))
+    scale = found.attempt(lambda: bq_scale(series)) or (lambda _: np.nan)
+    found.attempt(lambda: check_corrections(facts.corrected, facts.decay_correction))
+    found.attempt(lambda: _check_values(series))
+    stacks = found.attempt(lambda: _stacks(series, kind, frame_table is not None)) or ()
+    grid = found.attempt(lambda: stack_grid(stacks[0], number(header, Tag("SliceThickness")))) if stacks else None
+    clocked = None
+    if kind == "dynamic-pet" and stacks:
+        clocked = found.attempt(lambda: _clocked(series, stacks, injection, frame_table))
+        notices += clocked.notices if clocked else ()
+        if "DYNAMIC" not in facts.series_type:
+            stated = "\\".join(facts.series_type) or "absent"
+            notices.append(Notice("pet-series-type", f"SeriesType is {stated}, but each slice was imaged repeatedly"))
+    if kind == "static-pet" and len(series.slices) == 1:
+        notices.append(Notice("dicom-single-slice", "the series is a single slice"))
+    return PetSeries(
+        series=series,
+        kind=kind,
+        stacks=stacks,
+        bed_positions=_bed_positions(series) if kind == "static-pet" else 1,
+        grid=grid,
+        timing=clocked.timing if clocked else None,
+        time_zero=clocked.time_zero if clocked else None,
+        time_zero_at=clocked.time_zero_at if clocked else None,
+        decay_correction=clocked.decay_correction if clocked else facts.decay_correction,
+        to_kbq=clocked.to_kbq if clocked else np.array([1e-3]),
+        bq_per_value=scale,
+        scan=scan_of(facts, header, injection),
+        refusals=tuple(found.refusals),
+        notices=tuple(notices),
+    )
+
+
+def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -> Scan:
+    """What the header says of scanner, reconstruction and subject, without naming the subject."""
+
+    def told(keyword: str) -> str | None:
+        return text(header, Tag(keyword)) or None
+
+    weight = number(header, Tag("PatientWeight"))
+    return Scan(
+        patient_key=facts.patient_key,
+        manufacturer=facts.manufacturer or None,
+        scanner_model=told("ManufacturerModelName"),
+        reconstruction=told("ReconstructionMethod"),
+        filter=told("ConvolutionKernel"),
+        tracer=injection.tracer if injection else None,
+        injected_mbq=injection.dose_bq / 1e6 if injection and injection.dose_bq else None,
+        weight_kg=weight if weight is not None and weight > 0 else None,
+        half_life_s=injection.half_life_s if injection else None,
+    )
+
+
+def _kind(series: Series) -> str:
+    facts = series.facts
+    if {"GATED", "REPROJECTION"} & set(facts.series_type):
+        return "other"
+    try:
+        check_uniform(series.slices)
+        repeats = np.bincount(locations(series.slices)[1])
+    except InputRefused:
+        return "dynamic-pet" if "DYNAMIC" in facts.series_type else "static-pet"
+    # Beds that overlap repeat some slices; frames repeat them all.
+    several_stated = "DYNAMIC" in facts.series_type and (series.slices[0].times_stated or 1) > 1
+    return "dynamic-pet" if np.median(repeats) > 1 or several_stated else "static-pet"
+
+
+def _not_an_acquisition(facts: Facts) -> InputRefused:
+    if "GATED" in facts.series_type:
+        return InputRefused("pet-gated", "the series is gated: its images are phases of a cycle, not frames in time")
+    return InputRefused("pet-reprojection", "the series is a reprojection (a view of a volume), not an image volume")
+
+
+def _check_values(series: Series) -> None:
+    for piece in series.slices:
+        if piece.slope is None or not np.isfinite(piece.slope) or piece.slope < 0:
+            raise InputRefused("dicom-rescale", "RescaleSlope (0028,1053) of a slice is absent or no positive number")
+        if piece.intercept is not None and not np.isfinite(piece.intercept):
+            raise InputRefused("dicom-rescale", "RescaleIntercept (0028,1052) of a slice is not a number")
+        if piece.truncated:
+            raise truncated(piece)
+
+
+def _times(piece: Slice) -> tuple[datetime, float]:
+    return (
+        piece.acquired or datetime.min,
+        piece.reference_s if piece.reference_s is not None and np.isfinite(piece.reference_s) else -np.inf,
+    )
+
+
+def _bed_positions(series: Series) -> int:
+    return len({_times(piece) for piece in series.slices})
+
+
+def _stacks(series: Series, kind: str, timed_by_table: bool) -> tuple[tuple[Slice, ...], ...]:
+    check_uniform(series.slices)
+    if kind == "static-pet":
+        return (_static_stack(series),)
+    return _frame_stacks(series, timed_by_table) if kind == "dynamic-pet" else ()
+
+
+def _static_stack(series: Series) -> tuple[Slice, ...]:
+    along, index = locations(series.slices)
+    if len(along) < len(series.slices):
+        raise duplicate_slice(along, index)
+    stated = series.slices[0].slices_stated or 0
+    if 1 < len(series.slices) < stated:
+        raise InputRefused(
+            "dicom-missing-slices",
+            f"the series has {len(series.slices)} of the {stated} slices it states (0054,0081); export it again",
+        )
+    return tuple(series.slices[position] for position in np.argsort(index))
+
+
+def duplicate_slice(along: NDArray[np.float64], index: NDArray[np.intp]) -> InputRefused:
+    place = along[int(np.argmax(np.bincount(index)))]
+    return InputRefused(
+        "dicom-duplicate-slice",
+        f"the slice at {place:.2f} mm along the stack is there more than once; remove the copies",
+    )
+
+
+def _frame_stacks(series: Series, timed_by_table: bool) -> tuple[tuple[Slice, ...], ...]:
+    """Frames of slices: at every location the images are ranked by time, and each rank is one frame."""
+    along, index = locations(series.slices)
+    columns: list[list[Slice]] = [[] for _ in along]
+    for place, piece in zip(index, series.slices, strict=True):
+        columns[place].append(piece)
+    for column in columns:
+        column.sort(key=lambda piece: (*_times(piece), piece.index_stated or 0))
+    _check_repeats(columns, along, index, timed_by_table)
+    depth = max(map(len, columns))
+    for place, column in zip(along, columns, strict=True):
+        if len(column) < depth:
+            raise InputRefused(
+                "dicom-missing-slices",
+                f"{depth - len(column)} of {depth} frames miss the slice at {place:.2f} mm along the stack; "
+                "export the series again, complete",
+            )
+    first = columns[0][0]
+    for stated, have, what in (
+        (first.slices_stated, len(columns), "slices (0054,0081)"),
+        (first.times_stated, depth, "time slices (0054,0101)"),
+    ):
+        if stated is not None and have < stated:
+            raise InputRefused(
+                "dicom-missing-slices" if have == len(columns) and "0081" in what else "pet-missing-frames",
+                f"the series has {have} of the {stated} {what} it states; export it again, complete",
+            )
+    stacks = tuple(zip(*columns, strict=True))
+    for number_of_frame, stack in enumerate(stacks, 1):
+        _check_one_frame(number_of_frame, stack)
+    return stacks
+
+
+def _check_repeats(
+    columns: list[list[Slice]], along: NDArray[np.float64], index: NDArray[np.intp], timed_by_table: bool
+) -> None:
+    """Refuse two images of the same place and time, unless they are frames whose times a table will give."""
+    repeated = any(_times(one) == _times(two) for column in columns for one, two in pairwise(column))
+    if not repeated:
+        return
+    timeless = all(len({_times(piece) for piece in column}) == 1 for column in columns)
+    distinct = all(len({piece.instance_uid for piece in column}) == len(column) for column in columns)
+    if not (timeless and distinct):
+        raise duplicate_slice(along, index)
+    if not timed_by_table:
+        raise InputRefused(
+            "frames-no-times",
+            "neither AcquisitionTime (0008,0032) nor FrameReferenceTime (0054,1300) differs from frame to frame; "
+            "give a frame table",
+        )
+
+
+def _check_one_frame(frame: int, stack: tuple[Slice, ...]) -> None:
+    first = stack[0]
+    for piece in stack:
+        apart = 0.0
+        if piece.acquired and first.acquired:
+            apart = abs((piece.acquired - first.acquired).total_seconds())
+        for mine, its in ((piece.reference_s, first.reference_s), (piece.duration_s, first.duration_s)):
+            if mine is not None and its is not None:
+                apart = max(apart, abs(mine - its))
+        if not apart <= SAME_FRAME_S:
+            raise InputRefused(
+                "frames-mixed-times",
+                f"the slices of frame {frame} differ by {apart:.4g} s in their times: several bed positions or mixed "
+                "series; only a single bed position imaged repeatedly is dynamic",
+            )
+
+
+def bq_scale(series: Series) -> Callable[[Slice], float]:
+    """Bq/mL for a rescaled pixel of 1, as a function of the slice.
+
+    CNTS takes Philips' activity scale, or its SUV scale back through dose and weight; GML goes back through dose and
+    weight. Raises InputRefused: pet-units, pet-philips-scale, suv-….
+    """
+    facts, header = series.facts, series.header
+    check_units(facts.units)
+    if facts.units == "BQML":
+        return lambda _: 1.0
+    if facts.units == "CNTS" and any(piece.philips_activity is not None for piece in series.slices):
+        for piece in series.slices:
+            checked_scale(piece.philips_activity, "activity scale factor (7053,1009)")
+        return lambda piece: piece.philips_activity or np.nan
+    if facts.units == "CNTS":
+        for piece in series.slices:
+            checked_scale(piece.philips_suv, "SUV scale factor (7053,1000)")
+    if facts.decay_correction == "NONE":
+        raise InputRefused("pet-units", "SUV of values that are not decay-corrected cannot be brought to kBq/mL")
+    if facts.units == "GML" and text(header, Tag("SUVType")).upper() not in ("", "BW"):
+        raise InputRefused("suv-type", "values are SUV of another type than body weight; use the BQML series")
+    back = 1 / becquerel_factor(header)
+    return lambda piece: back if facts.units == "GML" else back * (piece.philips_suv or np.nan)
+
+
+def _clocked(
+    series: Series, stacks: tuple[tuple[Slice, ...], ...], injection: Injection, table: FrameTiming | None
+) -> _Clocked:
+    half_life = injection.half_life_s
+    if half_life is None:
+        raise InputRefused("pet-half-life", "RadionuclideHalfLife (0018,1075) is absent or not positive; add it")
+    firsts = [stack[0] for stack in stacks]
+    facts = series.facts
+    tags = tags_of(
+        vendor_of(facts.manufacturer),
+        half_life,
+        [piece.acquired for piece in firsts],
+        [piece.duration_s for piece in firsts],
+        [piece.reference_s for piece in firsts],
+        [piece.decay_factor for piece in firsts],
+        facts.series_at,
+        ge_scan_at(series.header),
+    )
+    if table is not None:
+        return _timed_by_table(tags, facts.decay_correction, injection, table)
+    clock = frame_clock(tags)
+    first_start = at_s(tags, clock.starts_s[0])
+    injected = injection.at(first_start, half_life)
+    notices = list(clock.notices)
+    if injected is None:
+        zero_s, zero_at, name = float(clock.starts_s[0]), first_start, "first frame"
+        notices.append(
+            Notice(
+                "time-zero-first-frame",
+                "the time of injection is not in the header or not plausible: times count from the first frame",
+            )
+        )
+    else:
+        zero_s, zero_at, name = (injected - tags.origin).total_seconds(), injected, "injection"
+        if injection.dated is not None and injection.dated != injected:
+            notices.append(
+                Notice("pet-injection-date", "the date of injection is not plausible: its time of day was used")
+            )
+    timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
+    if timing.gaps_s.any():
+        notices.append(Notice("frames-gaps", f"there is no data for {timing.gaps_s.sum():.4g} s between the frames"))
+    to_zero, words = _to_time_zero(tags, clock, facts.decay_correction, injected, zero_s, name)
+    if facts.decay_correction == "START":
+        notices += check_decay_zero(tags, clock, scan_start_s(tags, clock)[0])
+    elif facts.decay_correction == "NONE":
+        notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
+    elif injected is not None:
+        notices += check_decay_zero(tags, clock, zero_s)
+    return _Clocked(timing, name, zero_at, words, 1e-3 * to_zero, tuple(notices))
+
+
+def _timed_by_table(tags: FrameTags, correction: str, injection: Injection, table: FrameTiming) -> _Clocked:
+    """The user's frame table instead of the header's times: the first frame of both is the same moment."""
+    if len(table) != len(tags.acquired_s):
+        raise InputRefused(
+            "frames-table-count",
+            f"the frame table has {len(table)} frames, the series {len(tags.acquired_s)}; correct the table",
+        )
+    first_s = float(np.nanmin(tags.acquired_s)) if np.isfinite(tags.acquired_s).any() else tags.series_s
+    zero_s = first_s - float(table.starts_s[0])
+    clock = FrameClock(table.starts_s + zero_s, "frame table", None)
+    injected = injection.at(at_s(tags, first_s), tags.half_life_s)
+    to_zero, words = _to_time_zero(tags, clock, correction, injected, zero_s, "the frame table's zero", table)
+    told = Notice("frames-by-table", "frame times are the given table's, not the header's")
+    return _Clocked(table, "frame table", at_s(tags, zero_s), words, 1e-3 * to_zero, (told,))
+
+
+def _to_time_zero(
+    tags: FrameTags,
+    clock: FrameClock,
+    correction: str,
+    injected: datetime | None,
+    zero_s: float,
+    zero_name: str,
+    table: FrameTiming | None = None,
+) -> tuple[NDArray[np.float64], str]:
+    """Per frame, the factor from stored values to values decay-corrected to time zero, and what was done in words."""
+    durations = tags.durations_s if table is None else table.durations_s
+    half_life = tags.half_life_s
+    if correction == "NONE":
+        factors = frame_factor(durations, half_life) * growth(clock.starts_s - zero_s, half_life)
+        return factors, f"none in the file; each frame corrected to {zero_name}, half-life {half_life:g} s"
+    if correction == "ADMIN":
+        if injected is None:
+            raise InputRefused(
+                "pet-decay-reference",
+                "values are corrected to the injection (ADMIN), whose time is absent or not plausible; add it",
+            )
+        reference_s, rule = (injected - tags.origin).total_seconds(), "injection"
+    else:
+        reference_s, rule = scan_start_s(tags, clock if table is None else None)
+    factor = float(growth(reference_s - zero_s, half_life))
+    if not 1e-6 < factor < 1e6:
+        raise InputRefused("pet-decay-reference", "the times give an absurd decay correction; correct the header")
+    return (
+        np.full(len(clock.starts_s), factor),
+        f"{correction} in the file ({rule}, {reference_s - zero_s:+.3f} s from {zero_name}); brought to {zero_name} "
+        f"by the factor {factor:.6g}, half-life {half_life:g} s",
+    )

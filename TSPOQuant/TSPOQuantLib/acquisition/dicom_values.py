@@ -1,0 +1,105 @@
+"""DICOM attributes as plain Python values: nothing here raises on what a file holds; absent or bad is None or ""."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
+
+
+def text(header: Dataset, tag: BaseTag | int) -> str:
+    """The element as text, values joined by a backslash, padding removed; "" when absent."""
+    element = header.get_item(BaseTag(tag))
+    value = None if element is None else element.value
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("latin-1").strip(" \0")
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return "\\".join(str(part).strip() for part in value)
+    return str(value).strip(" \0")
+
+
+def texts(header: Dataset, tag: BaseTag | int) -> tuple[str, ...]:
+    """The element's values as upper-case text; () when absent."""
+    return tuple(part.strip().upper() for part in text(header, tag).split("\\") if part.strip())
+
+
+def number(header: Dataset, tag: BaseTag | int) -> float | None:
+    """The first value of a DS or IS element (possibly nan); None when absent or not a number."""
+    values = numbers(header, tag)
+    return values[0] if values else None
+
+
+def numbers(header: Dataset, tag: BaseTag | int) -> tuple[float, ...]:
+    """All values of a DS or IS element; () when absent or when one is not a number."""
+    try:
+        return tuple(float(part) for part in text(header, tag).split("\\") if part.strip())
+    except ValueError:
+        return ()
+
+
+def integer(header: Dataset, tag: BaseTag | int) -> int | None:
+    """A US, SS, UL, IS or DS element as an integer; None when absent or not one."""
+    element = header.get_item(BaseTag(tag))
+    value = None if element is None else element.value
+    if isinstance(value, bytes) and element is not None and element.VR not in ("IS", "DS") and len(value) in (2, 4):
+        little_endian = getattr(element, "is_little_endian", True)
+        return int.from_bytes(value, "little" if little_endian else "big")
+    found = number(header, tag)
+    return int(found) if found is not None and abs(found) < 2**53 and found == int(found) else None
+
+
+def first_item(header: Dataset, keyword: str) -> Dataset:
+    """The first item of a sequence; an empty data set when the sequence is absent, empty or not a sequence."""
+    try:
+        value = header.get(keyword)
+    except Exception:  # a damaged sequence makes pydicom raise whatever its parser met
+        return Dataset()
+    return value[0] if isinstance(value, Sequence) and len(value) else Dataset()
+
+
+_TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?\d*$")
+_DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})$")
+_OFFSET = re.compile(r"(.*?)([+-])(\d{2})(\d{2})$")
+
+
+@lru_cache(maxsize=4096)
+def date_time(date: str, time: str) -> datetime | None:
+    """DICOM DA and TM as a wall clock; None when either is absent or absurd. Old forms with separators are read."""
+    day, clock = _DATE.match(date), _TIME.match(time)
+    if day is None or clock is None:
+        return None
+    hour, minute, second, fraction = clock.groups()
+    # A leap second ("60") is legal DICOM and unknown to datetime.
+    seconds = int(second or 0)
+    try:
+        moment = datetime(int(day[1]), int(day[2]), int(day[3]), int(hour), int(minute or 0), min(seconds, 59))
+        return moment + timedelta(seconds=seconds - min(seconds, 59), microseconds=int((fraction or "").ljust(6, "0")))
+    except (ValueError, OverflowError):
+        return None
+
+
+def single_date_time(value: str, clock_offset: str = "") -> datetime | None:
+    """DICOM DT as a wall clock in the file's own time zone; None when absent or absurd.
+
+    ``clock_offset``: TimezoneOffsetFromUTC of the file. A DT with its own offset is moved to it when both are known,
+    and taken as the scanner's wall clock otherwise.
+    """
+    own = _OFFSET.match(value)
+    moment = date_time(*((own[1] if own else value)[:8], (own[1] if own else value)[8:]))
+    here = _OFFSET.match("0" + clock_offset)
+    if moment is None or own is None or here is None:
+        return moment
+    try:
+        return moment.replace(tzinfo=_zone(own)).astimezone(_zone(here)).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return moment
+
+
+def _zone(offset: re.Match[str]) -> timezone:
+    minutes = int(offset[3]) * 60 + int(offset[4])
+    return timezone(timedelta(minutes=-minutes if offset[2] == "-" else minutes))

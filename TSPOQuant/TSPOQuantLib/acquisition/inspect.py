@@ -1,0 +1,262 @@
+"""What a folder of DICOM or NIfTI holds: every series with its geometry, frames, units, SUV factor and refusals."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.tag import Tag
+
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from .dicom import ct_stack, is_ct, is_pet
+from .dicom_files import ENHANCED_CT, Found, Series, find_series, read_pixels
+from .dicom_geometry import stack_grid
+from .dicom_pet import PetSeries, understand_pet
+from .dicom_values import number, text
+from .frames import FrameTiming
+from .nifti import is_nifti, read_dynamic_nifti, read_static_nifti, read_volume_file, sidecar_of
+from .suv import suvbw_factor
+
+Entry = dict[str, Any]
+
+
+def inspect(path: Path) -> Entry:
+    """{"series": [...], "unreadable_files", "other_files"}: each series as the command line's --json prints it.
+
+    shape is (frames, k, j, i) or (k, j, i), voxel_mm along (i, j, k), frame starts count from time_zero.
+    suvbw_factor x rescaled pixel = SUVbw; suvbw_max is the largest SUVbw of a static series. Nothing names the
+    patient. Raises InputRefused: path-missing, folder-empty, dicom-none.
+    """
+    path = Path(path)
+    if is_nifti(path):
+        return {"series": [_nifti(path)], "unreadable_files": 0, "other_files": 0}
+    found = find_series(path)
+    niftis = sorted(file for file in path.rglob("*") if is_nifti(file)) if path.is_dir() else []
+    if not found.series and not niftis:
+        raise InputRefused("dicom-none", f"there is neither DICOM nor NIfTI under {path}{_damaged(found)}")
+    series = [_series(one) for one in found.series] + [_nifti(file) for file in niftis]
+    others = found.others - len(niftis)
+    return {"series": series, "unreadable_files": len(found.unreadable), "other_files": others}
+
+
+def describe(result: Entry) -> str:
+    """The result of ``inspect`` as text for a terminal."""
+    return "\n\n".join(_described(entry) for entry in result["series"]) + _remainder(result)
+
+
+def _damaged(found: Found) -> str:
+    return f" ({len(found.unreadable)} damaged DICOM files)" if found.unreadable else ""
+
+
+def _series(series: Series) -> Entry:
+    facts = series.facts
+    first = Path(series.slices[0].path)
+    entry: Entry = {
+        "path": str(first if series.files == 1 else first.parent),
+        "kind": "other",
+        "modality": facts.modality or None,
+        "manufacturer": facts.manufacturer or None,
+        "files": series.files,
+        "shape": [len(series.slices), facts.rows, facts.columns],
+        "voxel_mm": None,
+        "units": facts.units or None,
+        "frames": [],
+        "time_zero": None,
+        "decay_correction": facts.decay_correction or None,
+        "suvbw_factor": None,
+        "suv_refusal": None,
+        "refusals": [],
+        "warnings": [],
+        "series_number": text(series.header, Tag("SeriesNumber")) or None,
+        "bed_positions": 1,
+        "suvbw_max": None,
+    }
+    if is_pet(series):
+        return entry | _pet(series)
+    if is_ct(series):
+        return entry | _ct(series)
+    if facts.sop_class in ENHANCED_CT:
+        refusal = InputRefused("ct-enhanced", "multi-frame CT is not read; export the classic CT images")
+        return entry | {"refusals": _told([refusal])}
+    return entry
+
+
+def _pet(series: Series) -> Entry:
+    pet = understand_pet(series)
+    factor, refusal = _suv(pet)
+    return {
+        "kind": pet.kind,
+        **_geometry(pet.grid, len(pet.timing) if pet.timing else None),
+        "frames": _frames(pet.timing),
+        "time_zero": pet.time_zero,
+        "decay_correction": pet.decay_correction or None,
+        "suvbw_factor": factor,
+        "suv_refusal": refusal,
+        "refusals": _told(pet.refusals),
+        "warnings": _told(pet.notices),
+        "bed_positions": pet.bed_positions,
+        "suvbw_max": None if factor is None or pet.kind != "static-pet" else _largest(pet, factor),
+        "tracer": pet.scan.tracer,
+        "half_life_s": pet.scan.half_life_s,
+    }
+
+
+def _suv(pet: PetSeries) -> tuple[float | None, str | None]:
+    try:
+        if pet.series.facts.decay_correction == "NONE" and (pet.kind == "dynamic-pet" or pet.bed_positions > 1):
+            raise InputRefused("suv-per-frame", "values are not decay-corrected: every frame has a factor of its own")
+        scales = {piece.philips_suv for piece in pet.series.slices}
+        if pet.series.facts.units == "CNTS" and len(scales) > 1:
+            raise InputRefused("suv-per-slice", "Philips' SUV scale (7053,1000) differs from slice to slice")
+        return suvbw_factor(pet.series.header), None
+    except InputRefused as reason:
+        return None, f"{reason.code}: {reason.message}"
+
+
+def _largest(pet: PetSeries, factor: float) -> float | None:
+    try:
+        largest = (
+            float(read_pixels(piece).max()) * (piece.slope or 0.0) + (piece.intercept or 0.0)
+            for piece in pet.series.slices
+        )
+        value = max(largest) * factor
+    except InputRefused:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _ct(series: Series) -> Entry:
+    try:
+        grid = stack_grid(ct_stack(series), number(series.header, Tag("SliceThickness")))
+    except InputRefused as reason:
+        return {"kind": "ct", "units": "HU", "refusals": _told([reason])}
+    return {"kind": "ct", "units": "HU", **_geometry(grid, None)}
+
+
+def _nifti(path: Path) -> Entry:
+    entry: Entry = {
+        "path": str(path),
+        "kind": "other",
+        "modality": None,
+        "manufacturer": None,
+        "files": 1,
+        "shape": None,
+        "voxel_mm": None,
+        "units": None,
+        "frames": [],
+        "time_zero": None,
+        "decay_correction": None,
+        "suvbw_factor": None,
+        "suv_refusal": "suv-weight: a NIfTI file does not state the weight that SUV needs",
+        "refusals": [],
+        "warnings": [],
+        "bed_positions": 1,
+        "suvbw_max": None,
+    }
+    try:
+        if not sidecar_of(path).is_file():
+            volume = read_volume_file(path, "")
+            return entry | _geometry(volume.grid, None)
+        try:
+            image = read_dynamic_nifti(path)
+        except InputRefused as reason:
+            if reason.code != "pet-not-dynamic":
+                raise
+            static = read_static_nifti(path)
+            return (
+                entry
+                | _geometry(static.grid, None)
+                | {
+                    "kind": "static-pet",
+                    "modality": "PT",
+                    "manufacturer": static.scan.manufacturer,
+                    "units": "kBq/mL",
+                    "warnings": _told(static.notices),
+                }
+            )
+    except InputRefused as reason:
+        return entry | {"refusals": _told([reason])}
+    return (
+        entry
+        | _geometry(image.grid, len(image.timing))
+        | {
+            "kind": "dynamic-pet",
+            "modality": "PT",
+            "manufacturer": image.scan.manufacturer,
+            "units": "kBq/mL",
+            "frames": _frames(image.timing),
+            "time_zero": image.time_zero,
+            "decay_correction": image.decay_correction,
+            "warnings": _told(image.notices),
+            "tracer": image.scan.tracer,
+            "half_life_s": image.scan.half_life_s,
+        }
+    )
+
+
+def _geometry(grid: Grid | None, frames: int | None) -> Entry:
+    if grid is None:
+        return {}
+    shape = [*grid.shape] if frames is None else [frames, *grid.shape]
+    return {"shape": shape, "voxel_mm": [round(size, 6) for size in grid.spacing_mm]}
+
+
+def _frames(timing: FrameTiming | None) -> list[Entry]:
+    if timing is None:
+        return []
+    return [
+        {"start_s": round(float(start), 6), "duration_s": round(float(duration), 6)}
+        for start, duration in zip(timing.starts_s, timing.durations_s, strict=True)
+    ]
+
+
+def _told(said: Iterable[InputRefused | Notice]) -> list[Entry]:
+    return [{"code": one.code, "message": one.message} for one in said]
+
+
+def _described(entry: Entry) -> str:
+    shape = " x ".join(map(str, entry["shape"] or ()))
+    voxel = " x ".join(f"{size:.4g}" for size in entry["voxel_mm"] or ())
+    lines = [
+        f"{entry['kind']}  {entry['path']}",
+        f"  {entry['modality'] or '?'}, {entry['manufacturer'] or 'unknown manufacturer'}, {entry['files']} files",
+        f"  {shape} voxels" + (f" of {voxel} mm" if voxel else "") + f", {entry['units'] or 'no units'}",
+    ]
+    if entry["bed_positions"] > 1:
+        lines.append(f"  {entry['bed_positions']} bed positions")
+    frames = entry["frames"]
+    if frames:
+        end = frames[-1]["start_s"] + frames[-1]["duration_s"]
+        lines.append(f"  {len(frames)} frames, {frames[0]['start_s']:g} to {end:g} s from {entry['time_zero']}")
+        lines.append("  durations (s): " + _runs([frame["duration_s"] for frame in frames]))
+    if entry["decay_correction"]:
+        lines.append(f"  decay correction: {entry['decay_correction']}")
+    if entry["suvbw_factor"] is not None:
+        largest = "" if entry["suvbw_max"] is None else f", SUVbw up to {entry['suvbw_max']:.6g}"
+        lines.append(f"  SUVbw factor {entry['suvbw_factor']:.8g}{largest}")
+    elif entry["kind"].endswith("-pet"):
+        lines.append(f"  no SUV: {entry['suv_refusal']}")
+    lines += [f"  refused: {one['code']}: {one['message']}" for one in entry["refusals"]]
+    lines += [f"  note: {one['code']}: {one['message']}" for one in entry["warnings"]]
+    return "\n".join(lines)
+
+
+def _runs(durations: list[float]) -> str:
+    """6 x 10, 3 x 60: durations in the order of the frames."""
+    runs: list[tuple[int, float]] = []
+    for duration in durations:
+        if runs and runs[-1][1] == duration:
+            runs[-1] = (runs[-1][0] + 1, duration)
+        else:
+            runs.append((1, duration))
+    return ", ".join(f"{count} x {duration:g}" for count, duration in runs)
+
+
+def _remainder(result: Entry) -> str:
+    lines = ""
+    if result["unreadable_files"]:
+        lines += f"\n\n{result['unreadable_files']} damaged DICOM files"
+    if result["other_files"]:
+        lines += f"\n\n{result['other_files']} files that are no images"
+    return lines

@@ -1,0 +1,154 @@
+"""PET from NIfTI with its PET-BIDS sidecar, and any 3-D volume file, on the grid that the other rooms use."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from .bids import PetSidecar, read_pet_json
+from .decay import frame_factor, growth
+from .frames import FrameTiming
+from .image import DynamicImage, Scan, Volume
+
+# Clocks that agree within this are the same (not published); 1 s is 0.06 % of 11C.
+SAME_CLOCK_S = 1.0
+
+
+def is_nifti(path: Path) -> bool:
+    return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def sidecar_of(path: Path) -> Path:
+    """The JSON beside a NIfTI file."""
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> DynamicImage:
+    """A 4-D NIfTI with the PET-BIDS JSON beside it; times count from the sidecar's TimeZero, as its blood's do.
+
+    ``frame_table`` overrides FrameTimesStart and FrameDuration. Raises InputRefused: nifti-…, pet-json-…, frames-…,
+    pet-decay-correction, pet-half-life.
+    """
+    told = _sidecar(path)
+    values, grid = _read(path)
+    if values.ndim != 4:
+        raise InputRefused("pet-not-dynamic", f"{path.name} has no time axis; give the dynamic PET")
+    timing = told.timing if frame_table is None else frame_table
+    if len(timing) != len(values):
+        raise InputRefused(
+            "frames-table-count", f"{len(timing)} frames are timed, {path.name} has {len(values)}; correct the times"
+        )
+    notices = list(told.notices)
+    if frame_table is not None:
+        notices.append(Notice("frames-by-table", "frame times are the given table's, not the sidecar's"))
+    factors, words = _to_time_zero(told, timing, notices)
+    with np.errstate(invalid="ignore", over="ignore"):
+        values *= (told.kbq_ml_per_unit * factors)[:, None, None, None]
+    if not np.isfinite(values).all():
+        raise InputRefused("nifti-not-finite", f"{path.name} holds values that are no numbers; correct the image")
+    injected_s = told.injection_start_s
+    at_injection = injected_s is not None and abs(injected_s) <= SAME_CLOCK_S
+    if not at_injection:
+        when = "is not stated" if injected_s is None else f"is {injected_s:g} s after it"
+        notices.append(Notice("time-zero-not-injection", f"times count from TimeZero; the injection {when}"))
+    return DynamicImage(
+        activity=values,
+        grid=grid,
+        timing=timing,
+        time_zero="injection" if at_injection else "TimeZero",
+        time_zero_at=None,
+        decay_correction=words,
+        scan=_scan(told),
+        notices=tuple(notices),
+        sources=(str(path),),
+    )
+
+
+def read_static_nifti(path: Path) -> Volume:
+    """A 3-D NIfTI with the PET-BIDS JSON beside it, in kBq/mL as the file is decay-corrected."""
+    told = _sidecar(path)
+    volume = read_volume_file(path, "kBq/mL")
+    return Volume(
+        values=volume.values * np.float32(told.kbq_ml_per_unit),
+        grid=volume.grid,
+        units="kBq/mL",
+        scan=_scan(told),
+        notices=told.notices,
+        sources=volume.sources,
+    )
+
+
+def read_volume_file(path: Path, units: str) -> Volume:
+    """A 3-D file of SimpleITK's formats, its values taken to be in ``units``. Raises InputRefused: nifti-…."""
+    values, grid = _read(path)
+    if values.ndim != 3:
+        raise InputRefused("nifti-dimensions", f"{path.name} has {values.ndim} dimensions, not 3; give one volume")
+    if not np.isfinite(values).all():
+        raise InputRefused("nifti-not-finite", f"{path.name} holds values that are no numbers; correct the image")
+    return Volume(values, grid, units, sources=(str(path),))
+
+
+def _sidecar(path: Path) -> PetSidecar:
+    json = sidecar_of(path)
+    if not json.is_file():
+        raise InputRefused("nifti-no-sidecar", f"{json.name} is not beside {path.name}; add it, for times and units")
+    return read_pet_json(json)
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], Grid]:
+    """float32 (k, j, i) or (frames, k, j, i), and the grid; a last axis of length 1 is dropped."""
+    if not path.is_file():
+        raise InputRefused("path-missing", f"there is no file {path}; check the path")
+    try:
+        image: Any = sitk.ReadImage(str(path), sitk.sitkFloat32)
+    except RuntimeError:
+        raise InputRefused("nifti-unreadable", f"{path.name} cannot be read as an image; export it again") from None
+    if image.GetDimension() not in (3, 4) or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputRefused("nifti-dimensions", f"{path.name} is no scalar 3-D or 4-D image; give another file")
+    axes = image.GetDimension()
+    matrix = np.eye(4)
+    direction = np.array(image.GetDirection()).reshape(axes, axes)[:3, :3]
+    matrix[:3, :3] = direction * np.array(image.GetSpacing()[:3])
+    matrix[:3, 3] = image.GetOrigin()[:3]
+    values = sitk.GetArrayFromImage(image)
+    if axes == 4 and len(values) == 1:
+        values = values[0]
+    return values, Grid((values.shape[-3], values.shape[-2], values.shape[-1]), matrix)
+
+
+def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) -> tuple[NDArray[np.float64], str]:
+    """Per frame, the factor from stored values to values decay-corrected to TimeZero, and what was done in words."""
+    half_life = told.half_life_s
+    if told.decay_corrected is None:
+        raise InputRefused("pet-decay-correction", "the sidecar does not state ImageDecayCorrected; add it")
+    if half_life is None:
+        raise InputRefused("pet-half-life", "the sidecar names no known TracerRadionuclide; add it")
+    if not told.decay_corrected:
+        notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
+        factors = frame_factor(timing.durations_s, half_life) * growth(timing.starts_s, half_life)
+        return factors, f"none in the file; each frame corrected to TimeZero, half-life {half_life:g} s"
+    reference = told.decay_correction_time_s
+    if reference is None:
+        notices.append(Notice("pet-decay-reference", "no ImageDecayCorrectionTime: TimeZero was assumed"))
+        reference = 0.0
+    factor = float(growth(reference, half_life))
+    return (
+        np.full(len(timing), factor),
+        f"to {reference:g} s from TimeZero in the file; brought to TimeZero by the factor {factor:.6g}, "
+        f"half-life {half_life:g} s",
+    )
+
+
+def _scan(told: PetSidecar) -> Scan:
+    return Scan(
+        manufacturer=told.manufacturer,
+        scanner_model=told.scanner_model,
+        reconstruction=told.reconstruction,
+        tracer=told.tracer,
+        injected_mbq=told.injected_mbq,
+        half_life_s=told.half_life_s,
+    )

@@ -1,0 +1,290 @@
+"""Standardized uptake value: the factor from rescaled pixels, or the reason why there is none.
+
+Source of the rules: QIBA's vendor-neutral pseudo-code for SUV calculation (robust version), with DecayCorrection
+ADMIN and NONE added by their definition in DICOM PS3.3 C.8.9.1.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from ..errors import InputRefused, Notice
+from .decay import HALF_LIFE_S, frame_factor, growth, nuclide
+from .dicom_files import ENHANCED_PET, GE_CREATOR, PHILIPS_CREATOR
+from .dicom_values import date_time, first_item, number, single_date_time, text, texts
+from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
+
+# Plausibility limits, not published: a weight in grams or pounds, a dose in MBq or mCi are refused, not believed.
+MAX_WEIGHT_KG = 500.0
+MIN_DOSE_BQ = 1e5
+MAX_DOSE_BQ = 1e11
+# A header's half-life further than this from the nuclide's own is told.
+HALF_LIFE_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What the header says of the injected activity; None where it is silent. ``tracer`` is as written."""
+
+    tracer: str | None
+    nuclide: str | None
+    dose_bq: float | None
+    half_life_s: float | None
+    dated: datetime | None
+    time_of_day: datetime | None
+    notices: tuple[Notice, ...] = ()
+
+    def at(self, scan_start: datetime, half_life_s: float) -> datetime | None:
+        """The injection's wall clock, None when not known or not plausible for a scan at ``scan_start``."""
+        return plausible_injection(self.dated, self.time_of_day, scan_start, half_life_s)
+
+
+def read_injection(header: Dataset) -> Injection:
+    """The first item of RadiopharmaceuticalInformationSequence, whatever is missing in it."""
+    item = first_item(header, "RadiopharmaceuticalInformationSequence")
+    code = first_item(item, "RadionuclideCodeSequence")
+    agent = first_item(item, "RadiopharmaceuticalCodeSequence")
+    tracer = text(item, Tag("Radiopharmaceutical")) or text(agent, Tag("CodeMeaning"))
+    name = nuclide(text(code, Tag("CodeMeaning"))) or nuclide(tracer)
+    dose = _positive(number(item, Tag("RadionuclideTotalDose")))
+    if dose is not None and text(header, Tag("SOPClassUID")) in ENHANCED_PET:
+        dose *= 1e6  # Bq in the classic PET object, MBq in the enhanced one (PS3.3 C.8.9.2 and C.8.22.4)
+    half_life = _positive(number(item, Tag("RadionuclideHalfLife")))
+    notices = []
+    if half_life is None and name is not None:
+        half_life = HALF_LIFE_S[name]
+        notices.append(Notice("pet-half-life-assumed", f"no RadionuclideHalfLife: {half_life} s taken for {name}"))
+    elif half_life is not None and name and abs(half_life / HALF_LIFE_S[name] - 1) > HALF_LIFE_TOLERANCE:
+        notices.append(
+            Notice("pet-half-life-odd", f"RadionuclideHalfLife is {half_life:g} s; {name} has {HALF_LIFE_S[name]} s")
+        )
+    zone = text(header, Tag("TimezoneOffsetFromUTC"))
+    # The time of day belongs to no date yet; any date serves to parse it.
+    return Injection(
+        tracer=tracer or None,
+        nuclide=name,
+        dose_bq=dose,
+        half_life_s=half_life,
+        dated=single_date_time(text(item, Tag("RadiopharmaceuticalStartDateTime")), zone),
+        time_of_day=date_time("20000101", text(item, Tag("RadiopharmaceuticalStartTime"))),
+        notices=tuple(notices),
+    )
+
+
+def suvbw_factor(header: Dataset) -> float:
+    """SUVbw (g/mL) per rescaled pixel of one classic PET slice: factor x (slope x stored + intercept) = SUVbw.
+
+    1 for values that are SUVbw already; Philips' own scale for CNTS; weight / (dose decayed to the moment of decay
+    correction) for BQML. Raises InputRefused naming the attribute at fault: pet-units, pet-philips-scale,
+    pet-attenuation, pet-corrected-image, pet-decay-correction, pet-decay-contradiction, suv-….
+    """
+    units = text(header, Tag("Units")).upper()
+    check_units(units)
+    check_corrections(texts(header, Tag("CorrectedImage")), text(header, Tag("DecayCorrection")).upper())
+    if units == "GML":
+        suv_type = text(header, Tag("SUVType")).upper()
+        if suv_type not in ("", "BW"):  # PS3.3 C.8.9.1.1.3: BW when absent
+            raise InputRefused("suv-type", f"values are SUV of type {suv_type}, not body weight; use the BQML series")
+        return 1.0
+    if units == "CNTS":
+        suv_scale, activity_scale = philips_scales(header)
+        if activity_scale is None or suv_scale is not None:
+            return checked_scale(suv_scale, "SUV scale factor (7053,1000)")
+        return becquerel_factor(header) * checked_scale(activity_scale, "activity scale factor (7053,1009)")
+    return becquerel_factor(header)
+
+
+def suvlbm_factor(header: Dataset, formula: str = "janmahasatian") -> float:
+    """SUV by lean body mass (g/mL) per rescaled pixel; formula "janmahasatian" or "james"."""
+    return suvbw_factor(header) * lean_body_mass_kg(*_body(header), formula) / weight_kg(header)
+
+
+def suvbsa_factor(header: Dataset) -> float:
+    """SUV by body surface area (cm2/mL) per rescaled pixel."""
+    _, height, weight = _body(header, sex_needed=False)
+    return suvbw_factor(header) * body_surface_m2(height, weight) * 1e4 / (weight * 1000)
+
+
+def lean_body_mass_kg(sex: str, height_m: float, weight: float, formula: str) -> float:
+    """Janmahasatian 2005 (10.2165/00003088-200544100-00004), or James 1976 as QIBA's pseudo-code states it."""
+    if formula == "janmahasatian":
+        index = weight / height_m**2
+        return 9270 * weight / (6680 + 216 * index) if sex == "M" else 9270 * weight / (8780 + 244 * index)
+    if formula == "james":
+        ratio = (weight / (height_m * 100)) ** 2
+        return 1.10 * weight - 128 * ratio if sex == "M" else 1.07 * weight - 148 * ratio
+    raise InputRefused("suv-formula", f"unknown lean-body-mass formula {formula!r}; use janmahasatian or james")
+
+
+def body_surface_m2(height_m: float, weight: float) -> float:
+    """Du Bois 1916: 0.007184 x weight^0.425 x height^0.725 (kg, cm)."""
+    return float(0.007184 * weight**0.425 * (height_m * 100) ** 0.725)
+
+
+def weight_kg(header: Dataset) -> float:
+    weight = _positive(number(header, Tag("PatientWeight")))
+    if weight is None:
+        raise InputRefused("suv-weight", "PatientWeight (0010,1030) is absent or not positive; add it to the header")
+    if weight > MAX_WEIGHT_KG:
+        raise InputRefused("suv-weight", f"PatientWeight (0010,1030) of {weight:g} kg is absurd; correct the header")
+    return weight
+
+
+def becquerel_factor(header: Dataset) -> float:
+    """SUVbw per Bq/mL as stored: weight in g / dose in Bq at the moment the stored values were corrected to."""
+    injection = read_injection(header)
+    dose, half_life = injection.dose_bq, injection.half_life_s
+    weight = weight_kg(header)
+    if dose is None:
+        raise InputRefused("suv-dose", "RadionuclideTotalDose (0018,1074) is absent or not positive; add it")
+    if not MIN_DOSE_BQ <= dose <= MAX_DOSE_BQ:
+        raise InputRefused(
+            "suv-dose", f"RadionuclideTotalDose (0018,1074) of {dose:g} Bq is absurd (another unit?); correct it"
+        )
+    correction = text(header, Tag("DecayCorrection")).upper()
+    if correction == "ADMIN":
+        return weight * 1000 / dose
+    if half_life is None:
+        raise InputRefused("suv-half-life", "RadionuclideHalfLife (0018,1075) is absent or not positive; add it")
+    tags = header_tags(header, half_life)
+    if correction == "NONE":
+        return weight * 1000 / dose * _uncorrected(injection, tags, half_life)
+    start_s, _ = scan_start_s(tags, None)
+    return weight * 1000 / dose * float(growth(_elapsed_s(injection, tags, start_s, half_life), half_life))
+
+
+def _uncorrected(injection: Injection, tags: FrameTags, half_life: float) -> float:
+    """Decay from the injection over this slice's own frame, for values that were never corrected."""
+    if not tags.durations_s[0] > 0 or math.isnan(tags.acquired_s[0]):
+        raise InputRefused(
+            "suv-scan-time",
+            "values are not decay-corrected, and AcquisitionTime or ActualFrameDuration (0018,1242) is absent",
+        )
+    within = frame_factor(tags.durations_s, half_life)[0]
+    return float(within * growth(_elapsed_s(injection, tags, tags.acquired_s[0], half_life), half_life))
+
+
+def _elapsed_s(injection: Injection, tags: FrameTags, moment_s: float, half_life: float) -> float:
+    moment = at_s(tags, moment_s)
+    injected = injection.at(moment, half_life)
+    if injected is None:
+        raise InputRefused(
+            "suv-injection-time",
+            "RadiopharmaceuticalStartDateTime (0018,1078) and RadiopharmaceuticalStartTime (0018,1072) are absent, "
+            "or no plausible time before the scan; correct the header",
+        )
+    return (moment - injected).total_seconds()
+
+
+def header_tags(header: Dataset, half_life_s: float) -> FrameTags:
+    """The time tags of one slice as a series of one frame."""
+    series_at = date_time(text(header, Tag("SeriesDate")), text(header, Tag("SeriesTime")))
+    date = text(header, Tag("AcquisitionDate")) or text(header, Tag("SeriesDate"))
+    duration = number(header, Tag("ActualFrameDuration"))
+    reference = number(header, Tag("FrameReferenceTime"))
+    return tags_of(
+        vendor_of(text(header, Tag("Manufacturer"))),
+        half_life_s,
+        [date_time(date, text(header, Tag("AcquisitionTime")))],
+        [None if duration is None else duration / 1000],
+        [None if reference is None else reference / 1000],
+        [number(header, Tag("DecayFactor"))],
+        series_at,
+        ge_scan_at(header),
+    )
+
+
+def ge_scan_at(header: Dataset) -> datetime | None:
+    """GE's private scan start, None when absent."""
+    return single_date_time(_private(header, 0x0009, GE_CREATOR, 0x0D))
+
+
+def philips_scales(header: Dataset) -> tuple[float | None, float | None]:
+    """Philips' SUV scale (7053,1000) and activity concentration scale (7053,1009); None where absent."""
+
+    def scale(offset: int) -> float | None:
+        try:
+            return float(_private(header, 0x7053, PHILIPS_CREATOR, offset))
+        except ValueError:
+            return None
+
+    return scale(0x00), scale(0x09)
+
+
+def _private(header: Dataset, group: int, creator: str, offset: int) -> str:
+    try:
+        return text(header, header.private_block(group, creator).get_tag(offset))
+    except KeyError:
+        return ""
+
+
+def checked_scale(scale: float | None, name: str) -> float:
+    """A Philips scale that can be used. Raises InputRefused: pet-philips-scale."""
+    if scale is None or not math.isfinite(scale) or scale <= 0:
+        state = "absent" if scale is None else f"{scale:g}"
+        raise InputRefused(
+            "pet-philips-scale",
+            f"values are counts (CNTS) and Philips' {name} is {state}; export the series in BQML",
+        )
+    return scale
+
+
+def check_units(units: str) -> None:
+    """Refuse units that have no calibration, with the reason: pet-units, pet-units-propcps."""
+    if units == "PROPCPS":
+        raise InputRefused(
+            "pet-units-propcps",
+            "Units (0054,1001) is PROPCPS: counts per second up to an unknown calibration; export the series in BQML",
+        )
+    if units not in ("BQML", "CNTS", "GML"):
+        raise InputRefused(
+            "pet-units",
+            f"Units (0054,1001) is {units or 'absent'}; only BQML, CNTS with Philips' scales and GML can be "
+            "brought to kBq/mL",
+        )
+
+
+def check_corrections(corrected: tuple[str, ...], decay_correction: str) -> None:
+    """Refuse values whose corrections are missing or contradictory.
+
+    Raises InputRefused: pet-corrected-image, pet-attenuation, pet-decay-correction, pet-decay-contradiction.
+    """
+    if not corrected:
+        raise InputRefused(
+            "pet-corrected-image",
+            "CorrectedImage (0028,0051) is absent, so that the values cannot be trusted; use the original series",
+        )
+    if "ATTN" not in corrected:
+        raise InputRefused(
+            "pet-attenuation",
+            "the images are not attenuation-corrected (no ATTN in CorrectedImage), so that their values are not "
+            "activities; use the corrected series",
+        )
+    if decay_correction not in ("START", "ADMIN", "NONE"):
+        raise InputRefused(
+            "pet-decay-correction",
+            f"DecayCorrection (0054,1102) is {decay_correction or 'absent'}, not START, ADMIN or NONE",
+        )
+    if ("DECY" in corrected) != (decay_correction != "NONE"):
+        raise InputRefused(
+            "pet-decay-contradiction",
+            f"DecayCorrection (0054,1102) is {decay_correction} but CorrectedImage (0028,0051) "
+            f"{'has' if 'DECY' in corrected else 'lacks'} DECY; use the original series",
+        )
+
+
+def _body(header: Dataset, sex_needed: bool = True) -> tuple[str, float, float]:
+    height = _positive(number(header, Tag("PatientSize")))
+    if height is None or not 0.3 <= height <= 2.6:  # meters; outside, it is in another unit or wrong
+        raise InputRefused("suv-height", "PatientSize (0010,1020) is absent or absurd; correct it (meters)")
+    sex = text(header, Tag("PatientSex")).upper()
+    if sex_needed and sex not in ("M", "F"):
+        raise InputRefused("suv-sex", "PatientSex (0010,0040) is not M or F, which lean body mass needs")
+    return sex, height, weight_kg(header)
+
+
+def _positive(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) and value > 0 else None
