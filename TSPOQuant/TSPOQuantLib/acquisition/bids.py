@@ -1,7 +1,6 @@
 """PET-BIDS datasets: which files belong to a session, and what its _pet.json says about the scan."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,10 @@ import numpy as np
 
 from ..errors import InputRefused, Notice
 from .blood_files import SHORTEST_BLOOD_S
+from .decay import HALF_LIFE_S, nuclide, weighted_mean_s
 from .frames import FrameTiming
 from .tables import kbq_ml_per, mbq_per, read_json, sidecar
 
-# Half-life of C-11: 20.3402(53) min, NUBASE2020 (doi 10.1088/1674-1137/abddae). A header's own value comes first:
-# it is the one that the scanner corrected with.
-HALF_LIVES_S = {"C11": 20.3402 * 60}
 # Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
 # residuals differ by a few percent, a slipped unit by a factor of 1000).
 ACTIVITY_AGREEMENT = 0.05
@@ -219,9 +216,7 @@ def _half_life(
     file: str, metadata: Mapping[str, Any], radionuclide: str | None, notices: list[Notice]
 ) -> float | None:
     stated = _number(file, metadata, "RadionuclideHalfLife")
-    match = re.search(r"(\d+)-?([A-Z][a-z]?)\b|([A-Z][a-z]?)-?(\d+)", radionuclide or "")
-    element = f"{match[2] or match[3]}{match[1] or match[4]}" if match else ""
-    known = HALF_LIVES_S.get(element)
+    known = HALF_LIFE_S.get(nuclide(radionuclide or "") or "")
     if stated is not None and stated <= 0:
         raise InputRefused("pet-json-half-life", f"{file}: RadionuclideHalfLife is {stated:g} s; correct it")
     if stated is not None and known is not None and abs(stated / known - 1) > 0.01:
@@ -230,7 +225,9 @@ def _half_life(
             f"{file}: RadionuclideHalfLife is {stated:g} s, {radionuclide} has {known:.1f} s; correct one",
         )
     if stated is None and known is None:
-        notices.append(Notice("pet-half-life", f"{file} states no RadionuclideHalfLife, and it is not that of C-11"))
+        notices.append(
+            Notice("pet-half-life", f"{file} states no RadionuclideHalfLife and no radionuclide known here")
+        )
     return known if stated is None else stated
 
 
@@ -248,11 +245,9 @@ def _decay_reference(
         return None
     if set(factors) == {1.0}:
         return None
-    rate = math.log(2) / half_life_s
-    at_middle = timing.mids_s - np.log(factors) / rate
-    spread = rate * timing.durations_s
-    averaged = timing.starts_s - np.log(np.array(factors) * -np.expm1(-spread) / spread) / rate
-    zeros = min(at_middle, averaged, key=np.ptp)
+    since_zero = np.log2(factors) * half_life_s
+    averaged = timing.starts_s + weighted_mean_s(timing.durations_s, half_life_s)
+    zeros = min(timing.mids_s - since_zero, averaged - since_zero, key=np.ptp)
     return float(np.median(zeros)) if np.ptp(zeros) <= CLOCK_TOLERANCE_S else None
 
 

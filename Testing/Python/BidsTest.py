@@ -1,0 +1,216 @@
+"""PET-BIDS sidecars and datasets: what they say, what they contradict, and which files belong together."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from realdata import DATA, needs_data
+from TSPOQuantLib.acquisition.bids import find_bids, read_pet_json
+from TSPOQuantLib.errors import InputRefused
+
+HALF_LIFE = 1220.04
+GOOD = {
+    "Units": "Bq/mL",
+    "TracerName": "DPA-713",
+    "TracerRadionuclide": "C11",
+    "RadionuclideHalfLife": HALF_LIFE,
+    "TimeZero": "10:00:00",
+    "ScanStart": 0,
+    "InjectionStart": 0,
+    "FrameTimesStart": [0, 60, 120, 300, 900],
+    "FrameDuration": [60, 60, 180, 600, 1800],
+    "InjectedRadioactivity": 400,
+    "InjectedRadioactivityUnits": "MBq",
+    "ImageDecayCorrected": True,
+    "ImageDecayCorrectionTime": 0,
+    "ReconMethodName": "OSEM",
+}
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def refused(self, code, call, *arguments):
+        with self.assertRaises(InputRefused) as caught:
+            call(*arguments)
+        self.assertEqual(caught.exception.code, code)
+        return caught.exception.message
+
+
+class SidecarTest(Folder):
+    def path(self, without=(), **changed):
+        path = self.folder / "sub-1_pet.json"
+        content = {key: value for key, value in (GOOD | changed).items() if key not in without}
+        path.write_text(json.dumps(content))
+        return path
+
+    def read(self, without=(), **changed):
+        return read_pet_json(self.path(without, **changed))
+
+    def codes(self, pet):
+        return [notice.code for notice in pet.notices]
+
+    def test_reads_what_is_there(self):
+        pet = self.read()
+        self.assertEqual(list(pet.timing.starts_s), GOOD["FrameTimesStart"])
+        self.assertEqual((pet.units, pet.kbq_ml_per_unit, pet.injected_mbq), ("Bq/mL", 1e-3, 400))
+        self.assertEqual((pet.time_zero, pet.scan_start_s, pet.injection_start_s), ("10:00:00", 0, 0))
+        self.assertEqual((pet.tracer, pet.radionuclide, pet.half_life_s), ("DPA-713", "C11", HALF_LIFE))
+        self.assertEqual((pet.decay_corrected, pet.decay_correction_time_s, pet.reconstruction), (True, 0, "OSEM"))
+        self.assertEqual(pet.notices, ())
+
+    def test_inherits_from_above(self):
+        (self.folder / "dataset_description.json").write_text("{}")
+        (self.folder / "pet.json").write_text(json.dumps(GOOD))
+        deep = self.folder / "sub-1" / "pet"
+        deep.mkdir(parents=True)
+        (deep / "sub-1_pet.json").write_text(json.dumps({"InjectedRadioactivity": 300}))
+        self.assertEqual(read_pet_json(deep / "sub-1_pet.json").injected_mbq, 300)
+
+    def test_half_life_of_carbon(self):
+        for name in ("C11", "11C", "C-11", "[11C]"):
+            half_life = self.read(("RadionuclideHalfLife",), TracerRadionuclide=name).half_life_s
+            self.assertAlmostEqual(half_life / 60, 20.35, delta=0.03)
+        self.refused("pet-json-half-life", read_pet_json, self.path(RadionuclideHalfLife=6586))
+        self.refused("pet-json-half-life", read_pet_json, self.path(RadionuclideHalfLife=0))
+        unknown = self.read(("RadionuclideHalfLife",), TracerRadionuclide="Xx99")
+        self.assertIsNone(unknown.half_life_s)
+        self.assertIn("pet-half-life", self.codes(unknown))
+
+    def test_what_is_refused(self):
+        for code, changed in (
+            ("pet-json-frames", {"FrameTimesStart": None}),
+            ("frames-shape", {"FrameDuration": [60]}),
+            ("frames-overlap", {"FrameDuration": [90, 60, 180, 600, 1800]}),
+            ("pet-json-time-units", {"FrameTimesStart": [0, 1, 2, 5, 15], "FrameDuration": [1, 1, 3, 10, 30]}),
+            ("pet-json-number", {"FrameTimesStart": ["0", 60, 120, 300, 900]}),
+            ("pet-json-number", {"FrameTimesStart": 0}),
+            ("pet-json-number", {"ScanStart": "10:00"}),
+            ("pet-json-number", {"InjectionStart": 10**400}),
+            ("pet-json-units", {"Units": None}),
+            ("units-activity", {"Units": "SUV"}),
+            ("units-activity", {"InjectedRadioactivityUnits": "barrels"}),
+        ):
+            self.refused(code, read_pet_json, self.path(**changed))
+
+    def test_injected_activity_with_a_slipped_unit(self):
+        slipped = {"InjectedRadioactivity": 400_000, "InjectedRadioactivityUnits": "Bq"}
+        alone = self.read(**slipped)
+        self.assertIsNone(alone.injected_mbq)
+        self.assertEqual(self.codes(alone), ["pet-injected"])
+        two = self.read(**slipped, RadionuclideTotalDose=401e6)
+        self.assertIsNone(two.injected_mbq)
+        self.assertEqual(self.codes(two), ["pet-injected"])
+        mass = {"InjectedMass": 8, "InjectedMassUnits": "nmol", "SpecificRadioactivity": 50}
+        three = self.read(**slipped, RadionuclideTotalDose=401e6, **mass, SpecificRadioactivityUnits="MBq/nmol")
+        self.assertEqual(three.injected_mbq, 401)
+        self.assertEqual(self.codes(three), ["pet-injected"])
+        other_units = self.read(**slipped, RadionuclideTotalDose=401e6, **mass, SpecificRadioactivityUnits="MBq/ug")
+        self.assertIsNone(other_units.injected_mbq)
+
+    def test_decay_factors_tell_the_time_they_refer_to(self):
+        starts, durations = np.array(GOOD["FrameTimesStart"]), np.array(GOOD["FrameDuration"])
+        rate = np.log(2) / HALF_LIFE
+        zero = -7.0
+        # The average of exp(-rate t) over each frame, by the trapezoid rule: the factor is its inverse.
+        grid = np.linspace(0, 1, 2001)
+        averages = [
+            np.trapezoid(np.exp(-rate * (s + d * grid - zero)), grid) for s, d in zip(starts, durations, strict=True)
+        ]
+        middles = np.exp(rate * (starts + durations / 2 - zero))
+        for factors in (1 / np.array(averages), middles):
+            pet = self.read(DecayFactor=list(factors))
+            self.assertAlmostEqual(pet.decay_reference_s, zero, places=3)
+            self.assertEqual(self.codes(pet), ["pet-decay-reference"])
+        agreeing = self.read(DecayFactor=list(middles), ImageDecayCorrectionTime=zero)
+        self.assertEqual(agreeing.notices, ())
+        for silent in ([1.0] * 5, list(middles[:4]), list(middles[::-1]), [0, *middles[1:]]):
+            self.assertIsNone(self.read(DecayFactor=silent).decay_reference_s)
+
+    def test_what_is_odd_is_named(self):
+        self.assertIn("pet-decay", self.codes(self.read(ImageDecayCorrected=False)))
+        self.assertIn("pet-decay", self.codes(self.read(("ImageDecayCorrected",))))
+        self.assertIn("pet-first-frame", self.codes(self.read(FrameTimesStart=[29, 89, 149, 329, 929])))
+        self.assertIn("pet-injected-unit", self.codes(self.read(("InjectedRadioactivityUnits",))))
+
+
+class DatasetTest(Folder):
+    def touch(self, *names):
+        for name in names:
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}")
+
+    def test_files_of_a_session(self):
+        stem = "sub-1/ses-a/pet/sub-1_ses-a"
+        derived = f"derivatives/prep/{stem}_seg-x_tacs.tsv"
+        self.touch(f"{stem}_pet.json", f"{stem}_pet.nii.gz", f"{stem}_recording-manual_blood.tsv", derived)
+        self.touch(f"{stem}_bloodproc.tsv", "sub-1/ses-b/pet/sub-1_ses-b_pet.json", "sub-10/ses-a/pet/x_pet.json")
+        found = find_bids(self.folder, "1", "a")
+        self.assertEqual(found, find_bids(self.folder, "sub-1", "ses-a"))
+        self.assertEqual((found.participant, found.session), ("sub-1", "ses-a"))
+        self.assertEqual(found.image, self.folder / f"{stem}_pet.nii.gz")
+        self.assertEqual(found.blood, (self.folder / f"{stem}_recording-manual_blood.tsv",))
+        self.assertEqual(found.bloodproc, (self.folder / f"{stem}_bloodproc.tsv",))
+        self.assertEqual(found.tacs, (self.folder / derived,))
+
+    def test_dataset_without_sessions(self):
+        self.touch("sub-1/pet/sub-1_pet.json")
+        self.assertIsNone(find_bids(self.folder, "1").session)
+
+    def test_what_is_refused(self):
+        self.touch("sub-1/ses-a/pet/sub-1_ses-a_pet.json", "sub-2/ses-a/pet/none.txt")
+        self.touch("sub-3/pet/sub-3_run-1_pet.json", "sub-3/pet/sub-3_run-2_pet.json")
+        for code, labels in (
+            ("bids-participant", ("9", "a")),
+            ("bids-participant", ("../sub-1", "a")),
+            ("bids-participant", ("*", "a")),
+            ("bids-session", ("1", "b")),
+            ("bids-session", ("1", None)),
+            ("bids-sidecar", ("2", "a")),
+            ("bids-several", ("3", None)),
+        ):
+            self.refused(code, find_bids, self.folder, *labels)
+        self.refused("bids-participant", find_bids, self.folder / "nowhere", "1")
+
+
+@needs_data
+class RealDatasetTest(unittest.TestCase):
+    def test_pbr28_zero_is_not_the_first_frame(self):
+        starts = []
+        for folder in sorted((DATA / "pbr28").glob("sub-*/ses-*")):
+            pet = read_pet_json(find_bids(DATA / "pbr28", folder.parent.name, folder.name).pet_json)
+            starts.append(pet.timing.starts_s[0])
+            self.assertEqual([notice.code for notice in pet.notices], ["pet-first-frame"])
+            self.assertTrue(350 < pet.injected_mbq < 450)
+        self.assertEqual(sorted(starts), [4, 11, 15, 19, 20, 29])
+
+    def test_ds004869_contradictions_are_named(self):
+        root = DATA / "pet_bids_ds004869"
+        # The sessions whose mass and specific activity have units that fit, which settles the activity.
+        settled = {
+            "sub-01 baseline": 654.16,
+            "sub-02 baseline": 698.93,
+            "sub-02 blocked": 714.1,
+            "sub-03 baseline": 740.74,
+        }
+        for folder in sorted(root.glob("sub-*/ses-*")):
+            found = find_bids(root, folder.parent.name, folder.name)
+            self.assertEqual((len(found.blood), len(found.tacs), found.image), (1, 1, None))
+            pet = read_pet_json(found.pet_json)
+            codes = [notice.code for notice in pet.notices]
+            self.assertEqual(codes, ["pet-decay-reference", "pet-injected"])
+            # Whole seconds, as clock times are written.
+            self.assertIn(round(pet.decay_reference_s), (-5, -4, -3, -2))
+            self.assertAlmostEqual(pet.decay_reference_s, round(pet.decay_reference_s), delta=0.03)
+            name = f"{found.participant} {found.session.removeprefix('ses-')}"
+            self.assertEqual(pet.injected_mbq, settled.get(name))
+
+
+if __name__ == "__main__":
+    unittest.main()

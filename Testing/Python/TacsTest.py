@@ -1,0 +1,116 @@
+"""Regional curves: what BIDS derivatives write, in any of their spellings, and what is refused."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from realdata import DATA, needs_data
+from TSPOQuantLib.acquisition.tacs import read_tacs
+from TSPOQuantLib.errors import InputRefused
+
+STARTS = np.array([0.0, 60, 120, 300, 900])
+DURATIONS = np.array([60.0, 60, 180, 600, 1800])
+CORD = np.array([1.0, 8, 6, 5, 4])
+FORAMEN = np.array([0.5, 3, 4, 5, 5.5])
+
+
+class ReadTacsTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def write(self, columns, metadata=None):
+        names = "\t".join(columns)
+        rows = ["\t".join(str(value) for value in row) for row in zip(*columns.values(), strict=True)]
+        path = self.folder / "sub-1_seg-x_tacs.tsv"
+        path.write_text("\n".join([names, *rows]) + "\n")
+        sidecar = self.folder / "sub-1_seg-x_tacs.json"
+        sidecar.unlink(missing_ok=True)
+        if metadata is not None:
+            sidecar.write_text(json.dumps(metadata))
+        return path
+
+    def columns(self, scale=1000.0, **changed):
+        columns = {"FrameTimesStart": STARTS, "FrameTimesEnd": STARTS + DURATIONS}
+        return columns | {"cord": CORD * scale, "C6/C7 left": FORAMEN * scale} | changed
+
+    def refused(self, code, path):
+        with self.assertRaises(InputRefused) as caught:
+            read_tacs(path)
+        self.assertEqual(caught.exception.code, code)
+
+    def test_becquerel_unless_said_otherwise(self):
+        tacs = read_tacs(self.write(self.columns()))
+        self.assertEqual(tacs.regions, ("cord", "C6/C7 left"))
+        np.testing.assert_allclose(tacs.activity, [CORD, FORAMEN])
+        np.testing.assert_array_equal(tacs.timing.starts_s, STARTS)
+        np.testing.assert_array_equal(tacs.timing.durations_s, DURATIONS)
+        self.assertEqual([notice.code for notice in tacs.notices], ["tacs-units-assumed"])
+
+    def test_units_of_the_json(self):
+        each = {"cord": {"Units": "kBq/mL"}, "C6/C7 left": {"Units": "Bq/mL"}}
+        tacs = read_tacs(self.write(self.columns(1, **{"C6/C7 left": FORAMEN * 1000}), each))
+        np.testing.assert_allclose(tacs.activity, [CORD, FORAMEN])
+        self.assertEqual(tacs.notices, ())
+        np.testing.assert_allclose(read_tacs(self.write(self.columns(1), {"Units": "kBq/mL"})).activity[0], CORD)
+
+    def test_other_frame_columns(self):
+        for start, end, values in (
+            ("frame_start", "frame_end", STARTS + DURATIONS),
+            ("FrameTimesStart", "FrameDuration", DURATIONS),
+            ("frame_start", "frame_duration", DURATIONS),
+        ):
+            tacs = read_tacs(self.write({start: STARTS, end: values, "cord": CORD * 1000}))
+            np.testing.assert_array_equal(tacs.timing.durations_s, DURATIONS)
+            self.assertEqual(tacs.regions, ("cord",))
+
+    def test_minutes(self):
+        minutes = {"FrameTimesStart": STARTS / 60, "FrameTimesEnd": (STARTS + DURATIONS) / 60}
+        self.refused("tacs-time-units", self.write(self.columns(**minutes)))
+        stated = {"FrameTimesStart": {"Units": "min"}, "FrameTimesEnd": {"Units": "min"}}
+        np.testing.assert_allclose(read_tacs(self.write(self.columns(**minutes), stated)).timing.starts_s, STARTS)
+
+    def test_thousandfold_slips(self):
+        self.refused("tacs-activity-units", self.write(self.columns(1)))  # kBq/mL taken for Bq/mL
+        self.refused("tacs-activity-units", self.write(self.columns(), {"Units": "kBq/mL"}))
+        self.refused("units-activity", self.write(self.columns(), {"Units": "SUV"}))
+
+    def test_frames(self):
+        self.refused("frames-overlap", self.write(self.columns(FrameTimesEnd=STARTS + DURATIONS + 30)))
+        self.refused("frames-duration", self.write(self.columns(FrameTimesEnd=STARTS)))
+        self.refused("tacs-frames", self.write({"FrameTimesStart": STARTS, "cord": CORD}))
+        self.refused("tacs-frames", self.write({"FrameTimesEnd": STARTS, "cord": CORD}))
+        self.refused("tacs-frames", self.write(self.columns(FrameTimesStart=["n/a", *STARTS[1:]])))
+        self.refused("tacs-frames", self.write(self.columns(), {"FrameTimesStart": [0, 60, 120, 300, 960]}))
+        self.refused("tacs-frames", self.write(self.columns(), {"FrameTimesStart": [0, 60]}))
+        self.refused("tacs-frames", self.write(self.columns(), {"FrameTimesStart": [None] * 5}))
+        self.refused("tacs-regions", self.write({"FrameTimesStart": STARTS, "FrameDuration": DURATIONS}))
+
+    def test_missing_values(self):
+        self.refused("tacs-missing", self.write(self.columns(cord=["n/a", *CORD[1:]])))
+        self.refused("table-not-finite", self.write(self.columns(cord=["nan", *CORD[1:]])))
+
+
+@needs_data
+class RealTacsTest(unittest.TestCase):
+    def test_every_table_as_the_simplest_reader_reads_it(self):
+        tables = sorted(DATA.glob("pbr28/*/*/pet/*_tacs.tsv"))
+        derived = sorted(DATA.glob("pet_bids_ds004869/derivatives/petprep/*/*/pet/*_tacs.tsv"))
+        self.assertEqual((len(tables), len(derived)), (6, 8))
+        for path in (*tables, *derived):
+            header = path.read_text().splitlines()[0].split("\t")
+            values = np.loadtxt(path, skiprows=1, delimiter="\t")
+            tacs = read_tacs(path)
+            self.assertEqual(list(tacs.regions), header[2:])
+            np.testing.assert_allclose(tacs.timing.starts_s, values[:, 0])
+            np.testing.assert_allclose(tacs.timing.ends_s, values[:, 1])
+            scale = 1 if path in tables else 1e-3  # pbr28 states kBq/mL, the other set Bq/mL
+            np.testing.assert_allclose(tacs.activity, values[:, 2:].T * scale)
+            self.assertEqual(tacs.notices, ())
+
+
+if __name__ == "__main__":
+    unittest.main()
