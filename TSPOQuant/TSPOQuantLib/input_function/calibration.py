@@ -79,18 +79,20 @@ def scale_calibration(times_s: Floats, blood: Floats, image: Floats, sample_cv: 
 def recovery_calibration(
     times_s: Floats, blood: Floats, image: Floats, tissue: Floats, sample_cv: float
 ) -> Calibration:
-    """RC and m of image = RC blood + m tissue by least squares of the relative residuals, within their ranges.
+    """RC and m of image = RC blood + m tissue by least squares within their ranges.
 
-    blood, image, tissue: (samples >= 2,), kBq/mL at ``times_s``. Covariance: from the design and the larger of the
-    residual variance (n - 2 degrees of freedom) and sample_cv squared; 0 for a parameter at its bound.
+    blood, image, tissue: (samples >= 2,), kBq/mL at ``times_s``. Divided by blood the model is a straight line,
+    image / blood = RC + m tissue / blood, whose error is RC times the relative error of the blood sample.
+    Covariance: from the design and the larger of the residual variance (n - 2 degrees of freedom) and
+    (RC sample_cv) squared; 0 for a parameter at its bound.
     """
-    design = np.stack([blood, tissue], axis=1) / image[:, None]
+    design = np.stack([np.ones(len(blood)), tissue / blood], axis=1)
     lower, upper = zip(RECOVERY_RANGE, SPILL_IN_RANGE, strict=True)
-    fit = lsq_linear(design, np.ones(len(image)), bounds=(lower, upper), method="bvls")
+    fit = lsq_linear(design, image / blood, bounds=(lower, upper), method="bvls")
     recovery, spill_in = (float(value) for value in fit.x)
     free = np.array([lower[i] < fit.x[i] < upper[i] for i in range(2)])
     degrees = len(image) - 2
-    variance = max(2 * float(fit.cost) / degrees if degrees else 0.0, sample_cv**2)
+    variance = max(2 * float(fit.cost) / degrees if degrees else 0.0, (recovery * sample_cv) ** 2)
     covariance = np.zeros((2, 2))
     covariance[np.ix_(free, free)] = np.linalg.pinv(design[:, free].T @ design[:, free]) * variance
     flags = [f"{name}-at-bound" for name, inside in zip(("recovery", "spill-in"), free, strict=True) if not inside]

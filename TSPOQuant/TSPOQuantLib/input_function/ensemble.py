@@ -48,11 +48,17 @@ def _drawn(result: InputFunctionResult, generator: np.random.Generator) -> Input
     if ratio is not None:
         ratio = ratio.with_parameters(_draw(ratio, generator))
     if calibration is not None and result.image is not None and fraction is not None and ratio is not None:
-        drawn = _drawn_calibration(calibration, generator)
-        return input_from_frames(result.image, drawn, ratio, fraction, original.notices, original.settings)
+        calibration = _drawn_calibration(calibration, generator)
+        if calibration.spill_in != 0:
+            return input_from_frames(result.image, calibration, ratio, fraction, original.notices, original.settings)
+    scale = _scale_change(calibration, result.calibration)
     factor = _change(fraction, result.parent_fraction, original.times_min)
-    factor = factor * _change(ratio, result.plasma_ratio, original.times_min)
-    return replace(original, parent_plasma=original.parent_plasma * factor)
+    factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_min)
+    return replace(original, parent_plasma=original.parent_plasma * factor, whole_blood=original.whole_blood * scale)
+
+
+def _scale_change(drawn: Calibration | None, original: Calibration | None) -> float:
+    return 1.0 if drawn is None or original is None else drawn.scale / original.scale
 
 
 def _draw(fit: ParentFractionFit | PlasmaRatioFit, generator: np.random.Generator) -> Floats:

@@ -44,6 +44,7 @@ class SampledSettings:
     smoothing_s: half-width of the smoothing window before and at the peak, for the dispersion correction.
     plasma_ratio: constant plasma-to-blood ratio, used only when plasma and whole blood were not sampled together.
     plasma_ratio_model, parent_fraction_model: "best" (lowest AICc), or a model by name.
+    parent_fraction_weights: "equal", or "relative" (1 / fraction², for the sake of the late, low fractions).
     parent_fraction_extrapolation: after the last sample the fitted "model" runs on, or "hold" its value there.
     """
 
@@ -53,6 +54,7 @@ class SampledSettings:
     plasma_ratio: float | None = None
     plasma_ratio_model: str = "best"
     parent_fraction_model: str = "best"
+    parent_fraction_weights: str = "equal"
     parent_fraction_extrapolation: str = "model"
 
 
@@ -72,7 +74,11 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     if samples.parent_plasma is not None:
         return _from_parent_plasma(samples.parent_plasma, samples.whole_blood, until_s, settings, notices)
     fraction = parent_fraction_of(
-        samples, settings.parent_fraction_model, settings.parent_fraction_extrapolation, until_s
+        samples,
+        settings.parent_fraction_model,
+        settings.parent_fraction_weights,
+        settings.parent_fraction_extrapolation,
+        until_s,
     )
     ratio = None
     if samples.autosampler is None and samples.plasma is not None:

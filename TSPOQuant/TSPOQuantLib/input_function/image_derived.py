@@ -41,6 +41,7 @@ class ImageDerivedSettings:
     sample_cv: relative standard deviation of one blood sample, the least that the standard errors assume.
     plasma_ratio: constant plasma-to-blood ratio, used only when plasma and whole blood were not sampled together.
     plasma_ratio_model, parent_fraction_model: "best" (lowest AICc), or a model by name.
+    parent_fraction_weights: "equal", or "relative" (1 / fraction², for the sake of the late, low fractions).
     parent_fraction_extrapolation: after the last sample the fitted "model" runs on, or "hold" its value there.
     """
 
@@ -52,6 +53,7 @@ class ImageDerivedSettings:
     plasma_ratio: float | None = None
     plasma_ratio_model: str = "best"
     parent_fraction_model: str = "best"
+    parent_fraction_weights: str = "equal"
     parent_fraction_extrapolation: str = "model"
 
 
@@ -73,7 +75,11 @@ def image_derived_input(
     check_choice("calibration", settings.calibration, CALIBRATIONS)
     end_s = float(timing.ends_s[-1])
     fraction = parent_fraction_of(
-        samples, settings.parent_fraction_model, settings.parent_fraction_extrapolation, end_s
+        samples,
+        settings.parent_fraction_model,
+        settings.parent_fraction_weights,
+        settings.parent_fraction_extrapolation,
+        end_s,
     )
     ratio = plasma_ratio_of(samples, settings.plasma_ratio, settings.plasma_ratio_model)
     image = ImageFrames(timing, np.asarray(blood_pool_activity, dtype=float), tissue_activity)

@@ -23,6 +23,10 @@ Curve = Callable[[Floats], Floats]
 KNOT_TOLERANCE = 1e-4
 SHORTEST_INTERVAL_S = 0.05
 EXTRAPOLATIONS = ("model", "hold")
+WEIGHTINGS = ("equal", "relative")
+# Below this fraction, "relative" weights stop growing: counting error does not shrink with the fraction for ever.
+# Not from a source.
+RELATIVE_FLOOR = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +70,20 @@ def plasma_ratio_of(samples: BloodSamples, given: float | None, model: str) -> P
     return given_ratio(given)
 
 
-def parent_fraction_of(samples: BloodSamples, model: str, extrapolation: str, until_s: float) -> ParentFractionFit:
+def parent_fraction_of(
+    samples: BloodSamples, model: str, weighting: str, extrapolation: str, until_s: float
+) -> ParentFractionFit:
     """The fitted parent fraction with a Notice appended when it is needed beyond its last sample.
 
-    Raises InputRefused: "parent-fraction-…", and "settings-choice" for an unknown extrapolation.
+    weighting: "equal" for every sample, or "relative", 1 / fraction² (the error is a part of the fraction).
+    Raises InputRefused: "parent-fraction-…", and "settings-choice" for an unknown extrapolation or weighting.
     """
     check_choice("parent_fraction_extrapolation", extrapolation, EXTRAPOLATIONS)
-    fit = fit_parent_fraction(samples.parent_fraction, model, hold=extrapolation == "hold")
+    check_choice("parent_fraction_weights", weighting, WEIGHTINGS)
+    weights = None
+    if weighting == "relative" and samples.parent_fraction is not None:
+        weights = np.maximum(samples.parent_fraction.values, RELATIVE_FLOOR) ** -2.0
+    fit = fit_parent_fraction(samples.parent_fraction, model, weights, hold=extrapolation == "hold")
     if until_s / 60 <= fit.last_sample_min:
         return fit
     held = fit.hold or not fit.parameters

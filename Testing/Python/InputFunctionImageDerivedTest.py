@@ -1,0 +1,262 @@
+import unittest
+
+import numpy as np
+from inputtruth import (
+    DURATIONS_S,
+    STARTS_S,
+    TIMES_S,
+    feng_bolus,
+    fitted_volume,
+    frame_means,
+    gamma_bolus,
+    parent_fraction,
+    plasma_ratio,
+    tissue,
+)
+from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.input_function import (
+    ImageDerivedSettings,
+    continuous_curve,
+    ensemble,
+    image_derived_input,
+)
+from TSPOQuantLib.input_function.calibration import recovery_calibration
+
+TIMING = FrameTiming(STARTS_S, DURATIONS_S)
+
+
+def at(knots, values, times):
+    return np.interp(times, knots, values, left=0.0)
+
+
+def means_of(curve, timing):
+    """Frame means by trapezoids on the knots and the frame's own edges."""
+    means = []
+    for start, end in zip(timing.starts_s, timing.ends_s, strict=True):
+        inside = curve.knots_s[(curve.knots_s > start) & (curve.knots_s < end)]
+        times = np.concatenate([[start], inside, [end]])
+        means.append(np.trapezoid(at(curve.knots_s, curve.values, times), times) / (end - start))
+    return np.array(means)
+
+
+def codes(notices):
+    return [notice.code for notice in notices]
+
+
+def blood(truth, times_s=(60, 300, 600, 1200, 2400, 3540), **other):
+    """Samples of a whole-blood curve, its plasma and parent fraction at ``times_s``."""
+    times = np.array(times_s, dtype=float)
+    values = np.interp(times, TIMES_S, truth)
+    fractions_s = np.array([60, 180, 300, 600, 1200, 1800, 2400, 3600], dtype=float)
+    parts = {
+        "whole_blood": SampledCurve(times, values),
+        "plasma": SampledCurve(times, values * plasma_ratio(times / 60)),
+        "parent_fraction": SampledCurve(fractions_s, parent_fraction(fractions_s / 60)),
+        "route": "arterial",
+    }
+    return BloodSamples(**{**parts, **other})
+
+
+class ContinuousCurveTest(unittest.TestCase):
+    def test_every_frame_integral_is_met_and_nothing_is_negative(self):
+        for truth in (feng_bolus(TIMES_S), gamma_bolus(TIMES_S), gamma_bolus(TIMES_S, 38.0, 10.0)):
+            measured = frame_means(truth)
+            curve = continuous_curve(TIMING, measured)
+            np.testing.assert_allclose(means_of(curve, TIMING), measured, rtol=1e-9, atol=1e-9)
+            self.assertGreaterEqual(curve.values.min(), 0.0)
+            self.assertEqual(curve.values[0], 0.0)
+
+    def test_volume_bias_is_below_a_promille_where_mid_frame_points_miss_by_half_a_percent(self):
+        for truth in (feng_bolus(TIMES_S), feng_bolus(TIMES_S, 12.0, 0.1, 8.0), gamma_bolus(TIMES_S)):
+            chain = parent_fraction(TIMES_S / 60) * plasma_ratio(TIMES_S / 60)
+            measured = frame_means(truth)
+            curve = continuous_curve(TIMING, measured)
+            ours = at(curve.knots_s, curve.values, TIMES_S)
+            joined = np.interp(TIMES_S, [0, *TIMING.mids_s], [0, *measured])
+            for k1, volume in ((0.1, 3.0), (0.1, 12.96), (0.5, 6.21), (0.5, 12.96)):
+                tac = frame_means(tissue(truth * chain, k1, volume))
+                bias = fitted_volume(ours * chain, tac, k1, volume) / volume - 1
+                naive = fitted_volume(joined * chain, tac, k1, volume) / volume - 1
+                self.assertLess(abs(bias), 1e-3)
+                self.assertLess(abs(bias), abs(naive) / 5)
+
+    def test_peak_is_plausible_and_the_curve_does_not_oscillate(self):
+        for truth in (feng_bolus(TIMES_S), gamma_bolus(TIMES_S), gamma_bolus(TIMES_S, 38.0, 10.0)):
+            curve = continuous_curve(TIMING, frame_means(truth))
+            self.assertLess(abs(curve.values.max() / truth.max() - 1), 0.12)
+            self.assertLess(abs(curve.knots_s[curve.values.argmax()] - TIMES_S[truth.argmax()]), 3.0)
+            variation, true_variation = np.abs(np.diff(curve.values)).sum(), np.abs(np.diff(truth)).sum()
+            self.assertLess(variation, 1.08 * true_variation)
+
+    def test_noisy_frames_keep_their_integrals_and_give_no_spike(self):
+        truth = frame_means(feng_bolus(TIMES_S))
+        generator = np.random.default_rng(3)
+        for _ in range(10):
+            noise = 0.04 * np.sqrt((truth + 0.05 * truth.max()) * truth.max() * 10 / DURATIONS_S)
+            measured = np.maximum(truth + noise * generator.normal(size=len(truth)), 0.0)
+            curve = continuous_curve(TIMING, measured)
+            np.testing.assert_allclose(means_of(curve, TIMING), measured, rtol=1e-9, atol=1e-9)
+            self.assertLess(curve.values.max(), 1.5 * measured.max())
+
+    def test_gaps_are_bridged(self):
+        kept = np.array([i for i in range(len(DURATIONS_S)) if i not in (8, 13)])
+        timing = FrameTiming(STARTS_S[kept], DURATIONS_S[kept])
+        truth = feng_bolus(TIMES_S)
+        measured = frame_means(truth)[kept]
+        curve = continuous_curve(timing, measured)
+        np.testing.assert_allclose(means_of(curve, timing), measured, rtol=1e-9)
+        in_gaps = (STARTS_S[13] < TIMES_S) & (STARTS_S[14] > TIMES_S)
+        np.testing.assert_allclose(at(curve.knots_s, curve.values, TIMES_S)[in_gaps], truth[in_gaps], rtol=0.02)
+
+    def test_few_frames_are_joined_without_a_bolus_shape(self):
+        timing = FrameTiming(np.array([0.0, 60, 300, 900]), np.array([60.0, 240, 600, 900]))
+        curve = continuous_curve(timing, np.array([5.0, 20, 12, 9]))
+        np.testing.assert_allclose(means_of(curve, timing), [5, 20, 12, 9], rtol=1e-9)
+        self.assertIsNone(curve.shape)
+        self.assertIn("input-few-frames", codes(curve.notices))
+
+    def test_late_start_steps_and_is_said(self):
+        timing = FrameTiming(np.array([0.0, 60, 300, 900]), np.array([60.0, 240, 600, 900]))
+        curve = continuous_curve(timing, np.array([20.0, 16, 12, 9]))
+        self.assertGreater(curve.values[0], 15)
+        self.assertIn("input-late-start", codes(curve.notices))
+
+    def test_negative_frames_are_zero_and_said(self):
+        measured = frame_means(feng_bolus(TIMES_S))
+        measured[0] = -5.0
+        curve = continuous_curve(TIMING, measured)
+        self.assertEqual(at(curve.knots_s, curve.values, np.array([7.0]))[0], 0.0)
+        self.assertIn("input-negative-frames", codes(curve.notices))
+
+    def test_useless_frames_are_refused(self):
+        bad = frame_means(feng_bolus(TIMES_S))
+        bad[3] = np.nan
+        for values, code in (
+            (np.zeros(19), "input-frames-empty"),
+            (bad, "input-frames-not-finite"),
+            (np.ones(5), "input-frames-shape"),
+        ):
+            with self.assertRaises(InputRefused) as refused:
+                continuous_curve(TIMING, values)
+            self.assertEqual(refused.exception.code, code)
+
+
+class ImageDerivedInputTest(unittest.TestCase):
+    def setUp(self):
+        self.truth = feng_bolus(TIMES_S)
+        # Muscle beside the vessel: slow uptake
+        self.around = tissue(self.truth, 0.1, 1.5)
+
+    def test_chain_to_parent_plasma(self):
+        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings())
+        times = np.linspace(600, 3600, 200)
+        expected = np.interp(times, TIMES_S, self.truth) * plasma_ratio(times / 60) * parent_fraction(times / 60)
+        made_there = np.interp(times / 60, made.input_function.times_min, made.input_function.parent_plasma)
+        np.testing.assert_allclose(made_there, expected, rtol=5e-3)
+        whole = np.interp(times / 60, made.input_function.times_min, made.input_function.whole_blood)
+        np.testing.assert_allclose(whole, np.interp(times, TIMES_S, self.truth), rtol=3e-3)
+        self.assertTrue(made.input_function.has_whole_blood)
+
+    def test_straight_lines_between_the_knots_are_good_enough(self):
+        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings())
+        source = made.input_function
+        middle = (source.times_min[1:] + source.times_min[:-1]) / 2
+        whole = np.interp(middle, source.times_min, source.whole_blood)
+        product = whole * made.plasma_ratio(middle) * made.parent_fraction(middle)
+        linear = np.interp(middle, source.times_min, source.parent_plasma)
+        seen = product > 1e-3 * product.max()
+        self.assertLess(np.abs(linear / np.where(seen, product, 1) - 1)[seen].max(), 1.05e-4)
+
+    def test_scale_undoes_a_factor(self):
+        made = image_derived_input(TIMING, 0.7 * frame_means(self.truth), blood(self.truth), ImageDerivedSettings())
+        self.assertAlmostEqual(made.calibration.scale, 1 / 0.7, delta=0.003)
+        np.testing.assert_array_equal(made.calibration.sample_times_s, [600, 1200, 2400, 3540])
+        self.assertAlmostEqual(made.calibration.scale_se / made.calibration.scale, 0.03 / 2, places=6)
+        means = frame_means(at(made.input_function.times_min * 60, made.input_function.whole_blood, TIMES_S))
+        np.testing.assert_allclose(means, 0.7 * frame_means(self.truth) * made.calibration.scale, rtol=2e-4)
+
+    def test_recovery_and_spill_in_are_found_where_a_scale_misleads(self):
+        pool = frame_means(0.55 * self.truth + 0.3 * self.around)
+        settings = ImageDerivedSettings(calibration="recovery-spill-in")
+        made = image_derived_input(TIMING, pool, blood(self.truth), settings, frame_means(self.around))
+        self.assertAlmostEqual(made.calibration.recovery, 0.55, delta=0.01)
+        self.assertAlmostEqual(made.calibration.spill_in, 0.3, delta=0.01)
+        chain = parent_fraction(TIMES_S / 60) * plasma_ratio(TIMES_S / 60)
+        tac = frame_means(tissue(self.truth * chain, 0.2, 12.96))
+        biases = []
+        for result in (made, image_derived_input(TIMING, pool, blood(self.truth), ImageDerivedSettings())):
+            source = result.input_function
+            plasma = at(source.times_min * 60, source.parent_plasma, TIMES_S)
+            biases.append(abs(fitted_volume(plasma, tac, 0.2, 12.96) / 12.96 - 1))
+        self.assertLess(biases[0], 0.02)
+        self.assertGreater(biases[1], 3 * biases[0])
+
+    def test_standard_errors_of_recovery_and_spill_in_match_the_scatter(self):
+        generator = np.random.default_rng(5)
+        times = np.array([300, 600, 900, 1200, 1800, 2400, 3000, 3540], dtype=float)
+        drawn, around = np.interp(times, TIMES_S, self.truth), np.interp(times, TIMES_S, self.around)
+        pool = 0.55 * drawn + 0.3 * around
+        found = []
+        for _ in range(300):
+            noisy = drawn * (1 + 0.02 * generator.normal(size=len(times)))
+            found.append(recovery_calibration(times, noisy, pool, around, sample_cv=0.02))
+        for value, error in (("recovery", "recovery_se"), ("spill_in", "spill_in_se")):
+            scatter = np.std([getattr(one, value) for one in found], ddof=1)
+            stated = np.mean([getattr(one, error) for one in found])
+            # The larger of two variances is taken, so the stated error is a little too large.
+            self.assertGreater(stated, 0.9 * scatter, value)
+            self.assertLess(stated, 1.4 * scatter, value)
+
+    def test_few_samples(self):
+        pool, around = frame_means(0.55 * self.truth + 0.3 * self.around), frame_means(self.around)
+        settings = ImageDerivedSettings(calibration="recovery-spill-in")
+        one = image_derived_input(TIMING, pool, blood(self.truth, (60, 1800)), settings, around)
+        self.assertEqual(one.calibration.method, "scale")
+        self.assertIn("calibration-scale-only", codes(one.notices))
+        self.assertIn("one-sample", one.calibration.flags)
+        none = blood(self.truth, (60, 300))
+        for method in ("scale", "recovery-spill-in", "none"):
+            with self.assertRaises(InputRefused) as refused:
+                image_derived_input(TIMING, pool, none, ImageDerivedSettings(calibration=method), around)
+            self.assertEqual(refused.exception.code, "calibration-missing")
+        given = ImageDerivedSettings(calibration="none", recovery=0.55, spill_in=0.3)
+        made = image_derived_input(TIMING, pool, none, given, around)
+        means = frame_means(at(made.input_function.times_min * 60, made.input_function.whole_blood, TIMES_S))
+        np.testing.assert_allclose(means, frame_means(self.truth), rtol=1e-3, atol=1e-3)
+        self.assertIn("calibration-given", codes(made.notices))
+
+    def test_refusals_and_warnings(self):
+        pool, settings = frame_means(self.truth), ImageDerivedSettings()
+        spill = ImageDerivedSettings(calibration="recovery-spill-in")
+        for samples, chosen, code in (
+            (blood(self.truth, parent_fraction=None), settings, "parent-fraction-missing"),
+            (blood(self.truth, plasma=None), settings, "plasma-ratio-missing"),
+            (blood(self.truth), spill, "calibration-tissue-missing"),
+            (blood(self.truth), ImageDerivedSettings(calibration="guess"), "settings-choice"),
+            (blood(self.truth), ImageDerivedSettings(calibration="none", recovery=7.0), "calibration-range"),
+            (blood(self.truth), ImageDerivedSettings(parent_fraction_model="spline"), "parent-fraction-model"),
+        ):
+            with self.assertRaises(InputRefused) as refused:
+                image_derived_input(TIMING, pool, samples, chosen)
+            self.assertEqual(refused.exception.code, code)
+        venous = image_derived_input(TIMING, pool, blood(self.truth, route="venous"), settings)
+        self.assertIn("blood-venous", codes(venous.notices))
+        stated = ImageDerivedSettings(plasma_ratio=1.2)
+        constant = image_derived_input(TIMING, pool, blood(self.truth, plasma=None), stated)
+        self.assertIn("plasma-ratio-given", codes(constant.notices))
+
+    def test_ensemble_spreads_as_the_calibration_says_and_repeats(self):
+        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings())
+        drawn = ensemble(made, 60, seed=1)
+        areas = np.array([np.trapezoid(one.whole_blood, one.times_min) for one in drawn])
+        stated = made.calibration.scale_se / made.calibration.scale
+        self.assertLess(abs(np.log(areas.std() / areas.mean() / stated)), np.log(1.4))
+        again = ensemble(made, 2, seed=1)
+        np.testing.assert_array_equal(again[1].parent_plasma, drawn[1].parent_plasma)
+        self.assertNotEqual(ensemble(made, 1, seed=2)[0].whole_blood.max(), drawn[0].whole_blood.max())
+
+
+if __name__ == "__main__":
+    unittest.main()
