@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from .errors import InputRefused
 from .outcome.change import Change, table1, vt_key
-from .outcome.clinical import read_clinical
+from .outcome.clinical import Lesion, read_clinical
 from .outcome.visit import RegionOutcome, VisitResult
 from .output import check_free, whole_folder
 from .phantom import PhantomSettings, write_phantom
@@ -15,6 +15,12 @@ from .pipeline import quantify_study
 from .progress import Progress, part, silent
 from .reporting import tables
 from .study import read_study
+
+LESION = Lesion("C6/C7", "left")
+"""The study's patient had a radiculopathy of the left C7 root, and so has the phantom."""
+
+Truth = Mapping[str, Any]
+"""The content of the phantom's truth.json."""
 
 PHANTOM = "phantom"
 """The folder, below the demo's own, that holds what a site would have."""
@@ -55,10 +61,8 @@ def run(
             visits.append(quantify_study(study, stretch))
             tables.write_visit(folder / f"ses-{session}", visits[-1])
         clinical = read_clinical(folder / PHANTOM / "clinical.toml")
-        if clinical.lesion is None:
-            raise InputRefused("clinical-lesion", "the phantom's clinical.toml names no lesion")
         model = next(iter(visits[0].fits))
-        changes = table1(visits[0], visits[1], clinical, clinical.lesion, model)
+        changes = table1(visits[0], visits[1], clinical, LESION, model)
         record = demo_record(visits, changes, truth, target)
         tables.write_json(folder / "results.json", record)
         text = demo_text(settings, visits, changes, truth, model, input_source, target)
@@ -75,14 +79,12 @@ def _free_folder() -> Path:
         number += 1
 
 
-def true_vt(truth: Mapping[str, dict[str, dict[str, dict[str, float]]]], row: RegionOutcome) -> float:
+def true_vt(truth: Truth, row: RegionOutcome) -> float:
     """The phantom's V_T of a row's region at its visit, mL/cm³."""
-    return truth["regions"][row.region][row.visit]["VT"]
+    return float(truth["visits"][row.visit]["regions"][row.region]["VT"])
 
 
-def demo_record(
-    visits: list[VisitResult], changes: tuple[Change, ...], truth: Mapping[str, object], out: Path
-) -> dict[str, object]:
+def demo_record(visits: list[VisitResult], changes: tuple[Change, ...], truth: Truth, out: Path) -> dict[str, object]:
     """What ``--json`` prints."""
     regions = [tables.region_record(row, true_vt(truth, row)) for visit in visits for row in visit.rows]
     return {
@@ -97,7 +99,7 @@ def demo_text(
     settings: PhantomSettings,
     visits: list[VisitResult],
     changes: tuple[Change, ...],
-    truth: Mapping[str, object],
+    truth: Truth,
     model: str,
     input_source: str,
     out: Path,
