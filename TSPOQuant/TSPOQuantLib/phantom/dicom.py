@@ -1,0 +1,335 @@
+"""The phantom's DICOM: a CT series and a dynamic PET series of each visit, as one of three vendors would write them.
+
+Classic single-frame objects. Timing follows what was measured on real headers: FrameReferenceTime is the frame's start
+at GE, its decay-weighted mean at Siemens, its middle at Philips; DecayFactor is the frame's average at GE and Siemens
+and 1 at Philips. All three correct for decay to the start of the series (DecayCorrection START). The activity of a
+frame is the plain mean over the frame of the decay-corrected curve, which is what models are compared with; a scanner,
+that multiplies the mean of the decaying activity by the DecayFactor, differs from it by little in short frames.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.uid import (
+    PYDICOM_IMPLEMENTATION_UID,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    PositronEmissionTomographyImageStorage,
+    generate_uid,
+)
+
+from ..grid import Grid
+from .scanner import DECAY_PER_S, decay_factors
+from .tracer import (
+    AGE_YEARS,
+    FRAME_DURATIONS_S,
+    FRAME_STARTS_S,
+    HALF_LIFE_S,
+    HEIGHT_M,
+    INJECTED_MBQ,
+    TRACER,
+    WEIGHT_KG,
+)
+
+Floats = NDArray[np.float32]
+
+# Fixed dates, 42 days apart; simulated.
+SCAN_START = {"baseline": datetime(2020, 1, 6, 10, 0, 0), "followup": datetime(2020, 2, 17, 10, 30, 0)}
+CT_BEFORE_PET = timedelta(minutes=4)
+MODEL_NAME = "TSPOQuant digital neck"
+CT_INTERCEPT_HU = -1024
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """What differs between vendors: names, stored numbers, and the words for the corrections."""
+
+    manufacturer: str
+    signed: bool
+    corrected: tuple[str, ...]
+    reconstruction: str
+    attenuation: str
+    scatter: str
+
+
+VENDOR = {
+    "ge": Vendor(
+        "GE MEDICAL SYSTEMS",
+        True,
+        ("DECY", "ATTN", "SCAT", "DTIM", "RAN", "DCAL", "SLSENS", "NORM"),
+        "VPFX",
+        "measured,, 0.096000 cm-1,",
+        "Model Based",
+    ),
+    "siemens": Vendor(
+        "SIEMENS",
+        False,
+        ("NORM", "DTIM", "ATTN", "SCAT", "DECY", "RAN"),
+        "PSF+TOF 3i21s",
+        "measured,AC CT",
+        "Model-based",
+    ),
+    "philips": Vendor(
+        "Philips Medical Systems",
+        True,
+        ("DECY", "RADL", "ATTN", "SCAT", "DTIM", "RAN", "NORM"),
+        "BLOB-OS-TF",
+        "CTAC-SG",
+        "SS-SIMUL",
+    ),
+}
+
+
+def reference_times_ms(vendor: str) -> NDArray[np.float64]:
+    """FrameReferenceTime of every frame, in ms from the series' start, by the vendor's rule.
+
+    The decay-weighted mean is where the decaying activity equals its mean over the frame:
+    t + ln(x / (1 - e^-x)) / lambda, with x = lambda d [textbook].
+    """
+    x = DECAY_PER_S * FRAME_DURATIONS_S
+    into = {
+        "ge": np.zeros_like(x),
+        "siemens": np.log(x / -np.expm1(-x)) / DECAY_PER_S,
+        "philips": FRAME_DURATIONS_S / 2,
+    }[vendor]
+    return np.asarray((FRAME_STARTS_S + into) * 1000)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What ties a visit's files together; all UIDs come from the entropy and are the same in every run."""
+
+    entropy: tuple[str, ...]
+    visit: str
+
+    def uid(self, what: str) -> str:
+        """A UID of at most 58 characters, so that a file's number fits behind it."""
+        return str(generate_uid(entropy_srcs=[*self.entropy, self.visit, what]))[:57].rstrip(".")
+
+
+def write_ct(folder: Path, hounsfield: Floats, grid: Grid, identity: Identity, vendor: str) -> None:
+    """One file a slice, from the head down."""
+    started = SCAN_START[identity.visit] - CT_BEFORE_PET
+    header = _common(identity, vendor, started)
+    header.Modality = "CT"
+    header.SOPClassUID = CTImageStorage
+    header.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    header.PatientPosition = "HFS"
+    header.SeriesInstanceUID = identity.uid("ct")
+    header.SeriesNumber = 2
+    header.SeriesDescription = "CT neck, simulated"
+    header.AcquisitionNumber = 1
+    header.KVP = 120
+    header.ConvolutionKernel = "STANDARD"
+    header.RescaleIntercept, header.RescaleSlope, header.RescaleType = CT_INTERCEPT_HU, 1, "HU"
+    header.WindowCenter, header.WindowWidth = 40, 400
+    header.AcquisitionDate, header.AcquisitionTime = _date(started), _time(started)
+    header.ContentDate, header.ContentTime = header.AcquisitionDate, header.AcquisitionTime
+    _add_grid(header, grid, signed=False)
+    stored = np.clip(np.rint(hounsfield) - CT_INTERCEPT_HU, 0, 4095).astype("<u2")
+    series = SeriesWriter(folder, header)
+    for number, k in enumerate(range(grid.shape[0] - 1, -1, -1), start=1):
+        series.write(number, _place(grid, k), stored[k])
+
+
+def write_pet(folder: Path, frames: Iterator[Floats], grid: Grid, identity: Identity, vendor: str) -> None:
+    """One file a slice and frame, in Bq/mL, each slice with its own RescaleSlope; frames: kBq/mL (k, j, i)."""
+    kind = VENDOR[vendor]
+    started = SCAN_START[identity.visit]
+    header = _common(identity, vendor, started)
+    header.Modality = "PT"
+    header.SOPClassUID = PositronEmissionTomographyImageStorage
+    header.ImageType = ["ORIGINAL", "PRIMARY"]
+    header.SeriesInstanceUID = identity.uid("pet")
+    header.SeriesNumber = 3
+    header.SeriesDescription = "PET neck dynamic, simulated"
+    header.SeriesType = ["DYNAMIC", "IMAGE"]
+    header.Units = "BQML"
+    header.CountsSource = "EMISSION"
+    header.CorrectedImage = list(kind.corrected)
+    header.DecayCorrection = "START"
+    header.RandomsCorrectionMethod = "DLYD"
+    header.AttenuationCorrectionMethod = kind.attenuation
+    header.ScatterCorrectionMethod = kind.scatter
+    header.ReconstructionMethod = kind.reconstruction
+    header.CollimatorType = "NONE"
+    header.AcquisitionDate = header.ContentDate = _date(started)
+    header.NumberOfSlices = grid.shape[0]
+    header.NumberOfTimeSlices = len(FRAME_STARTS_S)
+    header.RescaleIntercept = 0
+    window = _dataset(EnergyWindowLowerLimit=435, EnergyWindowUpperLimit=650)
+    header.EnergyWindowRangeSequence = DicomSequence([window])
+    header.RadiopharmaceuticalInformationSequence = DicomSequence([_radiopharmaceutical(identity.visit)])
+    header.PatientOrientationCodeSequence = DicomSequence([_supine()])
+    header.PatientGantryRelationshipCodeSequence = DicomSequence([_code("102540001", "SCT", "headfirst")])
+    _add_grid(header, grid, signed=kind.signed)
+    largest = 32767 if kind.signed else 65535
+    factors = np.ones(len(FRAME_STARTS_S)) if vendor == "philips" else decay_factors()
+    series = SeriesWriter(folder, header)
+    slices = grid.shape[0]
+    for f, (image, reference) in enumerate(zip(frames, reference_times_ms(vendor), strict=True)):
+        at = _time(started + timedelta(seconds=float(FRAME_STARTS_S[f])))
+        timing = {
+            "AcquisitionTime": at,
+            "ContentTime": at,
+            "ActualFrameDuration": round(FRAME_DURATIONS_S[f] * 1000),
+            "FrameReferenceTime": _decimal(reference),
+            "DecayFactor": _decimal(factors[f]),
+        }
+        for n, k in enumerate(range(slices - 1, -1, -1)):
+            number = f * slices + n + 1
+            slope = _slope(float(image[k].max()) * 1000 / largest)
+            stored = np.rint(image[k] * 1000 / float(slope)).clip(0, largest).astype("<i2" if kind.signed else "<u2")
+            varying = {**timing, **_place(grid, k), "RescaleSlope": slope, "ImageIndex": number}
+            series.write(number, varying, stored)
+
+
+class SeriesWriter:
+    """Writes a series' files from one header; only what varies is encoded again for each file."""
+
+    def __init__(self, folder: Path, header: Dataset) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._class_uid = header.SOPClassUID
+        self._series_uid = header.SeriesInstanceUID
+        self._modality = header.Modality
+        self._constant = _encoded(header)
+
+    def write(self, number: int, varying: dict[str, object], stored: NDArray[np.generic]) -> None:
+        """One file: its number in the series, its own elements by keyword, its 16-bit pixels."""
+        own = _dataset(**varying)
+        own.SOPInstanceUID = f"{self._series_uid}.{10000 + number}"
+        own.InstanceNumber = number
+        own.PixelData = stored.tobytes()
+        own["PixelData"].VR = "OW"
+        meta = FileMetaDataset()
+        meta.FileMetaInformationVersion = b"\x00\x01"
+        meta.MediaStorageSOPClassUID = self._class_uid
+        meta.MediaStorageSOPInstanceUID = own.SOPInstanceUID
+        meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
+        out = DicomBytesIO()
+        out.write(b"\x00" * 128 + b"DICM")
+        write_file_meta_info(out, meta)
+        elements = self._constant | _encoded(own)
+        out.write(b"".join(elements[tag] for tag in sorted(elements)))
+        (self._folder / f"{self._modality}{number:05d}.dcm").write_bytes(out.getvalue())
+
+
+def _encoded(dataset: Dataset) -> dict[int, bytes]:
+    """Each element's bytes by tag."""
+    found = {}
+    for element in dataset:
+        one = Dataset()
+        one.add(element)
+        out = DicomBytesIO()
+        out.is_little_endian, out.is_implicit_VR = True, False
+        write_dataset(out, one)
+        found[int(element.tag)] = out.getvalue()
+    return found
+
+
+def _common(identity: Identity, vendor: str, started: datetime) -> Dataset:
+    """Patient, study, frame of reference and equipment: the same in both series of a visit."""
+    scan_start = SCAN_START[identity.visit]
+    return _dataset(
+        SpecificCharacterSet="ISO_IR 100",
+        PatientName="Phantom^Digital",
+        PatientID="PHANTOM",
+        PatientBirthDate="",
+        PatientSex="M",
+        PatientAge=f"{AGE_YEARS:03d}Y",
+        PatientWeight=WEIGHT_KG,
+        PatientSize=HEIGHT_M,
+        BodyPartExamined="NECK",
+        StudyInstanceUID=identity.uid("study"),
+        StudyID=identity.visit,
+        StudyDate=_date(scan_start),
+        StudyTime=_time(scan_start - CT_BEFORE_PET),
+        StudyDescription="Simulated neck, not a patient",
+        SeriesDate=_date(started),
+        SeriesTime=_time(started),
+        AccessionNumber="",
+        ReferringPhysicianName="",
+        FrameOfReferenceUID=identity.uid("frame of reference"),
+        PositionReferenceIndicator="",
+        Manufacturer=VENDOR[vendor].manufacturer,
+        ManufacturerModelName=MODEL_NAME,
+        InstitutionName="Simulated",
+        ImageComments="simulated by TSPOQuant",
+    )
+
+
+def _add_grid(header: Dataset, grid: Grid, signed: bool) -> None:
+    i, j, k = grid.spacing_mm
+    header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    header.PixelSpacing = [_decimal(j), _decimal(i)]
+    header.SliceThickness = header.SpacingBetweenSlices = _decimal(k)
+    header.Rows, header.Columns = grid.shape[1], grid.shape[2]
+    header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+    header.BitsAllocated, header.BitsStored, header.HighBit = 16, 16, 15
+    header.PixelRepresentation = int(signed)
+
+
+def _place(grid: Grid, k: int) -> dict[str, object]:
+    """Where slice k lies."""
+    x, y, z = (_decimal(value) for value in grid.to_lps(np.array([0.0, 0.0, k])))
+    return {"ImagePositionPatient": [x, y, z], "SliceLocation": z}
+
+
+def _radiopharmaceutical(visit: str) -> Dataset:
+    started = SCAN_START[visit]
+    return _dataset(
+        Radiopharmaceutical=TRACER,
+        RadiopharmaceuticalRoute="Intravenous route",
+        RadiopharmaceuticalStartTime=_time(started),
+        RadiopharmaceuticalStartDateTime=_date(started) + _time(started),
+        RadionuclideTotalDose=_decimal(INJECTED_MBQ[visit] * 1e6),
+        RadionuclideHalfLife=_decimal(HALF_LIFE_S),
+        RadionuclidePositronFraction="0.9977",
+        RadionuclideCodeSequence=DicomSequence([_code("C-105A1", "SRT", "^11^Carbon")]),
+        RadiopharmaceuticalCodeSequence=DicomSequence([_code("DPA-713", "99TSPOQUANT", TRACER)]),
+    )
+
+
+def _supine() -> Dataset:
+    recumbent = _code("102538003", "SCT", "recumbent")
+    recumbent.PatientOrientationModifierCodeSequence = DicomSequence([_code("40199007", "SCT", "supine")])
+    return recumbent
+
+
+def _code(value: str, scheme: str, meaning: str) -> Dataset:
+    return _dataset(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
+
+
+def _dataset(**elements: object) -> Dataset:
+    dataset = Dataset()
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def _decimal(value: float) -> str:
+    """A DICOM decimal string: at most 16 characters."""
+    return f"{value:.10g}"
+
+
+def _slope(value: float) -> str:
+    """A RescaleSlope no smaller than asked, so that the largest value still fits; 1 for an empty slice."""
+    return f"{value * (1 + 1e-9):.10g}" if value > 0 else "1"
+
+
+def _date(at: datetime) -> str:
+    return at.strftime("%Y%m%d")
+
+
+def _time(at: datetime) -> str:
+    return at.strftime("%H%M%S.%f")

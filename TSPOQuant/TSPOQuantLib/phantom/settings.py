@@ -1,0 +1,70 @@
+"""What may be chosen about the phantom, and the choices that are fixed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import InputRefused
+
+VENDORS = ("ge", "siemens", "philips")
+VISITS = ("baseline", "followup")
+REFERENCE_SEED = 1
+
+# The largest values that still make sense for a neck; not from a published source.
+LARGEST = {"fwhm_mm": 30.0, "noise_percent": 1000.0, "motion_mm": 20.0}
+
+
+@dataclass(frozen=True)
+class PhantomSettings:
+    """How to simulate; every default is an assumption, none is from a published source.
+
+    seed: all that is random comes from it. ``REFERENCE_SEED`` gives the reference neck, any other a neck of its own.
+    vendor: whose DICOM timing conventions to write ("ge", "siemens", "philips").
+    fwhm_mm: full width at half maximum of the scanner's Gaussian resolution; 0 is an ideal scanner without any
+        partial volume, where a PET voxel has the activity of the structure that fills the largest share of it.
+    noise_percent: coefficient of variation of one voxel of muscle in the first 600-s frame; 0 is no noise at all.
+    motion_mm: standard deviation over the frames of each translation in mm and of each rotation in degrees.
+    fast: coarser CT and a smaller field; the PET voxels stay the same.
+    truth: other V_T (mL/cm3) than the phantom's own: region name -> visit ("baseline", "followup") -> V_T. The name
+        of a foramen may leave out its root. Unknown regions are refused where the regions are known, in ``tracer``.
+
+    Raises InputRefused ("phantom-setting") for a value that is out of range.
+    """
+
+    seed: int = REFERENCE_SEED
+    vendor: str = "siemens"
+    fwhm_mm: float = 5.0
+    noise_percent: float = 20.0
+    motion_mm: float = 1.0
+    fast: bool = False
+    truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise InputRefused(
+                "phantom-setting", f"the phantom's seed is {self.seed!r}; give a whole number from 0 up"
+            )
+        if self.vendor not in VENDORS:
+            raise InputRefused(
+                "phantom-setting", f"the phantom's vendor is {self.vendor!r}; choose one of {', '.join(VENDORS)}"
+            )
+        for name, largest in LARGEST.items():
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= largest):
+                raise InputRefused("phantom-setting", f"the phantom's {name} is {value!r}; give 0 to {largest:g}")
+        for region, by_visit in self.truth.items():
+            _refuse_bad_truth(region, by_visit)
+
+
+def _refuse_bad_truth(region: str, by_visit: Mapping[str, float]) -> None:
+    if not isinstance(by_visit, Mapping):
+        raise InputRefused("phantom-setting", f"the truth of {region!r} is no table; give one V_T for each visit")
+    for visit, vt in by_visit.items():
+        if visit not in VISITS:
+            raise InputRefused(
+                "phantom-setting", f"the truth of {region!r} names visit {visit!r}; the visits are {', '.join(VISITS)}"
+            )
+        if not (isinstance(vt, int | float) and math.isfinite(vt) and 0 < vt <= 1000):
+            raise InputRefused(
+                "phantom-setting", f"the V_T of {region!r} at {visit} is {vt!r}; give a number above 0, in mL/cm3"
+            )

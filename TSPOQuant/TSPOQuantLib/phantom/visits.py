@@ -1,0 +1,253 @@
+"""Both visits of the phantom, written as a site would have them, and the truth beside them."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import InputRefused
+from ..progress import Progress, part, silent
+from .anatomy import Anatomy, build_anatomy, ct_grid, pet_grid, with_noise
+from .dicom import Identity, write_ct, write_pet
+from .neck import STRUCTURES, Build, Pose, draw_build, draw_pose
+from .scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
+from .segments import BLOOD_POOL, segments, write_segmentation
+from .settings import VISITS, PhantomSettings
+from .tables import write_blood, write_true_input
+from .tracer import (
+    ARRIVAL_MIN,
+    FRAME_DURATIONS_S,
+    FRAME_STARTS_S,
+    HALF_LIFE_S,
+    INJECTED_MBQ,
+    TRACER,
+    WEIGHT_KG,
+    Kinetics,
+    blood_of,
+    frame_averages,
+    kinetics_of,
+)
+
+Doubles = NDArray[np.float64]
+
+ASSUMPTIONS = (
+    "Everything is simulated: no person was scanned.",
+    "V_T of foramen C6/C7 left (12.96, 6.21) and of the cord at C7 (6.43, 5.38) are the study's published values, "
+    "taken as the truth; they were measured, most likely without partial-volume correction.",
+    "A V_T given in the settings replaces the phantom's own.",
+    "All other V_T, every K1 and every V_B are assumptions; foramina have K1 0.5 so that 60 min identify their V_T.",
+    "Blood curves, parent fraction and whole-blood-to-plasma ratio are formulas of the phantom's own.",
+    "Sizes of foramina and cord are published; every other size is an assumption.",
+    "One-tissue kinetics everywhere; delay 0; vessels hold whole blood; the airway and the outside hold nothing.",
+    "A frame's activity is the plain mean over the frame of the decay-corrected curve.",
+    "One Gaussian resolution everywhere; Poisson noise independent between voxels; no motion within a frame.",
+    "At a resolution of 0 there is no partial volume at all: each PET voxel has the activity of the structure that "
+    "fills the largest share of it.",
+    "Beyond the field the object goes on as its last voxels do.",
+    "Dose, weight, scores' dates and noise of the blood samples are assumptions; scores are the study's Table 1.",
+)
+
+_STUDY = """[subject]
+id = "phantom"
+session = "{visit}"
+genotype = "HAB"
+
+[pet]
+path = "pet"
+motion_correction = "{motion_correction}"
+
+[ct]
+path = "ct"
+
+[segmentation]
+path = "segmentation.seg.nrrd"
+
+[blood]
+paths = ["sub-phantom_ses-{visit}_recording-manual_blood.tsv"]
+route = "arterial"
+
+[input]
+source = "image-derived"
+blood_pool = "{blood_pool}"
+
+[model]
+names = ["1TCM", "Logan"]
+vb = "fit"
+"""
+
+# The study's Table 1.
+_CLINICAL = """[[visit]]
+session = "baseline"
+vas_arm = 42
+mrc_elbow_extension = 4
+ndi = 28
+
+[[visit]]
+session = "followup"
+vas_arm = 6
+mrc_elbow_extension = 5
+ndi = 13
+"""
+
+
+def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = silent) -> None:
+    """Write both visits and truth.json into ``out``, whole or not at all; the same bytes for the same settings.
+
+    Raises InputRefused ("output-exists") if ``out`` is there and not an empty folder; ("phantom-truth") for a truth
+    of a region that the phantom does not have. What ``progress`` raises stops the work and leaves nothing behind.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputRefused("output-exists", f"{out} exists and is not an empty folder; choose another folder")
+    kinetics = {visit: kinetics_of(visit, settings.truth) for visit in VISITS}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        folder = partial / "phantom"
+        folder.mkdir()
+        truth = _write_all(folder, settings, kinetics, progress)
+        (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+        (folder / "clinical.toml").write_text(_CLINICAL, encoding="utf-8")
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
+    finally:
+        shutil.rmtree(partial)
+    progress(1.0, "the phantom is written")
+
+
+def _write_all(
+    folder: Path, settings: PhantomSettings, kinetics: dict[str, dict[str, Kinetics]], progress: Progress
+) -> dict[str, object]:
+    build_seed, *visit_seeds = np.random.SeedSequence(settings.seed).spawn(1 + len(VISITS))
+    build = draw_build(settings.seed, np.random.default_rng(build_seed))
+    visits = {}
+    for n, visit in enumerate(VISITS):
+        share = part(progress, n / len(VISITS), (n + 1) / len(VISITS))
+        visits[visit] = _write_visit(
+            folder / f"ses-{visit}", visit, settings, kinetics[visit], build, visit_seeds[n], share
+        )
+    return {
+        "simulated": True,
+        "software": f"TSPOQuant {__version__}",
+        "tracer": TRACER,
+        "seed": settings.seed,
+        "settings": {
+            "vendor": settings.vendor,
+            "fwhm_mm": settings.fwhm_mm,
+            "noise_percent": settings.noise_percent,
+            "motion_mm": settings.motion_mm,
+            "fast": settings.fast,
+            "truth": {region: dict(by_visit) for region, by_visit in settings.truth.items()},
+        },
+        "units": {"VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "VB": "1", "lengths": "mm", "coordinates": "LPS"},
+        "assumptions": list(ASSUMPTIONS),
+        "build": {"size": build.size, "lordosis_deg": build.lordosis_deg, "scoliosis_mm": build.scoliosis_mm},
+        "half_life_s": HALF_LIFE_S,
+        "weight_kg": WEIGHT_KG,
+        "delay_s": 0.0,
+        "frame_starts_s": FRAME_STARTS_S.tolist(),
+        "frame_durations_s": FRAME_DURATIONS_S.tolist(),
+        "visits": visits,
+    }
+
+
+def _write_visit(
+    folder: Path,
+    visit: str,
+    settings: PhantomSettings,
+    kinetics: dict[str, Kinetics],
+    build: Build,
+    seed: np.random.SeedSequence,
+    progress: Progress,
+) -> dict[str, object]:
+    """One visit's folder; returns its part of the truth. Each source of chance has a stream of its own."""
+    pose_seed, motion_seed, ct_seed, blood_seed, count_seed = seed.spawn(5)
+    folder.mkdir()
+    blood = blood_of(visit)
+    curves = frame_averages(kinetics, blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN)
+    pose = draw_pose(settings.seed, visit, np.random.default_rng(pose_seed))
+    motion = draw_motion(settings.motion_mm, np.random.default_rng(motion_seed))
+
+    anatomy = build_anatomy(ct_grid(settings.fast), build, pose, part(progress, 0.0, 0.3))
+    identity = Identity((f"TSPOQuant phantom {settings!r}",), visit)
+    noisy = settings.noise_percent > 0
+    ct = with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(ct_seed)) if noisy else anatomy.hounsfield
+    write_ct(folder / "ct", ct, anatomy.grid, identity, settings.vendor)
+    write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid)
+    progress(0.4, f"{visit}: CT and segmentation written")
+
+    _write_pet(folder / "pet", anatomy, curves, motion, settings, identity, count_seed, part(progress, 0.4, 1.0))
+    stem = f"sub-phantom_ses-{visit}"
+    write_blood(folder / f"{stem}_recording-manual_blood", blood, np.random.default_rng(blood_seed) if noisy else None)
+    write_true_input(folder / f"{stem}_desc-truth_bloodproc", blood)
+    correction = "rigid" if settings.motion_mm > 0 else "none"
+    study = _STUDY.format(visit=visit, motion_correction=correction, blood_pool=BLOOD_POOL)
+    (folder / "study.toml").write_text(study, encoding="utf-8")
+    return _truth_of(visit, kinetics, curves, anatomy, pose, motion)
+
+
+def _write_pet(
+    folder: Path,
+    anatomy: Anatomy,
+    curves: Doubles,
+    motion: Doubles,
+    settings: PhantomSettings,
+    identity: Identity,
+    seed: np.random.SeedSequence,
+    progress: Progress,
+) -> None:
+    grid = pet_grid(settings.fast)
+    frames = image_frames(anatomy.labels, anatomy.grid, grid, curves, motion, settings.fwhm_mm)
+    if settings.noise_percent > 0:
+        per_activity = counts_per_activity(curves, settings.noise_percent)
+        streams = [np.random.default_rng(s) for s in seed.spawn(curves.shape[1])]
+        frames = (with_count_noise(image, f, per_activity, streams[f]) for f, image in enumerate(frames))
+
+    def reported() -> Iterator[NDArray[np.float32]]:
+        for f, image in enumerate(frames):
+            progress(f / curves.shape[1], f"{identity.visit}: PET frame {f + 1} of {curves.shape[1]}")
+            yield image
+
+    write_pet(folder, reported(), grid, identity, settings.vendor)
+
+
+def _truth_of(
+    visit: str, kinetics: dict[str, Kinetics], curves: Doubles, anatomy: Anatomy, pose: Pose, motion: Doubles
+) -> dict[str, object]:
+    volume = anatomy.grid.voxel_volume_mm3 * np.bincount(anatomy.labels.ravel(), minlength=len(STRUCTURES))
+    return {
+        "injected_mbq": INJECTED_MBQ[visit],
+        "neck_to_lps": pose.neck_to_lps.tolist(),
+        "flexion_deg": pose.flexion_deg,
+        "regions": {
+            name: {
+                "VT": k.vt,
+                "K1": k.k1,
+                "k2": k.k2,
+                "VB": k.vb,
+                "volume_mm3": round(float(volume[n]), 3),
+                "activity_kbq_per_ml": curves[n].tolist(),
+            }
+            for n, (name, k) in enumerate(kinetics.items())
+        },
+        "segments": {segment.name: list(segment.labels) for segment in segments()},
+        "foramina": {
+            f.name: {
+                "level": f.level,
+                "side": f.side,
+                "root": f.root,
+                "center_lps_mm": f.center_lps_mm.tolist(),
+                "outward_lps": f.axes_lps[:, 0].tolist(),
+                "up_lps": f.axes_lps[:, 1].tolist(),
+                "across_lps": f.axes_lps[:, 2].tolist(),
+                "length_height_width_mm": list(f.length_height_width_mm),
+            }
+            for f in anatomy.foramina
+        },
+        "motion_ct_to_frame_lps": motion.tolist(),
+    }
