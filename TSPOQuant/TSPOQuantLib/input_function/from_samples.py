@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.blood import BloodSamples, SampledCurve
+from ..acquisition.blood import BloodSamples, SampledCurve, check_covers
 from ..errors import InputRefused, Notice
 from .bolus_models import fit_bolus
 from .dispersion import correct_dispersion
@@ -19,13 +19,11 @@ from .result import (
     parent_fraction_of,
     plasma_ratio_of,
 )
-from .samples import checked, route_notices
+from .samples import route_notices
 
 Floats = NDArray[np.float64]
 
 CURVES = ("linear", "feng", "tri-exponential")
-# Blood must reach this part of the scan: the command line's promise.
-SHORTEST_BLOOD = 0.8
 # Not from a source: a first sample above this part of the peak missed the rise; sampler and manual samples that
 # differ by more than this part are mentioned; before the last rise through this part of the peak there is no blood.
 MISSED_RISE = 0.1
@@ -66,7 +64,7 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     × parent fraction; without one, the plasma samples × parent fraction. Every curve rises in a straight line from 0
     at time zero to its first sample and keeps its last value to the end of the scan.
 
-    Raises InputRefused: "blood-missing", "blood-short" (blood ends before 80 % of the scan), "blood-…",
+    Raises InputRefused: "blood-missing", "blood-ends-early" (before 80 % of the scan), "blood-…", "curve-…",
     "parent-fraction-…", "plasma-ratio-…", "settings-choice", "dispersion-range".
     """
     check_choice("curve", settings.curve, CURVES)
@@ -82,14 +80,14 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     )
     ratio = None
     if samples.autosampler is None and samples.plasma is not None:
-        times, values = _from_zero(checked(samples.plasma, "plasma"), "plasma", notices)
+        measured = _from_zero(samples.plasma, "plasma", notices)
         whole_blood, corners = _whole_blood_beside(samples.whole_blood, notices)
-        total_plasma = _straight(times, values)
+        total_plasma = _straight(measured)
     else:
         ratio = plasma_ratio_of(samples, settings.plasma_ratio, settings.plasma_ratio_model)
         notices += ratio.notices
-        times, values = _from_zero(_merged_whole_blood(samples, settings, notices), "whole blood", notices)
-        whole_blood, corners, plasma_ratio = _straight(times, values), times, ratio
+        measured = _from_zero(_merged_whole_blood(samples, settings, notices), "whole blood", notices)
+        whole_blood, corners, plasma_ratio = _straight(measured), measured.times_s, ratio
 
         def total_plasma(times_s: Floats) -> Floats:
             return whole_blood(times_s) * plasma_ratio(times_s / 60)
@@ -97,10 +95,10 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     def parent_plasma(times_s: Floats) -> Floats:
         return total_plasma(times_s) * fraction(times_s / 60)
 
-    _check_length(float(times[-1]), until_s, notices)
+    notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
     notices += fraction.notices
     record: dict[str, object] = {"source": "samples", **asdict(settings), "found": findings(fraction, ratio, None)}
-    curve, knots = _shaped(parent_plasma, times, settings.curve, record)
+    curve, knots = _shaped(parent_plasma, measured.times_s, settings.curve, record)
     made = assemble(np.union1d(knots, corners), curve, whole_blood, tuple(notices), record)
     return InputFunctionResult(made, fraction, ratio, None, None, made.notices, record)
 
@@ -108,49 +106,33 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
 def _from_parent_plasma(
     ready: SampledCurve, whole: SampledCurve | None, until_s: float, settings: SampledSettings, notices: list[Notice]
 ) -> InputFunctionResult:
-    times, values = _from_zero(checked(ready, "parent plasma"), "parent plasma", notices)
-    _check_length(float(times[-1]), until_s, notices)
+    measured = _from_zero(ready, "parent plasma", notices)
+    notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
     whole_blood, corners = _whole_blood_beside(whole, notices)
     record: dict[str, object] = {"source": "parent-plasma", **asdict(settings), "found": {}}
-    curve, knots = _shaped(_straight(times, values), times, settings.curve, record)
+    curve, knots = _shaped(_straight(measured), measured.times_s, settings.curve, record)
     made = assemble(np.union1d(knots, corners), curve, whole_blood, tuple(notices), record)
     return InputFunctionResult(made, None, None, None, None, made.notices, record)
 
 
-def _straight(times_s: Floats, values: Floats) -> Curve:
-    return lambda where_s: evaluate(times_s, values, where_s)
+def _straight(curve: SampledCurve) -> Curve:
+    return lambda times_s: evaluate(curve.times_s, curve.values, times_s)
 
 
-def _from_zero(curve: tuple[Floats, Floats], what: str, notices: list[Notice]) -> tuple[Floats, Floats]:
+def _from_zero(curve: SampledCurve, what: str, notices: list[Notice]) -> SampledCurve:
     """The curve with a point of no activity at time zero when it begins later; a Notice when the rise was missed."""
-    times, values = curve
-    if times[0] <= 0:
-        return times, values
-    if values[0] > MISSED_RISE * values.max():
+    first_s, first, peak = float(curve.times_s[0]), float(curve.values[0]), float(curve.values.max())
+    if first_s <= 0:
+        return curve
+    if first > MISSED_RISE * peak:
         notices.append(
             Notice(
                 "blood-starts-late",
-                f"the first {what} sample at {times[0]:.0f} s is already {values[0] / values.max():.0%} of the "
-                "highest; a straight rise from time zero stands for what was missed",
+                f"the first {what} sample at {first_s:.0f} s is already {first / peak:.0%} of the highest; a straight "
+                "rise from time zero stands for what was missed",
             )
         )
-    return np.insert(times, 0, 0.0), np.insert(values, 0, 0.0)
-
-
-def _check_length(last_s: float, until_s: float, notices: list[Notice]) -> None:
-    if last_s < SHORTEST_BLOOD * until_s:
-        raise InputRefused(
-            "blood-short",
-            f"the last blood sample is at {last_s:.0f} s and the scan runs to {until_s:.0f} s; blood must reach "
-            f"{SHORTEST_BLOOD:.0%} of it: add samples or fit fewer frames",
-        )
-    if last_s < until_s:
-        notices.append(
-            Notice(
-                "blood-held",
-                f"the scan runs {until_s - last_s:.0f} s past the last blood sample; its value is held",
-            )
-        )
+    return SampledCurve(np.insert(curve.times_s, 0, 0.0), np.insert(curve.values, 0, 0.0))
 
 
 def _whole_blood_beside(whole: SampledCurve | None, notices: list[Notice]) -> tuple[Curve, Floats]:
@@ -160,44 +142,53 @@ def _whole_blood_beside(whole: SampledCurve | None, notices: list[Notice]) -> tu
             Notice("whole-blood-missing", "whole blood was not measured; models with V_B and TBR-WB are impossible")
         )
         return lambda where_s: np.full(len(where_s), np.nan), np.zeros(0)
-    times, values = _from_zero(checked(whole, "whole blood"), "whole blood", [])
-    return _straight(times, values), times
+    measured = _from_zero(whole, "whole blood", [])
+    return _straight(measured), measured.times_s
 
 
-def _merged_whole_blood(
-    samples: BloodSamples, settings: SampledSettings, notices: list[Notice]
-) -> tuple[Floats, Floats]:
+def _merged_whole_blood(samples: BloodSamples, settings: SampledSettings, notices: list[Notice]) -> SampledCurve:
     """The automatic sampler's curve, dispersion-corrected, then the manual samples after it."""
-    manual = None if samples.whole_blood is None else checked(samples.whole_blood, "whole blood")
+    manual = samples.whole_blood
     if samples.autosampler is None:
         if manual is None:
             raise InputRefused(
                 "blood-missing", "no whole blood, plasma or parent plasma was found; check the blood file's columns"
             )
         return manual
-    times, values = checked(samples.autosampler, "automatic sampler")
-    if samples.dispersion_s is not None:
-        if not (np.isfinite(samples.dispersion_s) and samples.dispersion_s >= 0):
-            raise InputRefused("dispersion-range", f"the dispersion constant {samples.dispersion_s} s is not usable")
-        values = correct_dispersion(times, values, samples.dispersion_s, settings.smoothing_s)
+    sampler = _corrected_sampler(samples.autosampler, samples.dispersion_s, settings.smoothing_s)
+    if manual is None:
+        return sampler
+    _compare(manual, sampler, notices)
+    end_s = sampler.end_s if settings.autosampler_until_s is None else settings.autosampler_until_s
+    kept, after = sampler.times_s <= end_s, manual.times_s > end_s
+    return SampledCurve(
+        np.concatenate([sampler.times_s[kept], manual.times_s[after]]),
+        np.concatenate([sampler.values[kept], manual.values[after]]),
+    )
+
+
+def _corrected_sampler(sampler: SampledCurve, dispersion_s: float | None, smoothing_s: float) -> SampledCurve:
+    """Without dispersion, without noise before the bolus arrives, and not negative."""
+    values = sampler.values
+    if dispersion_s is not None:
+        if not (np.isfinite(dispersion_s) and dispersion_s >= 0):
+            raise InputRefused("dispersion-range", f"the dispersion constant {dispersion_s} s is not usable")
+        values = correct_dispersion(sampler.times_s, values, dispersion_s, smoothing_s)
     peak = int(np.argmax(values))
     before = np.flatnonzero(values[:peak] <= ARRIVAL * values[peak])
     values = np.maximum(values, 0.0)
     if len(before):
         values[: before[-1] + 1] = 0.0
-    if manual is None:
-        return times, values
-    _compare(manual, (times[peak:], values[peak:]), notices)
-    end_s = float(times[-1]) if settings.autosampler_until_s is None else settings.autosampler_until_s
-    kept, after = times <= end_s, manual[0] > end_s
-    return np.concatenate([times[kept], manual[0][after]]), np.concatenate([values[kept], manual[1][after]])
+    return SampledCurve(sampler.times_s, values)
 
 
-def _compare(manual: tuple[Floats, Floats], sampler: tuple[Floats, Floats], notices: list[Notice]) -> None:
-    both = (manual[0] >= sampler[0][0]) & (manual[0] <= sampler[0][-1])
-    there = np.interp(manual[0][both], *sampler)
+def _compare(manual: SampledCurve, sampler: SampledCurve, notices: list[Notice]) -> None:
+    """A Notice when manual samples after the sampler's peak differ from the sampler."""
+    peak_s = float(sampler.times_s[np.argmax(sampler.values)])
+    both = (manual.times_s >= peak_s) & (manual.times_s <= sampler.end_s)
+    there = np.interp(manual.times_s[both], sampler.times_s, sampler.values)
     if both.any() and (there > 0).all():
-        ratio = float(np.median(manual[1][both] / there))
+        ratio = float(np.median(manual.values[both] / there))
         if abs(ratio - 1) > SAMPLER_DIFFERS:
             notices.append(
                 Notice(

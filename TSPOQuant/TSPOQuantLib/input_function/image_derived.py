@@ -23,7 +23,7 @@ from .result import (
     parent_fraction_of,
     plasma_ratio_of,
 )
-from .samples import checked, route_notices
+from .samples import route_notices
 
 Floats = NDArray[np.float64]
 
@@ -166,7 +166,7 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
 def _late_samples(timing: FrameTiming, samples: BloodSamples, settings: ImageDerivedSettings) -> tuple[Floats, Floats]:
     if samples.whole_blood is None:
         return np.zeros(0), np.zeros(0)
-    times, blood = checked(samples.whole_blood, "whole blood")
+    times, blood = samples.whole_blood.times_s, samples.whole_blood.values
     late = (times >= settings.calibration_from_s) & (times <= timing.ends_s[-1])
     if (blood[late] <= 0).any():
         raise InputRefused(

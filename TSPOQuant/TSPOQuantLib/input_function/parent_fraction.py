@@ -16,7 +16,6 @@ from scipy.special import gammainc, gammaincc
 
 from ..acquisition.blood import SampledCurve
 from ..errors import InputRefused, Notice
-from .samples import checked
 
 Floats = NDArray[np.float64]
 
@@ -226,13 +225,12 @@ def fit_parent_fraction(
     Raises InputRefused: "parent-fraction-missing", "parent-fraction-range", "parent-fraction-model",
     "parent-fraction-samples" (a named model with too few samples), "parent-fraction-weights".
     """
-    if samples is None or len(samples.times_s) == 0:
+    if samples is None:
         raise InputRefused(
             "parent-fraction-missing",
             "the blood data hold no parent fraction; add a metabolite_parent_fraction column or ready parent plasma",
         )
-    times_s, fractions = checked(samples, "parent-fraction")
-    times = times_s / 60
+    times, fractions = samples.times_s / 60, samples.values
     _check_fractions(times, fractions)
     if model not in ("best", INTERPOLATION, *_BY_NAME):
         raise InputRefused(

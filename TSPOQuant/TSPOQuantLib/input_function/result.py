@@ -14,7 +14,7 @@ from .curve import InputFunction
 from .parent_fraction import ParentFractionFit, fit_parent_fraction
 from .piecewise_linear import dense_knots
 from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio, given_ratio
-from .samples import checked, paired
+from .samples import paired
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
@@ -58,7 +58,7 @@ class InputFunctionResult:
 def plasma_ratio_of(samples: BloodSamples, given: float | None, model: str) -> PlasmaRatioFit:
     """The ratio from samples drawn together; else the given constant; else InputRefused ("plasma-ratio-missing")."""
     if samples.plasma is not None and samples.whole_blood is not None:
-        pairs = paired(checked(samples.plasma, "plasma"), checked(samples.whole_blood, "whole blood"))
+        pairs = paired(samples.plasma, samples.whole_blood)
         if len(pairs[0]) or given is None:
             return fit_plasma_ratio(*pairs, model)
     if given is None:

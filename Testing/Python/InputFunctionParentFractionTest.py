@@ -1,0 +1,135 @@
+import unittest
+
+import numpy as np
+from realdata import DATA, needs_data
+from scipy import stats
+from TSPOQuantLib.acquisition.blood import SampledCurve
+from TSPOQuantLib.acquisition.blood_files import read_blood
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.input_function import fit_parent_fraction
+from TSPOQuantLib.input_function.parent_fraction import MODELS
+
+TIMES_MIN = np.array([0.5, 1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 90])
+# Each model written once more, from its definition, with the parameters of a plausible curve.
+TRUTHS = {
+    "hill": ((0.1, 1.8, 2.0), lambda t, a, b, c: 1 - (1 - a) * t**b / (10**c + t**b)),
+    "extended-hill": ((0.95, 0.1, 1.8, 2.0), lambda t, p, a, b, c: p - (p - a) * t**b / (10**c + t**b)),
+    "power": ((0.15, 2.0, 0.6), lambda t, a, b, c: 1 / (1 + (a * t) ** b) ** c),
+    "bi-exponential": ((0.7, 0.15, 0.01), lambda t, a, b, c: a * np.exp(-b * t) + (1 - a) * np.exp(-c * t)),
+    "sigmoid": ((2.5, 0.5, 0.1), lambda t, a, b, c: ((1 - t**3 / (t**3 + 10**a)) ** b + c) / (1 + c)),
+    "gamma": ((0.9, 1.4, 0.08), lambda t, a, b, c: 1 - a * stats.gamma.cdf(t, b, scale=1 / c)),
+    "inverse-gamma": ((0.95, 0.8, 5.0), lambda t, a, b, c: 1 - a * stats.invgamma.cdf(t, b, scale=c)),
+}
+
+
+def samples(fractions, times_min=TIMES_MIN):
+    return SampledCurve(np.asarray(times_min) * 60.0, np.asarray(fractions))
+
+
+class ParentFractionModelsTest(unittest.TestCase):
+    def test_every_model_is_here(self):
+        self.assertEqual({model.name for model in MODELS}, set(TRUTHS))
+
+    def test_each_model_finds_its_own_parameters_and_curve(self):
+        for name, (values, formula) in TRUTHS.items():
+            fit = fit_parent_fraction(samples(formula(TIMES_MIN, *values)), name)
+            dense = np.linspace(0.1, 90, 300)
+            np.testing.assert_allclose(fit(dense), formula(dense, *values), atol=2e-4, err_msg=name)
+            np.testing.assert_allclose(list(fit.parameters.values()), values, rtol=0.03, err_msg=name)
+            self.assertEqual(fit.model, name)
+
+    def test_best_is_as_good_as_the_truth_for_every_family(self):
+        for name, (values, formula) in TRUTHS.items():
+            fit = fit_parent_fraction(samples(formula(TIMES_MIN, *values)))
+            self.assertLess(np.abs(fit.residuals).max(), 1e-3, name)
+
+    def test_aicc_is_the_stated_formula_and_the_lowest_wins(self):
+        generator = np.random.default_rng(2)
+        values, formula = TRUTHS["power"]
+        measured = np.clip(formula(TIMES_MIN, *values) + 0.02 * generator.normal(size=len(TIMES_MIN)), 0, 1)
+        fit = fit_parent_fraction(samples(measured))
+        self.assertEqual(set(fit.aicc), set(TRUTHS))
+        self.assertEqual(fit.model, min(fit.aicc, key=fit.aicc.get))
+        count, number = len(TIMES_MIN), len(fit.parameters)
+        wrss = np.sum((measured - fit(TIMES_MIN)) ** 2)
+        expected = count * np.log(wrss / count) + 2 * number + 2 * number * (number + 1) / (count - number - 1)
+        self.assertAlmostEqual(fit.aicc[fit.model], expected, places=6)
+        np.testing.assert_allclose(fit.residuals, measured - fit.predicted)
+
+    def test_standard_errors_match_the_scatter(self):
+        generator = np.random.default_rng(4)
+        values, formula = TRUTHS["hill"]
+        fits = [
+            fit_parent_fraction(
+                samples(formula(TIMES_MIN, *values) + 0.01 * generator.normal(size=len(TIMES_MIN))), "hill"
+            )
+            for _ in range(80)
+        ]
+        scatter = np.std([list(fit.parameters.values()) for fit in fits], axis=0, ddof=1)
+        stated = np.mean([np.sqrt(np.diag(fit.covariance)) for fit in fits], axis=0)
+        self.assertTrue((np.abs(np.log(stated / scatter)) < np.log(1.3)).all(), stated / scatter)
+
+    def test_weights_pull_the_curve(self):
+        values, formula = TRUTHS["hill"]
+        measured = formula(TIMES_MIN, *values)
+        measured[-1] += 0.1
+        weights = np.ones(len(TIMES_MIN))
+        weights[-1] = 1e4
+        light, heavy = (fit_parent_fraction(samples(measured), "hill", w) for w in (None, weights))
+        self.assertLess(abs(heavy.residuals[-1]), 1e-3)
+        self.assertGreater(abs(light.residuals[-1]), 0.02)
+        again = fit_parent_fraction(samples(measured), "hill", 7 * weights)
+        self.assertAlmostEqual(again.aicc["hill"], heavy.aicc["hill"], places=6)
+
+    def test_curve_stays_between_zero_and_one_and_hold_holds(self):
+        values, formula = TRUTHS["bi-exponential"]
+        fit = fit_parent_fraction(samples(np.minimum(formula(TIMES_MIN, *values) + 0.05, 1.05)))
+        everywhere = fit(np.linspace(-5, 500, 1000))
+        self.assertGreaterEqual(everywhere.min(), 0.0)
+        self.assertLessEqual(everywhere.max(), 1.0)
+        held = fit_parent_fraction(samples(formula(TIMES_MIN, *values)), hold=True)
+        self.assertEqual(held(np.array([500.0]))[0], held(np.array([90.0]))[0])
+        free = fit_parent_fraction(samples(formula(TIMES_MIN, *values)))
+        self.assertLess(free(np.array([500.0]))[0], free(np.array([90.0]))[0])
+
+
+class FewSamplesTest(unittest.TestCase):
+    def test_few_samples_are_joined_by_straight_lines(self):
+        fit = fit_parent_fraction(samples([0.8, 0.4], [5, 20]))
+        np.testing.assert_allclose(fit(np.array([0, 2.5, 5, 12.5, 20, 60])), [1, 0.9, 0.8, 0.6, 0.4, 0.4])
+        self.assertEqual((fit.model, fit.flags), ("interpolation", ("few-samples",)))
+        self.assertEqual([notice.code for notice in fit.notices], ["parent-fraction-interpolated"])
+
+    def test_five_samples_leave_out_the_model_of_four_parameters(self):
+        values, formula = TRUTHS["hill"]
+        times = np.array([2.0, 5, 10, 20, 60])
+        fit = fit_parent_fraction(samples(formula(times, *values), times))
+        self.assertEqual(set(TRUTHS) - set(fit.aicc), {"extended-hill"})
+
+    def test_refusals(self):
+        for curve, options, code in (
+            (None, {}, "parent-fraction-missing"),
+            (samples([98.0, 50.0, 20.0], [1, 10, 30]), {}, "parent-fraction-range"),
+            (samples([0.9, 0.5], [-1, 10]), {}, "parent-fraction-range"),
+            (samples([0.9, 0.5, 0.3], [1, 10, 20]), {"model": "hill"}, "parent-fraction-samples"),
+            (samples([0.9, 0.5, 0.3], [1, 10, 20]), {"model": "cubic"}, "parent-fraction-model"),
+            (samples([0.9, 0.5, 0.3], [1, 10, 20]), {"weights": np.ones(2)}, "parent-fraction-weights"),
+        ):
+            with self.assertRaises(InputRefused) as refused:
+                fit_parent_fraction(curve, **options)
+            self.assertEqual(refused.exception.code, code)
+
+
+@needs_data
+class RealParentFractionTest(unittest.TestCase):
+    def test_measured_fractions_are_met_within_their_own_scatter(self):
+        files = sorted((DATA / "pet_bids_ds004869").glob("sub-*/ses-baseline/pet/*_blood.tsv"))
+        self.assertEqual(len(files), 4)
+        for path in files:
+            fit = fit_parent_fraction(read_blood([path]).parent_fraction)
+            self.assertLess(np.sqrt(np.mean(fit.residuals**2)), 0.03, path.name)
+            self.assertNotIn("parameter-at-bound", " ".join(fit.flags))
+
+
+if __name__ == "__main__":
+    unittest.main()
