@@ -15,7 +15,7 @@ from ..errors import InputRefused, Notice
 from ..grid import Grid
 from .decay import frame_factor, growth
 from .dicom_files import Facts, Series, Slice, truncated
-from .dicom_geometry import check_uniform, locations, stack_grid
+from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
 from .dicom_values import number, text
 from .frames import FrameTiming
 from .image import Scan
@@ -28,7 +28,18 @@ from .suv import (
     ge_scan_at,
     read_injection,
 )
-from .vendor_timing import FrameClock, FrameTags, at_s, check_decay_zero, frame_clock, scan_start_s, tags_of, vendor_of
+from .vendor_timing import (
+    FrameClock,
+    FrameTags,
+    at_s,
+    check_decay_factor,
+    check_scan_start,
+    frame_clock,
+    frames_without_times,
+    scan_start_s,
+    tags_of,
+    vendor_of,
+)
 
 T = TypeVar("T")
 
@@ -247,6 +258,10 @@ def _frame_stacks(series: Series, timed_by_table: bool) -> tuple[tuple[Slice, ..
     stacks = tuple(zip(*columns, strict=True))
     for number_of_frame, stack in enumerate(stacks, 1):
         _check_one_frame(number_of_frame, stack)
+        if np.abs(positions(stack) - positions(stacks[0])).max() > OFF_AXIS_MM:
+            raise InputRefused(
+                "dicom-mixed-series", f"frame {number_of_frame} lies elsewhere than frame 1; export the series again"
+            )
     return stacks
 
 
@@ -262,11 +277,7 @@ def _check_repeats(
     if not (timeless and distinct):
         raise duplicate_slice(along, index)
     if not timed_by_table:
-        raise InputRefused(
-            "frames-no-times",
-            "neither AcquisitionTime (0008,0032) nor FrameReferenceTime (0054,1300) differs from frame to frame; "
-            "give a frame table",
-        )
+        raise frames_without_times()
 
 
 def _check_one_frame(frame: int, stack: tuple[Slice, ...]) -> None:
@@ -354,11 +365,11 @@ def _clocked(
         notices.append(Notice("frames-gaps", f"there is no data for {timing.gaps_s.sum():.4g} s between the frames"))
     to_zero, words = _to_time_zero(tags, clock, facts.decay_correction, injected, zero_s, name)
     if facts.decay_correction == "START":
-        notices += check_decay_zero(tags, clock, scan_start_s(tags, clock)[0])
+        notices += check_scan_start(tags, clock, scan_start_s(tags, clock)[0])
     elif facts.decay_correction == "NONE":
         notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
     elif injected is not None:
-        notices += check_decay_zero(tags, clock, zero_s)
+        check_decay_factor(tags, clock, zero_s)
     return _Clocked(timing, name, zero_at, words, 1e-3 * to_zero, tuple(notices))
 
 

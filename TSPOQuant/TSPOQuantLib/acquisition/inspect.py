@@ -79,6 +79,9 @@ def _series(series: Series) -> Entry:
     if facts.sop_class in ENHANCED_CT:
         refusal = InputRefused("ct-enhanced", "multi-frame CT is not read; export the classic CT images")
         return entry | {"refusals": _told([refusal])}
+    if facts.modality == "PT":
+        refusal = InputRefused("pet-sop-class", "stored as another kind of object than PET images: nothing to measure")
+        return entry | {"refusals": _told([refusal]), "suv_refusal": f"{refusal.code}: {refusal.message}"}
     return entry
 
 

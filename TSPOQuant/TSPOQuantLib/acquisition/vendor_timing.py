@@ -113,14 +113,22 @@ def frame_clock(tags: FrameTags) -> FrameClock:
         )
     if len(np.unique(tags.acquired_s)) == len(tags.acquired_s) and np.isfinite(tags.acquired_s).all():
         return _confirmed(tags)
-    known = np.isfinite(tags.reference_s).all() and len(np.unique(tags.reference_s)) == len(tags.reference_s)
-    if not known or not np.ptp(tags.acquired_s) == 0:
+    if not np.isfinite(tags.reference_s).all() or len(np.unique(tags.reference_s)) < len(tags.reference_s):
+        raise frames_without_times()
+    if np.ptp(tags.acquired_s) > 0:
         raise InputRefused(
-            "frames-no-times",
-            "neither AcquisitionTime (0008,0032) nor FrameReferenceTime (0054,1300) differs from frame to frame; "
-            "give a frame table",
+            "frames-times-disagree",
+            "AcquisitionTime (0008,0032) is the same for some frames only; give a frame table",
         )
     return _by_reference(tags)
+
+
+def frames_without_times() -> InputRefused:
+    return InputRefused(
+        "frames-no-times",
+        "neither AcquisitionTime (0008,0032) nor FrameReferenceTime (0054,1300) differs from frame to frame; "
+        "give a frame table",
+    )
 
 
 def _by_reference(tags: FrameTags) -> FrameClock:
@@ -153,7 +161,10 @@ def _confirmed(tags: FrameTags) -> FrameClock:
         return FrameClock(tags.acquired_s, "AcquisitionTime", None, (told,))
     tried = [CONVENTION[tags.vendor]] if tags.vendor in CONVENTION else list(Convention)
     spread = {convention: float(np.ptp(zero_s(tags, convention))) for convention in tried}
-    best = min(tried, key=lambda convention: spread[convention])
+    # Frames of one duration fit every convention; the zero that each would mean tells them apart.
+    first = float(tags.acquired_s.min())
+    anchor = tags.series_s if tags.series_s <= first + CLOCK_TOLERANCE_S else first
+    best = min(tried, key=lambda one: spread[one] + abs(float(np.median(zero_s(tags, one))) - anchor))
     if spread[best] > REFERENCE_TOLERANCE_S:
         zeros = zero_s(tags, best)
         frame = int(np.argmax(np.abs(zeros - np.median(zeros)))) + 1
@@ -195,6 +206,8 @@ def scan_start_s(tags: FrameTags, clock: FrameClock | None) -> tuple[float, str]
         raise InputRefused(
             "suv-scan-time", "SeriesDate/Time or AcquisitionDate/Time is absent or absurd; correct the header"
         )
+    if clock is not None and clock.led_by == "FrameReferenceTime":
+        return first, "AcquisitionTime"
     if tags.ge_scan_at is not None:
         return (tags.ge_scan_at - tags.origin).total_seconds(), "GE scan start (0009,100D)"
     usable = (tags.reference_s > 0) & (tags.durations_s > 0)
@@ -210,24 +223,33 @@ def expected_factor(tags: FrameTags, starts_s: NDArray[np.float64], decay_zero_s
     return within * growth(starts_s - decay_zero_s, tags.half_life_s)
 
 
-def check_decay_zero(tags: FrameTags, clock: FrameClock, decay_zero_s: float) -> tuple[Notice, ...]:
-    """Hold the decay reference against the file's other witnesses.
+def check_decay_factor(tags: FrameTags, clock: FrameClock, decay_zero_s: float) -> bool:
+    """Hold the moment of decay correction against DecayFactor; False where the vendor does not write it.
 
-    DecayFactor where the vendor writes it, FrameReferenceTime's own zero otherwise.
+    Raises InputRefused: pet-decay-factor.
+    """
+    if tags.vendor not in (Vendor.GE, Vendor.SIEMENS) or not np.isfinite(tags.decay_factor).all():
+        return False
+    off = np.abs(tags.decay_factor / expected_factor(tags, clock.starts_s, decay_zero_s) - 1)
+    if off.max() > FACTOR_TOLERANCE:
+        raise InputRefused(
+            "pet-decay-factor",
+            f"DecayFactor (0054,1321) of frame {int(np.argmax(off)) + 1} differs by {off.max():.1%} from what the "
+            "frame's times and the half-life give; the header was altered, use the original series",
+        )
+    return True
+
+
+def check_scan_start(tags: FrameTags, clock: FrameClock, scan_start: float) -> tuple[Notice, ...]:
+    """Hold the scan's start, to which START corrects, against DecayFactor, or else FrameReferenceTime's own zero.
+
     Raises InputRefused: pet-decay-factor, pet-decay-reference.
     """
-    if tags.vendor in (Vendor.GE, Vendor.SIEMENS) and np.isfinite(tags.decay_factor).all():
-        off = np.abs(tags.decay_factor / expected_factor(tags, clock.starts_s, decay_zero_s) - 1)
-        if off.max() > FACTOR_TOLERANCE:
-            raise InputRefused(
-                "pet-decay-factor",
-                f"DecayFactor (0054,1321) of frame {int(np.argmax(off)) + 1} differs by {off.max():.1%} from what the "
-                "frame's times and the half-life give; the header was altered, use the original series",
-            )
+    if check_decay_factor(tags, clock, scan_start):
         return ()
     if clock.convention is None:
         return (Notice("pet-decay-unconfirmed", "nothing in the header confirms the moment of decay correction"),)
-    apart = float(np.median(zero_s(tags, clock.convention))) - decay_zero_s
+    apart = float(np.median(zero_s(tags, clock.convention))) - scan_start
     if clock.led_by == "AcquisitionTime" and abs(apart) > REFERENCE_TOLERANCE_S:
         raise InputRefused(
             "pet-decay-reference",

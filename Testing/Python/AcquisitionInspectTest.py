@@ -1,0 +1,234 @@
+"""The inspection of a folder: its JSON shape, real data, NIfTI with sidecar, the phantom, and silence on names."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from dicommaker import HALF_LIFE_S, PetPlan, decay_factors, write_ct, write_pet
+from realdata import DATA, needs_data
+from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.inspect import describe, inspect
+from TSPOQuantLib.errors import InputRefused
+
+KEYS = {
+    "path",
+    "kind",
+    "modality",
+    "manufacturer",
+    "files",
+    "shape",
+    "voxel_mm",
+    "units",
+    "frames",
+    "time_zero",
+    "decay_correction",
+    "suvbw_factor",
+    "suv_refusal",
+    "refusals",
+    "warnings",
+}
+SECRETS = ("Verysecret", "Nomen", "SECRET-ID", "4711", "STS_001")
+
+
+class Folder(unittest.TestCase):
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name)
+
+    def inspected(self, path: Path) -> dict[str, dict]:
+        """The series by kind, after checks that hold for every result."""
+        result = inspect(path)
+        shown = json.dumps(result) + describe(result)
+        for secret in SECRETS:
+            self.assertNotIn(secret, shown)
+        for entry in result["series"]:
+            self.assertLessEqual(KEYS, set(entry))
+        return {entry["kind"]: entry for entry in result["series"]}
+
+
+class DicomTest(Folder):
+    def test_a_study_folder(self) -> None:
+        plan = PetPlan(vendor="philips", scan_s=30, starts_s=tuple(np.array(PetPlan.starts_s) + 30))
+        write_pet(self.folder / "pet", plan)
+        write_ct(self.folder / "ct", plan)
+        (self.folder / "notes.txt").write_text("hello")
+        found = self.inspected(self.folder)
+        self.assertEqual(set(found), {"dynamic-pet", "ct"})
+        pet = found["dynamic-pet"]
+        self.assertEqual((pet["modality"], pet["files"], pet["units"]), ("PT", 15, "BQML"))
+        self.assertEqual((pet["shape"], pet["voxel_mm"]), ([5, 3, 4, 5], [2.5, 2.0, 3.0]))
+        starts = [frame["start_s"] for frame in pet["frames"]]
+        np.testing.assert_allclose(starts, plan.starts_s, atol=1e-3)
+        self.assertEqual([frame["duration_s"] for frame in pet["frames"]], list(plan.durations_s))
+        self.assertEqual((pet["time_zero"], pet["refusals"], pet["warnings"]), ("injection", [], []))
+        self.assertAlmostEqual(pet["suvbw_factor"] / (80e3 / 400e6 * 2 ** (30 / HALF_LIFE_S)), 1, delta=1e-9)
+        self.assertEqual((found["ct"]["shape"], found["ct"]["units"]), ([3, 4, 5], "HU"))
+        text = describe(inspect(self.folder))
+        for word in ("dynamic-pet", "5 frames", "1 x 10, 1 x 30", "SUVbw factor", "1 files that are no images"):
+            self.assertIn(word, text)
+
+    def test_all_refusals_at_once(self) -> None:
+        def spoiled(header, frame: int, k: int) -> None:
+            header.CorrectedImage, header.Units, header.PatientWeight = ["NORM", "DECY"], "PROPCPS", None
+            header.RescaleSlope = "nan"
+
+        write_pet(self.folder / "pet", PetPlan(edit=spoiled))
+        entry = self.inspected(self.folder)["dynamic-pet"]
+        codes = [refusal["code"] for refusal in entry["refusals"]]
+        self.assertEqual(sorted(codes), ["dicom-rescale", "pet-attenuation", "pet-units-propcps"])
+        self.assertIsNone(entry["suvbw_factor"])
+        self.assertIn("PROPCPS", entry["suv_refusal"])
+        self.assertIn("refused: pet-attenuation", describe(inspect(self.folder)))
+
+    def test_kinds(self) -> None:
+        def gated(header, frame: int, k: int) -> None:
+            header.SeriesType = ["GATED", "IMAGE"]
+
+        def static(header, frame: int, k: int) -> None:
+            header.SeriesType = ["STATIC", "IMAGE"]
+
+        for edit, frames, kind in ((gated, 2, "other"), (static, 1, "static-pet"), (static, 2, "dynamic-pet")):
+            with tempfile.TemporaryDirectory() as folder:
+                plan = PetPlan(starts_s=(0, 60)[:frames], durations_s=(60, 60)[:frames], edit=edit)
+                write_pet(Path(folder), plan)
+                self.assertEqual(set(self.inspected(Path(folder))), {kind})
+
+    def test_values_never_corrected_have_no_one_factor(self) -> None:
+        write_pet(self.folder, PetPlan(correction="NONE"))
+        entry = self.inspected(self.folder)["dynamic-pet"]
+        self.assertIsNone(entry["suvbw_factor"])
+        self.assertIn("suv-per-frame", entry["suv_refusal"])
+
+    def test_wrong_paths(self) -> None:
+        (self.folder / "empty").mkdir()
+        (self.folder / "text").mkdir()
+        (self.folder / "text" / "a.txt").write_text("a")
+        for name, code in (("nowhere", "path-missing"), ("empty", "folder-empty"), ("text", "dicom-none")):
+            with self.assertRaises(InputRefused) as caught:
+                inspect(self.folder / name)
+            self.assertEqual(caught.exception.code, code)
+
+    @needs_data
+    def test_the_real_series_is_one_static_volume_of_six_beds(self) -> None:
+        entry = self.inspected(DATA / "pet_dicom" / "ge_sts001")["static-pet"]
+        self.assertEqual((entry["files"], entry["bed_positions"], entry["shape"]), (267, 6, [267, 128, 128]))
+        self.assertEqual((entry["frames"], entry["refusals"]), ([], []))
+        self.assertAlmostEqual(entry["suvbw_factor"] / 2.4290295e-4, 1, delta=1e-6)
+        self.assertAlmostEqual(entry["suvbw_max"], 66.5215, delta=1e-4)
+
+    @needs_data
+    def test_every_real_slice_is_told_alone(self) -> None:
+        result = inspect(DATA / "pet_dicom" / "slices")
+        self.assertEqual(len(result["series"]), 60)
+        self.assertEqual(result["other_files"], 2)
+        kinds = [entry["kind"] for entry in result["series"]]
+        # Two reprojections, a gated series and three secondary captures are no volumes at one time.
+        self.assertEqual({kind: kinds.count(kind) for kind in kinds}, {"static-pet": 54, "other": 6})
+        factors = [entry for entry in result["series"] if entry["suvbw_factor"] is not None]
+        self.assertEqual(len(factors), 42)
+        for entry in result["series"]:
+            self.assertEqual(entry["suvbw_factor"] is None, entry["suv_refusal"] is not None)
+            alone = inspect(Path(entry["path"]))["series"]
+            self.assertEqual(alone, [entry])
+
+
+class NiftiTest(Folder):
+    sidecar = {
+        "TimeZero": "10:30:00",
+        "ScanStart": 0,
+        "InjectionStart": 0,
+        "FrameTimesStart": list(PetPlan.starts_s),
+        "FrameDuration": list(PetPlan.durations_s),
+        "Units": "Bq/mL",
+        "TracerName": "DPA-713",
+        "TracerRadionuclide": "C11",
+        "RadionuclideHalfLife": HALF_LIFE_S,
+        "InjectedRadioactivity": 400,
+        "InjectedRadioactivityUnits": "MBq",
+        "ImageDecayCorrected": True,
+        "ImageDecayCorrectionTime": 0,
+        "Manufacturer": "Siemens",
+    }
+
+    def write(self, name: str = "sub-01_pet.nii.gz", frames: int = 5, **changed: object) -> np.ndarray:
+        values = np.random.default_rng(3).uniform(0, 9e4, (frames, 3, 4, 5)).astype(np.float32)
+        volumes = [sitk.GetImageFromArray(frame) for frame in values]
+        for volume in volumes:
+            volume.SetSpacing((2.5, 2.0, 3.0))
+            volume.SetOrigin((-30.0, -40.0, 50.0))
+        image = sitk.JoinSeries(volumes) if frames > 1 else volumes[0]
+        sitk.WriteImage(image, str(self.folder / name))
+        content = {key: value for key, value in (self.sidecar | changed).items() if value is not None}
+        (self.folder / name.replace(".nii.gz", ".json")).write_text(json.dumps(content))
+        return values / 1000
+
+    def test_dynamic(self) -> None:
+        truth = self.write()
+        image = read_dynamic_pet(self.folder / "sub-01_pet.nii.gz")
+        np.testing.assert_allclose(image.activity, truth, rtol=1e-6)
+        np.testing.assert_array_equal(image.timing.starts_s, PetPlan.starts_s)
+        self.assertEqual(image.time_zero, "injection")
+        np.testing.assert_allclose(image.grid.to_lps(np.array([0.0, 0, 2])), (-30, -40, 56), atol=1e-4)
+        entry = self.inspected(self.folder)["dynamic-pet"]
+        self.assertEqual((entry["shape"], entry["voxel_mm"]), ([5, 3, 4, 5], [2.5, 2.0, 3.0]))
+
+    def test_decay_correction_to_another_moment_or_none(self) -> None:
+        truth = self.write(ImageDecayCorrectionTime=120)
+        image = read_dynamic_pet(self.folder / "sub-01_pet.nii.gz")
+        np.testing.assert_allclose(image.activity, truth * 2 ** (120 / HALF_LIFE_S), rtol=1e-6)
+        truth = self.write(ImageDecayCorrected=False)
+        image = read_dynamic_pet(self.folder / "sub-01_pet.nii.gz")
+        factors = decay_factors(PetPlan(), 0.0)
+        np.testing.assert_allclose(image.activity, truth * factors[:, None, None, None], rtol=1e-6)
+        self.assertIn("pet-decay-by-us", {notice.code for notice in image.notices})
+
+    def test_a_frame_table_overrides(self) -> None:
+        self.write()
+        table = FrameTiming(np.array(PetPlan.starts_s) + 3, np.array(PetPlan.durations_s))
+        image = read_dynamic_pet(self.folder / "sub-01_pet.nii.gz", table)
+        np.testing.assert_array_equal(image.timing.starts_s, table.starts_s)
+        self.assertIn("frames-by-table", {notice.code for notice in image.notices})
+
+    def test_a_late_injection_is_told(self) -> None:
+        self.write(InjectionStart=12)
+        image = read_dynamic_pet(self.folder / "sub-01_pet.nii.gz")
+        self.assertEqual(image.time_zero, "TimeZero")
+        self.assertIn("time-zero-not-injection", {notice.code for notice in image.notices})
+
+    def test_refusals(self) -> None:
+        path = self.folder / "sub-01_pet.nii.gz"
+        for code, changed in (
+            ("frames-table-count", {"frames": 4}),
+            ("pet-not-dynamic", {"frames": 1}),
+            ("units-activity", {"Units": "SUV"}),
+            ("pet-decay-correction", {"ImageDecayCorrected": None}),
+            ("frames-overlap", {"FrameDuration": [10, 30, 600, 300, 600]}),
+        ):
+            self.write(**changed)
+            with self.assertRaises(InputRefused) as caught:
+                read_dynamic_pet(path)
+            self.assertEqual(caught.exception.code, code)
+        path.with_name("sub-01_pet.json").unlink()
+        with self.assertRaises(InputRefused) as caught:
+            read_dynamic_pet(path)
+        self.assertEqual(caught.exception.code, "nifti-no-sidecar")
+        path.write_bytes(b"nothing")
+        with self.assertRaises(InputRefused) as caught:
+            read_ct(path)
+        self.assertEqual(caught.exception.code, "nifti-unreadable")
+
+    def test_static_pet_and_ct(self) -> None:
+        truth = self.write(frames=1, FrameTimesStart=[0], FrameDuration=[600])
+        np.testing.assert_allclose(read_static_pet(self.folder / "sub-01_pet.nii.gz").values, truth[0], rtol=1e-6)
+        ct = read_ct(self.folder / "sub-01_pet.nii.gz")
+        self.assertEqual((ct.units, ct.values.shape), ("HU", (3, 4, 5)))
+        self.assertEqual(set(self.inspected(self.folder)), {"static-pet"})
+
+
+if __name__ == "__main__":
+    unittest.main()
