@@ -3,6 +3,31 @@
 from .fit import fit
 from .models import DEFAULT_BOUNDS, MODELS, Model
 from .options import FitOptions, weights
+from .ratios import suv, suvr, tbr, window_mean
 from .result import KineticFit, Line
+from .selection import Comparison, compare, f_test, preferred
+from .uncertainty import EnsembleFit, bootstrap, fit_by_duration, fit_ensemble, profile_interval
 
-__all__ = ["DEFAULT_BOUNDS", "MODELS", "FitOptions", "KineticFit", "Line", "Model", "fit", "weights"]
+__all__ = [
+    "DEFAULT_BOUNDS",
+    "MODELS",
+    "Comparison",
+    "EnsembleFit",
+    "FitOptions",
+    "KineticFit",
+    "Line",
+    "Model",
+    "bootstrap",
+    "compare",
+    "f_test",
+    "fit",
+    "fit_by_duration",
+    "fit_ensemble",
+    "preferred",
+    "profile_interval",
+    "suv",
+    "suvr",
+    "tbr",
+    "weights",
+    "window_mean",
+]

@@ -12,7 +12,7 @@ its least-squares solution is exact. The exponents run over a grid; its local mi
 constants, within their bounds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -33,6 +33,7 @@ _CLOSEST = 1e-4
 _GRID_ONE = 160
 _GRID_TWO = 40
 _CANDIDATES = 6
+_K4_SHARES = (0.0, 0.02, 0.2, 1.0)
 _MAX_STEPS = 300
 _CURVES_AT_ONCE = 32
 
@@ -41,12 +42,14 @@ _CURVES_AT_ONCE = 32
 class Equation:
     """Everything about one scan that the model needs, weighted: rows are multiplied by sqrt(weight).
 
-    basis: parent plasma; blood: frame averages of whole blood (frames,); root: sqrt of the weights (frames,).
+    basis: parent plasma; blood, trapped: frame averages of whole blood and of the integral of plasma (frames,);
+    root: sqrt of the weights (frames,).
     low, high: bounds in the order of ``NAMES`` (6,).
     """
 
     basis: ExponentialBasis
     blood: Array
+    trapped: Array
     root: Array
     low: Array
     high: Array
@@ -74,9 +77,8 @@ class Equation:
         b2, slope2 = self.basis.with_slope(second)
         w1, w2 = (slow - first) / gap, (second - slow) / gap
         response = w1[:, None] * b1 + w2[:, None] * b2
-        trapped = self.basis(np.zeros(1))
         tissue = (1 - vb) * k1
-        predicted = tissue[:, None] * response + vb[:, None] * (self.blood + kb[:, None] * trapped)
+        predicted = tissue[:, None] * response + vb[:, None] * (self.blood + kb[:, None] * self.trapped)
         slopes = np.empty((*predicted.shape, 6))
         slopes[:, :, _K1] = (1 - vb)[:, None] * response
         for index, d_total, d_slow, d_product in ((_K2, 1, 0, k4), (_K3, 1, 1, 0 * k2), (_K4, 1, 1, k2)):
@@ -91,8 +93,8 @@ class Equation:
                 + (w2 * d_second)[:, None] * slope2
             )
             slopes[:, :, index] = tissue[:, None] * slope
-        slopes[:, :, _VB] = self.blood + kb[:, None] * trapped - k1[:, None] * response
-        slopes[:, :, _KB] = vb[:, None] * trapped
+        slopes[:, :, _VB] = self.blood + kb[:, None] * self.trapped - k1[:, None] * response
+        slopes[:, :, _KB] = vb[:, None] * self.trapped
         return predicted, slopes
 
 
@@ -102,21 +104,48 @@ def highest_exponent(bounds: Bounds) -> float:
 
 
 def optimum(equation: Equation, activity: Array) -> tuple[Array, Array]:
-    """The global least-squares optimum: parameters (curves, 6) and WRSS (curves,) of curves (curves, frames)."""
-    starts = [
-        grid_starts(equation, activity[i : i + _CURVES_AT_ONCE]) for i in range(0, len(activity), _CURVES_AT_ONCE)
-    ]
-    return best_of(equation, activity, np.concatenate(starts))
+    """The global least-squares optimum: parameters (curves, 6) and WRSS (curves,) of curves (curves, frames).
+
+    The optima of the models nested in this one are among the starts: the larger model never fits worse than they do,
+    also where its landscape is as flat as a valley floor.
+    """
+    owners, starts = [], []
+    for begin in range(0, len(activity), _CURVES_AT_ONCE):
+        owner, found = grid_starts(equation, activity[begin : begin + _CURVES_AT_ONCE])
+        owners.append(owner + begin)
+        starts.append(found)
+    for nested in _nested_starts(equation, activity):
+        owners.append(np.arange(len(activity)))
+        starts.append(nested)
+    return best_of(equation, activity, np.concatenate(owners), np.concatenate(starts))
 
 
-def best_of(equation: Equation, activity: Array, starts: Array) -> tuple[Array, Array]:
-    """Refine every start (curves, starts, 6) and keep each curve's best; parameters and WRSS."""
-    curves, candidates, _ = starts.shape
-    parameters, wrss = refine(equation, np.repeat(activity, candidates, axis=0), starts.reshape(-1, 6))
-    wrss = wrss.reshape(curves, candidates)
-    best = np.argmin(wrss, axis=1)
-    chosen = np.arange(curves), best
-    return parameters.reshape(curves, candidates, 6)[chosen], wrss[chosen]
+def _nested_starts(equation: Equation, activity: Array) -> list[Array]:
+    """Optima (curves, 6) without the second tissue compartment (k3 = 0) and without release from it (k4 = 0)."""
+    low, high = equation.low, equation.high
+
+    def without(*names: int) -> Array:
+        keep = np.where(np.isin(np.arange(6), names), 0.0, 1.0)
+        return optimum(replace(equation, low=low * keep, high=high * keep), activity)[0]
+
+    starts = []
+    if high[_K3] > 0 and low[_K3] == 0 and high[_K2] > 0:
+        empty = without(_K3, _K4)
+        for share in _K4_SHARES:  # whether k3 should leave 0 depends on k4
+            empty[:, _K4] = low[_K4] + share * (high[_K4] - low[_K4])
+            starts.append(empty.copy())
+    if high[_K4] > 0 and low[_K4] == 0 and high[_K3] > 0:
+        starts.append(without(_K4))
+    return starts
+
+
+def best_of(equation: Equation, activity: Array, owner: NDArray[np.intp], starts: Array) -> tuple[Array, Array]:
+    """Refine every start (starts, 6), of the curve ``owner`` (starts,), and keep each curve's best."""
+    parameters, wrss = refine(equation, activity[owner], starts)
+    order = np.lexsort((wrss, owner))
+    _, first = np.unique(owner[order], return_index=True)
+    best = order[first]
+    return parameters[best], wrss[best]
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,8 +252,8 @@ def _k2_pieces(first: Array, second: Array, low: Array, high: Array) -> list[tup
     ]
 
 
-def grid_starts(equation: Equation, activity: Array) -> Array:
-    """The best local minima over the grid of exponents, as parameters (curves, candidates, 6)."""
+def grid_starts(equation: Equation, activity: Array) -> tuple[NDArray[np.intp], Array]:
+    """The best local minima over the grid of exponents: their curves (starts,) and parameters (starts, 6)."""
     low, high = equation.low, equation.high
     highest = equation.basis.highest
     one = high[_K4] == 0
@@ -235,12 +264,13 @@ def grid_starts(equation: Equation, activity: Array) -> Array:
     i, j = (np.zeros(count - 1, dtype=int), np.arange(1, count)) if one else np.triu_indices(count, 1)
     first, second = axis[i], axis[j]
     columns = equation.basis(axis) * equation.root
-    blood, trapped = equation.blood * equation.root, columns[0]
+    blood, trapped = equation.blood * equation.root, equation.trapped * equation.root
     data = activity * equation.root
     polytope = _polytope(low, high)
     curves = len(activity)
-    landscape = np.full((curves, count + 2, count + 2), np.inf)
-    found = np.zeros((curves, count, count, 6))
+    rows = int(i.max()) + 1
+    landscape = np.full((curves, rows + 2, count + 2), np.inf)
+    found = np.zeros((curves, rows, count, 6))
     for begin, end in _k2_pieces(first, second, low, high):
         valid = begin <= end
         if not valid.any():
@@ -259,7 +289,7 @@ def grid_starts(equation: Equation, activity: Array) -> Array:
         landscape[:, at[0], at[1]] = np.where(better, value.T, landscape[:, at[0], at[1]])
         inner = i[valid], j[valid]
         found[:, inner[0], inner[1]] = np.where(better[..., None], parameters, found[:, inner[0], inner[1]])
-    return np.clip(_local_minima(landscape, found, low, high), low, high)
+    return _local_minima(landscape, found, low, high)
 
 
 def _from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array) -> Array:
@@ -274,7 +304,7 @@ def _from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array) -> A
     return np.stack([amplitude / (1 - vb), k2, k3, k4, vb, kb], axis=-1)
 
 
-def _local_minima(landscape: Array, found: Array, low: Array, high: Array) -> Array:
+def _local_minima(landscape: Array, found: Array, low: Array, high: Array) -> tuple[NDArray[np.intp], Array]:
     inner = landscape[:, 1:-1, 1:-1]
     lowest = np.isfinite(inner)
     for di, dj in product((0, 1, 2), repeat=2):
@@ -284,8 +314,11 @@ def _local_minima(landscape: Array, found: Array, low: Array, high: Array) -> Ar
     order = np.argsort(score, axis=1)[:, :_CANDIDATES]
     starts = np.take_along_axis(found.reshape(len(inner), -1, 6), order[..., None], axis=1)
     missing = ~np.isfinite(np.take_along_axis(score, order, axis=1))
-    starts[missing] = (low + high) / 2  # fewer minima than candidates, or bounds narrower than the grid
-    return np.asarray(starts[:, : max(int((~missing).sum(axis=1).max()), 0) + 1])
+    none = missing.all(axis=1)
+    starts[none, 0] = (low + high) / 2  # the bounds are narrower than the grid
+    missing[none, 0] = False
+    owner, _ = np.nonzero(~missing)
+    return owner, np.clip(starts[~missing], low, high)
 
 
 def refine(equation: Equation, activity: Array, starts: Array) -> tuple[Array, Array]:

@@ -122,29 +122,32 @@ def curve_frame_averages(times_min: Array, values: Array, timing: FrameTiming, d
 class ExponentialBasis:
     """Frame averages of exp(-theta t) convolved with parent plasma, for any rate, as Chebyshev series.
 
-    coefficients: (nodes, frames), of the series in log(theta + offset) scaled to [-1, 1] from 0 to ``highest``.
+    coefficients: (nodes, frames), of the series in x = log(theta + offset), scaled to [-1, 1] from theta = 0 to
+    ``highest``. slope_coefficients: of its derivative with respect to the scaled x.
     The series makes many rates cost one matrix product; it agrees with ``Response`` to 1e-10 of its maximum.
     """
 
     coefficients: Array
+    slope_coefficients: Array
     offset: float
     highest: float
 
-    def _position(self, theta: Array) -> tuple[Array, float]:
-        half = np.log((self.highest + self.offset) / self.offset) / 2
-        return np.log((theta + self.offset) / self.offset) / half - 1, float(half)
+    def _polynomials(self, theta: Array) -> tuple[Array, float]:
+        half = float(np.log((self.highest + self.offset) / self.offset) / 2)
+        position = np.log((theta + self.offset) / self.offset) / half - 1
+        angle = np.arccos(np.clip(position, -1.0, 1.0))
+        return np.cos(angle[..., None] * np.arange(len(self.coefficients))), half
 
     def __call__(self, theta: Array) -> Array:
         """Frame averages (..., frames) for rates ``theta`` (...,) in 1/min between 0 and ``highest``."""
-        position, _ = self._position(theta)
-        return np.asarray(chebyshev.chebvander(position, len(self.coefficients) - 1) @ self.coefficients)
+        polynomials, _ = self._polynomials(theta)
+        return np.asarray(polynomials @ self.coefficients)
 
     def with_slope(self, theta: Array) -> tuple[Array, Array]:
         """Frame averages and their derivative with respect to theta, each (..., frames)."""
-        position, half = self._position(theta)
-        vander = chebyshev.chebvander(position, len(self.coefficients) - 1)
-        slope = vander[..., :-1] @ chebyshev.chebder(self.coefficients)
-        return vander @ self.coefficients, slope / (half * (theta + self.offset))[..., None]
+        polynomials, half = self._polynomials(theta)
+        slope = polynomials[..., :-1] @ self.slope_coefficients
+        return polynomials @ self.coefficients, slope / (half * (theta + self.offset))[..., None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +166,10 @@ class BasisFactory:
         # Discrete orthogonality of Chebyshev polynomials on their own nodes.
         transform = chebyshev.chebvander(nodes, _NODES - 1).T * (2 / _NODES)
         transform[0] /= 2
-        return ExponentialBasis(transform @ averages, self.offset, self.highest)
+        coefficients = transform @ averages
+        return ExponentialBasis(
+            coefficients, np.asarray(chebyshev.chebder(coefficients), dtype=float), self.offset, self.highest
+        )
 
 
 def basis_factory(input_function: InputFunction, timing: FrameTiming, highest: float) -> BasisFactory:

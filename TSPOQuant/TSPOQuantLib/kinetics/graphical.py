@@ -15,6 +15,7 @@ from ..acquisition.frames import FrameTiming
 from ..errors import InputRefused, Notice
 from ..input_function.curve import InputFunction
 from .convolution import curve_frame_averages, respond
+from .flags import outcome_flags
 from .options import FitOptions, fixed_vb, frame_weights
 from .result import KineticFit, Line, information_criteria
 
@@ -110,6 +111,12 @@ def _regress(design: Array, ordinate: Array, weight: Array, used: Mask) -> _Regr
     variance = wrss / room if room > 0 else np.nan
     covariance = inverse @ inverse.T / np.outer(scale, scale) * variance
     return _Regression(coefficients, covariance, fitted, wrss)
+
+
+def _nothing(design: Array) -> _Regression:
+    frames, size = design.shape
+    nan = float("nan")
+    return _Regression(np.full(size, nan), np.full((size, size), nan), np.full(frames, nan), nan)
 
 
 def _largest_residual(regression: _Regression, ordinate: Array, used: Mask) -> float:
@@ -273,6 +280,7 @@ def fit_graphical(
     first = tissue @ tissue_integral(timing).T
     second = tissue @ tissue_double_integral(timing).T
     asked = late_frames(timing, options)
+    _enough_frames(model, (weight > 0) & (True if asked is None else asked))
     common = _missed_input(timing, plasma, input_function, delay_s)
     fits = []
     for curve, single, double in zip(tissue, first, second, strict=True):
@@ -280,13 +288,19 @@ def fit_graphical(
         used, notice = _choose_frames(equation, weight, asked, model == "MA2")
         size = equation.design.shape[1]
         if used.sum() <= size:
-            raise InputRefused(
-                "fit-too-few-frames",
-                f"{model} has {used.sum()} usable frames after t* and needs {size + 1}; start it earlier",
-            )
+            used = np.zeros_like(used)  # this curve has no coordinates: nothing is fitted, and its flags say so
         flags = common + (() if notice is None else (notice,))
         fits.append(_result(model, equation, curve, weight, used, timing, delay_s, vb, flags))
     return tuple(fits)
+
+
+def _enough_frames(model: str, available: Mask) -> None:
+    needed = (4 if model == "MA2" else 2) + 1
+    if available.sum() < needed:
+        raise InputRefused(
+            "fit-too-few-frames",
+            f"{model} has {available.sum()} frames with weight after t* and needs {needed}; start it earlier",
+        )
 
 
 def _missed_input(
@@ -316,15 +330,24 @@ def _result(
     flags: tuple[Notice, ...],
 ) -> KineticFit:
     in_use = np.where(used, weight, 0.0)
-    in_use = in_use / in_use[used].mean()
-    regression = _regress(equation.design, equation.ordinate, in_use, used)
+    if used.any():
+        in_use = in_use / in_use[used].mean()
+        regression = _regress(equation.design, equation.ordinate, in_use, used)
+        largest = _largest_residual(regression, equation.ordinate, used)
+    else:
+        regression = _nothing(equation.design)
+        largest = float("nan")
     outcome = equation.outcome(regression.coefficients)
     parameters = {name: float(value) for name, (value, _) in outcome.items()}
     errors = {name: _delta(gradient, regression.covariance) for name, (_, gradient) in outcome.items()}
     gradients = np.array([gradient for _, gradient in outcome.values()])
     predicted = np.where(used, equation.predicted(regression.coefficients), np.nan)
     n, p = int(used.sum()), equation.design.shape[1]
-    aic, aicc, bic = information_criteria(regression.wrss, n, p)
+    aic, aicc, bic = information_criteria(regression.wrss, n, p) if n else (float("nan"),) * 3
+    name = next(iter(parameters))
+    flags += tuple(outcome_flags(name, parameters[name], errors[name]))
+    if largest > LARGEST_RESIDUAL:
+        flags += (Notice("line-bent", f"a residual of the line reaches {largest:.0%}; start it later"),)
     two = regression.coefficients if p == 2 else np.full(2, np.nan)
     line = Line(
         equation.design[:, 0],
@@ -332,7 +355,7 @@ def _result(
         float(two[0]),
         float(two[1]),
         used,
-        _largest_residual(regression, equation.ordinate, used),
+        largest,
     )
     return KineticFit(
         model=model,
@@ -349,7 +372,7 @@ def _result(
         aic=aic,
         aicc=aicc,
         bic=bic,
-        tstar_s=float(timing.starts_s[np.argmax(used)]),
+        tstar_s=float(timing.starts_s[np.argmax(used)]) if n else None,
         delay_s=delay_s,
         flags=flags,
         line=line,

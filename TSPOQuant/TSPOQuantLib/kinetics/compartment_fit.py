@@ -1,0 +1,241 @@
+"""Compartment models fitted to curves: from the scan's equation to results with uncertainty and flags."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from ..acquisition.frames import FrameTiming
+from ..errors import InputRefused
+from ..input_function.curve import InputFunction
+from .compartment import NAMES, Equation, best_of, highest_exponent, optimum
+from .convolution import BasisFactory, basis_factory, curve_frame_averages
+from .flags import at_bound, beyond_scan_flags, bound_flags, outcome_flags, residual_flags
+from .models import UNITS, Model
+from .options import FitOptions, frame_weights, resolved_bounds
+from .result import KineticFit, information_criteria
+
+Array = NDArray[np.float64]
+Bounds = dict[str, tuple[float, float]]
+
+# Seconds between the delays of the grid, and the precision of the refinement. Not published.
+_DELAY_STEP_S = 2.5
+_DELAY_PRECISION_S = 0.01
+# Seconds to either side for the derivative with respect to the delay; the response is smooth on this scale.
+_DELAY_DIFFERENCE_S = 0.05
+# A rate below this (1/min) is no washout over any scan: V_T would be a division by zero.
+_NO_WASHOUT = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class CompartmentScan:
+    """One model on one scan: everything that many curves share."""
+
+    model: Model
+    timing: FrameTiming
+    input_function: InputFunction
+    weight: Array
+    bounds: Bounds
+    factory: BasisFactory
+
+    @classmethod
+    def prepare(
+        cls, model: Model, timing: FrameTiming, input_function: InputFunction, options: FitOptions
+    ) -> "CompartmentScan":
+        bounds = resolved_bounds(model, options)
+        factory = basis_factory(input_function, timing, highest_exponent(bounds))
+        return cls(model, timing, input_function, frame_weights(options, len(timing)), bounds, factory)
+
+    def equation(self, delay_s: float) -> Equation:
+        """The weighted model equation with the input ``delay_s`` seconds later."""
+        blood = curve_frame_averages(
+            self.input_function.times_min, self.input_function.whole_blood, self.timing, delay_s
+        )
+        low, high = np.array([self.bounds[name] for name in NAMES]).T
+        basis = self.factory.basis(delay_s)
+        return Equation(basis, blood, basis(np.zeros(1))[0], np.sqrt(self.weight), low, high)
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Names of the fitted parameters, the delay last."""
+        return tuple(name for name in (*NAMES, "delay") if self.bounds[name][1] > self.bounds[name][0])
+
+    @property
+    def n_frames(self) -> int:
+        return int((self.weight > 0).sum())
+
+
+def fit_compartment(
+    model: Model, timing: FrameTiming, curves: Array, input_function: InputFunction, options: FitOptions
+) -> tuple[KineticFit, ...]:
+    scan = CompartmentScan.prepare(model, timing, input_function, options)
+    if scan.n_frames <= len(scan.fitted):
+        raise InputRefused(
+            "fit-too-few-frames",
+            f"{model.name} has {len(scan.fitted)} parameters for {scan.n_frames} frames; fix some or use more frames",
+        )
+    if "delay" not in scan.fitted:
+        delay_s = scan.bounds["delay"][0]
+        equation = scan.equation(delay_s)
+        found, _ = optimum(equation, curves)
+        rows = zip(curves, found, *equation.jacobian(found), strict=True)
+        return tuple(_result(scan, curve, delay_s, *row) for curve, *row in rows)
+    results = []
+    for curve, (one, delay_s) in zip(curves, _search_delay(scan, curves), strict=True):
+        predicted, slopes = scan.equation(delay_s).jacobian(one[None])
+        results.append(_result(scan, curve, delay_s, one, predicted[0], slopes[0]))
+    return tuple(results)
+
+
+def _search_delay(scan: CompartmentScan, curves: Array) -> list[tuple[Array, float]]:
+    """Each curve's parameters and delay: the global optimum at every delay of a grid, then a refined minimum."""
+    low, high = scan.bounds["delay"]
+    delays = np.linspace(low, high, int(np.ceil((high - low) / _DELAY_STEP_S)) + 1)
+    found = [optimum(scan.equation(delay), curves) for delay in delays]
+    profile = np.array([wrss for _, wrss in found])
+    return [
+        _refined_delay(scan, curve, delays, int(np.argmin(profile[:, index])), [one[index] for one, _ in found])
+        for index, curve in enumerate(curves)
+    ]
+
+
+def _refined_delay(
+    scan: CompartmentScan, curve: Array, delays: Array, at: int, starts: list[Array]
+) -> tuple[Array, float]:
+    """The minimum around the grid's best delay, ``delays[at]``, from that delay's parameters."""
+
+    def refit(delay: float) -> tuple[Array, float]:
+        parameters, wrss = best_of(scan.equation(delay), curve[None], np.zeros(1, dtype=np.intp), starts[at][None])
+        return parameters[0], float(wrss[0])
+
+    around = (float(delays[max(at - 1, 0)]), float(delays[min(at + 1, len(delays) - 1)]))
+    search = minimize_scalar(
+        lambda delay: refit(float(delay))[1],
+        bounds=around,
+        method="bounded",
+        options={"xatol": _DELAY_PRECISION_S / 2},
+    )
+    # A bounded search never reaches the ends of its bracket, and the delay's limits may be the minimum.
+    best = min((float(delays[at]), float(search.x)), key=lambda delay: refit(delay)[1])
+    return refit(best)[0], best
+
+
+def _result(
+    scan: CompartmentScan, curve: Array, delay_s: float, found: Array, predicted: Array, slopes: Array
+) -> KineticFit:
+    """The result at parameters ``found`` (6,), given the prediction (frames,) and derivatives (frames, 6) there."""
+    values = {**dict(zip(NAMES, map(float, found), strict=True)), "delay": delay_s}
+    fitted = scan.fitted
+    residuals = curve - predicted
+    wrss = float((scan.weight * residuals**2).sum())
+    n, p = scan.n_frames, len(fitted)
+    columns = {name: slopes[:, index] for index, name in enumerate(NAMES)}
+    if "delay" in fitted:
+        later, earlier = (
+            scan.equation(delay_s + shift).predict(found[None])[0]
+            for shift in (_DELAY_DIFFERENCE_S, -_DELAY_DIFFERENCE_S)
+        )
+        columns["delay"] = (later - earlier) / (2 * _DELAY_DIFFERENCE_S)
+    inside = [name for name in fitted if at_bound(values[name], *scan.bounds[name]) == 0]
+    covariance = np.zeros((p, p))
+    errors = dict.fromkeys(fitted, float("nan"))
+    if inside:
+        weighted = np.stack([columns[name] for name in inside], axis=1) * np.sqrt(scan.weight)[:, None]
+        block = covariance_of(weighted, wrss / (n - p))
+        at = [fitted.index(name) for name in inside]
+        covariance[np.ix_(at, at)] = block
+        with np.errstate(invalid="ignore"):
+            errors.update(zip(inside, map(float, np.sqrt(np.diag(block))), strict=True))
+    parameters, standard_errors = _reported(scan, values, errors, covariance)
+    flags = bound_flags({name: values[name] for name in fitted}, scan.bounds, UNITS)
+    flags += outcome_flags(scan.model.outcome, parameters[scan.model.outcome], standard_errors[scan.model.outcome])
+    if scan.model.outcome == "VT":
+        scan_min = float(scan.timing.ends_s[scan.weight > 0][-1] / 60)
+        flags += beyond_scan_flags(_slowest_rate(values), scan_min)
+    flags += residual_flags(residuals, predicted, scan.weight)
+    aic, aicc, bic = information_criteria(wrss, n, p)
+    return KineticFit(
+        model=scan.model.name,
+        parameters=parameters,
+        standard_errors=standard_errors,
+        parameter_names=fitted,
+        covariance=covariance,
+        predicted=predicted,
+        residuals=residuals,
+        weights=scan.weight,
+        wrss=wrss,
+        n_frames=n,
+        n_parameters=p,
+        aic=aic,
+        aicc=aicc,
+        bic=bic,
+        delay_s=delay_s,
+        flags=tuple(flags),
+        settings={"bounds": {name: scan.bounds[name] for name in fitted}},
+    )
+
+
+def covariance_of(jacobian: Array, variance: float) -> Array:
+    """(J'J)^-1 x variance of a weighted Jacobian (frames, p); all nan where J'J cannot be inverted."""
+    norms = np.sqrt((jacobian**2).sum(axis=0))
+    if (norms == 0).any():
+        return np.full((len(norms), len(norms)), np.nan)
+    triangle = np.linalg.qr(jacobian / norms, mode="r")
+    if np.linalg.cond(triangle) > 1e10:
+        return np.full((len(norms), len(norms)), np.nan)
+    inverse = np.linalg.inv(triangle)
+    return np.asarray(inverse @ inverse.T / np.outer(norms, norms) * variance)
+
+
+def outcome(model: Model, values: dict[str, float]) -> tuple[float, dict[str, float]]:
+    """V_T = K1/k2 (1 + k3/k4), or Ki = K1 k3/(k2 + k3), and its gradient by parameter name (Innis 2007).
+
+    nan where there is no washout (V_T) or no exchange at all (Ki).
+    """
+    k1, k2, k3, k4 = (values[name] for name in ("K1", "k2", "k3", "k4"))
+    if model.outcome == "Ki":
+        total = k2 + k3
+        if total <= _NO_WASHOUT:
+            return float("nan"), {}
+        gradient = {"K1": k3 / total, "k2": -k1 * k3 / total**2, "k3": k1 * k2 / total**2}
+        return k1 * k3 / total, gradient
+    bound = k3 > 0 and "k4" in model.parameters
+    if k2 <= _NO_WASHOUT or (bound and k4 <= _NO_WASHOUT):
+        return float("nan"), {}
+    ratio = k3 / k4 if bound else 0.0
+    free = k1 / k2
+    gradient = {"K1": (1 + ratio) / k2, "k2": -free * (1 + ratio) / k2}
+    if bound:
+        gradient |= {"k3": free / k4, "k4": -free * ratio / k4}
+    return free * (1 + ratio), gradient
+
+
+def _reported(
+    scan: CompartmentScan, values: dict[str, float], errors: dict[str, float], covariance: Array
+) -> tuple[dict[str, float], dict[str, float]]:
+    names = [name for name in NAMES if name in scan.model.parameters or name == "VB"]
+    if "delay" in scan.fitted:
+        names.append("delay")
+    parameters = {name: values[name] for name in names}
+    standard_errors = {name: errors.get(name, float("nan")) for name in names}
+    value, gradient = outcome(scan.model, values)
+    slope = np.array([gradient.get(name, 0.0) for name in scan.fitted])
+    touched = slope != 0
+    variance = float(slope[touched] @ covariance[np.ix_(touched, touched)] @ slope[touched])
+    parameters[scan.model.outcome] = value
+    standard_errors[scan.model.outcome] = float(np.sqrt(variance)) if gradient and variance > 0 else float("nan")
+    return parameters, standard_errors
+
+
+def _slowest_rate(values: dict[str, float]) -> float:
+    """The smaller root of a^2 - (k2 + k3 + k4) a + k2 k4 (k2 itself where nothing binds), 1/min."""
+    total = values["k2"] + values["k3"] + values["k4"]
+    if values["k3"] == 0 or total == 0:
+        return values["k2"]
+    return (
+        2
+        * values["k2"]
+        * values["k4"]
+        / (total + float(np.sqrt(max(total**2 - 4 * values["k2"] * values["k4"], 0.0))))
+    )

@@ -1,0 +1,81 @@
+"""Which model the data support: information criteria and the F-test, side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtrc
+
+from ..errors import InputRefused
+from .result import KineticFit
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model among several fitted to the same curve.
+
+    aic, aicc, bic: differences from the best of the compared models (0 for the best). weight: Akaike weight by AICc,
+    or by AIC where AICc does not exist (Burnham & Anderson 2002).
+    """
+
+    model: str
+    wrss: float
+    n_parameters: int
+    aic: float
+    aicc: float
+    bic: float
+    weight: float
+
+
+def compare(fits: Sequence[KineticFit]) -> tuple[Comparison, ...]:
+    """The models of ``fits``, in their order; raises InputRefused ("selection-data") unless all fit the same data."""
+    _same_data(fits)
+    table = np.array([(fit.aic, fit.aicc, fit.bic) for fit in fits])
+    differences = table - np.where(np.isfinite(table), table, np.inf).min(axis=0)
+    deciding = differences[:, 1] if np.isfinite(table[:, 1]).all() else differences[:, 0]
+    likelihood = np.exp(-deciding / 2)
+    shares = likelihood / likelihood.sum()
+    return tuple(
+        Comparison(fit.model, fit.wrss, fit.n_parameters, float(row[0]), float(row[1]), float(row[2]), float(share))
+        for fit, row, share in zip(fits, differences, shares, strict=True)
+    )
+
+
+def preferred(fits: Sequence[KineticFit], criterion: str = "aic") -> KineticFit:
+    """The fit with the lowest "aic", "aicc" or "bic"; the earlier one of equals."""
+    _same_data(fits)
+    if criterion not in ("aic", "aicc", "bic"):
+        raise InputRefused("selection-criterion", f"there is no criterion {criterion!r}; choose aic, aicc or bic")
+    return min(fits, key=lambda fit: float(getattr(fit, criterion)))
+
+
+def f_test(simpler: KineticFit, larger: KineticFit) -> tuple[float, float]:
+    """F and the chance of an F as large if the simpler, nested model were true.
+
+    F = ((WRSS1 - WRSS2)/(p2 - p1)) / (WRSS2/(n - p2)) with p2 - p1 and n - p2 degrees of freedom; whether the models
+    are nested is the caller's to know.
+    """
+    _same_data((simpler, larger))
+    extra = larger.n_parameters - simpler.n_parameters
+    if extra <= 0:
+        raise InputRefused(
+            "selection-order",
+            f"{larger.model} has no more parameters than {simpler.model}; give the simpler one first",
+        )
+    explained = max(simpler.wrss - larger.wrss, 0.0) / extra
+    left = max(larger.wrss / larger.degrees_of_freedom, np.finfo(float).tiny)
+    return explained / left, float(fdtrc(extra, larger.degrees_of_freedom, explained / left))
+
+
+def _same_data(fits: Sequence[KineticFit]) -> None:
+    if not fits:
+        raise InputRefused("selection-data", "there is no fit to compare; fit at least one model")
+    first = fits[0]
+    for fit in fits[1:]:
+        same_frames = fit.weights.shape == first.weights.shape and np.array_equal(fit.weights, first.weights)
+        same_ordinate = (fit.line is None) == (first.line is None)
+        if not (same_frames and same_ordinate):
+            raise InputRefused(
+                "selection-data",
+                f"{first.model} and {fit.model} were not fitted to the same frames and ordinate; refit them alike",
+            )

@@ -1,0 +1,195 @@
+"""Uncertainty beyond the covariance matrix: profile likelihood, bootstrap, ensembles of inputs, scan duration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, least_squares
+from scipy.special import stdtrit
+
+from ..acquisition.frames import FrameTiming
+from ..errors import InputRefused
+from ..input_function.curve import InputFunction
+from .compartment import NAMES
+from .compartment_fit import CompartmentScan, outcome
+from .fit import fit
+from .models import model_named
+from .options import FitOptions, frame_weights
+from .result import KineticFit
+
+Array = NDArray[np.float64]
+
+# Doublings of the distance from the estimate before a limit counts as not existing. Not published.
+_DOUBLINGS = 12
+
+
+def profile_interval(
+    model: str,
+    timing: FrameTiming,
+    curve: Array,
+    input_function: InputFunction,
+    options: FitOptions | None = None,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """The profile-likelihood interval of V_T (or Ki) for one curve (frames,).
+
+    All values whose best WRSS stays below WRSS_min (1 + t^2/(n - p)) with the other parameters refitted within their
+    bounds (Bates & Watts 1988). K1 follows from the outcome and so is not bounded here. A delay stays at its estimate.
+    A limit that is not found is 0 or infinity.
+    """
+    options = FitOptions() if options is None else options
+    best = fit(model, timing, curve[None], input_function, options)[0]
+    chosen = model_named(model)
+    if not chosen.compartmental or "K1" not in best.parameter_names:
+        raise InputRefused(
+            "profile-model", f"a profile needs a compartment model with K1 fitted; {model} has none here"
+        )
+    estimate = best.parameters[chosen.outcome]
+    if not np.isfinite(estimate) or estimate <= 0:
+        return 0.0, float("inf")
+    scan = CompartmentScan.prepare(chosen, timing, input_function, replace(options, delay_s=best.delay_s))
+    equation = scan.equation(best.delay_s)
+    others = [index for index in equation.free if NAMES[index] != "K1"]
+    full = np.array([best.parameters.get(name, scan.bounds[name][0]) for name in NAMES])
+    if options.vb != "fit":
+        full[NAMES.index("VB")] = scan.bounds["VB"][0]
+    reach = float(stdtrit(best.degrees_of_freedom, (1 + level) / 2))
+    limit = best.wrss * (1 + reach**2 / best.degrees_of_freedom)
+    low, high = equation.low[others], equation.high[others]
+    # Rates stay off 0, where the outcome has no value.
+    low = np.where(low == 0, np.minimum(1e-6, high / 2), low)
+
+    def complete(free: Array, target: float) -> tuple[Array, dict[str, float]]:
+        point = full.copy()
+        point[others] = free
+        value, gradient = outcome(chosen, dict(zip(NAMES, (1.0, *point[1:]), strict=True)))
+        point[0] = target / value
+        return point, {name: -point[0] * slope / value for name, slope in gradient.items()}
+
+    def walk(target: float, start: Array) -> tuple[float, Array]:
+        def residuals(free: Array) -> Array:
+            return np.asarray((equation.predict(complete(free, target)[0][None])[0] - curve) * equation.root)
+
+        def jacobian(free: Array) -> Array:
+            point, chain = complete(free, target)
+            slopes = equation.jacobian(point[None])[1][0]
+            columns = [slopes[:, index] + slopes[:, 0] * chain.get(NAMES[index], 0.0) for index in others]
+            return np.stack(columns, axis=1) * equation.root[:, None]
+
+        if not others:
+            return float((residuals(start) ** 2).sum()), start
+        found = least_squares(residuals, np.clip(start, low, high), jacobian, bounds=(low, high), x_scale="jac")
+        return 2 * float(found.cost), found.x
+
+    error = best.standard_errors[chosen.outcome]
+    step = error if np.isfinite(error) and 0 < error < estimate else 0.1 * estimate
+    ends = []
+    for direction in (-1.0, 1.0):
+        near, start = 0.0, full[others]
+        end = 0.0 if direction < 0 else float("inf")
+        for doubling in range(_DOUBLINGS):
+            # On a log scale, so that the lower end stays positive.
+            far = step / estimate * 2.0**doubling
+            wrss, moved = walk(estimate * np.exp(direction * far), start)
+            if wrss > limit:
+
+                def excess(distance: float, start: Array = start, direction: float = direction) -> float:
+                    return walk(estimate * np.exp(direction * distance), start)[0] - limit
+
+                end = estimate * np.exp(direction * brentq(excess, near, far, rtol=1e-6)) if excess(near) < 0 else near
+                break
+            near, start = far, moved
+        ends.append(float(end))
+    return ends[0], ends[1]
+
+
+def bootstrap(
+    best: KineticFit,
+    timing: FrameTiming,
+    input_function: InputFunction,
+    options: FitOptions | None = None,
+    draws: int = 500,
+    seed: int = 0,
+) -> dict[str, Array]:
+    """Parametric bootstrap: refit ``draws`` curves, predicted plus normal noise of variance WRSS/(n-p)/weight.
+
+    Returns every parameter's values (draws,), by name; the same seed gives the same numbers.
+    """
+    if best.line is not None:
+        raise InputRefused(
+            "bootstrap-model", f"the bootstrap needs a compartment model; {best.model} predicts no curve"
+        )
+    used = best.weights > 0
+    spread = np.zeros(len(timing))
+    spread[used] = np.sqrt(best.wrss / best.degrees_of_freedom / best.weights[used])
+    noise = np.random.default_rng(seed).normal(size=(draws, len(timing))) * spread
+    fits = fit(best.model, timing, best.predicted + noise, input_function, options)
+    return {name: np.array([one.parameters[name] for one in fits]) for name in best.parameters}
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleFit:
+    """One curve fitted with every input of an ensemble.
+
+    value: mean outcome (V_T or Ki). within: root mean squared standard error of the fits. between: standard deviation
+    over the inputs. total: root of the sum of both squared (law of total variance).
+    """
+
+    outcome: str
+    value: float
+    within: float
+    between: float
+    total: float
+    fits: tuple[KineticFit, ...]
+
+
+def fit_ensemble(
+    model: str,
+    timing: FrameTiming,
+    activity: Array,
+    inputs: Sequence[InputFunction],
+    options: FitOptions | None = None,
+) -> tuple[EnsembleFit, ...]:
+    """Carry the input's uncertainty, given as equally likely inputs, into the outcome of curves (curves, frames)."""
+    if len(inputs) < 2:
+        raise InputRefused("ensemble-size", f"an ensemble of {len(inputs)} inputs has no spread; give at least two")
+    name = model_named(model).outcome
+    by_input = [fit(model, timing, activity, one, options) for one in inputs]
+    results = []
+    for fits in zip(*by_input, strict=True):
+        values = np.array([one.parameters[name] for one in fits])
+        errors = np.array([one.standard_errors[name] for one in fits])
+        within = float(np.sqrt((errors**2).mean()))
+        between = float(values.std(ddof=1))
+        results.append(
+            EnsembleFit(name, float(values.mean()), within, between, float(np.hypot(within, between)), tuple(fits))
+        )
+    return tuple(results)
+
+
+def fit_by_duration(
+    model: str,
+    timing: FrameTiming,
+    activity: Array,
+    input_function: InputFunction,
+    ends_s: Sequence[float],
+    options: FitOptions | None = None,
+) -> tuple[tuple[KineticFit, ...], ...]:
+    """The same fit as if the scan had stopped at each of ``ends_s``: per end, one result a curve.
+
+    V_T of TSPO tracers drifts with scan length (Endres 2009, PMC2883612), which this shows. With ``last_frames`` it
+    would compare different windows, so t* decides.
+    """
+    options = FitOptions() if options is None else options
+    weight = frame_weights(options, len(timing))
+    return tuple(
+        fit(
+            model,
+            timing,
+            activity,
+            input_function,
+            replace(options, last_frames=None, weights=np.where(timing.ends_s <= end, weight, 0.0)),
+        )
+        for end in ends_s
+    )
