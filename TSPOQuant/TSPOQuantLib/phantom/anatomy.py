@@ -56,9 +56,9 @@ NERVE_HU, FORAMEN_FAT_HU = 42.0, -70.0
 CT_BLUR_MM = 0.45
 CT_NOISE_HU = 14.0
 SLAB_VOXELS = 1_000_000
-PET_CENTER_LPS_MM = np.array([0.0, 0.0, 7.0])
-# The two grids are not aligned, as in a real scanner; so no flat boundary halves a PET voxel exactly.
-CT_CENTER_LPS_MM = PET_CENTER_LPS_MM + np.array([0.13, 0.11, 0.17])
+CENTER_LPS_MM, FAST_CENTER_LPS_MM = np.array([0.0, 0.0, 7.0]), np.array([0.0, 0.0, 0.0])
+# CT and PET grids are not aligned, as in a real scanner; so no flat boundary halves a PET voxel exactly.
+CT_SHIFT_MM = np.array([0.13, 0.11, 0.17])
 
 # Where things lie, in mm beside, behind and along the axis.
 SKIN_MM = 2.0
@@ -74,12 +74,12 @@ LARYNX_TOP_T = 0.72
 # width, half depth, turn in degrees) in mm, below and above. Paired ones are given for the left side.
 Section = tuple[float, float, float, float, float]
 MUSCLES: dict[str, tuple[Section, Section]] = {
-    "sternocleidomastoid": ((24, -44, 11, 5, -20), (47, -12, 7, 14, 10)),
+    "sternocleidomastoid": ((25, -44, 13, 6, -20), (47, -11, 8.5, 16, 10)),
     "longus colli": ((9, -21.5, 6, 3.5, 0), (8, -19, 6, 3, 0)),
-    "scalenes": ((35, -12, 9, 8, 20), (29, -5, 5, 7, 0)),
-    "levator scapulae": ((47, 16, 8, 11, 0), (41, 9, 6.5, 10, 10)),
-    "semispinalis": ((15.5, 31, 13, 13, 0), (15, 29, 12.5, 10.5, 0)),
-    "splenius": ((23, 49, 19, 5, -8), (27, 40, 14, 6, -28)),
+    "scalenes": ((37, -10, 11, 10, 20), (31, -3, 7, 9, 0)),
+    "levator scapulae": ((49, 20, 12, 16, 0), (43, 13, 9, 14, 10)),
+    "semispinalis": ((15.5, 32, 14, 14.5, 0), (15, 30, 14, 12.5, 0)),
+    "splenius": ((25, 49, 21, 5.5, -8), (28, 42, 16, 7, -28)),
     "trapezius": ((42, 51, 38, 5.5, -16), (22, 50, 19, 3.5, -22)),
     "strap": ((9, -53, 9, 3, 0), (9, -52, 8, 3, 0)),
     "esophagus": ((2, -26, 8, 4, 0), (0, -24, 12, 3, 0)),
@@ -129,15 +129,18 @@ class Anatomy:
 def ct_grid(fast: bool) -> Grid:
     """The CT's grid, which is also the object's: 180 x 180 x 170 mm, in voxels of 0.6 x 0.6 x 1 mm.
 
-    fast: 160 x 160 x 162 mm in voxels of 1 x 1 x 1.5 mm.
+    fast: 136 x 160 x 147 mm, without the dens and the lower half of T2, in voxels of 1 x 1 x 1.5 mm.
     """
-    shape, spacing = ((108, 160, 160), (1.0, 1.0, 1.5)) if fast else ((170, 300, 300), (0.6, 0.6, 1.0))
-    return _centered_grid(shape, spacing, CT_CENTER_LPS_MM)
+    if fast:
+        return _centered_grid((98, 160, 136), (1.0, 1.0, 1.5), FAST_CENTER_LPS_MM + CT_SHIFT_MM)
+    return _centered_grid((170, 300, 300), (0.6, 0.6, 1.0), CENTER_LPS_MM + CT_SHIFT_MM)
 
 
 def pet_grid(fast: bool) -> Grid:
-    """The PET's grid over the same field, in voxels of 2 x 2 x 2 mm."""
-    return _centered_grid((81, 80, 80) if fast else (85, 90, 90), (2.0, 2.0, 2.0), PET_CENTER_LPS_MM)
+    """The PET's grid over nearly the same field, in voxels of 2 x 2 x 2 mm."""
+    if fast:
+        return _centered_grid((73, 80, 68), (2.0, 2.0, 2.0), FAST_CENTER_LPS_MM)
+    return _centered_grid((85, 90, 90), (2.0, 2.0, 2.0), CENTER_LPS_MM)
 
 
 def _centered_grid(

@@ -20,6 +20,7 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import (
     PYDICOM_IMPLEMENTATION_UID,
+    UID,
     CTImageStorage,
     ExplicitVRLittleEndian,
     PositronEmissionTomographyImageStorage,
@@ -137,7 +138,7 @@ def write_ct(folder: Path, hounsfield: Floats, grid: Grid, identity: Identity, v
     stored = np.clip(np.rint(hounsfield) - CT_INTERCEPT_HU, 0, 4095).astype("<u2")
     series = SeriesWriter(folder, header)
     for number, k in enumerate(range(grid.shape[0] - 1, -1, -1), start=1):
-        series.write(number, _place(grid, k), stored[k])
+        series.write(number, encoded(_place(grid, k)), stored[k])
 
 
 def write_pet(folder: Path, frames: Iterator[Floats], grid: Grid, identity: Identity, vendor: str) -> None:
@@ -174,57 +175,63 @@ def write_pet(folder: Path, frames: Iterator[Floats], grid: Grid, identity: Iden
     largest = 32767 if kind.signed else 65535
     factors = np.ones(len(FRAME_STARTS_S)) if vendor == "philips" else decay_factors()
     series = SeriesWriter(folder, header)
-    slices = grid.shape[0]
+    from_head = range(grid.shape[0] - 1, -1, -1)
+    places = [encoded(_place(grid, k)) for k in from_head]
     for f, (image, reference) in enumerate(zip(frames, reference_times_ms(vendor), strict=True)):
         at = _time(started + timedelta(seconds=float(FRAME_STARTS_S[f])))
-        timing = {
-            "AcquisitionTime": at,
-            "ContentTime": at,
-            "ActualFrameDuration": round(FRAME_DURATIONS_S[f] * 1000),
-            "FrameReferenceTime": _decimal(reference),
-            "DecayFactor": _decimal(factors[f]),
-        }
-        for n, k in enumerate(range(slices - 1, -1, -1)):
-            number = f * slices + n + 1
+        timing = _dataset(
+            AcquisitionTime=at,
+            ContentTime=at,
+            ActualFrameDuration=round(FRAME_DURATIONS_S[f] * 1000),
+            FrameReferenceTime=_decimal(reference),
+            DecayFactor=_decimal(factors[f]),
+        )
+        for_frame = encoded(timing)
+        for n, k in enumerate(from_head):
+            number = f * len(from_head) + n + 1
             slope = _slope(float(image[k].max()) * 1000 / largest)
             stored = np.rint(image[k] * 1000 / float(slope)).clip(0, largest).astype("<i2" if kind.signed else "<u2")
-            varying = {**timing, **_place(grid, k), "RescaleSlope": slope, "ImageIndex": number}
-            series.write(number, varying, stored)
+            own = encoded(_dataset(RescaleSlope=slope, ImageIndex=number))
+            series.write(number, for_frame | places[n] | own, stored)
 
 
 class SeriesWriter:
-    """Writes a series' files from one header; only what varies is encoded again for each file."""
+    """Writes a series' files from one header: only what varies is encoded again, which makes thousands of files fast.
+
+    The files are numbered from 1 to 89999, so that their UIDs all have the same length.
+    """
 
     def __init__(self, folder: Path, header: Dataset) -> None:
         folder.mkdir(parents=True)
         self._folder = folder
-        self._class_uid = header.SOPClassUID
-        self._series_uid = header.SeriesInstanceUID
         self._modality = header.Modality
-        self._constant = _encoded(header)
-
-    def write(self, number: int, varying: dict[str, object], stored: NDArray[np.generic]) -> None:
-        """One file: its number in the series, its own elements by keyword, its 16-bit pixels."""
-        own = _dataset(**varying)
-        own.SOPInstanceUID = f"{self._series_uid}.{10000 + number}"
-        own.InstanceNumber = number
-        own.PixelData = stored.tobytes()
-        own["PixelData"].VR = "OW"
+        self._series_uid = header.SeriesInstanceUID
+        self._constant = encoded(header)
         meta = FileMetaDataset()
         meta.FileMetaInformationVersion = b"\x00\x01"
-        meta.MediaStorageSOPClassUID = self._class_uid
-        meta.MediaStorageSOPInstanceUID = own.SOPInstanceUID
+        meta.MediaStorageSOPClassUID = header.SOPClassUID
+        meta.MediaStorageSOPInstanceUID = self._uid(0)
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
         out = DicomBytesIO()
-        out.write(b"\x00" * 128 + b"DICM")
         write_file_meta_info(out, meta)
-        elements = self._constant | _encoded(own)
-        out.write(b"".join(elements[tag] for tag in sorted(elements)))
-        (self._folder / f"{self._modality}{number:05d}.dcm").write_bytes(out.getvalue())
+        self._preamble = b"\x00" * 128 + b"DICM" + out.getvalue()
+
+    def _uid(self, number: int) -> UID:
+        return UID(f"{self._series_uid}.{10000 + number}")
+
+    def write(self, number: int, varying: dict[int, bytes], stored: NDArray[np.generic]) -> None:
+        """One file: its number in the series, its own encoded elements by tag, its 16-bit pixels."""
+        uid = self._uid(number)
+        own = _dataset(SOPInstanceUID=uid, InstanceNumber=number, PixelData=stored.tobytes())
+        own["PixelData"].VR = "OW"
+        elements = self._constant | varying | encoded(own)
+        preamble = self._preamble.replace(self._uid(0).encode(), uid.encode())
+        data = preamble + b"".join(elements[tag] for tag in sorted(elements))
+        (self._folder / f"{self._modality}{number:05d}.dcm").write_bytes(data)
 
 
-def _encoded(dataset: Dataset) -> dict[int, bytes]:
+def encoded(dataset: Dataset) -> dict[int, bytes]:
     """Each element's bytes by tag."""
     found = {}
     for element in dataset:
@@ -279,10 +286,10 @@ def _add_grid(header: Dataset, grid: Grid, signed: bool) -> None:
     header.PixelRepresentation = int(signed)
 
 
-def _place(grid: Grid, k: int) -> dict[str, object]:
+def _place(grid: Grid, k: int) -> Dataset:
     """Where slice k lies."""
     x, y, z = (_decimal(value) for value in grid.to_lps(np.array([0.0, 0.0, k])))
-    return {"ImagePositionPatient": [x, y, z], "SliceLocation": z}
+    return _dataset(ImagePositionPatient=[x, y, z], SliceLocation=z)
 
 
 def _radiopharmaceutical(visit: str) -> Dataset:

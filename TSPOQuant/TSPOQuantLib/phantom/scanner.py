@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform, map_coordinates
+from scipy.ndimage import affine_transform
 from scipy.stats import norm
 
 from ..grid import Grid
@@ -47,7 +47,7 @@ def axis_weights(centers_mm: Doubles, width_mm: float, edges_mm: Doubles, sigma_
     else:
         integral = np.maximum(ends, 0.0)
     mean = (integral[:, 1] - integral[:, 0]) / width_mm
-    return np.asarray(mean[:, :-1] - mean[:, 1:], np.float32)
+    return np.asarray(np.maximum(mean[:, :-1] - mean[:, 1:], 0.0), np.float32)
 
 
 def _axis(grid: Grid, axis: int) -> tuple[Doubles, float]:
@@ -163,12 +163,11 @@ def _blurred_frames(
         return
     samples = target if fwhm_mm >= COARSE_ENOUGH_FWHM_MM else _halved(target)
     blur = blur_between(source, samples, target.spacing_mm, fwhm_mm)
-    kji = np.indices(target.shape).reshape(3, -1)
     for activity, matrix in zip(values, motion, strict=True):
         back = np.linalg.inv(samples.ijk_to_lps) @ np.linalg.inv(matrix) @ target.ijk_to_lps
-        places = back[2::-1, 2::-1] @ kji + back[2::-1, 3:]
-        found = map_coordinates(blur(activity[labels]), places, order=3, mode="nearest", output=np.float32)
-        yield np.maximum(found, 0).reshape(target.shape)
+        image = blur(activity[labels])
+        moved = affine_transform(image, back[2::-1, 2::-1], back[2::-1, 3], target.shape, order=3, mode="nearest")
+        yield np.maximum(moved, 0)
 
 
 def _halved(grid: Grid) -> Grid:

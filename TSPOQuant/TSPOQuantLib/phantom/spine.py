@@ -15,8 +15,8 @@ from scipy.spatial import cKDTree
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-AXIS_STEP_MM = 0.05
-TABLE_STEP_MM = 0.5
+AXIS_STEP_MM = 0.1
+TABLE_STEP_MM = 1.0
 TAIL_MM = 40.0
 
 

@@ -31,7 +31,7 @@ WEIGHT_KG, HEIGHT_M, AGE_YEARS = 80.0, 1.78, 56
 
 ARRIVAL_MIN = 0.25
 # Feng's shape, per 400 MBq: amplitudes in kBq/mL/min and kBq/mL, rates in 1/min.
-FENG_RISE, FENG_AMPLITUDES = 900.0, (9.0, 2.2)
+FENG_RISE, FENG_AMPLITUDES = 900.0, (5.0, 1.1)
 FENG_RATES = (5.0, 0.28, 0.009)
 FOLLOWUP_CLEARANCE = 1.06  # the second visit's blood differs a little, as it would
 
