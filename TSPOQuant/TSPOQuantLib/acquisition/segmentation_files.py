@@ -139,13 +139,19 @@ def _layers(file: str, image: sitk.Image) -> NDArray[np.integer]:
 def _segments(labels: Iterable[_Label], layers: NDArray[np.integer]) -> Iterable[Segment]:
     boxes = [find_objects(layers[..., layer]) for layer in range(layers.shape[3])]
     for label in labels:
-        # Pages of zeros that are never written take no memory: a small segment on a large grid stays small.
-        mask = np.zeros(layers.shape[:3], dtype=bool)
         box = boxes[label.layer][label.value - 1] if label.value <= len(boxes[label.layer]) else None
-        if box is not None:
-            mask[box] = layers[(*box, label.layer)] == label.value
-        mask.flags.writeable = False
+        mask = _mask(layers[..., label.layer], label.value, box)
         yield Segment(label.id, label.name, mask, label.color, label.tags or {})
+
+
+def _mask(labels: NDArray[np.integer], value: int, box: tuple[slice, ...] | None) -> NDArray[np.bool_]:
+    """Where the labels are ``value``, all of it within ``box`` (None: nowhere)."""
+    # Pages of zeros that are never written take no memory: a small segment on a large grid stays small.
+    mask = np.zeros(labels.shape, dtype=bool)
+    if box is not None:
+        mask[box] = labels[box] == value
+    mask.flags.writeable = False
+    return mask
 
 
 # --- Slicer's .seg.nrrd: the keys of vtkMRMLSegmentationStorageNode -------------------------------------------------
@@ -415,7 +421,9 @@ def _dicom_segments(file: highdicom.seg.Segmentation, numbers: Sequence[int]) ->
                 ("SegmentedPropertyType", description.segmented_property_type),
             )
         }
-        segments.append(Segment(f"Segment_{number}", description.segment_label, volume.array[..., 0] > 0, None, tags))
+        labels = volume.array[..., 0]
+        mask = _mask(labels, 1, next(iter(find_objects(labels)), None))
+        segments.append(Segment(f"Segment_{number}", description.segment_label, mask, None, tags))
     if grid is None:
         raise InputRefused("segmentation-empty", "the DICOM SEG holds no segment")
     return Segmentation(grid, tuple(segments))
