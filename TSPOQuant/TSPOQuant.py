@@ -65,6 +65,22 @@ class BloodRoute(enum.Enum):
         return {"UNKNOWN": _("Not known"), "ARTERIAL": _("Artery"), "VENOUS": _("Vein")}[self.name]
 
 
+class InputSource(enum.Enum):
+    """What the input function is made of. Saved scenes keep these names."""
+
+    IMAGE = "image-derived"
+    SAMPLES = "blood"
+    GIVEN = "given"
+
+    def label(self) -> str:
+        labels = {
+            "IMAGE": _("Blood pool in the PET"),
+            "SAMPLES": _("Blood samples"),
+            "GIVEN": _("Ready, in the blood file"),
+        }
+        return labels[self.name]
+
+
 class BloodVolume(enum.Enum):
     """What the models do about blood within a region. Saved scenes keep these names."""
 
@@ -84,7 +100,8 @@ class TSPOQuantParameterNode:
     petSequence - The dynamic PET: one volume a frame, with frame times.
     ctVolume - The CT of the same visit, already in register with the PET; may be missing.
     segmentation - The regions to quantify, and the blood pool.
-    bloodPoolSegmentID - The segment that holds blood only; empty if there is none.
+    inputSource - What the input function is made of.
+    bloodPoolSegmentID - The segment that holds blood only; needed for an image-derived input.
     bloodFile - Blood measurements of the visit.
     bloodRoute - Where the blood samples were drawn.
     bloodVolume - How the models treat the blood fraction V_B of a region.
@@ -95,6 +112,7 @@ class TSPOQuantParameterNode:
     petSequence: vtkMRMLSequenceNode
     ctVolume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
+    inputSource: InputSource = InputSource.IMAGE
     bloodPoolSegmentID: str
     bloodFile: str
     bloodRoute: BloodRoute = BloodRoute.UNKNOWN
@@ -237,8 +255,14 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         bloodFile = parameterNode.bloodFile if parameterNode else ""
         if self.ui.bloodFilePathLineEdit.currentPath != bloodFile:
             self.ui.bloodFilePathLineEdit.currentPath = bloodFile
-        self.ui.resultTableView.setMRMLTableNode(parameterNode.resultTable if parameterNode else None)
+        table = parameterNode.resultTable if parameterNode else None
+        if self.ui.resultTableView.mrmlTableNode() is not table:
+            self.ui.resultTableView.setMRMLTableNode(table)
+        self.ui.noticesLabel.text = (table.GetAttribute(tables.NOTICES) or "") if table else ""
+        self.ui.noticesLabel.visible = bool(self.ui.noticesLabel.text)
 
+        imageDerived = bool(parameterNode) and parameterNode.inputSource is InputSource.IMAGE
+        self.ui.bloodPoolComboBox.enabled = imageDerived
         fixed = bool(parameterNode) and parameterNode.bloodVolume is BloodVolume.FIXED
         self.ui.fixedBloodVolumeSpinBox.enabled = fixed
         canFuse = bool(parameterNode and parameterNode.petSequence and parameterNode.ctVolume)
@@ -344,11 +368,18 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
             return _("Select a PET sequence.")
         if not parameterNode.segmentation:
             return _("Select a segmentation with the regions to quantify.")
+        if parameterNode.inputSource is InputSource.IMAGE and not self.bloodPoolName(parameterNode):
+            return _("Select the segment that is the blood pool, or another source of the input function.")
         if not parameterNode.bloodFile:
             return _("Select a file with blood measurements.")
         if not Path(parameterNode.bloodFile).is_file():
             return _("The file with blood measurements does not exist.")
         return ""
+
+    def bloodPoolName(self, parameterNode: TSPOQuantParameterNode) -> str:
+        """Name of the chosen blood pool; empty if none is chosen, or it is no longer in the segmentation."""
+        segment = parameterNode.segmentation.GetSegmentation().GetSegment(parameterNode.bloodPoolSegmentID)
+        return segment.GetName() if segment else ""
 
     def findBloodPool(self, segmentation: vtkMRMLSegmentationNode | None) -> str:
         """ID of the first segment that is called or tagged a blood pool; empty if there is none."""
@@ -368,18 +399,16 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         self, parameterNode: TSPOQuantParameterNode, progress: Progress = silent
     ) -> vtkMRMLTableNode:
         """Run :meth:`process` with the choices made in the panel."""
-        bloodPool = parameterNode.segmentation.GetSegmentation().GetSegment(parameterNode.bloodPoolSegmentID)
-        vb = parameterNode.bloodVolume.value
-        if parameterNode.bloodVolume is BloodVolume.FIXED:
-            vb = f"fixed:{parameterNode.fixedBloodVolume:g}"
+        fixed = parameterNode.bloodVolume is BloodVolume.FIXED
         return self.process(
             petSequence=parameterNode.petSequence,
             segmentation=parameterNode.segmentation,
             bloodFile=parameterNode.bloodFile,
             ctVolume=parameterNode.ctVolume,
-            bloodPool=bloodPool.GetName() if bloodPool else "",
+            inputSource=parameterNode.inputSource.value,
+            bloodPool=self.bloodPoolName(parameterNode),
             bloodRoute=parameterNode.bloodRoute.value,
-            vb=vb,
+            vb=parameterNode.fixedBloodVolume if fixed else parameterNode.bloodVolume.value,
             resultTable=parameterNode.resultTable,
             progress=progress,
         )
@@ -390,9 +419,10 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         segmentation: vtkMRMLSegmentationNode,
         bloodFile: str,
         ctVolume: vtkMRMLScalarVolumeNode | None = None,
+        inputSource: str = "image-derived",
         bloodPool: str = "blood pool",
         bloodRoute: str = "unknown",
-        vb: str = "fit",
+        vb: str | float = "fit",
         resultTable: vtkMRMLTableNode | None = None,
         progress: Progress = silent,
     ) -> vtkMRMLTableNode:
@@ -403,12 +433,13 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         :param segmentation: regions, and the blood pool if there is one
         :param bloodFile: blood measurements
         :param ctVolume: CT in register with the PET
-        :param bloodPool: name of the segment that holds blood only
+        :param inputSource: "image-derived", "blood" or "given"; see TSPOQuantLib/study.py
+        :param bloodPool: name of the segment that holds blood only, for an image-derived input
         :param bloodRoute: "arterial", "venous" or "unknown"
-        :param vb: "fit", "none" or "fixed:0.05"
+        :param vb: "fit", "none" or a fixed fraction
         :param resultTable: table to fill; a new one is made if it is None
         :param progress: called with a fraction and a text; may raise Cancelled
-        :return: the table
+        :return: the table; what the whole visit is warned of is in its attribute TSPOQuantLib.mrml.tables.NOTICES
         :raises InputRefused: if the input cannot be used; says why
         """
         # Imported here because they bring in all of scipy and SimpleITK, which Slicer's start need not wait for.
@@ -421,13 +452,13 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         ct = volumes.volume_from_node(ctVolume, "HU", "CT volume") if ctVolume else None
         progress(0.1, _("Reading the blood measurements"))
         blood = read_blood([Path(bloodFile)], route=bloodRoute)
-        settings = pipeline.StudySettings(blood_pool=bloodPool, vb=vb)
+        settings = pipeline.StudySettings(input_source=inputSource, blood_pool=bloodPool, vb=vb)
         quantify = self._quantify or pipeline.quantify
         result = quantify(image, regions, blood, settings, ct, part(progress, 0.15, 1.0))
 
         if resultTable is None:
             resultTable = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", _("TSPOQuant results"))
-        tables.fill_table(resultTable, result.rows)
+        tables.fill_table(resultTable, result.rows, result.notices)
         return resultTable
 
 

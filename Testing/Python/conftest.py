@@ -1,4 +1,6 @@
-"""Under pytest, tests that import slicer find it complete: inside Slicer these files run without this one."""
+"""Under pytest, tests that import slicer find it complete; inside Slicer these tests run without this file."""
+
+import sys
 
 import host
 import pytest
@@ -10,11 +12,20 @@ def pytest_pycollect_makemodule(module_path, parent):
 
 
 @pytest.fixture(autouse=True)
-def no_error_in_slots():
-    """An exception in a slot is only printed by Qt; here it fails the test."""
+def nothing_fails_silently():
+    """VTK only prints its errors, and Qt prints exceptions in slots: here both fail the test."""
+    if "host.application" not in sys.modules:
+        yield
+        return
+    import vtk
+
+    before = vtk.vtkOutputWindow.GetInstance()
+    said = vtk.vtkStringOutputWindow()
+    vtk.vtkOutputWindow.SetInstance(said)
     yield
-    if host.has_qt() and "host.qtshim" in __import__("sys").modules:
-        errors = list(host.qtshim.slot_errors)
+    vtk.vtkOutputWindow.SetInstance(before)
+    errors = list(host.qtshim.slot_errors) if host.has_qt() else []
+    if errors:
         host.qtshim.slot_errors.clear()
-        if errors:
-            raise errors[0]
+        raise errors[0]
+    assert not said.GetOutput(), said.GetOutput()

@@ -23,16 +23,10 @@ LATTICE_TOLERANCE = 1e-3
 
 
 def _labelmap(node, segment_id: str) -> "slicer.vtkOrientedImageData":
-    """The segment alone as 0 and 1, converted if the segmentation holds surfaces only; the node is left as it is."""
+    """The segment alone as 0 and 1."""
     image = slicer.vtkOrientedImageData()
-    name = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-    if node.GetSegmentation().ContainsRepresentation(name):
-        done = node.GetBinaryLabelmapRepresentation(segment_id, image)
-    else:
-        logic = slicer.vtkSlicerSegmentationsModuleLogic
-        done = logic.GetSegmentBinaryLabelmapRepresentation(node, segment_id, image, False)
-    if not done:
-        raise InputRefused("segmentation-convert", "a segment cannot be turned into voxels; redraw it")
+    if not node.GetBinaryLabelmapRepresentation(segment_id, image):
+        raise InputRefused("segmentation-voxels", "a segment has no voxels to read; draw it again")
     return image
 
 
@@ -67,12 +61,19 @@ def tags_of(segment) -> dict[str, str]:
 def segmentation_from_node(node, role: str = "segmentation") -> Segmentation:
     """All segments, overlapping or not, on one grid: the smallest that holds them, where parent transforms put it.
 
-    Raises InputRefused ("segmentation-empty", "segmentation-geometry", "segmentation-convert",
-    "transform-not-linear").
+    Raises InputRefused ("segmentation-empty", "segmentation-surfaces", "segmentation-geometry",
+    "segmentation-voxels", "transform-not-linear").
     """
     to_world = parent_to_world(node, role)
     source = node.GetSegmentation()
     segment_ids = list(source.GetSegmentIDs())
+    labelmaps = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    if segment_ids and not source.ContainsRepresentation(labelmaps):
+        raise InputRefused(
+            "segmentation-surfaces",
+            f"the {role} holds surfaces only, which leaves the voxel size open; create its binary labelmap in the "
+            "Segmentations module",
+        )
     images = [_labelmap(node, segment_id) for segment_id in segment_ids]
     masks = [_voxels(image) for image in images]
     drawn = [index for index, mask in enumerate(masks) if mask.any()]

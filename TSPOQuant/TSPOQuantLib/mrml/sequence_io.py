@@ -61,6 +61,20 @@ def _timing(node) -> FrameTiming:
         raise InputRefused("sequence-times", "a frame start or duration of the PET sequence is no number") from error
 
 
+def _time_zero(node) -> tuple[str, datetime | None]:
+    name, at = node.GetAttribute(TIME_ZERO), node.GetAttribute(TIME_ZERO_AT)
+    if not name:
+        raise InputRefused(
+            "sequence-time-zero", f"the PET sequence does not say what its time zero is; set attribute {TIME_ZERO}"
+        )
+    try:
+        return name, datetime.fromisoformat(at) if at else None
+    except ValueError as error:
+        raise InputRefused(
+            "sequence-time-zero", f"attribute {TIME_ZERO_AT} of the PET sequence is no ISO 8601 date and time"
+        ) from error
+
+
 def _scan(node) -> Scan:
     text = node.GetAttribute(SCAN)
     if not text:
@@ -101,13 +115,7 @@ def dynamic_from_node(node) -> DynamicImage:
             "sequence-units",
             f"the PET sequence is in {units or 'unknown units'}; set attribute {UNITS} to one of {', '.join(FACTORS)}",
         )
-    time_zero = node.GetAttribute(TIME_ZERO)
-    if not time_zero:
-        raise InputRefused(
-            "sequence-time-zero", f"the PET sequence does not say what its time zero is; set attribute {TIME_ZERO}"
-        )
-    at = node.GetAttribute(TIME_ZERO_AT)
-
+    time_zero, time_zero_at = _time_zero(node)
     to_world = _to_world(node)
     activity, grid = [], None
     for number, frame in enumerate(frames, start=1):
@@ -121,7 +129,7 @@ def dynamic_from_node(node) -> DynamicImage:
         grid=grid,
         timing=timing,
         time_zero=time_zero,
-        time_zero_at=datetime.fromisoformat(at) if at else None,
+        time_zero_at=time_zero_at,
         decay_correction=node.GetAttribute(DECAY_CORRECTION) or "not stated by the sequence",
         scan=_scan(node),
     )

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 import vtk
 
+from ..errors import Notice
+
+# Attribute of the table node with what the whole visit is warned of, one line a warning.
+NOTICES = "TSPOQuant.Notices"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -54,7 +59,9 @@ def _array(column: Column, rows: Sequence[object]):
     return array
 
 
-def fill_table(node, rows: Iterable[object], columns: Sequence[Column] = RESULT_COLUMNS) -> None:
+def fill_table(
+    node, rows: Iterable[object], notices: Iterable[Notice] = (), columns: Sequence[Column] = RESULT_COLUMNS
+) -> None:
     """Replace the content of a table node: one line a row, one column a key; numbers that are not known are nan."""
     rows = list(rows)
     was_modified = node.StartModify()
@@ -67,5 +74,6 @@ def fill_table(node, rows: Iterable[object], columns: Sequence[Column] = RESULT_
             node.SetColumnTitle(column.key, f"{column.key} [{column.unit}]" if column.unit else column.key)
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
+        node.SetAttribute(NOTICES, "\n".join(f"{notice.code}: {notice.message}" for notice in notices))
     finally:
         node.EndModify(was_modified)

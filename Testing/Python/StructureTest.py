@@ -1,0 +1,239 @@
+"""The house stands as it is described: what CMake installs, who imports whom, what the panel binds."""
+
+import ast
+import json
+import re
+import unittest
+from pathlib import Path
+from xml.etree import ElementTree
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MODULE = REPOSITORY / "TSPOQuant"
+LIBRARY = MODULE / "TSPOQuantLib"
+TESTS = REPOSITORY / "Testing" / "Python"
+
+SHARED = ("errors", "grid", "progress", "__version__")
+ROOMS = ("acquisition", "alignment", "regions", "input_function", "kinetics", "outcome", "reporting")
+SLICER_ONLY = {"slicer", "vtk", "qt", "ctk", "mrml", "vtkmodules", "sitkUtils"}
+
+# Fields of the parameter node that no widget is bound to by name, and who sets them.
+SET_BY_CODE = {
+    "bloodPoolSegmentID": "its combo box lists segments, which Slicer's bindings do not know",
+    "bloodFile": "Slicer binds ctkPathLineEdit to pathlib.Path only, which shows '.' where nothing is chosen",
+}
+
+
+def files(folder, *suffixes):
+    """Files below a folder, without what Python and hidden tools leave behind."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(REPOSITORY).parts
+        left_behind = any(part == "__pycache__" or part.startswith(".") for part in parts)
+        if path.is_file() and not left_behind and (not suffixes or path.suffix in suffixes):
+            yield path
+
+
+def own_files(*suffixes):
+    """Files of the project; not what a build or a user may have put beside them."""
+    for path in sorted(REPOSITORY.iterdir()):
+        if path.is_file() and not path.name.startswith(".") and (not suffixes or path.suffix in suffixes):
+            yield path
+    for folder in ("TSPOQuant", "DICOMDynamicPETPlugin", "Testing", "Resources", "docs"):
+        yield from files(REPOSITORY / folder, *suffixes)
+
+
+def cmake_list(text, name):
+    return re.search(rf"set\({name}\s+(.*?)\)", text, re.DOTALL)[1].split()
+
+
+def cmake_value(text, name):
+    """The value as the Extensions Index reads it: from one line, in double quotes, without running CMake."""
+    return re.search(rf'^set\({name} "([^"]+)"\)', text, re.MULTILINE)[1]
+
+
+def imports(path):
+    """Dotted names that a file imports anywhere, relative ones as TSPOQuantLib.…"""
+    package = ("TSPOQuantLib", *path.relative_to(LIBRARY).parts[:-1]) if path.is_relative_to(LIBRARY) else ()
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = [*base, *([node.module] if node.module else [])]
+            found |= {".".join([*module, alias.name]) for alias in node.names}
+    return found
+
+
+def rooms_imported(path):
+    """First names below TSPOQuantLib that a file imports."""
+    return {name.split(".")[1] for name in imports(path) if name.startswith("TSPOQuantLib.")}
+
+
+class CMakeTest(unittest.TestCase):
+    def modules(self):
+        return [path for path in sorted(REPOSITORY.glob("*/CMakeLists.txt")) if path.parent.name != "Testing"]
+
+    def assert_listed(self, path, name, listed, present):
+        missing, surplus = sorted(present - listed), sorted(listed - present)
+        lines = "".join(f"\n  {entry}" for entry in missing)
+        self.assertFalse(missing, f"\n{path}: add to {name}:{lines}")
+        self.assertFalse(surplus, f"\n{path}: remove from {name}: {surplus}")
+
+    def test_every_file_is_installed(self):
+        for path in self.modules():
+            text, folder = path.read_text(encoding="utf-8"), path.parent
+            name = cmake_list(text, "MODULE_NAME")[0]
+            for variable in ("MODULE_PYTHON_SCRIPTS", "MODULE_PYTHON_RESOURCES"):
+                listed = {entry.replace("${MODULE_NAME}", name) for entry in cmake_list(text, variable)}
+                of_kind = [
+                    file.relative_to(folder).as_posix()
+                    for file in files(folder)
+                    if file != path and (file.suffix == ".py") == (variable == "MODULE_PYTHON_SCRIPTS")
+                ]
+                with self.subTest(module=name, variable=variable):
+                    self.assert_listed(path, variable, listed, set(of_kind))
+
+    def test_every_module_is_built(self):
+        text = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
+        for path in self.modules():
+            self.assertIn(f"add_subdirectory({path.parent.name})", text)
+        self.assertIn("## NEXT_MODULE", text)
+
+    def test_every_test_is_registered(self):
+        text = (TESTS / "CMakeLists.txt").read_text(encoding="utf-8")
+        registered = set(re.findall(r"slicer_add_python_unittest\(SCRIPT (\S+?)[ )]", text))
+        present = {path.name for path in TESTS.glob("*Test.py")}
+        missing = "".join(
+            f"\nslicer_add_python_unittest(SCRIPT {name} SLICER_ARGS ${{LOGIC_ONLY}})"
+            for name in sorted(present - registered)
+        )
+        self.assertFalse(missing, f"\nadd to {TESTS / 'CMakeLists.txt'}:{missing}")
+        self.assertFalse(registered - present)
+
+
+class ExtensionTest(unittest.TestCase):
+    """What the Extensions Index checks."""
+
+    def setUp(self):
+        self.cmake = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
+        self.entry = json.loads((REPOSITORY / "TSPOQuant.json").read_text(encoding="utf-8"))
+
+    def test_entry_has_what_the_schema_asks_for(self):
+        allowed = {"$schema", "category", "scm_url", "scm_revision", "scm_type", "build_dependencies"}
+        allowed |= {"dicom_support_rule", "build_subdirectory", "enabled", "tier"}
+        self.assertLessEqual({"$schema", "category", "scm_url"}, set(self.entry))
+        self.assertLessEqual(set(self.entry), allowed)
+        self.assertIn("schema-v1.0.2.json", self.entry["$schema"])
+
+    def test_names_follow_the_rules(self):
+        self.assertIn("project(TSPOQuant)", self.cmake)
+        self.assertTrue(self.entry["scm_url"].endswith("/SlicerTSPOQuant.git"))
+
+    def test_all_addresses_name_one_account(self):
+        addresses = [self.entry["scm_url"]]
+        for name in ("EXTENSION_HOMEPAGE", "EXTENSION_ICONURL", "EXTENSION_SCREENSHOTURLS"):
+            addresses += cmake_value(self.cmake, name).split()
+        accounts = {address.split("/")[3] for address in addresses}
+        self.assertEqual(len(accounts), 1, accounts)
+        for address in addresses:
+            self.assertRegex(
+                address, r"^https://(raw\.githubusercontent|github)\.com/[^/]+/SlicerTSPOQuant(/|\.git|$)"
+            )
+
+    def test_pictures_are_there(self):
+        for name in ("EXTENSION_ICONURL", "EXTENSION_SCREENSHOTURLS"):
+            for address in cmake_value(self.cmake, name).split():
+                picture = REPOSITORY / address.split("/main/")[1]
+                header = picture.read_bytes()[:24]
+                self.assertEqual(header[:8], b"\x89PNG\r\n\x1a\n", picture)
+                if name == "EXTENSION_ICONURL":
+                    self.assertEqual(header[16:24], (128).to_bytes(4, "big") * 2)
+
+    def test_licence_is_there(self):
+        self.assertTrue((REPOSITORY / "LICENSE").is_file())
+
+
+class ImportTest(unittest.TestCase):
+    def test_rooms_import_only_rooms_before_them(self):
+        for position, room in enumerate(ROOMS):
+            allowed = {*SHARED, *ROOMS[: position + 1]}
+            for path in files(LIBRARY / room, ".py"):
+                with self.subTest(file=path.relative_to(LIBRARY).as_posix()):
+                    self.assertLessEqual(rooms_imported(path), allowed)
+
+    def test_shared_modules_import_no_room(self):
+        for name in ("errors", "grid", "progress"):
+            self.assertLessEqual(rooms_imported(LIBRARY / f"{name}.py"), set(SHARED))
+
+    def test_phantom_does_not_know_what_it_tests(self):
+        for path in files(LIBRARY / "phantom", ".py"):
+            with self.subTest(file=path.name):
+                self.assertFalse(rooms_imported(path) & set(ROOMS[:-1]))
+
+    def test_only_mrml_knows_slicer(self):
+        for path in files(LIBRARY, ".py"):
+            if path.parent.name != "mrml":
+                with self.subTest(file=path.relative_to(LIBRARY).as_posix()):
+                    self.assertFalse({name.split(".")[0] for name in imports(path)} & SLICER_ONLY)
+
+    def test_every_room_says_what_it_is(self):
+        for path in files(LIBRARY, ".py"):
+            if path.name == "__init__.py":
+                with self.subTest(room=path.parent.name):
+                    self.assertTrue(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+class PanelFileTest(unittest.TestCase):
+    def setUp(self):
+        self.ui = ElementTree.parse(MODULE / "Resources" / "UI" / "TSPOQuant.ui").getroot()
+        self.module = ast.parse((MODULE / "TSPOQuant.py").read_text(encoding="utf-8"))
+
+    def fields(self):
+        described = next(
+            node
+            for node in self.module.body
+            if isinstance(node, ast.ClassDef) and node.name == "TSPOQuantParameterNode"
+        )
+        return {item.target.id for item in described.body if isinstance(item, ast.AnnAssign)}
+
+    def test_every_parameter_has_its_widget(self):
+        bound = [e.findtext("string") for e in self.ui.iter("property") if e.get("name") == "SlicerParameterName"]
+        self.assertEqual(len(bound), len(set(bound)), "two widgets are bound to one parameter")
+        self.assertFalse(set(bound) & set(SET_BY_CODE))
+        self.assertEqual(set(bound) | set(SET_BY_CODE), self.fields())
+
+    def test_every_control_explains_itself(self):
+        for widget in self.ui.iter("widget"):
+            if widget.get("class") == "qMRMLWidget":
+                continue
+            tips = [e.findtext("string") for e in widget.findall("property") if e.get("name") == "toolTip"]
+            with self.subTest(widget=widget.get("name")):
+                self.assertTrue(tips and tips[0])
+
+    def test_every_selector_gets_the_scene(self):
+        selectors = {w.get("name") for w in self.ui.iter("widget") if w.get("class") == "qMRMLNodeComboBox"}
+        wired = {c.findtext("receiver") for c in self.ui.iter("connection")}
+        self.assertEqual(selectors, wired)
+
+    def test_no_text_is_formatted_before_it_is_translated(self):
+        for node in ast.walk(self.module):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
+                self.assertIsInstance(node.args[0], ast.Constant, ast.unparse(node))
+
+
+class TextTest(unittest.TestCase):
+    SUFFIXES = (".py", ".txt", ".md", ".json", ".toml", ".ui", ".svg", ".cff", ".yml", ".csv", "")
+
+    def test_no_path_of_some_machine(self):
+        pattern = re.compile(r"(?<![\w.~$}])/(?:home|Users|work|root)/\w|[A-Z]:\\Users")
+        for path in own_files(*self.SUFFIXES):
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                self.assertIsNone(pattern.search(line), f"{path}:{number}: {line.strip()}")
+
+    def test_no_tabs(self):
+        for path in own_files(".py", ".txt", ".ui", ".json", ".toml"):
+            self.assertNotIn("\t", path.read_text(encoding="utf-8"), path)
+
+
+if __name__ == "__main__":
+    unittest.main()
