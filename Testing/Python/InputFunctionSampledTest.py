@@ -172,7 +172,7 @@ class SampledInputTest(unittest.TestCase):
     def test_fraction_beyond_its_last_sample_is_said(self):
         short = SampledCurve(FRACTIONS_S[:-1], parent_fraction(FRACTIONS_S[:-1] / 60))
         for extrapolation in ("model", "hold"):
-            settings = SampledSettings(parent_fraction_extrapolation=extrapolation)
+            settings = SampledSettings(parent_fraction_extrapolation=extrapolation, parent_fraction_model="hill")
             made = sampled_input(manual(parent_fraction=short), END_S, settings)
             self.assertIn("parent-fraction-extrapolated", codes(made.notices))
         self.assertEqual(made.parent_fraction(np.array([60.0]))[0], made.parent_fraction(np.array([40.0]))[0])
@@ -180,9 +180,17 @@ class SampledInputTest(unittest.TestCase):
     def test_refusals(self):
         for samples, settings, code in (
             (BloodSamples(), SampledSettings(), "parent-fraction-missing"),
-            (manual(whole_blood=None, plasma=None), SampledSettings(plasma_ratio=1.0), "blood-missing"),
-            (manual(plasma=None), SampledSettings(), "plasma-ratio-missing"),
-            (manual(plasma=None), SampledSettings(plasma_ratio=-1.0), "plasma-ratio-range"),
+            (
+                manual(whole_blood=None, plasma=None),
+                SampledSettings(plasma_ratio=1.0, parent_fraction_model="hill"),
+                "blood-missing",
+            ),
+            (manual(plasma=None), SampledSettings(parent_fraction_model="hill"), "plasma-ratio-missing"),
+            (
+                manual(plasma=None),
+                SampledSettings(plasma_ratio=-1.0, parent_fraction_model="hill"),
+                "plasma-ratio-range",
+            ),
             (manual(), SampledSettings(curve="spline"), "settings-choice"),
             (manual(), SampledSettings(parent_fraction_extrapolation="guess"), "settings-choice"),
         ):

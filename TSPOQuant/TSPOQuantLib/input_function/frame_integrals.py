@@ -17,9 +17,10 @@ Floats = NDArray[np.float64]
 # None of these is from a source; tests show what they cost on simulated curves.
 KNOT_SPACING_S = 1.0
 FEWEST_INTERVALS, MOST_INTERVALS = 4, 20
+MOST_FRAMES = 400  # the time needed grows with the cube of the number
 FRAMES_FOR_BOLUS_SHAPE = 9  # the shape has seven parameters
 LATE_START = 0.5  # a first frame above this part of the highest one: the scan began after the bolus
-HEAVY = 100.0
+HEAVY = 100.0  # how much more the integrals weigh than smoothness while it is decided what is 0
 NEGATIVE_TOLERANCE = 0.02  # of the highest frame: smaller negative averages are noise and not mentioned
 
 
@@ -48,6 +49,31 @@ def frame_knots(timing: FrameTiming) -> Floats:
     return np.concatenate([*pieces, edges[-1:]])
 
 
+def checked_frames(timing: FrameTiming, activity: Floats, region: str) -> Floats:
+    """Frame averages (frames,) as they are, when they can be a curve.
+
+    region: its name in the messages. Raises InputRefused: "input-frames-shape", "input-frames-not-finite",
+    "input-frames-empty", "input-frames-many".
+    """
+    measured = np.asarray(activity, dtype=float)
+    if measured.shape != (len(timing),):
+        raise InputRefused(
+            "input-frames-shape", f"{measured.size} {region} values for {len(timing)} frames; give one a frame"
+        )
+    if not np.isfinite(measured).all():
+        frame = int(np.argmin(np.isfinite(measured))) + 1
+        raise InputRefused(
+            "input-frames-not-finite", f"the {region} value of frame {frame} is not a number; check the region"
+        )
+    if measured.max() <= 0:
+        raise InputRefused("input-frames-empty", f"the {region} region holds no activity; check its place")
+    if len(timing) > MOST_FRAMES:
+        raise InputRefused(
+            "input-frames-many", f"{len(timing)} frames are more than {MOST_FRAMES}; join short frames first"
+        )
+    return measured
+
+
 def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) -> ContinuousCurve:
     """The smooth, non-negative curve whose mean over every frame is ``activity`` (frames,).
 
@@ -56,21 +82,10 @@ def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) 
     exact; where that would be negative the curve is 0. Gaps are bridged by the same two. Frames with a negative
     average are taken as 0, which a Notice tells when they are not small.
 
-    Raises InputRefused: "input-frames-shape", "input-frames-not-finite", "input-frames-empty".
+    Raises InputRefused: "input-frames-…", see ``checked_frames``.
     """
-    measured = np.asarray(activity, dtype=float)
-    if measured.shape != (len(timing),):
-        raise InputRefused(
-            "input-frames-shape", f"{measured.size} blood-pool values for {len(timing)} frames; give one a frame"
-        )
-    if not np.isfinite(measured).all():
-        frame = int(np.argmin(np.isfinite(measured))) + 1
-        raise InputRefused(
-            "input-frames-not-finite", f"the blood-pool value of frame {frame} is not a number; check the region"
-        )
+    measured = checked_frames(timing, activity, "blood-pool")
     peak = float(measured.max())
-    if peak <= 0:
-        raise InputRefused("input-frames-empty", "the blood-pool region holds no activity; check its place")
     notices = []
     if measured.min() < -NEGATIVE_TOLERANCE * peak:
         frames = ", ".join(str(index + 1) for index in np.flatnonzero(measured < -NEGATIVE_TOLERANCE * peak))

@@ -10,7 +10,7 @@ from ..acquisition.frames import FrameTiming
 from ..errors import InputRefused, Notice
 from .calibration import Calibration, given_calibration, recovery_calibration, scale_calibration
 from .curve import InputFunction
-from .frame_integrals import ContinuousCurve, continuous_curve
+from .frame_integrals import ContinuousCurve, checked_frames, continuous_curve
 from .parent_fraction import ParentFractionFit
 from .piecewise_linear import evaluate
 from .plasma_ratio import PlasmaRatioFit
@@ -82,7 +82,8 @@ def image_derived_input(
         end_s,
     )
     ratio = plasma_ratio_of(samples, settings.plasma_ratio, settings.plasma_ratio_model)
-    image = ImageFrames(timing, np.asarray(blood_pool_activity, dtype=float), tissue_activity)
+    tissue = None if tissue_activity is None else checked_frames(timing, tissue_activity, "tissue")
+    image = ImageFrames(timing, checked_frames(timing, blood_pool_activity, "blood-pool"), tissue)
     calibration = _calibrate(image, samples, settings)
     notices = (
         *samples.notices,

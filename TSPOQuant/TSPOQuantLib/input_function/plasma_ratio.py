@@ -107,15 +107,14 @@ def fit_plasma_ratio(times_s: Floats, plasma: Floats, whole_blood: Floats, model
             "plasma-ratio-model",
             f"no plasma-ratio model is called {model!r}; choose one of best, {INTERPOLATION}, {', '.join(MODELS)}",
         )
-    peak = int(np.argmax(whole_blood)) if len(whole_blood) else 0
-    arrived = np.arange(len(whole_blood)) >= peak
-    arrived |= whole_blood > BEFORE_ARRIVAL * whole_blood[peak] if len(whole_blood) else False
-    times, plasma, whole_blood = np.asarray(times_s)[arrived] / 60, plasma[arrived], whole_blood[arrived]
-    if len(times) == 0:
+    if len(times_s) == 0:
         raise InputRefused(
             "plasma-ratio-missing",
             "no plasma sample was drawn together with whole blood; add them or state a constant plasma-to-blood ratio",
         )
+    peak = int(np.argmax(whole_blood))
+    arrived = (np.arange(len(whole_blood)) >= peak) | (whole_blood > BEFORE_ARRIVAL * whole_blood[peak])
+    times, plasma, whole_blood = np.asarray(times_s)[arrived] / 60, plasma[arrived], whole_blood[arrived]
     if (whole_blood <= 0).any() or (plasma <= 0).any():
         raise InputRefused("plasma-ratio-range", "a plasma or whole-blood sample after the bolus is not positive")
     ratios = plasma / whole_blood
