@@ -131,6 +131,14 @@ class ReadBidsTest(Folder):
         np.testing.assert_array_equal(blood.autosampler.values, sampled)
         np.testing.assert_array_equal(blood.whole_blood.values, WHOLE)
         self.assertAlmostEqual(blood.dispersion_s, 3.0)
+        for metadata, code in (
+            ({"DispersionConstant": "2.6"}, "json-number"),
+            ({"DispersionConstant": 10**400}, "json-number"),
+            ({"DispersionConstant": 2600}, "blood-dispersion"),
+            ({"DispersionConstant": 2.6, "DispersionConstantUnits": "mL"}, "units-time"),
+        ):
+            self.blood((seconds, sampled), JSON | metadata, "sub-1_recording-autosampler_blood")
+            self.refused(code, read_blood, [self.blood(), auto])
         self.blood((seconds, sampled), JSON | {"DispersionCorrected": "true"}, "sub-1_recording-autosampler_blood")
         self.assertIsNone(read_blood([self.blood(), auto]).dispersion_s)
         self.blood((seconds, sampled), JSON, "sub-1_recording-autosampler_blood")
@@ -157,6 +165,15 @@ class RefusedBloodTest(Folder):
         for metadata in (JSON, None):
             message = self.refused("blood-time-units", read_blood, [self.blood((minutes, WHOLE), metadata)])
             self.assertIn("minutes", message)
+
+    def test_minutes_beside_an_autosampler_in_seconds_and_the_other_way_round(self):
+        seconds = np.arange(1.0, 601)
+        sampled = 90 * np.exp(-seconds / 100)
+        minutes = [time / 60 for time in TIMES]
+        auto = self.blood((seconds, sampled), name="sub-1_recording-autosampler_blood")
+        self.refused("blood-time-units", read_blood, [self.blood((minutes, WHOLE)), auto])
+        auto = self.blood((seconds / 60, sampled), name="sub-1_recording-autosampler_blood")
+        self.refused("blood-time-units", read_blood, [self.blood(), auto])
 
     def test_seconds_said_to_be_minutes(self):
         metadata = JSON | {"time": {"Units": "min"}}

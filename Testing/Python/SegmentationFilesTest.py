@@ -154,6 +154,7 @@ class SlicerFileTest(Folder):
             ("segmentation-unreadable", b"type: unsigned char", b"type: unsigned chair"),
             ("segmentation-unreadable", b"encoding: gzip", b"encoding: bzip2"),
             ("segmentation-space", b"space: left-posterior-superior", b"space dimension: 3"),
+            ("segmentation-space", b"space: left-posterior-superior", b"space: scanner-xyz"),
         ):
             self.refused(code, read_segmentation, self.edited((old, new)))
             (self.folder / "x.seg.nrrd").unlink()

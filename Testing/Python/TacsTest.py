@@ -86,7 +86,8 @@ class ReadTacsTest(unittest.TestCase):
         self.refused("tacs-frames", self.write(self.columns(FrameTimesStart=["n/a", *STARTS[1:]])))
         self.refused("tacs-frames", self.write(self.columns(), {"FrameTimesStart": [0, 60, 120, 300, 960]}))
         self.refused("tacs-frames", self.write(self.columns(), {"FrameTimesStart": [0, 60]}))
-        self.refused("tacs-frames", self.write(self.columns(), {"FrameTimesStart": [None] * 5}))
+        self.refused("json-number", self.write(self.columns(), {"FrameTimesStart": [None] * 5}))
+        self.refused("json-number", self.write(self.columns(), {"FrameTimesStart": [10**400] * 5}))
         self.refused("tacs-regions", self.write({"FrameTimesStart": STARTS, "FrameDuration": DURATIONS}))
 
     def test_missing_values(self):

@@ -1,6 +1,5 @@
 """PET-BIDS datasets: which files belong to a session, and what its _pet.json says about the scan."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from ..errors import InputRefused, Notice
 from .blood_files import SHORTEST_BLOOD_S
 from .decay import HALF_LIFE_S, nuclide, weighted_mean_s
 from .frames import FrameTiming
-from .tables import kbq_ml_per, mbq_per, read_json, sidecar
+from .tables import kbq_ml_per, mbq_per, number_in, numbers_in, read_json, sidecar
 
 # Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
 # residuals differ by a few percent, a slipped unit by a factor of 1000).
@@ -114,7 +113,7 @@ def read_pet_json(path: Path) -> PetSidecar:
     radionuclide = _text(metadata, "TracerRadionuclide")
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
     corrected = metadata.get("ImageDecayCorrected")
-    corrected_to = _number(path.name, metadata, "ImageDecayCorrectionTime")
+    corrected_to = number_in(metadata, "ImageDecayCorrectionTime", path.name)
     reference = _decay_reference(path.name, metadata, timing, half_life_s)
     if corrected is not True:
         notices.append(
@@ -138,8 +137,8 @@ def read_pet_json(path: Path) -> PetSidecar:
     return PetSidecar(
         timing=timing,
         time_zero=_text(metadata, "TimeZero"),
-        scan_start_s=_number(path.name, metadata, "ScanStart"),
-        injection_start_s=_number(path.name, metadata, "InjectionStart"),
+        scan_start_s=number_in(metadata, "ScanStart", path.name),
+        injection_start_s=number_in(metadata, "InjectionStart", path.name),
         units=units,
         kbq_ml_per_unit=kbq_ml_per(units, f"{path.name}, Units"),
         tracer=_text(metadata, "TracerName"),
@@ -167,7 +166,7 @@ def _labeled(folder: Path, prefix: str, label: str) -> Path:
 
 
 def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
-    starts, durations = (_numbers(file, metadata, key) for key in ("FrameTimesStart", "FrameDuration"))
+    starts, durations = (numbers_in(metadata, key, file) for key in ("FrameTimesStart", "FrameDuration"))
     if starts is None or durations is None:
         raise InputRefused("pet-json-frames", f"{file} lacks FrameTimesStart or FrameDuration; add the frames")
     timing = FrameTiming(np.array(starts), np.array(durations))
@@ -184,38 +183,10 @@ def _text(metadata: Mapping[str, Any], key: str) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
-def _number(file: str, metadata: Mapping[str, Any], key: str) -> float | None:
-    value = metadata.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputRefused("pet-json-number", f"{file}: {key} is not a number")
-    return _finite(file, key, value)
-
-
-def _numbers(file: str, metadata: Mapping[str, Any], key: str) -> list[float] | None:
-    values = metadata.get(key)
-    if values is None:
-        return None
-    if not isinstance(values, list) or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-        raise InputRefused("pet-json-number", f"{file}: {key} is not a list of numbers")
-    return [_finite(file, key, value) for value in values]
-
-
-def _finite(file: str, key: str, value: float) -> float:
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise InputRefused("pet-json-number", f"{file}: {key} holds a number that is too large")
-    return number
-
-
 def _half_life(
     file: str, metadata: Mapping[str, Any], radionuclide: str | None, notices: list[Notice]
 ) -> float | None:
-    stated = _number(file, metadata, "RadionuclideHalfLife")
+    stated = number_in(metadata, "RadionuclideHalfLife", file)
     known = HALF_LIFE_S.get(nuclide(radionuclide or "") or "")
     if stated is not None and stated <= 0:
         raise InputRefused("pet-json-half-life", f"{file}: RadionuclideHalfLife is {stated:g} s; correct it")
@@ -240,7 +211,7 @@ def _decay_reference(
     over its duration d, or exp(λ(middle - zero)), as real Siemens files hold. The rule by which all frames point to
     the same zero is the one that was used. Factors of 1.0 throughout mean that they were not kept.
     """
-    factors = _numbers(file, metadata, "DecayFactor")
+    factors = numbers_in(metadata, "DecayFactor", file)
     if factors is None or half_life_s is None or len(factors) != len(timing) or min(factors) <= 0:
         return None
     if set(factors) == {1.0}:
@@ -258,13 +229,13 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
     SpecificRadioactivity are independent statements; a value that two of them support is taken.
     """
     stated: dict[str, float] = {}
-    injected = _number(file, metadata, "InjectedRadioactivity")
+    injected = number_in(metadata, "InjectedRadioactivity", file)
     unit = _text(metadata, "InjectedRadioactivityUnits") or _text(metadata, "InjectedRadioActivityUnits")
     if injected is not None and unit is None:
         notices.append(Notice("pet-injected-unit", f"{file}: InjectedRadioactivity has no unit; it was not used"))
     elif injected is not None and unit is not None:
         stated["InjectedRadioactivity"] = injected * mbq_per(unit, f"{file}, InjectedRadioactivityUnits")
-    dose = _number(file, metadata, "RadionuclideTotalDose")
+    dose = number_in(metadata, "RadionuclideTotalDose", file)
     if dose is not None:
         stated["RadionuclideTotalDose"] = dose / 1e6
     product = _mass_times_specific(file, metadata)
@@ -293,8 +264,8 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
 
 def _mass_times_specific(file: str, metadata: Mapping[str, Any]) -> float | None:
     """InjectedMass times SpecificRadioactivity in MBq, where both have units that fit ("nmol", "MBq/nmol")."""
-    mass = _number(file, metadata, "InjectedMass")
-    specific = _number(file, metadata, "SpecificRadioactivity")
+    mass = number_in(metadata, "InjectedMass", file)
+    specific = number_in(metadata, "SpecificRadioactivity", file)
     per = (_text(metadata, "SpecificRadioactivityUnits") or "").split("/")
     if mass is None or specific is None or len(per) != 2 or per[1] != _text(metadata, "InjectedMassUnits"):
         return None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputRefused, Notice
 from .blood import BloodSamples, SampledCurve
-from .tables import Column, kbq_ml_per, read_json, read_table, seconds_per, sidecar, split_unit, stated_unit
+from .tables import Column, kbq_ml_per, number_in, read_json, read_table, seconds_per, sidecar, split_unit, stated_unit
 
 TIME = "time"
 WHOLE_BLOOD = "whole_blood_radioactivity"
@@ -40,6 +40,7 @@ HEADERS = {
 # right file and one with a slipped unit (60 or 1000 times) would show.
 SHORTEST_BLOOD_S = 150.0  # blood of a 60 to 120 min scan in minutes ends below it
 LONGEST_BLOOD_S = 6 * 3600.0  # 17 half-lives of C-11; seconds taken for minutes, or a clock of day, end above it
+SHORTEST_INTERVAL_S = 0.1  # between an autosampler's samples; 1 s in minutes is 0.017
 HIGHEST_KBQ_ML = 2000.0  # 1 GBq in the half liter that passes the heart in 6 s
 LOWEST_PEAK_KBQ_ML = 0.1
 # Counting noise before arrival may be negative, as far below zero as this part of the peak (our choice).
@@ -62,7 +63,7 @@ class _Recording:
     autosampler: bool
     curves: Mapping[str, SampledCurve]
     dispersion_s: float | None
-    notices: tuple[Notice, ...] = field(default=())
+    notices: tuple[Notice, ...]
 
 
 def read_blood(
@@ -93,22 +94,20 @@ def read_blood(
         _read_recording(path, sidecar(path) if given is None else given, columns or {}) for path in map(Path, paths)
     ]
     ready = [recording for recording in recordings if PARENT_PLASMA in recording.curves]
-    if len(ready) > 1 or (
-        ready
-        and any(WHOLE_BLOOD in other.curves for other in recordings if other not in ready)
-        and WHOLE_BLOOD in ready[0].curves
-    ):
+    whole = [recording for recording in recordings if WHOLE_BLOOD in recording.curves]
+    if len(ready) > 1 or (ready and len(whole) > 1):
         raise InputRefused(
             "blood-mixed", "raw blood and ready parent plasma were given together; give the raw files or the ready one"
         )
     notices = [notice for recording in recordings for notice in recording.notices]
     curves: dict[str, SampledCurve] = {}
     for quantity in QUANTITIES[1:]:
-        parts = [(r.file, r.curves[quantity]) for r in recordings if quantity in r.curves and not r.autosampler]
-        if parts:
-            curves[quantity] = _merged(quantity, parts, notices)
-    sampled = [(r.file, r.curves[WHOLE_BLOOD]) for r in recordings if r.autosampler and WHOLE_BLOOD in r.curves]
-    autosampler = _merged("autosampler blood", sampled, notices) if sampled else None
+        holding = [recording for recording in recordings if quantity in recording.curves]
+        manual = [recording for recording in holding if quantity != WHOLE_BLOOD or not recording.autosampler]
+        if manual:
+            curves[quantity] = _merged(quantity, manual, notices)
+    sampled = [recording for recording in whole if recording.autosampler]
+    autosampler = _merged(WHOLE_BLOOD, sampled, notices) if sampled else None
     constants = {recording.dispersion_s for recording in recordings if recording.autosampler}
     if len(constants) > 1:
         raise InputRefused(
@@ -366,9 +365,9 @@ def _without_repeats(
 
 def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
     """Dispersion constant in seconds that is still to be corrected for; None where nothing is to be done."""
-    constant = metadata.get("DispersionConstant")
     if _is_true(metadata.get("DispersionCorrected")):
         return None
+    constant = number_in(metadata, "DispersionConstant", file)
     if constant is None:
         notices.append(
             Notice(
@@ -378,9 +377,9 @@ def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -
         )
         return None
     unit = metadata.get("DispersionConstantUnits", "s")
-    if isinstance(constant, bool) or not isinstance(constant, int | float) or not isinstance(unit, str):
-        raise InputRefused("blood-dispersion", f"{file}: DispersionConstant must be a number with a unit of time")
-    seconds = float(constant) * seconds_per(unit, f"{file}, DispersionConstant")
+    if not isinstance(unit, str):
+        raise InputRefused("blood-dispersion", f"{file}: DispersionConstantUnits must be a unit of time")
+    seconds = constant * seconds_per(unit, f"{file}, DispersionConstant")
     if not 0 <= seconds <= 60:
         raise InputRefused(
             "blood-dispersion", f"{file}: a dispersion constant of {seconds:g} s; correct it or its unit"
@@ -388,11 +387,11 @@ def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -
     return seconds or None
 
 
-def _merged(what: str, parts: Sequence[tuple[str, SampledCurve]], notices: list[Notice]) -> SampledCurve:
-    times = np.concatenate([curve.times_s for _, curve in parts])
-    values = np.concatenate([curve.values for _, curve in parts])
+def _merged(quantity: str, recordings: Sequence[_Recording], notices: list[Notice]) -> SampledCurve:
+    times = np.concatenate([recording.curves[quantity].times_s for recording in recordings])
+    values = np.concatenate([recording.curves[quantity].values for recording in recordings])
     order = np.argsort(times, kind="stable")
-    where = f"{', '.join(file for file, _ in parts)}, {what}"
+    where = f"{', '.join(recording.file for recording in recordings)}, {quantity}"
     return _without_repeats(where, times[order], values[order], notices)
 
 
@@ -409,8 +408,16 @@ def _plasma_from_ratio(ratio: SampledCurve, whole_blood: SampledCurve | None) ->
 
 
 def _check_times(blood: BloodSamples) -> None:
-    curves = [*blood.activities, *([blood.parent_fraction] if blood.parent_fraction else [])]
-    end = max(curve.end_s for curve in curves)
+    sampled = (blood.whole_blood, blood.plasma, blood.parent_fraction, blood.parent_plasma)
+    ends = [curve.end_s for curve in sampled if curve is not None]
+    dense = blood.autosampler
+    if dense is not None and dense.times_s.size > 1 and np.median(np.diff(dense.times_s)) < SHORTEST_INTERVAL_S:
+        raise InputRefused(
+            "blood-time-units",
+            "the autosampler's samples are hardly apart: its times look like minutes; write min as the unit of time",
+        )
+    # The autosampler stops early; what shows a slipped unit of the manual samples is where those end.
+    end = max(ends) if ends or dense is None else dense.end_s
     if end < SHORTEST_BLOOD_S:
         raise InputRefused(
             "blood-time-units",

@@ -19,7 +19,8 @@ from ..grid import Grid
 from .segmentation import Segment, Segmentation
 from .tables import read_json, read_table
 
-NRRD_SUFFIXES = (".nrrd", ".nhdr")
+# The patient spaces that SimpleITK turns into LPS; it would take any other for LPS unasked.
+NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".ctbl", ".txt")
 # Label tables number their labels far below this; a larger value is an image, not a label map.
@@ -58,7 +59,8 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
         ) from None
     if start[128:] == b"DICM":
         return _read_dicom(path)
-    if not start.startswith(b"NRRD") and not path.name.lower().endswith(NIFTI_SUFFIXES):
+    nrrd = start.startswith(b"NRRD")
+    if not nrrd and not path.name.lower().endswith(NIFTI_SUFFIXES):
         raise InputRefused("segmentation-format", f"{path.name} is neither .seg.nrrd, NIfTI nor DICOM SEG")
     try:
         image = sitk.ReadImage(str(path))
@@ -67,10 +69,12 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
         raise InputRefused("segmentation-unreadable", f"{path.name} cannot be read: {reason}") from None
     if image.GetDimension() != 3:
         raise InputRefused("segmentation-shape", f"{path.name} has {image.GetDimension()} dimensions instead of 3")
+    if nrrd and (not image.HasMetaDataKey("NRRD_space") or image.GetMetaData("NRRD_space") not in NRRD_SPACES):
+        raise InputRefused("segmentation-space", f"{path.name} does not say that it lies in LPS or RAS; save it anew")
     layers = _layers(path.name, image)
     grid = Grid(layers.shape[:3], _ijk_to_lps(image))
     notices: list[Notice] = []
-    labels = _slicer_labels(path.name, image, layers.shape[3]) if start.startswith(b"NRRD") else []
+    labels = _slicer_labels(path.name, image, layers.shape[3]) if nrrd else []
     if not labels:
         labels = _named_labels(path, layers, table, notices)
     return Segmentation(grid, tuple(_segments(labels, layers)), tuple(notices))
@@ -162,10 +166,6 @@ def _slicer_labels(file: str, image: sitk.Image, layer_count: int) -> list[_Labe
     header = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
     if "Segment0_ID" not in header:
         return []
-    if "NRRD_space" not in header:
-        raise InputRefused(
-            "segmentation-space", f"{file} does not say in which space it lies; save it from Slicer anew"
-        )
     if "Segmentation_Extent" in header:
         raise InputRefused(
             "segmentation-legacy", f"{file} is in Slicer's format before 4.11; save it from Slicer anew"

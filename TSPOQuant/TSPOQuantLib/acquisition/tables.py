@@ -136,6 +136,22 @@ def sidecar(path: Path) -> dict[str, Any]:
     return found
 
 
+def number_in(metadata: Mapping[str, Any], key: str, file: str) -> float | None:
+    """The number under ``key``, None without one; raises InputRefused ("json-number")."""
+    value = metadata.get(key)
+    return None if value is None else _finite(value, key, file)
+
+
+def numbers_in(metadata: Mapping[str, Any], key: str, file: str) -> list[float] | None:
+    """The list of numbers under ``key``, None without one; raises InputRefused ("json-number")."""
+    values = metadata.get(key)
+    if values is None:
+        return None
+    if not isinstance(values, list):
+        raise InputRefused("json-number", f"{file}: {key} is not a list of numbers")
+    return [_finite(value, key, file) for value in values]
+
+
 def stated_unit(metadata: Mapping[str, Any], *names: str) -> str | None:
     """``Units`` of the first entry among ``names`` that states it, else None."""
     for name in names:
@@ -174,6 +190,18 @@ def mbq_per(unit: str, where: str) -> float:
     if activity is None:
         raise InputRefused("units-activity", f"{where}: '{unit}' is not a unit of activity; write MBq or Bq")
     return activity / 1e6
+
+
+def _finite(value: object, key: str, file: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputRefused("json-number", f"{file}: {key} is not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if not np.isfinite(number):
+        raise InputRefused("json-number", f"{file}: {key} holds a number that is too large")
+    return number
 
 
 def _no_constant(name: str) -> float:

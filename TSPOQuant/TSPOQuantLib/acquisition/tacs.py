@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import InputRefused, Notice
 from .blood_files import HIGHEST_KBQ_ML, LOWEST_PEAK_KBQ_ML, SHORTEST_BLOOD_S
 from .frames import FrameTiming
-from .tables import Column, kbq_ml_per, read_json, read_table, seconds_per, sidecar, stated_unit
+from .tables import Column, kbq_ml_per, numbers_in, read_json, read_table, seconds_per, sidecar, stated_unit
 
 STARTS = ("FrameTimesStart", "frame_start")
 ENDS = ("FrameTimesEnd", "frame_end")
@@ -88,11 +88,10 @@ def _seconds(column: Column, metadata: Mapping[str, Any]) -> NDArray[np.float64]
 
 
 def _check_frames(file: str, timing: FrameTiming, metadata: Mapping[str, Any]) -> None:
-    listed = metadata.get("FrameTimesStart")
-    if not isinstance(listed, list):
-        return
-    same = len(listed) == len(timing) and all(isinstance(value, int | float) for value in listed)
-    if not same or np.abs(np.array(listed, dtype=float) - timing.starts_s).max() > FRAME_TOLERANCE_S:
+    if not isinstance(metadata.get("FrameTimesStart"), list):
+        return  # it may also describe the column
+    listed = np.array(numbers_in(metadata, "FrameTimesStart", file))
+    if listed.shape != timing.starts_s.shape or np.abs(listed - timing.starts_s).max() > FRAME_TOLERANCE_S:
         raise InputRefused("tacs-frames", f"{file}: its JSON lists other FrameTimesStart than the table; correct one")
 
 
