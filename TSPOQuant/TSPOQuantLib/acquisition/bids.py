@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputRefused, Notice
-from .blood_files import SHORTEST_BLOOD_S
 from .decay import HALF_LIFE_S, nuclide, weighted_mean_s
 from .frames import FrameTiming
-from .tables import kbq_ml_per, mbq_per, number_in, numbers_in, read_json, sidecar
+from .tables import SHORTEST_STUDY_S, kbq_ml_per, mbq_per, number_in, numbers_in, read_json, sidecar
 
 # Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
 # residuals differ by a few percent, a slipped unit by a factor of 1000).
@@ -170,7 +169,7 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
     if starts is None or durations is None:
         raise InputRefused("pet-json-frames", f"{file} lacks FrameTimesStart or FrameDuration; add the frames")
     timing = FrameTiming(np.array(starts), np.array(durations))
-    if len(timing) > 1 and timing.ends_s[-1] < SHORTEST_BLOOD_S:
+    if len(timing) > 1 and timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "pet-json-time-units",
             f"{file}: the last frame ends at {timing.ends_s[-1]:g} s: the times look like minutes; BIDS wants seconds",

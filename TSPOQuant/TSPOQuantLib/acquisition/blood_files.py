@@ -11,7 +11,20 @@ from numpy.typing import NDArray
 
 from ..errors import InputRefused, Notice
 from .blood import BloodSamples, SampledCurve
-from .tables import Column, kbq_ml_per, number_in, read_json, read_table, seconds_per, sidecar, split_unit, stated_unit
+from .tables import (
+    HIGHEST_KBQ_ML,
+    LOWEST_PEAK_KBQ_ML,
+    SHORTEST_STUDY_S,
+    Column,
+    kbq_ml_per,
+    number_in,
+    read_json,
+    read_table,
+    seconds_per,
+    sidecar,
+    split_unit,
+    stated_unit,
+)
 
 TIME = "time"
 WHOLE_BLOOD = "whole_blood_radioactivity"
@@ -36,13 +49,9 @@ HEADERS = {
     **dict.fromkeys(("plasmawholebloodratio", "plasmatowholebloodratio", "plasmabloodratio"), PLASMA_RATIO),
 }
 
-# What can be believed of a human study. These limits are the program's, not published; they lie between what a
-# right file and one with a slipped unit (60 or 1000 times) would show.
-SHORTEST_BLOOD_S = 150.0  # blood of a 60 to 120 min scan in minutes ends below it
+# Times that only a slipped unit brings about (the program's limits, not published).
 LONGEST_BLOOD_S = 6 * 3600.0  # 17 half-lives of C-11; seconds taken for minutes, or a clock of day, end above it
 SHORTEST_INTERVAL_S = 0.1  # between an autosampler's samples; 1 s in minutes is 0.017
-HIGHEST_KBQ_ML = 2000.0  # 1 GBq in the half liter that passes the heart in 6 s
-LOWEST_PEAK_KBQ_ML = 0.1
 # Counting noise before arrival may be negative, as far below zero as this part of the peak (our choice).
 NEGATIVE_PART = 0.05
 FRACTION_UNITS = frozenset({"", "1", "1/1", "arbitrary", "fraction", "none", "n/a", "ratio", "unitless"})
@@ -418,7 +427,7 @@ def _check_times(blood: BloodSamples) -> None:
         )
     # The autosampler stops early; what shows a slipped unit of the manual samples is where those end.
     end = max(ends) if ends or dense is None else dense.end_s
-    if end < SHORTEST_BLOOD_S:
+    if end < SHORTEST_STUDY_S:
         raise InputRefused(
             "blood-time-units",
             f"the last blood sample is at {end:g} s: the times look like minutes; write min as the unit of time",

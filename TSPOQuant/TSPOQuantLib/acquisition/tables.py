@@ -38,6 +38,12 @@ BECQUERELS = {
 }
 VOLUME = re.compile(r"(/|\*|·|\.| )?(ml|mL|ML|cc|cm3|cm\^3|cm³)(-1|\^-1|⁻¹)?")
 
+# What can be believed of a human study. These limits are the program's, not published; they lie between what a
+# right file and one with a slipped unit (60 or 1000 times) would show.
+SHORTEST_STUDY_S = 150.0  # frames or blood of a 60 to 120 min scan, in minutes, end below it
+HIGHEST_KBQ_ML = 2000.0  # 1 GBq in the half liter that passes the heart in 6 s
+LOWEST_PEAK_KBQ_ML = 0.1
+
 
 @dataclass(frozen=True)
 class Column:
@@ -51,10 +57,8 @@ class Column:
 
     def numbers(self) -> NDArray[np.float64]:
         """The cells as numbers, NaN where a cell says missing; raises InputRefused ("table-…") for anything else."""
-        return np.array([_number(cell, f"{self.file} line {line}, {self.name}") for cell, line in self._numbered()])
-
-    def _numbered(self) -> Iterator[tuple[str, int]]:
-        return zip(self.cells, self.lines, strict=True)
+        numbered = zip(self.cells, self.lines, strict=True)
+        return np.array([_number(cell, f"{self.file} line {line}, {self.name}") for cell, line in numbered])
 
 
 def read_table(path: Path) -> tuple[Column, ...]:

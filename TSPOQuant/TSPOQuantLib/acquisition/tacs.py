@@ -9,9 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputRefused, Notice
-from .blood_files import HIGHEST_KBQ_ML, LOWEST_PEAK_KBQ_ML, SHORTEST_BLOOD_S
 from .frames import FrameTiming
-from .tables import Column, kbq_ml_per, numbers_in, read_json, read_table, seconds_per, sidecar, stated_unit
+from .tables import (
+    HIGHEST_KBQ_ML,
+    LOWEST_PEAK_KBQ_ML,
+    SHORTEST_STUDY_S,
+    Column,
+    kbq_ml_per,
+    numbers_in,
+    read_json,
+    read_table,
+    seconds_per,
+    sidecar,
+    stated_unit,
+)
 
 STARTS = ("FrameTimesStart", "frame_start")
 ENDS = ("FrameTimesEnd", "frame_end")
@@ -50,7 +61,7 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
     if end.name in DURATIONS:
         ends = starts + ends
     timing = FrameTiming(starts, ends - starts)
-    if timing.ends_s[-1] < SHORTEST_BLOOD_S:
+    if timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "tacs-time-units",
             f"{path.name}: the last frame ends at {timing.ends_s[-1]:g} s: the times look like minutes; "
