@@ -166,6 +166,8 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # What has no widget that parameter nodes can be bound to
         self.ui.bloodPoolComboBox.connect("currentIndexChanged(int)", self.onBloodPoolChosen)
         self.ui.bloodFilePathLineEdit.connect("currentPathChanged(QString)", self.onBloodFileChosen)
+        # An empty path is no valid one, and only valid ones are announced by the signal above.
+        self.ui.bloodFilePathLineEdit.connect("validInputChanged(bool)", self.onBloodFileChosen)
 
         # Buttons
         self.ui.fuseButton.connect("clicked(bool)", self.onFuseButton)
@@ -295,12 +297,12 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onBloodPoolChosen(self, index: int) -> None:
         """Called when the user picks another segment as blood pool."""
         if self._parameterNode:
-            self._parameterNode.bloodPoolSegmentID = self.ui.bloodPoolComboBox.itemData(index)
+            self._parameterNode.bloodPoolSegmentID = self.ui.bloodPoolComboBox.itemData(index) or ""
 
-    def onBloodFileChosen(self, path: str) -> None:
-        """Called when another blood file is typed or browsed for."""
+    def onBloodFileChosen(self, pathOrValidity: str | bool) -> None:
+        """Called when another blood file is typed or browsed for, or the path is cleared."""
         if self._parameterNode:
-            self._parameterNode.bloodFile = path
+            self._parameterNode.bloodFile = self.ui.bloodFilePathLineEdit.currentPath
 
     def onFuseButton(self) -> None:
         """Show PET over CT when user clicks "Show PET over CT" button."""

@@ -150,7 +150,9 @@ class ParameterNodeTest(unittest.TestCase):
             parameters.petSequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
 
     def test_each_missing_thing_is_named_in_turn(self):
-        parameters = self.logic.getParameterNode()
+        # Not the panel's own parameter node, into which an open panel would propose a blood pool.
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
+        parameters = TSPOQuant.TSPOQuantParameterNode(node)
         said = [self.logic.whatIsMissing(parameters)]
         with tempfile.TemporaryDirectory() as folder:
             study = mrmlstudy.make(folder)

@@ -107,6 +107,9 @@ class PanelTest(unittest.TestCase):
         self.ui.bloodFilePathLineEdit.currentPath = "nowhere.tsv"
         self.assertFalse(self.ui.computeButton.enabled)
         self.assertIn("does not exist", self.ui.computeButton.toolTip)
+        self.ui.bloodFilePathLineEdit.currentPath = ""
+        self.assertFalse(self.ui.computeButton.enabled)
+        self.assertIn("Select a file", self.ui.computeButton.toolTip)
 
     def test_fixed_blood_fraction_can_be_typed_only_if_it_is_fixed(self):
         self.assertFalse(self.ui.fixedBloodVolumeSpinBox.enabled)

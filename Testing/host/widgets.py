@@ -209,12 +209,11 @@ class ctkCollapsibleButton(QWidget):
 
 
 class ctkPathLineEdit(QWidget):
-    """A path to type or to browse for."""
+    """A path to type or to browse for. As in CTK, an empty path is not valid, and only valid ones are announced."""
 
     currentPathChanged = Signal(str)
     validInputChanged = Signal(bool)
     currentPath = Property(str, lambda self: self._edit.text, lambda self, value: self._edit.setText(value))
-    nameFilters = stored("QStringList", "nameFilters", ())
     settingKey = stored(str, "settingKey", "")
     label = stored(str, "label", "")
     showHistoryButton = stored(bool, "showHistoryButton", True)
@@ -226,7 +225,8 @@ class ctkPathLineEdit(QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._edit = strict(QtWidgets.QLineEdit)(self)
-        self._edit.textChanged.connect(self.currentPathChanged)
+        self._edit.textChanged.connect(self._on_text)
+        self._valid = False
         browse = strict(QtWidgets.QToolButton)(self)
         browse.setText("…")
         layout = QtWidgets.QHBoxLayout(self)
@@ -237,8 +237,12 @@ class ctkPathLineEdit(QWidget):
     def setCurrentPath(self, path):
         self.currentPath = path
 
-    def addCurrentPathToHistory(self):
-        pass
+    def _on_text(self, text):
+        was_valid, self._valid = self._valid, bool(text)
+        if self._valid:
+            self.currentPathChanged.emit(text)
+        if self._valid != was_valid:
+            self.validInputChanged.emit(self._valid)
 
 
 CTK_WIDGETS = {kind.__name__: kind for kind in (ctkCollapsibleButton, ctkPathLineEdit)}
