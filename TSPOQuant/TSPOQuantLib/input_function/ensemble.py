@@ -50,7 +50,8 @@ def _drawn(result: InputFunctionResult, generator: np.random.Generator) -> Input
     if calibration is not None and result.image is not None and fraction is not None and ratio is not None:
         calibration = _drawn_calibration(calibration, generator)
         if calibration.spill_in != 0:
-            return input_from_frames(result.image, calibration, ratio, fraction, original.notices, original.settings)
+            made = input_from_frames(result.image, calibration, ratio, fraction, (), original.settings)
+            return replace(made, notices=original.notices)
     scale = _scale_change(calibration, result.calibration)
     factor = _change(fraction, result.parent_fraction, original.times_min)
     factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_min)

@@ -1,6 +1,6 @@
 """The input function from blood samples: raw curves, or parent plasma given ready."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from ..errors import InputRefused, Notice
 from .bolus_models import fit_bolus
 from .dispersion import correct_dispersion
 from .piecewise_linear import evaluate
+from .plasma_ratio import PlasmaRatioFit, given_ratio
 from .result import (
     Curve,
     InputFunctionResult,
@@ -59,10 +60,11 @@ class SampledSettings:
 def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettings) -> InputFunctionResult:
     """Blood samples to the input function of a scan that ends at ``until_s`` seconds.
 
-    Ready parent plasma is used as it is, with straight lines. Otherwise, with an automatic sampler, parent plasma is
-    whole blood (sampler, dispersion-corrected when its constant is known, then manual samples) × plasma/blood ratio
-    × parent fraction; without one, the plasma samples × parent fraction. Every curve rises in a straight line from 0
-    at time zero to its first sample and keeps its last value to the end of the scan.
+    Ready parent plasma is used as it is, with straight lines. Otherwise, where plasma was sampled as often as whole
+    blood, parent plasma is the plasma samples × parent fraction; else it is whole blood (automatic sampler,
+    dispersion-corrected when its constant is known, then manual samples) × plasma/blood ratio × parent fraction.
+    Every curve rises in a straight line from 0 at time zero to its first sample and keeps its last value to the end
+    of the scan.
 
     Raises InputRefused: "blood-missing", "blood-ends-early" (before 80 % of the scan), "blood-…", "curve-…",
     "parent-fraction-…", "plasma-ratio-…", "settings-choice", "dispersion-range".
@@ -71,6 +73,12 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     notices = [*samples.notices, *route_notices(samples)]
     if samples.parent_plasma is not None:
         return _from_parent_plasma(samples.parent_plasma, samples.whole_blood, until_s, settings, notices)
+    no_blood = samples.whole_blood is None and samples.autosampler is None
+    if no_blood and samples.plasma is not None and settings.plasma_ratio is not None:
+        given = given_ratio(settings.plasma_ratio)
+        notices += given.notices
+        whole = SampledCurve(samples.plasma.times_s, samples.plasma.values / given(samples.plasma.times_s / 60))
+        samples = replace(samples, whole_blood=whole)
     fraction = parent_fraction_of(
         samples,
         settings.parent_fraction_model,
@@ -79,14 +87,17 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
         until_s,
     )
     ratio = None
-    if samples.autosampler is None and samples.plasma is not None:
+    if samples.plasma is not None and not _denser_whole_blood(samples, samples.plasma):
         measured = _from_zero(samples.plasma, "plasma", notices)
-        whole_blood, corners = _whole_blood_beside(samples.whole_blood, notices)
+        whole_blood, corners = _whole_blood_beside(samples.whole_blood, samples.plasma.end_s, notices)
         total_plasma = _straight(measured)
     else:
-        ratio = plasma_ratio_of(samples, settings.plasma_ratio, settings.plasma_ratio_model)
+        sampler = _corrected_sampler(samples, settings.smoothing_s)
+        ratio = plasma_ratio_of(_paired_with(sampler, samples), settings.plasma_ratio, settings.plasma_ratio_model)
         notices += ratio.notices
-        measured = _from_zero(_merged_whole_blood(samples, settings, notices), "whole blood", notices)
+        manual = _manual_whole_blood(samples, sampler, ratio, notices)
+        merged = _merged(sampler, manual, settings.autosampler_until_s, notices)
+        measured = _from_zero(merged, "whole blood", notices)
         whole_blood, corners, plasma_ratio = _straight(measured), measured.times_s, ratio
 
         def total_plasma(times_s: Floats) -> Floats:
@@ -108,7 +119,7 @@ def _from_parent_plasma(
 ) -> InputFunctionResult:
     measured = _from_zero(ready, "parent plasma", notices)
     notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
-    whole_blood, corners = _whole_blood_beside(whole, notices)
+    whole_blood, corners = _whole_blood_beside(whole, ready.end_s, notices)
     record: dict[str, object] = {"source": "parent-plasma", **asdict(settings), "found": {}}
     curve, knots = _shaped(_straight(measured), measured.times_s, settings.curve, record)
     made = assemble(np.union1d(knots, corners), curve, whole_blood, tuple(notices), record)
@@ -135,40 +146,34 @@ def _from_zero(curve: SampledCurve, what: str, notices: list[Notice]) -> Sampled
     return SampledCurve(np.insert(curve.times_s, 0, 0.0), np.insert(curve.values, 0, 0.0))
 
 
-def _whole_blood_beside(whole: SampledCurve | None, notices: list[Notice]) -> tuple[Curve, Floats]:
-    """Whole blood that was measured beside plasma, with its corners; not a number where there is none."""
+def _denser_whole_blood(samples: BloodSamples, plasma: SampledCurve) -> bool:
+    counts = [len(curve.times_s) for curve in (samples.whole_blood, samples.autosampler) if curve is not None]
+    return sum(counts) > len(plasma.times_s)
+
+
+def _whole_blood_beside(whole: SampledCurve | None, until_s: float, notices: list[Notice]) -> tuple[Curve, Floats]:
+    """Whole blood measured beside plasma that ends at ``until_s``, with its corners; not a number without any."""
     if whole is None:
         notices.append(
             Notice("whole-blood-missing", "whole blood was not measured; models with V_B and TBR-WB are impossible")
         )
         return lambda where_s: np.full(len(where_s), np.nan), np.zeros(0)
+    if whole.end_s < until_s:
+        notices.append(
+            Notice(
+                "whole-blood-short",
+                f"whole blood ends at {whole.end_s:.0f} s, before plasma; its last value is held",
+            )
+        )
     measured = _from_zero(whole, "whole blood", [])
     return _straight(measured), measured.times_s
 
 
-def _merged_whole_blood(samples: BloodSamples, settings: SampledSettings, notices: list[Notice]) -> SampledCurve:
-    """The automatic sampler's curve, dispersion-corrected, then the manual samples after it."""
-    manual = samples.whole_blood
-    if samples.autosampler is None:
-        if manual is None:
-            raise InputRefused(
-                "blood-missing", "no whole blood, plasma or parent plasma was found; check the blood file's columns"
-            )
-        return manual
-    sampler = _corrected_sampler(samples.autosampler, samples.dispersion_s, settings.smoothing_s)
-    if manual is None:
-        return sampler
-    _compare(manual, sampler, notices)
-    end_s = sampler.end_s if settings.autosampler_until_s is None else settings.autosampler_until_s
-    kept, after = sampler.times_s <= end_s, manual.times_s > end_s
-    return SampledCurve(
-        np.concatenate([sampler.times_s[kept], manual.times_s[after]]),
-        np.concatenate([sampler.values[kept], manual.values[after]]),
-    )
-
-
-def _corrected_sampler(sampler: SampledCurve, dispersion_s: float | None, smoothing_s: float) -> SampledCurve:
-    """Without dispersion, without noise before the bolus arrives, and not negative."""
+def _corrected_sampler(samples: BloodSamples, smoothing_s: float) -> SampledCurve | None:
+    """The automatic sampler without dispersion, without noise before the bolus arrives, and not negative."""
+    sampler, dispersion_s = samples.autosampler, samples.dispersion_s
+    if sampler is None:
+        return None
     values = sampler.values
     if dispersion_s is not None:
         if not (np.isfinite(dispersion_s) and dispersion_s >= 0):
@@ -180,6 +185,56 @@ def _corrected_sampler(sampler: SampledCurve, dispersion_s: float | None, smooth
     if len(before):
         values[: before[-1] + 1] = 0.0
     return SampledCurve(sampler.times_s, values)
+
+
+def _paired_with(sampler: SampledCurve | None, samples: BloodSamples) -> BloodSamples:
+    """Where no whole blood was drawn by hand, the sampler's at the times of the plasma samples stands for it."""
+    if samples.whole_blood is not None or sampler is None or samples.plasma is None:
+        return samples
+    times = samples.plasma.times_s
+    times = times[(times >= sampler.times_s[0]) & (times <= sampler.end_s)]
+    if len(times) == 0:
+        return samples
+    return replace(samples, whole_blood=SampledCurve(times, np.interp(times, sampler.times_s, sampler.values)))
+
+
+def _manual_whole_blood(
+    samples: BloodSamples, sampler: SampledCurve | None, ratio: PlasmaRatioFit, notices: list[Notice]
+) -> SampledCurve | None:
+    """Whole blood drawn by hand; without any, plasma samples after the sampler's end over the plasma/blood ratio."""
+    if samples.whole_blood is not None or sampler is None or samples.plasma is None:
+        return samples.whole_blood
+    later = samples.plasma.times_s > sampler.end_s
+    if not later.any():
+        return None
+    notices.append(
+        Notice(
+            "whole-blood-from-plasma",
+            "after the automatic sampler's end whole blood is plasma over the plasma-to-blood ratio",
+        )
+    )
+    times = samples.plasma.times_s[later]
+    return SampledCurve(times, samples.plasma.values[later] / ratio(times / 60))
+
+
+def _merged(
+    sampler: SampledCurve | None, manual: SampledCurve | None, until_s: float | None, notices: list[Notice]
+) -> SampledCurve:
+    """The sampler's whole blood until its end, or until ``until_s``; then the samples drawn by hand."""
+    if sampler is None or manual is None:
+        only = sampler or manual
+        if only is None:
+            raise InputRefused(
+                "blood-missing", "no whole blood, plasma or parent plasma was found; check the blood file's columns"
+            )
+        return only
+    _compare(manual, sampler, notices)
+    end_s = sampler.end_s if until_s is None else until_s
+    kept, after = sampler.times_s <= end_s, manual.times_s > end_s
+    return SampledCurve(
+        np.concatenate([sampler.times_s[kept], manual.times_s[after]]),
+        np.concatenate([sampler.values[kept], manual.values[after]]),
+    )
 
 
 def _compare(manual: SampledCurve, sampler: SampledCurve, notices: list[Notice]) -> None:

@@ -1,6 +1,6 @@
 """The input function from a blood-pool region of the dynamic image."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,10 +154,7 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
         notice = Notice(
             "calibration-scale-only", "recovery and spill-in need two late samples; only a scale was fitted"
         )
-        return Calibration(
-            scaled.method, scaled.recovery, scaled.spill_in, scaled.covariance, scaled.sample_times_s, scaled.flags,
-            (*scaled.notices, notice),
-        )  # fmt: skip
+        return replace(scaled, notices=(*scaled.notices, notice))
     assert image.tissue is not None  # refused above
     around = continuous_curve(image.timing, image.tissue, bolus=False)
     tissue = evaluate(around.knots_s, around.values, times)

@@ -16,6 +16,7 @@ from scipy.special import gammainc, gammaincc
 
 from ..acquisition.blood import SampledCurve
 from ..errors import InputRefused, Notice
+from .model_choice import aicc
 
 Floats = NDArray[np.float64]
 
@@ -218,8 +219,7 @@ def fit_parent_fraction(
     """Fit the models to measured fractions (times in seconds) by weighted least squares; the lowest AICc wins.
 
     model: "best", a name of ``MODELS``, or "interpolation". weights: one a sample (default equal), only their ratios
-    matter. AICc = n ln(WRSS/n) + 2p + 2p(p + 1)/(n - p - 1), with the weights scaled to mean 1 (Burnham and Anderson
-    2002), so a model of p parameters needs at least p + 2 samples. With fewer than that for every model, "best" is a
+    matter. A model of p parameters needs at least p + 2 samples; with fewer than that for every model, "best" is a
     linear interpolation, and a Notice says so. Models other than "extended-hill" start at 1.
 
     Raises InputRefused: "parent-fraction-missing", "parent-fraction-range", "parent-fraction-model",
@@ -324,13 +324,12 @@ def _fit(model: ParentFractionModel, times: Floats, fractions: Floats, weight: F
     fit = min(fits, key=lambda one: float(one.cost))
     values = np.asarray(fit.x)
     count, free = len(times), fit.active_mask == 0
-    wrss = max(2 * float(fit.cost), 1e-12 * count)  # an exact fit must not send the logarithm to minus infinity
+    wrss = 2 * float(fit.cost)
     number = len(values)
-    aicc = count * np.log(wrss / count) + 2 * number + 2 * number * (number + 1) / (count - number - 1)
     covariance = np.zeros((number, number))
     jacobian = fit.jac[:, free]
     covariance[np.ix_(free, free)] = np.linalg.pinv(jacobian.T @ jacobian) * wrss / (count - number)
     flags = tuple(
         f"parameter-at-bound:{name}" for name, inside in zip(model.parameter_names, free, strict=True) if not inside
     )
-    return _Candidate(model, values, covariance, float(aicc), flags)
+    return _Candidate(model, values, covariance, aicc(wrss, count, number), flags)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from ..errors import InputRefused, Notice
+from .model_choice import aicc
 
 Floats = NDArray[np.float64]
 
@@ -160,10 +161,9 @@ def _fit(name: str, times: Floats, ratios: Floats) -> tuple[Floats, Floats, floa
     upper = [np.inf] * (number - rates) + [_FASTEST] * rates
     fit = least_squares(residuals, _start(name, times, ratios), bounds=(lower, upper), jac="3-point", x_scale="jac")
     count = len(times)
-    wrss = max(2 * float(fit.cost), 1e-12 * count)
-    aicc = count * np.log(wrss / count) + 2 * number + 2 * number * (number + 1) / (count - number - 1)
+    wrss = 2 * float(fit.cost)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * wrss / (count - number)
-    return np.asarray(fit.x), np.asarray(covariance), float(aicc)
+    return np.asarray(fit.x), np.asarray(covariance), aicc(wrss, count, number)
 
 
 def _start(name: str, times: Floats, ratios: Floats) -> Floats:
