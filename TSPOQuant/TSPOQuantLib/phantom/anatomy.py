@@ -305,8 +305,8 @@ def _vertebra(vertebra: Vertebra, start: float, end: float, side: Floats, poster
     waist = 0.94 + 0.06 * np.clip(np.abs(rise) / half, 0, 1)
     bone = _body(vertebra, side, posterior, waist) & (np.abs(rise) < half)
     if name != "C2" and not name.startswith("T"):
-        lip = (side > vertebra.width_mm / 2 - 2.5) & (side < vertebra.width_mm / 2 + 1.2)
-        bone |= lip & (posterior > -10) & (posterior < -1.5) & (rise > half - 4) & (rise < half + 3.5)
+        lip = (side > vertebra.width_mm / 2 - 2.5) & (side < max(vertebra.width_mm / 2 + 1.2, 11.8))
+        bone |= lip & (posterior > -10) & (posterior < -0.5) & (rise > half - 4) & (rise < half + 3.5)
     top = foramen_along_mm(above) - FORAMEN_SIZE_MM[above][0] / 2 if above in FORAMEN_SIZE_MM else center + 5
     bottom = foramen_along_mm(below) + FORAMEN_SIZE_MM[below][0] / 2 if below in FORAMEN_SIZE_MM else center - 5
     # The foramina are carved out afterwards; a little more bone here closes their round tops and bottoms.

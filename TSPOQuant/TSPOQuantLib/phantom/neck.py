@@ -156,9 +156,9 @@ def spine_of(build: Build, pose: Pose) -> Spine:
 
 
 def foramen_along_mm(level: str) -> float:
-    """Where on the axis a foramen lies: half-way between the middles of its two vertebrae."""
-    upper, lower = level.split("/")
-    return (CENTERS_MM[upper] + CENTERS_MM[lower]) / 2
+    """Where on the axis a foramen lies: at the middle of its disc."""
+    lower = [v.name for v in VERTEBRAE].index(level.split("/")[1])
+    return ENDS_MM[lower] + VERTEBRAE[lower].disc_mm / 2
 
 
 def foramen_axes(side: str) -> NDArray[np.float64]:
