@@ -5,6 +5,7 @@ The formulas are written here a second time on purpose: what reads must not be c
 
 import warnings
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,9 +91,12 @@ def write_pet(folder: Path, plan: PetPlan = PetPlan(), prefix: str = "pet") -> N
         factors = np.ones(frames)
     references = reference_times_s(plan)
     uid = generate_uid(entropy_srcs=["series", prefix, str(plan.seed)])
+    common = _header(plan, PositronEmissionTomographyImageStorage, "PT", uid)
+    _pet_facts(common, plan, frames)
     for frame in range(frames):
         for k in range(slices):
-            header = _header(plan, PositronEmissionTomographyImageStorage, "PT", uid, k)
+            header = deepcopy(common)
+            header.ImagePositionPatient = [f"{value:.8g}" for value in plan.position(k)]
             acquired = plan.injection + timedelta(seconds=float(plan.starts_s[frame]))
             header.SOPInstanceUID = f"{uid[:50]}.{frame}.{k}"
             header.AcquisitionDate, header.AcquisitionTime = f"{acquired:%Y%m%d}", f"{acquired:%H%M%S.%f}"
@@ -101,7 +105,6 @@ def write_pet(folder: Path, plan: PetPlan = PetPlan(), prefix: str = "pet") -> N
             header.DecayFactor = f"{factors[frame]:.6g}"
             header.ImageIndex = frame * slices + k + 1
             header.RescaleSlope, header.RescaleIntercept = f"{slopes[frame, k]:.6f}", "0"
-            _pet_facts(header, plan, frames)
             header.PixelData = stored[frame, k].tobytes()
             _edited(plan, header, frame, k)
             save(header, folder / f"{prefix}{(frame * 7919 + k * 104729) % 100003:06d}.dcm")
@@ -114,7 +117,8 @@ def write_ct(folder: Path, plan: PetPlan = PetPlan(), prefix: str = "ct") -> NDA
     stored = np.random.default_rng(plan.seed).integers(0, 3000, plan.shape).astype("<i2")
     uid = generate_uid(entropy_srcs=["series", prefix, str(plan.seed)])
     for k in range(plan.shape[0]):
-        header = _header(plan, CTImageStorage, "CT", uid, k)
+        header = _header(plan, CTImageStorage, "CT", uid)
+        header.ImagePositionPatient = [f"{value:.8g}" for value in plan.position(k)]
         header.SOPInstanceUID = f"{uid[:50]}.{k}"
         header.RescaleSlope, header.RescaleIntercept, header.RescaleType = "1", "-1024", "HU"
         header.PixelData = stored[k].tobytes()
@@ -137,7 +141,7 @@ def save(header: Dataset, path: Path) -> None:
     header.save_as(path, enforce_file_format=True)
 
 
-def _header(plan: PetPlan, sop_class: str, modality: str, uid: str, k: int) -> Dataset:
+def _header(plan: PetPlan, sop_class: str, modality: str, uid: str) -> Dataset:
     scan = plan.injection + timedelta(seconds=plan.scan_s)
     header = Dataset()
     header.SOPClassUID, header.Modality = sop_class, modality
@@ -146,7 +150,6 @@ def _header(plan: PetPlan, sop_class: str, modality: str, uid: str, k: int) -> D
     header.Manufacturer, header.ManufacturerModelName = VENDORS.get(plan.vendor, plan.vendor), "Test"
     header.SeriesInstanceUID, header.SeriesNumber = uid, 3 if modality == "PT" else 2
     header.SeriesDate, header.SeriesTime = f"{scan:%Y%m%d}", f"{scan:%H%M%S.%f}"
-    header.ImagePositionPatient = [f"{value:.8g}" for value in plan.position(k)]
     header.ImageOrientationPatient = [f"{value:.10g}" for value in plan.orientation]
     header.PixelSpacing = [plan.spacing_mm[1], plan.spacing_mm[0]]
     header.SliceThickness = plan.spacing_mm[2]

@@ -7,7 +7,7 @@ from pydicom.tag import Tag
 
 from ..errors import InputRefused, Notice
 from ..progress import Progress, part, silent
-from .dicom_files import CT, ENHANCED_PET, PET, Found, Series, Slice, find_series, read_pixels, truncated
+from .dicom_files import CT, ENHANCED_PET, MAX_RESCALE, PET, Found, Series, Slice, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, duplicate_slice, scan_of, understand_pet
 from .dicom_values import number, text
@@ -111,7 +111,7 @@ def ct_stack(series: Series) -> list[Slice]:
     for piece in series.slices:
         if piece.truncated:
             raise truncated(piece)
-        if piece.slope is None or piece.intercept is None or not np.isfinite([piece.slope, piece.intercept]).all():
+        if any(value is None or not abs(value) < MAX_RESCALE for value in (piece.slope, piece.intercept)):
             raise InputRefused("dicom-rescale", "RescaleSlope or RescaleIntercept of a CT slice is no number")
     return [series.slices[position] for position in np.argsort(index)]
 

@@ -36,6 +36,9 @@ ENHANCED_PET = (str(EnhancedPETImageStorage), str(LegacyConvertedEnhancedPETImag
 CT = str(CTImageStorage)
 ENHANCED_CT = (str(EnhancedCTImageStorage), str(LegacyConvertedEnhancedCTImageStorage))
 
+# No image is scaled by more; beyond it, single precision overflows.
+MAX_RESCALE = 1e30
+
 PHILIPS_CREATOR = "Philips PET Private Group"
 GE_CREATOR = "GEMS_PETD_01"
 

@@ -14,7 +14,7 @@ from pydicom.tag import Tag
 from ..errors import InputRefused, Notice
 from ..grid import Grid
 from .decay import frame_factor, growth
-from .dicom_files import Facts, Series, Slice, truncated
+from .dicom_files import MAX_RESCALE, Facts, Series, Slice, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
 from .dicom_values import number, text
 from .frames import FrameTiming
@@ -181,9 +181,9 @@ def _not_an_acquisition(facts: Facts) -> InputRefused:
 
 def _check_values(series: Series) -> None:
     for piece in series.slices:
-        if piece.slope is None or not np.isfinite(piece.slope) or piece.slope < 0:
+        if piece.slope is None or not 0 <= piece.slope < MAX_RESCALE:
             raise InputRefused("dicom-rescale", "RescaleSlope (0028,1053) of a slice is absent or no positive number")
-        if piece.intercept is not None and not np.isfinite(piece.intercept):
+        if piece.intercept is not None and not abs(piece.intercept) < MAX_RESCALE:
             raise InputRefused("dicom-rescale", "RescaleIntercept (0028,1052) of a slice is not a number")
         if piece.truncated:
             raise truncated(piece)
@@ -286,14 +286,19 @@ def _check_one_frame(frame: int, stack: tuple[Slice, ...]) -> None:
         apart = 0.0
         if piece.acquired and first.acquired:
             apart = abs((piece.acquired - first.acquired).total_seconds())
+        elif piece.acquired or first.acquired:
+            apart = np.inf
         for mine, its in ((piece.reference_s, first.reference_s), (piece.duration_s, first.duration_s)):
             if mine is not None and its is not None:
                 apart = max(apart, abs(mine - its))
+            elif mine is not None or its is not None:
+                apart = np.inf
         if not apart <= SAME_FRAME_S:
+            how = f"differ by {apart:.4g} s in their times" if np.isfinite(apart) else "do not all state their times"
             raise InputRefused(
                 "frames-mixed-times",
-                f"the slices of frame {frame} differ by {apart:.4g} s in their times: several bed positions or mixed "
-                "series; only a single bed position imaged repeatedly is dynamic",
+                f"the slices of frame {frame} {how}: several bed positions or mixed series; only a single bed "
+                "position imaged repeatedly is dynamic",
             )
 
 

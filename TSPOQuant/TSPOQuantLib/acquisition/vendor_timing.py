@@ -115,10 +115,11 @@ def frame_clock(tags: FrameTags) -> FrameClock:
         return _confirmed(tags)
     if not np.isfinite(tags.reference_s).all() or len(np.unique(tags.reference_s)) < len(tags.reference_s):
         raise frames_without_times()
-    if np.ptp(tags.acquired_s) > 0:
+    known = tags.acquired_s[np.isfinite(tags.acquired_s)]
+    if np.ptp(known) > 0 if len(known) == len(tags.acquired_s) else len(known) > 0:
         raise InputRefused(
             "frames-times-disagree",
-            "AcquisitionTime (0008,0032) is the same for some frames only; give a frame table",
+            "AcquisitionTime (0008,0032) is absent in some frames, or the same in some only; give a frame table",
         )
     return _by_reference(tags)
 
@@ -138,7 +139,7 @@ def _by_reference(tags: FrameTags) -> FrameClock:
             "only FrameReferenceTime (0054,1300) tells the frames apart, and what this manufacturer means by it is "
             "not known; give a frame table",
         )
-    scan_start = tags.acquired_s[0]
+    scan_start = tags.acquired_s[0] if np.isfinite(tags.acquired_s[0]) else tags.series_s
     if tags.series_s < scan_start - CLOCK_TOLERANCE_S:
         raise InputRefused(
             "frames-times-disagree",
@@ -149,7 +150,7 @@ def _by_reference(tags: FrameTags) -> FrameClock:
     starts = scan_start + tags.reference_s - reference_offset_s(convention, tags.durations_s, tags.half_life_s)
     told = Notice(
         "frames-by-reference-time",
-        "AcquisitionTime is the same in all frames; their starts were taken from FrameReferenceTime, "
+        "AcquisitionTime does not tell the frames apart; their starts were taken from FrameReferenceTime, "
         f"which at {tags.vendor.value} is the {convention.value}",
     )
     return FrameClock(starts, "FrameReferenceTime", convention, (told,))
@@ -284,7 +285,7 @@ def at_s(tags: FrameTags, seconds: float) -> datetime:
     """Wall clock of ``seconds`` after ``tags.origin``. Raises InputRefused: suv-scan-time when it is out of range."""
     try:
         return tags.origin + timedelta(seconds=float(seconds))
-    except OverflowError as reason:
+    except (OverflowError, ValueError) as reason:
         raise InputRefused("suv-scan-time", "a date or FrameReferenceTime is absurd; correct the header") from reason
 
 
