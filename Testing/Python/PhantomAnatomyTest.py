@@ -52,9 +52,7 @@ def names_at(points):
 class ForamenTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.foramina = {
-            visit: {f.name: f for f in drawn(visit, block((0, 0, 0), 8, 4)).foramina} for visit in VISITS
-        }
+        cls.foramina = {visit: {f.name: f for f in drawn(visit, block((0, 0, 0), 8, 4)).foramina} for visit in VISITS}
 
     def test_volume_and_center_of_the_drawn_canal(self):
         for visit in VISITS:
