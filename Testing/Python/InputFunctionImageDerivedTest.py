@@ -280,6 +280,15 @@ class ImageDerivedInputTest(unittest.TestCase):
         np.testing.assert_array_equal(again[1].parent_plasma, drawn[1].parent_plasma)
         self.assertNotEqual(ensemble(made, 1, seed=2)[0].whole_blood.max(), drawn[0].whole_blood.max())
 
+    def test_ensemble_of_interpolated_fractions_varies_by_calibration_only(self):
+        settings = ImageDerivedSettings(parent_fraction_model="interpolation", plasma_ratio_model="interpolation")
+        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), settings)
+        one = ensemble(made, 1, seed=1)[0]
+        seen = made.input_function.parent_plasma > 0
+        ratio = one.parent_plasma[seen] / made.input_function.parent_plasma[seen]
+        self.assertNotAlmostEqual(ratio[0], 1.0, places=4)
+        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-12)
+
     def test_ensemble_with_spill_in_keeps_what_the_samples_fix(self):
         # Recovery and spill-in are drawn together: late whole blood, which the samples fix, varies less than the
         # early part, which only recovery determines.

@@ -49,7 +49,7 @@ def _drawn(result: InputFunctionResult, generator: np.random.Generator) -> Input
         ratio = ratio.with_parameters(_draw(ratio, generator))
     if calibration is not None and result.image is not None and fraction is not None and ratio is not None:
         calibration = _drawn_calibration(calibration, generator)
-        if calibration.spill_in != 0:
+        if calibration.method != "scale":  # spill-in changes the shape, a scale does not
             made = input_from_frames(result.image, calibration, ratio, fraction, (), original.settings)
             return replace(made, notices=original.notices)
     scale = _scale_change(calibration, result.calibration)
@@ -63,7 +63,8 @@ def _scale_change(drawn: Calibration | None, original: Calibration | None) -> fl
 
 
 def _draw(fit: ParentFractionFit | PlasmaRatioFit, generator: np.random.Generator) -> Floats:
-    return generator.multivariate_normal(list(fit.parameters.values()), fit.covariance, method="svd")
+    center = np.array(list(fit.parameters.values()))
+    return generator.multivariate_normal(center, fit.covariance, method="svd") if len(center) else center
 
 
 def _drawn_calibration(calibration: Calibration, generator: np.random.Generator) -> Calibration:

@@ -42,8 +42,9 @@ class ImageFrames:
 class InputFunctionResult:
     """The input function, each step that led to it, and the settings and findings as a JSON-able dictionary.
 
-    parent_fraction, plasma_ratio: None when parent plasma was given ready. calibration, image: None unless
-    image-derived. notices: of all steps; the same as ``input_function.notices``.
+    parent_fraction: None when parent plasma was given ready. plasma_ratio: None then, and when measured plasma was
+    used as it is. calibration, image: None unless image-derived. notices: of all steps; the same as
+    ``input_function.notices``.
     """
 
     input_function: InputFunction
