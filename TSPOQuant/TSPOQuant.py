@@ -65,6 +65,23 @@ class BloodRoute(enum.Enum):
         return {"UNKNOWN": _("Not known"), "ARTERIAL": _("Artery"), "VENOUS": _("Vein")}[self.name]
 
 
+class Genotype(enum.Enum):
+    """Of rs6971, on which TSPO binding depends. Saved scenes keep these names."""
+
+    UNKNOWN = "unknown"
+    HAB = "HAB"
+    MAB = "MAB"
+    LAB = "LAB"
+
+    def label(self) -> str:
+        return {
+            "UNKNOWN": _("Not known"),
+            "HAB": _("High-affinity binder"),
+            "MAB": _("Mixed-affinity binder"),
+            "LAB": _("Low-affinity binder"),
+        }[self.name]
+
+
 class InputSource(enum.Enum):
     """What the input function is made of. Saved scenes keep these names."""
 
@@ -100,6 +117,7 @@ class TSPOQuantParameterNode:
     petSequence - The dynamic PET: one volume a frame, with frame times.
     ctVolume - The CT of the same visit, already in register with the PET; may be missing.
     segmentation - The regions to quantify, and the blood pool.
+    genotype - Of rs6971; only warned of.
     inputSource - What the input function is made of.
     bloodPoolSegmentID - The segment that holds blood only; needed for an image-derived input.
     bloodFile - Blood measurements of the visit.
@@ -112,6 +130,7 @@ class TSPOQuantParameterNode:
     petSequence: vtkMRMLSequenceNode
     ctVolume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
+    genotype: Genotype = Genotype.UNKNOWN
     inputSource: InputSource = InputSource.IMAGE
     bloodPoolSegmentID: str
     bloodFile: str
@@ -407,6 +426,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
             segmentation=parameterNode.segmentation,
             bloodFile=parameterNode.bloodFile,
             ctVolume=parameterNode.ctVolume,
+            genotype=parameterNode.genotype.value,
             inputSource=parameterNode.inputSource.value,
             bloodPool=self.bloodPoolName(parameterNode),
             bloodRoute=parameterNode.bloodRoute.value,
@@ -421,6 +441,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         segmentation: vtkMRMLSegmentationNode,
         bloodFile: str,
         ctVolume: vtkMRMLScalarVolumeNode | None = None,
+        genotype: str = "unknown",
         inputSource: str = "image-derived",
         bloodPool: str = "blood pool",
         bloodRoute: str = "unknown",
@@ -435,6 +456,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         :param segmentation: regions, and the blood pool if there is one
         :param bloodFile: blood measurements
         :param ctVolume: CT in register with the PET
+        :param genotype: "HAB", "MAB", "LAB" or "unknown"; only warned of
         :param inputSource: "image-derived", "blood" or "given"; see TSPOQuantLib/study.py
         :param bloodPool: name of the segment that holds blood only, for an image-derived input
         :param bloodRoute: "arterial", "venous" or "unknown"
@@ -454,7 +476,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         ct = volumes.volume_from_node(ctVolume, "HU", "CT volume") if ctVolume else None
         progress(0.1, _("Reading the blood measurements"))
         blood = read_blood([Path(bloodFile)], route=bloodRoute)
-        settings = pipeline.StudySettings(input_source=inputSource, blood_pool=bloodPool, vb=vb)
+        settings = pipeline.StudySettings(genotype=genotype, input_source=inputSource, blood_pool=bloodPool, vb=vb)
         quantify = self._quantify or pipeline.quantify
         result = quantify(image, regions, blood, settings, ct, part(progress, 0.15, 1.0))
 

@@ -61,12 +61,14 @@ class LogicTest(unittest.TestCase):
             TSPOQuant.TSPOQuantLogic(recorder),
             ctVolume=self.study.ct,
             bloodPool="carotids",
+            genotype="MAB",
             vb=0.03,
             bloodRoute="venous",
         )
         given = recorder.given
         self.assertEqual(given.settings.blood_pool, "carotids")
         self.assertEqual(given.settings.input_source, "given")
+        self.assertEqual(given.settings.genotype, "MAB")
         self.assertEqual(given.settings.vb, 0.03)
         self.assertEqual(given.blood.route, "venous")
         self.assertEqual(given.ct.units, "HU")
@@ -129,13 +131,16 @@ class ParameterNodeTest(unittest.TestCase):
         self.assertEqual(names[TSPOQuant.BloodRoute], ["UNKNOWN", "ARTERIAL", "VENOUS"])
         self.assertEqual(names[TSPOQuant.BloodVolume], ["FITTED", "FIXED", "NEGLECTED"])
         self.assertEqual([value.name for value in TSPOQuant.InputSource], ["IMAGE", "SAMPLES", "GIVEN"])
+        self.assertEqual([value.name for value in TSPOQuant.Genotype], ["UNKNOWN", "HAB", "MAB", "LAB"])
 
     def test_choices_are_the_librarys(self):
         from TSPOQuantLib.acquisition.blood_files import ROUTES
-        from TSPOQuantLib.pipeline import StudySettings
+        from TSPOQuantLib.study import GENOTYPES, StudySettings
 
         self.assertEqual({route.value for route in TSPOQuant.BloodRoute}, set(ROUTES))
+        self.assertEqual({genotype.value for genotype in TSPOQuant.Genotype}, set(GENOTYPES))
         parameters = self.logic.getParameterNode()
+        self.assertEqual(parameters.genotype.value, StudySettings.genotype)
         self.assertEqual(parameters.inputSource.value, StudySettings.input_source)
         self.assertEqual(parameters.bloodVolume.value, StudySettings.vb)
 

@@ -13,28 +13,34 @@ NOTICES = "TSPOQuant.Notices"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: stable key (an attribute of the result row), what it is, unit; numbers or text."""
+    """One column: stable key (an attribute of the result row), what it is, unit, headline; numbers or text."""
 
     key: str
     description: str
     unit: str = ""
+    headline: str = ""
     number: bool = True
 
+    @property
+    def title(self) -> str:
+        headline = self.headline or self.key
+        return f"{headline} [{self.unit}]" if self.unit else headline
 
-# The result rows of the pipeline, in this order. V_T is shown as Vr in the panel's words; the key stays VT.
+
+# The result rows of the pipeline; what is looked for first comes first, the panel is narrow.
 RESULT_COLUMNS = (
     Column("region", "name of the segment", number=False),
+    Column("model", "kinetic model", number=False),
+    Column("VT", "total distribution volume", "mL/cm3", "VT (Vr)"),
+    Column("VT_se", "standard error of VT", "mL/cm3", "SE"),
+    Column("K1", "rate of transfer from plasma to tissue", "mL/cm3/min"),
+    Column("k2", "rate of return to plasma", "1/min"),
+    Column("VB", "fraction of the region that is blood"),
+    Column("flags", "reasons to be careful, as codes", number=False),
     Column("structure", "kind of region", number=False),
     Column("level", "cervical level", number=False),
     Column("root", "nerve root that leaves there", number=False),
     Column("side", "left, right or midline", number=False),
-    Column("model", "kinetic model", number=False),
-    Column("VT", "total distribution volume (Vr)", "mL/cm3"),
-    Column("VT_se", "standard error of VT", "mL/cm3"),
-    Column("K1", "rate of transfer from plasma to tissue", "mL/cm3/min"),
-    Column("k2", "rate of return to plasma", "1/min"),
-    Column("VB", "fraction of the region that is blood", ""),
-    Column("flags", "reasons to be careful, as codes", number=False),
 )
 
 
@@ -71,7 +77,7 @@ def fill_table(
             node.AddColumn(_array(column, rows))
             node.SetColumnDescription(column.key, column.description)
             node.SetColumnUnitLabel(column.key, column.unit)
-            node.SetColumnTitle(column.key, f"{column.key} [{column.unit}]" if column.unit else column.key)
+            node.SetColumnTitle(column.key, column.title)
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
         node.SetAttribute(NOTICES, "\n".join(f"{notice.code}: {notice.message}" for notice in notices))
