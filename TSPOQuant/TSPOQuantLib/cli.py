@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
-from .errors import Cancelled, InputRefused
+from .errors import Cancelled, InputRefused, Notice
 from .progress import Progress, silent
+
+if TYPE_CHECKING:
+    from .phantom import PhantomSettings
 
 DISCLAIMER = "For research use only; not a medical device."
 NOT_BUILT = {
@@ -108,7 +112,6 @@ def build_parser() -> argparse.ArgumentParser:
     phantom.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
     phantom.add_argument("--fast", action="store_true", help="a coarser neck")
     _add_phantom_options(phantom)
-    phantom.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by region and visit, to replace ours")
     phantom.add_argument("--force", action="store_true", help="replace a folder of our own results")
 
     commands.add_parser("test", help="run the tests; --quick leaves out the slow ones", add_help=False)
@@ -121,6 +124,7 @@ def _add_phantom_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fwhm", type=float, default=5.0, metavar="MM", help="resolution; 0: no partial volume")
     parser.add_argument("--noise", type=float, default=20.0, metavar="PERCENT", help="muscle, first 600-s frame")
     parser.add_argument("--motion", type=float, default=1.0, metavar="MM", help="SD of the drift, in mm and degrees")
+    parser.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by region and visit, to replace ours")
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -201,13 +205,13 @@ def _print_json(content: object) -> None:
     print(json.dumps(plain(content), indent=2, ensure_ascii=False))
 
 
-def _warn(notices: Sequence[object]) -> None:
+def _warn(notices: Sequence[Notice]) -> None:
     _end_progress()
     for notice in notices:
-        print(f"warning: {notice.code}: {notice.message}", file=sys.stderr)  # type: ignore[attr-defined]
+        print(f"warning: {notice.code}: {notice.message}", file=sys.stderr)
 
 
-def phantom_settings(options: argparse.Namespace, truth: Mapping[str, object] | None = None) -> object:
+def phantom_settings(options: argparse.Namespace) -> "PhantomSettings":
     from .phantom import PhantomSettings
 
     return PhantomSettings(
@@ -217,7 +221,7 @@ def phantom_settings(options: argparse.Namespace, truth: Mapping[str, object] | 
         noise_percent=options.noise,
         motion_mm=options.motion,
         fast=options.fast,
-        **({"truth": truth} if truth else {}),
+        truth=_truth(options.truth) if options.truth else {},
     )
 
 
@@ -304,7 +308,7 @@ def run_phantom(options: argparse.Namespace) -> int:
     from .phantom import write_phantom
 
     check_free(options.out, options.force)
-    settings = phantom_settings(options, _truth(options.truth) if options.truth else None)
+    settings = phantom_settings(options)
     with whole_folder(options.out, options.force) as folder:
         write_phantom(folder, settings, terminal_progress())
     _end_progress()
@@ -312,7 +316,7 @@ def run_phantom(options: argparse.Namespace) -> int:
     return 0
 
 
-def _truth(path: Path) -> Mapping[str, object]:
+def _truth(path: Path) -> dict[str, dict[str, float]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

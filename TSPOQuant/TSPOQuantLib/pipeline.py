@@ -16,6 +16,7 @@ from .acquisition.segmentation import Segmentation
 from .acquisition.segmentation_files import read_segmentation
 from .acquisition.tacs import read_tacs
 from .alignment.motion import FrameMotion, estimate_motion
+from .alignment.pet_to_ct import PetToCt, align_to_ct
 from .errors import InputRefused, Notice
 from .input_function import (
     ImageDerivedSettings,
@@ -99,10 +100,12 @@ def quantify(
         raise InputRefused(
             "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
         )
-    motion = None
+    motion = to_ct = moved = None
     if settings.motion_correction == "rigid":
-        motion = estimate_motion(image, part(progress, 0, 0.8))
-    moved = None if motion is None else list(motion.reference_to_frame)
+        motion = estimate_motion(image, part(progress, 0, 0.7))
+        progress(0.7, "PET to CT")
+        to_ct = align_to_ct(image, ct, motion) if ct else None
+        moved = [frame @ (to_ct.ct_to_reference if to_ct else np.eye(4)) for frame in motion.reference_to_frame]
     progress(0.8, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
     progress(0.85, "Input function")
@@ -131,7 +134,8 @@ def quantify(
         fits=fits,
         input=source,
         motion=motion,
-        notices=_notices(image, blood, ct, motion, source, settings),
+        pet_to_ct=to_ct,
+        notices=_notices(image, blood, ct, motion, to_ct, source, settings),
         provenance={
             "inputs": list(inputs),
             "versions": provenance.versions(),
@@ -196,7 +200,8 @@ def input_of(
             "blood-pool-missing", f"no segment is called '{settings.blood_pool}'; the segmentation holds {names}"
         )
     curve = sample(image, pool, moved, settings.minimum_coverage)
-    tissue = surround(image, pool, regions, moved)
+    shell = surround(image.grid, pool, regions)
+    tissue = sample(image, shell, moved).mean if shell else None
     own = ImageDerivedSettings(calibration=settings.calibration, recovery=settings.recovery)
     return image_derived_input(image.timing, curve.mean, blood, own, tissue)
 
@@ -206,12 +211,13 @@ def _notices(
     blood: BloodSamples,
     ct: Volume | None,
     motion: FrameMotion | None,
+    to_ct: PetToCt | None,
     source: InputFunctionResult,
     settings: StudySettings,
 ) -> tuple[Notice, ...]:
     """Every warning of the visit, in the order of the rooms, each once."""
     found = [*image.notices, *blood.notices, *(ct.notices if ct else ()), *(motion.notices if motion else ())]
-    found += source.notices
+    found += [*(to_ct.notices if to_ct else ()), *source.notices]
     if settings.genotype in ("LAB", "unknown"):
         known = "a low-affinity binder" if settings.genotype == "LAB" else "not known"
         found.append(Notice("genotype", f"the rs6971 genotype is {known}; TSPO binding depends on it"))

@@ -21,7 +21,8 @@ class StudySettings:
     calibration: how the image-derived curve meets the samples: "scale", "recovery-spill-in" or "none".
     models: PET-BIDS names; the first is the primary one. vb: "fit", "none", or a fixed fraction.
     tstar_s: seconds, or "auto". delay_s: seconds, or "fit".
-    motion_correction: "none" or "rigid". minimum_coverage: see regions.sampling.
+    motion_correction: "none", or "rigid": frames to each other and to the CT on which the regions were drawn.
+    minimum_coverage: see regions.sampling.
     """
 
     subject: str = "unnamed"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
 from ..errors import Notice
-from ..grid import Grid
 from ..progress import Progress, silent
+from .rigid import register_rigid, root_scaled, to_sitk
 
 # None of these is published for the neck: choices.
 GROUP_S = 240.0
@@ -85,42 +85,8 @@ def estimate_motion(image: DynamicImage, progress: Progress = silent) -> FrameMo
     return FrameMotion(transforms, tuple(reference), tuple(notices))
 
 
-def register_rigid(fixed: sitk.Image, moving: sitk.Image) -> NDArray[np.float64]:
-    """The rigid 4 x 4 (LPS mm) that carries points of ``fixed`` to ``moving``: mutual information, two resolutions."""
-    center = fixed.TransformContinuousIndexToPhysicalPoint([(size - 1) / 2 for size in fixed.GetSize()])
-    transform = sitk.Euler3DTransform()
-    transform.SetCenter(center)
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
-    method.SetMetricSamplingStrategy(method.NONE)  # every voxel: nothing random
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=1.0, minStep=0.01, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6
-    )
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([4, 2])
-    method.SetSmoothingSigmasPerLevel([0, 0])
-    method.SetInitialTransform(transform, inPlace=True)
-    method.Execute(fixed, moving)
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
-    matrix[:3, 3] = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
-    return matrix
-
-
 def _prepared(image: DynamicImage, frames: list[int]) -> sitk.Image:
-    """The time-weighted mean of some frames, smoothed, on a square-root scale so that hot vessels do not rule."""
+    """The time-weighted mean of some frames, ready to be registered."""
     durations = image.timing.durations_s[frames]
     mean = np.tensordot(durations / durations.sum(), image.activity[frames], axes=1)
-    smooth = sitk.SmoothingRecursiveGaussian(to_sitk(mean, image.grid), SMOOTHING_MM)
-    return sitk.Sqrt(sitk.Maximum(smooth, 0.0))
-
-
-def to_sitk(values: NDArray[np.floating], grid: Grid) -> sitk.Image:
-    """An array (k, j, i) on its grid as a SimpleITK image (float32)."""
-    result = sitk.GetImageFromArray(np.ascontiguousarray(values, dtype=np.float32))
-    spacing = np.array(grid.spacing_mm)
-    result.SetSpacing(spacing.tolist())
-    result.SetOrigin(grid.ijk_to_lps[:3, 3].tolist())
-    result.SetDirection((grid.ijk_to_lps[:3, :3] / spacing).ravel().tolist())
-    return result
+    return root_scaled(to_sitk(mean, image.grid), SMOOTHING_MM)

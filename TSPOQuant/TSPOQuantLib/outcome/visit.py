@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..alignment.motion import FrameMotion
+from ..alignment.pet_to_ct import PetToCt
 from ..errors import Notice
 from ..input_function import InputFunctionResult
 from ..kinetics import KineticFit
@@ -48,6 +49,7 @@ class VisitResult:
     fits: dict[str, tuple[KineticFit, ...]]
     input: InputFunctionResult
     motion: FrameMotion | None
+    pet_to_ct: PetToCt | None
     notices: tuple[Notice, ...]
     provenance: dict[str, object] = field(default_factory=dict)
 

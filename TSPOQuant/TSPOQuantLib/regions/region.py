@@ -43,5 +43,13 @@ class TimeActivityCurve:
 
 
 def region_of(segment: Segment, grid: Grid) -> Region:
-    """A segment as a region; what it is follows from its tags or its name."""
-    return Region(segment.name, identify(segment.name, segment.tags), segment.mask, grid)
+    """A segment as a region, cropped to its own box; what it is follows from its tags or its name."""
+    mask = segment.mask
+    if mask.any():
+        spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+        box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+        corner = grid.ijk_to_lps.copy()
+        corner[:3, 3] = grid.to_lps(np.array([part.start for part in reversed(box)], dtype=float))
+        mask = mask[box]
+        grid = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), corner)
+    return Region(segment.name, identify(segment.name, segment.tags), mask, grid)

@@ -3,48 +3,35 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..acquisition.image import DynamicImage
+from ..grid import Grid
+from .anatomy import Anatomy
 from .region import Region
 from .sampling import coverage
 
+# None of these is published: choices.
 INNER_MM, OUTER_MM = 6.0, 12.0
 """The shell around the blood pool that stands for the tissue: far enough for the vessel's own spill-out to have
-faded at usual resolutions, near enough to be its neighbor. A choice, not published."""
+faded at usual resolutions, near enough to be its neighbor."""
+MARGIN_MM = 15.0
+"""The shell keeps away from the end of the PET's field by more than a neck drifts."""
 
 
-def surround(
-    image: DynamicImage,
-    pool: Region,
-    regions: Sequence[Region],
-    region_to_frame: Sequence[NDArray[np.float64]] | None = None,
-) -> NDArray[np.float64] | None:
-    """Mean activity (frames,) in kBq/mL of the shell around ``pool`` that no region touches; None if it is empty.
-
-    With motion the shell is carried along in each frame.
-    """
-    means = np.empty(len(image.timing))
-    shell: NDArray[np.intp] | None = None
-    for frame in range(len(means)):
-        if shell is None or region_to_frame is not None:
-            shell = _shell(image, pool, regions, None if region_to_frame is None else region_to_frame[frame])
-        if shell.size == 0:
-            return None
-        means[frame] = image.activity[frame].reshape(-1)[shell].mean(dtype=float)
-    return means
-
-
-def _shell(
-    image: DynamicImage, pool: Region, regions: Sequence[Region], transform: NDArray[np.float64] | None
-) -> NDArray[np.intp]:
-    """Flat indices of the PET voxels in the shell."""
-    outside = np.ones(image.grid.shape, dtype=bool)
-    outside.reshape(-1)[coverage(pool, image.grid, transform).voxels] = False
-    distance = ndimage.distance_transform_edt(outside, sampling=image.grid.spacing_mm[::-1])
+def surround(pet: Grid, pool: Region, regions: Sequence[Region]) -> Region | None:
+    """The shell around ``pool`` that no other region touches, on the PET's grid; None where nothing is left."""
+    outside = np.ones(pet.shape, dtype=bool)
+    outside.reshape(-1)[coverage(pool, pet).voxels] = False
+    if outside.all():
+        return None
+    spacing = pet.spacing_mm[::-1]
+    distance = ndimage.distance_transform_edt(outside, sampling=spacing)
     shell = (distance >= INNER_MM) & (distance <= OUTER_MM)
     for region in regions:
         if region is not pool:
-            shell.reshape(-1)[coverage(region, image.grid, transform).voxels] = False
-    return np.flatnonzero(shell)
+            shell.reshape(-1)[coverage(region, pet).voxels] = False
+    margins = [min(int(np.ceil(MARGIN_MM / step)), size // 2) for step, size in zip(spacing, pet.shape, strict=True)]
+    inner = np.zeros_like(shell)
+    inner[tuple(slice(margin, -margin) for margin in margins)] = True
+    shell &= inner
+    return Region("surround", Anatomy("other"), shell, pet) if shell.any() else None
