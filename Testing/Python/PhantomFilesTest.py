@@ -15,7 +15,6 @@ from unittest import mock
 
 import numpy as np
 import pydicom
-
 from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.phantom import PhantomSettings, visits, write_phantom

@@ -4,7 +4,6 @@ import unittest
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.phantom.neck import LABEL, STRUCTURES, rigid
 from TSPOQuantLib.phantom.scanner import (

@@ -54,8 +54,8 @@ FORAMEN_SIZE_MM = {
 }
 ROOTS = {"C2/C3": "C3", "C3/C4": "C4", "C4/C5": "C5", "C5/C6": "C6", "C6/C7": "C7", "C7/T1": "C8"}
 # The canal is 4 to 5 mm long, runs about 45 degrees to the coronal plane and 10 to 15 degrees downward (published
-# anatomy); the middle of each range is taken.
-FORAMEN_LENGTH_MM = 4.5
+# anatomy); of the lengths the longest is taken, of the angles the middle.
+FORAMEN_LENGTH_MM = 5.0
 FORAMEN_FORWARD_DEG = 45.0
 FORAMEN_DOWNWARD_DEG = 12.5
 # Where the canal's middle lies beside and behind the axis: an assumption that puts it between body and facets.
