@@ -7,9 +7,10 @@ from pydicom.tag import Tag
 
 from ..errors import InputRefused, Notice
 from ..progress import Progress, part, silent
-from .dicom_files import CT, ENHANCED_PET, MAX_RESCALE, PET, Found, Series, Slice, find_series, read_pixels, truncated
+from .dicom_files import MAX_RESCALE, Found, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, duplicate_slice, scan_of, understand_pet
+from .dicom_slice import CT, ENHANCED_PET, PET, Slice
 from .dicom_values import number, text
 from .frames import FrameTiming
 from .image import DynamicImage, Volume
@@ -127,7 +128,7 @@ def rescale(piece: Slice, into: np.ndarray, scale: float) -> None:
 
 
 def is_pet(series: Series) -> bool:
-    return series.facts.sop_class == PET or series.facts.sop_class in ENHANCED_PET
+    return series.facts.sop_class in (PET, ENHANCED_PET)
 
 
 def is_ct(series: Series) -> bool:

@@ -1,6 +1,5 @@
 """Which DICOM series a path holds, and their pixels: one light record a slice, however many thousand files."""
 
-import hashlib
 import os
 import warnings
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +15,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
-from pydicom.uid import (
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    EnhancedPETImageStorage,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    LegacyConvertedEnhancedCTImageStorage,
-    LegacyConvertedEnhancedPETImageStorage,
-    PositronEmissionTomographyImageStorage,
-)
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ..errors import InputRefused
 from ..progress import Progress, silent
+from .dicom_slice import ENHANCED_PET, Facts, Slice, key_of, rounded
 from .dicom_values import date_time, integer, number, numbers, text, texts
-
-PET = str(PositronEmissionTomographyImageStorage)
-ENHANCED_PET = (str(EnhancedPETImageStorage), str(LegacyConvertedEnhancedPETImageStorage))
-CT = str(CTImageStorage)
-ENHANCED_CT = (str(EnhancedCTImageStorage), str(LegacyConvertedEnhancedCTImageStorage))
+from .enhanced_pet import classic_header, enhanced_slices
 
 # No image is scaled by more; beyond it, single precision overflows.
 MAX_RESCALE = 1e30
@@ -88,54 +75,6 @@ _READ = [*_TAG.values(), _PHILIPS_BLOCK, _PHILIPS_SUV, _PHILIPS_ACTIVITY]
 _NATIVE = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
 
 
-class Facts(NamedTuple):
-    """What every slice of a series must share; rounded where only the last digits may differ."""
-
-    series_uid: str
-    sop_class: str
-    modality: str
-    manufacturer: str
-    patient_key: str | None
-    rows: int | None
-    columns: int | None
-    pixel_spacing_mm: tuple[float, ...]
-    orientation: tuple[float, ...]
-    bits: int | None
-    signed: bool
-    samples: int
-    localizer: bool
-    series_type: tuple[str, ...]
-    units: str
-    decay_correction: str
-    corrected: tuple[str, ...]
-    series_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """One 2-D image of a file; times as the file has them, in seconds where they are durations."""
-
-    facts: Facts
-    path: str
-    # Byte where the pixels start; None when they are compressed or otherwise not plain little-endian.
-    pixel_start: int | None
-    truncated: bool
-    frame: int
-    instance_uid: str
-    position_mm: tuple[float, ...]
-    slope: float | None
-    intercept: float | None
-    acquired: datetime | None
-    duration_s: float | None
-    reference_s: float | None
-    decay_factor: float | None
-    slices_stated: int | None
-    times_stated: int | None
-    index_stated: int | None
-    philips_suv: float | None
-    philips_activity: float | None
-
-
 @dataclass(frozen=True)
 class Series:
     """The slices of one series, in the order of their file names. Never empty."""
@@ -152,8 +91,9 @@ class Series:
 
     @cached_property
     def header(self) -> Dataset:
-        """Everything but the pixels of the series' first file."""
-        return _parse(Path(self.slices[0].path).read_bytes())[0]
+        """Everything but the pixels of the series' first file; an enhanced object in the classic one's terms."""
+        header, _ = _parse(Path(self.slices[0].path).read_bytes())
+        return classic_header(header) if self.facts.sop_class == ENHANCED_PET else header
 
 
 @dataclass(frozen=True)
@@ -237,6 +177,9 @@ def _slices(file: Path, content: bytes, interned: dict[object, Any]) -> list[Sli
     if not text(header, _TAG["SeriesInstanceUID"]) or integer(header, _TAG["Rows"]) is None:
         return []  # a directory, a report, a plan: nothing to look at
     start = _native_pixels(header, content, pixels_at)
+    if text(header, _TAG["SOPClassUID"]) == ENHANCED_PET:
+        whole, _ = _parse(content)
+        return enhanced_slices(file, whole, start, len(content))
     return [_classic_slice(file, header, start, len(content), interned)]
 
 
@@ -265,8 +208,8 @@ def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, 
         patient_key=key_of(patient) if patient else None,
         rows=integer(header, _TAG["Rows"]),
         columns=integer(header, _TAG["Columns"]),
-        pixel_spacing_mm=_rounded(numbers(header, _TAG["PixelSpacing"])),
-        orientation=_rounded(numbers(header, _TAG["ImageOrientationPatient"])),
+        pixel_spacing_mm=rounded(numbers(header, _TAG["PixelSpacing"])),
+        orientation=rounded(numbers(header, _TAG["ImageOrientationPatient"])),
         bits=integer(header, _TAG["BitsAllocated"]),
         signed=integer(header, _TAG["PixelRepresentation"]) == 1,
         samples=integer(header, _TAG["SamplesPerPixel"]) or 1,
@@ -276,6 +219,7 @@ def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, 
         decay_correction=value("DecayCorrection").upper(),
         corrected=texts(header, _TAG["CorrectedImage"]),
         series_at=series_at,
+        decay_reference_at=None,
     )
     philips = text(header, _PHILIPS_BLOCK) == PHILIPS_CREATOR
     return Slice(
@@ -313,15 +257,6 @@ def _acquired(date: str, time: str, series_at: datetime | None) -> datetime | No
         return same_day + timedelta(days=days)
     except OverflowError:
         return None
-
-
-def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(round(value, 5) for value in values)
-
-
-def key_of(identifier: str) -> str:
-    """A short SHA-256 of an identifier: tells whether two files claim the same one, and nothing else."""
-    return hashlib.sha256(identifier.encode()).hexdigest()[:16]
 
 
 def slice_bytes(facts: Facts) -> int:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputRefused
 from ..grid import Grid
-from .dicom_files import Facts, Slice
+from .dicom_slice import Facts, Slice
 
 # None of these is published. Slices closer than the first are the same slice; a slice may lie off the stack's axis by
 # the second (positions are written with one decimal or more); gaps may differ from their median by the third.

@@ -14,8 +14,9 @@ from pydicom.tag import Tag
 from ..errors import InputRefused, Notice
 from ..grid import Grid
 from .decay import frame_factor, growth
-from .dicom_files import MAX_RESCALE, Facts, Series, Slice, truncated
+from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
+from .dicom_slice import Facts, Slice
 from .dicom_values import number, text
 from .frames import FrameTiming
 from .image import Scan
@@ -344,6 +345,7 @@ def _clocked(
         [piece.decay_factor for piece in firsts],
         facts.series_at,
         ge_scan_at(series.header),
+        facts.decay_reference_at,
     )
     if table is not None:
         return _timed_by_table(tags, facts.decay_correction, injection, table)

@@ -53,6 +53,15 @@ def integer(header: Dataset, tag: BaseTag | int) -> int | None:
     return int(found) if found is not None and abs(found) < 2**53 and found == int(found) else None
 
 
+def real(header: Dataset, keyword: str) -> float | None:
+    """An FD or FL element, which is binary; None when absent or not a number."""
+    try:
+        value = header.get(keyword)
+        return None if value is None else float(value)
+    except Exception:  # damaged bytes make pydicom raise whatever its decoder met
+        return None
+
+
 def first_item(header: Dataset, keyword: str) -> Dataset:
     """The first item of a sequence; an empty data set when the sequence is absent, empty or not a sequence."""
     try:

@@ -10,9 +10,10 @@ from pydicom.tag import Tag
 from ..errors import InputRefused, Notice
 from ..grid import Grid
 from .dicom import ct_stack, is_ct, is_pet
-from .dicom_files import ENHANCED_CT, Found, Series, find_series, read_pixels
+from .dicom_files import Found, Series, find_series, read_pixels
 from .dicom_geometry import stack_grid
 from .dicom_pet import PetSeries, understand_pet
+from .dicom_slice import ENHANCED_CT
 from .dicom_values import number, text
 from .frames import FrameTiming
 from .nifti import is_nifti, read_dynamic_nifti, read_static_nifti, read_volume_file, sidecar_of

@@ -13,7 +13,7 @@ from pydicom.tag import Tag
 
 from ..errors import InputRefused, Notice
 from .decay import HALF_LIFE_S, frame_factor, growth, nuclide
-from .dicom_files import ENHANCED_PET, GE_CREATOR, PHILIPS_CREATOR
+from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
 from .dicom_values import date_time, first_item, number, single_date_time, text, texts
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
 
@@ -50,8 +50,6 @@ def read_injection(header: Dataset) -> Injection:
     tracer = text(item, Tag("Radiopharmaceutical")) or text(agent, Tag("CodeMeaning"))
     name = nuclide(text(code, Tag("CodeMeaning"))) or nuclide(tracer)
     dose = _positive(number(item, Tag("RadionuclideTotalDose")))
-    if dose is not None and text(header, Tag("SOPClassUID")) in ENHANCED_PET:
-        dose *= 1e6  # Bq in the classic PET object, MBq in the enhanced one (PS3.3 C.8.9.2 and C.8.22.4)
     half_life = _positive(number(item, Tag("RadionuclideHalfLife")))
     notices = []
     if half_life is None and name is not None:
@@ -194,6 +192,7 @@ def header_tags(header: Dataset, half_life_s: float) -> FrameTags:
         [number(header, Tag("DecayFactor"))],
         series_at,
         ge_scan_at(header),
+        single_date_time(text(header, Tag("DecayCorrectionDateTime"))),
     )
 
 

@@ -68,7 +68,8 @@ class FrameTags:
     """The time tags of one series, one entry a frame; seconds, nan where a tag is absent.
 
     acquired_s: AcquisitionDate/Time counted from ``origin``, a wall clock. series_at, ge_scan_at: SeriesDate/Time
-    and GE's private scan start, as wall clocks.
+    and GE's private scan start, as wall clocks; decay_reference_at: the enhanced object's DecayCorrectionDateTime,
+    which leaves nothing to infer.
     """
 
     vendor: Vendor
@@ -80,6 +81,7 @@ class FrameTags:
     decay_factor: NDArray[np.float64]
     series_at: datetime | None = None
     ge_scan_at: datetime | None = None
+    decay_reference_at: datetime | None = None
 
     @property
     def series_s(self) -> float:
@@ -157,6 +159,8 @@ def _by_reference(tags: FrameTags) -> FrameClock:
 
 
 def _confirmed(tags: FrameTags) -> FrameClock:
+    if tags.decay_reference_at is not None:
+        return FrameClock(tags.acquired_s, "FrameAcquisitionDateTime", None)
     if not np.isfinite(tags.reference_s).all():
         told = Notice("frames-unconfirmed", "no FrameReferenceTime (0054,1300): AcquisitionTime stands alone")
         return FrameClock(tags.acquired_s, "AcquisitionTime", None, (told,))
@@ -200,6 +204,8 @@ def scan_start_s(tags: FrameTags, clock: FrameClock | None) -> tuple[float, str]
     The QIBA SUV pseudo-code (robust version): SeriesTime, unless it is after the acquisition (a series that was
     post-processed); then GE's private scan start, else back from FrameReferenceTime, else the first acquisition.
     """
+    if tags.decay_reference_at is not None:
+        return (tags.decay_reference_at - tags.origin).total_seconds(), "DecayCorrectionDateTime"
     first = float(np.nanmin(tags.acquired_s)) if np.isfinite(tags.acquired_s).any() else np.nan
     if np.isfinite(tags.series_s) and not tags.series_s > first + CLOCK_TOLERANCE_S:
         return tags.series_s, "SeriesTime"
@@ -246,7 +252,7 @@ def check_scan_start(tags: FrameTags, clock: FrameClock, scan_start: float) -> t
 
     Raises InputRefused: pet-decay-factor, pet-decay-reference.
     """
-    if check_decay_factor(tags, clock, scan_start):
+    if tags.decay_reference_at is not None or check_decay_factor(tags, clock, scan_start):
         return ()
     if clock.convention is None:
         return (Notice("pet-decay-unconfirmed", "nothing in the header confirms the moment of decay correction"),)
@@ -298,6 +304,7 @@ def tags_of(
     decay_factor: Sequence[float | None],
     series_at: datetime | None,
     ge_scan_at: datetime | None,
+    decay_reference_at: datetime | None = None,
 ) -> FrameTags:
     """FrameTags from values that may be absent. Raises InputRefused: suv-scan-time when there is no clock at all."""
     moments = [moment for moment in acquired if moment is not None] or ([series_at] if series_at else [])
@@ -321,4 +328,5 @@ def tags_of(
         array(decay_factor),
         series_at,
         ge_scan_at,
+        decay_reference_at,
     )

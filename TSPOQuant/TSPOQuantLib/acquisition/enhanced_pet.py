@@ -1,0 +1,149 @@
+"""Enhanced PET Image Storage: one file of many frames, told in the terms of the classic PET object.
+
+DICOM PS3.3 A.56 and C.8.22: every frame's functional groups hold what the classic object has in a file of its own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.tag import Tag
+
+from .dicom_slice import ENHANCED_PET, Facts, Slice, key_of, rounded
+from .dicom_values import date_time, first_item, integer, number, numbers, real, single_date_time, text, texts
+
+# CID 84 "PET Units" (UCUM) by the classic object's defined terms.
+UNITS = {
+    "BQ/ML": "BQML",
+    "G/ML{SUVBW}": "GML",
+    "{COUNTS}": "CNTS",
+    "{COUNTS}/S": "CPS",
+    "{PROPCOUNTS}": "PROPCNTS",
+    "{PROPCOUNTS}/S": "PROPCPS",
+}
+
+
+def enhanced_slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> list[Slice]:
+    """A slice record for every frame of the file."""
+    return list(_slices(file, header, pixel_start, length))
+
+
+def classic_header(header: Dataset) -> Dataset:
+    """The attributes that SUV and scan facts are read from, as a classic PET file would state them."""
+    classic = Dataset()
+    for tag in header.keys():  # noqa: SIM118 (iterating a Dataset itself would decode every element)
+        if tag.group in (0x0008, 0x0010, 0x0018, 0x0020):
+            classic[tag] = header.get_item(tag)
+    corrected, decay_correction = _corrections(header)
+    frame = next(_groups(header), (Dataset(), Dataset()))
+    content = _group(frame, "FrameContentSequence")
+    classic.Units = _units(frame)
+    classic.CorrectedImage = list(corrected)
+    classic.DecayCorrection = decay_correction
+    acquired = text(content, Tag("FrameAcquisitionDateTime"))
+    classic.AcquisitionDate, classic.AcquisitionTime = acquired[:8], acquired[8:].partition("+")[0].partition("-")[0]
+    duration = real(content, "FrameAcquisitionDuration")
+    classic.ActualFrameDuration = None if duration is None else f"{duration:.0f}"
+    classic.SliceThickness = text(_group(frame, "PixelMeasuresSequence"), Tag("SliceThickness")) or None
+    item = Dataset()
+    item.update(first_item(header, "RadiopharmaceuticalInformationSequence"))
+    dose = number(item, Tag("RadionuclideTotalDose"))
+    if dose is not None:  # MBq here (PS3.3 C.8.22.4), Bq in the classic object
+        item.RadionuclideTotalDose = f"{dose * 1e6:.12g}"
+    classic.RadiopharmaceuticalInformationSequence = Sequence([item])
+    return classic
+
+
+def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> Iterator[Slice]:
+    corrected, decay_correction = _corrections(header)
+    patient = text(header, Tag("PatientID"))
+    zone = text(header, Tag("TimezoneOffsetFromUTC"))
+    for number_of_frame, groups in enumerate(_groups(header)):
+        mapping = _group(groups, "RealWorldValueMappingSequence")
+        content = _group(groups, "FrameContentSequence")
+        duration = real(content, "FrameAcquisitionDuration")
+        facts = Facts(
+            series_uid=text(header, Tag("SeriesInstanceUID")),
+            sop_class=ENHANCED_PET,
+            modality=text(header, Tag("Modality")),
+            manufacturer=text(header, Tag("Manufacturer")),
+            patient_key=key_of(patient) if patient else None,
+            rows=integer(header, Tag("Rows")),
+            columns=integer(header, Tag("Columns")),
+            pixel_spacing_mm=rounded(numbers(_group(groups, "PixelMeasuresSequence"), Tag("PixelSpacing"))),
+            orientation=rounded(numbers(_group(groups, "PlaneOrientationSequence"), Tag("ImageOrientationPatient"))),
+            bits=integer(header, Tag("BitsAllocated")),
+            signed=integer(header, Tag("PixelRepresentation")) == 1,
+            samples=integer(header, Tag("SamplesPerPixel")) or 1,
+            localizer="LOCALIZER" in texts(header, Tag("ImageType")),
+            series_type=_series_type(texts(header, Tag("ImageType"))),
+            units=_units(groups),
+            decay_correction=decay_correction,
+            corrected=corrected,
+            series_at=date_time(text(header, Tag("SeriesDate")), text(header, Tag("SeriesTime"))),
+            decay_reference_at=single_date_time(text(header, Tag("DecayCorrectionDateTime")), zone),
+        )
+        size = (facts.rows or 0) * (facts.columns or 0) * (facts.bits or 0) // 8
+        yield Slice(
+            facts=facts,
+            path=str(file),
+            pixel_start=pixel_start,
+            truncated=pixel_start is not None and pixel_start + (number_of_frame + 1) * size > length,
+            frame=number_of_frame,
+            instance_uid=f"{text(header, Tag('SOPInstanceUID'))}/{number_of_frame}",
+            position_mm=numbers(_group(groups, "PlanePositionSequence"), Tag("ImagePositionPatient")),
+            slope=real(mapping, "RealWorldValueSlope"),
+            intercept=real(mapping, "RealWorldValueIntercept"),
+            acquired=single_date_time(text(content, Tag("FrameAcquisitionDateTime")), zone),
+            duration_s=None if duration is None else duration / 1000,
+            reference_s=None,
+            decay_factor=None,
+            slices_stated=None,
+            times_stated=None,
+            index_stated=number_of_frame + 1,
+            philips_suv=None,
+            philips_activity=None,
+        )
+
+
+Groups = tuple[Dataset, Dataset]
+
+
+def _groups(header: Dataset) -> Iterator[Groups]:
+    """Functional groups of every frame: its own, and those shared by all."""
+    shared = first_item(header, "SharedFunctionalGroupsSequence")
+    frames = header.get("PerFrameFunctionalGroupsSequence")
+    for own in frames if isinstance(frames, Sequence) else ():
+        yield own, shared
+
+
+def _group(groups: Groups, keyword: str) -> Dataset:
+    own, shared = groups
+    return first_item(own if keyword in own else shared, keyword)
+
+
+def _units(groups: Groups) -> str:
+    code = first_item(_group(groups, "RealWorldValueMappingSequence"), "MeasurementUnitsCodeSequence")
+    written = text(code, Tag("CodeValue"))
+    return UNITS.get(written.upper(), written)
+
+
+def _corrections(header: Dataset) -> tuple[tuple[str, ...], str]:
+    """CorrectedImage and DecayCorrection as the classic object would state them; () and "" when nothing is stated."""
+    stated = {
+        "ATTN": text(header, Tag("AttenuationCorrected")).upper(),
+        "DECY": text(header, Tag("DecayCorrected")).upper(),
+    }
+    if not all(stated.values()):
+        return (), ""
+    corrected = tuple(name for name, answer in stated.items() if answer == "YES")
+    return corrected or ("NONE",), "START" if "DECY" in corrected else "NONE"
+
+
+def _series_type(image_type: tuple[str, ...]) -> tuple[str, ...]:
+    """ImageType's flavor (value 3) and derived contrast (value 4) as SeriesType (PS3.3 C.8.22.5)."""
+    flavor = image_type[2] if len(image_type) > 2 else ""
+    contrast = image_type[3] if len(image_type) > 3 else ""
+    kind = "GATED" if "GATED" in flavor else flavor
+    return (kind, "REPROJECTION" if contrast.endswith("_IP") else "IMAGE")
