@@ -18,7 +18,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-from TSPOQuantLib.errors import Cancelled
+from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.mrml import fusion, segmentations, sequence_io, tables, volumes
 from TSPOQuantLib.progress import Progress, part, silent
 from TSPOQuantLib.regions.anatomy import identify
@@ -419,7 +419,10 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
     def processParameterNode(
         self, parameterNode: TSPOQuantParameterNode, progress: Progress = silent
     ) -> vtkMRMLTableNode:
-        """Run :meth:`process` with the choices made in the panel."""
+        """Run :meth:`process` with the choices made in the panel; refuses ("input-missing") what is not complete."""
+        missing = self.whatIsMissing(parameterNode)
+        if missing:
+            raise InputRefused("input-missing", missing)
         fixed = parameterNode.bloodVolume is BloodVolume.FIXED
         return self.process(
             petSequence=parameterNode.petSequence,

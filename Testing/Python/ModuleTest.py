@@ -173,6 +173,11 @@ class ParameterNodeTest(unittest.TestCase):
         self.assertEqual(len(set(said)), 6)
         self.assertEqual(said[-1], "")
 
+    def test_incomplete_choices_are_refused_in_scripts_too(self):
+        with self.assertRaises(InputRefused) as caught:
+            self.logic.processParameterNode(self.logic.getParameterNode())
+        self.assertEqual(caught.exception.code, "input-missing")
+
     def test_blood_pool_is_found_by_name(self):
         with tempfile.TemporaryDirectory() as folder:
             segmentation = mrmlstudy.make(folder).segmentation
@@ -192,8 +197,8 @@ class FusionTest(unittest.TestCase):
         TSPOQuant.TSPOQuantLogic().showFused(study.pet, study.ct)
         self.assertEqual(composite.GetBackgroundVolumeID(), study.ct.GetID())
         shown = slicer.mrmlScene.GetNodeByID(composite.GetForegroundVolumeID())
-        first = study.pet.GetNthDataNode(0)
-        np.testing.assert_array_equal(slicer.util.arrayFromVolume(shown), slicer.util.arrayFromVolume(first))
+        last = study.pet.GetNthDataNode(study.pet.GetNumberOfDataNodes() - 1)
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(shown), slicer.util.arrayFromVolume(last))
 
 
 if __name__ == "__main__":

@@ -233,6 +233,22 @@ class SegmentationsTest(SceneTest):
         np.testing.assert_allclose(self.points(back, 0), self.truth(self.first), atol=1e-5)
         np.testing.assert_allclose(self.points(back, 1), self.truth(self.second), atol=1e-5)
 
+    def test_each_segment_may_have_its_own_part_of_the_lattice(self):
+        def add_cropped(name, mask):
+            used = [np.flatnonzero(mask.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
+            part = tuple(slice(axis[0], axis[-1] + 1) for axis in used)
+            matrix = self.grid.ijk_to_lps.copy()
+            matrix[:3, 3] = self.grid.to_lps(np.array([axis[0] for axis in used[::-1]], dtype=float))
+            add_segment(self.node, name, mask[part], Grid(mask[part].shape, matrix))
+
+        # The second lies before the first on every axis, and is cut off elsewhere.
+        add_cropped("later", self.second)
+        add_cropped("earlier", self.first)
+        back = segmentations.segmentation_from_node(self.node)
+        np.testing.assert_allclose(self.points(back, 0), self.truth(self.second), atol=1e-5)
+        np.testing.assert_allclose(self.points(back, 1), self.truth(self.first), atol=1e-5)
+        self.assertLess(np.prod(back.grid.shape), np.prod(self.grid.shape))
+
     def test_shared_labelmap_is_taken_apart(self):
         second = self.second & ~self.first
         add_segment(self.node, "a", self.first, self.grid)

@@ -5,11 +5,15 @@ import unittest
 from pathlib import Path
 from typing import Annotated
 
-import ctk
-import qt
 import slicer
 import slicer.util
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+try:
+    import ctk
+    import qt
+except ImportError as error:
+    raise unittest.SkipTest("no Qt for Python here") from error
 
 UI = """<ui version="4.0"><class>Panel</class><widget class="qMRMLWidget" name="Panel"><layout class="QVBoxLayout">
 <item>{widget}</item></layout></widget><customwidgets>{custom}</customwidgets>

@@ -11,6 +11,7 @@ import slicer.util
 from . import has_qt, parameter_node, scene, scripted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPTED_MODULES = ("TSPOQuant",)
 
 
 class Application:
@@ -184,10 +185,9 @@ def install():
     if has_qt():
         slicer.qSlicerScriptedLoadableModuleWidget = _widget_classes()
     slicer.util.selectModule = select_module
-    for path in sorted(REPOSITORY.glob("*/CMakeLists.txt")):
-        script = path.parent / f"{path.parent.name}.py"
-        if script.is_file():
-            sys.path.insert(0, str(path.parent))
-            setattr(slicer.modules, script.stem.lower(), ScriptedModule(script))
+    for name in SCRIPTED_MODULES:
+        script = REPOSITORY / name / f"{name}.py"
+        sys.path.insert(0, str(script.parent))
+        setattr(slicer.modules, name.lower(), ScriptedModule(script))
     for function in slicer.app._started:
         function()

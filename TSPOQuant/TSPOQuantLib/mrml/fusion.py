@@ -48,12 +48,16 @@ def show_fused(ct_node, pet_node, opacity: float = PET_OPACITY) -> None:
 
 
 def show_sequence(sequence_node):
-    """The volume node that stands for a sequence in the views: its proxy; a sequence browser is made if need be."""
+    """The volume node that stands for a sequence in the views: its proxy.
+
+    A sequence browser is made if need be. It starts at the last frame, where most of the blood's activity is gone.
+    """
     for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
         if browser.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True):
             return browser.GetProxyNode(sequence_node)
     browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", sequence_node.GetName())
     browser.AddSynchronizedSequenceNode(sequence_node)
+    browser.SetSelectedItemNumber(sequence_node.GetNumberOfDataNodes() - 1)
     slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
     return browser.GetProxyNode(sequence_node)
 
