@@ -327,7 +327,7 @@ def _truth(path: Path) -> dict[str, dict[str, float]]:
 
 
 def run_tests(options: Sequence[str]) -> int:
-    """pytest, ruff and the type checker, as CI runs them; ``--quick`` leaves out what is marked slow."""
+    """The style checks, the type checker and pytest, as CI runs them; ``--quick`` leaves out what is slow."""
     repository = Path(__file__).resolve().parents[2]
     quick = "--quick" in options
     rest = [option for option in options if option != "--quick"]
@@ -337,10 +337,11 @@ def run_tests(options: Sequence[str]) -> int:
         ["mypy"],
         ["pytest", "-q", *(["-m", "not slow"] if quick else []), *rest],
     ]
+    environment = {**os.environ, "TSPOQUANT_QUICK": "1" if quick else ""}
     failed = []
     for step in steps:
         print(f"── {' '.join(step)}", flush=True)
-        if subprocess.run([sys.executable, "-m", *step], cwd=repository, check=False).returncode:
+        if subprocess.run([sys.executable, "-m", *step], cwd=repository, env=environment, check=False).returncode:
             failed.append(step[0])
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)

@@ -1,0 +1,113 @@
+"""The whole chain on the simulated neck: DICOM in, V_T out, against the phantom's own truth."""
+
+import contextlib
+import io
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from tiers import slow
+from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
+from TSPOQuantLib.alignment.motion import estimate_motion
+from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
+from TSPOQuantLib.cli import main
+from TSPOQuantLib.phantom import PhantomSettings, write_phantom
+
+IDEAL = ("--fast", "--fwhm", "0", "--noise", "0", "--motion", "0")
+
+
+def run(*arguments):
+    """The command's exit code, standard output and standard error."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    return code, out.getvalue(), err.getvalue()
+
+
+@slow
+class IdealScannerTest(unittest.TestCase):
+    """Without blur, noise and motion nothing but the program stands between the files and the truth."""
+
+    def demo(self, *more):
+        with tempfile.TemporaryDirectory() as folder:
+            code, out, err = run("demo", *IDEAL, *more, "--out", Path(folder) / "demo", "--json")
+            self.assertEqual(code, 0, err)
+            return json.loads(out)
+
+    def check(self, record, tolerance):
+        worst = max(abs(row["VT"] / row["truth_VT"] - 1) for row in record["regions"] if row["model"] == "1TCM")
+        self.assertLess(worst, tolerance)
+        changes = {row["outcome"]: row for row in record["table1"]}
+        for key, baseline, followup in (("VT_foramen_C6C7_left", 12.96, 6.21), ("VT_cord_C7", 6.43, 5.38)):
+            self.assertAlmostEqual(changes[key]["baseline"] / baseline, 1, delta=tolerance)
+            self.assertAlmostEqual(changes[key]["followup"] / followup, 1, delta=tolerance)
+        self.assertEqual((changes["vas_arm"]["baseline"], changes["vas_arm"]["followup"]), (42, 6))
+        self.assertAlmostEqual(changes["vas_arm"]["change"], -85.7, places=1)
+
+    def test_true_input(self):
+        record = self.demo("--input", "true")
+        self.check(record, 0.01)
+        self.assertEqual(len(record["regions"]), 2 * 2 * 18)
+
+    def test_image_derived_input(self):
+        self.check(self.demo("--vendor", "ge"), 0.03)
+
+    def test_another_truth(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({"foramen C6/C7 left": {"baseline": 8.0, "followup": 8.0}}, file)
+            file.flush()
+            record = self.demo("--vendor", "philips", "--truth", file.name)
+        rows = {row["outcome"]: row for row in record["table1"]}
+        self.assertAlmostEqual(rows["VT_foramen_C6C7_left"]["baseline"], 8.0, delta=0.24)
+        self.assertAlmostEqual(rows["VT_foramen_C6C7_left"]["change"], 0.0, delta=1.0)
+
+
+@slow
+class MovingNeckTest(unittest.TestCase):
+    """Blur, noise and drift at their defaults: the foramina are followed through the long frames."""
+
+    def test_foramina_are_found_in_every_long_frame(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder) / "neck"
+            write_phantom(root, PhantomSettings(fast=True))
+            truth = json.loads((root / "truth.json").read_text(encoding="utf-8"))
+            for session, visit in truth["visits"].items():
+                image = read_dynamic_pet(root / f"ses-{session}" / "pet")
+                motion = estimate_motion(image)
+                ct = read_ct(root / f"ses-{session}" / "ct")
+                to_reference = align_to_ct(image, ct, motion).ct_to_reference
+                centers = np.array([[*f["center_lps_mm"], 1] for f in visit["foramina"].values()]).T
+                for frame in np.flatnonzero(image.timing.durations_s >= 300):
+                    true = np.array(visit["motion_ct_to_frame_lps"][frame]) @ centers
+                    found = motion.reference_to_frame[frame] @ to_reference @ centers
+                    rms = np.sqrt(((true - found)[:3] ** 2).sum(axis=0).mean())
+                    still = np.sqrt(((true - centers)[:3] ** 2).sum(axis=0).mean())
+                    with self.subTest(session=session, frame=int(frame), uncorrected_mm=round(float(still), 1)):
+                        self.assertLess(rms, 0.7)
+
+
+class RefusedTest(unittest.TestCase):
+    def test_quantify_says_what_where_and_what_to_do(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "pet").mkdir()
+            (root / "s.seg.nrrd").touch()
+            study = root / "study.toml"
+            study.write_text('[pet]\npath = "pet"\n[segmentation]\npath = "s.seg.nrrd"\n')
+            for path in (root / "absent.toml", study):
+                code, out, err = run("quantify", path, "--out", root / "out")
+                self.assertEqual((code, out, len(err.splitlines())), (3, "", 1), err)
+                self.assertRegex(err, r"^error: [a-z0-9-]+: \S")
+                self.assertFalse((root / "out").exists())
+
+    def test_not_built_is_said(self):
+        for command in ("maps", "compare", "plan", "cohort", "validate", "bench"):
+            code, out, err = run(command, "x")
+            self.assertEqual((code, out), (2, ""))
+            self.assertIn("not built yet", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
