@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 from dicommaker import HALF_LIFE_S, PetPlan, write_pet
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -16,6 +17,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
@@ -192,13 +194,36 @@ class TransferSyntaxTest(Folder):
                 image = read_dynamic_pet(self.folder / "other")
                 np.testing.assert_allclose(image.activity, truth, rtol=1e-6)
 
+    def test_jpeg_lossless(self) -> None:
+        """The syntax that archives like best, encoded by another library."""
+        plan = PetPlan(starts_s=(0, 60), durations_s=(60, 60), shape=(2, 6, 8))
+        truth = write_pet(self.folder / "pet", plan)
+        encoded = self.folder / "encoded.dcm"
+        writer = sitk.ImageFileWriter()
+        writer.SetImageIO("GDCMImageIO")
+        writer.SetFileName(str(encoded))
+        writer.UseCompressionOn()
+        writer.SetCompressor("JPEG")
+        for file in (self.folder / "pet").iterdir():
+            header = dcmread(file)
+            stored = np.frombuffer(header.PixelData, "<u2").reshape(1, 6, 8)
+            writer.Execute(sitk.GetImageFromArray(stored))
+            other = dcmread(encoded)
+            self.assertEqual(other.file_meta.TransferSyntaxUID, JPEGLosslessSV1)
+            header.PixelRepresentation, header.PixelData = 0, other.PixelData
+            header["PixelData"].VR, header["PixelData"].is_undefined_length = "OB", True
+            header.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+            header.save_as(file)
+        image = read_dynamic_pet(self.folder / "pet")
+        np.testing.assert_allclose(image.activity, truth, rtol=1e-6)
+
     def test_what_cannot_be_decoded_is_refused(self) -> None:
         plan = PetPlan(starts_s=(0, 60), durations_s=(60, 60), shape=(2, 6, 8))
         write_pet(self.folder, plan)
         for file in self.folder.iterdir():
             header = dcmread(file)
             header.compress(RLELossless, generate_instance_uid=False)
-            header.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.70"
+            header.file_meta.TransferSyntaxUID = JPEGLosslessSV1
             header.save_as(file)
         with self.assertRaises(InputRefused) as caught:
             read_dynamic_pet(self.folder)

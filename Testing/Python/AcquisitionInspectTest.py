@@ -13,6 +13,9 @@ from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_stati
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.inspect import describe, inspect
 from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.phantom import dicom as phantom_dicom
+from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
 
 KEYS = {
     "path",
@@ -135,6 +138,28 @@ class DicomTest(Folder):
             self.assertEqual(entry["suvbw_factor"] is None, entry["suv_refusal"] is not None)
             alone = inspect(Path(entry["path"]))["series"]
             self.assertEqual(alone, [entry])
+
+
+class PhantomTest(Folder):
+    def test_the_phantoms_series_of_every_vendor(self) -> None:
+        """Two programs that share no code: the digital neck writes, the readers read."""
+        matrix = np.diag([2.0, 2.0, 2.5, 1.0])
+        matrix[:3, 3] = (-5, -8, -100)
+        grid = Grid((3, 8, 9), matrix)
+        truth = np.random.default_rng(1).uniform(0, 90, (len(FRAME_STARTS_S), *grid.shape)).astype(np.float32)
+        for vendor in ("ge", "siemens", "philips"):
+            folder = self.folder / vendor
+            phantom_dicom.write_pet(
+                folder / "pet", iter(truth), grid, phantom_dicom.Identity(("test",), "baseline"), vendor
+            )
+            image = read_dynamic_pet(folder)
+            np.testing.assert_allclose(image.timing.starts_s, FRAME_STARTS_S, atol=1e-3)
+            np.testing.assert_allclose(image.timing.durations_s, FRAME_DURATIONS_S, atol=1e-3)
+            step = truth.max(axis=(2, 3), keepdims=True) / 32767
+            self.assertLessEqual(float((np.abs(image.activity - truth) / step).max()), 0.51)
+            self.assertTrue(image.grid.same_as(grid))
+            self.assertEqual((image.time_zero, image.notices), ("injection", ()))
+            self.assertEqual(set(self.inspected(folder)), {"dynamic-pet"})
 
 
 class NiftiTest(Folder):

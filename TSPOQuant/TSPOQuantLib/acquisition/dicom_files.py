@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -291,13 +292,27 @@ def truncated(piece: Slice) -> InputRefused:
 
 def _decoded(piece: Slice, shape: tuple[int, int]) -> NDArray[Any]:
     try:
-        found = pixel_array(piece.path, index=piece.frame, raw=True)
-    except Exception as reason:  # each decoder raises its own kind
+        found: NDArray[Any] | None = pixel_array(piece.path, index=piece.frame, raw=True)
+    except Exception:  # each decoder raises its own kind
+        found = _decoded_by_gdcm(piece)
+    if found is None:
         raise InputRefused(
             "dicom-compressed",
-            f"the pixels of {Path(piece.path).name} cannot be decoded ({type(reason).__name__}); "
-            "export the series uncompressed (Explicit VR Little Endian)",
-        ) from reason
+            f"the compressed pixels of {Path(piece.path).name} cannot be decoded; export the series uncompressed "
+            "(Explicit VR Little Endian)",
+        )
     if found.shape != shape:
         raise InputRefused("dicom-truncated", f"{Path(piece.path).name} holds pixels of another size than it states")
     return found
+
+
+def _decoded_by_gdcm(piece: Slice) -> NDArray[Any] | None:
+    """Stored values of a classic file through SimpleITK, which knows JPEG Lossless and hands out rescaled values."""
+    if piece.facts.sop_class == ENHANCED_PET or not piece.slope:
+        return None
+    try:
+        image: Any = sitk.ReadImage(piece.path)
+    except RuntimeError:
+        return None
+    rescaled = sitk.GetArrayFromImage(image).astype(float)
+    return np.asarray(np.rint((rescaled[0] - (piece.intercept or 0.0)) / piece.slope))
