@@ -161,6 +161,21 @@ class SequenceTest(SceneTest):
             self.assertTrue(reader.ReadData(loaded))
         self.assert_same(sequence_io.dynamic_from_node(loaded), image)
 
+    def test_attributes_survive_a_saved_scene(self):
+        node = sequence_io.node_from_dynamic(dynamic(), "PET")
+        node.SetAttribute(sequence_io.DECAY_CORRECTION, 'by us; "frame" by frame: <1 %> & é')
+        before = {name: node.GetAttribute(name) for name in node.GetAttributeNames()}
+        slicer.mrmlScene.SetSaveToXMLString(1)
+        self.addCleanup(slicer.mrmlScene.SetSaveToXMLString, 0)
+        slicer.mrmlScene.Commit()
+        loaded = slicer.vtkMRMLScene()
+        loaded.SetLoadFromXMLString(1)
+        loaded.SetSceneXMLString(slicer.mrmlScene.GetSceneXMLString())
+        loaded.Import()
+        again = loaded.GetFirstNodeByName("PET")
+        self.assertEqual({name: again.GetAttribute(name) for name in again.GetAttributeNames()}, before)
+        self.assertGreaterEqual(len(before), 7)
+
     def test_becquerel_become_kilobecquerel(self):
         node = sequence_io.node_from_dynamic(dynamic(), "PET")
         node.SetAttribute(sequence_io.UNITS, "Bq/mL")

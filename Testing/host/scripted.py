@@ -34,9 +34,6 @@ class ScriptedLoadableModule:
     def resourcePath(self, filename):
         return os.path.join(os.path.dirname(self.parent.path), "Resources", filename)  # noqa: PTH118, PTH120
 
-    def getDefaultModuleDocumentationLink(self, docPage=None):
-        return '<p>For more information, see the <a href="">online documentation</a>.</p>'
-
 
 class ScriptedLoadableModuleWidget:
     def __init__(self, parent=None):
