@@ -121,7 +121,7 @@ def optimum(equation: Equation, activity: Array) -> tuple[Array, Array]:
 
 
 def _nested_starts(equation: Equation, activity: Array) -> list[Array]:
-    """Optima (curves, 6) without the second tissue compartment (k3 = 0) and without release from it (k4 = 0)."""
+    """Optima (curves, 6) without a second compartment (k3 = 0), release from it (k4 = 0), or trapping (K_b = 0)."""
     low, high = equation.low, equation.high
 
     def without(*names: int) -> Array:
@@ -136,6 +136,8 @@ def _nested_starts(equation: Equation, activity: Array) -> list[Array]:
             starts.append(empty.copy())
     if high[_K4] > 0 and low[_K4] == 0 and high[_K3] > 0:
         starts.append(without(_K4))
+    if high[_KB] > 0 and low[_KB] == 0:
+        starts.append(without(_KB))
     return starts
 
 

@@ -138,15 +138,9 @@ def _result(
         )
         columns["delay"] = (later - earlier) / (2 * _DELAY_DIFFERENCE_S)
     inside = [name for name in fitted if at_bound(values[name], *scan.bounds[name]) == 0]
-    covariance = np.zeros((p, p))
-    errors = dict.fromkeys(fitted, float("nan"))
-    if inside:
-        weighted = np.stack([columns[name] for name in inside], axis=1) * np.sqrt(scan.weight)[:, None]
-        block = covariance_of(weighted, wrss / (n - p))
-        at = [fitted.index(name) for name in inside]
-        covariance[np.ix_(at, at)] = block
-        with np.errstate(invalid="ignore"):
-            errors.update(zip(inside, map(float, np.sqrt(np.diag(block))), strict=True))
+    weighted = {name: columns[name] * np.sqrt(scan.weight) for name in fitted}
+    covariance = _covariance(weighted, inside, wrss / (n - p))
+    errors = dict(zip(fitted, map(float, np.sqrt(np.diag(covariance))), strict=True))
     parameters, standard_errors = _reported(scan, values, errors, covariance)
     flags = bound_flags({name: values[name] for name in fitted}, scan.bounds, UNITS)
     flags += outcome_flags(scan.model.outcome, parameters[scan.model.outcome], standard_errors[scan.model.outcome])
@@ -176,11 +170,30 @@ def _result(
     )
 
 
+def _covariance(columns: dict[str, Array], inside: list[str], variance: float) -> Array:
+    """Covariance (p, p) of the parameters whose weighted derivatives are ``columns``; nan where not determined.
+
+    Parameters at a bound take part as if the bound were not there: held fixed, they would make the others look far
+    surer than repeated scans are. Only if the data then determine nothing are they held (``inside`` stay). A parameter
+    without any effect on the curve (k4 when k3 is 0) is left out.
+    """
+    names = list(columns)
+    moving = [name for name in names if np.any(columns[name])]
+    result = np.full((len(names), len(names)), np.nan)
+    for kept in (moving, [name for name in moving if name in inside]):
+        if not kept:
+            continue
+        block = covariance_of(np.stack([columns[name] for name in kept], axis=1), variance)
+        if np.isfinite(block).all():
+            at = [names.index(name) for name in kept]
+            result[np.ix_(at, at)] = block
+            break
+    return result
+
+
 def covariance_of(jacobian: Array, variance: float) -> Array:
-    """(J'J)^-1 x variance of a weighted Jacobian (frames, p); all nan where J'J cannot be inverted."""
+    """(J'J)^-1 x variance of a weighted Jacobian (frames, p) without zero columns; all nan where J'J is singular."""
     norms = np.sqrt((jacobian**2).sum(axis=0))
-    if (norms == 0).any():
-        return np.full((len(norms), len(norms)), np.nan)
     triangle = np.linalg.qr(jacobian / norms, mode="r")
     if np.linalg.cond(triangle) > 1e10:
         return np.full((len(norms), len(norms)), np.nan)

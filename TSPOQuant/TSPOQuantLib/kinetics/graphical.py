@@ -268,7 +268,8 @@ def fit_graphical(
     """Fit a graphical method to curves (curves, frames) in kBq/mL; see ``FitOptions`` for t* and V_B.
 
     Standard errors are those of the weighted linear regression (V_T of MA1 and MA2 by the delta method); they treat
-    the abscissa as exact, so Logan's does not cover its noise bias.
+    the regressors as exact, as the field does, though these hold the noise of the curve: Logan's does not cover its
+    noise bias, and MA1's is often too large.
     """
     if options.delay_s == "fit":
         raise InputRefused("delay-graphical", f"{model} cannot fit a delay; give seconds, or fit it with 1TCM first")

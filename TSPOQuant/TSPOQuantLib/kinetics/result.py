@@ -46,8 +46,8 @@ class KineticFit:
     """One model fitted to one curve.
 
     parameters: by BIDS name (K1, k2, k3, k4, VB, VT, Ki ...); V_T is nan where washout is too slow to be told from 0.
-    standard_errors: the same names; nan where unknown (a fixed parameter, or one at its bound).
-    parameter_names, covariance: the fitted parameters, those at a bound with zero rows (they count as known there).
+    standard_errors: the same names; nan where unknown (a fixed parameter, or one that the data do not determine).
+    parameter_names, covariance: the fitted parameters; a bound that is reached does not make it smaller.
     predicted: kBq/mL for every frame (frames,); residuals: measured minus predicted. Graphical methods predict the
     curve of their linear equation in the frames of ``line.used`` and nan elsewhere.
     weights: as used, mean 1 over the frames used, 0 for the others. wrss: kBq2/mL2 (own ordinate for Logan, Patlak).
