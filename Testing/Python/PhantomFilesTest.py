@@ -215,6 +215,9 @@ class WholeOrNotAtAllTest(Scratch):
         self.assertEqual(refused.exception.code, "output-exists")
         with self.assertRaises(InputRefused):
             write_phantom(self.scratch / "mine", PhantomSettings())
+        with self.assertRaises(InputRefused) as refused:
+            write_phantom(self.scratch / "mine" / "out", PhantomSettings())
+        self.assertEqual(refused.exception.code, "output-unwritable")
         self.assertEqual([p.name for p in self.scratch.iterdir()], ["mine"])
 
     def test_nothing_is_left_when_the_user_stops(self):

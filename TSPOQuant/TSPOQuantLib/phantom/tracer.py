@@ -67,7 +67,7 @@ OTHER = {
     "cord below T1": Kinetics(CORD_K1, 5.00, CORD_VB),
     "csf": Kinetics(0.002, 0.10, 0.0),
     "cartilage": Kinetics(0.03, 0.80, 0.01),
-    "thyroid": Kinetics(0.60, 9.00, 0.15),
+    "thyroid": Kinetics(0.40, 5.00, 0.10),
     "muscle": Kinetics(0.06, 1.60, 0.03),
     "fat": Kinetics(0.03, 0.60, 0.01),
     "skin": Kinetics(0.05, 1.10, 0.03),

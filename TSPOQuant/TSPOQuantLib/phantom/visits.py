@@ -98,14 +98,18 @@ ndi = 13
 def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = silent) -> None:
     """Write both visits and truth.json into ``out``, whole or not at all; the same bytes for the same settings.
 
-    Raises InputRefused ("output-exists") if ``out`` is there and not an empty folder; ("phantom-truth") for a truth
-    of a region that the phantom does not have. What ``progress`` raises stops the work and leaves nothing behind.
+    Raises InputRefused: "output-exists" if ``out`` is there and not an empty folder, "output-unwritable" where nothing
+    can be written, "phantom-truth" for a truth of a region that the phantom does not have. What ``progress`` raises
+    stops the work and leaves nothing behind.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputRefused("output-exists", f"{out} exists and is not an empty folder; choose another folder")
     kinetics = {visit: kinetics_of(visit, settings.truth) for visit in VISITS}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise InputRefused("output-unwritable", f"{out.parent}: {error.strerror}; name another folder") from error
     try:
         folder = partial / "phantom"
         folder.mkdir()
