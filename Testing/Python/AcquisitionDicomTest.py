@@ -369,6 +369,10 @@ class RefusalTest(Folder):
         self.refused("pet-decay-reference", PetPlan(vendor="philips", edit=setting(SeriesTime="102500")))
         self.refused("pet-decay-factor", PetPlan(vendor="ge", edit=setting(SeriesTime="102500")))
 
+    def test_a_series_date_of_another_century(self) -> None:
+        for vendor in ("ge", "siemens", "philips"):
+            self.refused("pet-decay-reference", PetPlan(vendor=vendor, edit=setting(SeriesDate="19010101")))
+
     def test_times_that_contradict_each_other(self) -> None:
         def swapped(header: Dataset, frame: int, k: int) -> None:
             if frame == 3:

@@ -23,8 +23,9 @@ def nuclide(text: str) -> str | None:
 
 
 def growth(seconds: ArrayLike, half_life_s: float) -> NDArray[np.float64]:
-    """2^(t / half-life): what an activity is multiplied by to refer it to ``seconds`` earlier."""
-    return np.exp2(np.asarray(seconds, dtype=float) / half_life_s)
+    """2^(t / half-life): what an activity is multiplied by to refer it to ``seconds`` earlier; inf when absurd."""
+    with np.errstate(over="ignore"):
+        return np.exp2(np.asarray(seconds, dtype=float) / half_life_s)
 
 
 def frame_factor(durations_s: ArrayLike, half_life_s: float) -> NDArray[np.float64]:

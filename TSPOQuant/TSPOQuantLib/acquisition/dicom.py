@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.tag import Tag
 
 from ..errors import InputRefused, Notice
@@ -117,7 +118,7 @@ def ct_stack(series: Series) -> list[Slice]:
     return [series.slices[position] for position in np.argsort(index)]
 
 
-def rescale(piece: Slice, into: np.ndarray, scale: float) -> None:
+def rescale(piece: Slice, into: NDArray[np.float32], scale: float) -> None:
     """Write (slope x stored + intercept) x scale of one slice into a float32 (rows, columns) view."""
     stored = read_pixels(piece)
     if piece.slope == 0 and stored.any():
@@ -148,7 +149,7 @@ def describe_found(found: Found) -> str:
 def _dicom(path: Path, progress: Progress) -> Found:
     found = find_series(path, progress)
     if not found.series:
-        damaged = f" ({len(found.unreadable)} damaged DICOM files)" if found.unreadable else ""
+        damaged = f" ({found.unreadable} damaged DICOM files)" if found.unreadable else ""
         raise InputRefused("dicom-none", f"there is no readable DICOM image under {path}{damaged}; check the path")
     return found
 
@@ -194,4 +195,4 @@ def _raise_first(pet: PetSeries) -> None:
 def _unreadable(found: Found) -> tuple[Notice, ...]:
     if not found.unreadable:
         return ()
-    return (Notice("dicom-unreadable", f"{len(found.unreadable)} damaged DICOM files were passed over"),)
+    return (Notice("dicom-unreadable", f"{found.unreadable} damaged DICOM files were passed over"),)

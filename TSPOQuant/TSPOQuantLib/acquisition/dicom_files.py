@@ -45,12 +45,10 @@ _TAG = {
         "Manufacturer",
         "PatientID",
         "ActualFrameDuration",
-        "TriggerTime",
         "SeriesInstanceUID",
         "ImagePositionPatient",
         "ImageOrientationPatient",
         "SamplesPerPixel",
-        "NumberOfFrames",
         "Rows",
         "Columns",
         "PixelSpacing",
@@ -92,18 +90,25 @@ class Series:
 
     @cached_property
     def header(self) -> Dataset:
-        """Everything but the pixels of the series' first file; an enhanced object in the classic one's terms."""
-        header, _ = _parse(Path(self.slices[0].path).read_bytes())
-        return classic_header(header) if self.facts.sop_class == ENHANCED_PET else header
+        """Everything but the pixels of the series' first file; an enhanced object in the classic one's terms.
+
+        Raises InputRefused: dicom-unreadable.
+        """
+        file = Path(self.slices[0].path)
+        try:
+            header, _ = _parse(file.read_bytes())
+            return classic_header(header) if self.facts.sop_class == ENHANCED_PET else header
+        except Exception as reason:  # pydicom raises whatever its parser met in a damaged file
+            raise InputRefused("dicom-unreadable", f"{file.name} cannot be read; copy the series again") from reason
 
 
 @dataclass(frozen=True)
 class Found:
-    """What lies under a path: series, files that are not DICOM images, and DICOM files that cannot be read."""
+    """What lies under a path: series, and how many files are no DICOM images, or damaged DICOM."""
 
     series: tuple[Series, ...]
     others: int
-    unreadable: tuple[str, ...]
+    unreadable: int
 
 
 def find_series(path: Path, progress: Progress = silent) -> Found:
@@ -112,8 +117,8 @@ def find_series(path: Path, progress: Progress = silent) -> Found:
     Raises InputRefused: path-missing, folder-empty.
     """
     slices: dict[tuple[str, str, bool], list[Slice]] = {}
-    interned: dict[object, Any] = {}
-    others, unreadable = 0, []
+    interned: dict[Facts, Facts] = {}
+    others = unreadable = 0
     files = _files(path)
     for count, file in enumerate(files):
         if count % 64 == 0:
@@ -124,17 +129,15 @@ def find_series(path: Path, progress: Progress = silent) -> Found:
             continue
         try:
             found = _slices(file, content, interned)
-        except InputRefused:
-            raise
         except Exception:  # pydicom raises whatever its parser met in a damaged file
-            unreadable.append(_name(file, path))
+            unreadable += 1
             continue
         if not found:
             others += 1
         for piece in found:
             key = (piece.facts.series_uid, piece.facts.sop_class, piece.facts.localizer)
             slices.setdefault(key, []).append(piece)
-    return Found(tuple(Series(tuple(pieces)) for pieces in slices.values()), others, tuple(unreadable))
+    return Found(tuple(Series(tuple(pieces)) for pieces in slices.values()), others, unreadable)
 
 
 def _files(path: Path) -> list[Path]:
@@ -146,10 +149,6 @@ def _files(path: Path) -> list[Path]:
     if not files:
         raise InputRefused("folder-empty", f"the folder {path} holds no file; check the path")
     return files
-
-
-def _name(file: Path, root: Path) -> str:
-    return str(file.relative_to(root)) if file != root else file.name
 
 
 def _dicom_bytes(file: Path) -> bytes | None:
@@ -173,7 +172,7 @@ def _parse(content: bytes, only: list[Any] | None = None) -> tuple[Dataset, int]
     return header, stream.tell()
 
 
-def _slices(file: Path, content: bytes, interned: dict[object, Any]) -> list[Slice]:
+def _slices(file: Path, content: bytes, interned: dict[Facts, Facts]) -> list[Slice]:
     header, pixels_at = _parse(content, _READ)
     if not text(header, _TAG["SeriesInstanceUID"]) or integer(header, _TAG["Rows"]) is None:
         return []  # a directory, a report, a plan: nothing to look at
@@ -191,7 +190,7 @@ def _native_pixels(header: Dataset, content: bytes, at: int) -> int | None:
     return at + (8 if syntax == str(ImplicitVRLittleEndian) else 12)
 
 
-def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, interned: dict[object, Any]) -> Slice:
+def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, interned: dict[Facts, Facts]) -> Slice:
     def value(keyword: str) -> str:
         return text(header, _TAG[keyword])
 

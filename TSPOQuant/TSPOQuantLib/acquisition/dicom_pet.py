@@ -100,7 +100,7 @@ class _Findings:
 
 
 def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> PetSeries:
-    """Sort, time and scale a PET series without reading its pixels. Never raises on what the files hold."""
+    """Sort, time and scale a PET series without reading its pixels; reasons against it are collected, not raised."""
     found = _Findings()
     facts, header = series.facts, series.header
     injection = read_injection(header)
@@ -247,14 +247,13 @@ def _frame_stacks(series: Series, timed_by_table: bool) -> tuple[tuple[Slice, ..
                 "export the series again, complete",
             )
     first = columns[0][0]
-    for stated, have, what in (
-        (first.slices_stated, len(columns), "slices (0054,0081)"),
-        (first.times_stated, depth, "time slices (0054,0101)"),
+    for code, what, stated, have in (
+        ("dicom-missing-slices", "slices (0054,0081)", first.slices_stated, len(columns)),
+        ("pet-missing-frames", "time slices (0054,0101)", first.times_stated, depth),
     ):
         if stated is not None and have < stated:
             raise InputRefused(
-                "dicom-missing-slices" if have == len(columns) and "0081" in what else "pet-missing-frames",
-                f"the series has {have} of the {stated} {what} it states; export it again, complete",
+                code, f"the series has {have} of the {stated} {what} it states; export it again, complete"
             )
     stacks = tuple(zip(*columns, strict=True))
     for number_of_frame, stack in enumerate(stacks, 1):

@@ -38,7 +38,7 @@ def inspect(path: Path) -> Entry:
         raise InputRefused("dicom-none", f"there is neither DICOM nor NIfTI under {path}{_damaged(found)}")
     series = [_series(one) for one in found.series] + [_nifti(file) for file in niftis]
     others = found.others - len(niftis)
-    return {"series": series, "unreadable_files": len(found.unreadable), "other_files": others}
+    return {"series": series, "unreadable_files": found.unreadable, "other_files": others}
 
 
 def describe(result: Entry) -> str:
@@ -47,7 +47,7 @@ def describe(result: Entry) -> str:
 
 
 def _damaged(found: Found) -> str:
-    return f" ({len(found.unreadable)} damaged DICOM files)" if found.unreadable else ""
+    return f" ({found.unreadable} damaged DICOM files)" if found.unreadable else ""
 
 
 def _series(series: Series) -> Entry:

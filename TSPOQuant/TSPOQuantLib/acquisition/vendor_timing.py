@@ -117,8 +117,9 @@ def frame_clock(tags: FrameTags) -> FrameClock:
         return _confirmed(tags)
     if not np.isfinite(tags.reference_s).all() or len(np.unique(tags.reference_s)) < len(tags.reference_s):
         raise frames_without_times()
-    known = tags.acquired_s[np.isfinite(tags.acquired_s)]
-    if np.ptp(known) > 0 if len(known) == len(tags.acquired_s) else len(known) > 0:
+    known = np.isfinite(tags.acquired_s)
+    stands_still = known.all() and np.ptp(tags.acquired_s) == 0
+    if known.any() and not stands_still:
         raise InputRefused(
             "frames-times-disagree",
             "AcquisitionTime (0008,0032) is absent in some frames, or the same in some only; give a frame table",
