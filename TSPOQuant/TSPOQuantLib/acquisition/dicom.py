@@ -167,9 +167,8 @@ def _only(pets: list[PetSeries], kind: str, found: Found) -> tuple[PetSeries, tu
     fitting = [pet for pet in pets if pet.kind == kind]
     name = kind.removesuffix("-pet")
     if not fitting:
-        for pet in pets:
-            if pet.kind == "other":
-                _raise_first(pet)
+        if all(pet.kind == "other" for pet in pets):
+            _raise_first(pets[0])
         raise InputRefused(
             f"pet-not-{name}",
             f"no PET here is {name}: {_listed([pet.series for pet in pets])}, "
