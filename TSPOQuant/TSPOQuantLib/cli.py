@@ -304,13 +304,9 @@ def run_inspect(options: argparse.Namespace) -> int:
 
 
 def run_phantom(options: argparse.Namespace) -> int:
-    from .output import check_free, whole_folder
     from .phantom import write_phantom
 
-    check_free(options.out, options.force)
-    settings = phantom_settings(options)
-    with whole_folder(options.out, options.force) as folder:
-        write_phantom(folder, settings, terminal_progress())
+    write_phantom(options.out, phantom_settings(options), terminal_progress(), options.force)
     _end_progress()
     print(f"A simulated neck, two visits, in {options.out}")
     return 0

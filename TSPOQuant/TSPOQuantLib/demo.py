@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from .outcome.change import Change, table1, vt_key
-from .outcome.clinical import Lesion, read_clinical
+from .outcome.clinical import read_clinical
 from .outcome.visit import RegionOutcome, VisitResult
 from .output import check_free, whole_folder
 from .phantom import PhantomSettings, write_phantom
-from .pipeline import quantify_study
+from .pipeline import fused_picture, quantify_visit, read_visit
 from .progress import Progress, part, silent
 from .reporting import tables
+from .reporting.figures import write_fused
 from .study import read_study
-
-LESION = Lesion("C6/C7", "left")
-"""The study's patient had a radiculopathy of the left C7 root, and so has the phantom."""
 
 Truth = Mapping[str, Any]
 """The content of the phantom's truth.json."""
 
 PHANTOM = "phantom"
 """The folder, below the demo's own, that holds what a site would have."""
+PICTURE_MM, PICTURE_TOP_KBQ_ML = 110.0, 25.0
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,25 @@ def run(
     with whole_folder(target, force) as folder:
         write_phantom(folder / PHANTOM, settings, part(progress, 0, 0.3))
         truth = json.loads((folder / PHANTOM / "truth.json").read_text(encoding="utf-8"))
-        visits = []
+        clinical = read_clinical(folder / PHANTOM / "clinical.toml")
+        lesion = clinical.lesion
+        assert lesion is not None, "the phantom names its lesion"
+        affected = f"foramen {lesion.level} {lesion.side} (root {lesion.root})"
+        visits, pictures = [], []
         for index, session in enumerate(("baseline", "followup")):
             study = read_study(folder / PHANTOM / f"ses-{session}" / "study.toml")
             if input_source == "true":
                 given = next((folder / PHANTOM / f"ses-{session}").glob("*desc-truth_bloodproc.tsv"))
                 study = replace(study, given_input=given, settings=replace(study.settings, input_source="given"))
             stretch = part(progress, 0.3 + 0.35 * index, 0.65 + 0.35 * index)
-            visits.append(quantify_study(study, stretch))
+            data = read_visit(study, part(stretch, 0, 0.2))
+            visits.append(quantify_visit(study, data, part(stretch, 0.2, 1)))
+            pictures.append(fused_picture(data, visits[-1], affected, PICTURE_MM, PICTURE_TOP_KBQ_ML))
             tables.write_visit(folder / f"ses-{session}", visits[-1])
-        clinical = read_clinical(folder / PHANTOM / "clinical.toml")
+        titles = [f"{visit.session} (simulated), {affected}" for visit in visits]
+        write_fused(folder / "fused.png", pictures, titles, PICTURE_MM, PICTURE_TOP_KBQ_ML)
         model = next(iter(visits[0].fits))
-        changes = table1(visits[0], visits[1], clinical, LESION, model)
+        changes = table1(visits[0], visits[1], clinical, lesion, model)
         record = demo_record(visits, changes, truth, target)
         tables.write_json(folder / "results.json", record)
         text = demo_text(settings, visits, changes, truth, model, input_source, target)

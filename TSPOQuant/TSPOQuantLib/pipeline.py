@@ -17,6 +17,7 @@ from .acquisition.segmentation_files import read_segmentation
 from .acquisition.tacs import read_tacs
 from .alignment.motion import FrameMotion, estimate_motion
 from .alignment.pet_to_ct import PetToCt, align_to_ct
+from .alignment.resample import mean_image
 from .errors import InputRefused, Notice
 from .input_function import (
     ImageDerivedSettings,
@@ -37,6 +38,10 @@ from .study import Study, StudySettings
 
 ANATOMY_ONLY = ("vertebra", "blood-pool")
 """Structures that are drawn for orientation or for the input function, not quantified."""
+
+
+LONG_FRAME_S = 300.0
+"""Frames at least this long make the mean that is shown: a choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +72,11 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
 
 def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
     """From a study file's content to V_T, with the hashes of every input."""
-    data = read_visit(study, part(progress, 0, 0.2))
+    return quantify_visit(study, read_visit(study, part(progress, 0, 0.2)), part(progress, 0.2, 1))
+
+
+def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -> VisitResult:
+    """From a visit's data to V_T, with the hashes of every input."""
     files = [study.pet, study.ct, study.segmentation, *study.blood, study.given_input]
     hashes = provenance.inputs(path for path in files if path is not None)
     return quantify(
@@ -76,9 +85,42 @@ def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
         data.blood,
         study.settings,
         data.ct,
-        progress=part(progress, 0.2, 1),
+        progress=progress,
         inputs=hashes,
     )
+
+
+def fused_picture(
+    data: VisitData, result: VisitResult, region: str, size_mm: float, top_kbq_ml: float
+) -> NDArray[np.uint8]:
+    """CT and the mean of the long frames, mixed by Slicer's own blending, axial through the middle of a region.
+
+    top_kbq_ml: end of the PET's color scale. Returns RGBA (pixels, pixels, 4). Raises InputRefused ("ct-missing",
+    "region-missing").
+    """
+    from .mrml.fusion import render_fused_slice  # Slicer's renderer: loaded only where a picture is wanted
+
+    if data.ct is None:
+        raise InputRefused("ct-missing", "a fused picture needs a CT; add [ct] path to the study file")
+    segment = next((s for s in data.segmentation.segments if s.name == region), None)
+    if segment is None:
+        raise InputRefused("region-missing", f"no segment is called '{region}'")
+    center = data.segmentation.grid.to_lps(np.argwhere(segment.mask).mean(axis=0)[::-1])
+    long = np.flatnonzero(data.image.timing.durations_s >= LONG_FRAME_S).tolist() or range(len(data.image.timing))
+    pet = mean_image(data.image, long, region_to_frame(result.motion, result.pet_to_ct))
+    x, y, z = (float(v) for v in center)
+    picture: NDArray[np.uint8] = render_fused_slice(
+        data.ct, pet, (x, y, z), "Axial", size_mm, pet_range=(0, top_kbq_ml)
+    )
+    return picture
+
+
+def region_to_frame(motion: FrameMotion | None, to_ct: PetToCt | None) -> list[NDArray[np.float64]] | None:
+    """For every frame the rigid 4 x 4 (LPS mm) that carries what was drawn on the CT into it; None without motion."""
+    if motion is None:
+        return None
+    first = to_ct.ct_to_reference if to_ct else np.eye(4)
+    return [frame @ first for frame in motion.reference_to_frame]
 
 
 def quantify(
@@ -100,12 +142,12 @@ def quantify(
         raise InputRefused(
             "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
         )
-    motion = to_ct = moved = None
+    motion = to_ct = None
     if settings.motion_correction == "rigid":
         motion = estimate_motion(image, part(progress, 0, 0.7))
         progress(0.7, "PET to CT")
         to_ct = align_to_ct(image, ct, motion) if ct else None
-        moved = [frame @ (to_ct.ct_to_reference if to_ct else np.eye(4)) for frame in motion.reference_to_frame]
+    moved = region_to_frame(motion, to_ct)
     progress(0.8, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
     progress(0.85, "Input function")

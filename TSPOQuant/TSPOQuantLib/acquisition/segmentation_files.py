@@ -137,7 +137,7 @@ def _layers(file: str, image: sitk.Image) -> NDArray[np.integer]:
         raise InputRefused(
             "segmentation-values", f"{file} holds {values.min()} to {values.max()}: it is an image, not a label map"
         )
-    return values
+    return np.asarray(values)
 
 
 def _segments(labels: Iterable[_Label], layers: NDArray[np.integer]) -> Iterable[Segment]:

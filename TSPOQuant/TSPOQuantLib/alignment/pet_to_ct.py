@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from ..acquisition.image import DynamicImage, Volume
 from ..errors import Notice
 from .motion import FrameMotion
-from .rigid import register_rigid, root_scaled, to_sitk, to_sitk_transform
+from .resample import mean_image
+from .rigid import register_rigid, root_scaled, to_sitk
 
 # None of these is published for the neck: choices.
 FIRST_S = 60.0
@@ -40,7 +41,9 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion) -> PetToCt
 
     Deterministic. A registration that runs away keeps the scanner's frame of reference ("pet-ct-failed").
     """
-    pet = mean_at_reference(image, motion)
+    late = [frame for frame, start in enumerate(image.timing.starts_s) if start >= FIRST_S]
+    mean = mean_image(image, late or range(len(image.timing)), list(motion.reference_to_frame))
+    pet = root_scaled(to_sitk(mean.values, image.grid), SMOOTHING_MM)
     low, high = WINDOW_HU
     smooth = sitk.SmoothingRecursiveGaussian(
         sitk.Clamp(to_sitk(ct.values, ct.grid), sitk.sitkFloat32, low, high), CT_SMOOTHING_MM
@@ -53,18 +56,3 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion) -> PetToCt
         text = f"PET and CT could not be registered ({shift:.0f} mm); the scanner's frame of reference was kept"
         return PetToCt(np.eye(4), 0.0, (Notice("pet-ct-failed", text),))
     return PetToCt(found, shift)
-
-
-def mean_at_reference(image: DynamicImage, motion: FrameMotion) -> sitk.Image:
-    """The time-weighted mean of the frames from ``FIRST_S`` on, each resampled to the reference position, on a
-    square-root scale; only for registration, never for measuring."""
-    late = [frame for frame, start in enumerate(image.timing.starts_s) if start >= FIRST_S]
-    late = late or list(range(len(image.timing)))
-    durations = image.timing.durations_s[late]
-    total = sitk.Image(image.grid.shape[::-1], sitk.sitkFloat32)
-    total.CopyInformation(to_sitk(image.activity[0], image.grid))
-    for frame, share in zip(late, durations / durations.sum(), strict=True):
-        moved = to_sitk(image.activity[frame], image.grid)
-        carried = to_sitk_transform(motion.reference_to_frame[frame])
-        total = total + sitk.Resample(moved, moved, carried, sitk.sitkLinear) * float(share)
-    return root_scaled(total, SMOOTHING_MM)

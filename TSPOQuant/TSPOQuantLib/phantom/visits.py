@@ -1,8 +1,6 @@
 """Both visits of the phantom, written as a site would have them, and the truth beside them."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import InputRefused
+from ..output import whole_folder
 from ..progress import Progress, part, silent
 from .anatomy import Anatomy, build_anatomy, ct_grid, pet_grid, with_noise
 from .dicom import Identity, write_ct, write_pet
@@ -80,8 +78,12 @@ names = ["1TCM", "Logan"]
 vb = "fit"
 """
 
-# The study's Table 1.
-_CLINICAL = """[[visit]]
+# The study's patient and Table 1.
+_CLINICAL = """[lesion]
+level = "C6/C7"
+side = "left"
+
+[[visit]]
 session = "baseline"
 vas_arm = 42
 mrc_elbow_extension = 4
@@ -95,32 +97,17 @@ ndi = 13
 """
 
 
-def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = silent) -> None:
+def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = silent, force: bool = False) -> None:
     """Write both visits and truth.json into ``out``, whole or not at all; the same bytes for the same settings.
 
-    Raises InputRefused: "output-exists" if ``out`` is there and not an empty folder, "output-unwritable" where nothing
-    can be written, "phantom-truth" for a truth of a region that the phantom does not have. What ``progress`` raises
-    stops the work and leaves nothing behind.
+    Raises InputRefused: as ``output.whole_folder`` does, and "phantom-truth" for a truth of a region that the phantom
+    does not have. What ``progress`` raises stops the work and leaves nothing behind.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputRefused("output-exists", f"{out} exists and is not an empty folder; choose another folder")
     kinetics = {visit: kinetics_of(visit, settings.truth) for visit in VISITS}
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise InputRefused("output-unwritable", f"{out.parent}: {error.strerror}; name another folder") from error
-    try:
-        folder = partial / "phantom"
-        folder.mkdir()
+    with whole_folder(out, force) as folder:
         truth = _write_all(folder, settings, kinetics, progress)
         (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
         (folder / "clinical.toml").write_text(_CLINICAL, encoding="utf-8")
-        if out.exists():
-            out.rmdir()
-        folder.rename(out)
-    finally:
-        shutil.rmtree(partial)
     progress(1.0, "the phantom is written")
 
 

@@ -98,8 +98,9 @@ def write_kinpar(
     units = {
         c: {"Units": KINPAR_UNITS[c.removesuffix("-se")]} for c in columns if c.removesuffix("-se") in KINPAR_UNITS
     }
-    words = {flag.code: flag.message for fit in fits for flag in fit.flags}
-    write_json(folder / f"{stem}.json", {"Model": fits[0].model, **units, "FlagMeanings": words, **about})
+    flagged = zip(regions, fits, strict=True)
+    words = {region: {flag.code: flag.message for flag in fit.flags} for region, fit in flagged if fit.flags}
+    write_json(folder / f"{stem}.json", {"Model": fits[0].model, **units, "Flags": words, **about})
 
 
 def region_record(row: Any, truth: float | None = None) -> dict[str, object]:
