@@ -11,6 +11,7 @@ import slicer
 import slicer.util
 import vtk
 from mrmlstudy import add_segment
+from TSPOQuantLib.acquisition import sequence_files
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.errors import InputRefused, Notice
@@ -163,7 +164,7 @@ class SequenceTest(SceneTest):
 
     def test_attributes_survive_a_saved_scene(self):
         node = sequence_io.node_from_dynamic(dynamic(), "PET")
-        node.SetAttribute(sequence_io.DECAY_CORRECTION, 'by us; "frame" by frame: <1 %> & é')
+        node.SetAttribute(sequence_files.DECAY_CORRECTION, 'by us; "frame" by frame: <1 %> & é')
         before = {name: node.GetAttribute(name) for name in node.GetAttributeNames()}
         slicer.mrmlScene.SetSaveToXMLString(1)
         self.addCleanup(slicer.mrmlScene.SetSaveToXMLString, 0)
@@ -178,7 +179,7 @@ class SequenceTest(SceneTest):
 
     def test_becquerel_become_kilobecquerel(self):
         node = sequence_io.node_from_dynamic(dynamic(), "PET")
-        node.SetAttribute(sequence_io.UNITS, "Bq/mL")
+        node.SetAttribute(sequence_files.UNITS, "Bq/mL")
         np.testing.assert_allclose(sequence_io.dynamic_from_node(node).activity, dynamic().activity / 1000, rtol=1e-6)
 
     def test_what_is_not_known_is_refused(self):
@@ -188,16 +189,16 @@ class SequenceTest(SceneTest):
             with self.subTest(code=code):
                 self.assert_refused(code, sequence_io.dynamic_from_node, node)
 
-        refused("sequence-no-times", lambda node: node.RemoveAttribute(sequence_io.DURATIONS))
-        refused("sequence-times", lambda node: node.SetAttribute(sequence_io.DURATIONS, "10 30 long"))
-        refused("frames-shape", lambda node: node.SetAttribute(sequence_io.DURATIONS, "10 30"))
-        refused("frames-overlap", lambda node: node.SetAttribute(sequence_io.DURATIONS, "10 300 60"))
+        refused("sequence-no-times", lambda node: node.RemoveAttribute(sequence_files.DURATIONS))
+        refused("sequence-times", lambda node: node.SetAttribute(sequence_files.DURATIONS, "10 30 long"))
+        refused("frames-shape", lambda node: node.SetAttribute(sequence_files.DURATIONS, "10 30"))
+        refused("frames-overlap", lambda node: node.SetAttribute(sequence_files.DURATIONS, "10 300 60"))
         refused("sequence-index-unit", lambda node: node.SetIndexUnit("ms"))
-        refused("sequence-units", lambda node: node.RemoveAttribute(sequence_io.UNITS))
-        refused("sequence-units", lambda node: node.SetAttribute(sequence_io.UNITS, "SUV"))
-        refused("sequence-time-zero", lambda node: node.RemoveAttribute(sequence_io.TIME_ZERO))
-        refused("sequence-time-zero", lambda node: node.SetAttribute(sequence_io.TIME_ZERO_AT, "yesterday"))
-        refused("sequence-scan", lambda node: node.SetAttribute(sequence_io.SCAN, '{"shoe_size": 43}'))
+        refused("sequence-units", lambda node: node.RemoveAttribute(sequence_files.UNITS))
+        refused("sequence-units", lambda node: node.SetAttribute(sequence_files.UNITS, "SUV"))
+        refused("sequence-time-zero", lambda node: node.RemoveAttribute(sequence_files.TIME_ZERO))
+        refused("sequence-time-zero", lambda node: node.SetAttribute(sequence_files.TIME_ZERO_AT, "yesterday"))
+        refused("sequence-scan", lambda node: node.SetAttribute(sequence_files.SCAN, '{"shoe_size": 43}'))
         refused("sequence-geometry", lambda node: node.GetNthDataNode(2).SetOrigin(0, 0, 1))
         refused("sequence-empty", lambda node: node.RemoveAllDataNodes())
 

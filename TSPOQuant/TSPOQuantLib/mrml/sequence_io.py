@@ -1,98 +1,58 @@
-"""vtkMRMLSequenceNode <-> DynamicImage.
+"""vtkMRMLSequenceNode <-> DynamicImage; what its index and attributes mean is told in acquisition/sequence_files."""
 
-The sequence's index is the frame start in seconds from time zero (name "time", unit "s"). What an index cannot hold
-stands in attributes of the sequence node, whose names are stable because saved scenes and .seq.nrrd files have them:
-
-- ``TSPOQuant.FrameDurations_s``: one duration a frame, in seconds, separated by spaces. A sequence without it is
-  refused ("sequence-no-times"): the time to the next frame is not a duration where the scan had gaps.
-- ``TSPOQuant.Units``: "kBq/mL" or "Bq/mL".
-- ``TSPOQuant.TimeZero``: what zero is, "injection" or "first frame".
-- ``TSPOQuant.TimeZeroAt``: its wall clock in ISO 8601, absent if unknown.
-- ``TSPOQuant.DecayCorrection``: how the values were brought to time zero, in words.
-- ``TSPOQuant.Scan``: the fields of ``Scan`` that are known, as JSON.
-"""
-
-import dataclasses
-import json
-from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import slicer
 import slicer.util
 from numpy.typing import NDArray
 
-from ..acquisition.frames import FrameTiming
-from ..acquisition.image import DynamicImage, Scan
+from ..acquisition.image import DynamicImage
+from ..acquisition.sequence_files import UNITS, attributes_of, sequence_header
 from ..errors import InputRefused
 from ..grid import Grid
+from ..progress import Progress, silent
 from .transforms import parent_to_world
-from .volumes import array_from_node, fill_node, grid_of
+from .volumes import UNIT_CODES, array_from_node, fill_node, grid_of
 
-DURATIONS = "TSPOQuant.FrameDurations_s"
-UNITS = "TSPOQuant.Units"
-TIME_ZERO = "TSPOQuant.TimeZero"
-TIME_ZERO_AT = "TSPOQuant.TimeZeroAt"
-DECAY_CORRECTION = "TSPOQuant.DecayCorrection"
-SCAN = "TSPOQuant.Scan"
-
-# To kBq/mL.
-FACTORS = {"kBq/mL": 1.0, "Bq/mL": 1e-3}
+# Voxels of another reader and of ours are the same up to a factor; this much of their norm may differ, for values
+# that were stored as integers on the way (not published).
+SAME_VALUES = 1e-3
 
 
-def _timing(node) -> FrameTiming:
-    durations = node.GetAttribute(DURATIONS)
-    if not durations:
-        raise InputRefused(
-            "sequence-no-times",
-            f"the PET sequence does not say how long its frames last (attribute {DURATIONS}); load the series with "
-            "TSPOQuant's DICOM plugin, or set that attribute to the durations in seconds, separated by spaces",
-        )
-    if node.GetIndexUnit() != "s":
-        raise InputRefused(
-            "sequence-index-unit",
-            f"the index of the PET sequence is in '{node.GetIndexUnit()}'; it must be the frame start in s",
-        )
-    try:
-        starts = np.array([float(node.GetNthIndexValue(frame)) for frame in range(node.GetNumberOfDataNodes())])
-        return FrameTiming(starts, np.array([float(word) for word in durations.split()]))
-    except InputRefused:
-        raise
-    except ValueError as error:
-        raise InputRefused("sequence-times", "a frame start or duration of the PET sequence is no number") from error
-
-
-def _time_zero(node) -> tuple[str, datetime | None]:
-    name, at = node.GetAttribute(TIME_ZERO), node.GetAttribute(TIME_ZERO_AT)
-    if not name:
-        raise InputRefused(
-            "sequence-time-zero", f"the PET sequence does not say what its time zero is; set attribute {TIME_ZERO}"
-        )
-    try:
-        return name, datetime.fromisoformat(at) if at else None
-    except ValueError as error:
-        raise InputRefused(
-            "sequence-time-zero", f"attribute {TIME_ZERO_AT} of the PET sequence is no ISO 8601 date and time"
-        ) from error
-
-
-def _scan(node) -> Scan:
-    text = node.GetAttribute(SCAN)
-    if not text:
-        return Scan()
-    try:
-        return Scan(**json.loads(text))
-    except (TypeError, ValueError) as error:
-        raise InputRefused("sequence-scan", f"attribute {SCAN} of the PET sequence cannot be read") from error
+def _browsers_of(node) -> list:
+    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
+    return [browser for browser in browsers if browser.IsSynchronizedSequenceNodeID(node.GetID(), True)]
 
 
 def _to_world(node) -> NDArray[np.float64]:
     """The transform that the user sees the sequence under: that of its proxy in a sequence browser, if any."""
-    for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
-        if browser.IsSynchronizedSequenceNodeID(node.GetID(), True):
-            proxy = browser.GetProxyNode(node)
-            if proxy is not None:
-                return parent_to_world(proxy, "PET sequence")
+    for browser in _browsers_of(node):
+        proxy = browser.GetProxyNode(node)
+        if proxy is not None:
+            return parent_to_world(proxy, "PET sequence")
     return np.eye(4)
+
+
+def _frames(node) -> list:
+    frames = [node.GetNthDataNode(frame) for frame in range(node.GetNumberOfDataNodes())]
+    if not frames:
+        raise InputRefused("sequence-empty", "the PET sequence has no frames; pick another sequence")
+    if not all(frame is not None and frame.IsA("vtkMRMLScalarVolumeNode") for frame in frames):
+        raise InputRefused("sequence-not-volumes", "the PET sequence holds nodes that are no volumes; pick another")
+    return frames
+
+
+def _voxels(frames: list, to_world: NDArray[np.float64]) -> tuple[NDArray[np.float32], Grid]:
+    """float32 (frames, k, j, i) as stored, and the grid that all frames share."""
+    values, grid = [], None
+    for number, frame in enumerate(frames, start=1):
+        values.append(array_from_node(frame, f"PET frame {number}").astype(np.float32))
+        here = grid_of(frame, to_world)
+        if grid is not None and not grid.same_as(here):
+            raise InputRefused("sequence-geometry", f"PET frame {number} lies on another grid than frame 1")
+        grid = grid or here
+    return np.stack(values), grid
 
 
 def dynamic_from_node(node) -> DynamicImage:
@@ -100,39 +60,15 @@ def dynamic_from_node(node) -> DynamicImage:
 
     Raises InputRefused: "sequence-empty", "sequence-not-volumes", "sequence-no-times", "sequence-index-unit",
     "sequence-times", "sequence-units", "sequence-time-zero", "sequence-geometry", "sequence-scan",
-    "volume-components", "transform-not-linear", "frames-…".
+    "sequence-not-finite", "volume-components", "transform-not-linear", "frames-…".
     """
-    count = node.GetNumberOfDataNodes()
-    if count == 0:
-        raise InputRefused("sequence-empty", "the PET sequence has no frames; pick another sequence")
-    frames = [node.GetNthDataNode(frame) for frame in range(count)]
-    if not all(frame is not None and frame.IsA("vtkMRMLScalarVolumeNode") for frame in frames):
-        raise InputRefused("sequence-not-volumes", "the PET sequence holds nodes that are no volumes; pick another")
-    timing = _timing(node)
-    units = node.GetAttribute(UNITS)
-    if units not in FACTORS:
-        raise InputRefused(
-            "sequence-units",
-            f"the PET sequence is in {units or 'unknown units'}; set attribute {UNITS} to one of {', '.join(FACTORS)}",
-        )
-    time_zero, time_zero_at = _time_zero(node)
-    to_world = _to_world(node)
-    activity, grid = [], None
-    for number, frame in enumerate(frames, start=1):
-        activity.append(np.float32(FACTORS[units]) * array_from_node(frame, f"PET frame {number}").astype(np.float32))
-        here = grid_of(frame, to_world)
-        if grid is not None and not grid.same_as(here):
-            raise InputRefused("sequence-geometry", f"PET frame {number} lies on another grid than frame 1")
-        grid = grid or here
-    return DynamicImage(
-        activity=np.stack(activity),
-        grid=grid,
-        timing=timing,
-        time_zero=time_zero,
-        time_zero_at=time_zero_at,
-        decay_correction=node.GetAttribute(DECAY_CORRECTION) or "not stated by the sequence",
-        scan=_scan(node),
+    frames = _frames(node)
+    header = sequence_header(
+        {name: node.GetAttribute(name) for name in node.GetAttributeNames()},
+        node.GetIndexUnit(),
+        [node.GetNthIndexValue(frame) for frame in range(len(frames))],
     )
+    return header.image(*_voxels(frames, _to_world(node)))
 
 
 def _frame_node(values: NDArray[np.float32], grid: Grid):
@@ -142,20 +78,86 @@ def _frame_node(values: NDArray[np.float32], grid: Grid):
     return node
 
 
-def node_from_dynamic(image: DynamicImage, name: str):
-    """A new sequence node in the scene."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
+def _fill(node, image: DynamicImage) -> None:
     node.SetIndexName("time")
     node.SetIndexUnit("s")
     node.SetIndexType(slicer.vtkMRMLSequenceNode.NumericIndex)
     for start, values in zip(image.timing.starts_s, image.activity, strict=True):
         node.SetDataNodeAtValue(_frame_node(values, image.grid), repr(float(start)))
-    known = {key: value for key, value in dataclasses.asdict(image.scan).items() if value is not None}
-    node.SetAttribute(DURATIONS, " ".join(repr(float(duration)) for duration in image.timing.durations_s))
-    node.SetAttribute(UNITS, "kBq/mL")
-    node.SetAttribute(TIME_ZERO, image.time_zero)
-    if image.time_zero_at is not None:
-        node.SetAttribute(TIME_ZERO_AT, image.time_zero_at.isoformat())
-    node.SetAttribute(DECAY_CORRECTION, image.decay_correction)
-    node.SetAttribute(SCAN, json.dumps(known))
+    for name, value in attributes_of(image).items():
+        node.SetAttribute(name, value)
+
+
+def node_from_dynamic(image: DynamicImage, name: str):
+    """A new sequence node in the scene."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
+    _fill(node, image)
     return node
+
+
+def restore_units(node) -> None:
+    """Code the units of the frames, and of the proxies that show them, as the sequence's attribute has them.
+
+    A .seq.nrrd file keeps the attribute and loses the coded units of the volumes.
+    """
+    code = UNIT_CODES.get(node.GetAttribute(UNITS) or "")
+    if code is None:
+        return
+    volumes = [node.GetNthDataNode(frame) for frame in range(node.GetNumberOfDataNodes())]
+    volumes += [browser.GetProxyNode(node) for browser in _browsers_of(node)]
+    for volume in volumes:
+        if volume is not None and volume.IsA("vtkMRMLVolumeNode"):
+            entry = slicer.vtkCodedEntry()
+            entry.SetValueSchemeMeaning(*code)
+            volume.SetVoxelValueUnits(entry)
+
+
+def complete_from_dicom(node, path: Path, progress: Progress = silent) -> None:
+    """Give a sequence that another reader made of a DICOM series that series' times, units and values in kBq/mL.
+
+    The node stays, with its browsers and transforms; frames, index and attributes become what our reader finds. It is
+    left as it was unless every frame of it shows the same image as the series, up to a factor.
+    Raises InputRefused: "sequence-other-series", and as ``read_dynamic_pet`` and ``dynamic_from_node`` do.
+    """
+    from ..acquisition.dicom import read_dynamic_pet  # here, because Slicer's start need not wait for SimpleITK
+
+    values, grid = _voxels(_frames(node), np.eye(4))
+    image = read_dynamic_pet(path, progress=progress)
+    if len(values) != len(image.timing):
+        raise _other_series(f"has {len(values)} frames, the series {len(image.timing)}")
+    if not (image.grid.same_as(grid) or image.grid.same_as(_flipped(grid))):
+        raise _other_series("lies on another grid than the series")
+    order = 1 if image.grid.same_as(grid) else -1
+    for number, (theirs, ours) in enumerate(zip(values[:, ::order], image.activity, strict=True), start=1):
+        if not _same_up_to_a_factor(theirs, ours):
+            raise _other_series(f"shows another image in frame {number}")
+    selected = [(browser, browser.GetSelectedItemNumber()) for browser in _browsers_of(node)]
+    with slicer.util.NodeModify(node):
+        node.RemoveAllDataNodes()
+        _fill(node, image)
+    for browser, item in selected:
+        browser.SetSelectedItemNumber(item)
+        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+
+
+def _other_series(how: str) -> InputRefused:
+    return InputRefused(
+        "sequence-other-series", f"the PET sequence {how}; give the DICOM series that the sequence was made of"
+    )
+
+
+def _flipped(grid: Grid) -> Grid:
+    """The same voxels with the slices in the opposite order."""
+    matrix = grid.ijk_to_lps.copy()
+    matrix[:3, 3] += matrix[:3, 2] * (grid.shape[0] - 1)
+    matrix[:3, 2] *= -1
+    return Grid(grid.shape, matrix)
+
+
+def _same_up_to_a_factor(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether the angle between two images, seen as vectors, is small; an empty image is like an empty one only."""
+    a, b = one.ravel().astype(float), other.ravel().astype(float)
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if not all(lengths):
+        return not any(lengths)
+    return bool(np.linalg.norm(a / lengths[0] - b / lengths[1]) <= SAME_VALUES)

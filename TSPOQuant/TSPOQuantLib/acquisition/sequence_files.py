@@ -1,0 +1,218 @@
+"""A dynamic PET as a Slicer sequence holds it: what its attributes say, and a .seq.nrrd file read without Slicer.
+
+The sequence's index is the frame start in seconds from time zero (name "time", unit "s"). What an index cannot hold
+stands in attributes of the sequence, whose names are stable because saved scenes and .seq.nrrd files have them:
+
+- ``TSPOQuant.FrameDurations_s``: one duration a frame, in seconds, separated by spaces. A sequence without it is
+  refused ("sequence-no-times"): the time to the next frame is not a duration where the scan had gaps.
+- ``TSPOQuant.Units``: "kBq/mL" or "Bq/mL".
+- ``TSPOQuant.TimeZero``: what zero is, "injection" or "first frame".
+- ``TSPOQuant.TimeZeroAt``: its wall clock in ISO 8601, absent if unknown.
+- ``TSPOQuant.DecayCorrection``: how the values were brought to time zero, in words.
+- ``TSPOQuant.Scan``: the fields of ``Scan`` that are known, as JSON.
+- ``TSPOQuant.Notices``: what the reader warned of, as a JSON list of [code, message]; absent if nothing.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from .frames import FrameTiming
+from .image import DynamicImage, Scan
+
+DURATIONS = "TSPOQuant.FrameDurations_s"
+UNITS = "TSPOQuant.Units"
+TIME_ZERO = "TSPOQuant.TimeZero"
+TIME_ZERO_AT = "TSPOQuant.TimeZeroAt"
+DECAY_CORRECTION = "TSPOQuant.DecayCorrection"
+SCAN = "TSPOQuant.Scan"
+NOTICES = "TSPOQuant.Notices"
+
+# To kBq/mL.
+FACTORS = {"kBq/mL": 1.0, "Bq/mL": 1e-3}
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceHeader:
+    """All that a sequence says beside its voxels; to_kbq: kBq/mL for a voxel of 1."""
+
+    timing: FrameTiming
+    to_kbq: float
+    time_zero: str
+    time_zero_at: datetime | None
+    decay_correction: str
+    scan: Scan
+    notices: tuple[Notice, ...]
+
+    def image(self, values: NDArray[np.float32], grid: Grid, sources: tuple[str, ...] = ()) -> DynamicImage:
+        """The image whose stored voxels (frames, k, j, i) are ``values``, which are scaled in place.
+
+        Raises InputRefused: sequence-not-finite.
+        """
+        values *= np.float32(self.to_kbq)
+        if not np.isfinite(values).all():
+            raise InputRefused(
+                "sequence-not-finite", "the PET sequence holds values that are no numbers; correct the image"
+            )
+        return DynamicImage(
+            activity=values,
+            grid=grid,
+            timing=self.timing,
+            time_zero=self.time_zero,
+            time_zero_at=self.time_zero_at,
+            decay_correction=self.decay_correction,
+            scan=self.scan,
+            notices=self.notices,
+            sources=sources,
+        )
+
+
+def is_sequence(path: Path) -> bool:
+    return path.name.lower().endswith(".seq.nrrd")
+
+
+def attributes_of(image: DynamicImage) -> dict[str, str]:
+    """What ``sequence_header`` reads back, for voxels in kBq/mL."""
+    known = {key: value for key, value in asdict(image.scan).items() if value is not None}
+    attributes = {
+        DURATIONS: " ".join(repr(float(duration)) for duration in image.timing.durations_s),
+        UNITS: "kBq/mL",
+        TIME_ZERO: image.time_zero,
+        DECAY_CORRECTION: image.decay_correction,
+        SCAN: json.dumps(known),
+    }
+    if image.time_zero_at is not None:
+        attributes[TIME_ZERO_AT] = image.time_zero_at.isoformat()
+    if image.notices:
+        attributes[NOTICES] = json.dumps([[notice.code, notice.message] for notice in image.notices])
+    return attributes
+
+
+def sequence_header(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> SequenceHeader:
+    """Check and read what a sequence says; index_values: one a frame, as text.
+
+    Raises InputRefused: sequence-no-times, sequence-index-unit, sequence-times, sequence-units, sequence-time-zero,
+    sequence-scan, frames-….
+    """
+    timing = _timing(attributes, index_unit, index_values)
+    units = attributes.get(UNITS)
+    if units not in FACTORS:
+        raise InputRefused(
+            "sequence-units",
+            f"the PET sequence is in {units or 'unknown units'}; set attribute {UNITS} to one of {', '.join(FACTORS)}",
+        )
+    time_zero, time_zero_at = _time_zero(attributes)
+    scan, notices = _scan(attributes)
+    return SequenceHeader(
+        timing=timing,
+        to_kbq=FACTORS[units],
+        time_zero=time_zero,
+        time_zero_at=time_zero_at,
+        decay_correction=attributes.get(DECAY_CORRECTION) or "not stated by the sequence",
+        scan=scan,
+        notices=notices,
+    )
+
+
+def read_sequence(path: Path) -> DynamicImage:
+    """A dynamic PET from a .seq.nrrd file that Slicer wrote, in kBq/mL, with the times and units of its attributes.
+
+    The layout is that of vtkMRMLVolumeSequenceStorageNode: one axis of kind "list", whose index values are the field
+    "axis N index values" and whose unit is the axis' unit. Parent transforms are not in the file.
+    Raises InputRefused: path-missing, sequence-unreadable, sequence-not-volumes, and as ``sequence_header`` does.
+    """
+    import SimpleITK as sitk  # here, because Slicer's start need not wait for it
+
+    if not path.is_file():
+        raise InputRefused("path-missing", f"there is no file {path}; check the path")
+    unreadable = InputRefused(
+        "sequence-unreadable", f"{path.name} cannot be read as a sequence of volumes; save it again from Slicer"
+    )
+    with path.open("rb") as stream:
+        text = stream.read(2**20).partition(b"\n\n")[0].decode("utf-8", "replace")
+    fields = dict(re.findall(r"^([a-z ]+): (.*)$", text, re.MULTILINE))
+    kinds = fields.get("kinds", "").split()
+    if kinds.count("list") != 1 or len(kinds) != 4:
+        raise InputRefused(
+            "sequence-not-volumes", f"{path.name} is no sequence of scalar volumes; give the dynamic PET"
+        )
+    axis = kinds.index("list")
+    units = re.findall(r'"([^"]*)"', fields.get("units", ""))
+    try:
+        image: Any = sitk.ReadImage(str(path), sitk.sitkVectorFloat32)
+    except RuntimeError:
+        raise unreadable from None
+    if image.GetDimension() != 3:
+        raise unreadable
+    attributes = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    header = sequence_header(
+        attributes, units[axis] if len(units) == 4 else "", attributes.get(f"axis {axis} index values", "").split()
+    )
+    stored = sitk.GetArrayViewFromImage(image)
+    if stored.ndim == 3:
+        stored = stored[..., None]
+    if stored.shape[-1] != len(header.timing):
+        raise InputRefused(
+            "sequence-times", f"{path.name} has {stored.shape[-1]} frames and {len(header.timing)} index values"
+        )
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    matrix[:3, 3] = image.GetOrigin()
+    values = np.ascontiguousarray(np.moveaxis(stored, -1, 0))
+    slices, rows, columns = stored.shape[:3]
+    return header.image(values, Grid((slices, rows, columns), matrix), (str(path),))
+
+
+def _timing(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> FrameTiming:
+    durations = attributes.get(DURATIONS)
+    if not durations:
+        raise InputRefused(
+            "sequence-no-times",
+            f"the PET sequence does not say how long its frames last (attribute {DURATIONS}); load the series with "
+            "TSPOQuant's DICOM plugin, or set that attribute to the durations in seconds, separated by spaces",
+        )
+    if index_unit != "s":
+        raise InputRefused(
+            "sequence-index-unit",
+            f"the index of the PET sequence is in '{index_unit}'; it must be the frame start in s",
+        )
+    try:
+        starts = np.array([float(value) for value in index_values])
+        return FrameTiming(starts, np.array([float(word) for word in durations.split()]))
+    except InputRefused:
+        raise
+    except ValueError as error:
+        raise InputRefused("sequence-times", "a frame start or duration of the PET sequence is no number") from error
+
+
+def _time_zero(attributes: Mapping[str, str]) -> tuple[str, datetime | None]:
+    name, at = attributes.get(TIME_ZERO), attributes.get(TIME_ZERO_AT)
+    if not name:
+        raise InputRefused(
+            "sequence-time-zero", f"the PET sequence does not say what its time zero is; set attribute {TIME_ZERO}"
+        )
+    try:
+        return name, datetime.fromisoformat(at) if at else None
+    except ValueError as error:
+        raise InputRefused(
+            "sequence-time-zero", f"attribute {TIME_ZERO_AT} of the PET sequence is no ISO 8601 date and time"
+        ) from error
+
+
+def _scan(attributes: Mapping[str, str]) -> tuple[Scan, tuple[Notice, ...]]:
+    try:
+        scan = Scan(**json.loads(attributes.get(SCAN) or "{}"))
+        return scan, tuple(Notice(*map(str, said)) for said in json.loads(attributes.get(NOTICES) or "[]"))
+    except (TypeError, ValueError) as error:
+        raise InputRefused(
+            "sequence-scan", f"attribute {SCAN} or {NOTICES} of the PET sequence cannot be read"
+        ) from error
