@@ -8,14 +8,16 @@ from types import ModuleType, SimpleNamespace
 import slicer
 import slicer.util
 
-from . import has_qt, parameter_node, scene, scripted
+from . import dicom, has_qt, parameter_node, scene, scripted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCRIPTED_MODULES = ("TSPOQuant",)
+SCRIPTED_MODULES = ("TSPOQuant", "DICOMDynamicPETPlugin")
 
 
 class Application:
     """The part of qSlicerApplication that our modules and slicer.util use."""
+
+    applicationName = "Slicer"
 
     def __init__(self, boot, qt_application):
         self._boot = boot
@@ -66,6 +68,18 @@ class CoreModule:
 
     def logic(self):
         return self._logic
+
+
+class SequencesModule(CoreModule):
+    """Also what shows a browser in the sequence tool bar; ``shown`` is the last one."""
+
+    shown = None
+
+    def showSequenceBrowser(self, browser):
+        if not isinstance(browser, slicer.vtkMRMLSequenceBrowserNode):
+            raise ValueError(f"showSequenceBrowser takes a browser node, not {browser!r}")
+        self.shown = browser
+        return True
 
 
 class ModuleParent:
@@ -166,7 +180,8 @@ def install():
     slicer.modules = SimpleNamespace(
         **{name.lower(): CoreModule(name, logic) for name, logic in boot.logics.items()},
     )
-    made = [*scripted.modules(), parameter_node.module()]
+    slicer.modules.sequences = SequencesModule("Sequences", boot.logics["Sequences"])
+    made = [*scripted.modules(), parameter_node.module(), *dicom.modules()]
     qt_application = None
     if has_qt():
         from . import qtshim, widgets
@@ -185,6 +200,7 @@ def install():
     if has_qt():
         slicer.qSlicerScriptedLoadableModuleWidget = _widget_classes()
     slicer.util.selectModule = select_module
+    slicer.dicomDatabase = dicom.Database()
     for name in SCRIPTED_MODULES:
         script = REPOSITORY / name / f"{name}.py"
         sys.path.insert(0, str(script.parent))
