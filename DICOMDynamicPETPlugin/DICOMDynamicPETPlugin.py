@@ -83,13 +83,10 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
         places = defaultdict(list)
         for file in files:
             position = slicer.dicomDatabase.fileValue(file, self.tags["position"])
-            try:
-                place = tuple(round(float(coordinate), 2) for coordinate in position.split("\\"))
-            except ValueError:
-                place = None
-            places[place].append(file)
-        columns = places.values()
-        return max(columns, key=len) if median(map(len, columns)) > 1 else []
+            with contextlib.suppress(ValueError):  # no numbers: nothing is known of this file
+                places[tuple(round(float(coordinate), 2) for coordinate in position.split("\\"))].append(file)
+        columns = list(places.values())
+        return max(columns, key=len) if columns and median(map(len, columns)) > 1 else []
 
     def _understand(self, files):
         """What the library makes of these files' headers; None if they are no dynamic PET.
@@ -147,6 +144,7 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
 
         sequenceNode = sequence_io.node_from_dynamic(image, slicer.mrmlScene.GenerateUniqueName(loadable.name))
         proxyNode = fusion.show_sequence(sequenceNode)
+        sequence_io.restore_units(sequenceNode)
         self._show(proxyNode)
         self.addSeriesInSubjectHierarchy(loadable, proxyNode)
         browserNode = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequenceNode)
@@ -192,26 +190,20 @@ def linkOrCopy(source, target):
 
 @vtk.calldata_type(vtk.VTK_OBJECT)
 def onNodeAdded(scene, event, node):
-    """Called for each node; a sequence that was read from its file has its frames already."""
-    if node.IsA("vtkMRMLSequenceNode") and not scene.IsImporting():
-        restoreUnits([node])
+    """A sequence comes into the scene before its file is read."""
+    if node.IsA("vtkMRMLSequenceNode"):
+        node.AddObserver(vtk.vtkCommand.ModifiedEvent, onSequenceModified)
 
 
-def onEndImport(scene, event):
-    """Called when a scene has been loaded."""
-    restoreUnits(slicer.util.getNodesByClass("vtkMRMLSequenceNode"))
-
-
-def restoreUnits(sequenceNodes):
+def onSequenceModified(node, event):
+    """Called for each frame that is read, after the attributes."""
     from TSPOQuantLib.mrml import sequence_io
 
-    for node in sequenceNodes:
-        sequence_io.restore_units(node)
+    sequence_io.restore_units(node)
 
 
 def observeScene():
     slicer.mrmlScene.AddObserver(slicer.mrmlScene.NodeAddedEvent, onNodeAdded)
-    slicer.mrmlScene.AddObserver(slicer.mrmlScene.EndImportEvent, onEndImport)
 
 
 #
@@ -245,9 +237,7 @@ class DICOMDynamicPETPlugin:
         # Add this extension to the DICOM module's list for discovery when the module
         # is created.  Since this module may be discovered before DICOM itself,
         # create the list if it doesn't already exist.
-        try:
-            slicer.modules.dicomPlugins
-        except AttributeError:
+        if not hasattr(slicer.modules, "dicomPlugins"):
             slicer.modules.dicomPlugins = {}
         slicer.modules.dicomPlugins["DICOMDynamicPETPlugin"] = DICOMDynamicPETPluginClass
 

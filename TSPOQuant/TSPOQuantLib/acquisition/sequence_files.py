@@ -167,7 +167,7 @@ def read_sequence(path: Path) -> DynamicImage:
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     matrix[:3, 3] = image.GetOrigin()
-    values = np.ascontiguousarray(np.moveaxis(stored, -1, 0))
+    values = np.array(np.moveaxis(stored, -1, 0), order="C")
     slices, rows, columns = stored.shape[:3]
     return header.image(values, Grid((slices, rows, columns), matrix), (str(path),))
 

@@ -86,6 +86,7 @@ def _fill(node, image: DynamicImage) -> None:
         node.SetDataNodeAtValue(_frame_node(values, image.grid), repr(float(start)))
     for name, value in attributes_of(image).items():
         node.SetAttribute(name, value)
+    restore_units(node)
 
 
 def node_from_dynamic(image: DynamicImage, name: str):
@@ -96,9 +97,9 @@ def node_from_dynamic(image: DynamicImage, name: str):
 
 
 def restore_units(node) -> None:
-    """Code the units of the frames, and of the proxies that show them, as the sequence's attribute has them.
+    """Code the units of frames, and of the proxies that show them, that have none, as the sequence's attribute says.
 
-    A .seq.nrrd file keeps the attribute and loses the coded units of the volumes.
+    A sequence does not copy the coded units of the volumes it is given, and a .seq.nrrd file does not keep them.
     """
     code = UNIT_CODES.get(node.GetAttribute(UNITS) or "")
     if code is None:
@@ -106,7 +107,7 @@ def restore_units(node) -> None:
     volumes = [node.GetNthDataNode(frame) for frame in range(node.GetNumberOfDataNodes())]
     volumes += [browser.GetProxyNode(node) for browser in _browsers_of(node)]
     for volume in volumes:
-        if volume is not None and volume.IsA("vtkMRMLVolumeNode"):
+        if volume is not None and volume.IsA("vtkMRMLVolumeNode") and volume.GetVoxelValueUnits() is None:
             entry = slicer.vtkCodedEntry()
             entry.SetValueSchemeMeaning(*code)
             volume.SetVoxelValueUnits(entry)
