@@ -3,6 +3,7 @@ import unittest
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.kinetics import FitOptions, fit
 from TSPOQuantLib.kinetics.graphical import plasma_integrals, tissue_double_integral, tissue_integral
 
@@ -90,6 +91,17 @@ class GraphicalTest(unittest.TestCase):
         self.assertAlmostEqual(one.parameters["VT"], -first / second, places=9)
         self.assertAlmostEqual(one.standard_errors["VT"], np.sqrt(gradient @ covariance @ gradient), places=9)
         self.assertAlmostEqual(one.wrss, rss, places=9)
+
+    def test_a_frame_without_weight_still_counts_in_the_integral(self):
+        timing, plasma = fine(60), arterial_input(60)
+        curve = tissue_curve(timing, plasma, 0.3, 0.1)
+        weight = np.where(np.arange(len(timing)) % 7 == 3, 0.0, 1.0)
+        one = fit("Logan", timing, curve, plasma, FitOptions(weights=weight, tstar_s=1200))[0]
+        self.assertAlmostEqual(one.parameters["VT"], 3.0, delta=0.003)
+        curve[10] = np.nan
+        with self.assertRaises(InputRefused) as caught:
+            fit("Logan", timing, curve, plasma, FitOptions(weights=weight, tstar_s=1200))
+        self.assertEqual(caught.exception.code, "tac-not-finite")
 
     def test_automatic_start_keeps_residuals_within_ten_percent(self):
         timing, plasma = schedule(90), arterial_input(90)

@@ -1,6 +1,7 @@
 """Convolution, compartment models, graphical methods, weights, fit, selection, parametric maps."""
 
 from .fit import fit
+from .maps import MAP_MODELS, ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
 from .options import FitOptions, weights
 from .ratios import suv, suvr, tbr, window_mean
@@ -10,6 +11,7 @@ from .uncertainty import EnsembleFit, bootstrap, fit_by_duration, fit_ensemble, 
 
 __all__ = [
     "DEFAULT_BOUNDS",
+    "MAP_MODELS",
     "MODELS",
     "Comparison",
     "EnsembleFit",
@@ -17,12 +19,14 @@ __all__ = [
     "KineticFit",
     "Line",
     "Model",
+    "ParametricMaps",
     "bootstrap",
     "compare",
     "f_test",
     "fit",
     "fit_by_duration",
     "fit_ensemble",
+    "make_maps",
     "preferred",
     "profile_interval",
     "suv",

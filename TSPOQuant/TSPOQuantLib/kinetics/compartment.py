@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .convolution import ExponentialBasis
+from .convolution import Basis
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -34,7 +34,6 @@ _GRID_ONE = 160
 _GRID_TWO = 40
 _CANDIDATES = 6
 _K4_SHARES = (0.0, 0.02, 0.2, 1.0)
-_MAX_STEPS = 300
 _CURVES_AT_ONCE = 32
 
 
@@ -47,7 +46,7 @@ class Equation:
     low, high: bounds in the order of ``NAMES`` (6,).
     """
 
-    basis: ExponentialBasis
+    basis: Basis
     blood: Array
     trapped: Array
     root: Array
@@ -61,26 +60,25 @@ class Equation:
 
     def predict(self, parameters: Array) -> Array:
         """Frame averages (curves, frames), not weighted, of parameters (curves, 6)."""
-        return self._evaluate(parameters)[0]
+        first, second, _, w1, w2 = _exponents(parameters)
+        return self._observed(parameters, w1[:, None] * self.basis(first) + w2[:, None] * self.basis(second))
+
+    def _observed(self, parameters: Array, response: Array) -> Array:
+        k1, vb, kb = (parameters[:, index, None] for index in (_K1, _VB, _KB))
+        return np.asarray((1 - vb) * k1 * response + vb * (self.blood + kb * self.trapped))
 
     def jacobian(self, parameters: Array) -> tuple[Array, Array]:
-        """Prediction (curves, frames) and its derivatives (curves, frames, 6), not weighted."""
-        return self._evaluate(parameters)
-
-    def _evaluate(self, parameters: Array) -> tuple[Array, Array]:
+        """Prediction (curves, frames) and its derivatives (curves, 6, frames), not weighted."""
         k1, k2, k3, k4, vb, kb = parameters.T
-        total, slow = k2 + k3 + k4, k3 + k4
-        gap = np.sqrt(np.maximum(total**2 - 4 * k2 * k4, (_CLOSEST * total) ** 2 + 1e-12))
-        first = np.maximum((total - gap) / 2, 0.0)
-        second = (total + gap) / 2
+        first, second, gap, w1, w2 = _exponents(parameters)
+        total = k2 + k3 + k4
         b1, slope1 = self.basis.with_slope(first)
         b2, slope2 = self.basis.with_slope(second)
-        w1, w2 = (slow - first) / gap, (second - slow) / gap
         response = w1[:, None] * b1 + w2[:, None] * b2
+        predicted = self._observed(parameters, response)
         tissue = (1 - vb) * k1
-        predicted = tissue[:, None] * response + vb[:, None] * (self.blood + kb[:, None] * self.trapped)
-        slopes = np.empty((*predicted.shape, 6))
-        slopes[:, :, _K1] = (1 - vb)[:, None] * response
+        slopes = np.empty((len(predicted), 6, predicted.shape[1]))
+        slopes[:, _K1] = (1 - vb)[:, None] * response
         for index, d_total, d_slow, d_product in ((_K2, 1, 0, k4), (_K3, 1, 1, 0 * k2), (_K4, 1, 1, k2)):
             d_gap = (total * d_total - 2 * d_product) / gap
             d_first, d_second = (d_total - d_gap) / 2, (d_total + d_gap) / 2
@@ -92,10 +90,19 @@ class Equation:
                 + (w1 * d_first)[:, None] * slope1
                 + (w2 * d_second)[:, None] * slope2
             )
-            slopes[:, :, index] = tissue[:, None] * slope
-        slopes[:, :, _VB] = self.blood + kb[:, None] * self.trapped - k1[:, None] * response
-        slopes[:, :, _KB] = vb[:, None] * self.trapped
+            slopes[:, index] = tissue[:, None] * slope
+        slopes[:, _VB] = self.blood + kb[:, None] * self.trapped - k1[:, None] * response
+        slopes[:, _KB] = vb[:, None] * self.trapped
         return predicted, slopes
+
+
+def _exponents(parameters: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """a1, a2, their distance, and their shares w1 and w2 in R, each (curves,)."""
+    _, k2, k3, k4, _, _ = parameters.T
+    total, slow = k2 + k3 + k4, k3 + k4
+    gap = np.sqrt(np.maximum(total**2 - 4 * k2 * k4, (_CLOSEST * total) ** 2 + 1e-12))
+    first, second = np.maximum((total - gap) / 2, 0.0), (total + gap) / 2
+    return first, second, gap, (slow - first) / gap, (second - slow) / gap
 
 
 def highest_exponent(bounds: Bounds) -> float:
@@ -285,7 +292,7 @@ def grid_starts(equation: Equation, activity: Array) -> tuple[NDArray[np.intp], 
             parts.append(np.broadcast_to(trapped, left.shape))
         design = np.stack(parts, axis=1)
         x, value = _constrained_least_squares(design @ design.transpose(0, 2, 1), design @ data.T, polytope)
-        parameters = _from_amplitudes(x, a1, a2, k2)
+        parameters = from_amplitudes(x, a1, a2, k2)
         at = i[valid] + 1, j[valid] + 1
         better = landscape[:, at[0], at[1]] > value.T
         landscape[:, at[0], at[1]] = np.where(better, value.T, landscape[:, at[0], at[1]])
@@ -294,7 +301,7 @@ def grid_starts(equation: Equation, activity: Array) -> tuple[NDArray[np.intp], 
     return _local_minima(landscape, found, low, high)
 
 
-def _from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array) -> Array:
+def from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array) -> Array:
     """Parameters (curves, points, 6) of the amplitudes x (points, m, curves)."""
     u1, u2, vb = x[:, 0].T, x[:, 1].T, x[:, 2].T
     amplitude = np.maximum(u1 + u2, 0.0)
@@ -323,7 +330,20 @@ def _local_minima(landscape: Array, found: Array, low: Array, high: Array) -> tu
     return owner, np.clip(starts[~missing], low, high)
 
 
-def refine(equation: Equation, activity: Array, starts: Array) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class Effort:
+    """When a refinement ends: after ``stalls`` steps in a row that gain less than ``least_gain`` of WRSS, or
+    ``most_steps`` in all."""
+
+    most_steps: int
+    least_gain: float
+    stalls: int
+
+
+THOROUGH = Effort(most_steps=300, least_gain=1e-10, stalls=3)
+
+
+def refine(equation: Equation, activity: Array, starts: Array, effort: Effort = THOROUGH) -> tuple[Array, Array]:
     """Bounded Levenberg-Marquardt from starts (problems, 6), all problems at once; parameters and WRSS.
 
     A parameter at its bound whose gradient points outward is held there for the step; a step is cut at the bounds.
@@ -338,7 +358,7 @@ def refine(equation: Equation, activity: Array, starts: Array) -> tuple[Array, A
     stalled = np.zeros(len(parameters), dtype=int)
     running = np.arange(len(parameters)) if len(free) else np.arange(0)
     diagonal = np.arange(len(free))
-    for _ in range(_MAX_STEPS):
+    for _ in range(effort.most_steps):
         if not len(running):
             break
         p, g, h = parameters[running][:, free], gradient[running], hessian[running].copy()
@@ -355,14 +375,14 @@ def refine(equation: Equation, activity: Array, starts: Array) -> tuple[Array, A
         new_value, new_gradient, new_hessian = _normal_equations(equation, activity[running], trial, free)
         gain = value[running] - new_value
         better = gain > 0
-        small = gain <= 1e-10 * value[running]
-        stalled[running] = np.where(better & ~small, 0, stalled[running] + better)
+        small = np.abs(gain) <= effort.least_gain * value[running]
+        stalled[running] = np.where(small, stalled[running] + 1, np.where(better, 0, stalled[running]))
         damping[running] *= np.where(better, 0.2, 4.0)
-        np.clip(damping, 1e-12, None, out=damping)
+        np.clip(damping, 1e-9, None, out=damping)
         taken = running[better]
         parameters[taken], value[taken] = trial[better], new_value[better]
         gradient[taken], hessian[taken] = new_gradient[better], new_hessian[better]
-        done = (value[running] <= floor[running]) | (stalled[running] >= 3) | (damping[running] > 1e9)
+        done = (value[running] <= floor[running]) | (stalled[running] >= effort.stalls) | (damping[running] > 1e9)
         running = running[~done]
     return parameters, value
 
@@ -372,6 +392,6 @@ def _normal_equations(
 ) -> tuple[Array, ...]:
     predicted, slopes = equation.jacobian(parameters)
     residual = (activity - predicted) * equation.root
-    jacobian = slopes[:, :, free] * equation.root[:, None]
-    transposed = jacobian.transpose(0, 2, 1)
-    return (residual**2).sum(axis=1), (transposed @ residual[..., None])[..., 0], transposed @ jacobian
+    jacobian = slopes[:, free] * equation.root
+    gradient = (jacobian @ residual[..., None])[..., 0]
+    return (residual**2).sum(axis=1), gradient, jacobian @ jacobian.transpose(0, 2, 1)

@@ -25,7 +25,7 @@ _DELAY_PRECISION_S = 0.01
 # Seconds to either side for the derivative with respect to the delay; the response is smooth on this scale.
 _DELAY_DIFFERENCE_S = 0.05
 # A rate below this (1/min) is no washout over any scan: V_T would be a division by zero.
-_NO_WASHOUT = 1e-7
+NO_WASHOUT = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,17 @@ class CompartmentScan:
     def prepare(
         cls, model: Model, timing: FrameTiming, input_function: InputFunction, options: FitOptions
     ) -> "CompartmentScan":
+        """Raises InputRefused ("bounds-…", "weights-…", "fit-too-few-frames")."""
         bounds = resolved_bounds(model, options)
         factory = basis_factory(input_function, timing, highest_exponent(bounds))
-        return cls(model, timing, input_function, frame_weights(options, len(timing)), bounds, factory)
+        scan = cls(model, timing, input_function, frame_weights(options, len(timing)), bounds, factory)
+        if scan.n_frames <= len(scan.fitted):
+            raise InputRefused(
+                "fit-too-few-frames",
+                f"{model.name} has {len(scan.fitted)} parameters for {scan.n_frames} frames; "
+                "fix some or use more frames",
+            )
+        return scan
 
     def equation(self, delay_s: float) -> Equation:
         """The weighted model equation with the input ``delay_s`` seconds later."""
@@ -70,11 +78,6 @@ def fit_compartment(
     model: Model, timing: FrameTiming, curves: Array, input_function: InputFunction, options: FitOptions
 ) -> tuple[KineticFit, ...]:
     scan = CompartmentScan.prepare(model, timing, input_function, options)
-    if scan.n_frames <= len(scan.fitted):
-        raise InputRefused(
-            "fit-too-few-frames",
-            f"{model.name} has {len(scan.fitted)} parameters for {scan.n_frames} frames; fix some or use more frames",
-        )
     if "delay" not in scan.fitted:
         delay_s = scan.bounds["delay"][0]
         equation = scan.equation(delay_s)
@@ -124,13 +127,13 @@ def _refined_delay(
 def _result(
     scan: CompartmentScan, curve: Array, delay_s: float, found: Array, predicted: Array, slopes: Array
 ) -> KineticFit:
-    """The result at parameters ``found`` (6,), given the prediction (frames,) and derivatives (frames, 6) there."""
+    """The result at parameters ``found`` (6,), given the prediction (frames,) and derivatives (6, frames) there."""
     values = {**dict(zip(NAMES, map(float, found), strict=True)), "delay": delay_s}
     fitted = scan.fitted
     residuals = curve - predicted
     wrss = float((scan.weight * residuals**2).sum())
     n, p = scan.n_frames, len(fitted)
-    columns = {name: slopes[:, index] for index, name in enumerate(NAMES)}
+    columns = {name: slopes[index] for index, name in enumerate(NAMES)}
     if "delay" in fitted:
         later, earlier = (
             scan.equation(delay_s + shift).predict(found[None])[0]
@@ -209,12 +212,12 @@ def outcome(model: Model, values: dict[str, float]) -> tuple[float, dict[str, fl
     k1, k2, k3, k4 = (values[name] for name in ("K1", "k2", "k3", "k4"))
     if model.outcome == "Ki":
         total = k2 + k3
-        if total <= _NO_WASHOUT:
+        if total <= NO_WASHOUT:
             return float("nan"), {}
         gradient = {"K1": k3 / total, "k2": -k1 * k3 / total**2, "k3": k1 * k2 / total**2}
         return k1 * k3 / total, gradient
-    bound = k3 > 0 and "k4" in model.parameters
-    if k2 <= _NO_WASHOUT or (bound and k4 <= _NO_WASHOUT):
+    bound = k3 > NO_WASHOUT and "k4" in model.parameters
+    if k2 <= NO_WASHOUT or (bound and k4 <= NO_WASHOUT):
         return float("nan"), {}
     ratio = k3 / k4 if bound else 0.0
     free = k1 / k2

@@ -7,6 +7,7 @@ and gaps between frames need no care. All times here are minutes and all rates 1
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -116,6 +117,20 @@ def curve_frame_averages(times_min: Array, values: Array, timing: FrameTiming, d
     start, _ = running.at((timing.starts_s - delay_s) / 60)
     end, _ = running.at((timing.ends_s - delay_s) / 60)
     return np.asarray((end - start)[:, 0] / (timing.durations_s / 60))
+
+
+class Basis(Protocol):
+    """Frame averages of exp(-theta t) convolved with parent plasma, for rates from 0 to ``highest`` (1/min)."""
+
+    @property
+    def offset(self) -> float: ...
+
+    @property
+    def highest(self) -> float: ...
+
+    def __call__(self, theta: Array) -> Array: ...
+
+    def with_slope(self, theta: Array) -> tuple[Array, Array]: ...
 
 
 @dataclass(frozen=True, eq=False)

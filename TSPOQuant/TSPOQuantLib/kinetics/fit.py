@@ -33,7 +33,10 @@ def fit(
     """
     chosen = model_named(model)
     options = FitOptions() if options is None else options
-    curves = _checked_curves(activity, timing, frame_weights(options, len(timing)))
+    weight = frame_weights(options, len(timing))
+    # A graphical method integrates every frame; a compartment model looks only at those with weight.
+    needed = weight > 0 if chosen.compartmental else np.ones_like(weight, dtype=bool)
+    curves = _checked_curves(activity, timing, needed)
     check_input(input_function)
     if options.free_fraction is not None and not 0 < options.free_fraction <= 1:
         raise InputRefused(
@@ -47,17 +50,17 @@ def fit(
     return tuple(_with_free_fraction(one, options.free_fraction) for one in fits)
 
 
-def _checked_curves(activity: Array, timing: FrameTiming, weight: Array) -> Array:
+def _checked_curves(activity: Array, timing: FrameTiming, needed: NDArray[np.bool_]) -> Array:
     curves = np.atleast_2d(np.asarray(activity, dtype=float))
     if curves.ndim != 2 or curves.shape[1] != len(timing):
         raise InputRefused(
             "tac-shape", f"curves of {curves.shape[-1]} values for {len(timing)} frames; give one a frame"
         )
-    curves = np.where(weight > 0, curves, 0.0)
+    curves = np.where(needed, curves, 0.0)
     if not np.isfinite(curves).all():
         row = int(np.argmax(~np.isfinite(curves).all(axis=1))) + 1
         raise InputRefused(
-            "tac-not-finite", f"curve {row} holds a value that is no number; give it weight 0 or correct it"
+            "tac-not-finite", f"curve {row} holds a value that is no number; correct it or leave its frame out"
         )
     return curves
 

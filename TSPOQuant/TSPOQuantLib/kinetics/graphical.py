@@ -281,7 +281,7 @@ def fit_graphical(
     first = tissue @ tissue_integral(timing).T
     second = tissue @ tissue_double_integral(timing).T
     asked = late_frames(timing, options)
-    _enough_frames(model, (weight > 0) & (True if asked is None else asked))
+    enough_frames(model, (weight > 0) & (True if asked is None else asked))
     common = _missed_input(timing, plasma, input_function, delay_s)
     fits = []
     for curve, single, double in zip(tissue, first, second, strict=True):
@@ -295,7 +295,8 @@ def fit_graphical(
     return tuple(fits)
 
 
-def _enough_frames(model: str, available: Mask) -> None:
+def enough_frames(model: str, available: Mask) -> None:
+    """Refuse ("fit-too-few-frames") frames (frames,) too few for the method's coefficients and a residual."""
     needed = (4 if model == "MA2" else 2) + 1
     if available.sum() < needed:
         raise InputRefused(

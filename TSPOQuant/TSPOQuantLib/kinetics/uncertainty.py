@@ -74,7 +74,7 @@ def profile_interval(
         def jacobian(free: Array) -> Array:
             point, chain = complete(free, target)
             slopes = equation.jacobian(point[None])[1][0]
-            columns = [slopes[:, index] + slopes[:, 0] * chain.get(NAMES[index], 0.0) for index in others]
+            columns = [slopes[index] + slopes[0] * chain.get(NAMES[index], 0.0) for index in others]
             return np.stack(columns, axis=1) * equation.root[:, None]
 
         if not others:

@@ -1,0 +1,275 @@
+"""Parametric maps: the region fits' mathematics on every voxel, in blocks of voxels that fit the cache.
+
+Blocks are (frames, voxels) float32 columns of the image; every step on a block is a matrix product or an operation on
+all its voxels at once. Memory beyond image and result is bounded by the block. Nothing depends on the number of
+threads but the rounding of the matrix products, which does not change from run to run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.frames import FrameTiming
+from ..errors import InputRefused
+from ..input_function.curve import InputFunction
+from ..progress import Progress, silent
+from .compartment_maps import BlockEstimates, OneTissueBlock, TwoTissueBlock
+from .convolution import curve_frame_averages
+from .fit import check_input, fit
+from .flags import LARGE_STANDARD_ERROR
+from .graphical import enough_frames, late_frames, plasma_integrals, tissue_integral
+from .options import FitOptions, fixed_vb, frame_weights
+
+Array = NDArray[np.float64]
+Block = NDArray[np.float32]
+Voxels = slice | NDArray[np.intp]
+
+MAP_MODELS = ("Logan", "MA1", "1TCM", "2TCM")
+# Voxels a block, so that what a block works on stays within a core's cache: half a megabyte of data for the linear
+# methods and 1TCM, and for 2TCM a megabyte of derivatives.
+_BLOCK = {"Logan": 4096, "MA1": 4096, "1TCM": 4096, "2TCM": 1024}
+
+
+@dataclass(frozen=True, eq=False)
+class ParametricMaps:
+    """Maps of one model, float32 (k, j, i), nan outside the mask and where nothing could be fitted.
+
+    parameters: "VT" and, for compartment models, "K1", "k2" ... by BIDS name. standard_errors: of "VT".
+    flags: bool (k, j, i) by code: "not-identifiable", "se-large", "at-bound:NAME".
+    tstar_s: start of the first frame used by a graphical method.
+    """
+
+    model: str
+    parameters: dict[str, NDArray[np.float32]]
+    standard_errors: dict[str, NDArray[np.float32]]
+    flags: dict[str, NDArray[np.bool_]]
+    tstar_s: float | None
+
+    @property
+    def VT(self) -> NDArray[np.float32]:  # noqa: N802
+        return self.parameters["VT"]
+
+    @property
+    def VT_se(self) -> NDArray[np.float32]:  # noqa: N802
+        return self.standard_errors["VT"]
+
+
+def make_maps(
+    model: str,
+    timing: FrameTiming,
+    activity: NDArray[np.float32],
+    input_function: InputFunction,
+    options: FitOptions | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    progress: Progress = silent,
+) -> ParametricMaps:
+    """Maps of V_T and its standard error from a dynamic image (frames, k, j, i) in kBq/mL.
+
+    An automatic t* is found on the mean curve of the mask, so that every voxel uses the same frames. A delay must be
+    given. Compartment models do not look at frames without weight. ``progress`` may raise Cancelled between blocks.
+    Raises InputRefused ("map-…" and what ``fit`` refuses).
+    """
+    options = FitOptions() if options is None else options
+    if model not in MAP_MODELS:
+        raise InputRefused("map-model", f"there are no maps of {model!r}; choose from {', '.join(MAP_MODELS)}")
+    if activity.ndim != 4 or activity.shape[0] != len(timing):
+        raise InputRefused(
+            "map-shape", f"the image is {activity.shape} for {len(timing)} frames; give (frames, k, j, i)"
+        )
+    shape = activity.shape[1:]
+    if mask is not None and mask.shape != shape:
+        raise InputRefused("map-mask", f"the mask is {mask.shape} on an image of {shape}; resample it first")
+    if options.delay_s == "fit":
+        raise InputRefused("delay-map", "maps cannot fit a delay; fit it on a region and give it in seconds")
+    check_input(input_function)
+    voxels = activity.reshape(len(timing), -1)
+    inside = None if mask is None else np.flatnonzero(mask)
+    count = voxels.shape[1] if inside is None else len(inside)
+    if count == 0:
+        raise InputRefused("map-mask", "the mask holds no voxel; draw it or leave it out")
+    weight = frame_weights(options, len(timing))
+    keep = weight > 0
+    tstar_s = None
+    estimate: Callable[[Block], BlockEstimates]
+    if model in ("Logan", "MA1"):
+        used = _line_frames(model, timing, voxels, inside, input_function, options)
+        tstar_s = float(timing.starts_s[np.argmax(used)])
+        estimate = LinearBlock(model, timing, input_function, options, np.where(used, weight, 0.0))
+        keep = np.ones(len(timing), dtype=bool)  # the tissue integral needs the early frames too
+    elif model == "1TCM":
+        estimate = OneTissueBlock(timing, input_function, options)
+    else:
+        estimate = TwoTissueBlock(timing, input_function, options)
+    values: dict[str, NDArray[np.float32]] = {}
+    flags: dict[str, NDArray[np.bool_]] = {}
+    size = _BLOCK[model]
+    for begin in range(0, count, size):
+        progress(begin / count, f"{model} map")
+        where = _block(inside, begin, size)
+        found = _estimated(estimate, voxels[:, where], keep)
+        raised = _flags(found)
+        if not values:
+            values = {name: np.full(voxels.shape[1], np.nan, dtype=np.float32) for name in found.values}
+            flags = {code: np.zeros(voxels.shape[1], dtype=bool) for code in raised}
+        for name, numbers in found.values.items():
+            values[name][where] = numbers
+        for code, on in raised.items():
+            flags[code][where] = on
+    progress(1.0, f"{model} map")
+    return ParametricMaps(
+        model=model,
+        parameters={name: array.reshape(shape) for name, array in values.items() if name != "VT-se"},
+        standard_errors={"VT": values["VT-se"].reshape(shape)},
+        flags={code: array.reshape(shape) for code, array in flags.items()},
+        tstar_s=tstar_s,
+    )
+
+
+def _block(inside: NDArray[np.intp] | None, begin: int, size: int) -> Voxels:
+    """The flat indices of one block of the mask's voxels ``inside``, or of all."""
+    return slice(begin, begin + size) if inside is None else inside[begin : begin + size]
+
+
+def _line_frames(
+    model: str,
+    timing: FrameTiming,
+    voxels: Block,
+    inside: NDArray[np.intp] | None,
+    input_function: InputFunction,
+    options: FitOptions,
+) -> NDArray[np.bool_]:
+    """The frames (frames,) of a graphical method: those asked for, or from the automatic t* of the mean curve."""
+    keep = frame_weights(options, len(timing)) > 0
+    asked = late_frames(timing, options)
+    if asked is not None:
+        enough_frames(model, keep & asked)
+        return keep & asked
+    line = fit(model, timing, _mean_curve(voxels, inside), input_function, options)[0].line
+    if line is None or not line.used.any():
+        raise InputRefused("map-tstar", f"{model} finds no usable frame on the mean curve; give t* or another mask")
+    return line.used
+
+
+def _mean_curve(voxels: Block, inside: NDArray[np.intp] | None) -> Array:
+    """The mean over the voxels whose every frame is finite, (frames,); a block at a time."""
+    count = voxels.shape[1] if inside is None else len(inside)
+    total, finite = np.zeros(len(voxels)), 0
+    for begin in range(0, count, 4096):
+        block = voxels[:, _block(inside, begin, 4096)]
+        good = np.isfinite(block.sum(axis=0))
+        total += (block if good.all() else block[:, good]).sum(axis=1, dtype=np.float64)
+        finite += int(good.sum())
+    return total / max(finite, 1)
+
+
+def _estimated(estimate: Callable[[Block], BlockEstimates], block: Block, frames: NDArray[np.bool_]) -> BlockEstimates:
+    """The estimates of a block's kept frames; voxels that hold a value that is no number get nan."""
+    if not frames.all():
+        block = block[frames]
+    good = np.isfinite(block.sum(axis=0))
+    if good.all():
+        return estimate(block)
+    found = estimate(np.where(good, block, np.float32(0)))
+    return BlockEstimates(
+        {name: np.where(good, numbers, np.nan) for name, numbers in found.values.items()},
+        {name: raised & good for name, raised in found.at_bound.items()},
+    )
+
+
+def _flags(found: BlockEstimates) -> dict[str, NDArray[np.bool_]]:
+    """The region fit's rules for its flags, by code, on a block."""
+    volume, error = found.values["VT"], found.values["VT-se"]
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(volume) & np.isfinite(error) & (error < np.abs(volume))
+        large = known & (error > LARGE_STANDARD_ERROR * np.abs(volume))
+    bounds = {f"at-bound:{name}": raised for name, raised in found.at_bound.items()}
+    return {"not-identifiable": ~known, "se-large": large, **bounds}
+
+
+class LinearBlock:
+    """Logan or MA1 on blocks: the sums of a straight line's, or a two-column, least squares for all voxels at once."""
+
+    def __init__(
+        self, model: str, timing: FrameTiming, input_function: InputFunction, options: FitOptions, weight: Array
+    ) -> None:
+        """weight: (frames,), 0 in the frames that are not used."""
+        delay_s = float(options.delay_s)
+        used = weight > 0
+        vb = fixed_vb(options)
+        blood = curve_frame_averages(input_function.times_min, input_function.whole_blood, timing, delay_s)
+        integral = tissue_integral(timing)
+        plasma = plasma_integrals(input_function, timing, delay_s).first[used]
+        # Tissue = (data - V_B blood) / (1 - V_B), and so are its integrals: a factor or matrix, and a shift.
+        self.used = np.flatnonzero(used)
+        self.factor = np.float32(1 / (1 - vb))
+        self.current_shift = (vb / (1 - vb) * blood)[used, None].astype(np.float32)
+        self.integral = (integral[used] / (1 - vb)).astype(np.float32)
+        self.integral_shift = (vb / (1 - vb) * integral @ blood)[used, None].astype(np.float32)
+        self.plasma = plasma
+        self.weight = weight[used].astype(np.float32)
+        self.model = model
+
+    def __call__(self, block: Block) -> BlockEstimates:
+        """Estimates of a block (frames, voxels) of all frames, kBq/mL."""
+        tissue, integral = block[self.used], self.integral @ block
+        if self.factor != 1:
+            tissue = tissue * self.factor - self.current_shift
+            integral -= self.integral_shift
+        return self._logan(tissue, integral) if self.model == "Logan" else self._ma1(tissue, integral)
+
+    def _logan(self, tissue: Block, integral: Block) -> BlockEstimates:
+        valid = tissue > 0
+        inverse = np.divide(np.float32(1), tissue, out=np.zeros_like(tissue), where=valid)
+        x = self.plasma.astype(np.float32)[:, None] * inverse
+        y = integral * inverse
+        weight = self.weight[:, None] * valid
+        total = np.maximum(weight.sum(axis=0), np.finfo(np.float32).tiny)
+        weighted = weight * x
+        x -= weighted.sum(axis=0) / total
+        weighted = weight * y
+        y -= weighted.sum(axis=0) / total
+        weighted = weight * x
+        xx, xy = _column_dot(weighted, x), _column_dot(weighted, y)
+        enough = (np.count_nonzero(valid, axis=0) > 2) & (xx > 0)
+        xx = np.where(enough, xx, 1)
+        slope = xy / xx
+        y -= slope * x
+        # The region's weights have mean 1 over the frames used; the variance has no such scale.
+        variance = _column_dot(weight * y, y) / np.maximum(np.count_nonzero(valid, axis=0) - 2, 1)
+        return _linear(slope, np.sqrt(variance / xx), enough)
+
+    def _ma1(self, tissue: Block, integral: Block) -> BlockEstimates:
+        # Plasma's column is the same everywhere: it is projected out once and put back at the end.
+        root = np.sqrt(self.weight.astype(np.float64))
+        column = root * self.plasma
+        square = float(column @ column)
+        unit = (column / np.sqrt(square)).astype(np.float32)
+        scale = root.astype(np.float32)[:, None]
+        tissue, integral = scale * tissue, scale * integral
+        along_tissue, along_integral = unit @ tissue, unit @ integral
+        tissue -= unit[:, None] * along_tissue
+        integral -= unit[:, None] * along_integral
+        ii, iy = _column_dot(integral, integral), _column_dot(integral, tissue)
+        enough = (ii > 0) & (iy != 0)
+        ii = np.where(enough, ii, 1)
+        second = np.where(enough, iy / ii, 1)
+        tissue -= second * integral
+        norm = np.float32(np.sqrt(square))
+        first = (along_tissue - second * along_integral) / norm
+        volume = -first / second
+        variance = _column_dot(tissue, tissue) / (len(root) - 2)
+        # var g2 = v/ii; g1 = (ty - g2 ti)/|p|: variance v/|p|^2 + (ti/|p|)^2 var g2, covariance -(ti/|p|) var g2.
+        ratio = along_integral / norm
+        relative = (volume - ratio) ** 2 / ii + 1 / np.float32(square)
+        return _linear(volume, np.sqrt(np.maximum(variance * relative, 0)) / np.abs(second), enough)
+
+
+def _column_dot(one: Block, other: Block) -> Block:
+    return np.asarray(np.einsum("fv,fv->v", one, other))
+
+
+def _linear(volume: Block, error: Block, enough: NDArray[np.bool_]) -> BlockEstimates:
+    nan = np.float32(np.nan)
+    return BlockEstimates({"VT": np.where(enough, volume, nan), "VT-se": np.where(enough, error, nan)}, {})

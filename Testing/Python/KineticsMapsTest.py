@@ -1,0 +1,187 @@
+import tracemalloc
+import unittest
+
+import numpy as np
+from kineticstruth import arterial_input, schedule, tissue_curve
+from TSPOQuantLib.errors import Cancelled, InputRefused
+from TSPOQuantLib.kinetics import FitOptions, fit, make_maps
+
+
+def as_image(curves):
+    """Curves (voxels, frames) as an image (frames, 1, 1, voxels)."""
+    return np.ascontiguousarray(np.asarray(curves, dtype=np.float32).T)[:, None, None]
+
+
+class MapsMeetRegionFitsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.timing, cls.plasma = schedule(60), arterial_input(60)
+        grid = [(K1, VT, VB) for K1 in (0.05, 0.2, 0.8) for VT in (0.5, 1, 3, 6, 13, 25) for VB in (0, 0.05, 0.15)]
+        cls.one = np.array([tissue_curve(cls.timing, cls.plasma, K1, K1 / VT, VB=VB) for K1, VT, VB in grid])
+        cls.volumes = np.array([VT for _, VT, _ in grid])
+        cls.two = np.array(
+            [tissue_curve(cls.timing, cls.plasma, K1, 1.5 * K1 / VT, 0.05, 0.1, VB) for K1, VT, VB in grid]
+        )
+        rng = np.random.default_rng(0)
+        cls.noise = rng.normal(size=cls.one.shape) * 0.02
+
+    def compare(self, model, curves, options, worst, worst_error=None):
+        maps = make_maps(model, self.timing, as_image(curves), self.plasma, options)
+        fits = fit(model, self.timing, curves, self.plasma, options)
+        region = np.array([one.parameters["VT"] for one in fits])
+        errors = np.array([one.standard_errors["VT"] for one in fits])
+        np.testing.assert_allclose(maps.VT.ravel(), region, rtol=worst)
+        if worst_error is not None:
+            np.testing.assert_allclose(maps.VT_se.ravel(), errors, rtol=worst_error)
+        return maps, fits
+
+    def test_noise_free_volumes_are_those_of_regions(self):
+        for model in ("Logan", "MA1"):
+            for vb in ("none", 0.05):
+                for curves in (self.one, self.two):
+                    self.compare(model, curves, FitOptions(vb=vb, tstar_s=1200), 0.0005)
+        maps, _ = self.compare("1TCM", self.one, FitOptions(), 0.0005)
+        np.testing.assert_allclose(maps.VT.ravel(), self.volumes, rtol=0.0005)
+        maps, _ = self.compare("2TCM", self.two, FitOptions(), 0.005)
+        np.testing.assert_allclose(maps.VT.ravel(), self.volumes, rtol=0.005)
+        maps, _ = self.compare("2TCM", self.one, FitOptions(), 0.005)
+
+    def test_errors_and_bounds_are_those_of_regions(self):
+        noisy = self.one * (1 + self.noise)
+        for model in ("Logan", "MA1"):
+            self.compare(model, noisy, FitOptions(tstar_s=1200), 1e-4, 1e-3)
+            weights = np.where(np.arange(len(self.timing)) == 14, 0.0, np.linspace(1, 3, len(self.timing)))
+            self.compare(model, noisy, FitOptions(vb=0.05, weights=weights, last_frames=9), 1e-4, 1e-3)
+        weights = np.linspace(0.5, 2, len(self.timing))
+        for options in (
+            FitOptions(),
+            FitOptions(vb=0.05),
+            FitOptions(vb="none"),
+            FitOptions(bounds={"VB": (0.02, 0.1)}),
+            FitOptions(weights=weights),
+            FitOptions(weights=np.where(np.arange(len(self.timing)) == 4, 0.0, 1.0)),
+            FitOptions(delay_s=3.0),
+        ):
+            curves = noisy if options.vb == "fit" else self.one[::3] * (1 + self.noise[::3])
+            if options.vb == 0.05:
+                curves = self.one[1::3] * (1 + self.noise[1::3])
+            maps, fits = self.compare("1TCM", curves, options, 5e-4, 5e-3)
+            for name in ("K1", "k2", "VB"):
+                region = np.array([one.parameters[name] for one in fits])
+                np.testing.assert_allclose(maps.parameters[name].ravel(), region, rtol=1e-3, atol=1e-4)
+            if "at-bound:VB" in maps.flags:
+                flagged = [any(n.code == "at-bound:VB" for n in one.flags) for one in fits]
+                np.testing.assert_array_equal(maps.flags["at-bound:VB"].ravel(), flagged)
+
+    def test_two_tissue_maps_explain_as_much_as_regions(self):
+        noisy = self.two * (1 + self.noise)
+        maps = make_maps("2TCM", self.timing, as_image(noisy), self.plasma)
+        fits = fit("2TCM", self.timing, noisy, self.plasma)
+        values = [maps.parameters[name].ravel().astype(float) for name in ("K1", "k2", "k3", "k4", "VB")]
+        excess = []
+        for index, one in enumerate(fits):
+            curve = tissue_curve(self.timing, self.plasma, *(value[index] for value in values))
+            excess.append(((noisy[index] - curve) ** 2).sum() / one.wrss - 1)
+        # A map refines one start a voxel, a region fit all of them.
+        self.assertGreater(np.mean(np.array(excess) < 0.001), 0.9)
+        self.assertLess(max(excess), 0.05)
+
+    def test_flags(self):
+        noisy = self.one + np.random.default_rng(1).normal(size=self.one.shape) * self.one.mean()
+        maps = make_maps("1TCM", self.timing, as_image(noisy), self.plasma)
+        known = np.isfinite(maps.VT) & (maps.VT_se < maps.VT)
+        np.testing.assert_array_equal(maps.flags["not-identifiable"], ~known)
+        np.testing.assert_array_equal(maps.flags["se-large"], known & (maps.VT_se > 0.25 * maps.VT))
+        self.assertTrue(maps.flags["not-identifiable"].any())
+
+
+class MapsAsImagesTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.timing, cls.plasma = schedule(60), arterial_input(60)
+        curve = tissue_curve(cls.timing, cls.plasma, 0.3, 0.1, VB=0.05)
+        rng = np.random.default_rng(2)
+        noise = rng.normal(size=(len(curve), 6, 40, 50)).astype(np.float32)
+        cls.image = curve[:, None, None, None].astype(np.float32) * (1 + 0.05 * noise)
+
+    def test_mask_places_voxels_where_they_belong(self):
+        mask = np.zeros(self.image.shape[1:], dtype=bool)
+        mask[2, 5:30, 7:20] = True
+        mask[4, ::3, ::7] = True
+        for model in ("Logan", "MA1", "1TCM", "2TCM"):
+            options = FitOptions(tstar_s=1200)
+            maps = make_maps(model, self.timing, self.image, self.plasma, options, mask)
+            self.assertTrue(np.isnan(maps.VT[~mask]).all())
+            at = (4, 3, 7)
+            one = fit(model, self.timing, self.image[(slice(None), *at)].astype(float), self.plasma, options)[0]
+            self.assertAlmostEqual(maps.VT[at] / one.parameters["VT"], 1.0, delta=0.02)
+
+    def test_the_same_to_the_last_bit_on_every_run(self):
+        for model in ("Logan", "MA1", "1TCM"):
+            one, two = (make_maps(model, self.timing, self.image, self.plasma) for _ in range(2))
+            self.assertEqual(one.VT.tobytes(), two.VT.tobytes())
+            self.assertEqual(one.VT_se.tobytes(), two.VT_se.tobytes())
+
+    def test_automatic_start_is_one_for_all_and_told(self):
+        maps = make_maps("Logan", self.timing, self.image, self.plasma)
+        again = make_maps("Logan", self.timing, self.image, self.plasma, FitOptions(tstar_s=maps.tstar_s))
+        np.testing.assert_array_equal(maps.VT, again.VT)
+
+    def test_empty_and_broken_voxels_are_nan_and_spare_their_neighbors(self):
+        spoiled = self.image.copy()
+        spoiled[:, 0, 0, 0] = 0
+        spoiled[3, 0, 0, 1] = np.nan
+        spoiled[3, 0, 0, 2] = np.inf
+        spoiled[:, 0, 0, 3] = -1
+        for model in ("Logan", "MA1", "1TCM", "2TCM"):
+            options = FitOptions(tstar_s=1200)
+            mask = np.zeros(self.image.shape[1:], dtype=bool)
+            mask[0, 0] = True
+            maps = make_maps(model, self.timing, spoiled, self.plasma, options, mask)
+            clean = make_maps(model, self.timing, self.image, self.plasma, options, mask)
+            self.assertTrue(np.isnan(maps.VT[0, 0, :3]).all(), model)
+            self.assertTrue(maps.flags["not-identifiable"][0, 0, :3].all())
+            np.testing.assert_allclose(maps.VT[0, 0, 4:], clean.VT[0, 0, 4:], rtol=1e-6)
+
+    def test_progress_and_cancel(self):
+        seen = []
+        make_maps("Logan", self.timing, self.image, self.plasma, progress=lambda fraction, _: seen.append(fraction))
+        self.assertEqual(seen[-1], 1.0)
+        self.assertEqual(seen, sorted(seen))
+        self.assertGreater(len(seen), 3)
+
+        def stop(fraction, _):
+            if fraction > 0.3:
+                raise Cancelled
+
+        self.assertRaises(Cancelled, make_maps, "MA1", self.timing, self.image, self.plasma, progress=stop)
+
+    def test_memory_is_bounded_by_the_block(self):
+        peaks = []
+        for slices in (2, 6):
+            image = np.ascontiguousarray(np.repeat(self.image[:, :slices], 8, axis=1))
+            tracemalloc.start()
+            make_maps("1TCM", self.timing, image, self.plasma)
+            peaks.append(tracemalloc.get_traced_memory()[1] - 30 * image[0].size)
+            tracemalloc.stop()
+        # The result grows (about 25 bytes a voxel), the work space does not.
+        self.assertLess(peaks[1], 1.2 * peaks[0])
+
+    def test_refusals(self):
+        small = self.image[:, :1]
+        for code, arguments, keywords in (
+            ("map-model", ("Patlak",), {}),
+            ("map-shape", ("Logan",), {"activity": small[:-1]}),
+            ("map-mask", ("Logan",), {"mask": np.ones((2, 2, 2), dtype=bool)}),
+            ("map-mask", ("Logan",), {"mask": np.zeros(small.shape[1:], dtype=bool)}),
+            ("delay-map", ("1TCM",), {"options": FitOptions(delay_s="fit")}),
+            ("fit-too-few-frames", ("Logan",), {"options": FitOptions(tstar_s=3590)}),
+        ):
+            call = {"timing": self.timing, "activity": small, "input_function": self.plasma, **keywords}
+            with self.assertRaises(InputRefused) as caught:
+                make_maps(*arguments, **call)
+            self.assertEqual(caught.exception.code, code)
+
+
+if __name__ == "__main__":
+    unittest.main()
