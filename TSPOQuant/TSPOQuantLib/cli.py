@@ -18,10 +18,10 @@ from .progress import Progress, silent
 
 if TYPE_CHECKING:
     from .phantom import PhantomSettings
+    from .study import Study
 
 DISCLAIMER = "For research use only; not a medical device."
 NOT_BUILT = {
-    "maps": "parametric maps of a study",
     "compare": "the change between visits, with its error budget",
     "plan": "which change a protocol could detect",
     "cohort": "many studies at once",
@@ -84,10 +84,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_phantom_options(demo)
     _add_output_options(demo)
 
-    quantify = command("quantify", run_quantify, "one visit, from a study.toml to V_T per region")
-    quantify.add_argument("study", type=Path, metavar="STUDY", help="a study.toml")
-    quantify.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
+    quantify = command("quantify", run_quantify, "one visit to V_T per region")
+    _add_study_options(quantify)
     _add_output_options(quantify)
+
+    maps = command("maps", run_maps, "parametric maps of one visit")
+    _add_study_options(maps)
+    maps.add_argument("--model", choices=("Logan", "MA1", "1TCM", "2TCM"), required=True)
+    maps.add_argument("--force", action="store_true", help="replace a folder of our own results")
 
     fit = command("fit", run_fit, "kinetic models on ready curves")
     fit.add_argument("tacs", type=Path, metavar="TACS.tsv", help="time-activity curves, as BIDS derivatives have them")
@@ -125,6 +129,14 @@ def _add_phantom_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", type=float, default=20.0, metavar="PERCENT", help="muscle, first 600-s frame")
     parser.add_argument("--motion", type=float, default=1.0, metavar="MM", help="SD of the drift, in mm and degrees")
     parser.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by region and visit, to replace ours")
+
+
+def _add_study_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="a study.toml, or a PET-BIDS dataset")
+    parser.add_argument("--participant", metavar="LABEL", help="of a PET-BIDS dataset")
+    parser.add_argument("--session", metavar="LABEL", help="of a PET-BIDS dataset")
+    parser.add_argument("--segmentation", type=Path, metavar="FILE", help="regions, for a PET-BIDS dataset")
+    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
 
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -241,14 +253,9 @@ def run_quantify(options: argparse.Namespace) -> int:
     from .output import check_free, whole_folder
     from .pipeline import quantify_study
     from .reporting.tables import region_record, visit_text, write_visit
-    from .study import read_study
 
-    if options.study.is_dir():
-        text = "quantify from a PET-BIDS dataset is not built yet; name a study.toml"
-        print(f"error: not-built: {text}", file=sys.stderr)
-        return 2
     check_free(options.out, options.force)
-    result = quantify_study(read_study(options.study), terminal_progress())
+    result = quantify_study(_study(options), terminal_progress())
     with whole_folder(options.out, options.force) as folder:
         write_visit(folder, result)
     _warn(result.notices)
@@ -258,6 +265,31 @@ def run_quantify(options: argparse.Namespace) -> int:
     else:
         print(visit_text(result))
     return 0
+
+
+def run_maps(options: argparse.Namespace) -> int:
+    from .output import check_free, whole_folder
+    from .pipeline import study_maps
+    from .reporting.maps import maps_text, write_maps
+
+    check_free(options.out, options.force)
+    result = study_maps(_study(options), options.model, terminal_progress())
+    with whole_folder(options.out, options.force) as folder:
+        write_maps(folder, result)
+    _warn(result.notices)
+    print(maps_text(result))
+    return 0
+
+
+def _study(options: argparse.Namespace) -> "Study":
+    """The visit that the arguments name: a study.toml, or one session of a PET-BIDS dataset."""
+    from .study import read_study, study_of_bids
+
+    if not options.study.is_dir():
+        return read_study(options.study)
+    if options.participant is None:
+        raise InputRefused("bids-participant", f"{options.study} is a folder; say whose visit with --participant")
+    return study_of_bids(options.study, options.participant, options.session, options.segmentation)
 
 
 def run_fit(options: argparse.Namespace) -> int:

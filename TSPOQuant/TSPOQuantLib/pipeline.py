@@ -14,10 +14,11 @@ from .acquisition.dicom import read_ct, read_dynamic_pet
 from .acquisition.image import DynamicImage, Volume
 from .acquisition.segmentation import Segmentation
 from .acquisition.segmentation_files import read_segmentation
+from .acquisition.sequence_files import read_sequence
 from .acquisition.tacs import read_tacs
 from .alignment.motion import FrameMotion, estimate_motion
 from .alignment.pet_to_ct import PetToCt, align_to_ct
-from .alignment.resample import mean_image
+from .alignment.resample import at_rest, mean_image
 from .errors import InputRefused, Notice
 from .input_function import (
     ImageDerivedSettings,
@@ -26,9 +27,9 @@ from .input_function import (
     image_derived_input,
     sampled_input,
 )
-from .kinetics import MODELS, FitOptions, fit
+from .kinetics import MODELS, FitOptions, fit, make_maps
 from .kinetics import weights as frame_weights
-from .outcome.visit import FittedTable, VisitResult, outcome_row
+from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
 from .regions.region import Region, region_of
 from .regions.sampling import sample
@@ -44,6 +45,11 @@ LONG_FRAME_S = 300.0
 """Frames at least this long make the mean that is shown: a choice."""
 
 
+BODY_SHARE = 0.1
+BODY_MASK = "voxels whose mean over the scan exceeds 10 % of its 99th percentile"
+"""Where maps are made: the body, as told from air by a choice of ours."""
+
+
 @dataclass(frozen=True, eq=False)
 class VisitData:
     """What was read of one visit."""
@@ -56,7 +62,8 @@ class VisitData:
 
 def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     """Read a visit's files. Raises InputRefused where something cannot be used."""
-    image = read_dynamic_pet(study.pet, progress=part(progress, 0, 0.7))
+    sequence = study.pet.name.endswith(".seq.nrrd")
+    image = read_sequence(study.pet) if sequence else read_dynamic_pet(study.pet, progress=part(progress, 0, 0.7))
     progress(0.7, "Reading the CT")
     ct = read_ct(study.ct) if study.ct else None
     keys = {scan.patient_key for scan in (image.scan, ct.scan if ct else image.scan) if scan.patient_key}
@@ -77,8 +84,6 @@ def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
 
 def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -> VisitResult:
     """From a visit's data to V_T, with the hashes of every input."""
-    files = [study.pet, study.ct, study.segmentation, *study.blood, study.given_input]
-    hashes = provenance.inputs(path for path in files if path is not None)
     return quantify(
         data.image,
         data.segmentation,
@@ -86,7 +91,7 @@ def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -
         study.settings,
         data.ct,
         progress=progress,
-        inputs=hashes,
+        inputs=provenance.inputs(study.files),
     )
 
 
@@ -142,11 +147,7 @@ def quantify(
         raise InputRefused(
             "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
         )
-    motion = to_ct = None
-    if settings.motion_correction == "rigid":
-        motion = estimate_motion(image, part(progress, 0, 0.7))
-        progress(0.7, "PET to CT")
-        to_ct = align_to_ct(image, ct, motion) if ct else None
+    motion, to_ct = _aligned(image, ct, settings, part(progress, 0, 0.8))
     moved = region_to_frame(motion, to_ct)
     progress(0.8, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
@@ -154,13 +155,7 @@ def quantify(
     activity = np.array([curve.mean for curve in curves])
     blood = reconcile(blood, image.timing, activity)
     source = input_of(image, regions, blood, settings, moved)
-    half_life = image.scan.half_life_s
-    options = FitOptions(
-        weights=frame_weights(settings.weights, image.timing, activity.mean(axis=0), half_life),
-        vb=settings.vb,
-        tstar_s=settings.tstar_s,
-        delay_s=settings.delay_s,
-    )
+    options = _options(image, activity.mean(axis=0), settings)
     fits, rows = {}, []
     for index, model in enumerate(settings.models):
         progress(0.9 + 0.1 * index / len(settings.models), f"Fitting {model}")
@@ -178,14 +173,34 @@ def quantify(
         motion=motion,
         pet_to_ct=to_ct,
         notices=_notices(image, blood, ct, motion, to_ct, source, settings),
-        provenance={
-            "inputs": list(inputs),
-            "versions": provenance.versions(),
-            "settings": asdict(settings),
-            "input_function": source.settings,
-            "time_zero": image.time_zero,
-            "decay_correction": image.decay_correction,
-        },
+        provenance=_provenance(image, source, settings, inputs),
+    )
+
+
+def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMaps:
+    """Parametric maps of one visit, frames brought to the CT's position first where the study corrects motion."""
+    data = read_visit(study, part(progress, 0, 0.2))
+    settings = study.settings
+    motion, to_ct = _aligned(data.image, data.ct, settings, part(progress, 0.2, 0.6))
+    image = at_rest(data.image, region_to_frame(motion, to_ct))
+    regions = [region_of(segment, data.segmentation.grid) for segment in data.segmentation.segments]
+    mean = mean_image(image, range(len(image.timing))).values
+    mask = mean > BODY_SHARE * np.percentile(mean, 99)
+    if not mask.any():
+        raise InputRefused("pet-empty", f"{study.pet.name} holds no activity")
+    curve = image.activity[:, mask].mean(axis=1, dtype=float)
+    blood = reconcile(data.blood, image.timing, curve[None])
+    source = input_of(image, regions, blood, settings)
+    options = _options(image, curve, settings)
+    progress(0.7, f"{model} maps")
+    maps = make_maps(model, image.timing, image.activity, source.input_function, options, mask, part(progress, 0.7, 1))
+    return VisitMaps(
+        subject=settings.subject,
+        session=settings.session,
+        maps=maps,
+        grid=image.grid,
+        notices=_notices(image, blood, data.ct, motion, to_ct, source, settings),
+        provenance=_provenance(image, source, settings, provenance.inputs(study.files)) | {"mask": BODY_MASK},
     )
 
 
@@ -246,6 +261,40 @@ def input_of(
     tissue = sample(image, shell, moved).mean if shell else None
     own = ImageDerivedSettings(calibration=settings.calibration, recovery=settings.recovery)
     return image_derived_input(image.timing, curve.mean, blood, own, tissue)
+
+
+def _aligned(
+    image: DynamicImage, ct: Volume | None, settings: StudySettings, progress: Progress
+) -> tuple[FrameMotion | None, PetToCt | None]:
+    """Where the neck lay in each frame, and the CT in the PET, as far as the study asks for it."""
+    if settings.motion_correction == "none":
+        return None, None
+    motion = estimate_motion(image, part(progress, 0, 0.9))
+    progress(0.9, "PET to CT")
+    return motion, align_to_ct(image, ct, motion) if ct else None
+
+
+def _options(image: DynamicImage, curve: NDArray[np.float64], settings: StudySettings) -> FitOptions:
+    """The study's choices for the fits; ``curve`` (frames,) in kBq/mL stands for the scan's counts."""
+    return FitOptions(
+        weights=frame_weights(settings.weights, image.timing, curve, image.scan.half_life_s),
+        vb=settings.vb,
+        tstar_s=settings.tstar_s,
+        delay_s=settings.delay_s,
+    )
+
+
+def _provenance(
+    image: DynamicImage, source: InputFunctionResult, settings: StudySettings, inputs: Sequence[dict[str, str]]
+) -> dict[str, object]:
+    return {
+        "inputs": list(inputs),
+        "versions": provenance.versions(),
+        "settings": asdict(settings),
+        "input_function": source.settings,
+        "time_zero": image.time_zero,
+        "decay_correction": image.decay_correction,
+    }
 
 
 def _notices(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from .acquisition.bids import find_bids
 from .errors import InputRefused
 
 GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
@@ -52,6 +53,46 @@ class Study:
     route: str
     given_input: Path | None
     settings: StudySettings = field(default_factory=StudySettings)
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file and folder that the visit is computed from."""
+        named = [self.pet, self.ct, self.segmentation, *self.blood, self.given_input]
+        return [path for path in named if path is not None]
+
+
+def study_of_bids(dataset: Path, participant: str, session: str | None, segmentation: Path | None) -> Study:
+    """A visit of a PET-BIDS dataset as a study, with the default settings.
+
+    segmentation: the regions; None takes the one .seg.nrrd or _dseg.nii.gz that lies in derivatives/*/ for the visit.
+    A ready input curve (_bloodproc.tsv) is used where there is no image-derived one to make: where no raw blood is.
+    Raises InputRefused ("bids-…").
+    """
+    found = find_bids(dataset, participant, session)
+    where = "/".join(part for part in (found.participant, found.session) if part)
+    if found.image is None:
+        raise InputRefused("bids-image", f"{where}/pet holds no image; 'fit' quantifies ready curves")
+    if segmentation is None:
+        pattern = f"derivatives/*/{where}/**/*"
+        regions = sorted(f for f in dataset.glob(pattern) if f.name.endswith((".seg.nrrd", "_dseg.nii.gz")))
+        if len(regions) != 1:
+            problem = "holds several segmentations" if regions else "has no segmentation in derivatives"
+            raise InputRefused("bids-segmentation", f"{where} {problem}; name one with --segmentation")
+        segmentation = regions[0]
+    given = found.bloodproc[0] if found.bloodproc and not found.blood else None
+    return Study(
+        pet=found.image,
+        ct=None,
+        segmentation=segmentation,
+        blood=found.blood,
+        route="unknown",
+        given_input=given,
+        settings=StudySettings(
+            subject=found.participant.removeprefix("sub-"),
+            session=(found.session or "ses-baseline").removeprefix("ses-"),
+            input_source="given" if given else "image-derived",
+        ),
+    )
 
 
 KEYS = {

@@ -1,6 +1,7 @@
 """Frames brought to one position: one resampling each, straight from the original image."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -8,6 +9,21 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage, Volume
 from .rigid import to_sitk, to_sitk_transform
+
+
+def at_rest(image: DynamicImage, to_frame: Sequence[NDArray[np.float64]] | None) -> DynamicImage:
+    """The image with every frame brought to one position by its rigid 4 x 4 (LPS mm) in ``to_frame``; linear."""
+    if to_frame is None:
+        return image
+    frames = [carried(image, frame, matrix) for frame, matrix in enumerate(to_frame)]
+    return replace(image, activity=np.stack(frames))
+
+
+def carried(image: DynamicImage, frame: int, to_frame: NDArray[np.float64]) -> NDArray[np.float32]:
+    """One frame (k, j, i) resampled from where ``to_frame`` carries each voxel."""
+    original = to_sitk(image.activity[frame], image.grid)
+    moved = sitk.Resample(original, original, to_sitk_transform(to_frame), sitk.sitkLinear)
+    return np.asarray(sitk.GetArrayFromImage(moved), dtype=np.float32)
 
 
 def mean_image(
@@ -21,10 +37,6 @@ def mean_image(
     durations = image.timing.durations_s[list(frames)]
     total = np.zeros(image.grid.shape, dtype=np.float32)
     for frame, share in zip(frames, durations / durations.sum(), strict=True):
-        if to_frame is None:
-            total += np.float32(share) * image.activity[frame]
-        else:
-            original = to_sitk(image.activity[frame], image.grid)
-            carried = sitk.Resample(original, original, to_sitk_transform(to_frame[frame]), sitk.sitkLinear)
-            total += np.float32(share) * sitk.GetArrayViewFromImage(carried)
+        values = image.activity[frame] if to_frame is None else carried(image, frame, to_frame[frame])
+        total += np.float32(share) * values
     return Volume(total, image.grid, "kBq/mL", image.scan)

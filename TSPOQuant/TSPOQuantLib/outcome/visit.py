@@ -9,8 +9,9 @@ from ..acquisition.frames import FrameTiming
 from ..alignment.motion import FrameMotion
 from ..alignment.pet_to_ct import PetToCt
 from ..errors import Notice
+from ..grid import Grid
 from ..input_function import InputFunctionResult
-from ..kinetics import KineticFit
+from ..kinetics import KineticFit, ParametricMaps
 from ..regions.anatomy import Anatomy
 from ..regions.region import TimeActivityCurve
 
@@ -91,5 +92,17 @@ class FittedTable:
     activity: NDArray[np.float64]
     fits: dict[str, tuple[KineticFit, ...]]
     input: InputFunctionResult
+    notices: tuple[Notice, ...]
+    provenance: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class VisitMaps:
+    """Parametric maps of one visit, on ``grid``."""
+
+    subject: str
+    session: str
+    maps: ParametricMaps
+    grid: Grid
     notices: tuple[Notice, ...]
     provenance: dict[str, object] = field(default_factory=dict)
