@@ -1,0 +1,105 @@
+"""What a section of the validation says, and how it becomes Markdown, terminal text and pictures."""
+
+import io
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A claim with its measured figure: ``what``: ``found``, wanted ``limit``."""
+
+    what: str
+    found: str
+    limit: str
+    met: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A picture of the document: file name, what it shows, and how to draw it."""
+
+    name: str
+    caption: str
+    draw: "Callable[[Canvas], None]"
+    size_inches: tuple[float, float] = (7.5, 3.2)
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """One section: its title, Markdown text, goals and pictures."""
+
+    title: str
+    text: str
+    goals: tuple[Goal, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+
+def goal_below(what: str, found: float, limit: float, unit: str = "%") -> Goal:
+    """Met where ``found`` is at most ``limit``; a figure far below it is said so, as its digits mean nothing."""
+    said = f"below {limit / 100:g}" if found < limit / 100 else f"{found:.2g}"
+    return Goal(what, f"{said} {unit}", f"at most {limit:g} {unit}", bool(found <= limit))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others stand right."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def prose(text: str) -> str:
+    """One paragraph, its lines filled anew."""
+    return textwrap.fill(" ".join(text.split()), 119, break_long_words=False, break_on_hyphens=False)
+
+
+def paragraphs(*texts: str) -> str:
+    """Tables stay as they are; all else is prose."""
+    return "\n\n".join(text if text.startswith("|") else prose(text) for text in texts)
+
+
+def goal_line(goal: Goal) -> str:
+    return f"{'met' if goal.met else 'MISSED'}: {goal.what}: {goal.found} (goal: {goal.limit})"
+
+
+def markdown(introduction: str, sections: Sequence[Section]) -> str:
+    """The whole document."""
+    rows = [
+        [str(n), goal.what, goal.found, goal.limit, "yes" if goal.met else "**no**"]
+        for n, section in enumerate(sections, start=1)
+        for goal in section.goals
+    ]
+    pieces = ["# Validation", introduction, "## Goals at a glance"]
+    pieces.append(table(["section", "what", "measured", "goal", "met"], rows))
+    for n, section in enumerate(sections, start=1):
+        pieces += [f"## {n}. {section.title}", section.text]
+        pieces += [f"![{figure.caption}]({figure.name})\n\n*{figure.caption}*" for figure in section.figures]
+    return "\n\n".join(pieces) + "\n"
+
+
+def plain_text(sections: Sequence[Section]) -> str:
+    """The same for a terminal: without Markdown's marks and pictures."""
+    pieces = []
+    for n, section in enumerate(sections, start=1):
+        text = re.sub(r"\*\*|`", "", section.text)
+        text = re.sub(r"^\|[ :|-]+\|$\n?", "", text, flags=re.MULTILINE)
+        pieces += [f"{n}. {section.title}", text, *(goal_line(goal) for goal in section.goals), ""]
+    return "\n".join(pieces).rstrip()
+
+
+def png(figure: Figure) -> bytes:
+    """The picture, the same bytes at every run."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as NewCanvas
+
+    canvas = NewCanvas(figsize=figure.size_inches, layout="constrained")
+    FigureCanvasAgg(canvas)
+    figure.draw(canvas)
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    return buffer.getvalue()
