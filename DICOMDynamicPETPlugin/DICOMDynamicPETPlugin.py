@@ -89,7 +89,7 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
         return max(columns, key=len) if columns and median(map(len, columns)) > 1 else []
 
     def _understand(self, files):
-        """What the library makes of these files' headers; None if they are no dynamic PET.
+        """What the library makes of these files' headers; None if they are no dynamic PET, or gone.
 
         Of a classic series the files are those of one slice: what they cannot tell (the other slices, and the
         spacing between them) is checked when the series is loaded.
@@ -97,11 +97,13 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
         from TSPOQuantLib.acquisition.dicom import is_pet
         from TSPOQuantLib.acquisition.dicom_files import Series, find_series
         from TSPOQuantLib.acquisition.dicom_pet import understand_pet
+        from TSPOQuantLib.errors import InputRefused
 
         slices = []
-        for file in files:
-            for series in find_series(Path(file)).series:
-                slices += series.slices if is_pet(series) else ()
+        with contextlib.suppress(InputRefused):  # a file that is gone; loading says so
+            for file in files:
+                for series in find_series(Path(file)).series:
+                    slices += series.slices if is_pet(series) else ()
         if not slices:
             return None
         if len(files) > 1:
@@ -134,9 +136,7 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
         except InputRefused as reason:
             # Slicer only logs what a plugin raises; the user has to know what is wrong with the series.
             loadable.warning = str(reason)
-            slicer.util.errorDisplay(
-                _("{name} was not loaded.").format(name=loadable.name), detailedText=loadable.warning
-            )
+            slicer.util.errorDisplay(_("{name} was not loaded. {reason}").format(name=loadable.name, reason=reason))
             return None
         for notice in image.notices:
             logging.warning(f"{loadable.name}: {notice.message}")

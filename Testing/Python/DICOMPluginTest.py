@@ -177,6 +177,12 @@ class ExamineTest(PluginTest):
         _, lists = self.written(edit=setting(Units="PROPCPS"))
         self.assertIn("pet-units", self.examined(lists)[0].warning)
 
+    def test_silent_where_the_files_are_gone(self):
+        _, lists = self.written()
+        for file in lists[0]:
+            Path(file).unlink()
+        self.assertEqual(self.examined(lists), [])
+
     def test_missing_frames_are_told(self):
         _, lists = self.written(edit=setting(NumberOfTimeSlices=6))
         self.assertIn("pet-missing-frames", self.examined(lists)[0].warning)
@@ -246,7 +252,7 @@ class LoadTest(PluginTest):
         self.assertFalse(loadable.loadSuccess)
         self.assertEqual(len(messages), 1)
         self.assertIn("dicom-missing-slices", loadable.warning)
-        self.assertIn("dicom-missing-slices", display.call_args.kwargs["detailedText"])
+        self.assertIn("dicom-missing-slices", display.call_args.args[0])
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
 
     def test_warnings_stay_with_the_sequence(self):
