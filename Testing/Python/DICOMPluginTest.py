@@ -13,6 +13,7 @@ from AcquisitionEnhancedTest import enhanced
 from AcquisitionEnhancedTest import save as save_enhanced
 from DICOMLib import DICOMLoadable, DICOMPlugin, DICOMUtils
 from dicommaker import VENDORS, PetPlan, write_ct, write_pet
+from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition import dicom_files
 from TSPOQuantLib.acquisition.sequence_files import NOTICES
 from TSPOQuantLib.mrml import sequence_io
@@ -176,6 +177,11 @@ class ExamineTest(PluginTest):
     def test_what_is_wrong_can_be_read(self):
         _, lists = self.written(edit=setting(Units="PROPCPS"))
         self.assertIn("pet-units", self.examined(lists)[0].warning)
+
+    @needs_data
+    def test_silent_for_a_real_whole_body_pet(self):
+        """Six beds of a Discovery ST, with six FrameReferenceTimes and up to six NumberOfTimeSlices."""
+        self.assertEqual(self.assert_silent(self.imported(DATA / "pet_dicom" / "ge_sts001")), 0)
 
     def test_silent_where_the_files_are_gone(self):
         _, lists = self.written()

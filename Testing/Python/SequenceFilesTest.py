@@ -147,6 +147,11 @@ class ReadSequenceTest(FileTest):
                 with self.assertRaises(InputRefused):
                     read_sequence(self.path)
 
+    def test_attributes_of_others_may_be_anything(self):
+        content = self.saved().read_bytes().replace(b"\nTSPOQuant.Units", b"\n\xff\xfe:=\xff\nTSPOQuant.Units", 1)
+        self.path.write_bytes(content)
+        self.assert_same(read_sequence(self.path), dynamic())
+
     def test_one_volume_is_no_sequence(self):
         sitk.WriteImage(sitk.Image(3, 4, 5, sitk.sitkFloat32), str(self.path))
         self.assert_refused("sequence-not-volumes", read_sequence, self.path)
@@ -246,6 +251,7 @@ class CompleteTest(FileTest):
         for flipped in (False, True):
             with self.subTest(flipped=flipped):
                 node = self.foreign(flipped)
+                node.SetAttribute(sequence_files.NOTICES, '[["old", "of another reading"]]')
                 sequence_io.complete_from_dicom(node, self.folder / "pet")
                 image = sequence_io.dynamic_from_node(node)
                 np.testing.assert_array_equal(image.timing.starts_s, self.plan.starts_s)
@@ -253,6 +259,7 @@ class CompleteTest(FileTest):
                 np.testing.assert_allclose(image.activity, self.truth, rtol=1e-5)
                 np.testing.assert_allclose(image.grid.ijk_to_lps[:3, 3], self.plan.position(0), atol=1e-6)
                 self.assertEqual(image.time_zero_at, datetime(2021, 3, 4, 10, 30))
+                self.assertEqual({notice.code for notice in image.notices}, {"pet-decay-by-us", "frames-gaps"})
                 self.assertEqual(node.GetNthDataNode(1).GetVoxelValueUnits().GetCodeValue(), "kBq/mL")
 
     def test_browser_and_transform_stay(self):

@@ -36,6 +36,7 @@ TIME_ZERO_AT = "TSPOQuant.TimeZeroAt"
 DECAY_CORRECTION = "TSPOQuant.DecayCorrection"
 SCAN = "TSPOQuant.Scan"
 NOTICES = "TSPOQuant.Notices"
+NAMES = (DURATIONS, UNITS, TIME_ZERO, TIME_ZERO_AT, DECAY_CORRECTION, SCAN, NOTICES)
 
 # To kBq/mL.
 FACTORS = {"kBq/mL": 1.0, "Bq/mL": 1e-3}
@@ -153,9 +154,12 @@ def read_sequence(path: Path) -> DynamicImage:
         raise unreadable from None
     if image.GetDimension() != 3:
         raise unreadable
-    attributes = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    attributes = {name: image.GetMetaData(name) for name in NAMES if image.HasMetaDataKey(name)}
+    starts = f"axis {axis} index values"
     header = sequence_header(
-        attributes, units[axis] if len(units) == 4 else "", attributes.get(f"axis {axis} index values", "").split()
+        attributes,
+        units[axis] if len(units) == 4 else "",
+        image.GetMetaData(starts).split() if image.HasMetaDataKey(starts) else (),
     )
     stored = sitk.GetArrayViewFromImage(image)
     if stored.ndim == 3:

@@ -8,7 +8,7 @@ import slicer.util
 from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage
-from ..acquisition.sequence_files import UNITS, attributes_of, sequence_header
+from ..acquisition.sequence_files import NAMES, UNITS, attributes_of, sequence_header
 from ..errors import InputRefused
 from ..grid import Grid
 from ..progress import Progress, silent
@@ -84,8 +84,9 @@ def _fill(node, image: DynamicImage) -> None:
     node.SetIndexType(slicer.vtkMRMLSequenceNode.NumericIndex)
     for start, values in zip(image.timing.starts_s, image.activity, strict=True):
         node.SetDataNodeAtValue(_frame_node(values, image.grid), repr(float(start)))
-    for name, value in attributes_of(image).items():
-        node.SetAttribute(name, value)
+    attributes = attributes_of(image)
+    for name in NAMES:
+        node.SetAttribute(name, attributes.get(name))  # None removes what the node said before
     restore_units(node)
 
 
