@@ -37,17 +37,6 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
         # What is listed here is in the database once a series is imported, so that asking for it opens no file.
         self.tags["position"] = "0020,0032"
 
-    def examineForImport(self, fileLists):
-        """Returns a list of DICOMLoadable instances: one for each file list that is a dynamic PET."""
-        loadables = []
-        for files in fileLists:
-            found = self.getCachedLoadables(files)
-            if found is None:
-                found = self.examineFiles(files)
-                self.cacheLoadables(files, found)
-            loadables += found
-        return loadables
-
     def examineFiles(self, files):
         """Returns a list with one DICOMLoadable if the files are a dynamic PET series, an empty list if not."""
         pet = self._understand(self._columnOfFiles(files))

@@ -116,6 +116,16 @@ class DICOMPlugin:
         self.loadableCache[tuple(files)] = loadables
 
     def examineForImport(self, fileList):
+        found = []
+        for files in fileList:
+            loadables = self.getCachedLoadables(files)
+            if loadables is None:
+                loadables = self.examineFiles(files)
+                self.cacheLoadables(files, loadables)
+            found += loadables
+        return found
+
+    def examineFiles(self, files):
         return []
 
     def examine(self, fileList):
