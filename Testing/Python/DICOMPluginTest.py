@@ -10,9 +10,8 @@ import numpy as np
 import slicer
 import slicer.util
 from AcquisitionEnhancedTest import enhanced
-from AcquisitionEnhancedTest import save as save_enhanced
 from DICOMLib import DICOMLoadable, DICOMPlugin, DICOMUtils
-from dicommaker import VENDORS, PetPlan, write_ct, write_pet
+from dicommaker import VENDORS, PetPlan, save, write_ct, write_pet
 from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition import dicom_files
 from TSPOQuantLib.acquisition.sequence_files import NOTICES
@@ -101,7 +100,7 @@ class ExamineTest(PluginTest):
     def test_enhanced_file_is_one_loadable(self):
         header, _ = enhanced(PetPlan(vendor="philips"))
         (self.folder / "series").mkdir()
-        save_enhanced(header, self.folder / "series" / "e.dcm")
+        save(header, self.folder / "series" / "e.dcm")
         (loadable,) = self.examined(self.imported())
         self.assertEqual(loadable.name, "dynamic PET, 5 frames, 16.7 min")
 
