@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 DRAWS, QUICK_DRAWS = 250, 20
+QUICK_TRUTHS = 2
 GOAL_PERCENT = (93.0, 97.0)
 FAR_OFF = 0.25
 """A V_T further than this from the truth is one that should be flagged."""
@@ -86,7 +87,8 @@ def share(values: NDArray[np.bool_]) -> float:
 def section(quick: bool) -> Section:
     draws = QUICK_DRAWS if quick else DRAWS
     rows, goals, bars = [], [], {}
-    for seed, (model, truth) in enumerate(KNOWN.items(), start=31):
+    for seed, (model, every) in enumerate(KNOWN.items(), start=31):
+        truth = every.first(QUICK_TRUTHS) if quick else every
         found = measure(model, truth, draws, 1.0, seed)
         single = [share(one.holds) for one in found]
         bars[model] = [(label(truth, n), value) for n, value in enumerate(single)]
@@ -113,7 +115,8 @@ def section(quick: bool) -> Section:
             )
         )
     hard = []
-    for seed, (model, (truth, noise)) in enumerate(UNKNOWN.items(), start=41):
+    for seed, (model, (every, noise)) in enumerate(UNKNOWN.items(), start=41):
+        truth = every.first(QUICK_TRUTHS) if quick else every
         for n, one in enumerate(measure(model, truth, draws, noise, seed)):
             far = one.off > FAR_OFF
             hard.append(
@@ -137,11 +140,13 @@ def section(quick: bool) -> Section:
                 ["model", "curves", "hold the truth, %", "by truth, %", "on a log scale, %", "flagged at all, %"], rows
             ),
             f"""Truths that 60 min hardly determine: there the interval fails too, and what counts is whether the fit
-            says so. A V_T is far off when it is more than {FAR_OFF:.0%} from the truth.""",
+            says so. A V_T is far off when it is more than {100 * FAR_OFF:g} % from the truth.""",
             table(
                 ["truth", "hold, %", "log scale, %", "flagged, %", "far off, %", "of these flagged, %"],
                 hard,
             ),
+            """No flag can know of a tissue that the scan does not show: where the second tissue has a half-life of
+            hours (the last truth), a fit can find another volume and look sure of it.""",
         ),
         tuple(goals),
         (Figure("validation-coverage.png", CAPTION, lambda canvas: draw(canvas, bars, draws)),),

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 
+COMMAND = "./tspoquant validate"
+NUMBER_BEGINS = tuple("+-<0123456789")
+
+
 @dataclass(frozen=True)
 class Goal:
     """A claim with its measured figure: ``what``: ``found``, wanted ``limit``."""
@@ -48,8 +52,9 @@ def goal_below(what: str, found: float, limit: float, unit: str = "%") -> Goal:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others stand right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    """A Markdown table; columns of numbers stand right."""
+    numbers = [all(cell.strip("*")[:1] in NUMBER_BEGINS for cell in column) for column in zip(*rows, strict=True)]
+    lines = [header, ["---:" if right else "---" for right in numbers], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -77,7 +82,7 @@ def markdown(introduction: str, sections: Sequence[Section]) -> str:
     pieces = ["# Validation", introduction, "## Goals at a glance"]
     pieces.append(table(["section", "what", "measured", "goal", "met"], rows))
     for n, section in enumerate(sections, start=1):
-        pieces += [f"## {n}. {section.title}", section.text]
+        pieces += [f"## {n}. {section.title}", f"Made by `{COMMAND}`.", section.text]
         pieces += [f"![{figure.caption}]({figure.name})\n\n*{figure.caption}*" for figure in section.figures]
     return "\n\n".join(pieces) + "\n"
 
@@ -100,6 +105,9 @@ def png(figure: Figure) -> bytes:
     canvas = NewCanvas(figsize=figure.size_inches, layout="constrained")
     FigureCanvasAgg(canvas)
     figure.draw(canvas)
+    for axes in canvas.axes:
+        axes.tick_params(axis="x", labelsize=8)
+        axes.tick_params(axis="y", labelsize=7)
     buffer = io.BytesIO()
     canvas.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
     return buffer.getvalue()

@@ -74,6 +74,9 @@ class Truth:
     def __len__(self) -> int:
         return len(self.values["K1"])
 
+    def first(self, count: int) -> "Truth":
+        return Truth({name: values[:count] for name, values in self.values.items()})
+
 
 def one_tissue(k1: Array, vt: Array, vb: Array) -> Truth:
     """k2 = K1 / V_T."""

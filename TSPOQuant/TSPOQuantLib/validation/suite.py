@@ -2,16 +2,16 @@
 
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import InputRefused
 from ..progress import Progress, silent
 from ..reporting.provenance import versions
 from . import coverage, digital_neck, exactness, image_derived, model_choice, people, scan_length
-from .document import Section, markdown, plain_text, png
+from .document import COMMAND, Section, markdown, paragraphs, plain_text, png
 
 DOCUMENT = "validation.md"
-COMMAND = "./tspoquant validate"
 
 
 def run(repository: Path, data: Path | None = None, quick: bool = False, progress: Progress = silent) -> str:
@@ -19,8 +19,10 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
 
     repository: its docs/ receive validation.md and the figures, unless ``quick``; whole or not at all. data: the
     folder with the human curves, None where there is none. quick: a few curves each, to see that all of it runs.
-    Raises InputRefused ("output-unwritable").
+    Raises InputRefused ("output-unwritable", "figures-unavailable").
     """
+    if not quick and find_spec("matplotlib") is None:
+        raise InputRefused("figures-unavailable", "the figures need matplotlib, which is not installed; install it")
     steps: dict[str, Callable[[], Section]] = {
         "exactness": lambda: exactness.section(quick),
         "human curves": lambda: people.section(data, quick),
@@ -44,11 +46,11 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
 
 def introduction() -> str:
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
-    return (
-        f"Every figure here was measured by `{COMMAND}`, which writes this file; a second run gives the same one.\n"
-        "What is simulated is called simulated. V_T in mL/cm³, K1 in mL/cm³/min, rates per minute.\n\n"
-        f"Versions: {used}.\n\n"
-        "For research use only; not a medical device."
+    return paragraphs(
+        f"""Every figure here was measured by `{COMMAND}`, which writes this file; a second run on the same machine
+        gives the same one. What is simulated is called simulated. V_T in mL/cm³, K1 in mL/cm³/min, rates per minute.""",
+        f"Versions: {used}.",
+        "For research use only; not a medical device.",
     )
 
 
