@@ -7,6 +7,7 @@ for the fit alike.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -28,11 +29,6 @@ REGION_VOXELS = 28
 """PET voxels of 2 mm in a foramen: what its published size holds."""
 NOISE_PERCENT = PhantomSettings().noise_percent
 VISIT = "baseline"
-COUNTS = counts_per_activity(
-    phantom_averages(kinetics_of(VISIT, {}), blood_of(VISIT).parent_plasma, blood_of(VISIT).whole_blood, ARRIVAL_MIN),
-    NOISE_PERCENT,
-)
-"""Counts of one voxel per kBq/mL decaying for a second, at the phantom's default noise."""
 # So tight that what is left is the program's own error.
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-10, 1e-11
 
@@ -146,6 +142,14 @@ def integrate(truth: Truth, source: InputFunction, timings: Sequence[FrameTiming
     return Integrals(edges, at_edges[:, 2 * n : 3 * n].T, at_edges[:, -1])
 
 
+@cache
+def counts_of_voxel() -> float:
+    """Counts of one voxel per kBq/mL decaying for a second, at the phantom's default noise."""
+    kinetics, blood = kinetics_of(VISIT, {}), blood_of(VISIT)
+    curves = phantom_averages(kinetics, blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN)
+    return counts_per_activity(curves, NOISE_PERCENT)
+
+
 def with_noise(curves: Array, timing: FrameTiming, rng: np.random.Generator, draws: int, noise: float = 1.0) -> Array:
     """Poisson counts of a region of ``REGION_VOXELS`` voxels, back to activity: (curves, draws, frames).
 
@@ -153,7 +157,7 @@ def with_noise(curves: Array, timing: FrameTiming, rng: np.random.Generator, dra
     """
     rate = np.log(2) / HALF_LIFE_S
     surviving = -np.expm1(-rate * timing.durations_s) / rate * np.exp(-rate * timing.starts_s)
-    scale = COUNTS * REGION_VOXELS / noise**2 * surviving
+    scale = counts_of_voxel() * REGION_VOXELS / noise**2 * surviving
     counts = rng.poisson(np.maximum(curves, 0)[:, None] * scale, (len(curves), draws, len(timing)))
     return np.asarray(counts / scale)
 
