@@ -91,12 +91,12 @@ def section(quick: bool) -> Section:
         "Bias and scatter against scan length: simulated noise",
         paragraphs(
             f"""**Simulated**: one tissue, V_T {VT:g}, V_B {VB:g}, K1 0.5, 0.2 and 0.1 (half-lives of 18, 45 and 90
-            min), Poisson counts of {REGION_VOXELS} voxels at one and three times the phantom's noise, the same draws
-            for every length, {QUICK_DRAWS if quick else DRAWS} each. 1TCM with V_B fitted; Logan and MA1 without
-            V_B, which alone makes them about 5 % too low here, and with automatic t*; weights by counts. Median
-            error of V_T in %, ± half of the range that holds the middle 68 % of curves; then the share of curves with any flag,
-            in %. Where no washout can be told from 0 there is no V_T, and the curve is left out: {lost:.1f} % of curves
-            in the worst case.""",
+            min), Poisson counts of {REGION_VOXELS} voxels at one and three times the phantom's noise, the same
+            draws for every length, {QUICK_DRAWS if quick else DRAWS} each. 1TCM with V_B fitted; Logan and MA1
+            without V_B, which alone makes them about 5 % too low here, and with automatic t*; weights by counts.
+            Median error of V_T in %, ± half of the range that holds the middle 68 % of curves; then the share of
+            curves with any flag, in %. Where no washout can be told from 0 there is no V_T, and the curve is left
+            out: {lost:.1f} % of curves in the worst case.""",
             table(
                 [
                     "truth, model",

@@ -47,8 +47,9 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
 def introduction() -> str:
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     return paragraphs(
-        f"""Every figure here was measured by `{COMMAND}`, which writes this file; a second run on the same
-        machine gives the same one. What is simulated is called simulated. V_T in mL/cm³, K1 in mL/cm³/min, rates per minute.""",
+        f"""Every figure here was measured by `{COMMAND}`, which writes this file; a second run on the same machine
+        gives the same one. What is simulated is called simulated. V_T in mL/cm³, K1 in mL/cm³/min, rates per
+        minute.""",
         f"Versions: {used}.",
         "For research use only; not a medical device.",
     )
