@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from .phantom import PhantomSettings
     from .study import Study
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 DISCLAIMER = "For research use only; not a medical device."
 NOT_BUILT = {
     "compare": "the change between visits, with its error budget",
     "plan": "which change a protocol could detect",
     "cohort": "many studies at once",
-    "validate": "accuracy claims, measured",
     "bench": "speed, measured beside other programs",
 }
 
@@ -117,6 +117,10 @@ def build_parser() -> argparse.ArgumentParser:
     phantom.add_argument("--fast", action="store_true", help="a coarser neck")
     _add_phantom_options(phantom)
     phantom.add_argument("--force", action="store_true", help="replace a folder of our own results")
+
+    validate = command("validate", run_validate, "measure every accuracy claim and write docs/validation.md")
+    validate.add_argument("--data", type=Path, metavar="DIR", help="human curves (default: shared/data beside us)")
+    validate.add_argument("--quick", action="store_true", help="a few curves each, and no file written")
 
     commands.add_parser("test", help="run the tests; --quick leaves out the slow ones", add_help=False)
     return parser
@@ -344,6 +348,18 @@ def run_phantom(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_validate(options: argparse.Namespace) -> int:
+    from .validation import run
+
+    data = options.data or REPOSITORY.parent / "shared" / "data"
+    if options.data and not options.data.is_dir():
+        raise InputRefused("data-missing", f"{options.data} is no folder; name the folder that holds pbr28")
+    text = run(REPOSITORY, data if data.is_dir() else None, options.quick, terminal_progress())
+    _end_progress()
+    print(text)
+    return 0
+
+
 def _truth(path: Path) -> dict[str, dict[str, float]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -356,7 +372,6 @@ def _truth(path: Path) -> dict[str, dict[str, float]]:
 
 def run_tests(options: Sequence[str]) -> int:
     """The style checks, the type checker and pytest, as CI runs them; ``--quick`` leaves out what is slow."""
-    repository = Path(__file__).resolve().parents[2]
     quick = "--quick" in options
     rest = [option for option in options if option != "--quick"]
     steps = [
@@ -370,7 +385,7 @@ def run_tests(options: Sequence[str]) -> int:
     failed = []
     for step in steps:
         print(f"── {' '.join(step)}", flush=True)
-        if subprocess.run([sys.executable, "-m", *step], cwd=repository, env=environment, check=False).returncode:
+        if subprocess.run([sys.executable, "-m", *step], cwd=REPOSITORY, env=environment, check=False).returncode:
             failed.append(step[0])
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)

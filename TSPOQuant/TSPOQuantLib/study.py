@@ -19,7 +19,8 @@ class StudySettings:
 
     input_source: "image-derived" (from the blood-pool region), "blood" (the samples themselves), or "given" (a ready
     parent-plasma curve, the AIF column of a _bloodproc.tsv).
-    calibration: how the image-derived curve meets the samples: "scale", "recovery-spill-in" or "none".
+    calibration: how the image-derived curve meets the samples: "recovery-spill-in" (the method of the study: image =
+    RC × blood + m × tissue; docs/validation.md shows what one factor alone costs), "scale", or "none".
     models: PET-BIDS names; the first is the primary one. vb: "fit", "none", or a fixed fraction.
     tstar_s: seconds, or "auto". delay_s: seconds, or "fit".
     motion_correction: "none", or "rigid": frames to each other and to the CT on which the regions were drawn.
@@ -31,7 +32,7 @@ class StudySettings:
     genotype: str = "unknown"
     blood_pool: str = "blood pool"
     input_source: Literal["image-derived", "blood", "given"] = "image-derived"
-    calibration: Literal["scale", "recovery-spill-in", "none"] = "scale"
+    calibration: Literal["scale", "recovery-spill-in", "none"] = "recovery-spill-in"
     recovery: float | None = None
     models: tuple[str, ...] = ("1TCM", "Logan")
     vb: Literal["fit", "none"] | float = "fit"

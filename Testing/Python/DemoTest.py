@@ -12,7 +12,7 @@ from tiers import slow
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.alignment.motion import estimate_motion
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
-from TSPOQuantLib.cli import main
+from TSPOQuantLib.cli import NOT_BUILT, main
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
 
 IDEAL = ("--fast", "--fwhm", "0", "--noise", "0", "--motion", "0")
@@ -103,7 +103,7 @@ class RefusedTest(unittest.TestCase):
                 self.assertFalse((root / "out").exists())
 
     def test_not_built_is_said(self):
-        for command in ("maps", "compare", "plan", "cohort", "validate", "bench"):
+        for command in NOT_BUILT:
             code, out, err = run(command, "x")
             self.assertEqual((code, out), (2, ""))
             self.assertIn("not built yet", err)
