@@ -1,29 +1,40 @@
 """Frame-to-frame motion: one rigid transform a frame.
 
-Each frame, or a group of neighboring short frames, is registered to the sum of the reference frames by mutual
-information, which stands the change of contrast between blood and tissue.
+Each frame, or a group of neighboring frames with few counts, is registered to the mean of the reference frames by
+mutual information, which stands the change of contrast between blood and tissue. What cannot be told from noise is
+not corrected.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
-from ..errors import Notice
-from ..progress import Progress, silent
-from .rigid import register_rigid, root_scaled, to_sitk
+from ..errors import InputRefused, Notice
+from ..progress import Progress, part, silent
+from .resample import mean_image
+from .rigid import displacement_mm, field_points, register_rigid, root_scaled, to_sitk, to_sitk_transform
 
 # None of these is published for the neck: choices.
-GROUP_S = 240.0
-"""Frames shorter than this borrow from their neighbors until together they last this long."""
+COUNTS_SHARE = 0.1
+"""Frames with less of the richest frame's counts borrow from their neighbors until together they have this share."""
 REFERENCE_S = 1200.0
-"""The reference is the sum of the last frames that together last this long: the most counts, the flattest contrast."""
-SMOOTHING_MM = 4.0
+"""The "late" reference: the last frames that together last this long: the flattest contrast."""
+SMOOTHING_MM = 3.0
 """SD of the Gaussian that quiets noise before registration; the image that is measured is never smoothed."""
-LIMIT_MM = 15.0
+STILL_UNCERTAINTIES = 3.0
+STILL_MM = 0.2
+"""A frame is moved only if its displacement is more than ``STILL_MM``, which interpolation alone can feign, and more
+than so many times its own uncertainty: else correction would add noise to a neck that lay still."""
+LIMIT_MM = 3.0
+"""Frames displaced by more are named: what moved so far between frames also moved within them."""
+FAILED_MM = 15.0
 """A displacement beyond this is a failed registration, not a neck that moved: the frame stays where it was."""
 
 
@@ -31,22 +42,60 @@ LIMIT_MM = 15.0
 class FrameMotion:
     """Where the neck lay in every frame.
 
-    reference_to_frame: (frames, 4, 4) rigid, LPS mm: carries a point from where it lies in the reference frames to
-    where it lies in each frame. reference: indices of the frames that define the reference position.
+    reference_to_frame: (frames, 4, 4) rigid, LPS mm: carries a point from its reference position to where it lies in
+    each frame. reference: indices of the frames of the reference; the reference position is that of the one with most
+    counts. uncertainty_mm: (frames,) standard error of the displacement, mean over the field; NaN where nothing was
+    registered. center_lps: middle of the field, about which rotations are told.
     """
 
     reference_to_frame: NDArray[np.float64]
     reference: tuple[int, ...]
     notices: tuple[Notice, ...] = ()
+    uncertainty_mm: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    center_lps: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
 
-def groups(timing: FrameTiming, shortest_s: float = GROUP_S) -> list[list[int]]:
-    """Frame indices in runs that last at least ``shortest_s`` each; what is left at the start joins the first run."""
+@dataclass(frozen=True, eq=False)
+class MotionTable:
+    """One row a frame: translation_mm (frames, 3) of the field's middle along L, P, S; rotation_deg (frames, 3) about
+    these axes, in the order L, P, S; displacement_mm (frames,): mean over the points given."""
+
+    translation_mm: NDArray[np.float64]
+    rotation_deg: NDArray[np.float64]
+    displacement_mm: NDArray[np.float64]
+
+
+def motion_table(motion: FrameMotion, points_lps: NDArray[np.float64]) -> MotionTable:
+    """The motion in figures; points_lps (n, 3): where the displacement counts, such as the foramina's centers."""
+    matrices = motion.reference_to_frame
+    center = motion.center_lps
+    return MotionTable(
+        matrices[:, :3, :3] @ center + matrices[:, :3, 3] - center,
+        Rotation.from_matrix(matrices[:, :3, :3]).as_euler("xyz", degrees=True),
+        np.array([displacement_mm(matrix, points_lps) for matrix in matrices]),
+    )
+
+
+def relative_counts(image: DynamicImage) -> NDArray[np.float64]:
+    """(frames,) decays seen in each frame, 1 for the richest.
+
+    Without a half-life as if nothing decayed: early frames then look poorer and borrow more, which is safe.
+    """
+    timing, half_life = image.timing, image.scan.half_life_s
+    decayed = 2.0 ** (-timing.mids_s / half_life) if half_life else 1.0
+    counts = np.maximum(image.activity.sum(axis=(1, 2, 3), dtype=float), 0) * timing.durations_s * decayed
+    if counts.max() <= 0:
+        raise InputRefused("pet-empty", "the PET holds no activity in any frame; check the series")
+    return np.asarray(counts / counts.max())
+
+
+def groups(counts: NDArray[np.float64], least: float = COUNTS_SHARE) -> list[list[int]]:
+    """Frame indices in runs that hold at least ``least`` counts each; what is left at the start joins the first."""
     runs: list[list[int]] = []
     run: list[int] = []
-    for frame in reversed(range(len(timing))):
+    for frame in reversed(range(len(counts))):
         run.insert(0, frame)
-        if timing.durations_s[run].sum() >= shortest_s:
+        if counts[run].sum() >= least:
             runs.insert(0, run)
             run = []
     if run and runs:
@@ -54,39 +103,124 @@ def groups(timing: FrameTiming, shortest_s: float = GROUP_S) -> list[list[int]]:
     return runs or [run]
 
 
-def estimate_motion(image: DynamicImage, progress: Progress = silent) -> FrameMotion:
-    """Register every frame group of ``image`` to its reference frames.
+def late_frames(timing: FrameTiming) -> list[int]:
+    """The last frames that together last ``REFERENCE_S``, or all."""
+    long_enough = timing.durations_s[::-1].cumsum() >= REFERENCE_S
+    count = int(np.argmax(long_enough)) + 1 if long_enough.any() else len(timing)
+    return list(range(len(timing) - count, len(timing)))
 
-    Deterministic. Raises Cancelled through ``progress``. A group whose registration runs away keeps the identity and
-    is named in the notices ("motion-failed").
+
+def estimate_motion(
+    image: DynamicImage, progress: Progress = silent, reference: Literal["late"] | Sequence[int] = "late"
+) -> FrameMotion:
+    """Register every frame, or group of frames, of ``image`` to its reference.
+
+    reference: "late" or frame indices from 0. Deterministic. Raises InputRefused ("motion-reference", "pet-empty") and
+    Cancelled through ``progress``. Notices: "motion-failed" for frames that could not be registered and stay where
+    they were, "motion-large" for frames beyond ``LIMIT_MM``.
     """
-    timing = image.timing
-    reference: list[int] = []
-    for frame in reversed(range(len(timing))):
-        reference.insert(0, frame)
-        if timing.durations_s[reference].sum() >= REFERENCE_S:
-            break
-    fixed = _prepared(image, reference)
-    transforms = np.tile(np.eye(4), (len(timing), 1, 1))
+    frames = late_frames(image.timing) if isinstance(reference, str) else sorted(set(reference))
+    if not frames or not 0 <= frames[0] <= frames[-1] < len(image.timing):
+        raise InputRefused(
+            "motion-reference", f"the reference must name frames from 1 to {len(image.timing)}; correct it"
+        )
+    counts = relative_counts(image)
+    transforms, uncertainty = np.tile(np.eye(4), (len(counts), 1, 1)), np.full(len(counts), np.nan)
     notices = []
-    runs = groups(timing)
+    anchor = max(frames, key=lambda frame: counts[frame])
+    fixed = _reference(image, frames, anchor, part(progress, 0, 0.1))
+    runs = [run for run in groups(counts) if anchor not in run]
     for done, run in enumerate(runs):
-        progress(done / len(runs), f"Motion: frames {run[0] + 1} to {run[-1] + 1}")
-        found = register_rigid(fixed, _prepared(image, run))
-        center = image.grid.to_lps((np.array(image.grid.shape[::-1]) - 1) / 2)
-        shift = float(np.linalg.norm((found @ [*center, 1])[:3] - center))
-        if shift > LIMIT_MM:
-            text = (
-                f"frames {run[0] + 1} to {run[-1] + 1} could not be registered ({shift:.0f} mm); left where they were"
-            )
-            notices.append(Notice("motion-failed", text))
-        else:
+        progress(0.1 + 0.9 * done / len(runs), f"Motion: {_named(run)}")
+        moving = _prepared(image, run)
+        found = _register(fixed, moving)
+        if found is None:
+            notices.append(Notice("motion-failed", f"{_named(run)} could not be registered; left in place"))
+            continue
+        error = _uncertainty_mm(fixed, moving, found, field_points(image.grid))
+        uncertainty[run] = error
+        if displacement_mm(found, field_points(image.grid)) > max(STILL_MM, STILL_UNCERTAINTIES * error):
             transforms[run] = found
-    return FrameMotion(transforms, tuple(reference), tuple(notices))
+    center = image.grid.to_lps((np.array(image.grid.shape[::-1]) - 1) / 2)
+    motion = FrameMotion(transforms, tuple(frames), tuple(notices), uncertainty, center)
+    moved = motion_table(motion, field_points(image.grid)).displacement_mm
+    if (moved > LIMIT_MM).any():
+        far = _named(np.flatnonzero(moved > LIMIT_MM).tolist())
+        text = f"{far} moved by more than {LIMIT_MM:g} mm (up to {moved.max():.1f} mm); look at their alignment"
+        notices.append(Notice("motion-large", text))
+    return FrameMotion(transforms, tuple(frames), tuple(notices), uncertainty, center)
 
 
-def _prepared(image: DynamicImage, frames: list[int]) -> sitk.Image:
+def _reference(image: DynamicImage, frames: Sequence[int], anchor: int, progress: Progress) -> sitk.Image:
+    """The mean of the reference frames, each first brought to where the richest of them lay."""
+    fixed = _prepared(image, [anchor])
+    to_frame = [np.eye(4)] * len(image.timing)
+    for done, frame in enumerate(frames):
+        progress(done / len(frames), f"Motion: reference frame {frame + 1}")
+        if frame != anchor:
+            found = _register(fixed, _prepared(image, [frame]))
+            to_frame[frame] = np.eye(4) if found is None else found
+    return root_scaled(to_sitk(mean_image(image, frames, to_frame).values, image.grid), SMOOTHING_MM)
+
+
+def _register(fixed: sitk.Image, moving: sitk.Image) -> NDArray[np.float64] | None:
+    """Where ``fixed`` lies in ``moving``; None where that cannot be found."""
+    try:
+        found = register_rigid(fixed, moving)
+    except InputRefused:
+        return None
+    center = np.array([fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])])
+    return found if displacement_mm(found, center) <= FAILED_MM else None
+
+
+def _prepared(image: DynamicImage, frames: Sequence[int]) -> sitk.Image:
     """The time-weighted mean of some frames, ready to be registered."""
-    durations = image.timing.durations_s[frames]
-    mean = np.tensordot(durations / durations.sum(), image.activity[frames], axes=1)
-    return root_scaled(to_sitk(mean, image.grid), SMOOTHING_MM)
+    return root_scaled(to_sitk(mean_image(image, frames).values, image.grid), SMOOTHING_MM)
+
+
+def _uncertainty_mm(
+    fixed: sitk.Image, moving: sitk.Image, found: NDArray[np.float64], points_lps: NDArray[np.float64]
+) -> float:
+    """Standard error of the displacement, root mean square over points, from how badly one image predicts the other.
+
+    The moved image is predicted by a quadratic of the reference's values. Least squares would then have the covariance
+    s^2 V (J'J)^-1 [textbook], with J the prediction's change with the six parameters, s the residual, and V the number
+    of voxels over which smoothed noise is alike: (2 sqrt(pi) SD / voxel)^3 for white noise behind a Gaussian filter.
+    An approximation: the registration itself is by mutual information.
+    """
+    spacing = np.array(fixed.GetSpacing())
+    carried = sitk.GetArrayFromImage(sitk.Resample(moving, fixed, to_sitk_transform(found), sitk.sitkLinear, -1.0))
+    values = sitk.GetArrayFromImage(fixed).astype(float)
+    seen = carried >= 0
+    coefficients = np.polynomial.polynomial.polyfit(values[seen], carried[seen], 2)
+    predicted = np.polynomial.polynomial.polyval(values, coefficients)
+    residual = np.sqrt(np.mean((carried - predicted)[seen] ** 2))
+    slopes = np.stack(np.gradient(predicted, *spacing[::-1])[::-1], axis=-1)[seen]  # along i, j, k
+    direction = np.array(fixed.GetDirection()).reshape(3, 3)
+    index = np.argwhere(seen)[:, ::-1]
+    center = points_lps.mean(axis=0)
+    arm = (index * spacing) @ direction.T + np.array(fixed.GetOrigin()) - center
+    slopes = slopes @ direction.T
+    jacobian = np.hstack([slopes, np.cross(arm, slopes)])
+    alike = np.prod(2 * np.sqrt(np.pi) * SMOOTHING_MM / spacing)
+    try:
+        covariance = residual**2 * alike * np.linalg.inv(jacobian.T @ jacobian)
+    except np.linalg.LinAlgError:
+        return float("inf")
+    arms = points_lps - center
+    turn = np.cross(np.eye(3)[None], arms[:, None, :])  # (points, axis, 3)
+    motions = np.concatenate([np.tile(np.eye(3), (len(arms), 1, 1)), turn], axis=1)  # (points, 6, 3)
+    variance = np.einsum("pai,ab,pbi->p", motions, covariance, motions)
+    return float(np.sqrt(variance.mean()))
+
+
+def _named(frames: Sequence[int]) -> str:
+    """ "frames 1-3, 7" as people count them."""
+    spans: list[list[int]] = []
+    for frame in frames:
+        if spans and frame == spans[-1][-1] + 1:
+            spans[-1].append(frame)
+        else:
+            spans.append([frame])
+    text = ", ".join(f"{span[0] + 1}-{span[-1] + 1}" if len(span) > 1 else f"{span[0] + 1}" for span in spans)
+    return f"frame{'s' if len(frames) > 1 else ''} {text}"

@@ -1,45 +1,123 @@
 """Rigid registration of two images, and the images that it takes."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ..errors import InputRefused
 from ..grid import Grid
 
 SHRINK = (4, 2)
 """Coarse to fine; on PET voxels of 2 mm. A choice."""
 
+Metric = str
+MUTUAL_INFORMATION, CORRELATION = "mutual information", "correlation"
+"""Mattes' for images of different contrast; normalized correlation for two CTs."""
+
 
 def register_rigid(
-    fixed: sitk.Image, moving: sitk.Image, initial: NDArray[np.float64] | None = None
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    initial: NDArray[np.float64] | None = None,
+    metric: Metric = MUTUAL_INFORMATION,
+    shrink: Sequence[int] = SHRINK,
+    mask: sitk.Image | None = None,
+    center: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """The rigid 4 x 4 (LPS mm) that carries points of ``fixed`` to ``moving``.
 
-    Mattes mutual information (32 bins, every voxel: nothing random), two resolutions, regular-step gradient descent
-    about the middle of ``fixed``, from ``initial`` (default identity).
+    Every voxel (of ``mask``, on the grid of ``fixed``) counts: nothing random, the same result every time.
+    Regular-step gradient descent about ``center`` (default: the middle of ``fixed``) from ``initial`` (default:
+    identity).
+    Raises InputRefused ("registration-failed") where the images do not overlap or hold nothing.
     """
-    center = fixed.TransformContinuousIndexToPhysicalPoint([(size - 1) / 2 for size in fixed.GetSize()])
     transform = sitk.Euler3DTransform()
-    transform.SetCenter(center)
+    transform.SetCenter(middle(fixed) if center is None else np.asarray(center).tolist())
     if initial is not None:
+        pivot = np.array(transform.GetCenter())
         transform.SetMatrix(initial[:3, :3].ravel().tolist(), 1e-6)
-        transform.SetTranslation((initial[:3, :3] @ center + initial[:3, 3] - center).tolist())
-    method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
-    method.SetMetricSamplingStrategy(method.NONE)
-    method.SetInterpolator(sitk.sitkLinear)
+        transform.SetTranslation((initial[:3, :3] @ pivot + initial[:3, 3] - pivot).tolist())
+    method = _method(metric, mask)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=1.0, minStep=0.01, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6
     )
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel(SHRINK)
-    method.SetSmoothingSigmasPerLevel([0] * len(SHRINK))
+    method.SetShrinkFactorsPerLevel(list(shrink))
+    method.SetSmoothingSigmasPerLevel([0] * len(shrink))
     method.SetInitialTransform(transform, inPlace=True)
-    method.Execute(fixed, moving)
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
-    matrix[:3, 3] = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
-    return matrix
+    with _refusing():
+        method.Execute(fixed, moving)
+    return to_matrix(transform)
+
+
+def similarity(
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    fixed_to_moving: NDArray[np.float64],
+    metric: Metric = MUTUAL_INFORMATION,
+    mask: sitk.Image | None = None,
+) -> float:
+    """How alike both images are where ``fixed_to_moving`` puts them: more is better.
+
+    Mutual information in nats, or the squared normalized correlation. Raises InputRefused ("registration-failed").
+    """
+    method = _method(metric, mask)
+    method.SetInitialTransform(to_sitk_transform(fixed_to_moving))
+    with _refusing():
+        return -float(method.MetricEvaluate(fixed, moving))
+
+
+def _method(metric: Metric, mask: sitk.Image | None) -> sitk.ImageRegistrationMethod:
+    method = sitk.ImageRegistrationMethod()
+    if metric == MUTUAL_INFORMATION:
+        method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
+    else:
+        method.SetMetricAsCorrelation()
+    method.SetMetricSamplingStrategy(method.NONE)
+    method.SetInterpolator(sitk.sitkLinear)
+    if mask is not None:
+        method.SetMetricFixedMask(mask)
+    return method
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """ITK says what is wrong with two images only by a RuntimeError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise InputRefused(
+            "registration-failed",
+            "two images could not be registered: they do not overlap or one is empty; check that they show one place",
+        ) from error
+
+
+def middle(image: sitk.Image) -> tuple[float, ...]:
+    """The middle of an image's field, LPS mm."""
+    point: tuple[float, ...] = image.TransformContinuousIndexToPhysicalPoint(
+        [(size - 1) / 2 for size in image.GetSize()]
+    )
+    return point
+
+
+def field_points(grid: Grid) -> NDArray[np.float64]:
+    """(8, 3) LPS mm: the corners of the middle half of a field, where displacements are judged without landmarks."""
+    quarters = np.array([[i, j, k] for i in (0.25, 0.75) for j in (0.25, 0.75) for k in (0.25, 0.75)])
+    return grid.to_lps(quarters * (np.array(grid.shape[::-1]) - 1))
+
+
+def displacement_mm(matrix: NDArray[np.float64], points_lps: NDArray[np.float64]) -> float:
+    """How far a rigid 4 x 4 carries points (n, 3), on average, in mm."""
+    moved = points_lps @ matrix[:3, :3].T + matrix[:3, 3] - points_lps
+    return float(np.linalg.norm(moved, axis=1).mean())
+
+
+def rotation_deg(matrix: NDArray[np.float64]) -> float:
+    """The angle of a rigid 4 x 4, in degrees."""
+    return float(np.rad2deg(np.arccos(np.clip((np.trace(matrix[:3, :3]) - 1) / 2, -1, 1))))
 
 
 def root_scaled(image: sitk.Image, smoothing_mm: float) -> sitk.Image:
@@ -65,3 +143,12 @@ def to_sitk_transform(matrix: NDArray[np.float64]) -> sitk.AffineTransform:
     transform.SetMatrix(matrix[:3, :3].ravel().tolist())
     transform.SetTranslation(matrix[:3, 3].tolist())
     return transform
+
+
+def to_matrix(transform: sitk.Transform) -> NDArray[np.float64]:
+    """A linear SimpleITK transform, whatever its center, as a 4 x 4 in LPS mm."""
+    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array([transform.TransformPoint(axis) for axis in np.eye(3).tolist()]).T - origin[:, None]
+    matrix[:3, 3] = origin
+    return matrix
