@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
+from .products import rows_times
 
 Array = NDArray[np.float64]
 
@@ -151,18 +152,18 @@ class ExponentialBasis:
         half = float(np.log((self.highest + self.offset) / self.offset) / 2)
         position = np.log((theta + self.offset) / self.offset) / half - 1
         angle = np.arccos(np.clip(position, -1.0, 1.0))
-        return np.cos(angle[..., None] * np.arange(len(self.coefficients))), half
+        return np.cos(angle[:, None] * np.arange(len(self.coefficients))), half
 
     def __call__(self, theta: Array) -> Array:
-        """Frame averages (..., frames) for rates ``theta`` (...,) in 1/min between 0 and ``highest``."""
+        """Frame averages (rates, frames) for ``theta`` (rates,) in 1/min between 0 and ``highest``."""
         polynomials, _ = self._polynomials(theta)
-        return np.asarray(polynomials @ self.coefficients)
+        return rows_times(polynomials, self.coefficients)
 
     def with_slope(self, theta: Array) -> tuple[Array, Array]:
-        """Frame averages and their derivative with respect to theta, each (..., frames)."""
+        """Frame averages and their derivative with respect to theta, each (rates, frames)."""
         polynomials, half = self._polynomials(theta)
-        slope = polynomials[..., :-1] @ self.slope_coefficients
-        return polynomials @ self.coefficients, slope / (half * (theta + self.offset))[..., None]
+        slope = rows_times(polynomials[:, :-1], self.slope_coefficients)
+        return rows_times(polynomials, self.coefficients), slope / (half * (theta + self.offset))[:, None]
 
 
 @dataclass(frozen=True, eq=False)

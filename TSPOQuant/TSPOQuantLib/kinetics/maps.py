@@ -1,8 +1,8 @@
 """Parametric maps: the region fits' mathematics on every voxel, in blocks of voxels that fit the cache.
 
 Blocks are (frames, voxels) float32 columns of the image; every step on a block is a matrix product or an operation on
-all its voxels at once. Memory beyond image and result is bounded by the block. Nothing depends on the number of
-threads but the rounding of the matrix products, which does not change from run to run.
+all its voxels at once. Memory beyond image and result is bounded by the block. All of it runs on one thread, so that
+the result is the same to the last bit on every run.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from .fit import check_input, fit
 from .flags import LARGE_STANDARD_ERROR
 from .graphical import enough_frames, late_frames, plasma_integrals, tissue_integral
 from .options import FitOptions, fixed_vb, frame_weights
+from .products import rows_dot, times_columns
 
 Array = NDArray[np.float64]
 Block = NDArray[np.float32]
@@ -28,8 +29,8 @@ Voxels = slice | NDArray[np.intp]
 
 MAP_MODELS = ("Logan", "MA1", "1TCM", "2TCM")
 # Voxels a block, so that what a block works on stays within a core's cache: half a megabyte of data for the linear
-# methods and 1TCM, and for 2TCM a megabyte of derivatives.
-_BLOCK = {"Logan": 4096, "MA1": 4096, "1TCM": 4096, "2TCM": 1024}
+# methods and 1TCM, fewer for 2TCM with its derivatives.
+_BLOCK = {"Logan": 4096, "MA1": 4096, "1TCM": 4096, "2TCM": 2048}
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +214,7 @@ class LinearBlock:
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of all frames, kBq/mL."""
-        tissue, integral = block[self.used], self.integral @ block
+        tissue, integral = block[self.used], times_columns(self.integral, block)
         if self.factor != 1:
             tissue = tissue * self.factor - self.current_shift
             integral -= self.integral_shift
@@ -248,7 +249,7 @@ class LinearBlock:
         unit = (column / np.sqrt(square)).astype(np.float32)
         scale = root.astype(np.float32)[:, None]
         tissue, integral = scale * tissue, scale * integral
-        along_tissue, along_integral = unit @ tissue, unit @ integral
+        along_tissue, along_integral = rows_dot(tissue.T, unit), rows_dot(integral.T, unit)
         tissue -= unit[:, None] * along_tissue
         integral -= unit[:, None] * along_integral
         ii, iy = _column_dot(integral, integral), _column_dot(integral, tissue)

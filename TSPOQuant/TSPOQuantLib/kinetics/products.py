@@ -1,0 +1,38 @@
+"""Matrix products in pieces that stay on one thread.
+
+The products here are thin (tens of columns). Handing them to BLAS threads costs several times the work itself, all of
+it waiting, and makes the last bit depend on the number of threads. OpenBLAS starts threads above 4 x 65536
+multiplications, so the pieces are smaller.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", np.float32, np.float64)
+
+_MULTIPLICATIONS = 4 * 65536
+
+
+def rows_times(rows: NDArray[Number], matrix: NDArray[Number]) -> NDArray[Number]:
+    """``rows`` (many, k) @ ``matrix`` (k, m)."""
+    result = np.empty((len(rows), matrix.shape[1]), dtype=rows.dtype)
+    size = max(_MULTIPLICATIONS // matrix.size, 1)
+    for begin in range(0, len(rows), size):
+        np.matmul(rows[begin : begin + size], matrix, out=result[begin : begin + size])
+    return result
+
+
+def times_columns(matrix: NDArray[Number], columns: NDArray[Number]) -> NDArray[Number]:
+    """``matrix`` (m, k) @ ``columns`` (k, many)."""
+    result = np.empty((len(matrix), columns.shape[1]), dtype=columns.dtype)
+    size = max(_MULTIPLICATIONS // matrix.size, 1)
+    for begin in range(0, columns.shape[1], size):
+        np.matmul(matrix, columns[:, begin : begin + size], out=result[:, begin : begin + size])
+    return result
+
+
+def rows_dot(rows: NDArray[Number], vector: NDArray[Number]) -> NDArray[Number]:
+    """``rows`` (many, k) @ ``vector`` (k,)."""
+    return np.asarray(np.einsum("nk,k->n", rows, vector))
