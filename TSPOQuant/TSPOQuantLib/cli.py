@@ -378,7 +378,7 @@ def run_tests(options: Sequence[str]) -> int:
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["pytest", "-q", "-n", "2", *(["-m", "not slow"] if quick else []), *rest],
+        ["pytest", "-q", "-n", "2", *rest],
     ]
     # Two workers share the two cores that the tests may count on; more threads would only stand in their way.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "TSPOQUANT_QUICK": "1" if quick else ""}

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from Python.dicommaker import PATIENT_ID, PATIENT_NAME, PetPlan, save, write_pet
+from Python.tiers import slow
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.inspect import describe, inspect
 from TSPOQuantLib.errors import InputRefused
@@ -179,22 +180,20 @@ def test_damaged_bytes_never_crash(tmp_path):
 
 
 MEASURED = """
-import json, re, sys, time
+import json, re, sys
 from pathlib import Path
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 before = peak()
-begun = time.process_time()
 image = read_dynamic_pet(Path(sys.argv[1]))
-spent = time.process_time() - begun
-print(json.dumps([spent, peak() - before, image.activity.nbytes]))
+print(json.dumps([peak() - before, image.activity.nbytes]))
 """
 
 
-@pytest.mark.slow
+@slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="peak memory is read from /proc")
-def test_thousands_of_files_are_read_fast_and_small(tmp_path):
-    """24 frames of 109 slices: at most 1.5 ms of processor a file, at most 1.5 times the array in memory."""
+def test_thousands_of_files_take_little_memory(tmp_path):
+    """24 frames of 109 slices: at most 1.5 times the array in memory."""
     durations = (10.0,) * 12 + (60.0,) * 6 + (300.0,) * 6
     starts = tuple(np.cumsum([0, *durations[:-1]]))
     write_pet(tmp_path, PetPlan(starts_s=starts, durations_s=durations, shape=(109, 128, 128)))
@@ -206,8 +205,7 @@ def test_thousands_of_files_are_read_fast_and_small(tmp_path):
         capture_output=True,
         check=True,
     )
-    spent, grown, size = json.loads(run.stdout)
-    assert spent / 2616 < 1.5e-3
+    grown, size = json.loads(run.stdout)
     assert grown < 1.5 * size
 
 

@@ -1,12 +1,11 @@
 """Properties of the fit over the whole parameter range, and the coverage of its intervals by simulation."""
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from Python.kineticstruth import arterial_input, schedule, tissue_curve
+from Python.tiers import slow
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import FitOptions, fit, weights
 
@@ -50,7 +49,7 @@ def test_curves_fitted_together_or_alone_are_the_same(seed):
         assert abs(fit("2TCM", TIMING, row, PLASMA)[0].wrss / one.wrss - 1) < 1e-6
 
 
-@pytest.mark.skipif(bool(os.environ.get("TSPOQUANT_QUICK")), reason="a simulation of many curves, slow")
+@slow
 @pytest.mark.parametrize(
     ("model", "rates", "noise"),
     [
