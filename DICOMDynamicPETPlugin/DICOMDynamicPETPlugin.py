@@ -39,7 +39,7 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
 
     def examineFiles(self, files):
         """Returns a list with one DICOMLoadable if the files are a dynamic PET series, an empty list if not."""
-        pet = self._understand(self._columnOfFiles(files))
+        pet = self._understand(self._columnOfFiles(files)) if files else None
         if pet is None:
             return []
         loadable = DICOMLoadable()

@@ -9,6 +9,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -26,9 +27,11 @@ def outside() -> int:
     parser.add_argument("tests", nargs="*", help="test modules, e.g. PanelTest (default: all)")
     options = parser.parse_args()
     picture = options.screenshot.absolute() if options.screenshot else ""
-    command = [options.slicer, "--testing", "--no-splash", "--additional-module-paths", *MODULES]
+    command = [options.slicer.absolute(), "--testing", "--no-splash", "--additional-module-paths", *MODULES]
     environment = {**os.environ, INSIDE: "\n".join([str(picture), *options.tests])}
-    return subprocess.run([*command, "--python-script", __file__], env=environment, check=False).returncode
+    command += ["--python-script", Path(__file__).resolve()]
+    with tempfile.TemporaryDirectory() as folder:  # a closed temporary DICOM database leaves one where Slicer started
+        return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
 
 
 def inside(picture: str, names: list[str]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from dicommaker import HALF_LIFE_S, PetPlan, write_pet
+from dicommaker import HALF_LIFE_S, STUDY_UID, PetPlan, write_pet
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
@@ -45,6 +45,7 @@ def enhanced(plan: PetPlan, units: str = "Bq/ml", corrected: str = "YES") -> tup
     header = item(
         SOPClassUID=EnhancedPETImageStorage,
         SOPInstanceUID="1.2.3.4",
+        StudyInstanceUID=STUDY_UID,
         SeriesInstanceUID="1.2.3",
         Modality="PT",
         Manufacturer="Philips Medical Systems",

@@ -60,6 +60,7 @@ class PluginTest(unittest.TestCase):
             DICOMUtils.importDicom(str(folder))
             for path in sorted(folder.rglob("*.dcm")):
                 lists.setdefault(self.database.seriesForFile(str(path)), None)
+        self.assertNotIn("", lists, "not imported")
         return [list(self.database.filesForSeries(series)) for series in lists]
 
     def written(self, **plan):
@@ -122,8 +123,9 @@ class ExamineTest(PluginTest):
             self.assertEqual(find.call_count, 5)
             self.assertEqual(plugin.examineForImport(lists), found)
             self.assertEqual(find.call_count, 5)
+        self.assertLessEqual(set(plugin.tags.values()), set(self.database.tagsToPrecache))
         # In Slicer nothing counts the files that the database had to open.
-        self.assertEqual(getattr(self.database, "opened", []), [])
+        self.assertEqual(getattr(self.database, "filesOpened", []), [])
 
     def assert_silent(self, lists):
         with mock.patch.object(dicom_files, "find_series", wraps=dicom_files.find_series) as find:
@@ -187,6 +189,11 @@ class ExamineTest(PluginTest):
         for file in lists[0]:
             Path(file).unlink()
         self.assertEqual(self.examined(lists), [])
+
+    def test_series_without_files_does_not_hide_the_others(self):
+        """As a query of another database leaves them in this one."""
+        _, lists = self.written()
+        self.assertEqual(len(self.examined([[], *lists])), 1)
 
     def test_missing_frames_are_told(self):
         _, lists = self.written(edit=setting(NumberOfTimeSlices=6))

@@ -20,6 +20,7 @@ HALF_LIFE_S = 1220.4
 VENDORS = {"ge": "GE MEDICAL SYSTEMS", "siemens": "SIEMENS", "philips": "Philips Medical Systems"}
 PATIENT_NAME = "Verysecret^Nomen"
 PATIENT_ID = "SECRET-ID-4711"
+STUDY_UID = generate_uid(entropy_srcs=["study"])
 
 Edit = Callable[[Dataset, int, int], None]
 
@@ -146,6 +147,7 @@ def _header(plan: PetPlan, sop_class: str, modality: str, uid: str) -> Dataset:
     header = Dataset()
     header.SOPClassUID, header.Modality = sop_class, modality
     header.PatientName, header.PatientID = PATIENT_NAME, PATIENT_ID
+    header.StudyInstanceUID = STUDY_UID
     header.PatientWeight, header.PatientSize, header.PatientSex = "80", "1.8", "M"
     header.Manufacturer, header.ManufacturerModelName = VENDORS.get(plan.vendor, plan.vendor), "Test"
     header.SeriesInstanceUID, header.SeriesNumber = uid, 3 if modality == "PT" else 2

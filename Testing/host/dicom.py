@@ -1,7 +1,8 @@
 """Stand-ins for ``DICOMLib`` and ``slicer.dicomDatabase``, after Slicer's Modules/Scripted/DICOMLib, and stricter.
 
-A database answers from what it indexed on import; asking for anything else opens the file, which is counted in
-``opened``: in Slicer that is what makes a plugin slow.
+A database takes what names its study and series, and keeps the last file of an object. It answers from what it
+indexed on import; asking for anything else opens the file, which is counted in ``filesOpened``: in Slicer that makes
+a plugin slow.
 """
 
 import re
@@ -13,8 +14,9 @@ from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 
+INSTANCE, STUDY, SERIES = "0008,0018", "0020,000D", "0020,000E"
 # What ctkDICOMDatabase indexes anyway: its tables of patients, studies, series and images.
-INDEXED = ("0008,0016", "0008,0018", "0008,0060", "0008,103E", "0020,000D", "0020,000E", "0020,0011", "0010,0020")
+INDEXED = (INSTANCE, STUDY, SERIES, "0008,0016", "0008,0060", "0008,103E", "0020,0011", "0010,0020")
 
 
 class Database:
@@ -26,7 +28,7 @@ class Database:
 
     def clear(self):
         self._values = {}
-        self.opened = []
+        self.filesOpened = []
 
     def addFile(self, path):
         try:
@@ -34,7 +36,10 @@ class Database:
         except (InvalidDicomError, OSError):
             return
         wanted = {tag.upper() for tag in (*INDEXED, *self.tagsToPrecache)}
-        self._values[str(path)] = {tag: self._text(header, tag) for tag in wanted}
+        values = {tag: self._text(header, tag) for tag in wanted}
+        if values[STUDY] and values[SERIES]:
+            others = {file: each for file, each in self._values.items() if each[INSTANCE] != values[INSTANCE]}
+            self._values = {**others, str(path): values}
 
     @staticmethod
     def _text(header, tag):
@@ -48,16 +53,16 @@ class Database:
             raise ValueError(f"fileValue takes a path as text and a tag like 0008,103E, not {file!r} and {tag!r}")
         values = self._values[file]
         if tag.upper() not in values:
-            self.opened.append((file, tag))
+            self.filesOpened.append((file, tag))
             values[tag.upper()] = self._text(dcmread(file, stop_before_pixels=True), tag)
         return values[tag.upper()]
 
     def seriesForFile(self, file):
-        return self.fileValue(file, "0020,000E")
+        return self._values[file][SERIES] if file in self._values else ""
 
     def filesForSeries(self, seriesUID, hits=-1):
         files = [file for file in self._values if self.seriesForFile(file) == seriesUID]
-        return files[:hits] if hits >= 0 else files
+        return files[:hits] if hits > 0 else files
 
 
 class DICOMLoadable:
@@ -143,9 +148,9 @@ class DICOMPlugin:
 
         hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
         item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), dataNode)
-        seriesUID, studyUID = value("0020,000E"), value("0020,000D")
+        seriesUID, studyUID = value(SERIES), value(STUDY)
         hierarchy.SetItemUID(item, names.GetDICOMUIDName(), seriesUID)
-        instances = [slicer.dicomDatabase.fileValue(file, "0008,0018") or "Unknown" for file in loadable.files]
+        instances = [slicer.dicomDatabase.fileValue(file, INSTANCE) or "Unknown" for file in loadable.files]
         hierarchy.SetItemUID(item, names.GetDICOMInstanceUIDName(), " ".join(instances))
         patient = value("0010,0020") or f"Patient-{studyUID}"
         slicer.vtkSlicerSubjectHierarchyModuleLogic.InsertDicomSeriesInHierarchy(
@@ -176,8 +181,12 @@ def importDicom(dicomDataDir, dicomDatabase=None, copyFiles=False):
 
 def getLoadablesFromFileLists(fileLists, pluginClassNames=None):
     """Loadables by plugin, and whether there are any; what a plugin raises is raised, where Slicer logs it."""
-    if not isinstance(fileLists, list) or not all(isinstance(files, (list, tuple)) for files in fileLists):
-        raise TypeError("file lists are a list of lists")
+    if (
+        not isinstance(fileLists, list)
+        or not fileLists
+        or not all(isinstance(each, (list, tuple)) for each in fileLists)
+    ):
+        raise TypeError("file lists are a list of lists, not empty")
     loadables = {}
     for name in pluginClassNames or slicer.modules.dicomPlugins:
         plugin = slicer.modules.dicomPlugins[name]()
