@@ -65,7 +65,8 @@ class Reach:
 
 
 def reach_of(fits: Sequence[KineticFit], vt: float) -> Reach:
-    ends = np.array([(*one.interval("VT"), *one.interval("VT", scale="log")) for one in fits])
+    with np.errstate(over="ignore"):  # a hopeless interval on the log scale runs from 0 to infinity
+        ends = np.array([(*one.interval("VT"), *one.interval("VT", scale="log")) for one in fits])
     off = np.array([abs(one.parameters["VT"] / vt - 1) for one in fits])
     return Reach(
         (ends[:, 0] <= vt) & (vt <= ends[:, 1]),

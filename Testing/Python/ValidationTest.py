@@ -1,0 +1,150 @@
+"""The validation's own tools against independent truth, and a quick run of all of it."""
+
+import importlib.util
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from kineticstruth import tissue_curve
+from realdata import DATA
+from tiers import slow
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.validation import exactness, run
+from TSPOQuantLib.validation.coverage import reach_of
+from TSPOQuantLib.validation.document import Figure, Goal, Section, goal_below, markdown, plain_text, png, table
+from TSPOQuantLib.validation.people import far_off
+from TSPOQuantLib.validation.simulation import (
+    integrate,
+    noisy_fits,
+    one_tissue,
+    schedule,
+    true_input,
+    two_tissues,
+    with_noise,
+    without,
+)
+from TSPOQuantLib.validation.suite import write
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+LARGEST_PICTURE = 150_000
+
+
+class SimulationTest(unittest.TestCase):
+    def test_curves_meet_the_matrix_exponential(self):
+        timing, source = without(schedule(60), (8, 14)), true_input()
+        one = one_tissue(np.array([0.1, 1.0]), np.array([13.0, 0.3]), np.array([0.0, 0.15]))
+        two = two_tissues(*np.array([[0.3, 4.0, 2.0, 0.06, 0.05]]).T)
+        for truth in (one, two):
+            curves = integrate(truth, source, [timing, schedule(20)]).averages(timing, truth.values["VB"])
+            for n, curve in enumerate(curves):
+                rates = {name: truth.values[name][n] for name in ("K1", "k2", "k3", "k4", "VB")}
+                np.testing.assert_allclose(curve, tissue_curve(timing, source, **rates), rtol=1e-7, atol=1e-9)
+        self.assertAlmostEqual(two.values["K1"][0] / two.values["k2"][0] * (1 + 2.0), 4.0)
+
+    def test_schedule_is_the_phantoms_cut_or_carried_on(self):
+        for minutes, frames in ((20, 15), (60, 19), (120, 25)):
+            timing = schedule(minutes)
+            self.assertEqual((len(timing), timing.ends_s[-1]), (frames, minutes * 60))
+
+    def test_noise_is_that_of_counts(self):
+        timing, level = schedule(60), np.full((1, 19), 5.0)
+        single = with_noise(level, timing, np.random.default_rng(1), 4000)[0]
+        triple = with_noise(level, timing, np.random.default_rng(1), 4000, 3.0)[0]
+        np.testing.assert_allclose(single[:, -4:].mean(axis=0), 5.0, rtol=0.01)
+        np.testing.assert_allclose(triple[:, -4:].std(axis=0) / single[:, -4:].std(axis=0), 3.0, rtol=0.1)
+        # Counts halve with each half-life: 600-s frames lose 2^(-10 min/20.364 min) of theirs.
+        variance = single[:, -4:].var(axis=0)
+        np.testing.assert_allclose(variance[1:] / variance[:-1], 2 ** (10 / 20.364), rtol=0.15)
+
+
+class MeasureTest(unittest.TestCase):
+    def test_exactness_sees_an_error(self):
+        source, timing = true_input(), schedule(60)
+        truth = exactness.one_tissue_truths(quick=True)
+        curves = integrate(truth, source, [timing]).averages(timing, truth.values["VB"])
+        exact = exactness.errors_of("1TCM", truth, timing, curves, source)
+        wrong = exactness.errors_of("1TCM", truth, timing, curves * 1.01, source)
+        self.assertLess(exact.vt, exactness.GOAL_VT_PERCENT)
+        self.assertGreater(wrong.vt, 0.9)
+
+    def test_mid_frame_values_are_worse_than_averages(self):
+        cost = exactness.shortcuts()
+        width = {name: high - low for name, (low, _, high) in cost.items()}
+        ours, middle, frames, joined = width.values()
+        self.assertLess(ours, 1e-3)
+        self.assertGreater(middle, 100 * ours)
+        self.assertGreater(joined, 10 * frames)
+
+    def test_intervals_that_miss_are_counted(self):
+        truth = one_tissue(np.array([0.5]), np.array([6.0]), np.array([0.05]))
+        (fits,) = noisy_fits("1TCM", truth, schedule(60), 40, seed=1)
+        self.assertGreater(reach_of(fits, 6.0).holds.mean(), 0.8)
+        self.assertEqual(reach_of(fits, 9.0).holds.mean(), 0.0)
+        np.testing.assert_allclose(reach_of(fits, 9.0).off, 1 / 3, atol=0.1)
+
+    def test_volumes_far_off_are_counted_apart(self):
+        ratio, sure = np.array([1.0, 1.2, 0.9, 3.0]), np.array([True, True, True, False])
+        self.assertEqual(far_off(ratio, sure), "2 of 3 + 1 of 1")
+
+
+class DocumentTest(unittest.TestCase):
+    def test_only_numbers_stand_right(self):
+        lines = table(["a", "b", "c"], [["x", "1", "1"], ["2", "< 3", "none"]]).splitlines()
+        self.assertEqual(lines[1], "| --- | ---: | --- |")
+
+    def test_markdown_and_terminal(self):
+        section = Section("A", table(["x", "y"], [["a", "1"]]), (goal_below("q", 0.5, 1), goal_below("r", 2, 1)))
+        text = markdown("Intro", [section])
+        self.assertIn("| 1 | q | 0.5 % | at most 1 % | yes |", text)
+        self.assertIn("| 1 | r | 2 % | at most 1 % | **no** |", text)
+        self.assertIn("MISSED: r", plain_text([section]))
+        self.assertNotIn("---", plain_text([section]))
+        self.assertEqual(goal_below("tiny", 1e-9, 1), Goal("tiny", "below 0.01 %", "at most 1 %", True))
+
+    @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
+    def test_pictures_are_the_same_every_time(self):
+        figure = Figure("a.png", "a", lambda canvas: canvas.subplots().plot([1, 2]))
+        self.assertEqual(png(figure), png(figure))
+
+    def test_written_whole_or_not_at_all(self):
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "docs"
+            with self.assertRaises(InputRefused):
+                write(folder, {"a.md": b"a", "absent/b.png": b"b"})
+            self.assertEqual(list(folder.iterdir()), [])
+            write(folder, {"a.md": b"a", "b.png": b"b"})
+            self.assertEqual({path.name for path in folder.iterdir()}, {"a.md", "b.png"})
+
+    def test_the_document_shows_only_pictures_that_are_there(self):
+        text = (DOCS / "validation.md").read_text(encoding="utf-8")
+        pictures = re.findall(r"\]\((\S+\.png)\)", text)
+        self.assertGreaterEqual(len(pictures), 3)
+        for name in pictures:
+            self.assertLess((DOCS / name).stat().st_size, LARGEST_PICTURE, name)
+        for line in text.splitlines():
+            if line.startswith("##") and "simulated" in line.lower():
+                self.assertIn("**Simulated**", text.split(line)[1].split("\n## ")[0], line)
+
+
+@slow
+class RunTest(unittest.TestCase):
+    def test_quick_run_measures_everything_and_writes_nothing(self):
+        steps = []
+        with tempfile.TemporaryDirectory() as place:
+            data = DATA if DATA.is_dir() else None
+            text = run(Path(place), data, quick=True, progress=lambda fraction, _: steps.append(fraction))
+            self.assertEqual(list(Path(place).iterdir()), [])
+        self.assertEqual(steps, sorted(steps))
+        self.assertEqual(steps[-1], 1)
+        for n in range(1, 8):
+            self.assertRegex(text, rf"(?m)^{n}\. ")
+        for claim in ("noise-free: worst V_T error", "WRSS over the exact" if data else "Skipped"):
+            self.assertIn(claim, text)
+        self.assertNotRegex(text, r"MISSED: .*noise-free")
+        self.assertNotIn("nan", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
