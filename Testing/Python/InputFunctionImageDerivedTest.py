@@ -156,7 +156,9 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.around = tissue(self.truth, 0.1, 1.5)
 
     def test_chain_to_parent_plasma(self):
-        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings())
+        made = image_derived_input(
+            TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings(calibration="scale")
+        )
         times = np.linspace(600, 3600, 200)
         expected = np.interp(times, TIMES_S, self.truth) * plasma_ratio(times / 60) * parent_fraction(times / 60)
         made_there = np.interp(times / 60, made.input_function.times_min, made.input_function.parent_plasma)
@@ -166,7 +168,9 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertTrue(made.input_function.has_whole_blood)
 
     def test_straight_lines_between_the_knots_are_good_enough(self):
-        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings())
+        made = image_derived_input(
+            TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings(calibration="scale")
+        )
         source = made.input_function
         middle = (source.times_min[1:] + source.times_min[:-1]) / 2
         whole = np.interp(middle, source.times_min, source.whole_blood)
@@ -177,7 +181,7 @@ class ImageDerivedInputTest(unittest.TestCase):
 
     def test_scale_undoes_a_factor(self):
         made = image_derived_input(
-            TIMING, 0.7 * frame_means(self.truth), blood(self.truth), ImageDerivedSettings(**FAST)
+            TIMING, 0.7 * frame_means(self.truth), blood(self.truth), ImageDerivedSettings(calibration="scale", **FAST)
         )
         self.assertAlmostEqual(made.calibration.scale, 1 / 0.7, delta=0.003)
         np.testing.assert_array_equal(made.calibration.sample_times_s, [600, 1200, 2400, 3540])
@@ -194,7 +198,10 @@ class ImageDerivedInputTest(unittest.TestCase):
         chain = parent_fraction(TIMES_S / 60) * plasma_ratio(TIMES_S / 60)
         tac = frame_means(tissue(self.truth * chain, 0.2, 12.96))
         biases = []
-        for result in (made, image_derived_input(TIMING, pool, blood(self.truth), ImageDerivedSettings(**FAST))):
+        for result in (
+            made,
+            image_derived_input(TIMING, pool, blood(self.truth), ImageDerivedSettings(calibration="scale", **FAST)),
+        ):
             source = result.input_function
             plasma = at(source.times_min * 60, source.parent_plasma, TIMES_S)
             biases.append(abs(fitted_volume(plasma, tac, 0.2, 12.96) / 12.96 - 1))
@@ -236,7 +243,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertIn("calibration-given", codes(made.notices))
 
     def test_refusals_and_warnings(self):
-        pool, settings = frame_means(self.truth), ImageDerivedSettings(**FAST)
+        pool, settings = frame_means(self.truth), ImageDerivedSettings(calibration="scale", **FAST)
         spill = ImageDerivedSettings(calibration="recovery-spill-in", **FAST)
         for samples, chosen, code in (
             (blood(self.truth, parent_fraction=None), settings, "parent-fraction-missing"),
@@ -244,14 +251,18 @@ class ImageDerivedInputTest(unittest.TestCase):
             (blood(self.truth), spill, "calibration-tissue-missing"),
             (blood(self.truth), ImageDerivedSettings(calibration="guess", **FAST), "settings-choice"),
             (blood(self.truth), ImageDerivedSettings(calibration="none", recovery=7.0, **FAST), "calibration-range"),
-            (blood(self.truth), ImageDerivedSettings(parent_fraction_model="spline"), "parent-fraction-model"),
+            (
+                blood(self.truth),
+                ImageDerivedSettings(calibration="scale", parent_fraction_model="spline"),
+                "parent-fraction-model",
+            ),
         ):
             with self.assertRaises(InputRefused) as refused:
                 image_derived_input(TIMING, pool, samples, chosen)
             self.assertEqual(refused.exception.code, code)
         venous = image_derived_input(TIMING, pool, blood(self.truth, route="venous"), settings)
         self.assertIn("blood-venous", codes(venous.notices))
-        stated = ImageDerivedSettings(plasma_ratio=1.2, **FAST)
+        stated = ImageDerivedSettings(calibration="scale", plasma_ratio=1.2, **FAST)
         constant = image_derived_input(TIMING, pool, blood(self.truth, plasma=None), stated)
         self.assertIn("plasma-ratio-given", codes(constant.notices))
 
@@ -262,7 +273,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertEqual(refused.exception.code, "input-frames-shape")
 
     def test_settings_and_findings_are_json(self):
-        settings = ImageDerivedSettings(**FAST)
+        settings = ImageDerivedSettings(calibration="scale", **FAST)
         made = image_derived_input(TIMING, 0.7 * frame_means(self.truth), blood(self.truth), settings)
         again = json.loads(json.dumps(made.settings, allow_nan=False))
         self.assertEqual(again["calibration"], "scale")
@@ -270,7 +281,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertEqual(again["found"]["parent_fraction"]["model"], "hill")
 
     def test_ensemble_spreads_as_the_calibration_says_and_repeats(self):
-        settings = ImageDerivedSettings(**FAST)
+        settings = ImageDerivedSettings(calibration="scale", **FAST)
         made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), settings)
         drawn = ensemble(made, 300, seed=1)
         areas = np.array([np.trapezoid(one.whole_blood, one.times_min) for one in drawn])
@@ -281,7 +292,9 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertNotEqual(ensemble(made, 1, seed=2)[0].whole_blood.max(), drawn[0].whole_blood.max())
 
     def test_ensemble_of_interpolated_fractions_varies_by_calibration_only(self):
-        settings = ImageDerivedSettings(parent_fraction_model="interpolation", plasma_ratio_model="interpolation")
+        settings = ImageDerivedSettings(
+            calibration="scale", parent_fraction_model="interpolation", plasma_ratio_model="interpolation"
+        )
         made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), settings)
         one = ensemble(made, 1, seed=1)[0]
         seen = made.input_function.parent_plasma > 0

@@ -45,7 +45,7 @@ class ImageDerivedSettings:
     parent_fraction_extrapolation: after the last sample the fitted "model" runs on, or "hold" its value there.
     """
 
-    calibration: str = "scale"
+    calibration: str = "recovery-spill-in"
     recovery: float | None = None
     spill_in: float = 0.0
     calibration_from_s: float = 600.0
