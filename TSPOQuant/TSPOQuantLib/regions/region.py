@@ -14,12 +14,16 @@ from .anatomy import Anatomy, identify
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A named set of voxels (k, j, i) on a grid of its own, usually the CT's."""
+    """A named set of voxels (k, j, i) on a grid of its own, usually the CT's.
+
+    carried_from: the visit that it was drawn at, where another visit's region was brought here.
+    """
 
     name: str
     anatomy: Anatomy
     mask: NDArray[np.bool_]
     grid: Grid
+    carried_from: str = ""
 
     @property
     def volume_mm3(self) -> float:

@@ -1,0 +1,49 @@
+"""Rigid transforms as ITK files, which Slicer, ITK-SNAP and ANTs read."""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..errors import InputRefused
+from .rigid import to_matrix, to_sitk_transform
+
+SUFFIXES = (".tfm", ".txt", ".h5")
+ORTHONORMAL_TOLERANCE = 1e-4
+
+
+def write_transform(path: Path, matrix: NDArray[np.float64]) -> None:
+    """Write a 4 x 4 (LPS mm) as ITK's affine transform: it carries points of the fixed image to the moving one.
+
+    Slicer shows a moving image on the fixed one when it is put under the node that it makes of this file.
+    Raises InputRefused ("transform-suffix", "output-exists").
+    """
+    if path.suffix not in SUFFIXES:
+        raise InputRefused("transform-suffix", f"{path}: a transform file ends in {', '.join(SUFFIXES)}; rename it")
+    if path.exists():
+        raise InputRefused("output-exists", f"{path} exists; remove it or choose another name")
+    sitk.WriteTransform(to_sitk_transform(matrix), str(path))
+
+
+def read_transform(path: Path) -> NDArray[np.float64]:
+    """The rigid 4 x 4 (LPS mm) of an ITK transform file, fixed to moving.
+
+    Raises InputRefused: "transform-unreadable", "transform-not-rigid" (it bends, shears, scales or mirrors).
+    """
+    try:
+        transform = sitk.ReadTransform(str(path))
+    except RuntimeError as error:
+        raise InputRefused(
+            "transform-unreadable", f"{path} is no ITK transform file; save the transform as .tfm or .h5"
+        ) from error
+    matrix = to_matrix(transform)
+    rotation = matrix[:3, :3]
+    straight = transform.IsLinear()
+    if (
+        not straight
+        or np.abs(rotation @ rotation.T - np.eye(3)).max() > ORTHONORMAL_TOLERANCE
+        or np.linalg.det(rotation) < 0
+    ):
+        raise InputRefused("transform-not-rigid", f"{path} does more than shift and turn; give a rigid transform")
+    return matrix

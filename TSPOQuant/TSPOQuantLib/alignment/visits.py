@@ -1,0 +1,185 @@
+"""Visit to visit: where each level of the neck lies in the other visit's CT.
+
+The neck bends between visits, so no one rigid transform fits all of it: one for the whole gives the start, then one a
+level follows the bone around that level's foramina.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..acquisition.image import Volume
+from ..errors import InputRefused, Notice
+from ..progress import Progress, silent
+from .rigid import CORRELATION, middle, register_rigid, similarity, to_sitk, to_sitk_transform
+
+Matrix = NDArray[np.float64]
+
+# None of these is published: choices.
+WINDOW_HU = (-200.0, 900.0)
+BONE_HU = 180.0
+WHOLE_SPACING_MM, LEVEL_SPACING_MM = 3.0, 1.2
+"""Voxels of the images that are registered."""
+START_STEP_MM, START_REACH_MM = 12.0, 72.0
+"""The other visit may lie this much higher or lower in its CT: every step is tried."""
+HALF_BOX_MM = (34.0, 36.0, 18.0)
+"""Half the box around a level's points, across, front to back and along: both vertebrae that make the foramina."""
+MARGIN_MM = 3.0
+"""Around bone that counts: its edges carry the information."""
+WHOLE_SHRINK, LEVEL_SHRINK = (2, 1), (2, 1)
+LEAST_CORRELATION = 0.5
+"""Squared correlation of a level's bone below which it was not found."""
+
+
+@dataclass(frozen=True, eq=False)
+class LevelTransform:
+    """One level. to_other: rigid 4 x 4 (LPS mm), carries points of this visit to the other. center_lps: where it is.
+
+    residual_mm: root mean square distance between both visits' bone surfaces there (about half a voxel where the fit
+    is perfect). correlation: squared, of the bone and its edges, 1 at best.
+    """
+
+    level: str
+    to_other: Matrix
+    center_lps: NDArray[np.float64]
+    residual_mm: float
+    correlation: float
+
+
+@dataclass(frozen=True, eq=False)
+class VisitAlignment:
+    """whole: the rigid 4 x 4 of the neck at large, from which the levels started; levels: from below upwards."""
+
+    whole: Matrix
+    levels: tuple[LevelTransform, ...]
+    notices: tuple[Notice, ...] = ()
+
+    def nearest(self, point_lps: NDArray[np.float64]) -> LevelTransform:
+        """The level whose center is nearest to a point (3,) of this visit."""
+        return min(self.levels, key=lambda level: float(np.linalg.norm(level.center_lps - point_lps)))
+
+
+def align_visits(
+    ct: Volume, other: Volume, points_lps: Mapping[str, NDArray[np.float64]], progress: Progress = silent
+) -> VisitAlignment:
+    """Find every level of ``ct`` in the ``other`` visit's CT.
+
+    points_lps: level to points (n, 3) in ``ct``, such as the centers of its two foramina. Deterministic. Raises
+    InputRefused: "levels-missing" without points, "visits-mismatch" where no level is found, Cancelled through
+    ``progress``. A level that is not found keeps its neighbor's transform, with the notice "level-not-found".
+    """
+    if not points_lps:
+        raise InputRefused("levels-missing", "no level was given to align; name the centers of the foramina")
+    progress(0, "Visit to visit: the whole neck")
+    whole = _align_whole(_windowed(ct), _windowed(other))
+    moving = _windowed(other)
+    centers = {level: np.mean(points, axis=0) for level, points in points_lps.items()}
+    order = sorted(centers, key=lambda level: float(centers[level][2]))
+    boxes = {level: _level_box(ct, centers[level]) for level in order}
+    first = max(order, key=lambda level: _fit(boxes[level], moving, whole))
+    start = order.index(first)
+    found: dict[str, LevelTransform] = {}
+    notices = []
+    for done, at in enumerate([*range(start, len(order)), *range(start - 1, -1, -1)]):
+        level = order[at]
+        progress(0.3 + 0.7 * done / len(order), f"Visit to visit: {level}")
+        neighbor = order[at - 1] if at > start else order[at + 1] if at < start else ""
+        initial = found[neighbor].to_other if neighbor else whole
+        fixed, mask = boxes[level]
+        matrix = register_rigid(fixed, moving, initial, CORRELATION, LEVEL_SHRINK, mask, centers[level])
+        correlation = similarity(fixed, moving, matrix, CORRELATION, mask)
+        if correlation < LEAST_CORRELATION:
+            text = f"{level} was not found at the other visit (correlation {correlation:.2f}); its neighbor's was kept"
+            notices.append(Notice("level-not-found", text))
+            matrix = initial
+        residual = _surface_distance_mm(fixed, moving, mask, matrix)
+        found[level] = LevelTransform(level, matrix, centers[level], residual, correlation)
+    best = max(level.correlation for level in found.values())
+    if best < LEAST_CORRELATION:
+        raise InputRefused(
+            "visits-mismatch",
+            f"no level of one visit's CT was found in the other's (best squared correlation {best:.2f}, at least "
+            f"{LEAST_CORRELATION:g} is needed); check that both show the same part of the same person",
+        )
+    return VisitAlignment(whole, tuple(found[level] for level in order), tuple(notices))
+
+
+def _windowed(ct: Volume) -> sitk.Image:
+    low, high = WINDOW_HU
+    image: sitk.Image = sitk.Clamp(to_sitk(ct.values, ct.grid), sitk.sitkFloat32, low, high)
+    return image
+
+
+def _resampled(
+    image: sitk.Image, spacing_mm: float, center: NDArray[np.float64], half_mm: NDArray[np.float64]
+) -> sitk.Image:
+    """A box of an image along the patient's axes in cubic voxels; smoothed first where it has finer ones."""
+    if spacing_mm > max(image.GetSpacing()):
+        image = sitk.SmoothingRecursiveGaussian(image, spacing_mm / 2)
+    size = np.ceil(2 * half_mm / spacing_mm).astype(int) + 1
+    origin = center - (size - 1) / 2 * spacing_mm
+    box: sitk.Image = sitk.Resample(
+        image,
+        size.tolist(),
+        sitk.Transform(),
+        sitk.sitkLinear,
+        origin.tolist(),
+        [spacing_mm] * 3,
+        np.eye(3).ravel().tolist(),
+        WINDOW_HU[0],
+        sitk.sitkFloat32,
+    )
+    return box
+
+
+def _align_whole(fixed: sitk.Image, moving: sitk.Image) -> Matrix:
+    """One rigid transform for everything both CTs show, from the best of many starts along the body."""
+    extent = [np.array(image.GetSize()) * np.array(image.GetSpacing()) / 2 for image in (fixed, moving)]
+    coarse, target = (
+        _resampled(image, WHOLE_SPACING_MM, np.array(middle(image)), half)
+        for image, half in zip((fixed, moving), extent, strict=True)
+    )
+    between = np.array(middle(moving)) - np.array(middle(fixed))
+    steps = np.arange(-START_REACH_MM, START_REACH_MM + 1, START_STEP_MM)
+    starts = [np.eye(4)]
+    for step in steps:
+        shifted = np.eye(4)
+        shifted[:3, 3] = between + np.array([0, 0, step])
+        starts.append(shifted)
+    scored = []
+    for start in starts:
+        try:
+            scored.append((similarity(coarse, target, start, CORRELATION), start))
+        except InputRefused:  # this start leaves no overlap
+            continue
+    best = max(scored, key=lambda pair: pair[0])[1]
+    return register_rigid(coarse, target, best, CORRELATION, WHOLE_SHRINK)
+
+
+def _level_box(ct: Volume, center: NDArray[np.float64]) -> tuple[sitk.Image, sitk.Image]:
+    """The CT around a level, and the mask of its bone with a margin."""
+    box = _resampled(_windowed(ct), LEVEL_SPACING_MM, center, np.array(HALF_BOX_MM))
+    reach = [round(MARGIN_MM / LEVEL_SPACING_MM)] * 3
+    mask: sitk.Image = sitk.BinaryDilate(box > BONE_HU, reach, sitk.sitkBall, 0.0, 1.0)
+    return box, mask
+
+
+def _fit(box: tuple[sitk.Image, sitk.Image], moving: sitk.Image, matrix: Matrix) -> float:
+    try:
+        return similarity(box[0], moving, matrix, CORRELATION, box[1])
+    except InputRefused:
+        return 0.0
+
+
+def _surface_distance_mm(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, matrix: Matrix) -> float:
+    """Root mean square distance of one visit's bone surface from the other's."""
+    carried = sitk.Resample(moving, fixed, to_sitk_transform(matrix), sitk.sitkLinear, WINDOW_HU[0]) > BONE_HU
+    surface = sitk.GetArrayFromImage(sitk.LabelContour(fixed > BONE_HU)) > 0
+    if not surface.any() or not sitk.GetArrayViewFromImage(carried).any():
+        return float("inf")
+    away = sitk.SignedMaurerDistanceMap(carried, squaredDistance=False, useImageSpacing=True)
+    inside = surface & (sitk.GetArrayViewFromImage(mask) > 0)
+    return float(np.sqrt(np.mean(sitk.GetArrayViewFromImage(away)[inside].astype(float) ** 2)))
