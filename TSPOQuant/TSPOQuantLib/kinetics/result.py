@@ -29,7 +29,8 @@ def information_criteria(wrss: float, n_frames: int, n_parameters: int) -> tuple
 class Line:
     """A graphical method in its own coordinates, over all frames.
 
-    abscissa, ordinate: (frames,). slope, intercept: of the line through the frames in ``used`` (frames,) bool.
+    abscissa, ordinate: (frames,). slope, intercept: of the line through the frames in ``used`` (frames,) bool; for MA1
+    the coefficients of the plasma and the tissue integral, for MA2, which is no line, nan.
     largest_residual: |ordinate - line| / |line|, the largest over the frames used.
     """
 
@@ -49,7 +50,7 @@ class KineticFit:
     standard_errors: the same names; nan where unknown (a fixed parameter, or one that the data do not determine).
     parameter_names, covariance: the fitted parameters; a bound that is reached does not make it smaller.
     predicted: kBq/mL for every frame (frames,); residuals: measured minus predicted. Graphical methods predict the
-    curve of their linear equation in the frames of ``line.used`` and nan elsewhere.
+    tissue curve (a fixed V_B taken out) of their linear equation in the frames of ``line.used``, nan elsewhere.
     weights: as used, mean 1 over the frames used, 0 for the others. wrss: kBq2/mL2 (own ordinate for Logan, Patlak).
     n_frames, n_parameters: n and p of the criteria; p counts V_B and delay when fitted.
     tstar_s: start of the first frame used by a graphical method. delay_s: of the input, positive is later.
