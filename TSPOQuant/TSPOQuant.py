@@ -181,6 +181,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # These connections ensure that we update parameter node when scene is closed
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
 
         # What has no widget that parameter nodes can be bound to
         self.ui.bloodPoolComboBox.connect("currentIndexChanged(int)", self.onBloodPoolChosen)
@@ -219,7 +220,14 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndClose(self, caller, event) -> None:
         """Called just after the scene is closed."""
+        self.ui.statusLabel.text = ""
         # If this module is shown while the scene is closed then recreate a new parameter node immediately
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event) -> None:
+        """Called just after a scene is loaded."""
+        # The parameter node is loaded before the nodes it refers to, and says nothing when they come.
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -351,6 +359,8 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 else:
                     parameterNode.resultTable = table
                     self.ui.statusLabel.text = _("{count} results.").format(count=table.GetNumberOfRows())
+                    if table.GetAttribute(tables.NOTICES):
+                        self.ui.statusLabel.text += " " + _("Read the warnings below the table.")
         finally:
             self._running = False
             self._updateGUI()
@@ -414,7 +424,9 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
 
     def showFused(self, petSequence: vtkMRMLSequenceNode, ctVolume: vtkMRMLScalarVolumeNode) -> None:
         """Put the PET over the CT in the slice views."""
-        fusion.show_fused(ctVolume, fusion.show_sequence(petSequence))
+        proxy = fusion.show_sequence(petSequence)
+        sequence_io.restore_units(petSequence)
+        fusion.show_fused(ctVolume, proxy)
 
     def processParameterNode(
         self, parameterNode: TSPOQuantParameterNode, progress: Progress = silent

@@ -2,6 +2,7 @@
 
 import tempfile
 import unittest
+from pathlib import Path
 from types import SimpleNamespace
 
 import mrmlstudy
@@ -139,6 +140,14 @@ class PanelTest(unittest.TestCase):
         self.use(lambda *given: SimpleNamespace(rows=(row("cord C7", 3.0),), notices=(notice,)))
         self.ui.computeButton.click()
         self.assertIn("from a vein", self.ui.noticesLabel.text)
+        self.assertIn("warnings", self.ui.statusLabel.text)
+
+    def test_pet_over_ct_has_coded_units(self):
+        study = self.fill_in()
+        self.ui.fuseButton.click()
+        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(study.pet)
+        proxy = browser.GetProxyNode(study.pet)
+        self.assertEqual(proxy.GetVoxelValueUnits().GetCodeValue(), "kBq/mL")
 
     def test_panel_is_locked_while_it_computes(self):
         self.fill_in()
@@ -202,6 +211,22 @@ class PanelTest(unittest.TestCase):
         self.assertFalse(self.ui.computeButton.enabled)
         self.assertTrue(self.fill_in())
         self.assertTrue(self.ui.computeButton.enabled)
+
+    def test_loaded_scene_is_shown(self):
+        self.fill_in()
+        self.use(lambda *given: SimpleNamespace(rows=(row("cord C7", 3.0),), notices=()))
+        self.ui.computeButton.click()
+        path = str(Path(self.folder) / "scene.mrml")
+        slicer.mrmlScene.Commit(path)
+        slicer.mrmlScene.Clear()
+        self.assertEqual(self.ui.statusLabel.text, "")
+        slicer.mrmlScene.SetURL(path)
+        slicer.mrmlScene.Import()
+        parameterNode = self.panel.logic.getParameterNode()
+        self.assertIsNotNone(parameterNode.petSequence)
+        self.assertIs(self.ui.petSequenceSelector.currentNode(), parameterNode.petSequence)
+        self.assertIs(self.ui.segmentationSelector.currentNode(), parameterNode.segmentation)
+        self.assertIs(self.ui.resultTableView.mrmlTableNode(), parameterNode.resultTable)
 
     def test_leaving_and_coming_back_keeps_the_choices(self):
         study = self.fill_in()
