@@ -1,0 +1,102 @@
+"""The benchmark runs on a tiny problem and tells what it measured; how fast it is belongs in no test."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from TSPOQuantLib.bench import run
+from TSPOQuantLib.bench.machine import best_cpu_s, product_once, read_once
+from TSPOQuantLib.bench.peers import SCRIPT, Peer, median_error
+from TSPOQuantLib.bench.problem import TRUTHS, Size, simulate
+from TSPOQuantLib.bench.suite import GOAL_US, Limits, Task, aligned, goals, plain_loops, report
+
+TINY = Size((2, 8, 8), 16, 64, 3, 4, 8, 4, 1)
+
+
+class RunTest(unittest.TestCase):
+    def test_every_task_is_in_the_table(self):
+        steps = []
+        text = run(False, lambda fraction, _: steps.append(fraction), TINY)
+        self.assertEqual(steps, sorted(steps))
+        self.assertEqual((steps[0], steps[-1]), (0, 1))
+        for task in ("Logan map, 128", "MA1 map, 128", "1TCM map, 128", "2TCM map, 16 voxels", "1TCM fit, 3 curves"):
+            self.assertIn(task, text)
+        for task in ("2TCM fit, 3", "DICOM reading, 76 files", "motion estimation, 19 frames"):
+            self.assertIn(task, text)
+        for peer in ("numpy lstsq loop", "pydicom.dcmread alone"):
+            self.assertIn(peer, text)
+        self.assertNotIn("petpal", text)
+        self.assertNotIn("nan", text)
+        self.assertEqual(len(re.findall(r"(?m)^(?:met|MISSED): ", text)), len(GOAL_US))
+
+
+class ProblemTest(unittest.TestCase):
+    def test_voxels_and_curves_have_the_truth_they_are_said_to_have(self):
+        problem = simulate(Size(shape=(8, 32, 32), curves=TRUTHS + 3))
+        self.assertEqual(problem.activity.shape, (22, 8, 32, 32))
+        self.assertEqual(problem.activity.dtype, np.float32)
+        self.assertEqual(problem.curves.shape, (TRUTHS + 3, 22))
+        mean = problem.activity.reshape(22, -1, TRUTHS).mean(axis=1)
+        self.assertGreater(np.corrcoef(mean[-3], problem.curves[:TRUTHS, -3])[0, 1], 0.95)
+        self.assertLess(np.corrcoef(mean[-3], np.roll(problem.curves[:TRUTHS, -3], 1))[0, 1], 0.5)
+
+    def test_plain_loops_find_the_truth_where_there_is_little_noise(self):
+        size = Size(shape=(1, 1, TRUTHS), curves=TRUTHS)
+        noisy = simulate(size)
+        regions = noisy.curves.T.astype(np.float32).reshape(noisy.activity.shape)
+        for peer in plain_loops(replace(noisy, activity=regions), size):
+            self.assertLess(abs(peer.vt_off), 0.1, peer.task)
+
+
+class MeasureTest(unittest.TestCase):
+    def test_limits_do_the_work_they_are_named_for(self):
+        voxels = np.arange(22 * 5000, dtype=np.float32).reshape(22, 5000)
+        self.assertAlmostEqual(read_once(voxels) / voxels.sum(dtype=float), 1, places=5)
+        product_once(voxels)
+
+    def test_the_least_of_the_repeats_counts(self):
+        calls = []
+        self.assertGreaterEqual(best_cpu_s(lambda: calls.append(1), 3), 0)
+        self.assertEqual(len(calls), 3)
+
+    def test_median_error_passes_over_what_is_not_finite(self):
+        self.assertAlmostEqual(median_error(np.array([1.1, np.nan, 2.2, np.inf]), np.array([1.0, 1, 2, 1])), 0.1)
+
+
+class ReportTest(unittest.TestCase):
+    def test_ratios_and_goals(self):
+        tasks = [Task("Logan map", "voxels", 0.4, 2_000_000, 0.01), Task("2TCM map", "voxels", 0.6, 10_000)]
+        beside = [Peer("Logan map", "other", 8.0, 4_000_000), Peer("Logan map", "slow", 2.0, 1_000, -0.1)]
+        text = report(Size(), Limits(0.05, 0.1), tasks, beside, {"other": "1.0"}, 0.0)
+        rows = [re.split(r"  +", line.strip()) for line in text.splitlines() if "voxels  " in line or "slow" in line]
+        self.assertEqual(rows[0], ["Logan map, 2,000,000 voxels", "0.4", "0.2", "4", "2", "other", "8", "2", "0.1"])
+        self.assertEqual(rows[1], ["slow", "2", "2,000", "0.0001"])
+        self.assertEqual([goal.met for goal in goals(tasks)], [True, False])
+        self.assertIn("Logan map slow -10.0 %", text)
+        self.assertIn("other 1.0", text)
+
+    def test_columns_stand_below_one_another(self):
+        lines = aligned([("a", "1", "", "", "", "b"), ("long", "22", "", "", "", "c")]).splitlines()
+        self.assertEqual(lines[0].index("b"), lines[2].index("c"))
+        self.assertEqual(lines[0].index("1"), lines[2].index("22") + 1)
+
+
+class PeerScriptTest(unittest.TestCase):
+    def test_the_script_needs_nothing_of_ours(self):
+        with tempfile.TemporaryDirectory() as place:
+            order = {"tstar_min": 20.0, "loop_voxels": 1, "repeats": 1}
+            (Path(place) / "order.json").write_text(json.dumps(order), encoding="utf-8")
+            done = subprocess.run(
+                [sys.executable, "-P", str(SCRIPT), place], capture_output=True, text=True, check=False, env={}
+            )
+        self.assertIn("voxels.npy", done.stderr.strip().splitlines()[-1])
+
+
+if __name__ == "__main__":
+    unittest.main()
