@@ -1,20 +1,21 @@
 """The benchmark runs on a tiny problem and tells what it measured; how fast it is belongs in no test."""
 
-import json
+import os
 import re
-import subprocess
 import sys
 import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from TSPOQuantLib.bench import run
 from TSPOQuantLib.bench.machine import best_cpu_s, product_once, read_once
-from TSPOQuantLib.bench.peers import SCRIPT, Peer, median_error
+from TSPOQuantLib.bench.peers import PINNED, Peer, environment, measure, median_error
 from TSPOQuantLib.bench.problem import TRUTHS, Size, simulate
 from TSPOQuantLib.bench.suite import GOAL_US, Limits, Task, aligned, goals, plain_loops, report
+from TSPOQuantLib.errors import InputRefused
 
 TINY = Size((2, 8, 8), 16, 64, 3, 4, 8, 4, 1)
 
@@ -78,7 +79,7 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(rows[0], ["Logan map, 2,000,000 voxels", "0.4", "0.2", "4", "2", "other", "8", "2", "0.1"])
         self.assertEqual(rows[1], ["slow", "2", "2,000", "0.0001"])
         self.assertEqual([goal.met for goal in goals(tasks)], [True, False])
-        self.assertIn("Logan map slow -10.0 %", text)
+        self.assertIn("Logan map slow -10.0 %", " ".join(text.split()))
         self.assertIn("other 1.0", text)
 
     def test_columns_stand_below_one_another(self):
@@ -87,15 +88,24 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(lines[0].index("1"), lines[2].index("22") + 1)
 
 
-class PeerScriptTest(unittest.TestCase):
-    def test_the_script_needs_nothing_of_ours(self):
-        with tempfile.TemporaryDirectory() as place:
-            order = {"tstar_min": 20.0, "loop_voxels": 1, "repeats": 1}
-            (Path(place) / "order.json").write_text(json.dumps(order), encoding="utf-8")
-            done = subprocess.run(
-                [sys.executable, "-P", str(SCRIPT), place], capture_output=True, text=True, check=False, env={}
-            )
-        self.assertIn("voxels.npy", done.stderr.strip().splitlines()[-1])
+class PeersTest(unittest.TestCase):
+    @unittest.skipUnless(Path(sys.executable).name.startswith("python"), "needs a Python that starts as one")
+    def test_peers_that_do_not_run_are_refused_with_their_reason(self):
+        size = Size((1, 1, TRUTHS), curves=1)
+        with tempfile.TemporaryDirectory() as place, patch.dict(os.environ, XDG_CACHE_HOME=place):
+            cache = Path(place) / "tspoquant" / "peers-3.12"
+            (cache / "bin").mkdir(parents=True)
+            (cache / "installed").write_text(" ".join(PINNED))
+            stand_in = cache / "bin" / "python"  # has numpy, but no petpal: everything before it is reached
+            stand_in.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+            stand_in.chmod(0o755)
+            self.assertEqual(environment(), stand_in)
+            with self.assertRaises(InputRefused) as refused:
+                measure(simulate(size), size, 1200.0, Path(place))
+            voxels = np.load(Path(place) / "voxels.npy")
+        self.assertEqual(refused.exception.code, "peers-run")
+        self.assertIn("petpal", refused.exception.message)
+        self.assertEqual(voxels.shape, (1, 1, TRUTHS, 22))
 
 
 if __name__ == "__main__":

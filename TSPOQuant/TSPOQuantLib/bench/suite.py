@@ -16,7 +16,7 @@ from ..kinetics import MAP_MODELS, FitOptions, fit, make_maps
 from ..kinetics.convolution import curve_frame_averages
 from ..progress import Progress, silent
 from ..reporting.provenance import versions
-from ..validation.document import Goal, goal_line
+from ..validation.document import Goal, goal_line, prose
 from .machine import best_cpu_s, processor, product_once, read_once
 from .peers import Peer, measure, median_error
 from .problem import DURATIONS_S, Problem, Size, moving_neck, simulate, write_series
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 
 TSTAR_S = 1200.0
-GOAL_US = {"Logan map": 0.2, "MA1 map": 0.2, "1TCM map": 1.5, "2TCM map": 50.0}
+GOAL_US = {"Logan map": 0.2, "MA1 map": 0.2, "1TCM map": 1.5, "2TCM map": 50.0, "DICOM reading": 1500.0}
 NONE = "–"
 
 
@@ -81,7 +81,7 @@ def run(peers: bool = False, progress: Progress = silent, size: Size | None = No
             "motion": lambda: tasks.append(motion_task(size)),
         }
         if peers:
-            steps["peers"] = lambda: _add_peers(beside, used, problem, size, handed)
+            steps["peers (1.3 GB at first use)"] = lambda: _add_peers(beside, used, problem, size, handed)
         for n, (name, step) in enumerate(steps.items()):
             progress((n + 1) / (len(steps) + 1), f"Benchmark: {name}")
             step()
@@ -201,19 +201,24 @@ def report(
         "",
         *(goal_line(goal) for goal in goals(tasks)),
         "",
-        f"Maps: {i} × {j} × {k} × {frames} float32, t* {TSTAR_S / 60:g} min, with standard errors and flags;",
-        f"2TCM on the first {min(size.two_tissue_voxels, i * j * k):,} voxels, loops over voxels on the first "
-        f"{min(size.loop_voxels, i * j * k):,}.",
-        f"CPU seconds are summed over threads: the best of {size.repeats} runs, of one for motion and the loops.",
-        *vt_lines(tasks, beside),
-        "Versions: " + _listed(versions()) + ".",
+        prose(
+            f"Maps: {i} × {j} × {k} × {frames} float32, t* {TSTAR_S / 60:g} min, with standard errors and flags; "
+            f"2TCM on the first {min(size.two_tissue_voxels, i * j * k):,} voxels, loops over voxels on the first "
+            f"{min(size.loop_voxels, i * j * k):,}. DICOM: slices of {size.pixels} × {size.pixels} pixels. "
+            f"CPU seconds are summed over threads: the best of {size.repeats} runs, of one for motion and the loops."
+        ),
+        prose(vt_text(tasks, beside)),
+        prose("Versions: " + _listed(versions()) + "."),
     ]
     if peer_versions:
-        pieces += [
-            "Peers run on one thread in a process of their own: " + _listed(peer_versions) + ".",
-            "petpal has no compartment maps: its fits of the regions' curves stand beside ours.",
-            "NiftyPAD has no plot for plasma: its plot for a reference region was given the plasma.",
-        ]
+        pieces.append(
+            prose(
+                "Peers, on one thread in a process of their own: " + _listed(peer_versions) + ". None gives a map of "
+                "standard errors. petpal has no compartment maps: its fits of the regions' curves stand beside ours; "
+                "they search from one start. NiftyPAD has no plot for plasma: its plot for a reference region was "
+                "given the plasma."
+            )
+        )
     return "\n".join(pieces)
 
 
@@ -234,20 +239,20 @@ def _rows(task: Task, peers: Sequence[Peer], limits: Limits) -> list[tuple[str, 
 
 
 def goals(tasks: Sequence[Task]) -> list[Goal]:
-    """The aims for the maps, in us a voxel."""
+    """The aims, in us a voxel or a file."""
     return [
-        Goal(task.name, f"{_short(task.each_us)} µs a voxel", f"at most {limit:g} µs", task.each_us <= limit)
+        Goal(task.name, f"{_short(task.each_us)} µs each", f"at most {_short(limit)} µs", task.each_us <= limit)
         for task in tasks
         if (limit := GOAL_US.get(task.name)) is not None
     ]
 
 
-def vt_lines(tasks: Sequence[Task], beside: Sequence[Peer]) -> list[str]:
+def vt_text(tasks: Sequence[Task], beside: Sequence[Peer]) -> str:
     """How far the V_T of single noisy voxels lie from the truth, so that speed is not bought with wrong numbers."""
     found = [(f"{task.name} ours", task.vt_off) for task in tasks]
     found += [(f"{peer.task} {peer.name}", peer.vt_off) for peer in beside]
     told = [f"{name} {100 * off:+.1f} %" for name, off in found if np.isfinite(off)]
-    return ["V_T against the truth, median over noisy voxels of two-tissue kinetics: " + "; ".join(told) + "."]
+    return "V_T against the truth, median over noisy voxels of two-tissue kinetics: " + "; ".join(told) + "."
 
 
 def _short(value: float) -> str:
