@@ -26,7 +26,6 @@ NOT_BUILT = {
     "compare": "the change between visits, with its error budget",
     "plan": "which change a protocol could detect",
     "cohort": "many studies at once",
-    "bench": "speed, measured beside other programs",
 }
 
 
@@ -121,6 +120,9 @@ def build_parser() -> argparse.ArgumentParser:
     validate = command("validate", run_validate, "measure every accuracy claim and write docs/validation.md")
     validate.add_argument("--data", type=Path, metavar="DIR", help="human curves (default: shared/data beside us)")
     validate.add_argument("--quick", action="store_true", help="a few curves each, and no file written")
+
+    bench = command("bench", run_bench, "measure speed, as ratios within one run")
+    bench.add_argument("--peers", action="store_true", help="beside other programs (installed apart, from PyPI)")
 
     commands.add_parser("test", help="run the tests; --quick leaves out the slow ones", add_help=False)
     return parser
@@ -355,6 +357,15 @@ def run_validate(options: argparse.Namespace) -> int:
     if options.data and not options.data.is_dir():
         raise InputRefused("data-missing", f"{options.data} is no folder; name the folder that holds pbr28")
     text = run(REPOSITORY, data if data.is_dir() else None, options.quick, terminal_progress())
+    _end_progress()
+    print(text)
+    return 0
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    from .bench import run
+
+    text = run(options.peers, terminal_progress())
     _end_progress()
     print(text)
     return 0
