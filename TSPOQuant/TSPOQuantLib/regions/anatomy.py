@@ -49,7 +49,7 @@ def identify(name: str, tags: Mapping[str, str]) -> Anatomy:
     if own.get("Structure") in STRUCTURES:
         level = own.get("Level", "")
         return Anatomy(own["Structure"], level, own.get("Root", FORAMINA.get(level, "")), own.get("Side", "midline"))
-    text = name.lower()
+    text = name.lower().replace("_", " ")
     side = next((s for s in ("left", "right") if re.search(rf"\b{s}\b", text)), "midline")
     pair = re.search(r"\b([ct]\d)\s*[/-]\s*([ct]\d)\b", text)
     if "foramen" in text and pair:

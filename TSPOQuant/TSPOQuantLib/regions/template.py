@@ -1,0 +1,73 @@
+"""Segments that say what they are: names, tags, codes and colors, and the empty ones of one affected level."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.segmentation import Segment, Segmentation
+from ..errors import InputRefused
+from ..grid import Grid
+from .anatomy import FORAMINA, TAG_PREFIX, Anatomy, three_levels_above
+
+Color = tuple[float, float, float]
+
+COLORS: dict[str, Color] = {
+    "foramen left": (0.95, 0.45, 0.15),
+    "foramen right": (0.95, 0.80, 0.30),
+    "cord": (0.45, 0.75, 0.95),
+    "blood-pool": (0.85, 0.10, 0.10),
+}
+_TERMINOLOGY = (
+    "Segmentation category and type - 3D Slicer General Anatomy list~{category}~{kind}~^^~"
+    "Anatomic codes - DICOM master list~^^~^^"
+)
+_ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
+PRIVATE_SCHEME = "99TSPOQUANT"
+"""Coding scheme of our own, declared as private (DICOM PS3.16, 8.2): no code for a cervical foramen is verified."""
+CODES = {
+    "foramen": (_TISSUE, f"{PRIVATE_SCHEME}^FORAMEN^Cervical neuroforamen"),
+    "cord": (_ANATOMY, "SCT^2748008^Spinal cord"),
+    "blood-pool": (_ANATOMY, "SCT^51114001^Artery"),
+}
+
+
+def name_of(anatomy: Anatomy) -> str:
+    """The segment's name: "foramen C6/C7 left (root C7)", "cord C7", "blood pool"."""
+    if anatomy.structure == "foramen":
+        return f"foramen {anatomy.level} {anatomy.side} (root {FORAMINA[anatomy.level]})"
+    return f"cord {anatomy.level}" if anatomy.structure == "cord" else anatomy.structure.replace("-", " ")
+
+
+def segment_of(anatomy: Anatomy, mask: NDArray[np.bool_]) -> Segment:
+    """A segment with name, color and tags for a foramen, a piece of cord or a blood pool."""
+    name = name_of(anatomy)
+    category, kind = CODES[anatomy.structure]
+    tags = {"Structure": anatomy.structure, "Level": anatomy.level, "Side": anatomy.side, "Root": anatomy.root}
+    own = {TAG_PREFIX + key: value for key, value in tags.items() if value}
+    own["TerminologyEntry"] = _TERMINOLOGY.format(category=category, kind=kind)
+    color = COLORS[f"foramen {anatomy.side}" if anatomy.structure == "foramen" else anatomy.structure]
+    return Segment(name.split(" (")[0].replace(" ", "_").replace("/", "_"), name, mask, color, own)
+
+
+def foramen_segment(level: str, side: str, mask: NDArray[np.bool_]) -> Segment:
+    return segment_of(Anatomy("foramen", level, FORAMINA[level], side), mask)
+
+
+def template(level: str, side: str, grid: Grid) -> Segmentation:
+    """Empty segments for one affected foramen: it, its other side, the same three levels above, cord, blood pool.
+
+    The cord's pieces are those of the exiting roots' vertebrae (C7 for C6/C7, where the root leaves above its own).
+    Raises InputRefused "template-level", "template-side".
+    """
+    if level not in FORAMINA:
+        raise InputRefused("template-level", f"no foramen is called '{level}'; known are {', '.join(FORAMINA)}")
+    if side not in ("left", "right"):
+        raise InputRefused("template-side", f"the side '{side}' is neither left nor right")
+    other = "right" if side == "left" else "left"
+    above = three_levels_above(level)
+    levels: Sequence[str] = [level] if above is None else [level, above]
+    wanted = [Anatomy("foramen", at, FORAMINA[at], on) for at in levels for on in (side, other)]
+    wanted += [Anatomy("cord", at.split("/")[1]) for at in levels]
+    wanted.append(Anatomy("blood-pool"))
+    return Segmentation(grid, tuple(segment_of(one, np.zeros(grid.shape, dtype=bool)) for one in wanted))

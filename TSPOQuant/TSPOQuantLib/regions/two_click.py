@@ -1,0 +1,52 @@
+"""A foramen from two clicks: its inner and its outer mouth."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.image import Volume
+from ..acquisition.segmentation import Segment
+from ..errors import InputRefused
+from .canal import SIZE_MM, Canal, bone_of, fit_to_bone
+from .template import foramen_segment
+
+# Choices: no canal is longer or shorter than this, and clicks further apart are mistakes.
+SHORTEST_MM, LONGEST_MM = 2.0, 15.0
+UP = np.array([0.0, 0.0, 1.0])
+
+
+def foramen_between(
+    inner_lps_mm: NDArray[np.float64], outer_lps_mm: NDArray[np.float64], level: str, side: str, ct: Volume
+) -> Segment:
+    """A foramen's segment on the CT's grid: an elliptic canal of the published size from one mouth to the other.
+
+    It is then shifted and scaled within bounds so that its wall meets the CT's bone (``canal.fit_to_bone``); its
+    direction is that of the clicks. Its height stands as near to upright as that direction allows.
+    Raises InputRefused "foramen-level", "foramen-clicks" (too near, too far, upright, or beyond the CT) and
+    "foramen-side" where the clicks run inward for that side.
+    """
+    if level not in SIZE_MM:
+        raise InputRefused("foramen-level", f"no cervical foramen is called '{level}'; known are {', '.join(SIZE_MM)}")
+    inner, outer = np.asarray(inner_lps_mm, dtype=float), np.asarray(outer_lps_mm, dtype=float)
+    length = float(np.linalg.norm(outer - inner))
+    if not SHORTEST_MM <= length <= LONGEST_MM:
+        raise InputRefused(
+            "foramen-clicks",
+            f"the mouths are {length:.1f} mm apart; mark both ends of one canal, {SHORTEST_MM:g} to {LONGEST_MM:g} mm",
+        )
+    outward = (outer - inner) / length
+    if (outward[0] > 0) != (side == "left"):
+        raise InputRefused(
+            "foramen-side",
+            f"the clicks do not run outward on the {side}; mark the inner mouth first, or change the side",
+        )
+    index = ct.grid.to_ijk((inner + outer) / 2)[::-1]
+    if (index < 0).any() or (index > np.array(ct.grid.shape) - 1).any():
+        raise InputRefused("foramen-clicks", "the clicks lie beyond the CT; mark them on it")
+    across = np.cross(UP, outward)
+    if np.linalg.norm(across) < 0.3:
+        raise InputRefused("foramen-clicks", "the clicks lie above each other; a foramen runs outward")
+    across /= np.linalg.norm(across)
+    axes = np.stack([outward, np.cross(outward, across), across], axis=1)
+    height, width = SIZE_MM[level]
+    start = Canal((inner + outer) / 2, axes, length, height, width)
+    return foramen_segment(level, side, fit_to_bone(start, bone_of(ct)).canal.mask(ct.grid))

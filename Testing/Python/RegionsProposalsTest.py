@@ -1,0 +1,176 @@
+"""Foramina from two clicks and from vertebra labels, on simulated necks whose foramina are known."""
+
+import unittest
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, map_coordinates
+from tiers import slow
+from TSPOQuantLib.acquisition.image import Volume
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, with_noise
+from TSPOQuantLib.phantom.neck import LABEL, VERTEBRAE, draw_build, draw_pose
+from TSPOQuantLib.progress import silent
+from TSPOQuantLib.regions.proposals import propose_cord, propose_foramina
+from TSPOQuantLib.regions.two_click import foramen_between
+
+LABEL_MM = 1.5
+NOISY_SHARE_SD = 0.8  # a voxel of boundary is added beyond +0.8 SD of a smooth noise, taken away below -0.8
+
+
+def neck(seed):
+    """(anatomy, noisy CT) of one simulated neck, flexed as at its second visit."""
+    build = draw_build(seed, np.random.default_rng(seed))
+    pose = draw_pose(seed, "followup", np.random.default_rng(seed + 1000))
+    anatomy = build_anatomy(ct_grid(True), build, pose, silent)
+    return anatomy, Volume(
+        with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(seed)), anatomy.grid, "HU"
+    )
+
+
+def labeled(anatomy, seed):
+    """The vertebrae as another program might label them: voxels of 1.5 mm, the boundary off by up to one of them."""
+    rng = np.random.default_rng(seed)
+    size = np.array(anatomy.grid.shape[::-1]) * anatomy.grid.spacing_mm
+    matrix = np.diag([LABEL_MM] * 3 + [1.0])
+    matrix[:3, 3] = anatomy.grid.to_lps(np.array([-0.5] * 3)) + LABEL_MM / 2
+    grid = Grid(tuple(np.floor(size / LABEL_MM).astype(int)[::-1].tolist()), matrix)
+    k, j, i = np.indices(grid.shape)
+    index = anatomy.grid.to_ijk(grid.to_lps(np.stack([i, j, k], axis=-1).astype(float)))[..., ::-1]
+    labels = map_coordinates(anatomy.labels, np.moveaxis(index, -1, 0), order=0, mode="nearest")
+    segments = []
+    for vertebra in VERTEBRAE:
+        mask = labels == LABEL[f"vertebra {vertebra.name}"]
+        noise = gaussian_filter(rng.standard_normal(grid.shape), 1.0)
+        noise /= noise.std()
+        mask = np.where(noise > NOISY_SHARE_SD, binary_dilation(mask), mask)
+        mask = np.where(noise < -NOISY_SHARE_SD, binary_erosion(mask), mask)
+        segments.append(Segment(vertebra.name, f"vertebrae_{vertebra.name}", mask))
+    cord = np.isin(labels, [number for name, number in LABEL.items() if name.startswith("cord")])
+    segments.append(Segment("cord", "spinal_cord", cord))
+    return Segmentation(grid, tuple(segments))
+
+
+def dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+def center(mask, grid):
+    return grid.to_lps(np.argwhere(mask).mean(axis=0)[::-1])
+
+
+class OneNeckTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.anatomy, cls.ct = neck(2)
+        cls.labels = labeled(cls.anatomy, 2)
+
+    def without(self, *names):
+        return replace(self.labels, segments=tuple(s for s in self.labels.segments if s.name not in names))
+
+    def merged(self, kept, gone):
+        """Both vertebrae under the first one's label."""
+        masks = {s.name: s.mask for s in self.labels.segments}
+        both = masks[kept] | masks[gone]
+        segments = [replace(s, mask=both) if s.name == kept else s for s in self.without(gone).segments]
+        return replace(self.labels, segments=tuple(segments))
+
+    def declined(self, labels):
+        return {p.name.split(" (")[0] for p in propose_foramina(labels, self.ct) if p.segment is None}
+
+    def test_all_are_found_at_the_right_level_and_side(self):
+        distances = []
+        for proposal, true in zip(propose_foramina(self.labels, self.ct), self.anatomy.foramina, strict=True):
+            with self.subTest(true.name):
+                self.assertIsNotNone(proposal.segment, proposal.reason)
+                self.assertEqual(proposal.segment.name, true.name)
+                self.assertEqual(proposal.segment.tags["TSPOQuant.Root"], true.root)
+                mask = proposal.segment.mask
+                distances.append(np.linalg.norm(center(mask, self.ct.grid) - true.center_lps_mm))
+                self.assertLess(distances[-1], 2)
+                self.assertGreater(dice(mask, self.anatomy.labels == LABEL[true.name]), 0.6)
+        self.assertLess(np.median(distances), 1)
+
+    def test_a_missing_vertebra_is_not_guessed(self):
+        sides = ("left", "right")
+        gone = self.declined(self.without("vertebrae_C5"))
+        self.assertEqual(gone, {f"foramen {level} {side}" for level in ("C4/C5", "C5/C6") for side in sides})
+
+    def test_two_vertebrae_under_one_label_are_not_guessed(self):
+        gone = self.declined(self.merged("vertebrae_C5", "vertebrae_C6"))
+        for level in ("C4/C5", "C5/C6", "C6/C7"):
+            self.assertIn(f"foramen {level} left", gone)
+
+    def test_fused_vertebrae_are_not_guessed(self):
+        masks = {s.name: s.mask for s in self.labels.segments}
+        upper, lower = masks["vertebrae_C5"], masks["vertebrae_C6"]
+        disc = np.zeros_like(upper)
+        for j, i in np.argwhere((upper | lower).any(axis=0)):
+            tops, undersides = np.flatnonzero(lower[:, j, i]), np.flatnonzero(upper[:, j, i])
+            if len(tops) and len(undersides) and 0 < undersides.min() - tops.max() < 8:
+                disc[tops.max() + 1 : undersides.min(), j, i] = True
+        fused = [replace(s, mask=s.mask | disc) if s.name == "vertebrae_C6" else s for s in self.labels.segments]
+        gone = self.declined(replace(self.labels, segments=tuple(fused)))
+        self.assertEqual(gone, {"foramen C5/C6 left", "foramen C5/C6 right"})
+
+    def test_upside_down_labels_are_not_guessed(self):
+        names = {"vertebrae_C5": "vertebrae_C6", "vertebrae_C6": "vertebrae_C5"}
+        swapped = [replace(s, name=names.get(s.name, s.name)) for s in self.labels.segments]
+        self.assertIn("foramen C5/C6 left", self.declined(replace(self.labels, segments=tuple(swapped))))
+
+    def test_no_labels_at_all(self):
+        self.assertEqual(len(self.declined(replace(self.labels, segments=()))), 12)
+
+    def test_the_cord_is_cut_between_vertebrae(self):
+        pieces = propose_cord(self.labels)
+        self.assertEqual([piece.name for piece in pieces], ["cord C3", "cord C4", "cord C5", "cord C6", "cord C7"])
+        for piece in pieces:
+            with self.subTest(piece.name):
+                true = center(self.anatomy.labels == LABEL[piece.name], self.anatomy.grid)
+                self.assertLess(np.linalg.norm(center(piece.segment.mask, self.labels.grid) - true), 2)
+        self.assertTrue(all(piece.segment is None for piece in propose_cord(self.without("spinal_cord"))))
+
+    def test_two_clicks(self):
+        rng = np.random.default_rng(1)
+        for true in self.anatomy.foramina:
+            half = true.axes_lps[:, 0] * true.length_height_width_mm[0] / 2
+            clicks = [true.center_lps_mm + sign * half + rng.normal(0, 0.5, 3) for sign in (-1, 1)]
+            with self.subTest(true.name):
+                segment = foramen_between(*clicks, true.level, true.side, self.ct)
+                self.assertEqual(segment.name, true.name)
+                self.assertLess(np.linalg.norm(center(segment.mask, self.ct.grid) - true.center_lps_mm), 2)
+                self.assertGreater(dice(segment.mask, self.anatomy.labels == LABEL[true.name]), 0.6)
+
+    def test_clicks_that_cannot_be(self):
+        inner, outer = np.array([12.0, 0.0, 0.0]), np.array([15.5, -3.5, -1.0])
+        cases = {
+            "foramen-level": (inner, outer, "C1/C2", "left"),
+            "foramen-clicks": (inner, outer + 30, "C5/C6", "left"),
+            "foramen-side": (inner, outer, "C5/C6", "right"),
+        }
+        for code, (first, second, level, side) in cases.items():
+            with self.subTest(code), self.assertRaises(InputRefused) as caught:
+                foramen_between(first, second, level, side, self.ct)
+            self.assertEqual(caught.exception.code, code)
+
+
+@slow
+class FiveNecksTest(unittest.TestCase):
+    def test_centers_and_overlap(self):
+        distances, overlaps = [], []
+        for seed in (3, 5, 7, 11, 13):
+            anatomy, ct = neck(seed)
+            for proposal, true in zip(propose_foramina(labeled(anatomy, seed), ct), anatomy.foramina, strict=True):
+                self.assertIsNotNone(proposal.segment, f"{seed} {true.name}: {proposal.reason}")
+                self.assertEqual(proposal.name, true.name)
+                distances.append(np.linalg.norm(center(proposal.segment.mask, ct.grid) - true.center_lps_mm))
+                overlaps.append(dice(proposal.segment.mask, anatomy.labels == LABEL[true.name]))
+        self.assertLess(max(distances), 2)
+        self.assertLessEqual(np.median(distances), 1)
+        self.assertGreaterEqual(min(overlaps), 0.6)
+
+
+if __name__ == "__main__":
+    unittest.main()
