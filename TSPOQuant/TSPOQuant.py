@@ -115,8 +115,9 @@ class TSPOQuantParameterNode:
     The parameters needed by module.
 
     petSequence - The dynamic PET: one volume a frame, with frame times.
-    ctVolume - The CT of the same visit, already in register with the PET; may be missing.
+    ctVolume - The CT of the same visit; must be in register with the PET unless motion is corrected; may be missing.
     segmentation - The regions to quantify, and the blood pool.
+    correctMotion - Whether frames are brought in register with each other and with the CT.
     genotype - Of rs6971; only warned of.
     inputSource - What the input function is made of.
     bloodPoolSegmentID - The segment that holds blood only; needed for an image-derived input.
@@ -130,6 +131,7 @@ class TSPOQuantParameterNode:
     petSequence: vtkMRMLSequenceNode
     ctVolume: vtkMRMLScalarVolumeNode
     segmentation: vtkMRMLSegmentationNode
+    correctMotion: bool = False
     genotype: Genotype = Genotype.UNKNOWN
     inputSource: InputSource = InputSource.IMAGE
     bloodPoolSegmentID: str
@@ -441,6 +443,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
             segmentation=parameterNode.segmentation,
             bloodFile=parameterNode.bloodFile,
             ctVolume=parameterNode.ctVolume,
+            motionCorrection="rigid" if parameterNode.correctMotion else "none",
             genotype=parameterNode.genotype.value,
             inputSource=parameterNode.inputSource.value,
             bloodPool=self.bloodPoolName(parameterNode),
@@ -456,6 +459,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         segmentation: vtkMRMLSegmentationNode,
         bloodFile: str,
         ctVolume: vtkMRMLScalarVolumeNode | None = None,
+        motionCorrection: str = "none",
         genotype: str = "unknown",
         inputSource: str = "image-derived",
         bloodPool: str = "blood pool",
@@ -470,7 +474,8 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         :param petSequence: dynamic PET, with the attributes that TSPOQuantLib/mrml/sequence_io.py names
         :param segmentation: regions, and the blood pool if there is one
         :param bloodFile: blood measurements
-        :param ctVolume: CT in register with the PET
+        :param ctVolume: CT on which the regions were drawn; in register with the PET unless motion is corrected
+        :param motionCorrection: "none" or "rigid"; see TSPOQuantLib/study.py
         :param genotype: "HAB", "MAB", "LAB" or "unknown"; only warned of
         :param inputSource: "image-derived", "blood" or "given"; see TSPOQuantLib/study.py
         :param bloodPool: name of the segment that holds blood only, for an image-derived input
@@ -491,7 +496,13 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         ct = volumes.volume_from_node(ctVolume, "HU", "CT volume") if ctVolume else None
         progress(0.1, _("Reading the blood measurements"))
         blood = read_blood([Path(bloodFile)], route=bloodRoute)
-        settings = pipeline.StudySettings(genotype=genotype, input_source=inputSource, blood_pool=bloodPool, vb=vb)
+        settings = pipeline.StudySettings(
+            motion_correction=motionCorrection,
+            genotype=genotype,
+            input_source=inputSource,
+            blood_pool=bloodPool,
+            vb=vb,
+        )
         quantify = self._quantify or pipeline.quantify
         result = quantify(image, regions, blood, settings, ct, part(progress, 0.15, 1.0))
 

@@ -350,6 +350,7 @@ class TablesTest(SceneTest):
         np.testing.assert_array_equal(slicer.util.arrayFromTableColumn(node, "VT"), [3.25, 3.25])
         self.assertTrue(np.isnan(slicer.util.arrayFromTableColumn(node, "k2")).all())
         self.assertEqual(node.GetColumnUnitLabel("VT"), "mL/cm3")
+        self.assertEqual(node.GetColumnTitle("VT"), "VT (Vr)")  # to which Slicer's views add the unit
 
     def test_filling_again_replaces(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")

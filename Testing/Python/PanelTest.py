@@ -9,6 +9,7 @@ import mrmlstudy
 import slicer
 import slicer.util
 from TSPOQuantLib.errors import Cancelled, InputRefused, Notice
+from TSPOQuantLib.study import StudySettings
 
 try:
     import qt
@@ -133,6 +134,20 @@ class PanelTest(unittest.TestCase):
         # The second run goes to the same table.
         self.ui.computeButton.click()
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode"), 1)
+
+    def test_motion_is_corrected_if_that_is_checked(self):
+        self.fill_in()
+        seen = []
+
+        def quantify(image, segmentation, blood, settings, *rest):
+            seen.append(settings.motion_correction)
+            return SimpleNamespace(rows=(row("cord C7", 3.0),), notices=())
+
+        self.use(quantify)
+        self.ui.computeButton.click()
+        self.ui.correctMotionCheckBox.checked = True
+        self.ui.computeButton.click()
+        self.assertEqual(seen, [StudySettings.motion_correction, "rigid"])
 
     def test_warnings_of_the_visit_are_shown(self):
         self.fill_in()

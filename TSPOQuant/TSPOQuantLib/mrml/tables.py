@@ -21,11 +21,6 @@ class Column:
     headline: str = ""
     number: bool = True
 
-    @property
-    def title(self) -> str:
-        headline = self.headline or self.key
-        return f"{headline} [{self.unit}]" if self.unit else headline
-
 
 # The result rows of the pipeline; what is looked for first comes first, the panel is narrow.
 RESULT_COLUMNS = (
@@ -77,7 +72,7 @@ def fill_table(
             node.AddColumn(_array(column, rows))
             node.SetColumnDescription(column.key, column.description)
             node.SetColumnUnitLabel(column.key, column.unit)
-            node.SetColumnTitle(column.key, column.title)
+            node.SetColumnTitle(column.key, column.headline or column.key)  # table views add the unit
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
         node.SetAttribute(NOTICES, "\n".join(f"{notice.code}: {notice.message}" for notice in notices))
