@@ -34,7 +34,7 @@ STILL_MM = 0.2
 than so many times its own uncertainty: else correction would add noise to a neck that lay still."""
 LIMIT_MM = 3.0
 """Frames displaced by more are named: what moved so far between frames also moved within them."""
-FAILED_MM = 15.0
+FAILED_MM = 30.0
 """A displacement beyond this is a failed registration, not a neck that moved: the frame stays where it was."""
 
 

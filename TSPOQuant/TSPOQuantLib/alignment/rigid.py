@@ -48,7 +48,7 @@ def register_rigid(
     method.SetShrinkFactorsPerLevel(list(shrink))
     method.SetSmoothingSigmasPerLevel([0] * len(shrink))
     method.SetInitialTransform(transform, inPlace=True)
-    with _refusing():
+    with _deterministic():
         method.Execute(fixed, moving)
     return to_matrix(transform)
 
@@ -66,7 +66,7 @@ def similarity(
     """
     method = _method(metric, mask)
     method.SetInitialTransform(to_sitk_transform(fixed_to_moving))
-    with _refusing():
+    with _deterministic():
         return -float(method.MetricEvaluate(fixed, moving))
 
 
@@ -84,8 +84,11 @@ def _method(metric: Metric, mask: sitk.Image | None) -> sitk.ImageRegistrationMe
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
-    """ITK says what is wrong with two images only by a RuntimeError."""
+def _deterministic() -> Iterator[None]:
+    """One thread, since several add up their parts of the metric in a different order every time; and ITK's only way
+    to say what is wrong with two images, a RuntimeError, as a refusal."""
+    threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:
         yield
     except RuntimeError as error:
@@ -93,6 +96,8 @@ def _refusing() -> Iterator[None]:
             "registration-failed",
             "two images could not be registered: they do not overlap or one is empty; check that they show one place",
         ) from error
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
 
 
 def middle(image: sitk.Image) -> tuple[float, ...]:

@@ -29,8 +29,11 @@ def write_transform(path: Path, matrix: NDArray[np.float64]) -> None:
 def read_transform(path: Path) -> NDArray[np.float64]:
     """The rigid 4 x 4 (LPS mm) of an ITK transform file, fixed to moving.
 
-    Raises InputRefused: "transform-unreadable", "transform-not-rigid" (it bends, shears, scales or mirrors).
+    Raises InputRefused: "transform-missing", "transform-unreadable", "transform-not-rigid" (it bends,
+    shears, scales or mirrors).
     """
+    if not path.is_file():
+        raise InputRefused("transform-missing", f"{path} is no file; correct the path")
     try:
         transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:

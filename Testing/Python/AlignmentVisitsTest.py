@@ -1,0 +1,165 @@
+"""Levels of the neck found again at another visit, on the phantom's CT and on a real one."""
+
+import unittest
+from dataclasses import replace
+
+import numpy as np
+import SimpleITK as sitk
+from realdata import DATA, needs_data
+from scipy.ndimage import affine_transform, binary_dilation
+from scipy.spatial.transform import Rotation
+from tiers import slow
+from TSPOQuantLib.acquisition.image import Volume
+from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment, align_visits
+from TSPOQuantLib.errors import Cancelled, InputRefused
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, with_noise
+from TSPOQuantLib.phantom.neck import Pose, draw_build
+from TSPOQuantLib.progress import silent
+from TSPOQuantLib.regions.anatomy import identify
+from TSPOQuantLib.regions.carry import carry, drawn_on
+from TSPOQuantLib.regions.region import Region
+
+
+def rigid(shift_mm, degrees):
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    matrix[:3, 3] = shift_mm
+    return matrix
+
+
+def carried(points, matrix):
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def by_level(foramina):
+    levels = {}
+    for foramen in foramina:
+        levels.setdefault(foramen.level, []).append(foramen.center_lps_mm)
+    return {level: np.array(points) for level, points in levels.items()}
+
+
+def neck(seed, pose, noise_seed):
+    grid = ct_grid(fast=True)
+    anatomy = build_anatomy(grid, draw_build(seed, np.random.default_rng(seed)), pose, silent)
+    values = with_noise(anatomy.hounsfield, grid, np.random.default_rng(noise_seed))
+    return Volume(values, grid, "HU"), by_level(anatomy.foramina)
+
+
+@slow
+class FlexedNeckTest(unittest.TestCase):
+    def test_every_level_is_found_again(self):
+        for seed, flexion in ((1, 6.0), (2, 10.0), (3, -12.0)):
+            first, points = neck(seed, Pose(np.eye(4)), 10)
+            second, truth = neck(seed, Pose(rigid((3, -2, 1.5), (-2, 1.5, 3)), flexion), 20)
+            alignment = align_visits(first, second, points)
+            self.assertEqual(alignment.notices, ())
+            self.assertEqual(len(alignment.levels), 6)
+            for level in alignment.levels:
+                away = np.linalg.norm(carried(points[level.level], level.to_other) - truth[level.level], axis=1)
+                with self.subTest(seed=seed, level=level.level):
+                    self.assertLess(away.max(), 0.7)
+                    self.assertLess(level.residual_mm, 1.2)
+            whole = max(
+                np.linalg.norm(carried(points[name], alignment.whole) - truth[name], axis=1).max() for name in points
+            )
+            self.assertGreater(whole, 0.7, "one rigid transform would have done: the neck did not bend")
+
+    def test_another_person_or_part_is_refused(self):
+        first, points = neck(1, Pose(np.eye(4)), 10)
+        noise = np.random.default_rng(1).normal(0, 200, first.values.shape).astype(np.float32)
+        with self.assertRaises(InputRefused) as caught:
+            align_visits(first, replace(first, values=noise), points)
+        self.assertEqual(caught.exception.code, "visits-mismatch")
+        self.assertRegex(caught.exception.message, r"0\.\d\d")
+
+
+class CarryTest(unittest.TestCase):
+    def setUp(self):
+        upper, lower = rigid((0, 0, 5), (10, 0, 0)), rigid((2, 0, 5), (0, 0, 0))
+        self.alignment = VisitAlignment(
+            np.eye(4),
+            (
+                LevelTransform("C6/C7", lower, np.array([0.0, 0, -20]), 0.5, 0.9),
+                LevelTransform("C4/C5", upper, np.array([0.0, 0, 20]), 0.5, 0.9),
+            ),
+        )
+        matrix = np.eye(4)
+        matrix[:3, 3] = (-5, -5, -24)
+        mask = np.zeros((12, 12, 12), bool)
+        mask[2:8, 3:9, 2:7] = True
+        self.region = Region("foramen C6/C7 left", identify("foramen C6/C7 left", {}), mask, Grid(mask.shape, matrix))
+
+    def test_goes_with_the_nearest_level_and_is_marked(self):
+        found = carry(self.region, self.alignment, "baseline")
+        self.assertEqual((found.carried_from, self.region.carried_from), ("baseline", ""))
+        self.assertEqual((found.name, found.anatomy), (self.region.name, self.region.anatomy))
+        np.testing.assert_array_equal(found.mask, self.region.mask)
+        voxel = np.array([3.0, 4, 5])
+        np.testing.assert_allclose(found.grid.to_lps(voxel), self.region.grid.to_lps(voxel) + np.array([2, 0, 5]))
+
+    def test_is_drawn_on_the_other_visits_voxels(self):
+        found = carry(self.region, self.alignment, "baseline")
+        shape = (60, 40, 40)
+        matrix = np.eye(4)
+        matrix[:3, 3] = (-20, -20, -40)
+        drawn = drawn_on(found, Grid(shape, matrix))
+        self.assertEqual(np.count_nonzero(drawn), np.count_nonzero(self.region.mask))
+        self.assertEqual(np.argwhere(drawn).min(axis=0).tolist(), [2 - 24 + 5 + 40, 3 - 5 + 20, 2 - 5 + 2 + 20])
+
+    def test_refused(self):
+        with self.assertRaises(InputRefused) as caught:
+            carry(replace(self.region, mask=np.zeros((12, 12, 12), bool)), self.alignment, "baseline")
+        self.assertEqual(caught.exception.code, "region-empty")
+        volume = Volume(np.zeros((4, 4, 4), np.float32), Grid((4, 4, 4), np.eye(4)), "HU")
+        with self.assertRaises(InputRefused) as caught:
+            align_visits(volume, volume, {})
+        self.assertEqual(caught.exception.code, "levels-missing")
+
+    def test_cancelled(self):
+        def stop(fraction, text):
+            raise Cancelled
+
+        volume = Volume(np.zeros((4, 4, 4), np.float32), Grid((4, 4, 4), np.eye(4)), "HU")
+        with self.assertRaises(Cancelled):
+            align_visits(volume, volume, {"C6/C7": np.zeros((1, 3))}, stop)
+
+
+@slow
+@needs_data
+class RealCtTest(unittest.TestCase):
+    """A head-and-neck CT turned, shifted and given other noise; its levels stand along its own cord."""
+
+    def test_known_transform_is_recovered(self):
+        folder = DATA / "ct" / "openkbp_pt277"
+        stored = sitk.ReadImage(str(folder / "ct_hu_minus1000.nii.gz"))
+        cord = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "SpinalCord.nii.gz"))) > 0
+        # Axes of the files, first to last: to the back, to the left, downwards; their spacing is 4.195, 4.195, 2.5 mm.
+        order = (0, 2, 1)
+        values = sitk.GetArrayFromImage(stored).astype(np.float32).transpose(order)[::-1]
+        cord = cord.transpose(order)[::-1]
+        matrix = np.diag([4.195, 4.195, 2.5, 1.0])
+        grid = Grid(values.shape, matrix)
+        first = Volume(np.ascontiguousarray(values), grid, "HU")
+        slices = np.flatnonzero(binary_dilation(cord).any(axis=(1, 2)))
+        heights = np.linspace(slices[0] + 8, slices[-1] - 8, 5).astype(int)
+        middle = {f"slice {k}": np.argwhere(cord[k]).mean(axis=0)[::-1] for k in heights if cord[k].any()}
+        points = {
+            name: grid.to_lps(np.array([[*ij, int(name.split()[1])]])) + np.array([[-15.0, 0, 0], [15, 0, 0]])
+            for name, ij in middle.items()
+        }
+        center = grid.to_lps((np.array(values.shape[::-1]) - 1) / 2)
+        true = rigid((0, 0, 0), (4, -3, 5))
+        true[:3, 3] = center - true[:3, :3] @ center + (6, -5, 8)
+        back = np.linalg.inv(grid.ijk_to_lps) @ np.linalg.inv(true) @ grid.ijk_to_lps
+        turned = affine_transform(values, back[2::-1, 2::-1], back[2::-1, 3], order=1, cval=-1000)
+        turned += np.random.default_rng(1).normal(0, 20, turned.shape).astype(np.float32)
+        alignment = align_visits(first, Volume(turned, grid, "HU"), points)
+        for level in alignment.levels:
+            away = carried(points[level.level], level.to_other) - carried(points[level.level], true)
+            with self.subTest(level=level.level):
+                self.assertLess(np.linalg.norm(away, axis=1).max(), 1.0)
+
+
+if __name__ == "__main__":
+    unittest.main()
