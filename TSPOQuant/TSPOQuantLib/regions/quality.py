@@ -1,0 +1,147 @@
+"""What a second observer would object to: sides, levels, overlaps, sizes and places of drawn regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Notice
+from ..grid import Grid
+from .anatomy import FORAMINA
+from .canal import LENGTH_MM, SIZE_MM
+from .region import Region
+
+Floats = NDArray[np.float64]
+
+# None of these is published: choices.
+SIZE_RATIO = (0.5, 2.0)
+"""Volume over that of an elliptic canal of the published size."""
+CORD_DISTANCE_MM = (2.0, 20.0)
+"""From a foramen's center to the nearest drawn cord."""
+OVERLAP_SHARE = 0.01
+END_MARGIN_MM = 10.0
+"""Nearer than this to the upper or lower end of the PET's field, a scanner is at its worst."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    region: Region
+    points: Floats
+    center: Floats
+
+
+def check(regions: Sequence[Region], pet: Grid | None = None) -> tuple[Notice, ...]:
+    """Every objection to a set of regions; none means nothing was found, not that the regions are right.
+
+    Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
+    "levels-order", "regions-overlap", "region-size", "cord-distance", and with ``pet`` "region-at-end".
+    """
+    drawn = []
+    for region in regions:
+        voxels = np.argwhere(region.mask)
+        if len(voxels):
+            points = region.grid.to_lps(voxels[:, ::-1].astype(float))
+            drawn.append(_Drawn(region, points, points.mean(axis=0)))
+    foramina = [one for one in drawn if one.region.anatomy.structure == "foramen"]
+    cord = [one for one in drawn if one.region.anatomy.structure == "cord"]
+    found = [*_sides(foramina, drawn), *_order(foramina), *_overlaps(drawn), *_sizes(foramina)]
+    found += _cord_distances(foramina, cord)
+    if pet is not None:
+        found += _at_end([one for one in drawn if one.region.anatomy.structure != "vertebra"], pet)
+    return tuple(found)
+
+
+def _sides(foramina: Sequence[_Drawn], drawn: Sequence[_Drawn]) -> list[Notice]:
+    """Each foramen against the cord's or the vertebrae's middle at its height; LPS: left is larger x."""
+    sided = [one for one in foramina if one.region.anatomy.side in ("left", "right")]
+    middle = [one for one in drawn if one.region.anatomy.structure in ("cord", "vertebra")]
+    if not sided:
+        return []
+    if not middle:
+        return [Notice("side-unknown", "no cord or vertebra is drawn: the sides of the foramina were not checked")]
+    points = np.concatenate([one.points for one in middle])
+    wrong = []
+    for one in sided:
+        near = np.abs(points[:, 2] - one.center[2])
+        x = points[near <= max(10.0, near.min() + 5.0), 0].mean()
+        if (one.center[0] > x) != (one.region.anatomy.side == "left"):
+            wrong.append(one.region.name)
+    if len(wrong) == len(sided) > 1:
+        return [
+            Notice("sides-swapped", "every foramen lies on the other side than its name says: left and right swapped")
+        ]
+    return [Notice("side-wrong", f"'{name}' does not lie on the side that its name says") for name in wrong]
+
+
+def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
+    """On each side, a lower level must lie lower."""
+    levels = list(FORAMINA)
+    found = []
+    for side in ("left", "right"):
+        row = [one for one in foramina if one.region.anatomy.side == side and one.region.anatomy.level in levels]
+        row.sort(key=lambda one: levels.index(one.region.anatomy.level))
+        found += [
+            Notice("levels-order", f"'{lower.region.name}' does not lie below '{upper.region.name}'")
+            for upper, lower in pairwise(row)
+            if lower.center[2] >= upper.center[2] and upper.region.anatomy.level != lower.region.anatomy.level
+        ]
+    return found
+
+
+def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
+    found = []
+    for one, other in combinations(drawn, 2):
+        small, large = sorted((one, other), key=lambda d: d.region.volume_mm3)
+        index = np.round(large.region.grid.to_ijk(small.points)).astype(int)[:, ::-1]
+        inside = ((index >= 0) & (index < np.array(large.region.mask.shape))).all(axis=1)
+        share = np.count_nonzero(large.region.mask[tuple(index[inside].T)]) / len(index)
+        if share > OVERLAP_SHARE:
+            found.append(
+                Notice("regions-overlap", f"{share:.0%} of '{small.region.name}' lies in '{large.region.name}'")
+            )
+    return found
+
+
+def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
+    found = []
+    for one in foramina:
+        if one.region.anatomy.level in SIZE_MM:
+            height, width = SIZE_MM[one.region.anatomy.level]
+            normal = np.pi / 4 * height * width * LENGTH_MM
+            if not SIZE_RATIO[0] <= one.region.volume_mm3 / normal <= SIZE_RATIO[1]:
+                message = f"'{one.region.name}' has {one.region.volume_mm3:.0f} mm³; usual there is {normal:.0f} mm³"
+                found.append(Notice("region-size", message))
+    return found
+
+
+def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[Notice]:
+    """Only at heights where some cord is drawn."""
+    if not cord:
+        return []
+    points = np.concatenate([one.points for one in cord])
+    found = []
+    for one in foramina:
+        level = points[np.abs(points[:, 2] - one.center[2]) < CORD_DISTANCE_MM[1] / 2]
+        if len(level):
+            distance = float(np.linalg.norm(level - one.center, axis=1).min())
+            if not CORD_DISTANCE_MM[0] <= distance <= CORD_DISTANCE_MM[1]:
+                found.append(
+                    Notice("cord-distance", f"'{one.region.name}' is centered {distance:.0f} mm from the cord")
+                )
+    return found
+
+
+def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
+    found = []
+    for one in drawn:
+        k = pet.to_ijk(one.points)[:, 2]
+        margin = min(k.min() + 0.5, pet.shape[0] - 0.5 - k.max()) * pet.spacing_mm[2]
+        if margin < END_MARGIN_MM:
+            found.append(
+                Notice(
+                    "region-at-end", f"'{one.region.name}' comes within {margin:.0f} mm of the end of the PET's field"
+                )
+            )
+    return found

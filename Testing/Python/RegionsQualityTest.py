@@ -1,0 +1,118 @@
+"""What is objected to in drawn regions, and what the template and its names hold."""
+
+import tempfile
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from TSPOQuantLib.acquisition.segmentation import Segmentation
+from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.regions.anatomy import Anatomy, identify
+from TSPOQuantLib.regions.canal import SIZE_MM, Canal
+from TSPOQuantLib.regions.quality import check
+from TSPOQuantLib.regions.region import Region, region_of
+from TSPOQuantLib.regions.template import name_of, template
+
+GRID = Grid(
+    (80, 60, 60), np.diag([1.0, 1.0, 1.0, 1.0]) + np.array([[0, 0, 0, -30.0]] * 2 + [[0, 0, 0, -40.0]] + [[0] * 4])
+)
+HEIGHTS_MM = {"C4/C5": 20.0, "C5/C6": 0.0, "C6/C7": -20.0}
+
+
+def foramen(level, side, center, size=1.0):
+    anatomy = Anatomy("foramen", level, side=side)
+    height, width = SIZE_MM[level]
+    canal = Canal(np.array(center), np.eye(3), 5.0 * size, height * size, width * size)
+    return Region(name_of(anatomy), anatomy, canal.mask(GRID), GRID)
+
+
+def cord():
+    k, j, i = np.indices(GRID.shape)
+    x = GRID.to_lps(np.stack([i, j, k], axis=-1).astype(float))
+    return Region("cord C6", Anatomy("cord", "C6"), np.hypot(x[..., 0], x[..., 1]) < 5, GRID)
+
+
+def good():
+    sides = (("left", 14.0), ("right", -14.0))
+    return [foramen(level, side, (x, -3.0, z)) for level, z in HEIGHTS_MM.items() for side, x in sides] + [cord()]
+
+
+def codes(regions, pet=None):
+    return [notice.code for notice in check(regions, pet)]
+
+
+class QualityTest(unittest.TestCase):
+    def test_good_regions_pass(self):
+        self.assertEqual(codes(good()), [])
+
+    def test_a_swap_and_one_wrong_side(self):
+        swapped = [replace(r, grid=Grid(GRID.shape, np.diag([-1.0, 1, 1, 1]) @ r.grid.ijk_to_lps)) for r in good()]
+        self.assertEqual(codes(swapped), ["sides-swapped"])
+        one = [foramen("C4/C5", "left", (-14.0, -3.0, 20.0)), *good()[2:]]
+        self.assertEqual(codes(one), ["side-wrong"])
+        self.assertEqual(codes(good()[:-1]), ["side-unknown"])
+
+    def test_levels_in_the_wrong_order(self):
+        upside = [foramen("C4/C5", "left", (14.0, -3.0, -20.0)), foramen("C6/C7", "left", (14.0, -3.0, 20.0)), cord()]
+        self.assertEqual(codes(upside), ["levels-order"])
+
+    def test_overlap_size_and_distance(self):
+        self.assertEqual(codes([*good(), Region("x", Anatomy("other"), good()[0].mask, GRID)]), ["regions-overlap"])
+        self.assertEqual(codes([foramen("C5/C6", "left", (14.0, -3.0, 0.0), size=0.6), cord()]), ["region-size"])
+        self.assertEqual(codes([foramen("C5/C6", "left", (27.0, 3.0, 0.0)), cord()]), ["cord-distance"])
+
+    def test_the_end_of_the_field(self):
+        matrix = np.diag([2.0, 2.0, 2.0, 1.0])
+        matrix[:3, 3] = [-30, -30, -30]
+        pet = Grid((60, 30, 30), matrix)
+        self.assertEqual(codes([good()[4], cord()], pet).count("region-at-end"), 2)
+        self.assertEqual(
+            codes([good()[2], Region("y", Anatomy("other"), good()[3].mask, GRID)], pet), ["side-unknown"]
+        )
+
+
+class TemplateTest(unittest.TestCase):
+    def test_it_names_what_the_study_compares(self):
+        names = [segment.name for segment in template("C6/C7", "left", GRID).segments]
+        self.assertEqual(
+            names,
+            [
+                "foramen C6/C7 left (root C7)",
+                "foramen C6/C7 right (root C7)",
+                "foramen C3/C4 left (root C4)",
+                "foramen C3/C4 right (root C4)",
+                "cord C7",
+                "cord C4",
+                "blood pool",
+            ],
+        )
+        # Three levels above C4/C5 there is no foramen.
+        self.assertEqual(len(template("C4/C5", "right", GRID).segments), 4)
+
+    def test_what_a_segment_is_survives_a_file(self):
+        drawn = template("C6/C7", "left", GRID)
+        filled = [
+            replace(s, mask=np.roll(foramen("C6/C7", "left", (0.0, 0, 0)).mask, n))
+            for n, s in enumerate(drawn.segments)
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "regions.seg.nrrd"
+            write_segmentation(path, Segmentation(GRID, tuple(filled)))
+            back = read_segmentation(path)
+        for before, after in zip(drawn.segments, back.segments, strict=True):
+            self.assertEqual(after.tags, before.tags)
+            self.assertEqual(region_of(after, GRID).anatomy, identify(before.name, before.tags))
+            self.assertEqual(identify(before.name, {}).level, identify("", before.tags).level)
+
+    def test_refusals(self):
+        for code, level, side in (("template-level", "C1/C2", "left"), ("template-side", "C6/C7", "both")):
+            with self.subTest(code), self.assertRaises(InputRefused) as caught:
+                template(level, side, GRID)
+            self.assertEqual(caught.exception.code, code)
+
+
+if __name__ == "__main__":
+    unittest.main()
