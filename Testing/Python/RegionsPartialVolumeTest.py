@@ -51,13 +51,13 @@ def box_region(low=LOW_MM, high=HIGH_MM):
     return Region("box", Anatomy("other"), inside, FINE)
 
 
-def blurred_box(low, high):
+def blurred_box(low, high, sigmas_mm=(SIGMA_MM, SIGMA_MM, SIGMA_MM)):
     """A box of 1 after a Gaussian blur (error functions), averaged over each PET voxel by 16 points an axis."""
     steps = (np.arange(16) + 0.5) / 8 - 1
     x = 2.0 * np.arange(24)[:, None] + steps
     sides = []
-    for a, b in zip(low, high, strict=True):
-        scale = SIGMA_MM * np.sqrt(2)
+    for a, b, sigma in zip(low, high, sigmas_mm, strict=True):
+        scale = sigma * np.sqrt(2)
         sides.append(((erf((x - a) / scale) - erf((x - b) / scale)) / 2).mean(axis=1))
     return sides[2][:, None, None] * sides[1][None, :, None] * sides[0][None, None, :]
 
@@ -89,6 +89,23 @@ class BoxTest(unittest.TestCase):
         self.assertGreater(curve.coarser[0], 1.03 * HOT[0])
         again = correct(self.image, [box_region()], "GTM", FWHM_MM - 1).curves[0]
         np.testing.assert_allclose(again.corrected.mean, curve.finer, rtol=2e-3)
+
+    def test_a_resolution_along_each_axis(self):
+        fwhm = (4.0, 5.0, 7.0)
+        seen = blurred_box(LOW_MM, HIGH_MM, np.array(fwhm) / np.sqrt(8 * np.log(2)))
+        image = image_of(np.array([c + (h - c) * seen for h, c in zip(HOT, COLD, strict=True)]))
+        right = correct(image, [box_region()], "GTM", fwhm).curves[0].corrected.mean
+        np.testing.assert_allclose(right, HOT, rtol=2e-3)
+        turned = correct(image, [box_region()], "GTM", fwhm[::-1]).curves[0].corrected.mean
+        self.assertGreater(abs(turned[0] / HOT[0] - 1), 5e-3)
+
+    def test_a_frame_before_the_tracer_stays_empty(self):
+        image = image_of(np.stack([np.zeros(PET.shape), self.image.activity[0]]))
+        for method in METHODS:
+            with self.subTest(method):
+                mean = correct(image, [box_region()], method, FWHM_MM, [np.eye(4)] * 2).curves[0].corrected.mean
+                self.assertEqual(mean[0], 0)
+                self.assertAlmostEqual(mean[1] / HOT[0], 1, delta=0.1)
 
     def test_it_follows_a_moved_frame(self):
         move = np.eye(4)

@@ -5,7 +5,7 @@ and the scanner's image of each tissue is computed exactly: Gaussian resolution,
 
 The tissues are the region, the other drawn regions, and what the CT shows around them: air, fat, soft tissue and
 bone. Kept within the box, a class need only be uniform near the region, not throughout the neck. Finer cuts (shells
-by distance from the region) were tried on the simulated neck: they doubled the noise and did not lower the error.
+by distance from the region) were tried on the simulated neck: the noise grew 1.3 to 2.3 times, the error did not fall.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ AROUND_CORD_MM = 4.0
 """Soft tissue so near to a drawn cord counts as a tissue of its own: cerebrospinal fluid holds next to no tracer, and
 CT does not tell it from muscle."""
 ITERATIONS = 10
-"""Of iterative Yang; PETPVC's default too (doi 10.1088/0031-9155/61/22/7975)."""
+"""Of iterative Yang."""
 PERTURBATIONS = 200
 SMALL = 1e-3
 """Size of the perturbations, relative to the image."""
@@ -150,6 +150,7 @@ def correct(
         measured = sample(image, region, region_to_frame, minimum_coverage)
         around = sorted((other for other in known if other is not region), key=lambda other: other.volume_mm3)
         curves.append(_corrected(image, region, around, measured, method, fwhm, region_to_frame, ct, minimum_coverage))
+    progress(1, "Partial volume corrected")
     notices: tuple[Notice, ...] = ()
     if ct is None:
         notices = (Notice("pvc-no-ct", "without a CT all that was not drawn counts as one uniform tissue"),)
