@@ -101,7 +101,7 @@ class BoxTest(unittest.TestCase):
 
     def test_a_frame_before_the_tracer_stays_empty(self):
         image = image_of(np.stack([np.zeros(PET.shape), self.image.activity[0]]))
-        for method in METHODS:
+        for method in ("RBV", "STC"):
             with self.subTest(method):
                 mean = correct(image, [box_region()], method, FWHM_MM, [np.eye(4)] * 2).curves[0].corrected.mean
                 self.assertEqual(mean[0], 0)

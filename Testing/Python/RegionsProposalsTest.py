@@ -4,6 +4,8 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
+import SimpleITK as sitk
+from realdata import DATA, needs_data
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, map_coordinates
 from tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
@@ -154,6 +156,22 @@ class OneNeckTest(unittest.TestCase):
             with self.subTest(code), self.assertRaises(InputRefused) as caught:
                 foramen_between(first, second, level, side, self.ct)
             self.assertEqual(caught.exception.code, code)
+
+
+@needs_data
+class RealNeckTest(unittest.TestCase):
+    def test_a_planning_ct_is_too_coarse_to_show_a_foramen(self):
+        image = sitk.ReadImage(str(DATA / "ct" / "openkbp_pt277" / "ct_hu_minus1000.nii.gz"))
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) @ np.diag(image.GetSpacing())
+        matrix[:3, 3] = image.GetOrigin()
+        values = sitk.GetArrayFromImage(image).astype(np.float32)
+        ct = Volume(values, Grid(values.shape, matrix), "HU")
+        middle = ct.grid.to_lps((np.array(values.shape[::-1]) - 1) / 2)
+        with self.assertRaises(InputRefused) as caught:
+            foramen_between(middle, middle + np.array([3.5, -3.5, -1.0]), "C5/C6", "left", ct)
+        self.assertEqual(caught.exception.code, "ct-coarse")
+        self.assertIn("4.2", caught.exception.message)
 
 
 @slow

@@ -8,6 +8,7 @@ from scipy.ndimage import map_coordinates
 from scipy.optimize import minimize
 
 from ..acquisition.image import Volume
+from ..errors import InputRefused
 from ..grid import Grid
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,8 @@ FORWARD_DEG, DOWNWARD_DEG = 45.0, 12.5
 # None of these is published: choices.
 BONE_FROM_HU, BONE_FULL_HU = 150.0, 350.0
 """Between these a CT value counts as partly bone."""
+COARSEST_MM = 2.8
+"""The narrowest foramen is 5.73 mm wide: two voxels across are the least that tell a void from its walls."""
 LARGEST_SHIFT_MM = 2.5
 SCALES = (0.85, 1.2)
 WALL = (1.05, 1.3)
@@ -76,7 +79,17 @@ class BoneFit:
 
 
 def bone_of(ct: Volume) -> Volume:
-    """The CT as bone from 0 to 1."""
+    """The CT as bone from 0 to 1.
+
+    Raises InputRefused "ct-units", and "ct-coarse" for voxels too large to show a foramen between its walls.
+    """
+    if ct.units != "HU":
+        raise InputRefused("ct-units", f"the CT is in '{ct.units}', not in HU; give the CT")
+    if max(ct.grid.spacing_mm) > COARSEST_MM:
+        size = " × ".join(f"{step:.3g}" for step in ct.grid.spacing_mm)
+        raise InputRefused(
+            "ct-coarse", f"the CT's voxels of {size} mm do not show a foramen; {COARSEST_MM:g} mm is the most"
+        )
     share = np.clip((ct.values - BONE_FROM_HU) / (BONE_FULL_HU - BONE_FROM_HU), 0, 1)
     return replace(ct, values=share.astype(np.float32), units="bone")
 

@@ -81,7 +81,7 @@ def propose_foramina(vertebrae: Segmentation, ct: Volume | None = None) -> tuple
 
     Between the pedicles of two neighbors, beside the canal: found by projecting both vertebrae along their axis. Then
     an elliptic canal of the published size and direction is fitted to bone: the CT's, or without a CT the labels'.
-    Segments are on the CT's grid, or on the labels'.
+    Segments are on the CT's grid, or on the labels'. Raises what ``canal.bone_of`` raises for the CT.
     """
     bones = _bones(vertebrae)
     bone = bone_of(ct) if ct is not None else _labeled_bone(vertebrae)

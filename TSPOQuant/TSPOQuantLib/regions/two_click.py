@@ -22,7 +22,7 @@ def foramen_between(
     It is then shifted and scaled within bounds so that its wall meets the CT's bone (``canal.fit_to_bone``); its
     direction is that of the clicks. Its height stands as near to upright as that direction allows.
     Raises InputRefused "foramen-level", "foramen-clicks" (too near, too far, upright, or beyond the CT) and
-    "foramen-side" where the clicks run inward for that side.
+    "foramen-side" where the clicks run inward for that side, and what ``canal.bone_of`` raises.
     """
     if level not in SIZE_MM:
         raise InputRefused("foramen-level", f"no cervical foramen is called '{level}'; known are {', '.join(SIZE_MM)}")
@@ -34,7 +34,7 @@ def foramen_between(
             f"the mouths are {length:.1f} mm apart; mark both ends of one canal, {SHORTEST_MM:g} to {LONGEST_MM:g} mm",
         )
     outward = (outer - inner) / length
-    if (outward[0] > 0) != (side == "left"):
+    if side not in ("left", "right") or (outward[0] > 0) != (side == "left"):
         raise InputRefused(
             "foramen-side",
             f"the clicks do not run outward on the {side}; mark the inner mouth first, or change the side",
