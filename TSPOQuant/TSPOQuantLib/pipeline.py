@@ -31,6 +31,7 @@ from .kinetics import MODELS, FitOptions, fit, make_maps
 from .kinetics import weights as frame_weights
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
+from .regions.partial_volume import PartialVolumeResult, correct
 from .regions.region import Region, region_of
 from .regions.sampling import sample
 from .regions.surround import surround
@@ -147,21 +148,31 @@ def quantify(
         raise InputRefused(
             "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
         )
-    motion, to_ct = _aligned(image, ct, settings, part(progress, 0, 0.8))
+    motion, to_ct = _aligned(image, ct, settings, part(progress, 0, 0.7))
     moved = region_to_frame(motion, to_ct)
-    progress(0.8, "Reading the regions off the PET")
+    progress(0.7, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
-    progress(0.85, "Input function")
+    progress(0.8, "Input function")
     activity = np.array([curve.mean for curve in curves])
     blood = reconcile(blood, image.timing, activity)
     source = input_of(image, regions, blood, settings, moved)
     options = _options(image, activity.mean(axis=0), settings)
     fits, rows = {}, []
     for index, model in enumerate(settings.models):
-        progress(0.9 + 0.1 * index / len(settings.models), f"Fitting {model}")
+        progress(0.85 + 0.05 * index / len(settings.models), f"Fitting {model}")
         fits[model] = fit(model, image.timing, activity, source.input_function, options)
         for region, curve, fitted in zip(targets, curves, fits[model], strict=True):
             rows.append(outcome_row(settings.session, region.name, region.anatomy, fitted, curve.notices))
+    corrected = _corrected(image, regions, targets, settings, moved, ct, part(progress, 0.9, 1))
+    corrected_fits = {}
+    if corrected is not None:
+        anatomy = {region.name: region.anatomy for region in targets}
+        again = np.array([curve.corrected.mean for curve in corrected.curves])
+        for model in settings.models:
+            corrected_fits[model] = fit(model, image.timing, again, source.input_function, options)
+            for pair, fitted in zip(corrected.curves, corrected_fits[model], strict=True):
+                name, notices = pair.measured.region, pair.measured.notices
+                rows.append(outcome_row(settings.session, name, anatomy[name], fitted, notices, settings.pvc))
     progress(1, "Done")
     return VisitResult(
         subject=settings.subject,
@@ -174,6 +185,32 @@ def quantify(
         pet_to_ct=to_ct,
         notices=_notices(image, blood, ct, motion, to_ct, source, settings),
         provenance=_provenance(image, source, settings, inputs),
+        corrected=corrected,
+        corrected_fits=corrected_fits,
+    )
+
+
+def _corrected(
+    image: DynamicImage,
+    regions: Sequence[Region],
+    targets: Sequence[Region],
+    settings: StudySettings,
+    moved: Sequence[NDArray[np.float64]] | None,
+    ct: Volume | None,
+    progress: Progress,
+) -> PartialVolumeResult | None:
+    """The regions' curves corrected for partial volume, where the study asks for it."""
+    if settings.pvc == "none":
+        return None
+    if settings.fwhm_mm is None:
+        raise InputRefused("pvc-fwhm-missing", "partial-volume correction needs the resolution; add [pet] fwhm_mm")
+    unknown = sorted(set(settings.pvc_regions) - {region.name for region in targets})
+    if unknown:
+        raise InputRefused("pvc-region", f"no region to correct is called '{unknown[0]}'; see the segment names")
+    chosen = [region for region in targets if not settings.pvc_regions or region.name in settings.pvc_regions]
+    others = [region for region in regions if region not in chosen]
+    return correct(
+        image, chosen, settings.pvc, settings.fwhm_mm, moved, ct, settings.minimum_coverage, others, progress
     )
 
 

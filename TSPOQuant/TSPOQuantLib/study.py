@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from .acquisition.bids import find_bids
 from .errors import InputRefused
+from .regions.partial_volume import METHODS
 
 GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
 ROUTES = ("arterial", "venous", "unknown")
@@ -23,6 +24,8 @@ class StudySettings:
     RC × blood + m × tissue; docs/validation.md shows what one factor alone costs), "scale", or "none".
     models: PET-BIDS names; the first is the primary one. vb: "fit", "none", or a fixed fraction.
     tstar_s: seconds, or "auto". delay_s: seconds, or "fit".
+    pvc: partial-volume correction beside the uncorrected result, "none" or a method of regions.partial_volume; it
+    needs fwhm_mm, the scanner's resolution. pvc_regions: names of the regions to correct; empty for all.
     motion_correction: "none", or "rigid": frames to each other and to the CT on which the regions were drawn.
     minimum_coverage: see regions.sampling.
     """
@@ -41,6 +44,9 @@ class StudySettings:
     delay_s: Literal["fit"] | float = 0.0
     motion_correction: Literal["none", "rigid"] = "none"
     minimum_coverage: float = 0.5
+    pvc: str = "none"
+    fwhm_mm: float | None = None
+    pvc_regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,9 +104,9 @@ def study_of_bids(dataset: Path, participant: str, session: str | None, segmenta
 
 KEYS = {
     "subject": {"id", "session", "genotype"},
-    "pet": {"path", "motion_correction"},
+    "pet": {"path", "motion_correction", "fwhm_mm"},
     "ct": {"path"},
-    "segmentation": {"path", "minimum_coverage"},
+    "segmentation": {"path", "minimum_coverage", "pvc", "pvc_regions"},
     "blood": {"paths", "route"},
     "input": {"source", "blood_pool", "path", "calibration", "recovery"},
     "model": {"names", "vb", "weights", "tstar_s", "delay_s"},
@@ -222,5 +228,8 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
                 "pet", "motion_correction", defaults.motion_correction, ("none", "rigid")
             ),
             minimum_coverage=coverage,
+            pvc=text_of("segmentation", "pvc", defaults.pvc, ("none", *METHODS)),
+            fwhm_mm=number_of("pet", "fwhm_mm", None),
+            pvc_regions=texts_of("segmentation", "pvc_regions", []),
         ),
     )

@@ -48,33 +48,40 @@ def table1(
     vertebra = lesion.level.split("/")[1]
     above_foramen, above_cord = three_levels_above(lesion.level), three_levels_above(vertebra)
     scores = {c.outcome: c for c in _score_changes(baseline, followup, clinical)}
-    rows = [scores.pop("vas_arm", None), _vt_change(baseline, followup, "foramen", lesion.level, lesion.side, model)]
-    rows += scores.values()
-    rows.append(_vt_change(baseline, followup, "cord", vertebra, "midline", model))
-    if above_foramen:
-        rows.append(_vt_change(baseline, followup, "foramen", above_foramen, lesion.side, model, "unaffected"))
-    if above_cord:
-        rows.append(_vt_change(baseline, followup, "cord", above_cord, "midline", model, "unaffected"))
+    places = [
+        ("foramen", lesion.level, lesion.side, ""),
+        ("cord", vertebra, "midline", ""),
+        ("foramen", above_foramen or "", lesion.side, "unaffected"),
+        ("cord", above_cord or "", "midline", "unaffected"),
+    ]
+    affected, *others = (_vt_changes(baseline, followup, place, model) for place in places)
+    rows = [scores.pop("vas_arm", None), *affected, *scores.values(), *(row for rows in others for row in rows)]
     return tuple(row for row in rows if row is not None)
 
 
 def vt_key(row: RegionOutcome) -> str:
-    """The stable key of a V_T outcome: "VT_foramen_C6C7_left", "VT_cord_C7"."""
+    """The stable key of a V_T outcome: "VT_foramen_C6C7_left", "VT_cord_C7", "VT_cord_C7_pvc-GTM"."""
     parts = ["VT", row.structure, row.level.replace("/", "")]
-    return "_".join(parts if row.side == "midline" else [*parts, row.side])
+    parts += [] if row.side == "midline" else [row.side]
+    return "_".join(parts if row.pvc == "none" else [*parts, f"pvc-{row.pvc}"])
 
 
-def _vt_change(
-    baseline: VisitResult, followup: VisitResult, structure: str, level: str, side: str, model: str, remark: str = ""
-) -> Change | None:
-    before, after = (visit.row(structure, level, side, model) for visit in (baseline, followup))
-    if before is None or after is None:
-        return None
-    root = f" (root {before.root})" if before.root else ""
-    place = f"{structure} {level}" if side == "midline" else f"{structure} {level} {side}"
-    return Change(
-        vt_key(before), f"Vr (V_T), {place}{root}", before.VT, after.VT, "%", before.VT_se, after.VT_se, remark
-    )
+def _vt_changes(
+    baseline: VisitResult, followup: VisitResult, place: tuple[str, str, str, str], model: str
+) -> list[Change]:
+    """The change at a place (structure, level, side, remark), as measured and, where there is one, as corrected."""
+    structure, level, side, remark = place
+    changes = []
+    for pvc in dict.fromkeys(row.pvc for row in baseline.rows):
+        before, after = (visit.row(structure, level, side, model, pvc) for visit in (baseline, followup))
+        if before is None or after is None:
+            continue
+        name = " ".join(part for part in (before.structure, before.level, before.side) if part != "midline")
+        root = f" (root {before.root})" if before.root else ""
+        told = ", ".join(part for part in (remark, "" if pvc == "none" else f"corrected ({pvc})") if part)
+        title = f"Vr (V_T), {name}{root}"
+        changes.append(Change(vt_key(before), title, before.VT, after.VT, "%", before.VT_se, after.VT_se, told))
+    return changes
 
 
 def _score_changes(baseline: VisitResult, followup: VisitResult, clinical: Clinical | None) -> list[Change]:

@@ -13,6 +13,7 @@ from ..grid import Grid
 from ..input_function import InputFunctionResult
 from ..kinetics import KineticFit, ParametricMaps
 from ..regions.anatomy import Anatomy
+from ..regions.partial_volume import PartialVolumeResult
 from ..regions.region import TimeActivityCurve
 
 
@@ -41,7 +42,10 @@ class RegionOutcome:
 
 @dataclass(frozen=True, eq=False)
 class VisitResult:
-    """One visit, from curves to V_T. ``fits[model]`` is in the order of ``curves``."""
+    """One visit, from curves to V_T. ``fits[model]`` is in the order of ``curves``.
+
+    corrected: curves corrected for partial volume, where the study asks for it, and their fits in the same order.
+    """
 
     subject: str
     session: str
@@ -53,15 +57,17 @@ class VisitResult:
     pet_to_ct: PetToCt | None
     notices: tuple[Notice, ...]
     provenance: dict[str, object] = field(default_factory=dict)
+    corrected: PartialVolumeResult | None = None
+    corrected_fits: dict[str, tuple[KineticFit, ...]] = field(default_factory=dict)
 
-    def row(self, structure: str, level: str, side: str, model: str) -> RegionOutcome | None:
-        """The first row of that place and model, or None."""
-        found = (r for r in self.rows if (r.structure, r.level, r.side, r.model) == (structure, level, side, model))
-        return next(found, None)
+    def row(self, structure: str, level: str, side: str, model: str, pvc: str = "none") -> RegionOutcome | None:
+        """The first row of that place, model and correction, or None."""
+        wanted = (structure, level, side, model, pvc)
+        return next((r for r in self.rows if (r.structure, r.level, r.side, r.model, r.pvc) == wanted), None)
 
 
 def outcome_row(
-    visit: str, region: str, anatomy: Anatomy, fit: KineticFit, notices: tuple[Notice, ...]
+    visit: str, region: str, anatomy: Anatomy, fit: KineticFit, notices: tuple[Notice, ...], pvc: str = "none"
 ) -> RegionOutcome:
     """A fit as the row that tables show; ``notices`` of the curve join the fit's flags."""
     values = fit.parameters
@@ -73,7 +79,7 @@ def outcome_row(
         root=anatomy.root,
         side=anatomy.side,
         model=fit.model,
-        pvc="none",
+        pvc=pvc,
         VT=values["VT"],
         VT_se=fit.standard_errors["VT"],
         K1=values.get("K1"),

@@ -14,6 +14,7 @@ from ..acquisition.frames import FrameTiming
 from ..kinetics import KineticFit
 from ..outcome.change import Change
 from ..outcome.visit import FittedTable, VisitResult
+from ..regions.partial_volume import PartialVolumeResult
 
 DISCLAIMER = "For research use only; not a medical device."
 KINPAR_UNITS = {
@@ -85,12 +86,13 @@ def kinpar_row(fit: KineticFit) -> dict[str, str]:
 
 
 def write_kinpar(
-    folder: Path, regions: Sequence[str], fits: Sequence[KineticFit], about: Mapping[str, object]
+    folder: Path, regions: Sequence[str], fits: Sequence[KineticFit], about: Mapping[str, object], pvc: str = "none"
 ) -> None:
-    """``model-<M>_kinpar.tsv`` (one row a region) and its JSON with units, flags in words, and ``about``."""
+    """``model-<M>_kinpar.tsv`` (one row a region) and its JSON with units, flags in words, and ``about``; for curves
+    corrected for partial volume ``model-<M>_pvc-<P>_kinpar.tsv``."""
     rows = [kinpar_row(fit) for fit in fits]
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    stem = f"model-{fits[0].model}_kinpar"
+    stem = f"model-{fits[0].model}_kinpar" if pvc == "none" else f"model-{fits[0].model}_pvc-{pvc}_kinpar"
     cells = [
         [region, *(row.get(column, "n/a") for column in columns)] for region, row in zip(regions, rows, strict=True)
     ]
@@ -145,6 +147,8 @@ def write_visit(folder: Path, result: VisitResult) -> None:
     )
     for fits in result.fits.values():
         write_kinpar(folder, regions, fits, result.provenance)
+    if result.corrected is not None:
+        _write_corrected(folder, stem, timing, result, result.corrected)
     write_json(
         folder / "results.json",
         {
@@ -154,6 +158,22 @@ def write_visit(folder: Path, result: VisitResult) -> None:
             "provenance": result.provenance,
         },
     )
+
+
+def _write_corrected(
+    folder: Path, stem: str, timing: FrameTiming, result: VisitResult, corrected: PartialVolumeResult
+) -> None:
+    """The corrected curves and fits, with what the correction costs in noise."""
+    names = [curve.measured.region for curve in corrected.curves]
+    curves = np.array([curve.corrected.mean for curve in corrected.curves])
+    write_tacs(folder / f"{stem}_pvc-{corrected.method}_seg-regions_tacs.tsv", timing, names, curves)
+    cost = {
+        curve.measured.region: {"NoiseAmplification": curve.noise_amplification, "Recovery": curve.recovery}
+        for curve in corrected.curves
+    }
+    about = {"PartialVolume": {"Method": corrected.method, "FWHM_mm": corrected.fwhm_mm, "Regions": cost}}
+    for fits in result.corrected_fits.values():
+        write_kinpar(folder, names, fits, about | result.provenance, corrected.method)
 
 
 def write_fits(folder: Path, fitted: FittedTable) -> None:
