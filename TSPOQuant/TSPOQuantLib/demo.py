@@ -23,8 +23,7 @@ Truth = Mapping[str, Any]
 PHANTOM = "phantom"
 """The folder, below the demo's own, that holds what a site would have."""
 PVC = "GTM"
-TABLE_REGIONS = ("foramen C6/C7 left (root C7)", "cord C7", "foramen C3/C4 left (root C4)", "cord C4")
-"""What Table 1 shows, and what the demo corrects for partial volume; all regions would take minutes."""
+"""How the affected foramen is corrected for partial volume, it alone: all regions would take minutes."""
 PICTURE_MM, PICTURE_TOP_KBQ_ML = 110.0, 25.0
 
 
@@ -64,7 +63,7 @@ def run(
                 given = next((folder / PHANTOM / f"ses-{session}").glob("*desc-truth_bloodproc.tsv"))
                 study = replace(study, given_input=given, settings=replace(study.settings, input_source="given"))
             if settings.fwhm_mm > 0:
-                corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=TABLE_REGIONS)
+                corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=(affected,))
                 study = replace(study, settings=corrects)
             stretch = part(progress, 0.3 + 0.35 * index, 0.65 + 0.35 * index)
             data = read_visit(study, part(stretch, 0, 0.2))
@@ -135,7 +134,7 @@ def demo_text(
     if settings.fwhm_mm > 0:
         lines += [
             "The truth is the V_T of the tissue itself. A scanner blurs: what is measured in a foramen of 8 × 7 mm",
-            f"lies below it. The rows called corrected undo that ({PVC}), with the resolution that was simulated.",
+            f"lies below it. The row called corrected undoes that ({PVC}), with the resolution that was simulated.",
         ]
     lines += [f"warning: {warning}" for warning in warnings]
     lines += [f"Everything is in {out}. {tables.DISCLAIMER}"]
