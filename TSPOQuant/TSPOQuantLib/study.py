@@ -1,5 +1,6 @@
 """study.toml: one visit's files and choices. Unknown keys are refused with their line; paths are relative to it."""
 
+import math
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -8,10 +9,13 @@ from typing import Any, Literal
 
 from .acquisition.bids import find_bids
 from .errors import InputRefused
+from .kinetics import MODELS
 from .regions.partial_volume import METHODS
 
 GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
 ROUTES = ("arterial", "venous", "unknown")
+LABEL = re.compile(r"[A-Za-z0-9+]+")
+"""A BIDS label."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,12 @@ class Study:
     route: str
     given_input: Path | None
     settings: StudySettings = field(default_factory=StudySettings)
+    file: Path | None = None
 
     @property
     def files(self) -> list[Path]:
-        """Every file and folder that the visit is computed from."""
-        named = [self.pet, self.ct, self.segmentation, *self.blood, self.given_input]
+        """Every file and folder that the visit is computed from, the study file itself first."""
+        named = [self.file, self.pet, self.ct, self.segmentation, *self.blood, self.given_input]
         return [path for path in named if path is not None]
 
 
@@ -119,18 +124,19 @@ def read_study(path: Path) -> Study:
     Raises InputRefused: "study-missing", "study-unreadable", "study-key" (with the line), "study-value".
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:
         raise InputRefused("study-missing", f"{path}: {error.strerror}; name a study.toml") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputRefused("study-unreadable", f"{path} is not UTF-8 text; save the study file as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputRefused("study-unreadable", f"{path}: {error}; correct the file") from error
     for table, content in data.items():
         known = KEYS.get(table)
         if known is None or not isinstance(content, dict):
-            raise InputRefused(
-                "study-key", f"{path}, line {_line(text, table)}: unknown '{table}'; known are {_tables()}"
-            )
+            message = f"{path}, line {_line(text, table)}: '{table}' is no table of a study; known are {_tables()}"
+            raise InputRefused("study-key", message)
         for key in content:
             if key not in known:
                 line = _line(text, table, key)
@@ -167,22 +173,31 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
     def text_of(table: str, key: str, default: str | None, choices: tuple[str, ...] = ()) -> str:
         value = data.get(table, {}).get(key, default)
         if not isinstance(value, str) or not value or (choices and value not in choices):
-            raise wrong(table, key, "one of " + ", ".join(choices) if choices else "a text")
+            raise wrong(table, key, "one of " + ", ".join(choices) if choices else "a text that is not empty")
         return value
+
+    def label_of(key: str, default: str) -> str:
+        label = text_of("subject", key, default)
+        if not LABEL.fullmatch(label):  # it becomes part of file names
+            raise wrong("subject", key, "letters and digits alone, as a BIDS label is")
+        return label
 
     def number_of(table: str, key: str, default: Any, words: tuple[str, ...] = ()) -> Any:
         value = data.get(table, {}).get(key, default)
         if value in words or value is None:
             return value
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise wrong(table, key, " or ".join([*(f'"{w}"' for w in words), "a number"]))
         return float(value)
 
-    def file_of(table: str) -> Path:
-        found = folder / text_of(table, "path", None)
+    def existing(table: str, key: str, name: str) -> Path:
+        found = folder / name
         if not found.exists():
-            raise InputRefused("study-missing", f"{path}: [{table}] path: {found} does not exist; correct the path")
+            raise InputRefused("study-missing", f"{path}: [{table}] {key}: {found} does not exist; correct the path")
         return found
+
+    def file_of(table: str) -> Path:
+        return existing(table, "path", text_of(table, "path", None))
 
     def texts_of(table: str, key: str, default: list[str]) -> tuple[str, ...]:
         value = data.get(table, {}).get(key, default)
@@ -191,14 +206,16 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
         return tuple(value)
 
     defaults = StudySettings()
-    blood = tuple(folder / name for name in texts_of("blood", "paths", []))
-    for file in blood:
-        if not file.is_file():
-            raise InputRefused("study-missing", f"{path}: [blood] paths: {file} does not exist; correct the path")
     source = text_of("input", "source", defaults.input_source, ("image-derived", "blood", "given"))
+    if source != "given" and "path" in data.get("input", {}):
+        raise wrong("input", "path", 'left out, or source be "given"')
     models = texts_of("model", "names", list(defaults.models))
-    if not models:
-        raise wrong("model", "names", "at least one model")
+    to_vt = [name for name, model in MODELS.items() if model.outcome == "VT"]
+    if not models or len(set(models)) < len(models) or not set(models) <= set(to_vt):
+        raise wrong("model", "names", f"one or more, each once, of {', '.join(to_vt)}")
+    vb = number_of("model", "vb", defaults.vb, ("fit", "none"))
+    if not isinstance(vb, str) and not 0 <= vb < 1:
+        raise wrong("model", "vb", '"fit", "none" or a fraction from 0 up to 1')
     coverage = number_of("segmentation", "minimum_coverage", defaults.minimum_coverage)
     if not 0 < coverage <= 1:
         raise wrong("segmentation", "minimum_coverage", "above 0 and at most 1")
@@ -206,12 +223,12 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
         pet=file_of("pet"),
         ct=file_of("ct") if "ct" in data else None,
         segmentation=file_of("segmentation"),
-        blood=blood,
+        blood=tuple(existing("blood", "paths", name) for name in texts_of("blood", "paths", [])),
         route=text_of("blood", "route", "unknown", ROUTES),
         given_input=file_of("input") if source == "given" else None,
         settings=StudySettings(
-            subject=text_of("subject", "id", defaults.subject),
-            session=text_of("subject", "session", defaults.session),
+            subject=label_of("id", defaults.subject),
+            session=label_of("session", defaults.session),
             genotype=text_of("subject", "genotype", defaults.genotype, GENOTYPES),
             blood_pool=text_of("input", "blood_pool", defaults.blood_pool),
             input_source=source,  # type: ignore[arg-type]  # one of the choices, checked above
@@ -220,7 +237,7 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
             ),
             recovery=number_of("input", "recovery", None),
             models=models,
-            vb=number_of("model", "vb", defaults.vb, ("fit", "none")),
+            vb=vb,
             weights=text_of("model", "weights", defaults.weights),
             tstar_s=number_of("model", "tstar_s", defaults.tstar_s, ("auto",)),
             delay_s=number_of("model", "delay_s", defaults.delay_s, ("fit",)),
@@ -232,4 +249,5 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
             fwhm_mm=number_of("pet", "fwhm_mm", None),
             pvc_regions=texts_of("segmentation", "pvc_regions", []),
         ),
+        file=path,
     )

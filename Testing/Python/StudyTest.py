@@ -69,9 +69,23 @@ class StudyTest(unittest.TestCase):
             ('["1TCM"]', '"1TCM"'),
             ('["1TCM"]', "[]"),
             ('"baseline"', "3"),
+            ('"p1"', '"../p1"'),
+            ('"p1"', '"a b"'),
+            ('"p1"', '""'),
+            ('"baseline"', '"a/b"'),
+            ("0.05", "1.0"),
+            ("0.05", "nan"),
+            ("vb = 0.05", "tstar_s = inf"),
+            ('["1TCM"]', '["1TCM", "1TCM"]'),
+            ('["1TCM"]', '["3TCM"]'),
+            ('["1TCM"]', '["Patlak"]'),
+            ("[model]", '[input]\npath = "b.tsv"\n[model]'),
         ):
             with self.subTest(new):
                 self.assertEqual(self.refusal(GOOD.replace(old, new)).code, "study-value")
+
+    def test_what_editors_add(self):
+        self.assertEqual(self.read("\ufeff" + GOOD.replace("\n", "\r\n")).settings.subject, "p1")
 
     def test_missing_files_are_named(self):
         for old in ('"pet"', "s.seg.nrrd", "b.tsv"):
@@ -79,7 +93,12 @@ class StudyTest(unittest.TestCase):
             self.assertEqual(refusal.code, "study-missing")
 
     def test_not_toml(self):
-        self.assertEqual(self.refusal("[pet\n").code, "study-unreadable")
+        for text in ("[pet\n", "x = " + "[" * 5000 + "]" * 5000):
+            self.assertEqual(self.refusal(text).code, "study-unreadable")
+        path = self.folder / "study.toml"
+        path.write_bytes(GOOD.replace("p1", "é").encode("latin-1"))
+        with self.assertRaisesRegex(InputRefused, "study-unreadable.*save the study file as UTF-8"):
+            read_study(path)
 
 
 class ClinicalTest(unittest.TestCase):
@@ -105,6 +124,10 @@ class ClinicalTest(unittest.TestCase):
             (head + head, "clinical-session"),
             ('[lesion]\nlevel = "C7"\nside = "left"\n', "clinical-lesion"),
             ("x = 1\n", "clinical-key"),
+            ("visit = 3\n", "clinical-key"),
+            ("[visit]\nndi = 3\n", "clinical-key"),
+            ("visit = [1]\n", "clinical-key"),
+            ("lesion = 3\n", "clinical-key"),
         ):
             with self.subTest(text), self.assertRaises(InputRefused) as caught:
                 self.read(text)

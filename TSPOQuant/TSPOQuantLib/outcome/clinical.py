@@ -65,14 +65,17 @@ def read_clinical(path: Path) -> Clinical:
     Raises InputRefused for unknown keys and for scores off their scale.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputRefused("clinical-unreadable", f"{path}: {error}; correct the file") from error
     unknown = sorted(set(data) - {"visit", "lesion"})
     if unknown:
         raise InputRefused("clinical-key", f"{path}: unknown table '{unknown[0]}'; known are [lesion] and [[visit]]")
+    entries, lesion = data.get("visit", []), data.get("lesion", {})
+    if not isinstance(entries, list) or not all(isinstance(table, dict) for table in (*entries, lesion)):
+        raise InputRefused("clinical-key", f"{path}: [lesion] and every [[visit]] must be tables, written just so")
     visits: dict[str, dict[str, float]] = {}
-    for entry in data.get("visit", []):
+    for entry in entries:
         session = entry.get("session")
         if not isinstance(session, str) or session in visits:
             raise InputRefused("clinical-session", f"{path}: every [[visit]] needs a session label of its own")
