@@ -57,6 +57,15 @@ class ReadTacsTest(unittest.TestCase):
         self.assertEqual(tacs.notices, ())
         np.testing.assert_allclose(read_tacs(self.write(self.columns(1), {"Units": "kBq/mL"})).activity[0], CORD)
 
+    def test_brackets_hold_a_unit_or_belong_to_the_name(self):
+        columns = self.columns()
+        columns |= {"root (left) [kBq/mL]": columns.pop("cord") / 1000, "root (right)": columns.pop("C6/C7 left")}
+        tacs = read_tacs(self.write(columns))
+        self.assertEqual(tacs.regions, ("root (left)", "root (right)"))
+        np.testing.assert_allclose(tacs.activity, [CORD, FORAMEN])
+        self.refused("units-activity", self.write(self.columns(**{"disc [SUV]": CORD})))
+        self.refused("table-header", self.write(self.columns(**{"cord [kBq/mL]": CORD})))
+
     def test_other_frame_columns(self):
         for start, end, values in (
             ("frame_start", "frame_end", STARTS + DURATIONS),

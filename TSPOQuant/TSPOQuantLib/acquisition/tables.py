@@ -61,8 +61,10 @@ class Column:
         return np.array([_number(cell, f"{self.file} line {line}, {self.name}") for cell, line in numbered])
 
 
-def read_table(path: Path) -> tuple[Column, ...]:
+def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
     """Read a table: text with tabs, commas, semicolons or blanks, or a spreadsheet's first sheet.
+
+    units: what a header holds in brackets is its unit; False leaves it in the name.
 
     Raises InputRefused ("table-…") for a file that is no table, a row of another length than the header, and columns
     without a name or of one name.
@@ -85,7 +87,8 @@ def read_table(path: Path) -> tuple[Column, ...]:
     columns = []
     for index, cell in enumerate(header):
         cells = tuple(row[index].strip() if index < len(row) else "" for _, row in rows[1:])
-        columns.append(Column(path.name, *split_unit(cell), cells, lines))
+        name, unit = split_unit(cell) if units else (cell.strip(), None)
+        columns.append(Column(path.name, name, unit, cells, lines))
     names = [column.name for column in columns]
     if len(set(names)) < len(names) or not all(names):
         raise InputRefused("table-header", f"{path.name} has a column without a name, or two of one name: {names}")

@@ -1,7 +1,8 @@
 """Regional time-activity curves in: BIDS derivatives' _tacs.tsv, to kBq/mL with the frames they belong to."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .tables import (
     read_table,
     seconds_per,
     sidecar,
+    split_unit,
     stated_unit,
 )
 
@@ -31,6 +33,8 @@ DURATIONS = ("FrameDuration", "frame_duration")
 DEFAULT_UNIT = "Bq/mL"
 # Frame times of the table and of its JSON may be rounded apart by this much.
 FRAME_TOLERANCE_S = 0.1
+# What is in brackets behind a region's name is a unit when it looks like one, else part of the name: "cord (upper)".
+ACTIVITY_LIKE = re.compile(r"Bq|Ci\b|SUV|/ ?(mL|cc|cm)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,11 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
     """
     path = Path(path)
     metadata = read_json(json) if json else sidecar(path)
-    columns = {column.name: column for column in read_table(path)}
+    columns: dict[str, Column] = {}
+    for column in map(_with_unit, read_table(path, units=False)):
+        if column.name in columns:
+            raise InputRefused("table-header", f"{path.name} has two columns of one name: {column.name}; rename one")
+        columns[column.name] = column
     start = _first(columns, STARTS, path.name)
     end = _first(columns, (*ENDS, *DURATIONS), path.name)
     starts, ends = (_seconds(column, metadata) for column in (start, end))
@@ -81,6 +89,12 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
     activity.flags.writeable = False
     return Tacs(timing, tuple(regions), activity, tuple(notices))
+
+
+def _with_unit(column: Column) -> Column:
+    name, unit = split_unit(column.name)
+    of_frames = name in (*STARTS, *ENDS, *DURATIONS)
+    return replace(column, name=name, unit=unit) if unit and (of_frames or ACTIVITY_LIKE.search(unit)) else column
 
 
 def _first(columns: Mapping[str, Column], names: Sequence[str], file: str) -> Column:
