@@ -1,7 +1,10 @@
 """The command line. Exit codes: 0 done, 1 our fault, 2 bad usage, 3 input refused, 130 stopped by Ctrl-C."""
 
 import argparse
+import errno
+import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -10,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
 from .errors import Cancelled, InputRefused, Notice
@@ -27,6 +30,12 @@ NOT_BUILT = {
     "plan": "which change a protocol could detect",
     "cohort": "many studies at once",
 }
+NOT_OUR_FAULT = frozenset(
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENAMETOOLONG", "ELOOP", "EMFILE", "ENFILE")
+    if hasattr(errno, name)  # not every system knows all of them
+)
+"""Errors of disks, permissions and names, in whatever file they turn up."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,11 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()  # a reader that has gone shows here rather than at exit
+        return code
     except InputRefused as refusal:
-        _end_progress()
-        print(f"error: {refusal.code}: {' '.join(refusal.message.split())}", file=sys.stderr)
-        return 3
+        return _refuse(refusal.code, refusal.message)
     except (Cancelled, KeyboardInterrupt):
         _end_progress()
         print("stopped", file=sys.stderr)
@@ -55,15 +64,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone: nothing left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:
+    except MemoryError:
+        return _refuse("memory", "this needs more memory than there is; close other programs or use a larger machine")
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in NOT_OUR_FAULT:
+            where = error.filename or "a file could not be read or written"
+            return _refuse("system", f"{where}: {error.strerror}; put that right and try again")
         _end_progress()
         traceback.print_exc()
         print("error: internal: this is a fault of the program; please report the lines above", file=sys.stderr)
         return 1
 
 
+def _refuse(code: str, message: str) -> int:
+    _end_progress()
+    print(f"error: {code}: {' '.join(message.split())}", file=sys.stderr)
+    return 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong option in one line, as every other refusal."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: usage: {message}; '{self.prog} --help' shows what is possible\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tspoquant",
         description=f"Neuroinflammation in the neck from a dynamic TSPO PET and a CT. {DISCLAIMER}",
         epilog="Not built yet: " + ", ".join(NOT_BUILT) + ". 'test' runs the tests ('test --quick' the fast ones).",
@@ -151,44 +178,57 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for name in text.split(",") if name)
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError("say different models with commas between them")
+    return names
 
 
 def _vb(text: str) -> str | float:
     if text in ("fit", "none"):
         return text
     kind, _, value = text.partition(":")
-    if kind != "fixed":
-        raise argparse.ArgumentTypeError("say fit, none or fixed:FRACTION")
-    fraction = float(value)
-    if not 0 <= fraction < 1:
-        raise argparse.ArgumentTypeError("the fraction must lie in 0 to 1")
+    fraction = _finite(value)
+    if kind != "fixed" or fraction is None or not 0 <= fraction < 1:
+        raise argparse.ArgumentTypeError("say fit, none or fixed:FRACTION with a fraction from 0 up to 1")
     return fraction
 
 
 def _number_or(word: str) -> Callable[[str], str | float]:
     def number(text: str) -> str | float:
-        return text if text == word else float(text)
+        value = text if text == word else _finite(text)
+        if value is None:
+            raise argparse.ArgumentTypeError(f"say {word} or a number of seconds")
+        return value
 
     return number
 
 
 def _last(text: str) -> int:
     kind, _, count = text.partition(":")
-    if kind != "last" or int(count) < 2:
+    if kind != "last" or not count.isdecimal() or int(count) < 2:
         raise argparse.ArgumentTypeError("say last:N with N of at least 2")
     return int(count)
 
 
 def _bounds(text: str) -> dict[str, tuple[float, float]]:
-    bounds = {}
+    bounds: dict[str, tuple[float, float]] = {}
     for item in text.split(","):
         name, _, limits = item.partition("=")
-        low, _, high = limits.partition(":")
-        bounds[name] = (float(low), float(high))
-        if not bounds[name][0] < bounds[name][1]:
-            raise argparse.ArgumentTypeError(f"the bounds of {name} must be LOW:HIGH")
+        low, high = (_finite(limit) for limit in (limits.partition(":")[0], limits.partition(":")[2]))
+        if name in bounds or low is None or high is None or not low < high:
+            raise argparse.ArgumentTypeError(f"say NAME=LOW:HIGH once for each parameter, not '{item}'")
+        bounds[name] = (low, high)
     return bounds
+
+
+def _finite(text: str) -> float | None:
+    """A number that a person would call one, else None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 _last_line = [0.0, 0]
@@ -220,7 +260,7 @@ def _print_json(content: object) -> None:
     from .reporting.tables import plain
 
     _end_progress()
-    print(json.dumps(plain(content), indent=2, ensure_ascii=False))
+    print(json.dumps(plain(content), indent=2))  # ASCII: no terminal's encoding can spoil it
 
 
 def _warn(notices: Sequence[Notice]) -> None:
@@ -256,13 +296,13 @@ def run_demo(options: argparse.Namespace) -> int:
 
 
 def run_quantify(options: argparse.Namespace) -> int:
-    from .output import check_free, whole_folder
+    from .output import whole_folder
     from .pipeline import quantify_study
     from .reporting.tables import region_record, visit_text, write_visit
 
-    check_free(options.out, options.force)
-    result = quantify_study(_study(options), terminal_progress())
-    with whole_folder(options.out, options.force) as folder:
+    study = _study(options)
+    with whole_folder(options.out, options.force, study.files) as folder:
+        result = quantify_study(study, terminal_progress())
         write_visit(folder, result)
     _warn(result.notices)
     if options.json:
@@ -274,13 +314,13 @@ def run_quantify(options: argparse.Namespace) -> int:
 
 
 def run_maps(options: argparse.Namespace) -> int:
-    from .output import check_free, whole_folder
+    from .output import whole_folder
     from .pipeline import study_maps
     from .reporting.maps import maps_text, write_maps
 
-    check_free(options.out, options.force)
-    result = study_maps(_study(options), options.model, terminal_progress())
-    with whole_folder(options.out, options.force) as folder:
+    study = _study(options)
+    with whole_folder(options.out, options.force, study.files) as folder:
+        result = study_maps(study, options.model, terminal_progress())
         write_maps(folder, result)
     _warn(result.notices)
     print(maps_text(result))
@@ -292,19 +332,22 @@ def _study(options: argparse.Namespace) -> "Study":
     from .study import read_study, study_of_bids
 
     if not options.study.is_dir():
+        unused = next((o for o in ("participant", "session", "segmentation") if getattr(options, o) is not None), None)
+        if unused and options.study.exists():
+            raise InputRefused("study-options", f"--{unused} is for a PET-BIDS dataset; say it in {options.study}")
         return read_study(options.study)
     if options.participant is None:
-        raise InputRefused("bids-participant", f"{options.study} is a folder; say whose visit with --participant")
+        message = f"{options.study} is a folder; name its study.toml, or whose visit of a dataset with --participant"
+        raise InputRefused("bids-participant", message)
     return study_of_bids(options.study, options.participant, options.session, options.segmentation)
 
 
 def run_fit(options: argparse.Namespace) -> int:
     from .kinetics import FitOptions
-    from .output import check_free, whole_folder
+    from .output import whole_folder
     from .pipeline import fit_tacs
     from .reporting.tables import fits_text, kinpar_row, write_fits
 
-    check_free(options.out, options.force)
     settings = FitOptions(
         vb=options.vb,
         bounds=options.bounds,
@@ -312,10 +355,10 @@ def run_fit(options: argparse.Namespace) -> int:
         last_frames=options.frames,
         delay_s=options.delay,
     )
-    fitted = fit_tacs(
-        options.tacs, options.blood, options.models, settings, options.weights, options.blood_json, options.pet_json
-    )
-    with whole_folder(options.out, options.force) as folder:
+    sidecars = options.blood_json, options.pet_json
+    inputs = [path for path in (options.tacs, *options.blood, *sidecars) if path]
+    with whole_folder(options.out, options.force, inputs) as folder:
+        fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars)
         write_fits(folder, fitted)
     _warn(fitted.notices)
     if options.json:
@@ -374,8 +417,10 @@ def run_bench(options: argparse.Namespace) -> int:
 def _truth(path: Path) -> dict[str, dict[str, float]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputRefused("truth-unreadable", f"{path}: {error}; name a JSON file") from error
+    except OSError as error:
+        raise InputRefused("truth-unreadable", f"{path}: {error.strerror}; name a JSON file") from error
+    except (ValueError, RecursionError) as error:
+        raise InputRefused("truth-unreadable", f"{path}: {error}; correct the file") from error
     if not isinstance(content, dict):
         raise InputRefused("truth-unreadable", f"{path}: must hold regions with V_T by visit")
     return content
@@ -404,5 +449,11 @@ def run_tests(options: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # leave by the front door, so that no scratch folder stays
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    sys.stdout = sys.stdout or io.StringIO()  # closed by the caller: nobody listens, and that is no error
+    sys.stderr = sys.stderr or io.StringIO()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # nor is a terminal without "³"
     sys.exit(main())

@@ -9,7 +9,7 @@ from typing import Any
 from .outcome.change import Change, table1, vt_key
 from .outcome.clinical import read_clinical
 from .outcome.visit import RegionOutcome, VisitResult
-from .output import check_free, whole_folder
+from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
 from .pipeline import fused_picture, quantify_visit, read_visit
 from .progress import Progress, part, silent
@@ -48,7 +48,6 @@ def run(
     out/demo, out/demo-2, …
     """
     target = out or _free_folder()
-    check_free(target, force)
     with whole_folder(target, force) as folder:
         write_phantom(folder / PHANTOM, settings, part(progress, 0, 0.3))
         truth = json.loads((folder / PHANTOM / "truth.json").read_text(encoding="utf-8"))

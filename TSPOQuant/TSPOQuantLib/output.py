@@ -3,8 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import InputRefused
@@ -13,8 +13,49 @@ MARKER = ".tspoquant"
 """A file that says: this folder was made by this program, so --force may replace it."""
 
 
-def check_free(out: Path, force: bool = False) -> None:
-    """Refuse a folder that holds anything, unless ``force`` and this program made it ("output-exists")."""
+@contextmanager
+def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """A scratch folder beside ``out`` that becomes ``out`` when the block ends well and vanishes when it does not.
+
+    inputs: what the results are made from; it is neither replaced nor written into.
+    Raises InputRefused: "output-exists", unless ``force`` and this program made what is there ("output-foreign");
+    "output-holds-input", "output-inside-input"; "output-unwritable" where nothing can be written.
+    """
+    out = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
+    try:
+        _check_inputs(out, inputs)
+        _check_free(out, force)
+        missing = [folder for folder in out.parents if not folder.exists()]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise InputRefused("output-unwritable", f"{out}: {error.strerror}; name another folder") from error
+    try:
+        scratch.chmod(0o777 & ~_umask())
+        yield scratch
+        (scratch / MARKER).touch()
+        _check_free(out, force)
+        if out.exists():
+            shutil.rmtree(out)
+        scratch.rename(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not out.exists():
+            with suppress(OSError):
+                for folder in missing:
+                    folder.rmdir()
+
+
+def _check_inputs(out: Path, inputs: Iterable[Path]) -> None:
+    for given in inputs:
+        path = Path(os.path.realpath(given))
+        if path.is_relative_to(out):
+            raise InputRefused("output-holds-input", f"{out} holds the input {given}; name another folder")
+        if path.is_dir() and out.is_relative_to(path):
+            raise InputRefused("output-inside-input", f"{out} lies inside the input {given}; name another folder")
+
+
+def _check_free(out: Path, force: bool) -> None:
     if not out.exists():
         return
     if not out.is_dir():
@@ -25,31 +66,6 @@ def check_free(out: Path, force: bool = False) -> None:
         raise InputRefused("output-exists", f"{out} holds files already; name another folder or add --force")
     if not (out / MARKER).exists():
         raise InputRefused("output-foreign", f"{out} holds files that are not ours; name another folder")
-
-
-@contextmanager
-def whole_folder(out: Path, force: bool = False) -> Iterator[Path]:
-    """A scratch folder beside ``out`` that becomes ``out`` when the block ends well and vanishes when it does not.
-
-    Raises InputRefused as ``check_free`` does, and "output-unwritable" where nothing can be written.
-    """
-    out = out.absolute()
-    check_free(out, force)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise InputRefused("output-unwritable", f"{out.parent}: {error.strerror}; name another folder") from error
-    try:
-        scratch.chmod(0o777 & ~_umask())
-        yield scratch
-        (scratch / MARKER).touch()
-        check_free(out, force)
-        if out.exists():
-            shutil.rmtree(out)
-        scratch.rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _umask() -> int:

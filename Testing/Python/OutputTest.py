@@ -55,6 +55,43 @@ class WholeFolderTest(unittest.TestCase):
         self.assertEqual(caught.exception.code, "output-foreign")
         self.assertTrue((self.out / "thesis.doc").exists())
 
+    def test_inputs_are_neither_replaced_nor_written_into(self):
+        self.write("1")
+        (self.root / "link").symlink_to(self.out)
+        for out, given, code in (
+            (self.out, self.out, "output-holds-input"),
+            (self.out, self.out / "a.txt", "output-holds-input"),
+            (self.root / "link", self.out / "a.txt", "output-holds-input"),
+            (self.out / "new", self.out, "output-inside-input"),
+        ):
+            with (
+                self.subTest(out=out.name, given=given.name),
+                self.assertRaises(InputRefused) as caught,
+                whole_folder(out, True, [self.root / "other", given]),
+            ):
+                pass
+            self.assertEqual(caught.exception.code, code)
+        self.assertEqual((self.out / "a.txt").read_text(), "1")
+
+    def test_a_link_leads_to_the_results(self):
+        (self.root / "real").mkdir()
+        self.out = self.root / "link"
+        self.out.symlink_to(self.root / "real")
+        self.write("1")
+        self.assertTrue(self.out.is_symlink())
+        self.assertEqual((self.root / "real" / "a.txt").read_text(), "1")
+
+    def test_failure_leaves_no_folder_above(self):
+        with self.assertRaises(ZeroDivisionError), whole_folder(self.root / "a" / "b"):
+            raise ZeroDivisionError
+        self.assertEqual(list(self.root.iterdir()), [])
+
+    def test_names_that_no_disk_takes(self):
+        for name in ("x" * 254, "x" * 300):
+            with self.assertRaises(InputRefused) as caught, whole_folder(self.root / name):
+                pass
+            self.assertEqual(caught.exception.code, "output-unwritable")
+
 
 if __name__ == "__main__":
     unittest.main()
