@@ -22,6 +22,7 @@ from .alignment.resample import at_rest, mean_image
 from .errors import InputRefused, Notice
 from .input_function import (
     ImageDerivedSettings,
+    InputFunction,
     InputFunctionResult,
     SampledSettings,
     image_derived_input,
@@ -32,7 +33,7 @@ from .kinetics import weights as frame_weights
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
 from .regions.partial_volume import PartialVolumeResult, correct
-from .regions.region import Region, region_of
+from .regions.region import Region, plain_name, regions_of
 from .regions.sampling import sample
 from .regions.surround import surround
 from .reporting import provenance
@@ -44,6 +45,10 @@ ANATOMY_ONLY = ("vertebra", "blood-pool")
 
 LONG_FRAME_S = 300.0
 """Frames at least this long make the mean that is shown: a choice."""
+
+
+LONGEST_DELAY_S = 600.0
+"""A delay beyond this is a slip of clock or unit, and shifts the input out of the scan: a choice."""
 
 
 BODY_SHARE = 0.1
@@ -75,7 +80,12 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     paths = [study.given_input] if study.given_input else list(study.blood)
     if not paths:
         raise InputRefused("blood-missing", "the study names no blood file; add [blood] paths to the study file")
-    return VisitData(image, segmentation, read_blood(paths, route=study.route), ct)
+    blood = read_blood(paths, route=study.route)
+    if study.given_input and blood.parent_plasma is None:
+        raise InputRefused(
+            "input-not-ready", f"{study.given_input.name} has no AIF column; raw blood belongs under [blood] paths"
+        )
+    return VisitData(image, segmentation, blood, ct)
 
 
 def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
@@ -142,7 +152,7 @@ def quantify(
 
     inputs: names and hashes of the files, for the provenance. Raises InputRefused; Cancelled through ``progress``.
     """
-    regions = [region_of(segment, segmentation.grid) for segment in segmentation.segments]
+    regions = regions_of(segmentation)
     targets = [region for region in regions if region.anatomy.structure not in ANATOMY_ONLY]
     if not targets:
         raise InputRefused(
@@ -160,7 +170,7 @@ def quantify(
     fits, rows = {}, []
     for index, model in enumerate(settings.models):
         progress(0.85 + 0.05 * index / len(settings.models), f"Fitting {model}")
-        fits[model] = fit(model, image.timing, activity, source.input_function, options)
+        fits[model] = fit(model, image.timing, activity, _for_model(source, model, options), options)
         for region, curve, fitted in zip(targets, curves, fits[model], strict=True):
             rows.append(outcome_row(settings.session, region.name, region.anatomy, fitted, curve.notices))
     corrected = _corrected(image, regions, targets, settings, moved, ct, part(progress, 0.9, 1))
@@ -169,7 +179,7 @@ def quantify(
         anatomy = {region.name: region.anatomy for region in targets}
         again = np.array([curve.corrected.mean for curve in corrected.curves])
         for model in settings.models:
-            corrected_fits[model] = fit(model, image.timing, again, source.input_function, options)
+            corrected_fits[model] = fit(model, image.timing, again, _for_model(source, model, options), options)
             for pair, fitted in zip(corrected.curves, corrected_fits[model], strict=True):
                 name, notices = pair.measured.region, pair.measured.notices
                 rows.append(outcome_row(settings.session, name, anatomy[name], fitted, notices, settings.pvc))
@@ -220,7 +230,7 @@ def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMa
     settings = study.settings
     motion, to_ct = _aligned(data.image, data.ct, settings, part(progress, 0.2, 0.6))
     image = at_rest(data.image, region_to_frame(motion, to_ct))
-    regions = [region_of(segment, data.segmentation.grid) for segment in data.segmentation.segments]
+    regions = regions_of(data.segmentation)
     mean = mean_image(image, range(len(image.timing))).values
     mask = mean > BODY_SHARE * np.percentile(mean, 99)
     if not mask.any():
@@ -230,7 +240,8 @@ def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMa
     source = input_of(image, regions, blood, settings)
     options = _options(image, curve, settings)
     progress(0.7, f"{model} maps")
-    maps = make_maps(model, image.timing, image.activity, source.input_function, options, mask, part(progress, 0.7, 1))
+    plasma = _for_model(source, model, options)
+    maps = make_maps(model, image.timing, image.activity, plasma, options, mask, part(progress, 0.7, 1))
     return VisitMaps(
         subject=settings.subject,
         session=settings.session,
@@ -265,7 +276,10 @@ def fit_tacs(
         regions=tacs.regions,
         timing=tacs.timing,
         activity=tacs.activity,
-        fits={model: fit(model, tacs.timing, tacs.activity, source.input_function, chosen) for model in models},
+        fits={
+            model: fit(model, tacs.timing, tacs.activity, _for_model(source, model, chosen), chosen)
+            for model in models
+        },
         input=source,
         notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
         provenance={
@@ -287,11 +301,12 @@ def input_of(
     """The visit's input function, from the blood pool of the image, from blood samples, or given."""
     if settings.input_source != "image-derived":
         return sampled_input(blood, float(image.timing.ends_s[-1]), SampledSettings())
-    pool = next((region for region in regions if region.name == settings.blood_pool), None)
+    pool = next((region for region in regions if region.name == plain_name(settings.blood_pool)), None)
     if pool is None:
         names = ", ".join(f"'{region.name}'" for region in regions)
         raise InputRefused(
-            "blood-pool-missing", f"no segment is called '{settings.blood_pool}'; the segmentation holds {names}"
+            "blood-pool-missing",
+            f"no segment is called '{settings.blood_pool}'; draw it, or name the one that is the blood pool: {names}",
         )
     curve = sample(image, pool, moved, settings.minimum_coverage)
     shell = surround(image.grid, pool, regions)
@@ -319,6 +334,32 @@ def _options(image: DynamicImage, curve: NDArray[np.float64], settings: StudySet
         tstar_s=settings.tstar_s,
         delay_s=settings.delay_s,
     )
+
+
+def _for_model(source: InputFunctionResult, model: str, options: FitOptions) -> InputFunction:
+    """The input as a model needs it: where whole blood was not measured, only a fit without V_B is possible.
+
+    Raises InputRefused ("whole-blood-missing", "delay-value").
+    """
+    delays = options.bounds.get("delay", ()) if isinstance(options.delay_s, str) else (options.delay_s,)
+    beyond = next((delay for delay in delays if abs(delay) > LONGEST_DELAY_S), None)
+    if beyond is not None:
+        raise InputRefused(
+            "delay-value",
+            f"a delay of {beyond:g} s is no sampling delay; stay within {LONGEST_DELAY_S:g} s, or bring blood and "
+            "scan to one clock",
+        )
+    curve = source.input_function
+    if curve.has_whole_blood:
+        return curve
+    chosen = MODELS.get(model)
+    if options.vb not in ("none", 0) and not (options.vb == "fit" and chosen and not chosen.compartmental):
+        raise InputRefused(
+            "whole-blood-missing",
+            f"{model} with V_B needs whole blood, and the blood files hold none; add a whole_blood_radioactivity "
+            'column, or leave V_B out (--vb none; in a study file vb = "none")',
+        )
+    return replace(curve, whole_blood=np.zeros_like(curve.whole_blood))  # with V_B at 0 nothing depends on it
 
 
 def _provenance(

@@ -125,8 +125,9 @@ def reconcile(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.flo
     activity: (regions, frames) in kBq/mL, of tissue or of a vessel. Averages over the time that blood and image
     share are compared, so that neither a bolus peak nor a late sample decides.
     Returns the blood, with a Notice ("blood-after-start") where its first sample comes after the first frame;
-    raises InputRefused ("blood-image-units") for a thousandfold slip, ("blood-image-clock") where they share no
-    time, and ("blood-time-units") where the blood's times look like minutes.
+    raises InputRefused ("blood-image-units") for a thousandfold slip, ("blood-image-empty") where one holds no
+    activity, ("blood-image-clock") where they share no time, and ("blood-time-units") where the blood's times look
+    like minutes.
     """
     if not blood.activities:
         return blood
@@ -149,7 +150,14 @@ def reconcile(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.flo
     tissue = float(np.max(np.asarray(activity)[:, shared] @ weights) / weights.sum())
     first, last = np.flatnonzero(shared)[[0, -1]]
     in_blood = curve.mean_over(float(timing.starts_s[first]), float(timing.ends_s[last]))
-    if tissue <= 0 or in_blood <= 0 or not 1 / UNIT_SLIP < tissue / in_blood < UNIT_SLIP:
+    if tissue <= 0 or in_blood <= 0:
+        empty = "the regions hold" if tissue <= 0 else "the blood holds"
+        raise InputRefused(
+            "blood-image-empty",
+            f"over the time that both share, {empty} no activity; check that the segmentation, the scan and the blood "
+            "belong together",
+        )
+    if not 1 / UNIT_SLIP < tissue / in_blood < UNIT_SLIP:
         raise InputRefused(
             "blood-image-units",
             f"over the same time the image averages {tissue:.3g} kBq/mL and the blood {in_blood:.3g} kBq/mL: "

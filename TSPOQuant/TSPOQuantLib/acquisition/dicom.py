@@ -82,12 +82,14 @@ def read_ct(path: Path, progress: Progress = silent) -> Volume:
     Raises InputRefused: path-missing, folder-empty, dicom-none, ct-none, ct-several, dicom-….
     """
     path = Path(path)
+    if path.name.endswith(".seg.nrrd"):
+        raise InputRefused("ct-none", f"{path.name} is a segmentation, no CT; check the path")
     if is_nifti(path) or path.name.endswith((".nrrd", ".mha")):
         return read_volume_file(path, "HU")
     found = _dicom(path, part(progress, 0, 0.7))
     series = [one for one in found.series if is_ct(one)]
     if not series:
-        raise InputRefused("ct-none", f"there is no CT under {path}, only {describe_found(found)}")
+        raise InputRefused("ct-none", f"there is no CT under {path}, only {describe_found(found)}; check the path")
     if len(series) > 1:
         raise InputRefused(
             "ct-several", f"there are {len(series)} CT series under {path} ({_listed(series)}); give one of them"

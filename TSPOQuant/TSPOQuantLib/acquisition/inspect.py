@@ -35,7 +35,8 @@ def inspect(path: Path) -> Entry:
     found = find_series(path)
     niftis = sorted(file for file in path.rglob("*") if is_nifti(file)) if path.is_dir() else []
     if not found.series and not niftis:
-        raise InputRefused("dicom-none", f"there is neither DICOM nor NIfTI under {path}{_damaged(found)}")
+        message = f"there is neither DICOM nor NIfTI under {path}{_damaged(found)}; check the path"
+        raise InputRefused("dicom-none", message)
     series = [_series(one) for one in found.series] + [_nifti(file) for file in niftis]
     others = found.others - len(niftis)
     return {"series": series, "unreadable_files": found.unreadable, "other_files": others}

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..acquisition.segmentation import Segment
-from ..errors import Notice
+from ..acquisition.segmentation import Segment, Segmentation
+from ..errors import InputRefused, Notice
 from ..grid import Grid
 from .anatomy import Anatomy, identify
 
@@ -56,4 +56,21 @@ def region_of(segment: Segment, grid: Grid) -> Region:
         corner[:3, 3] = grid.to_lps(np.array([part.start for part in reversed(box)], dtype=float))
         mask = mask[box]
         grid = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), corner)
-    return Region(segment.name, identify(segment.name, segment.tags), mask, grid)
+    return Region(plain_name(segment.name), identify(segment.name, segment.tags), mask, grid)
+
+
+def regions_of(segmentation: Segmentation) -> tuple[Region, ...]:
+    """Every segment as a region. Raises InputRefused ("region-name") where a name is missing or stands twice."""
+    regions = tuple(region_of(segment, segmentation.grid) for segment in segmentation.segments)
+    names = [region.name for region in regions]
+    wrong = next((name for name in names if not name or names.count(name) > 1), None)
+    if wrong is not None:
+        what = f"several segments are called '{wrong}'" if wrong else "a segment has no name"
+        raise InputRefused("region-name", f"{what}; give every segment a name of its own")
+    return regions
+
+
+def plain_name(name: str) -> str:
+    """A segment's name as tables and terminals can hold it: in one line, without control characters and '"'."""
+    visible = "".join(letter if letter.isprintable() else " " for letter in name)
+    return " ".join(visible.split()).replace('"', "'")

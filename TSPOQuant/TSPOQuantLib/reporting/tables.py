@@ -244,4 +244,6 @@ def columns_text(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _value(value: float, error: float | None) -> str:
+    if not math.isfinite(value):
+        return "n/a"
     return f"{value:g}" if error is None else f"{value:.2f} ± {error:.2f}"
