@@ -11,3 +11,4 @@ For research use only; not a medical device.
 """
 
 __version__ = "0.1.0"
+DISCLAIMER = "For research use only; not a medical device."

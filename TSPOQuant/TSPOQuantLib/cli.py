@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from . import __version__
+from . import DISCLAIMER, __version__
 from .errors import Cancelled, InputRefused, Notice
 from .progress import Progress, silent
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .study import Study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DISCLAIMER = "For research use only; not a medical device."
 NOT_BUILT = {
     "compare": "the change between visits, with its error budget",
     "plan": "which change a protocol could detect",

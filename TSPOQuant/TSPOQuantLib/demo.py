@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from . import DISCLAIMER
 from .outcome.change import Change, table1, vt_key
 from .outcome.clinical import read_clinical
 from .outcome.visit import RegionOutcome, VisitResult
@@ -98,7 +99,7 @@ def demo_record(visits: list[VisitResult], changes: tuple[Change, ...], truth: T
     """What ``--json`` prints."""
     regions = [tables.region_record(row, true_vt(truth, row)) for visit in visits for row in visit.rows]
     return {
-        "about": f"Simulated data. {tables.DISCLAIMER}",
+        "about": f"Simulated data. {DISCLAIMER}",
         "regions": regions,
         "table1": [tables.table1_record(change) for change in changes],
         "out": str(out),
@@ -136,5 +137,5 @@ def demo_text(
             f"lies below it. The row called corrected undoes that ({PVC}), with the resolution that was simulated.",
         ]
     lines += [f"warning: {warning}" for warning in warnings]
-    lines += [f"Everything is in {out}. {tables.DISCLAIMER}"]
+    lines += [f"Everything is in {out}. {DISCLAIMER}"]
     return "\n".join(lines)

@@ -28,8 +28,9 @@ from .input_function import (
     image_derived_input,
     sampled_input,
 )
-from .kinetics import MODELS, FitOptions, fit, make_maps
+from .kinetics import FitOptions, fit, make_maps
 from .kinetics import weights as frame_weights
+from .kinetics.models import model_named
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
 from .regions.partial_volume import PartialVolumeResult, correct
@@ -262,9 +263,8 @@ def fit_tacs(
     pet_json: Path | None = None,
 ) -> FittedTable:
     """Fit models to ready curves with blood from files; ``options.weights`` is filled from ``weights``."""
-    unknown = [name for name in models if name not in MODELS]
-    if unknown:
-        raise InputRefused("model-unknown", f"no model is called '{unknown[0]}'; known are {', '.join(MODELS)}")
+    for model in models:
+        model_named(model)  # an unknown one is refused before the work
     tacs = read_tacs(tacs_path)
     sidecar = read_pet_json(pet_json) if pet_json else None
     blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
@@ -352,8 +352,7 @@ def _for_model(source: InputFunctionResult, model: str, options: FitOptions) -> 
     curve = source.input_function
     if curve.has_whole_blood:
         return curve
-    chosen = MODELS.get(model)
-    if options.vb not in ("none", 0) and not (options.vb == "fit" and chosen and not chosen.compartmental):
+    if options.vb not in ("none", 0) and not (options.vb == "fit" and not model_named(model).compartmental):
         raise InputRefused(
             "whole-blood-missing",
             f"{model} with V_B needs whole blood, and the blood files hold none; add a whole_blood_radioactivity "

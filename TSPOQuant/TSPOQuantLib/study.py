@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .acquisition.bids import find_bids
+from .acquisition.blood_files import ROUTES
 from .errors import InputRefused
 from .kinetics import MODELS
 from .regions.partial_volume import METHODS
 
 GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
-ROUTES = ("arterial", "venous", "unknown")
 LABEL = re.compile(r"[A-Za-z0-9+]+")
 """A BIDS label."""
 

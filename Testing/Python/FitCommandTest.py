@@ -68,6 +68,25 @@ class FitCommandTest(unittest.TestCase):
         self.assertEqual(about["VT"]["Units"], "mL/cm3")
         self.assertIn("numpy", about["versions"])
 
+    def test_every_parameter_has_its_unit(self):
+        self.assertEqual(self.fit("--models", "2TCM1K,MA2,Patlak", "--vb", "fixed:0.05")[0], 0)
+        for model, parameter, unit in (
+            ("2TCM1K", "Kb", "1/min"),
+            ("MA2", "VS", "mL/cm3"),
+            ("Patlak", "Ki", "mL/cm3/min"),
+            ("Patlak", "Ki-se", "mL/cm3/min"),
+        ):
+            about = json.loads((self.folder / "out" / f"model-{model}_kinpar.json").read_text())
+            self.assertEqual(about[parameter]["Units"], unit)
+
+    def test_what_cannot_be_fitted_is_told_as_not_available(self):
+        rows = [line.split("\t") for line in TACS.splitlines()]
+        silent = "\n".join("\t".join([*row, "air" if index == 0 else "0"]) for index, row in enumerate(rows))
+        self.tacs.write_text(silent + "\n")
+        code, out, _ = self.fit("--models", "1TCM")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"air +n/a\*")
+
     def test_a_delay_of_the_blood_is_undone(self):
         later = self.folder / "late_bloodproc.tsv"
         rows = [line.split("\t") for line in BLOODPROC.splitlines()[1:]]

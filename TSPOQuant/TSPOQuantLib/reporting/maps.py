@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from .. import DISCLAIMER
 from ..alignment.rigid import to_sitk
 from ..outcome.visit import VisitMaps
-from .tables import DISCLAIMER, KINPAR_UNITS, write_json
+from .tables import KINPAR_UNITS, write_json
 
 
 def write_maps(folder: Path, result: VisitMaps) -> None:

@@ -10,24 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import DISCLAIMER
 from ..acquisition.frames import FrameTiming
 from ..kinetics import KineticFit
+from ..kinetics.models import UNITS
 from ..outcome.change import Change
-from ..outcome.visit import FittedTable, VisitResult
+from ..outcome.visit import FittedTable, RegionOutcome, VisitResult
 from ..regions.partial_volume import PartialVolumeResult
 
-DISCLAIMER = "For research use only; not a medical device."
-KINPAR_UNITS = {
-    "K1": "mL/cm3/min",
-    "k2": "1/min",
-    "k3": "1/min",
-    "k4": "1/min",
-    "VB": "1",
-    "VT": "mL/cm3",
-    "delay": "s",
-    "WRSS": "(kBq/mL)^2, weights scaled to mean 1",
-    "tstar": "s",
-}
+KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
 
 def plain(value: Any) -> Any:
@@ -105,7 +96,7 @@ def write_kinpar(
     write_json(folder / f"{stem}.json", {"Model": fits[0].model, **units, "Flags": words, **about})
 
 
-def region_record(row: Any, truth: float | None = None) -> dict[str, object]:
+def region_record(row: RegionOutcome, truth: float | None = None) -> dict[str, object]:
     """A RegionOutcome as other programs read it: flags by code; with ``truth_VT`` where the truth is known."""
     record = asdict(row) | {"flags": [flag.code for flag in row.flags]}
     return record if truth is None else record | {"truth_VT": truth}
@@ -246,4 +237,6 @@ def columns_text(rows: Sequence[Sequence[str]]) -> str:
 def _value(value: float, error: float | None) -> str:
     if not math.isfinite(value):
         return "n/a"
-    return f"{value:g}" if error is None else f"{value:.2f} ± {error:.2f}"
+    if error is None:
+        return f"{value:g}"
+    return f"{value:.2f} ± {error:.2f}" if math.isfinite(error) else f"{value:.2f} ± n/a"
