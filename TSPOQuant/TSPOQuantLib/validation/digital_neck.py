@@ -32,11 +32,11 @@ def regions_of(settings: PhantomSettings, source: str) -> Rows:
 
 
 def errors(rows: Rows, structure: str, model: str) -> dict[str, float]:
-    """V_T against the truth in %, by region and visit."""
+    """V_T, not corrected for partial volume, against the truth in %, by region and visit."""
     return {
         f"{row['region']}, {row['visit']}": 100 * (row["VT"] / row["truth_VT"] - 1)
         for row in rows
-        if (row["structure"], row["model"]) == (structure, model)
+        if (row["structure"], row["model"], row["pvc"]) == (structure, model, "none")
     }
 
 
