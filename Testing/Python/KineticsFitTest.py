@@ -233,6 +233,7 @@ class RefusalTest(unittest.TestCase):
         self.refused("delay-value", delay_s="auto")
         self.refused("free-fraction", free_fraction=0.0)
         self.refused("tstar-value", model="Logan", tstar_s="late")
+        self.refused("tstar-value", model="Logan", tstar_s=-60.0)
         self.refused("frames-last", model="Logan", last_frames=99)
         self.refused("fit-too-few-frames", model="Logan", tstar_s=1700.0)
         self.refused("fit-too-few-frames", weights=np.arange(len(self.timing)) < 3)
@@ -240,6 +241,8 @@ class RefusalTest(unittest.TestCase):
         self.refused("input-empty", plasma=InputFunction(times, 0 * values_, values_))
         self.refused("input-backwards", plasma=InputFunction(times[::-1], values_, values_))
         self.refused("input-not-finite", plasma=InputFunction(times, values_ * np.nan, values_))
+        self.refused("input-after-scan", plasma=InputFunction(times + 30, values_, values_))
+        self.refused("input-after-scan", model="Logan", delay_s=1800.0)
         self.refused("input-shape", plasma=InputFunction(times[1:], values_, values_))
 
     def test_weights_refuse(self):

@@ -1,4 +1,6 @@
 import unittest
+import warnings
+from dataclasses import replace
 
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
@@ -72,6 +74,12 @@ class CovarianceTest(unittest.TestCase):
         low, high = one.interval("VT", 0.95, "log")
         self.assertAlmostEqual(np.log(high / low), 2 * reach / one.parameters["VT"])
         self.assertAlmostEqual(low * high, one.parameters["VT"] ** 2)
+
+    def test_a_hopeless_estimate_reaches_from_zero_to_infinity(self):
+        one = replace(self.fits[0], standard_errors={"VT": 1e6})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertEqual(one.interval("VT", 0.95, "log"), (0, np.inf))
 
     def test_profile_and_bootstrap_agree_with_student_where_the_model_is_nearly_linear(self):
         one = self.fits[3]

@@ -10,7 +10,7 @@ from ..errors import InputRefused
 from ..input_function.curve import InputFunction
 from .compartment_fit import fit_compartment
 from .graphical import fit_graphical
-from .models import model_named
+from .models import DEFAULT_BOUNDS, model_named
 from .options import FitOptions, frame_weights
 from .result import KineticFit
 
@@ -37,7 +37,7 @@ def fit(
     # A graphical method integrates every frame; a compartment model looks only at those with weight.
     needed = weight > 0 if chosen.compartmental else np.ones_like(weight, dtype=bool)
     curves = _checked_curves(activity, timing, needed)
-    check_input(input_function)
+    check_input(input_function, timing, options)
     if options.free_fraction is not None and not 0 < options.free_fraction <= 1:
         raise InputRefused(
             "free-fraction",
@@ -65,8 +65,8 @@ def _checked_curves(activity: Array, timing: FrameTiming, needed: NDArray[np.boo
     return curves
 
 
-def check_input(input_function: InputFunction) -> None:
-    """Refuse an input that no model can use ("input-…")."""
+def check_input(input_function: InputFunction, timing: FrameTiming, options: FitOptions) -> None:
+    """Refuse an input that no model can use on this scan ("input-…")."""
     times, plasma, blood = input_function.times_min, input_function.parent_plasma, input_function.whole_blood
     if times.ndim != 1 or times.size == 0 or plasma.shape != times.shape or blood.shape != times.shape:
         raise InputRefused("input-shape", "the input function's times and curves must be lists of one length")
@@ -78,6 +78,14 @@ def check_input(input_function: InputFunction) -> None:
         raise InputRefused("input-backwards", "the input function's times do not increase; correct the blood data")
     if not (plasma > 0).any():
         raise InputRefused("input-empty", "parent plasma is never above 0; check the blood data and their units")
+    earliest = options.bounds.get("delay", DEFAULT_BOUNDS["delay"])[0]
+    delay_s = earliest if isinstance(options.delay_s, str) else options.delay_s
+    rises_s = 60 * float(times[max(int(np.argmax(plasma > 0)) - 1, 0)]) + delay_s
+    if rises_s >= timing.ends_s[-1]:
+        raise InputRefused(
+            "input-after-scan",
+            f"the input rises at {rises_s:g} s and the scan ends at {timing.ends_s[-1]:g} s; bring them to one clock",
+        )
 
 
 def _with_free_fraction(one: KineticFit, free_fraction: float | None) -> KineticFit:

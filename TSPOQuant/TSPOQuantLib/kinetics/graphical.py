@@ -236,8 +236,8 @@ def late_frames(timing: FrameTiming, options: FitOptions) -> Mask | None:
         return np.arange(len(timing)) >= len(timing) - options.last_frames
     if options.tstar_s == "auto":
         return None
-    if isinstance(options.tstar_s, str) or not np.isfinite(options.tstar_s):
-        raise InputRefused("tstar-value", f"{options.tstar_s!r} is no t*; give seconds or auto")
+    if isinstance(options.tstar_s, str) or not np.isfinite(options.tstar_s) or options.tstar_s < 0:
+        raise InputRefused("tstar-value", f"{options.tstar_s!r} is no t*; give seconds from the scan's start, or auto")
     return np.asarray(timing.mids_s >= options.tstar_s)
 
 

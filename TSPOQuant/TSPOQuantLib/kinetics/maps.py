@@ -84,7 +84,7 @@ def make_maps(
         raise InputRefused("map-mask", f"the mask is {mask.shape} on an image of {shape}; resample it first")
     if options.delay_s == "fit":
         raise InputRefused("delay-map", "maps cannot fit a delay; fit it on a region and give it in seconds")
-    check_input(input_function)
+    check_input(input_function, timing, options)
     voxels = activity.reshape(len(timing), -1)
     inside = None if mask is None else np.flatnonzero(mask)
     count = voxels.shape[1] if inside is None else len(inside)

@@ -88,6 +88,7 @@ class KineticFit:
         estimate, error = self.parameters[name], self.standard_errors[name]
         reach = float(stdtrit(self.degrees_of_freedom, (1 + level) / 2)) * error
         if scale == "log":
-            ratio = float(np.exp(reach / estimate)) if estimate > 0 else float("nan")
+            with np.errstate(over="ignore"):  # a hopeless estimate reaches from 0 to infinity
+                ratio = float(np.exp(np.float64(reach / estimate))) if estimate > 0 else float("nan")
             return estimate / ratio, estimate * ratio
         return estimate - reach, estimate + reach
