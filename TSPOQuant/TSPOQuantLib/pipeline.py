@@ -31,9 +31,11 @@ from .input_function import (
 from .kinetics import FitOptions, fit, make_maps
 from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
+from .outcome.record import record_of
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
 from .regions.partial_volume import PartialVolumeResult, correct
+from .regions.quality import check as check_regions
 from .regions.region import Region, plain_name, regions_of
 from .regions.sampling import sample
 from .regions.surround import surround
@@ -185,7 +187,7 @@ def quantify(
                 name, notices = pair.measured.region, pair.measured.notices
                 rows.append(outcome_row(settings.session, name, anatomy[name], fitted, notices, settings.pvc))
     progress(1, "Done")
-    return VisitResult(
+    result = VisitResult(
         subject=settings.subject,
         session=settings.session,
         rows=tuple(rows),
@@ -199,6 +201,8 @@ def quantify(
         corrected=corrected,
         corrected_fits=corrected_fits,
     )
+    quality = check_regions(regions, image.grid)
+    return replace(result, record=record_of(result, image, blood, targets, asdict(settings), (), quality))
 
 
 def _corrected(

@@ -1,6 +1,7 @@
 """What one visit gave: V_T per region and model, with everything needed to judge it."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from ..kinetics import KineticFit, ParametricMaps
 from ..regions.anatomy import Anatomy
 from ..regions.partial_volume import PartialVolumeResult
 from ..regions.region import TimeActivityCurve
+
+if TYPE_CHECKING:
+    from .record import VisitRecord
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class VisitResult:
     """One visit, from curves to V_T. ``fits[model]`` is in the order of ``curves``.
 
     corrected: curves corrected for partial volume, where the study asks for it, and their fits in the same order.
+    record: the same as plain values, for JSON, comparison and report.
     """
 
     subject: str
@@ -59,6 +64,7 @@ class VisitResult:
     provenance: dict[str, object] = field(default_factory=dict)
     corrected: PartialVolumeResult | None = None
     corrected_fits: dict[str, tuple[KineticFit, ...]] = field(default_factory=dict)
+    record: "VisitRecord | None" = None
 
     def row(self, structure: str, level: str, side: str, model: str, pvc: str = "none") -> RegionOutcome | None:
         """The first row of that place, model and correction, or None."""

@@ -15,6 +15,7 @@ from ..acquisition.frames import FrameTiming
 from ..kinetics import KineticFit
 from ..kinetics.models import UNITS
 from ..outcome.change import Change
+from ..outcome.record import FILE, to_json
 from ..outcome.visit import FittedTable, RegionOutcome, VisitResult
 from ..regions.partial_volume import PartialVolumeResult
 
@@ -149,6 +150,8 @@ def write_visit(folder: Path, result: VisitResult) -> None:
             "provenance": result.provenance,
         },
     )
+    if result.record is not None:
+        (folder / FILE).write_text(to_json(result.record), encoding="utf-8")
 
 
 def _write_corrected(
