@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ..errors import Notice
 from ..grid import Grid
 from .anatomy import FORAMINA
-from .canal import LENGTH_MM, SIZE_MM
+from .canal import SIZE_MM
+from .measurements import usual_mm3
 from .region import Region
 
 Floats = NDArray[np.float64]
@@ -108,8 +109,7 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
     found = []
     for one in foramina:
         if one.region.anatomy.level in SIZE_MM:
-            height, width = SIZE_MM[one.region.anatomy.level]
-            normal = np.pi / 4 * height * width * LENGTH_MM
+            normal = usual_mm3(one.region.anatomy.level)
             if not SIZE_RATIO[0] <= one.region.volume_mm3 / normal <= SIZE_RATIO[1]:
                 message = f"'{one.region.name}' has {one.region.volume_mm3:.0f} mm³; usual there is {normal:.0f} mm³"
                 found.append(Notice("region-size", message))

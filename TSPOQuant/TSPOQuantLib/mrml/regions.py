@@ -1,0 +1,394 @@
+"""Regions on nodes: template, two clicks, proposals and what is to be said of them; needs no window.
+
+Every function first works out all that it will write and refuses by then; only at its end is the segmentation
+changed. ``before_change`` is called right before that, never where nothing changes: a panel hands in its Segment
+Editor's ``saveStateForUndo``, so that one undo takes the whole step back. Segments that are drawn stay as they are
+unless the function says otherwise, and no segment takes voxels from another.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+import vtk.util.numpy_support
+from numpy.typing import NDArray
+
+from ..acquisition.segmentation import Segment, Segmentation
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from ..regions import proposals, quality, two_click
+from ..regions.anatomy import FORAMINA, Anatomy, identify
+from ..regions.carry import drawn_on
+from ..regions.measurements import MEASUREMENTS, Code, measure
+from ..regions.region import Region, region_of, regions_of
+from ..regions.template import template
+from .segmentations import LATTICE_TOLERANCE, segmentation_from_node, tags_of
+from .sequence_io import dynamic_from_node
+from .transforms import LPS_FROM_RAS, matrix_from_array, parent_to_world
+from .volumes import volume_from_node
+
+LEAST_VERTEBRAE = 2
+"""So many make a segmentation worth proposing from."""
+
+# None of these is published: choices for drawing the soft tissue between walls of bone.
+SOFT_TISSUE_HU = (-200.0, 150.0)
+"""From fat to where proposals begin to count a voxel as bone: painting does not spill into the walls."""
+BRUSH_MM = 3.0
+"""Diameter of the brush: half the width of the narrowest foramen."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What became of one proposed region.
+
+    segment_id: where it was written, "" where it was not, for ``reason``. confidence: 0 to 1, no probability; see
+    ``regions.proposals.Proposal``.
+    """
+
+    name: str
+    segment_id: str
+    confidence: float
+    reason: str = ""
+
+
+def _nothing() -> None:
+    """Where no undo is kept."""
+
+
+# --- Template and drawing --------------------------------------------------------------------------------------------
+
+
+def add_template(
+    segmentation_node, ct_node, level: str, side: str, before_change: Callable[[], object] = _nothing
+) -> tuple[str, ...]:
+    """Empty named, colored, tagged segments for one affected foramen (``regions.template.template``).
+
+    A segment that is there already, drawn or empty, is kept. Returns the IDs in the template's order.
+    Raises InputRefused ("template-level", "template-side", "segmentation-surfaces", "segmentation-geometry",
+    "volume-…", "transform-not-linear").
+    """
+    ct = volume_from_node(ct_node, "HU", "CT volume")
+    wanted = template(level, side, Grid((1, 1, 1), ct.grid.ijk_to_lps)).segments
+    page = _Page(segmentation_node, ct_node, ct.grid)
+    return page.write([(segment, None) for segment in wanted], before_change)
+
+
+def editor_settings(editor_node, segmentation_node, ct_node, segment_id: str = "") -> None:
+    """Set a vtkMRMLSegmentEditorNode to draw soft tissue between bone: Paint with a sphere brush in millimeters.
+
+    Only voxels of the CT within ``SOFT_TISSUE_HU`` can be painted or erased, and painting takes nothing from other
+    segments. To be called after the editor's widget has been given segmentation and CT: it resets the brush when its
+    geometry changes.
+    """
+    with slicer.util.NodeModify(editor_node):
+        editor_node.SetAndObserveSegmentationNode(segmentation_node)
+        editor_node.SetAndObserveSourceVolumeNode(ct_node)
+        if segment_id:
+            editor_node.SetSelectedSegmentID(segment_id)
+        editor_node.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere)
+        editor_node.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
+        editor_node.SetSourceVolumeIntensityMaskRange(*SOFT_TISSUE_HU)
+        editor_node.SetSourceVolumeIntensityMask(True)
+        # What effects read as common parameters (qSlicerSegmentEditorPaintEffect::setMRMLDefaults).
+        editor_node.SetAttribute("BrushSphere", "1")
+        editor_node.SetAttribute("BrushDiameterIsRelative", "0")
+        editor_node.SetAttribute("BrushAbsoluteDiameter", f"{BRUSH_MM:g}")
+        editor_node.SetActiveEffectName("Paint")
+    editor_node.InvokeCustomModifiedEvent(slicer.vtkMRMLSegmentEditorNode.EffectParameterModified)
+
+
+def add_two_click(
+    segmentation_node,
+    ct_node,
+    inner_ras: Sequence[float],
+    outer_ras: Sequence[float],
+    level: str,
+    side: str,
+    before_change: Callable[[], object] = _nothing,
+) -> str:
+    """A foramen between its two mouths, in world RAS mm (``regions.two_click.foramen_between``); its segment's ID.
+
+    What was drawn in that foramen's segment is replaced. Raises InputRefused ("foramen-level", "foramen-clicks",
+    "foramen-side", "ct-coarse", "segmentation-surfaces", "segmentation-geometry",
+    "segmentation-coarse", "volume-…", "transform-not-linear").
+    """
+    ct = volume_from_node(ct_node, "HU", "CT volume")
+    inner, outer = (np.array([-point[0], -point[1], point[2]], dtype=float) for point in (inner_ras, outer_ras))
+    segment = two_click.foramen_between(inner, outer, level, side, ct)
+    page = _Page(segmentation_node, ct_node, ct.grid)
+    return page.write([(segment, page.fitted(segment, ct.grid))], before_change)[0]
+
+
+# --- Proposals -------------------------------------------------------------------------------------------------------
+
+
+def find_vertebrae(scene=None) -> tuple:
+    """The segmentations of a scene with drawn segments called like vertebrae ("vertebrae_C5", "C5 vertebra").
+
+    The one with most cervical levels first; empty where none has two. Names are tried first, then segment IDs,
+    which keep TotalSegmentator's own names.
+    """
+    found = []
+    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode", scene or slicer.mrmlScene):
+        segmentation = node.GetSegmentation()
+        if segmentation is None:
+            continue
+        levels = {_vertebra_of(segmentation, segment_id) for segment_id in segmentation.GetSegmentIDs()} - {""}
+        if len(levels) >= LEAST_VERTEBRAE:
+            found.append((-len(levels), len(found), node))
+    return tuple(node for _, _, node in sorted(found))
+
+
+def propose_foramina(
+    labels_node,
+    ct_node,
+    segmentation_node,
+    names: Mapping[int, str] | None = None,
+    levels: Collection[str] | None = None,
+    replace_drawn: bool = False,
+    before_change: Callable[[], object] = _nothing,
+) -> tuple[Placed, ...]:
+    """Foramina on both sides, then pieces of cord, from labels of the vertebrae; what came of each.
+
+    labels_node: a segmentation, or a label map whose values ``names`` or its color table name. levels: foramen levels
+    to propose, None for all; the cord's pieces are those of the roots that leave there. A segment that is drawn is
+    kept unless ``replace_drawn``. Nothing is written where all are declined.
+    Raises InputRefused ("vertebrae-missing", "ct-coarse", "segmentation-…", "volume-…", "transform-not-linear").
+    """
+    ct = volume_from_node(ct_node, "HU", "CT volume")
+    labels = _labels_from(labels_node, names)
+    if not any(identify(one.name, one.tags).structure == "vertebra" for one in labels.segments):
+        raise InputRefused(
+            "vertebrae-missing", "no label is called like a vertebra, such as 'vertebrae_C5'; name them or pick others"
+        )
+    wanted = FORAMINA if levels is None else levels
+    pieces = [FORAMINA[level] for level in wanted if level in FORAMINA]
+    drawn = [(proposal, ct.grid) for proposal in proposals.propose_foramina(labels, ct)]
+    drawn += [(proposal, labels.grid) for proposal in proposals.propose_cord(labels)]
+    page = _Page(segmentation_node, ct_node, ct.grid)
+    taken = np.zeros(page.grid.shape, dtype=bool)
+    placed: list[Placed] = []
+    writes: list[tuple[int, Segment, NDArray[np.bool_]]] = []
+    for proposal, grid in drawn:
+        anatomy = identify(proposal.name, {})
+        if anatomy.level not in (wanted if anatomy.structure == "foramen" else pieces):
+            continue
+        if proposal.segment is not None and not replace_drawn and page.is_drawn(anatomy):
+            placed.append(Placed(proposal.name, "", proposal.confidence, "it is drawn already, and was kept"))
+            continue
+        if proposal.segment is not None:
+            # Pieces of cord meet in the middle of a voxel: the first one has it.
+            mask = page.fitted(proposal.segment, grid) & ~taken
+            taken |= mask
+            writes.append((len(placed), proposal.segment, mask))
+        placed.append(Placed(proposal.name, "", proposal.confidence, proposal.reason))
+    ids = page.write([(segment, mask) for _, segment, mask in writes], before_change)
+    for (place, _, _), segment_id in zip(writes, ids, strict=True):
+        one = placed[place]
+        placed[place] = Placed(one.name, segment_id, one.confidence)
+    return tuple(placed)
+
+
+def _vertebra_of(segmentation, segment_id: str) -> str:
+    """The cervical or upper thoracic level of a segment that is a vertebra, else ""."""
+    segment = segmentation.GetSegment(segment_id)
+    for name in (segment.GetName(), segment_id):
+        anatomy = identify(name or "", tags_of(segment))
+        if anatomy.structure == "vertebra" and anatomy.level:
+            return anatomy.level
+    return ""
+
+
+def _labels_from(node, names: Mapping[int, str] | None) -> Segmentation:
+    """Segments of a segmentation, called by ID where the name says nothing, or of a label map."""
+    if node.IsA("vtkMRMLSegmentationNode"):
+        labels = segmentation_from_node(node, "vertebra labels")
+        segments = tuple(_known(segment) for segment in labels.segments)
+        return Segmentation(labels.grid, segments)
+    volume = volume_from_node(node, "label", "vertebra labels")
+    display = node.GetDisplayNode()
+    colors = display.GetColorNode() if display is not None else None
+    segments = []
+    for value in np.unique(volume.values[volume.values > 0]).astype(int).tolist():
+        name = names.get(value) if names is not None else (colors.GetColorName(value) if colors is not None else None)
+        if name:
+            segments.append(Segment(f"Segment_{value}", name, volume.values == value))
+    return Segmentation(volume.grid, tuple(segments))
+
+
+def _known(segment: Segment) -> Segment:
+    """The segment under its ID where that tells more than its name."""
+    if identify(segment.name, segment.tags).structure == "other" and identify(segment.id, {}).structure != "other":
+        return Segment(segment.id, segment.id, segment.mask, segment.color, segment.tags)
+    return segment
+
+
+# --- Quality and measurements ----------------------------------------------------------------------------------------
+
+
+def region_quality(segmentation_node, sequence_node=None) -> tuple[Notice, ...]:
+    """Every objection to the drawn regions (``regions.quality.check``); with the PET's sequence also about its field.
+
+    Raises what ``segmentation_from_node`` and ``dynamic_from_node`` raise.
+    """
+    regions = _regions_of(segmentation_node)
+    pet = dynamic_from_node(sequence_node).grid if sequence_node is not None else None
+    return quality.check(regions, pet)
+
+
+def measurements(segmentation_node, sequence_node=None) -> dict[str, dict[str, float]]:
+    """By segment ID, then by key (``regions.measurements.MEASUREMENTS``); ``measurement_info`` tells each key's unit.
+
+    With the PET's sequence also the effective number of its voxels.
+    Raises what ``segmentation_from_node`` and ``dynamic_from_node`` raise.
+    """
+    drawn = segmentation_from_node(segmentation_node)
+    regions = [region_of(segment, drawn.grid) for segment in drawn.segments]
+    pet = dynamic_from_node(sequence_node).grid if sequence_node is not None else None
+    return {segment.id: measure(region, regions, pet) for segment, region in zip(drawn.segments, regions, strict=True)}
+
+
+def measurement_info(key: str) -> dict[str, str]:
+    """What a key means, in the form of Segment Statistics' plugins: name, description, units and DICOM codes."""
+    one = next(measurement for measurement in MEASUREMENTS if measurement.key == key)
+    info = {"name": one.name, "title": one.name, "description": one.description, "units": one.unit}
+    codes = {"QuantityCode": one.quantity, "UnitsCode": one.unit_code, "MeasurementMethodCode": one.method}
+    return info | {f"DICOM.{name}": _entry(code) for name, code in codes.items() if code is not None}
+
+
+def _entry(code: Code) -> str:
+    entry = slicer.vtkCodedEntry()
+    entry.SetValueSchemeMeaning(*code)
+    return str(entry.GetAsString())
+
+
+def _regions_of(segmentation_node) -> tuple[Region, ...]:
+    return regions_of(segmentation_from_node(segmentation_node))
+
+
+# --- Writing to a segmentation node ----------------------------------------------------------------------------------
+
+
+class _Page:
+    """A segmentation node that is about to be written to, and the lattice that its voxels are to lie on.
+
+    That of the segments that are drawn, so that none of them is resampled; where none is, the CT's.
+    """
+
+    def __init__(self, node, ct_node, ct: Grid) -> None:
+        source = node.GetSegmentation()
+        name = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+        if source.GetNumberOfSegments() and source.GetSourceRepresentationName() != name:
+            raise InputRefused(
+                "segmentation-surfaces",
+                "the segmentation's source is not a binary labelmap; make it one in the Segmentations module",
+            )
+        self._node, self._ct_node = node, ct_node
+        self._to_world = LPS_FROM_RAS @ parent_to_world(node, "segmentation")
+        self._drawn: dict[str, Region] = {}
+        self.grid = ct
+        try:
+            drawn = segmentation_from_node(node)
+        except InputRefused as refused:
+            if refused.code != "segmentation-empty":
+                raise
+            return
+        self._drawn = {s.id: region_of(s, drawn.grid) for s in drawn.segments if s.mask.any()}
+        self.grid = _lattice(drawn.grid, ct)
+
+    def find(self, anatomy: Anatomy) -> str:
+        """ID of the first segment that is this structure at this level and side, "" if there is none."""
+        source = self._node.GetSegmentation()
+        wanted = (anatomy.structure, anatomy.level, anatomy.side)
+        for segment_id in source.GetSegmentIDs():
+            segment = source.GetSegment(segment_id)
+            found = identify(segment.GetName(), tags_of(segment))
+            if (found.structure, found.level, found.side) == wanted:
+                return str(segment_id)
+        return ""
+
+    def is_drawn(self, anatomy: Anatomy) -> bool:
+        return self.find(anatomy) in self._drawn
+
+    def fitted(self, segment: Segment, grid: Grid) -> NDArray[np.bool_]:
+        """The segment's mask on the page's lattice. Raises InputRefused ("segmentation-coarse")."""
+        mask = segment.mask if grid is self.grid else drawn_on(region_of(segment, grid), self.grid)
+        if not mask.any():
+            raise InputRefused(
+                "segmentation-coarse",
+                f"no voxel of the segmentation lies in '{segment.name}': they are too large, or lie elsewhere; start "
+                "a segmentation on the CT",
+            )
+        return mask
+
+    def write(
+        self, segments: Sequence[tuple[Segment, NDArray[np.bool_] | None]], before_change: Callable[[], object]
+    ) -> tuple[str, ...]:
+        """Write masks (None: leave or make it empty) into segments found by what they are, or new ones; the IDs.
+
+        ``before_change`` is called once, where anything changes.
+        """
+        ids = [self.find(identify(segment.name, segment.tags)) for segment, _ in segments]
+        if all(found and mask is None for found, (_, mask) in zip(ids, segments, strict=True)):
+            return tuple(ids)
+        before_change()
+        with slicer.util.NodeModify(self._node):
+            if not self._drawn:
+                self._node.SetReferenceImageGeometryParameterFromVolumeNode(self._ct_node)
+            if self._node.GetDisplayNode() is None:
+                self._node.CreateDefaultDisplayNodes()
+            for place, (segment, mask) in enumerate(segments):
+                ids[place] = ids[place] or self._add(segment)
+                if mask is not None:
+                    self._fill(ids[place], mask)
+        return tuple(ids)
+
+    def _add(self, segment: Segment) -> str:
+        source = self._node.GetSegmentation()
+        segment_id = str(source.AddEmptySegment(source.GenerateUniqueSegmentID(segment.id), segment.name))
+        added = source.GetSegment(segment_id)
+        if segment.color is not None:
+            added.SetColor(*segment.color)
+        for key, value in segment.tags.items():
+            added.SetTag(key, value)
+        return segment_id
+
+    def _fill(self, segment_id: str, mask: NDArray[np.bool_]) -> None:
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        image = _labelmap(mask, matrix_from_array(np.linalg.inv(self._to_world) @ self.grid.ijk_to_lps))
+        logic.SetBinaryLabelmapToSegment(image, self._node, segment_id, logic.MODE_REPLACE)
+        segment = self._node.GetSegmentation().GetSegment(segment_id)
+        logic.SetSegmentStatus(segment, logic.InProgress)
+
+
+def _lattice(drawn: Grid, ct: Grid) -> Grid:
+    """The CT's grid where ``drawn`` lies on its voxels, else the voxels of ``drawn`` as far as the CT reaches."""
+    shift = np.linalg.inv(ct.ijk_to_lps) @ drawn.ijk_to_lps
+    on_voxels = np.abs(shift[:3, 3] - np.rint(shift[:3, 3])).max() <= LATTICE_TOLERANCE
+    steps = np.abs(shift[:3, :3] - np.eye(3)) * np.array(ct.shape[::-1])
+    if on_voxels and steps.max() <= LATTICE_TOLERANCE:
+        return ct
+    far = np.array(ct.shape[::-1]) - 1.0
+    corners = np.array([[i, j, k] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])])
+    reached = drawn.to_ijk(ct.to_lps(corners))
+    low, high = np.floor(reached.min(axis=0)).astype(int), np.ceil(reached.max(axis=0)).astype(int) + 1
+    matrix = drawn.ijk_to_lps.copy()
+    matrix[:3, 3] = drawn.to_lps(low.astype(float))
+    i, j, k = (high - low).tolist()
+    return Grid((k, j, i), matrix)
+
+
+def _labelmap(mask: NDArray[np.bool_], ijk_to_ras: "vtk.vtkMatrix4x4") -> "slicer.vtkOrientedImageData":
+    """A mask as Slicer keeps one: only the box that holds it, on the lattice of the whole."""
+    image = slicer.vtkOrientedImageData()
+    image.SetGeometryFromImageToWorldMatrix(ijk_to_ras)
+    voxels = np.argwhere(mask)
+    first, last = voxels.min(axis=0), voxels.max(axis=0)
+    image.SetExtent([int(n) for pair in zip(first[::-1], last[::-1], strict=True) for n in pair])
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    box = tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))
+    vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())[:] = mask[box].ravel()
+    return image
