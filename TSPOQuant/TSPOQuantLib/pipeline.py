@@ -28,10 +28,11 @@ from .input_function import (
     image_derived_input,
     sampled_input,
 )
-from .kinetics import FitOptions, fit, make_maps
+from .kinetics import FitOptions, KineticFit, fit, make_maps
 from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
-from .outcome.record import record_of
+from .outcome.record import Sensitivity, record_of
+from .outcome.sensitivity import Geometry, Measured, sensitivities
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
 from .regions.partial_volume import PartialVolumeResult, correct
@@ -176,7 +177,7 @@ def quantify(
         fits[model] = fit(model, image.timing, activity, _for_model(source, model, options), options)
         for region, curve, fitted in zip(targets, curves, fits[model], strict=True):
             rows.append(outcome_row(settings.session, region.name, region.anatomy, fitted, curve.notices))
-    corrected = _corrected(image, regions, targets, settings, moved, ct, part(progress, 0.9, 1))
+    corrected = _corrected(image, regions, targets, settings, moved, ct, part(progress, 0.9, 0.95))
     corrected_fits = {}
     if corrected is not None:
         anatomy = {region.name: region.anatomy for region in targets}
@@ -186,7 +187,6 @@ def quantify(
             for pair, fitted in zip(corrected.curves, corrected_fits[model], strict=True):
                 name, notices = pair.measured.region, pair.measured.notices
                 rows.append(outcome_row(settings.session, name, anatomy[name], fitted, notices, settings.pvc))
-    progress(1, "Done")
     result = VisitResult(
         subject=settings.subject,
         session=settings.session,
@@ -202,7 +202,49 @@ def quantify(
         corrected_fits=corrected_fits,
     )
     quality = check_regions(regions, image.grid)
-    return replace(result, record=record_of(result, image, blood, targets, asdict(settings), (), quality))
+    errors = _sensitivities(image, regions, targets, settings, moved, ct, options, result, part(progress, 0.95, 1))
+    record = record_of(result, image, blood, targets, asdict(settings), errors, quality)
+    progress(1, "Done")
+    return replace(result, record=record)
+
+
+def _sensitivities(
+    image: DynamicImage,
+    regions: Sequence[Region],
+    targets: Sequence[Region],
+    settings: StudySettings,
+    moved: Sequence[NDArray[np.float64]] | None,
+    ct: Volume | None,
+    options: FitOptions,
+    result: VisitResult,
+    progress: Progress,
+) -> tuple[Sensitivity, ...]:
+    """How V_T of every region answers to errors of input, place and resolution."""
+    activity = np.array([curve.mean for curve in result.curves])
+    measured = Measured("none", tuple(targets), activity, result.fits)
+    again, by_name = None, {region.name: region for region in targets}
+    if result.corrected is not None:
+        curves = result.corrected.curves
+        again = Measured(
+            result.corrected.method,
+            tuple(by_name[curve.measured.region] for curve in curves),
+            np.array([curve.corrected.mean for curve in curves]),
+            result.corrected_fits,
+        )
+
+    def refit(model: str, curves: NDArray[np.float64], source: InputFunction) -> tuple[KineticFit, ...]:
+        return fit(
+            model,
+            image.timing,
+            curves,
+            _for_model(replace(result.input, input_function=source), model, options),
+            options,
+        )
+
+    others = tuple(region for region in regions if region not in targets)
+    geometry = Geometry(image, moved, ct, others, settings.minimum_coverage)
+    delayed = settings.delay_s == "fit"
+    return sensitivities(measured, again, result.corrected, geometry, result.input, refit, delayed, progress)
 
 
 def _corrected(
@@ -325,9 +367,13 @@ def _aligned(
     """Where the neck lay in each frame, and the CT in the PET, as far as the study asks for it."""
     if settings.motion_correction == "none":
         return None, None
-    motion = estimate_motion(image, part(progress, 0, 0.9))
+    chosen = settings.motion_reference
+    reference = chosen if isinstance(chosen, str) else [frame - 1 for frame in chosen]
+    motion = estimate_motion(image, part(progress, 0, 0.9), reference)
+    if settings.motion_correction == "frames" or ct is None:
+        return motion, None
     progress(0.9, "PET to CT")
-    return motion, align_to_ct(image, ct, motion) if ct else None
+    return motion, align_to_ct(image, ct, motion, settings.registration_window)
 
 
 def _options(image: DynamicImage, curve: NDArray[np.float64], settings: StudySettings) -> FitOptions:

@@ -30,7 +30,10 @@ class StudySettings:
     tstar_s: seconds, or "auto". delay_s: seconds, or "fit".
     pvc: partial-volume correction beside the uncorrected result, "none" or a method of regions.partial_volume; it
     needs fwhm_mm, the scanner's resolution. pvc_regions: names of the regions to correct; empty for all.
-    motion_correction: "none", or "rigid": frames to each other and to the CT on which the regions were drawn.
+    motion_correction: "rigid": frames to each other and to the CT on which the regions were drawn; "frames": to each
+    other only, the scanner's placing of PET and CT kept; or "none". docs/validation.md shows what "none" costs.
+    motion_reference: "late" (the last 20 min), or the frames of the reference, counted from 1. registration_window:
+    which frames make the mean that is registered to the CT, see alignment.pet_to_ct.
     minimum_coverage: see regions.sampling.
     """
 
@@ -46,7 +49,9 @@ class StudySettings:
     weights: str = "counts"
     tstar_s: Literal["auto"] | float = "auto"
     delay_s: Literal["fit"] | float = 0.0
-    motion_correction: Literal["none", "rigid"] = "none"
+    motion_correction: Literal["none", "frames", "rigid"] = "rigid"
+    motion_reference: Literal["late"] | tuple[int, ...] = "late"
+    registration_window: Literal["all", "early", "late"] = "all"
     minimum_coverage: float = 0.5
     pvc: str = "none"
     fwhm_mm: float | None = None
@@ -109,7 +114,7 @@ def study_of_bids(dataset: Path, participant: str, session: str | None, segmenta
 
 KEYS = {
     "subject": {"id", "session", "genotype"},
-    "pet": {"path", "motion_correction", "fwhm_mm"},
+    "pet": {"path", "motion_correction", "motion_reference", "registration_window", "fwhm_mm"},
     "ct": {"path"},
     "segmentation": {"path", "minimum_coverage", "pvc", "pvc_regions"},
     "blood": {"paths", "route"},
@@ -205,6 +210,14 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
             raise wrong(table, key, "a list of texts")
         return tuple(value)
 
+    def frames_of(table: str, key: str) -> Literal["late"] | tuple[int, ...]:
+        value = data.get(table, {}).get(key, "late")
+        if value == "late":
+            return "late"
+        if not isinstance(value, list) or not value or not all(type(v) is int and v > 0 for v in value):
+            raise wrong(table, key, '"late" or a list of frames, counted from 1')
+        return tuple(sorted(set(value)))
+
     defaults = StudySettings()
     source = text_of("input", "source", defaults.input_source, ("image-derived", "blood", "given"))
     if source != "given" and "path" in data.get("input", {}):
@@ -242,7 +255,11 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
             tstar_s=number_of("model", "tstar_s", defaults.tstar_s, ("auto",)),
             delay_s=number_of("model", "delay_s", defaults.delay_s, ("fit",)),
             motion_correction=text_of(  # type: ignore[arg-type]
-                "pet", "motion_correction", defaults.motion_correction, ("none", "rigid")
+                "pet", "motion_correction", defaults.motion_correction, ("none", "frames", "rigid")
+            ),
+            motion_reference=frames_of("pet", "motion_reference"),
+            registration_window=text_of(  # type: ignore[arg-type]
+                "pet", "registration_window", defaults.registration_window, ("all", "early", "late")
             ),
             minimum_coverage=coverage,
             pvc=text_of("segmentation", "pvc", defaults.pvc, ("none", *METHODS)),

@@ -35,6 +35,8 @@ a simple chest 0.14, of a round head 0.29. No real pair was at hand: the limit i
 FLIP_GAIN = 1.05
 """The CT mirrored must not fit better than the CT as it is by more than this factor."""
 FLIP_SHRINK = (4,)
+GO_ON = 'where you see that they fit, set motion_correction = "frames"'
+"""How to go on where the limits, which rest on simulated necks, refuse a pair that is one."""
 
 Frames = Literal["all", "early", "late"]
 
@@ -74,7 +76,7 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
         raise InputRefused(
             "pet-ct-no-overlap",
             f"the CT shows {overlap:.0%} of the PET's field (at least {LEAST_OVERLAP:.0%} is needed); "
-            "check that both were taken in one session",
+            f"check that both were taken in one session; {GO_ON}",
         )
     found = register_rigid(on_pet, pet)
     before, after = similarity(on_pet, pet, np.eye(4)), similarity(on_pet, pet, found)
@@ -109,7 +111,7 @@ def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, float]:
 
 
 def _refuse_mismatch(on_pet: sitk.Image, pet: sitk.Image, information: float, shift_mm: float) -> None:
-    advice = "check that both are of one person, one part of the body and one orientation"
+    advice = f"check that both are of one person, one part of the body and one orientation; {GO_ON}"
     if shift_mm > LIMIT_MM:
         text = f"registration shifted the PET by {shift_mm:.0f} mm (limit {LIMIT_MM:g} mm); {advice}"
         raise InputRefused("pet-ct-mismatch", text)

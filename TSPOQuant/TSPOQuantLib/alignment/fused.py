@@ -1,0 +1,104 @@
+"""What fused pictures are drawn from, once the original files are gone: a piece of CT and the mean PET on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.segmentation import Segmentation
+from ..grid import Grid
+from .resample import mean_image
+
+# Both are choices.
+LONG_FRAME_S = 300.0
+"""Frames at least this long make the mean that is shown."""
+MARGIN_MM = 45.0
+"""Around the regions: enough of the neck to see where they are."""
+
+
+@dataclass(frozen=True, eq=False)
+class FusedImages:
+    """One visit's CT around its regions and its mean PET, in one position; neither says whose they are.
+
+    ct: HU. pet: kBq/mL, mean of ``frames`` (indices), on the PET's own voxels. regions: every segment, on their own
+    grid. suv_per_kbq_ml: what turns the PET into SUVbw, None where dose or weight are not known.
+    """
+
+    subject: str
+    session: str
+    ct: Volume
+    pet: Volume
+    regions: Segmentation
+    frames: tuple[int, ...]
+    suv_per_kbq_ml: float | None
+
+
+def fused_images(
+    image: DynamicImage,
+    ct: Volume,
+    segmentation: Segmentation,
+    targets: Sequence[str],
+    to_frame: Sequence[NDArray[np.float64]] | None,
+    subject: str,
+    session: str,
+) -> FusedImages:
+    """Cut CT and PET to the surroundings of the segments named in ``targets``.
+
+    to_frame: for every frame the rigid 4 x 4 (LPS mm) that carries a point of the CT into it; None without motion.
+    """
+    long = np.flatnonzero(image.timing.durations_s >= LONG_FRAME_S).tolist() or list(range(len(image.timing)))
+    points = [_corners(segmentation.grid, s.mask) for s in segmentation.segments if s.name in targets and s.mask.any()]
+    box = np.concatenate(points)
+    low, high = box.min(axis=0) - MARGIN_MM, box.max(axis=0) + MARGIN_MM
+    return FusedImages(
+        subject,
+        session,
+        _cut(ct, low, high),
+        _cut(mean_image(image, long, to_frame), low, high),
+        _tight(segmentation),
+        tuple(long),
+        suv_per_kbq_ml(image),
+    )
+
+
+def suv_per_kbq_ml(image: DynamicImage) -> float | None:
+    """SUVbw of 1 kBq/mL: weight in g over the dose in kBq, both at the injection, to which the PET is corrected."""
+    dose, weight = image.scan.injected_mbq, image.scan.weight_kg
+    if image.time_zero != "injection" or not dose or not weight:
+        return None
+    return weight / dose
+
+
+def _corners(grid: Grid, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(8, 3) LPS mm: the box around a mask's voxel centers."""
+    spans = [np.flatnonzero(mask.any(axis=axes))[[0, -1]] for axes in ((0, 1), (0, 2), (1, 2))]  # i, j, k
+    return grid.to_lps(np.array([[i, j, k] for i in spans[0] for j in spans[1] for k in spans[2]], dtype=float))
+
+
+def _cut(volume: Volume, low: NDArray[np.float64], high: NDArray[np.float64]) -> Volume:
+    """The voxels of a volume that touch a box in LPS mm."""
+    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
+    index = volume.grid.to_ijk(corners)[:, ::-1]
+    first = np.clip(np.floor(index.min(axis=0)), 0, np.array(volume.grid.shape) - 1).astype(int)
+    last = np.clip(np.ceil(index.max(axis=0)), first, np.array(volume.grid.shape) - 1).astype(int) + 1
+    box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    values = np.ascontiguousarray(volume.values[box])
+    return replace(volume, values=values, grid=_part(volume.grid, box), sources=())
+
+
+def _tight(segmentation: Segmentation) -> Segmentation:
+    """The same segments on the smallest grid that holds them."""
+    drawn = np.any([segment.mask for segment in segmentation.segments], axis=0)
+    spans = [np.flatnonzero(drawn.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    segments = tuple(replace(segment, mask=segment.mask[box].copy()) for segment in segmentation.segments)
+    return replace(segmentation, grid=_part(segmentation.grid, box), segments=segments)
+
+
+def _part(grid: Grid, box: Sequence[slice]) -> Grid:
+    matrix = grid.ijk_to_lps.copy()
+    matrix[:3, 3] = grid.to_lps(np.array([part.start for part in reversed(box)], dtype=float))
+    k, j, i = (part.stop - part.start for part in box)
+    return Grid((k, j, i), matrix)
