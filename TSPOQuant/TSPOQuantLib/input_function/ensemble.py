@@ -41,7 +41,6 @@ def ensemble(result: InputFunctionResult, n: int, seed: int) -> tuple[InputFunct
 
 
 def _drawn(result: InputFunctionResult, generator: np.random.Generator) -> InputFunction:
-    original = result.input_function
     fraction, ratio, calibration = result.parent_fraction, result.plasma_ratio, result.calibration
     if fraction is not None:
         fraction = fraction.with_parameters(_draw(fraction, generator))
@@ -49,9 +48,25 @@ def _drawn(result: InputFunctionResult, generator: np.random.Generator) -> Input
         ratio = ratio.with_parameters(_draw(ratio, generator))
     if calibration is not None and result.image is not None and fraction is not None and ratio is not None:
         calibration = _drawn_calibration(calibration, generator)
-        if calibration.method != "scale":  # spill-in changes the shape, a scale does not
-            made = input_from_frames(result.image, calibration, ratio, fraction, (), original.settings)
-            return replace(made, notices=original.notices)
+    return varied(result, fraction, ratio, calibration)
+
+
+def varied(
+    result: InputFunctionResult,
+    fraction: ParentFractionFit | None,
+    ratio: PlasmaRatioFit | None,
+    calibration: Calibration | None,
+) -> InputFunction:
+    """The input function had its steps come out as given, each in place of ``result``'s own (None where it has none).
+
+    Where only scale, ratio or fraction change, the curves are multiplied at their knots; a changed spill-in makes
+    them anew from the image.
+    """
+    original = result.input_function
+    anew = calibration is not None and calibration is not result.calibration and calibration.method != "scale"
+    if anew and calibration is not None and result.image is not None and fraction is not None and ratio is not None:
+        made = input_from_frames(result.image, calibration, ratio, fraction, (), original.settings)
+        return replace(made, notices=original.notices)
     scale = _scale_change(calibration, result.calibration)
     factor = _change(fraction, result.parent_fraction, original.times_min)
     factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_min)

@@ -52,7 +52,8 @@ class Verdict:
 
     code: "beyond" (both rules), "within" (neither), "rules-differ", "unknown" (no coefficient for this model and
     structure), "not-estimated" (no V_T at one visit). wcv: within-subject coefficient of variation, a fraction.
-    limit_percent: the difference rule's limit, % of the baseline. limit_log: the log rule's, of |ln(followup/baseline)|.
+    limit_percent: the difference rule's limit, % of the baseline. limit_log: the log rule's limit of the size of
+    ln(followup / baseline).
     source: of the coefficient. text: one or two English sentences.
     """
 

@@ -1,0 +1,306 @@
+"""How V_T of each region would move, had the input, the place of the region or the resolution been a little different.
+
+Computed where the images are, once a visit; what is assumed about the size of these errors comes later, in the
+comparison, and can be changed there without the images.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.frames import FrameTiming
+from ..acquisition.image import DynamicImage, Volume
+from ..alignment.motion import late_frames
+from ..alignment.resample import mean_image
+from ..errors import InputRefused
+from ..grid import Grid
+from ..input_function import Calibration, InputFunction, InputFunctionResult, ParentFractionFit, PlasmaRatioFit
+from ..input_function.ensemble import varied
+from ..kinetics import KineticFit
+from ..progress import Progress, silent
+from ..regions.partial_volume import FWHM_STEP_MM, PartialVolumeResult, correct
+from ..regions.region import Region
+from ..regions.sampling import sample
+from .record import Sensitivity
+
+Array = NDArray[np.float64]
+Refit = Callable[[str, Array, InputFunction], Sequence[KineticFit]]
+"""Model, curves (curves, frames) and input to fits: as the visit's own fits were made."""
+
+# Steps of the finite differences, near the sizes that are assumed later; not published.
+SCALE_STEP = 0.05
+DELAY_STEP_S = 2.0
+PLACE_STEP_MM = 0.6
+AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What V_T was computed from: regions with curves (regions, frames), and the fits of every model in that order."""
+
+    pvc: str
+    regions: tuple[Region, ...]
+    activity: Array
+    fits: dict[str, tuple[KineticFit, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Where regions were read.
+
+    image: as measured. moved: a rigid 4 x 4 a frame, as for ``sampling.sample``. ct: in HU, None without one.
+    others: drawn regions that tell tissues apart but were not quantified. minimum_coverage: see regions.sampling.
+    """
+
+    image: DynamicImage
+    moved: Sequence[Array] | None
+    ct: Volume | None
+    others: tuple[Region, ...]
+    minimum_coverage: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Varied:
+    """An input a step below and above."""
+
+    component: str
+    factor: str
+    unit: str
+    step: float
+    sd: float | None
+    lower: InputFunction
+    upper: InputFunction
+
+
+def sensitivities(
+    measured: Measured,
+    corrected: Measured | None,
+    pvc: PartialVolumeResult | None,
+    geometry: Geometry,
+    source: InputFunctionResult,
+    refit: Refit,
+    delay_fitted: bool = False,
+    progress: Progress = silent,
+) -> tuple[Sensitivity, ...]:
+    """Every region's V_T under every model against each nuisance in turn.
+
+    The input is varied and everything refitted: its scale, its delay, and each independent direction of the errors of
+    calibration, plasma ratio and parent fraction (eigenvectors of their covariances, one standard deviation each).
+    Regions are moved, alone ("placement") and with the CT ("registration"), on the mean of the last frames; the
+    change of that mean stands for the change of V_T, which late activity is close to proportional to. The resolution
+    is varied for corrected curves only, and these are refitted.
+    """
+    found: list[Sensitivity] = []
+    everything = [one for one in (measured, corrected) if one is not None]
+    inputs = list(_inputs(source, delay_fitted))
+    for number, one in enumerate(inputs):
+        progress(0.5 * number / len(inputs), f"Error of the input: {one.component}")
+        for each in everything:
+            found += _of_input(each, one, refit)
+    late = _late(geometry)
+    for number, region in enumerate(measured.regions):
+        progress(0.5 + 0.4 * number / len(measured.regions), f"Error of place: {region.name}")
+        found += _of_place(measured, number, _sampled_moves(late, region, geometry))
+    if corrected is not None and pvc is not None:
+        known = (*measured.regions, *geometry.others)
+        for number, region in enumerate(corrected.regions):
+            progress(0.9 + 0.05 * number / len(corrected.regions), f"Error of place, corrected: {region.name}")
+            found += _of_place(corrected, number, _corrected_moves(late, region, known, pvc, geometry))
+        progress(0.95, "Error of the resolution")
+        found += _of_resolution(corrected, pvc, source, refit)
+    return tuple(found)
+
+
+# --- The input -------------------------------------------------------------------------------------------------------
+
+
+def _inputs(source: InputFunctionResult, delay_fitted: bool) -> Iterator[_Varied]:
+    original = source.input_function
+
+    def scaled(factor: float) -> InputFunction:
+        return replace(
+            original, parent_plasma=factor * original.parent_plasma, whole_blood=factor * original.whole_blood
+        )
+
+    yield _Varied("input-scale", "input-scale", "1", SCALE_STEP, None, scaled(1 - SCALE_STEP), scaled(1 + SCALE_STEP))
+    if not delay_fitted:  # else its error is in the fit's own
+        ends = original.delayed(-DELAY_STEP_S), original.delayed(DELAY_STEP_S)
+        yield _Varied("delay", "delay", "s", DELAY_STEP_S, None, *ends)
+    fraction, ratio, calibration = source.parent_fraction, source.plasma_ratio, source.calibration
+    if calibration is not None and source.image is not None:
+
+        def calibrated(error: Array, known: Calibration = calibration) -> InputFunction:
+            moved = replace(known, recovery=known.recovery + error[0], spill_in=known.spill_in + error[1])
+            return varied(source, fraction, ratio, moved)
+
+        yield from _along("input-calibration", calibration.covariance, calibrated)
+    if ratio is not None:
+
+        def with_ratio(error: Array, known: PlasmaRatioFit = ratio) -> InputFunction:
+            center = np.array(list(known.parameters.values()))
+            return varied(source, fraction, known.with_parameters(center + error), calibration)
+
+        yield from _along("plasma-ratio", ratio.covariance, with_ratio)
+    if fraction is not None:
+
+        def with_fraction(error: Array, known: ParentFractionFit = fraction) -> InputFunction:
+            center = np.array(list(known.parameters.values()))
+            return varied(source, known.with_parameters(center + error), ratio, calibration)
+
+        yield from _along("parent-fraction", fraction.covariance, with_fraction)
+
+
+def _along(component: str, covariance: Array, make: Callable[[Array], InputFunction]) -> Iterator[_Varied]:
+    """One standard deviation to either side along every independent direction of a step's errors."""
+    for number, direction in enumerate(_directions(covariance)):
+        yield _Varied(component, f"{component}:{number + 1}", "SD", 1.0, 1.0, make(-direction), make(direction))
+
+
+def _directions(covariance: Array) -> list[Array]:
+    """Independent errors of one standard deviation each: eigenvectors times the roots of their eigenvalues."""
+    if covariance.size == 0 or not np.isfinite(covariance).all():
+        return []
+    values, vectors = np.linalg.eigh(covariance)
+    tiny = 1e-12 * max(float(values.max()), 0.0)
+    return [vectors[:, n] * np.sqrt(value) for n, value in enumerate(values) if value > tiny]
+
+
+def _of_input(measured: Measured, one: _Varied, refit: Refit) -> list[Sensitivity]:
+    rows = []
+    for model, fits in measured.fits.items():
+        ends = [_volumes(refit, model, measured.activity, end) for end in (one.lower, one.upper)]
+        for number, (region, fit) in enumerate(zip(measured.regions, fits, strict=True)):
+            lower, upper = (_log_ratio(end[number], fit.parameters["VT"]) for end in ends)
+            rows.append(
+                Sensitivity(
+                    region.name,
+                    model,
+                    measured.pvc,
+                    one.component,
+                    one.factor,
+                    one.unit,
+                    one.step,
+                    lower,
+                    upper,
+                    one.sd,
+                )
+            )
+    return rows
+
+
+def _volumes(refit: Refit, model: str, activity: Array, source: InputFunction) -> list[float]:
+    """V_T of every curve; nan where the varied input cannot be used."""
+    try:
+        return [fit.parameters["VT"] for fit in refit(model, activity, source)]
+    except InputRefused:
+        return [float("nan")] * len(activity)
+
+
+def _log_ratio(value: float, reference: float) -> float:
+    return float(np.log(value / reference)) if value > 0 and reference > 0 else float("nan")
+
+
+# --- The place -------------------------------------------------------------------------------------------------------
+
+
+def _late(geometry: Geometry) -> DynamicImage:
+    """The mean of the last frames, brought to the position in which the regions were drawn, as a scan of one frame."""
+    image = geometry.image
+    mean = mean_image(image, late_frames(image.timing), geometry.moved)
+    return replace(image, activity=mean.values[None], timing=FrameTiming(np.zeros(1), np.ones(1)))
+
+
+def _shift(axis: int, distance_mm: float) -> Array:
+    matrix = np.eye(4)
+    matrix[axis, 3] = distance_mm
+    return matrix
+
+
+def _moves(measure: Callable[[Array], float]) -> list[tuple[float, float]]:
+    """ln of the mean, moved a step down and up along each axis, over the mean where it is."""
+    here = measure(np.eye(4))
+    return [
+        (
+            _log_ratio(measure(_shift(axis, -PLACE_STEP_MM)), here),
+            _log_ratio(measure(_shift(axis, PLACE_STEP_MM)), here),
+        )
+        for axis in range(3)
+    ]
+
+
+def _sampled_moves(late: DynamicImage, region: Region, geometry: Geometry) -> dict[str, list[tuple[float, float]]]:
+    """A region that is read off the image does not care whether it or the image moved."""
+
+    def measure(shift: Array) -> float:
+        try:
+            return float(sample(late, region, [shift], geometry.minimum_coverage).mean[0])
+        except InputRefused:  # moved beyond the field
+            return float("nan")
+
+    moves = _moves(measure)
+    return {"placement": moves, "registration": moves}
+
+
+def _corrected_moves(
+    late: DynamicImage, region: Region, known: Sequence[Region], pvc: PartialVolumeResult, geometry: Geometry
+) -> dict[str, list[tuple[float, float]]]:
+    others = [other for other in known if other is not region]
+
+    def measure(chosen: Region, shift: Array | None) -> float:
+        to_frame = None if shift is None else [shift]
+        try:
+            curves = correct(
+                late, [chosen], pvc.method, pvc.fwhm_mm, to_frame, geometry.ct, geometry.minimum_coverage, others
+            ).curves
+        except InputRefused:
+            return float("nan")
+        return float(curves[0].corrected.mean[0])
+
+    def drawn_elsewhere(shift: Array) -> float:
+        grid = Grid(region.grid.shape, shift @ region.grid.ijk_to_lps)
+        return measure(replace(region, grid=grid), None)
+
+    return {"placement": _moves(drawn_elsewhere), "registration": _moves(lambda shift: measure(region, shift))}
+
+
+def _of_place(measured: Measured, number: int, moves: dict[str, list[tuple[float, float]]]) -> list[Sensitivity]:
+    region = measured.regions[number].name
+    return [
+        Sensitivity(
+            region, model, measured.pvc, component, f"{component}:{axis}", "mm", PLACE_STEP_MM, lower, upper, None
+        )
+        for model in measured.fits
+        for component, along in moves.items()
+        for axis, (lower, upper) in zip(AXES, along, strict=True)
+    ]
+
+
+# --- The resolution --------------------------------------------------------------------------------------------------
+
+
+def _of_resolution(
+    corrected: Measured, pvc: PartialVolumeResult, source: InputFunctionResult, refit: Refit
+) -> list[Sensitivity]:
+    rows = []
+    finer, coarser = (np.array([getattr(curve, end) for curve in pvc.curves]) for end in ("finer", "coarser"))
+    for model, fits in corrected.fits.items():
+        ends = [_volumes(refit, model, curves, source.input_function) for curves in (finer, coarser)]
+        for number, (region, fit) in enumerate(zip(corrected.regions, fits, strict=True)):
+            lower, upper = (_log_ratio(end[number], fit.parameters["VT"]) for end in ends)
+            rows.append(
+                Sensitivity(
+                    region.name,
+                    model,
+                    corrected.pvc,
+                    "resolution",
+                    "resolution",
+                    "mm",
+                    FWHM_STEP_MM,
+                    lower,
+                    upper,
+                    None,
+                )
+            )
+    return rows
