@@ -47,6 +47,10 @@ ANATOMY_ONLY = ("vertebra", "blood-pool")
 """Structures that are drawn for orientation or for the input function, not quantified."""
 
 
+Alignment = tuple[FrameMotion | None, PetToCt | None]
+"""Where the neck lay in every frame, and the CT in the PET; None where the study does not ask for it."""
+
+
 LONG_FRAME_S = 300.0
 """Frames at least this long make the mean that is shown: a choice."""
 
@@ -151,10 +155,12 @@ def quantify(
     ct: Volume | None = None,
     progress: Progress = silent,
     inputs: Sequence[dict[str, str]] = (),
+    aligned: Alignment | None = None,
 ) -> VisitResult:
     """One visit from images and blood to V_T per region and model.
 
-    inputs: names and hashes of the files, for the provenance. Raises InputRefused; Cancelled through ``progress``.
+    inputs: names and hashes of the files, for the provenance. aligned: what ``align_visit`` found for this image, CT
+    and settings; None works it out. Raises InputRefused; Cancelled through ``progress``.
     """
     regions = regions_of(segmentation)
     targets = [region for region in regions if region.anatomy.structure not in ANATOMY_ONLY]
@@ -162,7 +168,7 @@ def quantify(
         raise InputRefused(
             "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
         )
-    motion, to_ct = _aligned(image, ct, settings, part(progress, 0, 0.7))
+    motion, to_ct = aligned or align_visit(image, ct, settings, part(progress, 0, 0.7))
     moved = region_to_frame(motion, to_ct)
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
@@ -274,28 +280,37 @@ def _corrected(
 def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMaps:
     """Parametric maps of one visit, frames brought to the CT's position first where the study corrects motion."""
     data = read_visit(study, part(progress, 0, 0.2))
-    settings = study.settings
-    motion, to_ct = _aligned(data.image, data.ct, settings, part(progress, 0.2, 0.6))
+    found = provenance.inputs(study.files)
+    return make_visit_maps(data, study.settings, model, None, part(progress, 0.2, 1), found)
+
+
+def make_visit_maps(
+    data: VisitData,
+    settings: StudySettings,
+    model: str,
+    aligned: Alignment | None = None,
+    progress: Progress = silent,
+    inputs: Sequence[dict[str, str]] = (),
+) -> VisitMaps:
+    """Parametric maps from a visit's data; aligned, inputs: as for ``quantify``."""
+    motion, to_ct = aligned or align_visit(data.image, data.ct, settings, part(progress, 0, 0.5))
     image = at_rest(data.image, region_to_frame(motion, to_ct))
     regions = regions_of(data.segmentation)
-    mean = mean_image(image, range(len(image.timing))).values
-    mask = mean > BODY_SHARE * np.percentile(mean, 99)
-    if not mask.any():
-        raise InputRefused("pet-empty", f"{study.pet.name} holds no activity")
+    mask = _body(image)
     curve = image.activity[:, mask].mean(axis=1, dtype=float)
     blood = reconcile(data.blood, image.timing, curve[None])
     source = input_of(image, regions, blood, settings)
     options = _options(image, curve, settings)
-    progress(0.7, f"{model} maps")
+    progress(0.6, f"{model} maps")
     plasma = _for_model(source, model, options)
-    maps = make_maps(model, image.timing, image.activity, plasma, options, mask, part(progress, 0.7, 1))
+    maps = make_maps(model, image.timing, image.activity, plasma, options, mask, part(progress, 0.6, 1))
     return VisitMaps(
         subject=settings.subject,
         session=settings.session,
         maps=maps,
         grid=image.grid,
         notices=_notices(image, blood, data.ct, motion, to_ct, source, settings),
-        provenance=_provenance(image, source, settings, provenance.inputs(study.files)) | {"mask": BODY_MASK},
+        provenance=_provenance(image, source, settings, inputs) | {"mask": BODY_MASK},
     )
 
 
@@ -361,9 +376,25 @@ def input_of(
     return image_derived_input(image.timing, curve.mean, blood, own, tissue)
 
 
-def _aligned(
-    image: DynamicImage, ct: Volume | None, settings: StudySettings, progress: Progress
-) -> tuple[FrameMotion | None, PetToCt | None]:
+def _body(image: DynamicImage) -> NDArray[np.bool_]:
+    """BODY_MASK, (k, j, i). Raises InputRefused ("pet-empty")."""
+    mean = mean_image(image, range(len(image.timing))).values
+    mask: NDArray[np.bool_] = mean > BODY_SHARE * np.percentile(mean, 99)
+    if not mask.any():
+        raise InputRefused("pet-empty", "the PET holds no activity; check the series")
+    return mask
+
+
+def visit_input(data: VisitData, settings: StudySettings, aligned: Alignment) -> InputFunctionResult:
+    """The input function alone, as ``quantify`` makes it; aligned: what ``align_visit`` found."""
+    curve = data.image.activity[:, _body(data.image)].mean(axis=1, dtype=float)
+    blood = reconcile(data.blood, data.image.timing, curve[None])
+    return input_of(data.image, regions_of(data.segmentation), blood, settings, region_to_frame(*aligned))
+
+
+def align_visit(
+    image: DynamicImage, ct: Volume | None, settings: StudySettings, progress: Progress = silent
+) -> Alignment:
     """Where the neck lay in each frame, and the CT in the PET, as far as the study asks for it."""
     if settings.motion_correction == "none":
         return None, None

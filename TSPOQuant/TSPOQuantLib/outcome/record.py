@@ -324,7 +324,7 @@ def record_of(
         sensitivities=tuple(sensitivities),
         pvc=pvc,
         pvc_fwhm_mm=result.corrected.fwhm_mm if result.corrected else None,
-        input=_input_record(result.input, blood),
+        input=input_record(result.input, blood),
         motion=_motion_record(result.motion, centers) if result.motion else None,
         pet_to_ct=_pet_to_ct_record(result.pet_to_ct) if result.pet_to_ct else None,
         quality=tuple(quality),
@@ -423,7 +423,8 @@ def _fit_record(region: str, fit: KineticFit, pvc: str) -> FitRecord:
     )
 
 
-def _input_record(source: InputFunctionResult, blood: BloodSamples) -> InputRecord:
+def input_record(source: InputFunctionResult, blood: BloodSamples) -> InputRecord:
+    """An input function as a visit's record holds it; blood: what it was made with."""
     curve, image = source.input_function, source.image
     kinds = ("whole_blood", "plasma", "parent_fraction", "autosampler", "parent_plasma")
     measured: dict[str, SampledCurve | None] = {kind: getattr(blood, kind) for kind in kinds}
