@@ -295,6 +295,7 @@ def run_demo(options: argparse.Namespace) -> int:
 
 
 def run_quantify(options: argparse.Namespace) -> int:
+    from .dicom_out import write_source
     from .output import whole_folder
     from .pipeline import quantify_study
     from .reporting.tables import region_record, visit_text, write_visit
@@ -303,6 +304,7 @@ def run_quantify(options: argparse.Namespace) -> int:
     with whole_folder(options.out, options.force, study.files) as folder:
         result = quantify_study(study, terminal_progress())
         write_visit(folder, result)
+        write_source(folder, study)
     _warn(result.notices)
     if options.json:
         regions = [region_record(row) for row in result.rows]

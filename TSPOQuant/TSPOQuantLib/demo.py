@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
+from .dicom_out import write_source
 from .outcome.change import Change, table1, vt_key
 from .outcome.clinical import read_clinical
 from .outcome.visit import RegionOutcome, VisitResult
 from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
-from .pipeline import fused_picture, quantify_visit, read_visit
+from .pipeline import fused_pictures, quantify_visit, read_visit
 from .progress import Progress, part, silent
 from .reporting import tables
-from .reporting.figures import write_fused
+from .reporting.figures import fused_figure, write_png
 from .study import read_study
 
 Truth = Mapping[str, Any]
@@ -25,7 +26,6 @@ PHANTOM = "phantom"
 """The folder, below the demo's own, that holds what a site would have."""
 PVC = "GTM"
 """How the affected foramen is corrected for partial volume, it alone: all regions would take minutes."""
-PICTURE_MM, PICTURE_TOP_KBQ_ML = 110.0, 25.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def run(
         lesion = clinical.lesion
         assert lesion is not None, "the phantom names its lesion"
         affected = f"foramen {lesion.level} {lesion.side} (root {lesion.root})"
-        visits, pictures = [], []
+        visits = []
         for index, session in enumerate(("baseline", "followup")):
             study = read_study(folder / PHANTOM / f"ses-{session}" / "study.toml")
             if input_source == "true":
@@ -68,10 +68,11 @@ def run(
             stretch = part(progress, 0.3 + 0.35 * index, 0.65 + 0.35 * index)
             data = read_visit(study, part(stretch, 0, 0.2))
             visits.append(quantify_visit(study, data, part(stretch, 0.2, 1)))
-            pictures.append(fused_picture(data, visits[-1], affected, PICTURE_MM, PICTURE_TOP_KBQ_ML))
             tables.write_visit(folder / f"ses-{session}", visits[-1])
-        titles = [f"{visit.session} (simulated), {affected}" for visit in visits]
-        write_fused(folder / "fused.png", pictures, titles, PICTURE_MM, PICTURE_TOP_KBQ_ML)
+            write_source(folder / f"ses-{session}", study)
+        pictures = fused_pictures([visit.fused for visit in visits if visit.fused], [affected])
+        titled = [replace(picture, session=f"{picture.session} (simulated)") for picture in pictures]
+        write_png(folder / "fused.png", fused_figure(titled))
         model = next(iter(visits[0].fits))
         changes = table1(visits[0], visits[1], clinical, lesion, model)
         record = demo_record(visits, changes, truth, target)

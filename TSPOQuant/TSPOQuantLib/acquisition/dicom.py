@@ -87,6 +87,29 @@ def read_ct(path: Path, progress: Progress = silent) -> Volume:
     if is_nifti(path) or path.name.endswith((".nrrd", ".mha")):
         return read_volume_file(path, "HU")
     found = _dicom(path, part(progress, 0, 0.7))
+    series = _only_ct(path, found)
+    stack = ct_stack(series)
+    grid = stack_grid(stack, number(series.header, Tag("SliceThickness")))
+    values = np.empty(grid.shape, dtype=np.float32)
+    for position, piece in enumerate(stack):
+        rescale(piece, values[position], 1.0)
+    scan = scan_of(series.facts, series.header)
+    return Volume(values, grid, "HU", scan, _unreadable(found), (str(path),))
+
+
+def dynamic_pet_series(path: Path) -> Series:
+    """The DICOM series that ``read_dynamic_pet`` reads under ``path``, as files; raises InputRefused as that does."""
+    found = _dicom(Path(path), silent)
+    chosen, _ = _only([understand_pet(series) for series in found.series if is_pet(series)], "dynamic-pet", found)
+    return chosen.series
+
+
+def ct_series(path: Path) -> Series:
+    """The DICOM series that ``read_ct`` reads under ``path``, as files; raises InputRefused as that does."""
+    return _only_ct(Path(path), _dicom(Path(path), silent))
+
+
+def _only_ct(path: Path, found: Found) -> Series:
     series = [one for one in found.series if is_ct(one)]
     if not series:
         raise InputRefused("ct-none", f"there is no CT under {path}, only {describe_found(found)}; check the path")
@@ -94,13 +117,7 @@ def read_ct(path: Path, progress: Progress = silent) -> Volume:
         raise InputRefused(
             "ct-several", f"there are {len(series)} CT series under {path} ({_listed(series)}); give one of them"
         )
-    stack = ct_stack(series[0])
-    grid = stack_grid(stack, number(series[0].header, Tag("SliceThickness")))
-    values = np.empty(grid.shape, dtype=np.float32)
-    for position, piece in enumerate(stack):
-        rescale(piece, values[position], 1.0)
-    scan = scan_of(series[0].facts, series[0].header)
-    return Volume(values, grid, "HU", scan, _unreadable(found), (str(path),))
+    return series[0]
 
 
 def ct_stack(series: Series) -> list[Slice]:

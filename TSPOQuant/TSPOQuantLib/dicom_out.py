@@ -1,0 +1,119 @@
+"""A visit's results as DICOM objects: back from the folder of results to the files that they were made from."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from .acquisition.segmentation_files import read_segmentation
+from .errors import InputRefused
+from .outcome.record import VisitRecord
+from .pipeline import study_maps
+from .progress import Progress, part, silent
+from .regions.region import plain_name
+from .reporting.dicom_context import read_context
+from .reporting.dicom_map import map_object
+from .reporting.dicom_seg import segmentation_object
+from .reporting.dicom_sr import report_object
+from .reporting.provenance import sha256_of
+from .reporting.tables import write_json
+from .study import Study, StudySettings, read_study
+
+FILE = "source.json"
+"""In a visit's folder of results: where its study file lies."""
+ABOUT = (
+    "Points to the study file that these results were made from, relative to this folder; 'compare --dicom' needs it. "
+    "A path may name a person: delete this file before passing the folder on."
+)
+MAP_MODELS = ("1TCM", "Logan", "MA1", "2TCM")
+"""Models of which there are maps; a visit whose first model is another one gets a Logan map."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """How identity is replaced in DICOM objects. salt: unknown to anyone, the same for all objects of one run.
+
+    names: what stands for every name of a region.
+    """
+
+    salt: str
+    names: Mapping[str, str]
+
+
+def write_source(folder: Path, study: Study) -> None:
+    """Note in a folder of results where its study file lies; nothing for a visit of a PET-BIDS dataset."""
+    if study.file is not None:
+        path = os.path.relpath(os.path.realpath(study.file), os.path.realpath(folder))
+        write_json(folder / FILE, {"study": Path(path).as_posix(), "about": ABOUT})
+
+
+def study_of_results(results: Path, record: VisitRecord) -> Study:
+    """The study that a folder of results was made from, with the settings of the results.
+
+    Raises InputRefused: "dicom-source" (it is not named, or has moved), "dicom-source-changed", and what read_study
+    raises.
+    """
+    try:
+        content = json.loads((results / FILE).read_text(encoding="utf-8"))
+        path = results / content["study"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputRefused(
+            "dicom-source",
+            f"{results} does not say where its DICOM files lie ({FILE} is missing, as it is for a PET-BIDS dataset); "
+            "quantify again from a study.toml, or leave --dicom out",
+        ) from error
+    if not path.is_file():
+        raise InputRefused(
+            "dicom-source",
+            f"{results}: the study file {path} has moved; put it back, or correct 'study' in {results / FILE}",
+        )
+    study = read_study(path)
+    known = {entry["sha256"] for entry in record.provenance["inputs"]}
+    for file in (study.pet, study.ct, study.segmentation):
+        if file is not None and sha256_of(file) not in known:
+            message = f"{file} is not what {results} was made from; run quantify again"
+            raise InputRefused("dicom-source-changed", message)
+    settings = StudySettings(**{key: _value(value) for key, value in record.settings.items()})
+    if settings.input_source == "given" and study.given_input is None:
+        raise InputRefused("dicom-source-changed", f"{path} names another input function than {results} was made with")
+    return replace(study, settings=settings)
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def write_dicom(
+    folder: Path,
+    results: Path,
+    record: VisitRecord,
+    created: datetime,
+    shown: VisitRecord | None = None,
+    hidden: Hidden | None = None,
+    progress: Progress = silent,
+) -> None:
+    """``seg.dcm``, ``sr.dcm`` and ``vt-map.dcm`` of one visit into ``folder``, in the patient's study.
+
+    results: the folder that the record lies in. shown: the record as it may be told, where identity is hidden.
+    Raises InputRefused as ``study_of_results`` and the writers of the objects do.
+    """
+    told = shown or record
+    progress(0, "DICOM: reading the headers")
+    study = study_of_results(results, record)
+    context = read_context(study.pet, study.ct, created, hidden.salt if hidden else "", told.subject)
+    segmentation = read_segmentation(study.segmentation)
+    if hidden:
+        segments = [replace(s, name=hidden.names[plain_name(s.name)]) for s in segmentation.segments]
+        segmentation = replace(segmentation, segments=tuple(segments))
+    regions = segmentation_object(context, segmentation)
+    model = record.models[0] if record.models[0] in MAP_MODELS else "Logan"
+    values = map_object(context, study_maps(study, model, part(progress, 0.1, 0.9)))
+    progress(0.9, "DICOM: writing")
+    report = report_object(context, told, regions, [values])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, dataset in (("seg", regions.dataset), ("sr", report), ("vt-map", values)):
+        dataset.save_as(folder / f"{name}.dcm")
+    progress(1, "DICOM: done")

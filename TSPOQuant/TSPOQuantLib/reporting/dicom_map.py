@@ -1,0 +1,68 @@
+"""A map of V_T as a DICOM Parametric Map in the patient's study."""
+
+import hashlib
+
+import highdicom
+import numpy as np
+from pydicom.sr.coding import Code
+
+from ..errors import InputRefused
+from ..kinetics.models import MODELS
+from ..outcome.visit import VisitMaps
+from .dicom_context import UCUM, DicomContext, finish, making, private_code, volume_of
+
+PADDING_VT = -1000.0
+"""Stored where no V_T was fitted (Float Pixel Padding Value): no V_T comes near it."""
+WINDOW_PERCENTILE = 99.0
+"""The display reaches from 0 to this percentile of V_T: a choice."""
+
+
+def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.ParametricMap:
+    """V_T in mL/cm3 on the PET's grid, single precision, voxels that were not fitted padded.
+
+    Raises InputRefused ("dicom-empty", "dicom-grid").
+    """
+    maps = result.maps
+    values = np.asarray(maps.parameters["VT"], dtype=np.float32)
+    fitted = np.isfinite(values)
+    if not fitted.any():
+        raise InputRefused("dicom-empty", f"{maps.model} fitted no voxel; there is no map of V_T to write")
+    low, high = (float(limit) for limit in (values[fitted].min(), values[fitted].max()))
+    top = float(np.percentile(values[fitted], WINDOW_PERCENTILE))
+    width = top if top > 0 else 1.0
+    stored = np.where(fitted, values, np.float32(PADDING_VT))
+    volume = volume_of(stored, result.grid, context)
+    digest = hashlib.sha256(stored.tobytes() + result.grid.ijk_to_lps.tobytes() + maps.model.encode())
+    mapping = highdicom.pm.RealWorldValueMapping(
+        lut_label="VT",
+        lut_explanation="Total volume of distribution V_T",
+        unit=UCUM["VT"],
+        value_range=(low, high),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=private_code("VT"),
+    )
+    mapping.QuantityDefinitionSequence.append(
+        highdicom.sr.CodeContentItem(
+            name=Code("370129005", "SCT", "Measurement Method"),
+            value=private_code(maps.model, MODELS[maps.model].study_name),
+        )
+    )
+    dataset = highdicom.pm.ParametricMap(
+        source_images=list(context.pet),
+        pixel_array=stored,
+        pixel_measures=volume.get_pixel_measures(),
+        plane_orientation=volume.get_plane_orientation(),
+        plane_positions=volume.get_plane_positions(),
+        contains_recognizable_visual_features=True,  # the field of view may reach the face
+        real_world_value_mappings=[mapping],
+        window_center=width / 2,
+        window_width=width,
+        content_label="VT",
+        content_description=f"V_T by {MODELS[maps.model].study_name}",
+        **making(context, "PM", 9103, f"TSPOQuant V_T map, {MODELS[maps.model].study_name}", digest.hexdigest()),
+    )
+    dataset.FloatPixelPaddingValue = dataset.FloatPixelPaddingRangeLimit = PADDING_VT
+    dataset.BodyPartExamined = "NECK"
+    finish(dataset, context, "PM")
+    return dataset

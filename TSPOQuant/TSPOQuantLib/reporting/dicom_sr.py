@@ -1,0 +1,116 @@
+"""The V_T values of a visit as a DICOM structured report (PS3.16, TID 1500), region by region."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import highdicom
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+from scipy.special import stdtrit
+
+from .. import __version__
+from ..errors import InputRefused
+from ..kinetics.models import MODELS
+from ..outcome.record import VisitRecord, to_json
+from ..outcome.visit import RegionOutcome
+from ..regions.anatomy import Anatomy
+from .dicom_context import (
+    UCUM,
+    DicomContext,
+    finish,
+    making,
+    place_codes,
+    private_code,
+    region_codes,
+    short,
+    uid_of,
+)
+from .dicom_seg import DicomRegions
+
+LEVEL = 0.95
+"""Of the confidence interval, Student's t with the fit's own degrees of freedom."""
+
+
+def report_object(
+    context: DicomContext, record: VisitRecord, regions: DicomRegions, others: Sequence[Dataset] = ()
+) -> highdicom.sr.Comprehensive3DSR:
+    """One group of measurements for every region, model and partial-volume correction.
+
+    regions: the SEG whose segments are referred to. others: further objects made from the visit (its map).
+    Raises InputRefused ("dicom-region") where a region of the results is not in the segmentation, "dicom-empty".
+    """
+    groups = [_group(context, record, row, regions) for row in record.rows]
+    if not groups:
+        raise InputRefused("dicom-empty", "the visit holds no region; there is nothing to report")
+    device = highdicom.sr.ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=highdicom.sr.DeviceObserverIdentifyingAttributes(
+            uid=uid_of("software", __version__), name="TSPOQuant", manufacturer_name="TSPOQuant"
+        ),
+    )
+    content = highdicom.sr.MeasurementReport(
+        observation_context=highdicom.sr.ObservationContext(observer_device_context=device),
+        procedure_reported=codes.LN.PETUnspecifiedBodyRegion,
+        imaging_measurements=groups,
+        title=codes.DCM.PETMeasurementReport,
+    )
+    digest = hashlib.sha256(to_json(record).encode() + str(regions.dataset.SOPInstanceUID).encode()).hexdigest()
+    dataset = highdicom.sr.Comprehensive3DSR(
+        evidence=[regions.dataset, *others, *context.pet, *context.ct],
+        content=content[0],
+        is_complete=True,
+        **making(context, "SR", 9102, "TSPOQuant V_T by region", digest),
+    )
+    finish(dataset, context, "SR")
+    return dataset
+
+
+def _group(
+    context: DicomContext, record: VisitRecord, row: RegionOutcome, regions: DicomRegions
+) -> highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+    number = regions.numbers.get(row.region)
+    if number is None:
+        raise InputRefused(
+            "dicom-region", f"the segmentation holds no '{row.region}', which the results do; run quantify again"
+        )
+    anatomy = Anatomy(row.structure, row.level, row.root, row.side)
+    site, side, level = place_codes(anatomy)
+    pvc = private_code(f"PVC-{row.pvc}", "none" if row.pvc == "none" else f"Corrected by {row.pvc}")
+    flags = [private_code(flag.code, flag.code.replace("-", " ")) for flag in row.flags]
+    evaluations = [(private_code("PVC"), pvc), *((private_code("FLAG"), flag) for flag in dict.fromkeys(flags))]
+    return highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=highdicom.sr.TrackingIdentifier(
+            uid=context.tracking_uid(row.region), identifier=short(row.region)
+        ),
+        referenced_segment=highdicom.sr.ReferencedSegment(
+            sop_class_uid=regions.dataset.SOPClassUID,
+            sop_instance_uid=regions.dataset.SOPInstanceUID,
+            segment_number=number,
+            source_series=highdicom.sr.SourceSeriesForSegmentation(str(context.image[0].SeriesInstanceUID)),
+        ),
+        time_point_context=highdicom.sr.TimePointContext(time_point=record.session),
+        finding_type=region_codes(anatomy, {})[1],
+        method=private_code(row.model, MODELS[row.model].study_name),
+        finding_sites=[highdicom.sr.FindingSite(site, side, level)],
+        measurements=_measurements(record, row),
+        qualitative_evaluations=[highdicom.sr.QualitativeEvaluation(name, value) for name, value in evaluations],
+    )
+
+
+def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.Measurement]:
+    """V_T with its standard error and interval, and the rate constants; what could not be determined is left out."""
+    fit = record.fit(row.region, row.model, row.pvc)
+    reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * row.VT_se
+    values = [
+        ("VT", row.VT, "VT"),
+        ("VT-se", row.VT_se, "VT"),
+        ("VT-ci95-low", row.VT - reach, "VT"),
+        ("VT-ci95-high", row.VT + reach, "VT"),
+        *((name, value, name) for name, value in (("K1", row.K1), ("k2", row.k2), ("VB", row.VB))),
+    ]
+    return [
+        highdicom.sr.Measurement(private_code(name), float(value), UCUM[unit])
+        for name, value, unit in values
+        if value is not None and math.isfinite(value)
+    ]
