@@ -22,6 +22,7 @@ LABEL = re.compile(r"[A-Za-z0-9+]+")
 class StudySettings:
     """Every choice of a visit's analysis. No default is published: each is a choice, printed in every output.
 
+    washout: what was taken before the visit that may change TSPO, in the user's words; changes no number.
     input_source: "image-derived" (from the blood-pool region), "blood" (the samples themselves), or "given" (a ready
     parent-plasma curve, the AIF column of a _bloodproc.tsv).
     calibration: how the image-derived curve meets the samples: "recovery-spill-in" (the method of the study: image =
@@ -40,6 +41,7 @@ class StudySettings:
     subject: str = "unnamed"
     session: str = "baseline"
     genotype: str = "unknown"
+    washout: str = ""
     blood_pool: str = "blood pool"
     input_source: Literal["image-derived", "blood", "given"] = "image-derived"
     calibration: Literal["scale", "recovery-spill-in", "none"] = "recovery-spill-in"
@@ -113,7 +115,7 @@ def study_of_bids(dataset: Path, participant: str, session: str | None, segmenta
 
 
 KEYS = {
-    "subject": {"id", "session", "genotype"},
+    "subject": {"id", "session", "genotype", "washout"},
     "pet": {"path", "motion_correction", "motion_reference", "registration_window", "fwhm_mm"},
     "ct": {"path"},
     "segmentation": {"path", "minimum_coverage", "pvc", "pvc_regions"},
@@ -243,6 +245,7 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
             subject=label_of("id", defaults.subject),
             session=label_of("session", defaults.session),
             genotype=text_of("subject", "genotype", defaults.genotype, GENOTYPES),
+            washout=text_of("subject", "washout", defaults.washout) if "washout" in data.get("subject", {}) else "",
             blood_pool=text_of("input", "blood_pool", defaults.blood_pool),
             input_source=source,  # type: ignore[arg-type]  # one of the choices, checked above
             calibration=text_of(  # type: ignore[arg-type]
