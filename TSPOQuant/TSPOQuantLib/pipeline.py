@@ -16,6 +16,7 @@ from .acquisition.segmentation import Segmentation
 from .acquisition.segmentation_files import read_segmentation
 from .acquisition.sequence_files import read_sequence
 from .acquisition.tacs import read_tacs
+from .alignment.fused import FusedImages, fused_images
 from .alignment.motion import FrameMotion, estimate_motion
 from .alignment.pet_to_ct import PetToCt, align_to_ct
 from .alignment.resample import at_rest, mean_image
@@ -36,11 +37,14 @@ from .outcome.sensitivity import Geometry, Measured, sensitivities
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
 from .regions.partial_volume import PartialVolumeResult, correct
+from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, plane_of
 from .regions.quality import check as check_regions
 from .regions.region import Region, plain_name, regions_of
 from .regions.sampling import sample
 from .regions.surround import surround
 from .reporting import provenance
+from .reporting.figures import FusedPicture, outlined, round_top
+from .reporting.fused_files import read_fused_images
 from .study import Study, StudySettings
 
 ANATOMY_ONLY = ("vertebra", "blood-pool")
@@ -51,8 +55,8 @@ Alignment = tuple[FrameMotion | None, PetToCt | None]
 """Where the neck lay in every frame, and the CT in the PET; None where the study does not ask for it."""
 
 
-LONG_FRAME_S = 300.0
-"""Frames at least this long make the mean that is shown: a choice."""
+OUTLINE = (1.0, 1.0, 1.0)
+"""Of regions whose files give no color."""
 
 
 LONGEST_DELAY_S = 600.0
@@ -114,29 +118,59 @@ def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -
     )
 
 
-def fused_picture(
-    data: VisitData, result: VisitResult, region: str, size_mm: float, top_kbq_ml: float
-) -> NDArray[np.uint8]:
-    """CT and the mean of the long frames, mixed by Slicer's own blending, axial through the middle of a region.
+def fused_pictures(
+    visits: Sequence[FusedImages | Path],
+    regions: Sequence[str],
+    plane: str = "axial",
+    size_mm: float = 110.0,
+    top: float | None = None,
+) -> tuple[FusedPicture, ...]:
+    """CT and PET mixed by Slicer's own blending, with outlines: every region at every visit, all at one PET scale.
 
-    top_kbq_ml: end of the PET's color scale. Returns RGBA (pixels, pixels, 4). Raises InputRefused ("ct-missing",
-    "region-missing").
+    visits: what quantification left (``VisitResult.fused``), or the folders that it was written into. regions: names;
+    at the other visits the region of the same structure, level and side. plane: one of regions.planes.PLANES. top:
+    end of the PET's scale; None takes the largest of the visits' 99.9th percentiles, rounded up. The scale is in SUV
+    where every visit's dose and weight are known, else in kBq/mL. Region by region, in the order of the visits; a
+    visit without a region has no picture of it. Raises InputRefused ("region-missing", "fused-missing", …).
     """
-    from .mrml.fusion import render_fused_slice  # Slicer's renderer: loaded only where a picture is wanted
+    from .mrml.fusion import pet_colors, pet_range_of, render_fused_slice  # Slicer's: only where pictures are wanted
 
-    if data.ct is None:
-        raise InputRefused("ct-missing", "a fused picture needs a CT; add [ct] path to the study file")
-    segment = next((s for s in data.segmentation.segments if s.name == region), None)
-    if segment is None:
-        raise InputRefused("region-missing", f"no segment is called '{region}'")
-    center = data.segmentation.grid.to_lps(np.argwhere(segment.mask).mean(axis=0)[::-1])
-    long = np.flatnonzero(data.image.timing.durations_s >= LONG_FRAME_S).tolist() or range(len(data.image.timing))
-    pet = mean_image(data.image, long, region_to_frame(result.motion, result.pet_to_ct))
-    x, y, z = (float(v) for v in center)
-    picture: NDArray[np.uint8] = render_fused_slice(
-        data.ct, pet, (x, y, z), "Axial", size_mm, pet_range=(0, top_kbq_ml)
-    )
-    return picture
+    images = [read_fused_images(visit) if isinstance(visit, Path) else visit for visit in visits]
+    known = [visit.suv_per_kbq_ml for visit in images]
+    factors = [factor for factor in known if factor is not None]
+    unit = "SUV" if len(factors) == len(images) else "kBq/mL"
+    pets = [visit.pet for visit in images]
+    if unit == "SUV":
+        pets = [replace(pet, values=pet.values * np.float32(f)) for pet, f in zip(pets, factors, strict=True)]
+    end = round_top(max(pet_range_of(pet.values)[1] for pet in pets)) if top is None else top
+    drawn = [[region for region in regions_of(visit.regions) if region.mask.any()] for visit in images]
+    colors, pictures = pet_colors(), []
+    for name in regions:
+        places = [_same_region(name, drawn, here) for here in drawn]
+        if not any(places):
+            raise InputRefused("region-missing", f"no visit has a region called '{name}'; see the segment names")
+        for visit, pet, here, region in zip(images, pets, drawn, places, strict=True):
+            if region is None:
+                continue
+            axes, center = plane_of(region, plane, here), center_of(region)
+            rgba = render_fused_slice(visit.ct, pet, tuple(center.tolist()), axes, size_mm, pet_range=(0, end))
+            inks = {plain_name(segment.name): segment.color for segment in visit.regions.segments}
+            for other in here:
+                if other.anatomy.structure not in ANATOMY_ONLY:
+                    cut = cut_by_plane(other, center, axes, size_mm, len(rgba))
+                    rgba = outlined(rgba, cut, inks[other.name] or OUTLINE, 2 if other is region else 1)
+            right, up = axes.T
+            edges = (edge_letters(-right), edge_letters(right), edge_letters(up), edge_letters(-up))
+            pictures.append(FusedPicture(rgba, region.name, visit.session, size_mm, edges, end, unit, colors))
+    return tuple(pictures)
+
+
+def _same_region(name: str, visits: Sequence[Sequence[Region]], here: Sequence[Region]) -> Region | None:
+    """The region of a visit that has this name, or is the same place as one that has it at another visit."""
+    found = next((region for region in here if region.name == name), None)
+    known = {region.anatomy for visit in visits for region in visit if region.name == name}
+    known = {anatomy for anatomy in known if anatomy.structure != "other"}
+    return found or next((region for region in here if region.anatomy in known), None)
 
 
 def region_to_frame(motion: FrameMotion | None, to_ct: PetToCt | None) -> list[NDArray[np.float64]] | None:
@@ -207,6 +241,10 @@ def quantify(
         corrected=corrected,
         corrected_fits=corrected_fits,
     )
+    if ct is not None:
+        reach = np.concatenate([corners_of(region) for region in targets])
+        fused = fused_images(image, ct, segmentation, reach, moved, settings.subject, settings.session)
+        result = replace(result, fused=fused)
     quality = check_regions(regions, image.grid)
     errors = _sensitivities(image, regions, targets, settings, moved, ct, options, result, part(progress, 0.95, 1))
     record = record_of(result, image, blood, targets, asdict(settings), errors, quality)

@@ -39,19 +39,18 @@ def fused_images(
     image: DynamicImage,
     ct: Volume,
     segmentation: Segmentation,
-    targets: Sequence[str],
+    points_lps: NDArray[np.float64],
     to_frame: Sequence[NDArray[np.float64]] | None,
     subject: str,
     session: str,
 ) -> FusedImages:
-    """Cut CT and PET to the surroundings of the segments named in ``targets``.
+    """Cut CT and PET to the surroundings of what is quantified.
 
-    to_frame: for every frame the rigid 4 x 4 (LPS mm) that carries a point of the CT into it; None without motion.
+    points_lps: (n, 3) that reach as far as it does. to_frame: for every frame the rigid 4 x 4 (LPS mm) that carries a
+    point of the CT into it; None without motion.
     """
     long = np.flatnonzero(image.timing.durations_s >= LONG_FRAME_S).tolist() or list(range(len(image.timing)))
-    points = [_corners(segmentation.grid, s.mask) for s in segmentation.segments if s.name in targets and s.mask.any()]
-    box = np.concatenate(points)
-    low, high = box.min(axis=0) - MARGIN_MM, box.max(axis=0) + MARGIN_MM
+    low, high = points_lps.min(axis=0) - MARGIN_MM, points_lps.max(axis=0) + MARGIN_MM
     return FusedImages(
         subject,
         session,
@@ -69,12 +68,6 @@ def suv_per_kbq_ml(image: DynamicImage) -> float | None:
     if image.time_zero != "injection" or not dose or not weight:
         return None
     return weight / dose
-
-
-def _corners(grid: Grid, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(8, 3) LPS mm: the box around a mask's voxel centers."""
-    spans = [np.flatnonzero(mask.any(axis=axes))[[0, -1]] for axes in ((0, 1), (0, 2), (1, 2))]  # i, j, k
-    return grid.to_lps(np.array([[i, j, k] for i in spans[0] for j in spans[1] for k in spans[2]], dtype=float))
 
 
 def _cut(volume: Volume, low: NDArray[np.float64], high: NDArray[np.float64]) -> Volume:

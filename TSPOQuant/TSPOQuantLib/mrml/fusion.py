@@ -8,6 +8,7 @@ import vtk.util.numpy_support
 from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
+from .transforms import LPS_FROM_RAS, matrix_from_array
 from .volumes import fill_node
 
 # Width and middle of the gray scale in HU that shows bone with soft tissue [own choice].
@@ -62,6 +63,31 @@ def show_sequence(sequence_node):
     return browser.GetProxyNode(sequence_node)
 
 
+def set_slice_plane(slice_node, center_lps: NDArray[np.float64], axes_lps: NDArray[np.float64]) -> None:
+    """Turn a slice node so that its middle is a point (3,) and axes_lps (3, 2) say what is to the right and up.
+
+    Slices count upwards in what is near to axial, as in Slicer's own axial orientation, which is left-handed.
+    """
+    normal = np.cross(axes_lps[:, 0], axes_lps[:, 1])
+    downwards = normal[2] < -np.abs(normal[:2]).max()
+    slice_to_lps = np.eye(4)
+    slice_to_lps[:3, :2] = axes_lps
+    slice_to_lps[:3, 2] = -normal if downwards else normal
+    slice_to_lps[:3, 3] = center_lps
+    slice_node.GetSliceToRAS().DeepCopy(matrix_from_array(LPS_FROM_RAS @ slice_to_lps))
+    slice_node.UpdateMatrices()
+
+
+def pet_colors() -> NDArray[np.uint8]:
+    """(256, 3): the colors of the PET, from the lower to the upper end of its range."""
+    node = slicer.vtkMRMLPETProceduralColorNode()
+    node.SetTypeToHeat()
+    function = node.GetColorTransferFunction()
+    low, high = function.GetRange()
+    colors = [function.GetColor(value) for value in np.linspace(low, high, 256)]
+    return np.rint(255 * np.array(colors)).astype(np.uint8)
+
+
 def _add_volume(scene, volume: Volume, color_node):
     node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
     fill_node(node, volume.values, volume.grid, volume.units)
@@ -75,7 +101,7 @@ def render_fused_slice(
     ct: Volume,
     pet: Volume,
     center_lps: tuple[float, float, float],
-    orientation: str = "Axial",
+    orientation: str | NDArray[np.float64] = "Axial",
     size_mm: float = 150.0,
     pixels: int = 512,
     pet_range: tuple[float, float] | None = None,
@@ -84,10 +110,11 @@ def render_fused_slice(
     """A square picture of CT and PET mixed by Slicer's own blending, in a scene of its own; needs no window.
 
     center_lps: middle of the picture, mm. orientation: one of ORIENTATIONS, seen as Slicer shows it (patient's
-    right on the left of the picture). pet_range: kBq/mL at both ends of the color scale.
+    right on the left of the picture), or (3, 2) unit columns in LPS: what is to the right and what is up. pet_range:
+    values of ``pet`` at both ends of the color scale.
     Returns RGBA (pixels, pixels, 4), first row on top, opaque; black outside both images.
     """
-    if orientation not in ORIENTATIONS:
+    if isinstance(orientation, str) and orientation not in ORIENTATIONS:
         raise ValueError(f"orientation must be one of {ORIENTATIONS}")
     scene = slicer.vtkMRMLScene()
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene)
@@ -107,8 +134,11 @@ def render_fused_slice(
     composite.SetBackgroundVolumeID(ct_node.GetID())
     composite.SetForegroundVolumeID(pet_node.GetID())
     composite.SetForegroundOpacity(opacity)
-    slice_node.SetOrientation(orientation)
-    slice_node.JumpSliceByCentering(-center_lps[0], -center_lps[1], center_lps[2])
+    if isinstance(orientation, str):
+        slice_node.SetOrientation(orientation)
+        slice_node.JumpSliceByCentering(-center_lps[0], -center_lps[1], center_lps[2])
+    else:
+        set_slice_plane(slice_node, np.array(center_lps), orientation)
     slice_node.SetDimensions(pixels, pixels, 1)
     slice_node.SetFieldOfView(size_mm, size_mm, 1.0)
     slice_node.UpdateMatrices()

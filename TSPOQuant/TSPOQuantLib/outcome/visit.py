@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
+from ..alignment.fused import FusedImages
 from ..alignment.motion import FrameMotion
 from ..alignment.pet_to_ct import PetToCt
+from ..alignment.visits import VisitAlignment
 from ..errors import Notice
 from ..grid import Grid
 from ..input_function import InputFunctionResult
@@ -49,7 +51,8 @@ class VisitResult:
     """One visit, from curves to V_T. ``fits[model]`` is in the order of ``curves``.
 
     corrected: curves corrected for partial volume, where the study asks for it, and their fits in the same order.
-    record: the same as plain values, for JSON, comparison and report.
+    record: the same as plain values, for JSON, comparison and report. fused: what pictures are drawn from, None
+    without a CT. carried: where each level of the visit lies whose regions were carried here.
     """
 
     subject: str
@@ -65,6 +68,8 @@ class VisitResult:
     corrected: PartialVolumeResult | None = None
     corrected_fits: dict[str, tuple[KineticFit, ...]] = field(default_factory=dict)
     record: "VisitRecord | None" = None
+    fused: FusedImages | None = None
+    carried: VisitAlignment | None = None
 
     def row(self, structure: str, level: str, side: str, model: str, pvc: str = "none") -> RegionOutcome | None:
         """The first row of that place, model and correction, or None."""

@@ -1,35 +1,169 @@
-"""Pictures for people, by matplotlib."""
+"""Pictures for people, by matplotlib: fused slices with their scales, and the neck's motion."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..acquisition.frames import FrameTiming
+from ..alignment.motion import LIMIT_MM, MotionTable
 
-def write_fused(
-    path: Path, pictures: Sequence[NDArray[np.uint8]], titles: Sequence[str], size_mm: float, top_kbq_ml: float
-) -> None:
-    """Fused slices side by side, at one scale, with sides, a scale bar and the PET's range.
-
-    pictures: RGBA (pixels, pixels, 4), the patient's right on the left, ``size_mm`` wide, PET from 0 to
-    ``top_kbq_ml``.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6 * len(pictures), 5.0), facecolor="white", layout="constrained")
+DPI = 110
+SCALE_BAR_MM = 20
+WORDS = {
+    "scale": "{length} mm",
+    "bar": "PET, {unit}",
+    "about": "CT in a bone window, PET mixed in by half: mean of the long frames. Outlines: the regions.",
+    "time": "minutes",
+    "translation": "translation, mm",
+    "rotation": "rotation, degrees",
+    "displacement": "displacement at the regions, mm",
+    "limit": "limit",
+    "axes": "left,posterior,up",
+}
+"""What is written on pictures, by key; a report in another language passes its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class FusedPicture:
+    """One fused slice through a region of one visit.
+
+    rgba: (pixels, pixels, 4) uint8, ``size_mm`` wide and high, the region in the middle, outlines drawn in. edges:
+    what lies at the left, right, upper and lower edge: patient's L, R, A, P, S, I. top: value of the last of
+    ``colors`` (256, 3) uint8, the first being 0, in ``unit`` ("SUV" or "kBq/mL").
+    """
+
+    rgba: NDArray[np.uint8]
+    region: str
+    session: str
+    size_mm: float
+    edges: tuple[str, str, str, str]
+    top: float
+    unit: str
+    colors: NDArray[np.uint8]
+
+    @property
+    def title(self) -> str:
+        return f"{self.session}: {self.region}"
+
+
+ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""Ends of scales that are easy to read: a choice."""
+
+
+def round_top(value: float) -> float:
+    """The next easy number from a positive value upwards."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step for step in ROUND if step * power >= value * (1 - 1e-9)) * power)
+
+
+def outlined(
+    rgba: NDArray[np.uint8], mask: NDArray[np.bool_], color: tuple[float, float, float], width: int = 1
+) -> NDArray[np.uint8]:
+    """A picture with the inner edge of a mask, both (rows, columns), drawn ``width`` pixels wide; color: 0 to 1."""
+    from scipy.ndimage import binary_erosion
+
+    picture = rgba.copy()
+    edge = mask & ~binary_erosion(mask, iterations=width)
+    picture[edge, :3] = np.rint(255 * np.array(color))
+    return picture
+
+
+def fused_figure(pictures: Sequence[FusedPicture], columns: int = 2, words: Mapping[str, str] = WORDS) -> "Figure":
+    """Fused slices in rows of ``columns``, all at one PET scale, with sides, scale bars and one color bar.
+
+    Raises ValueError where there is no picture, or their scales differ.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.figure import Figure
+
+    if len({(picture.top, picture.unit) for picture in pictures}) != 1:
+        raise ValueError("fused pictures to be compared must have one PET scale")
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    figure = Figure(figsize=(3.9 * columns + 0.9, 4.15 * rows + 0.3), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    for index, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
-        axes = figure.add_subplot(1, len(pictures), index + 1)
-        axes.imshow(picture, extent=(0, size_mm, size_mm, 0), interpolation="bilinear")
-        axes.plot([size_mm - 25, size_mm - 5], [size_mm - 5] * 2, color="white", linewidth=3)
-        label: dict[str, Any] = {"color": "white", "fontsize": 9, "va": "center"}
-        axes.text(size_mm - 15, size_mm - 8, "20 mm", ha="center", **label)
-        axes.text(3, size_mm / 2, "R", **label)
-        axes.text(size_mm - 3, size_mm / 2, "L", ha="right", **label)
-        axes.set_title(title, fontsize=10)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(pictures) :]:
         axes.set_axis_off()
-    figure.supxlabel(f"CT, bone window; PET 0 to {top_kbq_ml:.0f} kBq/mL on top", fontsize=9)
-    figure.savefig(path, dpi=110)
+    for axes, picture in zip(grid, pictures, strict=False):
+        _draw_fused(axes, picture, words)
+    first = pictures[0]
+    scale = ScalarMappable(Normalize(0, first.top), ListedColormap(first.colors / 255.0))
+    bar = figure.colorbar(scale, ax=list(grid), fraction=0.035, pad=0.02, aspect=30)
+    bar.set_label(words["bar"].format(unit=first.unit), fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    figure.supxlabel(words["about"], fontsize=8)
+    return figure
+
+
+def _draw_fused(axes: "Axes", picture: FusedPicture, words: Mapping[str, str]) -> None:
+    size = picture.size_mm
+    axes.imshow(picture.rgba, extent=(0, size, size, 0), interpolation="bilinear")
+    axes.plot([0.95 * size - SCALE_BAR_MM, 0.95 * size], [0.95 * size] * 2, color="white", linewidth=2.5)
+    label: dict[str, Any] = {"color": "white", "fontsize": 9, "va": "center", "ha": "center"}
+    bar = words["scale"].format(length=SCALE_BAR_MM)
+    axes.text(0.95 * size - SCALE_BAR_MM / 2, 0.92 * size, bar, **label)
+    places = ((0.04, 0.5), (0.96, 0.5), (0.5, 0.04), (0.5, 0.96))
+    for (x, y), letters in zip(places, picture.edges, strict=True):
+        axes.text(x * size, y * size, letters, **(label | {"fontweight": "bold"}))
+    axes.set_title(picture.title, fontsize=10)
+    axes.set_axis_off()
+
+
+def motion_figure(
+    table: MotionTable, timing: FrameTiming, limit_mm: float = LIMIT_MM, words: Mapping[str, str] = WORDS
+) -> "Figure":
+    """Three translations, three rotations, and the displacement with its limit, each frame as long as it lasted."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 5.2), facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, middle, lower = figure.subplots(3, 1, sharex=True)
+    edges = np.concatenate([timing.starts_s, timing.ends_s[-1:]]) / 60
+    names, styles = words["axes"].split(","), ("-", "--", ":")
+    for axes, values, title in (
+        (upper, table.translation_mm, words["translation"]),
+        (middle, table.rotation_deg, words["rotation"]),
+    ):
+        for column, (name, style) in enumerate(zip(names, styles, strict=True)):
+            axes.stairs(values[:, column], edges, baseline=None, label=name, linestyle=style, linewidth=1.5)
+        axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+        axes.set_ylabel(title, fontsize=8)
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    beyond = table.displacement_mm > limit_mm
+    lower.stairs(table.displacement_mm, edges, baseline=None, color="black", linewidth=1.5)
+    for frame in np.flatnonzero(beyond):
+        lower.axvspan(edges[frame], edges[frame + 1], color="tab:red", alpha=0.15, linewidth=0)
+        height = table.displacement_mm[frame]
+        lower.annotate(f"{frame + 1}", ((edges[frame] + edges[frame + 1]) / 2, height), fontsize=7, ha="center")
+    lower.axhline(limit_mm, color="tab:red", linewidth=1, label=f"{words['limit']} {limit_mm:g} mm")
+    lower.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    lower.set_ylabel(words["displacement"], fontsize=8)
+    lower.set_xlabel(words["time"], fontsize=8)
+    lower.set_ylim(bottom=0)
+    for axes in (upper, middle, lower):
+        axes.tick_params(labelsize=7)
+    return figure
+
+
+def png(figure: "Figure") -> bytes:
+    """A figure as PNG, the same bytes at every run."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def write_png(path: Path, figure: "Figure") -> None:
+    path.write_bytes(png(figure))

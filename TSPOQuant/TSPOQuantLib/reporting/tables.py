@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from .. import DISCLAIMER
 from ..acquisition.frames import FrameTiming
+from ..alignment.motion import LIMIT_MM
+from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
 from ..kinetics.models import UNITS
 from ..outcome.change import Change
 from ..outcome.record import FILE, to_json
 from ..outcome.visit import FittedTable, RegionOutcome, VisitResult
 from ..regions.partial_volume import PartialVolumeResult
+from .fused_files import write_fused_images
 
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
@@ -150,8 +153,55 @@ def write_visit(folder: Path, result: VisitResult) -> None:
             "provenance": result.provenance,
         },
     )
+    _write_alignment(folder, stem, result)
+    if result.fused is not None:
+        write_fused_images(folder, stem, result.fused)
     if result.record is not None:
         (folder / FILE).write_text(to_json(result.record), encoding="utf-8")
+
+
+def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
+    """The motion as a table, one row a frame, and every transform as an ITK file that carries points of the first
+    image to the second: Slicer shows the second on the first when it is put under the transform."""
+    transforms = folder / "transforms"
+    transforms.mkdir(exist_ok=True)
+    to_ct = np.eye(4) if result.pet_to_ct is None else result.pet_to_ct.ct_to_reference
+    if result.pet_to_ct is not None:
+        write_transform(transforms / f"{stem}_from-CT_to-PET_xfm.tfm", to_ct)
+    if result.motion is not None:
+        for frame, matrix in enumerate(result.motion.reference_to_frame, start=1):
+            name = f"{stem}_from-{'CT' if result.pet_to_ct else 'PET'}_to-frame{frame:02d}_xfm.tfm"
+            write_transform(transforms / name, matrix @ to_ct)
+    if result.carried is not None:
+        for level in result.carried.levels:
+            name = f"{stem}_from-othervisit{level.level.replace('/', '')}_to-CT_xfm.tfm"
+            write_transform(transforms / name, level.to_other)
+    motion = result.record.motion if result.record else None
+    if result.motion is None or motion is None:
+        return
+    columns = ["frame", "start", "end", *(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz")]
+    columns += ["displacement", "uncertainty", "beyond_limit"]
+    timing = result.curves[0].timing
+    rows = [
+        [
+            str(frame + 1),
+            *(number(float(v)) for v in (timing.starts_s[frame], timing.ends_s[frame])),
+            *(number(v) for v in (*motion.translation_mm[frame], *motion.rotation_deg[frame])),
+            *(number(v) for v in (motion.displacement_mm[frame], motion.uncertainty_mm[frame])),
+            str(int(motion.displacement_mm[frame] > LIMIT_MM)),
+        ]
+        for frame in range(len(timing))
+    ]
+    write_tsv(folder / f"{stem}_desc-motion_timeseries.tsv", columns, rows)
+    units = {c: {"Units": "mm" if c.startswith("trans") else "degrees"} for c in columns if "_" in c and c[:2] != "be"}
+    about = {
+        "Description": "Where the neck lay in each frame against its reference position; axes x to the left, y to the "
+        "back, z up; displacement: mean over the centers of the quantified regions",
+        "ReferenceFrames": [frame + 1 for frame in result.motion.reference],
+        "Limit": {"Value": LIMIT_MM, "Units": "mm", "Frames": [int(r[0]) for r in rows if r[-1] == "1"]},
+    }
+    others = {"start": {"Units": "s"}, "end": {"Units": "s"}} | {c: {"Units": "mm"} for c in columns[-3:-1]}
+    write_json(folder / f"{stem}_desc-motion_timeseries.json", about | units | others)
 
 
 def _write_corrected(

@@ -1,0 +1,70 @@
+"""What fused pictures are drawn from, in a visit's folder: NIfTI and a segmentation, with BIDS-like names."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from .. import DISCLAIMER
+from ..acquisition.image import Volume
+from ..acquisition.nifti import read_volume_file
+from ..acquisition.segmentation_files import read_segmentation, write_segmentation
+from ..alignment.fused import FusedImages
+from ..alignment.rigid import to_sitk
+from ..errors import InputRefused
+
+CT = "desc-neck_ct.nii.gz"
+PET = "space-CT_desc-mean_pet.nii.gz"
+ABOUT = "space-CT_desc-mean_pet.json"
+REGIONS = "space-CT_desc-regions_dseg.seg.nrrd"
+
+
+def write_fused_images(folder: Path, stem: str, images: FusedImages) -> None:
+    """``<stem>_desc-neck_ct.nii.gz`` in whole HU, ``<stem>_space-CT_desc-mean_pet.nii.gz`` with its JSON, and the
+    regions, which 3D Slicer can open and correct."""
+    ct = sitk.Cast(sitk.Round(to_sitk(images.ct.values, images.ct.grid)), sitk.sitkInt16)
+    sitk.WriteImage(ct, str(folder / f"{stem}_{CT}"))
+    sitk.WriteImage(to_sitk(images.pet.values, images.pet.grid), str(folder / f"{stem}_{PET}"))
+    write_segmentation(folder / f"{stem}_{REGIONS}", images.regions)
+    about = {
+        "About": DISCLAIMER,
+        "Description": "Mean PET of the long frames in the CT's position, cut to the neck around the regions",
+        "Units": images.pet.units,
+        "Frames": [frame + 1 for frame in images.frames],
+        "SUVPerKBqPerML": images.suv_per_kbq_ml,
+        "Subject": images.subject,
+        "Session": images.session,
+    }
+    (folder / f"{stem}_{ABOUT}").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def read_fused_images(folder: Path) -> FusedImages:
+    """What ``write_fused_images`` wrote into a visit's folder.
+
+    Raises InputRefused: "fused-missing" where the folder holds none (a visit without a CT has none) or several,
+    "fused-unreadable", and what the readers of its files raise.
+    """
+    found = sorted(folder.glob(f"*_{ABOUT}"))
+    if len(found) != 1:
+        raise InputRefused(
+            "fused-missing",
+            f"{folder} holds {len(found)} fused images of a visit, not one; quantify the visit again, with its CT",
+        )
+    stem = found[0].name.removesuffix(ABOUT)
+    try:
+        about = json.loads(found[0].read_text(encoding="utf-8"))
+        frames = tuple(int(frame) - 1 for frame in about["Frames"])
+        factor, subject, session = about["SUVPerKBqPerML"], str(about["Subject"]), str(about["Session"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputRefused("fused-unreadable", f"{found[0]} is not as it was written; quantify it again") from error
+    pet = read_volume_file(folder / f"{stem}{PET}", "kBq/mL")
+    return FusedImages(
+        subject,
+        session,
+        read_volume_file(folder / f"{stem}{CT}", "HU"),
+        Volume(np.maximum(pet.values, 0), pet.grid, "kBq/mL"),
+        read_segmentation(folder / f"{stem}{REGIONS}"),
+        frames,
+        None if factor is None else float(factor),
+    )
