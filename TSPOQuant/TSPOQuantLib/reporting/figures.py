@@ -83,8 +83,6 @@ def fused_figure(pictures: Sequence[FusedPicture], columns: int = 2, words: Mapp
     Raises ValueError where there is no picture, or their scales differ.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
     from matplotlib.figure import Figure
 
     if len({(picture.top, picture.unit) for picture in pictures}) != 1:
@@ -97,27 +95,42 @@ def fused_figure(pictures: Sequence[FusedPicture], columns: int = 2, words: Mapp
     for axes in grid[len(pictures) :]:
         axes.set_axis_off()
     for axes, picture in zip(grid, pictures, strict=False):
-        _draw_fused(axes, picture, words)
-    first = pictures[0]
-    scale = ScalarMappable(Normalize(0, first.top), ListedColormap(first.colors / 255.0))
-    bar = figure.colorbar(scale, ax=list(grid), fraction=0.035, pad=0.02, aspect=30)
-    bar.set_label(words["bar"].format(unit=first.unit), fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+        draw_fused(axes, picture, words)
+    color_bar(figure, list(grid), pictures[0], words)
     figure.supxlabel(words["about"], fontsize=8)
     return figure
 
 
-def _draw_fused(axes: "Axes", picture: FusedPicture, words: Mapping[str, str]) -> None:
+def color_bar(
+    figure: "Figure",
+    axes: "Sequence[Axes]",
+    picture: FusedPicture,
+    words: Mapping[str, str],
+    font_size: float = 8,
+    location: str = "right",
+) -> None:
+    """The PET's colors beside (or, at "bottom", below) pictures of one scale."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    scale = ScalarMappable(Normalize(0, picture.top), ListedColormap(picture.colors / 255.0))
+    bar = figure.colorbar(scale, ax=list(axes), location=location, fraction=0.035, pad=0.02, aspect=30)
+    bar.set_label(words["bar"].format(unit=picture.unit), fontsize=font_size + 1)
+    bar.ax.tick_params(labelsize=font_size)
+
+
+def draw_fused(axes: "Axes", picture: FusedPicture, words: Mapping[str, str], font_size: float = 9) -> None:
+    """One fused slice with its title, the edges' letters and a scale bar."""
     size = picture.size_mm
     axes.imshow(picture.rgba, extent=(0, size, size, 0), interpolation="bilinear")
     axes.plot([0.95 * size - SCALE_BAR_MM, 0.95 * size], [0.95 * size] * 2, color="white", linewidth=2.5)
-    label: dict[str, Any] = {"color": "white", "fontsize": 9, "va": "center", "ha": "center"}
+    label: dict[str, Any] = {"color": "white", "fontsize": font_size, "va": "center", "ha": "center"}
     bar = words["scale"].format(length=SCALE_BAR_MM)
     axes.text(0.95 * size - SCALE_BAR_MM / 2, 0.92 * size, bar, **label)
     places = ((0.04, 0.5), (0.96, 0.5), (0.5, 0.04), (0.5, 0.96))
     for (x, y), letters in zip(places, picture.edges, strict=True):
         axes.text(x * size, y * size, letters, **(label | {"fontweight": "bold"}))
-    axes.set_title(picture.title, fontsize=10)
+    axes.set_title(picture.title, fontsize=font_size + 1)
     axes.set_axis_off()
 
 
