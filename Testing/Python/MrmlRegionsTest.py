@@ -1,15 +1,18 @@
 """Template, two clicks, proposals and measurements on nodes: what is written, and what is left alone."""
 
 import unittest
+from dataclasses import replace
 
 import numpy as np
 import slicer
 import slicer.util
 from mrmlstudy import add_segment
+from RegionsBloodPoolTest import curves_of_neck, dynamic
 from RegionsProposalsTest import center, labeled, neck
+from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.mrml import regions, segmentations, transforms, volumes
+from TSPOQuantLib.mrml import regions, segmentations, sequence_io, transforms, volumes
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.anatomy import identify
 
@@ -245,6 +248,39 @@ class ProposalsTest(NodeTest):
             by_id.GetSegmentation().AddEmptySegment(f"vertebrae_{level}", "Wirbel")
         self.assertIn(by_id, regions.find_vertebrae())
         self.assertNotIn(self.node, regions.find_vertebrae())
+
+
+class BloodPoolTest(NodeTest):
+    """On a segmentation of nothing, on the CT's and on the PET's voxels."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.image = dynamic(shared["anatomy"].labels, shared["anatomy"].grid, curves_of_neck(), 20.0)
+
+    def test_it_is_drawn_over_the_carotids(self):
+        sequence = sequence_io.node_from_dynamic(self.image, "PET")
+        placed, found = regions.propose_blood_pool(sequence, self.node, fwhm_mm=5.0, before_change=self.save)
+        self.assertEqual((placed.name, self.names(), self.saved), ("blood pool", ["blood pool"], 1))
+        self.assertTrue(placed.confidence > 0.5 and 0.3 < found.recovery < 0.7)
+        grid, masks = self.masks()
+        np.testing.assert_allclose(grid.spacing_mm, [1, 1, 1])
+        where = np.rint(self.ct.grid.to_ijk(grid.to_lps(np.argwhere(masks["blood pool"])[:, ::-1].astype(float))))
+        labels = self.anatomy.labels[tuple(where.astype(int)[:, ::-1].T)]
+        carotids = [LABEL["carotid artery left"], LABEL["carotid artery right"]]
+        self.assertGreater(np.isin(labels, carotids).mean(), 0.65)
+        again, _ = regions.propose_blood_pool(sequence, self.node, before_change=self.save)
+        self.assertEqual((again.segment_id, again.reason, self.saved), ("", regions.KEPT, 1))
+
+    def test_declined_changes_nothing(self):
+        late = replace(
+            self.image,
+            activity=self.image.activity[10:],
+            timing=FrameTiming(self.image.timing.starts_s[10:], self.image.timing.durations_s[10:]),
+        )
+        sequence = sequence_io.node_from_dynamic(late, "PET")
+        placed, _ = regions.propose_blood_pool(sequence, self.node, self.ct_node, before_change=self.save)
+        self.assertIn("no bolus", placed.reason)
+        self.assertEqual((self.names(), self.saved), ([], 0))
 
 
 class MeasurementsTest(NodeTest):

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from ..acquisition.segmentation import Segment, Segmentation
 from ..errors import InputRefused, Notice
 from ..grid import Grid
-from ..regions import proposals, quality, two_click
+from ..regions import blood_pool, proposals, quality, two_click
 from ..regions.anatomy import FORAMINA, Anatomy, identify
+from ..regions.blood_pool import BloodPoolProposal
 from ..regions.carry import drawn_on
 from ..regions.measurements import MEASUREMENTS, Code, measure
 from ..regions.region import Region, region_of, regions_of
-from ..regions.template import template
+from ..regions.template import name_of, template
 from .segmentations import LATTICE_TOLERANCE, segmentation_from_node, tags_of
 from .sequence_io import dynamic_from_node
 from .transforms import LPS_FROM_RAS, matrix_from_array, parent_to_world
@@ -38,6 +39,9 @@ SOFT_TISSUE_HU = (-200.0, 150.0)
 """From fat to where proposals begin to count a voxel as bone: painting does not spill into the walls."""
 BRUSH_MM = 3.0
 """Diameter of the brush: half the width of the narrowest foramen."""
+
+
+KEPT = "it is drawn already, and was kept"
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ def propose_foramina(
         if anatomy.level not in (wanted if anatomy.structure == "foramen" else pieces):
             continue
         if proposal.segment is not None and not replace_drawn and page.is_drawn(anatomy):
-            placed.append(Placed(proposal.name, "", proposal.confidence, "it is drawn already, and was kept"))
+            placed.append(Placed(proposal.name, "", proposal.confidence, KEPT))
             continue
         if proposal.segment is not None:
             # Pieces of cord meet in the middle of a voxel: the first one has it.
@@ -190,6 +194,42 @@ def propose_foramina(
         one = placed[place]
         placed[place] = Placed(one.name, segment_id, one.confidence)
     return tuple(placed)
+
+
+def propose_blood_pool(
+    sequence_node,
+    segmentation_node,
+    ct_node=None,
+    fwhm_mm: float | None = None,
+    replace_drawn: bool = False,
+    before_change: Callable[[], object] = _nothing,
+) -> tuple[Placed, BloodPoolProposal]:
+    """Both carotids as one blood-pool segment, from the PET's first frames (``regions.blood_pool``).
+
+    ct_node: whose voxels a segmentation that is still empty takes; None: half the PET's. fwhm_mm: the scanner's
+    resolution; without it no diameter or recovery is told. Returns what came of it, and the vessels. A blood pool that
+    is drawn is kept unless ``replace_drawn``; nothing is written where the proposal is declined.
+    Raises InputRefused ("segmentation-…", "sequence-…", "volume-…", "transform-not-linear").
+    """
+    image = dynamic_from_node(sequence_node)
+    grid = volume_from_node(ct_node, "HU", "CT volume").grid if ct_node is not None else _halved(image.grid)
+    page = _Page(segmentation_node, ct_node, grid)
+    found = blood_pool.propose_blood_pool(image, fwhm_mm, page.grid)
+    pool = Anatomy("blood-pool")
+    if found.segment is None:
+        return Placed(name_of(pool), "", 0.0, found.reason), found
+    if not replace_drawn and page.is_drawn(pool):
+        return Placed(name_of(pool), "", found.confidence, KEPT), found
+    segment_id = page.write([(found.segment, found.segment.mask)], before_change)[0]
+    return Placed(name_of(pool), segment_id, found.confidence), found
+
+
+def _halved(grid: Grid) -> Grid:
+    """The same field in voxels half as wide."""
+    matrix = grid.ijk_to_lps @ np.diag([0.5, 0.5, 0.5, 1.0])
+    matrix[:3, 3] = grid.to_lps(np.full(3, -0.25))
+    k, j, i = grid.shape
+    return Grid((2 * k, 2 * j, 2 * i), matrix)
 
 
 def _vertebra_of(segmentation, segment_id: str) -> str:
@@ -337,7 +377,7 @@ class _Page:
         before_change()
         with slicer.util.NodeModify(self._node):
             if not self._drawn:
-                self._node.SetReferenceImageGeometryParameterFromVolumeNode(self._ct_node)
+                self._set_reference_geometry()
             if self._node.GetDisplayNode() is None:
                 self._node.CreateDefaultDisplayNodes()
             for place, (segment, mask) in enumerate(segments):
@@ -345,6 +385,19 @@ class _Page:
                 if mask is not None:
                     self._fill(ids[place], mask)
         return tuple(ids)
+
+    def _set_reference_geometry(self) -> None:
+        if self._ct_node is not None:
+            self._node.SetReferenceImageGeometryParameterFromVolumeNode(self._ct_node)
+            return
+        extent = [number for size in self.grid.shape[::-1] for number in (0, size - 1)]
+        geometry = slicer.vtkSegmentationConverter.SerializeImageGeometry(self._matrix(), extent)
+        name = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+        self._node.GetSegmentation().SetConversionParameter(name, geometry)
+
+    def _matrix(self) -> "vtk.vtkMatrix4x4":
+        """From the page's voxels to the RAS in which the node keeps them."""
+        return matrix_from_array(np.linalg.inv(self._to_world) @ self.grid.ijk_to_lps)
 
     def _add(self, segment: Segment) -> str:
         source = self._node.GetSegmentation()
@@ -358,7 +411,7 @@ class _Page:
 
     def _fill(self, segment_id: str, mask: NDArray[np.bool_]) -> None:
         logic = slicer.vtkSlicerSegmentationsModuleLogic
-        image = _labelmap(mask, matrix_from_array(np.linalg.inv(self._to_world) @ self.grid.ijk_to_lps))
+        image = _labelmap(mask, self._matrix())
         logic.SetBinaryLabelmapToSegment(image, self._node, segment_id, logic.MODE_REPLACE)
         segment = self._node.GetSegmentation().GetSegment(segment_id)
         logic.SetSegmentStatus(segment, logic.InProgress)

@@ -21,6 +21,8 @@ FORAMINA = {
 STRUCTURES = ("foramen", "cord", "blood-pool", "vertebra", "other")
 SIDES = ("left", "right", "midline")
 TAG_PREFIX = "TSPOQuant."
+CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
+"""On a segment that was brought here from another visit: that visit's session."""
 
 
 @dataclass(frozen=True)

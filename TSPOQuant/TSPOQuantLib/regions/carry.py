@@ -1,14 +1,18 @@
 """Regions of one visit at the other visit: carried level by level, never resampled until they are to be edited."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..acquisition.segmentation import Segmentation
 from ..alignment.visits import VisitAlignment
-from ..errors import InputRefused
+from ..errors import InputRefused, Notice
 from ..grid import Grid
-from .region import Region
+from .anatomy import CARRIED_TAG
+from .planes import center_of
+from .region import Region, region_of
 from .sampling import coverage
 
 HALF = 0.5
@@ -21,12 +25,66 @@ def carry(region: Region, alignment: VisitAlignment, visit: str) -> Region:
     The voxels stay as they were drawn: their grid is turned and shifted, so that nothing is lost to resampling.
     Raises InputRefused ("region-empty").
     """
-    drawn = np.argwhere(region.mask)
-    if len(drawn) == 0:
+    if not region.mask.any():
         raise InputRefused("region-empty", f"the region '{region.name}' holds no voxel; draw it or leave it out")
-    middle = region.grid.to_lps(drawn.mean(axis=0)[::-1])
-    matrix = alignment.nearest(middle).to_other @ region.grid.ijk_to_lps
-    return replace(region, grid=Grid(region.grid.shape, matrix), carried_from=visit)
+    return _moved(region, alignment.nearest(center_of(region)).to_other, visit)
+
+
+def level_points(regions: Sequence[Region]) -> dict[str, NDArray[np.float64]]:
+    """Where each level lies: the centers (n, 3) of its foramina, LPS mm; those of the cord's pieces without any."""
+    for structure in ("foramen", "cord"):
+        points: dict[str, list[NDArray[np.float64]]] = {}
+        for region in regions:
+            if region.anatomy.structure == structure and region.anatomy.level and region.mask.any():
+                points.setdefault(region.anatomy.level, []).append(center_of(region))
+        if points:
+            return {level: np.array(centers) for level, centers in points.items()}
+    return {}
+
+
+def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Grid, visit: str) -> Segmentation:
+    """All segments of another visit on the grid of this one's CT, tagged and told as carried from ``visit``.
+
+    A foramen goes as a whole with the level nearest to it, everything else voxel by voxel, since the cord and the
+    vessels reach over several levels and bend with them. Segments without voxels stay empty.
+    """
+    segments = []
+    for segment in drawn.segments:
+        region = region_of(segment, drawn.grid)
+        covered = np.zeros(np.prod(grid.shape))
+        for part, matrix in _parts(region, alignment):
+            found = coverage(_moved(part, matrix, visit), grid)
+            covered[found.voxels] += found.fractions
+        mask = covered.reshape(grid.shape) >= HALF
+        segments.append(replace(segment, mask=mask, tags={**segment.tags, CARRIED_TAG: visit}))
+    residuals = [level.residual_mm for level in alignment.levels]
+    text = (
+        f"the regions are those of {visit}, carried to this visit's CT level by level (bone surfaces there agree to "
+        f"{min(residuals):.1f} to {max(residuals):.1f} mm); look at them on the CT and correct them where they are off"
+    )
+    notices = (*drawn.notices, *alignment.notices, Notice("regions-carried", text))
+    return Segmentation(grid, tuple(segments), notices)
+
+
+def _parts(region: Region, alignment: VisitAlignment) -> list[tuple[Region, NDArray[np.float64]]]:
+    """The region in pieces, each with the transform that it goes with; none where it has no voxel."""
+    voxels = np.argwhere(region.mask)
+    if len(voxels) == 0:
+        return []
+    if region.anatomy.structure == "foramen":
+        return [(region, alignment.nearest(center_of(region)).to_other)]
+    points = region.grid.to_lps(voxels[:, ::-1].astype(float))
+    nearest = np.argmin([np.linalg.norm(points - level.center_lps, axis=1) for level in alignment.levels], axis=0)
+    parts = []
+    for number in np.unique(nearest):
+        mask = np.zeros_like(region.mask)
+        mask[tuple(voxels[nearest == number].T)] = True
+        parts.append((replace(region, mask=mask), alignment.levels[number].to_other))
+    return parts
+
+
+def _moved(region: Region, matrix: NDArray[np.float64], visit: str) -> Region:
+    return replace(region, grid=Grid(region.grid.shape, matrix @ region.grid.ijk_to_lps), carried_from=visit)
 
 
 def drawn_on(region: Region, grid: Grid) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.segmentation import Segment, Segmentation
 from ..errors import InputRefused, Notice
 from ..grid import Grid
-from .anatomy import Anatomy, identify
+from .anatomy import CARRIED_TAG, Anatomy, identify
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,8 @@ def region_of(segment: Segment, grid: Grid) -> Region:
         corner[:3, 3] = grid.to_lps(np.array([part.start for part in reversed(box)], dtype=float))
         mask = mask[box]
         grid = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), corner)
-    return Region(plain_name(segment.name), identify(segment.name, segment.tags), mask, grid)
+    anatomy, carried = identify(segment.name, segment.tags), segment.tags.get(CARRIED_TAG, "")
+    return Region(plain_name(segment.name), anatomy, mask, grid, carried)
 
 
 def regions_of(segmentation: Segmentation) -> tuple[Region, ...]:

@@ -1,0 +1,128 @@
+"""The blood pool proposed from the first frames of a simulated neck, and how much of itself a vessel keeps."""
+
+import unittest
+from dataclasses import replace
+
+import numpy as np
+from RegionsProposalsTest import dice, neck
+from scipy.ndimage import gaussian_filter
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.image import DynamicImage, Scan
+from TSPOQuantLib.phantom.anatomy import pet_grid
+from TSPOQuantLib.phantom.neck import LABEL
+from TSPOQuantLib.phantom.scanner import counts_per_activity, image_frames, with_count_noise
+from TSPOQuantLib.phantom.tracer import (
+    ARRIVAL_MIN,
+    FRAME_DURATIONS_S,
+    FRAME_STARTS_S,
+    blood_of,
+    frame_averages,
+    kinetics_of,
+)
+from TSPOQuantLib.regions.blood_pool import blurred_disk, cylinder_recovery, propose_blood_pool
+from TSPOQuantLib.regions.partial_volume import FWHM_PER_SIGMA
+
+FWHM_MM = 5.0
+NOISE_PERCENT = 20.0
+
+
+def dynamic(labels, grid, curves, noise_percent, fwhm_mm=FWHM_MM):
+    """The scanner's image of a simulated neck at rest."""
+    still = np.broadcast_to(np.eye(4), (len(FRAME_STARTS_S), 4, 4))
+    frames = image_frames(labels, grid, pet_grid(True), curves, still, fwhm_mm)
+    per_activity, rng = counts_per_activity(curves, noise_percent), np.random.default_rng(0)
+    values = np.stack([with_count_noise(frame, n, per_activity, rng) for n, frame in enumerate(frames)])
+    timing = FrameTiming(FRAME_STARTS_S, FRAME_DURATIONS_S)
+    return DynamicImage(values, pet_grid(True), timing, "injection", None, "none needed", Scan())
+
+
+def curves_of_neck():
+    blood = blood_of("baseline")
+    return frame_averages(kinetics_of("baseline", {}), blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN)
+
+
+class CylinderTest(unittest.TestCase):
+    def test_recovery_is_that_of_a_numeric_convolution(self):
+        step = 0.1
+        axis = np.arange(-25, 25 + step / 2, step)
+        y, x = np.meshgrid(axis, axis, indexing="ij")
+        for diameter, fwhm in ((6.0, 5.0), (10.0, 4.0), (5.0, 8.0)):
+            with self.subTest(diameter=diameter, fwhm=fwhm):
+                inside = (np.hypot(x, y) <= diameter / 2).astype(float)
+                seen = gaussian_filter(inside, fwhm / FWHM_PER_SIGMA / step)
+                self.assertAlmostEqual(cylinder_recovery(diameter, fwhm), seen[inside > 0].mean(), delta=5e-3)
+                middle = len(axis) // 2
+                profile = blurred_disk(np.abs(axis), diameter, fwhm / FWHM_PER_SIGMA)
+                np.testing.assert_allclose(profile, seen[middle], atol=5e-3)
+
+    def test_limits(self):
+        self.assertEqual(cylinder_recovery(6.0, 0.0), 1.0)
+        sigma = 6.0 / FWHM_PER_SIGMA
+        self.assertAlmostEqual(cylinder_recovery(0.1, 6.0), 0.05**2 / (2 * sigma**2), delta=1e-6)
+        self.assertAlmostEqual(blurred_disk(np.zeros(1), 6.0, sigma)[0], 1 - np.exp(-9 / (2 * sigma**2)), places=6)
+
+
+class ProposalTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.anatomy, cls.ct = neck(2)
+        cls.curves = curves_of_neck()
+        cls.image = dynamic(cls.anatomy.labels, cls.anatomy.grid, cls.curves, NOISE_PERCENT)
+
+    def test_it_finds_the_carotids_and_not_the_veins(self):
+        found = propose_blood_pool(self.image, FWHM_MM, self.anatomy.grid)
+        self.assertFalse(found.segment is None, found.reason)
+        carotids = np.isin(self.anatomy.labels, [LABEL["carotid artery left"], LABEL["carotid artery right"]])
+        margin = int(15 / self.anatomy.grid.spacing_mm[2]) + 1
+        carotids[:margin] = carotids[-margin:] = False
+        self.assertGreater(dice(found.segment.mask, carotids), 0.75)
+        veins = np.isin(self.anatomy.labels, [LABEL["jugular vein left"], LABEL["jugular vein right"]])
+        self.assertLess(np.mean(veins[found.segment.mask]), 0.05)
+        for vessel in found.vessels:
+            self.assertEqual(vessel.kind, "artery")
+            self.assertAlmostEqual(vessel.diameter_mm, 6.0, delta=1.2)
+        self.assertAlmostEqual(found.recovery, cylinder_recovery(6.0, FWHM_MM), delta=0.1)
+        self.assertTrue(0.5 < found.confidence < 1)
+        self.assertEqual(found.segment.tags["TSPOQuant.Structure"], "blood-pool")
+
+    def test_without_a_resolution_no_width_is_told(self):
+        found = propose_blood_pool(self.image)
+        self.assertTrue(found.segment.mask.any())
+        self.assertEqual([(v.diameter_mm, v.recovery) for v in found.vessels], [(None, None)] * 2)
+        self.assertIsNone(found.recovery)
+
+    def test_of_two_vessels_the_earlier_one_is_the_artery(self):
+        """With the veins first, which no body does, they are taken: time goes before place."""
+        curves = self.curves.copy()
+        late = np.interp(FRAME_STARTS_S - 8, FRAME_STARTS_S, curves[LABEL["carotid artery left"]], left=0)
+        for side in ("left", "right"):
+            curves[LABEL[f"carotid artery {side}"]] = late
+        found = propose_blood_pool(dynamic(self.anatomy.labels, self.anatomy.grid, curves, NOISE_PERCENT), FWHM_MM)
+        for vessel in found.vessels:
+            vein = np.argwhere(self.anatomy.labels == LABEL[f"jugular vein {vessel.side}"])
+            middle = self.anatomy.grid.to_lps(vein[:, ::-1].astype(float))
+            nearest = [
+                np.hypot(*(middle[np.abs(middle[:, 2] - p[2]) < 2, :2].mean(0) - p[:2])) for p in vessel.center_lps_mm
+            ]
+            self.assertLess(np.median(nearest), 2)
+
+    def test_it_declines_and_says_why(self):
+        late = replace(
+            self.image,
+            activity=self.image.activity[10:],
+            timing=FrameTiming(FRAME_STARTS_S[10:], FRAME_DURATIONS_S[10:]),
+        )
+        self.assertIn("no bolus", propose_blood_pool(late, FWHM_MM).reason)
+        curves = self.curves.copy()
+        for vessel in ("carotid artery", "jugular vein", "vertebral artery"):
+            curves[LABEL[f"{vessel} right"]] = curves[LABEL["muscle"]]
+        bare = propose_blood_pool(dynamic(self.anatomy.labels, self.anatomy.grid, curves, NOISE_PERCENT), FWHM_MM)
+        self.assertTrue(bare.segment is None, "no vessel is there")
+        self.assertIn("right", bare.reason)
+        short = replace(self.image, activity=self.image.activity[:, :20])
+        short = replace(short, grid=replace(self.image.grid, shape=short.activity.shape[1:]))
+        self.assertIn("less than 30 mm", propose_blood_pool(short, FWHM_MM).reason)
+
+
+if __name__ == "__main__":
+    unittest.main()
