@@ -17,9 +17,10 @@ from .acquisition.segmentation_files import read_segmentation
 from .acquisition.sequence_files import read_sequence
 from .acquisition.tacs import read_tacs
 from .alignment.fused import FusedImages, fused_images
-from .alignment.motion import FrameMotion, estimate_motion
+from .alignment.motion import FrameMotion, estimate_motion, told_at
 from .alignment.pet_to_ct import PetToCt, align_to_ct
 from .alignment.resample import at_rest, mean_image
+from .alignment.visits import VisitAlignment, align_visits
 from .errors import InputRefused, Notice
 from .input_function import (
     ImageDerivedSettings,
@@ -36,6 +37,7 @@ from .outcome.record import Sensitivity, record_of
 from .outcome.sensitivity import Geometry, Measured, sensitivities
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
+from .regions.carry import carry_segmentation, level_points
 from .regions.partial_volume import PartialVolumeResult, correct
 from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, plane_of
 from .regions.quality import check as check_regions
@@ -70,25 +72,35 @@ BODY_MASK = "voxels whose mean over the scan exceeds 10 % of its 99th percentile
 
 @dataclass(frozen=True, eq=False)
 class VisitData:
-    """What was read of one visit."""
+    """What was read of one visit; carried: where the levels of the visit lie whose regions were carried to it."""
 
     image: DynamicImage
     segmentation: Segmentation
     blood: BloodSamples
     ct: Volume | None
+    carried: VisitAlignment | None = None
 
 
 def read_visit(study: Study, progress: Progress = silent) -> VisitData:
-    """Read a visit's files. Raises InputRefused where something cannot be used."""
+    """Read a visit's files, and carry another visit's regions to its CT where the study asks for that.
+
+    Raises InputRefused where something cannot be used.
+    """
     sequence = study.pet.name.endswith(".seq.nrrd")
     image = read_sequence(study.pet) if sequence else read_dynamic_pet(study.pet, progress=part(progress, 0, 0.7))
     progress(0.7, "Reading the CT")
     ct = read_ct(study.ct) if study.ct else None
-    keys = {scan.patient_key for scan in (image.scan, ct.scan if ct else image.scan) if scan.patient_key}
-    if len(keys) > 1:
-        raise InputRefused("patients-differ", f"{study.pet} and {study.ct} name different patients; check the paths")
-    progress(0.9, "Reading the segmentation and the blood")
-    segmentation = read_segmentation(study.segmentation)
+    other = read_ct(study.carried_from.ct) if study.carried_from and study.carried_from.ct else None
+    scans = [image.scan, *(volume.scan for volume in (ct, other) if volume)]
+    if len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
+        also = study.carried_from.ct if study.carried_from else None
+        named = ", ".join(str(path) for path in (study.pet, study.ct, also) if path)
+        raise InputRefused("patients-differ", f"{named} name different patients; check the paths")
+    progress(0.8, "Reading the segmentation and the blood")
+    segmentation, carried = read_segmentation(study.segmentation), None
+    if study.carried_from and ct and other:
+        session, stretch = study.carried_from.settings.session, part(progress, 0.8, 1)
+        segmentation, carried = carry_regions(segmentation, other, ct, session, stretch)
     paths = [study.given_input] if study.given_input else list(study.blood)
     if not paths:
         raise InputRefused("blood-missing", "the study names no blood file; add [blood] paths to the study file")
@@ -97,7 +109,19 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
         raise InputRefused(
             "input-not-ready", f"{study.given_input.name} has no AIF column; raw blood belongs under [blood] paths"
         )
-    return VisitData(image, segmentation, blood, ct)
+    return VisitData(image, segmentation, blood, ct, carried)
+
+
+def carry_regions(
+    segmentation: Segmentation, drawn_on: Volume, ct: Volume, session: str, progress: Progress = silent
+) -> tuple[Segmentation, VisitAlignment]:
+    """The regions drawn on another visit's CT as segments on this visit's, where they can be looked at and corrected.
+
+    session: the other visit's, with which the segments are tagged. Raises InputRefused ("levels-missing",
+    "visits-mismatch").
+    """
+    alignment = align_visits(drawn_on, ct, level_points(regions_of(segmentation)), progress)
+    return carry_segmentation(segmentation, alignment, ct.grid, session), alignment
 
 
 def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
@@ -107,7 +131,7 @@ def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
 
 def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -> VisitResult:
     """From a visit's data to V_T, with the hashes of every input."""
-    return quantify(
+    result = quantify(
         data.image,
         data.segmentation,
         data.blood,
@@ -116,6 +140,7 @@ def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -
         progress=progress,
         inputs=provenance.inputs(study.files),
     )
+    return replace(result, carried=data.carried)
 
 
 def fused_pictures(
@@ -203,6 +228,8 @@ def quantify(
             "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
         )
     motion, to_ct = aligned or align_visit(image, ct, settings, part(progress, 0, 0.7))
+    if motion is not None:
+        motion = told_at(motion, np.array([center_of(region) for region in targets if region.mask.any()]))
     moved = region_to_frame(motion, to_ct)
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
@@ -236,7 +263,7 @@ def quantify(
         input=source,
         motion=motion,
         pet_to_ct=to_ct,
-        notices=_notices(image, blood, ct, motion, to_ct, source, settings),
+        notices=segmentation.notices + _notices(image, blood, ct, motion, to_ct, source, settings),
         provenance=_provenance(image, source, settings, inputs),
         corrected=corrected,
         corrected_fits=corrected_fits,

@@ -62,7 +62,10 @@ class StudySettings:
 
 @dataclass(frozen=True)
 class Study:
-    """A visit's files, absolute, and its settings."""
+    """A visit's files, absolute, and its settings.
+
+    carried_from: the visit on whose CT the segmentation was drawn, where the regions are carried from another one.
+    """
 
     pet: Path
     ct: Path | None
@@ -72,11 +75,14 @@ class Study:
     given_input: Path | None
     settings: StudySettings = field(default_factory=StudySettings)
     file: Path | None = None
+    carried_from: "Study | None" = None
 
     @property
     def files(self) -> list[Path]:
         """Every file and folder that the visit is computed from, the study file itself first."""
         named = [self.file, self.pet, self.ct, self.segmentation, *self.blood, self.given_input]
+        if self.carried_from is not None:
+            named += [self.carried_from.file, self.carried_from.ct]
         return [path for path in named if path is not None]
 
 
@@ -118,15 +124,15 @@ KEYS = {
     "subject": {"id", "session", "genotype", "washout"},
     "pet": {"path", "motion_correction", "motion_reference", "registration_window", "fwhm_mm"},
     "ct": {"path"},
-    "segmentation": {"path", "minimum_coverage", "pvc", "pvc_regions"},
+    "segmentation": {"path", "carried_from", "minimum_coverage", "pvc", "pvc_regions"},
     "blood": {"paths", "route"},
     "input": {"source", "blood_pool", "path", "calibration", "recovery"},
     "model": {"names", "vb", "weights", "tstar_s", "delay_s"},
 }
 
 
-def read_study(path: Path) -> Study:
-    """Read and check a study.toml.
+def read_study(path: Path, may_carry: bool = True) -> Study:
+    """Read and check a study.toml; may_carry: whether its regions may be carried from yet another visit.
 
     Raises InputRefused: "study-missing", "study-unreadable", "study-key" (with the line), "study-value".
     """
@@ -151,7 +157,7 @@ def read_study(path: Path) -> Study:
                     f"{path}, line {line}: unknown key '{key}' in [{table}]; known are {', '.join(sorted(known))}"
                 )
                 raise InputRefused("study-key", message)
-    return _study(path, data)
+    return _study(path, data, may_carry)
 
 
 def _tables() -> str:
@@ -171,7 +177,7 @@ def _line(text: str, table: str, key: str | None = None) -> int:
     return 1
 
 
-def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
+def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Study:
     folder = path.absolute().parent
 
     def wrong(table: str, key: str, wanted: str) -> InputRefused:
@@ -220,7 +226,22 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
             raise wrong(table, key, '"late" or a list of frames, counted from 1')
         return tuple(sorted(set(value)))
 
-    defaults = StudySettings()
+    def other_visit() -> Study | None:
+        """The visit whose regions are to be carried to this one."""
+        content = data.get("segmentation", {})
+        if "carried_from" not in content:
+            return None
+        if "path" in content:
+            raise wrong("segmentation", "carried_from", "left out where path names regions drawn at this visit")
+        if not may_carry:
+            raise wrong("segmentation", "carried_from", "left out where another visit's regions come from here")
+        name = text_of("segmentation", "carried_from", None)
+        other = read_study(existing("segmentation", "carried_from", name), may_carry=False)
+        if other.ct is None or "ct" not in data:
+            raise wrong("segmentation", "carried_from", "left out, or both visits have a CT, which carries them")
+        return other
+
+    defaults, carried = StudySettings(), other_visit()
     source = text_of("input", "source", defaults.input_source, ("image-derived", "blood", "given"))
     if source != "given" and "path" in data.get("input", {}):
         raise wrong("input", "path", 'left out, or source be "given"')
@@ -237,7 +258,7 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
     return Study(
         pet=file_of("pet"),
         ct=file_of("ct") if "ct" in data else None,
-        segmentation=file_of("segmentation"),
+        segmentation=carried.segmentation if carried else file_of("segmentation"),
         blood=tuple(existing("blood", "paths", name) for name in texts_of("blood", "paths", [])),
         route=text_of("blood", "route", "unknown", ROUTES),
         given_input=file_of("input") if source == "given" else None,
@@ -270,4 +291,5 @@ def _study(path: Path, data: dict[str, dict[str, Any]]) -> Study:
             pvc_regions=texts_of("segmentation", "pvc_regions", []),
         ),
         file=path,
+        carried_from=carried,
     )

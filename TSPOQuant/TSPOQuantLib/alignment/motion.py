@@ -6,7 +6,7 @@ not corrected.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -143,12 +143,18 @@ def estimate_motion(
             transforms[run] = found
     center = image.grid.to_lps((np.array(image.grid.shape[::-1]) - 1) / 2)
     motion = FrameMotion(transforms, tuple(frames), tuple(notices), uncertainty, center)
-    moved = motion_table(motion, field_points(image.grid)).displacement_mm
+    return told_at(motion, field_points(image.grid))
+
+
+def told_at(motion: FrameMotion, points_lps: NDArray[np.float64]) -> FrameMotion:
+    """The same motion with its notice "motion-large" for the displacement at points (n, 3) that matter."""
+    moved = motion_table(motion, points_lps).displacement_mm
+    notices = [notice for notice in motion.notices if notice.code != "motion-large"]
     if (moved > LIMIT_MM).any():
         far = _named(np.flatnonzero(moved > LIMIT_MM).tolist())
         text = f"{far} moved by more than {LIMIT_MM:g} mm (up to {moved.max():.1f} mm); look at their alignment"
         notices.append(Notice("motion-large", text))
-    return FrameMotion(transforms, tuple(frames), tuple(notices), uncertainty, center)
+    return replace(motion, notices=tuple(notices))
 
 
 def _reference(image: DynamicImage, frames: Sequence[int], anchor: int, progress: Progress) -> sitk.Image:

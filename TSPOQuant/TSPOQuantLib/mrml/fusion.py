@@ -79,9 +79,10 @@ def set_slice_plane(slice_node, center_lps: NDArray[np.float64], axes_lps: NDArr
 
 
 def pet_colors() -> NDArray[np.uint8]:
-    """(256, 3): the colors of the PET, from the lower to the upper end of its range."""
+    """(256, 3): the colors of the PET, from the lower to the upper end of its range: the standard's own palette
+    for PET (DICOM PS3.6, B.1.3), which parts high values from higher ones."""
     node = slicer.vtkMRMLPETProceduralColorNode()
-    node.SetTypeToHeat()
+    node.SetTypeToDICOM()
     function = node.GetColorTransferFunction()
     low, high = function.GetRange()
     colors = [function.GetColor(value) for value in np.linspace(low, high, 256)]
@@ -120,10 +121,10 @@ def render_fused_slice(
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene)
     gray = scene.AddNewNodeByClass("vtkMRMLColorTableNode")
     gray.SetTypeToGrey()
-    heat = scene.AddNode(slicer.vtkMRMLPETProceduralColorNode())
-    heat.SetTypeToHeat()
+    palette = scene.AddNode(slicer.vtkMRMLPETProceduralColorNode())
+    palette.SetTypeToDICOM()
     ct_node, ct_display = _add_volume(scene, ct, gray)
-    pet_node, pet_display = _add_volume(scene, pet, heat)
+    pet_node, pet_display = _add_volume(scene, pet, palette)
     _style_ct(ct_display)
     _style_pet(pet_display, pet_range or pet_range_of(pet.values))
 
