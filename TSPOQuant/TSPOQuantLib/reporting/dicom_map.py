@@ -4,12 +4,13 @@ import hashlib
 
 import highdicom
 import numpy as np
+from pydicom import Dataset
 from pydicom.sr.coding import Code
 
 from ..errors import InputRefused
 from ..kinetics.models import MODELS
 from ..outcome.visit import VisitMaps
-from .dicom_context import UCUM, DicomContext, finish, making, private_code, volume_of
+from .dicom_context import NECK, UCUM, DicomContext, finish, making, private_code, volume_of
 
 PADDING_VT = -1000.0
 """Stored where no V_T was fitted (Float Pixel Padding Value): no V_T comes near it."""
@@ -63,6 +64,8 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
         **making(context, "PM", 9103, f"TSPOQuant V_T map, {MODELS[maps.model].study_name}", digest.hexdigest()),
     )
     dataset.FloatPixelPaddingValue = dataset.FloatPixelPaddingRangeLimit = PADDING_VT
-    dataset.BodyPartExamined = "NECK"
+    neck = Dataset()
+    neck.AnatomicRegionSequence, neck.FrameLaterality = [highdicom.sr.CodedConcept.from_code(NECK)], "U"
+    dataset.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [neck]
     finish(dataset, context, "PM")
     return dataset

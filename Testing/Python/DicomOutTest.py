@@ -1,0 +1,254 @@
+"""DICOM SEG, SR and Parametric Map of a visit: read back by others, exact in geometry, numbers and codes."""
+
+import shutil
+import subprocess
+import tempfile
+import unittest
+import warnings
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import scipy.stats
+import tinystudy
+from tinystudy import CORD, LEFT, RIGHT, DicomVisit
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
+from TSPOQuantLib.dicom_out import study_of_results, write_dicom
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.regions.region import plain_name
+from TSPOQuantLib.reporting.dicom_context import read_context
+from TSPOQuantLib.reporting.dicom_map import PADDING_VT
+from TSPOQuantLib.reporting.dicom_seg import segmentation_object
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5)
+OBJECTS = ("seg", "sr", "vt-map")
+
+
+def places(mask, grid):
+    """Centers of the voxels of a mask in LPS mm, in a fixed order."""
+    found = grid.to_lps(np.argwhere(mask)[:, ::-1].astype(float))
+    return found[np.lexsort(np.round(found, 3).T)]
+
+
+class DicomOutTest(unittest.TestCase):
+    """One visit with a CT, written once."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.study = DicomVisit().write(cls.folder / "base")
+        cls.results = cls.folder / "results"
+        cls.record = tinystudy.quantified(cls.study, cls.results)
+        cls.out = cls.folder / "dicom"
+        write_dicom(cls.out, cls.results, cls.record, WHEN)
+        cls.objects = {name: pydicom.dcmread(cls.out / f"{name}.dcm") for name in OBJECTS}
+
+    def test_patient_study_and_space_are_those_of_the_images(self):
+        for name, dataset in self.objects.items():
+            with self.subTest(name):
+                self.assertEqual(dataset.PatientID, "SECRET-ID-4711")
+                self.assertEqual(dataset.PatientName, "Verysecret^Nomen")
+                self.assertEqual(dataset.PatientBirthDate, "19610203")
+                self.assertEqual(dataset.AccessionNumber, "A1")
+                self.assertEqual(dataset.StudyInstanceUID, f"{tinystudy.FRAME_OF_REFERENCE['baseline']}.9")
+                self.assertNotIn("PatientWeight", dataset)
+                scheme = dataset.CodingSchemeIdentificationSequence[0]
+                self.assertEqual(scheme.CodingSchemeDesignator, "99TSPOQUANT")
+        for name in ("seg", "vt-map"):
+            self.assertEqual(self.objects[name].FrameOfReferenceUID, tinystudy.FRAME_OF_REFERENCE["baseline"])
+
+    def test_segments_come_back_by_our_own_reader(self):
+        truth, found = tinystudy.segmentation(), read_segmentation(self.out / "seg.dcm")
+        self.assertEqual([segment.name for segment in found.segments], [LEFT, RIGHT, CORD])
+        for before, after in zip(truth.segments, found.segments, strict=True):
+            np.testing.assert_allclose(
+                places(after.mask, found.grid), places(before.mask, truth.grid), rtol=0, atol=1e-6
+            )
+        overlap = truth.segments[0].mask & truth.segments[2].mask
+        self.assertGreater(np.count_nonzero(overlap), 0)  # or overlapping segments would not have been tested
+        self.assertEqual(found.segments[0].tags["SegmentedPropertyType"], "99TSPOQUANT^FORAMEN^Cervical neuroforamen")
+        self.assertEqual(found.segments[2].tags["SegmentedPropertyType"], "SCT^2748008^Spinal cord")
+
+    def test_segments_come_back_by_highdicom(self):
+        seg = highdicom.seg.segread(self.out / "seg.dcm")
+        self.assertEqual(seg.segment_numbers, [1, 2, 3])
+        description = seg.get_segment_description(1)
+        self.assertEqual(description.segment_label, LEFT)
+        self.assertEqual(description.tracking_id, LEFT)
+        modifier = description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence[0]
+        self.assertEqual((modifier.CodeValue, modifier.CodeMeaning), ("7771000", "Left"))
+        files = {pydicom.dcmread(path).SOPInstanceUID for path in (self.study.parent / "ct").iterdir()}
+        referred = {
+            item.ReferencedSOPInstanceUID for item in seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+        }
+        self.assertEqual(referred, files)
+
+    def test_report_holds_every_value_with_unit_method_and_place(self):
+        report = highdicom.sr.srread(self.out / "sr.dcm")
+        groups = report.content.get_volumetric_roi_measurement_groups()
+        self.assertEqual(len(groups), len(self.record.rows))
+        numbers = {LEFT: 1, RIGHT: 2, CORD: 3}
+        for group, row in zip(groups, self.record.rows, strict=True):
+            values = {m.name.value: m for m in group.get_measurements()}
+            self.assertAlmostEqual(values["VT"].value, row.VT, places=9)
+            self.assertAlmostEqual(values["VT-se"].value, row.VT_se, places=9)
+            low, high = values["VT-ci95-low"].value, values["VT-ci95-high"].value
+            self.assertAlmostEqual((low + high) / 2, row.VT, places=9)
+            freedom = self.record.fit(row.region, row.model).degrees_of_freedom
+            reach = scipy.stats.t.ppf(0.975, freedom) * row.VT_se
+            self.assertAlmostEqual((high - low) / 2, reach, delta=1e-6 * reach + 1e-12)
+            self.assertEqual((values["VT"].unit.value, values["VT"].unit.scheme_designator), ("mL/cm3", "UCUM"))
+            self.assertEqual("K1" in values, row.K1 is not None)
+            self.assertEqual((group.method.scheme_designator, group.method.value), ("99TSPOQUANT", row.model))
+            self.assertEqual(group.tracking_identifier, row.region)
+            segment = group.referenced_segment
+            self.assertEqual(segment.referenced_sop_instance_uid, self.objects["seg"].SOPInstanceUID)
+            self.assertEqual(segment.referenced_segment_numbers[0], numbers[row.region])
+            site = group.finding_sites[0]
+            side = {"left": "7771000", "right": "24028007"}.get(row.side)
+            self.assertEqual(site.laterality and site.laterality.value, side)
+            self.assertIn(row.level, site.topographical_modifier.meaning)
+
+    def test_map_holds_the_true_values_where_they_are(self):
+        found = self.objects["vt-map"]
+        grid = tinystudy.grid_of(tinystudy.PET_SHAPE, tinystudy.PET_MM)
+        values = np.frombuffer(found.FloatPixelData, "<f4").reshape(grid.shape)
+        left = tinystudy.centers(grid)[..., 0] > tinystudy.MIDDLE_LPS_MM[0]
+        fitted = values != PADDING_VT
+        self.assertTrue(fitted.any())
+        np.testing.assert_allclose(values[left & fitted], 4.0, rtol=1e-3)
+        np.testing.assert_allclose(values[~left & fitted], 2.0, rtol=1e-3)
+        frames = found.PerFrameFunctionalGroupsSequence
+        for k, frame in enumerate(frames):
+            position = frame.PlanePositionSequence[0].ImagePositionPatient
+            np.testing.assert_allclose(position, grid.to_lps(np.array([0.0, 0, k])), atol=1e-6)
+        mapping = found.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
+        self.assertEqual(mapping.MeasurementUnitsCodeSequence[0].CodeValue, "mL/cm3")
+        quantity, method = (item.ConceptCodeSequence[0].CodeValue for item in mapping.QuantityDefinitionSequence)
+        self.assertEqual((quantity, method), ("VT", "1TCM"))
+
+    def test_same_moment_gives_the_same_bytes_and_another_one_other_objects(self):
+        again, later = self.folder / "again", self.folder / "later"
+        write_dicom(again, self.results, self.record, WHEN)
+        write_dicom(later, self.results, self.record, WHEN.replace(second=6))
+        for name in OBJECTS:
+            self.assertEqual((again / f"{name}.dcm").read_bytes(), (self.out / f"{name}.dcm").read_bytes(), name)
+            other = pydicom.dcmread(later / f"{name}.dcm")
+            self.assertNotEqual(other.SOPInstanceUID, self.objects[name].SOPInstanceUID)
+            self.assertNotEqual(other.SeriesInstanceUID, self.objects[name].SeriesInstanceUID)
+        self.assertEqual(
+            pydicom.dcmread(later / "seg.dcm").SegmentSequence[0].TrackingUID,
+            self.objects["seg"].SegmentSequence[0].TrackingUID,
+        )
+
+    @unittest.skipUnless(shutil.which("dciodvfy"), "dciodvfy (dicom3tools) is not installed")
+    def test_standard_is_kept(self):
+        for name in OBJECTS:
+            told = subprocess.run(["dciodvfy", self.out / f"{name}.dcm"], capture_output=True, text=True, check=False)
+            lines = (told.stderr + told.stdout).splitlines()
+            self.assertEqual([line for line in lines if line.startswith("Error")], [], name)
+            kind = {"seg": "Segmentation", "sr": "Comprehensive3DSR", "vt-map": "ParametricMap"}[name]
+            self.assertIn(kind, lines)  # or nothing was verified
+
+    def test_any_grid_is_kept_exactly(self):
+        """Oblique, left-handed, of its own spacing and not the CT's."""
+        turn = np.array([[0.8, -0.6, 0, 0], [0.6, 0.8, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+        matrix = turn @ np.diag([0.7, 0.9, -1.3, 1.0])
+        matrix[:3, 3] = [-12.345678, 3.25, 101.1]
+        grid = Grid((7, 6, 5), matrix)
+        mask = np.zeros(grid.shape, dtype=bool)
+        mask[2, 1, 3] = mask[4, 5, 0] = mask[4, 5, 1] = True
+        context = read_context(self.study.parent / "pet", self.study.parent / "ct", WHEN)
+        path = self.folder / "own-grid.dcm"
+        segmentation_object(context, Segmentation(grid, (Segment("a", "Ohr α", mask),))).dataset.save_as(path)
+        found = read_segmentation(path)
+        self.assertEqual(found.segments[0].name, "Ohr α")
+        np.testing.assert_allclose(places(found.segments[0].mask, found.grid), places(mask, grid), atol=1e-6)
+        skewed = Grid((7, 6, 5), matrix @ np.array([[1, 0.1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]))
+        with self.assertRaises(InputRefused) as caught:
+            segmentation_object(context, Segmentation(skewed, (Segment("a", "a", mask),)))
+        self.assertEqual(caught.exception.code, "dicom-grid")
+
+    def test_moved_or_changed_sources_are_refused(self):
+        copy = self.folder / "copy" / "deeper"
+        shutil.copytree(self.results, copy)
+        self.assertEqual(self.refusal(copy), "dicom-source")  # its relative path leads nowhere
+        (copy / "source.json").unlink()
+        self.assertEqual(self.refusal(copy), "dicom-source")
+        inputs = [entry | {"sha256": "0" * 64} for entry in self.record.provenance["inputs"]]
+        changed = replace(self.record, provenance={**self.record.provenance, "inputs": inputs})
+        self.assertEqual(self.refusal(self.results, changed), "dicom-source-changed")
+
+    def refusal(self, results, record=None):
+        with self.assertRaises(InputRefused) as caught:
+            study_of_results(results, record or self.record)
+        return caught.exception.code
+
+
+class HeadersTest(unittest.TestCase):
+    """What files say that standard and patience do not foresee."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def context(self, edit, with_ct=True):
+        study = DicomVisit(edit=edit, with_ct=with_ct).write(self.folder / "visit")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # absurd values on purpose
+            return read_context(study.parent / "pet", study.parent / "ct" if with_ct else None, WHEN)
+
+    def test_names_in_any_script_and_broken_values(self):
+        def edit(header):
+            header.SpecificCharacterSet = "ISO_IR 192"
+            header.PatientName, header.PatientSex = "Lefèvre^Zoë=山田^太郎", "unknown"
+            header.PatientBirthDate, header.StudyTime = "196", "half past"
+            del header.AccessionNumber
+
+        name = "Höhle " + "x" * 90
+        regions = tinystudy.segmentation((LEFT, RIGHT, name))
+        context = self.context(edit)
+        path = self.folder / "seg.dcm"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            segmentation_object(context, regions).dataset.save_as(path)
+            warnings.simplefilter("ignore")  # pydicom counts 64 bytes where the standard counts characters
+            found = pydicom.dcmread(path)
+            label = found.SegmentSequence[2].SegmentLabel
+        self.assertEqual(str(found.PatientName), "Lefèvre^Zoë=山田^太郎")
+        self.assertEqual((found.PatientSex, found.PatientBirthDate, found.AccessionNumber), ("", "", ""))
+        self.assertEqual(label, plain_name(name)[:64])
+
+    def test_ct_of_another_study_or_space_is_refused(self):
+        for keyword in ("StudyInstanceUID", "FrameOfReferenceUID"):
+
+            def edit(header, keyword=keyword):
+                if header.Modality == "CT":
+                    setattr(header, keyword, "1.2.3.4")
+
+            with self.subTest(keyword), self.assertRaises(InputRefused) as caught:
+                self.context(edit)
+            self.assertEqual(caught.exception.code, "dicom-study")
+            shutil.rmtree(self.folder / "visit")
+
+    def test_without_a_ct_regions_refer_to_the_pet(self):
+        context = self.context(None, with_ct=False)
+        dataset = segmentation_object(context, tinystudy.segmentation()).dataset
+        self.assertEqual(dataset.ReferencedSeriesSequence[0].SeriesInstanceUID, context.pet[0].SeriesInstanceUID)
+
+    def test_images_that_are_no_dicom_are_refused(self):
+        with self.assertRaises(InputRefused) as caught:
+            read_context(self.folder / "pet.nii.gz", None, WHEN)
+        self.assertEqual(caught.exception.code, "dicom-source")
+
+
+if __name__ == "__main__":
+    unittest.main()
