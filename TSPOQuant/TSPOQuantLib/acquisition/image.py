@@ -15,8 +15,8 @@ from .frames import FrameTiming
 class Scan:
     """What two visits must share to be comparable, and what SUV needs; None where the file does not say.
 
-    No field identifies the patient: ``patient_key`` is a salted-free SHA-256 prefix of PatientID, only good for
-    telling whether two files claim the same patient.
+    ``patient_key`` is the beginning of an unsalted SHA-256 of PatientID, for telling whether two files claim the same
+    patient. Whoever knows all patient numbers can invert it: results keep a few digits of it (see outcome.record).
     """
 
     patient_key: str | None = None

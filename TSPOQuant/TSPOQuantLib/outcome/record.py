@@ -33,6 +33,9 @@ from .visit import RegionOutcome, VisitResult
 FORMAT = 1
 """Of the JSON. Keys may be added; a change of meaning needs a new number."""
 FILE = "visit.json"
+PATIENT_KEY_DIGITS = 4
+"""Hexadecimal digits kept of a patient's key: two patients look like one in 1 of 65,536 pairs, while a list of all
+possible patient numbers leaves too many that fit to find out whose visit this is. A choice."""
 SIMULATED = "simulated"
 """A tracer's name that holds this word tells simulated data."""
 
@@ -337,7 +340,7 @@ def _acquisition(image: DynamicImage, settings: Mapping[str, Any]) -> Acquisitio
     scan, grid = image.scan, image.grid
     at = image.time_zero_at
     return Acquisition(
-        patient_key=scan.patient_key,
+        patient_key=scan.patient_key[:PATIENT_KEY_DIGITS] if scan.patient_key else None,
         manufacturer=scan.manufacturer,
         scanner_model=scan.scanner_model,
         reconstruction=scan.reconstruction,
