@@ -8,14 +8,17 @@ from typing import Any
 
 from . import DISCLAIMER
 from .dicom_out import write_source
-from .outcome.change import Change, table1, vt_key
-from .outcome.clinical import read_clinical
+from .outcome.change import vt_key
+from .outcome.clinical import Lesion, read_clinical
+from .outcome.compare import Comparison, compare
 from .outcome.visit import RegionOutcome, VisitResult
 from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
 from .pipeline import fused_pictures, quantify_visit, read_visit
 from .progress import Progress, part, silent
+from .regions.anatomy import FORAMINA, three_levels_above
 from .reporting import tables
+from .reporting.comparison_files import comparison_text, write_comparison
 from .reporting.figures import fused_figure, write_png
 from .study import read_study
 
@@ -25,7 +28,10 @@ Truth = Mapping[str, Any]
 PHANTOM = "phantom"
 """The folder, below the demo's own, that holds what a site would have."""
 PVC = "GTM"
-"""How the affected foramen is corrected for partial volume, it alone: all regions would take minutes."""
+"""How the affected foramen and those that it is held against are corrected for partial volume, they alone: all
+regions would take a minute more."""
+COMPARISON = "comparison"
+"""The folder, below the demo's own, that ``compare`` would have written."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def run(
         clinical = read_clinical(folder / PHANTOM / "clinical.toml")
         lesion = clinical.lesion
         assert lesion is not None, "the phantom names its lesion"
-        affected = f"foramen {lesion.level} {lesion.side} (root {lesion.root})"
+        affected, *against = foramina_of_interest(lesion)
         visits = []
         for index, session in enumerate(("baseline", "followup")):
             study = read_study(folder / PHANTOM / f"ses-{session}" / "study.toml")
@@ -63,7 +69,7 @@ def run(
                 given = next((folder / PHANTOM / f"ses-{session}").glob("*desc-truth_bloodproc.tsv"))
                 study = replace(study, given_input=given, settings=replace(study.settings, input_source="given"))
             if settings.fwhm_mm > 0:
-                corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=(affected,))
+                corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=(affected, *against))
                 study = replace(study, settings=corrects)
             stretch = part(progress, 0.3 + 0.35 * index, 0.65 + 0.35 * index)
             data = read_visit(study, part(stretch, 0, 0.2))
@@ -73,13 +79,22 @@ def run(
         pictures = fused_pictures([visit.fused for visit in visits if visit.fused], [affected])
         titled = [replace(picture, session=f"{picture.session} (simulated)") for picture in pictures]
         write_png(folder / "fused.png", fused_figure(titled))
-        model = next(iter(visits[0].fits))
-        changes = table1(visits[0], visits[1], clinical, lesion, model)
-        record = demo_record(visits, changes, truth, target)
+        comparison = compare([visit.record for visit in visits if visit.record], clinical)
+        known = true_volumes(visits, truth)
+        (folder / COMPARISON).mkdir()
+        write_comparison(folder / COMPARISON, comparison, known)
+        record = demo_record(visits, comparison, truth, target)
         tables.write_json(folder / "results.json", record)
-        text = demo_text(settings, visits, changes, truth, model, input_source, target)
+        text = demo_text(settings, visits, comparison, known, input_source, target)
         (folder / "table1.txt").write_text(text + "\n", encoding="utf-8")
     return DemoReport(text, record)
+
+
+def foramina_of_interest(lesion: Lesion) -> tuple[str, ...]:
+    """Names of the affected foramen, the contralateral one, and the one three levels above."""
+    above, other = three_levels_above(lesion.level), "right" if lesion.side == "left" else "left"
+    places = [(lesion.level, lesion.side), (lesion.level, other), *([(above, lesion.side)] if above else [])]
+    return tuple(f"foramen {level} {side} (root {FORAMINA[level]})" for level, side in places)
 
 
 def _free_folder() -> Path:
@@ -96,13 +111,23 @@ def true_vt(truth: Truth, row: RegionOutcome) -> float:
     return float(truth["visits"][row.visit]["regions"][row.region]["VT"])
 
 
-def demo_record(visits: list[VisitResult], changes: tuple[Change, ...], truth: Truth, out: Path) -> dict[str, object]:
+def true_volumes(visits: list[VisitResult], truth: Truth) -> dict[str, tuple[float, float]]:
+    """The phantom's V_T at both visits, by outcome."""
+    known = {}
+    for before in visits[0].rows:
+        after = visits[1].row(before.structure, before.level, before.side, before.model, before.pvc)
+        if after is not None:
+            known[vt_key(before)] = (true_vt(truth, before), true_vt(truth, after))
+    return known
+
+
+def demo_record(visits: list[VisitResult], comparison: Comparison, truth: Truth, out: Path) -> dict[str, object]:
     """What ``--json`` prints."""
     regions = [tables.region_record(row, true_vt(truth, row)) for visit in visits for row in visit.rows]
     return {
         "about": f"Simulated data. {DISCLAIMER}",
         "regions": regions,
-        "table1": [tables.table1_record(change) for change in changes],
+        "table1": [tables.table1_record(change) for change in comparison.table1],
         "out": str(out),
     }
 
@@ -110,32 +135,26 @@ def demo_record(visits: list[VisitResult], changes: tuple[Change, ...], truth: T
 def demo_text(
     settings: PhantomSettings,
     visits: list[VisitResult],
-    changes: tuple[Change, ...],
-    truth: Truth,
-    model: str,
+    comparison: Comparison,
+    known: Mapping[str, tuple[float, float]],
     input_source: str,
     out: Path,
 ) -> str:
-    """Table 1 with the truth beside it, what was simulated, and every warning once."""
-    known = {}
-    for before in visits[0].rows:
-        after = visits[1].row(before.structure, before.level, before.side, before.model, before.pvc)
-        if after is not None:
-            known[vt_key(before)] = (true_vt(truth, before), true_vt(truth, after))
+    """The comparison with the truth beside it, what was simulated, and every warning once."""
     warnings = dict.fromkeys(f"{n.code}: {n.message}" for visit in visits for n in visit.notices)
     lines = [
-        "Table 1. Simulated data: the digital neck, two visits, computed from its DICOM files",
+        "Simulated data: the digital neck, two visits, computed from its DICOM files",
         "",
-        tables.table1_text(changes, known),
+        comparison_text(comparison, known),
         "",
-        f"V_T in mL/cm³ ± standard error by {model}, V_B fitted, {input_source} input.",
+        f"V_B fitted, {input_source} input.",
         f"Scanner: {settings.vendor}, {settings.fwhm_mm:g} mm FWHM, {settings.noise_percent:g} % noise, "
         f"{settings.motion_mm:g} mm motion; seed {settings.seed}.",
     ]
     if settings.fwhm_mm > 0:
         lines += [
             "The truth is the V_T of the tissue itself. A scanner blurs: what is measured in a foramen of 8 × 7 mm",
-            f"lies below it. The row called corrected undoes that ({PVC}), with the resolution that was simulated.",
+            f"lies below it. The rows called corrected undo that ({PVC}), with the resolution that was simulated.",
         ]
     lines += [f"warning: {warning}" for warning in warnings]
     lines += [f"Everything is in {out}. {DISCLAIMER}"]

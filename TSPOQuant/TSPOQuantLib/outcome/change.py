@@ -1,20 +1,125 @@
-"""The change between two visits, beside the clinical scores: the study's Table 1."""
+"""What a comparison tells: the change of every region, contrasts within a visit, and the study's Table 1."""
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from ..errors import Notice
 from ..regions.anatomy import three_levels_above
-from .clinical import SCORES, Clinical, Lesion, ndi_band
-from .visit import RegionOutcome, VisitResult
+from .budget import BudgetPart
+from .clinical import ClinicalChange, Lesion
+from .repeatability import Verdict
+from .visit import RegionOutcome
+
+NO_PVC = "none"
+
+
+@dataclass(frozen=True)
+class RegionChange:
+    """The change of one region's V_T (mL/cm³) between the first visit and a later one, under one model.
+
+    outcome: stable key ("VT_foramen_C6C7_left", "…_pvc-GTM"). baseline_se, followup_se: of the fit alone (noise);
+    baseline_total_se, followup_total_se: with the whole budget. percent = 100 difference / baseline.
+    log_ratio = ln(followup / baseline); log_ratio_se: root of the summed budget; degrees_of_freedom: of that error
+    (Welch-Satterthwaite). ratio_low, ratio_high: 95 % interval of followup / baseline, symmetric on the log scale;
+    percent_low, percent_high: the same as a change in %. nan where V_T was not estimated.
+    primary: the one of Table 1: first model, as measured (without partial-volume correction).
+    """
+
+    baseline_session: str
+    followup_session: str
+    outcome: str
+    region: str
+    structure: str
+    level: str
+    root: str
+    side: str
+    model: str
+    pvc: str
+    primary: bool
+    baseline: float
+    followup: float
+    baseline_se: float
+    followup_se: float
+    baseline_total_se: float
+    followup_total_se: float
+    difference: float
+    difference_se: float
+    percent: float
+    log_ratio: float
+    log_ratio_se: float
+    degrees_of_freedom: float
+    ratio_low: float
+    ratio_high: float
+    percent_low: float
+    percent_high: float
+    budget: tuple[BudgetPart, ...]
+    baseline_flags: tuple[Notice, ...]
+    followup_flags: tuple[Notice, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The affected region against another one of the same visit; errors that both share cancel.
+
+    kind: "unaffected" (same side, three levels above) or "contralateral". ratio = value / other with its 95 %
+    interval (log scale); difference = value - other, mL/cm³, with its standard error.
+    change_*: of the ratio against the first visit's ratio: in %, with 95 % interval; None at the first visit.
+    """
+
+    kind: Literal["unaffected", "contralateral"]
+    session: str
+    region: str
+    against: str
+    structure: str
+    model: str
+    pvc: str
+    value: float
+    other: float
+    ratio: float
+    ratio_se: float
+    ratio_low: float
+    ratio_high: float
+    difference: float
+    difference_se: float
+    change_percent: float | None
+    change_low: float | None
+    change_high: float | None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another measure of the same region, beside V_T of the first model.
+
+    measure: "SUV" (g/mL), "TBR-PP", "TBR-WB" (ratios; see kinetics.ratios) or another model ("Logan", V_T in mL/cm³).
+    values: one a visit, nan where it cannot be had. percents: change against the first visit, one a later visit.
+    window_s: the frames averaged, None for a model.
+    """
+
+    measure: str
+    region: str
+    structure: str
+    level: str
+    root: str
+    side: str
+    pvc: str
+    unit: str
+    values: tuple[float, ...]
+    percents: tuple[float, ...]
+    window_s: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
 class Change:
-    """One outcome at two visits.
+    """One row of Table 1: an outcome at two visits.
 
     difference = followup - baseline; percent = 100 * difference / baseline (nan where baseline is 0).
-    baseline_se, followup_se: standard errors of the two values where they have one (V_T), else None.
-    told: how its change is told, "%", "points" or "grade".
+    baseline_se, followup_se: standard errors of the two values where they have one (V_T, from the fit), else None.
+    percent_low, percent_high: 95 % interval of the change with the whole error budget, nan where there is none.
+    told: how its change is told, "%", "points" or "grade". primary: the V_T that the study's question is about.
     """
 
     outcome: str
@@ -25,6 +130,11 @@ class Change:
     baseline_se: float | None = None
     followup_se: float | None = None
     remark: str = ""
+    percent_low: float = math.nan
+    percent_high: float = math.nan
+    primary: bool = False
+    baseline_session: str = "baseline"
+    followup_session: str = "followup"
 
     @property
     def difference(self) -> float:
@@ -41,56 +151,86 @@ class Change:
 
 
 def table1(
-    baseline: VisitResult, followup: VisitResult, clinical: Clinical | None, lesion: Lesion, model: str
+    changes: Sequence[RegionChange], scores: Sequence[ClinicalChange], lesion: Lesion | None, model: str
 ) -> tuple[Change, ...]:
     """Arm pain, V_T of the affected foramen, strength and disability, as in the study; then the cord at that level
-    and the study's unaffected tissue, both three levels above (same side)."""
+    and the study's unaffected tissue, both three levels above (same side). Without a lesion: every foramen and cord.
+
+    changes: of one later visit.
+    """
+    rows = [_of_score(score) for score in scores]
+    pain = [row for row in rows if row.outcome == "vas_arm"]
+    others = [row for row in rows if row.outcome != "vas_arm"]
+    if lesion is None:
+        places = [(c.structure, c.level, c.side, "") for c in changes if c.structure in ("foramen", "cord")]
+        return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), model, None))
     vertebra = lesion.level.split("/")[1]
     above_foramen, above_cord = three_levels_above(lesion.level), three_levels_above(vertebra)
-    scores = {c.outcome: c for c in _score_changes(baseline, followup, clinical)}
-    places = [
-        ("foramen", lesion.level, lesion.side, ""),
+    affected = ("foramen", lesion.level, lesion.side, "")
+    further = (
         ("cord", vertebra, "midline", ""),
         ("foramen", above_foramen or "", lesion.side, "unaffected"),
         ("cord", above_cord or "", "midline", "unaffected"),
-    ]
-    affected, *others = (_vt_changes(baseline, followup, place, model) for place in places)
-    rows = [scores.pop("vas_arm", None), *affected, *scores.values(), *(row for rows in others for row in rows)]
-    return tuple(row for row in rows if row is not None)
+    )
+    return (*pain, *_at(changes, (affected,), model, affected), *others, *_at(changes, further, model, affected))
+
+
+def _at(
+    changes: Sequence[RegionChange],
+    places: Sequence[tuple[str, str, str, str]],
+    model: str,
+    affected: tuple[str, str, str, str] | None,
+) -> list[Change]:
+    """The changes at places (structure, level, side, remark), as measured first and as corrected after it."""
+    rows = []
+    for place in places:
+        structure, level, side, remark = place
+        here = [c for c in changes if (c.structure, c.level, c.side, c.model) == (structure, level, side, model)]
+        rows += [_of_region(c, remark, place == affected) for c in here]
+    return rows
+
+
+def _of_region(change: RegionChange, remark: str, affected: bool) -> Change:
+    root = f" (root {change.root})" if change.root else ""
+    name = " ".join(part for part in (change.structure, change.level, change.side) if part and part != "midline")
+    corrected = "" if change.pvc == NO_PVC else f"corrected ({change.pvc})"
+    primary = affected and change.primary
+    told = ", ".join(part for part in (remark, corrected, "primary" if primary else "") if part)
+    return Change(
+        outcome=change.outcome,
+        title=f"Vr (V_T), {name}{root}",
+        baseline=change.baseline,
+        followup=change.followup,
+        told="%",
+        baseline_se=change.baseline_se,
+        followup_se=change.followup_se,
+        remark=told,
+        percent_low=change.percent_low,
+        percent_high=change.percent_high,
+        primary=primary,
+        baseline_session=change.baseline_session,
+        followup_session=change.followup_session,
+    )
+
+
+def _of_score(score: ClinicalChange) -> Change:
+    bands = f"{score.baseline_band} to {score.followup_band}" if score.baseline_band else ""
+    return Change(
+        outcome=score.score.key,
+        title=score.score.title,
+        baseline=score.baseline,
+        followup=score.followup,
+        told=score.score.change,
+        remark=", ".join(part for part in (bands, *score.remarks) if part),
+        baseline_session=score.baseline_session,
+        followup_session=score.followup_session,
+    )
 
 
 def vt_key(row: RegionOutcome) -> str:
-    """The stable key of a V_T outcome: "VT_foramen_C6C7_left", "VT_cord_C7", "VT_cord_C7_pvc-GTM"."""
-    parts = ["VT", row.structure, row.level.replace("/", "")]
-    parts += [] if row.side == "midline" else [row.side]
-    return "_".join(parts if row.pvc == "none" else [*parts, f"pvc-{row.pvc}"])
-
-
-def _vt_changes(
-    baseline: VisitResult, followup: VisitResult, place: tuple[str, str, str, str], model: str
-) -> list[Change]:
-    """The change at a place (structure, level, side, remark), as measured and, where there is one, as corrected."""
-    structure, level, side, remark = place
-    changes = []
-    for pvc in dict.fromkeys(row.pvc for row in baseline.rows):
-        before, after = (visit.row(structure, level, side, model, pvc) for visit in (baseline, followup))
-        if before is None or after is None:
-            continue
-        name = " ".join(part for part in (before.structure, before.level, before.side) if part != "midline")
-        root = f" (root {before.root})" if before.root else ""
-        told = ", ".join(part for part in (remark, "" if pvc == "none" else f"corrected ({pvc})") if part)
-        title = f"Vr (V_T), {name}{root}"
-        changes.append(Change(vt_key(before), title, before.VT, after.VT, "%", before.VT_se, after.VT_se, told))
-    return changes
-
-
-def _score_changes(baseline: VisitResult, followup: VisitResult, clinical: Clinical | None) -> list[Change]:
-    if clinical is None:
-        return []
-    before, after = (clinical.visits.get(visit.session, {}) for visit in (baseline, followup))
-    changes = []
-    for key, score in SCORES.items():
-        if key in before and key in after:
-            remark = f"{ndi_band(before[key])} to {ndi_band(after[key])}" if key == "ndi" else ""
-            changes.append(Change(key, score.title, before[key], after[key], score.change, remark=remark))
-    return changes
+    """The stable key of a V_T outcome: "VT_foramen_C6C7_left", "VT_cord_C7", "VT_cord_C7_pvc-GTM"; a region of no
+    known level goes by its name ("VT_my_muscle")."""
+    place = [row.structure, row.level.replace("/", "")] if row.level else [re.sub(r"\W+", "_", row.region).strip("_")]
+    parts = ["VT", *place]
+    parts += [] if row.side == "midline" or not row.level else [row.side]
+    return "_".join(parts if row.pvc == NO_PVC else [*parts, f"pvc-{row.pvc}"])

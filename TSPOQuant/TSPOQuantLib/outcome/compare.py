@@ -1,191 +1,66 @@
 """Two visits or more against the first: what has changed, and how sure that is."""
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
-from ..errors import Notice
-from .change import Change
-from .clinical import Clinical, Lesion
-from .comparability import Finding
-from .record import VisitRecord
+import numpy as np
 
+from ..errors import InputRefused, Notice
+from ..input_function import InputFunction
+from ..kinetics.ratios import suv, tbr, window_mean
+from ..regions.anatomy import three_levels_above
+from .budget import (
+    BudgetPart,
+    BudgetSettings,
+    Errors,
+    budget_of,
+    change_variance,
+    degrees_of_freedom,
+    errors_of,
+    reach,
+)
+from .change import NO_PVC, Beside, Change, Contrast, RegionChange, table1, vt_key
+from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
+from .comparability import Finding, checked
+from .record import RegionRecord, VisitRecord
+from .repeatability import Coefficient, Verdict, coefficient_for, judge
+from .visit import RegionOutcome
 
-@dataclass(frozen=True)
-class BudgetSettings:
-    """Assumed sizes of what no scan tells: standard deviations. None is published: each is a choice of ours.
+__all__ = [
+    "Beside",
+    "BudgetPart",
+    "BudgetSettings",
+    "Change",
+    "Coefficient",
+    "Comparison",
+    "Contrast",
+    "Finding",
+    "RegionChange",
+    "Verdict",
+    "compare",
+    "comparison_record",
+]
 
-    input_scale: of scanner against blood counter, as a fraction. delay_s: of the input against the tissue.
-    placement_mm, registration_mm: root mean square distance in space (1/sqrt(3) of it along each axis) of the drawn
-    region and of the CT against the PET. fwhm_mm: of the assumed resolution.
-    resolution_correlation: between visits on one scanner: the same wrong FWHM is used at both, so that its error
-    cancels in part. All other errors count as independent between visits, which is the cautious choice.
-    """
-
-    input_scale: float = 0.05
-    delay_s: float = 2.0
-    placement_mm: float = 1.0
-    registration_mm: float = 0.5
-    fwhm_mm: float = 0.5
-    resolution_correlation: float = 0.9
-
-
-@dataclass(frozen=True)
-class BudgetPart:
-    """One component of the error of a change, as standard deviations of ln V_T.
-
-    component: stable: "noise", "input-calibration", "input-scale", "plasma-ratio", "parent-fraction", "delay",
-    "placement", "registration", "resolution". baseline, followup: of each visit's V_T. change: of the log ratio, with
-    the correlation between the visits. assumed: the size that was assumed, in words ("5 %"); "" where data told it.
-    """
-
-    component: str
-    baseline: float
-    followup: float
-    correlation: float
-    change: float
-    assumed: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a change is beyond measurement error, which only a repeatability coefficient can tell.
-
-    code: "beyond" (both rules), "within" (neither), "rules-differ", "unknown" (no coefficient for this model and
-    structure), "not-estimated" (no V_T at one visit). wcv: within-subject coefficient of variation, a fraction.
-    limit_percent: the difference rule's limit, % of the baseline. limit_log: the log rule's limit of the size of
-    ln(followup / baseline).
-    source: of the coefficient. text: one or two English sentences.
-    """
-
-    code: Literal["beyond", "within", "rules-differ", "unknown", "not-estimated"]
-    wcv: float | None
-    limit_percent: float | None
-    limit_log: float | None
-    beyond_by_difference: bool | None
-    beyond_by_log: bool | None
-    source: str
-    text: str
-
-
-@dataclass(frozen=True)
-class RegionChange:
-    """The change of one region's V_T (mL/cm³) between the first visit and a later one, under one model.
-
-    outcome: stable key ("VT_foramen_C6C7_left", "…_pvc-GTM"). baseline_se, followup_se: of the fit alone (noise);
-    baseline_total_se, followup_total_se: with the whole budget. percent = 100 difference / baseline.
-    log_ratio = ln(followup / baseline); log_ratio_se: root of the summed budget; degrees_of_freedom: of that error
-    (Welch-Satterthwaite). ratio_low, ratio_high: 95 % interval of followup / baseline, symmetric on the log scale;
-    percent_low, percent_high: the same as a change in %. nan where V_T was not estimated.
-    primary: the one of Table 1: first model, as measured (without partial-volume correction).
-    """
-
-    baseline_session: str
-    followup_session: str
-    outcome: str
-    region: str
-    structure: str
-    level: str
-    root: str
-    side: str
-    model: str
-    pvc: str
-    primary: bool
-    baseline: float
-    followup: float
-    baseline_se: float
-    followup_se: float
-    baseline_total_se: float
-    followup_total_se: float
-    difference: float
-    difference_se: float
-    percent: float
-    log_ratio: float
-    log_ratio_se: float
-    degrees_of_freedom: float
-    ratio_low: float
-    ratio_high: float
-    percent_low: float
-    percent_high: float
-    budget: tuple[BudgetPart, ...]
-    baseline_flags: tuple[Notice, ...]
-    followup_flags: tuple[Notice, ...]
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """The affected region against another one of the same visit; errors that both share cancel.
-
-    kind: "unaffected" (same side, three levels above) or "contralateral". ratio = value / other with its 95 %
-    interval (log scale); difference = value - other, mL/cm³, with its standard error.
-    change_*: of the ratio against the first visit's ratio: in %, with 95 % interval; None at the first visit.
-    """
-
-    kind: Literal["unaffected", "contralateral"]
-    session: str
-    region: str
-    against: str
-    structure: str
-    model: str
-    pvc: str
-    value: float
-    other: float
-    ratio: float
-    ratio_se: float
-    ratio_low: float
-    ratio_high: float
-    difference: float
-    difference_se: float
-    change_percent: float | None
-    change_low: float | None
-    change_high: float | None
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Another measure of the same region, beside V_T of the first model.
-
-    measure: "SUV" (g/mL), "TBR-PP", "TBR-WB" (ratios; see kinetics.ratios) or another model ("Logan", V_T in mL/cm³).
-    values: one a visit, nan where it cannot be had. percents: change against the first visit, one a later visit.
-    window_s: the frames averaged, None for a model.
-    """
-
-    measure: str
-    region: str
-    structure: str
-    level: str
-    root: str
-    side: str
-    pvc: str
-    unit: str
-    values: tuple[float, ...]
-    percents: tuple[float, ...]
-    window_s: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """How well V_T repeats where nothing changed. wcv: within-subject coefficient of variation, a fraction.
-
-    kind, value: as stated ("wCV" or "RC%", in %). model, structure ("foramen", "cord", "any"), pvc: what it is for.
-    """
-
-    kind: Literal["wCV", "RC%"]
-    value: float
-    wcv: float
-    model: str
-    structure: str
-    pvc: str
-    source: str
+WINDOW_S = 1200.0
+"""SUV and the target-to-blood ratios are averaged over the last so many seconds of the scan. The study's own window
+is not published: a choice."""
+BLUR = (
+    "V_T as measured lies below that of a small region's tissue, and its change is smaller than the tissue's: the "
+    "intervals of uncorrected values do not hold that bias."
+)
+SIMULATED = "Simulated data: no person was scanned."
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that the tables and the report say about two visits or more.
+    """Everything that the tables and the report say about two visits or more (or about one alone, without changes).
 
     visits: in the order given, the first is the baseline. model, pvc: of the primary outcome.
     headline: English sentences that stand first, overrides foremost. table1: the study's Table 1, one block a later
-    visit. assumptions: English sentences, one for each assumed size.
+    visit. scores: the clinical scores, one block a later visit. assumptions: English sentences, one for each
+    assumed size of the error budget.
     """
 
     visits: tuple[VisitRecord, ...]
@@ -198,6 +73,7 @@ class Comparison:
     contrasts: tuple[Contrast, ...]
     besides: tuple[Beside, ...]
     table1: tuple[Change, ...]
+    scores: tuple[ClinicalChange, ...]
     clinical: Clinical | None
     lesion: Lesion | None
     repeatability: tuple[Coefficient, ...]
@@ -205,7 +81,367 @@ class Comparison:
     assumptions: tuple[str, ...]
     notices: tuple[Notice, ...]
 
+    @property
+    def baseline(self) -> VisitRecord:
+        return self.visits[0]
+
+    @property
+    def simulated(self) -> bool:
+        return self.baseline.acquisition.simulated
+
     def change(self, outcome: str, followup: str, model: str | None = None) -> RegionChange | None:
         """The change of an outcome key at a later session, under the primary or the named model."""
         wanted = (outcome, followup, model or self.model)
         return next((c for c in self.changes if (c.outcome, c.followup_session, c.model) == wanted), None)
+
+
+def compare(
+    records: Sequence[VisitRecord],
+    clinical: Clinical | None = None,
+    repeatability: Sequence[Coefficient] = (),
+    accept: Sequence[str] = (),
+    budget: BudgetSettings | None = None,
+) -> Comparison:
+    """Later visits against the first. One record alone gives a comparison without changes, for a report of one visit.
+
+    accept: codes of differences between the visits that the user takes upon himself. Raises InputRefused: see
+    comparability.checked; "visits-none" without any record.
+    """
+    if not records:
+        raise InputRefused("visits-none", "no visit was given; name the folders that quantify wrote")
+    visits = tuple(records)
+    settings = budget or BudgetSettings()
+    findings = checked(visits, accept) if len(visits) > 1 else ()
+    model = next((m for m in visits[0].models if all(m in visit.models for visit in visits)), visits[0].models[0])
+    changes = tuple(
+        _change(visits[0], visit, row, model, settings, tuple(repeatability))
+        for visit in visits[1:]
+        for row in visits[0].rows
+        if _row(visit, row.region, row.model, row.pvc) is not None
+    )
+    lesion = clinical.lesion if clinical else None
+    scores: list[ClinicalChange] = []
+    tables: list[Change] = []
+    for visit in visits[1:]:
+        told = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
+        scores += told
+        own = [change for change in changes if change.followup_session == visit.session]
+        tables += table1(own, told, lesion, model)
+    return Comparison(
+        visits=visits,
+        model=model,
+        pvc=NO_PVC,
+        headline=_headline(visits, findings, tables, changes, clinical),
+        findings=findings,
+        accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
+        changes=changes,
+        contrasts=_contrasts(visits, lesion, settings) if lesion else (),
+        besides=_besides(visits, model),
+        table1=tuple(tables),
+        scores=tuple(scores),
+        clinical=clinical,
+        lesion=lesion,
+        repeatability=tuple(repeatability),
+        budget=settings,
+        assumptions=settings.sentences,
+        notices=_notices(visits, clinical, lesion),
+    )
+
+
+# --- Change ----------------------------------------------------------------------------------------------------------
+
+
+def _row(visit: VisitRecord, region: str, model: str, pvc: str) -> RegionOutcome | None:
+    return next((r for r in visit.rows if (r.region, r.model, r.pvc) == (region, model, pvc)), None)
+
+
+def _change(
+    baseline: VisitRecord,
+    followup: VisitRecord,
+    before: RegionOutcome,
+    primary_model: str,
+    settings: BudgetSettings,
+    repeatability: tuple[Coefficient, ...],
+) -> RegionChange:
+    after = _row(followup, before.region, before.model, before.pvc)
+    assert after is not None, "asked for shared rows only"
+    errors = [errors_of(visit, before.region, before.model, before.pvc, settings) for visit in (baseline, followup)]
+    parts = budget_of(errors[0], errors[1], settings)
+    variance = sum(part.change**2 for part in parts)
+    estimated = _positive(before.VT) and _positive(after.VT)
+    log_ratio = math.log(after.VT / before.VT) if estimated else math.nan
+    freedom = degrees_of_freedom(variance, *errors)
+    half = reach(variance, freedom) if estimated else math.nan
+    low, high = _exp(log_ratio - half), _exp(log_ratio + half)
+    totals = [math.sqrt(one.variance()) * row.VT for one, row in zip(errors, (before, after), strict=True)]
+    # d(f - b) = f dln f - b dln b; the two errors are correlated as those of the log ratio are.
+    shared = (sum(one.variance() for one in errors) - variance) / 2
+    spread = totals[0] ** 2 + totals[1] ** 2 - 2 * before.VT * after.VT * shared
+    return RegionChange(
+        baseline_session=baseline.session,
+        followup_session=followup.session,
+        outcome=vt_key(before),
+        region=before.region,
+        structure=before.structure,
+        level=before.level,
+        root=before.root,
+        side=before.side,
+        model=before.model,
+        pvc=before.pvc,
+        primary=(before.model, before.pvc) == (primary_model, NO_PVC),
+        baseline=before.VT,
+        followup=after.VT,
+        baseline_se=before.VT_se,
+        followup_se=after.VT_se,
+        baseline_total_se=totals[0],
+        followup_total_se=totals[1],
+        difference=after.VT - before.VT,
+        difference_se=math.sqrt(max(spread, 0.0)) if math.isfinite(spread) else math.inf,
+        percent=100 * (after.VT / before.VT - 1) if estimated else math.nan,
+        log_ratio=log_ratio,
+        log_ratio_se=math.sqrt(variance),
+        degrees_of_freedom=freedom,
+        ratio_low=low,
+        ratio_high=high,
+        percent_low=100 * (low - 1),
+        percent_high=100 * (high - 1),
+        budget=parts,
+        baseline_flags=before.flags,
+        followup_flags=after.flags,
+        verdict=judge(before.VT, after.VT, coefficient_for(repeatability, before.model, before.structure, before.pvc)),
+    )
+
+
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+def _exp(value: float) -> float:
+    """e^value, where a hopeless interval runs from 0 to infinity."""
+    return math.exp(value) if value < 700 else math.inf if value == value else math.nan
+
+
+# --- Contrasts -------------------------------------------------------------------------------------------------------
+
+
+def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSettings) -> tuple[Contrast, ...]:
+    """Foramen against unaffected and contralateral, cord against unaffected, for every model and correction."""
+    vertebra = lesion.level.split("/")[1]
+    other_side = "right" if lesion.side == "left" else "left"
+    pairs = [
+        (
+            "unaffected",
+            ("foramen", lesion.level, lesion.side),
+            ("foramen", three_levels_above(lesion.level), lesion.side),
+        ),
+        ("contralateral", ("foramen", lesion.level, lesion.side), ("foramen", lesion.level, other_side)),
+        ("unaffected", ("cord", vertebra, "midline"), ("cord", three_levels_above(vertebra), "midline")),
+    ]
+    found = []
+    for kind, place, against in pairs:
+        for model in visits[0].models:
+            for pvc in dict.fromkeys((NO_PVC, visits[0].pvc)):
+                first: tuple[Errors, float] | None = None
+                for visit in visits:
+                    row = visit.row(*place, model, pvc)
+                    other = visit.row(against[0], against[1] or "", against[2], model, pvc)
+                    if row is None or other is None or not (_positive(row.VT) and _positive(other.VT)):
+                        continue
+                    contrast, errors = _contrast(visit, kind, row, other, first, settings)
+                    found.append(contrast)
+                    if visit is visits[0]:
+                        first = errors, math.log(contrast.ratio)
+    return tuple(found)
+
+
+def _contrast(
+    visit: VisitRecord,
+    kind: str,
+    row: RegionOutcome,
+    other: RegionOutcome,
+    first: tuple[Errors, float] | None,
+    settings: BudgetSettings,
+) -> tuple[Contrast, Errors]:
+    own, others = (errors_of(visit, r.region, r.model, r.pvc, settings) for r in (row, other))
+    errors = own.minus(others)
+    variance = errors.variance()
+    log_ratio = math.log(row.VT / other.VT)
+    half = reach(variance, degrees_of_freedom(variance, errors))
+    ratio = row.VT / other.VT
+    shared = (own.variance() + others.variance() - variance) / 2
+    spread = own.variance() * row.VT**2 + others.variance() * other.VT**2 - 2 * row.VT * other.VT * shared
+    moved: tuple[float | None, float | None, float | None] = (None, None, None)
+    if first is not None:
+        before, log_before = first
+        components = {term.component for one in (before, errors) for term in one.terms.values()}
+        change = sum(max(change_variance(before, errors, settings, c), 0.0) for c in components)
+        wide = reach(change, degrees_of_freedom(change, before, errors))
+        move = log_ratio - log_before
+        low, middle, high = (100 * (_exp(move + at) - 1) for at in (-wide, 0.0, wide))
+        moved = (middle, low, high)
+    return Contrast(
+        kind="contralateral" if kind == "contralateral" else "unaffected",
+        session=visit.session,
+        region=row.region,
+        against=other.region,
+        structure=row.structure,
+        model=row.model,
+        pvc=row.pvc,
+        value=row.VT,
+        other=other.VT,
+        ratio=ratio,
+        ratio_se=ratio * math.sqrt(variance),
+        ratio_low=_exp(log_ratio - half),
+        ratio_high=_exp(log_ratio + half),
+        difference=row.VT - other.VT,
+        difference_se=math.sqrt(max(spread, 0.0)) if math.isfinite(spread) else math.inf,
+        change_percent=moved[0],
+        change_low=moved[1],
+        change_high=moved[2],
+    ), errors
+
+
+# --- Beside V_T ------------------------------------------------------------------------------------------------------
+
+
+def _besides(visits: Sequence[VisitRecord], model: str) -> tuple[Beside, ...]:
+    """SUV, TBR-PP and TBR-WB over the end of the scan, and V_T by the other models, of every region of the first."""
+    found = []
+    for region in visits[0].regions:
+        for pvc in (NO_PVC, visits[0].pvc) if region.corrected else (NO_PVC,):
+            for measure, unit in (("SUV", "g/mL"), ("TBR-PP", "1"), ("TBR-WB", "1")):
+                values = tuple(_ratio(visit, region.name, pvc, measure) for visit in visits)
+                found.append(_beside(region, measure, pvc, unit, values, _window(visits[0])))
+            for other in visits[0].models:
+                rows = [_row(visit, region.name, other, pvc) for visit in visits]
+                if other != model:
+                    values = tuple(row.VT if row else math.nan for row in rows)
+                    found.append(_beside(region, other, pvc, "mL/cm3", values, None))
+    return tuple(found)
+
+
+def _beside(
+    region: RegionRecord,
+    measure: str,
+    pvc: str,
+    unit: str,
+    values: tuple[float, ...],
+    window: tuple[float, float] | None,
+) -> Beside:
+    first = values[0]
+    percents = tuple(100 * (value / first - 1) if _positive(first) else math.nan for value in values[1:])
+    return Beside(
+        measure,
+        region.name,
+        region.structure,
+        region.level,
+        region.root,
+        region.side,
+        pvc,
+        unit,
+        values,
+        percents,
+        window,
+    )
+
+
+def _window(visit: VisitRecord) -> tuple[float, float]:
+    end = float(visit.acquisition.timing.ends_s[-1])
+    return max(0.0, end - WINDOW_S), end
+
+
+def _ratio(visit: VisitRecord, name: str, pvc: str, measure: str) -> float:
+    """One region's SUV or target-to-blood ratio; nan where dose, weight, blood or the region is missing."""
+    region = next((r for r in visit.regions if r.name == name), None)
+    if region is None or (pvc != NO_PVC and region.corrected is None):
+        return math.nan
+    curve = np.array(region.corrected.mean if pvc != NO_PVC and region.corrected else region.mean)
+    scan, timing, window = visit.acquisition, visit.acquisition.timing, _window(visit)
+    source = InputFunction(
+        np.array(visit.input.times_s) / 60, np.array(visit.input.parent_plasma), np.array(visit.input.whole_blood)
+    )
+    try:
+        if measure == "SUV":
+            if scan.injected_mbq is None or scan.weight_kg is None:
+                return math.nan
+            return float(window_mean(timing, suv(curve, scan.injected_mbq, scan.weight_kg), window))
+        if measure == "TBR-WB" and not source.has_whole_blood:
+            return math.nan
+        return float(tbr(timing, curve, source, window, measure.removeprefix("TBR-")))
+    except InputRefused:  # a window without activity
+        return math.nan
+
+
+# --- Words -----------------------------------------------------------------------------------------------------------
+
+
+def _headline(
+    visits: Sequence[VisitRecord],
+    findings: Sequence[Finding],
+    rows: Sequence[Change],
+    changes: Sequence[RegionChange],
+    clinical: Clinical | None,
+) -> tuple[str, ...]:
+    lines = [
+        f"Compared although {finding.message} ({' | '.join(finding.values)}): accepted by the user ({finding.code})."
+        for finding in findings
+        if finding.accepted
+    ]
+    if visits[0].acquisition.simulated:
+        lines.append(SIMULATED)
+    primary = [row for row in rows if row.primary]
+    for row in primary:
+        lines.append(
+            f"Primary outcome: {row.title} by {visits[0].models[0]}, as measured: {row.baseline:.2f} at "
+            f"{row.baseline_session}, {row.followup:.2f} mL/cm³ at {row.followup_session}: {row.percent:+.1f} % "
+            f"(95 % interval {row.percent_low:+.1f} to {row.percent_high:+.1f} %)."
+        )
+        verdict = next(
+            c.verdict
+            for c in changes
+            if c.primary and (c.outcome, c.followup_session) == (row.outcome, row.followup_session)
+        )
+        lines.append(verdict.text)
+    if primary:
+        lines.append(BLUR)
+    if clinical is not None and clinical.treatments:
+        lines.append(NO_CAUSE)
+    return tuple(dict.fromkeys(lines))
+
+
+def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: Lesion | None) -> tuple[Notice, ...]:
+    found = []
+    if clinical is None:
+        found.append(Notice("clinical-missing", "no clinical data were given; Table 1 shows V_T alone"))
+    else:
+        absent = [visit.session for visit in visits if visit.session not in clinical.visits]
+        if absent:
+            found.append(Notice("clinical-session-missing", f"no clinical data for {', '.join(absent)}"))
+        sessions = {visit.session for visit in visits}
+        unused = [session for session in clinical.visits if session not in sessions]
+        if unused:
+            found.append(Notice("clinical-session-unused", f"clinical data of {', '.join(unused)} belong to no visit"))
+    if clinical is not None and lesion is None:
+        found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
+    for visit in visits:
+        row = visit.row("foramen", lesion.level, lesion.side, visit.models[0]) if lesion else None
+        if lesion and row is None:
+            place = f"foramen {lesion.level} {lesion.side}"
+            found.append(Notice("affected-missing", f"{visit.session} has no region called {place}"))
+        if row is not None and row.flags:
+            told = "; ".join(flag.message for flag in row.flags)
+            found.append(Notice("affected-flagged", f"{visit.session}, {row.region}: {told}"))
+    return tuple(found)
+
+
+def comparison_record(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as other programs read it: all but the visits' own records, which lie in their folders."""
+    record: dict[str, Any] = {
+        "visits": [
+            {"subject": v.subject, "session": v.session, "models": v.models, "pvc": v.pvc} for v in comparison.visits
+        ]
+    }
+    for field in fields(comparison):
+        if field.name not in ("visits", "table1"):
+            record[field.name] = getattr(comparison, field.name)
+    return record

@@ -118,6 +118,11 @@ def table1_record(change: Change) -> dict[str, object]:
         "percent": change.percent,
         "baseline_se": change.baseline_se,
         "followup_se": change.followup_se,
+        "percent_low": change.percent_low,
+        "percent_high": change.percent_high,
+        "primary": change.primary,
+        "baseline_session": change.baseline_session,
+        "followup_session": change.followup_session,
     }
 
 
@@ -253,14 +258,16 @@ def _main_value(fit: KineticFit) -> str:
 
 def table1_text(changes: Sequence[Change], truth: Mapping[str, tuple[float, float]] | None = None) -> str:
     """The study's Table 1 for a terminal; ``truth`` (outcome to baseline, follow-up) adds the phantom's own values."""
-    header = ["outcome", "baseline", "six weeks" if truth else "follow-up", "change"]
+    header = ["outcome", "baseline", "six weeks" if truth else "follow-up", "change", "95 % interval"]
     rows = [header + (["truth", ""] if truth else [])]
     for change in changes:
+        bounds = (change.percent_low, change.percent_high)
         line = [
             change.title + (f", {change.remark}" if change.remark else ""),
             _value(change.baseline, change.baseline_se),
             _value(change.followup, change.followup_se),
             f"{change.change:+.1f} %" if change.told == "%" else f"{change.change:+g} {change.told}",
+            f"{bounds[0]:+.1f} to {bounds[1]:+.1f} %" if all(map(math.isfinite, bounds)) else "",
         ]
         if truth:
             known = truth.get(change.outcome)

@@ -1,0 +1,242 @@
+"""The error budget of V_T and of its change: every component's standard deviation of ln V_T.
+
+A nuisance z, standard normal, moves ln V_T by l z + q z²: l and q follow from V_T a step below and above. Then the
+variance is l² + 2 q², the mean q, and for two visits whose z have the correlation r the covariance is
+r l₁ l₂ + 2 r² q₁ q₂ (textbook: moments of the normal distribution). What remains of the means after the difference
+counts as an error, too.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from scipy.special import stdtrit
+
+from .record import Sensitivity, VisitRecord
+from .toml_file import read_toml
+
+COMPONENTS = (
+    "noise",
+    "input-calibration",
+    "input-scale",
+    "plasma-ratio",
+    "parent-fraction",
+    "delay",
+    "placement",
+    "registration",
+    "resolution",
+)
+OWN = ("noise", "placement")
+"""Each region has its own; all else moves the regions of one visit together."""
+AXES = 3
+
+
+@dataclass(frozen=True)
+class BudgetSettings:
+    """Assumed sizes of what no scan tells: standard deviations. None is published: each is a choice of ours.
+
+    input_scale: of scanner against blood counter, as a fraction. delay_s: of the input against the tissue.
+    placement_mm, registration_mm: root mean square distance in space (1/sqrt(3) of it along each axis) of the drawn
+    region and of the CT against the PET. fwhm_mm: of the assumed resolution.
+    resolution_correlation: between visits on one scanner: the same wrong FWHM is used at both, so that its error
+    cancels in part. All other errors count as independent between visits, which is the cautious choice.
+    """
+
+    input_scale: float = 0.05
+    delay_s: float = 2.0
+    placement_mm: float = 1.0
+    registration_mm: float = 0.5
+    fwhm_mm: float = 0.5
+    resolution_correlation: float = 0.9
+
+    def size(self, sensitivity: Sensitivity) -> float:
+        """Standard deviation of a nuisance, in its sensitivity's unit."""
+        if sensitivity.sd is not None:
+            return sensitivity.sd
+        return {
+            "input-scale": self.input_scale,
+            "delay": self.delay_s,
+            "placement": self.placement_mm / math.sqrt(AXES),
+            "registration": self.registration_mm / math.sqrt(AXES),
+            "resolution": self.fwhm_mm,
+        }[sensitivity.component]
+
+    def correlation(self, component: str) -> float:
+        """Between two visits."""
+        return self.resolution_correlation if component == "resolution" else 0.0
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The assumed size of each component, in words; components that data determine are left out."""
+        return {
+            "input-scale": f"{100 * self.input_scale:g} %",
+            "delay": f"{self.delay_s:g} s",
+            "placement": f"{self.placement_mm:g} mm",
+            "registration": f"{self.registration_mm:g} mm",
+            "resolution": f"{self.fwhm_mm:g} mm FWHM, correlation {self.resolution_correlation:g}",
+        }
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Every assumption as a sentence."""
+        return (
+            f"Scale of the input (scanner against blood counter): SD {100 * self.input_scale:g} %, independent "
+            "between visits.",
+            f"Delay of the input: SD {self.delay_s:g} s, independent between visits.",
+            f"Place of the drawn region: {self.placement_mm:g} mm root mean square, independent between visits and "
+            "regions.",
+            f"Registration of the CT to the PET: {self.registration_mm:g} mm root mean square, independent between "
+            "visits.",
+            f"Resolution, for corrected curves: SD {self.fwhm_mm:g} mm FWHM, correlation between visits "
+            f"{self.resolution_correlation:g}.",
+            "These sizes are choices of this program or its user; none is published.",
+        )
+
+
+LIMITS = {
+    "input_scale": (0.0, 0.5),
+    "delay_s": (0.0, 60.0),
+    "placement_mm": (0.0, 10.0),
+    "registration_mm": (0.0, 10.0),
+    "fwhm_mm": (0.0, 3.0),
+    "resolution_correlation": (0.0, 1.0),
+}
+
+
+def read_budget(path: Path) -> BudgetSettings:
+    """Read a TOML file with a ``[budget]`` table: the fields of BudgetSettings. Raises InputRefused ("budget-…")."""
+    file = read_toml(path, "budget")
+    file.check_tables(("budget",))
+    table = file.data.get("budget", {})
+    file.check_keys("budget", table, [field.name for field in fields(BudgetSettings)])
+    return BudgetSettings(**{key: file.number(key, value, *LIMITS[key]) for key, value in table.items()})
+
+
+@dataclass(frozen=True)
+class BudgetPart:
+    """One component of the error of a change, as standard deviations of ln V_T.
+
+    component: one of ``COMPONENTS``. baseline, followup: of each visit's V_T. change: of the log ratio, with the
+    correlation between the visits. assumed: the size that was assumed, in words ("5 %"); "" where data told it.
+    """
+
+    component: str
+    baseline: float
+    followup: float
+    correlation: float
+    change: float
+    assumed: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """What one standard normal nuisance does to ln V_T: linear z + quadratic z²."""
+
+    component: str
+    linear: float
+    quadratic: float
+
+
+@dataclass(frozen=True)
+class Errors:
+    """All nuisances of one ln V_T, or of the difference of two of one visit, by factor.
+
+    noise_df: degrees of freedom of each noise term, by factor.
+    """
+
+    terms: Mapping[str, Term]
+    noise_df: Mapping[str, int]
+
+    def minus(self, other: "Errors") -> "Errors":
+        """The errors of the difference: what both share cancels as far as it moves both alike."""
+        terms = dict(self.terms)
+        for factor, term in other.terms.items():
+            own = terms.get(factor, Term(term.component, 0.0, 0.0))
+            terms[factor] = Term(term.component, own.linear - term.linear, own.quadratic - term.quadratic)
+        return Errors(terms, {**self.noise_df, **other.noise_df})
+
+    def variance(self, component: str | None = None) -> float:
+        """Mean square of the error of one component, or of all."""
+        chosen = [t for t in self.terms.values() if component in (None, t.component)]
+        by_component: dict[str, float] = {}
+        for term in chosen:
+            by_component[term.component] = by_component.get(term.component, 0.0) + term.quadratic
+        spread = sum(term.linear**2 + 2 * term.quadratic**2 for term in chosen)
+        return spread + sum(mean**2 for mean in by_component.values())
+
+
+def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: BudgetSettings) -> Errors:
+    """The errors of one region's ln V_T at one visit. Infinite noise where V_T has no finite standard error."""
+    fit = record.fit(region, model, pvc)
+    value, error = fit.parameters["VT"], fit.standard_errors["VT"]
+    relative = error / value if value > 0 and math.isfinite(error) else math.inf
+    noise = f"noise@{region}"
+    terms = {noise: Term("noise", relative, 0.0)}
+    for one in record.sensitivities:
+        if (one.region, one.model, one.pvc) != (region, model, pvc):
+            continue
+        factor = f"{one.factor}@{region}" if one.component in OWN else one.factor
+        terms[factor] = _term(one, settings.size(one))
+    return Errors(terms, {noise: fit.degrees_of_freedom})
+
+
+def _term(one: Sensitivity, size: float) -> Term:
+    """Where only one side gave a V_T, the other is taken to mirror it; where none did, the error is unknown."""
+    lower, upper = one.lower, one.upper
+    lower, upper = (-upper if math.isnan(lower) else lower), (-lower if math.isnan(upper) else upper)
+    if size == 0:
+        return Term(one.component, 0.0, 0.0)
+    if math.isnan(lower):
+        return Term(one.component, math.inf, 0.0)
+    reach = size / one.step
+    return Term(one.component, (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2)
+
+
+def change_variance(before: Errors, after: Errors, settings: BudgetSettings, component: str) -> float:
+    """Mean square of one component's error of after - before, with the correlation between the visits."""
+    rho = settings.correlation(component)
+    total, mean = 0.0, 0.0
+    for factor in {**before.terms, **after.terms}:
+        pair = [errors.terms.get(factor) for errors in (before, after)]
+        if all(term is None or term.component != component for term in pair):
+            continue
+        first, second = (term or Term(component, 0.0, 0.0) for term in pair)
+        total += sum(term.linear**2 + 2 * term.quadratic**2 for term in (first, second))
+        if rho:
+            total -= 2 * rho * first.linear * second.linear + 4 * rho**2 * first.quadratic * second.quadratic
+        mean += second.quadratic - first.quadratic
+    return total + mean**2
+
+
+def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[BudgetPart, ...]:
+    """Every component that either visit has, in the order of ``COMPONENTS``."""
+    present = {term.component for errors in (before, after) for term in errors.terms.values()}
+    return tuple(
+        BudgetPart(
+            component=component,
+            baseline=math.sqrt(before.variance(component)),
+            followup=math.sqrt(after.variance(component)),
+            correlation=settings.correlation(component),
+            change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
+            assumed=settings.told.get(component, ""),
+        )
+        for component in COMPONENTS
+        if component in present
+    )
+
+
+def degrees_of_freedom(total_variance: float, *visits: Errors) -> float:
+    """Welch and Satterthwaite: noise has the fits' degrees of freedom, all else counts as known."""
+    weighted = sum(
+        errors.terms[factor].linear ** 4 / df for errors in visits for factor, df in errors.noise_df.items() if df > 0
+    )
+    return total_variance**2 / weighted if weighted > 0 and math.isfinite(weighted) else math.inf
+
+
+def reach(variance: float, df: float) -> float:
+    """Half the 95 % interval: Student's t times the standard deviation."""
+    if not math.isfinite(variance):
+        return math.inf
+    factor = 1.959963984540054 if math.isinf(df) else float(stdtrit(df, 0.975))
+    return factor * math.sqrt(variance)

@@ -1,0 +1,148 @@
+"""Repeatability coefficients that the user knows, with their source: the only measure of "beyond measurement error".
+
+For V_T of [11C]DPA-713 in cervical foramina none has been published. RC = 1.96 sqrt(2) wSD; proportional errors are
+treated on the log scale (QIBA, 10.1177/0962280214537344).
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..kinetics import MODELS
+from ..regions.anatomy import STRUCTURES
+from ..regions.partial_volume import METHODS
+from .toml_file import TomlFile, read_toml
+
+TWO_SIDED = 1.96 * math.sqrt(2)
+"""RC over the within-subject standard deviation."""
+ANY = "any"
+KINDS = ("wCV", "RC%")
+KEYS = ("kind", "value", "model", "structure", "pvc", "source")
+NONE_KNOWN = (
+    "No repeatability coefficient of V_T in cervical neuroforamina or cord is known, so that nothing can be called "
+    "beyond measurement error. What is published: in brain, Logan V_T of five volunteers had a mean bias of 30 % and "
+    "95 % limits of agreement of ±70 % (10.1186/s40658-021-00381-8)."
+)
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """How well V_T repeats where nothing changed. wcv: within-subject coefficient of variation, a fraction.
+
+    kind, value: as stated ("wCV" or "RC%", in %). model, structure ("foramen", "cord", "any"), pvc: what it is for.
+    """
+
+    kind: Literal["wCV", "RC%"]
+    value: float
+    wcv: float
+    model: str
+    structure: str
+    pvc: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a change is beyond measurement error, which only a repeatability coefficient can tell.
+
+    code: "beyond" (both rules), "within" (neither), "rules-differ", "unknown" (no coefficient for this model and
+    structure), "not-estimated" (no V_T at one visit). wcv: within-subject coefficient of variation, a fraction.
+    limit_percent: the difference rule's limit, % of the baseline. limit_log: the log rule's limit of the size of
+    ln(followup / baseline).
+    source: of the coefficient. text: one or two English sentences.
+    """
+
+    code: Literal["beyond", "within", "rules-differ", "unknown", "not-estimated"]
+    wcv: float | None
+    limit_percent: float | None
+    limit_log: float | None
+    beyond_by_difference: bool | None
+    beyond_by_log: bool | None
+    source: str
+    text: str
+
+
+def coefficient_for(known: tuple[Coefficient, ...], model: str, structure: str, pvc: str) -> Coefficient | None:
+    """The coefficient stated for this model, structure and correction; one for "any" structure where there is none."""
+    fitting = [c for c in known if (c.model, c.pvc) == (model, pvc) and c.structure in (structure, ANY)]
+    return min(fitting, key=lambda c: c.structure == ANY, default=None)
+
+
+def judge(baseline: float, followup: float, coefficient: Coefficient | None) -> Verdict:
+    """Both rules: the difference against 1.96 sqrt(2) wCV of the baseline, and ln of the ratio against
+    1.96 sqrt(2) sigma with sigma^2 = ln(1 + wCV^2), as a log-normal error has it.
+
+    The rules differ for large falls, which the log scale sees as larger than a percentage does.
+    """
+    if not (baseline > 0 and followup > 0 and math.isfinite(baseline) and math.isfinite(followup)):
+        text = "V_T was not estimated at both visits."
+        return Verdict("not-estimated", None, None, None, None, None, "", text)
+    if coefficient is None:
+        return Verdict("unknown", None, None, None, None, None, "", NONE_KNOWN)
+    wcv = coefficient.wcv
+    limit_percent = 100 * TWO_SIDED * wcv
+    limit_log = TWO_SIDED * math.sqrt(math.log1p(wcv**2))
+    percent = 100 * (followup / baseline - 1)
+    log_ratio = math.log(followup / baseline)
+    by_difference, by_log = abs(percent) > limit_percent, abs(log_ratio) > limit_log
+    code: Literal["beyond", "within", "rules-differ"] = (
+        "rules-differ" if by_difference != by_log else "beyond" if by_log else "within"
+    )
+    low, high = 100 * math.expm1(-limit_log), 100 * math.expm1(limit_log)
+    told = {
+        "beyond": "is beyond measurement error by both rules",
+        "within": "is within measurement error by both rules",
+        "rules-differ": f"is beyond measurement error by the {'log' if by_log else 'difference'} rule alone",
+    }[code]
+    text = (
+        f"The change of {percent:+.1f} % {told}: 95 of 100 repeated measurements without any change stay within "
+        f"±{limit_percent:.1f} % (difference rule) or {low:+.1f} to {high:+.1f} % (log rule), for a within-subject "
+        f"coefficient of variation of {100 * wcv:.1f} % ({coefficient.source})."
+    )
+    return Verdict(code, wcv, limit_percent, limit_log, by_difference, by_log, coefficient.source, text)
+
+
+def read_repeatability(path: Path) -> tuple[Coefficient, ...]:
+    """Read an RC.toml: a ``[[coefficient]]`` for every model and structure.
+
+    kind "wCV" (within-subject coefficient of variation) or "RC%" (1.96 sqrt(2) wCV), value in %, model, structure
+    ("foramen", "cord", … or "any"), source (required: where the value comes from), and pvc ("none" when left out).
+    Raises InputRefused: "repeatability-unreadable", "repeatability-key", "repeatability-value",
+    "repeatability-source", "repeatability-twice", "repeatability-empty".
+    """
+    file = read_toml(path, "repeatability")
+    file.check_tables((), ("coefficient",))
+    tables = file.data.get("coefficient", [])
+    if not tables:
+        raise file.refuse("empty", " holds no [[coefficient]]; add one, or leave the file out")
+    found = tuple(_coefficient(file, index, table) for index, table in enumerate(tables))
+    places = [(c.model, c.structure, c.pvc) for c in found]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice:
+        raise file.refuse("twice", f" states {twice[0]}, {twice[1]}, pvc {twice[2]} more than once; keep one")
+    return found
+
+
+def _coefficient(file: TomlFile, index: int, table: dict[str, object]) -> Coefficient:
+    file.check_keys("coefficient", table, KEYS, index)
+    if not isinstance(table.get("source"), str) or not str(table["source"]).strip():
+        raise file.refuse("source", f", coefficient {index + 1}: a coefficient without a source is not used; add one")
+    models = [name for name, model in MODELS.items() if model.outcome == "VT"]
+    choices = {"kind": KINDS, "model": models, "structure": (*STRUCTURES, ANY), "pvc": ("none", *METHODS)}
+    chosen = {}
+    for key, allowed in choices.items():
+        value = table.get(key, "none" if key == "pvc" else None)
+        if value not in allowed:
+            raise file.refuse("value", f", coefficient {index + 1}: {key} must be one of {', '.join(allowed)}")
+        chosen[key] = str(value)
+    value = file.number(f"coefficient {index + 1}, value", table.get("value"), 0.01, 300)
+    return Coefficient(
+        kind=chosen["kind"],  # type: ignore[arg-type]  # one of KINDS, checked above
+        value=value,
+        wcv=value / 100 / (1 if chosen["kind"] == "wCV" else TWO_SIDED),
+        model=chosen["model"],
+        structure=chosen["structure"],
+        pvc=chosen["pvc"],
+        source=" ".join(str(table["source"]).split()),
+    )

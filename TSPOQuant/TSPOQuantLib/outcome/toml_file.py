@@ -1,0 +1,90 @@
+"""Small TOML files that people write: read whole, unknown keys refused with their line."""
+
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputRefused
+
+
+@dataclass(frozen=True)
+class TomlFile:
+    """A file's content, and where each key stands. kind: begins the code of every refusal ("clinical")."""
+
+    path: Path
+    kind: str
+    text: str
+    data: dict[str, Any]
+
+    def refuse(self, what: str, message: str) -> InputRefused:
+        return InputRefused(f"{self.kind}-{what}", f"{self.path}{message}")
+
+    def line(self, table: str, index: int = 0, key: str | None = None) -> int:
+        """Line of the ``index``-th header of a table, or of a key below it; 1 where it is spelled in another way.
+
+        table "" stands for the file's top.
+        """
+        seen = -1 if table else 0
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if re.match(r"\s*\[", line):
+                seen += bool(table) and bool(re.match(rf"\s*\[+\s*[\"']?{re.escape(table)}[\"']?\s*\]", line))
+                if not table or (seen == index and key is None):
+                    return number if key is None else 1
+            elif seen == index and key is not None and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return number
+        return 1
+
+    def check_keys(self, table: str, content: Mapping[str, Any], known: Iterable[str], index: int = 0) -> None:
+        """Refuse ("…-key") a key that is not known, with its line."""
+        names = sorted(known)
+        for key in content:
+            if key not in names:
+                inside = f" in [{table}]" if table else ""
+                raise self.refuse(
+                    "key",
+                    f", line {self.line(table, index, key)}: unknown key '{key}'{inside}; known are "
+                    f"{', '.join(names)}",
+                )
+
+    def check_tables(self, single: Iterable[str], repeated: Iterable[str] = ()) -> None:
+        """Refuse ("…-key") tables that are not known: ``[single]`` once, ``[[repeated]]`` any number of times."""
+        singles, several = tuple(single), tuple(repeated)
+        for name, content in self.data.items():
+            known = (name in singles and isinstance(content, dict)) or (
+                name in several and isinstance(content, list) and all(isinstance(one, dict) for one in content)
+            )
+            if not known:
+                spelled = ", ".join([f"[{table}]" for table in singles] + [f"[[{table}]]" for table in several])
+                line = max(self.line(name), self.line("", 0, name))
+                raise self.refuse("key", f", line {line}: unknown table or key '{name}'; known are {spelled}")
+
+    def number(self, where: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
+        """A finite number from ``low`` to ``high``, or a refusal ("…-value")."""
+        right = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+        if not right or not low <= float(value) <= high:  # type: ignore[arg-type]
+            limits = "" if math.isinf(low) and math.isinf(high) else f" from {low:g} to {high:g}"
+            raise self.refuse("value", f": {where} is {value!r}; give a number{limits}")
+        return float(value)  # type: ignore[arg-type]
+
+    def words(self, where: str, value: object) -> str:
+        """A text that is not empty, in one line, or a refusal ("…-value")."""
+        if not isinstance(value, str) or not value.strip():
+            raise self.refuse("value", f": {where} is {value!r}; give a text that is not empty")
+        return " ".join(value.split())
+
+
+def read_toml(path: Path, kind: str) -> TomlFile:
+    """Read a TOML file. Raises InputRefused ("…-unreadable")."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        return TomlFile(Path(path), kind, text, tomllib.loads(text))
+    except OSError as error:
+        raise InputRefused(f"{kind}-unreadable", f"{path}: {error.strerror}; name a TOML file") from error
+    except UnicodeDecodeError as error:
+        raise InputRefused(f"{kind}-unreadable", f"{path} is not UTF-8 text; save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputRefused(f"{kind}-unreadable", f"{path}: {error}; correct the file") from error

@@ -1,0 +1,253 @@
+"""A comparison of visits as files: JSON, tables, and text for a terminal."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from .. import DISCLAIMER
+from ..outcome.change import Contrast, RegionChange
+from ..outcome.clinical import ClinicalChange, Treatment
+from ..outcome.compare import Comparison, comparison_record
+from .tables import columns_text, number, table1_record, table1_text, write_json, write_tsv
+
+Truth = Mapping[str, tuple[float, float]]
+"""Outcome to the phantom's V_T at both visits."""
+CHANGE_COLUMNS = (
+    "outcome",
+    "region",
+    "structure",
+    "level",
+    "root",
+    "side",
+    "model",
+    "pvc",
+    "primary",
+    "baseline_session",
+    "followup_session",
+    "baseline",
+    "baseline_se",
+    "baseline_total_se",
+    "followup",
+    "followup_se",
+    "followup_total_se",
+    "difference",
+    "difference_se",
+    "percent",
+    "percent_low",
+    "percent_high",
+    "log_ratio",
+    "log_ratio_se",
+    "degrees_of_freedom",
+    "ratio_low",
+    "ratio_high",
+)
+UNITS = {
+    "baseline": "mL/cm3",
+    "followup": "mL/cm3",
+    "baseline_se": "mL/cm3, of the fit",
+    "followup_se": "mL/cm3, of the fit",
+    "baseline_total_se": "mL/cm3, with the whole error budget",
+    "followup_total_se": "mL/cm3, with the whole error budget",
+    "difference": "mL/cm3",
+    "difference_se": "mL/cm3",
+    "percent": "%",
+    "percent_low": "%, 95 % interval",
+    "percent_high": "%, 95 % interval",
+}
+
+
+def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None = None) -> None:
+    """comparison.json, changes.tsv, budget.tsv, contrasts.tsv, besides.tsv, findings.tsv, table1.tsv, table1.txt."""
+    write_json(folder / "comparison.json", comparison_content(comparison))
+    rows = [[_cell(getattr(change, name)) for name in CHANGE_COLUMNS] for change in comparison.changes]
+    verdicts = [
+        [c.verdict.code, ";".join(f.code for f in (*c.baseline_flags, *c.followup_flags))] for c in comparison.changes
+    ]
+    table = [row + more for row, more in zip(rows, verdicts, strict=True)]
+    write_tsv(folder / "changes.tsv", (*CHANGE_COLUMNS, "repeatability", "flags"), table)
+    write_json(folder / "changes.json", {name: {"Units": unit} for name, unit in UNITS.items()})
+    parts = ("component", "baseline", "followup", "correlation", "change", "assumed")
+    write_tsv(
+        folder / "budget.tsv",
+        ("outcome", "model", "followup_session", *parts),
+        [
+            [change.outcome, change.model, change.followup_session, *(_cell(getattr(part, name)) for name in parts)]
+            for change in comparison.changes
+            for part in change.budget
+        ],
+    )
+    contrast = [field.name for field in fields(Contrast)]
+    write_tsv(
+        folder / "contrasts.tsv",
+        contrast,
+        [[_cell(getattr(one, name)) for name in contrast] for one in comparison.contrasts],
+    )
+    sessions = [visit.session for visit in comparison.visits]
+    write_tsv(
+        folder / "besides.tsv",
+        ("measure", "region", "pvc", "unit", *sessions, *(f"percent_{session}" for session in sessions[1:])),
+        [
+            [one.measure, one.region, one.pvc, one.unit, *(number(value) for value in (*one.values, *one.percents))]
+            for one in comparison.besides
+        ],
+    )
+    write_tsv(
+        folder / "findings.tsv",
+        ("code", "severity", "accepted", "item", "values", "message"),
+        [
+            [f.code, f.severity, _cell(f.accepted), f.item, " | ".join(f.values), f.message]
+            for f in comparison.findings
+        ],
+    )
+    records = [table1_record(change) for change in comparison.table1]
+    columns = list(records[0]) if records else ["outcome"]
+    write_tsv(folder / "table1.tsv", columns, [[_cell(record[name]) for name in columns] for record in records])
+    (folder / "table1.txt").write_text(comparison_text(comparison, truth) + "\n", encoding="utf-8")
+
+
+def comparison_content(comparison: Comparison) -> dict[str, object]:
+    """What comparison.json holds and ``--json`` prints."""
+    rows = [table1_record(change) for change in comparison.table1]
+    return {"about": DISCLAIMER, "table1": rows, **comparison_record(comparison)}
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "n/a"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return number(float(value)) if isinstance(value, int | float) else str(value) or "n/a"
+
+
+# --- Text ------------------------------------------------------------------------------------------------------------
+
+
+def comparison_text(comparison: Comparison, truth: Truth | None = None) -> str:
+    """The comparison for a terminal. truth: of simulated visits, outcome to V_T at the first and at a later visit."""
+    blocks = ["\n".join(comparison.headline)] if comparison.headline else []
+    for visit in comparison.visits[1:]:
+        rows = [row for row in comparison.table1 if row.followup_session == visit.session]
+        title = f"Table 1: {comparison.baseline.session} and {visit.session}"
+        blocks.append(f"{title}\n\n{table1_text(rows, truth)}")
+    blocks.append(
+        f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
+        "budget."
+    )
+    blocks += [text for text in (_contrasts_text(comparison), _besides_text(comparison)) if text]
+    blocks += _budget_texts(comparison)
+    blocks += [text for text in (_scores_text(comparison.scores), _treatment_text(comparison)) if text]
+    warnings = [
+        f"warning: {f.code}: {f.message} ({' | '.join(f.values)})" for f in comparison.findings if not f.accepted
+    ]
+    warnings += [f"warning: {notice.code}: {notice.message}" for notice in comparison.notices]
+    if warnings:
+        blocks.append("\n".join(warnings))
+    return "\n\n".join([*blocks, DISCLAIMER])
+
+
+def _contrasts_text(comparison: Comparison) -> str:
+    chosen = [c for c in comparison.contrasts if c.model == comparison.model]
+    rows = [["affected against", "visit", "ratio (95 %)", "difference", "change of the ratio (95 %)"]]
+    for c in chosen:
+        corrected = "" if c.pvc == "none" else f", corrected ({c.pvc})"
+        change = ""
+        if c.change_percent is not None and c.change_low is not None and c.change_high is not None:
+            change = f"{c.change_percent:+.1f} % ({c.change_low:+.1f} to {c.change_high:+.1f})"
+        rows.append(
+            [
+                f"{c.structure}: {c.against}, {c.kind}{corrected}",
+                c.session,
+                f"{c.ratio:.2f} ({c.ratio_low:.2f} to {c.ratio_high:.2f})",
+                f"{c.difference:+.2f} ± {c.difference_se:.2f}",
+                change,
+            ]
+        )
+    return columns_text(rows) if chosen else ""
+
+
+def _besides_text(comparison: Comparison) -> str:
+    """SUV, TBR and other models of the affected foramen."""
+    lesion = comparison.lesion
+    if lesion is None:
+        return ""
+    chosen = [
+        b for b in comparison.besides if (b.structure, b.level, b.side) == ("foramen", lesion.level, lesion.side)
+    ]
+    sessions = [visit.session for visit in comparison.visits]
+    rows = [["beside V_T, affected foramen", *sessions, *(f"change, {session}" for session in sessions[1:])]]
+    for b in chosen:
+        corrected = "" if b.pvc == "none" else f", corrected ({b.pvc})"
+        window = "" if b.window_s is None else f", {b.window_s[0] / 60:g} to {b.window_s[1] / 60:g} min"
+        told = f"V_T, {b.measure}" if b.window_s is None else b.measure
+        values = [f"{value:.2f}" if math.isfinite(value) else "n/a" for value in b.values]
+        moves = [f"{move:+.1f} %" if math.isfinite(move) else "n/a" for move in b.percents]
+        rows.append([f"{told}{window}{corrected}", *values, *moves])
+    return columns_text(rows) if chosen else ""
+
+
+def _budget_texts(comparison: Comparison) -> list[str]:
+    """The error budget of the affected foramen, or of the first region where none is called affected."""
+    keys = [row.outcome for row in comparison.table1 if row.primary]
+    stems = tuple(dict.fromkeys(keys)) or tuple(c.outcome for c in comparison.changes[:1])
+    chosen = [
+        c
+        for c in comparison.changes
+        if c.model == comparison.model and any(c.outcome == k or c.outcome.startswith(f"{k}_pvc-") for k in stems)
+    ]
+    texts = [_budget_text(change) for change in chosen]
+    return [*texts, "Assumed: " + " ".join(comparison.assumptions)] if texts else []
+
+
+def _budget_text(change: RegionChange) -> str:
+    corrected = "as measured" if change.pvc == "none" else f"corrected ({change.pvc})"
+    title = f"Error budget of ln V_T, {change.region}, {corrected}, {change.followup_session} (SD in %)"
+    rows = [["component", change.baseline_session, change.followup_session, "change", "assumed"]]
+    for part in change.budget:
+        cells = [f"{100 * value:.1f}" for value in (part.baseline, part.followup, part.change)]
+        rows.append([part.component, *cells, part.assumed or "from the data"])
+    totals = [
+        change.baseline_total_se / change.baseline,
+        change.followup_total_se / change.followup,
+        change.log_ratio_se,
+    ]
+    rows.append(["all", *(f"{100 * total:.1f}" for total in totals), ""])
+    return f"{title}\n{columns_text(rows)}"
+
+
+def _scores_text(scores: Sequence[ClinicalChange]) -> str:
+    lines = []
+    for score in scores:
+        for threshold, reached in score.thresholds:
+            size = (
+                f"{threshold.low:g}" if threshold.low == threshold.high else f"{threshold.low:g} to {threshold.high:g}"
+            )
+            lines.append(
+                f"{score.score.title}, {score.followup_session}: changed by {score.difference:+g}; {threshold.kind} "
+                f"{size} reached: {reached} ({threshold.population}; {threshold.citation})"
+            )
+    return "\n".join(lines)
+
+
+def _treatment_text(comparison: Comparison) -> str:
+    treatments = comparison.clinical.treatments if comparison.clinical else ()
+    return "\n".join(treatment_line(treatment) for treatment in treatments)
+
+
+def treatment_line(treatment: Treatment) -> str:
+    """A treatment in one line of English."""
+    parts = [f"Recorded between visits: {treatment.kind}"]
+    if treatment.start or treatment.end:
+        parts.append(f"{treatment.start or '?'} to {treatment.end or '?'}")
+    if treatment.sessions_done is not None or treatment.sessions_planned is not None:
+        done, planned = ("?" if n is None else n for n in (treatment.sessions_done, treatment.sessions_planned))
+        parts.append(f"{done} of {planned} sessions")
+    if treatment.components:
+        parts.append(", ".join(treatment.components))
+    if treatment.pain_during_exercise:
+        parts.append(f"pain during exercise: {treatment.pain_during_exercise}")
+    if treatment.adverse_events_recorded:
+        parts.append(f"adverse events: {', '.join(treatment.adverse_events) or 'none'}")
+    if treatment.notes:
+        parts.append(treatment.notes)
+    return "; ".join(parts) + "."
