@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOT_BUILT = {
-    "compare": "the change between visits, with its error budget",
     "plan": "which change a protocol could detect",
     "cohort": "many studies at once",
 }
@@ -117,6 +116,21 @@ def build_parser() -> argparse.ArgumentParser:
     _add_study_options(maps)
     maps.add_argument("--model", choices=("Logan", "MA1", "1TCM", "2TCM"), required=True)
     maps.add_argument("--force", action="store_true", help="replace a folder of our own results")
+
+    compare = command("compare", run_compare, "what has changed between visits, and how sure that is")
+    compare.add_argument("baseline", type=Path, metavar="BASELINE_OUT", help="a folder that quantify wrote")
+    compare.add_argument("followups", type=Path, metavar="FOLLOWUP_OUT", nargs="+", help="later visits' folders")
+    compare.add_argument("--clinical", type=Path, metavar="C.toml", help="scores and treatment by visit")
+    compare.add_argument("--repeatability", type=Path, metavar="RC.toml", help="coefficients, each with its source")
+    compare.add_argument("--budget", type=Path, metavar="B.toml", help="other sizes for the errors that are assumed")
+    compare.add_argument(
+        "--accept", metavar="CODE", action="append", default=[], help="compare although visits differ in this"
+    )
+    compare.add_argument("--lang", choices=("en", "fr"), default="en", help="language of the report")
+    compare.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
+    compare.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
+    compare.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
+    _add_output_options(compare)
 
     fit = command("fit", run_fit, "kinetic models on ready curves")
     fit.add_argument("tacs", type=Path, metavar="TACS.tsv", help="time-activity curves, as BIDS derivatives have them")
@@ -311,6 +325,35 @@ def run_quantify(options: argparse.Namespace) -> int:
         _print_json({"regions": regions, "table1": [], "out": options.out})
     else:
         print(visit_text(result))
+    return 0
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    from .outcome.budget import read_budget
+    from .outcome.clinical import read_clinical
+    from .outcome.compare import compare
+    from .outcome.record import read_record
+    from .outcome.repeatability import read_repeatability
+    from .output import whole_folder
+    from .reporting.comparison_files import comparison_content, comparison_text, write_comparison
+
+    folders = [options.baseline, *options.followups]
+    records = [read_record(folder) for folder in folders]
+    comparison = compare(
+        records,
+        read_clinical(options.clinical) if options.clinical else None,
+        read_repeatability(options.repeatability) if options.repeatability else (),
+        options.accept,
+        read_budget(options.budget) if options.budget else None,
+    )
+    files = [path for path in (options.clinical, options.repeatability, options.budget) if path]
+    with whole_folder(options.out, options.force, [*folders, *files]) as folder:
+        write_comparison(folder, comparison)
+    if options.json:
+        _print_json({**comparison_content(comparison), "out": options.out})
+    else:
+        _end_progress()
+        print(comparison_text(comparison))
     return 0
 
 
