@@ -7,7 +7,7 @@ counts as an error, too.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -167,18 +167,28 @@ class Errors:
 
 
 def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: BudgetSettings) -> Errors:
-    """The errors of one region's ln V_T at one visit. Infinite noise where V_T has no finite standard error."""
+    """The errors of one region's ln V_T at one visit."""
     fit = record.fit(region, model, pvc)
-    value, error = fit.parameters["VT"], fit.standard_errors["VT"]
-    relative = error / value if value > 0 and math.isfinite(error) else math.inf
-    noise = f"noise@{region}"
-    terms = {noise: Term("noise", relative, 0.0)}
-    for one in record.sensitivities:
-        if (one.region, one.model, one.pvc) != (region, model, pvc):
-            continue
+    own = [one for one in record.sensitivities if (one.region, one.model, one.pvc) == (region, model, pvc)]
+    relative = relative_error(fit.parameters["VT"], fit.standard_errors["VT"])
+    return errors_from(region, relative, fit.degrees_of_freedom, own, settings)
+
+
+def relative_error(value: float, error: float) -> float:
+    """Standard error of ln V_T; infinite where V_T has no finite standard error."""
+    return error / value if value > 0 and math.isfinite(error) else math.inf
+
+
+def errors_from(
+    region: str, noise: float, noise_df: int, sensitivities: Iterable[Sensitivity], settings: BudgetSettings
+) -> Errors:
+    """The errors of one ln V_T. noise: its standard error by the fit, with ``noise_df`` degrees of freedom."""
+    own = f"noise@{region}"
+    terms = {own: Term("noise", noise, 0.0)}
+    for one in sensitivities:
         factor = f"{one.factor}@{region}" if one.component in OWN else one.factor
         terms[factor] = _term(one, settings.size(one))
-    return Errors(terms, {noise: fit.degrees_of_freedom})
+    return Errors(terms, {own: noise_df})
 
 
 def _term(one: Sensitivity, size: float) -> Term:

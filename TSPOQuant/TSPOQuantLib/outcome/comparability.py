@@ -226,7 +226,7 @@ def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[
     barring = [f for f in found if f.severity == "refuse" and not f.accepted]
     if barring:
         first = barring[0]
-        more = f"; so do {', '.join(f.code for f in barring[1:])}" if len(barring) > 1 else ""
+        more = f"; also {', '.join(f.code for f in barring[1:])}" if len(barring) > 1 else ""
         what = (
             f"to compare all the same, accept it (--accept {first.code})" if first.acceptable else "check the folders"
         )

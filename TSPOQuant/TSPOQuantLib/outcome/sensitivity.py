@@ -19,7 +19,7 @@ from ..grid import Grid
 from ..input_function import Calibration, InputFunction, InputFunctionResult, ParentFractionFit, PlasmaRatioFit
 from ..input_function.ensemble import varied
 from ..kinetics import KineticFit
-from ..progress import Progress, silent
+from ..progress import Progress, part, silent
 from ..regions.partial_volume import FWHM_STEP_MM, PartialVolumeResult, correct
 from ..regions.region import Region
 from ..regions.sampling import sample
@@ -92,28 +92,40 @@ def sensitivities(
     change of that mean stands for the change of V_T, which late activity is close to proportional to. The resolution
     is varied for corrected curves only, and these are refitted.
     """
-    found: list[Sensitivity] = []
     everything = [one for one in (measured, corrected) if one is not None]
-    inputs = list(_inputs(source, delay_fitted))
-    for number, one in enumerate(inputs):
-        progress(0.5 * number / len(inputs), f"Error of the input: {one.component}")
-        for each in everything:
-            found += _of_input(each, one, refit)
-    late = _late(geometry)
+    found = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
+    late = late_image(geometry)
     for number, region in enumerate(measured.regions):
         progress(0.5 + 0.4 * number / len(measured.regions), f"Error of place: {region.name}")
         found += _of_place(measured, number, _sampled_moves(late, region, geometry))
     if corrected is not None and pvc is not None:
-        known = (*measured.regions, *geometry.others)
         for number, region in enumerate(corrected.regions):
             progress(0.9 + 0.05 * number / len(corrected.regions), f"Error of place, corrected: {region.name}")
-            found += _of_place(corrected, number, _corrected_moves(late, region, known, pvc, geometry))
+            others = [other for other in (*measured.regions, *geometry.others) if other is not region]
+            found += of_corrected_place(corrected, number, others, late, pvc, geometry)
         progress(0.95, "Error of the resolution")
-        found += _of_resolution(corrected, pvc, source, refit)
+        found += of_resolution(corrected, pvc, source, refit)
     return tuple(found)
 
 
 # --- The input -------------------------------------------------------------------------------------------------------
+
+
+def of_input(
+    everything: Sequence[Measured],
+    source: InputFunctionResult,
+    refit: Refit,
+    delay_fitted: bool = False,
+    progress: Progress = silent,
+) -> list[Sensitivity]:
+    """Scale, delay, calibration, plasma ratio and parent fraction."""
+    found: list[Sensitivity] = []
+    inputs = list(_inputs(source, delay_fitted))
+    for number, one in enumerate(inputs):
+        progress(number / len(inputs), f"Error of the input: {one.component}")
+        for measured in everything:
+            found += _of_input(measured, one, refit)
+    return found
 
 
 def _inputs(source: InputFunctionResult, delay_fitted: bool) -> Iterator[_Varied]:
@@ -205,7 +217,7 @@ def _log_ratio(value: float, reference: float) -> float:
 # --- The place -------------------------------------------------------------------------------------------------------
 
 
-def _late(geometry: Geometry) -> DynamicImage:
+def late_image(geometry: Geometry) -> DynamicImage:
     """The mean of the last frames, brought to the position in which the regions were drawn, as a scan of one frame."""
     image = geometry.image
     mean = mean_image(image, late_frames(image.timing), geometry.moved)
@@ -243,10 +255,16 @@ def _sampled_moves(late: DynamicImage, region: Region, geometry: Geometry) -> di
     return {"placement": moves, "registration": moves}
 
 
-def _corrected_moves(
-    late: DynamicImage, region: Region, known: Sequence[Region], pvc: PartialVolumeResult, geometry: Geometry
-) -> dict[str, list[tuple[float, float]]]:
-    others = [other for other in known if other is not region]
+def of_corrected_place(
+    corrected: Measured,
+    number: int,
+    others: Sequence[Region],
+    late: DynamicImage,
+    pvc: PartialVolumeResult,
+    geometry: Geometry,
+) -> list[Sensitivity]:
+    """One corrected region, moved alone and with all that tells tissues apart."""
+    region = corrected.regions[number]
 
     def measure(chosen: Region, shift: Array | None) -> float:
         to_frame = None if shift is None else [shift]
@@ -262,7 +280,8 @@ def _corrected_moves(
         grid = Grid(region.grid.shape, shift @ region.grid.ijk_to_lps)
         return measure(replace(region, grid=grid), None)
 
-    return {"placement": _moves(drawn_elsewhere), "registration": _moves(lambda shift: measure(region, shift))}
+    moves = {"placement": _moves(drawn_elsewhere), "registration": _moves(lambda shift: measure(region, shift))}
+    return _of_place(corrected, number, moves)
 
 
 def _of_place(measured: Measured, number: int, moves: dict[str, list[tuple[float, float]]]) -> list[Sensitivity]:
@@ -280,7 +299,7 @@ def _of_place(measured: Measured, number: int, moves: dict[str, list[tuple[float
 # --- The resolution --------------------------------------------------------------------------------------------------
 
 
-def _of_resolution(
+def of_resolution(
     corrected: Measured, pvc: PartialVolumeResult, source: InputFunctionResult, refit: Refit
 ) -> list[Sensitivity]:
     rows = []
