@@ -39,7 +39,7 @@ from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .progress import Progress, part, silent
 from .regions.carry import carry_segmentation, level_points
 from .regions.partial_volume import PartialVolumeResult, correct
-from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, plane_of
+from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, foramen_centers, plane_of
 from .regions.quality import check as check_regions
 from .regions.region import Region, plain_name, regions_of
 from .regions.sampling import sample
@@ -143,6 +143,16 @@ def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -
     return replace(result, carried=data.carried)
 
 
+def visit_fused(data: VisitData, settings: StudySettings, aligned: Alignment) -> FusedImages | None:
+    """What pictures of a visit are drawn from; None without a CT. aligned: what ``align_visit`` found."""
+    if data.ct is None:
+        return None
+    targets = [r for r in regions_of(data.segmentation) if r.anatomy.structure not in ANATOMY_ONLY and r.mask.any()]
+    reach = np.concatenate([corners_of(region) for region in targets])
+    moved = region_to_frame(*aligned)
+    return fused_images(data.image, data.ct, data.segmentation, reach, moved, settings.subject, settings.session)
+
+
 def fused_pictures(
     visits: Sequence[FusedImages | Path],
     regions: Sequence[str],
@@ -177,7 +187,7 @@ def fused_pictures(
         for visit, pet, here, region in zip(images, pets, drawn, places, strict=True):
             if region is None:
                 continue
-            axes, center = plane_of(region, plane, here), center_of(region)
+            axes, center = plane_of(region.anatomy, plane, foramen_centers(here)), center_of(region)
             rgba = render_fused_slice(visit.ct, pet, tuple(center.tolist()), axes, size_mm, pet_range=(0, end))
             inks = {plain_name(segment.name): segment.color for segment in visit.regions.segments}
             for other in here:
@@ -268,10 +278,7 @@ def quantify(
         corrected=corrected,
         corrected_fits=corrected_fits,
     )
-    if ct is not None:
-        reach = np.concatenate([corners_of(region) for region in targets])
-        fused = fused_images(image, ct, segmentation, reach, moved, settings.subject, settings.session)
-        result = replace(result, fused=fused)
+    result = replace(result, fused=visit_fused(VisitData(image, segmentation, blood, ct), settings, (motion, to_ct)))
     quality = check_regions(regions, image.grid)
     errors = _sensitivities(image, regions, targets, settings, moved, ct, options, result, part(progress, 0.95, 1))
     record = record_of(result, image, blood, targets, asdict(settings), errors, quality)
