@@ -1,0 +1,78 @@
+"""The report of two visits or more, or of one: a self-contained HTML file and a PDF, in English or French."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..errors import InputRefused
+from ..outcome.compare import Comparison
+from .figures import FusedPicture
+from .report_clinician import first_page
+from .report_document import Document
+from .report_html import html
+from .report_pdf import pdf
+from .report_physicist import further_pages
+from .words import Words
+
+STEM = "report"
+NEEDED = {"matplotlib": "matplotlib", "jinja2": "jinja2", "fpdf": "fpdf2"}
+"""What a report needs beyond the rest of the program: how it is imported, and how it is installed."""
+
+
+def write_report(
+    folder: Path, comparison: Comparison, pictures: Sequence[FusedPicture] = (), lang: str = "en"
+) -> tuple[Path, Path]:
+    """Write ``report_<lang>.html`` and ``report_<lang>.pdf`` into an existing folder: both, or none.
+
+    pictures: fused slices of all visits, at one scale; may be empty. The same comparison gives the same bytes.
+    Raises InputRefused: "report-unavailable" where matplotlib, jinja2 or fpdf2 is missing, "report-language",
+    "output-unwritable".
+    """
+    check_available()
+    document = report_document(comparison, pictures, lang)
+    contents = {
+        folder / f"{STEM}_{lang}.html": html(document).encode(),
+        folder / f"{STEM}_{lang}.pdf": pdf(document),
+    }
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{STEM}-", dir=folder) as scratch:
+            for path, content in contents.items():
+                (Path(scratch) / path.name).write_bytes(content)
+            for path in contents:
+                os.replace(Path(scratch) / path.name, path)
+    except OSError as error:
+        raise InputRefused("output-unwritable", f"{folder}: {error.strerror}; name another folder") from error
+    html_path, pdf_path = contents
+    return html_path, pdf_path
+
+
+def check_available() -> None:
+    """Raise InputRefused ("report-unavailable") unless everything that a report needs is installed."""
+    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
+    if missing:
+        names = ", ".join(missing)
+        raise InputRefused(
+            "report-unavailable", f"a report needs {names}, not installed here; run: pip install {' '.join(missing)}"
+        )
+
+
+def report_document(comparison: Comparison, pictures: Sequence[FusedPicture], lang: str) -> Document:
+    """The report before it becomes HTML or PDF. Raises InputRefused ("report-language")."""
+    words = Words(lang)
+    visits = comparison.visits
+    sessions = [visit.session for visit in visits]
+    title = words("title.one" if len(visits) == 1 else "title.several")
+    subject = words(
+        "subject", subject=visits[0].subject, visits=" → ".join(sessions), tracer=visits[0].acquisition.tracer or "PET"
+    )
+    return Document(
+        title=title,
+        language=lang,
+        subject=subject,
+        sections=(*first_page(comparison, pictures, words), *further_pages(comparison, words)),
+        footer=words("disclaimer"),
+        skip=words("skip"),
+        page=words("page"),
+    )

@@ -1,0 +1,468 @@
+"""The report's first page, for the clinician: Table 1, the pictures, how sure the change is, what was done."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from ..outcome.clinical import Treatment, clinical_changes, ndi_band, score_named
+from ..outcome.compare import Comparison, RegionChange
+from . import plots
+from .figures import FusedPicture
+from .report_document import Block, Bullets, Paragraph, Picture, Row, Section, Table
+from .report_terms import (
+    Place,
+    changes_of,
+    correction_title,
+    corrections,
+    fit_of,
+    main_places,
+    place_title,
+    point_of,
+    row_of,
+    rows_of,
+)
+from .words import Words
+
+PICTURES_A_ROW = 3
+
+
+def first_page(comparison: Comparison, pictures: Sequence[FusedPicture], words: Words) -> list[Section]:
+    """Page one in the order in which it is read."""
+    sections = [Section(words("title.result"), tuple(_opening(comparison, words)))]
+    blocks = [*_pictures(comparison, pictures, words)]
+    if blocks:
+        sections.append(Section(words("title.pictures"), tuple(blocks)))
+    sections.append(Section(words("title.sure"), tuple(_how_sure(comparison, words))))
+    if comparison.clinical is not None and comparison.clinical.treatments:
+        sections.append(Section(words("title.treatment"), tuple(_treatments(comparison, words))))
+    return sections
+
+
+def _opening(comparison: Comparison, words: Words) -> list[Block]:
+    """Overrides first, then what is simulated, then Table 1."""
+    blocks: list[Block] = []
+    accepted = [finding for finding in comparison.findings if finding.accepted]
+    if accepted:
+        items = [
+            words(
+                "override",
+                item=words.value(finding.item),
+                values=" | ".join(words.message(value) for value in finding.values),
+                message=words.message(finding.message),
+                code=finding.code,
+            )
+            for finding in accepted
+        ]
+        blocks.append(Bullets(tuple(items), "warning"))
+    if any(visit.acquisition.simulated for visit in comparison.visits):
+        blocks.append(Paragraph(words("simulated"), "warning"))
+    blocks.append(_table1(comparison, words))
+    return blocks
+
+
+# --- Table 1 ---------------------------------------------------------------------------------------------------------
+
+
+def _table1(comparison: Comparison, words: Words) -> Table:
+    visits = comparison.visits
+    scores = _score_rows(comparison, words)
+    imaging, strong = _vt_rows(comparison, words)
+    # As in the study: pain first, then the affected foramen, then the other scores.
+    pain = [row for key, row in scores if key in ("vas_arm", "nprs_arm")]
+    others = [row for key, row in scores if key not in ("vas_arm", "nprs_arm")]
+    rows = [*pain, *imaging, *others]
+    header = [words("column.outcome"), *(visit.session for visit in visits)]
+    for visit in visits[1:]:
+        header.append(words("column.change") if len(visits) == 2 else words("column.change_at", visit=visit.session))
+    header.append(words("column.threshold"))
+    citations = _citations(comparison)
+    notes = [words("note.vr"), words("note.primary", what=_primary(comparison, words))]
+    if citations:
+        listed = [
+            f"[{n}] {words.value(population)} ({citation})" for n, (population, citation) in enumerate(citations, start=1)
+        ]
+        notes.append(words("note.thresholds", citations="; ".join(listed)))
+    notes += _score_remarks(comparison, words)
+    if comparison.clinical is None:
+        notes.append(words("note.no_clinical"))
+    return Table(
+        words("table1"),
+        tuple(header),
+        tuple(rows),
+        "l" + "r" * (2 * len(visits) - 1) + "l",
+        tuple(len(pain) + index for index in strong),
+        tuple(notes),
+    )
+
+
+def _primary(comparison: Comparison, words: Words) -> str:
+    from .report_terms import model_title
+
+    return words(
+        "primary", model=model_title(comparison.model), correction=correction_title(words, comparison.pvc)
+    )
+
+
+def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]], list[int]]:
+    """V_T of the main places, as measured and corrected one below the other; which rows hold the primary outcome."""
+    rows, strong = [], []
+    places = main_places(comparison)
+    for place in places:
+        for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
+            found = rows_of(comparison, place, pvc)
+            if not any(found):
+                continue
+            primary = place == places[0] and place.role == "affected" and pvc == comparison.pvc
+            if primary:
+                strong.append(len(rows))
+            name = next(row.region for row in found if row is not None)
+            title = f"Vr (V_T), {place_title(words, place, name)}: {correction_title(words, pvc)}"
+            values = [
+                words("flag_mark", value=words.with_error(row.VT, row.VT_se))
+                if row.flags
+                else words.with_error(row.VT, row.VT_se)
+                if row is not None
+                else "–"
+                for row in found
+                for row in [row]
+            ]
+            changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
+            rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
+    return rows, strong
+
+
+def _change_cell(change: RegionChange | None, words: Words) -> str:
+    return "–" if change is None else words.percent(change.percent, signed=True)
+
+
+def _score_rows(comparison: Comparison, words: Words) -> list[tuple[str, tuple[str, ...]]]:
+    """Every score that some visit has, by key: its values, its changes, its thresholds with what is reached."""
+    if comparison.clinical is None:
+        return []
+    visits, clinical = comparison.visits, comparison.clinical
+    told = [clinical.visits.get(visit.session, {}) for visit in visits]
+    changes = {
+        (change.score.key, visit.session): change
+        for visit in visits[1:]
+        for change in clinical_changes(clinical, visits[0].session, visit.session)
+    }
+    numbers = {citation: n for n, citation in enumerate(_citations(comparison), start=1)}
+    rows = []
+    for key in dict.fromkeys(key for scores in told for key in scores):
+        score = score_named(key)
+        if score is None:
+            continue
+        cells = [_score_value(key, scores.get(key), words) for scores in told]
+        for visit in visits[1:]:
+            change = changes.get((key, visit.session))
+            if change is None:
+                cells.append("–")
+            elif score.change == "%":
+                cells.append(words.percent(change.percent, signed=True))
+            else:
+                unit = words.value(score.change)
+                cells.append(f"{words.number(change.difference, _decimals(change.difference), signed=True)} {unit}")
+        thresholds = []
+        for threshold in score.thresholds:
+            size = (
+                words.significant(threshold.low)
+                if threshold.low == threshold.high
+                else words.interval(threshold.low, threshold.high, 1)
+            )
+            text = f"{words.value(threshold.kind)} {size} [{numbers[threshold.population, threshold.citation]}]"
+            reached = [
+                words(f"reached.{threshold.reached(change.difference)}")
+                for visit in visits[1:]
+                if (change := changes.get((key, visit.session))) is not None
+            ]
+            thresholds.append(f"{text}: {', '.join(reached)}" if reached else text)
+        rows.append((key, (_score_title(key, words), *cells, "; ".join(thresholds) or words("threshold.none"))))
+    return rows
+
+
+def _score_title(key: str, words: Words) -> str:
+    known = words.maybe(f"score.{key}")
+    if known:
+        return known
+    movement = key.removeprefix("mrc_").replace("_", " ")
+    return words("score.mrc", movement=words.value(movement))
+
+
+def _score_value(key: str, value: float | None, words: Words) -> str:
+    if value is None:
+        return "–"
+    text = words.number(value, _decimals(value))
+    return f"{text} ({words.value(f'band {ndi_band(value)}')})" if key == "ndi" else text
+
+
+def _decimals(value: float) -> int:
+    return 0 if value == round(value) else 1
+
+
+def _citations(comparison: Comparison) -> list[tuple[str, str]]:
+    """(population, citation) of every threshold that Table 1 shows, in its order."""
+    if comparison.clinical is None:
+        return []
+    shown = dict.fromkeys(
+        key for visit in comparison.visits for key in comparison.clinical.visits.get(visit.session, {})
+    )
+    scores = [score for key in shown if (score := score_named(key)) is not None]
+    return list(dict.fromkeys((t.population, t.citation) for score in scores for t in score.thresholds))
+
+
+def _score_remarks(comparison: Comparison, words: Words) -> list[str]:
+    if comparison.clinical is None:
+        return []
+    return [
+        f"{_score_title(key, words)}, {session}: {words.message(text)}"
+        for session, remarks in comparison.clinical.remarks.items()
+        for key, text in remarks.items()
+    ]
+
+
+# --- Pictures --------------------------------------------------------------------------------------------------------
+
+
+def _pictures(comparison: Comparison, pictures: Sequence[FusedPicture], words: Words) -> list[Block]:
+    blocks: list[Block] = []
+    for start in range(0, len(pictures), PICTURES_A_ROW):
+        shown = pictures[start : start + PICTURES_A_ROW]
+        blocks.append(Row(tuple(_fused(picture, words) for picture in shown)))
+    if pictures:
+        blocks.append(Paragraph(words("note.fused"), "note"))
+    graphs = [_intervals(comparison, words)]
+    clinic = _with_clinic(comparison, words)
+    blocks.append(Row(tuple(graph for graph in (*graphs, clinic) if graph is not None)))
+    return blocks if main_places(comparison) else blocks[:-1]
+
+
+def _fused(picture: FusedPicture, words: Words) -> Picture:
+    alt = words(
+        "alt.fused",
+        region=picture.region,
+        session=picture.session,
+        size=words.number(picture.size_mm, 0),
+        top=words.significant(picture.top),
+        unit=picture.unit,
+    )
+    return Picture(alt, "", partial(plots.fused, picture, words), raster=True)
+
+
+def _series(comparison: Comparison, words: Words) -> list[plots.Series]:
+    series = []
+    for place in main_places(comparison)[:4]:
+        for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
+            if any(rows_of(comparison, place, pvc)):
+                points = tuple(point_of(comparison, place, pvc, n) for n in range(len(comparison.visits)))
+                label = place_title(words, place, role=False)
+                if pvc != "none":
+                    label = f"{label}, {correction_title(words, pvc)}"
+                series.append(plots.Series(label, points, hollow=pvc != "none"))
+    return series
+
+
+def _intervals(comparison: Comparison, words: Words) -> Picture:
+    series = _series(comparison, words)
+    sessions = [visit.session for visit in comparison.visits]
+    told = [
+        words(
+            "alt.point",
+            label=line.label,
+            session=session,
+            value=words.number(point.value),
+            interval=words.interval(point.low, point.high),
+        )
+        for line in series
+        for session, point in zip(sessions, line.points, strict=True)
+    ]
+    key = "caption.intervals_total" if len(sessions) > 1 else "caption.intervals_fit"
+    return Picture(
+        words("alt.intervals", points="; ".join(told)), words(key), partial(plots.intervals, sessions, series, words)
+    )
+
+
+def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
+    """V_T of the affected foramen beside the scores, over the visits; None without scores or with one visit."""
+    places, clinical = main_places(comparison), comparison.clinical
+    sessions = [visit.session for visit in comparison.visits]
+    if clinical is None or len(sessions) < 2 or not places:
+        return None
+    told = [clinical.visits.get(session, {}) for session in sessions]
+    scores = []
+    for key in dict.fromkeys(key for values in told for key in values):
+        score = score_named(key)
+        if score is not None and key != "nprs_arm" or key == "nprs_arm" and not any("vas_arm" in v for v in told):
+            shares = [100 * values[key] / score.high if key in values else math.nan for values in told]
+            scores.append((_score_title(key, words), shares))
+    if not scores:
+        return None
+    points = tuple(point_of(comparison, places[0], comparison.pvc, n) for n in range(len(sessions)))
+    vt = plots.Series(f"V_T, {place_title(words, places[0], role=False)}", points)
+    values = [
+        f"{vt.label}: {', '.join(words.number(point.value) for point in points)}",
+        *(f"{label}: {', '.join(words.percent(share, 0) for share in shares)}" for label, shares in scores),
+    ]
+    return Picture(
+        words("alt.clinic", values="; ".join(values)),
+        words("caption.clinic"),
+        partial(plots.with_clinic, sessions, vt, scores, words),
+    )
+
+
+# --- How sure --------------------------------------------------------------------------------------------------------
+
+
+def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
+    places = main_places(comparison)
+    if not places:
+        return [Paragraph(words("no_region"), "warning")]
+    place = places[0]
+    blocks: list[Block] = [_side_by_side(comparison, place, words)]
+    changes = [change for change in changes_of(comparison, place, comparison.pvc) if change is not None]
+    for change in changes:
+        blocks.append(Paragraph(verdict(change, words), "lead"))
+    if not changes:
+        blocks.append(Paragraph(words("one_visit" if len(comparison.visits) == 1 else "no_change"), "lead"))
+    if len(comparison.visits) > 1:
+        blocks.append(Paragraph(words("interval_means")))
+        blocks.append(Paragraph(words("no_cause")))
+    flags = _flags(comparison, place, words)
+    if flags:
+        blocks.append(Bullets(tuple(flags), "warning"))
+    warned = sum(not finding.accepted for finding in comparison.findings)
+    if warned:
+        blocks.append(Paragraph(words("warned_one" if warned == 1 else "warned", count=warned), "note"))
+    return blocks
+
+
+def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
+    """The first main place: one row a visit, as measured and corrected in columns."""
+    pvcs = [
+        pvc
+        for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none")
+        if any(rows_of(comparison, place, pvc))
+    ]
+    several = len(comparison.visits) > 1
+    header = [words("column.visit")]
+    for pvc in pvcs:
+        title = correction_title(words, pvc)
+        if pvc == comparison.pvc:
+            title = f"{title} ({words('primary_mark')})"
+        header.append(words("column.vt_interval", what=title))
+        if several:
+            header.append(words("column.change_interval", what=title))
+    rows = []
+    for index, visit in enumerate(comparison.visits):
+        cells = [visit.session]
+        for pvc in pvcs:
+            point = point_of(comparison, place, pvc, index)
+            cells.append(words("with_interval", value=words.number(point.value), interval=words.interval(point.low, point.high)))
+            if several and index == 0:
+                cells.append("–")
+            elif several:
+                change = changes_of(comparison, place, pvc)[index - 1]
+                cells.append(
+                    "–"
+                    if change is None
+                    else words(
+                        "with_interval",
+                        value=words.percent(change.percent, signed=True),
+                        interval=words.interval(change.percent_low, change.percent_high, 1, percent=True),
+                    )
+                )
+        rows.append(tuple(cells))
+    name = next(row.region for pvc in pvcs for row in rows_of(comparison, place, pvc) if row is not None)
+    return Table(
+        words("table2", place=place_title(words, place, name)),
+        tuple(header),
+        tuple(rows),
+        "l" + "r" * (len(header) - 1),
+        notes=(words("note.pvc"),) if len(pvcs) > 1 else (words("note.no_pvc"),),
+    )
+
+
+def verdict(change: RegionChange, words: Words) -> str:
+    """Whether a change is beyond measurement error, in plain words."""
+    told = change.verdict
+    start = words(
+        "verdict.change",
+        followup=change.followup_session,
+        baseline=change.baseline_session,
+        percent=words.percent(change.percent, signed=True),
+        interval=words.interval(change.percent_low, change.percent_high, 1, percent=True),
+    )
+    if told.code == "not-estimated":
+        return words("verdict.not-estimated")
+    if told.code == "unknown" or told.limit_percent is None or told.limit_log is None or told.wcv is None:
+        return f"{start} {words('verdict.unknown')}"
+    rule = words("rule.log" if told.beyond_by_log else "rule.difference")
+    return " ".join(
+        (
+            start,
+            words(f"verdict.{told.code}", rule=rule),
+            words(
+                "verdict.limits",
+                limit=words.percent(told.limit_percent),
+                low=words.percent(100 * math.expm1(-told.limit_log), signed=True),
+                high=words.percent(100 * math.expm1(told.limit_log), signed=True),
+                wcv=words.percent(100 * told.wcv),
+                source=told.source,
+            ),
+        )
+    )
+
+
+def _flags(comparison: Comparison, place: Place, words: Words) -> list[str]:
+    """Why the numbers of the first main place may not be trusted."""
+    found = []
+    for pvc in corrections(comparison):
+        for visit in comparison.visits:
+            row = row_of(visit, place, comparison.model, pvc)
+            if row is None:
+                continue
+            for flag in row.flags:
+                found.append(
+                    words(
+                        "flag",
+                        session=visit.session,
+                        correction=correction_title(words, pvc),
+                        message=words.notice(flag),
+                    )
+                )
+            if fit_of(visit, row) is None or not math.isfinite(row.VT):
+                found.append(words("not_fitted", session=visit.session, correction=correction_title(words, pvc)))
+    return list(dict.fromkeys(found))
+
+
+# --- Treatment -------------------------------------------------------------------------------------------------------
+
+
+def _treatments(comparison: Comparison, words: Words) -> list[Block]:
+    assert comparison.clinical is not None
+    treatments = comparison.clinical.treatments
+    labels = ("kind", "period", "sessions", "components", "pain", "events", "notes")
+    cells = [_treatment(one, words) for one in treatments]
+    rows = [
+        (words(f"treatment.{label}"), *(column[index] for column in cells))
+        for index, label in enumerate(labels)
+        if any(column[index] for column in cells)
+    ]
+    table = Table(words("treatment.caption"), (), tuple(rows), "l" * (1 + len(treatments)))
+    return [table, Paragraph(words("treatment.no_cause"), "note")]
+
+
+def _treatment(one: Treatment, words: Words) -> tuple[str, ...]:
+    days = [words("not_recorded") if day is None else day.isoformat() for day in (one.start, one.end)]
+    sessions = [words("not_recorded") if count is None else str(count) for count in (one.sessions_done, one.sessions_planned)]
+    events = "; ".join(one.adverse_events) or words("none" if one.adverse_events_recorded else "not_recorded")
+    return (
+        words.value(one.kind),
+        words("treatment.from_to", start=days[0], end=days[1]) if one.start or one.end else "",
+        words("treatment.done_of", done=sessions[0], planned=sessions[1])
+        if one.sessions_done is not None or one.sessions_planned is not None
+        else "",
+        words.listed(words.value(component) for component in one.components),
+        one.pain_during_exercise,
+        events,
+        one.notes,
+    )

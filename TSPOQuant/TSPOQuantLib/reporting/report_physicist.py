@@ -1,0 +1,646 @@
+"""The report's further pages, for the physicist: comparability, error budget, and everything of each visit."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from ..kinetics.models import MODELS, UNITS
+from ..outcome.comparability import ITEMS
+from ..outcome.compare import Comparison, RegionChange
+from ..outcome.record import FitRecord, VisitRecord
+from . import plots
+from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
+from .report_terms import (
+    Place,
+    correction_title,
+    corrections,
+    fit_of,
+    main_changes,
+    main_places,
+    model_title,
+    place_title,
+    row_of,
+    row_title,
+)
+from .words import Words
+
+MOST_PANELS = 4
+DIGITS = {"VT": 2, "K1": 4, "k2": 4, "k3": 4, "k4": 4, "VB": 3, "Ki": 4, "Kb": 4}
+SOURCES = (
+    "Lutke Schipholt et al., Front Nucl Med 2025, 10.3389/fnume.2025.1569991",
+    "Innis et al. 2007, 10.1038/sj.jcbfm.9600493",
+    "Logan et al. 1990, 10.1038/jcbfm.1990.127",
+    "Erlandsson et al. 2012, 10.1088/0031-9155/57/21/R119",
+    "Thomas et al. 2016, 10.1088/0031-9155/61/22/7975",
+    "Tonietto et al. 2016, 10.1177/0271678X15610585",
+    "Obuchowski et al. 2015, 10.1177/0962280214537344",
+    "10.1186/s40658-021-00381-8",
+)
+"""What the report's methods and claims rest on, in the order of the words "source.0" …"""
+
+
+def further_pages(comparison: Comparison, words: Words) -> list[Section]:
+    """Everything after page one."""
+    sections = []
+    if len(comparison.visits) > 1:
+        sections += [_comparability(comparison, words), *_budget(comparison, words)]
+    sections += _contrasts(comparison, words)
+    for visit in comparison.visits:
+        sections += _visit(comparison, visit, words)
+    sections.append(_sources(words))
+    return sections
+
+
+# --- The comparison --------------------------------------------------------------------------------------------------
+
+
+def _comparability(comparison: Comparison, words: Words) -> Section:
+    visits = comparison.visits
+    differing = {finding.item: finding for finding in comparison.findings}
+    rows = []
+    for item in ITEMS:
+        values = [item.told(visit) for visit in visits]
+        finding = differing.get(item.item)
+        same = words("same") if all(values) else words("not_told")
+        assessment = same if finding is None else words("accepted" if finding.accepted else f"severity.{finding.severity}")
+        told = (words("not_told") if value is None else words.message(value) for value in values)
+        rows.append((words.value(item.item), *told, assessment))
+    for label, unit, key in (("dose", "MBq", "injected_mbq"), ("weight", "kg", "weight_kg")):
+        numbers = [getattr(visit.acquisition, key) for visit in visits]
+        told = (words("not_told") if n is None else f"{words.significant(n, 4)} {unit}" for n in numbers)
+        rows.append((words.value(label), *told, _assessed(differing.get(label), numbers, words)))
+    for place in main_places(comparison):
+        found = [_region_of(visit, place) for visit in visits]
+        volumes = [None if region is None else region.volume_mm3 for region in found]
+        told = (words("not_told") if v is None else f"{words.number(v, 0)} mm³" for v in volumes)
+        title = words("volume_of", region=place_title(words, place, role=False))
+        rows.append((title, *told, _assessed(None, volumes, words)))
+    header = (words("column.item"), *(visit.session for visit in visits), words("column.assessment"))
+    table = Table(words("comparability.caption"), header, tuple(rows), "l" * len(header))
+    blocks: list[Block] = [Paragraph(words("comparability.text")), table]
+    if comparison.findings:
+        items = tuple(
+            f"{words('accepted' if f.accepted else f'severity.{f.severity}')} ({f.code}): {words.message(f.message)} "
+            f"({' | '.join(words.message(value) for value in f.values)})"
+            for f in comparison.findings
+        )
+        blocks.append(Bullets(items, "warning" if any(f.severity == "refuse" for f in comparison.findings) else "plain"))
+    else:
+        blocks.append(Paragraph(words("comparability.none")))
+    return Section(words("title.comparability"), tuple(blocks), new_page=True)
+
+
+def _assessed(finding: Any, values: Sequence[float | None], words: Words) -> str:
+    if finding is not None:
+        return words("accepted" if finding.accepted else f"severity.{finding.severity}")
+    if any(value is None for value in values):
+        return words("not_told")
+    return words("same" if len(set(values)) == 1 else "differs")
+
+
+def _region_of(visit: VisitRecord, place: Place) -> Any:
+    wanted = (place.structure, place.level, place.side)
+    return next((r for r in visit.regions if (r.structure, r.level, r.side) == wanted), None)
+
+
+def _budget(comparison: Comparison, words: Words) -> list[Section]:
+    changes = [change for change in main_changes(comparison) if change.budget]
+    if not changes:
+        return []
+    titled = [(_change_title(change, comparison, words), change) for change in changes]
+    told = [
+        f"{title}: " + ", ".join(
+            f"{words.value(part.component)} {words.percent(100 * part.change)}" for part in change.budget
+        )
+        for title, change in titled
+    ]
+    picture = Picture(
+        words("alt.budget", values="; ".join(told)), words("caption.budget"), partial(plots.budget, titled, words)
+    )
+    tables = [_budget_table(title, change, words) for title, change in titled]
+    blocks: list[Block] = [Paragraph(words("budget.text")), picture, *tables]
+    if comparison.assumptions:
+        blocks.append(Bullets(tuple(words.message(text) for text in comparison.assumptions), "note"))
+    return [Section(words("title.budget"), tuple(blocks))]
+
+
+def _change_title(change: RegionChange, comparison: Comparison, words: Words) -> str:
+    title = correction_title(words, change.pvc)
+    if len(comparison.visits) > 2:
+        title = f"{title}, {change.baseline_session} → {change.followup_session}"
+    return title
+
+
+def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
+    rows = [
+        (
+            words.value(part.component),
+            words.percent(100 * part.baseline),
+            words.percent(100 * part.followup),
+            words.number(part.correlation),
+            words.percent(100 * part.change),
+            words.message(part.assumed) if part.assumed else words("from_data"),
+        )
+        for part in change.budget
+    ]
+    totals = (change.baseline_total_se / change.baseline, change.followup_total_se / change.followup)
+    rows.append(
+        (
+            words("budget.sum"),
+            *(words.percent(100 * total) for total in totals),
+            "",
+            words.percent(100 * change.log_ratio_se),
+            words("budget.degrees", count=words.number(change.degrees_of_freedom, 0)),
+        )
+    )
+    header = (
+        words("column.component"),
+        change.baseline_session,
+        change.followup_session,
+        words("column.correlation"),
+        words("column.of_change"),
+        words("column.assumed"),
+    )
+    place = place_title(words, Place(change.structure, change.level, change.side), change.region)
+    return Table(
+        words("budget.caption", place=place, what=title), header, tuple(rows), "lrrrrl", strong=(len(rows) - 1,)
+    )
+
+
+def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
+    blocks: list[Block] = []
+    shown = [c for c in comparison.contrasts if c.model == comparison.model]
+    if shown:
+        rows = [
+            (
+                words("contrast.row", kind=words.value(c.kind), structure=words.value(c.structure)),
+                c.session,
+                correction_title(words, c.pvc),
+                words.number(c.value),
+                words.number(c.other),
+                words("with_interval", value=words.number(c.ratio), interval=words.interval(c.ratio_low, c.ratio_high)),
+                words.with_error(c.difference, c.difference_se),
+                "–"
+                if c.change_percent is None
+                else words(
+                    "with_interval",
+                    value=words.percent(c.change_percent, signed=True),
+                    interval=words.interval(c.change_low, c.change_high, 1, percent=True),
+                ),
+            )
+            for c in shown
+        ]
+        keys = ("against", "visit", "correction", "affected", "other", "ratio", "difference", "ratio_change")
+        header = tuple(words(f"column.{key}") for key in keys)
+        blocks.append(Table(words("contrasts.caption"), header, tuple(rows), "lllrrrrr", notes=(words("contrasts.note"),)))
+    places = {(place.structure, place.level, place.side) for place in main_places(comparison)}
+    besides = [b for b in comparison.besides if (b.structure, b.level, b.side) in places]
+    if besides:
+        sessions = [visit.session for visit in comparison.visits]
+        rows = [
+            (
+                place_title(words, Place(b.structure, b.level, b.side), b.region),
+                model_title(b.measure) if b.measure in MODELS else b.measure,
+                correction_title(words, b.pvc),
+                *(words.number(value) for value in b.values),
+                *(words.percent(value, signed=True) for value in b.percents),
+                _unit(b.unit),
+                ""
+                if b.window_s is None
+                else words("minutes_range", low=words.significant(b.window_s[0] / 60), high=words.significant(b.window_s[1] / 60)),
+            )
+            for b in besides
+        ]
+        header = (
+            words("column.region"),
+            words("column.measure"),
+            words("column.correction"),
+            *sessions,
+            *(words("column.change_at", visit=session) for session in sessions[1:]),
+            words("column.unit"),
+            words("column.window"),
+        )
+        align = "lll" + "r" * (2 * len(sessions) - 1) + "ll"
+        blocks.append(Table(words("besides.caption"), header, tuple(rows), align, notes=(words("besides.note"),)))
+    return [Section(words("title.contrasts"), tuple(blocks))] if blocks else []
+
+
+def _unit(unit: str) -> str:
+    return unit.replace("cm3", "cm³")
+
+
+# --- One visit -------------------------------------------------------------------------------------------------------
+
+
+def _visit(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Section]:
+    def part(key: str, blocks: Sequence[Block]) -> Section:
+        return Section(words(f"title.{key}", visit=visit.session), tuple(blocks), level=3)
+
+    opening = Section(words("title.visit", visit=visit.session), (_acquisition(visit, words),), new_page=True)
+    sections = [
+        opening,
+        part("all_regions", [_regions(visit, words)]),
+        part("fits", _fits(comparison, visit, words)),
+        part("models", [_models(comparison, visit, words)]),
+        part("flags", _flags(visit, words)),
+        part("input", _input(visit, words)),
+        part("motion", _motion(visit, words)),
+        part("notices", _notices(visit, words)),
+        part("settings", _settings(visit, words)),
+    ]
+    return [section for section in sections if section.blocks]
+
+
+def _acquisition(visit: VisitRecord, words: Words) -> Table:
+    scan = visit.acquisition
+    size = " × ".join(words.number(value) for value in scan.voxel_mm)
+    shape = " × ".join(str(value) for value in scan.shape)
+    rows = [
+        ("subject", visit.subject),
+        ("genotype", visit.genotype),
+        ("washout", visit.settings.get("washout") or None),
+        ("tracer", scan.tracer),
+        ("dose", None if scan.injected_mbq is None else f"{words.significant(scan.injected_mbq, 4)} MBq"),
+        ("weight", None if scan.weight_kg is None else f"{words.significant(scan.weight_kg, 4)} kg"),
+        ("half_life", None if scan.half_life_s is None else f"{words.significant(scan.half_life_s, 6)} s"),
+        ("scanner", " ".join(part for part in (scan.manufacturer, scan.scanner_model) if part) or None),
+        ("reconstruction", scan.reconstruction),
+        ("filter", scan.filter),
+        ("voxels", words("voxels", size=size, shape=shape)),
+        ("fwhm", None if scan.fwhm_mm is None else f"{words.significant(scan.fwhm_mm)} mm"),
+        ("time_zero", words.value(scan.time_zero) + (f" ({scan.time_zero_at})" if scan.time_zero_at else "")),
+        ("decay", words.message(scan.decay_correction)),
+        ("frames", _schedule(visit, words)),
+        ("motion_correction", words.value(str(visit.settings.get("motion_correction", "none")))),
+        ("pvc", _pvc(visit, words)),
+    ]
+    told = tuple((words(f"fact.{key}"), words("not_told") if value is None else value) for key, value in rows)
+    return Table(words("acquisition.caption"), (), told, "ll")
+
+
+def _schedule(visit: VisitRecord, words: Words) -> str:
+    """ "1 × 15 s, 3 × 5 s, …; 60 min"."""
+    scan = visit.acquisition
+    runs = [(duration, len(list(run))) for duration, run in groupby(round(d, 3) for d in scan.frame_durations_s)]
+    text = ", ".join(f"{count} × {words.significant(duration, 6)} s" for duration, count in runs)
+    total = float(scan.timing.ends_s[-1]) / 60
+    return words("schedule", frames=len(scan.frame_starts_s), runs=text, minutes=words.significant(total))
+
+
+def _pvc(visit: VisitRecord, words: Words) -> str:
+    if visit.pvc == "none" or visit.pvc_fwhm_mm is None:
+        return words("none")
+    size = " × ".join(words.significant(value) for value in visit.pvc_fwhm_mm)
+    return words("pvc.with_fwhm", method=visit.pvc, size=size)
+
+
+def _parameter_columns(visit: VisitRecord) -> list[str]:
+    names = dict.fromkeys(name for fit in visit.fits for name in fit.parameters if name in DIGITS)
+    return [name for name in DIGITS if name in names]
+
+
+def _regions(visit: VisitRecord, words: Words) -> Table:
+    """Every region under every model and correction."""
+    names = _parameter_columns(visit)
+    rows, strong = [], []
+    for row in visit.rows:
+        fit = next((f for f in visit.fits if (f.region, f.model, f.pvc) == (row.region, row.model, row.pvc)), None)
+        if row.model == visit.models[0] and row.pvc == "none":
+            strong.append(len(rows))
+        cells = [
+            words.with_error(fit.parameters[name], fit.standard_errors.get(name), DIGITS[name])
+            if fit is not None and name in fit.parameters
+            else "–"
+            for name in names
+        ]
+        flags = ", ".join(flag.code for flag in row.flags)
+        rows.append((row.region, row.model, _short_pvc(row.pvc, words), *cells, flags or "–"))
+    units = [f"{_symbol(name)}, {_unit(UNITS[name])}" for name in names]
+    header = (words("column.region"), words("column.model"), words("column.pvc"), *units, words("column.flags"))
+    recovered = [
+        words(
+            "note.recovery",
+            region=region.name,
+            recovery=words.number(region.corrected.recovery),
+            noise=words.number(region.corrected.noise_amplification),
+        )
+        for region in visit.regions
+        if region.corrected is not None
+    ]
+    sizes = "; ".join(
+        f"{region.name}: {words.number(region.volume_mm3, 0)} mm³, "
+        + words("effective_voxels", count=words.number(region.effective_voxels, 1))
+        + (f", {words('carried_from', visit=region.carried_from)}" if region.carried_from else "")
+        for region in visit.regions
+    )
+    return Table(
+        words("regions.caption", visit=visit.session),
+        header,
+        tuple(rows),
+        "lll" + "r" * len(names) + "l",
+        notes=(words("note.se"), *recovered, words("note.sizes", sizes=sizes)),
+    )
+
+
+def _short_pvc(pvc: str, words: Words) -> str:
+    return words("none") if pvc == "none" else pvc
+
+
+def _symbol(name: str) -> str:
+    return {"VT": "V_T", "VB": "V_B", "Ki": "K_i"}.get(name, name)
+
+
+def _shown_fits(comparison: Comparison, visit: VisitRecord, model: str, words: Words) -> list[tuple[str, FitRecord]]:
+    """Titles and fits of the main places: as measured, and the first one also corrected."""
+    shown: list[tuple[str, FitRecord]] = []
+    for index, place in enumerate(main_places(comparison)):
+        pvcs = sorted(corrections(comparison), key=lambda pvc: pvc != "none") if index == 0 else ["none"]
+        for pvc in pvcs:
+            row = row_of(visit, place, model, pvc)
+            fit = None if row is None else fit_of(visit, row)
+            if fit is not None:
+                title = place_title(words, place, fit.region, role=False)
+                shown.append((title if pvc == "none" else f"{title}, {correction_title(words, pvc)}", fit))
+    return shown[:MOST_PANELS]
+
+
+def _fits(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Block]:
+    """Curves with residuals of the primary model, and the lines of the graphical methods."""
+    blocks: list[Block] = []
+    for model in visit.models:
+        shown = _shown_fits(comparison, visit, model, words)
+        if not shown:
+            continue
+        about = [
+            words(
+                "alt.fit",
+                region=title,
+                value=words.with_error(fit.parameters.get("VT"), fit.standard_errors.get("VT")),
+                residual=words.number(_residual_sd(fit)),
+            )
+            for title, fit in shown
+        ]
+        title = model_title(model)
+        if shown[0][1].line is None:
+            draw = partial(plots.fits, visit, shown, words)
+            alt = words("alt.fits", model=title, visit=visit.session, fits="; ".join(about))
+            blocks.append(Picture(alt, words("caption.fits", model=title), draw))
+        elif math.isfinite(shown[0][1].line.slope):
+            draw = partial(plots.lines, shown, words)
+            alt = words("alt.lines", model=title, visit=visit.session, fits="; ".join(about))
+            tstar = ", ".join(
+                dict.fromkeys(words.significant(fit.tstar_s / 60) for _, fit in shown if fit.tstar_s is not None)
+            )
+            blocks.append(Picture(alt, words("caption.lines", model=title, tstar=tstar), draw))
+    return blocks
+
+
+def _residual_sd(fit: FitRecord) -> float:
+    """Root mean square of the weighted residuals over the frames used, kBq/mL."""
+    used = [(w, r) for w, r in zip(fit.weights, fit.residuals, strict=True) if w > 0 and math.isfinite(r)]
+    total = sum(w for w, _ in used)
+    return math.sqrt(sum(w * r * r for w, r in used) / total) if total else math.nan
+
+
+def _models(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
+    """Every model on the main regions: criteria side by side; the smallest of each among comparable fits is marked."""
+    regions = dict.fromkeys(
+        row.region
+        for place in main_places(comparison)
+        for model in visit.models
+        if (row := row_of(visit, place, model, "none")) is not None
+    )
+    rows = []
+    for region in regions:
+        fits = [fit for fit in visit.fits if fit.region == region and fit.pvc == "none"]
+        compared = [fit for fit in fits if fit.model in MODELS and MODELS[fit.model].compartmental]
+        for fit in fits:
+            cells = []
+            for key in ("aic", "aicc", "bic"):
+                value = words.number(getattr(fit, key), 1)
+                best = len(compared) > 1 and fit in compared and fit is min(compared, key=lambda f: getattr(f, key))
+                cells.append(words("best", value=value) if best else value)
+            rows.append(
+                (
+                    region,
+                    model_title(fit.model),
+                    words.with_error(fit.parameters.get("VT"), fit.standard_errors.get("VT")),
+                    str(fit.n_frames),
+                    str(fit.n_parameters),
+                    words.significant(fit.wrss, 4),
+                    *cells,
+                    "–" if fit.tstar_s is None else words.number(fit.tstar_s, 0),
+                )
+            )
+    keys = ("region", "model", "vt", "n", "p", "wrss")
+    header = (*(words(f"column.{key}") for key in keys), "AIC", "AICc", "BIC", words("column.tstar"))
+    return Table(
+        words("models.caption", visit=visit.session), header, tuple(rows), "llrrrrrrrr", notes=(words("models.note"),)
+    )
+
+
+def _flags(visit: VisitRecord, words: Words) -> list[Block]:
+    """Every flag in words, those of one kind together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in visit.rows:
+        where = f"{row.region}, {row.model}" + ("" if row.pvc == "none" else f", {row.pvc}")
+        for flag in row.flags:
+            found.setdefault((flag.code, words.notice(flag)), []).append(where)
+    if not found:
+        return [Paragraph(words("no_flags"))]
+    return [
+        Bullets(tuple(f"{code}: {message} ({'; '.join(where)})" for (code, message), where in found.items()))
+    ]
+
+
+def _input(visit: VisitRecord, words: Words) -> list[Block]:
+    source = visit.input
+    picture = Picture(
+        words(
+            "alt.input",
+            visit=visit.session,
+            peak=words.significant(max(source.parent_plasma, default=math.nan)),
+            samples=len(_sample_times(visit)),
+        ),
+        words("caption.input"),
+        partial(plots.input_function, visit, words),
+    )
+    found = source.settings.get("found") or {}
+    rows = [
+        (words("input.source"), words.value(source.source)),
+        (words("input.route"), words.value(source.route)),
+        *_calibration(found.get("calibration"), words),
+        *_fitted("parent_fraction", found.get("parent_fraction"), words),
+        *_fitted("plasma_ratio", found.get("plasma_ratio"), words),
+    ]
+    facts = Table(words("input.caption", visit=visit.session), (), tuple(rows), "ll")
+    return [picture, facts, *_samples(visit, words)]
+
+
+def _calibration(found: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
+    if not found:
+        return [(words("input.calibration"), words("none"))]
+    rows = [(words("input.calibration"), words.value(found["method"]))]
+    for key in ("scale", "recovery", "spill_in"):
+        value = words.with_error(found.get(key), found.get(f"{key}_se"), 3)
+        rows.append((words(f"input.{key}"), value))
+    times = found.get("sample_times_s") or []
+    if times:
+        rows.append(
+            (words("input.calibration_samples"), words("minutes_list", times="; ".join(words.significant(t / 60) for t in times)))
+        )
+    if found.get("flags"):
+        rows.append((words("column.flags"), ", ".join(found["flags"])))
+    return rows
+
+
+def _fitted(kind: str, found: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
+    if not found:
+        return []
+    parameters, errors = found.get("parameters") or {}, found.get("standard_errors") or {}
+    told = "; ".join(f"{name} = {words.with_error(value, errors.get(name), 4)}" for name, value in parameters.items())
+    text = words("input.fitted", model=found.get("model", ""), count=found.get("samples", 0), parameters=told or "–")
+    return [(words(f"input.{kind}"), text)]
+
+
+KINDS = ("whole_blood", "plasma", "parent_fraction", "parent_plasma")
+MOST_SAMPLES = 60
+
+
+def _sample_times(visit: VisitRecord) -> list[float]:
+    return sorted({time for kind in KINDS if kind in visit.input.samples for time in visit.input.samples[kind].times_s})
+
+
+def _samples(visit: VisitRecord, words: Words) -> list[Block]:
+    """The samples that were drawn by hand, one row a time; a long automatic curve is only counted."""
+    samples, times = visit.input.samples, _sample_times(visit)
+    blocks: list[Block] = []
+    kinds = [kind for kind in KINDS if kind in samples]
+    if times and len(times) <= MOST_SAMPLES:
+        values = {kind: dict(zip(samples[kind].times_s, samples[kind].values, strict=True)) for kind in kinds}
+        rows = tuple(
+            (words.significant(time, 6), *(words.number(values[kind][time], 3) if time in values[kind] else "–" for kind in kinds))
+            for time in times
+        )
+        header = (words("column.seconds"), *(words(f"column.{kind}") for kind in kinds))
+        blocks.append(Table(words("samples.caption", visit=visit.session), header, rows, "r" * len(header)))
+    elif times:
+        blocks.append(Paragraph(words("samples.many", count=len(times))))
+    if "autosampler" in samples:
+        curve = samples["autosampler"]
+        blocks.append(
+            Paragraph(
+                words(
+                    "samples.automatic",
+                    count=len(curve.times_s),
+                    first=words.significant(curve.times_s[0] / 60),
+                    last=words.significant(curve.times_s[-1] / 60),
+                )
+            )
+        )
+    return blocks
+
+
+def _motion(visit: VisitRecord, words: Words) -> list[Block]:
+    """Frames, their schedule and, where it was estimated, the motion; then the PET on the CT."""
+    scan, moved = visit.acquisition, visit.motion
+    blocks: list[Block] = []
+    if moved is None:
+        blocks.append(Paragraph(words("motion.none")))
+    else:
+        worst = max(range(len(moved.displacement_mm)), key=lambda n: moved.displacement_mm[n])
+        alt = words(
+            "alt.motion",
+            visit=visit.session,
+            most=words.number(moved.displacement_mm[worst], 1),
+            frame=worst + 1,
+        )
+        blocks.append(Picture(alt, words("caption.motion"), partial(plots.motion, visit, words)))
+    if visit.pet_to_ct is not None:
+        fit = visit.pet_to_ct
+        blocks.append(
+            Paragraph(
+                words(
+                    "pet_to_ct.kept" if fit.kept else "pet_to_ct.moved",
+                    shift=words.number(fit.shift_mm, 1),
+                    angle=words.number(fit.rotation_deg, 1),
+                    before=words.number(fit.information_before),
+                    after=words.number(fit.information_after),
+                )
+            )
+        )
+    header = [words("column.frame"), words("column.start"), words("column.duration")]
+    if moved is not None:
+        header += [words("column.displacement"), words("column.uncertainty")]
+        header += [words(f"column.shift_{axis}") for axis in "LPS"] + [words(f"column.turn_{axis}") for axis in "LPS"]
+    rows = []
+    for n, (start, duration) in enumerate(zip(scan.frame_starts_s, scan.frame_durations_s, strict=True)):
+        row = [str(n + 1), words.significant(start, 6), words.significant(duration, 6)]
+        if moved is not None:
+            unsure = moved.uncertainty_mm[n] if n < len(moved.uncertainty_mm) else math.nan
+            row += [words.number(moved.displacement_mm[n]), words.number(unsure)]
+            row += [words.number(value) for value in (*moved.translation_mm[n], *moved.rotation_deg[n])]
+        rows.append(tuple(row))
+    notes = ()
+    if moved is not None:
+        notes = (words("note.reference", frames=_spans([n + 1 for n in moved.reference])),)
+    blocks.append(
+        Table(words("frames.caption", visit=visit.session), tuple(header), tuple(rows), "r" * len(header), notes=notes)
+    )
+    return blocks
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """ "1–3, 7"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return ", ".join(f"{span[0]}–{span[-1]}" if len(span) > 1 else str(span[0]) for span in spans)
+
+
+def _notices(visit: VisitRecord, words: Words) -> list[Block]:
+    said = dict.fromkeys(f"{n.code}: {words.notice(n)}" for n in (*visit.quality, *visit.notices))
+    return [Bullets(tuple(said))] if said else [Paragraph(words("no_notices"))]
+
+
+def _settings(visit: VisitRecord, words: Words) -> list[Block]:
+    """Choices by their stable names, versions, and hashes of the inputs."""
+    choices = {**visit.settings, **{f"input.{k}": v for k, v in visit.input.settings.items() if k != "found"}}
+    rows = tuple((key, _plain(value, words)) for key, value in choices.items())
+    blocks: list[Block] = [Table(words("settings.caption", visit=visit.session), (), rows, "ll", notes=(words("note.settings"),))]
+    versions = visit.provenance.get("versions") or {}
+    if versions:
+        told = ", ".join(f"{name} {version}" for name, version in versions.items())
+        blocks.append(Paragraph(words("versions", versions=told)))
+    inputs = visit.provenance.get("inputs") or []
+    if inputs:
+        hashed = tuple((entry["name"], entry["sha256"]) for entry in inputs)
+        header = (words("column.input"), "SHA-256")
+        blocks.append(Table(words("inputs.caption", visit=visit.session), header, hashed, "ll"))
+    else:
+        blocks.append(Paragraph(words("no_inputs")))
+    return blocks
+
+
+def _plain(value: Any, words: Words) -> str:
+    if value is None or value == "" or value == []:
+        return "–"
+    if isinstance(value, bool):
+        return words("yes" if value else "no")
+    if isinstance(value, int | float):
+        return words.significant(value, 6)
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item, words) for item in value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} = {_plain(item, words)}" for key, item in value.items())
+    return str(value)
+
+
+def _sources(words: Words) -> Section:
+    items = tuple(f"{words(f'source.{n}')}: {source}" for n, source in enumerate(SOURCES))
+    return Section(words("title.sources"), (Bullets(items),))

@@ -1,0 +1,154 @@
+"""What both halves of the report need: which regions matter, and what they, models and corrections are called."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+
+from ..kinetics.models import MODELS
+from ..outcome.change import vt_key
+from ..outcome.compare import Comparison, RegionChange
+from ..outcome.record import FitRecord, VisitRecord
+from ..outcome.visit import RegionOutcome
+from ..regions.anatomy import three_levels_above
+from .plots import Point
+from .words import Words
+
+NORMAL_95 = 1.959964
+"""Quantile of the normal distribution for 95 % intervals."""
+SIDES = {"left": "right", "right": "left"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A region by what it is. role: "affected", "unaffected" (three levels above), "contralateral", or ""."""
+
+    structure: str
+    level: str
+    side: str
+    role: str = ""
+
+
+def main_places(comparison: Comparison) -> tuple[Place, ...]:
+    """The affected foramen, the cord at its level, the same three levels above, and the other side; without a lesion
+    every foramen and piece of cord. Only those that some visit has."""
+    lesion = comparison.lesion
+    if lesion is None:
+        rows = [row for row in _rows(comparison) if row.structure in ("foramen", "cord")]
+        return tuple(dict.fromkeys(Place(row.structure, row.level, row.side) for row in rows))
+    vertebra = lesion.level.split("/")[1]
+    wanted = (
+        Place("foramen", lesion.level, lesion.side, "affected"),
+        Place("cord", vertebra, "midline"),
+        Place("foramen", three_levels_above(lesion.level) or "", lesion.side, "unaffected"),
+        Place("cord", three_levels_above(vertebra) or "", "midline", "unaffected"),
+        Place("foramen", lesion.level, SIDES[lesion.side], "contralateral"),
+    )
+    there = {(row.structure, row.level, row.side) for row in _rows(comparison)}
+    return tuple(place for place in wanted if (place.structure, place.level, place.side) in there)
+
+
+def _rows(comparison: Comparison) -> list[RegionOutcome]:
+    return [row for visit in comparison.visits for row in visit.rows if row.model == comparison.model]
+
+
+def corrections(comparison: Comparison) -> tuple[str, ...]:
+    """ "none" and the partial-volume corrections that some visit has, the primary one first."""
+    found = dict.fromkeys([comparison.pvc, "none", *(row.pvc for row in _rows(comparison))])
+    return tuple(found)
+
+
+def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutcome | None:
+    return visit.row(place.structure, place.level, place.side, model, pvc)
+
+
+def rows_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionOutcome | None, ...]:
+    """The rows of a place under the primary model, one a visit."""
+    return tuple(row_of(visit, place, comparison.model, pvc) for visit in comparison.visits)
+
+
+def changes_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionChange | None, ...]:
+    """The changes of a place under the primary model, one a later visit."""
+    known = next((row for row in rows_of(comparison, place, pvc) if row is not None), None)
+    later = comparison.visits[1:]
+    if known is None:
+        return (None,) * len(later)
+    return tuple(comparison.change(vt_key(known), visit.session) for visit in later)
+
+
+def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
+    """The changes of the first main place under the primary model, the primary correction first."""
+    places = main_places(comparison)
+    if not places:
+        return ()
+    found = [change for pvc in corrections(comparison) for change in changes_of(comparison, places[0], pvc)]
+    return tuple(change for change in found if change is not None)
+
+
+def point_of(comparison: Comparison, place: Place, pvc: str, index: int) -> Point:
+    """V_T at a visit with its 95 % interval: of the whole error budget where there is one, else of the fit alone."""
+    visit = comparison.visits[index]
+    row = row_of(visit, place, comparison.model, pvc)
+    if row is None:
+        return Point(math.nan, math.nan, math.nan)
+    changes = [change for change in changes_of(comparison, place, pvc) if change is not None]
+    total = math.nan
+    for change in changes:
+        if change.baseline_session == visit.session:
+            total = change.baseline_total_se
+        elif change.followup_session == visit.session:
+            total = change.followup_total_se
+    if math.isfinite(total):
+        return _log_interval(row.VT, total, NORMAL_95)
+    fit = fit_of(visit, row)
+    quantile = float(stdtrit(fit.degrees_of_freedom, 0.975)) if fit and fit.degrees_of_freedom > 0 else math.nan
+    return _log_interval(row.VT, row.VT_se, quantile)
+
+
+def _log_interval(value: float, error: float, quantile: float) -> Point:
+    """V_T is positive: the interval is symmetric on the log scale, error / value being the error of ln V_T."""
+    if not (value > 0 and math.isfinite(value) and math.isfinite(error) and math.isfinite(quantile)):
+        return Point(value, math.nan, math.nan)
+    reach = quantile * error / value
+    if reach > 50:
+        return Point(value, 0.0, math.inf)
+    return Point(value, value * math.exp(-reach), value * math.exp(reach))
+
+
+def fit_of(visit: VisitRecord, row: RegionOutcome) -> FitRecord | None:
+    wanted = (row.region, row.model, row.pvc)
+    return next((fit for fit in visit.fits if (fit.region, fit.model, fit.pvc) == wanted), None)
+
+
+def place_title(words: Words, place: Place, name: str = "", role: bool = True) -> str:
+    """ "foramen C6/C7 left (root C7), affected"; the region's own name where it is no foramen or cord."""
+    if place.structure not in ("foramen", "cord") or not place.level:
+        return name or words.value(place.structure)
+    side = "" if place.side == "midline" else words.value(place.side)
+    from ..regions.anatomy import FORAMINA
+
+    root = FORAMINA.get(place.level, "") if place.structure == "foramen" else ""
+    text = words(f"place.{place.structure}", level=place.level, side=side, root=root).strip()
+    return f"{text}, {words.value(place.role)}" if role and place.role else text
+
+
+def row_title(words: Words, row: RegionOutcome) -> str:
+    return place_title(words, Place(row.structure, row.level, row.side), row.region)
+
+
+def model_title(name: str) -> str:
+    """ "1TCM (1T2k)": the name in files and the one in the study."""
+    study = MODELS[name].study_name if name in MODELS else name
+    return name if study == name else f"{name} ({study})"
+
+
+def correction_title(words: Words, pvc: str) -> str:
+    return words("pvc.none") if pvc == "none" else words("pvc.by", method=pvc)
+
+
+def main_rows(comparison: Comparison, visit: VisitRecord, model: str, pvcs: Sequence[str]) -> list[RegionOutcome]:
+    """A visit's rows of the main places under a model."""
+    places = main_places(comparison)
+    rows = [row_of(visit, place, model, pvc) for place in places for pvc in pvcs]
+    return [row for row in rows if row is not None]
