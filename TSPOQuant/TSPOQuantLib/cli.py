@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOT_BUILT = {
     "plan": "which change a protocol could detect",
-    "cohort": "many studies at once",
 }
 NOT_OUR_FAULT = frozenset(
     getattr(errno, name)
@@ -150,6 +149,14 @@ def build_parser() -> argparse.ArgumentParser:
     inspect = command("inspect", run_inspect, "what a folder of DICOM or NIfTI holds, and what is wrong with it")
     inspect.add_argument("path", type=Path, metavar="PATH")
     inspect.add_argument("--json", action="store_true", help="machine-readable, on stdout")
+
+    cohort = command("cohort", run_cohort, "every visit of a PET-BIDS dataset, and the changes, on Dask")
+    cohort.add_argument("dataset", type=Path, metavar="BIDS_DIR", help="a PET-BIDS dataset")
+    cohort.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write, or an earlier cohort")
+    cohort.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler (default: own processes)")
+    cohort.add_argument("--participants", nargs="+", default=[], metavar="LABEL", help="these alone (default: all)")
+    cohort.add_argument("--force", action="store_true", help="make every visit again, also those that are up to date")
+    cohort.add_argument("--json", action="store_true", help="machine-readable results on stdout")
 
     phantom = command("phantom", run_phantom, "write the simulated digital neck as a site would have it")
     phantom.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
@@ -425,6 +432,27 @@ def run_inspect(options: argparse.Namespace) -> int:
         _print_json(found)
     else:
         print(describe(found))
+    return 0
+
+
+def run_cohort(options: argparse.Namespace) -> int:
+    from .cohort import record_of, run
+
+    report = run(
+        options.dataset,
+        options.out,
+        options.scheduler,
+        options.participants,
+        options.force,
+        terminal_progress(),
+    )
+    if options.json:
+        _print_json(record_of(report))
+    else:
+        _end_progress()
+        print(report.text)
+    if report.empty:
+        return _refuse("cohort-none", f"no visit could be quantified; the reasons are in {report.out / 'cohort.tsv'}")
     return 0
 
 

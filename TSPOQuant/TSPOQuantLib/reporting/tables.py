@@ -17,7 +17,7 @@ from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
 from ..kinetics.models import UNITS
 from ..outcome.change import Change
-from ..outcome.record import FILE, to_json
+from ..outcome.record import FILE, FitRecord, to_json
 from ..outcome.visit import FittedTable, RegionOutcome, VisitResult
 from ..regions.partial_volume import PartialVolumeResult
 from .fused_files import write_fused_images
@@ -63,7 +63,7 @@ def write_tacs(path: Path, timing: FrameTiming, regions: Sequence[str], activity
     write_json(path.with_suffix(".json"), units | {region: {"Units": "kBq/mL"} for region in regions})
 
 
-def kinpar_row(fit: KineticFit) -> dict[str, str]:
+def kinpar_row(fit: KineticFit | FitRecord) -> dict[str, str]:
     """One region's cells of a ``_kinpar.tsv`` but its name: parameters, errors, criteria, flags."""
     cells = {name: number(value) for name, value in fit.parameters.items()}
     cells |= {f"{name}-se": number(value) for name, value in fit.standard_errors.items()}
@@ -81,16 +81,22 @@ def kinpar_row(fit: KineticFit) -> dict[str, str]:
 
 
 def write_kinpar(
-    folder: Path, regions: Sequence[str], fits: Sequence[KineticFit], about: Mapping[str, object], pvc: str = "none"
+    folder: Path,
+    regions: Sequence[str],
+    fits: Sequence[KineticFit | FitRecord],
+    about: Mapping[str, object],
+    pvc: str = "none",
+    prefix: str = "",
 ) -> None:
     """``model-<M>_kinpar.tsv`` (one row a region) and its JSON with units, flags in words, and ``about``; for curves
-    corrected for partial volume ``model-<M>_pvc-<P>_kinpar.tsv``."""
+    corrected for partial volume ``model-<M>_pvc-<P>_kinpar.tsv``. prefix: stands before the name."""
     rows = [kinpar_row(fit) for fit in fits]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     stem = f"model-{fits[0].model}_kinpar" if pvc == "none" else f"model-{fits[0].model}_pvc-{pvc}_kinpar"
     cells = [
         [region, *(row.get(column, "n/a") for column in columns)] for region, row in zip(regions, rows, strict=True)
     ]
+    stem = prefix + stem
     write_tsv(folder / f"{stem}.tsv", ["region", *columns], cells)
     units = {
         c: {"Units": KINPAR_UNITS[c.removesuffix("-se")]} for c in columns if c.removesuffix("-se") in KINPAR_UNITS

@@ -1,0 +1,379 @@
+"""Many visits of a PET-BIDS dataset on Dask: each whole or not at all, a failure one row, then the changes."""
+
+import logging
+import math
+import os
+import shutil
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from . import DISCLAIMER
+from .dicom_out import write_source
+from .errors import InputRefused
+from .outcome.compare import Comparison, compare
+from .outcome.record import VisitRecord, read_record
+from .output import MARKER, whole_folder
+from .pipeline import quantify_study
+from .progress import Progress, part, silent
+from .reporting.bids import write_derivatives
+from .reporting.comparison_files import write_comparison
+from .reporting.provenance import inputs, versions
+from .reporting.tables import number, write_tsv, write_visit
+from .study import Study, study_of_bids
+
+TABLE = "cohort.tsv"
+NO_SESSION = "baseline"
+"""The session of a participant whose visits are not told apart."""
+CONNECT_S = "10s"
+"""How long a scheduler may take to answer: a choice."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visit of the dataset by its labels without "sub-" and "ses-"; session None where there are none."""
+
+    participant: str
+    session: str | None
+
+    @property
+    def folder(self) -> Path:
+        """Below the cohort's own folder."""
+        return Path(f"sub-{self.participant}") / f"ses-{self.session or NO_SESSION}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a visit or a comparison. status: "done", "kept" (of an earlier run), "refused" or "failed"."""
+
+    participant: str
+    session: str
+    status: str
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the command prints."""
+
+    visits: tuple[Row, ...]
+    comparisons: tuple[Row, ...]
+    out: Path
+
+    @property
+    def empty(self) -> bool:
+        """Whether no visit could be quantified."""
+        return not any(row.status in ("done", "kept") for row in self.visits)
+
+    @property
+    def text(self) -> str:
+        lines = []
+        for name, rows in (("visits", self.visits), ("comparisons", self.comparisons)):
+            counts = {status: [row.status for row in rows].count(status) for status in ("done", "kept")}
+            counts["refused"] = len(rows) - sum(counts.values())
+            lines.append(f"{len(rows)} {name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+        bad = [row for row in (*self.visits, *self.comparisons) if row.code]
+        lines += [f"sub-{row.participant} {row.session}: {row.code}: {row.message}" for row in bad]
+        return "\n".join([*lines, f"Everything is in {self.out}. {DISCLAIMER}"])
+
+
+def record_of(report: Report) -> dict[str, object]:
+    """What ``--json`` prints."""
+    return {"visits": report.visits, "comparisons": report.comparisons, "out": report.out}
+
+
+def run(
+    dataset: Path,
+    out: Path,
+    scheduler: str | None = None,
+    participants: Sequence[str] = (),
+    force: bool = False,
+    progress: Progress = silent,
+) -> Report:
+    """Quantify every visit with the default settings, compare each participant's visits, and write group tables.
+
+    A folder that an earlier run wrote is continued: visits made from the very same files by the same versions are
+    kept, others made again; ``force`` makes all again. participants: labels; empty for all. scheduler: address of a
+    running Dask scheduler, whose workers see the same paths and can import this package; None for processes of our
+    own, one a core. Raises InputRefused: "cohort-…", "output-…", "bids-participant".
+    """
+    visits = find_visits(dataset, participants)
+    out = _prepared(out, dataset)
+    try:
+        rows = _quantified(dataset, out, visits, scheduler, force, part(progress, 0, 0.9))
+    finally:
+        _clean(out, visits)
+    done = [visit for visit, row in zip(visits, rows, strict=True) if row.status in ("done", "kept")]
+    records = [read_record(out / visit.folder) for visit in done]
+    progress(0.9, "Comparing the visits")
+    told, comparisons = _compared(out, done, records)
+    progress(0.95, "Writing the tables")
+    _write_tables(out, rows, told, done, records, comparisons)
+    progress(1, "Done")
+    return Report(rows, told, out)
+
+
+def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit, ...]:
+    """Every visit with a pet folder, in the order of the labels; a participant without any counts as one visit.
+
+    Raises InputRefused: "cohort-dataset", "bids-participant".
+    """
+    known = sorted(folder.name.removeprefix("sub-") for folder in dataset.glob("sub-*") if folder.is_dir())
+    if not known:
+        raise InputRefused("cohort-dataset", f"{dataset} holds no sub-… folder; name a PET-BIDS dataset")
+    wanted = [label.removeprefix("sub-") for label in participants]
+    unknown = next((label for label in wanted if label not in known), None)
+    if unknown is not None:
+        raise InputRefused("bids-participant", f"there is no sub-{unknown} in {dataset.name}; it holds {_few(known)}")
+    visits = []
+    for participant in known:
+        if not wanted or participant in wanted:
+            folder = dataset / f"sub-{participant}"
+            sessions = sorted(path.parent.name.removeprefix("ses-") for path in folder.glob("ses-*/pet"))
+            visits += [Visit(participant, session) for session in sorted(sessions, key=_first_baseline)]
+            visits += [] if sessions else [Visit(participant, None)]
+    return tuple(visits)
+
+
+def _first_baseline(session: str) -> tuple[bool, str]:
+    """Sessions in the order of their labels, "baseline" first: a dataset without dates tells no other order."""
+    return session != "baseline", session
+
+
+def _few(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:10]) + (" …" if len(labels) > 10 else "")
+
+
+def _prepared(out: Path, dataset: Path) -> Path:
+    """The cohort's folder: new, empty, or an earlier cohort's."""
+    out, inside = Path(os.path.realpath(out)), Path(os.path.realpath(dataset))
+    if out == inside or inside.is_relative_to(out):
+        raise InputRefused("output-holds-input", f"{out} holds the dataset; name another folder")
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).exists())):
+        raise InputRefused("output-exists", f"{out} holds files that no cohort wrote; name another folder")
+    if any(out.glob("*")) and not (out / TABLE).exists():
+        raise InputRefused("output-exists", f"{out} holds other results than a cohort's; name another folder")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MARKER).touch()
+        (out / TABLE).touch()
+    except OSError as error:
+        raise InputRefused("output-unwritable", f"{out}: {error.strerror}; name another folder") from error
+    return out
+
+
+# --- One visit, in whatever process ----------------------------------------------------------------------------------
+
+
+def quantify_one(dataset: Path, out: Path, visit: Visit, force: bool) -> Row:
+    """Quantify one visit into its folder, whole or not at all; whatever goes wrong becomes the row."""
+
+    def row(status: str, code: str = "", message: str = "") -> Row:
+        return Row(visit.participant, visit.session or NO_SESSION, status, code, " ".join(message.split()))
+
+    folder = out / visit.folder
+    try:
+        study = study_of_bids(dataset, visit.participant, visit.session, None)
+        if not force and _up_to_date(folder, study):
+            return row("kept")
+        with whole_folder(folder, True, study.files) as scratch:
+            write_visit(scratch, quantify_study(study))
+            write_source(scratch, study)
+    except InputRefused as refusal:
+        return row("refused", refusal.code, refusal.message)
+    except MemoryError:
+        return row("failed", "memory", "this needs more memory than there is; use a larger machine")
+    except Exception as error:  # one visit's fault, ours or the files', must not stop the others
+        return row("failed", "internal", f"{type(error).__name__}: {error}")
+    return row("done")
+
+
+def _up_to_date(folder: Path, study: Study) -> bool:
+    """Whether the folder holds what these very files and this program gave."""
+    try:
+        record = read_record(folder)
+    except InputRefused:
+        return False
+    same = record.provenance.get("inputs") == inputs(study.files)
+    return same and record.provenance.get("versions") == versions()
+
+
+def _quantified(
+    dataset: Path, out: Path, visits: Sequence[Visit], scheduler: str | None, force: bool, progress: Progress
+) -> tuple[Row, ...]:
+    """Every visit's row, in the order of the visits."""
+    from distributed import as_completed  # 0.5 s to import: only where a cohort is run
+
+    rows: dict[Visit, Row] = {}
+    progress(0, "Starting Dask")
+    with _client(scheduler, len(visits)) as client:
+        paths = Path(os.path.abspath(dataset)), out  # noqa: PTH100 (links stay: workers see the path that was given)
+        futures = {client.submit(quantify_one, *paths, visit, force, pure=False, retries=0): visit for visit in visits}
+        try:
+            for future in as_completed(futures):
+                visit = futures[future]
+                rows[visit] = _row_of(future, visit)
+                where = f"sub-{visit.participant} {visit.session or ''}".strip()
+                progress(len(rows) / len(visits), f"{where}: {rows[visit].status}")
+        except BaseException:
+            client.cancel(list(futures), force=True)
+            raise
+    return tuple(rows[visit] for visit in visits)
+
+
+def _row_of(future: Any, visit: Visit) -> Row:
+    try:
+        found: Row = future.result()
+    except Exception as error:  # the worker died, was lost, or could not even import us
+        message = f"{type(error).__name__}: the process that worked on it was lost (memory is the usual reason)"
+        return Row(visit.participant, visit.session or NO_SESSION, "failed", "worker-lost", message)
+    return found
+
+
+@contextmanager
+def _client(scheduler: str | None, visits: int) -> Iterator[Any]:
+    """A Dask client: of a running scheduler, or of processes of our own that end with it."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is in the rows
+    with dask.config.set(
+        {"distributed.scheduler.allowed-failures": 0, "distributed.comm.timeouts.connect": CONNECT_S}
+    ):
+        if scheduler is not None:
+            try:
+                client = Client(scheduler, timeout=CONNECT_S)
+            except (OSError, ValueError, TimeoutError) as error:
+                raise InputRefused(
+                    "cohort-scheduler",
+                    f"no Dask scheduler answers at {scheduler}; start one, or leave --scheduler out",
+                ) from error
+            with client:
+                yield client
+            return
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        with (
+            LocalCluster(
+                n_workers=max(1, min(cores, visits)), threads_per_worker=1, processes=True, dashboard_address=None
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def _clean(out: Path, visits: Sequence[Visit]) -> None:
+    """Remove the scratch folders of visits whose processes were stopped."""
+    for visit in visits:
+        folder = out / visit.folder
+        for scratch in folder.parent.glob(f".{folder.name}-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+# --- Changes and group tables ----------------------------------------------------------------------------------------
+
+
+def _compared(
+    out: Path, visits: Sequence[Visit], records: Sequence[VisitRecord]
+) -> tuple[tuple[Row, ...], list[tuple[str, Comparison]]]:
+    """Each participant's visits against the first, where there are two or more; visits that differ are a row."""
+    rows, comparisons = [], []
+    for participant in dict.fromkeys(visit.participant for visit in visits):
+        own = [record for visit, record in zip(visits, records, strict=True) if visit.participant == participant]
+        if len(own) < 2:
+            continue
+        sessions = " ".join(record.session for record in own)
+        try:
+            comparison = compare(own)
+            with whole_folder(out / f"sub-{participant}" / "comparison", True) as folder:
+                write_comparison(folder, comparison)
+            comparisons.append((participant, comparison))
+            rows.append(Row(participant, sessions, "done"))
+        except InputRefused as refusal:
+            rows.append(Row(participant, sessions, "refused", refusal.code, " ".join(refusal.message.split())))
+    return tuple(rows), comparisons
+
+
+REGION_COLUMNS = ("region", "structure", "level", "root", "side", "model", "pvc")
+VALUE_COLUMNS = ("VT", "VT_se", "K1", "k2", "VB")
+CHANGE_COLUMNS = ("difference", "percent", "log_ratio", "log_ratio_se", "ratio_low", "ratio_high")
+
+
+def _write_tables(
+    out: Path,
+    rows: Sequence[Row],
+    told: Sequence[Row],
+    visits: Sequence[Visit],
+    records: Sequence[VisitRecord],
+    comparisons: Sequence[tuple[str, Comparison]],
+) -> None:
+    """cohort.tsv, regions.tsv, comparisons.tsv, changes.tsv, group_regions.tsv, group_changes.tsv and bids/."""
+    columns = [field.name for field in fields(Row)]
+    for name, found in (("comparisons.tsv", told), (TABLE, rows)):
+        write_tsv(out / name, columns, [[cell or "n/a" for cell in astuple(row)] for row in found])
+    regions = [(visit.participant, row) for visit, record in zip(visits, records, strict=True) for row in record.rows]
+    write_tsv(
+        out / "regions.tsv",
+        ["participant", "session", *REGION_COLUMNS, *VALUE_COLUMNS, "flags"],
+        [
+            [
+                participant,
+                row.visit,
+                *(str(getattr(row, name)) or "n/a" for name in REGION_COLUMNS),
+                *(number(getattr(row, name)) for name in VALUE_COLUMNS),
+                ";".join(flag.code for flag in row.flags) or "n/a",
+            ]
+            for participant, row in regions
+        ],
+    )
+    _write_group(
+        out / "group_regions.tsv",
+        ("session", *REGION_COLUMNS),
+        [((row.visit, *(getattr(row, name) for name in REGION_COLUMNS)), row.VT) for _, row in regions],
+    )
+    changes = [(participant, change) for participant, comparison in comparisons for change in comparison.changes]
+    pair = ("baseline_session", "followup_session")
+    write_tsv(
+        out / "changes.tsv",
+        ["participant", *pair, *REGION_COLUMNS, "baseline", "followup", *CHANGE_COLUMNS],
+        [
+            [
+                participant,
+                *(str(getattr(change, name)) or "n/a" for name in (*pair, *REGION_COLUMNS)),
+                *(number(getattr(change, name)) for name in ("baseline", "followup", *CHANGE_COLUMNS)),
+            ]
+            for participant, change in changes
+        ],
+    )
+    _write_group(
+        out / "group_changes.tsv",
+        (*pair, *REGION_COLUMNS),
+        [(tuple(getattr(c, name) for name in (*pair, *REGION_COLUMNS)), c.log_ratio) for _, c in changes],
+    )
+    shutil.rmtree(out / "bids", ignore_errors=True)
+    if records:
+        with whole_folder(out / "bids") as folder:
+            write_derivatives(folder, records)
+
+
+def _write_group(path: Path, keys: Sequence[str], values: Sequence[tuple[tuple[str, ...], float]]) -> None:
+    """One row a group: number, mean, standard deviation, median and range of V_T (mL/cm3) or of the log ratio."""
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for key, value in values:
+        if math.isfinite(value):
+            groups.setdefault(key, []).append(value)
+    statistic: list[tuple[str, Callable[[list[float]], float]]] = [
+        ("mean", statistics.fmean),
+        ("sd", lambda found: statistics.stdev(found) if len(found) > 1 else math.nan),
+        ("median", statistics.median),
+        ("min", min),
+        ("max", max),
+    ]
+    rows = [
+        [*(cell or "n/a" for cell in key), str(len(found)), *(number(function(found)) for _, function in statistic)]
+        for key, found in groups.items()
+    ]
+    write_tsv(path, [*keys, "n", *(name for name, _ in statistic)], rows)

@@ -1,0 +1,111 @@
+"""Visits as a BIDS derivative dataset, named as the draft for PET derivatives (BEP023) names curves and parameters."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .. import DISCLAIMER, __version__
+from ..errors import InputRefused
+from ..outcome.record import VisitRecord
+from ..outcome.visit import VisitMaps
+from .maps import write_maps
+from .tables import number, write_json, write_kinpar, write_tacs, write_tsv
+
+BIDS_VERSION = "1.10.0"
+IGNORED = ("*_tacs.*", "*_kinpar.*", "*_mimap.*", "*_bloodproc.*")
+"""What the draft names and the standard does not know yet: .bidsignore keeps validators from calling it wrong."""
+README = f"""# Time-activity curves and kinetic parameters of TSPO PET in the neck
+
+Written by TSPOQuant {__version__}. {DISCLAIMER}
+
+One folder a visit, `sub-<label>/ses-<label>/pet/`, with names of the draft BEP023:
+
+| file | what |
+|---|---|
+| `…_seg-regions_tacs.tsv` | mean activity by region and frame, kBq/mL; `pvc-<method>`: partial volume corrected |
+| `…_model-<model>_kinpar.tsv` | parameters, standard errors, criteria and flags of every region |
+| `…_model-<model>_meas-VT_mimap.nii.gz` | a map of V_T, mL/cm3, where one was asked for |
+| `…_bloodproc.tsv` | the input function: parent plasma (`AIF`) and whole blood, kBq/mL |
+
+The JSON beside each holds units, settings, versions and the hashes of what it was made from.
+"""
+
+
+def write_derivatives(folder: Path, records: Sequence[VisitRecord], maps: Sequence[VisitMaps] = ()) -> None:
+    """A derivative dataset of the visits into an empty folder: curves, input functions, parameters, and given maps.
+
+    Raises InputRefused ("bids-twice") where two visits have one subject and session.
+    """
+    names = [(record.subject, record.session) for record in records]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputRefused(
+            "bids-twice", f"two visits are sub-{twice[0]}, ses-{twice[1]}; give each a label of its own"
+        )
+    write_json(folder / "dataset_description.json", _description(records))
+    (folder / "README.md").write_text(README, encoding="utf-8")
+    (folder / ".bidsignore").write_text("\n".join([*IGNORED, ""]), encoding="utf-8")
+    subjects = {record.subject: record.genotype for record in records}
+    table = [[f"sub-{subject}", genotype] for subject, genotype in subjects.items()]
+    write_tsv(folder / "participants.tsv", ["participant_id", "rs6971"], table)
+    genotype = {"Description": "TSPO genotype: high-, mixed- or low-affinity binder"}
+    write_json(folder / "participants.json", {"rs6971": genotype})
+    for record in records:
+        _write_visit(folder, record)
+    for one in maps:
+        pet = _pet_folder(folder, one.subject, one.session)
+        write_maps(pet, one)
+
+
+def _description(records: Sequence[VisitRecord]) -> dict[str, object]:
+    """dataset_description.json: this program and every library that computed, with their versions."""
+    versions: dict[str, str] = {}
+    for record in records:
+        versions |= record.provenance.get("versions", {})
+    others = [{"Name": name, "Version": version} for name, version in versions.items() if name != "TSPOQuant"]
+    simulated = any(record.acquisition.simulated for record in records)
+    return {
+        "Name": "TSPO PET of the neck: curves and kinetic parameters" + (" (simulated data)" if simulated else ""),
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "License": "n/a",
+        "GeneratedBy": [
+            {"Name": "TSPOQuant", "Version": versions.get("TSPOQuant", __version__), "Description": DISCLAIMER},
+            *others,
+        ],
+    }
+
+
+def _pet_folder(folder: Path, subject: str, session: str) -> Path:
+    pet = folder / f"sub-{subject}" / f"ses-{session}" / "pet"
+    pet.mkdir(parents=True, exist_ok=True)
+    return pet
+
+
+def _write_visit(folder: Path, record: VisitRecord) -> None:
+    pet = _pet_folder(folder, record.subject, record.session)
+    stem = f"sub-{record.subject}_ses-{record.session}_"
+    timing = record.acquisition.timing
+    curves = {region.name: np.array(region.mean) for region in record.regions}
+    write_tacs(pet / f"{stem}seg-regions_tacs.tsv", timing, list(curves), np.array([*curves.values()]))
+    corrected = {r.name: np.array(r.corrected.mean) for r in record.regions if r.corrected is not None}
+    if corrected:
+        path = pet / f"{stem}pvc-{record.pvc}_seg-regions_tacs.tsv"
+        write_tacs(path, timing, list(corrected), np.array([*corrected.values()]))
+    _write_input(pet, stem, record)
+    about: Mapping[str, object] = {"About": DISCLAIMER, **record.provenance}
+    for pvc in dict.fromkeys(fit.pvc for fit in record.fits):
+        for model in record.models:
+            fits = [fit for fit in record.fits if (fit.model, fit.pvc) == (model, pvc)]
+            if fits:
+                write_kinpar(pet, [fit.region for fit in fits], fits, about, pvc, stem)
+
+
+def _write_input(pet: Path, stem: str, record: VisitRecord) -> None:
+    source = record.input
+    rows = zip(source.times_s, source.whole_blood, source.parent_plasma, strict=True)
+    columns = ["time", "whole_blood_radioactivity", "AIF"]
+    write_tsv(pet / f"{stem}bloodproc.tsv", columns, [[number(value) for value in row] for row in rows])
+    units = {"time": {"Units": "s"}} | {column: {"Units": "kBq/mL"} for column in columns[1:]}
+    write_json(pet / f"{stem}bloodproc.json", units | {"Settings": source.settings})
