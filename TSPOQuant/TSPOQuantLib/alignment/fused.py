@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Volume
 from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
@@ -49,7 +50,7 @@ def fused_images(
     points_lps: (n, 3) that reach as far as it does. to_frame: for every frame the rigid 4 x 4 (LPS mm) that carries a
     point of the CT into it; None without motion.
     """
-    long = np.flatnonzero(image.timing.durations_s >= LONG_FRAME_S).tolist() or list(range(len(image.timing)))
+    long = long_frames(image.timing)
     low, high = points_lps.min(axis=0) - MARGIN_MM, points_lps.max(axis=0) + MARGIN_MM
     return FusedImages(
         subject,
@@ -60,6 +61,11 @@ def fused_images(
         tuple(long),
         suv_per_kbq_ml(image),
     )
+
+
+def long_frames(timing: FrameTiming) -> list[int]:
+    """Indices of the frames of at least ``LONG_FRAME_S``; all where none is."""
+    return np.flatnonzero(timing.durations_s >= LONG_FRAME_S).tolist() or list(range(len(timing)))
 
 
 def suv_per_kbq_ml(image: DynamicImage) -> float | None:

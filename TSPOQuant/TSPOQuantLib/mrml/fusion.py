@@ -8,8 +8,10 @@ import vtk.util.numpy_support
 from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
-from .transforms import LPS_FROM_RAS, matrix_from_array
-from .volumes import fill_node
+from ..regions.anatomy import identify
+from . import sequence_io, views
+from .segmentations import tags_of
+from .volumes import fill_node, node_from_volume
 
 # Width and middle of the gray scale in HU that shows bone with soft tissue [own choice].
 CT_WINDOW_HU = 1400.0
@@ -35,17 +37,77 @@ def pet_range_of(values: NDArray) -> tuple[float, float]:
     return 0.0, top if top > 0 else 1.0
 
 
-def show_fused(ct_node, pet_node, opacity: float = PET_OPACITY) -> None:
-    """Put the CT behind and the PET in front in every slice view of the scene, with colors that suit them."""
+def show_fused(
+    ct_node,
+    pet_node,
+    opacity: float = PET_OPACITY,
+    pet_range: tuple[float, float] | None = None,
+    layout: int | None = views.FUSION_LAYOUT,
+) -> None:
+    """CT in a bone window behind, PET in color in front, in every slice view, linked, in a layout of ours.
+
+    pet_range: both ends of the PET's colors in the values of the node; None for what it shows now (``set_pet_range``
+    for another frame, the mean, or SUV). layout: None leaves the layout as it is.
+    """
+    if layout is not None:
+        views.show_layout(layout)
     for node in (ct_node, pet_node):
         if node.GetDisplayNode() is None:
             node.CreateDefaultDisplayNodes()
     _style_ct(ct_node.GetDisplayNode())
     ct_node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-    _style_pet(pet_node.GetDisplayNode(), pet_range_of(slicer.util.arrayFromVolume(pet_node)))
-    heat = slicer.vtkMRMLColorLogic.GetPETColorNodeID(slicer.vtkMRMLPETProceduralColorNode.PETheat)
-    pet_node.GetDisplayNode().SetAndObserveColorNodeID(heat)
+    palette = slicer.vtkMRMLColorLogic.GetPETColorNodeID(slicer.vtkMRMLPETProceduralColorNode.PETDICOM)
+    pet_node.GetDisplayNode().SetAndObserveColorNodeID(palette)
+    set_pet_range(pet_node, pet_range)
     slicer.util.setSliceViewerLayers(background=ct_node, foreground=pet_node, foregroundOpacity=opacity)
+    views.link()
+
+
+def set_pet_range(
+    pet_node, pet_range: tuple[float, float] | None = None, suv_per_kbq_ml: float | None = None
+) -> tuple[float, float]:
+    """Both ends of the PET's colors; returned in the unit asked for.
+
+    pet_range: in kBq/mL, as the voxels are, or in SUV where ``suv_per_kbq_ml`` says what one kBq/mL is; None takes
+    what suits the voxels that the node shows now, the end rounded up in that unit.
+    """
+    from ..reporting.figures import round_top  # as above
+
+    factor = suv_per_kbq_ml or 1.0
+    if pet_range is None:
+        pet_range = (0.0, round_top(factor * pet_range_of(slicer.util.arrayFromVolume(pet_node))[1]))
+    _style_pet(pet_node.GetDisplayNode(), (pet_range[0] / factor, pet_range[1] / factor))
+    return pet_range
+
+
+def mean_node(sequence_node, node=None):
+    """The mean of a sequence's long frames as a volume node, under the transform that its proxy is under.
+
+    node: the one to fill; None makes one. Frames are taken as they lie: motion shows as blur.
+    """
+    from ..alignment.fused import long_frames  # Slicer's start need not wait for what this brings in
+    from ..alignment.resample import mean_image
+
+    image = sequence_io.dynamic_from_node(sequence_node)
+    mean = mean_image(image, long_frames(image.timing))
+    if node is None:
+        return node_from_volume(mean, sequence_node.GetName() + " mean")
+    fill_node(node, mean.values, mean.grid, mean.units)
+    return node
+
+
+def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
+    """Regions as outlines on the slices and as surfaces in 3-D, where vertebrae let the rest be seen."""
+    if segmentation_node.GetDisplayNode() is None:
+        segmentation_node.CreateDefaultDisplayNodes()
+    display = segmentation_node.GetDisplayNode()
+    display.SetAllSegmentsVisibility2DFill(False)
+    source = segmentation_node.GetSegmentation()
+    for segment_id in source.GetSegmentIDs():
+        segment = source.GetSegment(segment_id)
+        bone = identify(segment.GetName(), tags_of(segment)).structure == "vertebra"
+        display.SetSegmentOpacity3D(segment_id, bone_opacity if bone else 1.0)
+    segmentation_node.CreateClosedSurfaceRepresentation()
 
 
 def show_sequence(sequence_node):
@@ -61,21 +123,6 @@ def show_sequence(sequence_node):
     browser.SetSelectedItemNumber(sequence_node.GetNumberOfDataNodes() - 1)
     slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
     return browser.GetProxyNode(sequence_node)
-
-
-def set_slice_plane(slice_node, center_lps: NDArray[np.float64], axes_lps: NDArray[np.float64]) -> None:
-    """Turn a slice node so that its middle is a point (3,) and axes_lps (3, 2) say what is to the right and up.
-
-    Slices count upwards in what is near to axial, as in Slicer's own axial orientation, which is left-handed.
-    """
-    normal = np.cross(axes_lps[:, 0], axes_lps[:, 1])
-    downwards = normal[2] < -np.abs(normal[:2]).max()
-    slice_to_lps = np.eye(4)
-    slice_to_lps[:3, :2] = axes_lps
-    slice_to_lps[:3, 2] = -normal if downwards else normal
-    slice_to_lps[:3, 3] = center_lps
-    slice_node.GetSliceToRAS().DeepCopy(matrix_from_array(LPS_FROM_RAS @ slice_to_lps))
-    slice_node.UpdateMatrices()
 
 
 def pet_colors() -> NDArray[np.uint8]:
@@ -139,7 +186,7 @@ def render_fused_slice(
         slice_node.SetOrientation(orientation)
         slice_node.JumpSliceByCentering(-center_lps[0], -center_lps[1], center_lps[2])
     else:
-        set_slice_plane(slice_node, np.array(center_lps), orientation)
+        views.set_slice_plane(slice_node, np.array(center_lps), orientation)
     slice_node.SetDimensions(pixels, pixels, 1)
     slice_node.SetFieldOfView(size_mm, size_mm, 1.0)
     slice_node.UpdateMatrices()

@@ -58,6 +58,22 @@ def tags_of(segment) -> dict[str, str]:
     return found
 
 
+def segment_centers(node, role: str = "segmentation") -> dict[str, NDArray[np.float64]]:
+    """Segment ID to the middle of its voxels in the world, (3,) LPS mm; segments without voxels are left out.
+
+    Raises InputRefused ("transform-not-linear", "segmentation-voxels").
+    """
+    to_world = LPS_FROM_RAS @ parent_to_world(node, role)
+    found = {}
+    for segment_id in node.GetSegmentation().GetSegmentIDs():
+        image = _labelmap(node, segment_id)
+        drawn = np.argwhere(_voxels(image))
+        if len(drawn):
+            middle = np.append(drawn.mean(axis=0)[::-1], 1.0)
+            found[segment_id] = (to_world @ _corner_to_ras(image) @ middle)[:3]
+    return found
+
+
 def segmentation_from_node(node, role: str = "segmentation") -> Segmentation:
     """All segments, overlapping or not, on one grid: the smallest that holds them, where parent transforms put it.
 

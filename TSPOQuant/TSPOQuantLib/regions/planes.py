@@ -1,6 +1,6 @@
 """The planes in which a region is looked at: the body's own, and those of a foramen's canal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -31,48 +31,52 @@ def center_of(region: Region) -> Floats:
     return region.grid.to_lps(np.argwhere(region.mask).mean(axis=0)[::-1])
 
 
-def plane_of(region: Region, plane: str, regions: Sequence[Region] = ()) -> Floats:
+def plane_of(anatomy: Anatomy, plane: str, foramina: Mapping[tuple[str, str], Floats]) -> Floats:
     """(3, 2) unit columns in LPS: what is to the right and what is up in a picture of a region.
 
     plane: "across canal" is at right angles to a foramen's canal, which it shows as a hole, the front on the left;
     "along canal" holds the canal, seen from below as an axial slice is. For what is no foramen they are the sagittal
-    and the axial plane. The canal's direction is the published one (regions.canal), about the spine as the foramina
-    among ``regions`` show it. Raises ValueError for another plane.
+    and the axial plane. foramina: see ``foramen_centers``; the canal's direction is the published one
+    (regions.canal) about the spine as they show it. Raises ValueError for another plane.
     """
     if plane in _BODY:
         return _BODY[plane]
     if plane not in PLANES:
         raise ValueError(f"plane must be one of {', '.join(PLANES)}")
-    if region.anatomy.structure != "foramen" or region.anatomy.side == "midline":
+    if anatomy.structure != "foramen" or anatomy.side == "midline":
         return _BODY["sagittal" if plane == "across canal" else "axial"]
-    spine = spine_axes(region.anatomy, regions)
-    _, up, across = (spine @ canal_axes(1.0 if region.anatomy.side == "left" else -1.0)).T
+    spine = spine_axes(anatomy.level, foramina)
+    _, up, across = (spine @ canal_axes(1.0 if anatomy.side == "left" else -1.0)).T
     if plane == "across canal":
         return np.stack([across, up], axis=1)
     right = spine[:, 0] - up * (up @ spine[:, 0])
     right /= np.linalg.norm(right)
-    forward = np.cross(right, up)  # left × up is anterior in LPS
-    return np.stack([right, forward], axis=1)
+    return np.stack([right, np.cross(right, up)], axis=1)  # left × up is to the front
 
 
-def spine_axes(anatomy: Anatomy, regions: Sequence[Region]) -> Floats:
+def foramen_centers(regions: Sequence[Region]) -> dict[tuple[str, str], Floats]:
+    """Where each drawn foramen lies, by level and side: (3,) LPS mm."""
+    drawn = [region for region in regions if region.anatomy.structure == "foramen" and region.mask.any()]
+    return {(region.anatomy.level, region.anatomy.side): center_of(region) for region in drawn}
+
+
+def spine_axes(level: str, foramina: Mapping[tuple[str, str], Floats]) -> Floats:
     """(3, 3) unit columns (left, posterior, up) of the spine at a foramen's level, LPS.
 
     Up runs through the middles between both foramina of the levels around it, left from the right one to the left one;
     without them they are the body's.
     """
-    centers = {(r.anatomy.level, r.anatomy.side): center_of(r) for r in regions if _is_drawn_foramen(r)}
     order = list(FORAMINA)
-    at = order.index(anatomy.level) if anatomy.level in order else -1
+    at = order.index(level) if level in order else -1
     middles = [
-        (centers[level, "left"] + centers[level, "right"]) / 2
-        for level in order[max(at - 1, 0) : at + 2]
-        if (level, "left") in centers and (level, "right") in centers
+        (foramina[near, "left"] + foramina[near, "right"]) / 2
+        for near in order[max(at - 1, 0) : at + 2]
+        if (near, "left") in foramina and (near, "right") in foramina
     ]
     up = middles[0] - middles[-1] if len(middles) > 1 else UP  # FORAMINA runs downward
     up = up / np.linalg.norm(up)
-    pair = [centers.get((anatomy.level, side)) for side in ("left", "right")]
-    left = LEFT if pair[0] is None or pair[1] is None else pair[0] - pair[1]
+    both = (level, "left") in foramina and (level, "right") in foramina
+    left = foramina[level, "left"] - foramina[level, "right"] if both else LEFT
     left = left - up * (up @ left)
     left /= np.linalg.norm(left)
     return np.stack([left, np.cross(up, left), up], axis=1)
@@ -106,7 +110,3 @@ def edge_letters(direction: Floats) -> str:
     """
     order = np.argsort(-np.abs(direction))
     return "".join(_LETTERS[axis][int(direction[axis] > 0)] for axis in order if abs(direction[axis]) >= CLEAR)
-
-
-def _is_drawn_foramen(region: Region) -> bool:
-    return region.anatomy.structure == "foramen" and bool(region.mask.any())

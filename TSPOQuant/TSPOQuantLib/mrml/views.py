@@ -1,0 +1,185 @@
+"""The views of a fused study: layouts, linked slices, blinking, and going to a region in the planes of its canal."""
+
+import math
+
+import numpy as np
+import slicer
+import slicer.util
+from numpy.typing import NDArray
+
+from ..errors import InputRefused
+from ..regions.anatomy import identify
+from . import segmentations
+from .transforms import LPS_FROM_RAS, matrix_from_array
+
+FUSION_LAYOUT, BESIDE_LAYOUT = 5710, 5711
+"""Numbers of our layouts; Slicer's own are below 1000 (vtkMRMLLayoutNode::SlicerLayout)."""
+SLICE_VIEWS = {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
+_COLORS = {"Red": "#F34A33", "Yellow": "#EDD54C", "Green": "#6EB04B"}
+OBLIQUE = {"Red": "along canal", "Yellow": "across canal", "Green": "coronal"}
+"""Which plane each view takes at a foramen; the third is the body's, to see where one is."""
+BESIDE = "TSPOQuantPET"
+"""Begins the names of the views that show the PET alone, beside those that show the CT alone."""
+OPACITY = "TSPOQuant.Opacity"
+"""Attribute of a slice composite node: the opacity to come back to after blinking."""
+
+
+def _slice(tag: str, color: str) -> str:
+    name = tag.removeprefix(BESIDE)
+    label = name[0] if tag == name else f"{name[0]} PET"
+    return (
+        f'<item><view class="vtkMRMLSliceNode" singletontag="{tag}">'
+        f'<property name="orientation" action="default">{SLICE_VIEWS[name]}</property>'
+        f'<property name="viewlabel" action="default">{label}</property>'
+        f'<property name="viewcolor" action="default">{_COLORS[color]}</property></view></item>'
+    )
+
+
+def _row(items: str) -> str:
+    return f'<item><layout type="horizontal">{items}</layout></item>'
+
+
+def _rows(*rows: str) -> str:
+    return f'<layout type="vertical">{"".join(_row(row) for row in rows)}</layout>'
+
+
+_THREE_D = (
+    '<item><view class="vtkMRMLViewNode" singletontag="1">'
+    '<property name="viewlabel" action="default">1</property></view></item>'
+)
+_PLOT = (
+    '<item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1">'
+    '<property name="viewlabel" action="default">P</property></view></item>'
+)
+LAYOUTS = {
+    FUSION_LAYOUT: _rows("".join(_slice(name, name) for name in SLICE_VIEWS), _THREE_D + _PLOT),
+    BESIDE_LAYOUT: _rows(
+        "".join(_slice(name, name) for name in SLICE_VIEWS),
+        "".join(_slice(BESIDE + name, name) for name in SLICE_VIEWS),
+    ),
+}
+
+
+def show_layout(layout: int) -> bool:
+    """Switch to one of ``LAYOUTS``: three slices, 3-D and a plot, or CT above PET. False where there is no layout."""
+    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if node is None:  # no window
+        return False
+    if not node.IsLayoutDescription(layout):
+        node.AddLayoutDescription(layout, LAYOUTS[layout])
+    node.SetViewArrangement(layout)
+    return True
+
+
+def composites() -> list:
+    """Every slice view's composite node."""
+    return list(slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"))
+
+
+def slice_nodes() -> dict:
+    """The slice nodes by view name ("Red", …)."""
+    return {node.GetLayoutName(): node for node in slicer.util.getNodesByClass("vtkMRMLSliceNode")}
+
+
+def link(linked: bool = True) -> None:
+    """Let all slice views follow what is changed in one: volumes, opacity, field of view, and while dragging too."""
+    for composite in composites():
+        composite.SetLinkedControl(linked)
+        composite.SetHotLinkedControl(linked)
+
+
+def set_opacity(opacity: float) -> None:
+    """How much of the PET shows in all slice views, 0 to 1; ends blinking."""
+    for composite in composites():
+        composite.RemoveAttribute(OPACITY)
+        composite.SetForegroundOpacity(opacity)
+
+
+def blink() -> bool:
+    """PET off, or on again as it was, in all slice views; whether it is on now. For a timer or a key."""
+    found = composites()
+    on = not any(composite.GetAttribute(OPACITY) for composite in found)
+    for composite in found:
+        if on:
+            composite.SetAttribute(OPACITY, repr(composite.GetForegroundOpacity()))
+            composite.SetForegroundOpacity(0.0)
+        else:
+            composite.SetForegroundOpacity(float(composite.GetAttribute(OPACITY) or 0.0))
+            composite.RemoveAttribute(OPACITY)
+    return not on
+
+
+def rock(phase: float) -> None:
+    """The opacity of a slow change from CT (phase 0 and 1) to PET (phase 0.5) and back, in all slice views."""
+    for composite in composites():
+        composite.SetForegroundOpacity(0.5 * (1 - math.cos(2 * math.pi * phase)))
+
+
+def show_beside(ct_node, pet_node) -> bool:
+    """CT above, PET below, the same places, for judging their alignment; False where there is no layout."""
+    if not show_layout(BESIDE_LAYOUT):
+        return False
+    for composite in composites():
+        pet_alone = (composite.GetLayoutName() or "").startswith(BESIDE)
+        composite.SetBackgroundVolumeID((pet_node if pet_alone else ct_node).GetID())
+        composite.SetForegroundVolumeID(None)
+    link()
+    for name, node in slice_nodes().items():
+        source = slice_nodes().get(name.removeprefix(BESIDE))
+        if name.startswith(BESIDE) and source is not None:
+            _same_place(node, source)
+    return True
+
+
+def go_to_segment(segmentation_node, segment_id: str, oblique: bool = True) -> None:
+    """Bring a segment into the middle of every slice view; a foramen in the planes of its canal if ``oblique``.
+
+    What is no foramen, or not ``oblique``, is shown in the body's own planes. Raises InputRefused ("segment-empty",
+    "transform-not-linear").
+    """
+    from ..regions.planes import plane_of  # Slicer's start need not wait for scipy
+
+    centers = segmentations.segment_centers(segmentation_node)
+    if segment_id not in centers:
+        raise InputRefused("segment-empty", "this segment has no voxel to go to; draw it first")
+    source = segmentation_node.GetSegmentation()
+    known = {i: source.GetSegment(i) for i in centers}
+    anatomy = {i: identify(s.GetName(), segmentations.tags_of(s)) for i, s in known.items()}
+    foramina = {(a.level, a.side): centers[i] for i, a in anatomy.items() if a.structure == "foramen"}
+    canal = oblique and anatomy[segment_id].structure == "foramen"
+    for name, node in slice_nodes().items():
+        view = name.removeprefix(BESIDE)
+        if view in SLICE_VIEWS:
+            plane = OBLIQUE[view] if canal else SLICE_VIEWS[view].lower()
+            set_slice_plane(node, centers[segment_id], plane_of(anatomy[segment_id], plane, foramina))
+
+
+def reset_planes() -> None:
+    """The body's own planes in every slice view, in the place where it is."""
+    for name, node in slice_nodes().items():
+        view = name.removeprefix(BESIDE)
+        if view in SLICE_VIEWS:
+            node.SetOrientation(SLICE_VIEWS[view])
+
+
+def set_slice_plane(slice_node, center_lps: NDArray[np.float64], axes_lps: NDArray[np.float64]) -> None:
+    """Turn a slice node so that its middle is a point (3,) and axes_lps (3, 2) say what is to the right and up.
+
+    Slices count upwards in what is near to axial, as in Slicer's own axial orientation, which is left-handed.
+    """
+    normal = np.cross(axes_lps[:, 0], axes_lps[:, 1])
+    downwards = normal[2] < -np.abs(normal[:2]).max()
+    slice_to_lps = np.eye(4)
+    slice_to_lps[:3, :2] = axes_lps
+    slice_to_lps[:3, 2] = -normal if downwards else normal
+    slice_to_lps[:3, 3] = center_lps
+    slice_node.GetSliceToRAS().DeepCopy(matrix_from_array(LPS_FROM_RAS @ slice_to_lps))
+    slice_node.UpdateMatrices()
+
+
+def _same_place(slice_node, source) -> None:
+    slice_node.GetSliceToRAS().DeepCopy(source.GetSliceToRAS())
+    width, height, depth = source.GetFieldOfView()
+    columns, rows = slice_node.GetDimensions()[:2]
+    slice_node.SetFieldOfView(width, width * rows / columns if columns else height, depth)
+    slice_node.UpdateMatrices()

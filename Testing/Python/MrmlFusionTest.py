@@ -1,0 +1,233 @@
+"""PET over CT in the views: layouts, links, blinking, planes of a foramen, ranges, and frames brought to the CT."""
+
+import unittest
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from mrmlstudy import add_segment, centers, grid
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.mrml import fusion, segmentations, sequence_io, transforms, views, volumes
+from TSPOQuantLib.regions.anatomy import identify
+from TSPOQuantLib.regions.planes import edge_letters, plane_of
+
+FORAMEN = "foramen C6/C7 left"
+PLACE = np.array([14.0, 2.0, -6.0])
+
+
+def slice_to_lps(node):
+    return transforms.LPS_FROM_RAS @ transforms.array_from_matrix(node.GetSliceToRAS())
+
+
+class ScenesTest(unittest.TestCase):
+    """In Slicer's own scene the views are there; elsewhere their nodes are made here."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+        slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(slicer.mrmlScene)
+        for name in views.SLICE_VIEWS:
+            self.add_slice_view(name)
+        if slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode") is None:
+            slicer.mrmlScene.AddNode(slicer.vtkMRMLLayoutNode())
+        on = grid((20, 24, 28), 3.0)
+        self.ct = volumes.node_from_volume(Volume(np.zeros(on.shape, np.float32), on, "HU"), "CT")
+        hot = np.linalg.norm(centers(on) - PLACE, axis=-1) < 6
+        self.frames = np.stack([level * np.where(hot, 10.0, 1.0) for level in (1.0, 4.0, 2.0)]).astype(np.float32)
+        timing = FrameTiming(np.array([0.0, 60.0, 360.0]), np.array([60.0, 300.0, 600.0]))
+        self.image = DynamicImage(self.frames, on, timing, "injection", None, "simulated", Scan(half_life_s=1224.0))
+
+    def add_slice_view(self, name):
+        if name in views.slice_nodes():
+            return
+        node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSliceNode")
+        node.UnRegister(None)
+        node.SetLayoutName(name)
+        slicer.mrmlScene.AddNode(node).SetOrientation(views.SLICE_VIEWS[name.removeprefix(views.BESIDE)])
+        composite = slicer.vtkMRMLSliceCompositeNode()
+        composite.SetLayoutName(name)
+        slicer.mrmlScene.AddNode(composite)
+
+    def sequence(self):
+        node = sequence_io.node_from_dynamic(self.image, "PET")
+        return node, fusion.show_sequence(node)
+
+    def segmentation(self):
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "regions")
+        on = grid((40, 40, 40), 1.5)
+        where = centers(on)
+        self.ids = {}
+        for name, place in (
+            (FORAMEN, PLACE),
+            ("foramen C6/C7 right", PLACE * (-1, 1, 1)),
+            ("foramen C5/C6 left", PLACE + np.array([0, -4, 16])),
+            ("foramen C5/C6 right", PLACE * (-1, 1, 1) + (0, -4, 16)),
+            ("cord C7", PLACE * (0, 1, 1)),
+        ):
+            self.ids[name] = add_segment(node, name, np.linalg.norm(where - place, axis=-1) < 4, on)
+        self.ids["not drawn"] = node.GetSegmentation().AddEmptySegment("", "not drawn")
+        return node
+
+
+class FusedViewsTest(ScenesTest):
+    def test_one_call_sets_all(self):
+        _, proxy = self.sequence()
+        fusion.show_fused(self.ct, proxy, 0.4)
+        layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+        self.assertEqual(layout.GetViewArrangement(), views.FUSION_LAYOUT)
+        for part in ("Red", "Yellow", "Green", "vtkMRMLViewNode", "vtkMRMLPlotViewNode"):
+            self.assertIn(part, layout.GetLayoutDescription(views.FUSION_LAYOUT))
+        for composite in views.composites():
+            self.assertEqual(composite.GetBackgroundVolumeID(), self.ct.GetID())
+            self.assertEqual(composite.GetForegroundVolumeID(), proxy.GetID())
+            self.assertAlmostEqual(composite.GetForegroundOpacity(), 0.4)
+            self.assertTrue(composite.GetLinkedControl() and composite.GetHotLinkedControl())
+        display = self.ct.GetDisplayNode()
+        self.assertEqual((display.GetWindow(), display.GetLevel()), (fusion.CT_WINDOW_HU, fusion.CT_LEVEL_HU))
+        views.link(False)
+        self.assertFalse(any(composite.GetLinkedControl() for composite in views.composites()))
+
+    def test_range_suits_what_is_shown_and_its_unit(self):
+        _, proxy = self.sequence()
+        fusion.show_fused(self.ct, proxy)
+        display = proxy.GetDisplayNode()
+        top = display.GetWindowLevelMax()
+        self.assertAlmostEqual(display.GetWindowLevelMin(), 0)
+        self.assertTrue(20 <= top <= 22, "the last frame's hot spot has 20 kBq/mL")
+        self.assertEqual(fusion.set_pet_range(proxy, (0, 3), 0.2), (0, 3))
+        self.assertAlmostEqual(display.GetWindowLevelMax(), 15)
+        self.assertEqual(fusion.set_pet_range(proxy, None, 0.2), (0, 4))  # 20 kBq/mL are 4 SUV
+        self.assertAlmostEqual(display.GetWindowLevelMax(), 20)
+
+    def test_mean_of_the_long_frames(self):
+        sequence, _ = self.sequence()
+        node = fusion.mean_node(sequence)
+        expected = (300 * self.frames[1] + 600 * self.frames[2]) / 900
+        np.testing.assert_allclose(slicer.util.arrayFromVolume(node), expected, rtol=1e-5)
+        self.assertIs(fusion.mean_node(sequence, node), node)
+
+    def test_blinking_comes_back_to_where_it_was(self):
+        views.set_opacity(0.35)
+        self.assertFalse(views.blink())
+        self.assertTrue(all(composite.GetForegroundOpacity() == 0 for composite in views.composites()))
+        self.assertTrue(views.blink())
+        self.assertTrue(all(composite.GetForegroundOpacity() == 0.35 for composite in views.composites()))
+        views.blink()
+        views.set_opacity(0.6)
+        self.assertFalse(views.blink(), "setting an opacity ends blinking")
+        for phase, opacity in ((0, 0), (0.25, 0.5), (0.5, 1), (1, 0)):
+            views.rock(phase)
+            self.assertAlmostEqual(views.composites()[0].GetForegroundOpacity(), opacity)
+
+    def test_ct_and_pet_beside_each_other(self):
+        _, proxy = self.sequence()
+        for name in views.SLICE_VIEWS:
+            self.add_slice_view(views.BESIDE + name)
+        views.slice_nodes()["Red"].SetFieldOfView(80.0, 60.0, 1.0)
+        self.assertTrue(views.show_beside(self.ct, proxy))
+        shown = {c.GetLayoutName(): c.GetBackgroundVolumeID() for c in views.composites()}
+        self.assertEqual(shown["Red"], self.ct.GetID())
+        self.assertEqual(shown[views.BESIDE + "Red"], proxy.GetID())
+        nodes = views.slice_nodes()
+        np.testing.assert_allclose(slice_to_lps(nodes[views.BESIDE + "Red"]), slice_to_lps(nodes["Red"]), atol=1e-9)
+        self.assertAlmostEqual(nodes[views.BESIDE + "Red"].GetFieldOfView()[0], nodes["Red"].GetFieldOfView()[0])
+
+    def test_regions_are_outlines_and_surfaces(self):
+        node = self.segmentation()
+        fusion.show_regions(node)
+        self.assertFalse(node.GetDisplayNode().GetSegmentVisibility2DFill(self.ids[FORAMEN]))
+        surface = node.GetClosedSurfaceInternalRepresentation(self.ids[FORAMEN])
+        self.assertGreater(surface.GetNumberOfPoints(), 10)
+
+
+class GoToTest(ScenesTest):
+    def test_segment_is_in_the_middle_of_every_view(self):
+        node = self.segmentation()
+        shift = np.eye(4)
+        shift[:3, 3] = (3.0, -2.0, 5.0)  # RAS
+        transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        transform.SetMatrixTransformToParent(transforms.matrix_from_array(shift))
+        node.SetAndObserveTransformNodeID(transform.GetID())
+        views.go_to_segment(node, self.ids["cord C7"])
+        expected = PLACE * (0, 1, 1) + (-3.0, 2.0, 5.0)
+        for name, slice_node in views.slice_nodes().items():
+            with self.subTest(name):
+                np.testing.assert_allclose(slice_to_lps(slice_node)[:3, 3], expected, atol=0.3)
+        self.assertEqual(views.slice_nodes()["Red"].GetOrientation(), "Axial")
+
+    def test_foramen_shows_as_a_hole(self):
+        node = self.segmentation()
+        views.go_to_segment(node, self.ids[FORAMEN])
+        nodes = views.slice_nodes()
+        normal = slice_to_lps(nodes["Yellow"])[:3, 2]
+        # Left, forward, and 12.5 degrees down about a spine that leans forward by atan(4 / 16) upwards.
+        forward, down, lean = np.deg2rad((45, 12.5)), np.deg2rad(12.5), np.arctan2(4, 16)
+        canal = np.array([np.cos(forward[0]) * np.cos(down), -np.sin(forward[0]) * np.cos(down), -np.sin(down)])
+        turn = np.array([[1, 0, 0], [0, np.cos(lean), -np.sin(lean)], [0, np.sin(lean), np.cos(lean)]])
+        np.testing.assert_allclose(normal, turn @ canal, atol=0.03)
+        self.assertLess(abs(slice_to_lps(nodes["Red"])[:3, 2] @ normal), 1e-6, "the red view holds the canal")
+        self.assertEqual(nodes["Green"].GetOrientation(), "Coronal")
+        for slice_node in nodes.values():
+            np.testing.assert_allclose(slice_to_lps(slice_node)[:3, 3], PLACE, atol=0.3)
+        views.reset_planes()
+        self.assertEqual(
+            [nodes[name].GetOrientation() for name in views.SLICE_VIEWS], list(views.SLICE_VIEWS.values())
+        )
+
+    def test_sides_mirror_and_edges_are_named(self):
+        found = {}
+        for side in ("left", "right"):
+            axes = plane_of(identify(f"foramen C6/C7 {side}", {}), "across canal", {})
+            found[side] = axes
+            self.assertEqual(edge_letters(axes[:, 1]), "S")
+            self.assertIn("P", edge_letters(axes[:, 0]))
+        np.testing.assert_allclose(found["left"] * [[-1], [1], [1]], found["right"], atol=1e-12)
+        self.assertEqual(edge_letters(np.array([1.0, 0, 0])), "L")
+        self.assertEqual(edge_letters(np.array([-0.8, -0.6, 0])), "RA")
+        with self.assertRaises(ValueError):
+            plane_of(identify(FORAMEN, {}), "diagonal", {})
+
+    def test_nothing_drawn_is_refused(self):
+        node = self.segmentation()
+        with self.assertRaises(InputRefused) as caught:
+            views.go_to_segment(node, self.ids["not drawn"])
+        self.assertEqual(caught.exception.code, "segment-empty")
+        self.assertNotIn(self.ids["not drawn"], segmentations.segment_centers(node))
+
+
+class AlignedFramesTest(ScenesTest):
+    def test_frames_are_shown_where_the_ct_is_and_read_as_they_were(self):
+        sequence, proxy = self.sequence()
+        moves = [np.eye(4) for _ in self.frames]
+        moves[1][:3, 3] = (4.0, -3.0, 2.0)
+        found = transforms.show_alignment(sequence, moves)
+        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
+        for frame, matrix in enumerate(moves):
+            browser.SetSelectedItemNumber(frame)
+            slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+            to_world = vtk.vtkMatrix4x4()
+            proxy.GetParentTransformNode().GetMatrixTransformToParent(to_world)
+            there = transforms.LPS_FROM_RAS @ transforms.array_from_matrix(to_world) @ transforms.LPS_FROM_RAS
+            np.testing.assert_allclose(there, np.linalg.inv(matrix), atol=1e-9)
+        self.assertTrue(sequence_io.dynamic_from_node(sequence).grid.same_as(self.image.grid))
+        self.assertIs(transforms.show_alignment(sequence, [np.eye(4)] * len(moves)), found)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceNode"), 2)
+
+    def test_the_users_own_transform_stays(self):
+        sequence, proxy = self.sequence()
+        own = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+        shift = np.eye(4)
+        shift[0, 3] = 7.0
+        own.SetMatrixTransformToParent(transforms.matrix_from_array(shift))
+        proxy.SetAndObserveTransformNodeID(own.GetID())
+        move = np.eye(4)
+        move[2, 3] = 5.0
+        transforms.show_alignment(sequence, [move] * len(self.frames))
+        moved = sequence_io.dynamic_from_node(sequence).grid
+        np.testing.assert_allclose(moved.ijk_to_lps[:3, 3] - self.image.grid.ijk_to_lps[:3, 3], (-7, 0, 0), atol=1e-6)
+
+
+if __name__ == "__main__":
+    unittest.main()
