@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from .study import Study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NOT_BUILT = {
-    "plan": "which change a protocol could detect",
-}
 NOT_OUR_FAULT = frozenset(
     getattr(errno, name)
     for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENAMETOOLONG", "ELOOP", "EMFILE", "ENFILE")
@@ -38,9 +35,6 @@ NOT_OUR_FAULT = frozenset(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the same call serves plain Python, the launcher and Slicer's ``--python-script``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0] in NOT_BUILT:
-        print(f"error: not-built: '{arguments[0]}' ({NOT_BUILT[arguments[0]]}) is not built yet", file=sys.stderr)
-        return 2
     if arguments[:1] == ["test"]:  # its options are pytest's
         return run_tests(arguments[1:])
     parser = build_parser()
@@ -90,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tspoquant",
         description=f"Neuroinflammation in the neck from a dynamic TSPO PET and a CT. {DISCLAIMER}",
-        epilog="Not built yet: " + ", ".join(NOT_BUILT) + ". 'test' runs the tests ('test --quick' the fast ones).",
+        epilog="'test' runs the tests ('test --quick' the fast ones).",
     )
     parser.add_argument("--version", action="version", version=f"tspoquant {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -130,6 +124,11 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
     compare.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
     _add_output_options(compare)
+
+    plan = command("plan", run_plan, "which change a protocol could detect")
+    plan.add_argument("protocol", type=Path, metavar="PROTOCOL.toml")
+    plan.add_argument("--out", type=Path, metavar="DIR", help="where to write plan.json, plan.txt and plan.png")
+    _add_output_options(plan)
 
     fit = command("fit", run_fit, "kinetic models on ready curves")
     fit.add_argument("tacs", type=Path, metavar="TACS.tsv", help="time-activity curves, as BIDS derivatives have them")
@@ -316,7 +315,7 @@ def run_demo(options: argparse.Namespace) -> int:
 
 
 def run_quantify(options: argparse.Namespace) -> int:
-    from .dicom_out import write_source
+    from .exports import write_source
     from .output import whole_folder
     from .pipeline import quantify_study
     from .reporting.tables import region_record, visit_text, write_visit
@@ -361,6 +360,27 @@ def run_compare(options: argparse.Namespace) -> int:
     else:
         _end_progress()
         print(comparison_text(comparison))
+    return 0
+
+
+def run_plan(options: argparse.Namespace) -> int:
+    from .output import whole_folder
+    from .pipeline import plan_protocol
+    from .reporting.plan_files import plan_text, write_plan_figure
+    from .reporting.tables import write_json
+
+    plan = plan_protocol(options.protocol, terminal_progress())
+    text = plan_text(plan)
+    if options.out:
+        with whole_folder(options.out, options.force, [options.protocol]) as folder:
+            write_json(folder / "plan.json", plan)
+            (folder / "plan.txt").write_text(text + "\n", encoding="utf-8")
+            write_plan_figure(folder / "plan.png", plan)
+    if options.json:
+        _print_json(plan)
+    else:
+        _end_progress()
+        print(text)
     return 0
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
-from .dicom_out import write_source
 from .errors import InputRefused
+from .exports import write_source
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .output import MARKER, whole_folder
@@ -166,30 +166,39 @@ def _prepared(out: Path, dataset: Path) -> Path:
     return out
 
 
+def _refused(dataset: Path, visit: Visit) -> Row | None:
+    """The row of a visit that lacks a file; None where there is something to read."""
+    try:
+        study_of_bids(dataset, visit.participant, visit.session, None)
+    except InputRefused as refusal:
+        return _row(visit, "refused", refusal.code, refusal.message)
+    return None
+
+
+def _row(visit: Visit, status: str, code: str = "", message: str = "") -> Row:
+    return Row(visit.participant, visit.session or NO_SESSION, status, code, " ".join(message.split()))
+
+
 # --- One visit, in whatever process ----------------------------------------------------------------------------------
 
 
 def quantify_one(dataset: Path, out: Path, visit: Visit, force: bool) -> Row:
     """Quantify one visit into its folder, whole or not at all; whatever goes wrong becomes the row."""
-
-    def row(status: str, code: str = "", message: str = "") -> Row:
-        return Row(visit.participant, visit.session or NO_SESSION, status, code, " ".join(message.split()))
-
     folder = out / visit.folder
     try:
         study = study_of_bids(dataset, visit.participant, visit.session, None)
         if not force and _up_to_date(folder, study):
-            return row("kept")
+            return _row(visit, "kept")
         with whole_folder(folder, True, study.files) as scratch:
             write_visit(scratch, quantify_study(study))
             write_source(scratch, study)
     except InputRefused as refusal:
-        return row("refused", refusal.code, refusal.message)
+        return _row(visit, "refused", refusal.code, refusal.message)
     except MemoryError:
-        return row("failed", "memory", "this needs more memory than there is; use a larger machine")
+        return _row(visit, "failed", "memory", "this needs more memory than there is; use a larger machine")
     except Exception as error:  # one visit's fault, ours or the files', must not stop the others
-        return row("failed", "internal", f"{type(error).__name__}: {error}")
-    return row("done")
+        return _row(visit, "failed", "internal", f"{type(error).__name__}: {error}")
+    return _row(visit, "done")
 
 
 def _up_to_date(folder: Path, study: Study) -> bool:
@@ -208,11 +217,16 @@ def _quantified(
     """Every visit's row, in the order of the visits."""
     from distributed import as_completed  # 0.5 s to import: only where a cohort is run
 
-    rows: dict[Visit, Row] = {}
+    rows = {visit: row for visit in visits if (row := _refused(dataset, visit)) is not None}
+    waiting = [visit for visit in visits if visit not in rows]
+    if not waiting:
+        return tuple(rows[visit] for visit in visits)
     progress(0, "Starting Dask")
-    with _client(scheduler, len(visits)) as client:
+    with _client(scheduler, len(waiting)) as client:
         paths = Path(os.path.abspath(dataset)), out  # noqa: PTH100 (links stay: workers see the path that was given)
-        futures = {client.submit(quantify_one, *paths, visit, force, pure=False, retries=0): visit for visit in visits}
+        futures = {
+            client.submit(quantify_one, *paths, visit, force, pure=False, retries=0): visit for visit in waiting
+        }
         try:
             for future in as_completed(futures):
                 visit = futures[future]
@@ -230,7 +244,7 @@ def _row_of(future: Any, visit: Visit) -> Row:
         found: Row = future.result()
     except Exception as error:  # the worker died, was lost, or could not even import us
         message = f"{type(error).__name__}: the process that worked on it was lost (memory is the usual reason)"
-        return Row(visit.participant, visit.session or NO_SESSION, "failed", "worker-lost", message)
+        return _row(visit, "failed", "worker-lost", message)
     return found
 
 

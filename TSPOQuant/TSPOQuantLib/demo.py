@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
-from .dicom_out import write_source
+from .exports import write_source
 from .outcome.change import vt_key
 from .outcome.clinical import Lesion, read_clinical
 from .outcome.compare import Comparison, compare

@@ -17,7 +17,7 @@ import tinystudy
 from tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
-from TSPOQuantLib.dicom_out import study_of_results, write_dicom
+from TSPOQuantLib.exports import study_of_results, write_dicom
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.region import plain_name

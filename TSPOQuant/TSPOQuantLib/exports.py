@@ -2,18 +2,21 @@
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .acquisition.segmentation_files import read_segmentation
+import numpy as np
+
+from .alignment.motion import FrameMotion
+from .alignment.pet_to_ct import PetToCt
 from .errors import InputRefused
 from .outcome.record import VisitRecord
-from .pipeline import study_maps
+from .outcome.visit import VisitMaps
+from .pipeline import BODY_MASK, make_visit_maps, read_visit
 from .progress import Progress, part, silent
-from .regions.region import plain_name
+from .reporting.deidentify import Hidden
 from .reporting.dicom_context import read_context
 from .reporting.dicom_map import map_object
 from .reporting.dicom_seg import segmentation_object
@@ -30,17 +33,6 @@ ABOUT = (
 )
 MAP_MODELS = ("1TCM", "Logan", "MA1", "2TCM")
 """Models of which there are maps; a visit whose first model is another one gets a Logan map."""
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """How identity is replaced in DICOM objects. salt: unknown to anyone, the same for all objects of one run.
-
-    names: what stands for every name of a region.
-    """
-
-    salt: str
-    names: Mapping[str, str]
 
 
 def write_source(folder: Path, study: Study) -> None:
@@ -76,7 +68,11 @@ def study_of_results(results: Path, record: VisitRecord) -> Study:
         if file is not None and sha256_of(file) not in known:
             message = f"{file} is not what {results} was made from; run quantify again"
             raise InputRefused("dicom-source-changed", message)
-    settings = StudySettings(**{key: _value(value) for key, value in record.settings.items()})
+    try:
+        settings = StudySettings(**{key: _value(value) for key, value in record.settings.items()})
+    except TypeError as error:
+        message = f"{results} was written by another version; run quantify again"
+        raise InputRefused("dicom-source-changed", message) from error
     if settings.input_source == "given" and study.given_input is None:
         raise InputRefused("dicom-source-changed", f"{path} names another input function than {results} was made with")
     return replace(study, settings=settings)
@@ -94,26 +90,38 @@ def write_dicom(
     shown: VisitRecord | None = None,
     hidden: Hidden | None = None,
     progress: Progress = silent,
-) -> None:
-    """``seg.dcm``, ``sr.dcm`` and ``vt-map.dcm`` of one visit into ``folder``, in the patient's study.
+) -> VisitMaps:
+    """``seg.dcm``, ``sr.dcm`` and ``vt-map.dcm`` of one visit into ``folder``, in the patient's study; gives the map.
 
-    results: the folder that the record lies in. shown: the record as it may be told, where identity is hidden.
-    Raises InputRefused as ``study_of_results`` and the writers of the objects do.
+    results: the folder that the record lies in. shown, hidden: the record as it may be told and what stands for
+    what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
     """
     told = shown or record
-    progress(0, "DICOM: reading the headers")
+    progress(0, "DICOM: checking the sources")
     study = study_of_results(results, record)
     context = read_context(study.pet, study.ct, created, hidden.salt if hidden else "", told.subject)
-    segmentation = read_segmentation(study.segmentation)
-    if hidden:
-        segments = [replace(s, name=hidden.names[plain_name(s.name)]) for s in segmentation.segments]
-        segmentation = replace(segmentation, segments=tuple(segments))
-    regions = segmentation_object(context, segmentation)
+    data = read_visit(study, part(progress, 0.1, 0.5))
+    drawn = hidden.segmentation(data.segmentation) if hidden else data.segmentation
+    regions = segmentation_object(context, drawn)
     model = record.models[0] if record.models[0] in MAP_MODELS else "Logan"
-    values = map_object(context, study_maps(study, model, part(progress, 0.1, 0.9)))
+    found = make_visit_maps(data, study.settings, model, _alignment(record), part(progress, 0.5, 0.9))
+    maps = replace(
+        found, subject=told.subject, session=told.session, notices=(), provenance=told.provenance | {"mask": BODY_MASK}
+    )
     progress(0.9, "DICOM: writing")
+    values = map_object(context, maps)
     report = report_object(context, told, regions, [values])
     folder.mkdir(parents=True, exist_ok=True)
     for name, dataset in (("seg", regions.dataset), ("sr", report), ("vt-map", values)):
         dataset.save_as(folder / f"{name}.dcm")
     progress(1, "DICOM: done")
+    return maps
+
+
+def _alignment(record: VisitRecord) -> tuple[FrameMotion | None, PetToCt | None]:
+    """The alignment that the results were made with."""
+    motion, to_ct = record.motion, record.pet_to_ct
+    return (
+        FrameMotion(np.array(motion.matrices), motion.reference) if motion else None,
+        PetToCt(np.array(to_ct.ct_to_reference), to_ct.shift_mm) if to_ct else None,
+    )

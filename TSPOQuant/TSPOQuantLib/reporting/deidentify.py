@@ -1,0 +1,213 @@
+"""Records without what could tell who was scanned, and when: everything that is written from them is free of it.
+
+Removed or replaced: subject and session labels, names of regions that a person chose, names and hashes of files,
+clock times and dates, the trace of the patient's ID, free text of the clinical record and the wash-out note. Kept:
+what the measurement needs (dose, weight, genotype, scanner, reconstruction, tracer, frames), scores, and the sources
+of repeatability coefficients.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..acquisition.segmentation import Segment, Segmentation
+from ..alignment.fused import FusedImages
+from ..errors import Notice
+from ..outcome.clinical import COMPONENTS, Clinical, Treatment
+from ..outcome.record import VisitRecord
+from ..outcome.visit import RegionOutcome
+from ..regions.anatomy import FORAMINA, TAG_PREFIX, VERTEBRAE, Anatomy, identify
+from ..regions.region import plain_name
+from ..regions.template import name_of
+
+SUBJECT = "anonymous"
+REMOVED = "text removed"
+TREATMENT = "neural tissue management"
+"""The one kind of treatment that is told by name; other words of the record are not."""
+CHOICES = (
+    "genotype",
+    "input_source",
+    "calibration",
+    "models",
+    "vb",
+    "weights",
+    "tstar_s",
+    "delay_s",
+    "motion_correction",
+    "motion_reference",
+    "registration_window",
+    "fwhm_mm",
+    "pvc",
+)
+"""Settings whose text is one of the program's own words; the text of all others is left out."""
+TOLD = ("versions", "time_zero", "decay_correction", "mask")
+"""What of the provenance is passed on as it is."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What stands for what. names: of regions; sessions: labels; salt: unknown to anyone, one a run, for UIDs."""
+
+    names: Mapping[str, str]
+    sessions: Mapping[str, str]
+    salt: str
+
+    def segmentation(self, drawn: Segmentation) -> Segmentation:
+        """Segments by their public names, without tags but those of their anatomy, and without notices."""
+        known = [(plain_name(one.name), _known(identify(one.name, one.tags))) for one in drawn.segments]
+        names = public_names(known, self.names)
+        segments = []
+        for number, (segment, (name, anatomy)) in enumerate(zip(drawn.segments, known, strict=True), start=1):
+            tags = {"Structure": anatomy.structure, "Level": anatomy.level, "Root": anatomy.root, "Side": anatomy.side}
+            own = {TAG_PREFIX + key: value for key, value in tags.items() if value}
+            segments.append(Segment(f"Segment_{number}", names[name], segment.mask, segment.color, own))
+        return Segmentation(drawn.grid, tuple(segments))
+
+    def images(self, images: FusedImages) -> FusedImages:
+        """What pictures of a visit are drawn from, by its public labels."""
+        session = self.sessions[images.session]
+        return replace(images, subject=SUBJECT, session=session, regions=self.segmentation(images.regions))
+
+
+def hide(
+    records: Sequence[VisitRecord], clinical: Clinical | None = None, salt: str = ""
+) -> tuple[tuple[VisitRecord, ...], Clinical | None, Hidden]:
+    """The records and the clinical record as they may be told, and what stands for what.
+
+    Sessions become visit1, visit2 … in the order given. salt: "" draws one.
+    """
+    sessions = {label: f"visit{n}" for n, label in enumerate(dict.fromkeys(r.session for r in records), start=1)}
+    places = [(r.name, _known(Anatomy(r.structure, r.level, r.root, r.side))) for v in records for r in v.regions]
+    hidden = Hidden(public_names(places), sessions, salt or secrets.token_hex(16))
+    keys = dict.fromkeys(record.acquisition.patient_key for record in records)
+    people = {key: f"patient{number}" for number, key in enumerate(keys, start=1) if key is not None}
+    shown = tuple(_record(record, hidden, people.get(record.acquisition.patient_key or "")) for record in records)
+    return shown, _clinical(clinical, sessions) if clinical else None, hidden
+
+
+def public_names(places: Iterable[tuple[str, Anatomy]], taken: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What stands for each name: the program's own name of its anatomy, numbered where it stands twice."""
+    names = dict(taken or {})
+    for name, anatomy in places:
+        if name not in names:
+            known = anatomy.structure != "foramen" or anatomy.level in FORAMINA
+            base = name_of(anatomy).strip() if known else anatomy.structure
+            free = (base if number == 1 else f"{base} {number}" for number in range(1, len(names) + 3))
+            names[name] = next(one for one in free if one not in names.values())
+    return names
+
+
+def _known(anatomy: Anatomy) -> Anatomy:
+    """An anatomy whose level and root are real ones; tags can hold any text."""
+    level = anatomy.level if anatomy.level in (*FORAMINA, *VERTEBRAE) else ""
+    side = anatomy.side if anatomy.side in ("left", "right") else "midline"
+    return Anatomy(anatomy.structure, level, FORAMINA.get(level, ""), side)
+
+
+def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRecord:
+    session = hidden.sessions[record.session]
+    settings = _settings(record.settings, session, hidden)
+    found = _plain(record.input.settings)
+    provenance = {key: record.provenance[key] for key in TOLD if key in record.provenance}
+    return replace(
+        record,
+        subject=SUBJECT,
+        session=session,
+        acquisition=replace(record.acquisition, patient_key=patient, time_zero_at=None),
+        settings=settings,
+        rows=tuple(_row(row, session, hidden) for row in record.rows),
+        regions=tuple(
+            replace(
+                region,
+                name=hidden.names[region.name],
+                level=(place := _known(Anatomy(region.structure, region.level, region.root, region.side))).level,
+                root=place.root,
+                side=place.side,
+                carried_from=hidden.sessions.get(region.carried_from, "another visit") if region.carried_from else "",
+                notices=_notices(region.notices, hidden),
+            )
+            for region in record.regions
+        ),
+        fits=tuple(
+            replace(fit, region=hidden.names[fit.region], flags=_notices(fit.flags, hidden)) for fit in record.fits
+        ),
+        sensitivities=tuple(replace(one, region=hidden.names[one.region]) for one in record.sensitivities),
+        input=replace(record.input, settings=found),
+        quality=_notices(record.quality, hidden),
+        notices=tuple(Notice(notice.code, _words(notice.code)) for notice in record.notices),  # they name files
+        provenance={"inputs": [], **provenance, "settings": settings, "input_function": found},
+    )
+
+
+def _row(row: RegionOutcome, session: str, hidden: Hidden) -> RegionOutcome:
+    place = _known(Anatomy(row.structure, row.level, row.root, row.side))
+    return replace(
+        row,
+        visit=session,
+        region=hidden.names[row.region],
+        level=place.level,
+        root=place.root,
+        side=place.side,
+        flags=_notices(row.flags, hidden),
+    )
+
+
+def _settings(settings: Mapping[str, Any], session: str, hidden: Hidden) -> dict[str, Any]:
+    told = {key: value for key, value in settings.items() if key in CHOICES or not _holds_text(value)}
+    names = [hidden.names[name] for name in settings.get("pvc_regions", []) if name in hidden.names]
+    return {**told, "subject": SUBJECT, "session": session, "pvc_regions": names}
+
+
+def _holds_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and any(_holds_text(item) for item in value))
+
+
+def _plain(value: Any) -> Any:
+    """Settings of the input function: numbers, and texts that are a word of the program's own."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9-]{0,32}", value) else REMOVED
+
+
+def _words(code: str) -> str:
+    return code.replace("-", " ")
+
+
+def _notices(notices: Sequence[Notice], hidden: Hidden) -> tuple[Notice, ...]:
+    return tuple(Notice(notice.code, _without_names(notice.message, hidden.names)) for notice in notices)
+
+
+def _without_names(message: str, names: Mapping[str, str]) -> str:
+    """A message about regions: their public names for their own, and nothing in quotes that is not one of these."""
+    ordered = sorted(names, key=len, reverse=True)
+    for number, name in enumerate(ordered):
+        message = message.replace(f"'{name}'", f"\0{number}\0")
+    message = re.sub(r"'.*'", f"({REMOVED})", message, flags=re.DOTALL)
+    return re.sub("\0(\\d+)\0", lambda found: f"'{names[ordered[int(found[1])]]}'", message)
+
+
+def _clinical(clinical: Clinical, sessions: Mapping[str, str]) -> Clinical:
+    return replace(
+        clinical,
+        visits={sessions[label]: scores for label, scores in clinical.visits.items() if label in sessions},
+        remarks={sessions[label]: told for label, told in clinical.remarks.items() if label in sessions},
+        dates={},
+        treatments=tuple(_treatment(one) for one in clinical.treatments),
+    )
+
+
+def _treatment(treatment: Treatment) -> Treatment:
+    return replace(
+        treatment,
+        kind=treatment.kind if treatment.kind == TREATMENT else REMOVED,
+        start=None,
+        end=None,
+        components=tuple(one if one in COMPONENTS else REMOVED for one in treatment.components),
+        pain_during_exercise=REMOVED if treatment.pain_during_exercise else "",
+        adverse_events=tuple(REMOVED for _ in treatment.adverse_events),
+        notes=REMOVED if treatment.notes else "",
+    )
