@@ -335,6 +335,7 @@ def run_quantify(options: argparse.Namespace) -> int:
 
 
 def run_compare(options: argparse.Namespace) -> int:
+    from .exports import write_for_others
     from .outcome.budget import read_budget
     from .outcome.clinical import read_clinical
     from .outcome.compare import compare
@@ -342,12 +343,15 @@ def run_compare(options: argparse.Namespace) -> int:
     from .outcome.repeatability import read_repeatability
     from .output import whole_folder
     from .reporting.comparison_files import comparison_content, comparison_text, write_comparison
+    from .reporting.deidentify import hide
 
     folders = [options.baseline, *options.followups]
     records = [read_record(folder) for folder in folders]
+    clinical = read_clinical(options.clinical) if options.clinical else None
+    shown, told, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)
     comparison = compare(
-        records,
-        read_clinical(options.clinical) if options.clinical else None,
+        shown,
+        told,
         read_repeatability(options.repeatability) if options.repeatability else (),
         options.accept,
         read_budget(options.budget) if options.budget else None,
@@ -355,6 +359,8 @@ def run_compare(options: argparse.Namespace) -> int:
     files = [path for path in (options.clinical, options.repeatability, options.budget) if path]
     with whole_folder(options.out, options.force, [*folders, *files]) as folder:
         write_comparison(folder, comparison)
+        sources = (folders, records) if options.dicom else ((), ())
+        write_for_others(folder, comparison, *sources, hidden, terminal_progress())
     if options.json:
         _print_json({**comparison_content(comparison), "out": options.out})
     else:

@@ -33,9 +33,12 @@ from .input_function import (
 from .kinetics import FitOptions, KineticFit, fit, make_maps
 from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
+from .outcome.plan import Plan, make_plan, read_protocol
 from .outcome.record import Sensitivity, record_of
 from .outcome.sensitivity import Geometry, Measured, sensitivities
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
+from .phantom.tables import true_input_times_min
+from .phantom.tracer import HALF_LIFE_S, INJECTED_MBQ, blood_of
 from .progress import Progress, part, silent
 from .regions.carry import carry_segmentation, level_points
 from .regions.partial_volume import PartialVolumeResult, correct
@@ -384,6 +387,16 @@ def make_visit_maps(
         notices=_notices(image, blood, data.ct, motion, to_ct, source, settings),
         provenance=_provenance(image, source, settings, inputs) | {"mask": BODY_MASK},
     )
+
+
+def plan_protocol(path: Path, progress: Progress = silent) -> Plan:
+    """Which change a protocol could detect, with the phantom's blood for an input. Raises InputRefused."""
+    protocol = read_protocol(path)
+    minutes = true_input_times_min()
+    minutes = np.append(minutes, np.arange(minutes[-1] + 0.5, protocol.minutes + 1, 0.5))
+    blood, scale = blood_of("baseline"), protocol.injected_mbq / INJECTED_MBQ["baseline"]
+    source = InputFunction(minutes, scale * blood.parent_plasma(minutes), scale * blood.whole_blood(minutes))
+    return make_plan(protocol, source, HALF_LIFE_S, progress=progress)
 
 
 def fit_tacs(

@@ -12,7 +12,7 @@ from tiers import slow
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.alignment.motion import estimate_motion
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
-from TSPOQuantLib.cli import NOT_BUILT, main
+from TSPOQuantLib.cli import main
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
 
 IDEAL = ("--fast", "--fwhm", "0", "--noise", "0", "--motion", "0")
@@ -101,12 +101,6 @@ class RefusedTest(unittest.TestCase):
                 self.assertEqual((code, out, len(err.splitlines())), (3, "", 1), err)
                 self.assertRegex(err, r"^error: [a-z0-9-]+: \S")
                 self.assertFalse((root / "out").exists())
-
-    def test_not_built_is_said(self):
-        for command in NOT_BUILT:
-            code, out, err = run(command, "x")
-            self.assertEqual((code, out), (2, ""))
-            self.assertIn("not built yet", err)
 
 
 if __name__ == "__main__":

@@ -400,7 +400,8 @@ def section(quick: bool) -> Section:
             table(["component", "SD of the log ratio"], parts),
             f"""Called changed: against a within-subject coefficient of variation of {100 * wcv:.3g} %. The measurement
             alone has {100 * calm_sd:.1f} % (the left C3/C4 foramen, which does not change, as measured); what is
-            missing is drawn as a variation of V_T itself from day to day. Without a change that foramen is called changed
+            missing is drawn as a variation of V_T itself from day to day. Without a change that foramen is called
+            changed
             {none.by_log} times of {total} by the log rule and {none.by_difference} by the difference rule (nominal:
             5 %, RC = {TWO_SIDED:.2f} wCV). The affected foramen is, corrected, {real.by_log} and
             {real.by_difference} times; as measured, where blur leaves less of the change,

@@ -1,0 +1,343 @@
+"""Which change could a protocol detect? Simulated curves with the error model of the comparison.
+
+A region's curve is made from its tissue and, as measured, from the surroundings that blur mixes in; counts give the
+noise; everything is fitted as a visit is; what else the error budget holds is added with its assumed size.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from ..acquisition.frames import FrameTiming
+from ..input_function import InputFunction
+from ..kinetics import FitOptions, fit, weights
+from ..kinetics.compartment import NAMES
+from ..kinetics.compartment_fit import CompartmentScan
+from ..kinetics.models import model_named
+from ..progress import Progress, silent
+from .budget import LIMITS, BudgetSettings
+from .repeatability import TWO_SIDED
+from .toml_file import TomlFile, read_toml
+
+Array = NDArray[np.float64]
+
+RECOVERY = ((4.0, 0.48), (5.0, 0.39), (6.0, 0.31), (7.0, 0.24))
+"""FWHM in mm and mean recovery of a hot foramen of the published size, found by simulation; beyond these the ends'
+slope goes on."""
+# Found on the simulated neck, in the left C6/C7 foramen; not from a published source.
+AMPLIFICATION = 1.08
+"""Noise of a corrected over that of a measured mean, times the recovery."""
+CALIBRATION = 0.02
+"""SD of ln V_T by the calibration of an image-derived input to its samples."""
+PER_MM = {False: 0.02, True: 0.03}
+"""SD of ln V_T for a region 1 mm (root mean square) out of place, as measured and as corrected."""
+DRAWS = 100
+K1_STEPS = 5
+LENGTHS = (0.5, 0.67, 0.83, 1.0)
+"""Parts of the scan's length that are tried."""
+REFERENCE_FRAME_S = (1200.0, 1800.0)
+"""The frame that the stated voxel noise belongs to."""
+DEFAULT_FRAMES_S = (15, 5, 5, 5, 10, 10, 10, 60, 60, 60, 60, 150, 150, 300, 300)
+"""A schedule that has been used for another tracer; frames of 600 s follow to the end."""
+LONG_FRAME_S = 600.0
+MODELS = ("1TCM", "Logan", "MA1")
+"""Models that a plan can be made for: one-tissue curves identify them."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is planned; every default is a choice.
+
+    injected_mbq, minutes, frames_s (durations; empty for the default), fwhm_mm: of the scan. noise_percent: SD of one
+    voxel of ``voxel_mm`` in muscle, in the frame from 20 to 30 min, at ``noise_mbq``: read it off a scan of one's own.
+    k1: the range of K1, mL/cm³/min. vt: of the tissue at the first visit and at a later one, mL/cm³. vb: fraction.
+    surroundings_k1, surroundings_vt: of what blur mixes in (muscle). volume_mm3: of the region; recovery: of its
+    activity, None from the resolution. wcv: variation of V_T from day to day, a fraction. power: wanted.
+    """
+
+    injected_mbq: float = 400.0
+    minutes: float = 60.0
+    frames_s: tuple[float, ...] = ()
+    fwhm_mm: float = 5.0
+    voxel_mm: float = 2.0
+    noise_percent: float = 20.0
+    noise_mbq: float = 400.0
+    k1: tuple[float, float] = (0.1, 0.5)
+    vt: tuple[float, float] = (12.96, 6.21)
+    vb: float = 0.05
+    surroundings_k1: float = 0.06
+    surroundings_vt: float = 1.6
+    volume_mm3: float = 220.0
+    recovery: float | None = None
+    model: str = "1TCM"
+    wcv: float = 0.0
+    power: float = 0.8
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+
+    @property
+    def timing(self) -> FrameTiming:
+        """The frames, cut at the end of the scan, or carried on to it where none were stated."""
+        total = self.minutes * 60
+        durations = list(self.frames_s or DEFAULT_FRAMES_S)
+        while not self.frames_s and sum(durations) < total - 1e-6:
+            durations.append(min(LONG_FRAME_S, total - sum(durations)))
+        ends = np.cumsum(durations)
+        kept = ends <= total + 1e-6
+        return FrameTiming((ends - durations)[kept], np.array(durations, dtype=float)[kept])
+
+    @property
+    def recovered(self) -> float:
+        """What the region keeps of its own activity."""
+        return recovery_at(self.fwhm_mm) if self.recovery is None else self.recovery
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """What one case could detect. SDs are of ln V_T.
+
+    corrected: for partial volume, or as measured. k1: mL/cm³/min; minutes: of the scan. noise: of either visit by
+    counts alone; bias_percent: of V_T at the first visit against what a noise-free curve gives; lost: share of draws
+    without a V_T. error: of the log ratio, all components. fall_percent, rise_percent: the smallest change of the
+    tissue's V_T found with the wanted power at two-sided 5 %; None where even the largest would not be.
+    power: of finding the planned pair of V_T.
+    """
+
+    corrected: bool
+    k1: float
+    minutes: float
+    noise: tuple[float, float]
+    bias_percent: float
+    lost: float
+    error: float
+    fall_percent: float | None
+    rise_percent: float
+    power: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """by_k1: over the range of K1, at full length; by_minutes: over lengths, at the middle (geometric) K1."""
+
+    protocol: Protocol
+    by_k1: tuple[Detectable, ...]
+    by_minutes: tuple[Detectable, ...]
+    assumptions: tuple[str, ...]
+
+
+def recovery_at(fwhm_mm: float) -> float:
+    """Mean recovery of a foramen; log-linear between the simulated resolutions, and beyond them."""
+    widths, logs = np.array([w for w, _ in RECOVERY]), np.log([r for _, r in RECOVERY])
+    n = int(np.clip(np.searchsorted(widths, fwhm_mm), 1, len(widths) - 1))
+    slope = (logs[n] - logs[n - 1]) / (widths[n] - widths[n - 1])
+    return float(min(np.exp(logs[n - 1] + slope * (fwhm_mm - widths[n - 1])), 1.0))
+
+
+def make_plan(
+    protocol: Protocol, source: InputFunction, half_life_s: float, seed: int = 1, progress: Progress = silent
+) -> Plan:
+    """Simulate the protocol. source: the input at ``protocol.injected_mbq``."""
+    low, high = protocol.k1
+    values = [low] if low == high else np.geomspace(low, high, K1_STEPS).tolist()
+    middle = float(np.sqrt(low * high))
+    lengths = [round(part * protocol.minutes) for part in LENGTHS]
+    cases = [(k1, protocol.minutes) for k1 in values] + [(middle, float(minutes)) for minutes in lengths]
+    found = []
+    for number, (k1, minutes) in enumerate(cases):
+        progress(number / len(cases), f"Simulating K1 {k1:.2g}, {minutes:g} min")
+        rng = np.random.default_rng(seed)  # the same draws for every case, so that cases differ by what they are
+        found += [
+            _detectable(protocol, k1, minutes, corrected, source, half_life_s, rng) for corrected in (False, True)
+        ]
+    progress(1, "Done")
+    split = 2 * len(values)
+    return Plan(protocol, tuple(found[:split]), tuple(found[split:]), _assumptions(protocol))
+
+
+def _detectable(
+    protocol: Protocol,
+    k1: float,
+    minutes: float,
+    corrected: bool,
+    source: InputFunction,
+    half_life_s: float,
+    rng: np.random.Generator,
+) -> Detectable:
+    timing = protocol.timing
+    kept = timing.ends_s <= minutes * 60 + 1e-6
+    timing = FrameTiming(timing.starts_s[kept], timing.durations_s[kept])
+    spreads, medians, lost, clean, delays = [], [], [], [], []
+    for vt in protocol.vt:
+        tissue, measured = _curves(protocol, k1, vt, timing, source)
+        scale = _counts(protocol, timing, source, half_life_s)
+        noise = np.sqrt(np.maximum(measured, 0) / scale)
+        curve = tissue if corrected else measured
+        size = noise * (AMPLIFICATION / protocol.recovered if corrected else 1.0)
+        options = FitOptions(weights=weights("counts", timing, measured[None], half_life_s))
+        draws = curve + size * rng.standard_normal((DRAWS, len(timing)))
+        values = np.array([one.parameters["VT"] for one in fit(protocol.model, timing, draws, source, options)])
+        good = np.isfinite(values) & (values > 0)
+        lost.append(1 - float(good.mean()))
+        logs = np.log(values[good]) if good.sum() > 1 else np.array([0.0, np.inf])
+        spreads.append(float(np.std(logs, ddof=1)) if np.isfinite(logs).all() else math.inf)
+        medians.append(float(np.median(logs)))
+        late = source.delayed(protocol.budget.delay_s)
+        exact = [fit(protocol.model, timing, curve[None], s, options)[0].parameters["VT"] for s in (source, late)]
+        clean.append(exact[0])
+        delays.append(math.log(exact[1] / exact[0]) if min(exact) > 0 else math.inf)
+    error = math.sqrt(_variance(protocol, corrected, spreads, delays))
+    limit = (-ndtri(0.025) + float(ndtri(protocol.power))) * error
+    share = 1.0 if corrected else protocol.recovered
+    background = (1 - share) * protocol.surroundings_vt
+
+    def tissue_for(log_change: float) -> float:
+        """The tissue's change in % that shows as this log change of what is measured."""
+        first = share * protocol.vt[0] + background
+        return 100 * ((first * math.exp(log_change) - background) / share / protocol.vt[0] - 1)
+
+    fall = tissue_for(-limit) if math.isfinite(limit) else -math.inf
+    pair = math.log((share * protocol.vt[1] + background) / (share * protocol.vt[0] + background))
+    bias = 100 * (math.exp(medians[0]) / clean[0] - 1) if clean[0] > 0 else math.nan
+    return Detectable(
+        corrected=corrected,
+        k1=k1,
+        minutes=float(timing.ends_s[-1] / 60),
+        noise=(spreads[0], spreads[1]),
+        bias_percent=bias,
+        lost=max(lost),
+        error=error,
+        fall_percent=fall if fall > -100 else None,
+        rise_percent=tissue_for(limit) if limit < 50 else math.inf,
+        power=float(ndtr(abs(pair) / error + ndtri(0.025))) if math.isfinite(error) else 0.0,
+    )
+
+
+def _variance(protocol: Protocol, corrected: bool, noise: Sequence[float], delays: Sequence[float]) -> float:
+    """Of the log ratio: both visits' errors, independent but for the resolution."""
+    budget = protocol.budget
+    total = sum(value**2 for value in (*noise, *delays))
+    place = PER_MM[corrected] * math.hypot(budget.placement_mm, budget.registration_mm)
+    each = (budget.input_scale, CALIBRATION, place, math.sqrt(math.log1p(protocol.wcv**2)))
+    total += 2 * sum(value**2 for value in each)
+    if corrected:
+        slope = math.log(recovery_at(protocol.fwhm_mm + 0.5) / recovery_at(max(protocol.fwhm_mm - 0.5, 0.0)))
+        total += 2 * (1 - budget.resolution_correlation) * (slope * budget.fwhm_mm) ** 2
+    return total
+
+
+def _curves(
+    protocol: Protocol, k1: float, vt: float, timing: FrameTiming, source: InputFunction
+) -> tuple[Array, Array]:
+    """Frame averages (frames,) of the tissue, and of what is measured of it."""
+    own = _one_tissue(timing, source, k1, vt, protocol.vb)
+    around = _one_tissue(timing, source, protocol.surroundings_k1, protocol.surroundings_vt, protocol.vb)
+    return own, protocol.recovered * own + (1 - protocol.recovered) * around
+
+
+def _one_tissue(timing: FrameTiming, source: InputFunction, k1: float, vt: float, vb: float) -> Array:
+    values = {"K1": k1, "k2": k1 / vt, "VB": vb}
+    fixed = FitOptions(vb=vb, bounds={"K1": (k1, k1), "k2": (k1 / vt, k1 / vt)})
+    scan = CompartmentScan.prepare(model_named("1TCM"), timing, source, fixed)
+    point = np.array([[values.get(name, 0.0) for name in NAMES]])
+    return np.asarray(scan.equation(0.0).predict(point)[0])
+
+
+def _counts(protocol: Protocol, timing: FrameTiming, source: InputFunction, half_life_s: float) -> Array:
+    """(frames,): counts of the region for 1 kBq/mL of decay-corrected activity; noise independent between voxels."""
+    begin, end = REFERENCE_FRAME_S
+    frame = FrameTiming(np.array([begin]), np.array([end - begin]))
+    factor = protocol.noise_mbq / protocol.injected_mbq
+    at_reference = InputFunction(source.times_min, factor * source.parent_plasma, factor * source.whole_blood)
+    muscle = _one_tissue(frame, at_reference, protocol.surroundings_k1, protocol.surroundings_vt, protocol.vb)
+    per_voxel = (100 / protocol.noise_percent) ** 2 / float(muscle[0] * _alive(frame, half_life_s)[0])
+    voxels = protocol.volume_mm3 / protocol.voxel_mm**3
+    return per_voxel * voxels * _alive(timing, half_life_s)
+
+
+def _alive(timing: FrameTiming, half_life_s: float) -> Array:
+    """(frames,): seconds of undecayed activity that a frame sees of 1 at time zero."""
+    rate = math.log(2) / half_life_s
+    return np.asarray(np.exp(-rate * timing.starts_s) * -np.expm1(-rate * timing.durations_s) / rate)
+
+
+def _assumptions(protocol: Protocol) -> tuple[str, ...]:
+    return (
+        "Simulated one-tissue curves with the simulated blood of this program's phantom, scaled to the dose.",
+        f"Recovery {protocol.recovered:.2f} of the region's own activity; the rest of what is measured is muscle.",
+        f"Noise independent between voxels; corrected curves have {AMPLIFICATION / protocol.recovered:.1f} times the "
+        "noise (found on the simulated neck).",
+        f"Calibration of the input: SD {100 * CALIBRATION:g} %; place: SD {100 * PER_MM[False]:g} % for each mm, "
+        f"{100 * PER_MM[True]:g} % corrected (found on the simulated neck).",
+        *protocol.budget.sentences,
+        f"V_T varies from day to day by {100 * protocol.wcv:g} % (within-subject coefficient of variation), "
+        f"which alone makes {100 * TWO_SIDED * protocol.wcv:.0f} % a change by chance."
+        if protocol.wcv
+        else "Variation of V_T from day to day is left out: none is known for foramina.",
+    )
+
+
+# --- The file --------------------------------------------------------------------------------------------------------
+
+KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "scan": {
+        "injected_mbq": (1, 5000),
+        "minutes": (10, 180),
+        "fwhm_mm": (1, 10),
+        "voxel_mm": (0.5, 8),
+        "noise_percent": (0.1, 500),
+        "noise_mbq": (1, 5000),
+    },
+    "tissue": {"vb": (0, 0.5), "surroundings_k1": (0.001, 2), "surroundings_vt": (0.01, 100)},
+    "region": {"volume_mm3": (8, 1e5), "recovery": (0.05, 1)},
+    "plan": {"wcv_percent": (0, 100), "power": (0.5, 0.99)},
+    "budget": LIMITS,
+}
+"""Tables and numbers of a PROTOCOL.toml with their limits; beside them ``OTHER_KEYS``."""
+OTHER_KEYS = {"scan": ("frames_s",), "tissue": ("K1", "VT"), "plan": ("model",)}
+
+
+def read_protocol(path: Path) -> Protocol:
+    """Read a PROTOCOL.toml. Raises InputRefused: "protocol-unreadable", "protocol-key", "protocol-value"."""
+    file = read_toml(path, "protocol")
+    file.check_tables(KEYS)
+    known: dict[str, Any] = {}
+    for table, limits in KEYS.items():
+        content = file.data.get(table, {})
+        file.check_keys(table, content, (*limits, *OTHER_KEYS.get(table, ())))
+        numbers = {
+            key: file.number(f"[{table}] {key}", content[key], *limits[key]) for key in limits if key in content
+        }
+        known |= {"budget": BudgetSettings(**numbers)} if table == "budget" else numbers
+    if "wcv_percent" in known:
+        known["wcv"] = known.pop("wcv_percent") / 100
+    tissue, scan = file.data.get("tissue", {}), file.data.get("scan", {})
+    if "K1" in tissue:
+        known["k1"] = _pair(file, "[tissue] K1", tissue["K1"], (0.01, 2))
+        if known["k1"][0] > known["k1"][1]:
+            raise file.refuse("value", ": [tissue] K1 must be the lower and the upper end of a range")
+    if "VT" in tissue:
+        known["vt"] = _pair(file, "[tissue] VT", tissue["VT"], (0.1, 100))
+    if "frames_s" in scan:
+        given = scan["frames_s"]
+        if not isinstance(given, list) or not given:
+            raise file.refuse("value", ": [scan] frames_s must be a list of durations in seconds")
+        known["frames_s"] = tuple(file.number("[scan] frames_s", value, 0.5, 3600) for value in given)
+    model = file.data.get("plan", {}).get("model", Protocol.model)
+    if model not in MODELS:
+        raise file.refuse("value", f": [plan] model must be one of {', '.join(MODELS)}")
+    protocol = Protocol(**known, model=model)
+    if len(protocol.timing) < 6 or protocol.timing.ends_s[-1] < 0.99 * protocol.minutes * 60:
+        raise file.refuse("value", ": [scan] frames_s must fill the minutes of the scan with at least 6 frames")
+    return protocol
+
+
+def _pair(file: TomlFile, where: str, value: object, limits: tuple[float, float]) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise file.refuse("value", f": {where} must be a list of two numbers")
+    first, second = (file.number(where, one, *limits) for one in value)
+    return first, second
