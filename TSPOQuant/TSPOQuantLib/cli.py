@@ -359,8 +359,8 @@ def run_compare(options: argparse.Namespace) -> int:
     files = [path for path in (options.clinical, options.repeatability, options.budget) if path]
     with whole_folder(options.out, options.force, [*folders, *files]) as folder:
         write_comparison(folder, comparison)
-        sources = (folders, records) if options.dicom else ((), ())
-        write_for_others(folder, comparison, *sources, hidden, terminal_progress())
+        sources = list(zip(folders, records, strict=True)) if options.dicom else []
+        write_for_others(folder, comparison, sources, hidden, terminal_progress())
     if options.json:
         _print_json({**comparison_content(comparison), "out": options.out})
     else:

@@ -1,7 +1,11 @@
-"""A visit's results as DICOM objects: back from the folder of results to the files that they were made from."""
+"""Results as files that others can use: CSV, BIDS derivatives, and DICOM objects in the patient's study.
+
+DICOM objects need the headers of the images, so that a folder of results notes where its study file lies.
+"""
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +16,13 @@ import numpy as np
 from .alignment.motion import FrameMotion
 from .alignment.pet_to_ct import PetToCt
 from .errors import InputRefused
+from .outcome.compare import Comparison
 from .outcome.record import VisitRecord
 from .outcome.visit import VisitMaps
 from .pipeline import BODY_MASK, make_visit_maps, read_visit
 from .progress import Progress, part, silent
+from .reporting.bids import write_derivatives
+from .reporting.csv_files import write_changes_csv, write_regions_csv
 from .reporting.deidentify import Hidden
 from .reporting.dicom_context import read_context
 from .reporting.dicom_map import map_object
@@ -105,9 +112,8 @@ def write_dicom(
     regions = segmentation_object(context, drawn)
     model = record.models[0] if record.models[0] in MAP_MODELS else "Logan"
     found = make_visit_maps(data, study.settings, model, _alignment(record), part(progress, 0.5, 0.9))
-    maps = replace(
-        found, subject=told.subject, session=told.session, notices=(), provenance=told.provenance | {"mask": BODY_MASK}
-    )
+    about = told.provenance | {"mask": BODY_MASK}
+    maps = replace(found, subject=told.subject, session=told.session, notices=(), provenance=about)
     progress(0.9, "DICOM: writing")
     values = map_object(context, maps)
     report = report_object(context, told, regions, [values])
@@ -116,6 +122,30 @@ def write_dicom(
         dataset.save_as(folder / f"{name}.dcm")
     progress(1, "DICOM: done")
     return maps
+
+
+def write_for_others(
+    folder: Path,
+    comparison: Comparison,
+    sources: Sequence[tuple[Path, VisitRecord]] = (),
+    hidden: Hidden | None = None,
+    progress: Progress = silent,
+) -> None:
+    """``regions.csv``, ``changes.csv`` and ``bids/``; with ``sources`` also ``dicom/ses-<label>/`` and V_T in bids/.
+
+    sources: the folders that quantify wrote and the records in them, in the order of the comparison's visits.
+    hidden: where the comparison was made of records without identity.
+    """
+    write_regions_csv(folder / "regions.csv", comparison.visits)
+    write_changes_csv(folder / "changes.csv", comparison)
+    maps, created = [], datetime.now()
+    for number, (path, record) in enumerate(sources):
+        shown = comparison.visits[number]
+        stretch = part(progress, number / len(sources), (number + 1) / len(sources))
+        target = folder / "dicom" / f"ses-{shown.session}"
+        maps.append(write_dicom(target, path, record, created, shown, hidden, stretch))
+    (folder / "bids").mkdir()
+    write_derivatives(folder / "bids", comparison.visits, maps)
 
 
 def _alignment(record: VisitRecord) -> tuple[FrameMotion | None, PetToCt | None]:
