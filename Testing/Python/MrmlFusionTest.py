@@ -123,6 +123,7 @@ class FusedViewsTest(ScenesTest):
 
     def test_ct_and_pet_beside_each_other(self):
         _, proxy = self.sequence()
+        views.show_layout(views.BESIDE_LAYOUT)
         for name in views.SLICE_VIEWS:
             self.add_slice_view(views.BESIDE + name)
         views.slice_nodes()["Red"].SetFieldOfView(80.0, 60.0, 1.0)
