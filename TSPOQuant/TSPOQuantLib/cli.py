@@ -338,15 +338,20 @@ def run_compare(options: argparse.Namespace) -> int:
     from .exports import write_for_others
     from .outcome.budget import read_budget
     from .outcome.clinical import read_clinical
+    from .outcome.comparability import checked
     from .outcome.compare import compare
     from .outcome.record import read_record
     from .outcome.repeatability import read_repeatability
     from .output import whole_folder
+    from .pipeline import comparison_pictures
     from .reporting.comparison_files import comparison_content, comparison_text, write_comparison
     from .reporting.deidentify import hide
+    from .reporting.report import check_available, write_report
 
+    check_available()
     folders = [options.baseline, *options.followups]
     records = [read_record(folder) for folder in folders]
+    checked(records, options.accept)  # of the visits as they are: hidden names could not differ
     clinical = read_clinical(options.clinical) if options.clinical else None
     shown, told, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)
     comparison = compare(
@@ -359,6 +364,7 @@ def run_compare(options: argparse.Namespace) -> int:
     files = [path for path in (options.clinical, options.repeatability, options.budget) if path]
     with whole_folder(options.out, options.force, [*folders, *files]) as folder:
         write_comparison(folder, comparison)
+        write_report(folder, comparison, comparison_pictures(comparison, folders, hidden), options.lang)
         sources = list(zip(folders, records, strict=True)) if options.dicom else []
         write_for_others(folder, comparison, sources, hidden, terminal_progress())
     if options.json:

@@ -33,6 +33,7 @@ from .input_function import (
 from .kinetics import FitOptions, KineticFit, fit, make_maps
 from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
+from .outcome.compare import Comparison
 from .outcome.plan import Plan, make_plan, read_protocol
 from .outcome.record import Sensitivity, record_of
 from .outcome.sensitivity import Geometry, Measured, sensitivities
@@ -48,6 +49,7 @@ from .regions.region import Region, plain_name, regions_of
 from .regions.sampling import sample
 from .regions.surround import surround
 from .reporting import provenance
+from .reporting.deidentify import Hidden
 from .reporting.figures import FusedPicture, outlined, round_top
 from .reporting.fused_files import read_fused_images
 from .study import Study, StudySettings
@@ -201,6 +203,24 @@ def fused_pictures(
             edges = (edge_letters(-right), edge_letters(right), edge_letters(up), edge_letters(-up))
             pictures.append(FusedPicture(rgba, region.name, visit.session, size_mm, edges, end, unit, colors))
     return tuple(pictures)
+
+
+def comparison_pictures(
+    comparison: Comparison, visits: Sequence[Path | FusedImages], hidden: Hidden | None = None
+) -> tuple[FusedPicture, ...]:
+    """Fused slices through the affected foramen, or the first foramen where none is named, at every visit; none where
+    a visit has no CT. hidden: what stands for names and sessions, where the comparison does not show them."""
+    lesion, first = comparison.lesion, comparison.baseline
+    foramina = [region for region in first.regions if region.structure == "foramen"]
+    affected = [region for region in foramina if lesion and (region.level, region.side) == (lesion.level, lesion.side)]
+    try:
+        images = [read_fused_images(visit) if isinstance(visit, Path) else visit for visit in visits]
+    except InputRefused as refusal:
+        if refusal.code != "fused-missing":
+            raise
+        return ()
+    shown = [hidden.images(one) for one in images] if hidden else images
+    return fused_pictures(shown, [region.name for region in (affected or foramina)[:1]])
 
 
 def _same_region(name: str, visits: Sequence[Sequence[Region]], here: Sequence[Region]) -> Region | None:
