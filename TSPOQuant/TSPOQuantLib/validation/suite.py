@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputRefused
 from ..progress import Progress, silent
 from ..reporting.provenance import versions
-from . import coverage, digital_neck, exactness, image_derived, model_choice, people, scan_length
+from . import alignment, coverage, digital_neck, exactness, image_derived, model_choice, people, scan_length
 from .document import COMMAND, Section, markdown, paragraphs, plain_text, png
 
 DOCUMENT = "validation.md"
@@ -31,6 +31,7 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
         "image-derived input": lambda: image_derived.section(quick),
         "digital neck": lambda: digital_neck.section(quick),
         "model selection": lambda: model_choice.section(quick),
+        "alignment": lambda: alignment.section(data, quick),
     }
     sections = []
     for n, (name, step) in enumerate(steps.items()):
