@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 COLORS = ("#0b4f6c", "#b34700", "#2e7d32", "#7b3fa0", "#5c4a00", "#a3195b")
 """Each at least 4.5 : 1 on white; lines also differ in dash and marker."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 GRAY = "#6b7680"
-STYLE = {
+STYLE: Any = {
     "font.size": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -32,6 +32,7 @@ STYLE = {
     "legend.frameon": False,
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
+    "text.parse_math": False,
     "svg.hashsalt": "TSPOQuant",
 }
 SCREEN_PIXELS_PER_INCH = 150
@@ -79,21 +80,27 @@ def _canvas(width: float, height: float) -> "Figure":
 
 
 def _localize(figure: "Figure", words: Words) -> None:
-    """Tick labels with the language's decimal sign."""
+    """Tick labels with the language's decimal sign, and the T of V_T below the line; no other text is a formula."""
+    from matplotlib.text import Text
     from matplotlib.ticker import FuncFormatter
 
     plain = FuncFormatter(lambda value, _: words.significant(value, 4))
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            if axis.get_major_formatter().__class__.__name__ == "ScalarFormatter":
+            if type(axis.get_major_formatter()).__name__ in ("ScalarFormatter", "LogFormatterSciNotation"):
                 axis.set_major_formatter(plain)
+    for text in figure.findobj(Text):
+        if "V_T" in text.get_text() and "$" not in text.get_text():
+            text.set_text(text.get_text().replace("V_T", r"V$_\mathrm{T}$"))
+            text.set_parse_math(True)
 
 
-def fused(picture: FusedPicture, words: Words, side: float = 2.35) -> "Figure":
+def fused(picture: FusedPicture, words: Words, side: float = 1.85) -> "Figure":
     """A fused slice with its edges, a scale bar and the PET's color bar."""
-    figure = _canvas(side, side * 1.2)
+    figure = _canvas(side, side * 1.28)
     axes = figure.add_subplot()
     draw_fused(axes, picture, figure_words(words), 7)
+    axes.set_title(picture.session, fontsize=8)
     color_bar(figure, [axes], picture, figure_words(words), 6, location="bottom")
     _localize(figure, words)
     return figure
@@ -124,7 +131,7 @@ class Series:
 
 def intervals(sessions: Sequence[str], series: Sequence[Series], words: Words) -> "Figure":
     """V_T over the visits with 95 % intervals."""
-    figure = _canvas(3.5, 2.6)
+    figure = _canvas(3.2, 2.37)
     axes = figure.add_subplot()
     spread = 0.5 / max(len(series), 1)
     for index, line in enumerate(series):
@@ -149,7 +156,7 @@ def intervals(sessions: Sequence[str], series: Sequence[Series], words: Words) -
     axes.set_xlim(-0.5, len(sessions) - 0.5)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(words("axis.vt"))
-    figure.legend(loc="outside lower center", ncols=1 if len(series) < 3 else 2)
+    figure.legend(loc="outside lower center", ncols=1 if len(series) < 3 else 2, fontsize=6, columnspacing=1.0)
     _localize(figure, words)
     return figure
 
@@ -161,7 +168,7 @@ def with_clinic(
     words: Words,
 ) -> "Figure":
     """V_T on the left axis, clinical scores as a share of their scale's range on the right one."""
-    figure = _canvas(3.5, 2.6)
+    figure = _canvas(PAGE_WIDTH, 2.8)
     axes = figure.add_subplot()
     positions = np.arange(len(sessions))
     values = np.array([point.value for point in vt.points])
@@ -175,7 +182,11 @@ def with_clinic(
     other = axes.twinx()
     other.spines["right"].set_visible(True)
     for index, (label, shares) in enumerate(scores, start=1):
-        style = {"color": COLORS[index % len(COLORS)], "marker": MARKERS[index], "linestyle": DASHES[index]}
+        style: dict[str, Any] = {
+            "color": COLORS[index % len(COLORS)],
+            "marker": MARKERS[index],
+            "linestyle": DASHES[index],
+        }
         other.plot(positions, shares, label=label, **style)
     other.set_ylim(0, 105)
     other.set_ylabel(words("axis.score_share"))
@@ -265,7 +276,9 @@ def input_function(visit: VisitRecord, words: Words) -> "Figure":
     if "parent_fraction" in source.samples:
         samples = source.samples["parent_fraction"]
         at = np.array(samples.times_s) / 60
-        right.plot(at, samples.values, color=COLORS[3], marker="o", mfc="none", ls="none", label=words("samples.parent"))
+        right.plot(
+            at, samples.values, color=COLORS[3], marker="o", mfc="none", ls="none", label=words("samples.parent")
+        )
     right.set_ylim(0, 1.05)
     right.set_ylabel(words("axis.fraction"))
     right.set_xlabel(words("axis.minutes"))

@@ -1,8 +1,8 @@
 """The report of two visits or more, or of one: a self-contained HTML file and a PDF, in English or French."""
 
-import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def write_report(
             for path, content in contents.items():
                 (Path(scratch) / path.name).write_bytes(content)
             for path in contents:
-                os.replace(Path(scratch) / path.name, path)
+                (Path(scratch) / path.name).replace(path)
     except OSError as error:
         raise InputRefused("output-unwritable", f"{folder}: {error.strerror}; name another folder") from error
     html_path, pdf_path = contents
@@ -67,11 +67,14 @@ def report_document(comparison: Comparison, pictures: Sequence[FusedPicture], la
     subject = words(
         "subject", subject=visits[0].subject, visits=" → ".join(sessions), tracer=visits[0].acquisition.tracer or "PET"
     )
+    clinician, physicist = first_page(comparison, pictures, words), further_pages(comparison, words)
+    if not clinician[-1].new_page:  # page one ends here, whatever follows it
+        physicist[0] = replace(physicist[0], new_page=True)
     return Document(
         title=title,
         language=lang,
         subject=subject,
-        sections=(*first_page(comparison, pictures, words), *further_pages(comparison, words)),
+        sections=(*clinician, *physicist),
         footer=words("disclaimer"),
         skip=words("skip"),
         page=words("page"),

@@ -6,6 +6,7 @@ from functools import partial
 
 from ..outcome.clinical import Treatment, clinical_changes, ndi_band, score_named
 from ..outcome.compare import Comparison, RegionChange
+from ..outcome.visit import RegionOutcome
 from . import plots
 from .figures import FusedPicture
 from .report_document import Block, Bullets, Paragraph, Picture, Row, Section, Table
@@ -16,25 +17,30 @@ from .report_terms import (
     corrections,
     fit_of,
     main_places,
+    model_title,
     place_title,
     point_of,
     row_of,
     rows_of,
+    short_title,
 )
 from .words import Words
 
 PICTURES_A_ROW = 3
+TOLD_ELSEWHERE = ("affected-flagged", "clinical-missing")
+"""Notices of the comparison that page one says in its own words."""
 
 
 def first_page(comparison: Comparison, pictures: Sequence[FusedPicture], words: Words) -> list[Section]:
     """Page one in the order in which it is read."""
-    sections = [Section(words("title.result"), tuple(_opening(comparison, words)))]
-    blocks = [*_pictures(comparison, pictures, words)]
-    if blocks:
-        sections.append(Section(words("title.pictures"), tuple(blocks)))
+    opening = (*_opening(comparison, words), *_pictures(comparison, pictures, words))
+    sections = [Section(words("title.result"), opening)]
     sections.append(Section(words("title.sure"), tuple(_how_sure(comparison, words))))
     if comparison.clinical is not None and comparison.clinical.treatments:
         sections.append(Section(words("title.treatment"), tuple(_treatments(comparison, words))))
+    clinic = _with_clinic(comparison, words)
+    if clinic is not None:
+        sections.append(Section(words("title.clinic"), (clinic,), new_page=True))
     return sections
 
 
@@ -47,7 +53,7 @@ def _opening(comparison: Comparison, words: Words) -> list[Block]:
             words(
                 "override",
                 item=words.value(finding.item),
-                values=" | ".join(words.message(value) for value in finding.values),
+                values=" | ".join(words.value(value) for value in finding.values),
                 message=words.message(finding.message),
                 code=finding.code,
             )
@@ -72,16 +78,19 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     others = [row for key, row in scores if key not in ("vas_arm", "nprs_arm")]
     rows = [*pain, *imaging, *others]
     header = [words("column.outcome"), *(visit.session for visit in visits)]
-    for visit in visits[1:]:
-        header.append(words("column.change") if len(visits) == 2 else words("column.change_at", visit=visit.session))
+    if len(visits) == 2:
+        header.append(words("column.change"))
+    else:
+        header += [words("column.change_at", visit=visit.session) for visit in visits[1:]]
     header.append(words("column.threshold"))
     citations = _citations(comparison)
-    notes = [words("note.vr"), words("note.primary", what=_primary(comparison, words))]
+    notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
     if citations:
         listed = [
-            f"[{n}] {words.value(population)} ({citation})" for n, (population, citation) in enumerate(citations, start=1)
+            f"[{n}] {words.value(population)} ({citation})"
+            for n, (population, citation) in enumerate(citations, start=1)
         ]
-        notes.append(words("note.thresholds", citations="; ".join(listed)))
+        notes.append(words("note.thresholds", citations=words.listed(listed, "; ")))
     notes += _score_remarks(comparison, words)
     if comparison.clinical is None:
         notes.append(words("note.no_clinical"))
@@ -96,17 +105,14 @@ def _table1(comparison: Comparison, words: Words) -> Table:
 
 
 def _primary(comparison: Comparison, words: Words) -> str:
-    from .report_terms import model_title
-
-    return words(
-        "primary", model=model_title(comparison.model), correction=correction_title(words, comparison.pvc)
-    )
+    return words("primary", model=model_title(comparison.model), correction=correction_title(words, comparison.pvc))
 
 
 def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]], list[int]]:
     """V_T of the main places, as measured and corrected one below the other; which rows hold the primary outcome."""
-    rows, strong = [], []
-    places = main_places(comparison)
+    rows: list[tuple[str, ...]] = []
+    strong: list[int] = []
+    places = [place for place in main_places(comparison) if place.role != "contralateral"]
     for place in places:
         for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
             found = rows_of(comparison, place, pvc)
@@ -116,19 +122,16 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
             if primary:
                 strong.append(len(rows))
             name = next(row.region for row in found if row is not None)
-            title = f"Vr (V_T), {place_title(words, place, name)}: {correction_title(words, pvc)}"
-            values = [
-                words("flag_mark", value=words.with_error(row.VT, row.VT_se))
-                if row.flags
-                else words.with_error(row.VT, row.VT_se)
-                if row is not None
-                else "–"
-                for row in found
-                for row in [row]
-            ]
+            title = words.pair(f"Vr (V_T), {place_title(words, place, name)}", correction_title(words, pvc))
+            values = ["–" if row is None else _vt_value(row, words) for row in found]
             changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
             rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
     return rows, strong
+
+
+def _vt_value(row: RegionOutcome, words: Words) -> str:
+    value = words.with_error(row.VT, row.VT_se)
+    return words("flag_mark", value=value) if row.flags else value
 
 
 def _change_cell(change: RegionChange | None, words: Words) -> str:
@@ -175,8 +178,10 @@ def _score_rows(comparison: Comparison, words: Words) -> list[tuple[str, tuple[s
                 for visit in visits[1:]
                 if (change := changes.get((key, visit.session))) is not None
             ]
-            thresholds.append(f"{text}: {', '.join(reached)}" if reached else text)
-        rows.append((key, (_score_title(key, words), *cells, "; ".join(thresholds) or words("threshold.none"))))
+            thresholds.append(words.pair(text, words.listed(reached)) if reached else text)
+        rows.append(
+            (key, (_score_title(key, words), *cells, words.listed(thresholds, "; ") or words("threshold.none")))
+        )
     return rows
 
 
@@ -214,7 +219,7 @@ def _score_remarks(comparison: Comparison, words: Words) -> list[str]:
     if comparison.clinical is None:
         return []
     return [
-        f"{_score_title(key, words)}, {session}: {words.message(text)}"
+        words.pair(f"{_score_title(key, words)}, {session}", words.message(text))
         for session, remarks in comparison.clinical.remarks.items()
         for key, text in remarks.items()
     ]
@@ -224,16 +229,17 @@ def _score_remarks(comparison: Comparison, words: Words) -> list[str]:
 
 
 def _pictures(comparison: Comparison, pictures: Sequence[FusedPicture], words: Words) -> list[Block]:
-    blocks: list[Block] = []
-    for start in range(0, len(pictures), PICTURES_A_ROW):
-        shown = pictures[start : start + PICTURES_A_ROW]
-        blocks.append(Row(tuple(_fused(picture, words) for picture in shown)))
+    """Fused slices, and V_T with intervals after the last of them."""
+    shown = [_fused(picture, words) for picture in pictures]
+    if main_places(comparison):
+        shown.append(_intervals(comparison, words))
+    blocks: list[Block] = [
+        Row(tuple(shown[start : start + PICTURES_A_ROW])) for start in range(0, len(shown), PICTURES_A_ROW)
+    ]
     if pictures:
-        blocks.append(Paragraph(words("note.fused"), "note"))
-    graphs = [_intervals(comparison, words)]
-    clinic = _with_clinic(comparison, words)
-    blocks.append(Row(tuple(graph for graph in (*graphs, clinic) if graph is not None)))
-    return blocks if main_places(comparison) else blocks[:-1]
+        regions = ", ".join(dict.fromkeys(picture.region for picture in pictures))
+        blocks.append(Paragraph(words("note.fused", regions=regions), "note"))
+    return blocks
 
 
 def _fused(picture: FusedPicture, words: Words) -> Picture:
@@ -254,10 +260,7 @@ def _series(comparison: Comparison, words: Words) -> list[plots.Series]:
         for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
             if any(rows_of(comparison, place, pvc)):
                 points = tuple(point_of(comparison, place, pvc, n) for n in range(len(comparison.visits)))
-                label = place_title(words, place, role=False)
-                if pvc != "none":
-                    label = f"{label}, {correction_title(words, pvc)}"
-                series.append(plots.Series(label, points, hollow=pvc != "none"))
+                series.append(plots.Series(short_title(words, place, pvc), points, hollow=pvc != "none"))
     return series
 
 
@@ -277,7 +280,9 @@ def _intervals(comparison: Comparison, words: Words) -> Picture:
     ]
     key = "caption.intervals_total" if len(sessions) > 1 else "caption.intervals_fit"
     return Picture(
-        words("alt.intervals", points="; ".join(told)), words(key), partial(plots.intervals, sessions, series, words)
+        words("alt.intervals", points=words.listed(told, "; ")),
+        words(key),
+        partial(plots.intervals, sessions, series, words),
     )
 
 
@@ -291,7 +296,8 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     scores = []
     for key in dict.fromkeys(key for values in told for key in values):
         score = score_named(key)
-        if score is not None and key != "nprs_arm" or key == "nprs_arm" and not any("vas_arm" in v for v in told):
+        twice = key == "nprs_arm" and any("vas_arm" in values for values in told)
+        if score is not None and not twice:
             shares = [100 * values[key] / score.high if key in values else math.nan for values in told]
             scores.append((_score_title(key, words), shares))
     if not scores:
@@ -299,11 +305,11 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     points = tuple(point_of(comparison, places[0], comparison.pvc, n) for n in range(len(sessions)))
     vt = plots.Series(f"V_T, {place_title(words, places[0], role=False)}", points)
     values = [
-        f"{vt.label}: {', '.join(words.number(point.value) for point in points)}",
-        *(f"{label}: {', '.join(words.percent(share, 0) for share in shares)}" for label, shares in scores),
+        words.pair(vt.label, words.listed(words.number(point.value) for point in points)),
+        *(words.pair(label, words.listed(words.percent(share, 0) for share in shares)) for label, shares in scores),
     ]
     return Picture(
-        words("alt.clinic", values="; ".join(values)),
+        words("alt.clinic", values=words.listed(values, "; ")),
         words("caption.clinic"),
         partial(plots.with_clinic, sessions, vt, scores, words),
     )
@@ -319,16 +325,17 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     place = places[0]
     blocks: list[Block] = [_side_by_side(comparison, place, words)]
     changes = [change for change in changes_of(comparison, place, comparison.pvc) if change is not None]
-    for change in changes:
-        blocks.append(Paragraph(verdict(change, words), "lead"))
+    blocks += [Paragraph(verdict(change, words), "lead") for change in changes]
     if not changes:
         blocks.append(Paragraph(words("one_visit" if len(comparison.visits) == 1 else "no_change"), "lead"))
     if len(comparison.visits) > 1:
-        blocks.append(Paragraph(words("interval_means")))
-        blocks.append(Paragraph(words("no_cause")))
+        blocks.append(Paragraph(f"{words('interval_means')} {words('no_cause')}", "note"))
     flags = _flags(comparison, place, words)
     if flags:
         blocks.append(Bullets(tuple(flags), "warning"))
+    told = [words.notice(n) for n in comparison.notices if n.code not in TOLD_ELSEWHERE]
+    if told:
+        blocks.append(Bullets(tuple(told), "note"))
     warned = sum(not finding.accepted for finding in comparison.findings)
     if warned:
         blocks.append(Paragraph(words("warned_one" if warned == 1 else "warned", count=warned), "note"))
@@ -346,8 +353,6 @@ def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
     header = [words("column.visit")]
     for pvc in pvcs:
         title = correction_title(words, pvc)
-        if pvc == comparison.pvc:
-            title = f"{title} ({words('primary_mark')})"
         header.append(words("column.vt_interval", what=title))
         if several:
             header.append(words("column.change_interval", what=title))
@@ -356,7 +361,9 @@ def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
         cells = [visit.session]
         for pvc in pvcs:
             point = point_of(comparison, place, pvc, index)
-            cells.append(words("with_interval", value=words.number(point.value), interval=words.interval(point.low, point.high)))
+            cells.append(
+                words("with_interval", value=words.number(point.value), interval=words.interval(point.low, point.high))
+            )
             if several and index == 0:
                 cells.append("–")
             elif several:
@@ -420,17 +427,13 @@ def _flags(comparison: Comparison, place: Place, words: Words) -> list[str]:
             row = row_of(visit, place, comparison.model, pvc)
             if row is None:
                 continue
-            for flag in row.flags:
-                found.append(
-                    words(
-                        "flag",
-                        session=visit.session,
-                        correction=correction_title(words, pvc),
-                        message=words.notice(flag),
-                    )
-                )
+            correction = correction_title(words, pvc)
+            found += [
+                words("flag", session=visit.session, correction=correction, message=words.notice(flag))
+                for flag in row.flags
+            ]
             if fit_of(visit, row) is None or not math.isfinite(row.VT):
-                found.append(words("not_fitted", session=visit.session, correction=correction_title(words, pvc)))
+                found.append(words("not_fitted", session=visit.session, correction=correction))
     return list(dict.fromkeys(found))
 
 
@@ -453,8 +456,10 @@ def _treatments(comparison: Comparison, words: Words) -> list[Block]:
 
 def _treatment(one: Treatment, words: Words) -> tuple[str, ...]:
     days = [words("not_recorded") if day is None else day.isoformat() for day in (one.start, one.end)]
-    sessions = [words("not_recorded") if count is None else str(count) for count in (one.sessions_done, one.sessions_planned)]
-    events = "; ".join(one.adverse_events) or words("none" if one.adverse_events_recorded else "not_recorded")
+    sessions = [
+        words("not_recorded") if count is None else str(count) for count in (one.sessions_done, one.sessions_planned)
+    ]
+    events = words.listed(one.adverse_events, "; ") or words("none" if one.adverse_events_recorded else "not_recorded")
     return (
         words.value(one.kind),
         words("treatment.from_to", start=days[0], end=days[1]) if one.start or one.end else "",

@@ -32,6 +32,7 @@ def html(document: Document) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
     def css(text: str) -> Markup:
         """A string of a style sheet: every sign but letters, digits and spaces as its code point."""
         codes = (letter if letter.isalnum() or letter == " " else f"\\{ord(letter):06x}" for letter in text)

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .plots import png
+from .plots import Drawn, png
 from .report_document import Bullets, Document, Paragraph, Picture, Row, Section, Table
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
-MARGIN_MM, BOTTOM_MM = 14.0, 15.0
-TEXT_PT, SMALL_PT, HEADINGS_PT = 8.5, 7.0, {1: 15.0, 2: 12.0, 3: 10.0}
-LINE = 1.35
+MARGIN_MM, BOTTOM_MM = 13.0, 13.0
+TEXT_PT, SMALL_PT, HEADINGS_PT = 8.0, 6.8, {1: 14.0, 2: 11.0, 3: 9.5}
+LINE = 1.3
 """Line height, of the font's."""
 INK, SOFT, ACCENT, RULE, SHADE = (27, 31, 36), (74, 85, 96), (11, 79, 108), (196, 204, 212), (241, 244, 247)
 ALARM, ALARM_SHADE = (166, 92, 0), (255, 244, 224)
@@ -22,9 +22,13 @@ NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 """A PDF must name a date of its making; the same report is the same file, so this is none."""
 PIXELS_PER_INCH = 200
 SMALLEST_PT = 5.5
-PADDING_MM = 1.0
+PADDING_MM = 1.2
 MONSTER_SHARE = 0.3
 LARGEST_SCALE = 1.0
+TYPICAL = 1.3
+"""What most cells of a column need, as a multiple of their mean width."""
+LEAST_TABLE_MM = 25.0
+PICTURE_GAP_MM = 3.0
 MM_PER_PT, MM_PER_INCH = 25.4 / 72, 25.4
 
 
@@ -44,6 +48,7 @@ class _Page:
     def __init__(self, document: Document):
         self._document = document
         self._pdf = _paper(document)
+        self._drawn: dict[int, Drawn] = {}
 
     def add_page(self) -> None:
         self._pdf.add_page()
@@ -53,9 +58,8 @@ class _Page:
 
     def masthead(self) -> None:
         document = self._document
-        self._text(document.footer, SMALL_PT, SOFT, "B")
         self._text(document.title, HEADINGS_PT[1], ACCENT, "B")
-        self._text(document.subject, TEXT_PT, SOFT)
+        self._text(f"{document.subject}. {document.footer}", TEXT_PT, SOFT)
         self._rule(ACCENT, 0.6)
 
     def section(self, section: Section) -> None:
@@ -63,12 +67,18 @@ class _Page:
         if section.new_page and paper.get_y() > paper.t_margin + 1:
             paper.add_page()
         size = HEADINGS_PT[section.level]
-        self._keep_together(30)
+        self._keep_together(self._line(size) + 4 + (self._least(section.blocks[0]) if section.blocks else 0))
         self._gap(3 if section.level == 2 else 2)
         paper.start_section(section.title, section.level - 2, strict=False)
         self._text(section.title, size, ACCENT, "B")
         for block in section.blocks:
             self._block(block)
+
+    def _least(self, block: Any) -> float:
+        """What must follow a heading on its page: a picture whole, the beginning of all else, mm."""
+        if isinstance(block, Picture | Row):
+            return self._row_height(block.pictures if isinstance(block, Row) else (block,))
+        return LEAST_TABLE_MM if isinstance(block, Table) else 2 * self._line(TEXT_PT)
 
     def _block(self, block: Any) -> None:
         if isinstance(block, Paragraph):
@@ -89,7 +99,7 @@ class _Page:
             self._gap(1)
             top = self._pdf.get_y()
             page = self._pdf.page
-            self._text(text, TEXT_PT + 1, INK, indent=3)
+            self._text(text, TEXT_PT + 0.5, INK, indent=3)
             if self._pdf.page == page:
                 self._bar(top, self._pdf.get_y())
             self._gap(1)
@@ -125,17 +135,19 @@ class _Page:
         if not rows:
             return
         self._gap(1.5)
-        self._keep_together(25)
+        self._keep_together(LEAST_TABLE_MM)
         self._text(block.caption, TEXT_PT, INK, "B")
         size = SMALL_PT
         while size > SMALLEST_PT and sum(self._least_widths(rows, size)) > paper.epw:
             size -= 0.5
+        widths = self._widths(rows, size)
         self._style(size, INK)
         paper.set_draw_color(*RULE)
+        paper.set_fill_color(255)
         heading = self._face(emphasis="BOLD", fill_color=SHADE)
         with paper.table(
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
-            col_widths=self._widths(rows, size),
+            col_widths=widths,
             first_row_as_headings=bool(block.header),
             headings_style=heading,
             line_height=self._line(size),
@@ -163,63 +175,71 @@ class _Page:
         return max(widths) + 2 * PADDING_MM + 0.3
 
     def _widths(self, rows: Sequence[Sequence[str]], size: float) -> tuple[float, ...]:
-        """Column widths as a browser lays them out: room for the longest words, the rest by need."""
+        """Column widths, mm: room for the longest words, then for what most cells need, then for the rest."""
         least = self._least_widths(rows, size)
-        self._pdf.set_font("Report", "B", size)
-        columns = zip(*rows, strict=True)
-        wanted = [
-            max(max(self._pdf.get_string_width(cell) for cell in column) + 2 * PADDING_MM + 0.3, need)
-            for column, need in zip(columns, least, strict=True)
-        ]
         room = self._pdf.epw
-        if sum(wanted) <= room:
-            spare = (room - sum(wanted)) / len(wanted)
-            return tuple(width + spare for width in wanted)
         if sum(least) >= room:
             return tuple(least)  # only their proportions count: longer words break
-        part = (room - sum(least)) / (sum(wanted) - sum(least))
-        return tuple(low + part * (high - low) for low, high in zip(least, wanted, strict=True))
+        self._pdf.set_font("Report", "B", size)
+        columns = [
+            [self._pdf.get_string_width(cell) + 2 * PADDING_MM + 0.3 for cell in c] for c in zip(*rows, strict=True)
+        ]
+        whole = [max(*column, need) for column, need in zip(columns, least, strict=True)]
+        usual = [
+            min(max(TYPICAL * sum(column) / len(column), need), most)
+            for column, need, most in zip(columns, least, whole, strict=True)
+        ]
+        return tuple(_between(least, usual, whole, room))
+
+    def _drawn_once(self, picture: Picture) -> Drawn:
+        if id(picture) not in self._drawn:
+            self._drawn[id(picture)] = png(picture, PIXELS_PER_INCH)
+        return self._drawn[id(picture)]
+
+    def _laid_out(self, pictures: Sequence[Picture]) -> list[tuple[Picture, Drawn, float, float]]:
+        """Pictures side by side, with width and height in mm: as drawn, or smaller where the page is too narrow."""
+        drawn = [self._drawn_once(picture) for picture in pictures]
+        room = self._pdf.epw - PICTURE_GAP_MM * (len(pictures) - 1)
+        scale = MM_PER_INCH * min(room / (MM_PER_INCH * sum(one.width for one in drawn)), LARGEST_SCALE)
+        return [(p, one, scale * one.width, scale * one.height) for p, one in zip(pictures, drawn, strict=True)]
+
+    def _row_height(self, pictures: Sequence[Picture]) -> float:
+        laid = self._laid_out(pictures)
+        self._style(SMALL_PT, SOFT)
+        lines = max(len(self._lines(picture.caption, width)) for picture, _, width, _ in laid)
+        return max(height for *_, height in laid) + lines * self._line(SMALL_PT) + 1.5
 
     def _pictures(self, pictures: Sequence[Picture]) -> None:
-        """Pictures side by side, as wide as the page allows, with their captions below."""
+        """Pictures side by side with their captions below, never torn apart."""
+        if not pictures:
+            return
         paper = self._pdf
-        gap = 3.0
-        drawn = [png(picture, PIXELS_PER_INCH) for picture in pictures]
-        natural = [one.width * MM_PER_INCH for one in drawn]
-        scale = min((paper.epw - gap * (len(pictures) - 1)) / sum(natural), LARGEST_SCALE)
-        widths = [width * scale for width in natural]
-        heights = [one.height * MM_PER_INCH * scale for one in drawn]
-        self._style(SMALL_PT, SOFT)
-        lines = [len(self._lines(p.caption, w)) for p, w in zip(pictures, widths, strict=True)]
         self._gap(1)
-        self._keep_together(max(heights) + max(lines) * self._line(SMALL_PT) + 1)
+        whole = self._row_height(pictures)
+        self._keep_together(whole)
         top, left = paper.get_y(), paper.l_margin
-        for picture, one, width, height in zip(pictures, drawn, widths, heights, strict=True):
-            paper.image(io.BytesIO(one.content), x=left, y=top, w=width, h=height, alt_text=picture.alt)
+        for picture, drawn, width, height in self._laid_out(pictures):
+            paper.image(io.BytesIO(drawn.content), x=left, y=top, w=width, h=height, alt_text=picture.alt)
             if picture.caption:
                 self._style(SMALL_PT, SOFT)
                 paper.set_xy(left, top + height + 0.5)
                 paper.multi_cell(width, self._line(SMALL_PT), picture.caption, align="L")
-            left += width + gap
-        paper.set_xy(paper.l_margin, top + max(heights) + max(lines) * self._line(SMALL_PT) + 1)
+            left += width + PICTURE_GAP_MM
+        paper.set_xy(paper.l_margin, top + whole)
 
     # --- small things ------------------------------------------------------------------------------------------------
 
     def _lines(self, text: str, width: float) -> list[str]:
         if not text:
             return []
-        lines: list[str] = self._pdf.multi_cell(width, text=text, dry_run=True, output="LINES")
-        return lines
+        lines: Any = self._pdf.multi_cell(width, text=text, dry_run=True, output="LINES")
+        return list(lines)
 
-    def _text(
-        self, text: str, size: float, color: tuple[int, int, int], style: str = "", indent: float = 0.0
-    ) -> None:
+    def _text(self, text: str, size: float, color: tuple[int, int, int], style: str = "", indent: float = 0.0) -> None:
         paper = self._pdf
         self._style(size, color, style)
         paper.set_x(paper.l_margin + indent)
-        paper.multi_cell(
-            paper.epw - indent, self._line(size), str(text), align="L", new_x="LMARGIN", new_y="NEXT"
-        )
+        paper.multi_cell(paper.epw - indent, self._line(size), str(text), align="L", new_x="LMARGIN", new_y="NEXT")
         self._gap(0.6)
 
     def _style(self, size: float, color: tuple[int, int, int], style: str = "") -> None:
@@ -256,6 +276,15 @@ class _Page:
         paper = self._pdf
         paper.set_fill_color(*ACCENT)
         paper.rect(paper.l_margin, top, 1, bottom - top - 0.6, style="F")
+
+
+def _between(least: Sequence[float], usual: Sequence[float], whole: Sequence[float], room: float) -> list[float]:
+    """Widths that fill ``room``: between the least and the usual ones, or beyond these towards the whole ones."""
+    for low, high in ((least, usual), (usual, whole)):
+        if sum(high) > room:
+            part = (room - sum(low)) / (sum(high) - sum(low))
+            return [a + part * (b - a) for a, b in zip(low, high, strict=True)]
+    return [width + (room - sum(whole)) / len(whole) for width in whole]
 
 
 def _paper(document: Document) -> "FPDF":

@@ -22,11 +22,13 @@ from .report_terms import (
     model_title,
     place_title,
     row_of,
-    row_title,
+    short_title,
 )
 from .words import Words
 
 MOST_PANELS = 4
+MANY_DEGREES = 1000
+"""More degrees of freedom of an error are not told apart."""
 DIGITS = {"VT": 2, "K1": 4, "k2": 4, "k3": 4, "k4": 4, "VB": 3, "Ki": 4, "Kb": 4}
 SOURCES = (
     "Lutke Schipholt et al., Front Nucl Med 2025, 10.3389/fnume.2025.1569991",
@@ -59,13 +61,15 @@ def further_pages(comparison: Comparison, words: Words) -> list[Section]:
 def _comparability(comparison: Comparison, words: Words) -> Section:
     visits = comparison.visits
     differing = {finding.item: finding for finding in comparison.findings}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for item in ITEMS:
         values = [item.told(visit) for visit in visits]
         finding = differing.get(item.item)
         same = words("same") if all(values) else words("not_told")
-        assessment = same if finding is None else words("accepted" if finding.accepted else f"severity.{finding.severity}")
-        told = (words("not_told") if value is None else words.message(value) for value in values)
+        assessment = (
+            same if finding is None else words("accepted" if finding.accepted else f"severity.{finding.severity}")
+        )
+        told = (words("not_told") if value is None else words.value(value) for value in values)
         rows.append((words.value(item.item), *told, assessment))
     for label, unit, key in (("dose", "MBq", "injected_mbq"), ("weight", "kg", "weight_kg")):
         numbers = [getattr(visit.acquisition, key) for visit in visits]
@@ -82,14 +86,18 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
     blocks: list[Block] = [Paragraph(words("comparability.text")), table]
     if comparison.findings:
         items = tuple(
-            f"{words('accepted' if f.accepted else f'severity.{f.severity}')} ({f.code}): {words.message(f.message)} "
-            f"({' | '.join(words.message(value) for value in f.values)})"
+            words.pair(
+                f"{words('accepted' if f.accepted else f'severity.{f.severity}')} ({f.code})",
+                f"{words.message(f.message)} ({' | '.join(words.value(value) for value in f.values)})",
+            )
             for f in comparison.findings
         )
-        blocks.append(Bullets(items, "warning" if any(f.severity == "refuse" for f in comparison.findings) else "plain"))
+        blocks.append(
+            Bullets(items, "warning" if any(f.severity == "refuse" for f in comparison.findings) else "plain")
+        )
     else:
         blocks.append(Paragraph(words("comparability.none")))
-    return Section(words("title.comparability"), tuple(blocks), new_page=True)
+    return Section(words("title.comparability"), tuple(blocks))
 
 
 def _assessed(finding: Any, values: Sequence[float | None], words: Words) -> str:
@@ -111,13 +119,18 @@ def _budget(comparison: Comparison, words: Words) -> list[Section]:
         return []
     titled = [(_change_title(change, comparison, words), change) for change in changes]
     told = [
-        f"{title}: " + ", ".join(
-            f"{words.value(part.component)} {words.percent(100 * part.change)}" for part in change.budget
+        words.pair(
+            title,
+            words.listed(
+                f"{words.value(part.component)} {words.percent(100 * part.change)}" for part in change.budget
+            ),
         )
         for title, change in titled
     ]
     picture = Picture(
-        words("alt.budget", values="; ".join(told)), words("caption.budget"), partial(plots.budget, titled, words)
+        words("alt.budget", values=words.listed(told, "; ")),
+        words("caption.budget"),
+        partial(plots.budget, titled, words),
     )
     tables = [_budget_table(title, change, words) for title, change in titled]
     blocks: list[Block] = [Paragraph(words("budget.text")), picture, *tables]
@@ -134,14 +147,14 @@ def _change_title(change: RegionChange, comparison: Comparison, words: Words) ->
 
 
 def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             words.value(part.component),
             words.percent(100 * part.baseline),
             words.percent(100 * part.followup),
             words.number(part.correlation),
             words.percent(100 * part.change),
-            words.message(part.assumed) if part.assumed else words("from_data"),
+            words.value(part.assumed) if part.assumed else words("from_data"),
         )
         for part in change.budget
     ]
@@ -152,7 +165,7 @@ def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
             *(words.percent(100 * total) for total in totals),
             "",
             words.percent(100 * change.log_ratio_se),
-            words("budget.degrees", count=words.number(change.degrees_of_freedom, 0)),
+            _degrees(change, words),
         )
     )
     header = (
@@ -163,10 +176,20 @@ def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
         words("column.of_change"),
         words("column.assumed"),
     )
-    place = place_title(words, Place(change.structure, change.level, change.side), change.region)
+    place = _capital(place_title(words, Place(change.structure, change.level, change.side), change.region))
     return Table(
         words("budget.caption", place=place, what=title), header, tuple(rows), "lrrrrl", strong=(len(rows) - 1,)
     )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _degrees(change: RegionChange, words: Words) -> str:
+    many = not change.degrees_of_freedom < MANY_DEGREES
+    count = f"> {MANY_DEGREES}" if many else words.number(change.degrees_of_freedom, 0)
+    return words("budget.degrees", count=count)
 
 
 def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
@@ -180,7 +203,9 @@ def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
                 correction_title(words, c.pvc),
                 words.number(c.value),
                 words.number(c.other),
-                words("with_interval", value=words.number(c.ratio), interval=words.interval(c.ratio_low, c.ratio_high)),
+                words(
+                    "with_interval", value=words.number(c.ratio), interval=words.interval(c.ratio_low, c.ratio_high)
+                ),
                 words.with_error(c.difference, c.difference_se),
                 "–"
                 if c.change_percent is None
@@ -194,37 +219,48 @@ def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
         ]
         keys = ("against", "visit", "correction", "affected", "other", "ratio", "difference", "ratio_change")
         header = tuple(words(f"column.{key}") for key in keys)
-        blocks.append(Table(words("contrasts.caption"), header, tuple(rows), "lllrrrrr", notes=(words("contrasts.note"),)))
-    places = {(place.structure, place.level, place.side) for place in main_places(comparison)}
-    besides = [b for b in comparison.besides if (b.structure, b.level, b.side) in places]
-    if besides:
-        sessions = [visit.session for visit in comparison.visits]
-        rows = [
-            (
-                place_title(words, Place(b.structure, b.level, b.side), b.region),
-                model_title(b.measure) if b.measure in MODELS else b.measure,
-                correction_title(words, b.pvc),
-                *(words.number(value) for value in b.values),
-                *(words.percent(value, signed=True) for value in b.percents),
-                _unit(b.unit),
-                ""
-                if b.window_s is None
-                else words("minutes_range", low=words.significant(b.window_s[0] / 60), high=words.significant(b.window_s[1] / 60)),
-            )
-            for b in besides
-        ]
-        header = (
-            words("column.region"),
-            words("column.measure"),
-            words("column.correction"),
-            *sessions,
-            *(words("column.change_at", visit=session) for session in sessions[1:]),
-            words("column.unit"),
-            words("column.window"),
+        blocks.append(
+            Table(words("contrasts.caption"), header, tuple(rows), "lllrrrrr", notes=(words("contrasts.note"),))
         )
-        align = "lll" + "r" * (2 * len(sessions) - 1) + "ll"
-        blocks.append(Table(words("besides.caption"), header, tuple(rows), align, notes=(words("besides.note"),)))
+    blocks += _besides(comparison, words)
     return [Section(words("title.contrasts"), tuple(blocks))] if blocks else []
+
+
+def _besides(comparison: Comparison, words: Words) -> list[Block]:
+    """SUV, TBR and the other models of the main places."""
+    places = {(place.structure, place.level, place.side) for place in main_places(comparison)}
+    shown = [b for b in comparison.besides if (b.structure, b.level, b.side) in places]
+    if not shown:
+        return []
+    sessions = [visit.session for visit in comparison.visits]
+    rows = [
+        (
+            place_title(words, Place(b.structure, b.level, b.side), b.region),
+            model_title(b.measure),
+            correction_title(words, b.pvc),
+            *(words.number(value) for value in b.values),
+            *(words.percent(value, signed=True) for value in b.percents),
+            "–" if b.unit == "1" else _unit(b.unit),
+            "–" if b.window_s is None else _minutes(b.window_s, words),
+        )
+        for b in shown
+    ]
+    header = (
+        words("column.region"),
+        words("column.measure"),
+        words("column.correction"),
+        *sessions,
+        *(words("column.change_at", visit=session) for session in sessions[1:]),
+        words("column.unit"),
+        words("column.window"),
+    )
+    align = "lll" + "r" * (2 * len(sessions) - 1) + "ll"
+    return [Table(words("besides.caption"), header, tuple(rows), align, notes=(words("besides.note"),))]
+
+
+def _minutes(window_s: tuple[float, float], words: Words) -> str:
+    low, high = (words.significant(end / 60) for end in window_s)
+    return words("minutes_range", low=low, high=high)
 
 
 def _unit(unit: str) -> str:
@@ -241,7 +277,7 @@ def _visit(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Sec
     opening = Section(words("title.visit", visit=visit.session), (_acquisition(visit, words),), new_page=True)
     sections = [
         opening,
-        part("all_regions", [_regions(visit, words)]),
+        part("all_regions", [_regions(comparison, visit, words), _sizes(visit, words)]),
         part("fits", _fits(comparison, visit, words)),
         part("models", [_models(comparison, visit, words)]),
         part("flags", _flags(visit, words)),
@@ -277,7 +313,7 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
         ("pvc", _pvc(visit, words)),
     ]
     told = tuple((words(f"fact.{key}"), words("not_told") if value is None else value) for key, value in rows)
-    return Table(words("acquisition.caption"), (), told, "ll")
+    return Table(words("acquisition.caption", visit=visit.session), (), told, "ll")
 
 
 def _schedule(visit: VisitRecord, words: Words) -> str:
@@ -301,13 +337,15 @@ def _parameter_columns(visit: VisitRecord) -> list[str]:
     return [name for name in DIGITS if name in names]
 
 
-def _regions(visit: VisitRecord, words: Words) -> Table:
+def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
     """Every region under every model and correction."""
     names = _parameter_columns(visit)
-    rows, strong = [], []
+    first = next(((place.structure, place.level, place.side) for place in main_places(comparison)), None)
+    rows: list[tuple[str, ...]] = []
+    strong: list[int] = []
     for row in visit.rows:
         fit = next((f for f in visit.fits if (f.region, f.model, f.pvc) == (row.region, row.model, row.pvc)), None)
-        if row.model == visit.models[0] and row.pvc == "none":
+        if first and (row.structure, row.level, row.side, row.model) == (*first, comparison.model):
             strong.append(len(rows))
         cells = [
             words.with_error(fit.parameters[name], fit.standard_errors.get(name), DIGITS[name])
@@ -319,28 +357,35 @@ def _regions(visit: VisitRecord, words: Words) -> Table:
         rows.append((row.region, row.model, _short_pvc(row.pvc, words), *cells, flags or "–"))
     units = [f"{_symbol(name)}, {_unit(UNITS[name])}" for name in names]
     header = (words("column.region"), words("column.model"), words("column.pvc"), *units, words("column.flags"))
-    recovered = [
-        words(
-            "note.recovery",
-            region=region.name,
-            recovery=words.number(region.corrected.recovery),
-            noise=words.number(region.corrected.noise_amplification),
-        )
-        for region in visit.regions
-        if region.corrected is not None
-    ]
-    sizes = "; ".join(
-        f"{region.name}: {words.number(region.volume_mm3, 0)} mm³, "
-        + words("effective_voxels", count=words.number(region.effective_voxels, 1))
-        + (f", {words('carried_from', visit=region.carried_from)}" if region.carried_from else "")
-        for region in visit.regions
-    )
     return Table(
         words("regions.caption", visit=visit.session),
         header,
         tuple(rows),
         "lll" + "r" * len(names) + "l",
-        notes=(words("note.se"), *recovered, words("note.sizes", sizes=sizes)),
+        strong=tuple(strong),
+        notes=(words("note.se"),),
+    )
+
+
+def _sizes(visit: VisitRecord, words: Words) -> Table:
+    """How large each region is, and what a correction could make of it."""
+    rows = []
+    for region in visit.regions:
+        one = region.corrected
+        rows.append(
+            (
+                region.name,
+                words.number(region.volume_mm3, 0),
+                words.number(region.effective_voxels, 1),
+                words.number(one.recovery) if one else "–",
+                words.number(one.noise_amplification) if one else "–",
+                region.carried_from or "–",
+            )
+        )
+    keys = ("region", "volume", "voxels", "recovery", "noise", "carried")
+    header = tuple(words(f"column.{key}") for key in keys)
+    return Table(
+        words("sizes.caption", visit=visit.session), header, tuple(rows), "lrrrrl", notes=(words("sizes.note"),)
     )
 
 
@@ -361,8 +406,7 @@ def _shown_fits(comparison: Comparison, visit: VisitRecord, model: str, words: W
             row = row_of(visit, place, model, pvc)
             fit = None if row is None else fit_of(visit, row)
             if fit is not None:
-                title = place_title(words, place, fit.region, role=False)
-                shown.append((title if pvc == "none" else f"{title}, {correction_title(words, pvc)}", fit))
+                shown.append((short_title(words, place, pvc), fit))
     return shown[:MOST_PANELS]
 
 
@@ -385,11 +429,11 @@ def _fits(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Bloc
         title = model_title(model)
         if shown[0][1].line is None:
             draw = partial(plots.fits, visit, shown, words)
-            alt = words("alt.fits", model=title, visit=visit.session, fits="; ".join(about))
+            alt = words("alt.fits", model=title, visit=visit.session, fits=words.listed(about, "; "))
             blocks.append(Picture(alt, words("caption.fits", model=title), draw))
         elif math.isfinite(shown[0][1].line.slope):
             draw = partial(plots.lines, shown, words)
-            alt = words("alt.lines", model=title, visit=visit.session, fits="; ".join(about))
+            alt = words("alt.lines", model=title, visit=visit.session, fits=words.listed(about, "; "))
             tstar = ", ".join(
                 dict.fromkeys(words.significant(fit.tstar_s / 60) for _, fit in shown if fit.tstar_s is not None)
             )
@@ -451,7 +495,12 @@ def _flags(visit: VisitRecord, words: Words) -> list[Block]:
     if not found:
         return [Paragraph(words("no_flags"))]
     return [
-        Bullets(tuple(f"{code}: {message} ({'; '.join(where)})" for (code, message), where in found.items()))
+        Bullets(
+            tuple(
+                words.pair(code, f"{message} ({words.listed(where, '; ')})")
+                for (code, message), where in found.items()
+            )
+        )
     ]
 
 
@@ -489,7 +538,10 @@ def _calibration(found: Mapping[str, Any] | None, words: Words) -> list[tuple[st
     times = found.get("sample_times_s") or []
     if times:
         rows.append(
-            (words("input.calibration_samples"), words("minutes_list", times="; ".join(words.significant(t / 60) for t in times)))
+            (
+                words("input.calibration_samples"),
+                words("minutes_list", times=words.listed((words.significant(t / 60) for t in times), "; ")),
+            )
         )
     if found.get("flags"):
         rows.append((words("column.flags"), ", ".join(found["flags"])))
@@ -500,7 +552,9 @@ def _fitted(kind: str, found: Mapping[str, Any] | None, words: Words) -> list[tu
     if not found:
         return []
     parameters, errors = found.get("parameters") or {}, found.get("standard_errors") or {}
-    told = "; ".join(f"{name} = {words.with_error(value, errors.get(name), 4)}" for name, value in parameters.items())
+    told = words.listed(
+        (f"{name} = {words.with_error(value, errors.get(name), 4)}" for name, value in parameters.items()), "; "
+    )
     text = words("input.fitted", model=found.get("model", ""), count=found.get("samples", 0), parameters=told or "–")
     return [(words(f"input.{kind}"), text)]
 
@@ -510,7 +564,9 @@ MOST_SAMPLES = 60
 
 
 def _sample_times(visit: VisitRecord) -> list[float]:
-    return sorted({time for kind in KINDS if kind in visit.input.samples for time in visit.input.samples[kind].times_s})
+    return sorted(
+        {time for kind in KINDS if kind in visit.input.samples for time in visit.input.samples[kind].times_s}
+    )
 
 
 def _samples(visit: VisitRecord, words: Words) -> list[Block]:
@@ -521,7 +577,10 @@ def _samples(visit: VisitRecord, words: Words) -> list[Block]:
     if times and len(times) <= MOST_SAMPLES:
         values = {kind: dict(zip(samples[kind].times_s, samples[kind].values, strict=True)) for kind in kinds}
         rows = tuple(
-            (words.significant(time, 6), *(words.number(values[kind][time], 3) if time in values[kind] else "–" for kind in kinds))
+            (
+                words.significant(time, 6),
+                *(words.number(values[kind][time], 3) if time in values[kind] else "–" for kind in kinds),
+            )
             for time in times
         )
         header = (words("column.seconds"), *(words(f"column.{kind}") for kind in kinds))
@@ -583,7 +642,7 @@ def _motion(visit: VisitRecord, words: Words) -> list[Block]:
             row += [words.number(moved.displacement_mm[n]), words.number(unsure)]
             row += [words.number(value) for value in (*moved.translation_mm[n], *moved.rotation_deg[n])]
         rows.append(tuple(row))
-    notes = ()
+    notes: tuple[str, ...] = ()
     if moved is not None:
         notes = (words("note.reference", frames=_spans([n + 1 for n in moved.reference])),)
     blocks.append(
@@ -604,7 +663,7 @@ def _spans(numbers: Sequence[int]) -> str:
 
 
 def _notices(visit: VisitRecord, words: Words) -> list[Block]:
-    said = dict.fromkeys(f"{n.code}: {words.notice(n)}" for n in (*visit.quality, *visit.notices))
+    said = dict.fromkeys(words.pair(n.code, words.notice(n)) for n in (*visit.quality, *visit.notices))
     return [Bullets(tuple(said))] if said else [Paragraph(words("no_notices"))]
 
 
@@ -612,7 +671,9 @@ def _settings(visit: VisitRecord, words: Words) -> list[Block]:
     """Choices by their stable names, versions, and hashes of the inputs."""
     choices = {**visit.settings, **{f"input.{k}": v for k, v in visit.input.settings.items() if k != "found"}}
     rows = tuple((key, _plain(value, words)) for key, value in choices.items())
-    blocks: list[Block] = [Table(words("settings.caption", visit=visit.session), (), rows, "ll", notes=(words("note.settings"),))]
+    blocks: list[Block] = [
+        Table(words("settings.caption", visit=visit.session), (), rows, "ll", notes=(words("note.settings"),))
+    ]
     versions = visit.provenance.get("versions") or {}
     if versions:
         told = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -637,10 +698,10 @@ def _plain(value: Any, words: Words) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_plain(item, words) for item in value)
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} = {_plain(item, words)}" for key, item in value.items())
+        return words.listed((f"{key} = {_plain(item, words)}" for key, item in value.items()), "; ")
     return str(value)
 
 
 def _sources(words: Words) -> Section:
-    items = tuple(f"{words(f'source.{n}')}: {source}" for n, source in enumerate(SOURCES))
+    items = tuple(words.pair(words(f"source.{n}"), source) for n, source in enumerate(SOURCES))
     return Section(words("title.sources"), (Bullets(items),))

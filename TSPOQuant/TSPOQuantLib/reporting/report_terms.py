@@ -11,7 +11,7 @@ from ..outcome.change import vt_key
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import FitRecord, VisitRecord
 from ..outcome.visit import RegionOutcome
-from ..regions.anatomy import three_levels_above
+from ..regions.anatomy import FORAMINA, three_levels_above
 from .plots import Point
 from .words import Words
 
@@ -126,11 +126,16 @@ def place_title(words: Words, place: Place, name: str = "", role: bool = True) -
     if place.structure not in ("foramen", "cord") or not place.level:
         return name or words.value(place.structure)
     side = "" if place.side == "midline" else words.value(place.side)
-    from ..regions.anatomy import FORAMINA
-
     root = FORAMINA.get(place.level, "") if place.structure == "foramen" else ""
     text = words(f"place.{place.structure}", level=place.level, side=side, root=root).strip()
     return f"{text}, {words.value(place.role)}" if role and place.role else text
+
+
+def short_title(words: Words, place: Place, pvc: str = "none") -> str:
+    """ "C6/C7 left, GTM", "cord C7": for pictures."""
+    side = "" if place.side == "midline" else words.value(place.side)
+    text = words(f"short.{place.structure}", level=place.level, side=side).strip()
+    return text if pvc == "none" else f"{text}, {pvc}"
 
 
 def row_title(words: Words, row: RegionOutcome) -> str:

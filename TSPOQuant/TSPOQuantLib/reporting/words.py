@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from ..errors import InputRefused, Notice
 from .report_document import English
@@ -28,7 +28,7 @@ def catalog() -> dict[str, dict[str, str]]:
 
 @cache
 def messages() -> tuple[tuple[re.Pattern[str], dict[str, str]], ...]:
-    """Every message of the program as a pattern, beside its translations; the longest first, as the most particular."""
+    """Every message of the program as a pattern, beside its translations; the longest first, as most particular."""
     entries: list[dict[str, str]] = json.loads(MESSAGES.read_text(encoding="utf-8"))
     entries.sort(key=lambda entry: -len(entry["en"]))
     return tuple((re.compile(_pattern(entry["en"]), re.DOTALL), entry) for entry in entries)
@@ -119,9 +119,6 @@ class Words:
 
     # --- what others said --------------------------------------------------------------------------------------------
 
-    def listed(self, items: Iterable[str]) -> str:
-        return ", ".join(items)
-
     def message(self, text: str) -> str:
         """A message of the program in this language; one that has no translation stays English and is marked so."""
         if self.language == "en":
@@ -129,28 +126,31 @@ class Words:
         for pattern, entry in messages():
             found = pattern.fullmatch(text)
             if found:
-                values = {name[1:]: self._value(value) for name, value in found.groupdict().items()}
-                french = self._spaced(entry[self.language])
-                return re.sub(r"\{(\d+)\}", lambda m: values[m[1]], french)
+                values = [self.value(found[f"g{n}"]) for n in range(found.re.groups)]
+                return self._spaced(entry[self.language]).format(*values)
         return English(text)
-
-    def _value(self, text: str) -> str:
-        """What varies in a message: words that have a translation of their own, numbers with a comma."""
-        known = self.maybe(f"value.{text}")
-        if known is not None:
-            return known
-        message = self.message(text)
-        if not isinstance(message, English):
-            return message
-        text = re.sub(r"(?<![\w.])(\d+)\.(\d+)(?![\w.])", r"\1,\2", text)
-        return re.sub(r"(?<=\d) ?%", self._percent_space + "%", text)
 
     def notice(self, notice: Notice) -> str:
         return self.message(notice.message)
 
-    def value(self, text: Any) -> str:
-        """A stable key or label of the program in words, or as it is."""
-        return self.maybe(f"value.{text}") or str(text)
+    def value(self, text: object) -> str:
+        """A stable key, a label or what varies in a message: in words where it has a translation of its own, numbers
+        with a comma, all else as it is."""
+        known = self.maybe(f"value.{text}")
+        if known is not None:
+            return known
+        said = self.message(str(text))
+        if self.language == "en" or not isinstance(said, English):
+            return said
+        numbers = re.sub(r"(?<![\w.])(-?\d+)\.(\d+)(?![\w.])", r"\1,\2", said)
+        return re.sub(r"(?<=\d) ?%", self._percent_space + "%", numbers)
+
+    def pair(self, name: str, value: str) -> str:
+        """ "name: value"."""
+        return f"{name}{NO_BREAK if self.language == 'fr' else ''}: {value}"
+
+    def listed(self, items: Iterable[str], between: Literal[", ", "; "] = ", ") -> str:
+        return (f"{NARROW}; " if self.language == "fr" and between == "; " else between).join(items)
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
