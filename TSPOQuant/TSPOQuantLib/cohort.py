@@ -4,10 +4,12 @@ import logging
 import math
 import os
 import shutil
+import signal
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +99,10 @@ def run(
     """Quantify every visit with the default settings, compare each participant's visits, and write group tables.
 
     A folder that an earlier run wrote is continued: visits made from the very same files by the same versions are
-    kept, others made again; ``force`` makes all again. participants: labels; empty for all. scheduler: address of a
-    running Dask scheduler, whose workers see the same paths and can import this package; None for processes of our
-    own, one a core. Raises InputRefused: "cohort-…", "output-…", "bids-participant".
+    kept, others made again; ``force`` makes all again. participants: labels; empty for all; the tables tell of these
+    alone, until a run with more of them, which finds their visits done. scheduler: address of a running Dask
+    scheduler, whose workers see the same paths and can import this package; None for processes of our own, one a
+    core. Raises InputRefused: "cohort-…", "output-…", "bids-participant".
     """
     visits = find_visits(dataset, participants)
     out = _prepared(out, dataset)
@@ -255,9 +258,12 @@ def _client(scheduler: str | None, visits: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is in the rows
-    with dask.config.set(
-        {"distributed.scheduler.allowed-failures": 0, "distributed.comm.timeouts.connect": CONNECT_S}
-    ):
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.comm.timeouts.connect": CONNECT_S,
+        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+    }
+    with dask.config.set(settings):
         if scheduler is not None:
             try:
                 client = Client(scheduler, timeout=CONNECT_S)
@@ -270,13 +276,29 @@ def _client(scheduler: str | None, visits: int) -> Iterator[Any]:
                 yield client
             return
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        with (
-            LocalCluster(
+        with _later_interrupt():
+            cluster = LocalCluster(
                 n_workers=max(1, min(cores, visits)), threads_per_worker=1, processes=True, dashboard_address=None
-            ) as cluster,
-            Client(cluster) as client,
-        ):
+            )
+        with cluster, Client(cluster) as client:
             yield client
+
+
+@contextmanager
+def _later_interrupt() -> Iterator[None]:
+    """Keep a Ctrl-C waiting until the block ends; processes and threads started in it never see one.
+
+    A terminal sends Ctrl-C to them all, and each would end with a traceback of its own.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # when multiprocessing starts it, it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _clean(out: Path, visits: Sequence[Visit]) -> None:

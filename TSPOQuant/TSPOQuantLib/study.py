@@ -79,11 +79,19 @@ class Study:
 
     @property
     def files(self) -> list[Path]:
-        """Every file and folder that the visit is computed from, the study file itself first."""
+        """Every file and folder that the visit is computed from, the study file first, a sidecar after its file."""
         named = [self.file, self.pet, self.ct, self.segmentation, *self.blood, self.given_input]
         if self.carried_from is not None:
             named += [self.carried_from.file, self.carried_from.ct]
-        return [path for path in named if path is not None]
+        found = [path for path in named if path is not None]
+        return [path for file in found for path in (file, *_sidecar(file))]
+
+
+def _sidecar(file: Path) -> list[Path]:
+    """The JSON beside a NIfTI or a table, which says what their numbers mean."""
+    stem = next((file.name.removesuffix(s) for s in (".nii.gz", ".nii", ".tsv") if file.name.endswith(s)), None)
+    beside = None if stem is None else file.with_name(f"{stem}.json")
+    return [beside] if beside is not None and beside.is_file() else []
 
 
 def study_of_bids(dataset: Path, participant: str, session: str | None, segmentation: Path | None) -> Study:

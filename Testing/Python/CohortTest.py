@@ -1,0 +1,208 @@
+"""Many visits on Dask: each whole or not at all, failures as rows, earlier results kept, changes and group tables."""
+
+import csv
+import gzip
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import tiers
+import tinystudy
+from realdata import DATA, needs_data
+from TSPOQuantLib import cohort
+from TSPOQuantLib.errors import InputRefused
+
+NEEDS_DASK = unittest.skipUnless(importlib.util.find_spec("distributed"), "Dask (distributed) is not installed")
+
+
+def table(path):
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def dataset(folder):
+    """Two whole visits, one that changed not, and three that cannot be quantified."""
+    root = folder / "dataset"
+    tinystudy.write_bids_visit(root, "01", "followup")
+    tinystudy.write_bids_visit(root, "01", "baseline")
+    tinystudy.write_bids_visit(root, "02", "baseline")
+    broken = next(tinystudy.write_bids_visit(root, "03", "baseline").glob("*_pet.nii.gz"))
+    broken.write_bytes(gzip.compress(b"no image"))
+    next(tinystudy.write_bids_visit(root, "04", "baseline").glob("*_bloodproc.tsv")).unlink()
+    (root / "sub-05" / "anat").mkdir(parents=True)
+    return root
+
+
+@NEEDS_DASK
+class CohortTest(unittest.TestCase):
+    """One run on a scheduler of this process, looked at from all sides."""
+
+    @classmethod
+    def setUpClass(cls):
+        from distributed import LocalCluster
+
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.dataset, cls.out = dataset(cls.folder), cls.folder / "out"
+        cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+        cls.addClassCleanup(cluster.close)
+        cls.scheduler = cluster.scheduler_address
+        cls.code, cls.told = tinystudy.quiet(
+            "cohort", cls.dataset, "--out", cls.out, "--scheduler", cls.scheduler, "--json"
+        )
+
+    def test_every_visit_is_a_row_in_order(self):
+        self.assertEqual(self.code, 0, self.told)
+        rows = table(self.out / "cohort.tsv")
+        self.assertEqual(
+            [(row["participant"], row["session"], row["status"]) for row in rows],
+            [
+                ("01", "baseline", "done"),
+                ("01", "followup", "done"),
+                ("02", "baseline", "done"),
+                ("03", "baseline", "refused"),
+                ("04", "baseline", "refused"),
+                ("05", "baseline", "refused"),
+            ],
+        )
+        codes = [row["code"] for row in rows]
+        self.assertEqual(codes[:3], ["n/a"] * 3)
+        self.assertEqual(codes[4:], ["blood-missing", "bids-sidecar"])
+        self.assertEqual([v["code"] for v in json.loads(self.told)["visits"]], [c.replace("n/a", "") for c in codes])
+
+    def test_done_visits_are_whole_and_others_leave_nothing(self):
+        self.assertTrue((self.out / "sub-01" / "ses-baseline" / "visit.json").is_file())
+        left = sorted(path.name for path in self.out.glob("sub-03/*"))
+        self.assertEqual(left, [])
+        self.assertEqual(list(self.out.rglob(".ses-*")), [])
+
+    def test_values_and_changes_are_right(self):
+        regions = table(self.out / "regions.tsv")
+        found = {
+            (row["participant"], row["session"], row["region"]): float(row["VT"])
+            for row in regions
+            if row["model"] == "1TCM"
+        }
+        self.assertEqual(len(found), 9)
+        self.assertAlmostEqual(found["01", "baseline", tinystudy.LEFT], 4.0, delta=0.02)
+        self.assertAlmostEqual(found["01", "followup", tinystudy.LEFT], 3.0, delta=0.02)
+        changes = [
+            r for r in table(self.out / "changes.tsv") if r["model"] == "1TCM" and r["region"] == tinystudy.LEFT
+        ]
+        self.assertEqual([(r["participant"], r["followup_session"]) for r in changes], [("01", "followup")])
+        self.assertAlmostEqual(float(changes[0]["percent"]), -25.0, delta=0.5)
+        group = {
+            (row["session"], row["region"]): row
+            for row in table(self.out / "group_regions.tsv")
+            if row["model"] == "1TCM"
+        }
+        both = group["baseline", tinystudy.RIGHT]
+        self.assertEqual(both["n"], "2")
+        values = [found[who, "baseline", tinystudy.RIGHT] for who in ("01", "02")]
+        self.assertAlmostEqual(float(both["mean"]), sum(values) / 2, places=6)
+        self.assertAlmostEqual(float(both["sd"]), abs(values[0] - values[1]) / 2**0.5, places=6)
+        self.assertEqual([row["status"] for row in table(self.out / "comparisons.tsv")], ["done"])
+        self.assertTrue((self.out / "sub-01" / "comparison" / "comparison.json").is_file())
+        self.assertTrue((self.out / "bids" / "sub-02" / "ses-baseline" / "pet").is_dir())
+
+    def test_second_run_keeps_what_is_up_to_date(self):
+        out = self.folder / "second"
+        shutil.copytree(self.out, out)
+        written = out / "sub-01" / "ses-baseline" / "visit.json"
+        before = written.stat().st_mtime_ns
+        sidecar = next((self.dataset / "sub-02" / "ses-baseline" / "pet").glob("*_pet.json"))
+        text = sidecar.read_text(encoding="utf-8")
+        sidecar.write_text(text.replace("OSEM", "FBP"), encoding="utf-8")
+        self.addCleanup(sidecar.write_text, text, encoding="utf-8")
+        report = cohort.run(self.dataset, out, self.scheduler)
+        self.assertEqual([row.status for row in report.visits], ["kept", "kept", "done", *["refused"] * 3])
+        self.assertEqual(written.stat().st_mtime_ns, before)
+        self.assertEqual(len(table(out / "regions.tsv")), 18)
+        forced = cohort.run(self.dataset, out, self.scheduler, ["sub-02"], force=True)
+        self.assertEqual([row.status for row in forced.visits], ["done"])
+
+    def test_what_cannot_begin_is_refused(self):
+        def code(*arguments):
+            with self.assertRaises(InputRefused) as caught:
+                cohort.run(*arguments)
+            return caught.exception.code
+
+        foreign = self.folder / "foreign"
+        foreign.mkdir()
+        (foreign / "thesis.doc").touch()
+        new = self.folder / "new"
+        self.assertEqual(code(self.dataset, foreign), "output-exists")
+        self.assertEqual(code(self.dataset, self.folder), "output-holds-input")
+        self.assertEqual(code(self.dataset, new, None, ["99"]), "bids-participant")
+        self.assertEqual(code(foreign, new), "cohort-dataset")
+        self.assertEqual(code(self.dataset, new, "nowhere:://"), "cohort-scheduler")
+        told = tinystudy.quiet("cohort", self.dataset, "--out", new, "--participants", "05")
+        self.assertEqual(told[0], 3)
+        self.assertIn("error: cohort-none", told[1])
+
+
+@NEEDS_DASK
+class RealDatasetTest(unittest.TestCase):
+    @needs_data
+    def test_sessions_without_images_are_rows(self):
+        with tempfile.TemporaryDirectory() as folder:
+            report = cohort.run(DATA / "pet_bids_ds004869", Path(folder) / "out")
+        self.assertEqual({row.code for row in report.visits}, {"bids-image"})
+        self.assertEqual(len(report.visits), 8)
+        self.assertTrue(report.empty)
+
+
+@NEEDS_DASK
+@tiers.slow
+class ProcessesTest(unittest.TestCase):
+    """Processes of our own, as the command line starts them."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def start(self, dataset):
+        library = str(Path(cohort.__file__).resolve().parents[1])
+        return subprocess.Popen(
+            [sys.executable, "-m", "TSPOQuantLib.cli", "cohort", str(dataset), "--out", str(self.folder / "out")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": library},
+        )
+
+    def test_stops_cleanly_on_ctrl_c_and_goes_on_later(self):
+        root, out = self.folder / "dataset", self.folder / "out"
+        for participant in range(1, 9):
+            tinystudy.write_bids_visit(root, f"{participant:02d}", "baseline")
+        process = self.start(root)
+        self.addCleanup(process.kill)
+        until = time.monotonic() + 60
+        while not any(out.glob("sub-*/ses-*/visit.json")) and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        printed, told = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, printed, told), (130, "", "stopped\n"))
+        self.assertEqual(list(out.rglob(".ses-*")), [])
+        done = len(list(out.glob("sub-*/ses-*/visit.json")))
+        self.assertTrue(1 <= done < 8, done)
+        from distributed import LocalCluster
+
+        with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+            report = cohort.run(root, out, cluster.scheduler_address)
+        self.assertEqual(sorted(row.status for row in report.visits), ["done"] * (8 - done) + ["kept"] * done)
+
+
+if __name__ == "__main__":
+    unittest.main()
