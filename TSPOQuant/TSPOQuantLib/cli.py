@@ -96,8 +96,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     demo = command("demo", run_demo, "the whole study on the simulated digital neck, from DICOM to Table 1")
     demo.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: a new folder out/demo…)")
-    demo.add_argument("--fast", action="store_true", help="a coarser neck, in less than a minute")
+    demo.add_argument("--fast", action="store_true", help="a coarser neck, in about a minute")
     demo.add_argument("--input", choices=("image-derived", "true"), default="image-derived", help="input function")
+    demo.add_argument("--no-report", action="store_true", help="leave out the report, which takes a while")
     _add_phantom_options(demo)
     _add_output_options(demo)
 
@@ -305,7 +306,8 @@ def phantom_settings(options: argparse.Namespace) -> "PhantomSettings":
 def run_demo(options: argparse.Namespace) -> int:
     from .demo import run
 
-    report = run(phantom_settings(options), options.out, options.force, options.input, terminal_progress())
+    settings, write = phantom_settings(options), not options.no_report
+    report = run(settings, options.out, options.force, options.input, terminal_progress(), write)
     if options.json:
         _print_json(report.record)
     else:

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
-from .exports import write_source
+from .exports import write_for_others, write_source
 from .outcome.change import vt_key
 from .outcome.clinical import Lesion, read_clinical
 from .outcome.compare import Comparison, compare
 from .outcome.visit import RegionOutcome, VisitResult
 from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
-from .pipeline import fused_pictures, quantify_visit, read_visit
+from .pipeline import comparison_pictures, quantify_visit, read_visit
 from .progress import Progress, part, silent
 from .regions.anatomy import FORAMINA, three_levels_above
 from .reporting import tables
-from .reporting.comparison_files import comparison_text, write_comparison
+from .reporting.comparison_files import main_text, write_comparison
 from .reporting.figures import fused_figure, write_png
+from .reporting.report import check_available, write_report
 from .study import read_study
 
 Truth = Mapping[str, Any]
@@ -48,12 +49,15 @@ def run(
     force: bool = False,
     input_source: str = "image-derived",
     progress: Progress = silent,
+    report: bool = True,
 ) -> DemoReport:
-    """Write the phantom, quantify both visits from its files, and compare.
+    """Write the phantom, quantify both visits from its files, compare, and write the report.
 
     input_source: "image-derived", or "true" for the phantom's own parent plasma. out: None takes the next free folder
-    out/demo, out/demo-2, …
+    out/demo, out/demo-2, …. Raises InputRefused, "report-unavailable" among others, before the work.
     """
+    if report:
+        check_available()
     target = out or _free_folder()
     with whole_folder(target, force) as folder:
         write_phantom(folder / PHANTOM, settings, part(progress, 0, 0.3))
@@ -71,18 +75,23 @@ def run(
             if settings.fwhm_mm > 0:
                 corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=(affected, *against))
                 study = replace(study, settings=corrects)
-            stretch = part(progress, 0.3 + 0.35 * index, 0.65 + 0.35 * index)
+            stretch = part(progress, 0.3 + 0.3 * index, 0.6 + 0.3 * index)
             data = read_visit(study, part(stretch, 0, 0.2))
             visits.append(quantify_visit(study, data, part(stretch, 0.2, 1)))
             tables.write_visit(folder / f"ses-{session}", visits[-1])
             write_source(folder / f"ses-{session}", study)
-        pictures = fused_pictures([visit.fused for visit in visits if visit.fused], [affected])
-        titled = [replace(picture, session=f"{picture.session} (simulated)") for picture in pictures]
-        write_png(folder / "fused.png", fused_figure(titled))
         comparison = compare([visit.record for visit in visits if visit.record], clinical)
         known = true_volumes(visits, truth)
         (folder / COMPARISON).mkdir()
         write_comparison(folder / COMPARISON, comparison, known)
+        progress(0.9, "Drawing")
+        pictures = comparison_pictures(comparison, [visit.fused for visit in visits if visit.fused])
+        titled = [replace(picture, session=f"{picture.session} (simulated)") for picture in pictures]
+        write_png(folder / "fused.png", fused_figure(titled))
+        if report:
+            progress(0.92, "Writing the report")
+            write_report(folder / COMPARISON, comparison, pictures)
+            write_for_others(folder / COMPARISON, comparison)
         record = demo_record(visits, comparison, truth, target)
         tables.write_json(folder / "results.json", record)
         text = demo_text(settings, visits, comparison, known, input_source, target)
@@ -140,12 +149,12 @@ def demo_text(
     input_source: str,
     out: Path,
 ) -> str:
-    """The comparison with the truth beside it, what was simulated, and every warning once."""
+    """Table 1 with the truth beside it, what was simulated, and every warning once."""
     warnings = dict.fromkeys(f"{n.code}: {n.message}" for visit in visits for n in visit.notices)
     lines = [
         "Simulated data: the digital neck, two visits, computed from its DICOM files",
         "",
-        comparison_text(comparison, known),
+        main_text(comparison, known),
         "",
         f"V_B fitted, {input_source} input.",
         f"Scanner: {settings.vendor}, {settings.fwhm_mm:g} mm FWHM, {settings.noise_percent:g} % noise, "
@@ -157,5 +166,5 @@ def demo_text(
             f"lies below it. The rows called corrected undo that ({PVC}), with the resolution that was simulated.",
         ]
     lines += [f"warning: {warning}" for warning in warnings]
-    lines += [f"Everything is in {out}. {DISCLAIMER}"]
+    lines += [f"Everything is in {out}, the whole comparison in its folder {COMPARISON}. {DISCLAIMER}"]
     return "\n".join(lines)

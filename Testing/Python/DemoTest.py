@@ -15,7 +15,7 @@ from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
 from TSPOQuantLib.cli import main
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
 
-IDEAL = ("--fast", "--fwhm", "0", "--noise", "0", "--motion", "0")
+IDEAL = ("--fast", "--fwhm", "0", "--noise", "0", "--motion", "0", "--no-report")
 
 
 def run(*arguments):

@@ -78,10 +78,18 @@ names = ["1TCM", "Logan"]
 vb = "fit"
 """
 
-# The study's patient and Table 1.
+# The study's patient, treatment and Table 1.
 _CLINICAL = """[lesion]
 level = "C6/C7"
 side = "left"
+
+[[treatment]]
+type = "neural tissue management"
+sessions_planned = 12
+sessions_done = 12
+components = ["education", "joint mobilization", "nerve mobilization", "home program"]
+pain_during_exercise = "below the pain threshold"
+notes = "6 weeks, as in the study; simulated here"
 
 [[visit]]
 session = "baseline"

@@ -125,15 +125,7 @@ def _cell(value: object) -> str:
 
 def comparison_text(comparison: Comparison, truth: Truth | None = None) -> str:
     """The comparison for a terminal. truth: of simulated visits, outcome to V_T at the first and at a later visit."""
-    blocks = ["\n".join(comparison.headline)] if comparison.headline else []
-    for visit in comparison.visits[1:]:
-        rows = [row for row in comparison.table1 if row.followup_session == visit.session]
-        title = f"Table 1: {comparison.baseline.session} and {visit.session}"
-        blocks.append(f"{title}\n\n{table1_text(rows, truth)}")
-    blocks.append(
-        f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
-        "budget."
-    )
+    blocks = [main_text(comparison, truth)]
     blocks += [text for text in (_contrasts_text(comparison), _besides_text(comparison)) if text]
     blocks += _budget_texts(comparison)
     blocks += [text for text in (_scores_text(comparison.scores), _treatment_text(comparison)) if text]
@@ -144,6 +136,20 @@ def comparison_text(comparison: Comparison, truth: Truth | None = None) -> str:
     if warnings:
         blocks.append("\n".join(warnings))
     return "\n\n".join([*blocks, DISCLAIMER])
+
+
+def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
+    """What stands first, and Table 1 of every later visit."""
+    blocks = ["\n".join(comparison.headline)] if comparison.headline else []
+    for visit in comparison.visits[1:]:
+        rows = [row for row in comparison.table1 if row.followup_session == visit.session]
+        title = f"Table 1: {comparison.baseline.session} and {visit.session}"
+        blocks.append(f"{title}\n\n{table1_text(rows, truth)}")
+    blocks.append(
+        f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
+        "budget."
+    )
+    return "\n\n".join(blocks)
 
 
 def _contrasts_text(comparison: Comparison) -> str:

@@ -75,14 +75,15 @@ def write_plan_figure(path: Path, plan: Plan) -> None:
             chosen = [row for row in rows if row.corrected == corrected]
             falls = [math.nan if row.fall_percent is None else -row.fall_percent for row in chosen]
             axes.plot([getattr(row, key) for row in chosen], falls, "o-", color=COLORS[corrected], label=name)
-        axes.axhline(100 * (1 - second / first), color="0.4", linewidth=1, linestyle="--")
+        if second < first:
+            axes.axhline(100 * (1 - second / first), color="0.4", linewidth=1, linestyle="--")
         axes.set_xlabel(label, fontsize=9)
         axes.set_ylim(0, 100)
         axes.tick_params(labelsize=8)
         axes.grid(color="0.9")
-    left.text(
-        plan.by_k1[0].k1, 100 * (1 - second / first) + 2, f"planned: {first:g} → {second:g}", fontsize=8, color="0.3"
-    )
+    if second < first:
+        height, label = 100 * (1 - second / first) + 2, f"planned: {first:g} → {second:g}"
+        left.text(plan.by_k1[0].k1, height, label, fontsize=8, color="0.3")
     left.set_ylabel("smallest fall of V_T that is found, %", fontsize=9)
     left.legend(fontsize=8)
     figure.suptitle(f"Simulated: power {100 * plan.protocol.power:g} %, two-sided 5 %", fontsize=10)

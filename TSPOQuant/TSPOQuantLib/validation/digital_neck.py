@@ -26,7 +26,7 @@ MODELS = ("1TCM", "Logan")
 def regions_of(settings: PhantomSettings, source: str) -> Rows:
     """What ``./tspoquant demo --json`` prints under "regions"."""
     with tempfile.TemporaryDirectory() as scratch:
-        record = run_demo(settings, Path(scratch) / "demo", input_source=source).record
+        record = run_demo(settings, Path(scratch) / "demo", input_source=source, report=False).record
     rows: Rows = record["regions"]  # type: ignore[assignment]
     return rows
 
