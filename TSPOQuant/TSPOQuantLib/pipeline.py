@@ -43,7 +43,7 @@ from .phantom.tracer import HALF_LIFE_S, INJECTED_MBQ, blood_of
 from .progress import Progress, part, silent
 from .regions.carry import carry_segmentation, level_points
 from .regions.partial_volume import PartialVolumeResult, correct
-from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, foramen_centers, plane_of
+from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, foramen_centers, highest_in, plane_of
 from .regions.quality import check as check_regions
 from .regions.region import Region, plain_name, regions_of
 from .regions.sampling import sample
@@ -169,11 +169,11 @@ def fused_pictures(
 
     visits: what quantification left (``VisitResult.fused``), or the folders that it was written into. regions: names;
     at the other visits the region of the same structure, level and side. plane: one of regions.planes.PLANES. top:
-    end of the PET's scale; None takes the largest of the visits' 99.9th percentiles, rounded up. The scale is in SUV
-    where every visit's dose and weight are known, else in kBq/mL. Region by region, in the order of the visits; a
+    end of the PET's scale; None takes the highest value in any region to be quantified, rounded up. The scale is in
+    SUV where every visit's dose and weight are known, else in kBq/mL. Region by region, in the order of the visits; a
     visit without a region has no picture of it. Raises InputRefused ("region-missing", "fused-missing", …).
     """
-    from .mrml.fusion import pet_colors, pet_range_of, render_fused_slice  # Slicer's: only where pictures are wanted
+    from .mrml.fusion import pet_colors, render_fused_slice  # Slicer's: only where pictures are wanted
 
     images = [read_fused_images(visit) if isinstance(visit, Path) else visit for visit in visits]
     known = [visit.suv_per_kbq_ml for visit in images]
@@ -182,8 +182,14 @@ def fused_pictures(
     pets = [visit.pet for visit in images]
     if unit == "SUV":
         pets = [replace(pet, values=pet.values * np.float32(f)) for pet, f in zip(pets, factors, strict=True)]
-    end = round_top(max(pet_range_of(pet.values)[1] for pet in pets)) if top is None else top
     drawn = [[region for region in regions_of(visit.regions) if region.mask.any()] for visit in images]
+    highest = [
+        highest_in(region, pet)
+        for pet, here in zip(pets, drawn, strict=True)
+        for region in here
+        if region.anatomy.structure not in ANATOMY_ONLY
+    ]
+    end = round_top(max(highest)) if top is None else top
     colors, pictures = pet_colors(), []
     for name in regions:
         places = [_same_region(name, drawn, here) for here in drawn]

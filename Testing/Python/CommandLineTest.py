@@ -133,9 +133,14 @@ class QuantifyTest(SmallStudy):
         self.refused("input-not-ready")
 
     def test_a_region_without_activity_is_no_matter_of_units(self):
-        silent = [sitk.GetImageFromArray(np.zeros(SHAPE, dtype=np.float32))] * FRAMES
-        sitk.WriteImage(sitk.JoinSeries(silent), str(self.folder / "x_pet.nii.gz"))
-        self.refused("blood-image-empty")
+        for corner, code in ((1.0, "blood-image-empty"), (0.0, "pet-empty")):
+            values = np.zeros(SHAPE, dtype=np.float32)
+            values[:2, :2, :2] = corner  # beyond the region
+            sitk.WriteImage(
+                sitk.JoinSeries([sitk.GetImageFromArray(values)] * FRAMES), str(self.folder / "x_pet.nii.gz")
+            )
+            with self.subTest(code):
+                self.refused(code)
 
     def test_a_segmentation_is_no_ct(self):
         self.study.write_text(STUDY + '[ct]\npath = "x.seg.nrrd"\n')

@@ -53,6 +53,44 @@ class StudyTest(unittest.TestCase):
         self.assertEqual(study.settings.genotype, "HAB")
         self.assertIsNone(study.ct)
 
+    def test_motion_is_corrected_unless_told_otherwise(self):
+        settings = self.read(GOOD).settings
+        told = (settings.motion_correction, settings.motion_reference, settings.registration_window)
+        self.assertEqual(told, ("rigid", "late", "all"))
+        more = 'motion_correction = "frames"\nmotion_reference = [14, 15]\nregistration_window = "early"\n'
+        settings = self.read(GOOD.replace("[segmentation]", more + "[segmentation]")).settings
+        told = (settings.motion_correction, settings.motion_reference, settings.registration_window)
+        self.assertEqual(told, ("frames", (14, 15), "early"))
+        for wrong in (
+            "motion_reference = [0]",
+            "motion_reference = []",
+            'motion_reference = "early"',
+            "motion_reference = [1.5]",
+            'registration_window = "middle"',
+            'motion_correction = "elastic"',
+        ):
+            with self.subTest(wrong):
+                refusal = self.refusal(GOOD.replace("[segmentation]", wrong + "\n[segmentation]"))
+                self.assertEqual(refusal.code, "study-value")
+
+    def test_regions_of_another_visit(self):
+        (self.folder / "ct").mkdir()
+        with_ct = GOOD.replace("[blood]", '[ct]\npath = "ct"\n[blood]')
+        (self.folder / "other.toml").write_text(with_ct.replace('"baseline"', '"earlier"'), encoding="utf-8")
+        carried = with_ct.replace('path = "s.seg.nrrd"', 'carried_from = "other.toml"')
+        study = self.read(carried)
+        self.assertEqual(study.segmentation, self.folder / "s.seg.nrrd")
+        self.assertEqual(study.carried_from.settings.session, "earlier")
+        self.assertIn(self.folder / "other.toml", study.files)
+        for wrong in (
+            GOOD.replace('path = "s.seg.nrrd"', 'carried_from = "other.toml"'),  # no CT of its own
+            with_ct.replace('path = "s.seg.nrrd"', 'path = "s.seg.nrrd"\ncarried_from = "other.toml"'),
+            with_ct.replace('path = "s.seg.nrrd"', 'carried_from = "study.toml"'),  # itself
+        ):
+            self.assertEqual(self.refusal(wrong).code, "study-value")
+        (self.folder / "other.toml").write_text(GOOD, encoding="utf-8")
+        self.assertEqual(self.refusal(carried).code, "study-value")
+
     def test_unknown_key_is_named_with_its_line(self):
         refusal = self.refusal(GOOD.replace('route = "arterial"', 'rout = "arterial"'))
         self.assertEqual(refusal.code, "study-key")

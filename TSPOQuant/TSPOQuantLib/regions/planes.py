@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+from ..acquisition.image import Volume
 from .anatomy import FORAMINA, Anatomy
 from .proposals import canal_axes
 from .region import Region
@@ -87,6 +88,13 @@ def corners_of(region: Region) -> Floats:
     drawn = np.argwhere(region.mask)[:, ::-1]
     ends = (drawn.min(axis=0) - 0.5, drawn.max(axis=0) + 0.5)
     return region.grid.to_lps(np.array([[i[0], j[1], k[2]] for i in ends for j in ends for k in ends]))
+
+
+def highest_in(region: Region, volume: Volume) -> float:
+    """The highest value of an image, between its voxels linear, at the middles of a region's voxels."""
+    points = region.grid.to_lps(np.argwhere(region.mask)[:, ::-1].astype(float))
+    index = volume.grid.to_ijk(points)[:, ::-1]
+    return float(map_coordinates(volume.values, index.T, order=1, mode="nearest").max())
 
 
 def cut_by_plane(

@@ -60,7 +60,9 @@ ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def round_top(value: float) -> float:
-    """The next easy number from a positive value upwards."""
+    """The next easy number upwards; 1 where the value is not positive."""
+    if value <= 0:
+        return 1.0
     power = 10.0 ** np.floor(np.log10(value))
     return float(next(step for step in ROUND if step * power >= value * (1 - 1e-9)) * power)
 
