@@ -1,0 +1,220 @@
+"""The scanner's resolution from the scan itself: how blurred the PET shows the edge of the body that the CT draws.
+
+Near the skin the CT tells air, fat, soft tissue and bone apart; each is given one activity, blurred by a Gaussian and
+compared with the PET. The width that leaves the least residual is the resolution there: reconstruction, filter and
+whatever motion is left included. Tested on simulated necks only; a scanner's resolution also differs over its field.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform, binary_fill_holes, distance_transform_edt, label
+
+from ..acquisition.image import DynamicImage, Volume
+from ..errors import InputRefused, Notice
+from ..grid import Grid
+from ..progress import Progress, silent
+from .partial_volume import CLASS_EDGES_HU, axis_response
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int8]
+
+# None of these is published: choices, tried on simulated necks.
+WIDTHS_MM = np.arange(2.0, 10.1, 0.8)
+NEAR_SKIN_MM = 8.0
+"""Only voxels so near to the skin are compared: there the CT knows best what is where."""
+SKIN_MM = (1.5, 3.0)
+"""Down to each of these depths all tissue counts as one layer of skin: it is too thin for the CT's numbers."""
+PAD_MM = 12.0
+CUTS = 2
+"""Cells of each voxel along each axis."""
+SLAB_MM = 20.0
+"""Each slab along the neck has activities of its own."""
+LONG_S = 300.0
+MOST_FRAMES = 4
+COARSEST_CT_MM = 3.5
+FEWEST_VOXELS = 2000
+UNCERTAIN_MM = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Resolution:
+    """fwhm_mm: one width for all axes. se_mm: from leaving out one slab at a time (jackknife).
+
+    widths_mm, residual: what was tried, and the sum of squares left over the least one. frames: which were used.
+    """
+
+    fwhm_mm: float
+    se_mm: float
+    widths_mm: Floats
+    residual: Floats
+    frames: tuple[int, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+def estimate_resolution(
+    image: DynamicImage,
+    ct: Volume,
+    region_to_frame: Sequence[Floats] | None = None,
+    progress: Progress = silent,
+) -> Resolution:
+    """FWHM in mm from the last long frames and the CT.
+
+    region_to_frame: as for ``sampling.sample``: carries the CT into each frame; None where nothing moved.
+    Raises InputRefused "resolution-ct" (no HU, or voxels too large), "resolution-edges" (CT and PET show too little
+    skin in common) and "resolution-unclear" (no width between the smallest and the largest fits best).
+    """
+    if ct.units != "HU" or max(ct.grid.spacing_mm) > COARSEST_CT_MM:
+        size = " × ".join(f"{step:.3g}" for step in ct.grid.spacing_mm)
+        raise InputRefused(
+            "resolution-ct",
+            f"the resolution cannot be told with this CT ({size} mm, in {ct.units}); give fwhm_mm as a number",
+        )
+    frames = _frames(image)
+    weights = image.timing.durations_s[list(frames)]
+    activity = [image.activity[frame].astype(float) for frame in frames]
+    stages: list[tuple[Floats | None, Floats]] = [(None, np.average(activity, axis=0, weights=weights))]
+    if region_to_frame is not None:
+        stages = [(region_to_frame[frame], image.activity[frame].astype(float)) for frame in frames]
+    tissue = _tissues(ct)
+    left = [np.empty((0, len(WIDTHS_MM)))]
+    for number, (transform, values) in enumerate(stages):
+        progress(number / len(stages), "Resolution of the PET")
+        left.append(_residuals(image.grid, values, ct.grid, tissue, transform))
+    by_slab = np.concatenate(left)
+    total = by_slab.sum(axis=0)
+    fwhm = _lowest(total)
+    if fwhm is None:
+        raise InputRefused(
+            "resolution-unclear",
+            f"no resolution between {WIDTHS_MM[0]:g} and {WIDTHS_MM[-1]:g} mm fits the body's edge best; check that "
+            "CT and PET are in register, or give fwhm_mm as a number",
+        )
+    without = [_lowest(total - slab) or fwhm for slab in by_slab]
+    n = len(without)
+    spread = float(np.sqrt((n - 1) / n * np.sum((np.array(without) - np.mean(without)) ** 2))) if n > 1 else np.inf
+    notices: tuple[Notice, ...] = ()
+    if not spread <= UNCERTAIN_MM:
+        notices = (
+            Notice(
+                "resolution-uncertain", f"the estimated resolution, {fwhm:.1f} mm, is uncertain by {spread:.1f} mm"
+            ),
+        )
+    progress(1, "Resolution estimated")
+    return Resolution(fwhm, spread, WIDTHS_MM, total / total.min(), frames, notices)
+
+
+def _frames(image: DynamicImage) -> tuple[int, ...]:
+    """The last long frames; the longest one where none is long."""
+    durations = image.timing.durations_s
+    long = np.flatnonzero(durations >= LONG_S)[-MOST_FRAMES:]
+    return tuple(long.tolist()) or (int(np.argmax(durations)),)
+
+
+def _lowest(residual: Floats) -> float | None:
+    """Where a parabola through the least value and its neighbors is lowest; None at an end."""
+    at = int(np.argmin(residual))
+    if at in (0, len(residual) - 1):
+        return None
+    curve = np.polyfit(WIDTHS_MM[at - 1 : at + 2], residual[at - 1 : at + 2], 2)
+    return float(-curve[1] / (2 * curve[0]))
+
+
+def _tissues(ct: Volume) -> tuple[Labels, Floats]:
+    """On the CT's voxels: the class of tissue (air where the body is not), and the distance from the skin in mm."""
+    solid, count = label(ct.values > CLASS_EDGES_HU[0])
+    if count == 0:
+        raise InputRefused("resolution-edges", "the CT shows nothing but air; check that it is the right one")
+    body = solid == np.bincount(solid.ravel())[1:].argmax() + 1
+    filled = np.stack([binary_fill_holes(plane) for plane in body])
+    classes = np.where(body, np.digitize(ct.values, CLASS_EDGES_HU), 0).astype(np.int8)
+    spacing = ct.grid.spacing_mm[:0:-1]  # rows, columns
+    # Slice by slice: where the image ends there is no skin; at its sides there may be.
+    padded = np.pad(filled, ((0, 0), (1, 1), (1, 1)))
+    depth = np.stack([distance_transform_edt(plane, sampling=spacing) for plane in padded])[:, 1:-1, 1:-1]
+    outside = np.stack([distance_transform_edt(~plane, sampling=spacing) for plane in filled])
+    for layer, (above, below) in enumerate(pairwise((0.0, *SKIN_MM))):
+        classes[(classes > 0) & (depth > above) & (depth <= below)] = len(CLASS_EDGES_HU) + 1 + layer
+    return classes, np.maximum(depth, outside)
+
+
+def _residuals(pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], transform: Floats | None) -> Floats:
+    """(slabs, widths): what each width leaves unexplained of the voxels near the skin. Raises "resolution-edges"."""
+    to_ct = np.linalg.inv(ct.ijk_to_lps)
+    if transform is not None:
+        to_ct = to_ct @ np.linalg.inv(transform)
+    classes, away = tissue
+    near = _looked_up(away, to_ct @ pet.ijk_to_lps, pet.shape, np.inf) <= NEAR_SKIN_MM
+    if not near.any():
+        raise _too_little()
+    box = tuple(slice(int(k.min()), int(k.max()) + 1) for k in np.nonzero(near))
+    corner = pet.ijk_to_lps.copy()
+    corner[:3, 3] = pet.to_lps(np.array([side.start for side in reversed(box)], dtype=float))
+    near, values = near[box], values[box]
+    pet = Grid((near.shape[0], near.shape[1], near.shape[2]), corner)
+    pad = np.ceil(PAD_MM / np.array(pet.spacing_mm[::-1])).astype(int)
+    to_voxel = np.diag([1 / CUTS] * 3 + [1.0])
+    to_voxel[:3, 3] = -pad[::-1] - 0.5 + 0.5 / CUTS
+    cells = tuple(int((n + 2 * p) * CUTS) for n, p in zip(pet.shape, pad, strict=True))
+    labels = np.rint(_looked_up(classes, to_ct @ pet.ijk_to_lps @ to_voxel, cells, -1)).astype(np.int8)
+    # Only where all that may spill in lies on the CT.
+    near &= _surely(labels >= 0, pad)
+    k = np.broadcast_to(np.arange(pet.shape[0])[:, None, None], pet.shape)[near]
+    slabs = (k * pet.spacing_mm[2] // SLAB_MM).astype(int)
+    if len(slabs) < FEWEST_VOXELS:
+        raise _too_little()
+    seen = values[near]
+    left = np.zeros((slabs.max() + 1, len(WIDTHS_MM)))
+    present = np.unique(labels[labels >= 0]).tolist()
+    for column, width in enumerate(WIDTHS_MM):
+        responses = [
+            axis_response(
+                step * np.arange(n, dtype=float),
+                step,
+                step * (np.arange((n + 2 * p) * CUTS + 1) / CUTS - p - 0.5),
+                float(width),
+            ).astype(np.float32)
+            for step, n, p in zip(pet.spacing_mm[::-1], pet.shape, pad, strict=True)
+        ]
+        blurred = np.stack([_blurred(responses, labels == n)[near] for n in present], axis=1).astype(float)
+        for slab in np.unique(slabs):
+            here = slabs == slab
+            model = blurred[here] @ np.linalg.lstsq(blurred[here], seen[here], rcond=None)[0]
+            left[slab, column] = ((seen[here] - model) ** 2).sum()
+    return left[left.any(axis=1)]
+
+
+def _too_little() -> InputRefused:
+    return InputRefused(
+        "resolution-edges",
+        "CT and PET share too little of the body's surface to tell the resolution; give fwhm_mm as a number",
+    )
+
+
+def _looked_up(volume: Floats | Labels, matrix: Floats, shape: tuple[int, ...], beyond: float) -> Floats:
+    """The nearest voxel's value; ``beyond`` outside the volume."""
+    return np.asarray(
+        affine_transform(volume, matrix[2::-1, 2::-1], matrix[2::-1, 3], shape, order=0, mode="constant", cval=beyond)
+    )
+
+
+def _surely(known: NDArray[np.bool_], pad: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Voxels around which every cell within the padding is known."""
+    sure: NDArray[np.bool_] = known
+    for axis, p in enumerate(pad):
+        size = 2 * int(p) + 1
+        cells = np.moveaxis(sure, axis, 0)
+        cells = cells.reshape(-1, CUTS, *cells.shape[1:]).all(axis=1)
+        sums = np.cumsum(np.concatenate([np.zeros((1, *cells.shape[1:]), int), cells]), axis=0)
+        sure = np.moveaxis(np.equal(sums[size:] - sums[:-size], size), 0, axis)
+    return sure
+
+
+def _blurred(responses: Sequence[NDArray[np.float32]], cells: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The scanner's image of a tissue of activity 1: cells (k, j, i) to voxels, one axis after the other."""
+    along_k, along_j, along_i = responses
+    rows = cells.astype(np.float32) @ along_i.T
+    return np.asarray(np.tensordot(along_k, np.matmul(along_j, rows), axes=1))
