@@ -317,10 +317,10 @@ def run_demo(options: argparse.Namespace) -> int:
 
 
 def run_quantify(options: argparse.Namespace) -> int:
-    from .exports import write_source
     from .output import whole_folder
     from .pipeline import quantify_study
     from .reporting.tables import region_record, visit_text, write_visit
+    from .source import write_source
 
     study = _study(options)
     with whole_folder(options.out, options.force, study.files) as folder:

@@ -15,7 +15,6 @@ from typing import Any
 
 from . import DISCLAIMER
 from .errors import InputRefused
-from .exports import write_source
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .output import MARKER, whole_folder
@@ -25,6 +24,7 @@ from .reporting.bids import write_derivatives
 from .reporting.comparison_files import write_comparison
 from .reporting.provenance import inputs, versions
 from .reporting.tables import number, write_tsv, write_visit
+from .source import write_source
 from .study import Study, study_of_bids
 
 TABLE = "cohort.tsv"

@@ -1,21 +1,14 @@
-"""Results as files that others can use: CSV, BIDS derivatives, and DICOM objects in the patient's study.
+"""Results as files that others can use: CSV, BIDS derivatives, and DICOM objects in the patient's study."""
 
-DICOM objects need the headers of the images, so that a folder of results notes where its study file lies.
-"""
-
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .alignment.motion import FrameMotion
 from .alignment.pet_to_ct import PetToCt
-from .errors import InputRefused
 from .outcome.compare import Comparison
 from .outcome.record import VisitRecord
 from .outcome.visit import VisitMaps
@@ -28,65 +21,10 @@ from .reporting.dicom_context import read_context
 from .reporting.dicom_map import map_object
 from .reporting.dicom_seg import segmentation_object
 from .reporting.dicom_sr import report_object
-from .reporting.provenance import sha256_of
-from .reporting.tables import write_json
-from .study import Study, StudySettings, read_study
+from .source import study_of_results
 
-FILE = "source.json"
-"""In a visit's folder of results: where its study file lies."""
-ABOUT = (
-    "Points to the study file that these results were made from, relative to this folder; 'compare --dicom' needs it. "
-    "A path may name a person: delete this file before passing the folder on."
-)
 MAP_MODELS = ("1TCM", "Logan", "MA1", "2TCM")
 """Models of which there are maps; a visit whose first model is another one gets a Logan map."""
-
-
-def write_source(folder: Path, study: Study) -> None:
-    """Note in a folder of results where its study file lies; nothing for a visit of a PET-BIDS dataset."""
-    if study.file is not None:
-        path = os.path.relpath(os.path.realpath(study.file), os.path.realpath(folder))
-        write_json(folder / FILE, {"study": Path(path).as_posix(), "about": ABOUT})
-
-
-def study_of_results(results: Path, record: VisitRecord) -> Study:
-    """The study that a folder of results was made from, with the settings of the results.
-
-    Raises InputRefused: "dicom-source" (it is not named, or has moved), "dicom-source-changed", and what read_study
-    raises.
-    """
-    try:
-        content = json.loads((results / FILE).read_text(encoding="utf-8"))
-        path = results / content["study"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputRefused(
-            "dicom-source",
-            f"{results} does not say where its DICOM files lie ({FILE} is missing, as it is for a PET-BIDS dataset); "
-            "quantify again from a study.toml, or leave --dicom out",
-        ) from error
-    if not path.is_file():
-        raise InputRefused(
-            "dicom-source",
-            f"{results}: the study file {path} has moved; put it back, or correct 'study' in {results / FILE}",
-        )
-    study = read_study(path)
-    known = {entry["sha256"] for entry in record.provenance["inputs"]}
-    for file in (study.pet, study.ct, study.segmentation):
-        if file is not None and sha256_of(file) not in known:
-            message = f"{file} is not what {results} was made from; run quantify again"
-            raise InputRefused("dicom-source-changed", message)
-    try:
-        settings = StudySettings(**{key: _value(value) for key, value in record.settings.items()})
-    except TypeError as error:
-        message = f"{results} was written by another version; run quantify again"
-        raise InputRefused("dicom-source-changed", message) from error
-    if settings.input_source == "given" and study.given_input is None:
-        raise InputRefused("dicom-source-changed", f"{path} names another input function than {results} was made with")
-    return replace(study, settings=settings)
-
-
-def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def write_dicom(

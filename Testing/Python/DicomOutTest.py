@@ -17,13 +17,14 @@ import tinystudy
 from tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
-from TSPOQuantLib.exports import study_of_results, write_dicom
 from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.exports import write_dicom
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.region import plain_name
 from TSPOQuantLib.reporting.dicom_context import read_context
 from TSPOQuantLib.reporting.dicom_map import PADDING_VT
 from TSPOQuantLib.reporting.dicom_seg import segmentation_object
+from TSPOQuantLib.source import study_of_results
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5)
 OBJECTS = ("seg", "sr", "vt-map")
