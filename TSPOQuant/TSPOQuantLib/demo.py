@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
-from .exports import write_for_others, write_source
+from .exports import write_for_others
 from .outcome.change import vt_key
 from .outcome.clinical import Lesion, read_clinical
 from .outcome.compare import Comparison, compare
@@ -21,6 +21,7 @@ from .reporting import tables
 from .reporting.comparison_files import main_text, write_comparison
 from .reporting.figures import fused_figure, write_png
 from .reporting.report import check_available, write_report
+from .source import write_source
 from .study import read_study
 
 Truth = Mapping[str, Any]
