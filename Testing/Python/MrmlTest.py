@@ -330,6 +330,7 @@ class TablesTest(SceneTest):
             "root": "C7",
             "side": "left",
             "model": "1TCM",
+            "pvc": "none",
             "VT": 3.25,
             "VT_se": 0.125,
             "K1": 0.1,
@@ -341,23 +342,24 @@ class TablesTest(SceneTest):
 
     def test_text_and_numbers_have_their_columns(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
-        tables.fill_table(node, [self.row(), self.row(model="Logan", flags=())])
+        tables.fill_table(node, [self.row(), self.row(model="Logan", flags=())], tables.result_columns())
         self.assertEqual(node.GetNumberOfRows(), 2)
         column = {node.GetColumnName(index): index for index in range(node.GetNumberOfColumns())}
         self.assertEqual(node.GetCellText(0, column["region"]), "foramen C6/C7 left")
-        self.assertEqual(node.GetCellText(0, column["flags"]), "vt-se;vb-bound")
+        self.assertEqual(node.GetCellText(0, column["model"]), "1T2k")
+        self.assertEqual(node.GetCellText(0, column["flags"]), "large; at a bound")
         self.assertEqual(node.GetCellText(1, column["flags"]), "")
         np.testing.assert_array_equal(slicer.util.arrayFromTableColumn(node, "VT"), [3.25, 3.25])
         self.assertTrue(np.isnan(slicer.util.arrayFromTableColumn(node, "k2")).all())
         self.assertEqual(node.GetColumnUnitLabel("VT"), "mL/cm3")
-        self.assertEqual(node.GetColumnTitle("VT"), "VT (Vr)")  # to which Slicer's views add the unit
+        self.assertEqual(node.GetColumnTitle("VT"), "Vr (V_T)")  # to which Slicer's views add the unit
 
     def test_filling_again_replaces(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
-        tables.fill_table(node, [self.row(), self.row()])
-        tables.fill_table(node, [self.row()])
+        tables.fill_table(node, [self.row(), self.row()], tables.result_columns())
+        tables.fill_table(node, [self.row()], tables.result_columns())
         self.assertEqual(node.GetNumberOfRows(), 1)
-        self.assertEqual(node.GetNumberOfColumns(), len(tables.RESULT_COLUMNS))
+        self.assertEqual(node.GetNumberOfColumns(), len(tables.result_columns()))
 
 
 class FusionTest(SceneTest):

@@ -3,23 +3,21 @@
 import tempfile
 import unittest
 from pathlib import Path
-from types import SimpleNamespace
+from unittest import mock
 
 import mrmlstudy
 import slicer
 import slicer.util
-from TSPOQuantLib.errors import Cancelled, InputRefused, Notice
-from TSPOQuantLib.study import StudySettings
+import vtk
+from TSPOQuantLib import pipeline
+from TSPOQuantLib.errors import Cancelled
+from TSPOQuantLib.mrml import study_nodes, tables
+from TSPOQuantLib.mrml.panel_state import SECTIONS
 
 try:
     import qt
 except ImportError as error:
     raise unittest.SkipTest("no Qt for Python here") from error
-
-
-def row(region, vt):
-    names = ["structure", "level", "root", "side", "model", "VT_se", "K1", "k2", "VB"]
-    return SimpleNamespace(region=region, VT=vt, flags=(), **dict.fromkeys(names))
 
 
 class PanelTest(unittest.TestCase):
@@ -28,22 +26,35 @@ class PanelTest(unittest.TestCase):
         slicer.util.selectModule("TSPOQuant")
         self.panel = slicer.util.getModuleWidget("TSPOQuant")
         self.ui = self.panel.ui
+        self.logic = self.panel.logic
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
     def use(self, quantify):
         """Let the panel compute with this in place of the pipeline."""
-        self.panel.logic._quantify = quantify
-        self.addCleanup(setattr, self.panel.logic, "_quantify", None)
+        self.logic._quantify = quantify
+        self.addCleanup(setattr, self.logic, "_quantify", None)
 
-    def fill_in(self):
+    def fill_in(self, part=1.0):
         """Select everything as a user would."""
-        study = mrmlstudy.make(self.folder)
+        study = mrmlstudy.make(self.folder, part)
         self.ui.petSequenceSelector.setCurrentNode(study.pet)
         self.ui.ctVolumeSelector.setCurrentNode(study.ct)
         self.ui.segmentationSelector.setCurrentNode(study.segmentation)
         self.ui.bloodFilePathLineEdit.currentPath = study.blood
+        return study
+
+    def choose_quick(self):
+        """A ready input, nothing to align, no blood within the regions: what the small study can give exactly."""
+        self.choose(self.ui.inputSourceComboBox, "Ready, in the blood file")
+        self.choose(self.ui.bloodVolumeComboBox, "Neglected")
+        self.choose(self.ui.motionComboBox, "Not corrected")
+
+    def computed(self):
+        study = self.fill_in()
+        self.choose_quick()
+        self.ui.computeButton.click()
         return study
 
     def choose(self, comboBox, text):
@@ -51,7 +62,18 @@ class PanelTest(unittest.TestCase):
         self.assertGreaterEqual(index, 0, text)
         comboBox.setCurrentIndex(index)
 
+    def settle(self):
+        """What the panel does a moment after an image or a region was changed."""
+        self.panel._settleTimer.stop()
+        self.panel._updateGUI()
+
+    def states(self):
+        return [getattr(self.ui, f"{section}CollapsibleButton").text.split(" · ")[1] for section in SECTIONS]
+
+
+class ChoicesTest(PanelTest):
     def test_empty_panel_says_what_to_do(self):
+        self.assertEqual(self.states(), ["to do"] * 6)
         self.assertFalse(self.ui.computeButton.enabled)
         self.assertIn("PET", self.ui.computeButton.toolTip)
         self.assertFalse(self.ui.fuseButton.enabled)
@@ -59,13 +81,17 @@ class PanelTest(unittest.TestCase):
         self.assertFalse(self.ui.progressBar.visible)
         self.assertIsNone(self.ui.resultTableView.mrmlTableNode())
 
-    def test_selecting_all_enables_compute(self):
+    def test_selecting_all_makes_ready(self):
         study = self.fill_in()
         self.assertTrue(self.ui.computeButton.enabled, self.ui.computeButton.toolTip)
-        self.assertTrue(self.ui.fuseButton.enabled)
-        parameters = self.panel.logic.getParameterNode()
-        self.assertIs(parameters.petSequence, study.pet)
-        self.assertEqual(parameters.bloodFile, study.blood)
+        self.assertEqual(self.states(), ["ready"] * 5 + ["to do"])
+        visit = self.logic.visit("baseline")
+        self.assertIs(visit.petSequence, study.pet)
+        self.assertEqual(visit.bloodFile, study.blood)
+        self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
+        self.choose(self.ui.sideComboBox, "Left")
+        self.assertEqual(self.states()[0], "done")
+        self.assertIn("60 min", self.ui.petLabel.text)
 
     def test_only_sequences_of_volumes_are_offered(self):
         other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "transforms")
@@ -78,8 +104,7 @@ class PanelTest(unittest.TestCase):
         self.fill_in()
         self.assertEqual(self.ui.bloodPoolComboBox.currentText, mrmlstudy.BLOOD_POOL)
         self.choose(self.ui.bloodPoolComboBox, "foramen C6/C7 left")
-        parameters = self.panel.logic.getParameterNode()
-        self.assertEqual(self.panel.logic.bloodPoolName(parameters), "foramen C6/C7 left")
+        self.assertEqual(self.logic.bloodPoolName(self.logic.visit("baseline")), "foramen C6/C7 left")
         self.ui.bloodPoolComboBox.setCurrentIndex(0)
         self.assertFalse(self.ui.computeButton.enabled)
         self.assertIn("blood pool", self.ui.computeButton.toolTip)
@@ -87,12 +112,13 @@ class PanelTest(unittest.TestCase):
         self.ui.inputSourceComboBox.setCurrentIndex(1)
         self.assertTrue(self.ui.computeButton.enabled)
         self.assertFalse(self.ui.bloodPoolComboBox.enabled)
+        self.assertFalse(self.ui.calibrationComboBox.enabled)
 
     def test_removed_blood_pool_is_not_replaced_in_silence(self):
         study = self.fill_in()
-        study.segmentation.GetSegmentation().RemoveSegment(
-            study.segmentation.GetSegmentation().GetSegmentIdBySegmentName(mrmlstudy.BLOOD_POOL)
-        )
+        segmentation = study.segmentation.GetSegmentation()
+        segmentation.RemoveSegment(segmentation.GetSegmentIdBySegmentName(mrmlstudy.BLOOD_POOL))
+        self.settle()
         self.assertEqual(self.ui.bloodPoolComboBox.currentIndex, 0)
         self.assertFalse(self.ui.computeButton.enabled)
 
@@ -100,8 +126,11 @@ class PanelTest(unittest.TestCase):
         study = self.fill_in()
         segmentation = study.segmentation.GetSegmentation()
         segmentation.AddEmptySegment("", "aorta")
+        self.assertTrue(self.panel._settleTimer.active)
+        self.settle()
         self.assertGreaterEqual(self.ui.bloodPoolComboBox.findText("aorta"), 0)
         segmentation.GetNthSegment(0).SetName("renamed")
+        self.settle()
         self.assertGreaterEqual(self.ui.bloodPoolComboBox.findText("renamed"), 0)
 
     def test_missing_blood_file_is_named(self):
@@ -113,49 +142,153 @@ class PanelTest(unittest.TestCase):
         self.assertFalse(self.ui.computeButton.enabled)
         self.assertIn("Select a file", self.ui.computeButton.toolTip)
 
-    def test_fixed_blood_fraction_can_be_typed_only_if_it_is_fixed(self):
+    def test_what_belongs_to_a_choice_can_be_typed_only_with_it(self):
         self.assertFalse(self.ui.fixedBloodVolumeSpinBox.enabled)
-        self.ui.bloodVolumeComboBox.setCurrentIndex(1)
+        self.choose(self.ui.bloodVolumeComboBox, "Fixed at")
         self.assertTrue(self.ui.fixedBloodVolumeSpinBox.enabled)
         self.ui.fixedBloodVolumeSpinBox.value = 0.07
-        self.assertEqual(self.panel.logic.getParameterNode().fixedBloodVolume, 0.07)
+        self.assertEqual(self.logic.visit("baseline").fixedBloodVolume, 0.07)
+        self.assertFalse(self.ui.fwhmSpinBox.enabled)
+        self.choose(self.ui.pvcComboBox, "GTM")
+        self.assertTrue(self.ui.fwhmSpinBox.enabled)
 
-    def test_compute_fills_the_table(self):
-        self.fill_in()
-        self.ui.inputSourceComboBox.setCurrentIndex(2)
-        self.ui.bloodVolumeComboBox.setCurrentIndex(2)
+    def test_a_pet_that_cannot_be_used_says_why(self):
+        study = self.fill_in()
+        study.pet.RemoveAttribute("TSPOQuant.FrameDurations_s")
+        self.settle()
+        self.assertIn("how long its frames last", self.ui.petLabel.text)
+
+    def test_every_button_is_a_qt_button(self):
+        for button in (self.ui.fuseButton, self.ui.computeButton, self.ui.cancelButton):
+            self.assertIs(type(button), qt.QPushButton)
+
+
+class VisitsTest(PanelTest):
+    def test_one_set_of_controls_serves_all_visits(self):
+        study = self.fill_in()
+        self.ui.washoutLineEdit.text = "none"
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertIsNone(self.ui.petSequenceSelector.currentNode())
+        self.assertEqual((self.ui.washoutLineEdit.text, self.ui.bloodFilePathLineEdit.currentPath), ("", ""))
+        self.ui.washoutLineEdit.text = "ibuprofen"
+        self.choose(self.ui.visitComboBox, "baseline")
+        self.assertIs(self.ui.petSequenceSelector.currentNode(), study.pet)
+        self.assertEqual(self.ui.washoutLineEdit.text, "none")
+        self.assertEqual(self.logic.visit("followup").washout, "ibuprofen")
+        self.assertIs(self.logic.visit("followup").petSequence, None)
+
+    def test_a_third_visit_is_added_and_removed(self):
+        self.assertFalse(self.ui.addVisitButton.enabled)
+        self.ui.newVisitLineEdit.text = "week12"
+        self.ui.addVisitButton.click()
+        self.assertEqual(self.ui.visitComboBox.currentText, "week12")
+        self.assertEqual(self.ui.newVisitLineEdit.text, "")
+        with mock.patch("slicer.util.confirmOkCancelDisplay", return_value=False):
+            self.ui.removeVisitButton.click()
+        self.assertEqual(self.ui.visitComboBox.count, 3)
+        with mock.patch("slicer.util.confirmOkCancelDisplay", return_value=True):
+            self.ui.removeVisitButton.click()
+        self.assertEqual(self.ui.visitComboBox.currentText, "baseline")
+        self.assertEqual(self.ui.visitComboBox.count, 2)
+        self.ui.newVisitLineEdit.text = "week 12"
+        self.ui.addVisitButton.click()
+        self.assertIn("letters and digits", self.ui.statusLabel.text)
+        self.assertEqual(self.ui.visitComboBox.count, 2)
+
+    def test_two_visits_are_computed_and_compared(self):
+        self.computed()
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.states()[4], "to do")
+        self.fill_in(0.5)
+        self.choose_quick()
         self.ui.computeButton.click()
+        self.ui.compareButton.click()
+        table = self.ui.changeTableView.mrmlTableNode()
+        self.assertEqual(table.GetNumberOfRows(), 4, self.ui.statusLabel.text)
+        self.assertAlmostEqual(float(tables.cell(table, 0, "percent")), -50, delta=0.2)
+
+    def test_a_difference_is_shown_and_can_be_accepted(self):
+        self.computed()
+        self.choose(self.ui.visitComboBox, "followup")
+        self.fill_in(0.5)
+        self.choose_quick()
+        self.choose(self.ui.bloodVolumeComboBox, "Fitted")
+        self.ui.computeButton.click()
+        self.ui.compareButton.click()
+        self.assertIsNone(self.ui.changeTableView.mrmlTableNode())
+        items = [self.ui.findingsListWidget.item(row) for row in range(self.ui.findingsListWidget.count)]
+        barring = [item for item in items if item.flags() & qt.Qt.ItemIsUserCheckable]
+        self.assertEqual(len(barring), 1)
+        barring[0].setCheckState(qt.Qt.Checked)
+        self.assertEqual(len(self.logic.getParameterNode().accepted), 1)
+        self.ui.compareButton.click()
+        self.assertIsNotNone(self.ui.changeTableView.mrmlTableNode(), self.ui.statusLabel.text)
+
+
+class ComputeTest(PanelTest):
+    def test_compute_fills_tables_and_charts(self):
+        self.computed()
         table = self.ui.resultTableView.mrmlTableNode()
         self.assertIsNotNone(table, self.ui.statusLabel.text)
         self.assertEqual(table.GetNumberOfRows(), 4)
-        self.assertIs(self.panel.logic.getParameterNode().resultTable, table)
         self.assertIn("4", self.ui.statusLabel.text)
+        self.assertIn("genotype", self.ui.noticesLabel.text)
+        self.assertIn("warnings", self.ui.statusLabel.text)
+        self.assertEqual(self.states()[1:], ["done"] * 4 + ["ready"])
         self.assertTrue(self.ui.computeButton.enabled)
+        self.assertTrue(self.ui.curvesPlotButton.enabled)
         # The second run goes to the same table.
         self.ui.computeButton.click()
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode"), 1)
+        self.assertIs(self.ui.resultTableView.mrmlTableNode(), table)
 
-    def test_motion_is_corrected_if_that_is_checked(self):
+    def test_out_of_date_is_said_until_it_is_computed_again(self):
+        study = self.computed()
+        self.ui.loganCheckBox.checked = False
+        self.assertEqual(self.states()[1:], ["done", "done", "done", "out of date", "ready"])
+        self.ui.computeButton.click()
+        self.assertEqual(self.states()[4], "done")
+        mrmlstudy.erase_a_voxel(study.segmentation)
+        self.assertTrue(self.panel._settleTimer.active)
+        self.settle()
+        self.assertEqual(self.states()[1:], ["done", "out of date", "done", "out of date", "ready"])
+
+    def test_a_clicked_row_shows_its_region(self):
+        study = self.computed()
+        slice_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
+        self.addCleanup(slicer.mrmlScene.RemoveNode, slice_node)
+        self.ui.resultTableView.selectRow(1)
+        region = tables.cell(self.ui.resultTableView.mrmlTableNode(), 1, "region")
+        chart = study_nodes.find("baseline", "chart curves", "vtkMRMLPlotChartNode")
+        self.assertIn(region, chart.GetTitle())
+        segmentation = study.segmentation
+        center = segmentation.GetSegmentCenterRAS(segmentation.GetSegmentation().GetSegmentIdBySegmentName(region))
+        matrix = slice_node.GetSliceToRAS()
+        self.assertAlmostEqual(matrix.GetElement(2, 3), center[2], places=3)
+
+    def test_a_clicked_point_selects_its_frame(self):
+        study = self.computed()
+        chart = study_nodes.find("baseline", "chart curves", "vtkMRMLPlotChartNode")
+        series, points = vtk.vtkStringArray(), vtk.vtkIdTypeArray()
+        series.InsertNextValue(chart.GetNthPlotSeriesNodeID(0))
+        points.InsertNextValue(7)
+        selections = vtk.vtkCollection()
+        selections.AddItem(points)
+        self.panel.onPlotPointsSelected(series, selections)
+        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(study.pet)
+        self.assertEqual(browser.GetSelectedItemNumber(), 7)
+
+    def test_each_section_can_be_run_alone(self):
         self.fill_in()
-        seen = []
-
-        def quantify(image, segmentation, blood, settings, *rest):
-            seen.append(settings.motion_correction)
-            return SimpleNamespace(rows=(row("cord C7", 3.0),), notices=())
-
-        self.use(quantify)
-        self.ui.computeButton.click()
-        self.ui.correctMotionCheckBox.checked = True
-        self.ui.computeButton.click()
-        self.assertEqual(seen, [StudySettings.motion_correction, "rigid"])
-
-    def test_warnings_of_the_visit_are_shown(self):
-        self.fill_in()
-        notice = Notice("parent-fraction-venous", "the parent fraction is from a vein")
-        self.use(lambda *given: SimpleNamespace(rows=(row("cord C7", 3.0),), notices=(notice,)))
-        self.ui.computeButton.click()
-        self.assertIn("from a vein", self.ui.noticesLabel.text)
-        self.assertIn("warnings", self.ui.statusLabel.text)
+        self.choose(self.ui.motionComboBox, "Frames alone")
+        self.choose(self.ui.inputSourceComboBox, "Ready, in the blood file")
+        self.assertFalse(self.ui.motionPlotButton.enabled)
+        self.ui.alignButton.click()
+        self.assertTrue(self.ui.motionPlotButton.enabled, self.ui.statusLabel.text)
+        self.ui.checkButton.click()
+        self.ui.inputButton.click()
+        self.assertTrue(self.ui.inputPlotButton.enabled, self.ui.statusLabel.text)
+        self.assertEqual(self.states()[1:], ["done", "done", "done", "ready", "to do"])
+        self.assertIn("side", self.ui.regionsLabel.text)
 
     def test_pet_over_ct_has_coded_units(self):
         study = self.fill_in()
@@ -164,60 +297,101 @@ class PanelTest(unittest.TestCase):
         proxy = browser.GetProxyNode(study.pet)
         self.assertEqual(proxy.GetVoxelValueUnits().GetCodeValue(), "kBq/mL")
 
-    def test_panel_is_locked_while_it_computes(self):
-        self.fill_in()
-        seen = []
 
-        def quantify(image, segmentation, blood, settings, ct, progress):
+class LongWorkTest(PanelTest):
+    def during(self, act):
+        """Let something happen while the panel computes, which then goes on."""
+
+        def quantify(*given, progress, **named):
+            act()
             progress(0.5, "halfway")
-            ui = self.ui
-            seen.append((ui.computeButton.enabled, ui.cancelButton.enabled, ui.inputsCollapsibleButton.enabled))
-            seen.append((ui.progressBar.value, ui.statusLabel.text))
-            return SimpleNamespace(rows=(), notices=())
+            seen.append("went on")
+            return pipeline.quantify(*given, progress=progress, **named)
 
+        seen = []
         self.use(quantify)
         self.ui.computeButton.click()
-        self.assertEqual(seen[0], (False, True, False))
-        self.assertEqual(seen[1][1], "halfway")
-        self.assertGreater(seen[1][0], 15)
-        self.assertTrue(self.ui.inputsCollapsibleButton.enabled)
+        return seen
+
+    def test_panel_is_locked_while_it_computes(self):
+        self.fill_in()
+        self.choose_quick()
+        seen = []
+
+        def look():
+            slicer.app.processEvents()
+            ui = self.ui
+            seen.append((ui.computeButton.enabled, ui.cancelButton.enabled, ui.studyCollapsibleButton.enabled))
+            seen.append((ui.progressBar.visible or not ui.computeButton.isVisible(), ui.visitComboBox.enabled))
+            self.panel.onCompute()  # a second run on top of the first does nothing
+
+        self.assertEqual(self.during(look), ["went on"])
+        self.assertEqual(seen, [(False, True, False), (True, False)])
+        self.assertTrue(self.ui.studyCollapsibleButton.enabled)
 
     def test_cancel_stops_and_changes_nothing(self):
         self.fill_in()
-
-        def quantify(image, segmentation, blood, settings, ct, progress):
-            self.ui.cancelButton.click()
-            progress(0.5, "should not get here")
-            raise AssertionError("went on after Cancel")
-
-        self.use(quantify)
-        self.ui.computeButton.click()
+        self.choose_quick()
+        before = slicer.mrmlScene.GetNumberOfNodes()
+        self.assertEqual(self.during(self.ui.cancelButton.click), [])
         self.assertIn("Stopped", self.ui.statusLabel.text)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode"), 0)
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
         self.assertTrue(self.ui.computeButton.enabled)
+        self.assertEqual(self.states()[4], "ready")
 
     def test_closing_the_scene_stops_the_computation(self):
         self.fill_in()
-
-        def quantify(image, segmentation, blood, settings, ct, progress):
-            slicer.mrmlScene.Clear()
-            progress(0.5, "should not get here")
-            raise AssertionError("went on after the scene was closed")
-
-        self.use(quantify)
-        self.ui.computeButton.click()
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode"), 0)
+        self.choose_quick()
+        self.assertEqual(self.during(slicer.mrmlScene.Clear), [])
+        self.assertFalse(study_nodes.has_record("baseline"))
         self.assertFalse(self.ui.computeButton.enabled)
+        self.assertEqual(self.states(), ["to do"] * 6)
 
-    def test_refusal_is_shown_and_the_panel_stays_usable(self):
+    def test_leaving_the_module_does_not_stop_it(self):
+        self.fill_in()
+        self.choose_quick()
+        self.assertEqual(self.during(self.panel.exit), ["went on"])
+        self.assertTrue(study_nodes.has_record("baseline"))
+        self.panel.enter()
+        self.assertEqual(self.states()[4], "done")
+
+    def test_refusal_is_one_sentence_and_the_panel_stays_usable(self):
         study = self.fill_in()
+        self.choose_quick()
         study.pet.RemoveAttribute("TSPOQuant.FrameDurations_s")
-        with self.assertRaises(InputRefused):
-            self.panel.onComputeButton()
+        self.ui.computeButton.click()
         self.assertIn("how long its frames last", self.ui.statusLabel.text)
+        self.assertNotIn("sequence-no-times", self.ui.statusLabel.text)
         self.assertTrue(self.ui.computeButton.enabled)
         self.assertFalse(self.ui.progressBar.visible)
 
+    def test_a_fault_of_ours_is_told_without_a_traceback(self):
+        self.fill_in()
+        self.choose_quick()
+
+        def quantify(*given, **named):
+            raise ZeroDivisionError("division by zero")
+
+        self.use(quantify)
+        with self.assertLogs(level="ERROR") as log:
+            self.ui.computeButton.click()
+        self.assertIn("ZeroDivisionError", "".join(log.output))
+        self.assertNotIn("division", self.ui.statusLabel.text)
+        self.assertIn("log", self.ui.statusLabel.text)
+
+    def test_cancelled_is_not_an_error_of_ours(self):
+        self.fill_in()
+        self.choose_quick()
+
+        def quantify(*given, **named):
+            raise Cancelled
+
+        self.use(quantify)
+        self.panel.onCompute()
+        self.assertIn("Stopped", self.ui.statusLabel.text)
+
+
+class SceneTest(PanelTest):
     def test_closing_the_scene_empties_the_panel(self):
         self.fill_in()
         slicer.mrmlScene.Clear()
@@ -228,20 +402,19 @@ class PanelTest(unittest.TestCase):
         self.assertTrue(self.ui.computeButton.enabled)
 
     def test_loaded_scene_is_shown(self):
-        self.fill_in()
-        self.use(lambda *given: SimpleNamespace(rows=(row("cord C7", 3.0),), notices=()))
-        self.ui.computeButton.click()
-        path = str(Path(self.folder) / "scene.mrml")
-        slicer.mrmlScene.Commit(path)
+        self.computed()
+        bundle = str(Path(self.folder) / "study.mrb")
+        self.assertTrue(slicer.mrmlScene.WriteToMRB(bundle))
         slicer.mrmlScene.Clear()
         self.assertEqual(self.ui.statusLabel.text, "")
-        slicer.mrmlScene.SetURL(path)
-        slicer.mrmlScene.Import()
-        parameterNode = self.panel.logic.getParameterNode()
-        self.assertIsNotNone(parameterNode.petSequence)
-        self.assertIs(self.ui.petSequenceSelector.currentNode(), parameterNode.petSequence)
-        self.assertIs(self.ui.segmentationSelector.currentNode(), parameterNode.segmentation)
-        self.assertIs(self.ui.resultTableView.mrmlTableNode(), parameterNode.resultTable)
+        self.assertEqual(self.states(), ["to do"] * 6)
+        self.assertTrue(slicer.mrmlScene.ReadFromMRB(bundle, True))
+        visit = self.logic.visit("baseline")
+        self.assertIsNotNone(visit.petSequence)
+        self.assertIs(self.ui.petSequenceSelector.currentNode(), visit.petSequence)
+        self.assertIs(self.ui.segmentationSelector.currentNode(), visit.segmentation)
+        self.assertEqual(self.ui.resultTableView.mrmlTableNode().GetNumberOfRows(), 4)
+        self.assertEqual(self.states()[1:], ["done"] * 4 + ["ready"])
 
     def test_leaving_and_coming_back_keeps_the_choices(self):
         study = self.fill_in()
@@ -252,19 +425,30 @@ class PanelTest(unittest.TestCase):
         self.assertEqual(self.ui.bloodFilePathLineEdit.currentPath, study.blood)
         self.assertTrue(self.ui.computeButton.enabled)
 
-    def test_cancelled_is_not_an_error_of_ours(self):
-        self.fill_in()
+    def test_segment_editor_follows_the_visit(self):
+        study = self.fill_in()
+        editor = self.panel.editor
+        self.assertIsNone(editor.segmentationNode())  # folded up
+        self.ui.editorCollapsibleButton.collapsed = False
+        self.addCleanup(setattr, self.ui.editorCollapsibleButton, "collapsed", True)
+        self.assertIs(editor.segmentationNode(), study.segmentation)
+        self.assertIs(editor.sourceVolumeNode(), study.ct)
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertIsNone(editor.segmentationNode())
+        self.choose(self.ui.visitComboBox, "baseline")
+        self.assertIs(editor.segmentationNode(), study.segmentation)
+        slicer.mrmlScene.Clear()
+        self.assertIsNone(editor.segmentationNode())
+        self.assertIs(editor.mrmlSegmentEditorNode().GetScene(), slicer.mrmlScene)
 
-        def quantify(*given):
-            raise Cancelled
-
-        self.use(quantify)
-        self.panel.onComputeButton()
-        self.assertIn("Stopped", self.ui.statusLabel.text)
-
-    def test_every_button_is_a_qt_button(self):
-        for button in (self.ui.fuseButton, self.ui.computeButton, self.ui.cancelButton):
-            self.assertIs(type(button), qt.QPushButton)
+    def test_module_can_be_reloaded(self):
+        self.computed()
+        slicer.util.reloadScriptedModule("TSPOQuant")
+        again = slicer.util.getModuleWidget("TSPOQuant")
+        self.assertIsNot(again, self.panel)
+        self.assertEqual(again.ui.kineticsCollapsibleButton.text, "Kinetics · done")
+        self.choose(again.ui.visitComboBox, "followup")
+        self.assertEqual(again.ui.kineticsCollapsibleButton.text, "Kinetics · to do")
 
 
 if __name__ == "__main__":

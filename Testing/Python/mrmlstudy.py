@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import slicer
 import slicer.util
+import vtk
+import vtk.util.numpy_support
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.grid import Grid
@@ -53,7 +55,7 @@ def centers(on):
 
 def write_blood(folder: Path) -> Path:
     """Ready parent plasma as a PET-BIDS table with its sidecar."""
-    seconds = np.concatenate([np.arange(0, 300, 1.0), np.arange(300, 3601, 10.0)])
+    seconds = np.concatenate([np.arange(0, 60, 1.0), np.arange(60, 300, 4.0), np.arange(300, 3601, 30.0)])
     path = folder / "sub-x_recording-manual_bloodproc.tsv"
     lines = [f"{s:g}\t{parent_plasma(s / 60):.8g}\t{1.2 * parent_plasma(s / 60):.8g}" for s in seconds]
     path.write_text("\n".join(["time\tAIF\twhole_blood_radioactivity", *lines]) + "\n", encoding="utf-8")
@@ -73,11 +75,31 @@ def add_segment(node, name, mask, on):
     return node.AddSegmentFromBinaryLabelmapRepresentation(image, name)
 
 
-def make(folder) -> SimpleNamespace:
-    """PET sequence, CT, segmentation and blood file: left half (LPS +x) and right half have their own V_T."""
+def shift(millimeters) -> "vtk.vtkMatrix4x4":
+    matrix = vtk.vtkMatrix4x4()
+    matrix.SetElement(0, 3, millimeters)
+    return matrix
+
+
+def erase_a_voxel(node) -> None:
+    """From the first segment, as an effect of the Segment Editor would."""
+    segment_id = node.GetSegmentation().GetNthSegmentID(0)
+    image = slicer.vtkOrientedImageData()
+    node.GetBinaryLabelmapRepresentation(segment_id, image)
+    values = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    values[np.flatnonzero(values)[0]] = 0
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(image, node, segment_id, logic.MODE_REPLACE)
+
+
+def make(folder, part=1.0) -> SimpleNamespace:
+    """PET sequence, CT, segmentation and blood file: left half (LPS +x) and right half have their own V_T.
+
+    part: of the true V_T that is in this study's images.
+    """
     on_pet, on_ct = grid((6, 10, 12), 4.0), grid((12, 20, 24), 2.0)
     left = centers(on_pet)[..., 0] > 0
-    curves = {name: frame_means(lambda t, vt=vt: tissue(t, vt)) for name, vt in TRUE_VT.items()}
+    curves = {name: frame_means(lambda t, vt=vt: tissue(t, part * vt)) for name, vt in TRUE_VT.items()}
     shape = (-1, 1, 1, 1)
     activity = np.where(
         left, curves["foramen C6/C7 left"].reshape(shape), curves["foramen C6/C7 right"].reshape(shape)

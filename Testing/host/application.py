@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import slicer
 import slicer.util
 
-from . import dicom, has_qt, parameter_node, scene, scripted
+from . import dicom, has_qt, parameter_node, sample_data, scene, scripted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTED_MODULES = ("TSPOQuant", "DICOMDynamicPETPlugin")
@@ -110,8 +110,16 @@ def _widget_classes():
             self._entered = False
             self.setLayout(qt.QVBoxLayout())
             self.setMRMLScene(slicer.mrmlScene)
+            self._make(python_class)
+
+        def _make(self, python_class):
             self._python = python_class(self)
+            setattr(slicer.modules, python_class.__name__, self._python)
             self._python.setup()
+
+        def reload(self):
+            name = type(self._python).__name__
+            self._make(getattr(sys.modules[name.removesuffix("Widget")], name))
 
         @property
         def isEntered(self):
@@ -181,7 +189,7 @@ def install():
         **{name.lower(): CoreModule(name, logic) for name, logic in boot.logics.items()},
     )
     slicer.modules.sequences = SequencesModule("Sequences", boot.logics["Sequences"])
-    made = [*scripted.modules(), parameter_node.module(), *dicom.modules()]
+    made = [*scripted.modules(), parameter_node.module(), *dicom.modules(), sample_data.module()]
     qt_application = None
     if has_qt():
         from . import qtshim, widgets
@@ -192,6 +200,10 @@ def install():
         vars(ctk).update(widgets.CTK_WIDGETS)
         vars(slicer).update(widgets.MRML_WIDGETS)
         made += [qt, ctk]
+        for name, widget_class in widgets.WIDGET_MODULES.items():
+            module = ModuleType(name)
+            setattr(module, widget_class.__name__, widget_class)
+            made.append(module)
     for module in made:
         sys.modules[module.__name__] = module
         if module.__name__.startswith("slicer."):

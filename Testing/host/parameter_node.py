@@ -1,7 +1,8 @@
 """Stand-in for ``slicer.parameterNodeWrapper``: the field types and widgets that we use, errors for all others.
 
 Values are stored as Slicer stores them (numbers and strings as text, bool as True/False, enumerations by name, nodes
-as references), so that a scene written here reads there.
+as references, lists of strings with their length and one parameter an element), so that a scene written here reads
+there.
 """
 
 import enum
@@ -42,13 +43,18 @@ class Field:
             raise TypeError(f"{name}: unknown annotation among {extra}")
         self.is_node = isinstance(self.kind, type) and issubclass(self.kind, slicer.vtkMRMLNode)
         self.is_enum = isinstance(self.kind, type) and issubclass(self.kind, enum.Enum)
-        if not (self.is_node or self.is_enum or self.kind in (int, float, str, bool, Path)):
+        self.is_list = self.kind == list[str]
+        if not (self.is_node or self.is_enum or self.is_list or self.kind in (int, float, str, bool, Path)):
             raise TypeError(f"{name}: no serializer for {self.kind}")
         blank = None if self.is_node else next(iter(self.kind)) if self.is_enum else self.kind()
         self.default = default if default is not None else defaults[0] if defaults else blank
 
     def check(self, value):
         if value is None and self.is_node:
+            return
+        if self.is_list:
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise TypeError(f"{self.name} must be a list of strings, is {value!r}")
             return
         allowed = (int, float) if self.kind is float else self.kind
         if not isinstance(value, allowed):
@@ -62,12 +68,21 @@ class Field:
             if self.is_node:
                 node.SetParameter(self.name, "")
                 node.SetNodeReferenceID(self.name, value.GetID() if value is not None else None)
+            elif self.is_list:
+                before = int(node.GetParameter(f"{self.name}.len") or 0)
+                for index, item in enumerate(value):
+                    node.SetParameter(f"{self.name}.{index}", item)
+                node.SetParameter(f"{self.name}.len", str(len(value)))
+                for index in range(len(value), before):
+                    node.UnsetParameter(f"{self.name}.{index}")
             else:
                 node.SetParameter(self.name, value.name if self.is_enum else str(value))
 
     def read(self, node):
-        if not node.HasParameter(self.name):
+        if not node.HasParameter(f"{self.name}.len" if self.is_list else self.name):
             self.write(node, self.default)
+        if self.is_list:
+            return [node.GetParameter(f"{self.name}.{n}") for n in range(int(node.GetParameter(f"{self.name}.len")))]
         if self.is_node:
             return node.GetNodeReference(self.name)
         text = node.GetParameter(self.name)
@@ -173,13 +188,14 @@ class Wrapper:
         return self.parameterNode.EndModify(wasModified)
 
     def connectGui(self, gui):
-        bindings = []
-        for widget in gui.__dict__.values():
-            name = widget.property("SlicerParameterName")
-            if name and name not in self.allParameters:
+        names = ((widget.property("SlicerParameterName"), widget) for widget in gui.__dict__.values())
+        return self.connectParametersToGui({name: widget for name, widget in names if name})
+
+    def connectParametersToGui(self, mapping):
+        for name in mapping:
+            if name not in self.allParameters:
                 raise ValueError(f"Cannot find a param with the given name: {name}")
-            if name:
-                bindings.append(Binding(self, self.allParameters[name], widget))
+        bindings = [Binding(self, self.allParameters[name], widget) for name, widget in mapping.items()]
         observer = self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._show(bindings))
         tag = len(self._bindings)
         self._bindings[tag] = bindings, observer

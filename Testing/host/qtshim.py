@@ -127,8 +127,8 @@ def make_module(loader_class) -> ModuleType:
         for module in (QtWidgets, QtGui, QtCore, QtUiTools):
             found = getattr(module, name, None)
             if found is not None:
-                is_widget = inspect.isclass(found) and issubclass(found, QtWidgets.QWidget)
-                return strict(found) if is_widget else found
+                is_object = inspect.isclass(found) and issubclass(found, QtCore.QObject)
+                return strict(found) if is_object else found
         raise AttributeError(f"qt has no {name}")
 
     qt.__getattr__ = lookup

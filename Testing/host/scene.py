@@ -1,5 +1,7 @@
 """A MRML scene with the logics that Slicer's core modules bring, on the slicer-core wheel."""
 
+import tempfile
+
 import slicer
 import vtk
 
@@ -23,6 +25,7 @@ class Boot:
 
     def __init__(self) -> None:
         self.scene = slicer.vtkMRMLScene()
+        self.scene.RegisterNodeClass(slicer.vtkMRMLColorLegendDisplayNode())  # the Colors module does
         self.application_logic = slicer.vtkSlicerApplicationLogic()
         self.application_logic.SetMRMLScene(self.scene)
         self.application_logic.SetSliceLogics(vtk.vtkCollection())
@@ -37,11 +40,15 @@ class Boot:
         # Reading a bundle (.mrb) needs both.
         cache_manager = slicer.vtkCacheManager()
         data_io_manager = slicer.vtkDataIOManager()
+        self.cache_folder = tempfile.TemporaryDirectory()
+        cache_manager.SetRemoteCacheDirectory(self.cache_folder.name)
+        data_io_manager.SetCacheManager(cache_manager)
         self.scene.SetCacheManager(cache_manager)
         self.scene.SetDataIOManager(data_io_manager)
         self.keep_alive = [cache_manager, data_io_manager]
 
-        self.logics = {"Colors": color_logic}
+        # The module's own logic wants color files that the wheel lacks; without a scene it still makes legends.
+        self.logics = {"Colors": slicer.vtkSlicerColorLogic()}
         for name, logic_class in MODULE_LOGICS.items():
             logic = logic_class()
             logic.SetMRMLApplicationLogic(self.application_logic)

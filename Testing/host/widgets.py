@@ -150,9 +150,16 @@ class qMRMLNodeComboBox(QWidget):
 class qMRMLTableView(strict(QtWidgets.QTableView)):
     """Shows a table node as it is; without a view node it must not be given a scene."""
 
+    cellsSelected = Signal()
+    cxx_signals = {"selectionChanged()": "cellsSelected"}
+
     def __init__(self, parent=None):
         super().__init__(parent)
         self._node = None
+
+    def selectionChanged(self, selected, deselected):
+        super().selectionChanged(selected, deselected)
+        self.cellsSelected.emit()
 
     def mrmlTableNode(self):
         return self._node
@@ -245,6 +252,126 @@ class ctkPathLineEdit(QWidget):
             self.validInputChanged.emit(self._valid)
 
 
+class qMRMLSegmentEditorWidget(QWidget):
+    """What a panel does with the Segment Editor; it edits nothing, and says so where the real one stands."""
+
+    segmentationNodeSelectorVisible = stored(bool, "segmentationNodeSelectorVisible", True)
+    sourceVolumeNodeSelectorVisible = stored(bool, "sourceVolumeNodeSelectorVisible", True)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._scene = self._editor = self._effect = None
+        self._shortcuts, self._saved = 0, 0
+        layout = QtWidgets.QVBoxLayout(self)
+        frame = strict(QtWidgets.QLabel)("Segment Editor")
+        frame.setFrameShape(QtWidgets.QFrame.StyledPanel)
+        frame.setAlignment(QtCore.Qt.AlignCenter)
+        frame.setMinimumHeight(60)
+        layout.addWidget(frame)
+
+    def setMaximumNumberOfUndoStates(self, count):
+        pass
+
+    def setMRMLScene(self, scene):
+        self._scene = scene
+
+    def setMRMLSegmentEditorNode(self, node):
+        self._editor = node
+
+    def mrmlSegmentEditorNode(self):
+        return self._editor
+
+    def _of_editor(self, name):
+        there = self._editor is not None and self._scene is not None and self._scene.IsNodePresent(self._editor)
+        return getattr(self._editor, name)() if there else None
+
+    def segmentationNode(self):
+        return self._of_editor("GetSegmentationNode")
+
+    def sourceVolumeNode(self):
+        return self._of_editor("GetSourceVolumeNode")
+
+    def setSegmentationNode(self, node):
+        if self._editor is None:
+            raise RuntimeError("the Segment Editor has no parameter node")
+        self._editor.SetAndObserveSegmentationNode(node)
+
+    def setSourceVolumeNode(self, node):
+        if self._editor is None:
+            raise RuntimeError("the Segment Editor has no parameter node")
+        if node is not None and self.segmentationNode() is None:
+            raise RuntimeError("the Segment Editor has no segmentation to which a source volume could belong")
+        self._editor.SetAndObserveSourceVolumeNode(node)
+
+    def setActiveEffect(self, effect):
+        self._effect = effect
+
+    def saveStateForUndo(self):
+        self._saved += 1
+
+    def updateWidgetFromMRML(self):
+        pass
+
+    def installKeyboardShortcuts(self):
+        self._shortcuts += 1
+
+    def uninstallKeyboardShortcuts(self):
+        self._shortcuts -= 1
+
+    def removeViewObservations(self):
+        pass
+
+
+class qSlicerMarkupsPlaceWidget(QWidget):
+    """Buttons to place and to delete points of a markups node."""
+
+    ShowPlaceMultipleMarkupsOption, HidePlaceMultipleMarkupsOption = 0, 1
+    ForcePlaceSingleMarkup, ForcePlaceMultipleMarkups = 2, 3
+    buttonsVisible = Property(bool, lambda self: True, lambda self, visible: self._show_buttons(visible))
+    placeMultipleMarkups = stored(int, "placeMultipleMarkups", 0)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._node = None
+        self._place, self._delete = strict(QtWidgets.QToolButton)(self), strict(QtWidgets.QToolButton)(self)
+        self._place.setText("+")
+        self._delete.setText("×")
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for button in (self._place, self._delete):
+            layout.addWidget(button)
+            button.setEnabled(False)
+
+    def _show_buttons(self, visible):
+        for button in (self._place, self._delete):
+            button.setVisible(visible)
+
+    def placeButton(self):
+        return self._place
+
+    def deleteButton(self):
+        return self._delete
+
+    def setMRMLScene(self, scene):
+        pass
+
+    def currentNode(self):
+        return self._node
+
+    def setCurrentNode(self, node):
+        self._node = node
+        for button in (self._place, self._delete):
+            button.setEnabled(node is not None)
+
+    def setPlaceModeEnabled(self, enabled):
+        pass
+
+
+# Python modules of Slicer's loadable modules, by which their widgets are imported.
+WIDGET_MODULES = {
+    "qSlicerSegmentationsModuleWidgetsPythonQt": qMRMLSegmentEditorWidget,
+    "qSlicerMarkupsModuleWidgetsPythonQt": qSlicerMarkupsPlaceWidget,
+}
 CTK_WIDGETS = {kind.__name__: kind for kind in (ctkCollapsibleButton, ctkPathLineEdit)}
 MRML_WIDGETS = {kind.__name__: kind for kind in (qMRMLWidget, qMRMLNodeComboBox, qMRMLTableView)}
 CUSTOM_WIDGETS = CTK_WIDGETS | MRML_WIDGETS

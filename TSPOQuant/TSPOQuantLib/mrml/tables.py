@@ -1,11 +1,15 @@
 """Results -> vtkMRMLTableNode."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import vtk
+from slicer.i18n import tr as _
 
 from ..errors import Notice
+from ..kinetics.models import model_named
+from ..outcome.record import VisitRecord
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
 NOTICES = "TSPOQuant.Notices"
@@ -13,46 +17,116 @@ NOTICES = "TSPOQuant.Notices"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: stable key (an attribute of the result row), what it is, unit, headline; numbers or text."""
+    """One column: stable key, what it is, unit, headline; numbers or text.
+
+    value: what a row has there; None takes the row's attribute of that name.
+    """
 
     key: str
     description: str
     unit: str = ""
     headline: str = ""
     number: bool = True
+    value: Callable[[object], object] | None = None
 
 
-# The result rows of the pipeline; what is looked for first comes first, the panel is narrow.
-RESULT_COLUMNS = (
-    Column("region", "name of the segment", number=False),
-    Column("model", "kinetic model", number=False),
-    Column("VT", "total distribution volume", "mL/cm3", "VT (Vr)"),
-    Column("VT_se", "standard error of VT", "mL/cm3", "SE"),
-    Column("K1", "rate of transfer from plasma to tissue", "mL/cm3/min"),
-    Column("k2", "rate of return to plasma", "1/min"),
-    Column("VB", "fraction of the region that is blood"),
-    Column("flags", "reasons to be careful, as codes", number=False),
-    Column("structure", "kind of region", number=False),
-    Column("level", "cervical level", number=False),
-    Column("root", "nerve root that leaves there", number=False),
-    Column("side", "left, right or midline", number=False),
-)
+def result_columns() -> tuple[Column, ...]:
+    """Columns of the pipeline's rows; what is looked for first comes first, the panel is narrow."""
+    return (
+        Column("region", _("name of the segment"), headline=_("region"), number=False),
+        Column("model", _("kinetic model"), headline=_("model"), number=False, value=_study_name),
+        Column("VT", _("total distribution volume"), "mL/cm3", "Vr (V_T)"),
+        Column("VT_se", _("standard error of V_T"), "mL/cm3", "SE"),
+        Column("flags", _("reasons to be careful"), headline=_("careful"), number=False),
+        Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
+        Column("K1", _("rate of transfer from plasma to tissue"), "mL/cm3/min"),
+        Column("k2", _("rate of return to plasma"), "1/min"),
+        Column("VB", _("fraction of the region that is blood"), headline="V_B"),
+        Column("structure", _("kind of region"), headline=_("structure"), number=False),
+        Column("level", _("cervical level"), headline=_("level"), number=False),
+        Column("root", _("nerve root that leaves there"), headline=_("root"), number=False),
+        Column("side", _("left, right or midline"), headline=_("side"), number=False),
+    )
+
+
+def _study_name(row) -> str:
+    return model_named(row.model).study_name
+
+
+def change_columns() -> tuple[Column, ...]:
+    """Columns of TSPOQuantLib.outcome.compare.RegionChange."""
+    return (
+        Column("region", _("name of the segment"), headline=_("region"), number=False),
+        Column("model", _("kinetic model"), headline=_("model"), number=False, value=_study_name),
+        Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
+        Column("baseline", _("V_T at the first visit"), "mL/cm3", _("first")),
+        Column("followup", _("V_T at the later visit"), "mL/cm3", _("later")),
+        Column("percent", _("change in percent of the first"), "%", _("change")),
+        Column("percent_low", _("lower end of the 95 % interval"), "%", _("from")),
+        Column("percent_high", _("upper end of the 95 % interval"), "%", _("to")),
+        Column("verdict", _("against repeatability"), headline=_("repeatability"), number=False, value=_verdict),
+        Column("followup_session", _("label of the later visit"), headline=_("visit"), number=False),
+    )
+
+
+def _verdict(change) -> str:
+    return change.verdict.text
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model of a region beside the others; aic, aicc, bic: differences from the best that can be compared."""
+
+    model: str
+    aic: float
+    aicc: float
+    bic: float
+    wrss: float
+    parameters: int
+    frames: int
+
+
+def model_columns() -> tuple[Column, ...]:
+    return (
+        Column("model", _("kinetic model"), headline=_("model"), number=False),
+        Column("aicc", _("difference of AICc from the best model"), headline="ΔAICc"),
+        Column("aic", _("difference of AIC from the best model"), headline="ΔAIC"),
+        Column("bic", _("difference of BIC from the best model"), headline="ΔBIC"),
+        Column("wrss", _("weighted sum of squared residuals"), "kBq2/mL2", "WRSS"),
+        Column("parameters", _("number of fitted parameters"), headline=_("parameters")),
+        Column("frames", _("number of frames"), headline=_("frames")),
+    )
+
+
+def model_rows(record: VisitRecord, region: str, pvc: str = "none") -> tuple[ModelRow, ...]:
+    """The models of one region. Only those fitted to the same data under the same weights can be compared: the
+    compartment models with each other; a graphical method stands alone, its differences are not known."""
+    fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc)]
+    same = [fit for fit in fits if fit.line is None]
+    rows = []
+    for fit in fits:
+        best = {key: min(getattr(one, key) for one in same) for key in ("aic", "aicc", "bic")} if fit in same else {}
+        differences = {key: getattr(fit, key) - best[key] if best else float("nan") for key in ("aic", "aicc", "bic")}
+        name = model_named(fit.model).study_name
+        rows.append(ModelRow(name, **differences, wrss=fit.wrss, parameters=fit.n_parameters, frames=fit.n_frames))
+    return tuple(rows)
 
 
 def _text(value: object) -> str:
-    """A cell of a text column; a row's notices become their codes."""
+    """A cell of a text column; a row's notices are told in words."""
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ";".join(notice.code for notice in value)
+        return "; ".join(notice.message for notice in value)
     return str(value)
 
 
 def _array(column: Column, rows: Sequence[object]):
     array = vtk.vtkDoubleArray() if column.number else vtk.vtkStringArray()
     array.SetName(column.key)
+    value_of = column.value or attrgetter(column.key)
     for row in rows:
-        value = getattr(row, column.key)
+        value = value_of(row)
         if column.number:
             array.InsertNextValue(float("nan") if value is None else float(value))
         else:
@@ -60,9 +134,7 @@ def _array(column: Column, rows: Sequence[object]):
     return array
 
 
-def fill_table(
-    node, rows: Iterable[object], notices: Iterable[Notice] = (), columns: Sequence[Column] = RESULT_COLUMNS
-) -> None:
+def fill_table(node, rows: Iterable[object], columns: Sequence[Column], notices: Iterable[Notice] = ()) -> None:
     """Replace the content of a table node: one line a row, one column a key; numbers that are not known are nan."""
     rows = list(rows)
     was_modified = node.StartModify()
@@ -75,6 +147,12 @@ def fill_table(
             node.SetColumnTitle(column.key, column.headline or column.key)  # table views add the unit
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
-        node.SetAttribute(NOTICES, "\n".join(f"{notice.code}: {notice.message}" for notice in notices))
+        node.SetAttribute(NOTICES, "\n".join(notice.message for notice in notices))
     finally:
         node.EndModify(was_modified)
+
+
+def cell(node, row: int, key: str) -> str:
+    """Text of a cell by its column's key; "" where there is none."""
+    columns = [node.GetColumnName(index) for index in range(node.GetNumberOfColumns())]
+    return node.GetCellText(row, columns.index(key)) if key in columns and 0 <= row < node.GetNumberOfRows() else ""

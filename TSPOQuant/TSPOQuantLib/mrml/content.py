@@ -1,0 +1,179 @@
+"""What nodes and files hold, as short keys: the same before and after a scene is saved and loaded.
+
+Keys are of contents and positions, never of node IDs or modification times; these only tell whether a key that was
+computed before is still right.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import slicer
+import slicer.util
+import vtk.util.numpy_support
+from numpy.typing import NDArray
+
+from ..acquisition.sequence_files import NAMES
+from .transforms import array_from_matrix, parent_to_world
+
+# Of a volume no more voxels than this are looked at, evenly spread: enough to tell images apart, fast enough for a
+# panel (own choice). Segments are looked at to the last voxel.
+SAMPLED_VOXELS = 100_000
+
+_known: dict[str, tuple[tuple[int, ...], str]] = {}
+
+
+def _remembered(node, times: list[int], make) -> str:
+    """``make()``, computed again only after something was modified; ``times``: modification times of the content."""
+    stamp = (node.GetMTime(), *times)
+    name = f"{node.GetClassName()} {node.GetID()}"
+    if name not in _known or _known[name][0] != stamp:
+        _known[name] = stamp, make()
+    return _known[name][1]
+
+
+def _numbers(values: NDArray) -> bytes:
+    """Numbers as text: six digits survive every file format."""
+    return " ".join(f"{value + 0.0:.6g}" for value in np.round(np.asarray(values, dtype=float), 6).ravel()).encode()
+
+
+def _hash(*parts: bytes) -> str:
+    found = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        found.update(len(part).to_bytes(8, "little"))
+        found.update(part)
+    return found.hexdigest()
+
+
+def _world(node) -> NDArray[np.float64]:
+    """Where parent transforms put a node; a bent one counts as none here, and is refused when it is used."""
+    parent = node.GetParentTransformNode()
+    return np.eye(4) if parent is None or not parent.IsTransformToWorldLinear() else parent_to_world(node, "node")
+
+
+def _voxels(node) -> bytes:
+    image = node.GetImageData()
+    if image is None or image.GetPointData().GetScalars() is None:
+        return b""
+    values = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).ravel()
+    sampled = values[:: max(len(values) // SAMPLED_VOXELS, 1)]
+    return str(image.GetDimensions()).encode() + np.ascontiguousarray(sampled, dtype=np.float32).tobytes()
+
+
+def _placed(node) -> bytes:
+    matrix = vtk.vtkMatrix4x4()
+    node.GetIJKToRASMatrix(matrix)
+    return _numbers(_world(node) @ array_from_matrix(matrix))
+
+
+def _image_time(node) -> int:
+    return node.GetImageData().GetMTime() if node.GetImageData() else 0
+
+
+def _transform_time(node) -> int:
+    parent = node.GetParentTransformNode()
+    return parent.GetTransformToWorldMTime() if parent is not None else 0
+
+
+def volume_key(node) -> str:
+    """Of a scalar volume; "" for None."""
+    if node is None:
+        return ""
+    times = [_image_time(node), _transform_time(node)]
+    return _remembered(node, times, lambda: _hash(_voxels(node), _placed(node)))
+
+
+def sequence_key(node) -> str:
+    """Of a sequence of volumes with its index and what it says of itself; "" for None."""
+    if node is None:
+        return ""
+    frames = [node.GetNthDataNode(frame) for frame in range(node.GetNumberOfDataNodes())]
+    frames = [frame for frame in frames if frame is not None and frame.IsA("vtkMRMLVolumeNode")]
+    proxies = [proxy for proxy in map(_proxy_in(node), _browsers()) if proxy is not None]
+    times = [_image_time(frame) for frame in frames] + [_transform_time(proxy) for proxy in proxies]
+
+    def make() -> str:
+        said = [node.GetAttribute(name) or "" for name in NAMES]
+        said += [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
+        placed = [_placed(frame) for frame in frames] + [_numbers(_world(proxy)) for proxy in proxies[:1]]
+        return _hash("\n".join(said).encode(), *placed, *(_voxels(frame) for frame in frames))
+
+    return _remembered(node, times, make)
+
+
+def _browsers() -> list:
+    return slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
+
+
+def _proxy_in(sequence):
+    return lambda browser: browser.GetProxyNode(sequence)
+
+
+def segmentation_key(node) -> str:
+    """Of all drawn segments: names, tags that mean something, and every voxel; "" for None."""
+    if node is None:
+        return ""
+    segmentation = node.GetSegmentation()
+    segments = [segmentation.GetSegment(segment_id) for segment_id in segmentation.GetSegmentIDs()]
+    labelmaps = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    layers = [segment.GetRepresentation(labelmaps) for segment in segments]
+    times = [segmentation.GetMTime(), _transform_time(node), *(segment.GetMTime() for segment in segments)]
+    times += [layer.GetMTime() for layer in layers if layer is not None]
+
+    def make() -> str:
+        from .segmentations import tags_of
+
+        parts = [_numbers(_world(node))]
+        cropped: dict[int, tuple[NDArray, NDArray]] = {}
+        for segment, layer in zip(segments, layers, strict=True):
+            tags = sorted(tags_of(segment).items())
+            parts.append(f"{segment.GetName()} {tags}".encode())
+            if layer is not None:
+                if id(layer) not in cropped:
+                    cropped[id(layer)] = _cropped_layer(layer)
+                parts.append(_drawn(*cropped[id(layer)], segment.GetLabelValue()))
+        return _hash(*parts)
+
+    return _remembered(node, times, make)
+
+
+def _cropped(values: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
+    """The box (k, j, i) that holds all voxels that are not 0, and its first index."""
+    spans = [np.flatnonzero(values.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    if not all(len(span) for span in spans):
+        return values[:0, :0, :0], np.zeros(3, dtype=np.intp)
+    box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    return values[box], np.array([part.start for part in box])
+
+
+def _cropped_layer(layer) -> tuple[NDArray, NDArray]:
+    """Labels (k, j, i) around all that is drawn on a layer, and the 4 x 4 from their indices (i, j, k) to RAS."""
+    i0, i1, j0, j1, k0, k1 = layer.GetExtent()
+    shape = max(k1 - k0 + 1, 0), max(j1 - j0 + 1, 0), max(i1 - i0 + 1, 0)
+    if 0 in shape or layer.GetPointData().GetScalars() is None:
+        return np.zeros((0, 0, 0)), np.eye(4)
+    values, first = _cropped(vtk.util.numpy_support.vtk_to_numpy(layer.GetPointData().GetScalars()).reshape(shape))
+    matrix = vtk.vtkMatrix4x4()
+    layer.GetImageToWorldMatrix(matrix)
+    shift = np.eye(4)
+    shift[:3, 3] = first[::-1] + np.array([i0, j0, k0])
+    return values, array_from_matrix(matrix) @ shift
+
+
+def _drawn(labels: NDArray, to_ras: NDArray, label: int) -> bytes:
+    """One segment of a layer: its mask and where it lies; nothing for an empty one."""
+    mask, first = _cropped(labels == label)
+    if mask.size == 0:
+        return b""
+    corner = to_ras @ np.array([*first[::-1], 1.0])
+    return (
+        _numbers(np.hstack([to_ras[:3, :3].ravel(), corner[:3]]))
+        + str(mask.shape).encode()
+        + np.packbits(mask).tobytes()
+    )
+
+
+def file_key(path: str) -> str:
+    """Of a small file's bytes; "" where there is none."""
+    file = Path(path)
+    return _hash(file.read_bytes()) if path and file.is_file() else ""

@@ -1,0 +1,218 @@
+"""A visit's record as charts for Slicer's plot views; a point of a frame knows its frame."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..acquisition.frames import FrameTiming
+from ..kinetics.models import model_named
+from ..outcome.record import InputRecord, VisitRecord
+from .study_nodes import SESSION, find_or_add
+
+FRAMES = "TSPOQuant.Frames"
+"""Attribute of a series whose n-th point is a frame: the frames' indices, separated by spaces."""
+
+# Told apart also by eyes that do not see red and green alike (Okabe & Ito 2008).
+COLORS = ((0.0, 0.45, 0.7), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.8, 0.47, 0.65), (0.34, 0.71, 0.91))
+BLACK, GRAY = (0.15, 0.15, 0.15), (0.55, 0.55, 0.55)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve of a chart. x, y: of one length, finite. style: "points", "line" or "dashes".
+
+    frames: the frame of every point, empty where points are no frames.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    style: str
+    color: tuple[float, float, float]
+    frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """role: what a visit has one of ("curves", "line", "input", "motion")."""
+
+    role: str
+    title: str
+    x_title: str
+    y_title: str
+    series: tuple[Series, ...]
+
+
+def _series(name: str, x, y, style: str, color, frames: Sequence[int] | None = None) -> Series:
+    """Only points that are numbers."""
+    points = [
+        (float(a), float(b), frame)
+        for a, b, frame in zip(x, y, frames if frames is not None else [-1] * len(x), strict=True)
+        if math.isfinite(a) and math.isfinite(b)
+    ]
+    kept = tuple(point[2] for point in points) if frames is not None else ()
+    return Series(name, tuple(p[0] for p in points), tuple(p[1] for p in points), style, color, kept)
+
+
+def curves_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart:
+    """A region's frames with every model's fit, and the fits' residuals around 0."""
+    minutes = record.acquisition.timing.mids_s / 60
+    frames = range(len(minutes))
+    found = record.region(region)
+    mean = found.corrected.mean if pvc != "none" and found.corrected else found.mean
+    series = [_series(_("measured"), minutes, mean, "points", BLACK, frames)]
+    fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc)]
+    for fit, color in zip(fits, COLORS, strict=False):
+        name = model_named(fit.model).study_name
+        series.append(_series(name, minutes, fit.predicted, "line", color))
+        residuals = np.asarray(mean) - np.asarray(fit.predicted)
+        series.append(_series(_("{model}: residual").format(model=name), minutes, residuals, "dashes", color, frames))
+    title = f"{region}, {record.session}" + ("" if pvc == "none" else f", {pvc}")
+    return Chart("curves", title, _("Time after time zero (min)"), _("Activity (kBq/mL)"), tuple(series))
+
+
+def line_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart | None:
+    """A region in the coordinates of its first graphical method; None where none was fitted.
+
+    Logan: its line. MA1 and MA2 are no lines: what they predict against what was measured.
+    """
+    fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc) and fit.line is not None]
+    if not fits:
+        return None
+    fit = fits[0]
+    used = np.array(fit.line.used)
+    frames = np.arange(len(used))
+    title = f"{fit.model}, {region}, {record.session}"
+    if fit.model != "Logan":
+        x, y = np.asarray(fit.predicted), np.asarray(fit.line.ordinate)
+        ends = np.array([np.nanmin(x[used]), np.nanmax(x[used])])
+        series = (
+            _series(_("frames used"), x[used], y[used], "points", COLORS[0], frames[used].tolist()),
+            _series(_("identity"), ends, ends, "line", BLACK),
+        )
+        return Chart("line", title, _("Predicted activity (kBq/mL)"), _("Measured activity (kBq/mL)"), series)
+    x, y = np.asarray(fit.line.abscissa), np.asarray(fit.line.ordinate)
+    good = np.isfinite(x) & np.isfinite(y)
+    # Before the tracer arrives, both integrals are divided by next to nothing.
+    shown = good & (x <= 2 * np.max(x[used])) & (y <= 2 * np.max(y[used])) & (x >= 0) & (y >= 0)
+    ends = np.array([np.min(x[used]), np.max(x[used])])
+    series = (
+        _series(_("frames used"), x[used], y[used], "points", COLORS[0], frames[used].tolist()),
+        _series(_("frames left out"), x[shown & ~used], y[shown & ~used], "points", GRAY, frames[shown & ~used]),
+        _series(
+            _("line, slope V_T = {slope:.2f}").format(slope=fit.line.slope),
+            ends,
+            fit.line.intercept + fit.line.slope * ends,
+            "line",
+            COLORS[1],
+        ),
+    )
+    return Chart("line", title, _("∫ plasma / tissue (min)"), _("∫ tissue / tissue (min)"), series)
+
+
+def input_chart(session: str, timing: FrameTiming, found: InputRecord) -> Chart:
+    """Whole blood, parent plasma, what was measured in samples, and the image's blood pool."""
+    minutes = np.asarray(found.times_s) / 60
+    middles = timing.mids_s / 60
+    inside = minutes <= timing.ends_s[-1] / 60
+    series = [
+        _series(_("whole blood"), minutes[inside], np.asarray(found.whole_blood)[inside], "line", COLORS[1]),
+        _series(_("parent plasma"), minutes[inside], np.asarray(found.parent_plasma)[inside], "line", COLORS[0]),
+    ]
+    if found.blood_pool is not None:
+        name = _("blood pool in the PET")
+        series.append(_series(name, middles, found.blood_pool, "points", GRAY, range(len(middles))))
+    for kind, name, color in (
+        ("whole_blood", _("whole-blood samples"), COLORS[1]),
+        ("plasma", _("plasma samples"), COLORS[3]),
+    ):
+        if kind in found.samples:
+            samples = found.samples[kind]
+            series.append(_series(name, np.asarray(samples.times_s) / 60, samples.values, "points", color))
+    title = _("Input function, {session}").format(session=session)
+    return Chart("input", title, _("Time after time zero (min)"), _("Activity (kBq/mL)"), tuple(series))
+
+
+def motion_chart(
+    session: str, timing: FrameTiming, translation_mm: Sequence[Sequence[float]], displacement_mm: Sequence[float]
+) -> Chart:
+    """How far the neck lay from its reference position in every frame.
+
+    translation_mm (frames, 3): along L, P, S. displacement_mm (frames,): mean over the points that count.
+    """
+    minutes, frames = timing.mids_s / 60, range(len(timing))
+    shift = np.asarray(translation_mm)
+    series = [_series(_("displacement"), minutes, displacement_mm, "points", BLACK, frames)]
+    for axis, name, color in zip(range(3), (_("to the left"), _("backward"), _("upward")), COLORS, strict=False):
+        series.append(_series(name, minutes, shift[:, axis], "line", color, frames))
+    title = _("Motion, {session}").format(session=session)
+    return Chart("motion", title, _("Time after time zero (min)"), _("Displacement (mm)"), tuple(series))
+
+
+def _style(node, series: Series) -> None:
+    node.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
+    points = series.style == "points"
+    node.SetMarkerStyle(node.MarkerStyleCircle if points else node.MarkerStyleNone)
+    node.SetMarkerSize(8)
+    node.SetLineStyle(
+        {"points": node.LineStyleNone, "line": node.LineStyleSolid, "dashes": node.LineStyleDash}[series.style]
+    )
+    node.SetLineWidth(1 if series.style == "dashes" else 2)
+    node.SetColor(*series.color)
+
+
+def _column(name: str, values: Sequence[float]):
+    array = vtk.vtkDoubleArray()
+    array.SetName(name)
+    for value in values:
+        array.InsertNextValue(value)
+    return array
+
+
+def draw(chart: Chart, session: str):
+    """Put a chart into the scene, in place of that visit's earlier one of the same role; the chart node."""
+    node = find_or_add(session, f"chart {chart.role}", "vtkMRMLPlotChartNode", f"{session} {chart.role}")
+    was_modified = node.StartModify()
+    try:
+        had = [node.GetNthPlotSeriesNodeID(n) for n in range(node.GetNumberOfPlotSeriesNodes())]
+        series_nodes = []
+        for n, series in enumerate(chart.series):
+            role = f"{chart.role} {n}"
+            table = find_or_add(session, f"points {role}", "vtkMRMLTableNode", f"{session} {role}")
+            table.RemoveAllColumns()
+            table.AddColumn(_column("x", series.x))
+            table.AddColumn(_column("y", series.y))
+            table.SetHideFromEditors(True)
+            one = find_or_add(session, f"series {role}", "vtkMRMLPlotSeriesNode", series.name)
+            one.SetName(series.name)
+            one.SetAndObserveTableNodeID(table.GetID())
+            one.SetXColumnName("x")
+            one.SetYColumnName("y")
+            one.SetAttribute(FRAMES, " ".join(map(str, series.frames)) or None)
+            _style(one, series)
+            series_nodes.append(one)
+        shown = [one.GetID() for one in series_nodes]
+        if had != shown:
+            node.RemoveAllPlotSeriesNodeIDs()
+            for series_id in shown:
+                node.AddAndObservePlotSeriesNodeID(series_id)
+        node.SetTitle(chart.title)
+        node.SetXAxisTitle(chart.x_title)
+        node.SetYAxisTitle(chart.y_title)
+        node.SetTitleFontSize(14)
+        node.SetLegendVisibility(True)
+    finally:
+        node.EndModify(was_modified)
+    return node
+
+
+def frame_of(series_id: str, point: int) -> tuple[str, int] | None:
+    """Visit and frame of a point of a series; None where it is no frame's."""
+    node = slicer.mrmlScene.GetNodeByID(series_id)
+    frames = (node.GetAttribute(FRAMES) or "").split() if node is not None else []
+    return (node.GetAttribute(SESSION), int(frames[point])) if 0 <= point < len(frames) else None
