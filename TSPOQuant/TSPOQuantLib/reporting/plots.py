@@ -63,7 +63,7 @@ def _drawn(picture: Picture, kind: str, **options: Any) -> Drawn:
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        figure = picture.make()
+        figure = picture.figure
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, **options)
     width, height = figure.get_size_inches()

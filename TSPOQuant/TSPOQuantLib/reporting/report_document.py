@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Picture:
     caption: str
     make: "Callable[[], Figure]"
     raster: bool = False
+
+    @cached_property
+    def figure(self) -> "Figure":
+        """The picture itself, made once for HTML and PDF."""
+        return self.make()
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from ..kinetics.models import UNITS
 from ..outcome.change import Change
 from ..outcome.record import FILE, FitRecord, to_json
 from ..outcome.visit import FittedTable, RegionOutcome, VisitResult
+from ..regions.measurements import MEASUREMENTS
 from ..regions.partial_volume import PartialVolumeResult
 from .fused_files import write_fused_images
 
@@ -164,11 +165,39 @@ def write_visit(folder: Path, result: VisitResult) -> None:
             "provenance": result.provenance,
         },
     )
+    if result.measurements:
+        _write_measurements(folder, stem, result)
     _write_alignment(folder, stem, result)
     if result.fused is not None:
         write_fused_images(folder, stem, result.fused)
     if result.record is not None:
         (folder / FILE).write_text(to_json(result.record), encoding="utf-8")
+
+
+def _write_measurements(folder: Path, stem: str, result: VisitResult) -> None:
+    """Size and place of every quantified region; the JSON tells units and DICOM codes, and what is objected to."""
+    known = [one for one in MEASUREMENTS if any(one.key in found for found in result.measurements.values())]
+    places = {row.region: [row.structure, row.level, row.root, row.side] for row in result.rows}
+    rows = [
+        [region, *(place or "n/a" for place in places[region]), *(number(found.get(one.key)) for one in known)]
+        for region, found in result.measurements.items()
+    ]
+    columns = ["region", "structure", "level", "root", "side", *(one.key for one in known)]
+    write_tsv(folder / f"{stem}_seg-regions_measurements.tsv", columns, rows)
+    about: dict[str, object] = {
+        one.key: {
+            "LongName": one.name,
+            "Description": one.description,
+            "Units": one.unit,
+            "QuantityCode": one.quantity,
+            "UnitsCode": one.unit_code,
+        }
+        | ({"MethodCode": one.method} if one.method else {})
+        for one in known
+    }
+    quality = result.record.quality if result.record else ()
+    about["Quality"] = [{"code": n.code, "message": n.message} for n in quality]
+    write_json(folder / f"{stem}_seg-regions_measurements.json", about)
 
 
 def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
@@ -222,13 +251,24 @@ def _write_corrected(
     names = [curve.measured.region for curve in corrected.curves]
     curves = np.array([curve.corrected.mean for curve in corrected.curves])
     write_tacs(folder / f"{stem}_pvc-{corrected.method}_seg-regions_tacs.tsv", timing, names, curves)
-    cost = {
-        curve.measured.region: {"NoiseAmplification": curve.noise_amplification, "Recovery": curve.recovery}
-        for curve in corrected.curves
-    }
-    about = {"PartialVolume": {"Method": corrected.method, "FWHM_mm": corrected.fwhm_mm, "Regions": cost}}
-    for fits in result.corrected_fits.values():
+    for model, fits in result.corrected_fits.items():
+        cost = {
+            curve.measured.region: {"NoiseAmplification": curve.noise_amplification, "Recovery": curve.recovery}
+            | _other_widths(result, curve.measured.region, model, fitted.parameters["VT"])
+            for curve, fitted in zip(corrected.curves, fits, strict=True)
+        }
+        about = {"PartialVolume": {"Method": corrected.method, "FWHM_mm": corrected.fwhm_mm, "Regions": cost}}
         write_kinpar(folder, names, fits, about | result.provenance, corrected.method)
+
+
+def _other_widths(result: VisitResult, region: str, model: str, vt: float) -> dict[str, float]:
+    """The corrected V_T had the resolution been finer or coarser by the step that is told beside it, mm FWHM."""
+    found = result.record.sensitivities if result.record else ()
+    wanted = (region, model, "resolution")
+    one = next((s for s in found if (s.region, s.model, s.component) == wanted), None)
+    if one is None:
+        return {}
+    return {"VTFiner": vt * math.exp(one.lower), "VTCoarser": vt * math.exp(one.upper), "FWHMStep_mm": one.step}
 
 
 def write_fits(folder: Path, fitted: FittedTable) -> None:

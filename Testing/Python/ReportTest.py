@@ -1,0 +1,386 @@
+"""The report: what it says, in both languages, for whole and for broken data, as HTML and as PDF."""
+
+import ast
+import re
+import tempfile
+import unittest
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib.util import find_spec
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from reportrecords import POOR, clinical, picture, unfitted, visit_record
+from tiers import slow
+from TSPOQuantLib.errors import InputRefused, Notice
+from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.repeatability import Coefficient
+from TSPOQuantLib.reporting import report, words
+from TSPOQuantLib.reporting.report_document import Bullets, English, Paragraph, Row, Table
+from TSPOQuantLib.reporting.report_terms import main_places, point_of
+from TSPOQuantLib.reporting.words import LANGUAGES, Words, catalog
+
+LIBRARY = Path(report.__file__).resolve().parents[1]
+AVAILABLE = all(find_spec(module) for module in report.NEEDED)
+NASTY = 'Zoë <b>"O\'Neil"</b> & $x_T$ ' + 30 * "très long "
+
+
+def two_visits(**options):
+    visits = [visit_record("baseline"), visit_record("sixweeks")]
+    return compare(visits, clinical("baseline", "sixweeks"), **options)
+
+
+def texts(document):
+    """Every text of a document, as a list; table rows joined by " | "."""
+    found = [document.title, document.subject, document.footer]
+    for section in document.sections:
+        found.append(section.title)
+        for block in section.blocks:
+            if isinstance(block, Paragraph):
+                found.append(block.text)
+            elif isinstance(block, Bullets):
+                found += block.items
+            elif isinstance(block, Table):
+                found += [
+                    block.caption,
+                    " | ".join(block.header),
+                    *(" | ".join(row) for row in block.rows),
+                    *block.notes,
+                ]
+            else:
+                for one in block.pictures if isinstance(block, Row) else (block,):
+                    found += [one.alt, one.caption]
+    return found
+
+
+class WordsTest(unittest.TestCase):
+    def test_every_word_exists_in_every_language_with_the_same_placeholders(self):
+        for key, entry in catalog().items():
+            with self.subTest(key=key):
+                self.assertEqual(set(entry), set(LANGUAGES))
+                placeholders = [sorted(re.findall(r"\{(\w+)\}", entry[language])) for language in LANGUAGES]
+                self.assertEqual(*placeholders)
+                self.assertTrue(all(entry.values()))
+        for _, entry in words.messages():
+            self.assertEqual(*(set(re.findall(r"\{(\d)\}", entry[language])) for language in LANGUAGES), entry)
+
+    def test_every_word_is_used(self):
+        sources = [LIBRARY / "reporting" / f"{name}.py" for name in ("plots", "words")]
+        sources += sorted((LIBRARY / "reporting").glob("report*.py"))
+        text = "".join(path.read_text(encoding="utf-8") for path in sources).replace("'", '"')
+        beginnings = tuple(re.findall(r'f"([a-z_]+\.)\{', text)) + tuple(re.findall(r'f"([a-z_.]+)\{', text))
+        for key in catalog():
+            self.assertTrue(f'"{key}"' in text or key.startswith(beginnings), f"{key} is used nowhere")
+
+    def test_numbers_as_each_language_writes_them(self):
+        english, french = Words("en"), Words("fr")
+        self.assertEqual(english.percent(-52.08, signed=True), "−52.1\u00a0%")
+        self.assertEqual(french.percent(-52.08, signed=True), "−52,1\u202f%")
+        self.assertEqual(french.with_error(12.96, 0.44), "12,96\u00a0±\u00a00,44")
+        self.assertEqual(english.interval(5.1, 7.32), "5.10 to 7.32")
+        self.assertEqual(french.interval(-60.0, -42.4, 1, percent=True), "−60,0 à −42,4\u202f%")
+        self.assertEqual(french.significant(1.5e-7), "1,5\u00a0×\u00a010⁻⁷")
+        self.assertEqual(english.number(-0.001), "0.00")
+        for value in (None, float("nan"), float("inf")):
+            self.assertEqual(english.number(value), "n/a")
+        self.assertEqual(english.interval(0.0, float("inf")), "unbounded")
+
+    def test_french_signs_have_their_spaces(self):
+        french = Words("fr")
+        for key in catalog():
+            with self.subTest(key=key):
+                self.assertNotRegex(french.template(key), r"(?<![\u202f\u00a0])[;!?»]|(?<!\u00a0): |« | %")
+        self.assertEqual(french.pair("a", "b"), "a\u00a0: b")
+
+    def test_unknown_language(self):
+        with self.assertRaises(InputRefused) as refused:
+            Words("de")
+        self.assertEqual(refused.exception.code, "report-language")
+
+    def test_messages_are_translated_with_their_values(self):
+        french = Words("fr")
+        flag = Notice("se-large", "the standard error of VT is 31% of it")
+        self.assertEqual(french.notice(flag), "l’erreur type de VT atteint 31\u202f% de sa valeur")
+        said = french.message("the visits differ in scanner: another scanner has another resolution and calibration")
+        self.assertIn("tomographe", said)
+        self.assertNotIsInstance(said, English)
+        moved = french.message("frames 1-3 moved by more than 3 mm (up to 4.2 mm); look at their alignment")
+        self.assertIn("4,2 mm", moved)
+        self.assertTrue(moved.startswith("trames 1-3"))
+
+    def test_an_unknown_message_stays_english_and_says_so(self):
+        self.assertIsInstance(Words("fr").message("quite new"), English)
+        self.assertNotIsInstance(Words("en").message("quite new"), English)
+
+    def test_every_notice_of_the_program_has_its_french(self):
+        french = Words("fr")
+        for path in sorted(LIBRARY.rglob("*.py")):
+            if path.parent.name in ("validation", "bench", "mrml"):
+                continue
+            for line, message in notices(path):
+                if not re.search("[A-Za-z]", message):  # made of other messages alone
+                    continue
+                with self.subTest(file=path.name, line=line):
+                    said = french.message(message)
+                    self.assertNotIsInstance(said, English, f"add to reporting/words_messages.json: {message}")
+
+
+def notices(path):
+    """(line, message) of every Notice that a file makes, "7" for whatever a message takes in."""
+    text = path.read_text(encoding="utf-8")
+    for function in ast.walk(ast.parse(text)) if "Notice(" in text else ():
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        assigned = {
+            node.targets[0].id: node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Notice" and len(node.args) == 2:
+                message = node.args[1]
+                message = assigned.get(message.id, message) if isinstance(message, ast.Name) else message
+                for one in (message.body, message.orelse) if isinstance(message, ast.IfExp) else (message,):
+                    if isinstance(one, ast.Constant | ast.JoinedStr):
+                        yield node.lineno, sample(one)
+
+
+def sample(node):
+    if isinstance(node, ast.Constant):
+        return node.value
+    return "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
+
+
+@unittest.skipUnless(AVAILABLE, "what a report needs is not installed here")
+class DocumentTest(unittest.TestCase):
+    """What the report says, before it is drawn."""
+
+    def document(self, comparison, lang="en", pictures=()):
+        return report.report_document(comparison, pictures, lang)
+
+    def test_table1_holds_the_study(self):
+        table = self.document(two_visits()).sections[0].blocks[0]
+        self.assertEqual(table.header, ("Outcome", "baseline", "sixweeks", "Change", "What published thresholds say"))
+        rows = {row[0]: row[1:] for row in table.rows}
+        self.assertEqual(rows["Arm pain, VAS 0–100"][:3], ("42", "6", "−85.7\u00a0%"))
+        measured = "Vr (V_T), foramen C6/C7 left (root C7), affected: as measured"
+        corrected = measured.replace("as measured", "corrected (GTM)")
+        self.assertEqual(rows[measured][:2], ("12.96\u00a0±\u00a00.26", "6.21\u00a0±\u00a00.12"))
+        self.assertEqual(rows[measured][2:], ("−52.1\u00a0%", "primary outcome"))
+        self.assertEqual(rows[corrected][0], "24.62\u00a0±\u00a00.49")
+        order = [row[0] for row in table.rows]
+        self.assertEqual(order.index(corrected), order.index(measured) + 1)
+        self.assertEqual([table.rows[index][0] for index in table.strong], [measured])
+        self.assertEqual(rows["Neck Disability Index, 0–50"][0], "28 (severe)")
+        self.assertIn("MCID 8.5 [2]: reached", rows["Neck Disability Index, 0–50"][3])
+        self.assertIn("Young 2010, 10.1097/PHM.0b013e3181ec98e6", " ".join(table.notes))
+
+    def test_without_a_repeatability_coefficient_none_is_claimed(self):
+        said = " ".join(texts(self.document(two_visits())))
+        self.assertIn("no repeatability coefficient is known", said)
+        self.assertIn("10.1186/s40658-021-00381-8", said)
+        self.assertNotIn("is beyond measurement error by", said)
+
+    def test_with_one_it_is_named(self):
+        known = Coefficient("wCV", 10.0, 0.10, "1TCM", "foramen", "none", "own data, 2026 <unpublished>")
+        said = " ".join(texts(self.document(two_visits(repeatability=(known,)))))
+        self.assertIn("beyond measurement error by both rules", said)
+        self.assertIn("own data, 2026 <unpublished>", said)
+        poor = replace(known, value=40.0, wcv=0.40)
+        said = " ".join(texts(self.document(two_visits(repeatability=(poor,)), "fr")))
+        self.assertIn("dans les limites de l’erreur de mesure", said)
+
+    def test_overrides_come_first(self):
+        other = replace(visit_record("sixweeks"), genotype="MAB")
+        comparison = compare(
+            [visit_record("baseline"), other], clinical("baseline", "sixweeks"), (), ("visits-genotype",)
+        )
+        first = self.document(comparison).sections[0].blocks[0]
+        self.assertIsInstance(first, Bullets)
+        self.assertEqual(first.kind, "warning")
+        self.assertIn("HAB | MAB", first.items[0])
+
+    def test_no_word_of_a_cause(self):
+        causal = r"\b(because of|due to|thanks to|effect of|led to|result of|grâce à|dû à|effet du|entraîné)\b"
+        for lang in LANGUAGES:
+            document = self.document(two_visits(), lang)
+            self.assertNotRegex(" ".join(texts(document)), causal)
+            said = " ".join(texts(document))
+            self.assertTrue("not as its cause" in said or "non comme sa cause" in said)
+
+    def test_both_languages_say_the_same(self):
+        english, french = (self.document(two_visits(), lang) for lang in LANGUAGES)
+        self.assertEqual(len(english.sections), len(french.sections))
+        for one, other in zip(english.sections, french.sections, strict=True):
+            self.assertEqual([type(block) for block in one.blocks], [type(block) for block in other.blocks])
+        left = [text for text in texts(french) if isinstance(text, English)]
+        self.assertEqual(left, [])
+
+    def test_one_visit_alone(self):
+        comparison = compare([visit_record("baseline")], clinical("baseline"))
+        said = " ".join(texts(self.document(comparison)))
+        self.assertIn("One visit alone", said)
+        self.assertNotIn("Error budget of the change", said)
+        # The interval is that of the fit: Student's t with 16 degrees of freedom on the log scale.
+        point = point_of(comparison, main_places(comparison)[0], "none", 0)
+        self.assertAlmostEqual(point.high, 12.96 * np.exp(2.1199 * 0.02), places=3)
+
+    def test_three_visits(self):
+        visits = [visit_record("baseline"), visit_record("sixweeks"), visit_record("sixmonths")]
+        document = self.document(compare(visits, clinical("baseline", "sixweeks", "sixmonths")))
+        table = document.sections[0].blocks[0]
+        self.assertEqual(
+            table.header[1:6], ("baseline", "sixweeks", "sixmonths", "Change at sixweeks", "Change at sixmonths")
+        )
+        self.assertIn("Strength, wrist extension, MRC 0–5 | – | – | 5 | – | – |", " ".join(texts(document)))
+
+    def test_without_clinical_data(self):
+        document = self.document(compare([visit_record("baseline"), visit_record("sixweeks")]))
+        said = " ".join(texts(document))
+        self.assertIn("No clinical scores were given.", said)
+        self.assertIn("Vr (V_T), foramen C6/C7 left (root C7): as measured", said)
+
+    def test_flags_stand_beside_the_result_in_words(self):
+        visits = [visit_record("baseline"), visit_record("sixweeks", flags=(POOR,))]
+        document = self.document(compare(visits, clinical("baseline", "sixweeks")))
+        said = " ".join(texts(document))
+        self.assertIn("6.21\u00a0±\u00a00.12 *", said)
+        self.assertIn("sixweeks, as measured: the residuals are 14% of the curve", said)
+
+    def test_what_could_not_be_fitted_is_no_number(self):
+        visits = [visit_record("baseline"), unfitted(visit_record("sixweeks"))]
+        said = " ".join(texts(self.document(compare(visits, clinical("baseline", "sixweeks")))))
+        self.assertIn("n/a", said)
+        self.assertIn("no change can be told", said)
+        self.assertNotIn("nan", re.findall(r"\w+", said))
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would make of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.headings, self.images, self.links, self.ids, self.lang, self.scopes, self.tags = (
+            [],
+            [],
+            [],
+            [],
+            "",
+            [],
+            [],
+        )
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        known = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [known["id"]] if "id" in known else []
+        self.links += [known[name] for name in ("src", "href", "srcset", "action") if name in known]
+        if re.fullmatch(r"h\d", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "img":
+            self.images.append(known.get("alt", ""))
+        if tag == "th":
+            self.scopes.append(known.get("scope"))
+        if tag == "html":
+            self.lang = known.get("lang")
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@unittest.skipUnless(AVAILABLE, "what a report needs is not installed here")
+class HtmlTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        hard = replace(visit_record("baseline", subject=NASTY), settings={"washout": NASTY})
+        cls.document = report.report_document(compare([hard], clinical("baseline")), (picture(),), "fr")
+        plain = replace(cls.document, sections=cls.document.sections[:6])
+        cls.html = report.html(plain)
+        cls.reader = Reader()
+        cls.reader.feed(cls.html)
+
+    def test_it_needs_nothing_else(self):
+        self.assertTrue(all(link.startswith(("data:image/", "#")) for link in self.reader.links), self.reader.links)
+        self.assertNotRegex(self.html, r"https?://")
+        self.assertFalse({"script", "link", "iframe", "object"} & set(self.reader.tags))
+
+    def test_it_can_be_read_by_everybody(self):
+        self.assertEqual(self.reader.lang, "fr")
+        self.assertEqual(self.reader.headings.count(1), 1)
+        self.assertEqual(self.reader.headings[0], 1)
+        steps = np.diff(self.reader.headings)
+        self.assertLessEqual(steps.max(), 1)
+        self.assertTrue(self.reader.images and all(len(alt) > 20 for alt in self.reader.images))
+        self.assertTrue(self.reader.scopes and set(self.reader.scopes) <= {"row", "col"})
+        self.assertEqual(len(self.reader.ids), len(set(self.reader.ids)))
+        self.assertIn("#main", self.reader.links)
+
+    def test_what_people_write_is_never_markup(self):
+        self.assertNotIn("<b>", self.html)
+        self.assertIn('Zoë <b>"O\'Neil"</b> & $x_T$ très long', self.reader.text)
+
+    def test_it_says_what_it_is(self):
+        self.assertIn("Réservé à la recherche", self.reader.text)
+        self.assertIn("@media print", self.html)
+
+
+@unittest.skipUnless(AVAILABLE, "what a report needs is not installed here")
+class WriteTest(unittest.TestCase):
+    def folder(self):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        return Path(holder.name)
+
+    def test_missing_packages_are_named(self):
+        comparison = two_visits()
+        there = mock.patch.object(report, "find_spec", lambda name: None if name in ("fpdf", "jinja2") else name)
+        with there, self.assertRaises(InputRefused) as refused:
+            report.write_report(self.folder(), comparison)
+        self.assertEqual(refused.exception.code, "report-unavailable")
+        self.assertIn("pip install jinja2 fpdf2", refused.exception.message)
+
+    def test_nothing_is_left_of_half_a_report(self):
+        folder = self.folder()
+        half = mock.patch.object(report, "html", lambda _: "<html>")
+        broken = mock.patch.object(report, "pdf", side_effect=OSError)
+        with half, broken, self.assertRaises(OSError):
+            report.write_report(folder, two_visits())
+        self.assertEqual(list(folder.iterdir()), [])
+
+    def test_a_folder_that_is_not_there(self):
+        html = mock.patch.object(report, "html", lambda _: "")
+        pdf = mock.patch.object(report, "pdf", lambda _: b"")
+        with html, pdf, self.assertRaises(InputRefused) as refused:
+            report.write_report(self.folder() / "none", two_visits())
+        self.assertEqual(refused.exception.code, "output-unwritable")
+
+    @slow
+    def test_the_whole_report_of_hard_data(self):
+        visits = [
+            visit_record("baseline", subject=NASTY),
+            unfitted(visit_record("sixweeks", subject=NASTY, flags=(POOR,))),
+        ]
+        comparison = compare(visits, clinical("baseline", "sixweeks"))
+        folder = self.folder()
+        html, pdf = report.write_report(folder, comparison, [picture("baseline"), picture("sixweeks")], "fr")
+        self.assertEqual(sorted(folder.iterdir()), [html, pdf])
+        self.assertTrue(html.read_text(encoding="utf-8").endswith("</html>\n"))
+        content = pdf.read_bytes()
+        self.assertTrue(content.startswith(b"%PDF-"))
+        self.assertIn(b"/Lang (fr-FR)", content)
+        self.assertIn(b"/Alt ", content)
+
+    def test_the_same_comparison_gives_the_same_bytes(self):
+        comparison = compare([visit_record("baseline")], clinical("baseline"))
+        made = []
+        for _ in range(2):
+            document = report.report_document(comparison, [picture("baseline")], "en")
+            short = replace(document, sections=document.sections[:2])
+            made.append((report.html(short), report.pdf(short)))
+        self.assertEqual(*made)
+
+
+if __name__ == "__main__":
+    unittest.main()

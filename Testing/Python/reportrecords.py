@@ -1,0 +1,284 @@
+"""Visits made by formula for the tests of the report: no image, no fit, every field filled."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+from TSPOQuantLib.errors import Notice
+from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
+from TSPOQuantLib.outcome.record import (
+    FORMAT,
+    Acquisition,
+    CorrectedRecord,
+    CurveRecord,
+    FitRecord,
+    InputRecord,
+    LineRecord,
+    MotionRecord,
+    PetToCtRecord,
+    RegionRecord,
+    Sensitivity,
+    VisitRecord,
+)
+from TSPOQuantLib.outcome.visit import RegionOutcome
+from TSPOQuantLib.reporting.figures import FusedPicture
+
+DURATIONS = (15.0, *3 * (5.0,), *3 * (10.0,), *4 * (60.0,), *2 * (150.0,), *2 * (300.0,), *4 * (600.0,))
+STARTS = tuple(float(start) for start in np.cumsum((0.0, *DURATIONS[:-1])))
+FRAMES = len(DURATIONS)
+PLACES = (
+    ("foramen", "C6/C7", "C7", "left"),
+    ("foramen", "C6/C7", "C7", "right"),
+    ("foramen", "C3/C4", "C4", "left"),
+    ("cord", "C7", "", "midline"),
+    ("cord", "C4", "", "midline"),
+)
+VALUES = {
+    "baseline": (12.96, 4.9, 4.9, 6.43, 4.8),
+    "sixweeks": (6.21, 4.8, 4.95, 5.38, 4.75),
+    "sixmonths": (6.4, 4.9, 5.0, 5.3, 4.8),
+}
+POOR = Notice("poor-fit", "the residuals are 14% of the curve")
+
+
+def name_of(place):
+    structure, level, root, side = place
+    return f"{structure} {level} {side} (root {root})" if root else f"{structure} {level}"
+
+
+def fit_record(region, model, pvc, vt, curve, flags=()):
+    """K1 0.2; 2 % standard errors; the curve itself, shaken, as prediction."""
+    k2 = 0.2 / vt
+    values = {"K1": 0.2, "k2": k2, "VB": 0.05, "VT": vt}
+    shaken = np.array(curve) * (1 + 0.02 * np.cos(np.arange(FRAMES)))
+    logan = model == "Logan"
+    used = tuple(bool(frame >= 12) for frame in range(FRAMES))
+    abscissa = tuple(float(x) for x in np.linspace(0.1, 30, FRAMES))
+    return FitRecord(
+        region=region,
+        model=model,
+        pvc=pvc,
+        parameters={"VT": vt, "intercept": -3.0} if logan else values,
+        standard_errors={"VT": 0.02 * vt, "intercept": 0.2}
+        if logan
+        else {name: 0.02 * value for name, value in values.items()},
+        parameter_names=("VT", "intercept") if logan else ("K1", "k2", "VB"),
+        covariance=((1e-4, 0.0), (0.0, 1e-4)) if logan else ((1e-5, 0.0, 0.0), (0.0, 1e-7, 0.0), (0.0, 0.0, 1e-6)),
+        predicted=tuple(float(v) for v in shaken),
+        residuals=tuple(float(v) for v in np.array(curve) - shaken),
+        weights=tuple(1.0 for _ in range(FRAMES)),
+        wrss=1.5,
+        n_frames=7 if logan else FRAMES,
+        n_parameters=2 if logan else 3,
+        aic=-42.0,
+        aicc=-40.5,
+        bic=-39.0,
+        tstar_s=600.0 if logan else None,
+        delay_s=0.0,
+        flags=flags,
+        line=LineRecord(abscissa, tuple(vt * x - 3 for x in abscissa), vt, -3.0, used, 0.05) if logan else None,
+    )
+
+
+def visit_record(session="baseline", subject="p01", flags=(), pvc="GTM", simulated=False):
+    """One visit; ``flags`` are those of the first region's measured curve."""
+    minutes = (np.array(STARTS) + np.array(DURATIONS) / 2) / 60
+    regions, fits, rows = [], [], []
+    for index, (place, vt) in enumerate(zip(PLACES, VALUES[session], strict=True)):
+        structure, level, root, side = place
+        name = name_of(place)
+        curve = tuple(float(v) for v in 0.8 * vt * minutes / (minutes + 3))
+        mine = flags if index == 0 else ()
+        corrected = None
+        if index == 0 and pvc != "none":
+            twice = tuple(2 * v for v in curve)
+            corrected = CorrectedRecord(twice, twice, twice, twice, 2.9, 0.37, (name, "bone"))
+        regions.append(
+            RegionRecord(
+                name, structure, level, root, side, 220.0, (0.0, 0.0, 0.0), 21.4, "", curve, curve, (), corrected
+            )
+        )
+        for model in ("1TCM", "Logan"):
+            for method, factor in (("none", 1.0), (pvc, 1.9)):
+                if (method != "none" and corrected is None) or (method == "none" and factor != 1.0):
+                    continue
+                fit = fit_record(name, model, method, factor * vt, curve, mine)
+                fits.append(fit)
+                values_of = fit.parameters
+                rows.append(
+                    RegionOutcome(
+                        visit=session,
+                        region=name,
+                        structure=structure,
+                        level=level,
+                        root=root,
+                        side=side,
+                        model=model,
+                        pvc=method,
+                        VT=values_of["VT"],
+                        VT_se=fit.standard_errors["VT"],
+                        K1=values_of.get("K1"),
+                        k2=values_of.get("k2"),
+                        VB=values_of.get("VB"),
+                        flags=mine,
+                    )
+                )
+    return VisitRecord(
+        format=FORMAT,
+        subject=subject,
+        session=session,
+        genotype="HAB",
+        acquisition=_acquisition(session, simulated),
+        settings={"models": ["1TCM", "Logan"], "vb": "fit", "weights": "counts", "tstar_s": "auto", "delay_s": 0.0}
+        | {"input_source": "image-derived", "calibration": "scale", "motion_correction": "rigid", "pvc": pvc}
+        | {"minimum_coverage": 0.5, "washout": "6 weeks"},
+        models=("1TCM", "Logan"),
+        rows=tuple(rows),
+        regions=tuple(regions),
+        fits=tuple(fits),
+        sensitivities=tuple(
+            Sensitivity(region.name, "1TCM", "none", "input-scale", "input-scale", "", 0.05, 0.05, -0.05, None)
+            for region in regions
+        ),
+        pvc=pvc,
+        pvc_fwhm_mm=(5.0, 5.0, 5.0) if pvc != "none" else None,
+        input=_input(minutes),
+        motion=_motion(),
+        pet_to_ct=PetToCtRecord(1.5, 0.4, 1.1, 1.4, False, ((1.0, 0.0), (0.0, 1.0))),
+        quality=(Notice("side-unknown", "no cord or vertebra is drawn: the sides of the foramina were not checked"),),
+        notices=(
+            Notice("blood-venous", "blood was sampled from a vein; its parent fraction may differ from arterial"),
+        ),
+        provenance={
+            "versions": {"TSPOQuant": "0.1.0", "python": "3.12.10"},
+            "inputs": [{"name": "pet", "sha256": 64 * "a"}, {"name": "study.toml", "sha256": 64 * "b"}],
+        },
+    )
+
+
+def _acquisition(session, simulated):
+    return Acquisition(
+        patient_key="k",
+        manufacturer="Maker",
+        scanner_model="Model 1",
+        reconstruction="OSEM",
+        filter=None,
+        tracer="[11C]DPA-713" + (" (simulated)" if simulated else ""),
+        injected_mbq=400.5 if session == "baseline" else 385.0,
+        weight_kg=80.0,
+        half_life_s=1221.84,
+        voxel_mm=(2.0, 2.0, 2.0),
+        shape=(68, 80, 73),
+        fwhm_mm=5.0,
+        time_zero="injection",
+        time_zero_at=f"2026-0{1 + list(VALUES).index(session)}-05T10:00:00",
+        decay_correction="none in the file; each frame corrected to injection, half-life 1221.84 s",
+        frame_starts_s=STARTS,
+        frame_durations_s=DURATIONS,
+    )
+
+
+def _input(minutes):
+    times = tuple(float(t) for t in np.linspace(0, 3600, 121))
+    whole = tuple(float(v) for v in 60 * np.exp(-np.array(times) / 120) + 2)
+    late = (600.0, 1200.0, 2400.0, 3600.0)
+    return InputRecord(
+        source="image-derived",
+        route="venous",
+        times_s=times,
+        parent_plasma=tuple(0.8 * v for v in whole),
+        whole_blood=whole,
+        samples={
+            "whole_blood": CurveRecord(late, (2.4, 2.1, 2.0, 2.0)),
+            "parent_fraction": CurveRecord(late, (0.8, 0.6, 0.45, 0.36)),
+        },
+        blood_pool=tuple(float(v) for v in 20 * np.exp(-minutes)),
+        tissue=None,
+        parent_fraction=tuple(float(v) for v in np.exp(-np.array(times) / 3600)),
+        plasma_ratio=None,
+        settings={
+            "source": "image-derived",
+            "calibration": "scale",
+            "found": {
+                "calibration": {
+                    "method": "scale",
+                    "scale": 1.8,
+                    "scale_se": 0.05,
+                    "recovery": 0.5556,
+                    "recovery_se": 0.015,
+                    "spill_in": 0.0,
+                    "spill_in_se": 0.0,
+                    "sample_times_s": list(late),
+                    "flags": ["uncertain"],
+                },
+                "parent_fraction": {
+                    "model": "hill",
+                    "parameters": {"a": 0.36, "b": 1.2},
+                    "standard_errors": {"a": 0.01, "b": 0.05},
+                    "samples": 4,
+                },
+            },
+        },
+    )
+
+
+def _motion():
+    zeros = tuple((0.1, 0.2, -0.3) for _ in range(FRAMES))
+    eye = tuple(tuple(float(v) for v in row) for row in np.eye(4))
+    return MotionRecord(zeros, zeros, FRAMES * (0.4,), FRAMES * (0.1,), (17, 18), FRAMES * (eye,))
+
+
+def clinical(*sessions, treatments=True):
+    scores = [
+        {"vas_arm": 42, "mrc_elbow_extension": 4, "ndi": 28},
+        {"vas_arm": 6, "mrc_elbow_extension": 5, "ndi": 13},
+    ]
+    scores.append({"vas_arm": 11.5, "mrc_wrist_extension": 5, "ndi": 12})
+    visits = {session: {k: float(v) for k, v in told.items()} for session, told in zip(sessions, scores, strict=False)}
+    treatment = Treatment(
+        kind="neural tissue management",
+        start=date(2026, 1, 6),
+        end=date(2026, 2, 16),
+        sessions_planned=12,
+        sessions_done=12,
+        components=("education", "nerve mobilization", "home program"),
+        pain_during_exercise="below the threshold",
+        adverse_events_recorded=True,
+    )
+    return Clinical(visits, Lesion("C6/C7", "left"), treatments=(treatment,) if treatments else ())
+
+
+def picture(session="baseline"):
+    rgba = np.full((32, 32, 4), 255, np.uint8)
+    rgba[8:24, 8:24, :3] = 90
+    colors = np.linspace(0, 255, 256).astype(np.uint8)[:, None].repeat(3, axis=1)
+    return FusedPicture(rgba, name_of(PLACES[0]), session, 110.0, ("R", "L", "A", "P"), 1.2, "SUV", colors)
+
+
+def unfitted(record):
+    """The same visit, the first region's models without an estimate."""
+    nan = float("nan")
+    flag = (Notice("not-identifiable", "these data do not determine VT: its standard error is as large as it"),)
+    name = record.regions[0].name
+
+    def lost(fit):
+        if fit.region != name:
+            return fit
+        return replace(
+            fit,
+            parameters=dict.fromkeys(fit.parameters, nan),
+            standard_errors=dict.fromkeys(fit.standard_errors, nan),
+            predicted=FRAMES * (nan,),
+            residuals=FRAMES * (nan,),
+            wrss=nan,
+            aic=nan,
+            aicc=float("inf"),
+            bic=nan,
+            flags=flag,
+            line=None if fit.line is None else replace(fit.line, slope=nan, intercept=nan, largest_residual=nan),
+        )
+
+    rows = tuple(
+        replace(row, VT=nan, VT_se=nan, K1=nan, flags=flag) if row.region == name else row for row in record.rows
+    )
+    return replace(record, fits=tuple(lost(fit) for fit in record.fits), rows=rows)
