@@ -42,10 +42,12 @@ from .phantom.tables import true_input_times_min
 from .phantom.tracer import HALF_LIFE_S, INJECTED_MBQ, blood_of
 from .progress import Progress, part, silent
 from .regions.carry import carry_segmentation, level_points
+from .regions.measurements import measure
 from .regions.partial_volume import PartialVolumeResult, correct
 from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, foramen_centers, highest_in, plane_of
 from .regions.quality import check as check_regions
 from .regions.region import Region, plain_name, regions_of
+from .regions.resolution import estimate_resolution
 from .regions.sampling import sample
 from .regions.surround import surround
 from .reporting import provenance
@@ -270,6 +272,7 @@ def quantify(
     if motion is not None:
         motion = told_at(motion, np.array([center_of(region) for region in targets if region.mask.any()]))
     moved = region_to_frame(motion, to_ct)
+    settings, resolved = _resolved(image, ct, settings, moved, part(progress, 0.68, 0.7))
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(sample(image, region, moved, settings.minimum_coverage) for region in targets)
     progress(0.8, "Input function")
@@ -302,17 +305,47 @@ def quantify(
         input=source,
         motion=motion,
         pet_to_ct=to_ct,
-        notices=segmentation.notices + _notices(image, blood, ct, motion, to_ct, source, settings),
+        notices=segmentation.notices + _notices(image, blood, ct, motion, to_ct, source, settings) + resolved,
         provenance=_provenance(image, source, settings, inputs),
         corrected=corrected,
         corrected_fits=corrected_fits,
+        measurements={region.name: measure(region, regions, image.grid) for region in targets},
     )
     result = replace(result, fused=visit_fused(VisitData(image, segmentation, blood, ct), settings, (motion, to_ct)))
-    quality = check_regions(regions, image.grid)
+    quality = check_regions(regions, image.grid, _width(settings))
     errors = _sensitivities(image, regions, targets, settings, moved, ct, options, result, part(progress, 0.95, 1))
     record = record_of(result, image, blood, targets, asdict(settings), errors, quality)
     progress(1, "Done")
-    return replace(result, record=record)
+    return replace(result, record=record, notices=tuple(dict.fromkeys(result.notices + quality)))
+
+
+def _resolved(
+    image: DynamicImage,
+    ct: Volume | None,
+    settings: StudySettings,
+    moved: Sequence[NDArray[np.float64]] | None,
+    progress: Progress,
+) -> tuple[StudySettings, tuple[Notice, ...]]:
+    """The settings with the resolution as a number, estimated where the study asks for that."""
+    if settings.fwhm_mm != "estimate":
+        return settings, ()
+    if ct is None:
+        raise InputRefused(
+            "resolution-ct",
+            "the resolution is estimated with the CT; add [ct] path, or give [pet] fwhm_mm as a number",
+        )
+    found = estimate_resolution(image, ct, moved, progress)
+    said = Notice(
+        "resolution-estimated",
+        f"the resolution was estimated from the images: {found.fwhm_mm:.1f} mm FWHM (standard error "
+        f"{found.se_mm:.1f} mm)",
+    )
+    return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), (said, *found.notices)
+
+
+def _width(settings: StudySettings) -> float | None:
+    """The resolution where it is a number."""
+    return None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
 
 
 def _sensitivities(
@@ -366,16 +399,18 @@ def _corrected(
     """The regions' curves corrected for partial volume, where the study asks for it."""
     if settings.pvc == "none":
         return None
-    if settings.fwhm_mm is None:
-        raise InputRefused("pvc-fwhm-missing", "partial-volume correction needs the resolution; add [pet] fwhm_mm")
+    width = _width(settings)
+    if width is None:
+        raise InputRefused(
+            "pvc-fwhm-missing",
+            'partial-volume correction needs the resolution; add [pet] fwhm_mm, as a number or "estimate"',
+        )
     unknown = sorted(set(settings.pvc_regions) - {region.name for region in targets})
     if unknown:
         raise InputRefused("pvc-region", f"no region to correct is called '{unknown[0]}'; see the segment names")
     chosen = [region for region in targets if not settings.pvc_regions or region.name in settings.pvc_regions]
     others = [region for region in regions if region not in chosen]
-    return correct(
-        image, chosen, settings.pvc, settings.fwhm_mm, moved, ct, settings.minimum_coverage, others, progress
-    )
+    return correct(image, chosen, settings.pvc, width, moved, ct, settings.minimum_coverage, others, progress)
 
 
 def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMaps:

@@ -30,7 +30,8 @@ class StudySettings:
     models: PET-BIDS names; the first is the primary one. vb: "fit", "none", or a fixed fraction.
     tstar_s: seconds, or "auto". delay_s: seconds, or "fit".
     pvc: partial-volume correction beside the uncorrected result, "none" or a method of regions.partial_volume; it
-    needs fwhm_mm, the scanner's resolution. pvc_regions: names of the regions to correct; empty for all.
+    needs fwhm_mm, the scanner's resolution in mm, or "estimate" (regions.resolution). pvc_regions: names of the
+    regions to correct; empty for all.
     motion_correction: "rigid": frames to each other and to the CT on which the regions were drawn; "frames": to each
     other only, the scanner's placing of PET and CT kept; or "none". docs/validation.md shows what "none" costs.
     motion_reference: "late" (the last 20 min), or the frames of the reference, counted from 1. registration_window:
@@ -56,7 +57,7 @@ class StudySettings:
     registration_window: Literal["all", "early", "late"] = "all"
     minimum_coverage: float = 0.5
     pvc: str = "none"
-    fwhm_mm: float | None = None
+    fwhm_mm: Literal["estimate"] | float | None = None
     pvc_regions: tuple[str, ...] = ()
 
 
@@ -295,7 +296,7 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
             ),
             minimum_coverage=coverage,
             pvc=text_of("segmentation", "pvc", defaults.pvc, ("none", *METHODS)),
-            fwhm_mm=number_of("pet", "fwhm_mm", None),
+            fwhm_mm=number_of("pet", "fwhm_mm", None, ("estimate",)),
             pvc_regions=texts_of("segmentation", "pvc_regions", []),
         ),
         file=path,

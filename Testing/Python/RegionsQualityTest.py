@@ -12,6 +12,7 @@ from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.anatomy import Anatomy, identify
 from TSPOQuantLib.regions.canal import SIZE_MM, Canal
+from TSPOQuantLib.regions.measurements import MEASUREMENTS, measure, usual_mm3
 from TSPOQuantLib.regions.quality import check
 from TSPOQuantLib.regions.region import Region, region_of
 from TSPOQuantLib.regions.template import name_of, template
@@ -72,6 +73,30 @@ class QualityTest(unittest.TestCase):
         self.assertEqual(
             codes([good()[2], Region("y", Anatomy("other"), good()[3].mask, GRID)], pet), ["side-unknown"]
         )
+
+    def test_regions_too_narrow_for_the_scanner(self):
+        self.assertEqual([notice.code for notice in check(good(), None, 1.5)], [])
+        (notice,) = check(good(), None, 4.0)
+        self.assertEqual(notice.code, "region-resolution")
+        self.assertIn("6 of 7 regions", notice.message)  # the cord is 10 mm wide
+
+
+class MeasurementsTest(unittest.TestCase):
+    def test_values_of_a_canal(self):
+        matrix = np.diag([2.0, 2.0, 2.0, 1.0])
+        matrix[:3, 3] = [-30.0, -30.0, -40.0]
+        found = measure(good()[2], good(), Grid((40, 30, 30), matrix))
+        self.assertAlmostEqual(found["volume_mm3"], found["voxel_count"])
+        self.assertAlmostEqual(found["size_ratio"], found["volume_mm3"] / usual_mm3("C5/C6"))
+        self.assertAlmostEqual(found["size_ratio"], 1, delta=0.15)
+        self.assertAlmostEqual(found["cord_distance_mm"], 14.0 - 4.5, delta=0.6)
+        # n equal weights give n: the canal covers its PET voxels by less than that.
+        self.assertTrue(found["volume_mm3"] / 8 <= found["effective_voxels"] < found["voxel_count"])
+        self.assertEqual(set(found), {one.key for one in MEASUREMENTS})
+
+    def test_an_empty_region_has_no_place(self):
+        empty = Region("x", Anatomy("foramen", "C5/C6", side="left"), np.zeros(GRID.shape, bool), GRID)
+        self.assertEqual(measure(empty, good()), {"voxel_count": 0, "volume_mm3": 0, "volume_cm3": 0})
 
 
 class TemplateTest(unittest.TestCase):

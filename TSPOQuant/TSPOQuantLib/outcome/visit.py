@@ -52,7 +52,8 @@ class VisitResult:
 
     corrected: curves corrected for partial volume, where the study asks for it, and their fits in the same order.
     record: the same as plain values, for JSON, comparison and report. fused: what pictures are drawn from, None
-    without a CT. carried: where each level of the visit lies whose regions were carried here.
+    without a CT. carried: where each level of the visit lies whose regions were carried here. measurements: of every
+    quantified region, by name and key (regions.measurements).
     """
 
     subject: str
@@ -70,6 +71,7 @@ class VisitResult:
     record: "VisitRecord | None" = None
     fused: FusedImages | None = None
     carried: VisitAlignment | None = None
+    measurements: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def row(self, structure: str, level: str, side: str, model: str, pvc: str = "none") -> RegionOutcome | None:
         """The first row of that place, model and correction, or None."""

@@ -22,6 +22,8 @@ SIZE_RATIO = (0.5, 2.0)
 CORD_DISTANCE_MM = (2.0, 20.0)
 """From a foramen's center to the nearest drawn cord."""
 OVERLAP_SHARE = 0.01
+WIDTHS_FOR_RECOVERY = 2.0
+"""Of the resolution, below which an object does not reach its full activity even at its middle [textbook]."""
 END_MARGIN_MM = 10.0
 """Nearer than this to the upper or lower end of the PET's field, a scanner is at its worst."""
 
@@ -33,11 +35,12 @@ class _Drawn:
     center: Floats
 
 
-def check(regions: Sequence[Region], pet: Grid | None = None) -> tuple[Notice, ...]:
+def check(regions: Sequence[Region], pet: Grid | None = None, fwhm_mm: float | None = None) -> tuple[Notice, ...]:
     """Every objection to a set of regions; none means nothing was found, not that the regions are right.
 
     Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
-    "levels-order", "regions-overlap", "region-size", "cord-distance", and with ``pet`` "region-at-end".
+    "levels-order", "regions-overlap", "region-size", "cord-distance", with ``pet`` "region-at-end", and with the
+    scanner's resolution ``fwhm_mm`` "region-resolution".
     """
     drawn = []
     for region in regions:
@@ -51,6 +54,8 @@ def check(regions: Sequence[Region], pet: Grid | None = None) -> tuple[Notice, .
     found += _cord_distances(foramina, cord)
     if pet is not None:
         found += _at_end([one for one in drawn if one.region.anatomy.structure != "vertebra"], pet)
+    if fwhm_mm is not None:
+        found += _below_resolution([one for one in drawn if one.region.anatomy.structure != "vertebra"], fwhm_mm)
     return tuple(found)
 
 
@@ -145,3 +150,24 @@ def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
                 )
             )
     return found
+
+
+def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
+    """One notice for all regions that are too narrow in some direction to show their full activity."""
+    narrow = [one.region.name for one in drawn if narrowest_mm(one.points) < WIDTHS_FOR_RECOVERY * fwhm_mm]
+    if not narrow:
+        return []
+    return [
+        Notice(
+            "region-resolution",
+            f"{len(narrow)} of {len(drawn)} regions are narrower than twice the resolution of {fwhm_mm:.3g} mm, such "
+            f"as '{narrow[0]}': what is measured in them is in part their surroundings'",
+        )
+    ]
+
+
+def narrowest_mm(points: Floats) -> float:
+    """Width of a slab with the smallest principal variance v of points (n, 3): sqrt(12 v) [textbook]."""
+    if len(points) < 2:
+        return 0.0
+    return float(np.sqrt(12 * max(np.linalg.eigvalsh(np.cov(points.T))[0], 0.0)))

@@ -203,14 +203,14 @@ def _looked_up(volume: Floats | Labels, matrix: Floats, shape: tuple[int, ...], 
 
 def _surely(known: NDArray[np.bool_], pad: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Voxels around which every cell within the padding is known."""
-    sure: NDArray[np.bool_] = known
+    sure = known.astype(np.int8)
     for axis, p in enumerate(pad):
         size = 2 * int(p) + 1
         cells = np.moveaxis(sure, axis, 0)
-        cells = cells.reshape(-1, CUTS, *cells.shape[1:]).all(axis=1)
+        cells = cells.reshape(-1, CUTS, *cells.shape[1:]).min(axis=1)
         sums = np.cumsum(np.concatenate([np.zeros((1, *cells.shape[1:]), int), cells]), axis=0)
-        sure = np.moveaxis(np.equal(sums[size:] - sums[:-size], size), 0, axis)
-    return sure
+        sure = np.moveaxis((sums[size:] - sums[:-size]) // size, 0, axis)
+    return np.asarray(sure > 0)
 
 
 def _blurred(responses: Sequence[NDArray[np.float32]], cells: NDArray[np.bool_]) -> NDArray[np.float32]:
