@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar"
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: numpy scalars and arrays unpacked, nan and inf as null, dataclasses as tables."""
+    """A value as JSON knows it: numpy unpacked, nan and inf as null, dataclasses as tables, dates as ISO 8601."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
@@ -38,6 +39,8 @@ def plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if hasattr(value, "__dataclass_fields__"):
         return plain(asdict(value))
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value) if isinstance(value, Path) else value
 
 
