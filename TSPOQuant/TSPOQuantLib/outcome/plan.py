@@ -139,9 +139,14 @@ def recovery_at(fwhm_mm: float) -> float:
 
 
 def make_plan(
-    protocol: Protocol, source: InputFunction, half_life_s: float, seed: int = 1, progress: Progress = silent
+    protocol: Protocol,
+    source: InputFunction,
+    half_life_s: float,
+    seed: int = 1,
+    progress: Progress = silent,
+    draws: int = DRAWS,
 ) -> Plan:
-    """Simulate the protocol. source: the input at ``protocol.injected_mbq``."""
+    """Simulate the protocol. source: the input at ``protocol.injected_mbq``. draws: of the noise, for each case."""
     low, high = protocol.k1
     values = [low] if low == high else np.geomspace(low, high, K1_STEPS).tolist()
     middle = float(np.sqrt(low * high))
@@ -152,7 +157,8 @@ def make_plan(
         progress(number / len(cases), f"Simulating K1 {k1:.2g}, {minutes:g} min")
         rng = np.random.default_rng(seed)  # the same draws for every case, so that cases differ by what they are
         found += [
-            _detectable(protocol, k1, minutes, corrected, source, half_life_s, rng) for corrected in (False, True)
+            _detectable(protocol, k1, minutes, corrected, source, half_life_s, rng, draws)
+            for corrected in (False, True)
         ]
     progress(1, "Done")
     split = 2 * len(values)
@@ -167,6 +173,7 @@ def _detectable(
     source: InputFunction,
     half_life_s: float,
     rng: np.random.Generator,
+    draws: int,
 ) -> Detectable:
     timing = protocol.timing
     kept = timing.ends_s <= minutes * 60 + 1e-6
@@ -179,8 +186,8 @@ def _detectable(
         curve = tissue if corrected else measured
         size = noise * (AMPLIFICATION / protocol.recovered if corrected else 1.0)
         options = FitOptions(weights=weights("counts", timing, measured[None], half_life_s))
-        draws = curve + size * rng.standard_normal((DRAWS, len(timing)))
-        values = np.array([one.parameters["VT"] for one in fit(protocol.model, timing, draws, source, options)])
+        noisy = curve + size * rng.standard_normal((draws, len(timing)))
+        values = np.array([one.parameters["VT"] for one in fit(protocol.model, timing, noisy, source, options)])
         good = np.isfinite(values) & (values > 0)
         lost.append(1 - float(good.mean()))
         logs = np.log(values[good]) if good.sum() > 1 else np.array([0.0, np.inf])

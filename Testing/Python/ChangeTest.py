@@ -1,0 +1,249 @@
+"""The change of V_T and its error, against closed forms and against draws of the errors themselves."""
+
+import math
+import unittest
+
+import numpy as np
+import visitrecords as made
+from TSPOQuantLib.errors import InputRefused, Notice
+from TSPOQuantLib.outcome.budget import BudgetSettings, errors_of
+from TSPOQuantLib.outcome.clinical import Clinical, Lesion
+from TSPOQuantLib.outcome.compare import compare, comparison_record
+from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
+from TSPOQuantLib.reporting.comparison_files import comparison_text
+from TSPOQuantLib.reporting.tables import plain
+
+LESION = Lesion("C6/C7", "left")
+CLINICAL = Clinical({"baseline": {"vas_arm": 42.0, "ndi": 28.0}, "followup": {"vas_arm": 6.0, "ndi": 13.0}}, LESION)
+NOTHING = BudgetSettings(0, 0, 0, 0, 0, 0)
+KEY = "VT_foramen_C6C7_left"
+DRAWS = 400_000
+
+
+def pair(before=(), after=(), error=0.02, later=None):
+    """Two visits with the sensitivities given."""
+    vt = {name: 0.5 * value for name, value in made.VT.items()} | (later or {})
+    return [
+        made.visit("baseline", error=error, sensitivities=before),
+        made.visit("followup", vt=vt, error=error, sensitivities=after),
+    ]
+
+
+def moved(region, component, factor, step, linear, quadratic, **more):
+    """A sensitivity of ln V_T = linear z + quadratic z² for z = nuisance / step."""
+    return made.sensitivity(region, component, factor, step, quadratic - linear, quadratic + linear, **more)
+
+
+class IntervalTest(unittest.TestCase):
+    def test_noise_alone(self):
+        change = compare(pair(), budget=NOTHING).change(KEY, "followup")
+        self.assertAlmostEqual(change.log_ratio, math.log(0.5))
+        self.assertAlmostEqual(change.percent, -50)
+        self.assertAlmostEqual(change.difference, -6)
+        self.assertAlmostEqual(change.log_ratio_se, 0.02 * math.sqrt(2))
+        self.assertAlmostEqual(change.difference_se, math.hypot(0.02 * 12, 0.02 * 6))
+        # Two equal errors of 16 degrees of freedom each have 32 (Welch-Satterthwaite), t(32) = 2.0369.
+        self.assertAlmostEqual(change.degrees_of_freedom, 32)
+        half = 2.0369 * 0.02 * math.sqrt(2)
+        self.assertAlmostEqual(change.ratio_low, 0.5 * math.exp(-half), places=5)
+        self.assertAlmostEqual(change.percent_high, 100 * (0.5 * math.exp(half) - 1), places=3)
+
+    def test_what_the_scale_of_the_input_adds(self):
+        change = compare(pair([made.scale_of(made.LEFT)], [made.scale_of(made.LEFT)])).change(KEY, "followup")
+        parts = {part.component: part for part in change.budget}
+        self.assertAlmostEqual(parts["input-scale"].baseline, 0.05, places=3)
+        self.assertAlmostEqual(parts["input-scale"].change, 0.05 * math.sqrt(2), places=3)
+        self.assertEqual(parts["input-scale"].assumed, "5 %")
+        self.assertEqual(parts["noise"].assumed, "")
+        self.assertAlmostEqual(change.log_ratio_se, math.hypot(*(part.change for part in change.budget)))
+
+    def test_moments_meet_draws(self):
+        """Resolution with the stated correlation, placement without: mean squares of the drawn errors."""
+        budget = BudgetSettings(0, 0, placement_mm=math.sqrt(3), registration_mm=0, fwhm_mm=0.8)
+        before = [
+            moved(made.LEFT, "resolution", "resolution", 1.0, 0.20, 0.03),
+            moved(made.LEFT, "placement", "placement:x", 1.0, 0.02, -0.05),
+            moved(made.LEFT, "placement", "placement:y", 1.0, 0.01, -0.02),
+        ]
+        after = [
+            moved(made.LEFT, "resolution", "resolution", 1.0, 0.15, 0.01),
+            moved(made.LEFT, "placement", "placement:x", 1.0, -0.03, -0.01),
+            moved(made.LEFT, "placement", "placement:y", 1.0, 0.0, -0.04),
+        ]
+        change = compare(pair(before, after, error=0.0), budget=budget).change(KEY, "followup")
+        parts = {part.component: part.change for part in change.budget}
+        rng = np.random.default_rng(3)
+        shared, own = rng.standard_normal(DRAWS), rng.standard_normal((2, DRAWS))
+        z1, z2 = (0.8 * (math.sqrt(0.9) * shared + math.sqrt(0.1) * one) for one in own)
+        resolution = 0.15 * z2 + 0.01 * z2**2 - 0.20 * z1 - 0.03 * z1**2
+        x1, y1, x2, y2 = rng.standard_normal((4, DRAWS))
+        place = -0.03 * x2 - 0.01 * x2**2 - 0.04 * y2**2 - (0.02 * x1 - 0.05 * x1**2 + 0.01 * y1 - 0.02 * y1**2)
+        for name, drawn in (("resolution", resolution), ("placement", place)):
+            self.assertAlmostEqual(parts[name] / math.sqrt((drawn**2).mean()), 1, delta=0.01, msg=name)
+
+    def test_an_error_that_both_visits_share_cancels(self):
+        same = [moved(made.LEFT, "resolution", "resolution", 1.0, 0.2, 0.05)]
+        change = compare(
+            pair(same, same, error=0.0), budget=BudgetSettings(0, 0, 0, 0, 0.5, resolution_correlation=1)
+        ).change(KEY, "followup")
+        self.assertAlmostEqual(change.log_ratio_se, 0)
+        self.assertGreater(change.baseline_total_se, 0.09 * 12)
+        self.assertAlmostEqual(change.difference_se, 0.5 * change.baseline_total_se, places=6)  # of 12 and of 6
+
+    def test_one_side_stands_for_both(self):
+        change = {}
+        for name, ends in (("both", (-0.1, 0.1)), ("lower", (-0.1, math.nan)), ("none", (math.nan, math.nan))):
+            one = made.sensitivity(made.LEFT, "delay", "delay", 2.0, *ends, "s")
+            change[name] = compare(pair([one], [one])).change(KEY, "followup")
+        self.assertEqual(change["lower"].log_ratio_se, change["both"].log_ratio_se)
+        self.assertEqual((change["none"].ratio_low, change["none"].ratio_high), (0.0, math.inf))
+
+    def test_no_volume_no_change(self):
+        change = compare(pair(later={made.LEFT: math.nan})).change(KEY, "followup")
+        self.assertTrue(math.isnan(change.percent) and math.isnan(change.ratio_low))
+        self.assertEqual(change.verdict.code, "not-estimated")
+        wide = compare(pair(error=math.inf)).change(KEY, "followup")
+        self.assertEqual((wide.ratio_low, wide.ratio_high), (0.0, math.inf))
+
+    def test_sizes_follow_the_settings(self):
+        record = made.visit(sensitivities=[moved(made.LEFT, "delay", "delay", 2.0, 0.03, 0.0, unit="s")])
+        for size in (0.0, 1.0, 4.0):
+            errors = errors_of(record, made.LEFT, "1TCM", "none", BudgetSettings(delay_s=size))
+            self.assertAlmostEqual(math.sqrt(errors.variance("delay")), 0.03 * size / 2)
+
+
+class ContrastTest(unittest.TestCase):
+    def test_the_input_cancels_between_regions_of_one_visit(self):
+        own = [made.scale_of(name) for name in made.VT]
+        comparison = compare(pair(own, own), CLINICAL)
+        chosen = [c for c in comparison.contrasts if c.model == "1TCM"]
+        self.assertEqual(
+            [(c.kind, c.against, c.session) for c in chosen],
+            [
+                ("unaffected", made.ABOVE, "baseline"),
+                ("unaffected", made.ABOVE, "followup"),
+                ("contralateral", made.RIGHT, "baseline"),
+                ("contralateral", made.RIGHT, "followup"),
+                ("unaffected", made.CORD_ABOVE, "baseline"),
+                ("unaffected", made.CORD_ABOVE, "followup"),
+            ],
+        )
+        first, second = chosen[:2]
+        self.assertAlmostEqual(first.ratio, 3)
+        self.assertAlmostEqual(first.ratio_se, 3 * 0.02 * math.sqrt(2), places=6)
+        self.assertAlmostEqual(first.difference, 8)
+        # The scale moves both by the same share: 8 · 5 % beside the noise of either.
+        expected = math.sqrt((0.02 * 12) ** 2 + (0.02 * 4) ** 2 + (8 * 0.0501) ** 2)
+        self.assertAlmostEqual(first.difference_se, expected, places=2)
+        self.assertIsNone(first.change_percent)
+        self.assertAlmostEqual(second.change_percent, 0)
+        self.assertLess(second.change_low, 0)
+
+    def test_change_of_a_contrast(self):
+        comparison = compare(pair(later={made.ABOVE: made.VT[made.ABOVE]}), CLINICAL)
+        contrast = next(c for c in comparison.contrasts if c.session == "followup" and c.model == "1TCM")
+        self.assertAlmostEqual(contrast.change_percent, -50)
+        spread = math.log(contrast.change_high / 100 + 1) - math.log(0.5)
+        self.assertAlmostEqual(spread, 1.998 * 0.04, delta=1e-3)  # four noises of 2 %, t(64)
+
+
+class VerdictTest(unittest.TestCase):
+    def known(self, wcv, **more):
+        return Coefficient(
+            "wCV", 100 * wcv, wcv, **{"model": "1TCM", "structure": "foramen", "pvc": "none", **more}, source="S"
+        )
+
+    def test_thresholds_of_both_rules(self):
+        """-52.08 % exceeds RC for wCV < 18.8 % by the difference rule and 27 % by the log rule."""
+        for wcv, code in ((0.187, "beyond"), (0.189, "rules-differ"), (0.269, "rules-differ"), (0.2706, "within")):
+            with self.subTest(wcv):
+                verdict = judge(12.96, 6.21, self.known(wcv))
+                self.assertEqual(verdict.code, code)
+                self.assertIn("S", verdict.text)
+        self.assertAlmostEqual(judge(12.96, 6.21, self.known(0.1)).limit_percent, 27.72, places=2)
+
+    def test_none_known_says_so_and_quotes_what_is(self):
+        verdict = compare(pair()).change(KEY, "followup").verdict
+        self.assertEqual(verdict.code, "unknown")
+        for words in ("±70 %", "10.1186/s40658-021-00381-8", "No repeatability coefficient"):
+            self.assertIn(words, verdict.text)
+
+    def test_only_for_what_it_was_stated(self):
+        any_structure, foramen = self.known(0.1, structure="any"), self.known(0.2)
+        known = (any_structure, foramen, self.known(0.3, pvc="GTM"))
+        self.assertIs(coefficient_for(known, "1TCM", "foramen", "none"), foramen)
+        self.assertIs(coefficient_for(known, "1TCM", "cord", "none"), any_structure)
+        self.assertIsNone(coefficient_for(known, "Logan", "foramen", "none"))
+        self.assertIsNone(coefficient_for((foramen,), "1TCM", "cord", "none"))
+        changes = compare(pair(), repeatability=(foramen,)).changes
+        self.assertEqual({c.model for c in changes if c.verdict.code != "unknown"}, {"1TCM"})
+
+
+class ComparisonTest(unittest.TestCase):
+    def test_table1_in_the_studys_order(self):
+        rows = compare(pair(), CLINICAL).table1
+        self.assertEqual(
+            [row.outcome for row in rows],
+            ["vas_arm", KEY, "ndi", "VT_cord_C7", "VT_foramen_C3C4_left", "VT_cord_C4"],
+        )
+        self.assertEqual([row.outcome for row in rows if row.primary], [KEY])
+        self.assertEqual(rows[2].remark, "severe to mild")
+        self.assertEqual((rows[0].change, rows[2].change), (rows[0].percent, -15))
+
+    def test_three_visits(self):
+        visits = [*pair(), made.visit("month6", vt={name: 0.75 * vt for name, vt in made.VT.items()})]
+        comparison = compare(visits, CLINICAL)
+        self.assertAlmostEqual(comparison.change(KEY, "month6").percent, -25)
+        self.assertEqual(len([c for c in comparison.changes if c.model == "1TCM"]), 10)
+        self.assertEqual([row.followup_session for row in comparison.table1 if row.primary], ["followup", "month6"])
+        text = comparison_text(comparison)
+        self.assertIn("no clinical data for month6", text)
+        self.assertEqual(text.count("Table 1"), 2)
+
+    def test_besides(self):
+        """Over the last 20 min the curve is 0.8 V_T, parent plasma 2 and whole blood 4 kBq/mL; 5 MBq/kg."""
+        found = {b.measure: b for b in compare(pair()).besides if b.region == made.LEFT}
+        self.assertEqual(set(found), {"SUV", "TBR-PP", "TBR-WB", "Logan"})
+        for measure, value in (("SUV", 9.6 / 5), ("TBR-PP", 4.8), ("TBR-WB", 2.4), ("Logan", 12)):
+            self.assertAlmostEqual(found[measure].values[0], value, msg=measure)
+            self.assertAlmostEqual(found[measure].percents[0], -50)
+        self.assertEqual(found["SUV"].window_s, (2400, 3600))
+        heavy = [made.visit(acquisition={"weight_kg": None}), pair()[1]]
+        found = {b.measure: b for b in compare(heavy).besides if b.region == made.LEFT}
+        self.assertTrue(math.isnan(found["SUV"].values[0]) and math.isnan(found["SUV"].percents[0]))
+
+    def test_overrides_stand_first(self):
+        visits = [made.visit(), made.visit("followup", vt=dict.fromkeys(made.VT, 3.0), genotype="MAB")]
+        with self.assertRaises(InputRefused):
+            compare(visits)
+        comparison = compare(visits, accept=["visits-genotype"])
+        self.assertEqual(comparison.accepted, ("visits-genotype",))
+        self.assertIn("Compared although", comparison.headline[0])
+        self.assertTrue(comparison_text(comparison).startswith("Compared although"))
+
+    def test_no_word_of_a_cause(self):
+        text = comparison_text(compare(pair(), CLINICAL)).lower()
+        for word in ("because of", "due to", "caused by", "effect of", "thanks to", "improved by"):
+            self.assertNotIn(word, text)
+
+    def test_flags_of_the_affected_region_are_told(self):
+        row = made.outcome("baseline", made.LEFT, "1TCM", 12.0, 0.2, [Notice("se-large", "it is large")])
+        first = made.visit()
+        visits = [made.visit(rows=(row, *first.rows[1:])), pair()[1]]
+        self.assertIn("it is large", comparison_text(compare(visits, CLINICAL)))
+
+    def test_one_visit_alone(self):
+        comparison = compare([made.visit()], CLINICAL)
+        self.assertEqual((comparison.changes, comparison.table1, comparison.findings), ((), (), ()))
+        self.assertTrue(comparison.contrasts and comparison.besides)
+        comparison_text(comparison)
+
+    def test_without_clinical_data(self):
+        comparison = compare(pair())
+        self.assertIn("clinical-missing", [notice.code for notice in comparison.notices])
+        self.assertEqual(len(comparison.table1), 5)
+        self.assertEqual(plain(comparison_record(comparison))["changes"][0]["outcome"], KEY)
+
+
+if __name__ == "__main__":
+    unittest.main()
