@@ -22,7 +22,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 from TSPOQuantLib.errors import Cancelled, InputRefused
-from TSPOQuantLib.mrml import content, fusion, segmentations, sequence_io, study_nodes, tables, volumes
+from TSPOQuantLib.mrml import content, fusion, segmentations, sequence_io, study_nodes, tables, views, volumes
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State, Step, fingerprint, state_of, study_state
 from TSPOQuantLib.progress import Progress, part, silent
 from TSPOQuantLib.regions.anatomy import FORAMINA, identify
@@ -437,6 +437,8 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             (ui.removeVisitButton, self.onRemoveVisit),
             (ui.alignButton, self.onAlign),
             (ui.fuseButton, self.onFuse),
+            (ui.besideButton, self.onBeside),
+            (ui.blinkButton, self.onBlink),
             (ui.templateButton, self.onTemplate),
             (ui.bloodPoolButton, self.onBloodPool),
             (ui.proposeButton, self.onPropose),
@@ -767,7 +769,8 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.fwhmSpinBox.enabled = bool(visit) and visit.pvc is not PartialVolume.NONE
         noCt = "" if visit and visit.ctVolume else _("Select a CT volume.")
         noRegions = "" if visit and visit.segmentation else _("Select or create a segmentation.")
-        self._enable(ui.fuseButton, self._missing("study") or noCt)
+        for button in (ui.fuseButton, ui.besideButton, ui.blinkButton):
+            self._enable(button, self._missing("study") or noCt)
         self._enable(ui.alignButton, self._missing("fusion"))
         self._enable(ui.checkButton, self._missing("regions"))
         self._enable(ui.inputButton, self._missing("input"))
@@ -896,16 +899,24 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show PET over CT when user clicks "Show PET over CT" button."""
         self._run(lambda progress: self.logic.showFused(self._session, self.ui.opacitySlider.value / 100))
 
+    def onBlink(self) -> None:
+        """Take the PET away, or bring it back."""
+        views.blink()
+
+    def onBeside(self) -> None:
+        """Show CT and PET apart, for judging their alignment."""
+        self._run(lambda progress: self.logic.showBeside(self._session))
+
     def onOpacity(self, value: int) -> None:
         """Called when the slider between CT and PET is moved."""
         if self._visit:
-            self.logic.setPetOpacity(value / 100)
+            views.set_opacity(value / 100)
 
     def onGoTo(self, index: int) -> None:
         """Called when the user picks a region to go to."""
         segmentID = self.ui.goToComboBox.itemData(index)
         if self._visit and segmentID:
-            self.logic.goTo(self._session, segmentID)
+            self._run(lambda progress: self.logic.goTo(self._session, segmentID))
 
     def onTemplate(self) -> None:
         """Add the template's segments for the affected foramen."""
@@ -960,8 +971,22 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._run(lambda progress: self.logic.compare() and _("Compared."))
 
     def onReport(self) -> None:
-        """Write the report."""
-        self._run(lambda progress: self.logic.writeReport(progress=progress) and _("The report is written."))
+        """Write the report, once its packages are there and what would be replaced is known."""
+        folder = Path(self._study.reportFolder)
+        question = _("The folder for the report is not empty. Replace what this module wrote there before?")
+        filled = folder.is_dir() and any(folder.iterdir())
+        if filled and not slicer.util.confirmOkCancelDisplay(question):
+            return
+        try:
+            self.logic.ensurePackages()
+        except RuntimeError:  # the user declined, or there is no network
+            self.ui.statusLabel.text = _("A report needs these packages; nothing was written.")
+            return
+        self._run(
+            lambda progress: (
+                self.logic.writeReport(replaceOld=filled, progress=progress) and _("The report is written.")
+            )
+        )
 
     def onOpenReport(self) -> None:
         """Show the report that was written."""
@@ -1005,9 +1030,12 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._running or self._visit is None or table is None or not 0 <= row < table.GetNumberOfRows():
             return
         region, pvc = tables.cell(table, row, "region"), tables.cell(table, row, "pvc")
-        self.logic.showRegion(self._session, region, pvc)
-        self.logic.goToRegion(self._session, region)
-        self._showResults()
+
+        def show(progress):
+            self.logic.showRegion(self._session, region, pvc)
+            self.logic.goToRegion(self._session, region)
+
+        self._run(show)
 
 
 #
@@ -1612,6 +1640,14 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         progress(1.0, _("Done"))
         return path
 
+    @staticmethod
+    def ensurePackages() -> None:
+        """Install what reports need beyond Slicer, with the user's consent; RuntimeError where that is refused."""
+        import slicer.packaging
+
+        requirements = Path(__file__).parent / "Resources" / "requirements.txt"
+        slicer.packaging.pip_ensure(slicer.packaging.load_requirements(requirements), requester="TSPOQuant")
+
     def reportFile(self) -> str:
         """The report that was written last; empty where there is none, or it is no longer there."""
         path = study_nodes.text_of(study_nodes.WHOLE_STUDY, study_nodes.REPORT) or ""
@@ -1682,17 +1718,19 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         proxy = fusion.show_sequence(visit.petSequence)
         sequence_io.restore_units(visit.petSequence)
         fusion.show_fused(visit.ctVolume, proxy, opacity)
+        if visit.segmentation:
+            fusion.show_regions(visit.segmentation)
 
-    def setPetOpacity(self, opacity: float) -> None:
-        """How much of what lies in front shows in all slice views, 0 to 1."""
-        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-            composite.SetForegroundOpacity(opacity)
+    def showBeside(self, session: str) -> None:
+        """Put the CT above the PET, at the same places."""
+        visit = self.visit(session)
+        proxy = fusion.show_sequence(visit.petSequence)
+        fusion.show_fused(visit.ctVolume, proxy, layout=None)
+        views.show_beside(visit.ctVolume, proxy)
 
     def goTo(self, session: str, segmentID: str) -> None:
-        """Move all slice views to the middle of a segment."""
-        center = self.visit(session).segmentation.GetSegmentCenterRAS(segmentID)
-        if center is not None:
-            slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *center)
+        """Move all slice views to the middle of a segment, a foramen in the planes of its canal."""
+        views.go_to_segment(self.visit(session).segmentation, segmentID)
 
     def goToRegion(self, session: str, region: str) -> None:
         """Move all slice views to the region of that name, as results name it."""
@@ -1714,9 +1752,11 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
 
     def showChart(self, session: str, role: str) -> bool:
         """Show one of a visit's charts in a plot view; False where there is none."""
+        from TSPOQuantLib.mrml import plots
+
         chart = study_nodes.find(session, f"chart {role}", "vtkMRMLPlotChartNode")
         if chart is not None:
-            slicer.modules.plots.logic().ShowChartInLayout(chart)
+            plots.show(chart)
         return chart is not None
 
 

@@ -178,9 +178,10 @@ class QuantifyTest(SceneTest):
 class StateTest(SceneTest):
     def test_each_missing_thing_is_named_in_turn(self):
         study = mrmlstudy.make(self.folder)
-        visit = self.logic.visit("baseline")
+        # Not the visit that an open panel shows, into which it proposes a blood pool.
+        visit = self.logic.visit("followup")
         visit.motion = TSPOQuant.Motion.NONE
-        said = [self.logic.whatIsMissing("kinetics", "baseline")]
+        said = [self.logic.whatIsMissing("kinetics", "followup")]
         for name, value in (
             ("petSequence", study.pet),
             ("segmentation", study.segmentation),
@@ -191,12 +192,12 @@ class StateTest(SceneTest):
             ("fwhm", 5.0),
         ):
             setattr(visit, name, value)
-            said.append(self.logic.whatIsMissing("kinetics", "baseline"))
+            said.append(self.logic.whatIsMissing("kinetics", "followup"))
         self.assertEqual([bool(text) for text in said], [True] * 5 + [False, True, False])
         self.assertEqual(len(set(said)), 7)
         for name in ("oneTissue", "logan"):
             setattr(visit, name, False)
-        self.assertIn("model", self.logic.whatIsMissing("kinetics", "baseline"))
+        self.assertIn("model", self.logic.whatIsMissing("kinetics", "followup"))
 
     def test_sections_go_from_to_do_over_ready_to_done(self):
         self.assertEqual(set(self.states().values()), {State.TO_DO})

@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import slicer
 import slicer.util
 
-from . import dicom, has_qt, parameter_node, sample_data, scene, scripted
+from . import dicom, has_qt, packaging, parameter_node, sample_data, scene, scripted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTED_MODULES = ("TSPOQuant", "DICOMDynamicPETPlugin")
@@ -189,7 +189,7 @@ def install():
         **{name.lower(): CoreModule(name, logic) for name, logic in boot.logics.items()},
     )
     slicer.modules.sequences = SequencesModule("Sequences", boot.logics["Sequences"])
-    made = [*scripted.modules(), parameter_node.module(), *dicom.modules(), sample_data.module()]
+    made = [*scripted.modules(), parameter_node.module(), *dicom.modules(), sample_data.module(), packaging.module()]
     qt_application = None
     if has_qt():
         from . import qtshim, widgets

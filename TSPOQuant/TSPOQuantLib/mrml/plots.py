@@ -13,6 +13,7 @@ from ..acquisition.frames import FrameTiming
 from ..kinetics.models import model_named
 from ..outcome.record import InputRecord, VisitRecord
 from .study_nodes import SESSION, find_or_add
+from .views import FUSION_LAYOUT
 
 FRAMES = "TSPOQuant.Frames"
 """Attribute of a series whose n-th point is a frame: the frames' indices, separated by spaces."""
@@ -209,6 +210,17 @@ def draw(chart: Chart, session: str):
     finally:
         node.EndModify(was_modified)
     return node
+
+
+def show(chart_node) -> None:
+    """Show a chart in the plot view of the layout; in a layout with a plot view where it has none."""
+    layout = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    if layout is None or layout.GetViewArrangement() != FUSION_LAYOUT:
+        slicer.modules.plots.logic().ShowChartInLayout(chart_node)
+        return
+    logic = slicer.app.applicationLogic()
+    logic.GetSelectionNode().SetActivePlotChartID(chart_node.GetID())
+    logic.PropagatePlotChartSelection()
 
 
 def frame_of(series_id: str, point: int) -> tuple[str, int] | None:
