@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from ..outcome.clinical import Treatment, clinical_changes, ndi_band, score_named
+from ..outcome.clinical import Treatment, ndi_band, score_named
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.visit import RegionOutcome
 from . import plots
@@ -26,7 +26,7 @@ from .report_terms import (
 )
 from .words import Words
 
-PICTURES_A_ROW = 3
+PICTURES_A_ROW = 4
 TOLD_ELSEWHERE = ("affected-flagged", "clinical-missing")
 """Notices of the comparison that page one says in its own words."""
 
@@ -52,7 +52,6 @@ def _opening(comparison: Comparison, words: Words) -> list[Block]:
         items = [
             words(
                 "override",
-                item=words.value(finding.item),
                 values=" | ".join(words.value(value) for value in finding.values),
                 message=words.message(finding.message),
                 code=finding.code,
@@ -82,7 +81,8 @@ def _table1(comparison: Comparison, words: Words) -> Table:
         header.append(words("column.change"))
     else:
         header += [words("column.change_at", visit=visit.session) for visit in visits[1:]]
-    header.append(words("column.threshold"))
+    if scores:
+        header.append(words("column.threshold"))
     citations = _citations(comparison)
     notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
     if citations:
@@ -97,15 +97,16 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     return Table(
         words("table1"),
         tuple(header),
-        tuple(rows),
-        "l" + "r" * (2 * len(visits) - 1) + "l",
+        tuple(row[: len(header)] for row in rows),
+        ("l" + "r" * (2 * len(visits) - 1) + "l")[: len(header)],
         tuple(len(pain) + index for index in strong),
         tuple(notes),
     )
 
 
 def _primary(comparison: Comparison, words: Words) -> str:
-    return words("primary", model=model_title(comparison.model), correction=correction_title(words, comparison.pvc))
+    key = "primary" if comparison.lesion else "primary_no_lesion"
+    return words(key, model=model_title(comparison.model), correction=correction_title(words, comparison.pvc))
 
 
 def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]], list[int]]:
@@ -144,11 +145,7 @@ def _score_rows(comparison: Comparison, words: Words) -> list[tuple[str, tuple[s
         return []
     visits, clinical = comparison.visits, comparison.clinical
     told = [clinical.visits.get(visit.session, {}) for visit in visits]
-    changes = {
-        (change.score.key, visit.session): change
-        for visit in visits[1:]
-        for change in clinical_changes(clinical, visits[0].session, visit.session)
-    }
+    changes = {(change.score.key, change.followup_session): change for change in comparison.scores}
     numbers = {citation: n for n, citation in enumerate(_citations(comparison), start=1)}
     rows = []
     for key in dict.fromkeys(key for scores in told for key in scores):
@@ -361,9 +358,7 @@ def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
         cells = [visit.session]
         for pvc in pvcs:
             point = point_of(comparison, place, pvc, index)
-            cells.append(
-                words("with_interval", value=words.number(point.value), interval=words.interval(point.low, point.high))
-            )
+            cells.append(words.estimate(point.value, point.low, point.high))
             if several and index == 0:
                 cells.append("–")
             elif several:
@@ -371,16 +366,12 @@ def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
                 cells.append(
                     "–"
                     if change is None
-                    else words(
-                        "with_interval",
-                        value=words.percent(change.percent, signed=True),
-                        interval=words.interval(change.percent_low, change.percent_high, 1, percent=True),
-                    )
+                    else words.estimate(change.percent, change.percent_low, change.percent_high, 1, percent=True)
                 )
         rows.append(tuple(cells))
     name = next(row.region for pvc in pvcs for row in rows_of(comparison, place, pvc) if row is not None)
     return Table(
-        words("table2", place=place_title(words, place, name)),
+        words("table2" if len(pvcs) > 1 else "table2_measured", place=place_title(words, place, name)),
         tuple(header),
         tuple(rows),
         "l" + "r" * (len(header) - 1),
@@ -395,6 +386,7 @@ def verdict(change: RegionChange, words: Words) -> str:
         "verdict.change",
         followup=change.followup_session,
         baseline=change.baseline_session,
+        place=place_title(words, Place(change.structure, change.level, change.side), change.region),
         percent=words.percent(change.percent, signed=True),
         interval=words.interval(change.percent_low, change.percent_high, 1, percent=True),
     )

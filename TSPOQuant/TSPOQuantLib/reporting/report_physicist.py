@@ -203,17 +203,11 @@ def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
                 correction_title(words, c.pvc),
                 words.number(c.value),
                 words.number(c.other),
-                words(
-                    "with_interval", value=words.number(c.ratio), interval=words.interval(c.ratio_low, c.ratio_high)
-                ),
+                words.estimate(c.ratio, c.ratio_low, c.ratio_high),
                 words.with_error(c.difference, c.difference_se),
                 "–"
                 if c.change_percent is None
-                else words(
-                    "with_interval",
-                    value=words.percent(c.change_percent, signed=True),
-                    interval=words.interval(c.change_low, c.change_high, 1, percent=True),
-                ),
+                else words.estimate(c.change_percent, c.change_low, c.change_high, 1, percent=True),
             )
             for c in shown
         ]

@@ -108,6 +108,15 @@ class Words:
         text = self("range", low=self.number(low, digits, signed), high=self.number(high, digits, signed))
         return text + self._percent_space + "%" if percent else text
 
+    def estimate(
+        self, value: float | None, low: float | None, high: float | None, digits: int = 2, percent: bool = False
+    ) -> str:
+        """ "12.96 (11.66 to 14.40)", or, in %, "−52.1 % (−58.7 to −44.4 %)"; both with their 95 % interval."""
+        text = self.percent(value, digits, signed=True) if percent else self.number(value, digits)
+        if value is None or not math.isfinite(value):
+            return text
+        return f"{text} ({self.interval(low, high, digits, percent)})"
+
     def _localized(self, text: str) -> str:
         mantissa, _, exponent = text.partition("e")
         if exponent:
