@@ -20,7 +20,9 @@ from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.exports import write_dicom
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.region import plain_name
+from TSPOQuantLib.regions.template import segment_of
 from TSPOQuantLib.reporting.dicom_context import read_context
 from TSPOQuantLib.reporting.dicom_map import PADDING_VT
 from TSPOQuantLib.reporting.dicom_seg import segmentation_object
@@ -76,6 +78,10 @@ class DicomOutTest(unittest.TestCase):
         self.assertGreater(np.count_nonzero(overlap), 0)  # or overlapping segments would not have been tested
         self.assertEqual(found.segments[0].tags["SegmentedPropertyType"], "99TSPOQUANT^FORAMEN^Cervical neuroforamen")
         self.assertEqual(found.segments[2].tags["SegmentedPropertyType"], "SCT^2748008^Spinal cord")
+        for before, after in zip(truth.segments, found.segments, strict=True):
+            self.assertEqual(identify("", after.tags), identify(before.name, before.tags))  # not by its name
+            written = segment_of(identify(before.name, before.tags), before.mask)
+            self.assertEqual({key: after.tags[key] for key in written.tags}, written.tags)
 
     def test_segments_come_back_by_highdicom(self):
         seg = highdicom.seg.segread(self.out / "seg.dcm")

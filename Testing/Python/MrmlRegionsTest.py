@@ -1,7 +1,9 @@
 """Template, two clicks, proposals and measurements on nodes: what is written, and what is left alone."""
 
+import tempfile
 import unittest
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import slicer
@@ -10,6 +12,7 @@ from mrmlstudy import add_segment
 from RegionsBloodPoolTest import curves_of_neck, dynamic
 from RegionsProposalsTest import center, labeled, neck
 from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.mrml import regions, segmentations, sequence_io, transforms, volumes
@@ -134,6 +137,32 @@ class TemplateTest(NodeTest):
         box = tuple(slice(a, a + n) for a, n in zip(first, drawn.grid.shape, strict=True))
         mask[box] = next(segment.mask for segment in drawn.segments if segment.id == segment_id)
         return mask
+
+
+class TagsTest(NodeTest):
+    def test_what_a_segment_is_survives_slicers_own_files(self):
+        """Written by Slicer and read by us, and the other way round."""
+        labels = self.add_labels()
+        regions.propose_foramina(labels, self.ct_node, self.node, levels=("C6/C7",))
+        source = self.node.GetSegmentation()
+        before = {one: segmentations.tags_of(source.GetSegment(one)) for one in source.GetSegmentIDs()}
+        self.assertEqual(len(before), 3)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "by-slicer.seg.nrrd"
+            storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+            storage.SetFileName(str(path))
+            self.assertTrue(storage.WriteData(self.node))
+            ours = read_segmentation(path)
+            again = Path(folder) / "by-us.seg.nrrd"
+            write_segmentation(again, ours)
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "again")
+            storage.SetFileName(str(again))
+            self.assertTrue(storage.ReadData(node))
+        for segment in ours.segments:
+            with self.subTest(segment.name):
+                self.assertEqual({key: segment.tags[key] for key in before[segment.id]}, before[segment.id])
+                back = node.GetSegmentation().GetSegment(segment.id)
+                self.assertEqual(segmentations.tags_of(back), before[segment.id])
 
 
 class TwoClickTest(NodeTest):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pydicom.sr.codedict import codes
 from TSPOQuantLib.acquisition.segmentation import Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.errors import InputRefused
@@ -15,7 +16,7 @@ from TSPOQuantLib.regions.canal import SIZE_MM, Canal
 from TSPOQuantLib.regions.measurements import MEASUREMENTS, measure, usual_mm3
 from TSPOQuantLib.regions.quality import check
 from TSPOQuantLib.regions.region import Region, region_of
-from TSPOQuantLib.regions.template import name_of, template
+from TSPOQuantLib.regions.template import CODES, name_of, template
 
 GRID = Grid(
     (80, 60, 60), np.diag([1.0, 1.0, 1.0, 1.0]) + np.array([[0, 0, 0, -30.0]] * 2 + [[0, 0, 0, -40.0]] + [[0] * 4])
@@ -131,6 +132,16 @@ class TemplateTest(unittest.TestCase):
             self.assertEqual(after.tags, before.tags)
             self.assertEqual(region_of(after, GRID).anatomy, identify(before.name, before.tags))
             self.assertEqual(identify(before.name, {}).level, identify("", before.tags).level)
+
+    def test_standard_codes_are_those_of_dicom(self):
+        """As pydicom's dictionary of PS3.16 has them; what is of our own scheme says so."""
+        known = {f"SCT^{code.value}^{code.meaning}" for code in (codes.SCT.SpinalCord, codes.SCT.Artery)}
+        for structure, (category, kind) in CODES.items():
+            with self.subTest(structure):
+                self.assertTrue(kind in known or kind.startswith("99TSPOQUANT^"), kind)
+                self.assertIn(category, ("SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"))
+        volume = next(one for one in MEASUREMENTS if one.key == "volume_mm3")
+        self.assertEqual(volume.quantity[:2], (codes.SCT.Volume.value, "SCT"))
 
     def test_refusals(self):
         for code, level, side in (("template-level", "C1/C2", "left"), ("template-side", "C6/C7", "both")):

@@ -9,6 +9,16 @@ from numpy.typing import NDArray
 from ..errors import Notice
 from ..grid import Grid
 
+TAG_PREFIX = "TSPOQuant."
+"""Of the tags that say what a segment is: Structure, Level, Side and Root, see regions.anatomy."""
+PRIVATE_SCHEME = "99TSPOQUANT"
+"""Coding scheme of our own, declared as private (DICOM PS3.16, 8.2)."""
+TERMINOLOGY = (
+    "Segmentation category and type - 3D Slicer General Anatomy list~{category}~{kind}~^^~"
+    "Anatomic codes - DICOM master list~^^~^^"
+)
+"""Slicer's tag for what a segment is, with two codes of its segment editor's vocabulary."""
+
 
 @dataclass(frozen=True, eq=False)
 class Segment:

@@ -16,7 +16,7 @@ from scipy.ndimage import find_objects
 
 from ..errors import InputRefused, Notice
 from ..grid import Grid
-from .segmentation import Segment, Segmentation
+from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import read_json, read_table
 
 # The patient spaces that SimpleITK turns into LPS; it would take any other for LPS unasked.
@@ -26,6 +26,16 @@ TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".ctbl", ".txt")
 # Label tables number their labels far below this; a larger value is an image, not a label map.
 HIGHEST_LABEL = 100_000
 BINARY_LABELMAP = "Binary labelmap"
+# How our own DICOM SEG tell structure, side and level (reporting.dicom_seg).
+OWN_MANUFACTURER = "TSPOQuant"
+STRUCTURES_BY_CODE = {
+    (PRIVATE_SCHEME, "FORAMEN"): "foramen",
+    ("SCT", "2748008"): "cord",
+    ("SCT", "51114001"): "blood-pool",
+    ("SCT", "51282000"): "vertebra",
+}
+SIDES_BY_CODE = {"7771000": "left", "24028007": "right"}
+LEVEL_MEANING = re.compile(r"Level (?P<Level>[^,]+)(, root (?P<Root>.+))?")
 
 
 @dataclass(frozen=True)
@@ -414,16 +424,35 @@ def _dicom_segments(file: highdicom.seg.Segmentation, numbers: Sequence[int]) ->
             # highdicom orders (slice, row, column) and maps to LPS.
             grid = Grid(volume.spatial_shape, volume.affine[:, [2, 1, 0, 3]])
         description = file.get_segment_description(number)
-        tags = {
-            name: f"{code.scheme_designator}^{code.value}^{code.meaning}"
-            for name, code in (
-                ("SegmentedPropertyCategory", description.segmented_property_category),
-                ("SegmentedPropertyType", description.segmented_property_type),
-            )
-        }
+        tags = _dicom_tags(description, file.get("Manufacturer") == OWN_MANUFACTURER)
         labels = volume.array[..., 0]
         mask = _mask(labels, 1, next(iter(find_objects(labels)), None))
         segments.append(Segment(f"Segment_{number}", description.segment_label, mask, None, tags))
     if grid is None:
         raise InputRefused("segmentation-empty", "the DICOM SEG holds no segment")
     return Segmentation(grid, tuple(segments))
+
+
+def _dicom_tags(description: highdicom.seg.SegmentDescription, own: bool) -> dict[str, str]:
+    """Category and type, alone and as Slicer's terminology tag; with the tags that our own objects were made from."""
+    category, kind = (
+        f"{code.scheme_designator}^{code.value}^{code.meaning}"
+        for code in (description.segmented_property_category, description.segmented_property_type)
+    )
+    tags = {"SegmentedPropertyCategory": category, "SegmentedPropertyType": kind}
+    tags["TerminologyEntry"] = TERMINOLOGY.format(category=category, kind=kind)
+    code = description.segmented_property_type
+    structure = STRUCTURES_BY_CODE.get((code.scheme_designator, code.value)) if own else None
+    if structure is None:
+        return tags
+    found = {"Structure": structure, "Side": "midline"}
+    for modifier in description.SegmentedPropertyTypeCodeSequence[0].get(
+        "SegmentedPropertyTypeModifierCodeSequence", ()
+    ):
+        found["Side"] = SIDES_BY_CODE.get(str(modifier.get("CodeValue")), found["Side"])
+    for region in description.get("AnatomicRegionSequence", ()):
+        for modifier in region.get("AnatomicRegionModifierSequence", ()):
+            place = LEVEL_MEANING.fullmatch(str(modifier.get("CodeMeaning")))
+            if modifier.get("CodingSchemeDesignator") == PRIVATE_SCHEME and place:
+                found |= {name: value for name, value in place.groupdict().items() if value}
+    return tags | {TAG_PREFIX + name: value for name, value in found.items()}

@@ -6,15 +6,14 @@ import vtk
 import vtk.util.numpy_support
 from numpy.typing import NDArray
 
-from ..acquisition.segmentation import Segment, Segmentation
+from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..errors import InputRefused
 from ..grid import Grid
-from ..regions.anatomy import TAG_PREFIX
 from .transforms import LPS_FROM_RAS, array_from_matrix, parent_to_world
 
 # vtkSegment cannot list its tags in Python: these are the ones that mean something to us.
 TAGS = (
-    *(TAG_PREFIX + key for key in ("Structure", "Level", "Root", "Side")),
+    *(TAG_PREFIX + key for key in ("Structure", "Level", "Root", "Side", "CarriedFrom")),
     "TerminologyEntry",
     "Segmentation.Status",
 )

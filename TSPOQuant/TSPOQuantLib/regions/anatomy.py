@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..acquisition.segmentation import TAG_PREFIX
+
 VERTEBRAE = ("C2", "C3", "C4", "C5", "C6", "C7", "T1", "T2")
 FORAMINA = {
     "C2/C3": "C3",
@@ -20,7 +22,6 @@ FORAMINA = {
 
 STRUCTURES = ("foramen", "cord", "blood-pool", "vertebra", "other")
 SIDES = ("left", "right", "midline")
-TAG_PREFIX = "TSPOQuant."
 CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
 """On a segment that was brought here from another visit: that visit's session."""
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..acquisition.segmentation import PRIVATE_SCHEME
 from ..grid import Grid
 from .canal import LENGTH_MM, SIZE_MM
 from .region import Region
 from .sampling import coverage
-from .template import PRIVATE_SCHEME
 
 Code = tuple[str, str, str]
 """Value, scheme, meaning."""

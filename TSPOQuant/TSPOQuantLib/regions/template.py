@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.segmentation import Segment, Segmentation
+from ..acquisition.segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from ..errors import InputRefused
 from ..grid import Grid
-from .anatomy import FORAMINA, TAG_PREFIX, Anatomy, three_levels_above
+from .anatomy import FORAMINA, Anatomy, three_levels_above
 
 Color = tuple[float, float, float]
 
@@ -18,13 +18,9 @@ COLORS: dict[str, Color] = {
     "cord": (0.45, 0.75, 0.95),
     "blood-pool": (0.85, 0.10, 0.10),
 }
-_TERMINOLOGY = (
-    "Segmentation category and type - 3D Slicer General Anatomy list~{category}~{kind}~^^~"
-    "Anatomic codes - DICOM master list~^^~^^"
-)
 _ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
-PRIVATE_SCHEME = "99TSPOQUANT"
-"""Coding scheme of our own, declared as private (DICOM PS3.16, 8.2): no code for a cervical foramen is verified."""
+# No code for a cervical foramen is verified, so it has one of our private scheme. The SNOMED codes are those of DICOM's
+# own context groups 7150 and 7151 (PS3.16).
 CODES = {
     "foramen": (_TISSUE, f"{PRIVATE_SCHEME}^FORAMEN^Cervical neuroforamen"),
     "cord": (_ANATOMY, "SCT^2748008^Spinal cord"),
@@ -45,7 +41,7 @@ def segment_of(anatomy: Anatomy, mask: NDArray[np.bool_]) -> Segment:
     category, kind = CODES[anatomy.structure]
     tags = {"Structure": anatomy.structure, "Level": anatomy.level, "Side": anatomy.side, "Root": anatomy.root}
     own = {TAG_PREFIX + key: value for key, value in tags.items() if value}
-    own["TerminologyEntry"] = _TERMINOLOGY.format(category=category, kind=kind)
+    own["TerminologyEntry"] = TERMINOLOGY.format(category=category, kind=kind)
     color = COLORS[f"foramen {anatomy.side}" if anatomy.structure == "foramen" else anatomy.structure]
     return Segment(name.split(" (")[0].replace(" ", "_").replace("/", "_"), name, mask, color, own)
 

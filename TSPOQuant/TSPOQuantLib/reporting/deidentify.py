@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..acquisition.segmentation import Segment, Segmentation
+from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..alignment.fused import FusedImages
 from ..errors import Notice
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
 from ..outcome.record import VisitRecord
 from ..outcome.visit import RegionOutcome
-from ..regions.anatomy import FORAMINA, TAG_PREFIX, VERTEBRAE, Anatomy, identify
+from ..regions.anatomy import FORAMINA, VERTEBRAE, Anatomy, identify
 from ..regions.region import plain_name
 from ..regions.template import name_of
 

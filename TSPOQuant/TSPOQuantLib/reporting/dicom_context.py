@@ -22,10 +22,11 @@ from ..acquisition.dicom_files import Series
 from ..acquisition.dicom_slice import ENHANCED_PET
 from ..acquisition.dicom_values import date_time, number, numbers, text
 from ..acquisition.nifti import is_nifti
+from ..acquisition.segmentation import PRIVATE_SCHEME
 from ..errors import InputRefused
 from ..grid import Grid
 from ..regions.anatomy import Anatomy
-from ..regions.template import CODES, PRIVATE_SCHEME
+from ..regions.template import CODES
 
 NAMESPACE = uuid.UUID("6f1d1c0e-6d0b-5c2e-9b6e-3a1c7e5d2f40")
 """Ours alone, drawn once: every UID that we make is 2.25.<name-based UUID> below it (RFC 9562; PS3.5, B.2)."""

@@ -71,7 +71,7 @@ def _description(number: int, segment: Segment, context: DicomContext) -> highdi
     name = plain_name(segment.name)
     anatomy = identify(segment.name, segment.tags)
     category, kind = region_codes(anatomy, segment.tags)
-    site, side, _ = place_codes(anatomy)
+    site, side, level = place_codes(anatomy)
     description = highdicom.seg.SegmentDescription(
         segment_number=number,
         segment_label=short(name),
@@ -88,4 +88,7 @@ def _description(number: int, segment: Segment, context: DicomContext) -> highdi
     if side is not None:
         modifier = highdicom.sr.CodedConcept.from_code(side)
         description.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [modifier]
+    if level is not None:
+        place = highdicom.sr.CodedConcept.from_code(level)
+        description.AnatomicRegionSequence[0].AnatomicRegionModifierSequence = [place]
     return description
