@@ -10,7 +10,8 @@ from mrmlstudy import add_segment, centers, grid
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.errors import InputRefused
-from TSPOQuantLib.mrml import fusion, segmentations, sequence_io, transforms, views, volumes
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.mrml import carry, fusion, segmentations, sequence_io, transforms, views, volumes
 from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.planes import edge_letters, plane_of
 
@@ -228,6 +229,32 @@ class AlignedFramesTest(ScenesTest):
         transforms.show_alignment(sequence, [move] * len(self.frames))
         moved = sequence_io.dynamic_from_node(sequence).grid
         np.testing.assert_allclose(moved.ijk_to_lps[:3, 3] - self.image.grid.ijk_to_lps[:3, 3], (-7, 0, 0), atol=1e-6)
+
+
+class CarriedTest(ScenesTest):
+    def test_regions_land_on_the_other_visits_ct_marked_and_editable(self):
+        node = self.segmentation()
+        on = grid((40, 40, 40), 1.5)
+        bone = (np.abs(centers(on)) < (20, 8, 24)).all(axis=-1) & (np.linalg.norm(centers(on) - PLACE, axis=-1) > 5)
+        bone |= np.linalg.norm(centers(on) - (-9, 12, 10), axis=-1) < 6
+        values = np.where(bone, 700.0, 0.0).astype(np.float32)
+        first = volumes.node_from_volume(Volume(values, on, "HU"), "first CT")
+        shifted = on.ijk_to_lps.copy()
+        shifted[:3, 3] += (3.0, -4.5, 6.0)
+        second = volumes.node_from_volume(Volume(values, Grid(on.shape, shifted), "HU"), "second CT")
+        before = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+        found, notices = carry.carry_regions(node, first, second, "baseline")
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode"), before + 1)
+        self.assertEqual(notices[-1].code, "regions-carried")
+        back = segmentations.segmentation_from_node(found)
+        segment = next(s for s in back.segments if s.name == FORAMEN)
+        self.assertEqual(segment.tags["TSPOQuant.CarriedFrom"], "baseline")
+        middle = back.grid.to_lps(np.argwhere(segment.mask).mean(axis=0)[::-1])
+        np.testing.assert_allclose(middle, PLACE + np.array([3.0, -4.5, 6.0]), atol=1.0)
+        self.assertFalse(next(s for s in back.segments if s.name == "not drawn").mask.any())
+        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLLabelMapVolumeNode"), 0)
+        level = slicer.mrmlScene.GetFirstNodeByName("C6/C7: baseline to here")
+        self.assertIsNotNone(level)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,18 @@ def parent_to_world(node, role: str) -> NDArray[np.float64]:
     return array_from_matrix(matrix)
 
 
+def node_from_matrix(fixed_to_moving, name: str):
+    """A linear transform node from a rigid 4 x 4 (LPS mm): the moving image under it lies on the fixed one."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", name)
+    node.SetMatrixTransformToParent(to_parent(fixed_to_moving))
+    return node
+
+
+def to_parent(fixed_to_moving: NDArray[np.float64]) -> "vtk.vtkMatrix4x4":
+    """What a transform node above the moving image has to hold, in RAS, to bring it onto the fixed one."""
+    return matrix_from_array(LPS_FROM_RAS @ np.linalg.inv(fixed_to_moving) @ LPS_FROM_RAS)
+
+
 def show_alignment(sequence_node, to_frame, name: str = "alignment"):
     """Bring every frame of a sequence to the CT in the views: a sequence of transform nodes beside the PET's.
 
@@ -63,8 +75,7 @@ def show_alignment(sequence_node, to_frame, name: str = "alignment"):
         sequence.SetIndexUnit(sequence_node.GetIndexUnit())
     for frame, matrix in enumerate(to_frame):
         node = slicer.vtkMRMLLinearTransformNode()
-        to_ct = LPS_FROM_RAS @ np.linalg.inv(matrix) @ LPS_FROM_RAS
-        node.SetMatrixTransformToParent(matrix_from_array(to_ct))
+        node.SetMatrixTransformToParent(to_parent(matrix))
         node.SetAttribute(ALIGNMENT, "1")  # on each: the browser copies attributes to the node that it shows
         sequence.SetDataNodeAtValue(node, sequence_node.GetNthIndexValue(frame))
     if browser.GetProxyNode(sequence) is None:
