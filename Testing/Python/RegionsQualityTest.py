@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydicom.sr.codedict import codes
+from pydicom.sr import codedict
 from TSPOQuantLib.acquisition.segmentation import Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.errors import InputRefused
@@ -135,13 +135,15 @@ class TemplateTest(unittest.TestCase):
 
     def test_standard_codes_are_those_of_dicom(self):
         """As pydicom's dictionary of PS3.16 has them; what is of our own scheme says so."""
-        known = {f"SCT^{code.value}^{code.meaning}" for code in (codes.SCT.SpinalCord, codes.SCT.Artery)}
+        known = {
+            f"SCT^{code.value}^{code.meaning}" for code in (codedict.codes.SCT.SpinalCord, codedict.codes.SCT.Artery)
+        }
         for structure, (category, kind) in CODES.items():
             with self.subTest(structure):
                 self.assertTrue(kind in known or kind.startswith("99TSPOQUANT^"), kind)
                 self.assertIn(category, ("SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"))
         volume = next(one for one in MEASUREMENTS if one.key == "volume_mm3")
-        self.assertEqual(volume.quantity[:2], (codes.SCT.Volume.value, "SCT"))
+        self.assertEqual(volume.quantity[:2], (codedict.codes.SCT.Volume.value, "SCT"))
 
     def test_refusals(self):
         for code, level, side in (("template-level", "C1/C2", "left"), ("template-side", "C6/C7", "both")):

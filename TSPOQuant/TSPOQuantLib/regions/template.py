@@ -19,8 +19,8 @@ COLORS: dict[str, Color] = {
     "blood-pool": (0.85, 0.10, 0.10),
 }
 _ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
-# No code for a cervical foramen is verified, so it has one of our private scheme. The SNOMED codes are those of DICOM's
-# own context groups 7150 and 7151 (PS3.16).
+# No code for a cervical foramen is verified, so it has one of our private scheme. The SNOMED codes are those of
+# DICOM's own context groups 7150 and 7151 (PS3.16).
 CODES = {
     "foramen": (_TISSUE, f"{PRIVATE_SCHEME}^FORAMEN^Cervical neuroforamen"),
     "cord": (_ANATOMY, "SCT^2748008^Spinal cord"),
