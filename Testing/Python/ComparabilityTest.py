@@ -48,7 +48,7 @@ WARNS = {
     },
     "visits-dose": {"acquisition": {"injected_mbq": 40.0}},
     "visits-weight": {"acquisition": {"weight_kg": None}},
-    "visits-moved": {"motion": replace(BASE.motion, displacement_mm=(0.0, 4.0))},
+    "visits-moved": {"motion": replace(BASE.motion, displacement_mm=(0.0, 4.0, 0.0, 0.0, 0.0, 0.0))},
     "visits-order": {"acquisition": {"time_zero_at": "2025-01-01T10:00:00"}},
     "visits-regions": {"regions": followup().regions[1:]},
 }

@@ -27,6 +27,8 @@ PLACES = {
 }
 VT = {LEFT: 12.0, RIGHT: 5.0, ABOVE: 4.0, CORD: 6.0, CORD_ABOVE: 4.5}
 STARTS_S, DURATIONS_S = (0.0, 600.0, 1200.0, 1800.0, 2400.0, 3000.0), (600.0,) * 6
+STILL = ((0.0, 0.0, 0.0),) * 6
+IDENTITY = tuple(tuple(float(i == j) for j in range(4)) for i in range(4))
 SETTINGS = {
     "subject": "p1",
     "session": "baseline",
@@ -156,7 +158,7 @@ def visit(session="baseline", vt=None, error=0.02, sensitivities=(), acquisition
             plasma_ratio=None,
             settings={},
         ),
-        "motion": MotionRecord((), (), (0.0, 1.0), (math.nan, 0.1), (0,), ()),
+        "motion": MotionRecord(STILL, STILL, (0.0,) * 5 + (1.0,), (math.nan,) + (0.1,) * 5, (0,), (IDENTITY,) * 6),
         "pet_to_ct": None,
         "quality": (),
         "notices": (Notice("a-code", "Ein Satz mit Umlauten: größer"),),

@@ -157,7 +157,7 @@ def make_plan(
         progress(number / len(cases), f"Simulating K1 {k1:.2g}, {minutes:g} min")
         rng = np.random.default_rng(seed)  # the same draws for every case, so that cases differ by what they are
         found += [
-            _detectable(protocol, k1, minutes, corrected, source, half_life_s, rng, draws)
+            detectable(protocol, k1, minutes, corrected, source, half_life_s, rng, draws)
             for corrected in (False, True)
         ]
     progress(1, "Done")
@@ -165,7 +165,7 @@ def make_plan(
     return Plan(protocol, tuple(found[:split]), tuple(found[split:]), _assumptions(protocol))
 
 
-def _detectable(
+def detectable(
     protocol: Protocol,
     k1: float,
     minutes: float,
@@ -173,8 +173,9 @@ def _detectable(
     source: InputFunction,
     half_life_s: float,
     rng: np.random.Generator,
-    draws: int,
+    draws: int = DRAWS,
 ) -> Detectable:
+    """One case; corrected for partial volume or as measured."""
     timing = protocol.timing
     kept = timing.ends_s <= minutes * 60 + 1e-6
     timing = FrameTiming(timing.starts_s[kept], timing.durations_s[kept])

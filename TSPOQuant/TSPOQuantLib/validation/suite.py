@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputRefused
 from ..progress import Progress, silent
 from ..reporting.provenance import versions
-from . import alignment, coverage, digital_neck, exactness, image_derived, model_choice, people, scan_length
+from . import alignment, coverage, digital_neck, exactness, image_derived, model_choice, people, scan_length, verdict
 from .document import COMMAND, Section, markdown, paragraphs, plain_text, png
 
 DOCUMENT = "validation.md"
@@ -32,6 +32,7 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
         "digital neck": lambda: digital_neck.section(quick),
         "model selection": lambda: model_choice.section(quick),
         "alignment": lambda: alignment.section(data, quick),
+        "verdict": lambda: verdict.section(quick),
     }
     sections = []
     for n, (name, step) in enumerate(steps.items()):

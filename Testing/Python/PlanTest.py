@@ -1,0 +1,156 @@
+"""The planner: its noise, its error model, and what it refuses."""
+
+import contextlib
+import io
+import json
+import math
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from tiers import slow
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.cli import main
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.outcome import plan
+from TSPOQuantLib.outcome.budget import BudgetSettings
+from TSPOQuantLib.outcome.plan import (
+    CALIBRATION,
+    PER_MM,
+    Protocol,
+    _counts,
+    _one_tissue,
+    detectable,
+    read_protocol,
+    recovery_at,
+)
+
+HALF_LIFE_S = 1221.84
+MINUTES = np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 121, 1.0)])
+PLASMA = 900 * MINUTES * np.exp(-5 * MINUTES) + 5 * np.exp(-0.28 * MINUTES) + np.exp(-0.009 * MINUTES)
+SOURCE = InputFunction(MINUTES, PLASMA, 0.8 * PLASMA)
+EXAMPLE = """[scan]
+injected_mbq = 370
+minutes = 60
+fwhm_mm = 4.5
+[tissue]
+K1 = [0.5, 0.5]
+VT = [13, 6.2]
+[plan]
+wcv_percent = 10
+"""
+
+
+def case(corrected, minutes=60.0, **changes):
+    """One case of K1 0.5, with 30 draws."""
+    protocol = Protocol(**changes)
+    factor = protocol.injected_mbq / 400
+    source = InputFunction(MINUTES, factor * PLASMA, factor * 0.8 * PLASMA)
+    return detectable(protocol, 0.5, minutes, corrected, source, HALF_LIFE_S, np.random.default_rng(1), 30)
+
+
+class ProtocolTest(unittest.TestCase):
+    def test_frames_fill_the_scan(self):
+        self.assertEqual(len(Protocol().timing), 19)
+        for minutes in (20.0, 47.0, 90.0):
+            timing = Protocol(minutes=minutes).timing
+            self.assertAlmostEqual(timing.ends_s[-1], 60 * minutes)
+        own = Protocol(minutes=30, frames_s=(300.0,) * 8).timing
+        self.assertEqual((len(own), own.ends_s[-1]), (6, 1800))
+
+    def test_recovery_between_the_simulated_resolutions(self):
+        for width, recovery in ((4, 0.48), (5, 0.39), (6, 0.31), (7, 0.24)):
+            self.assertAlmostEqual(recovery_at(width), recovery)
+        self.assertTrue(0.39 < recovery_at(4.5) < 0.48 and recovery_at(8) < 0.24 and recovery_at(3) > 0.48)
+        self.assertLessEqual(recovery_at(0.1), 1)
+
+
+class PlanTest(unittest.TestCase):
+    def test_noise_goes_as_one_over_the_root_of_the_dose(self):
+        for corrected in (False, True):
+            strong, weak = (case(corrected, injected_mbq=dose).noise for dose in (1600.0, 400.0))
+            for one, other in zip(strong, weak, strict=True):
+                self.assertAlmostEqual(other / one, 2, delta=0.15)
+
+    def test_voxel_noise_is_the_stated_one(self):
+        """One voxel of muscle alone, one frame from 20 to 30 min: 20 %."""
+        protocol = Protocol(volume_mm3=8.0)
+        frame = FrameTiming(np.array([1200.0]), np.array([600.0]))
+        muscle = _one_tissue(frame, SOURCE, 0.06, 1.6, 0.05)
+        self.assertAlmostEqual(float(np.sqrt(muscle * _counts(protocol, frame, SOURCE, HALF_LIFE_S))[0]), 5)
+
+    def test_the_error_is_the_budgets(self):
+        """Without noise and delay what is left is known: scale, calibration and place, twice."""
+        for corrected in (False, True):
+            quiet = case(corrected, noise_percent=0.001, budget=BudgetSettings(0.05, 0, 1.0, 0, 0, 0))
+            expected = math.sqrt(2 * (0.05**2 + CALIBRATION**2 + PER_MM[corrected] ** 2))
+            self.assertAlmostEqual(quiet.error, expected, places=4)
+        limit = (1.959964 + 0.841621) * quiet.error
+        self.assertAlmostEqual(quiet.fall_percent, 100 * (math.exp(-limit) - 1), places=3)
+        self.assertAlmostEqual(quiet.rise_percent, 100 * (math.exp(limit) - 1), places=3)
+
+    def test_power_at_the_detectable_change_is_the_wanted_one(self):
+        for corrected in (False, True):
+            fall = case(corrected).fall_percent
+            again = case(corrected, vt=(12.96, 12.96 * (1 + fall / 100)))
+            self.assertAlmostEqual(again.power, 0.8, delta=0.05)
+
+    def test_what_makes_it_harder(self):
+        usual = case(True)
+        self.assertGreater(case(True, minutes=30.0).error, usual.error)
+        self.assertGreater(case(True, wcv=0.2).error, math.sqrt(2) * 0.19)
+        self.assertGreater(case(True, fwhm_mm=7.0).noise[0], 1.3 * usual.noise[0])
+
+
+class FileTest(unittest.TestCase):
+    def refusal(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "protocol.toml"
+            path.write_text(text, encoding="utf-8")
+            try:
+                return read_protocol(path)
+            except InputRefused as refused:
+                return refused
+
+    def test_reads_every_key(self):
+        protocol = self.refusal(EXAMPLE)
+        self.assertEqual(protocol, Protocol(injected_mbq=370, fwhm_mm=4.5, k1=(0.5, 0.5), vt=(13, 6.2), wcv=0.1))
+
+    def test_what_is_refused(self):
+        for old, new, code in (
+            ("fwhm_mm", "fwhm", "key"),
+            ("[tissue]", "[tissues]", "key"),
+            ("60", "0", "value"),
+            ("60", '"an hour"', "value"),
+            ("[0.5, 0.5]", "[0.5, 0.1]", "value"),
+            ("[0.5, 0.5]", "0.5", "value"),
+            ("[13, 6.2]", "[13, -1]", "value"),
+            ("[plan]", '[plan]\nmodel = "2TCM"', "value"),
+            ("[tissue]", "frames_s = [600, 600]\n[tissue]", "value"),
+            ("[scan]", "[scan", "unreadable"),
+        ):
+            with self.subTest(new):
+                self.assertEqual(self.refusal(EXAMPLE.replace(old, new)).code, f"protocol-{code}")
+
+    @slow
+    def test_the_command(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "protocol.toml"
+            path.write_text(EXAMPLE, encoding="utf-8")
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), mock.patch.object(plan, "LENGTHS", (1.0,)):
+                code = main(["plan", str(path), "--out", f"{folder}/plan", "--json"])
+            self.assertEqual(code, 0)
+            self.assertEqual(len(json.loads(out.getvalue())["by_k1"]), 2)
+            names = {file.name for file in (Path(folder) / "plan").iterdir()}
+            self.assertEqual(names, {".tspoquant", "plan.json", "plan.txt", "plan.png"})
+            text = (Path(folder) / "plan" / "plan.txt").read_text(encoding="utf-8")
+            for words in ("Simulated", "370 MBq", "none is published", "within-subject"):
+                self.assertIn(words, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
