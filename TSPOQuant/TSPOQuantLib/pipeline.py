@@ -601,6 +601,11 @@ def _provenance(
     }
 
 
+def _nowhere(image: DynamicImage) -> NDArray[np.float64]:
+    """The transforms of a neck that lay still."""
+    return np.tile(np.eye(4), (len(image.timing), 1, 1))
+
+
 def _notices(
     image: DynamicImage,
     blood: BloodSamples,
@@ -613,6 +618,10 @@ def _notices(
     """Every warning of the visit, in the order of the rooms, each once."""
     found = [*image.notices, *blood.notices, *(ct.notices if ct else ()), *(motion.notices if motion else ())]
     found += [*(to_ct.notices if to_ct else ()), *source.notices]
+    if motion is not None and ct is None and not np.array_equal(motion.reference_to_frame, _nowhere(image)):
+        frames = ", ".join(str(frame + 1) for frame in motion.reference)
+        text = f"without a CT the regions are taken to lie where the reference, frames {frames}, shows the neck"
+        found.append(Notice("regions-on-reference", text))
     if settings.genotype in ("LAB", "unknown"):
         known = "a low-affinity binder" if settings.genotype == "LAB" else "not known"
         found.append(Notice("genotype", f"the rs6971 genotype is {known}; TSPO binding depends on it"))

@@ -215,9 +215,10 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
         for frame, matrix in enumerate(result.motion.reference_to_frame, start=1):
             name = f"{stem}_from-{'CT' if result.pet_to_ct else 'PET'}_to-frame{frame:02d}_xfm.tfm"
             write_transform(transforms / name, matrix @ to_ct)
-    if result.carried is not None:
+    if result.carried is not None and result.record is not None:
+        carried_from = next(region.carried_from for region in result.record.regions if region.carried_from)
         for level in result.carried.levels:
-            name = f"{stem}_from-othervisit{level.level.replace('/', '')}_to-CT_xfm.tfm"
+            name = f"{stem}_from-{carried_from}_to-CT_desc-{level.level.replace('/', '')}_xfm.tfm"
             write_transform(transforms / name, level.to_other)
     motion = result.record.motion if result.record else None
     if result.motion is None or motion is None:
