@@ -20,7 +20,7 @@ from .reporting.deidentify import Hidden
 from .reporting.dicom_context import read_context
 from .reporting.dicom_map import map_object
 from .reporting.dicom_seg import segmentation_object
-from .reporting.dicom_sr import report_object
+from .reporting.dicom_sr import report_names, report_object
 from .source import study_of_results
 
 MAP_MODELS = ("1TCM", "Logan", "MA1", "2TCM")
@@ -36,7 +36,8 @@ def write_dicom(
     hidden: Hidden | None = None,
     progress: Progress = silent,
 ) -> VisitMaps:
-    """``seg.dcm``, ``sr.dcm`` and ``vt-map.dcm`` of one visit into ``folder``, in the patient's study; gives the map.
+    """``seg.dcm``, ``vt-map.dcm``, ``sr.dcm`` and ``sr-<model>….dcm`` of one visit into ``folder``, in the patient's
+    study; gives the map. ``sr.dcm`` holds the primary model without partial-volume correction.
 
     results: the folder that the record lies in. shown, hidden: the record as it may be told and what stands for
     what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
@@ -47,16 +48,18 @@ def write_dicom(
     context = read_context(study.pet, study.ct, created, hidden.salt if hidden else "", told.subject)
     data = read_visit(study, part(progress, 0.1, 0.5))
     drawn = hidden.segmentation(data.segmentation) if hidden else data.segmentation
-    regions = segmentation_object(context, drawn)
+    regions = segmentation_object(context, drawn, [region.name for region in told.regions])
     model = record.models[0] if record.models[0] in MAP_MODELS else "Logan"
     found = make_visit_maps(data, study.settings, model, _alignment(record), part(progress, 0.5, 0.9))
     about = told.provenance | {"mask": BODY_MASK}
     maps = replace(found, subject=told.subject, session=told.session, notices=(), provenance=about)
     progress(0.9, "DICOM: writing")
     values = map_object(context, maps)
-    report = report_object(context, told, regions, [values])
+    objects = {"seg": regions.dataset, "vt-map": values}
+    for (kind, pvc), name in report_names(told).items():
+        objects[name] = report_object(context, told, kind, pvc, regions, [values])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, dataset in (("seg", regions.dataset), ("sr", report), ("vt-map", values)):
+    for name, dataset in objects.items():
         dataset.save_as(folder / f"{name}.dcm")
     progress(1, "DICOM: done")
     return maps

@@ -29,7 +29,7 @@ from TSPOQuantLib.reporting.dicom_seg import segmentation_object
 from TSPOQuantLib.source import study_of_results
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5)
-OBJECTS = ("seg", "sr", "vt-map")
+OBJECTS = ("seg", "sr", "sr-Logan", "vt-map")
 
 
 def places(mask, grid):
@@ -98,8 +98,13 @@ class DicomOutTest(unittest.TestCase):
         self.assertEqual(referred, files)
 
     def test_report_holds_every_value_with_unit_method_and_place(self):
-        report = highdicom.sr.srread(self.out / "sr.dcm")
-        groups = report.content.get_volumetric_roi_measurement_groups()
+        groups = []
+        for name in ("sr", "sr-Logan"):
+            report = highdicom.sr.srread(self.out / f"{name}.dcm")
+            found = report.content.get_volumetric_roi_measurement_groups()
+            items = {tuple(m.name.value for m in group.get_measurements()) for group in found}
+            self.assertEqual((len(found), len(items)), (3, 1))  # a table, as 3D Slicer makes of it
+            groups += found
         self.assertEqual(len(groups), len(self.record.rows))
         numbers = {LEFT: 1, RIGHT: 2, CORD: 3}
         for group, row in zip(groups, self.record.rows, strict=True):
@@ -161,7 +166,7 @@ class DicomOutTest(unittest.TestCase):
             told = subprocess.run(["dciodvfy", self.out / f"{name}.dcm"], capture_output=True, text=True, check=False)
             lines = (told.stderr + told.stdout).splitlines()
             self.assertEqual([line for line in lines if line.startswith("Error")], [], name)
-            kind = {"seg": "Segmentation", "sr": "Comprehensive3DSR", "vt-map": "ParametricMap"}[name]
+            kind = {"seg": "Segmentation", "vt-map": "ParametricMap"}.get(name, "Comprehensive3DSR")
             self.assertIn(kind, lines)  # or nothing was verified
 
     def test_any_grid_is_kept_exactly(self):

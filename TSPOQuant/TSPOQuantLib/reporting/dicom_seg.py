@@ -1,6 +1,7 @@
 """The regions as a DICOM SEG in the patient's study."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highdicom
@@ -31,12 +32,17 @@ class DicomRegions:
     numbers: dict[str, int]
 
 
-def segmentation_object(context: DicomContext, segmentation: Segmentation) -> DicomRegions:
+def segmentation_object(
+    context: DicomContext, segmentation: Segmentation, first_names: Sequence[str] = ()
+) -> DicomRegions:
     """The segments that hold voxels, on their own grid, as binary segments that may overlap.
 
+    first_names: regions that come first, in that order: 3D Slicer takes the nth group of a report for the nth segment.
     Slices in which nothing was drawn are left out. Raises InputRefused ("dicom-grid", "dicom-empty").
     """
+    order = {name: number for number, name in enumerate(first_names)}
     segments = [segment for segment in segmentation.segments if segment.mask.any()]
+    segments.sort(key=lambda segment: order.get(plain_name(segment.name), len(order)))
     if not segments:
         raise InputRefused("dicom-empty", "no region holds a voxel; draw one before writing DICOM")
     drawn = np.flatnonzero(np.any([segment.mask.any(axis=(1, 2)) for segment in segments], axis=0))

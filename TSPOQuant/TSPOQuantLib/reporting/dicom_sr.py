@@ -1,4 +1,8 @@
-"""The V_T values of a visit as a DICOM structured report (PS3.16, TID 1500), region by region."""
+"""The V_T values of a visit as DICOM structured reports (PS3.16, TID 1500), one a model, region by region.
+
+A report holds one group of measurements a region, all with the same items in the same order: 3D Slicer makes one table
+of them, and takes the nth group for the nth segment.
+"""
 
 import hashlib
 import math
@@ -32,17 +36,32 @@ LEVEL = 0.95
 """Of the confidence interval, Student's t with the fit's own degrees of freedom."""
 
 
+def report_names(record: VisitRecord) -> dict[tuple[str, str], str]:
+    """The reports of a visit by model and partial-volume correction, the primary one first: "sr", "sr-Logan" …"""
+    kinds = dict.fromkeys((row.model, row.pvc) for row in record.rows)
+    names = {(model, pvc): f"sr-{model}" + ("" if pvc == "none" else f"-{pvc}") for model, pvc in kinds}
+    return names | {next(iter(kinds)): "sr"} if kinds else {}
+
+
 def report_object(
-    context: DicomContext, record: VisitRecord, regions: DicomRegions, others: Sequence[Dataset] = ()
+    context: DicomContext,
+    record: VisitRecord,
+    model: str,
+    pvc: str,
+    regions: DicomRegions,
+    others: Sequence[Dataset] = (),
 ) -> highdicom.sr.Comprehensive3DSR:
-    """One group of measurements for every region, model and partial-volume correction.
+    """The report of one model and partial-volume correction ("none" without).
 
     regions: the SEG whose segments are referred to. others: further objects made from the visit (its map).
     Raises InputRefused ("dicom-region") where a region of the results is not in the segmentation, "dicom-empty".
     """
-    groups = [_group(context, record, row, regions) for row in record.rows]
-    if not groups:
-        raise InputRefused("dicom-empty", "the visit holds no region; there is nothing to report")
+    rows = [row for row in record.rows if (row.model, row.pvc) == (model, pvc)]
+    if not rows:
+        raise InputRefused("dicom-empty", f"the visit holds no {model} result ({pvc}); there is nothing to report")
+    groups = [_group(context, record, row, regions) for row in rows]
+    number = list(report_names(record)).index((model, pvc))
+    title = MODELS[model].study_name + ("" if pvc == "none" else f", corrected by {pvc}")
     device = highdicom.sr.ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=highdicom.sr.DeviceObserverIdentifyingAttributes(
@@ -55,12 +74,12 @@ def report_object(
         imaging_measurements=groups,
         title=codes.DCM.PETMeasurementReport,
     )
-    digest = hashlib.sha256(to_json(record).encode() + str(regions.dataset.SOPInstanceUID).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join((model, pvc, str(regions.dataset.SOPInstanceUID), to_json(record))).encode())
     dataset = highdicom.sr.Comprehensive3DSR(
         evidence=[regions.dataset, *others, *context.pet, *context.ct],
         content=content[0],
         is_complete=True,
-        **making(context, "SR", 9102, "TSPOQuant V_T by region", digest),
+        **making(context, "SR", 9110 + number, f"TSPOQuant V_T, {title}", digest.hexdigest()),
     )
     finish(dataset, context, "SR")
     return dataset
