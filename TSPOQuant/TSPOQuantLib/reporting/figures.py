@@ -25,7 +25,7 @@ WORDS = {
     "time": "minutes",
     "translation": "translation, mm",
     "rotation": "rotation, degrees",
-    "displacement": "displacement at the regions, mm",
+    "displacement": "displacement\nat the regions, mm",
     "limit": "limit",
     "axes": "left,posterior,up",
 }
@@ -139,7 +139,10 @@ def draw_fused(axes: "Axes", picture: FusedPicture, words: Mapping[str, str], fo
 def motion_figure(
     table: MotionTable, timing: FrameTiming, limit_mm: float = LIMIT_MM, words: Mapping[str, str] = WORDS
 ) -> "Figure":
-    """Three translations, three rotations, and the displacement with its limit, each frame as long as it lasted."""
+    """Three translations, three rotations, and the displacement with its limit, each frame as long as it lasted.
+
+    Frames beyond the limit are shaded and numbered, from 1.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -157,12 +160,12 @@ def motion_figure(
         axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         axes.set_ylabel(title, fontsize=8)
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    beyond = table.displacement_mm > limit_mm
     lower.stairs(table.displacement_mm, edges, baseline=None, color="black", linewidth=1.5)
-    for frame in np.flatnonzero(beyond):
-        lower.axvspan(edges[frame], edges[frame + 1], color="tab:red", alpha=0.15, linewidth=0)
-        height = table.displacement_mm[frame]
-        lower.annotate(f"{frame + 1}", ((edges[frame] + edges[frame + 1]) / 2, height), fontsize=7, ha="center")
+    for first, last in _runs(table.displacement_mm > limit_mm):
+        lower.axvspan(edges[first], edges[last + 1], color="tab:red", alpha=0.12, linewidth=0)
+        frames = f"{first + 1}" if first == last else f"{first + 1}–{last + 1}"
+        center = (edges[first] + edges[last + 1]) / 2
+        lower.text(center, 0.15, frames, color="tab:red", fontsize=7, ha="center")
     lower.axhline(limit_mm, color="tab:red", linewidth=1, label=f"{words['limit']} {limit_mm:g} mm")
     lower.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     lower.set_ylabel(words["displacement"], fontsize=8)
@@ -171,6 +174,12 @@ def motion_figure(
     for axes in (upper, middle, lower):
         axes.tick_params(labelsize=7)
     return figure
+
+
+def _runs(flagged: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last index of every run of True."""
+    steps = np.diff(np.concatenate([[0], flagged.astype(int), [0]]))
+    return list(zip(np.flatnonzero(steps == 1).tolist(), (np.flatnonzero(steps == -1) - 1).tolist(), strict=True))
 
 
 def png(figure: "Figure") -> bytes:
