@@ -1,13 +1,16 @@
 """The change of V_T and its error, against closed forms and against draws of the errors themselves."""
 
+import json
 import math
 import unittest
+from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import visitrecords as made
 from TSPOQuantLib.errors import InputRefused, Notice
 from TSPOQuantLib.outcome.budget import BudgetSettings, errors_of
-from TSPOQuantLib.outcome.clinical import Clinical, Lesion
+from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
 from TSPOQuantLib.reporting.comparison_files import comparison_text
@@ -190,6 +193,18 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual(rows[2].remark, "severe to mild")
         self.assertEqual((rows[0].change, rows[2].change), (rows[0].percent, -15))
 
+    def test_one_place_by_two_names(self):
+        first, second = pair()
+        name = "Foramen C6-C7 links"
+        renamed = [
+            replace(second, **{kind: (replace(getattr(second, kind)[0], **{key: name}), *getattr(second, kind)[1:])})
+            for kind, key in (("regions", "name"), ("rows", "region"), ("fits", "region"))
+        ]
+        second = replace(second, regions=renamed[0].regions, rows=renamed[1].rows, fits=renamed[2].fits)
+        comparison = compare([first, second], CLINICAL)
+        self.assertAlmostEqual(comparison.change(KEY, "followup").percent, -50)
+        self.assertEqual(next(b.percents for b in comparison.besides if b.region == made.LEFT), (-50.0,))
+
     def test_three_visits(self):
         visits = [*pair(), made.visit("month6", vt={name: 0.75 * vt for name, vt in made.VT.items()})]
         comparison = compare(visits, CLINICAL)
@@ -243,6 +258,11 @@ class ComparisonTest(unittest.TestCase):
         self.assertIn("clinical-missing", [notice.code for notice in comparison.notices])
         self.assertEqual(len(comparison.table1), 5)
         self.assertEqual(plain(comparison_record(comparison))["changes"][0]["outcome"], KEY)
+
+    def test_dates_are_json(self):
+        treated = replace(CLINICAL, treatments=(Treatment("rest", start=date(2026, 1, 2)),))
+        text = json.dumps(plain(comparison_record(compare(pair(), treated))))
+        self.assertIn("2026-01-02", text)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """clinical.toml, repeatability and budget files: scores, thresholds, treatment; what is refused, and in which line."""
 
+import re
 import tempfile
 import unittest
 from datetime import date
@@ -8,9 +9,11 @@ from pathlib import Path
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings, read_budget
 from TSPOQuantLib.outcome.clinical import NDI_BANDS, SCORES, clinical_changes, ndi_band, read_clinical
+from TSPOQuantLib.outcome.plan import read_protocol
 from TSPOQuantLib.outcome.repeatability import read_repeatability
 from TSPOQuantLib.reporting.comparison_files import treatment_line
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 HEAD = '[[visit]]\nsession = "baseline"\n'
 COEFFICIENT = '[[coefficient]]\nkind = "wCV"\nvalue = 10\nmodel = "1TCM"\nstructure = "foramen"\nsource = "A 2025"\n'
 
@@ -169,6 +172,19 @@ class CoefficientTest(FileTest):
             with self.subTest(new):
                 refusal = self.refusal(COEFFICIENT.replace(old, new), read_repeatability)
                 self.assertEqual(refusal.code, f"repeatability-{code}")
+
+
+class ReadmeTest(FileTest):
+    @unittest.skipUnless(README.is_file(), "the README is not installed with the module")
+    def test_its_examples_are_read(self):
+        text = README.read_text(encoding="utf-8")
+        for name, reader in (
+            ("clinical.toml", read_clinical),
+            ("RC.toml", read_repeatability),
+            ("PROTOCOL.toml", read_protocol),
+        ):
+            (example,) = re.findall(rf"```toml\n# {re.escape(name)}.*?\n(.*?)```", text, re.DOTALL)
+            self.read(example, reader)
 
 
 class BudgetFileTest(FileTest):

@@ -28,13 +28,12 @@ REFUSES = {
     "visits-voxel": {"acquisition": {"voxel_mm": (2.0, 2.0, 3.0)}},
     "visits-resolution": {"acquisition": {"fwhm_mm": 6.0}},
     "visits-window": {"acquisition": {"frame_starts_s": made.STARTS_S[:5], "frame_durations_s": made.DURATIONS_S[:5]}},
-    "visits-model": {"settings": {"models": ["2TCM"]}},
+    "visits-model": {"models": ("2TCM", "Logan")},
     "visits-blood-volume": {"settings": {"vb": 0.05}},
     "visits-delay": {"settings": {"delay_s": "fit"}},
     "visits-weights": {"settings": {"weights": "uniform"}},
     "visits-input": {"settings": {"calibration": "scale"}},
     "visits-sampling": {"input": replace(BASE.input, route="venous")},
-    "visits-pvc": {"pvc": "GTM"},
     "visits-coverage": {"settings": {"minimum_coverage": 0.3}},
     "visits-motion": {"settings": {"motion_correction": "none"}},
     "visits-genotype": {"genotype": "MAB"},
@@ -46,6 +45,7 @@ WARNS = {
             "frame_durations_s": (300.0, 300.0, *made.DURATIONS_S[1:]),
         }
     },
+    "visits-pvc": {"pvc": "GTM"},
     "visits-dose": {"acquisition": {"injected_mbq": 40.0}},
     "visits-weight": {"acquisition": {"weight_kg": None}},
     "visits-moved": {"motion": replace(BASE.motion, displacement_mm=(0.0, 4.0, 0.0, 0.0, 0.0, 0.0))},
@@ -119,7 +119,7 @@ class EachDifferenceTest(unittest.TestCase):
         self.assertEqual(self.refused(followup(), ["visits-colour"]).code, "accept-unknown")
 
     def test_visits_without_a_common_region(self):
-        lone = replace(followup(), regions=(replace(BASE.regions[0], name="another"),))
+        lone = replace(followup(), regions=(replace(BASE.regions[0], name="another", level=""),))
         self.assertEqual(self.refused(lone).code, "visits-regions")
 
     def test_the_third_visit_counts_too(self):

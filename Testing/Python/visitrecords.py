@@ -154,7 +154,7 @@ def visit(session="baseline", vt=None, error=0.02, sensitivities=(), acquisition
             samples={},
             blood_pool=None,
             tissue=None,
-            parent_fraction=None,
+            parent_fraction=(1.0, 0.4),
             plasma_ratio=None,
             settings={},
         ),

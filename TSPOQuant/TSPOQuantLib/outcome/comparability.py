@@ -158,7 +158,7 @@ ITEMS = (
         "noise and, for short frames, the fit's shape differ",
         _frames_alike,
     ),
-    _Item("model", "refuse", _setting("models"), "another model has another bias"),
+    _Item("model", "refuse", lambda v: v.models[0], "another model has another bias"),
     _Item("blood-volume", "refuse", _setting("vb"), "V_T depends on how V_B is treated"),
     _Item("delay", "refuse", _setting("delay_s"), "V_T depends on how the delay is treated"),
     _Item("weights", "refuse", _setting("weights"), "V_T depends on the weights where the model does not fit"),
@@ -169,7 +169,7 @@ ITEMS = (
         "another input method has another bias",
     ),
     _Item("sampling", "refuse", lambda v: v.input.route, "venous blood differs from arterial"),
-    _Item("pvc", "refuse", lambda v: v.pvc, "a corrected V_T is another quantity"),
+    _Item("pvc", "warn", lambda v: v.pvc, "corrected values are compared only where both visits have them alike"),
     _Item("coverage", "refuse", _setting("minimum_coverage"), "regions were read off the PET by another rule"),
     _Item("motion", "refuse", _setting("motion_correction"), "uncorrected motion blurs, and with it small regions"),
     _Item("genotype", "refuse", lambda v: v.genotype, "one person has one genotype: an entry is wrong"),
@@ -272,27 +272,27 @@ def _never(code: str, item: str, values: tuple[str, ...], message: str) -> Findi
 
 def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
     """Regions that one visit lacks, and those whose volumes differ."""
-    first = {region.name: region.volume_mm3 for region in visits[0].regions}
-    found = []
+    first, found = visits[0], []
     for visit in visits[1:]:
-        later = {region.name: region.volume_mm3 for region in visit.regions}
-        alone = sorted(first.keys() ^ later.keys())
+        pairs = [(region, visit.same_place(region)) for region in first.regions]
+        shared = [(one, other) for one, other in pairs if other is not None]
+        if not shared:
+            raise InputRefused("visits-regions", "the visits share no region; name regions alike")
+        matched = {other.name for _, other in shared}
+        alone = [one.name for one, other in pairs if other is None]
+        alone += [region.name for region in visit.regions if region.name not in matched]
         if alone:
-            shared = len(first.keys() & later.keys())
-            if shared == 0:
-                raise InputRefused("visits-regions", "the visits share no region by name; name regions alike")
-            message = f"only one of the visits has {', '.join(alone)}: not compared"
-            told = (f"{len(first)} regions", f"{len(later)} regions")
+            message = f"only one of the visits has {', '.join(sorted(alone))}: not compared"
+            told = (f"{len(first.regions)} regions", f"{len(visit.regions)} regions")
             found.append(Finding("visits-regions", "warn", "regions", told, message))
-        for name in first.keys() & later.keys():
-            one, other = first[name], later[name]
-            ratio = max(one, other) / min(one, other)
+        for one, other in shared:
+            ratio = max(one.volume_mm3, other.volume_mm3) / min(one.volume_mm3, other.volume_mm3)
             if ratio > VOLUME_WARNS:
                 severity: Severity = "refuse" if ratio > VOLUME_REFUSES else "warn"
-                told = (f"{one:.0f} mm³", f"{other:.0f} mm³")
-                message = f"'{name}' was drawn in another size: its recovery, and so its V_T, differs"
+                told = (f"{one.volume_mm3:.0f} mm³", f"{other.volume_mm3:.0f} mm³")
+                message = f"'{one.name}' was drawn in another size: its recovery, and so its V_T, differs"
                 found.append(Finding("visits-volume", severity, "volume", told, message))
-    return sorted(found, key=lambda finding: finding.message)
+    return found
 
 
 def _entries(visits: Sequence[VisitRecord]) -> list[Finding]:

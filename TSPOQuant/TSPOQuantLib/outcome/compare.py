@@ -117,7 +117,7 @@ def compare(
         _change(visits[0], visit, row, model, settings, tuple(repeatability))
         for visit in visits[1:]
         for row in visits[0].rows
-        if _row(visit, row.region, row.model, row.pvc) is not None
+        if _same_row(visits[0], visit, row) is not None
     )
     lesion = clinical.lesion if clinical else None
     scores: list[ClinicalChange] = []
@@ -131,7 +131,7 @@ def compare(
         visits=visits,
         model=model,
         pvc=NO_PVC,
-        headline=_headline(visits, findings, tables, changes, clinical),
+        headline=_headline(visits, model, findings, tables, changes, clinical),
         findings=findings,
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
         changes=changes,
@@ -155,6 +155,12 @@ def _row(visit: VisitRecord, region: str, model: str, pvc: str) -> RegionOutcome
     return next((r for r in visit.rows if (r.region, r.model, r.pvc) == (region, model, pvc)), None)
 
 
+def _same_row(baseline: VisitRecord, visit: VisitRecord, row: RegionOutcome) -> RegionOutcome | None:
+    """The row of another visit that tells of the same place, model and correction."""
+    region = visit.same_place(baseline.region(row.region))
+    return _row(visit, region.name, row.model, row.pvc) if region else None
+
+
 def _change(
     baseline: VisitRecord,
     followup: VisitRecord,
@@ -163,9 +169,10 @@ def _change(
     settings: BudgetSettings,
     repeatability: tuple[Coefficient, ...],
 ) -> RegionChange:
-    after = _row(followup, before.region, before.model, before.pvc)
+    after = _same_row(baseline, followup, before)
     assert after is not None, "asked for shared rows only"
-    errors = [errors_of(visit, before.region, before.model, before.pvc, settings) for visit in (baseline, followup)]
+    pair = ((baseline, before), (followup, after))
+    errors = [errors_of(visit, row.region, row.model, row.pvc, settings) for visit, row in pair]
     parts = budget_of(errors[0], errors[1], settings)
     variance = sum(part.change**2 for part in parts)
     estimated = _positive(before.VT) and _positive(after.VT)
@@ -310,10 +317,11 @@ def _besides(visits: Sequence[VisitRecord], model: str) -> tuple[Beside, ...]:
     for region in visits[0].regions:
         for pvc in (NO_PVC, visits[0].pvc) if region.corrected else (NO_PVC,):
             for measure, unit in (("SUV", "g/mL"), ("TBR-PP", "1"), ("TBR-WB", "1")):
-                values = tuple(_ratio(visit, region.name, pvc, measure) for visit in visits)
+                values = tuple(_ratio(visit, visit.same_place(region), pvc, measure) for visit in visits)
                 found.append(_beside(region, measure, pvc, unit, values, _window(visits[0])))
+            there = [visit.same_place(region) for visit in visits]
             for other in visits[0].models:
-                rows = [_row(visit, region.name, other, pvc) for visit in visits]
+                rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 if other != model:
                     values = tuple(row.VT if row else math.nan for row in rows)
                     found.append(_beside(region, other, pvc, "mL/cm3", values, None))
@@ -350,9 +358,8 @@ def _window(visit: VisitRecord) -> tuple[float, float]:
     return max(0.0, end - WINDOW_S), end
 
 
-def _ratio(visit: VisitRecord, name: str, pvc: str, measure: str) -> float:
+def _ratio(visit: VisitRecord, region: RegionRecord | None, pvc: str, measure: str) -> float:
     """One region's SUV or target-to-blood ratio; nan where dose, weight, blood or the region is missing."""
-    region = next((r for r in visit.regions if r.name == name), None)
     if region is None or (pvc != NO_PVC and region.corrected is None):
         return math.nan
     curve = np.array(region.corrected.mean if pvc != NO_PVC and region.corrected else region.mean)
@@ -377,6 +384,7 @@ def _ratio(visit: VisitRecord, name: str, pvc: str, measure: str) -> float:
 
 def _headline(
     visits: Sequence[VisitRecord],
+    model: str,
     findings: Sequence[Finding],
     rows: Sequence[Change],
     changes: Sequence[RegionChange],
@@ -392,7 +400,7 @@ def _headline(
     primary = [row for row in rows if row.primary]
     for row in primary:
         lines.append(
-            f"Primary outcome: {row.title} by {visits[0].models[0]}, as measured: {row.baseline:.2f} at "
+            f"Primary outcome: {row.title} by {model}, as measured: {row.baseline:.2f} at "
             f"{row.baseline_session}, {row.followup:.2f} mL/cm³ at {row.followup_session}: {row.percent:+.1f} % "
             f"(95 % interval {row.percent_low:+.1f} to {row.percent_high:+.1f} %)."
         )
@@ -424,6 +432,9 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
     if clinical is not None and lesion is None:
         found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
     for visit in visits:
+        if visit.input.parent_fraction is None:
+            text = f"{visit.session}: parent plasma was given ready; its parent fraction's error is not in the budget"
+            found.append(Notice("budget-input-given", text))
         row = visit.row("foramen", lesion.level, lesion.side, visit.models[0]) if lesion else None
         if lesion and row is None:
             place = f"foramen {lesion.level} {lesion.side}"

@@ -272,6 +272,14 @@ class VisitRecord:
     def region(self, name: str) -> RegionRecord:
         return next(region for region in self.regions if region.name == name)
 
+    def same_place(self, other: RegionRecord) -> RegionRecord | None:
+        """This visit's region of the same name as another visit's, else of the same structure, level and side."""
+        by_name = next((region for region in self.regions if region.name == other.name), None)
+        if by_name is not None or not other.level:
+            return by_name
+        place = (other.structure, other.level, other.side)
+        return next((r for r in self.regions if (r.structure, r.level, r.side) == place), None)
+
     def fit(self, region: str, model: str, pvc: str = "none") -> FitRecord:
         return next(fit for fit in self.fits if (fit.region, fit.model, fit.pvc) == (region, model, pvc))
 

@@ -41,6 +41,8 @@ def plain(value: Any) -> Any:
         return plain(asdict(value))
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value) if isinstance(value, Path) else value
 
 
