@@ -1,5 +1,6 @@
 """DICOM SEG, SR and Parametric Map of a visit: read back by others, exact in geometry, numbers and codes."""
 
+import math
 import shutil
 import subprocess
 import tempfile
@@ -26,6 +27,7 @@ from TSPOQuantLib.regions.template import segment_of
 from TSPOQuantLib.reporting.dicom_context import read_context
 from TSPOQuantLib.reporting.dicom_map import PADDING_VT
 from TSPOQuantLib.reporting.dicom_seg import segmentation_object
+from TSPOQuantLib.reporting.dicom_sr import report_object
 from TSPOQuantLib.source import study_of_results
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5)
@@ -127,6 +129,19 @@ class DicomOutTest(unittest.TestCase):
             side = {"left": "7771000", "right": "24028007"}.get(row.side)
             self.assertEqual(site.laterality and site.laterality.value, side)
             self.assertIn(row.level, site.topographical_modifier.meaning)
+
+    def test_nothing_comes_after_what_could_not_be_determined(self):
+        rows = {row.region: row for row in self.record.rows if row.model == "1TCM"}
+        changed = (rows[LEFT], replace(rows[RIGHT], VT_se=math.nan), replace(rows[CORD], VT=math.nan))
+        context = read_context(self.study.parent / "pet", self.study.parent / "ct", WHEN)
+        regions = segmentation_object(context, tinystudy.segmentation())
+        report = report_object(context, replace(self.record, rows=changed), "1TCM", "none", regions)
+        path = self.folder / "partial.dcm"
+        report.save_as(path)
+        groups = highdicom.sr.srread(path).content.get_volumetric_roi_measurement_groups()
+        names = [[m.name.value for m in group.get_measurements()] for group in groups]
+        self.assertEqual(names[0], ["VT", "K1", "k2", "VB", "VT-se", "VT-ci95-low", "VT-ci95-high"])
+        self.assertEqual(names[1:], [["VT", "K1", "k2", "VB"], []])
 
     def test_map_holds_the_true_values_where_they_are(self):
         found = self.objects["vt-map"]

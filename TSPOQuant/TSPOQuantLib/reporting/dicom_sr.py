@@ -7,6 +7,7 @@ of them, and takes the nth group for the nth segment.
 import hashlib
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 
 import highdicom
 from pydicom import Dataset
@@ -118,18 +119,21 @@ def _group(
 
 
 def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.Measurement]:
-    """V_T with its standard error and interval, and the rate constants; what could not be determined is left out."""
+    """V_T, the rate constants, and V_T's standard error and interval, up to the first that could not be determined.
+
+    Nothing comes after a missing value, so that no number slips into another's column where readers go by position.
+    """
     fit = record.fit(row.region, row.model, row.pvc)
     reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * row.VT_se
+    rates = [
+        (name, value, name) for name, value in (("K1", row.K1), ("k2", row.k2), ("VB", row.VB)) if value is not None
+    ]
     values = [
         ("VT", row.VT, "VT"),
+        *rates,
         ("VT-se", row.VT_se, "VT"),
         ("VT-ci95-low", row.VT - reach, "VT"),
         ("VT-ci95-high", row.VT + reach, "VT"),
-        *((name, value, name) for name, value in (("K1", row.K1), ("k2", row.k2), ("VB", row.VB))),
     ]
-    return [
-        highdicom.sr.Measurement(private_code(name), float(value), UCUM[unit])
-        for name, value, unit in values
-        if value is not None and math.isfinite(value)
-    ]
+    known = takewhile(lambda entry: math.isfinite(entry[1]), values)
+    return [highdicom.sr.Measurement(private_code(name), float(value), UCUM[unit]) for name, value, unit in known]
