@@ -95,7 +95,7 @@ def _localize(figure: "Figure", words: Words) -> None:
             text.set_parse_math(True)
 
 
-def fused(picture: FusedPicture, words: Words, side: float = 1.85) -> "Figure":
+def fused(picture: FusedPicture, words: Words, side: float = 1.72) -> "Figure":
     """A fused slice with its edges, a scale bar and the PET's color bar."""
     figure = _canvas(side, side * 1.28)
     axes = figure.add_subplot()
@@ -131,7 +131,7 @@ class Series:
 
 def intervals(sessions: Sequence[str], series: Sequence[Series], words: Words) -> "Figure":
     """V_T over the visits with 95 % intervals."""
-    figure = _canvas(3.2, 2.37)
+    figure = _canvas(3.4, 2.2)
     axes = figure.add_subplot()
     spread = 0.5 / max(len(series), 1)
     for index, line in enumerate(series):

@@ -327,6 +327,8 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
         blocks.append(Paragraph(words("one_visit" if len(comparison.visits) == 1 else "no_change"), "lead"))
     if len(comparison.visits) > 1:
         blocks.append(Paragraph(f"{words('interval_means')} {words('no_cause')}", "note"))
+    elif comparison.clinical is not None and comparison.clinical.treatments:
+        blocks.append(Paragraph(words("no_cause"), "note"))
     flags = _flags(comparison, place, words)
     if flags:
         blocks.append(Bullets(tuple(flags), "warning"))
@@ -434,32 +436,23 @@ def _flags(comparison: Comparison, place: Place, words: Words) -> list[str]:
 
 def _treatments(comparison: Comparison, words: Words) -> list[Block]:
     assert comparison.clinical is not None
-    treatments = comparison.clinical.treatments
-    labels = ("kind", "period", "sessions", "components", "pain", "events", "notes")
-    cells = [_treatment(one, words) for one in treatments]
-    rows = [
-        (words(f"treatment.{label}"), *(column[index] for column in cells))
-        for index, label in enumerate(labels)
-        if any(column[index] for column in cells)
-    ]
-    table = Table(words("treatment.caption"), (), tuple(rows), "l" * (1 + len(treatments)))
-    return [table, Paragraph(words("treatment.no_cause"), "note")]
+    return [Paragraph(_treatment(one, words)) for one in comparison.clinical.treatments]
 
 
-def _treatment(one: Treatment, words: Words) -> tuple[str, ...]:
-    days = [words("not_recorded") if day is None else day.isoformat() for day in (one.start, one.end)]
-    sessions = [
+def _treatment(one: Treatment, words: Words) -> str:
+    """What was recorded, in one paragraph."""
+    start, end = (words("not_recorded") if day is None else day.isoformat() for day in (one.start, one.end))
+    done, planned = (
         words("not_recorded") if count is None else str(count) for count in (one.sessions_done, one.sessions_planned)
-    ]
-    events = words.listed(one.adverse_events, "; ") or words("none" if one.adverse_events_recorded else "not_recorded")
-    return (
-        words.value(one.kind),
-        words("treatment.from_to", start=days[0], end=days[1]) if one.start or one.end else "",
-        words("treatment.done_of", done=sessions[0], planned=sessions[1])
-        if one.sessions_done is not None or one.sessions_planned is not None
-        else "",
-        words.listed(words.value(component) for component in one.components),
-        one.pain_during_exercise,
-        events,
-        one.notes,
     )
+    parts = {
+        "kind": words.value(one.kind),
+        "period": words("treatment.from_to", start=start, end=end) if one.start or one.end else "",
+        "sessions": words("treatment.done_of", done=done, planned=planned),
+        "components": words.listed(words.value(component) for component in one.components),
+        "pain": one.pain_during_exercise,
+        "events": words.listed(one.adverse_events) or words("none" if one.adverse_events_recorded else "not_recorded"),
+        "notes": one.notes,
+    }
+    told = [words.pair(words(f"treatment.{part}"), text) for part, text in parts.items() if text]
+    return words.listed(told, "; ") + "."

@@ -34,8 +34,8 @@ def html(document: Document) -> str:
     )
 
     def css(text: str) -> Markup:
-        """A string of a style sheet: every sign but letters, digits and spaces as its code point."""
-        codes = (letter if letter.isalnum() or letter == " " else f"\\{ord(letter):06x}" for letter in text)
+        """A string of a style sheet: all but letters and digits by code points, which swallow a space after them."""
+        codes = (letter if letter.isalnum() else f"\\{ord(letter):06x}" for letter in text)
         return Markup(f'"{"".join(codes)}"')  # escaped above
 
     environment.filters |= {"typeset": typeset, "css": css, "data": _data, "kind": lambda block: type(block).__name__}

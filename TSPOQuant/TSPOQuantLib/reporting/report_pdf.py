@@ -12,9 +12,9 @@ from .report_document import Bullets, Document, Paragraph, Picture, Row, Section
 if TYPE_CHECKING:
     from fpdf import FPDF
 
-MARGIN_MM, BOTTOM_MM = 13.0, 13.0
+MARGIN_MM, BOTTOM_MM = 12.0, 13.0
 TEXT_PT, SMALL_PT, HEADINGS_PT = 8.0, 6.8, {1: 14.0, 2: 11.0, 3: 9.5}
-LINE = 1.3
+LINE = 1.25
 """Line height, of the font's."""
 INK, SOFT, ACCENT, RULE, SHADE = (27, 31, 36), (74, 85, 96), (11, 79, 108), (196, 204, 212), (241, 244, 247)
 ALARM, ALARM_SHADE = (166, 92, 0), (255, 244, 224)
@@ -25,7 +25,7 @@ SMALLEST_PT = 5.5
 PADDING_MM = 1.2
 MONSTER_SHARE = 0.3
 LARGEST_SCALE = 1.0
-TYPICAL = 1.3
+TYPICAL = 1.2
 """What most cells of a column need, as a multiple of their mean width."""
 LEAST_TABLE_MM = 25.0
 PICTURE_GAP_MM = 3.0
@@ -59,7 +59,7 @@ class _Page:
     def masthead(self) -> None:
         document = self._document
         self._text(document.title, HEADINGS_PT[1], ACCENT, "B")
-        self._text(f"{document.subject}. {document.footer}", TEXT_PT, SOFT)
+        self._text(document.subject, TEXT_PT, SOFT)
         self._rule(ACCENT, 0.6)
 
     def section(self, section: Section) -> None:
@@ -304,7 +304,7 @@ def _paper(document: Document) -> "FPDF":
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     for style, name in (("", "DejaVuSans.ttf"), ("B", "DejaVuSans-Bold.ttf")):
         paper.add_font("Report", style, fonts / name)
-    paper.set_margins(MARGIN_MM, MARGIN_MM - 1)
+    paper.set_margins(MARGIN_MM, MARGIN_MM - 2)
     paper.set_auto_page_break(True, BOTTOM_MM)
     paper.set_lang("fr-FR" if document.language == "fr" else "en-US")
     paper.set_title(document.title)
