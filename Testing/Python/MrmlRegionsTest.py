@@ -9,15 +9,15 @@ import numpy as np
 import slicer
 import slicer.util
 from mrmlstudy import add_segment
-from RegionsBloodPoolTest import curves_of_neck, dynamic
-from RegionsProposalsTest import center, labeled, neck
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.mrml import regions, segmentations, sequence_io, transforms, volumes
+from TSPOQuantLib.mrml.surface_route import through_surface
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.anatomy import identify
+from TSPOQuantLib.validation.regions import center, clean_frames, curves, labeled, neck, noisy, scan
 
 SEED = 2
 
@@ -116,7 +116,7 @@ class TemplateTest(NodeTest):
         logic.ResetModifierLabelmapToDefault()
         logic.UpdateAlignedSourceVolume()
         logic.UpdateMaskLabelmap()
-        stroke = regions._labelmap(np.ones(self.ct.grid.shape, bool), self.ras_matrix())
+        stroke = regions.labelmap_of(np.ones(self.ct.grid.shape, bool), self.ras_matrix())
         logic.ModifySegmentByLabelmap(self.node, ids[0], stroke, logic.ModificationModeAdd, False, False)
         painted = self.ct.values[self.full(ids[0])]
         low, high = regions.SOFT_TISSUE_HU
@@ -284,7 +284,9 @@ class BloodPoolTest(NodeTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.image = dynamic(shared["anatomy"].labels, shared["anatomy"].grid, curves_of_neck(), 20.0)
+        activity = curves()
+        frames = clean_frames(shared["anatomy"], activity, 5.0)
+        cls.image = scan(noisy(frames, activity, np.random.default_rng(0)))
 
     def test_it_is_drawn_over_the_carotids(self):
         sequence = sequence_io.node_from_dynamic(self.image, "PET")
@@ -310,6 +312,20 @@ class BloodPoolTest(NodeTest):
         placed, _ = regions.propose_blood_pool(sequence, self.node, self.ct_node, before_change=self.save)
         self.assertIn("no bolus", placed.reason)
         self.assertEqual((self.names(), self.saved), ([], 0))
+
+
+class SurfaceRouteTest(NodeTest):
+    def test_a_large_block_keeps_its_voxels_and_a_foramen_does_not(self):
+        """Slicer's own way to another grid, which the regions' fractions are compared with."""
+        pet = Grid((49, 80, 68), self.ct.grid.ijk_to_lps @ np.diag([2.0, 2.0, 2.0, 1.0]))
+        block = np.zeros(self.ct.grid.shape, dtype=bool)
+        block[20:60, 40:100, 30:100] = True
+        found = through_surface(block, self.ct.grid, pet, 0.0)
+        self.assertAlmostEqual(np.count_nonzero(found) * 8 / np.count_nonzero(block), 1, delta=0.05)
+        self.assertLess(np.linalg.norm(center(found, pet) - center(block, self.ct.grid)), 1.5)
+        foramen = self.anatomy.labels == LABEL["foramen C6/C7 left (root C7)"]
+        smoothed = through_surface(foramen, self.ct.grid, pet)
+        self.assertLess(np.count_nonzero(smoothed) * 8, 0.95 * np.count_nonzero(foramen))
 
 
 class MeasurementsTest(NodeTest):

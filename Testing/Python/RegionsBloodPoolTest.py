@@ -4,41 +4,21 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
-from RegionsProposalsTest import dice, neck
 from scipy.ndimage import gaussian_filter
+from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
-from TSPOQuantLib.acquisition.image import DynamicImage, Scan
-from TSPOQuantLib.phantom.anatomy import pet_grid
 from TSPOQuantLib.phantom.neck import LABEL
-from TSPOQuantLib.phantom.scanner import counts_per_activity, image_frames, with_count_noise
-from TSPOQuantLib.phantom.tracer import (
-    ARRIVAL_MIN,
-    FRAME_DURATIONS_S,
-    FRAME_STARTS_S,
-    blood_of,
-    frame_averages,
-    kinetics_of,
-)
+from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
 from TSPOQuantLib.regions.blood_pool import blurred_disk, cylinder_recovery, propose_blood_pool
 from TSPOQuantLib.regions.partial_volume import FWHM_PER_SIGMA
+from TSPOQuantLib.validation.regions import clean_frames, curves, dice, neck, noisy, scan
 
 FWHM_MM = 5.0
-NOISE_PERCENT = 20.0
 
 
-def dynamic(labels, grid, curves, noise_percent, fwhm_mm=FWHM_MM):
-    """The scanner's image of a simulated neck at rest."""
-    still = np.broadcast_to(np.eye(4), (len(FRAME_STARTS_S), 4, 4))
-    frames = image_frames(labels, grid, pet_grid(True), curves, still, fwhm_mm)
-    per_activity, rng = counts_per_activity(curves, noise_percent), np.random.default_rng(0)
-    values = np.stack([with_count_noise(frame, n, per_activity, rng) for n, frame in enumerate(frames)])
-    timing = FrameTiming(FRAME_STARTS_S, FRAME_DURATIONS_S)
-    return DynamicImage(values, pet_grid(True), timing, "injection", None, "none needed", Scan())
-
-
-def curves_of_neck():
-    blood = blood_of("baseline")
-    return frame_averages(kinetics_of("baseline", {}), blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN)
+def dynamic(anatomy, activity):
+    """The scanner's noisy image of a simulated neck at rest."""
+    return scan(noisy(clean_frames(anatomy, activity, FWHM_MM), activity, np.random.default_rng(0)))
 
 
 class CylinderTest(unittest.TestCase):
@@ -66,8 +46,8 @@ class ProposalTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.anatomy, cls.ct = neck(2)
-        cls.curves = curves_of_neck()
-        cls.image = dynamic(cls.anatomy.labels, cls.anatomy.grid, cls.curves, NOISE_PERCENT)
+        cls.curves = curves()
+        cls.image = dynamic(cls.anatomy, cls.curves)
 
     def test_it_finds_the_carotids_and_not_the_veins(self):
         found = propose_blood_pool(self.image, FWHM_MM, self.anatomy.grid)
@@ -91,13 +71,14 @@ class ProposalTest(unittest.TestCase):
         self.assertEqual([(v.diameter_mm, v.recovery) for v in found.vessels], [(None, None)] * 2)
         self.assertIsNone(found.recovery)
 
+    @slow
     def test_of_two_vessels_the_earlier_one_is_the_artery(self):
         """With the veins first, which no body does, they are taken: time goes before place."""
-        curves = self.curves.copy()
-        late = np.interp(FRAME_STARTS_S - 8, FRAME_STARTS_S, curves[LABEL["carotid artery left"]], left=0)
+        changed = self.curves.copy()
+        late = np.interp(FRAME_STARTS_S - 8, FRAME_STARTS_S, changed[LABEL["carotid artery left"]], left=0)
         for side in ("left", "right"):
-            curves[LABEL[f"carotid artery {side}"]] = late
-        found = propose_blood_pool(dynamic(self.anatomy.labels, self.anatomy.grid, curves, NOISE_PERCENT), FWHM_MM)
+            changed[LABEL[f"carotid artery {side}"]] = late
+        found = propose_blood_pool(dynamic(self.anatomy, changed), FWHM_MM)
         for vessel in found.vessels:
             vein = np.argwhere(self.anatomy.labels == LABEL[f"jugular vein {vessel.side}"])
             middle = self.anatomy.grid.to_lps(vein[:, ::-1].astype(float))
@@ -106,6 +87,7 @@ class ProposalTest(unittest.TestCase):
             ]
             self.assertLess(np.median(nearest), 2)
 
+    @slow
     def test_it_declines_and_says_why(self):
         late = replace(
             self.image,
@@ -113,10 +95,10 @@ class ProposalTest(unittest.TestCase):
             timing=FrameTiming(FRAME_STARTS_S[10:], FRAME_DURATIONS_S[10:]),
         )
         self.assertIn("no bolus", propose_blood_pool(late, FWHM_MM).reason)
-        curves = self.curves.copy()
+        changed = self.curves.copy()
         for vessel in ("carotid artery", "jugular vein", "vertebral artery"):
-            curves[LABEL[f"{vessel} right"]] = curves[LABEL["muscle"]]
-        bare = propose_blood_pool(dynamic(self.anatomy.labels, self.anatomy.grid, curves, NOISE_PERCENT), FWHM_MM)
+            changed[LABEL[f"{vessel} right"]] = changed[LABEL["muscle"]]
+        bare = propose_blood_pool(dynamic(self.anatomy, changed), FWHM_MM)
         self.assertTrue(bare.segment is None, "no vessel is there")
         self.assertIn("right", bare.reason)
         short = replace(self.image, activity=self.image.activity[:, :20])

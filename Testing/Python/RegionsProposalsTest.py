@@ -6,61 +6,14 @@ from dataclasses import replace
 import numpy as np
 import SimpleITK as sitk
 from realdata import DATA, needs_data
-from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, map_coordinates
 from tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
-from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, with_noise
-from TSPOQuantLib.phantom.neck import LABEL, VERTEBRAE, draw_build, draw_pose
-from TSPOQuantLib.progress import silent
+from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.proposals import propose_cord, propose_foramina
 from TSPOQuantLib.regions.two_click import foramen_between
-
-LABEL_MM = 1.5
-NOISY_SHARE_SD = 0.8  # a voxel of boundary is added beyond +0.8 SD of a smooth noise, taken away below -0.8
-
-
-def neck(seed):
-    """(anatomy, noisy CT) of one simulated neck, flexed as at its second visit."""
-    build = draw_build(seed, np.random.default_rng(seed))
-    pose = draw_pose(seed, "followup", np.random.default_rng(seed + 1000))
-    anatomy = build_anatomy(ct_grid(True), build, pose, silent)
-    return anatomy, Volume(
-        with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(seed)), anatomy.grid, "HU"
-    )
-
-
-def labeled(anatomy, seed):
-    """The vertebrae as another program might label them: voxels of 1.5 mm, the boundary off by up to one of them."""
-    rng = np.random.default_rng(seed)
-    size = np.array(anatomy.grid.shape[::-1]) * anatomy.grid.spacing_mm
-    matrix = np.diag([LABEL_MM] * 3 + [1.0])
-    matrix[:3, 3] = anatomy.grid.to_lps(np.array([-0.5] * 3)) + LABEL_MM / 2
-    grid = Grid(tuple(np.floor(size / LABEL_MM).astype(int)[::-1].tolist()), matrix)
-    k, j, i = np.indices(grid.shape)
-    index = anatomy.grid.to_ijk(grid.to_lps(np.stack([i, j, k], axis=-1).astype(float)))[..., ::-1]
-    labels = map_coordinates(anatomy.labels, np.moveaxis(index, -1, 0), order=0, mode="nearest")
-    segments = []
-    for vertebra in VERTEBRAE:
-        mask = labels == LABEL[f"vertebra {vertebra.name}"]
-        noise = gaussian_filter(rng.standard_normal(grid.shape), 1.0)
-        noise /= noise.std()
-        mask = np.where(noise > NOISY_SHARE_SD, binary_dilation(mask), mask)
-        mask = np.where(noise < -NOISY_SHARE_SD, binary_erosion(mask), mask)
-        segments.append(Segment(vertebra.name, f"vertebrae_{vertebra.name}", mask))
-    cord = np.isin(labels, [number for name, number in LABEL.items() if name.startswith("cord")])
-    segments.append(Segment("cord", "spinal_cord", cord))
-    return Segmentation(grid, tuple(segments))
-
-
-def dice(one, other):
-    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
-
-
-def center(mask, grid):
-    return grid.to_lps(np.argwhere(mask).mean(axis=0)[::-1])
+from TSPOQuantLib.validation.regions import NECKS, center, dice, labeled, neck, proposals
 
 
 class OneNeckTest(unittest.TestCase):
@@ -177,17 +130,13 @@ class RealNeckTest(unittest.TestCase):
 @slow
 class FiveNecksTest(unittest.TestCase):
     def test_centers_and_overlap(self):
-        distances, overlaps = [], []
-        for seed in (3, 5, 7, 11, 13):
-            anatomy, ct = neck(seed)
-            for proposal, true in zip(propose_foramina(labeled(anatomy, seed), ct), anatomy.foramina, strict=True):
-                self.assertIsNotNone(proposal.segment, f"{seed} {true.name}: {proposal.reason}")
-                self.assertEqual(proposal.name, true.name)
-                distances.append(np.linalg.norm(center(proposal.segment.mask, ct.grid) - true.center_lps_mm))
-                overlaps.append(dice(proposal.segment.mask, anatomy.labels == LABEL[true.name]))
+        found = list(proposals(NECKS))
+        self.assertEqual(len(found), 12 * len(NECKS))
+        self.assertTrue(all(one is not None and one.right for one in found))
+        distances = [one.distance_mm for one in found]
         self.assertLess(max(distances), 2)
         self.assertLessEqual(np.median(distances), 1)
-        self.assertGreaterEqual(min(overlaps), 0.6)
+        self.assertGreaterEqual(min(one.dice for one in found), 0.6)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
-from RegionsBloodPoolTest import curves_of_neck, dynamic
-from RegionsProposalsTest import neck
+from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.resolution import estimate_resolution
+from TSPOQuantLib.validation.regions import clean_frames, curves, neck, noisy, scan
 
 TOLERANCE_MM = 0.3
 
@@ -18,16 +18,18 @@ class ResolutionTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.anatomy, cls.ct = neck(2)
-        cls.curves = curves_of_neck()
+        cls.curves = curves()
 
     def image(self, fwhm_mm):
-        return dynamic(self.anatomy.labels, self.anatomy.grid, self.curves, 20.0, fwhm_mm)
+        frames = clean_frames(self.anatomy, self.curves, fwhm_mm)
+        return scan(noisy(frames, self.curves, np.random.default_rng(0)))
 
     def assert_refused(self, code, *arguments):
         with self.assertRaises(InputRefused) as caught:
             estimate_resolution(*arguments)
         self.assertEqual(caught.exception.code, code)
 
+    @slow
     def test_simulated_resolutions_are_found_again(self):
         for fwhm in (4.0, 6.0):
             with self.subTest(fwhm):
@@ -37,6 +39,7 @@ class ResolutionTest(unittest.TestCase):
                 self.assertEqual(found.notices, ())
                 self.assertEqual(found.residual.min(), 1.0)
 
+    @slow
     def test_a_ct_that_is_elsewhere_needs_the_transform(self):
         whole = self.image(5.0)
         timing = FrameTiming(whole.timing.starts_s[-1:], whole.timing.durations_s[-1:])
@@ -55,6 +58,9 @@ class ResolutionTest(unittest.TestCase):
         far[0, 3] = 500.0
         away = replace(self.ct, grid=Grid(self.ct.grid.shape, far @ self.ct.grid.ijk_to_lps))
         self.assert_refused("resolution-edges", image, away)
+
+    @slow
+    def test_a_resolution_beyond_all_that_is_tried(self):
         self.assert_refused("resolution-unclear", self.image(12.0), self.ct)
 
 

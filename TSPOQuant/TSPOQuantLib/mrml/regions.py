@@ -411,7 +411,7 @@ class _Page:
 
     def _fill(self, segment_id: str, mask: NDArray[np.bool_]) -> None:
         logic = slicer.vtkSlicerSegmentationsModuleLogic
-        image = _labelmap(mask, self._matrix())
+        image = labelmap_of(mask, self._matrix())
         logic.SetBinaryLabelmapToSegment(image, self._node, segment_id, logic.MODE_REPLACE)
         segment = self._node.GetSegmentation().GetSegment(segment_id)
         logic.SetSegmentStatus(segment, logic.InProgress)
@@ -434,7 +434,7 @@ def _lattice(drawn: Grid, ct: Grid) -> Grid:
     return Grid((k, j, i), matrix)
 
 
-def _labelmap(mask: NDArray[np.bool_], ijk_to_ras: "vtk.vtkMatrix4x4") -> "slicer.vtkOrientedImageData":
+def labelmap_of(mask: NDArray[np.bool_], ijk_to_ras: "vtk.vtkMatrix4x4") -> "slicer.vtkOrientedImageData":
     """A mask as Slicer keeps one: only the box that holds it, on the lattice of the whole."""
     image = slicer.vtkOrientedImageData()
     image.SetGeometryFromImageToWorldMatrix(ijk_to_ras)

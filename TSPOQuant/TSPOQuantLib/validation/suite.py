@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputRefused
 from ..progress import Progress, silent
 from ..reporting.provenance import versions
-from . import alignment, coverage, digital_neck, exactness, image_derived, model_choice, people, scan_length, verdict
+from . import alignment, coverage, digital_neck, exactness, image_derived, model_choice, people, regions, scan_length, verdict
 from .document import COMMAND, Section, markdown, paragraphs, plain_text, png
 
 DOCUMENT = "validation.md"
@@ -33,6 +33,7 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
         "model selection": lambda: model_choice.section(quick),
         "alignment": lambda: alignment.section(data, quick),
         "verdict": lambda: verdict.section(quick),
+        "regions": lambda: regions.section(quick),
     }
     sections = []
     for n, (name, step) in enumerate(steps.items()):
