@@ -23,6 +23,7 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.mrml import content, fusion, segmentations, sequence_io, study_nodes, tables, views, volumes
+from TSPOQuantLib.mrml.language import told
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State, Step, fingerprint, state_of, study_state
 from TSPOQuantLib.progress import Progress, part, silent
 from TSPOQuantLib.regions.anatomy import FORAMINA, identify
@@ -39,6 +40,7 @@ class TSPOQuant(ScriptedLoadableModule):
 
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
+        installTranslations()
         self.parent.title = _("TSPO PET Quantification")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Quantification")]
         self.parent.dependencies = [
@@ -64,6 +66,31 @@ Built on 3D Slicer. The source of each formula is given where it is computed.
 """)
         # Additional initialization step after application startup is complete
         slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+#
+# Translations
+#
+
+
+def installTranslations():
+    """Let Qt translate this module's texts into the application's language.
+
+    Slicer itself loads translations from its own folder alone, to which language packs add theirs; files and contexts
+    here are as Slicer's Utilities/Scripts/update_translations.py makes them, so that a language pack can take over.
+    """
+    try:
+        import qt
+    except ImportError:  # no window, no words
+        return
+    locale = slicer.app.applicationLocaleName.replace("_", "-")
+    folder = Path(__file__).parent / "Resources" / "Translations"
+    for path in sorted(folder.glob("TSPOQuant_*.qm")):
+        language = path.stem.removeprefix("TSPOQuant_")
+        if locale == language or locale == language.split("-")[0]:
+            translator = qt.QTranslator(slicer.app)
+            if translator.load(str(path)):
+                qt.QCoreApplication.installTranslator(translator)
 
 
 #
@@ -681,7 +708,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             segments = [(segmentation.GetSegment(one).GetName(), one) for one in segmentation.GetSegmentIDs()]
         chosen = visit.bloodPoolSegmentID if visit else ""
         self._fill(self.ui.bloodPoolComboBox, [(_("None"), ""), *segments], chosen)
-        self._fill(self.ui.goToComboBox, segments, "")
+        self._fill(self.ui.goToComboBox, segments, self.ui.goToComboBox.currentData)
 
     def _showPaths(self) -> None:
         for node, paths in ((self._study, self.STUDY_PATHS), (self._visit, self.VISIT_PATHS)):
@@ -725,7 +752,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         wasBlocked = listWidget.blockSignals(True)
         listWidget.clear()
         for finding in findings:
-            item = qt.QListWidgetItem(f"{finding['message']} ({' | '.join(finding['values'])})")
+            item = qt.QListWidgetItem(f"{told(finding['message'])} ({' | '.join(finding['values'])})")
             item.setData(qt.Qt.UserRole, finding["code"])
             item.setToolTip(finding["code"])
             flags = qt.Qt.ItemIsEnabled
@@ -868,7 +895,8 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.statusLabel.text = _("Stopped. Nothing was changed.")
         except InputRefused as refused:
             logging.exception("TSPOQuant: %s", refused)
-            failure = refused.message[:1].upper() + refused.message[1:].removesuffix(".") + "."
+            message = told(refused.message)
+            failure = message[:1].upper() + message[1:].removesuffix(".") + "."
         except Exception:
             logging.exception("TSPOQuant")
             failure = _("This failed through a fault of the program. Nothing was changed; the error log has details.")
@@ -1374,7 +1402,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
 
         self._require("regions", session)
         inputs, visit = self._inputsOf("regions", session), self.visit(session)
-        said = [notice.message for notice in region_quality(visit.segmentation, visit.petSequence)]
+        said = [told(notice.message) for notice in region_quality(visit.segmentation, visit.petSequence)]
         study_nodes.store_text(session, study_nodes.QUALITY, "\n".join(said), inputs)
         return said
 
@@ -1420,7 +1448,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
     def _whatCameOf(placed) -> str:
         made = sum(bool(one.segment_id) for one in placed)
         said = [_("{count} of {all} proposed; look at each before it is used.").format(count=made, all=len(placed))]
-        said += [f"{one.name}: {one.reason}" for one in placed if one.reason]
+        said += [f"{one.name}: {told(one.reason)}" for one in placed if one.reason]
         return "\n".join(said)
 
     def points(self, session: str):
@@ -1490,7 +1518,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         study_nodes.store_record(record, inputs["kinetics"])
         self._keepAlignment(session, data, aligned, inputs["fusion"])
         self._keepInput(session, record.acquisition.timing, record.input, inputs["input"])
-        quality = "\n".join(notice.message for notice in record.quality)
+        quality = "\n".join(told(notice.message) for notice in record.quality)
         study_nodes.store_text(session, study_nodes.QUALITY, quality, inputs["regions"])
         table = study_nodes.find_or_add(session, "results", "vtkMRMLTableNode", f"TSPOQuant {session} results")
         tables.fill_table(table, record.rows, tables.result_columns(), record.notices)
@@ -1609,7 +1637,8 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         )
         table = study_nodes.find_or_add(study_nodes.WHOLE_STUDY, "changes", "vtkMRMLTableNode", _("TSPOQuant changes"))
         tables.fill_table(table, comparison.changes, tables.change_columns())
-        study_nodes.store_text(study_nodes.WHOLE_STUDY, "verdict", "\n".join(comparison.headline), "")
+        headline = "\n".join(told(sentence) for sentence in comparison.headline)
+        study_nodes.store_text(study_nodes.WHOLE_STUDY, "verdict", headline, "")
         return comparison
 
     def writeReport(self, folder: str = "", replaceOld: bool = False, progress: Progress = silent) -> str:
@@ -1685,10 +1714,13 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         try:
             header = sequence_header(said, node.GetIndexUnit(), starts)
         except InputRefused as refused:
-            return refused.message
+            return told(refused.message)
         tracer = header.scan.tracer or _("unknown tracer")
+        zero = {"injection": _("injection"), "first frame": _("the first frame")}.get(
+            header.time_zero, header.time_zero
+        )
         return _("{frames} frames to {minutes:.0f} min from {zero}, {tracer}.").format(
-            frames=len(header.timing), minutes=header.timing.ends_s[-1] / 60, zero=header.time_zero, tracer=tracer
+            frames=len(header.timing), minutes=header.timing.ends_s[-1] / 60, zero=zero, tracer=tracer
         )
 
     def aboutAlignment(self, session: str) -> str:
@@ -1696,11 +1728,11 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         try:
             aligned = study_nodes.stored_alignment(session)
         except InputRefused as refused:
-            return refused.message
+            return told(refused.message)
         if aligned is None or aligned[0] is None:
             return ""
         motion, toCt = aligned
-        said = [notice.message for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
+        said = [told(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
         if toCt is not None:
             found = _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=toCt.shift_mm, angle=toCt.rotation_deg)
             said.insert(0, found)

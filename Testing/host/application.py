@@ -18,6 +18,7 @@ class Application:
     """The part of qSlicerApplication that our modules and slicer.util use."""
 
     applicationName = "Slicer"
+    applicationLocaleName = "en_US"
 
     def __init__(self, boot, qt_application):
         self._boot = boot

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 import unittest
 from pathlib import Path
 from types import ModuleType
@@ -10,14 +11,19 @@ import slicer
 
 
 def translate(context, text):
-    """Untranslated, as in an English Slicer."""
+    """As the translators say that a test has installed; without one untranslated, as in an English Slicer."""
     if not context or not isinstance(text, str):
         raise TypeError("translate takes a context and a text")
-    return text
+    if "PySide6.QtCore" not in sys.modules:
+        return text
+    return sys.modules["PySide6.QtCore"].QCoreApplication.translate(context, text)
 
 
 def tr(text):
-    return translate("module", text)
+    """In the context that Slicer derives from the file of the caller: its name, below that of its package."""
+    file = Path(inspect.currentframe().f_back.f_code.co_filename)
+    package = f"{file.parent.name}." if (file.parent / "__init__.py").is_file() else ""
+    return translate(package + file.stem, text)
 
 
 class ScriptedLoadableModule:

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from ..errors import Notice
 from ..kinetics.models import model_named
 from ..outcome.record import VisitRecord
+from .language import told
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
 NOTICES = "TSPOQuant.Notices"
@@ -58,7 +59,6 @@ def change_columns() -> tuple[Column, ...]:
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
         Column("model", _("kinetic model"), headline=_("model"), number=False, value=_study_name),
-        Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
         Column("baseline", _("V_T at the first visit"), "mL/cm3", _("first")),
         Column("followup", _("V_T at the later visit"), "mL/cm3", _("later")),
         Column("percent", _("change in percent of the first"), "%", _("change")),
@@ -66,11 +66,12 @@ def change_columns() -> tuple[Column, ...]:
         Column("percent_high", _("upper end of the 95 % interval"), "%", _("to")),
         Column("verdict", _("against repeatability"), headline=_("repeatability"), number=False, value=_verdict),
         Column("followup_session", _("label of the later visit"), headline=_("visit"), number=False),
+        Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
     )
 
 
 def _verdict(change) -> str:
-    return change.verdict.text
+    return told(change.verdict.text)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return "; ".join(notice.message for notice in value)
+        return "; ".join(told(notice.message) for notice in value)
     return str(value)
 
 
@@ -147,7 +148,7 @@ def fill_table(node, rows: Iterable[object], columns: Sequence[Column], notices:
             node.SetColumnTitle(column.key, column.headline or column.key)  # table views add the unit
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
-        node.SetAttribute(NOTICES, "\n".join(notice.message for notice in notices))
+        node.SetAttribute(NOTICES, "\n".join(told(notice.message) for notice in notices))
     finally:
         node.EndModify(was_modified)
 

@@ -1,0 +1,18 @@
+"""The library's own messages in the language of the application, where the report has words for them."""
+
+import functools
+
+import slicer
+
+from ..reporting.words import LANGUAGES, Words
+
+
+@functools.cache
+def _words(language: str) -> Words:
+    return Words(language)
+
+
+def told(message: str) -> str:
+    """A message of the library; in English where it has no translation."""
+    language = str(slicer.app.applicationLocaleName)[:2]
+    return str(_words(language).message(message)) if language in LANGUAGES else message
