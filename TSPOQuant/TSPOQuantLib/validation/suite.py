@@ -8,7 +8,18 @@ from pathlib import Path
 from ..errors import InputRefused
 from ..progress import Progress, silent
 from ..reporting.provenance import versions
-from . import alignment, coverage, digital_neck, exactness, image_derived, model_choice, people, regions, scan_length, verdict
+from . import (
+    alignment,
+    coverage,
+    digital_neck,
+    exactness,
+    image_derived,
+    model_choice,
+    people,
+    regions,
+    scan_length,
+    verdict,
+)
 from .document import COMMAND, Section, markdown, paragraphs, plain_text, png
 
 DOCUMENT = "validation.md"
