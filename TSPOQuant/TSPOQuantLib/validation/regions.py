@@ -528,8 +528,8 @@ def section(quick: bool) -> Section:
         ),
         f"All methods on the foramen at {WIDTHS_MM[1]:g} mm:",
         table(["method", "without noise", "with noise"], methods),
-        f"""**Two observers**: the foramen's canal drawn {OBSERVERS} times, off by {PLACE_SD_MM:g} mm (SD) along each axis
-        and {100 * SIZE_SD:g} % in size: coefficient of variation of V_T {cv[0]:.0f} % uncorrected, {cv[1]:.0f} %
+        f"""**Two observers**: the foramen's canal drawn {OBSERVERS} times, off by {PLACE_SD_MM:g} mm (SD) along each
+        axis and {100 * SIZE_SD:g} % in size: coefficient of variation of V_T {cv[0]:.0f} % uncorrected, {cv[1]:.0f} %
         corrected ({WIDTHS_MM[1]:g} mm FWHM, no noise).""",
         f"""**Blood pool** proposed from the first frames ({len(NECKS)} necks, {NOISE_PERCENT:g} % noise,
         {WIDTHS_MM[1]:g} mm FWHM):""",
