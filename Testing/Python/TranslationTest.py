@@ -1,4 +1,4 @@
-"""The panel in French: nothing left out, nothing left over, no broken placeholder, and what Qt loads is what is written.
+"""The panel in French: nothing left out or left over, no broken placeholder, and Qt loads what is written.
 
 The source (.ts) is as Slicer's Utilities/Scripts/update_translations.py makes it for language packs.
 """
