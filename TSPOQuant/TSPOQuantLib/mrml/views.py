@@ -103,8 +103,8 @@ def blink() -> bool:
         if on:
             composite.SetAttribute(OPACITY, repr(composite.GetForegroundOpacity()))
             composite.SetForegroundOpacity(0.0)
-        else:
-            composite.SetForegroundOpacity(float(composite.GetAttribute(OPACITY) or 0.0))
+        elif composite.GetAttribute(OPACITY):
+            composite.SetForegroundOpacity(float(composite.GetAttribute(OPACITY)))
             composite.RemoveAttribute(OPACITY)
     return not on
 
