@@ -245,7 +245,7 @@ class DocumentTest(unittest.TestCase):
         visits = [visit_record("baseline"), visit_record("sixweeks", flags=(POOR,))]
         document = self.document(compare(visits, clinical("baseline", "sixweeks")))
         said = " ".join(texts(document))
-        self.assertIn("6.21\u00a0±\u00a00.12 *", said)
+        self.assertIn("6.21\u00a0±\u00a00.12\u00a0*", said)
         self.assertIn("sixweeks, as measured: the residuals are 14% of the curve", said)
 
     def test_what_could_not_be_fitted_is_no_number(self):
