@@ -238,7 +238,7 @@ def surface_route(region: Region, image: DynamicImage) -> list[list[str]]:
     rows = []
     for (name, (_, weights)), value in zip(ways.items(), values, strict=True):
         volume = weights.sum() * image.grid.voxel_volume_mm3
-        rows.append([name, f"{volume:.0f}", f"{100 * (volume / region.volume_mm3 - 1):+.0f}", f"{value:.2f}"])
+        rows.append([name, f"{volume:.0f}", f"{round(100 * (volume / region.volume_mm3 - 1)):+d}", f"{value:.2f}"])
     return rows
 
 
