@@ -15,6 +15,8 @@ from .record import VisitRecord
 Severity = Literal["refuse", "warn"]
 
 # None of these is published: choices.
+RESOLUTION_TOLERANCE_MM = 0.3
+"""Estimates of one scanner's resolution from two scans differ by less: a choice."""
 VOXEL_TOLERANCE = 0.01
 """Voxel sizes and resolutions count as equal within this fraction."""
 FRAME_TOLERANCE_S = 1.0
@@ -69,6 +71,13 @@ def _close(key: Callable[[VisitRecord], Sequence[float] | None]) -> Callable[[Vi
         )
 
     return alike
+
+
+def _resolutions_alike(a: VisitRecord, b: VisitRecord) -> bool:
+    one, other = a.acquisition.fwhm_mm, b.acquisition.fwhm_mm
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= RESOLUTION_TOLERANCE_MM
 
 
 def _frames_alike(a: VisitRecord, b: VisitRecord) -> bool:
@@ -142,7 +151,7 @@ ITEMS = (
         "refuse",
         lambda v: None if v.acquisition.fwhm_mm is None else f"{v.acquisition.fwhm_mm:g} mm FWHM",
         "4 mm against 6 mm fakes -35 % in a foramen",
-        _close(lambda v: None if v.acquisition.fwhm_mm is None else (v.acquisition.fwhm_mm,)),
+        _resolutions_alike,
     ),
     _Item(
         "window",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Volume
@@ -20,7 +21,7 @@ from ..input_function import Calibration, InputFunction, InputFunctionResult, Pa
 from ..input_function.ensemble import varied
 from ..kinetics import KineticFit
 from ..progress import Progress, part, silent
-from ..regions.partial_volume import FWHM_STEP_MM, PartialVolumeResult, correct
+from ..regions.partial_volume import FWHM_PER_SIGMA, FWHM_STEP_MM, PartialVolumeResult, correct
 from ..regions.region import Region
 from ..regions.sampling import sample
 from .record import Sensitivity
@@ -34,6 +35,9 @@ SCALE_STEP = 0.05
 DELAY_STEP_S = 2.0
 PLACE_STEP_MM = 0.6
 AXES = ("x", "y", "z")
+STILL_FROM_S, SMOOTHING_MM = 600.0, 2.0
+"""The image on which regions are moved: late enough to look like V_T, long and smooth enough that its noise does not
+pass for a sensitivity (with the last 20 min alone it did, twofold, on the simulated neck)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,21 +92,21 @@ def sensitivities(
 
     The input is varied and everything refitted: its scale, its delay, and each independent direction of the errors of
     calibration, plasma ratio and parent fraction (eigenvectors of their covariances, one standard deviation each).
-    Regions are moved, alone ("placement") and with the CT ("registration"), on the mean of the last frames; the
-    change of that mean stands for the change of V_T, which late activity is close to proportional to. The resolution
-    is varied for corrected curves only, and these are refitted.
+    Regions are moved, alone ("placement") and with the CT ("registration"), on a mean of the later frames; the change
+    of that mean stands for the change of V_T, which late activity is close to proportional to. The resolution is
+    varied for corrected curves only, and these are refitted.
     """
     everything = [one for one in (measured, corrected) if one is not None]
     found = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
-    late = late_image(geometry)
+    still = still_image(geometry)
     for number, region in enumerate(measured.regions):
         progress(0.5 + 0.4 * number / len(measured.regions), f"Error of place: {region.name}")
-        found += _of_place(measured, number, _sampled_moves(late, region, geometry))
+        found += _of_place(measured, number, _sampled_moves(still, region, geometry))
     if corrected is not None and pvc is not None:
         for number, region in enumerate(corrected.regions):
             progress(0.9 + 0.05 * number / len(corrected.regions), f"Error of place, corrected: {region.name}")
             others = [other for other in (*measured.regions, *geometry.others) if other is not region]
-            found += of_corrected_place(corrected, number, others, late, pvc, geometry)
+            found += of_corrected_place(corrected, number, others, still, pvc, geometry)
         progress(0.95, "Error of the resolution")
         found += of_resolution(corrected, pvc, source, refit)
     return tuple(found)
@@ -217,11 +221,15 @@ def _log_ratio(value: float, reference: float) -> float:
 # --- The place -------------------------------------------------------------------------------------------------------
 
 
-def late_image(geometry: Geometry) -> DynamicImage:
-    """The mean of the last frames, brought to the position in which the regions were drawn, as a scan of one frame."""
+def still_image(geometry: Geometry) -> DynamicImage:
+    """The mean of all frames from ``STILL_FROM_S`` on, brought to the position in which the regions were drawn and
+    smoothed by ``SMOOTHING_MM``, as a scan of one frame."""
     image = geometry.image
-    mean = mean_image(image, late_frames(image.timing), geometry.moved)
-    return replace(image, activity=mean.values[None], timing=FrameTiming(np.zeros(1), np.ones(1)))
+    frames = np.flatnonzero(image.timing.starts_s >= STILL_FROM_S).tolist() or late_frames(image.timing)
+    mean = mean_image(image, frames, geometry.moved).values
+    sigmas = [SMOOTHING_MM / FWHM_PER_SIGMA / step for step in image.grid.spacing_mm[::-1]]
+    smooth = gaussian_filter(mean, sigmas, mode="nearest")
+    return replace(image, activity=smooth[None], timing=FrameTiming(np.zeros(1), np.ones(1)))
 
 
 def _shift(axis: int, distance_mm: float) -> Array:
@@ -242,12 +250,12 @@ def _moves(measure: Callable[[Array], float]) -> list[tuple[float, float]]:
     ]
 
 
-def _sampled_moves(late: DynamicImage, region: Region, geometry: Geometry) -> dict[str, list[tuple[float, float]]]:
+def _sampled_moves(still: DynamicImage, region: Region, geometry: Geometry) -> dict[str, list[tuple[float, float]]]:
     """A region that is read off the image does not care whether it or the image moved."""
 
     def measure(shift: Array) -> float:
         try:
-            return float(sample(late, region, [shift], geometry.minimum_coverage).mean[0])
+            return float(sample(still, region, [shift], geometry.minimum_coverage).mean[0])
         except InputRefused:  # moved beyond the field
             return float("nan")
 
@@ -259,18 +267,20 @@ def of_corrected_place(
     corrected: Measured,
     number: int,
     others: Sequence[Region],
-    late: DynamicImage,
+    still: DynamicImage,
     pvc: PartialVolumeResult,
     geometry: Geometry,
 ) -> list[Sensitivity]:
     """One corrected region, moved alone and with all that tells tissues apart."""
     region = corrected.regions[number]
 
+    i, j, k = (float(np.hypot(width, SMOOTHING_MM)) for width in pvc.fwhm_mm)
+
     def measure(chosen: Region, shift: Array | None) -> float:
         to_frame = None if shift is None else [shift]
         try:
             curves = correct(
-                late, [chosen], pvc.method, pvc.fwhm_mm, to_frame, geometry.ct, geometry.minimum_coverage, others
+                still, [chosen], pvc.method, (i, j, k), to_frame, geometry.ct, geometry.minimum_coverage, others
             ).curves
         except InputRefused:
             return float("nan")

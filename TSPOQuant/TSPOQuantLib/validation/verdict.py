@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..acquisition.blood import BloodSamples, SampledCurve
 from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
-from ..input_function import ImageDerivedSettings, image_derived_input
+from ..input_function import ImageDerivedSettings, InputFunction, image_derived_input
 from ..kinetics import FitOptions, KineticFit, fit, weights
 from ..outcome.budget import (
     BudgetSettings,
@@ -33,10 +33,10 @@ from ..outcome.sensitivity import (
     Array,
     Geometry,
     Measured,
-    late_image,
     of_corrected_place,
     of_input,
     of_resolution,
+    still_image,
 )
 from ..phantom import PhantomSettings, write_phantom
 from ..phantom.anatomy import with_noise
@@ -233,23 +233,22 @@ class Measurer:
             ImageDerivedSettings(),
             neck.tissue.read(image.activity),
         )
-        late = source.input_function.delayed(budget.delay_s * rng.standard_normal())
-        source = replace(source, input_function=late)
+        delay_s = budget.delay_s * rng.standard_normal()
         affected, calm = (_misplaced(region, budget.placement_mm, rng) for region in (neck.affected, neck.calm))
         pvc = correct(image, [affected], METHOD, fwhm_mm, neck.moved, neck.ct, 0.5, neck.others)
         curves = np.array(
             [pvc.curves[0].measured.mean, sample(image, calm, neck.moved).mean, pvc.curves[0].corrected.mean]
         )
         options = FitOptions(weights=neck.frame_weights)
-        measured, unchanged, corrected = fit(MODEL, timing, curves, source.input_function, options)
+
+        def refit(model: str, activity: Array, plasma: InputFunction) -> tuple[KineticFit, ...]:
+            return fit(model, timing, activity, plasma.delayed(delay_s), options)
+
+        measured, unchanged, corrected = refit(MODEL, curves, source.input_function)
         again = Measured(METHOD, (affected,), curves[2:], {MODEL: (corrected,)})
-
-        def refit(model: str, activity: Array, other: object) -> tuple[KineticFit, ...]:
-            return fit(model, timing, activity, other, options)  # type: ignore[arg-type]
-
         if self.of_place is None:
             geometry = Geometry(image, neck.moved, neck.ct, neck.others, 0.5)
-            self.of_place = of_corrected_place(again, 0, neck.others, late_image(geometry), pvc, geometry)
+            self.of_place = of_corrected_place(again, 0, neck.others, still_image(geometry), pvc, geometry)
         sensitivities = [*of_input([again], source, refit), *of_resolution(again, pvc, source, refit), *self.of_place]
         relative = relative_error(corrected.parameters["VT"], corrected.standard_errors["VT"])
         errors = errors_from(AFFECTED, relative, corrected.degrees_of_freedom, sensitivities, budget)
