@@ -15,7 +15,6 @@ from .report_terms import (
     changes_of,
     correction_title,
     corrections,
-    fit_of,
     main_places,
     model_title,
     place_title,
@@ -113,7 +112,7 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
     """V_T of the main places, as measured and corrected one below the other; which rows hold the primary outcome."""
     rows: list[tuple[str, ...]] = []
     strong: list[int] = []
-    places = [place for place in main_places(comparison) if place.role != "contralateral"]
+    places = _table_places(comparison)
     for place in places:
         for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
             found = rows_of(comparison, place, pvc)
@@ -128,6 +127,11 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
             changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
             rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
     return rows, strong
+
+
+def _table_places(comparison: Comparison) -> list[Place]:
+    """As in the study; the other side stands among the contrasts."""
+    return [place for place in main_places(comparison) if place.role != "contralateral"]
 
 
 def _vt_value(row: RegionOutcome, words: Words) -> str:
@@ -329,7 +333,7 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
         blocks.append(Paragraph(f"{words('interval_means')} {words('no_cause')}", "note"))
     elif comparison.clinical is not None and comparison.clinical.treatments:
         blocks.append(Paragraph(words("no_cause"), "note"))
-    flags = _flags(comparison, place, words)
+    flags = _flags(comparison, words)
     if flags:
         blocks.append(Bullets(tuple(flags), "warning"))
     told = [words.notice(n) for n in comparison.notices if n.code not in TOLD_ELSEWHERE]
@@ -413,21 +417,20 @@ def verdict(change: RegionChange, words: Words) -> str:
     )
 
 
-def _flags(comparison: Comparison, place: Place, words: Words) -> list[str]:
-    """Why the numbers of the first main place may not be trusted."""
+def _flags(comparison: Comparison, words: Words) -> list[str]:
+    """Why numbers of Table 1 may not be trusted: what is said of the first place stands first, without its name."""
     found = []
-    for pvc in corrections(comparison):
-        for visit in comparison.visits:
-            row = row_of(visit, place, comparison.model, pvc)
-            if row is None:
-                continue
-            correction = correction_title(words, pvc)
-            found += [
-                words("flag", session=visit.session, correction=correction, message=words.notice(flag))
-                for flag in row.flags
-            ]
-            if fit_of(visit, row) is None or not math.isfinite(row.VT):
-                found.append(words("not_fitted", session=visit.session, correction=correction))
+    for place in _table_places(comparison):
+        where = "" if place == main_places(comparison)[0] else f", {place_title(words, place, role=False)}"
+        for pvc in corrections(comparison):
+            for visit in comparison.visits:
+                row = row_of(visit, place, comparison.model, pvc)
+                if row is None:
+                    continue
+                told = f"{visit.session}{where}, {correction_title(words, pvc)}"
+                found += [words.pair(told, words.notice(flag)) for flag in row.flags]
+                if not math.isfinite(row.VT):
+                    found.append(words.pair(told, words("not_fitted")))
     return list(dict.fromkeys(found))
 
 
