@@ -18,7 +18,7 @@ Severity = Literal["refuse", "warn"]
 RESOLUTION_TOLERANCE_MM = 0.3
 """Estimates of one scanner's resolution from two scans differ by less: a choice."""
 VOXEL_TOLERANCE = 0.01
-"""Voxel sizes and resolutions count as equal within this fraction."""
+"""Voxel sizes count as equal within this fraction."""
 FRAME_TOLERANCE_S = 1.0
 WEIGHT_RATIO, DOSE_RATIO = 1.1, 2.0
 """Weights and doses of one person that differ by more are more likely wrong entries than changes."""
