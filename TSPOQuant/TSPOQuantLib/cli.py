@@ -154,7 +154,9 @@ def build_parser() -> argparse.ArgumentParser:
     cohort.add_argument("dataset", type=Path, metavar="BIDS_DIR", help="a PET-BIDS dataset")
     cohort.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write, or an earlier cohort")
     cohort.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler (default: own processes)")
-    cohort.add_argument("--participants", nargs="+", default=[], metavar="LABEL", help="these alone (default: all)")
+    cohort.add_argument(
+        "--participants", nargs="+", default=[], metavar="LABEL", help="these alone, with spaces or commas between"
+    )
     cohort.add_argument("--force", action="store_true", help="make every visit again, also those that are up to date")
     cohort.add_argument("--json", action="store_true", help="machine-readable results on stdout")
 
@@ -476,7 +478,7 @@ def run_cohort(options: argparse.Namespace) -> int:
         options.dataset,
         options.out,
         options.scheduler,
-        options.participants,
+        [label for text in options.participants for label in text.split(",") if label],
         options.force,
         terminal_progress(),
     )

@@ -101,7 +101,7 @@ def run(
     A folder that an earlier run wrote is continued: visits made from the very same files by the same versions are
     kept, others made again; ``force`` makes all again. participants: labels; empty for all; the tables tell of these
     alone, until a run with more of them, which finds their visits done. scheduler: address of a running Dask
-    scheduler, whose workers see the same paths and can import this package; None for processes of our own, one a
+    scheduler, whose workers see the same paths and which can import this package; None for processes of our own, one a
     core. Raises InputRefused: "cohort-…", "output-…", "bids-participant".
     """
     visits = find_visits(dataset, participants)
@@ -243,11 +243,17 @@ def _quantified(
 
 
 def _row_of(future: Any, visit: Visit) -> Row:
+    from distributed import KilledWorker
+
     try:
         found: Row = future.result()
-    except Exception as error:  # the worker died, was lost, or could not even import us
-        message = f"{type(error).__name__}: the process that worked on it was lost (memory is the usual reason)"
-        return _row(visit, "failed", "worker-lost", message)
+    except KilledWorker:
+        return _row(visit, "failed", "worker-lost", "the process that worked on it died; memory is the usual reason")
+    except (ImportError, RuntimeError):  # of scheduler and workers: ours would be in the row
+        message = "scheduler or workers cannot import this program; put TSPOQuant/ on their PYTHONPATH, same versions"
+        return _row(visit, "failed", "worker-import", message)
+    except Exception as error:  # whatever a worker of another version or machine met
+        return _row(visit, "failed", "internal", f"{type(error).__name__}: {error}")
     return found
 
 
