@@ -1,0 +1,71 @@
+"""What a study asks of its regions, from study.toml to the written files, on one simulated visit."""
+
+import csv
+import json
+import math
+import tempfile
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+from tiers import slow
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.phantom import PhantomSettings, write_phantom
+from TSPOQuantLib.pipeline import quantify_visit, read_visit
+from TSPOQuantLib.reporting.tables import write_visit
+from TSPOQuantLib.study import read_study
+
+AFFECTED = "foramen C6/C7 left (root C7)"
+
+
+@slow
+class VisitTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        root = Path(folder.name) / "neck"
+        write_phantom(root, PhantomSettings(fast=True, motion_mm=0.0))
+        path = root / "ses-baseline" / "study.toml"
+        text = path.read_text(encoding="utf-8").replace("[ct]", 'fwhm_mm = "estimate"\n\n[ct]')
+        text = text.replace("[blood]", f'pvc = "GTM"\npvc_regions = ["{AFFECTED}"]\n\n[blood]')
+        path.write_text(text, encoding="utf-8")
+        cls.study = read_study(path)
+        cls.data = read_visit(cls.study)
+        cls.result = quantify_visit(cls.study, cls.data)
+        cls.out = Path(folder.name) / "out"
+        write_visit(cls.out, cls.result)
+
+    def test_the_resolution_is_estimated_told_and_used(self):
+        self.assertAlmostEqual(self.result.record.acquisition.fwhm_mm, 5.0, delta=0.3)
+        self.assertEqual(self.result.corrected.fwhm_mm[0], self.result.record.acquisition.fwhm_mm)
+        codes = [notice.code for notice in self.result.notices]
+        self.assertIn("resolution-estimated", codes)
+        self.assertIn("region-resolution", codes)
+        with self.assertRaises(InputRefused) as caught:
+            quantify_visit(self.study, replace(self.data, ct=None))
+        self.assertEqual(caught.exception.code, "resolution-ct")
+
+    def test_corrected_values_have_their_sensitivity_beside_them(self):
+        about = json.loads((self.out / "model-1TCM_pvc-GTM_kinpar.json").read_text(encoding="utf-8"))
+        one = about["PartialVolume"]["Regions"][AFFECTED]
+        (vt,) = (row.VT for row in self.result.rows if (row.model, row.pvc) == ("1TCM", "GTM"))
+        self.assertTrue(one["VTFiner"] < vt < one["VTCoarser"])
+        self.assertAlmostEqual(math.log(one["VTCoarser"] / vt), 0.19, delta=0.08)
+        self.assertEqual(one["FWHMStep_mm"], 1.0)
+
+    def test_regions_have_a_table_with_units_and_codes(self):
+        path = self.out / "sub-phantom_ses-baseline_seg-regions_measurements.tsv"
+        with path.open(encoding="utf-8") as file:
+            rows = {row["region"]: row for row in csv.DictReader(file, delimiter="\t")}
+        self.assertEqual(set(rows), {curve.region for curve in self.result.curves})
+        self.assertEqual((rows[AFFECTED]["level"], rows[AFFECTED]["side"]), ("C6/C7", "left"))
+        self.assertAlmostEqual(float(rows[AFFECTED]["volume_mm3"]), 219.0)
+        self.assertEqual(rows["cord C7"]["size_ratio"], "n/a")
+        about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        self.assertEqual(about["volume_mm3"]["UnitsCode"], ["mm3", "UCUM", "cubic millimeter"])
+        self.assertEqual([one["code"] for one in about["Quality"]], ["region-resolution"])
+
+
+if __name__ == "__main__":
+    unittest.main()
