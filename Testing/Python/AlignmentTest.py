@@ -12,6 +12,7 @@ from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.alignment.motion import FrameMotion, estimate_motion, groups, late_frames, motion_table
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
+from TSPOQuantLib.alignment.resample import mean_image
 from TSPOQuantLib.alignment.rigid import field_points
 from TSPOQuantLib.alignment.transform_files import read_transform, write_transform
 from TSPOQuantLib.errors import Cancelled, InputRefused
@@ -143,6 +144,14 @@ class MotionTest(RefusingTest):
         self.assertEqual(groups(np.array([0.06, 0.06, 0.5, 1])), [[0, 1], [2], [3]])
         timing = FrameTiming(np.array([0.0, 100, 700, 1300]), np.array([100.0, 600, 600, 600]))
         self.assertEqual(late_frames(timing), [2, 3])
+
+    def test_mean_does_not_fade_where_frames_end(self):
+        image = dynamic([np.eye(4)] * 7)
+        image = replace(image, activity=np.full_like(image.activity, 5.0))
+        mean = mean_image(image, [5, 6], [np.eye(4)] * 6 + [rigid((0, 0, 22), (0, 0, 0))])
+        np.testing.assert_allclose(mean.values, 5.0, rtol=1e-6)
+        away = mean_image(image, [6], [np.eye(4)] * 6 + [rigid((0, 0, 22), (0, 0, 0))])
+        self.assertEqual(set(np.unique(away.values[[0, -1]])), {0.0, 5.0})
 
     def test_table_tells_the_pose_about_the_middle(self):
         center = np.array([10.0, -20.0, 30.0])

@@ -71,18 +71,19 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
     """
     mean = mean_image(image, _chosen(image, frames), list(motion.reference_to_frame))
     pet = root_scaled(to_sitk(mean.values, image.grid), SMOOTHING_MM)
-    on_pet, overlap = _ct_on_pet(ct, pet)
+    on_pet, shown = _ct_on_pet(ct, pet)
+    overlap = float(sitk.GetArrayViewFromImage(shown).mean())
     if overlap < LEAST_OVERLAP:
         raise InputRefused(
             "pet-ct-no-overlap",
             f"the CT shows {overlap:.0%} of the PET's field (at least {LEAST_OVERLAP:.0%} is needed); "
             f"check that both were taken in one session; {GO_ON}",
         )
-    found = register_rigid(on_pet, pet)
-    before, after = similarity(on_pet, pet, np.eye(4)), similarity(on_pet, pet, found)
+    found = register_rigid(on_pet, pet, mask=shown)
+    before, after = (similarity(on_pet, pet, matrix, mask=shown) for matrix in (np.eye(4), found))
     points = field_points(image.grid)
     shift, angle = displacement_mm(found, points), rotation_deg(found)
-    _refuse_mismatch(on_pet, pet, after, shift)
+    _refuse_mismatch(on_pet, shown, pet, after, shift)
     if shift <= FITS_MM:
         text = f"PET and CT fit as the scanner placed them (registration would shift by {shift:.1f} mm); nothing done"
         return PetToCt(np.eye(4), shift, (Notice("pet-ct-fits", text),), angle, before, before, kept=True)
@@ -99,18 +100,19 @@ def _chosen(image: DynamicImage, frames: Frames) -> list[int]:
     return np.flatnonzero(within).tolist() or list(range(len(timing)))
 
 
-def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, float]:
-    """The CT, windowed and as blurred as the PET, on the PET's grid; and the share of that grid that it shows."""
+def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
+    """The CT, windowed and as blurred as the PET, on the PET's grid; and where on that grid it shows anything."""
     low, high = WINDOW_HU
     windowed = sitk.Clamp(to_sitk(ct.values, ct.grid), sitk.sitkFloat32, low, high)
     smooth = sitk.SmoothingRecursiveGaussian(windowed, CT_SMOOTHING_MM)
     outside = low - 1000.0
     on_pet = sitk.Resample(smooth, pet, sitk.Transform(), sitk.sitkLinear, outside)
-    overlap = float(np.mean(sitk.GetArrayViewFromImage(on_pet) > low - 500.0))
-    return sitk.Clamp(on_pet, sitk.sitkFloat32, low, high), overlap
+    return sitk.Clamp(on_pet, sitk.sitkFloat32, low, high), on_pet > low - 500.0
 
 
-def _refuse_mismatch(on_pet: sitk.Image, pet: sitk.Image, information: float, shift_mm: float) -> None:
+def _refuse_mismatch(
+    on_pet: sitk.Image, shown: sitk.Image, pet: sitk.Image, information: float, shift_mm: float
+) -> None:
     advice = f"check that both are of one person, one part of the body and one orientation; {GO_ON}"
     if shift_mm > LIMIT_MM:
         text = f"registration shifted the PET by {shift_mm:.0f} mm (limit {LIMIT_MM:g} mm); {advice}"
@@ -119,10 +121,11 @@ def _refuse_mismatch(on_pet: sitk.Image, pet: sitk.Image, information: float, sh
         text = f"PET and CT share {information:.2f} nats of information (at least {LEAST_INFORMATION:g}); {advice}"
         raise InputRefused("pet-ct-mismatch", text)
     for axis, name in ((1, "back to front"), (2, "upside down")):
-        mirrored = sitk.Flip(on_pet, [n == axis for n in range(3)])
-        mirrored.CopyInformation(on_pet)
-        fit = register_rigid(mirrored, pet, shrink=FLIP_SHRINK)
-        flipped = similarity(mirrored, pet, fit)
+        mirrored, seen = (sitk.Flip(each, [n == axis for n in range(3)]) for each in (on_pet, shown))
+        for each in (mirrored, seen):
+            each.CopyInformation(on_pet)
+        fit = register_rigid(mirrored, pet, shrink=FLIP_SHRINK, mask=seen)
+        flipped = similarity(mirrored, pet, fit, mask=seen)
         if flipped > FLIP_GAIN * information:
             text = f"the CT fits the PET better {name} ({flipped:.2f} against {information:.2f} nats); {advice}"
             raise InputRefused("pet-ct-mismatch", text)
