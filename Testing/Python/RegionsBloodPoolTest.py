@@ -72,6 +72,17 @@ class ProposalTest(unittest.TestCase):
         self.assertIsNone(found.recovery)
 
     @slow
+    def test_it_ends_where_the_vessels_end(self):
+        names = [f"{vessel} {side}" for vessel in ("carotid artery", "jugular vein") for side in ("left", "right")]
+        labels = self.anatomy.labels.copy()
+        end = int(0.6 * len(labels))
+        labels[end:][np.isin(labels[end:], [LABEL[name] for name in names])] = LABEL["muscle"]
+        found = propose_blood_pool(dynamic(replace(self.anatomy, labels=labels), self.curves), FWHM_MM)
+        height = self.anatomy.grid.to_lps(np.array([0.0, 0.0, end]))[2]
+        for vessel in found.vessels:
+            self.assertAlmostEqual(vessel.center_lps_mm[:, 2].max(), height, delta=8)
+
+    @slow
     def test_of_two_vessels_the_earlier_one_is_the_artery(self):
         """With the veins first, which no body does, they are taken: time goes before place."""
         changed = self.curves.copy()

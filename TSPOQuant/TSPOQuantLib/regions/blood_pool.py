@@ -34,6 +34,8 @@ STEP_PER_MM = 0.5
 """How far a vessel may run sideways for each millimeter along the neck."""
 END_MARGIN_MM = 15.0
 LEAST_LENGTH_MM = 30.0
+LEAST_STRENGTH = 0.25
+"""Of a tube's usual strength: where there is less of it along the neck, the vessel has ended or left the slices."""
 LEAST_CONTRAST = 2.0
 """Of a vessel's model over the background around it."""
 LEAST_ALIKE = 0.4
@@ -189,8 +191,11 @@ def _vessel(image: DynamicImage, frames: Sequence[int], middle: Floats, side: st
     own = (_x_of(grid) > middle[:, None, None]) == (side == "left")
     strength = np.where(own, _tubeness(early, spacing), 0.0)[slices]
     first = _followed(strength, spacing)
-    if np.median(_along(strength, first)) <= 0:
-        raise _Declined(f"no hot vessel is seen on the {side}")
+    seen = _along(strength, first)
+    kept = _longest_run(seen > max(LEAST_STRENGTH * float(np.percentile(seen, 75)), 0.0))
+    if (kept.stop - kept.start) * spacing[0] < LEAST_LENGTH_MM:
+        raise _Declined(f"no hot vessel is seen over {LEAST_LENGTH_MM:g} mm on the {side}")
+    slices, strength, first = slices[kept], strength[kept], first[kept]
     paths = [first]
     second = _followed(_near(strength, first, spacing), spacing)
     if np.median(_along(strength, second)) > SECOND_SHARE * np.median(_along(strength, first)):
@@ -245,6 +250,14 @@ def _followed(strength: Floats, spacing: Floats) -> NDArray[np.intp]:
     for origin in reversed(came):
         path.append(path[-1] + moves[origin[tuple(path[-1])]])
     return np.array(path[::-1])
+
+
+def _longest_run(good: NDArray[np.bool_]) -> slice:
+    """Where most neighbors are all true; empty where none is."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(int), [0]])))
+    runs = [(int(b - a), int(a)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    length, start = max(runs, default=(0, 0))
+    return slice(start, start + length)
 
 
 def _along(strength: Floats, path: NDArray[np.intp]) -> Floats:
