@@ -372,6 +372,7 @@ class WriteTest(unittest.TestCase):
         self.assertIn(b"/Lang (fr-FR)", content)
         self.assertIn(b"/Alt ", content)
 
+    @slow
     def test_the_same_comparison_gives_the_same_bytes(self):
         comparison = compare([visit_record("baseline")], clinical("baseline"))
         made = []

@@ -205,8 +205,8 @@ def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure
     hatches = ("", "///", "...", "xxx")
     for index, (label, change) in enumerate(changes):
         parts = {part.component: 100 * part.change for part in change.budget}
-        lengths = [parts.get(name, 0.0) for name in names] + [100 * change.log_ratio_se]
-        lengths = [length if math.isfinite(length) else 0.0 for length in lengths]
+        sizes = [parts.get(name, math.nan) for name in names] + [100 * change.log_ratio_se]
+        lengths = [size if math.isfinite(size) else 0.0 for size in sizes]
         bars = axes.barh(
             rows + (index - (len(changes) - 1) / 2) * height,
             lengths,
@@ -217,7 +217,8 @@ def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure
             hatch=hatches[index % len(hatches)],
             edgecolor="white",
         )
-        axes.bar_label(bars, [words.number(length, 1) for length in lengths], padding=2, fontsize=7)
+        told = [words.number(size, 1) if math.isfinite(size) else "–" for size in sizes]
+        axes.bar_label(bars, told, padding=2, fontsize=7)
     axes.set_yticks(rows, [words.value(name) for name in names] + [words("budget.sum")])
     axes.invert_yaxis()
     axes.margins(x=0.12)

@@ -114,7 +114,7 @@ def _region_of(visit: VisitRecord, place: Place) -> Any:
 
 
 def _budget(comparison: Comparison, words: Words) -> list[Section]:
-    changes = [change for change in main_changes(comparison) if change.budget]
+    changes = [c for c in main_changes(comparison) if c.budget and math.isfinite(c.log_ratio_se)]
     if not changes:
         return []
     titled = [(_change_title(change, comparison, words), change) for change in changes]
