@@ -269,14 +269,15 @@ def _known(segment: Segment) -> Segment:
 # --- Quality and measurements ----------------------------------------------------------------------------------------
 
 
-def region_quality(segmentation_node, sequence_node=None) -> tuple[Notice, ...]:
-    """Every objection to the drawn regions (``regions.quality.check``); with the PET's sequence also about its field.
+def region_quality(segmentation_node, sequence_node=None, fwhm_mm: float | None = None) -> tuple[Notice, ...]:
+    """Every objection to the drawn regions (``regions.quality.check``); with the PET's sequence also about its field,
+    with the scanner's resolution also about regions that are too narrow for it.
 
     Raises what ``segmentation_from_node`` and ``dynamic_from_node`` raise.
     """
     regions = _regions_of(segmentation_node)
     pet = dynamic_from_node(sequence_node).grid if sequence_node is not None else None
-    return quality.check(regions, pet)
+    return quality.check(regions, pet, fwhm_mm)
 
 
 def measurements(segmentation_node, sequence_node=None) -> dict[str, dict[str, float]]:
