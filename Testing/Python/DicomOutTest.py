@@ -10,22 +10,26 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import AcquisitionEnhancedTest
 import highdicom
 import numpy as np
 import pydicom
 import scipy.stats
 import tinystudy
+from dicommaker import PetPlan
 from tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.exports import write_dicom
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.kinetics import ParametricMaps
+from TSPOQuantLib.outcome.visit import VisitMaps
 from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.region import plain_name
 from TSPOQuantLib.regions.template import segment_of
 from TSPOQuantLib.reporting.dicom_context import read_context
-from TSPOQuantLib.reporting.dicom_map import PADDING_VT
+from TSPOQuantLib.reporting.dicom_map import PADDING_VT, map_object
 from TSPOQuantLib.reporting.dicom_seg import segmentation_object
 from TSPOQuantLib.reporting.dicom_sr import report_object
 from TSPOQuantLib.source import study_of_results
@@ -270,6 +274,22 @@ class HeadersTest(unittest.TestCase):
         context = self.context(None, with_ct=False)
         dataset = segmentation_object(context, tinystudy.segmentation()).dataset
         self.assertEqual(dataset.ReferencedSeriesSequence[0].SeriesInstanceUID, context.pet[0].SeriesInstanceUID)
+
+    def test_one_enhanced_file_is_referred_to_as_a_whole(self):
+        header, activity = AcquisitionEnhancedTest.enhanced(PetPlan(shape=(3, 4, 5)))
+        header.FrameOfReferenceUID = "1.2.3.5"
+        AcquisitionEnhancedTest.save(header, self.folder / "pet.dcm")
+        context = read_context(self.folder / "pet.dcm", None, WHEN)
+        grid = tinystudy.grid_of((3, 4, 5), (2.5, 2.0, 3.0))
+        mask = np.zeros(grid.shape, dtype=bool)
+        mask[1:, 2, 3] = True
+        dataset = segmentation_object(context, Segmentation(grid, (Segment("a", LEFT, mask),))).dataset
+        referred = dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+        self.assertEqual([one.ReferencedSOPInstanceUID for one in referred], ["1.2.3.4"])
+        fitted = ParametricMaps("1TCM", {"VT": activity[-1].astype(np.float32)}, {}, {}, None)
+        values = map_object(context, VisitMaps("p", "s", fitted, grid, ()))
+        self.assertEqual(values.NumberOfFrames, 3)
+        self.assertEqual(values.FrameOfReferenceUID, "1.2.3.5")
 
     def test_images_that_are_no_dicom_are_refused(self):
         with self.assertRaises(InputRefused) as caught:

@@ -28,7 +28,7 @@ from ..grid import Grid
 from ..regions.anatomy import Anatomy
 from ..regions.template import CODES
 
-NAMESPACE = uuid.UUID("6f1d1c0e-6d0b-5c2e-9b6e-3a1c7e5d2f40")
+NAMESPACE = uuid.UUID("58bf54b3-c941-4363-9df0-a6022791da3f")
 """Ours alone, drawn once: every UID that we make is 2.25.<name-based UUID> below it (RFC 9562; PS3.5, B.2)."""
 
 PRIVATE_CODES: Mapping[str, str] = {
@@ -115,8 +115,8 @@ def uid_of(*parts: str) -> str:
 def read_context(pet: Path, ct: Path | None, created: datetime, salt: str = "", subject: str = "") -> DicomContext:
     """The headers of a visit's PET and CT. salt: where not empty, identity is replaced by ``subject``, UIDs by ours.
 
-    Raises InputRefused: "dicom-source" (the PET is no DICOM), "dicom-study" (PET and CT belong to different studies
-    or frames of reference), and what the readers of series raise.
+    Raises InputRefused: "dicom-source" (the PET is no DICOM, or several enhanced files), "dicom-study" (PET and CT
+    belong to different studies or frames of reference), and what the readers of series raise.
     """
     if is_nifti(pet) or pet.name.endswith(".nrrd"):
         raise InputRefused(
@@ -164,16 +164,17 @@ def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
         return one
 
     if facts.sop_class == ENHANCED_PET:
-        whole = instance(series.slices[0].instance_uid)
-        whole.NumberOfFrames = len(series.slices)
-        whole.SharedFunctionalGroupsSequence = [
-            _item(
-                PixelMeasuresSequence=[_item(PixelSpacing=_decimals(spacing), SliceThickness=_decimal(thickness))],
-                PlaneOrientationSequence=[_item(ImageOrientationPatient=_decimals(orientation))],
+        if series.files > 1:
+            raise InputRefused(
+                "dicom-source", f"the enhanced PET lies in {series.files} files; --dicom knows those of one file alone"
             )
-        ]
+        whole = instance(series.slices[0].instance_uid.partition("/")[0])  # a frame's own ends in /<number>
+        whole.NumberOfFrames = len(series.slices)
+        plane = highdicom.PlaneOrientationSequence("PATIENT", orientation)
+        pixels = _item(PixelSpacing=_decimals(spacing), SliceThickness=_decimal(thickness))
+        whole.SharedFunctionalGroupsSequence = [_item(PixelMeasuresSequence=[pixels], PlaneOrientationSequence=plane)]
         whole.PerFrameFunctionalGroupsSequence = [
-            _item(PlanePositionSequence=[_item(ImagePositionPatient=_decimals(piece.position_mm))])
+            _item(PlanePositionSequence=highdicom.PlanePositionSequence("PATIENT", piece.position_mm))
             for piece in sorted(series.slices, key=lambda piece: piece.frame)
         ]
         return (whole,)
