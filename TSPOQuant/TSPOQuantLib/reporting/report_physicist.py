@@ -35,9 +35,9 @@ SOURCES = (
     "Innis et al. 2007, 10.1038/sj.jcbfm.9600493",
     "Logan et al. 1990, 10.1038/jcbfm.1990.127",
     "Erlandsson et al. 2012, 10.1088/0031-9155/57/21/R119",
-    "Thomas et al. 2016, 10.1088/0031-9155/61/22/7975",
-    "Tonietto et al. 2016, 10.1177/0271678X15610585",
-    "Obuchowski et al. 2015, 10.1177/0962280214537344",
+    "PETPVC, 10.1088/0031-9155/61/22/7975",
+    "10.1177/0271678X15610585; 10.1038/jcbfm.2015.61",
+    "Raunig et al. 2015, 10.1177/0962280214537344",
     "10.1186/s40658-021-00381-8",
 )
 """What the report's methods and claims rest on, in the order of the words "source.0" …"""
