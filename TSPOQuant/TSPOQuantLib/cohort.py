@@ -76,7 +76,7 @@ class Report:
         lines = []
         for name, rows in (("visits", self.visits), ("comparisons", self.comparisons)):
             counts = {status: [row.status for row in rows].count(status) for status in ("done", "kept")}
-            counts["refused"] = len(rows) - sum(counts.values())
+            counts["refused or failed"] = len(rows) - sum(counts.values())
             lines.append(f"{len(rows)} {name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
         bad = [row for row in (*self.visits, *self.comparisons) if row.code]
         lines += [f"sub-{row.participant} {row.session}: {row.code}: {row.message}" for row in bad]
