@@ -73,6 +73,9 @@ Built on 3D Slicer. The source of each formula is given where it is computed.
 #
 
 
+TRANSLATORS = []  # Qt does not keep them alive
+
+
 def installTranslations():
     """Let Qt translate this module's texts into the application's language.
 
@@ -88,9 +91,10 @@ def installTranslations():
     for path in sorted(folder.glob("TSPOQuant_*.qm")):
         language = path.stem.removeprefix("TSPOQuant_")
         if locale == language or locale == language.split("-")[0]:
-            translator = qt.QTranslator(slicer.app)
+            translator = qt.QTranslator()
             if translator.load(str(path)):
                 qt.QCoreApplication.installTranslator(translator)
+                TRANSLATORS.append(translator)
 
 
 #
@@ -1510,7 +1514,7 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
             settings,
             data.ct,
             progress=part(progress, 0.5, 1.0),
-            inputs=self._provenance(session),
+            inputs=self._provenance(session, data),
             aligned=aligned,
         )
         progress(1.0, _("Done"))
@@ -1525,14 +1529,15 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         self.showRegion(session, self._mainRegion(record))
         return record
 
-    def _provenance(self, session: str) -> list[dict[str, str]]:
-        """What a visit was computed from: content keys of its nodes, hash of its blood file. No name, no path."""
-        visit = self.visit(session)
+    def _provenance(self, session: str, data) -> list[dict[str, str]]:
+        """What a visit was computed from, as the command line tells its files: voxels of nodes, bytes of files."""
+        from TSPOQuantLib.reporting.provenance import inputs
+
+        arrays = {"PET sequence": data.image.activity, "CT volume": data.ct.values if data.ct else None}
+        arrays |= {f"segment {segment.name}": segment.mask for segment in data.segmentation.segments}
         return [
-            {"role": "pet", "key": content.sequence_key(visit.petSequence)},
-            {"role": "ct", "key": content.volume_key(visit.ctVolume)},
-            {"role": "segmentation", "key": content.segmentation_key(visit.segmentation)},
-            {"role": "blood", "key": content.file_key(visit.bloodFile)},
+            *(content.hashed(name, array) for name, array in arrays.items() if array is not None),
+            *inputs([Path(self.visit(session).bloodFile)]),
         ]
 
     def _mainRegion(self, record) -> str:

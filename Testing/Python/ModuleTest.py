@@ -109,7 +109,9 @@ class QuantifyTest(SceneTest):
         self.assertEqual(len(given.image.timing), len(mrmlstudy.EDGES_S) - 1)
         names = [segment.name for segment in given.segmentation.segments]
         self.assertEqual(names, [*mrmlstudy.TRUE_VT, mrmlstudy.BLOOD_POOL])
-        self.assertEqual({one["role"] for one in given.inputs}, {"pet", "ct", "segmentation", "blood"})
+        told = {one["name"]: len(one["sha256"]) for one in given.inputs}
+        self.assertLessEqual({"PET sequence", "CT volume", f"segment {mrmlstudy.BLOOD_POOL}"}, set(told))
+        self.assertEqual(set(told.values()), {64})
 
     def test_defaults_are_the_librarys(self):
         from TSPOQuantLib.study import StudySettings

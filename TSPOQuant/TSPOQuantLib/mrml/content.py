@@ -173,6 +173,11 @@ def _drawn(labels: NDArray, to_ras: NDArray, label: int) -> bytes:
     )
 
 
+def hashed(name: str, values: NDArray) -> dict[str, str]:
+    """Voxels as the provenance names an input: what it is, and the SHA-256 of its values."""
+    return {"name": name, "sha256": hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()}
+
+
 def file_key(path: str) -> str:
     """Of a small file's bytes; "" where there is none."""
     file = Path(path)
