@@ -156,14 +156,30 @@ class DicomOutTest(unittest.TestCase):
         self.assertTrue(fitted.any())
         np.testing.assert_allclose(values[left & fitted], 4.0, rtol=1e-3)
         np.testing.assert_allclose(values[~left & fitted], 2.0, rtol=1e-3)
-        frames = found.PerFrameFunctionalGroupsSequence
-        for k, frame in enumerate(frames):
-            position = frame.PlanePositionSequence[0].ImagePositionPatient
-            np.testing.assert_allclose(position, grid.to_lps(np.array([0.0, 0, k])), atol=1e-6)
         mapping = found.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
         self.assertEqual(mapping.MeasurementUnitsCodeSequence[0].CodeValue, "mL/cm3")
         quantity, method = (item.ConceptCodeSequence[0].CodeValue for item in mapping.QuantityDefinitionSequence)
         self.assertEqual((quantity, method), ("VT", "1TCM"))
+
+    def test_every_frame_of_a_map_lies_where_it_was_computed(self):
+        grid = tinystudy.grid_of(tinystudy.PET_SHAPE, tinystudy.PET_MM)
+        values = np.random.default_rng(1).uniform(1, 9, grid.shape).astype(np.float32)
+        values[2, 3, 4] = np.nan
+        context = read_context(self.study.parent / "pet", self.study.parent / "ct", WHEN)
+        found = map_object(
+            context, VisitMaps("p", "s", ParametricMaps("Logan", {"VT": values}, {}, {}, None), grid, ())
+        )
+        stored = np.frombuffer(found.FloatPixelData, "<f4").reshape(grid.shape)
+        seen = set()
+        for frame, plane in zip(found.PerFrameFunctionalGroupsSequence, stored, strict=True):
+            i, j, k = grid.to_ijk(np.array(frame.PlanePositionSequence[0].ImagePositionPatient, dtype=float))
+            np.testing.assert_allclose((i, j, k), (0, 0, round(k)), atol=1e-6)
+            np.testing.assert_array_equal(plane, np.nan_to_num(values[round(k)], nan=PADDING_VT))
+            seen.add(round(k))
+        self.assertEqual(seen, set(range(len(values))))
+        mapping = found.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
+        self.assertEqual(mapping.DoubleFloatRealWorldValueFirstValueMapped, float(np.nanmin(values)))
+        self.assertEqual(found.FloatPixelPaddingValue, PADDING_VT)
 
     def test_same_moment_gives_the_same_bytes_and_another_one_other_objects(self):
         again, later = self.folder / "again", self.folder / "later"
