@@ -386,6 +386,26 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         "reportFolder": "reportFolderPathLineEdit",
     }
     VISIT_PATHS = {"bloodFile": "bloodFilePathLineEdit"}
+    ICONS = {
+        "alignButton": "Align",
+        "motionPlotButton": "Plot",
+        "fuseButton": "Fuse",
+        "besideButton": "Beside",
+        "templateButton": "Template",
+        "bloodPoolButton": "Propose",
+        "proposeButton": "Propose",
+        "twoClickButton": "Template",
+        "checkButton": "Check",
+        "inputButton": "Blood",
+        "inputPlotButton": "Plot",
+        "curvesPlotButton": "Plot",
+        "linePlotButton": "Plot",
+        "mapButton": "Map",
+        "compareButton": "Compare",
+        "reportButton": "Report",
+        "computeButton": "Compute",
+        "cancelButton": "Cancel",
+    }
     # Changes of an image or a region are looked at when they have stopped for so long: every stroke of a brush is one.
     SETTLE_MS = 300
 
@@ -425,6 +445,9 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             State.DONE: _("done"),
             State.OUT_OF_DATE: _("out of date"),
         }
+
+        for name, icon in self.ICONS.items():
+            getattr(self.ui, name).icon = qt.QIcon(self.resourcePath(f"Icons/{icon}.svg"))
 
         # The top-level qMRMLWidget hands the scene to the selectors, as connected in the .ui file.
         uiWidget.setMRMLScene(slicer.mrmlScene)

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 TESTING = Path(__file__).resolve().parent
 SHEETS = (("en", "light", 400), ("en", "dark", 600), ("fr", "light", 600), ("fr", "dark", 400))
 LOCALES = {"en": "en_US", "fr": "fr_FR"}
@@ -94,8 +96,10 @@ def sheet(language, style, width, path):
         row, column = divmod(number, columns)
         painter.drawPixmap(GAP + column * (width + GAP), GAP + row * (height + GAP), picture)
     painter.end()
-    few = qt.Qt.ThresholdDither | qt.Qt.AvoidDither
-    page.convertToFormat(qt.QImage.Format_Indexed8, few).save(str(path))
+    colors, counts = np.unique(np.frombuffer(page.constBits(), dtype=np.uint32), return_counts=True)
+    most = [int(color) for color in colors[np.argsort(-counts)][:256]]
+    plain = qt.Qt.ThresholdDither | qt.Qt.AvoidDither
+    page.convertToFormat(qt.QImage.Format_Indexed8, most, plain).save(str(path))
 
 
 def main(folder):
