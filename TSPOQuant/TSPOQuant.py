@@ -386,6 +386,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         "reportFolder": "reportFolderPathLineEdit",
     }
     VISIT_PATHS = {"bloodFile": "bloodFilePathLineEdit"}
+    SET = "TSPOQuant.EditorSet"
     ICONS = {
         "alignButton": "Align",
         "motionPlotButton": "Plot",
@@ -559,6 +560,13 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if collapsed:
             self.editor.setActiveEffect(None)
         self._showInEditor()
+        visit, node = self._visit, self._editorNode
+        if not collapsed and visit and visit.segmentation and visit.ctVolume and not node.GetAttribute(self.SET):
+            from TSPOQuantLib.mrml.regions import editor_settings
+
+            # Once: afterwards the user's own settings count.
+            editor_settings(node, visit.segmentation, visit.ctVolume)
+            node.SetAttribute(self.SET, "1")
 
     def _setUpPlace(self) -> None:
         """Slicer's own buttons for placing points."""

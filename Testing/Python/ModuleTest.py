@@ -9,6 +9,7 @@ import mrmlstudy
 import numpy as np
 import slicer
 import slicer.util
+from tiers import slow
 from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.mrml import plots, study_nodes, tables
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State
@@ -121,6 +122,7 @@ class QuantifyTest(SceneTest):
         differing = {name for name, value in vars(theirs).items() if getattr(ours, name) != value}
         self.assertEqual(differing, {"blood_pool"})  # a name there, a segment here
 
+    @slow
     def test_second_run_goes_to_the_same_nodes(self):
         self.fill_in()
         self.logic.quantify("baseline")
@@ -128,6 +130,7 @@ class QuantifyTest(SceneTest):
         self.logic.quantify("baseline")
         self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), nodes)
 
+    @slow
     def test_any_segment_can_be_quantified(self):
         study = self.fill_in()
         segmentation = study.segmentation.GetSegmentation()
@@ -141,6 +144,7 @@ class QuantifyTest(SceneTest):
         self.assertEqual(seen, sorted(seen))
         self.assertEqual((seen[0], seen[-1]), (0, 1))
 
+    @slow
     def test_refusal_and_cancel_leave_the_scene_as_it_was(self):
         study = self.fill_in(motion=TSPOQuant.Motion.FRAMES)
         self.logic.quantify("baseline")
@@ -177,6 +181,7 @@ class QuantifyTest(SceneTest):
         self.assert_refused("visit-unknown", self.logic.visit, "never")
 
 
+@slow
 class StateTest(SceneTest):
     def test_each_missing_thing_is_named_in_turn(self):
         study = mrmlstudy.make(self.folder)
@@ -288,6 +293,7 @@ class VisitsTest(SceneTest):
         for label in ("week12", "", "week 12", "a/b"):
             self.assert_refused("visit-label", self.logic.addVisit, label)
 
+    @slow
     def test_a_removed_visit_leaves_its_images(self):
         study = self.fill_in()
         self.logic.quantify("baseline")
@@ -299,6 +305,7 @@ class VisitsTest(SceneTest):
         self.assert_refused("visit-last", self.logic.removeVisit, "followup")
         self.assertEqual(self.logic.addVisit("baseline").bloodFile, "")
 
+    @slow
     def test_two_visits_are_compared(self):
         self.fill_in()
         self.logic.quantify("baseline")
@@ -313,6 +320,7 @@ class VisitsTest(SceneTest):
         np.testing.assert_allclose(slicer.util.arrayFromTableColumn(table, "percent"), -50, atol=0.2)
         self.assertEqual(comparison.lesion.level, "C6/C7")
 
+    @slow
     def test_what_can_fake_a_change_has_to_be_accepted(self):
         self.fill_in()
         self.logic.quantify("baseline")
@@ -329,6 +337,7 @@ class VisitsTest(SceneTest):
         self.assert_refused(barring[0].code, self.logic.compare)
 
 
+@slow
 class SavedSceneTest(SceneTest):
     def test_a_scene_gives_back_the_whole_study(self):
         self.fill_in(motion=TSPOQuant.Motion.FRAMES, washout="é <&> «none»")
@@ -354,6 +363,7 @@ class SavedSceneTest(SceneTest):
         self.assertIs(self.states()["kinetics"], State.OUT_OF_DATE)
 
 
+@slow
 class PlotTest(SceneTest):
     def test_a_point_knows_its_frame(self):
         self.fill_in(motion=TSPOQuant.Motion.FRAMES)
@@ -400,6 +410,7 @@ class PlotTest(SceneTest):
         self.assertTrue(np.isnan(differences[2]))
 
 
+@slow
 class MapTest(SceneTest):
     def test_map_shows_the_true_values_with_a_fitting_range(self):
         self.fill_in(inputSource=TSPOQuant.InputSource.GIVEN)

@@ -9,6 +9,7 @@ import mrmlstudy
 import slicer
 import slicer.util
 import vtk
+from tiers import slow
 from TSPOQuantLib import pipeline
 from TSPOQuantLib.errors import Cancelled
 from TSPOQuantLib.mrml import study_nodes, tables, views
@@ -158,6 +159,21 @@ class ChoicesTest(PanelTest):
         self.settle()
         self.assertIn("how long its frames last", self.ui.petLabel.text)
 
+    def test_tab_goes_from_top_to_bottom(self):
+        names = {widget: name for name, widget in vars(self.ui).items()}
+        chain, widget = [], self.ui.visitComboBox
+        for _ in range(2000):
+            widget = widget.nextInFocusChain()
+            if widget is self.ui.visitComboBox:
+                break
+            chain.append(widget)
+        found = [names[widget] for widget in chain if widget in names]
+        wanted = ["subjectLineEdit", "petSequenceSelector", "addVisitButton", "motionComboBox", "opacitySlider"]
+        wanted += ["segmentationSelector", "editorCollapsibleButton", "checkButton", "inputSourceComboBox"]
+        wanted += ["inputButton", "oneTissueCheckBox", "curvesPlotButton", "mapButton", "clinicalPathLineEdit"]
+        wanted += ["reportButton", "computeButton", "cancelButton"]
+        self.assertEqual([name for name in found if name in wanted], wanted)
+
     def test_every_button_is_a_qt_button(self):
         for button in (self.ui.fuseButton, self.ui.computeButton, self.ui.cancelButton):
             self.assertIs(type(button), qt.QPushButton)
@@ -195,6 +211,7 @@ class VisitsTest(PanelTest):
         self.assertIn("letters and digits", self.ui.statusLabel.text)
         self.assertEqual(self.ui.visitComboBox.count, 2)
 
+    @slow
     def test_two_visits_are_computed_and_compared(self):
         self.computed()
         self.choose(self.ui.visitComboBox, "followup")
@@ -207,6 +224,7 @@ class VisitsTest(PanelTest):
         self.assertEqual(table.GetNumberOfRows(), 4, self.ui.statusLabel.text)
         self.assertAlmostEqual(float(tables.cell(table, 0, "percent")), -50, delta=0.2)
 
+    @slow
     def test_a_difference_is_shown_and_can_be_accepted(self):
         self.computed()
         self.choose(self.ui.visitComboBox, "followup")
@@ -225,6 +243,7 @@ class VisitsTest(PanelTest):
         self.assertIsNotNone(self.ui.changeTableView.mrmlTableNode(), self.ui.statusLabel.text)
 
 
+@slow
 class ComputeTest(PanelTest):
     def test_compute_fills_tables_and_charts(self):
         self.computed()
@@ -303,6 +322,7 @@ class ComputeTest(PanelTest):
         self.assertEqual(proxy.GetVoxelValueUnits().GetCodeValue(), "kBq/mL")
 
 
+@slow
 class LongWorkTest(PanelTest):
     def during(self, act):
         """Let something happen while the panel computes, which then goes on."""
@@ -396,6 +416,7 @@ class LongWorkTest(PanelTest):
         self.assertIn("Stopped", self.ui.statusLabel.text)
 
 
+@slow
 class SceneTest(PanelTest):
     def test_closing_the_scene_empties_the_panel(self):
         self.fill_in()
