@@ -32,7 +32,7 @@ def outside() -> int:
     parser.add_argument("--screenshots", type=Path, default=None, help="folder for pictures of the panel")
     parser.add_argument("--headless", action="store_true", help="compare the command line in Slicer with this Python")
     parser.add_argument("tests", nargs="*", help="test modules, e.g. PanelTest (default: all)")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     slicer = options.slicer.absolute()
     pictures = options.screenshots.absolute() if options.screenshots else ""
     command = [slicer, "--testing", "--no-splash", "--additional-module-paths", *MODULES]
