@@ -194,10 +194,11 @@ class PanelFileTest(unittest.TestCase):
     def setUp(self):
         self.ui = ElementTree.parse(MODULE / "Resources" / "UI" / "TSPOQuant.ui").getroot()
         self.module = ast.parse((MODULE / "TSPOQuant.py").read_text(encoding="utf-8"))
+        self.choices = ast.parse((LIBRARY / "mrml" / "choices.py").read_text(encoding="utf-8"))
 
     def fields(self):
         described = [
-            node for node in self.module.body if isinstance(node, ast.ClassDef) and node.name.endswith("ParameterNode")
+            node for node in self.choices.body if isinstance(node, ast.ClassDef) and node.name.endswith("ParameterNode")
         ]
         return [item.target.id for node in described for item in node.body if isinstance(item, ast.AnnAssign)]
 

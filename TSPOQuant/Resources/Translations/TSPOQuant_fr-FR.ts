@@ -617,90 +617,6 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Cou numérique</translation>
         </message>
         <message>
-            <source>Not known</source>
-            <translation>Inconnu</translation>
-        </message>
-        <message>
-            <source>Artery</source>
-            <translation>Artère</translation>
-        </message>
-        <message>
-            <source>Vein</source>
-            <translation>Veine</translation>
-        </message>
-        <message>
-            <source>High-affinity binder</source>
-            <translation>Haute affinité</translation>
-        </message>
-        <message>
-            <source>Mixed-affinity binder</source>
-            <translation>Affinité mixte</translation>
-        </message>
-        <message>
-            <source>Low-affinity binder</source>
-            <translation>Faible affinité</translation>
-        </message>
-        <message>
-            <source>Not chosen</source>
-            <translation>Non choisi</translation>
-        </message>
-        <message>
-            <source>{level} (root {root})</source>
-            <translation>{level} (racine {root})</translation>
-        </message>
-        <message>
-            <source>Left</source>
-            <translation>Gauche</translation>
-        </message>
-        <message>
-            <source>Right</source>
-            <translation>Droite</translation>
-        </message>
-        <message>
-            <source>Frames, and PET to CT</source>
-            <translation>Trames, et TEP sur TDM</translation>
-        </message>
-        <message>
-            <source>Frames alone</source>
-            <translation>Trames seules</translation>
-        </message>
-        <message>
-            <source>Not corrected</source>
-            <translation>Non corrigé</translation>
-        </message>
-        <message>
-            <source>Blood pool in the PET</source>
-            <translation>Compartiment sanguin dans la TEP</translation>
-        </message>
-        <message>
-            <source>Blood samples</source>
-            <translation>Prélèvements sanguins</translation>
-        </message>
-        <message>
-            <source>Ready, in the blood file</source>
-            <translation>Prête, dans le fichier sanguin</translation>
-        </message>
-        <message>
-            <source>Recovery and spill-in</source>
-            <translation>Recouvrement et contamination</translation>
-        </message>
-        <message>
-            <source>One factor</source>
-            <translation>Un seul facteur</translation>
-        </message>
-        <message>
-            <source>Fitted</source>
-            <translation>Ajustée</translation>
-        </message>
-        <message>
-            <source>Fixed at</source>
-            <translation>Fixée à</translation>
-        </message>
-        <message>
-            <source>Neglected</source>
-            <translation>Négligée</translation>
-        </message>
-        <message>
             <source>to do</source>
             <translation>à faire</translation>
         </message>
@@ -816,133 +732,92 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>The report is written.</source>
             <translation>Le rapport est écrit.</translation>
         </message>
+    </context>
+    <context>
+        <name>mrml.choices</name>
         <message>
-            <source>No visit is called '{session}'; add it.</source>
-            <translation>Aucune visite ne s’appelle « {session} » ; ajoutez-la.</translation>
+            <source>Not known</source>
+            <translation>Inconnu</translation>
         </message>
         <message>
-            <source>A visit needs a label of its own, of letters and digits alone, such as 'week12'.</source>
-            <translation>Une visite a besoin d’un code qui lui soit propre, de lettres et de chiffres seulement, comme « semaine12 ».</translation>
+            <source>Artery</source>
+            <translation>Artère</translation>
         </message>
         <message>
-            <source>A study needs at least one visit; add another one first.</source>
-            <translation>Une étude a besoin d’au moins une visite ; ajoutez-en d’abord une autre.</translation>
+            <source>Vein</source>
+            <translation>Veine</translation>
         </message>
         <message>
-            <source>Compute at least one visit.</source>
-            <translation>Calculez au moins une visite.</translation>
+            <source>High-affinity binder</source>
+            <translation>Haute affinité</translation>
         </message>
         <message>
-            <source>Give the subject a label of letters and digits.</source>
-            <translation>Donnez au sujet un code de lettres et de chiffres.</translation>
+            <source>Mixed-affinity binder</source>
+            <translation>Affinité mixte</translation>
         </message>
         <message>
-            <source>Select a PET sequence.</source>
-            <translation>Choisissez une séquence TEP.</translation>
+            <source>Low-affinity binder</source>
+            <translation>Faible affinité</translation>
         </message>
         <message>
-            <source>Select a CT volume, or leave PET and CT where they lie.</source>
-            <translation>Choisissez un volume TDM, ou laissez TEP et TDM où elles sont.</translation>
+            <source>Not chosen</source>
+            <translation>Non choisi</translation>
         </message>
         <message>
-            <source>Select a segmentation with the regions to quantify.</source>
-            <translation>Choisissez une segmentation contenant les régions à quantifier.</translation>
+            <source>{level} (root {root})</source>
+            <translation>{level} (racine {root})</translation>
         </message>
         <message>
-            <source>Draw the regions to quantify.</source>
-            <translation>Tracez les régions à quantifier.</translation>
+            <source>Left</source>
+            <translation>Gauche</translation>
         </message>
         <message>
-            <source>Select the segment that is the blood pool, or another source of the input function.</source>
-            <translation>Choisissez le segment du compartiment sanguin, ou une autre source pour la fonction d’entrée.</translation>
+            <source>Right</source>
+            <translation>Droite</translation>
         </message>
         <message>
-            <source>Select a file with blood measurements.</source>
-            <translation>Choisissez un fichier de mesures sanguines.</translation>
+            <source>Frames, and PET to CT</source>
+            <translation>Trames, et TEP sur TDM</translation>
         </message>
         <message>
-            <source>The file with blood measurements does not exist.</source>
-            <translation>Le fichier de mesures sanguines n’existe pas.</translation>
+            <source>Frames alone</source>
+            <translation>Trames seules</translation>
         </message>
         <message>
-            <source>Check at least one model.</source>
-            <translation>Cochez au moins un modèle.</translation>
+            <source>Not corrected</source>
+            <translation>Non corrigé</translation>
         </message>
         <message>
-            <source>Give the scanner's resolution, which partial-volume correction needs.</source>
-            <translation>Donnez la résolution du scanner, nécessaire à la correction du volume partiel.</translation>
+            <source>Blood pool in the PET</source>
+            <translation>Compartiment sanguin dans la TEP</translation>
         </message>
         <message>
-            <source>Reading the images</source>
-            <translation>Lecture des images</translation>
+            <source>Blood samples</source>
+            <translation>Prélèvements sanguins</translation>
         </message>
         <message>
-            <source>Reading the blood measurements</source>
-            <translation>Lecture des mesures sanguines</translation>
+            <source>Ready, in the blood file</source>
+            <translation>Prête, dans le fichier sanguin</translation>
         </message>
         <message>
-            <source>Done</source>
-            <translation>Terminé</translation>
+            <source>Recovery and spill-in</source>
+            <translation>Recouvrement et contamination</translation>
         </message>
         <message>
-            <source>{count} of {all} proposed; look at each before it is used.</source>
-            <translation>{count} sur {all} proposés ; à vérifier un par un avant usage.</translation>
+            <source>One factor</source>
+            <translation>Un seul facteur</translation>
         </message>
         <message>
-            <source>foramen, two points</source>
-            <translation>foramen, deux points</translation>
+            <source>Fitted</source>
+            <translation>Ajustée</translation>
         </message>
         <message>
-            <source>Choose level and side of the foramen that the points mark.</source>
-            <translation>Choisissez le niveau et le côté du foramen que marquent les points.</translation>
+            <source>Fixed at</source>
+            <translation>Fixée à</translation>
         </message>
         <message>
-            <source>Place two points: the inner mouth of the foramen, then the outer one.</source>
-            <translation>Placez deux points : l’orifice interne du foramen, puis l’externe.</translation>
-        </message>
-        <message>
-            <source>Select the images and a segmentation first.</source>
-            <translation>Choisissez d’abord les images et une segmentation.</translation>
-        </message>
-        <message>
-            <source>Compute the visit '{session}' first.</source>
-            <translation>Calculez d’abord la visite « {session} ».</translation>
-        </message>
-        <message>
-            <source>The clinical file names another foramen than the first section; correct one.</source>
-            <translation>Le fichier clinique nomme un autre foramen que la première section ; corrigez l’un des deux.</translation>
-        </message>
-        <message>
-            <source>TSPOQuant changes</source>
-            <translation>TSPOQuant évolution</translation>
-        </message>
-        <message>
-            <source>Comparing the visits</source>
-            <translation>Comparaison des visites</translation>
-        </message>
-        <message>
-            <source>Writing the report</source>
-            <translation>Écriture du rapport</translation>
-        </message>
-        <message>
-            <source>unknown tracer</source>
-            <translation>traceur inconnu</translation>
-        </message>
-        <message>
-            <source>injection</source>
-            <translation>l’injection</translation>
-        </message>
-        <message>
-            <source>the first frame</source>
-            <translation>la première trame</translation>
-        </message>
-        <message>
-            <source>{frames} frames to {minutes:.0f} min from {zero}, {tracer}.</source>
-            <translation>{frames} trames jusqu’à {minutes:.0f} min depuis {zero}, {tracer}.</translation>
-        </message>
-        <message>
-            <source>PET to CT: {shift:.1f} mm, {angle:.1f}°.</source>
-            <translation>TEP sur TDM : {shift:.1f} mm, {angle:.1f}°.</translation>
+            <source>Neglected</source>
+            <translation>Négligée</translation>
         </message>
     </context>
     <context>
@@ -1042,6 +917,167 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>Displacement (mm)</source>
             <translation>Déplacement (mm)</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.study_logic</name>
+        <message>
+            <source>No visit is called '{session}'; add it.</source>
+            <translation>Aucune visite ne s’appelle « {session} » ; ajoutez-la.</translation>
+        </message>
+        <message>
+            <source>A visit needs a label of its own, of letters and digits alone, such as 'week12'.</source>
+            <translation>Une visite a besoin d’un code qui lui soit propre, de lettres et de chiffres seulement, comme « semaine12 ».</translation>
+        </message>
+        <message>
+            <source>A study needs at least one visit; add another one first.</source>
+            <translation>Une étude a besoin d’au moins une visite ; ajoutez-en d’abord une autre.</translation>
+        </message>
+        <message>
+            <source>Compute at least one visit.</source>
+            <translation>Calculez au moins une visite.</translation>
+        </message>
+        <message>
+            <source>Give the subject a label of letters and digits.</source>
+            <translation>Donnez au sujet un code de lettres et de chiffres.</translation>
+        </message>
+        <message>
+            <source>Select a PET sequence.</source>
+            <translation>Choisissez une séquence TEP.</translation>
+        </message>
+        <message>
+            <source>Select a CT volume, or leave PET and CT where they lie.</source>
+            <translation>Choisissez un volume TDM, ou laissez TEP et TDM où elles sont.</translation>
+        </message>
+        <message>
+            <source>Select a segmentation with the regions to quantify.</source>
+            <translation>Choisissez une segmentation contenant les régions à quantifier.</translation>
+        </message>
+        <message>
+            <source>Draw the regions to quantify.</source>
+            <translation>Tracez les régions à quantifier.</translation>
+        </message>
+        <message>
+            <source>Select the segment that is the blood pool, or another source of the input function.</source>
+            <translation>Choisissez le segment du compartiment sanguin, ou une autre source pour la fonction d’entrée.</translation>
+        </message>
+        <message>
+            <source>Select a file with blood measurements.</source>
+            <translation>Choisissez un fichier de mesures sanguines.</translation>
+        </message>
+        <message>
+            <source>The file with blood measurements does not exist.</source>
+            <translation>Le fichier de mesures sanguines n’existe pas.</translation>
+        </message>
+        <message>
+            <source>Check at least one model.</source>
+            <translation>Cochez au moins un modèle.</translation>
+        </message>
+        <message>
+            <source>Give the scanner's resolution, which partial-volume correction needs.</source>
+            <translation>Donnez la résolution du scanner, nécessaire à la correction du volume partiel.</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.study_report</name>
+        <message>
+            <source>The clinical file names another foramen than the first section; correct one.</source>
+            <translation>Le fichier clinique nomme un autre foramen que la première section ; corrigez l’un des deux.</translation>
+        </message>
+        <message>
+            <source>TSPOQuant changes</source>
+            <translation>TSPOQuant évolution</translation>
+        </message>
+        <message>
+            <source>Select a folder for the report.</source>
+            <translation>Choisissez un dossier pour le rapport.</translation>
+        </message>
+        <message>
+            <source>Comparing the visits</source>
+            <translation>Comparaison des visites</translation>
+        </message>
+        <message>
+            <source>Writing the report</source>
+            <translation>Écriture du rapport</translation>
+        </message>
+        <message>
+            <source>Done</source>
+            <translation>Terminé</translation>
+        </message>
+        <message>
+            <source>Reading the images</source>
+            <translation>Lecture des images</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.study_steps</name>
+        <message>
+            <source>Reading the images</source>
+            <translation>Lecture des images</translation>
+        </message>
+        <message>
+            <source>Reading the blood measurements</source>
+            <translation>Lecture des mesures sanguines</translation>
+        </message>
+        <message>
+            <source>Done</source>
+            <translation>Terminé</translation>
+        </message>
+        <message>
+            <source>Input function</source>
+            <translation>Fonction d’entrée</translation>
+        </message>
+        <message>
+            <source>{count} of {all} proposed; look at each before it is used.</source>
+            <translation>{count} sur {all} proposés ; à vérifier un par un avant usage.</translation>
+        </message>
+        <message>
+            <source>foramen, two points</source>
+            <translation>foramen, deux points</translation>
+        </message>
+        <message>
+            <source>Choose level and side of the foramen that the points mark.</source>
+            <translation>Choisissez le niveau et le côté du foramen que marquent les points.</translation>
+        </message>
+        <message>
+            <source>Place two points: the inner mouth of the foramen, then the outer one.</source>
+            <translation>Placez deux points : l’orifice interne du foramen, puis l’externe.</translation>
+        </message>
+        <message>
+            <source>Select the images and a segmentation first.</source>
+            <translation>Choisissez d’abord les images et une segmentation.</translation>
+        </message>
+        <message>
+            <source>Draw the regions to quantify.</source>
+            <translation>Tracez les régions à quantifier.</translation>
+        </message>
+        <message>
+            <source>Compute the visit '{session}' first.</source>
+            <translation>Calculez d’abord la visite « {session} ».</translation>
+        </message>
+        <message>
+            <source>Select a segmentation with the regions to quantify.</source>
+            <translation>Choisissez une segmentation contenant les régions à quantifier.</translation>
+        </message>
+        <message>
+            <source>unknown tracer</source>
+            <translation>traceur inconnu</translation>
+        </message>
+        <message>
+            <source>injection</source>
+            <translation>l’injection</translation>
+        </message>
+        <message>
+            <source>the first frame</source>
+            <translation>la première trame</translation>
+        </message>
+        <message>
+            <source>{frames} frames to {minutes:.0f} min from {zero}, {tracer}.</source>
+            <translation>{frames} trames jusqu’à {minutes:.0f} min depuis {zero}, {tracer}.</translation>
+        </message>
+        <message>
+            <source>PET to CT: {shift:.1f} mm, {angle:.1f}°.</source>
+            <translation>TEP sur TDM : {shift:.1f} mm, {angle:.1f}°.</translation>
         </message>
     </context>
     <context>

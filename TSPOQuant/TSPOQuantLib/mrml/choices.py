@@ -1,0 +1,240 @@
+"""What a user chooses, as parameter nodes keep it in the scene. Saved scenes hold the names of fields and values."""
+
+import enum
+from typing import Annotated
+
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLSequenceNode
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import (
+    WithinRange,
+    parameterNodeWrapper,
+)
+
+from ..regions.anatomy import FORAMINA
+
+
+class BloodRoute(enum.Enum):
+    """Where the blood samples were drawn."""
+
+    UNKNOWN = "unknown"
+    ARTERIAL = "arterial"
+    VENOUS = "venous"
+
+    def label(self) -> str:
+        return {"UNKNOWN": _("Not known"), "ARTERIAL": _("Artery"), "VENOUS": _("Vein")}[self.name]
+
+
+class Genotype(enum.Enum):
+    """Of rs6971, on which TSPO binding depends."""
+
+    UNKNOWN = "unknown"
+    HAB = "HAB"
+    MAB = "MAB"
+    LAB = "LAB"
+
+    def label(self) -> str:
+        return {
+            "UNKNOWN": _("Not known"),
+            "HAB": _("High-affinity binder"),
+            "MAB": _("Mixed-affinity binder"),
+            "LAB": _("Low-affinity binder"),
+        }[self.name]
+
+
+class Level(enum.Enum):
+    """A cervical foramen, by the vertebrae above and below."""
+
+    UNKNOWN = ""
+    C2_C3 = "C2/C3"
+    C3_C4 = "C3/C4"
+    C4_C5 = "C4/C5"
+    C5_C6 = "C5/C6"
+    C6_C7 = "C6/C7"
+    C7_T1 = "C7/T1"
+
+    def label(self) -> str:
+        if not self.value:
+            return _("Not chosen")
+        return _("{level} (root {root})").format(level=self.value, root=FORAMINA[self.value])
+
+
+class Side(enum.Enum):
+    """Of the patient."""
+
+    UNKNOWN = ""
+    LEFT = "left"
+    RIGHT = "right"
+
+    def label(self) -> str:
+        return {"UNKNOWN": _("Not chosen"), "LEFT": _("Left"), "RIGHT": _("Right")}[self.name]
+
+
+class Motion(enum.Enum):
+    """What is brought in register."""
+
+    RIGID = "rigid"
+    FRAMES = "frames"
+    NONE = "none"
+
+    def label(self) -> str:
+        return {
+            "RIGID": _("Frames, and PET to CT"),
+            "FRAMES": _("Frames alone"),
+            "NONE": _("Not corrected"),
+        }[self.name]
+
+
+class InputSource(enum.Enum):
+    """What the input function is made of."""
+
+    IMAGE = "image-derived"
+    SAMPLES = "blood"
+    GIVEN = "given"
+
+    def label(self) -> str:
+        return {
+            "IMAGE": _("Blood pool in the PET"),
+            "SAMPLES": _("Blood samples"),
+            "GIVEN": _("Ready, in the blood file"),
+        }[self.name]
+
+
+class Calibration(enum.Enum):
+    """How an image-derived curve meets the blood samples."""
+
+    RECOVERY = "recovery-spill-in"
+    SCALE = "scale"
+
+    def label(self) -> str:
+        return {"RECOVERY": _("Recovery and spill-in"), "SCALE": _("One factor")}[self.name]
+
+
+class BloodVolume(enum.Enum):
+    """What the models do about blood within a region."""
+
+    FITTED = "fit"
+    FIXED = "fixed"
+    NEGLECTED = "none"
+
+    def label(self) -> str:
+        return {"FITTED": _("Fitted"), "FIXED": _("Fixed at"), "NEGLECTED": _("Neglected")}[self.name]
+
+
+class PartialVolume(enum.Enum):
+    """Partial-volume correction beside the uncorrected results."""
+
+    NONE = "none"
+    GTM = "GTM"
+    RBV = "RBV"
+    IY = "IY"
+    STC = "STC"
+
+    def label(self) -> str:
+        return _("Not corrected") if self is PartialVolume.NONE else self.value
+
+
+class MapModel(enum.Enum):
+    """Model of a map."""
+
+    LOGAN = "Logan"
+    MA1 = "MA1"
+    ONE_TISSUE = "1TCM"
+    TWO_TISSUE = "2TCM"
+
+    def label(self) -> str:
+        return {"LOGAN": "Logan", "MA1": "MA1", "ONE_TISSUE": "1T2k", "TWO_TISSUE": "2T4k"}[self.name]
+
+
+class Language(enum.Enum):
+    """Of the report."""
+
+    EN = "en"
+    FR = "fr"
+
+    def label(self) -> str:
+        return {"EN": "English", "FR": "français"}[self.name]
+
+
+@parameterNodeWrapper
+class TSPOQuantParameterNode:
+    """
+    What all visits of a study share.
+
+    subject - Label of the subject.
+    level, side - The affected foramen.
+    genotype - Of rs6971; only warned of.
+    sessions - Labels of the visits in their order.
+    currentSession - The visit that the panel shows.
+    clinicalFile - Scores and treatment; may be empty.
+    repeatabilityFile - Repeatability coefficients; may be empty.
+    accepted - Codes of differences between visits that the user accepts.
+    language - Of the report.
+    reportFolder - Where the report goes.
+    """
+
+    subject: str = "unnamed"
+    level: Level = Level.UNKNOWN
+    side: Side = Side.UNKNOWN
+    genotype: Genotype = Genotype.UNKNOWN
+    sessions: list[str]
+    currentSession: str = "baseline"
+    clinicalFile: str
+    repeatabilityFile: str
+    accepted: list[str]
+    language: Language = Language.EN
+    reportFolder: str
+
+
+@parameterNodeWrapper
+class TSPOQuantVisitParameterNode:
+    """
+    The choices of one visit.
+
+    petSequence - The dynamic PET: one volume a frame, with frame times.
+    ctVolume - The CT of the same visit; may be missing.
+    injectedDose - MBq at injection; 0 takes what the images say.
+    weight - kg; 0 takes what the images say.
+    washout - A note; changes no number.
+    motion - What is brought in register.
+    segmentation - The regions to quantify, and the blood pool.
+    labels - Segmentation with vertebrae, from which regions are proposed.
+    clickedLevel, clickedSide - The foramen that two points mark.
+    inputSource - What the input function is made of.
+    bloodPoolSegmentID - The segment that holds blood only; needed for an image-derived input.
+    calibration - How an image-derived curve meets the samples.
+    bloodFile - Blood measurements of the visit.
+    bloodRoute - Where the blood samples were drawn.
+    oneTissue, twoTissue, logan, ma1 - Which models are fitted.
+    bloodVolume - How the models treat the blood fraction V_B of a region.
+    fixedBloodVolume - V_B if it is fixed. 0.05 is a common value for brain, assumed here.
+    fitDelay - Whether the input's delay is fitted.
+    pvc - Partial-volume correction.
+    fwhm - Resolution in mm; 0 where it is not known.
+    mapModel - Model of the map.
+    """
+
+    petSequence: vtkMRMLSequenceNode
+    ctVolume: vtkMRMLScalarVolumeNode
+    injectedDose: Annotated[float, WithinRange(0, 2000)] = 0.0
+    weight: Annotated[float, WithinRange(0, 300)] = 0.0
+    washout: str
+    motion: Motion = Motion.RIGID
+    segmentation: vtkMRMLSegmentationNode
+    labels: vtkMRMLSegmentationNode
+    clickedLevel: Level = Level.UNKNOWN
+    clickedSide: Side = Side.UNKNOWN
+    inputSource: InputSource = InputSource.IMAGE
+    bloodPoolSegmentID: str
+    calibration: Calibration = Calibration.RECOVERY
+    bloodFile: str
+    bloodRoute: BloodRoute = BloodRoute.UNKNOWN
+    oneTissue: bool = True
+    twoTissue: bool = False
+    logan: bool = True
+    ma1: bool = False
+    bloodVolume: BloodVolume = BloodVolume.FITTED
+    fixedBloodVolume: Annotated[float, WithinRange(0, 0.5)] = 0.05
+    fitDelay: bool = False
+    pvc: PartialVolume = PartialVolume.NONE
+    fwhm: Annotated[float, WithinRange(0, 20)] = 0.0
+    mapModel: MapModel = MapModel.LOGAN

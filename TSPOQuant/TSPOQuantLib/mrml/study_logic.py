@@ -1,0 +1,246 @@
+"""A study in the scene: its visits, their choices, and what is to be done about each section of the panel."""
+
+from pathlib import Path
+
+import slicer
+import slicer.util
+from slicer import vtkMRMLSegmentationNode
+from slicer.i18n import tr as _
+
+from ..errors import InputRefused
+from ..progress import Progress, silent
+from ..regions.anatomy import identify
+from . import content, segmentations, study_nodes
+from .choices import (
+    BloodRoute,
+    BloodVolume,
+    Genotype,
+    InputSource,
+    Level,
+    Motion,
+    PartialVolume,
+    Side,
+    TSPOQuantVisitParameterNode,
+)
+from .panel_state import State, Step, fingerprint, state_of, study_state
+
+
+class StudyLogic:
+    """Mixed into the module's logic; visits are named by their labels."""
+
+    SESSIONS = ("baseline", "followup")
+    moduleName: str
+
+    # Visits and choices
+
+    def _wrap(self, wrapper, node):
+        """A parameter node in its wrapper, which is made once a node: it reads every parameter."""
+        if self._wrapped.get(node.GetSingletonTag(), (None,))[0] is not node:
+            self._wrapped[node.GetSingletonTag()] = node, wrapper(node)
+        return self._wrapped[node.GetSingletonTag()][1]
+
+    def sessions(self) -> list[str]:
+        """Labels of all visits, the first one is the baseline."""
+        return list(self.getParameterNode().sessions)
+
+    def visit(self, session: str) -> TSPOQuantVisitParameterNode:
+        """The choices of a visit, which are kept in the scene."""
+        if session not in self.sessions():
+            raise InputRefused("visit-unknown", _("No visit is called '{session}'; add it.").format(session=session))
+        tag = f"{self.moduleName}-{session}"
+        node = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(tag)
+            node.SetAttribute("ModuleName", self.moduleName)
+            node.SetName(f"{self.moduleName} {session}")
+            node = slicer.mrmlScene.AddNode(node)
+        return self._wrap(TSPOQuantVisitParameterNode, node)
+
+    def addVisit(self, session: str) -> TSPOQuantVisitParameterNode:
+        """Add a visit after the others; refuses ("visit-label") what is no label or is there already."""
+        from ..study import LABEL
+
+        study = self.getParameterNode()
+        if not LABEL.fullmatch(session) or session in study.sessions:
+            raise InputRefused(
+                "visit-label", _("A visit needs a label of its own, of letters and digits alone, such as 'week12'.")
+            )
+        study.sessions = [*study.sessions, session]
+        return self.visit(session)
+
+    def removeVisit(self, session: str) -> None:
+        """Forget a visit's choices and results; its images, regions and files stay. The last visit cannot go."""
+        study = self.getParameterNode()
+        left = [one for one in study.sessions if one != session]
+        if not left:
+            raise InputRefused("visit-last", _("A study needs at least one visit; add another one first."))
+        node = self.visit(session).parameterNode
+        study.sessions = left
+        if study.currentSession == session:
+            study.currentSession = left[0]
+        study_nodes.remove_results(session)
+        slicer.mrmlScene.RemoveNode(node)
+
+    def settingsOf(self, session: str):
+        """A visit's choices as TSPOQuantLib.study.StudySettings."""
+        from ..study import StudySettings
+
+        study, visit = self.getParameterNode(), self.visit(session)
+        chosen = {"1TCM": visit.oneTissue, "2TCM": visit.twoTissue, "Logan": visit.logan, "MA1": visit.ma1}
+        fixed = visit.bloodVolume is BloodVolume.FIXED
+        return StudySettings(
+            subject=study.subject,
+            session=session,
+            genotype=study.genotype.value,
+            washout=visit.washout,
+            blood_pool=self.bloodPoolName(visit),
+            input_source=visit.inputSource.value,
+            calibration=visit.calibration.value,
+            models=tuple(name for name, on in chosen.items() if on),
+            vb=visit.fixedBloodVolume if fixed else visit.bloodVolume.value,
+            delay_s="fit" if visit.fitDelay else 0.0,
+            motion_correction=visit.motion.value,
+            pvc=visit.pvc.value,
+            fwhm_mm=visit.fwhm or None,
+        )
+
+    def bloodPoolName(self, visit: TSPOQuantVisitParameterNode) -> str:
+        """Name of the chosen blood pool; empty if none is chosen, or it is no longer in the segmentation."""
+        if visit.segmentation is None:
+            return ""
+        segment = visit.segmentation.GetSegmentation().GetSegment(visit.bloodPoolSegmentID)
+        return segment.GetName() if segment else ""
+
+    def findBloodPool(self, segmentation: vtkMRMLSegmentationNode | None) -> str:
+        """ID of the first segment that is called or tagged a blood pool; empty if there is none."""
+        if segmentation is None:
+            return ""
+        for segmentID in segmentation.GetSegmentation().GetSegmentIDs():
+            segment = segmentation.GetSegmentation().GetSegment(segmentID)
+            if identify(segment.GetName(), segmentations.tags_of(segment)).structure == "blood-pool":
+                return segmentID
+        return ""
+
+    def loadDigitalNeck(self, progress: Progress = silent, settings=None) -> list[str]:
+        """Put the simulated neck into the scene, and fill in the study with its two visits; their labels.
+
+        :param settings: TSPOQuantLib.phantom.PhantomSettings; None takes a quick one
+        """
+        from . import sample_data
+
+        visits = sample_data.load_neck(progress, settings)
+        study = self.getParameterNode()
+        study.sessions = [neck.session for neck in visits]
+        study.subject, study.genotype = "phantom", Genotype.HAB
+        study.level, study.side = Level.C6_C7, Side.LEFT
+        study.clinicalFile = str(visits[0].blood.parents[1] / "clinical.toml")
+        for neck in visits:
+            visit = self.visit(neck.session)
+            visit.petSequence, visit.ctVolume = neck.sequence_node, neck.ct_node
+            visit.segmentation = neck.segmentation_node
+            visit.bloodPoolSegmentID = self.findBloodPool(neck.segmentation_node)
+            visit.bloodFile, visit.bloodRoute = str(neck.blood), BloodRoute.ARTERIAL
+        study.currentSession = visits[0].session
+        return list(study.sessions)
+
+    # States
+
+    def whatIsMissing(self, section: str, session: str) -> str:
+        """What the user has to do before a section can be run; empty if all is there."""
+        from ..study import LABEL
+
+        if section == "report":
+            return "" if self.comparable() else _("Compute at least one visit.")
+        study, visit = self.getParameterNode(), self.visit(session)
+        if not LABEL.fullmatch(study.subject):
+            return _("Give the subject a label of letters and digits.")
+        if not visit.petSequence:
+            return _("Select a PET sequence.")
+        if section == "study":
+            return ""
+        if section == "fusion":
+            needsCt = visit.motion is Motion.RIGID and not visit.ctVolume
+            return _("Select a CT volume, or leave PET and CT where they lie.") if needsCt else ""
+        if section in ("regions", "kinetics") or visit.inputSource is InputSource.IMAGE:
+            if not visit.segmentation:
+                return _("Select a segmentation with the regions to quantify.")
+            if not visit.segmentation.GetSegmentation().GetNumberOfSegments():
+                return _("Draw the regions to quantify.")
+        if section == "regions":
+            return ""
+        if visit.inputSource is InputSource.IMAGE and not self.bloodPoolName(visit):
+            return _("Select the segment that is the blood pool, or another source of the input function.")
+        if not visit.bloodFile:
+            return _("Select a file with blood measurements.")
+        if not Path(visit.bloodFile).is_file():
+            return _("The file with blood measurements does not exist.")
+        if section == "kinetics":
+            if not self.settingsOf(session).models:
+                return _("Check at least one model.")
+            if visit.pvc is not PartialVolume.NONE and not visit.fwhm:
+                return _("Give the scanner's resolution, which partial-volume correction needs.")
+        return ""
+
+    def step(self, section: str, session: str) -> Step:
+        """A section's case: what is missing, from what it would be made, and from what its result was made."""
+        missing = self.whatIsMissing(section, session)
+        node = self._resultOf(section, session)
+        madeFrom = (node.GetAttribute(study_nodes.MADE_FROM) or "") if node is not None else ""
+        inputs = self._inputsOf(section, session)
+        if section == "fusion" and self.visit(session).motion is Motion.NONE and not missing:
+            madeFrom = inputs  # nothing to be done is done
+        return Step(missing, inputs, madeFrom)
+
+    def state(self, section: str, session: str) -> State:
+        """What is to be done about a section of a visit."""
+        if section == "study":
+            study, visit = self.getParameterNode(), self.visit(session)
+            openQuestions = (study.level is Level.UNKNOWN, study.side is Side.UNKNOWN, not visit.ctVolume)
+            return study_state(self.whatIsMissing(section, session), any(openQuestions))
+        return state_of(self.step(section, session))
+
+    _RESULTS = {
+        "fusion": (study_nodes.ALIGNMENT, "vtkMRMLTextNode"),
+        "regions": (study_nodes.QUALITY, "vtkMRMLTextNode"),
+        "input": ("chart input", "vtkMRMLPlotChartNode"),
+        "kinetics": (study_nodes.RECORD, "vtkMRMLTextNode"),
+    }
+
+    def _resultOf(self, section: str, session: str):
+        if section == "report":
+            return study_nodes.find(study_nodes.WHOLE_STUDY, study_nodes.REPORT, "vtkMRMLTextNode")
+        return study_nodes.find(session, *self._RESULTS[section]) if section in self._RESULTS else None
+
+    def _inputsOf(self, section: str, session: str) -> str:
+        """Fingerprint of everything that a section's result depends on."""
+        study, visit = self.getParameterNode(), self.visit(session)
+        if section == "report":
+            results = {one: self._resultOf("kinetics", one) for one in study.sessions}
+            parts = {
+                one: node.GetAttribute(study_nodes.MADE_FROM) for one, node in results.items() if node is not None
+            }
+            parts |= {
+                " clinical": content.file_key(study.clinicalFile),
+                " repeatability": content.file_key(study.repeatabilityFile),
+                " choices": [sorted(study.accepted), study.level.value, study.side.value, study.language.value],
+            }
+            return fingerprint(parts)
+        pet = {"pet": content.sequence_key(visit.petSequence)}
+        drawn = {"regions": content.segmentation_key(visit.segmentation)}
+        if section in ("study", "regions"):
+            return fingerprint(pet | drawn)
+        placed = pet | {"ct": content.volume_key(visit.ctVolume), "motion": visit.motion.value}
+        if section == "fusion":
+            return fingerprint(placed)
+        settings = self.settingsOf(session)
+        blood = {"blood": content.file_key(visit.bloodFile), "route": visit.bloodRoute.value}
+        blood["source"] = settings.input_source
+        if section == "input" and visit.inputSource is not InputSource.IMAGE:
+            return fingerprint(pet | blood)
+        if section == "input":
+            chosen = {"pool": settings.blood_pool, "calibration": settings.calibration}
+            return fingerprint(placed | drawn | blood | chosen)
+        scan = {"dose": visit.injectedDose, "weight": visit.weight}
+        return fingerprint(placed | drawn | blood | scan | vars(settings))

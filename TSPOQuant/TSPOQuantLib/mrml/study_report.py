@@ -1,0 +1,126 @@
+"""All visits of a study compared, and the report on them."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from ..errors import InputRefused
+from ..progress import Progress, part, silent
+from . import study_nodes, tables
+from .choices import Level, Side
+from .language import told
+from .study_steps import StudySteps
+
+
+class StudyReport(StudySteps):
+    """Mixed into the module's logic."""
+
+    # Change and report
+
+    def findings(self):
+        """In what the visits with results differ, as TSPOQuantLib.outcome.comparability.Finding."""
+        from ..outcome.comparability import findings_of
+
+        records = [self.record(session) for session in self.comparable()]
+        return findings_of(records) if len(records) > 1 else ()
+
+    def keptFindings(self) -> list[dict]:
+        """What the last comparison found, as Finding's fields by name."""
+        return json.loads(study_nodes.text_of(study_nodes.WHOLE_STUDY, "findings") or "[]")
+
+    def accept(self, code: str, accepted: bool = True) -> None:
+        """Take a difference between the visits upon oneself, which the report then says; or no longer."""
+        study = self.getParameterNode()
+        others = [one for one in study.accepted if one != code]
+        study.accepted = [*others, code] if accepted else others
+
+    def compare(self):
+        """All visits with results against the first one: a TSPOQuantLib.outcome.compare.Comparison.
+
+        What it finds is kept in the scene; refuses ("visits-…") where visits differ in what can fake a change, and
+        that is not accepted.
+        """
+        from ..outcome.clinical import Clinical, Lesion, read_clinical
+        from ..outcome.compare import compare
+        from ..outcome.repeatability import read_repeatability
+
+        self._require("report", "")
+        study = self.getParameterNode()
+        found = self.findings()
+        codes = {finding.code for finding in found}
+        for role in ("changes", "verdict"):
+            study_nodes.remove_role(study_nodes.WHOLE_STUDY, role)
+        text = json.dumps([asdict(finding) for finding in found])
+        study_nodes.store_text(study_nodes.WHOLE_STUDY, "findings", text, "")
+        clinical = read_clinical(Path(study.clinicalFile)) if study.clinicalFile else Clinical({}, None)
+        if study.level is not Level.UNKNOWN and study.side is not Side.UNKNOWN:
+            chosen = Lesion(study.level.value, study.side.value)
+            if clinical.lesion not in (None, chosen):
+                raise InputRefused(
+                    "lesion-differs", _("The clinical file names another foramen than the first section; correct one.")
+                )
+            clinical = replace(clinical, lesion=chosen)
+        comparison = compare(
+            [self.record(session) for session in self.comparable()],
+            clinical,
+            read_repeatability(Path(study.repeatabilityFile)) if study.repeatabilityFile else (),
+            [code for code in study.accepted if code in codes],
+        )
+        table = study_nodes.find_or_add(study_nodes.WHOLE_STUDY, "changes", "vtkMRMLTableNode", _("TSPOQuant changes"))
+        tables.fill_table(table, comparison.changes, tables.change_columns())
+        headline = "\n".join(told(sentence) for sentence in comparison.headline)
+        study_nodes.store_text(study_nodes.WHOLE_STUDY, "verdict", headline, "")
+        return comparison
+
+    def writeReport(self, folder: str = "", replaceOld: bool = False, progress: Progress = silent) -> str:
+        """Write the comparison's tables and the report as HTML and PDF; the path of the HTML file.
+
+        :param folder: a new or empty one; empty takes what is chosen in the panel
+        :param replaceOld: whether results that this program wrote there may be replaced
+        """
+        from ..output import whole_folder
+        from ..reporting.comparison_files import write_comparison
+        from ..reporting.report import write_report
+
+        study = self.getParameterNode()
+        target = Path(folder or study.reportFolder)
+        if not (folder or study.reportFolder):
+            raise InputRefused("input-missing", _("Select a folder for the report."))
+        progress(0.0, _("Comparing the visits"))
+        comparison = self.compare()
+        inputs = self._inputsOf("report", study.currentSession)
+        pictures = self._pictures(comparison, part(progress, 0.1, 0.7))
+        progress(0.7, _("Writing the report"))
+        files = [Path(path) for path in (study.clinicalFile, study.repeatabilityFile) if path]
+        with whole_folder(target, replaceOld, files) as scratch:
+            write_comparison(scratch, comparison)
+            html, _pdf = write_report(scratch, comparison, pictures, study.language.value)
+        path = str(target / html.name)
+        study_nodes.store_text(study_nodes.WHOLE_STUDY, study_nodes.REPORT, path, inputs)
+        progress(1.0, _("Done"))
+        return path
+
+    def reportFile(self) -> str:
+        """The report that was written last; empty where there is none, or it is no longer there."""
+        path = study_nodes.text_of(study_nodes.WHOLE_STUDY, study_nodes.REPORT) or ""
+        return path if path and Path(path).is_file() else ""
+
+    def _pictures(self, comparison, progress: Progress):
+        """The affected foramen at every visit whose images are in the scene; none unless all are."""
+        from .. import pipeline
+
+        images = []
+        lesion = comparison.lesion
+        sessions = [record.session for record in comparison.visits]
+        for number, session in enumerate(sessions):
+            visit = self.visit(session)
+            if lesion is None or not (visit.petSequence and visit.ctVolume and visit.segmentation):
+                return ()
+            progress(number / len(sessions), _("Reading the images"))
+            data, settings = self._read(session, regions=True), self.settingsOf(session)
+            aligned = self._alignment(session, data, settings, part(progress, number / len(sessions), 1))
+            images.append(pipeline.visit_fused(data, settings, aligned))
+        row = comparison.visits[0].row("foramen", lesion.level, lesion.side, comparison.model)
+        return pipeline.fused_pictures(images, [row.region]) if row else ()

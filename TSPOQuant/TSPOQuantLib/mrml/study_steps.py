@@ -1,0 +1,388 @@
+"""The steps of a visit, from its nodes to the library and back: results enter the scene at the end, all or nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import slicer
+import slicer.util
+from slicer.i18n import tr as _
+
+from ..errors import InputRefused
+from ..progress import Progress, part, silent
+from . import content, fusion, segmentations, sequence_io, study_nodes, tables, views, volumes
+from .choices import Level, Side, TSPOQuantVisitParameterNode
+from .language import told
+from .panel_state import SECTIONS, State, state_of
+from .study_logic import StudyLogic
+
+
+def _nothing() -> None:
+    """Where no undo is kept."""
+
+
+class StudySteps(StudyLogic):
+    """Mixed into the module's logic. Steps raise InputRefused, and Cancelled through ``progress``."""
+
+    # Steps
+
+    def _read(self, session: str, *, regions: bool, progress: Progress = silent):
+        """A visit's nodes and files as TSPOQuantLib.pipeline.VisitData."""
+        from .. import pipeline
+        from ..acquisition.blood_files import read_blood
+
+        visit = self.visit(session)
+        progress(0.0, _("Reading the images"))
+        image = sequence_io.dynamic_from_node(visit.petSequence)
+        said = {"injected_mbq": visit.injectedDose or None, "weight_kg": visit.weight or None}
+        image = replace(image, scan=replace(image.scan, **{key: value for key, value in said.items() if value}))
+        ct = volumes.volume_from_node(visit.ctVolume, "HU", "CT volume") if visit.ctVolume else None
+        drawn, blood = None, None
+        if regions and visit.segmentation and visit.segmentation.GetSegmentation().GetNumberOfSegments():
+            drawn = segmentations.segmentation_from_node(visit.segmentation)
+        if visit.bloodFile and regions:
+            progress(0.5, _("Reading the blood measurements"))
+            blood = read_blood([Path(visit.bloodFile)], route=visit.bloodRoute.value)
+        return pipeline.VisitData(image, drawn, blood, ct)
+
+    def _require(self, section: str, session: str) -> None:
+        missing = self.whatIsMissing(section, session)
+        if missing:
+            raise InputRefused("input-missing", missing)
+
+    def _alignment(self, session: str, data, settings, progress: Progress):
+        """The kept alignment where it is up to date, else a new one."""
+        from .. import pipeline
+
+        step = self.step("fusion", session)
+        node = self._resultOf("fusion", session)
+        if node is not None and state_of(step) is State.DONE and settings.motion_correction != "none":
+            return study_nodes.stored_alignment(session)
+        return pipeline.align_visit(data.image, data.ct, settings, progress)
+
+    def align(self, session: str, progress: Progress = silent) -> None:
+        """Register the frames of a visit to each other, and its PET to its CT, as far as the visit asks for it."""
+        from .. import pipeline
+
+        self._require("fusion", session)
+        inputs, settings = self._inputsOf("fusion", session), self.settingsOf(session)
+        data = self._read(session, regions=False, progress=part(progress, 0, 0.1))
+        aligned = pipeline.align_visit(data.image, data.ct, settings, part(progress, 0.1, 1))
+        progress(1.0, _("Done"))
+        self._keepAlignment(session, data, aligned, inputs)
+
+    def _keepAlignment(self, session: str, data, aligned, inputs: str) -> None:
+        from ..alignment.motion import motion_table
+        from ..alignment.rigid import field_points
+        from . import plots
+
+        motion = aligned[0]
+        study_nodes.store_alignment(session, aligned, inputs)
+        if motion is not None:
+            table = motion_table(motion, field_points(data.image.grid))
+            chart = plots.motion_chart(session, data.image.timing, table.translation_mm, table.displacement_mm)
+            plots.draw(chart, session)
+
+    def makeInput(self, session: str, progress: Progress = silent) -> None:
+        """Make a visit's input function alone, and its plot."""
+        from .. import pipeline
+        from ..outcome.record import input_record
+
+        self._require("input", session)
+        settings = self.settingsOf(session)
+        inputs, fusionInputs = self._inputsOf("input", session), self._inputsOf("fusion", session)
+        data = self._read(session, regions=True, progress=part(progress, 0, 0.1))
+        aligned = None, None
+        if settings.input_source == "image-derived":
+            aligned = self._alignment(session, data, settings, part(progress, 0.1, 0.9))
+        progress(0.9, _("Input function"))
+        found = pipeline.visit_input(data, settings, aligned)
+        progress(1.0, _("Done"))
+        if settings.input_source == "image-derived":
+            self._keepAlignment(session, data, aligned, fusionInputs)
+        self._keepInput(session, data.image.timing, input_record(found, data.blood), inputs)
+
+    def _keepInput(self, session: str, timing, found, inputs: str) -> None:
+        from . import plots
+
+        chart = plots.draw(plots.input_chart(session, timing, found), session)
+        chart.SetAttribute(study_nodes.MADE_FROM, inputs)
+
+    def checkRegions(self, session: str) -> list[str]:
+        """Every objection to the drawn regions, as sentences; kept with the visit."""
+        from .regions import region_quality
+
+        self._require("regions", session)
+        inputs, visit = self._inputsOf("regions", session), self.visit(session)
+        said = [told(notice.message) for notice in region_quality(visit.segmentation, visit.petSequence)]
+        study_nodes.store_text(session, study_nodes.QUALITY, "\n".join(said), inputs)
+        return said
+
+    def addTemplate(self, session: str, beforeChange=None) -> None:
+        """Empty segments for the affected foramen, its counterparts, the cord and the blood pool."""
+        from . import regions
+
+        study, visit = self.getParameterNode(), self.visit(session)
+        self._requireNodes(visit.ctVolume, visit.segmentation)
+        regions.add_template(
+            visit.segmentation, visit.ctVolume, study.level.value, study.side.value, beforeChange or _nothing
+        )
+
+    def proposeBloodPool(self, session: str, beforeChange=None) -> str:
+        """Both carotids from the early frames, as one segment; what came of it."""
+        from . import regions
+
+        visit = self.visit(session)
+        self._requireNodes(visit.petSequence, visit.segmentation)
+        placed, _found = regions.propose_blood_pool(
+            visit.petSequence,
+            visit.segmentation,
+            visit.ctVolume,
+            visit.fwhm or None,
+            before_change=beforeChange or _nothing,
+        )
+        if placed.segment_id and not self.bloodPoolName(visit):
+            visit.bloodPoolSegmentID = placed.segment_id
+        return self._whatCameOf([placed])
+
+    def proposeForamina(self, session: str, beforeChange=None) -> str:
+        """Foramina and pieces of cord from vertebrae; what came of them."""
+        from . import regions
+
+        visit = self.visit(session)
+        self._requireNodes(visit.ctVolume, visit.segmentation, visit.labels)
+        placed = regions.propose_foramina(
+            visit.labels, visit.ctVolume, visit.segmentation, before_change=beforeChange or _nothing
+        )
+        return self._whatCameOf(placed)
+
+    @staticmethod
+    def _whatCameOf(placed) -> str:
+        made = sum(bool(one.segment_id) for one in placed)
+        said = [_("{count} of {all} proposed; look at each before it is used.").format(count=made, all=len(placed))]
+        said += [f"{one.name}: {told(one.reason)}" for one in placed if one.reason]
+        return "\n".join(said)
+
+    def points(self, session: str):
+        """The markups node for the two mouths of a foramen, made where there is none."""
+        node = study_nodes.find(session, "clicks", "vtkMRMLMarkupsFiducialNode")
+        if node is None:
+            node = study_nodes.find_or_add(session, "clicks", "vtkMRMLMarkupsFiducialNode", _("foramen, two points"))
+            node.SetMaximumNumberOfControlPoints(2)
+            node.CreateDefaultDisplayNodes()
+        return node
+
+    def addTwoClick(self, session: str, beforeChange=None) -> None:
+        """A foramen between the two points that were placed, first the inner mouth; the points are used up."""
+        from . import regions
+
+        visit, points = self.visit(session), self.points(session)
+        self._requireNodes(visit.ctVolume, visit.segmentation)
+        if visit.clickedLevel is Level.UNKNOWN or visit.clickedSide is Side.UNKNOWN:
+            raise InputRefused("input-missing", _("Choose level and side of the foramen that the points mark."))
+        if points.GetNumberOfDefinedControlPoints() != 2:
+            raise InputRefused(
+                "input-missing", _("Place two points: the inner mouth of the foramen, then the outer one.")
+            )
+        inner, outer = [0.0] * 3, [0.0] * 3
+        points.GetNthControlPointPositionWorld(0, inner)
+        points.GetNthControlPointPositionWorld(1, outer)
+        regions.add_two_click(
+            visit.segmentation,
+            visit.ctVolume,
+            inner,
+            outer,
+            visit.clickedLevel.value,
+            visit.clickedSide.value,
+            beforeChange or _nothing,
+        )
+        points.RemoveAllControlPoints()
+
+    @staticmethod
+    def _requireNodes(*nodes) -> None:
+        if not all(nodes):
+            raise InputRefused("input-missing", _("Select the images and a segmentation first."))
+
+    def quantify(self, session: str, progress: Progress = silent):
+        """A visit from its images to V_T; the TSPOQuantLib.outcome.record.VisitRecord that the scene keeps."""
+        from .. import pipeline
+
+        for section in ("fusion", "kinetics"):
+            self._require(section, session)
+        inputs = {section: self._inputsOf(section, session) for section in SECTIONS[1:-1]}
+        settings = self.settingsOf(session)
+        data = self._read(session, regions=True, progress=part(progress, 0, 0.05))
+        if data.segmentation is None:
+            raise InputRefused("input-missing", _("Draw the regions to quantify."))
+        aligned = self._alignment(session, data, settings, part(progress, 0.05, 0.5))
+        result = (self._quantify or pipeline.quantify)(
+            data.image,
+            data.segmentation,
+            data.blood,
+            settings,
+            data.ct,
+            progress=part(progress, 0.5, 1.0),
+            inputs=self._provenance(session, data),
+            aligned=aligned,
+        )
+        progress(1.0, _("Done"))
+        record = result.record
+        study_nodes.store_record(record, inputs["kinetics"])
+        self._keepAlignment(session, data, aligned, inputs["fusion"])
+        self._keepInput(session, record.acquisition.timing, record.input, inputs["input"])
+        quality = "\n".join(told(notice.message) for notice in record.quality)
+        study_nodes.store_text(session, study_nodes.QUALITY, quality, inputs["regions"])
+        table = study_nodes.find_or_add(session, "results", "vtkMRMLTableNode", f"TSPOQuant {session} results")
+        tables.fill_table(table, record.rows, tables.result_columns(), record.notices)
+        self.showRegion(session, self._mainRegion(record))
+        return record
+
+    def _provenance(self, session: str, data) -> list[dict[str, str]]:
+        """What a visit was computed from, as the command line tells its files: voxels of nodes, bytes of files."""
+        from ..reporting.provenance import inputs
+
+        arrays = {"PET sequence": data.image.activity, "CT volume": data.ct.values if data.ct else None}
+        arrays |= {f"segment {segment.name}": segment.mask for segment in data.segmentation.segments}
+        return [
+            *(content.hashed(name, array) for name, array in arrays.items() if array is not None),
+            *inputs([Path(self.visit(session).bloodFile)]),
+        ]
+
+    def _mainRegion(self, record) -> str:
+        """The affected foramen where the study names it, else the first region."""
+        study = self.getParameterNode()
+        row = record.row("foramen", study.level.value, study.side.value, record.models[0])
+        return row.region if row else record.rows[0].region
+
+    def showRegion(self, session: str, region: str, pvc: str = "none") -> None:
+        """Draw a region's curves and line into that visit's charts, and compare its models in a table."""
+        from . import plots
+
+        record = self.record(session)
+        plots.draw(plots.curves_chart(record, region, pvc), session)
+        line = plots.line_chart(record, region, pvc)
+        if line is not None:
+            plots.draw(line, session)
+        table = study_nodes.find_or_add(session, "models", "vtkMRMLTableNode", f"TSPOQuant {session} models")
+        tables.fill_table(table, tables.model_rows(record, region, pvc), tables.model_columns())
+
+    def record(self, session: str):
+        """The results of a visit as TSPOQuantLib.outcome.record.VisitRecord; refuses ("input-missing") without any."""
+        record = study_nodes.stored_record(session)
+        if record is None:
+            raise InputRefused("input-missing", _("Compute the visit '{session}' first.").format(session=session))
+        return record
+
+    def comparable(self) -> list[str]:
+        """Labels of the visits that have results, in the order of the study."""
+        return [session for session in self.sessions() if study_nodes.has_record(session)]
+
+    def makeMap(self, session: str, progress: Progress = silent):
+        """A map of V_T, kept in the scene and shown over the CT; the volume node."""
+        from .. import pipeline
+        from . import maps
+
+        for section in ("fusion", "input"):
+            self._require(section, session)
+        settings, visit = self.settingsOf(session), self.visit(session)
+        if not visit.segmentation:
+            raise InputRefused("input-missing", _("Select a segmentation with the regions to quantify."))
+        fusionInputs = self._inputsOf("fusion", session)
+        data = self._read(session, regions=True, progress=part(progress, 0, 0.05))
+        aligned = self._alignment(session, data, settings, part(progress, 0.05, 0.6))
+        found = pipeline.make_visit_maps(data, settings, visit.mapModel.value, aligned, part(progress, 0.6, 1))
+        progress(1.0, _("Done"))
+        self._keepAlignment(session, data, aligned, fusionInputs)
+        node = maps.keep(found)
+        maps.show(node, visit.ctVolume)
+        return node
+
+    # What the panel says
+
+    def aboutPet(self, visit: TSPOQuantVisitParameterNode) -> str:
+        """A PET sequence in one sentence; why it cannot be used, where it cannot."""
+        from ..acquisition.sequence_files import sequence_header
+
+        node = visit.petSequence
+        if node is None:
+            return ""
+        said = {name: node.GetAttribute(name) for name in node.GetAttributeNames()}
+        starts = [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
+        try:
+            header = sequence_header(said, node.GetIndexUnit(), starts)
+        except InputRefused as refused:
+            return told(refused.message)
+        tracer = header.scan.tracer or _("unknown tracer")
+        zero = {"injection": _("injection"), "first frame": _("the first frame")}.get(
+            header.time_zero, header.time_zero
+        )
+        return _("{frames} frames to {minutes:.0f} min from {zero}, {tracer}.").format(
+            frames=len(header.timing), minutes=header.timing.ends_s[-1] / 60, zero=zero, tracer=tracer
+        )
+
+    def aboutAlignment(self, session: str) -> str:
+        """What the kept alignment found."""
+        try:
+            aligned = study_nodes.stored_alignment(session)
+        except InputRefused as refused:
+            return told(refused.message)
+        if aligned is None or aligned[0] is None:
+            return ""
+        motion, toCt = aligned
+        said = [told(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
+        if toCt is not None:
+            found = _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=toCt.shift_mm, angle=toCt.rotation_deg)
+            said.insert(0, found)
+        return "\n".join(said)
+
+    def aboutRegions(self, session: str) -> str:
+        """What the last check of the regions found."""
+        return study_nodes.text_of(session, study_nodes.QUALITY) or ""
+
+    # Display
+
+    def showFused(self, session: str, opacity: float = fusion.PET_OPACITY) -> None:
+        """Put the PET over the CT in the slice views."""
+        visit = self.visit(session)
+        proxy = fusion.show_sequence(visit.petSequence)
+        sequence_io.restore_units(visit.petSequence)
+        fusion.show_fused(visit.ctVolume, proxy, opacity)
+        if visit.segmentation:
+            fusion.show_regions(visit.segmentation)
+
+    def showBeside(self, session: str) -> None:
+        """Put the CT above the PET, at the same places."""
+        visit = self.visit(session)
+        proxy = fusion.show_sequence(visit.petSequence)
+        fusion.show_fused(visit.ctVolume, proxy, layout=None)
+        views.show_beside(visit.ctVolume, proxy)
+
+    def goTo(self, session: str, segmentID: str) -> None:
+        """Move all slice views to the middle of a segment, a foramen in the planes of its canal."""
+        views.go_to_segment(self.visit(session).segmentation, segmentID)
+
+    def goToRegion(self, session: str, region: str) -> None:
+        """Move all slice views to the region of that name, as results name it."""
+        from ..regions.region import plain_name
+
+        segmentation = self.visit(session).segmentation
+        for segmentID in segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ():
+            if plain_name(segmentation.GetSegmentation().GetSegment(segmentID).GetName()) == region:
+                self.goTo(session, segmentID)
+                return
+
+    def selectFrame(self, session: str, frame: int) -> None:
+        """Show a frame of a visit's PET wherever the sequence is shown."""
+        sequence = self.visit(session).petSequence
+        if sequence is not None and 0 <= frame < sequence.GetNumberOfDataNodes():
+            fusion.show_sequence(sequence)
+            browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
+            browser.SetSelectedItemNumber(frame)
+
+    def showChart(self, session: str, role: str) -> bool:
+        """Show one of a visit's charts in a plot view; False where there is none."""
+        from . import plots
+
+        chart = study_nodes.find(session, f"chart {role}", "vtkMRMLPlotChartNode")
+        if chart is not None:
+            plots.show(chart)
+        return chart is not None
