@@ -163,6 +163,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         "templateButton": "Template",
         "bloodPoolButton": "Propose",
         "proposeButton": "Propose",
+        "carryButton": "Align",
         "twoClickButton": "Template",
         "checkButton": "Check",
         "inputButton": "Blood",
@@ -266,6 +267,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             (ui.templateButton, self.onTemplate),
             (ui.bloodPoolButton, self.onBloodPool),
             (ui.proposeButton, self.onPropose),
+            (ui.carryButton, self.onCarry),
             (ui.twoClickButton, self.onTwoClick),
             (ui.checkButton, self.onCheck),
             (ui.inputButton, self.onMakeInput),
@@ -618,6 +620,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         noLabels = "" if visit and visit.labels else _("Select a segmentation with vertebrae.")
         self._enable(ui.proposeButton, noCt or noRegions or noLabels)
         self._enable(ui.twoClickButton, noCt or noRegions)
+        self._enable(ui.carryButton, noCt or self.logic.whyNotCarried(session))
         for button, role in (
             (ui.motionPlotButton, "motion"),
             (ui.inputPlotButton, "input"),
@@ -766,6 +769,10 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onPropose(self) -> None:
         """Propose foramina from vertebrae."""
         self._run(lambda progress: self.logic.proposeForamina(self._session, self.editor.saveStateForUndo))
+
+    def onCarry(self) -> None:
+        """Bring the first visit's regions here."""
+        self._run(lambda progress: self.logic.carryRegions(self._session, progress))
 
     def onTwoClick(self) -> None:
         """Make a foramen of the two points that were placed."""

@@ -4,13 +4,14 @@ import tempfile
 import unittest
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import mrmlstudy
 import numpy as np
 import slicer
 import slicer.util
 from tiers import slow
-from TSPOQuantLib.errors import Cancelled, InputRefused
+from TSPOQuantLib.errors import Cancelled, InputRefused, Notice
 from TSPOQuantLib.mrml import plots, study_nodes, tables
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State
 from TSPOQuantLib.outcome.record import to_json
@@ -499,6 +500,20 @@ class RegionToolsTest(SceneTest):
         self.logic.addTemplate("baseline")
         # Both foramina of the level are there already, and so is a blood pool.
         self.assertEqual(visit.segmentation.GetSegmentation().GetNumberOfSegments(), before + 4)
+
+    def test_regions_are_carried_from_the_first_visit(self):
+        source = self.fill_in()
+        here = self.fill_in("followup", segmentation=None, bloodPoolSegmentID="")
+        self.assertTrue(self.logic.whyNotCarried("baseline"))
+        self.assertEqual(self.logic.whyNotCarried("followup"), "")
+        notice = Notice("region-carried", "one region lies beyond this CT")
+        with mock.patch("TSPOQuantLib.mrml.carry.carry_regions", return_value=(here.segmentation, (notice,))) as carry:
+            said = self.logic.carryRegions("followup")
+        self.assertEqual(carry.call_args.args[:4], (source.segmentation, source.ct, here.ct, "baseline"))
+        self.assertIn("beyond this CT", said)
+        self.assertIs(self.logic.visit("followup").segmentation, here.segmentation)
+        self.assertEqual(self.logic.bloodPoolName(self.logic.visit("followup")), mrmlstudy.BLOOD_POOL)
+        self.assert_refused("input-missing", self.logic.carryRegions, "baseline")
 
     def test_two_points_need_a_level_a_side_and_two_points(self):
         self.fill_in()

@@ -198,7 +198,9 @@ class PanelFileTest(unittest.TestCase):
 
     def fields(self):
         described = [
-            node for node in self.choices.body if isinstance(node, ast.ClassDef) and node.name.endswith("ParameterNode")
+            node
+            for node in self.choices.body
+            if isinstance(node, ast.ClassDef) and node.name.endswith("ParameterNode")
         ]
         return [item.target.id for node in described for item in node.body if isinstance(item, ast.AnnAssign)]
 

@@ -260,6 +260,14 @@
             <translation>Proposer les foramens</translation>
         </message>
         <message>
+            <source>Bring the regions of the first visit to where they lie in this visit's CT; look at each before it is used.</source>
+            <translation>Amène les régions de la première visite là où elles se trouvent dans la TDM de celle-ci ; à vérifier une par une avant usage.</translation>
+        </message>
+        <message>
+            <source>Carry over</source>
+            <translation>Reporter</translation>
+        </message>
+        <message>
             <source>Level and side of the foramen that the two points mark.</source>
             <translation>Niveau et côté du foramen que marquent les deux points.</translation>
         </message>
@@ -1030,6 +1038,18 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>{count} of {all} proposed; look at each before it is used.</source>
             <translation>{count} sur {all} proposés ; à vérifier un par un avant usage.</translation>
+        </message>
+        <message>
+            <source>The first visit has regions of its own.</source>
+            <translation>La première visite a ses propres régions.</translation>
+        </message>
+        <message>
+            <source>The first visit needs a CT and regions.</source>
+            <translation>La première visite a besoin d’une TDM et de régions.</translation>
+        </message>
+        <message>
+            <source>Carried over; look at each region before it is used.</source>
+            <translation>Reporté ; à vérifier région par région avant usage.</translation>
         </message>
         <message>
             <source>foramen, two points</source>

@@ -162,6 +162,29 @@ class StudySteps(StudyLogic):
         said += [f"{one.name}: {told(one.reason)}" for one in placed if one.reason]
         return "\n".join(said)
 
+    def whyNotCarried(self, session: str) -> str:
+        """Why regions cannot be carried to a visit from the first one; empty if they can."""
+        first = self.sessions()[0]
+        if session == first:
+            return _("The first visit has regions of its own.")
+        source = self.visit(first)
+        return "" if source.ctVolume and source.segmentation else _("The first visit needs a CT and regions.")
+
+    def carryRegions(self, session: str, progress: Progress = silent) -> str:
+        """The first visit's regions in this visit's CT, as a segmentation of their own that is chosen here; what came
+        of it."""
+        from .carry import carry_regions
+
+        first = self.sessions()[0]
+        source, visit = self.visit(first), self.visit(session)
+        self._requireNodes(visit.ctVolume)
+        if self.whyNotCarried(session):
+            raise InputRefused("input-missing", self.whyNotCarried(session))
+        node, notices = carry_regions(source.segmentation, source.ctVolume, visit.ctVolume, first, progress)
+        visit.segmentation, visit.bloodPoolSegmentID = node, self.findBloodPool(node)
+        said = [_("Carried over; look at each region before it is used."), *(told(one.message) for one in notices)]
+        return "\n".join(said)
+
     def points(self, session: str):
         """The markups node for the two mouths of a foramen, made where there is none."""
         node = study_nodes.find(session, "clicks", "vtkMRMLMarkupsFiducialNode")
