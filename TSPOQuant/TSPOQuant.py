@@ -1,4 +1,5 @@
 import logging
+import weakref
 from pathlib import Path
 
 import slicer
@@ -900,6 +901,10 @@ class TSPOQuantLogic(StudyReport, ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self)
         self._quantify = quantify
         self._wrapped = {}
+        # Wrappers remember what they read, also of nodes that were not there yet while a scene was being loaded.
+        me, scene = weakref.ref(self), slicer.mrmlScene
+        tag = scene.AddObserver(scene.EndImportEvent, lambda caller, event: me() and me()._wrapped.clear(), 1.0)
+        weakref.finalize(self, scene.RemoveObserver, tag)
 
     def getParameterNode(self):
         study = self._wrap(TSPOQuantParameterNode, super().getParameterNode())
