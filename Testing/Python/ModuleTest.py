@@ -271,6 +271,16 @@ class StateTest(SceneTest):
         self.assertIs(self.states()["kinetics"], State.OUT_OF_DATE)
         self.assertIs(self.states()["regions"], State.OUT_OF_DATE)
 
+    def test_looking_changes_nothing(self):
+        self.fill_in(motion=TSPOQuant.Motion.FRAMES)
+        self.logic.quantify("baseline")
+        states = self.states()
+        self.logic.showFused("baseline")
+        self.logic.selectFrame("baseline", 3)
+        self.logic.showRegion("baseline", next(iter(mrmlstudy.TRUE_VT)))
+        self.logic.makeMap("baseline")
+        self.assertEqual(self.states(), states)
+
     def test_a_kept_alignment_is_used_again(self):
         self.fill_in(motion=TSPOQuant.Motion.FRAMES)
         self.logic.align("baseline")

@@ -95,7 +95,8 @@ def sequence_key(node) -> str:
     def make() -> str:
         said = [node.GetAttribute(name) or "" for name in NAMES]
         said += [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
-        placed = [_placed(frame) for frame in frames] + [_numbers(_world(proxy)) for proxy in proxies[:1]]
+        # A sequence that no view shows has no proxy, and lies where it lies.
+        placed = [*map(_placed, frames), _numbers(_world(proxies[0]) if proxies else np.eye(4))]
         return _hash("\n".join(said).encode(), *placed, *(_voxels(frame) for frame in frames))
 
     return _remembered(node, times, make)
