@@ -330,6 +330,8 @@ class VisitsTest(SceneTest):
         table = self.table(study_nodes.WHOLE_STUDY, "changes")
         np.testing.assert_allclose(slicer.util.arrayFromTableColumn(table, "percent"), -50, atol=0.2)
         self.assertEqual(comparison.lesion.level, "C6/C7")
+        self.logic.visit("followup").logan = False
+        self.assert_refused("visits-out-of-date", self.logic.compare)
 
     @slow
     def test_what_can_fake_a_change_has_to_be_accepted(self):

@@ -989,6 +989,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
     <context>
         <name>mrml.study_report</name>
         <message>
+            <source>The results of the visit '{session}' are out of date; compute it again.</source>
+            <translation>Les résultats de la visite « {session} » sont périmés ; recalculez-la.</translation>
+        </message>
+        <message>
             <source>The clinical file names another foramen than the first section; correct one.</source>
             <translation>Le fichier clinique nomme un autre foramen que la première section ; corrigez l’un des deux.</translation>
         </message>

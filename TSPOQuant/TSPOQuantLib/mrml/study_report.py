@@ -39,8 +39,8 @@ class StudyReport(StudySteps):
     def compare(self):
         """All visits with results against the first one: a TSPOQuantLib.outcome.compare.Comparison.
 
-        What it finds is kept in the scene; refuses ("visits-…") where visits differ in what can fake a change, and
-        that is not accepted.
+        What it finds is kept in the scene; refuses ("visits-…") where results are out of date, and where visits differ
+        in what can fake a change and that is not accepted.
         """
         from ..outcome.clinical import Clinical, Lesion, read_clinical
         from ..outcome.compare import compare
@@ -48,6 +48,15 @@ class StudyReport(StudySteps):
 
         self._require("report", "")
         study = self.getParameterNode()
+        for session in self.comparable():
+            step = self.step("kinetics", session)
+            if not step.missing and step.made_from != step.inputs:
+                raise InputRefused(
+                    "visits-out-of-date",
+                    _("The results of the visit '{session}' are out of date; compute it again.").format(
+                        session=session
+                    ),
+                )
         found = self.findings()
         codes = {finding.code for finding in found}
         for role in ("changes", "verdict"):
