@@ -50,7 +50,10 @@ class Score:
 
 _YOUNG = ("cervical radiculopathy, n = 165", "Young 2010, 10.1097/PHM.0b013e3181ec98e6")
 _CLELAND = ("cervical radiculopathy, n = 38", "Cleland 2006, 10.1097/01.brs.0000201241.90914.22")
-_MACDOWALL = ("cervical radiculopathy, surgery for disc degeneration, n = 151", "MacDowall 2018, 10.3171/2017.5.SPINE1732")
+_MACDOWALL = (
+    "cervical radiculopathy, surgery for disc degeneration, n = 151",
+    "MacDowall 2018, 10.3171/2017.5.SPINE1732",
+)
 
 SCORES: dict[str, Score] = {
     score.key: score
