@@ -14,6 +14,7 @@ import vtk.util.numpy_support
 from numpy.typing import NDArray
 
 from ..acquisition.sequence_files import NAMES
+from ..regions.anatomy import TAG_PREFIX
 from .transforms import array_from_matrix, parent_to_world
 
 # Of a volume no more voxels than this are looked at, evenly spread: enough to tell images apart, fast enough for a
@@ -127,7 +128,8 @@ def segmentation_key(node) -> str:
         parts = [_numbers(_world(node))]
         cropped: dict[int, tuple[NDArray, NDArray]] = {}
         for segment, layer in zip(segments, layers, strict=True):
-            tags = sorted(tags_of(segment).items())
+            # Status and terminology, which Slicer's views set by themselves, change no result.
+            tags = sorted(tag for tag in tags_of(segment).items() if tag[0].startswith(TAG_PREFIX))
             parts.append(f"{segment.GetName()} {tags}".encode())
             if layer is not None:
                 if id(layer) not in cropped:

@@ -46,6 +46,4 @@ def show(node, ct_node, opacity: float = 0.5) -> None:
     slicer.util.setSliceViewerLayers(background=ct_node, foreground=node, foregroundOpacity=opacity)
     legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(node)
     legend.SetTitleText("V_T (mL/cm³)")
-    for text in (legend.GetTitleTextProperty(), legend.GetLabelTextProperty()):
-        text.SetFontSize(12)
     legend.SetVisibility(True)
