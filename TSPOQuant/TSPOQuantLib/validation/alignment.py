@@ -337,7 +337,7 @@ def section(data: Path | None, quick: bool) -> Section:
         worst_visit = max(worst_visit, *levels.values())
     goals = [
         *(
-            goal_below(f"{MOTION_MM:g} mm motion, corrected, {INPUTS[source]}: worst region", value, GOAL_PERCENT)
+            goal_below(f"{MOTION_MM:g} mm motion, corrected, {INPUTS[source]}: V_T, worst region", value, GOAL_PERCENT)
             for source, value in worst_vt.items()
         ),
         goal_below("still neck, corrected: V_T, worst region", worst_still, GOAL_STILL_PERCENT),
