@@ -122,6 +122,21 @@ class EachDifferenceTest(unittest.TestCase):
         lone = replace(followup(), regions=(replace(BASE.regions[0], name="another", level=""),))
         self.assertEqual(self.refused(lone).code, "visits-regions")
 
+    def test_three_visits_have_three_values(self):
+        lacking = replace(followup(), session="week3", regions=followup().regions[1:])
+        name = BASE.regions[0].name
+        for visits in ([BASE, lacking, with_volume(1.3)], [BASE, with_volume(1.3), lacking]):
+            visits[1] = replace(visits[1], session="week1")
+            found = {f.code: f for f in findings_of(visits) if f.acceptable}
+            self.assertEqual(found["visits-regions"].values, tuple(f"{len(v.regions)} regions" for v in visits))
+            self.assertIn(name, found["visits-regions"].message)
+            here = [next((r.volume_mm3 for r in v.regions if r.name == name), None) for v in visits]
+            told = tuple("none" if volume is None else f"{volume:.0f} mm³" for volume in here)
+            self.assertEqual(found["visits-volume"].values, told)
+
+    def test_what_is_never_accepted_is_not_always_another_person(self):
+        self.assertNotIn("different people", self.refused(replace(BASE, session="later"), ["visits-same"]).message)
+
     def test_the_third_visit_counts_too(self):
         third = made.visit("month6", vt=dict.fromkeys(made.VT, 3.0), acquisition={"filter": "other"})
         with self.assertRaisesRegex(InputRefused, "visits-filter.*3 mm | Gaussian 3 mm | other"):

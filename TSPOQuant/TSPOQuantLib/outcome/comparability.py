@@ -228,7 +228,8 @@ def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[
     """
     for code in accept:
         if code in IDENTITY:
-            raise InputRefused("accept-never", f"{code} cannot be accepted: visits of different people never compare")
+            message = "only different visits of one person compare; put right what is wrong, and leave this code out"
+            raise InputRefused("accept-never", f"{code} cannot be accepted: {message}")
         if code not in CODES:
             raise InputRefused("accept-unknown", f"no finding is called '{code}'; known are {', '.join(CODES)}")
     found = tuple(replace(f, accepted=f.acceptable and f.code in accept) for f in findings_of(visits))
@@ -280,27 +281,27 @@ def _never(code: str, item: str, values: tuple[str, ...], message: str) -> Findi
 
 
 def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
-    """Regions that one visit lacks, and those whose volumes differ."""
+    """Regions that a visit lacks, and those whose volumes differ from the first visit's."""
     first, found = visits[0], []
-    for visit in visits[1:]:
-        pairs = [(region, visit.same_place(region)) for region in first.regions]
-        shared = [(one, other) for one, other in pairs if other is not None]
-        if not shared:
+    places = [[one, *(visit.same_place(one) for visit in visits[1:])] for one in first.regions]
+    alone = {here[0].name for here in places if None in here}
+    for number, visit in enumerate(visits[1:], start=1):
+        matched = {here[number].name for here in places if here[number] is not None}
+        if not matched:
             raise InputRefused("visits-regions", "the visits share no region; name regions alike")
-        matched = {other.name for _, other in shared}
-        alone = [one.name for one, other in pairs if other is None]
-        alone += [region.name for region in visit.regions if region.name not in matched]
-        if alone:
-            message = f"only one of the visits has {', '.join(sorted(alone))}: not compared"
-            told = (f"{len(first.regions)} regions", f"{len(visit.regions)} regions")
-            found.append(Finding("visits-regions", "warn", "regions", told, message))
-        for one, other in shared:
-            ratio = max(one.volume_mm3, other.volume_mm3) / min(one.volume_mm3, other.volume_mm3)
-            if ratio > VOLUME_WARNS:
-                severity: Severity = "refuse" if ratio > VOLUME_REFUSES else "warn"
-                told = (f"{one.volume_mm3:.0f} mm³", f"{other.volume_mm3:.0f} mm³")
-                message = f"'{one.name}' was drawn in another size: its recovery, and so its V_T, differs"
-                found.append(Finding("visits-volume", severity, "volume", told, message))
+        alone |= {region.name for region in visit.regions} - matched
+    if alone:
+        message = f"not every visit has {', '.join(sorted(alone))}: not compared with those that lack it"
+        told = tuple(f"{len(visit.regions)} regions" for visit in visits)
+        found.append(Finding("visits-regions", "warn", "regions", told, message))
+    for one, here in zip(first.regions, places, strict=True):
+        own, sizes = one.volume_mm3, [region.volume_mm3 for region in here if region is not None]
+        ratio = max(max(size, own) / min(size, own) for size in sizes)
+        if ratio > VOLUME_WARNS:
+            severity: Severity = "refuse" if ratio > VOLUME_REFUSES else "warn"
+            told = tuple("none" if region is None else f"{region.volume_mm3:.0f} mm³" for region in here)
+            message = f"'{one.name}' was drawn in another size: its recovery, and so its V_T, differs"
+            found.append(Finding("visits-volume", severity, "volume", told, message))
     return found
 
 
