@@ -264,6 +264,9 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
     coverage = number_of("segmentation", "minimum_coverage", defaults.minimum_coverage)
     if not 0 < coverage <= 1:
         raise wrong("segmentation", "minimum_coverage", "above 0 and at most 1")
+    fwhm = number_of("pet", "fwhm_mm", None, ("estimate",))
+    if isinstance(fwhm, float) and fwhm <= 0:
+        raise wrong("pet", "fwhm_mm", '"estimate" or a number above 0')
     return Study(
         pet=file_of("pet"),
         ct=file_of("ct") if "ct" in data else None,
@@ -296,7 +299,7 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
             ),
             minimum_coverage=coverage,
             pvc=text_of("segmentation", "pvc", defaults.pvc, ("none", *METHODS)),
-            fwhm_mm=number_of("pet", "fwhm_mm", None, ("estimate",)),
+            fwhm_mm=fwhm,
             pvc_regions=texts_of("segmentation", "pvc_regions", []),
         ),
         file=path,

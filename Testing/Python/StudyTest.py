@@ -118,6 +118,8 @@ class StudyTest(unittest.TestCase):
             ('["1TCM"]', '["3TCM"]'),
             ('["1TCM"]', '["Patlak"]'),
             ("[model]", '[input]\npath = "b.tsv"\n[model]'),
+            ("[pet]", "[pet]\nfwhm_mm = -2"),
+            ("[pet]", "[pet]\nfwhm_mm = 0"),
         ):
             with self.subTest(new):
                 self.assertEqual(self.refusal(GOOD.replace(old, new)).code, "study-value")
