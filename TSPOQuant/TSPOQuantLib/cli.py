@@ -344,7 +344,7 @@ def run_compare(options: argparse.Namespace) -> int:
     from .outcome.clinical import read_clinical
     from .outcome.comparability import checked
     from .outcome.compare import compare
-    from .outcome.record import read_record
+    from .outcome.record import FILE, read_record
     from .outcome.repeatability import read_repeatability
     from .output import whole_folder
     from .pipeline import comparison_pictures
@@ -353,8 +353,9 @@ def run_compare(options: argparse.Namespace) -> int:
     from .reporting.report import check_available, write_report
 
     check_available()
-    folders = [options.baseline, *options.followups]
-    records = [read_record(folder) for folder in folders]
+    named = [options.baseline, *options.followups]
+    records = [read_record(path) for path in named]
+    folders = [path.parent if path.is_file() and path.name == FILE else path for path in named]
     checked(records, options.accept)  # of the visits as they are: hidden names could not differ
     clinical = read_clinical(options.clinical) if options.clinical else None
     shown, told, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)

@@ -236,6 +236,12 @@ class ComparisonTest(unittest.TestCase):
         self.assertIn("Compared although", comparison.headline[0])
         self.assertTrue(comparison_text(comparison).startswith("Compared although"))
 
+    def test_scores_are_told_in_three_digits(self):
+        visits = {"baseline": {"ndi": 260 / 9}, "followup": {"ndi": 15.0}}  # one item was missing
+        text = comparison_text(compare(pair(), Clinical(visits, LESION)))
+        self.assertIn("-13.9 points", text)
+        self.assertIn("changed by -13.9;", text)
+
     def test_no_word_of_a_cause(self):
         text = comparison_text(compare(pair(), CLINICAL)).lower()
         for word in ("because of", "due to", "caused by", "effect of", "thanks to", "improved by"):

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import visitrecords as made
@@ -94,6 +95,11 @@ class CommandTest(unittest.TestCase):
             self.assertTrue((folder / name).is_file(), name)
         self.assertTrue((folder / "report_en.html").is_file() and (folder / "report_en.pdf").is_file())
         self.assertIn("error: output-exists", self.compare()[2])
+
+    def test_a_record_stands_for_its_folder(self):
+        with patch("TSPOQuantLib.pipeline.comparison_pictures", return_value=()) as pictures:
+            self.assertEqual(self.compare(visits=("a/visit.json", "b"))[0], 0)
+        self.assertEqual(pictures.call_args.args[1], [self.folder / "a", self.folder / "b"])
 
 
 class SensitivityTest(unittest.TestCase):

@@ -229,7 +229,7 @@ def _scores_text(scores: Sequence[ClinicalChange]) -> str:
                 f"{threshold.low:g}" if threshold.low == threshold.high else f"{threshold.low:g} to {threshold.high:g}"
             )
             lines.append(
-                f"{score.score.title}, {score.followup_session}: changed by {score.difference:+g}; {threshold.kind} "
+                f"{score.score.title}, {score.followup_session}: changed by {score.difference:+.3g}; {threshold.kind} "
                 f"{size} reached: {reached} ({threshold.population}; {threshold.citation})"
             )
     return "\n".join(lines)

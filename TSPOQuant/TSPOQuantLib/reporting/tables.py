@@ -318,7 +318,7 @@ def table1_text(changes: Sequence[Change], truth: Mapping[str, tuple[float, floa
             change.title + (f", {change.remark}" if change.remark else ""),
             _value(change.baseline, change.baseline_se),
             _value(change.followup, change.followup_se),
-            f"{change.change:+.1f} %" if change.told == "%" else f"{change.change:+g} {change.told}",
+            f"{change.change:+.1f} %" if change.told == "%" else f"{change.change:+.3g} {change.told}",
             f"{bounds[0]:+.1f} to {bounds[1]:+.1f} %" if all(map(math.isfinite, bounds)) else "",
         ]
         if truth:
