@@ -217,6 +217,12 @@ class DocumentTest(unittest.TestCase):
         left = [text for text in texts(french) if isinstance(text, English)]
         self.assertEqual(left, [])
 
+    def test_pictures_name_regions_in_words(self):
+        document = self.document(two_visits(), "fr", [picture("baseline"), picture("sixweeks")])
+        rows = [block for block in document.sections[0].blocks if isinstance(block, Row)]
+        self.assertIn("foramen C6/C7 gauche (racine C7)", rows[0].pictures[0].alt)
+        self.assertIn("Coupes passant par foramen C6/C7 gauche (racine C7)\u00a0:", " ".join(texts(document)))
+
     def test_one_visit_alone(self):
         comparison = compare([visit_record("baseline")], clinical("baseline"))
         said = " ".join(texts(self.document(comparison)))

@@ -20,6 +20,7 @@ from .report_terms import (
     place_title,
     point_of,
     row_of,
+    row_title,
     rows_of,
     short_title,
 )
@@ -231,22 +232,27 @@ def _score_remarks(comparison: Comparison, words: Words) -> list[str]:
 
 def _pictures(comparison: Comparison, pictures: Sequence[FusedPicture], words: Words) -> list[Block]:
     """Fused slices, and V_T with intervals after the last of them."""
-    shown = [_fused(picture, words) for picture in pictures]
+    titles = [_region_title(comparison, picture.region, words) for picture in pictures]
+    shown = [_fused(picture, title, words) for picture, title in zip(pictures, titles, strict=True)]
     if main_places(comparison):
         shown.append(_intervals(comparison, words))
     blocks: list[Block] = [
         Row(tuple(shown[start : start + PICTURES_A_ROW])) for start in range(0, len(shown), PICTURES_A_ROW)
     ]
     if pictures:
-        regions = ", ".join(dict.fromkeys(picture.region for picture in pictures))
-        blocks.append(Paragraph(words("note.fused", regions=regions), "note"))
+        blocks.append(Paragraph(words("note.fused", regions=", ".join(dict.fromkeys(titles))), "note"))
     return blocks
 
 
-def _fused(picture: FusedPicture, words: Words) -> Picture:
+def _region_title(comparison: Comparison, name: str, words: Words) -> str:
+    row = next((row for visit in comparison.visits for row in visit.rows if row.region == name), None)
+    return row_title(words, row) if row else name
+
+
+def _fused(picture: FusedPicture, region: str, words: Words) -> Picture:
     alt = words(
         "alt.fused",
-        region=picture.region,
+        region=region,
         session=picture.session,
         size=words.number(picture.size_mm, 0),
         top=words.significant(picture.top),
