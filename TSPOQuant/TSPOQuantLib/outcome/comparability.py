@@ -284,9 +284,9 @@ def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
     """Regions that a visit lacks, and those whose volumes differ from the first visit's."""
     first, found = visits[0], []
     places = [[one, *(visit.same_place(one) for visit in visits[1:])] for one in first.regions]
-    alone = {here[0].name for here in places if None in here}
+    alone = {one.name for one, here in zip(first.regions, places, strict=True) if None in here}
     for number, visit in enumerate(visits[1:], start=1):
-        matched = {here[number].name for here in places if here[number] is not None}
+        matched = {region.name for here in places if (region := here[number]) is not None}
         if not matched:
             raise InputRefused("visits-regions", "the visits share no region; name regions alike")
         alone |= {region.name for region in visit.regions} - matched
