@@ -236,6 +236,14 @@ class ComparisonTest(unittest.TestCase):
         self.assertIn("Compared although", comparison.headline[0])
         self.assertTrue(comparison_text(comparison).startswith("Compared although"))
 
+    def test_why_a_change_may_vary_less_than_its_visits(self):
+        missed = (moved("foramen C6/C7 left (root C7)", "placement", "placement-x", 1.0, 0.0, -0.1),)
+        comparison = compare(pair(missed, missed), CLINICAL)
+        (change,) = [c for c in comparison.changes if c.outcome == KEY and c.pvc == "none"][:1]
+        part = next(part for part in change.budget if part.component == "placement")
+        self.assertLess(part.change, math.hypot(part.baseline, part.followup))
+        self.assertIn("cancels in the change", comparison_text(comparison))
+
     def test_scores_are_told_in_three_digits(self):
         visits = {"baseline": {"ndi": 260 / 9}, "followup": {"ndi": 15.0}}  # one item was missing
         text = comparison_text(compare(pair(), Clinical(visits, LESION)))

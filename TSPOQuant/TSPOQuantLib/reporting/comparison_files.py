@@ -56,6 +56,12 @@ UNITS = {
     "percent_high": "%, 95 % interval",
 }
 
+CANCELS = (
+    "What an error does to both visits alike on average (a region beside its place always misses some of a peak) "
+    "cancels in the change, which may so vary less than its two visits."
+)
+"""Why a component's change can be smaller than the two visits' errors in quadrature."""
+
 
 def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None = None) -> None:
     """comparison.json, changes.tsv, budget.tsv, contrasts.tsv, besides.tsv, findings.tsv, table1.tsv, table1.txt."""
@@ -202,7 +208,7 @@ def _budget_texts(comparison: Comparison) -> list[str]:
         if c.model == comparison.model and any(c.outcome == k or c.outcome.startswith(f"{k}_pvc-") for k in stems)
     ]
     texts = [_budget_text(change) for change in chosen]
-    return [*texts, "Assumed: " + " ".join(comparison.assumptions)] if texts else []
+    return [*texts, f"{CANCELS}\n\nAssumed: {' '.join(comparison.assumptions)}"] if texts else []
 
 
 def _budget_text(change: RegionChange) -> str:
