@@ -13,7 +13,17 @@ from tiers import slow
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.validation import exactness, run
 from TSPOQuantLib.validation.coverage import reach_of
-from TSPOQuantLib.validation.document import Figure, Goal, Section, goal_below, markdown, plain_text, png, table
+from TSPOQuantLib.validation.document import (
+    Figure,
+    Goal,
+    Measured,
+    Picture,
+    goal_below,
+    markdown,
+    plain_text,
+    png,
+    table,
+)
 from TSPOQuantLib.validation.people import far_off
 from TSPOQuantLib.validation.simulation import (
     integrate,
@@ -95,8 +105,10 @@ class DocumentTest(unittest.TestCase):
         self.assertEqual(lines[1], "| --- | ---: | --- |")
 
     def test_markdown_and_terminal(self):
-        section = Section("A", table(["x", "y"], [["a", "1"]]), (goal_below("q", 0.5, 1), goal_below("r", 2, 1)))
+        goals = (goal_below("q", 0.5, 1), goal_below("r", 2, 1))
+        section = Measured("A", table(["x", "y"], [["a", "1"]]), goals, (Picture("a.png", "What it shows", b""),))
         text = markdown("Intro", [section])
+        self.assertIn("![What it shows](a.png)", text)
         self.assertIn("| 1 | q | 0.5 % | at most 1 % | yes |", text)
         self.assertIn("| 1 | r | 2 % | at most 1 % | **no** |", text)
         self.assertIn("MISSED: r", plain_text([section]))

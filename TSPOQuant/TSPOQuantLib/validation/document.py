@@ -45,6 +45,25 @@ class Section:
     figures: tuple[Figure, ...] = ()
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A figure as it was drawn."""
+
+    name: str
+    caption: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A section with its pictures drawn: plain values that one process hands to another."""
+
+    title: str
+    text: str
+    goals: tuple[Goal, ...]
+    pictures: tuple[Picture, ...]
+
+
 def goal_below(what: str, found: float, limit: float, unit: str = "%") -> Goal:
     """Met where ``found`` is at most ``limit``; a figure far below it is said so, as its digits mean nothing."""
     said = f"below {limit / 100:g}" if found < limit / 100 else f"{found:.2g}"
@@ -72,7 +91,7 @@ def goal_line(goal: Goal) -> str:
     return f"{'met' if goal.met else 'MISSED'}: {goal.what}: {goal.found} (goal: {goal.limit})"
 
 
-def markdown(introduction: str, sections: Sequence[Section]) -> str:
+def markdown(introduction: str, sections: Sequence[Measured]) -> str:
     """The whole document."""
     rows = [
         [str(n), goal.what, goal.found, goal.limit, "yes" if goal.met else "**no**"]
@@ -83,11 +102,11 @@ def markdown(introduction: str, sections: Sequence[Section]) -> str:
     pieces.append(table(["section", "what", "measured", "goal", "met"], rows))
     for n, section in enumerate(sections, start=1):
         pieces += [f"## {n}. {section.title}", f"Made by `{COMMAND}`.", section.text]
-        pieces += [f"![{figure.caption}]({figure.name})\n\n*{figure.caption}*" for figure in section.figures]
+        pieces += [f"![{picture.caption}]({picture.name})\n\n*{picture.caption}*" for picture in section.pictures]
     return "\n\n".join(pieces) + "\n"
 
 
-def plain_text(sections: Sequence[Section]) -> str:
+def plain_text(sections: Sequence[Measured]) -> str:
     """The same for a terminal: without Markdown's marks and pictures."""
     pieces = []
     for n, section in enumerate(sections, start=1):

@@ -1,8 +1,11 @@
 """The command ``validate``: every section, its text for the terminal, and docs/validation.md with its figures."""
 
+import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 
 from ..errors import InputRefused
@@ -20,9 +23,22 @@ from . import (
     scan_length,
     verdict,
 )
-from .document import COMMAND, Section, markdown, paragraphs, plain_text, png
+from .document import COMMAND, Measured, Picture, Section, markdown, paragraphs, plain_text, png
 
 DOCUMENT = "validation.md"
+SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
+    "exactness": lambda data, quick: exactness.section(quick),
+    "human curves": people.section,
+    "coverage": lambda data, quick: coverage.section(quick),
+    "scan length": lambda data, quick: scan_length.section(quick),
+    "image-derived input": lambda data, quick: image_derived.section(quick),
+    "digital neck": lambda data, quick: digital_neck.section(quick),
+    "model selection": lambda data, quick: model_choice.section(quick),
+    "alignment": alignment.section,
+    "verdict": lambda data, quick: verdict.section(quick),
+    "regions": lambda data, quick: regions.section(quick),
+}
+"""In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 
 
 def run(repository: Path, data: Path | None = None, quick: bool = False, progress: Progress = silent) -> str:
@@ -34,28 +50,38 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
     """
     if not quick and find_spec("matplotlib") is None:
         raise InputRefused("figures-unavailable", "the figures need matplotlib, which is not installed; install it")
-    steps: dict[str, Callable[[], Section]] = {
-        "exactness": lambda: exactness.section(quick),
-        "human curves": lambda: people.section(data, quick),
-        "coverage": lambda: coverage.section(quick),
-        "scan length": lambda: scan_length.section(quick),
-        "image-derived input": lambda: image_derived.section(quick),
-        "digital neck": lambda: digital_neck.section(quick),
-        "model selection": lambda: model_choice.section(quick),
-        "alignment": lambda: alignment.section(data, quick),
-        "verdict": lambda: verdict.section(quick),
-        "regions": lambda: regions.section(quick),
-    }
-    sections = []
-    for n, (name, step) in enumerate(steps.items()):
-        progress(n / len(steps), f"Validating: {name}")
-        sections.append(step())
+    if quick:
+        sections = [measured(name, data, quick) for name in SECTIONS]
+    else:
+        sections = _measured_side_by_side(data, progress)
     if not quick:
         contents = {DOCUMENT: markdown(introduction(), sections).encode()}
-        contents |= {figure.name: png(figure) for section in sections for figure in section.figures}
+        contents |= {picture.name: picture.png for section in sections for picture in section.pictures}
         write(repository / "docs", contents)
     progress(1, "Done")
     return plain_text(sections)
+
+
+def _measured_side_by_side(data: Path | None, progress: Progress) -> list[Measured]:
+    """Sections share nothing: each has a process of its own, a fresh one, as VTK and SimpleITK do not fork."""
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), max_tasks_per_child=1) as pool:
+        pending = {name: pool.submit(measured, name, data, False) for name in SECTIONS}
+        sections = []
+        try:
+            for n, (name, section) in enumerate(pending.items()):
+                progress(n / len(pending), f"Validating: {name}")
+                sections.append(section.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return sections
+
+
+def measured(name: str, data: Path | None, quick: bool) -> Measured:
+    """One section, its figures drawn unless ``quick``."""
+    section = SECTIONS[name](data, quick)
+    drawn = () if quick else tuple(Picture(one.name, one.caption, png(one)) for one in section.figures)
+    return Measured(section.title, section.text, section.goals, drawn)
 
 
 def introduction() -> str:
