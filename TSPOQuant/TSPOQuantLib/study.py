@@ -264,6 +264,9 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
     coverage = number_of("segmentation", "minimum_coverage", defaults.minimum_coverage)
     if not 0 < coverage <= 1:
         raise wrong("segmentation", "minimum_coverage", "above 0 and at most 1")
+    recovery = number_of("input", "recovery", None)
+    if recovery is not None and recovery <= 0:
+        raise wrong("input", "recovery", "a number above 0")
     fwhm = number_of("pet", "fwhm_mm", None, ("estimate",))
     if isinstance(fwhm, float) and fwhm <= 0:
         raise wrong("pet", "fwhm_mm", '"estimate" or a number above 0')
@@ -284,7 +287,7 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
             calibration=text_of(  # type: ignore[arg-type]
                 "input", "calibration", defaults.calibration, ("scale", "recovery-spill-in", "none")
             ),
-            recovery=number_of("input", "recovery", None),
+            recovery=recovery,
             models=models,
             vb=vb,
             weights=text_of("model", "weights", defaults.weights),

@@ -118,6 +118,7 @@ class StudyTest(unittest.TestCase):
             ('["1TCM"]', '["3TCM"]'),
             ('["1TCM"]', '["Patlak"]'),
             ("[model]", '[input]\npath = "b.tsv"\n[model]'),
+            ("[model]", "[input]\nrecovery = -3\n[model]"),
             ("[pet]", "[pet]\nfwhm_mm = -2"),
             ("[pet]", "[pet]\nfwhm_mm = 0"),
         ):

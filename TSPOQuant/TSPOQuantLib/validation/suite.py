@@ -50,10 +50,7 @@ def run(repository: Path, data: Path | None = None, quick: bool = False, progres
     """
     if not quick and find_spec("matplotlib") is None:
         raise InputRefused("figures-unavailable", "the figures need matplotlib, which is not installed; install it")
-    if quick:
-        sections = [measured(name, data, quick) for name in SECTIONS]
-    else:
-        sections = _measured_side_by_side(data, progress)
+    sections = [measured(name, data, quick) for name in SECTIONS] if quick else _measured_side_by_side(data, progress)
     if not quick:
         contents = {DOCUMENT: markdown(introduction(), sections).encode()}
         contents |= {picture.name: picture.png for section in sections for picture in section.pictures}
