@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import tinystudy
+from exacttissue import EDGES_S
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
@@ -166,7 +167,7 @@ class FolderTest(unittest.TestCase):
             study.write_text(study.read_text().replace('"none"', '"frames"\nmotion_reference = [17, 18]', 1))
             out = Path(name) / "out"
             record = tinystudy.quantified(study, out)
-            frames = len(tinystudy.EDGES_S) - 1
+            frames = len(EDGES_S) - 1
             files = sorted((out / "transforms").iterdir())
             self.assertEqual(len(files), frames)
             np.testing.assert_allclose(read_transform(files[3]), record.motion.matrices[3], atol=1e-9)

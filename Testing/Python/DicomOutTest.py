@@ -17,6 +17,7 @@ import pydicom
 import scipy.stats
 import tinystudy
 from dicommaker import PetPlan
+from exacttissue import centers
 from tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
@@ -151,7 +152,7 @@ class DicomOutTest(unittest.TestCase):
         found = self.objects["vt-map"]
         grid = tinystudy.grid_of(tinystudy.PET_SHAPE, tinystudy.PET_MM)
         values = np.frombuffer(found.FloatPixelData, "<f4").reshape(grid.shape)
-        left = tinystudy.centers(grid)[..., 0] > tinystudy.MIDDLE_LPS_MM[0]
+        left = centers(grid)[..., 0] > tinystudy.MIDDLE_LPS_MM[0]
         fitted = values != PADDING_VT
         self.assertTrue(fitted.any())
         np.testing.assert_allclose(values[left & fitted], 4.0, rtol=1e-3)

@@ -10,6 +10,7 @@ import mrmlstudy
 import numpy as np
 import slicer
 import slicer.util
+from exacttissue import EDGES_S
 from tiers import slow
 from TSPOQuantLib.errors import Cancelled, InputRefused, Notice
 from TSPOQuantLib.mrml import plots, study_nodes, tables, views
@@ -108,7 +109,7 @@ class QuantifyTest(SceneTest):
         self.assertEqual((settings.motion_correction, settings.washout), ("frames", "none in 6 weeks"))
         self.assertEqual((given.image.scan.injected_mbq, given.image.scan.weight_kg), (370.0, 71.5))
         self.assertEqual((given.blood.route, given.ct.units), ("venous", "HU"))
-        self.assertEqual(len(given.image.timing), len(mrmlstudy.EDGES_S) - 1)
+        self.assertEqual(len(given.image.timing), len(EDGES_S) - 1)
         names = [segment.name for segment in given.segmentation.segments]
         self.assertEqual(names, [*mrmlstudy.TRUE_VT, mrmlstudy.BLOOD_POOL])
         told = {one["name"]: len(one["sha256"]) for one in given.inputs}

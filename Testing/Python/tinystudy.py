@@ -10,16 +10,13 @@ from pathlib import Path
 import dicommaker
 import numpy as np
 import SimpleITK as sitk
+from exacttissue import EDGES_S, centers, frame_means, write_blood
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
 from TSPOQuantLib.cli import main
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.outcome.record import read_record
 
-# Parent plasma in kBq/mL, minutes: AMPLITUDE * (exp(-SLOW t) - exp(-FAST t)).
-AMPLITUDE, SLOW, FAST = 60.0, 0.08, 2.0
-K2 = 0.06
-EDGES_S = np.array([0, 10, 20, 30, 40, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 2400, 3000, 3600.0])
 TRUE_VT = {"baseline": {"left": 4.0, "right": 2.0}, "followup": {"left": 3.0, "right": 2.0}}
 LEFT, RIGHT, CORD = "foramen C6/C7 left (root C7)", "foramen C6/C7 right (root C7)", "cord C7"
 INJECTION = {"baseline": datetime(2021, 3, 4, 10, 30), "followup": datetime(2021, 4, 15, 11, 0)}
@@ -29,36 +26,11 @@ CT_SHAPE, CT_MM = (12, 20, 24), (2.0, 2.0, 2.0)
 MIDDLE_LPS_MM = np.array([-8.0, -22.0, 60.0])
 
 
-def parent_plasma(minutes):
-    return AMPLITUDE * (np.exp(-SLOW * minutes) - np.exp(-FAST * minutes))
-
-
-def tissue(minutes, vt):
-    """One tissue compartment in closed form: K1 exp(-k2 t) convolved with each exponential of the input."""
-
-    def part(rate):
-        return (np.exp(-rate * minutes) - np.exp(-K2 * minutes)) / (K2 - rate)
-
-    return vt * K2 * AMPLITUDE * (part(SLOW) - part(FAST))
-
-
-def frame_means(vt):
-    """Means of the tissue curve over the frames, from 400 points a frame."""
-    points = (np.arange(400) + 0.5) / 400
-    seconds = EDGES_S[:-1, None] + points * np.diff(EDGES_S)[:, None]
-    return tissue(seconds / 60, vt).mean(axis=1)
-
-
 def grid_of(shape, spacing_mm):
     """Where dicommaker puts an image of that shape."""
     matrix = np.diag([*spacing_mm, 1.0])
     matrix[:3, 3] = dicommaker.PetPlan(shape=shape, spacing_mm=spacing_mm).position(0)
     return Grid(shape, matrix)
-
-
-def centers(on):
-    k, j, i = np.indices(on.shape)
-    return on.to_lps(np.stack([i, j, k], axis=-1).astype(float))
 
 
 def activity(session):
@@ -80,16 +52,6 @@ def segmentation(names=(LEFT, RIGHT, CORD)):
         for number, (name, mask, color) in enumerate(zip(names, masks, colors, strict=True))
     ]
     return Segmentation(on, tuple(segments))
-
-
-def write_blood(path):
-    """Ready parent plasma as a PET-BIDS table with its sidecar."""
-    seconds = np.concatenate([np.arange(0, 300, 1.0), np.arange(300, 3601, 10.0)])
-    lines = [f"{s:g}\t{parent_plasma(s / 60):.8g}\t{1.2 * parent_plasma(s / 60):.8g}" for s in seconds]
-    path.write_text("\n".join(["time\tAIF\twhole_blood_radioactivity", *lines]) + "\n", encoding="utf-8")
-    units = {"time": "s", "AIF": "kBq/mL", "whole_blood_radioactivity": "kBq/mL"}
-    sidecar = {name: {"Description": name, "Units": unit} for name, unit in units.items()}
-    path.with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
 
 
 def quiet(*arguments):
