@@ -11,7 +11,8 @@ from .exports import write_for_others
 from .outcome.change import vt_key
 from .outcome.clinical import Lesion, read_clinical
 from .outcome.compare import Comparison, compare
-from .outcome.visit import RegionOutcome, VisitResult
+from .outcome.record import RegionOutcome
+from .outcome.visit import VisitResult
 from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
 from .pipeline import comparison_pictures, quantify_visit, read_visit

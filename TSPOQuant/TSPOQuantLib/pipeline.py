@@ -35,7 +35,8 @@ from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
 from .outcome.compare import Comparison
 from .outcome.plan import Plan, make_plan, read_protocol
-from .outcome.record import Sensitivity, record_of
+from .outcome.record import Sensitivity
+from .outcome.recording import record_of
 from .outcome.sensitivity import Geometry, Measured, sensitivities
 from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
 from .phantom.tables import true_input_times_min

@@ -16,11 +16,11 @@ from TSPOQuantLib.outcome.record import (
     LineRecord,
     MotionRecord,
     PetToCtRecord,
+    RegionOutcome,
     RegionRecord,
     Sensitivity,
     VisitRecord,
 )
-from TSPOQuantLib.outcome.visit import RegionOutcome
 from TSPOQuantLib.reporting.figures import FusedPicture
 
 DURATIONS = (15.0, *3 * (5.0,), *3 * (10.0,), *4 * (60.0,), *2 * (150.0,), *2 * (300.0,), *4 * (600.0,))

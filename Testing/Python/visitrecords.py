@@ -10,11 +10,11 @@ from TSPOQuantLib.outcome.record import (
     FitRecord,
     InputRecord,
     MotionRecord,
+    RegionOutcome,
     RegionRecord,
     Sensitivity,
     VisitRecord,
 )
-from TSPOQuantLib.outcome.visit import RegionOutcome
 
 LEFT, RIGHT, ABOVE = "foramen C6/C7 left (root C7)", "foramen C6/C7 right (root C7)", "foramen C3/C4 left (root C4)"
 CORD, CORD_ABOVE = "cord C7", "cord C4"

@@ -16,7 +16,7 @@ class Scan:
     """What two visits must share to be comparable, and what SUV needs; None where the file does not say.
 
     ``patient_key`` is the beginning of an unsalted SHA-256 of PatientID, for telling whether two files claim the same
-    patient. Whoever knows all patient numbers can invert it: results keep a few digits of it (see outcome.record).
+    patient. Whoever knows all patient numbers can invert it: results keep a few digits of it (see outcome.recording).
     """
 
     patient_key: str | None = None

@@ -85,7 +85,7 @@ class StudySteps(StudyLogic):
     def makeInput(self, session: str, progress: Progress = silent) -> None:
         """Make a visit's input function alone, and its plot."""
         from .. import pipeline
-        from ..outcome.record import input_record
+        from ..outcome.recording import input_record
 
         self._require("input", session)
         settings = self.settingsOf(session)

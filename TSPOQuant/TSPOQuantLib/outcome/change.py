@@ -10,8 +10,8 @@ from ..errors import Notice
 from ..regions.anatomy import three_levels_above
 from .budget import BudgetPart
 from .clinical import ClinicalChange, Lesion
+from .record import RegionOutcome
 from .repeatability import Verdict
-from .visit import RegionOutcome
 
 NO_PVC = "none"
 

@@ -24,9 +24,8 @@ from .budget import (
 from .change import NO_PVC, Beside, Change, Contrast, RegionChange, table1, vt_key
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
-from .record import RegionRecord, VisitRecord
+from .record import RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, Verdict, coefficient_for, judge
-from .visit import RegionOutcome
 
 __all__ = [
     "Beside",

@@ -1,7 +1,6 @@
 """What one visit gave: V_T per region and model, with everything needed to judge it."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,32 +17,7 @@ from ..kinetics import KineticFit, ParametricMaps
 from ..regions.anatomy import Anatomy
 from ..regions.partial_volume import PartialVolumeResult
 from ..regions.region import TimeActivityCurve
-
-if TYPE_CHECKING:
-    from .record import VisitRecord
-
-
-@dataclass(frozen=True)
-class RegionOutcome:
-    """One region under one model. V_T in mL/cm³ (shown to clinicians as Vr), K1 in mL/cm³/min, k2 in 1/min.
-
-    pvc: the partial-volume correction that the curve went through, "none" without one.
-    """
-
-    visit: str
-    region: str
-    structure: str
-    level: str
-    root: str
-    side: str
-    model: str
-    pvc: str
-    VT: float
-    VT_se: float
-    K1: float | None
-    k2: float | None
-    VB: float | None
-    flags: tuple[Notice, ...]
+from .record import RegionOutcome, VisitRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +42,7 @@ class VisitResult:
     provenance: dict[str, object] = field(default_factory=dict)
     corrected: PartialVolumeResult | None = None
     corrected_fits: dict[str, tuple[KineticFit, ...]] = field(default_factory=dict)
-    record: "VisitRecord | None" = None
+    record: VisitRecord | None = None
     fused: FusedImages | None = None
     carried: VisitAlignment | None = None
     measurements: dict[str, dict[str, float]] = field(default_factory=dict)

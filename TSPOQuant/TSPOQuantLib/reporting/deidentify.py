@@ -16,8 +16,7 @@ from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..alignment.fused import FusedImages
 from ..errors import Notice
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
-from ..outcome.record import VisitRecord
-from ..outcome.visit import RegionOutcome
+from ..outcome.record import RegionOutcome, VisitRecord
 from ..regions.anatomy import FORAMINA, VERTEBRAE, Anatomy, identify
 from ..regions.region import plain_name
 from ..regions.template import name_of

@@ -17,8 +17,7 @@ from scipy.special import stdtrit
 from .. import __version__
 from ..errors import InputRefused
 from ..kinetics.models import MODELS
-from ..outcome.record import VisitRecord, to_json
-from ..outcome.visit import RegionOutcome
+from ..outcome.record import RegionOutcome, VisitRecord, to_json
 from ..regions.anatomy import Anatomy
 from .dicom_context import (
     UCUM,

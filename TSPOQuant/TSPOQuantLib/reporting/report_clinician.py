@@ -6,7 +6,7 @@ from functools import partial
 
 from ..outcome.clinical import Treatment, ndi_band, score_named
 from ..outcome.compare import Comparison, RegionChange
-from ..outcome.visit import RegionOutcome
+from ..outcome.record import RegionOutcome
 from . import plots
 from .figures import FusedPicture
 from .report_document import Block, Bullets, Paragraph, Picture, Row, Section, Table

@@ -9,8 +9,7 @@ from scipy.special import stdtrit
 from ..kinetics.models import MODELS
 from ..outcome.change import vt_key
 from ..outcome.compare import Comparison, RegionChange
-from ..outcome.record import FitRecord, VisitRecord
-from ..outcome.visit import RegionOutcome
+from ..outcome.record import FitRecord, RegionOutcome, VisitRecord
 from ..regions.anatomy import FORAMINA, three_levels_above
 from .plots import Point
 from .words import Words

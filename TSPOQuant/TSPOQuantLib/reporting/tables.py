@@ -18,8 +18,8 @@ from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
 from ..kinetics.models import UNITS
 from ..outcome.change import Change
-from ..outcome.record import FILE, FitRecord, to_json
-from ..outcome.visit import FittedTable, RegionOutcome, VisitResult
+from ..outcome.record import FILE, FitRecord, RegionOutcome, to_json
+from ..outcome.visit import FittedTable, VisitResult
 from ..regions.measurements import MEASUREMENTS
 from ..regions.partial_volume import PartialVolumeResult
 from .fused_files import write_fused_images
