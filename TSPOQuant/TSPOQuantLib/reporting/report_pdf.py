@@ -28,6 +28,8 @@ LARGEST_SCALE = 1.0
 TYPICAL = 1.2
 """What most cells of a column need, as a multiple of their mean width."""
 LEAST_TABLE_MM = 25.0
+SPILL_OVER = 0.25
+"""A section that would begin a page goes on below what has spilled over onto the upper quarter of one."""
 PICTURE_GAP_MM = 3.0
 MM_PER_PT, MM_PER_INCH = 25.4 / 72, 25.4
 
@@ -64,7 +66,7 @@ class _Page:
 
     def section(self, section: Section) -> None:
         paper = self._pdf
-        if section.new_page and paper.get_y() > paper.t_margin + 1:
+        if section.new_page and paper.get_y() > SPILL_OVER * paper.h:
             paper.add_page()
         size = HEADINGS_PT[section.level]
         self._keep_together(self._line(size) + 4 + (self._least(section.blocks[0]) if section.blocks else 0))
