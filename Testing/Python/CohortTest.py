@@ -17,6 +17,7 @@ from pathlib import Path
 import tiers
 import tinystudy
 from realdata import DATA, needs_data
+from tiers import slow
 from TSPOQuantLib import cohort
 from TSPOQuantLib.errors import InputRefused
 
@@ -41,6 +42,7 @@ def dataset(folder):
     return root
 
 
+@slow
 @NEEDS_DASK
 class CohortTest(unittest.TestCase):
     """One run on a scheduler of this process, looked at from all sides."""

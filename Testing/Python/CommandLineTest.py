@@ -17,6 +17,7 @@ from unittest import mock
 import numpy as np
 import SimpleITK as sitk
 import TSPOQuantLib
+from tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
 from TSPOQuantLib.cli import main
@@ -213,6 +214,7 @@ class FitTest(unittest.TestCase):
                     self.assertEqual((code, err.split(": ")[1]), (3, "delay-value"))
 
 
+@slow
 @unittest.skipUnless(Path(sys.executable).name.startswith("python"), "starts Python by itself")
 class ProcessTest(SmallStudy):
     """What only a process of its own shows."""

@@ -38,6 +38,7 @@ def run(*arguments):
     return code, out.getvalue(), err.getvalue()
 
 
+@slow
 class CommandTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

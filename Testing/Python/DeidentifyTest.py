@@ -14,6 +14,7 @@ from pathlib import Path
 import pydicom
 import tiers
 import tinystudy
+from tiers import slow
 from TSPOQuantLib.acquisition.dicom_slice import key_of
 from TSPOQuantLib.errors import Notice
 from TSPOQuantLib.outcome.clinical import read_clinical
@@ -97,6 +98,7 @@ def contents(path):
             yield base64.b64decode(packed)
 
 
+@slow
 class DeidentifyTest(unittest.TestCase):
     """Two visits of one marked patient, in a marked folder."""
 

@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 from realdata import DATA, needs_data
+from tiers import slow
 from TSPOQuantLib.cli import main
 
 TACS = "FrameTimesStart\tFrameTimesEnd\tmuscle\n" + "".join(
@@ -136,6 +137,7 @@ class FitCommandTest(unittest.TestCase):
         self.assertEqual(self.fit("--models", "1TCM", "--force")[0], 0)
 
 
+@slow
 @needs_data
 class RealPeopleTest(unittest.TestCase):
     def setUp(self):

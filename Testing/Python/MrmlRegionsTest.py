@@ -9,6 +9,7 @@ import numpy as np
 import slicer
 import slicer.util
 from mrmlstudy import add_segment
+from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.errors import InputRefused
@@ -279,6 +280,7 @@ class ProposalsTest(NodeTest):
         self.assertNotIn(self.node, regions.find_vertebrae())
 
 
+@slow
 class BloodPoolTest(NodeTest):
     """On a segmentation of nothing, on the CT's and on the PET's voxels."""
 

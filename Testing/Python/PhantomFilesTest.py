@@ -15,6 +15,7 @@ from unittest import mock
 
 import numpy as np
 import pydicom
+from tiers import slow
 from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.phantom import PhantomSettings, visits, write_phantom
@@ -85,6 +86,7 @@ class Scratch(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.scratch)
 
 
+@slow
 class RecoverableTruthTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -42,6 +42,7 @@ class CylinderTest(unittest.TestCase):
         self.assertAlmostEqual(blurred_disk(np.zeros(1), 6.0, sigma)[0], 1 - np.exp(-9 / (2 * sigma**2)), places=6)
 
 
+@slow
 class ProposalTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
