@@ -377,6 +377,18 @@ class SavedSceneTest(SceneTest):
         self.logic.visit("baseline").logan = False
         self.assertIs(self.states()["kinetics"], State.OUT_OF_DATE)
 
+    def test_a_scene_of_the_first_version_is_read(self):
+        bundle = Path(__file__).parents[1] / "Data" / "scene-v0.1.mrb"
+        views.reset_planes()
+        self.assertTrue(slicer.mrmlScene.ReadFromMRB(str(bundle), True))
+        record = self.logic.record("baseline")
+        self.assertEqual((record.subject, record.models), ("p01", ("1TCM", "Logan", "MA1")))
+        self.assertAlmostEqual(record.row("foramen", "C6/C7", "left", "1TCM").VT, 4.0, delta=0.01)
+        visit = self.logic.visit("baseline")
+        self.assertEqual((visit.washout, visit.ma1, visit.motion.name), ("none in 6 weeks", True, "FRAMES"))
+        motion, to_ct = study_nodes.stored_alignment("baseline")
+        self.assertEqual((len(motion.reference_to_frame), to_ct), (len(EDGES_S) - 1, None))
+
 
 @slow
 class PlotTest(SceneTest):

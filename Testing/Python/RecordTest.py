@@ -9,7 +9,9 @@ from pathlib import Path
 
 import visitrecords as made
 from TSPOQuantLib.errors import InputRefused
-from TSPOQuantLib.outcome.record import from_json, read_record, to_json
+from TSPOQuantLib.outcome.record import FORMAT, from_json, read_record, to_json
+
+OLD = Path(__file__).parents[1] / "Data" / "visit-v0.1.json"
 
 
 def same(one, other):
@@ -61,6 +63,62 @@ class JsonTest(unittest.TestCase):
         for text in ("", "[]", "3", to_json(made.visit())[:-20], "[" * 100_000):
             with self.subTest(text[:10]), self.assertRaisesRegex(InputRefused, "record-unreadable"):
                 from_json(text)
+
+
+class OldRecordTest(unittest.TestCase):
+    """What version 0.1.0 wrote stays readable, to the last number."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.content = json.loads(OLD.read_text(encoding="utf-8"))
+        cls.record = read_record(OLD)
+
+    def test_numbers_are_those_of_the_file(self):
+        record, content = self.record, self.content
+        self.assertEqual((record.subject, record.session, record.models), ("p1", "baseline", ("1TCM", "Logan")))
+        told = [(row["region"], row["model"], row["pvc"], row["VT"], row["K1"]) for row in content["rows"]]
+        self.assertEqual([(row.region, row.model, row.pvc, row.VT, row.K1) for row in record.rows], told)
+        self.assertEqual(len(told), 12)
+        self.assertAlmostEqual(record.row("foramen", "C6/C7", "left", "1TCM").VT, 4.0, delta=0.01)
+        for number, region in enumerate(content["regions"]):
+            self.assertEqual(list(record.regions[number].mean), region["mean"])
+            self.assertEqual(record.regions[number].corrected.recovery, region["corrected"]["recovery"])
+        for number, fit in enumerate(content["fits"]):
+            self.assertEqual(record.fits[number].parameters, fit["parameters"])
+            self.assertEqual([list(row) for row in record.fits[number].covariance], fit["covariance"])
+            self.assertEqual(record.fits[number].line is None, fit["line"] is None)
+        self.assertEqual(
+            [list(row) for row in record.motion.translation_mm],
+            content["motion"]["translation_mm"],
+        )
+        self.assertEqual(list(record.input.parent_plasma), content["input"]["parent_plasma"])
+
+    def test_notices_say_what_they_said(self):
+        told = [(one["code"], one["message"]) for one in self.content["quality"]]
+        self.assertEqual([(one.code, one.message) for one in self.record.quality], told)
+        self.assertTrue(any("'foramen C6/C7 left (root C7)'" in message for _, message in told))
+
+    def test_a_field_more_is_no_harm_at_any_depth(self):
+        def more(value):
+            if isinstance(value, dict):
+                return {key: more(item) for key, item in value.items()} | {"of a later version": [1, "x", None]}
+            return [more(item) for item in value] if isinstance(value, list) else value
+
+        content = {
+            key: more(value) if key not in ("settings", "provenance") else value for key, value in self.content.items()
+        }
+        for each in ("parameters", "standard_errors"):  # tables of numbers, not of fields
+            for changed, given in zip(content["fits"], self.content["fits"], strict=True):
+                changed[each] = given[each]
+        content["input"] = {**self.content["input"], "of a later version": 1}
+        self.assertTrue(same(from_json(json.dumps(content)), self.record))
+
+    def test_a_newer_format_is_refused_by_name(self):
+        with self.assertRaises(InputRefused) as caught:
+            from_json(json.dumps(self.content | {"format": FORMAT + 1}), "visit.json of ses-a")
+        self.assertEqual(caught.exception.code, "record-format")
+        for part in ("visit.json of ses-a", str(FORMAT + 1), "newer"):
+            self.assertIn(part, caught.exception.message)
 
 
 class FolderTest(unittest.TestCase):
