@@ -35,17 +35,15 @@ NOT_OUR_FAULT = frozenset(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the same call serves plain Python, the launcher and Slicer's ``--python-script``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["test"]:  # its options are pytest's
-        return run_tests(arguments[1:])
-    parser = build_parser()
     try:
-        options = parser.parse_args(arguments)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    try:
+        if arguments[:1] == ["test"]:  # its options are pytest's
+            return run_tests(arguments[1:])
+        options = build_parser().parse_args(arguments)
         code = int(options.run(options))
         sys.stdout.flush()  # a reader that has gone shows here rather than at exit
         return code
+    except SystemExit as stop:  # of the parser
+        return int(stop.code or 0)
     except InputRefused as refusal:
         return _refuse(refusal.code, refusal.message)
     except (Cancelled, KeyboardInterrupt):
@@ -503,7 +501,8 @@ def run_phantom(options: argparse.Namespace) -> int:
 
 
 def run_validate(options: argparse.Namespace) -> int:
-    from .validation import run
+    _need_checkout("tools/validation")
+    from tools.validation import run
 
     data = options.data or REPOSITORY.parent / "shared" / "data"
     if options.data and not options.data.is_dir():
@@ -515,12 +514,22 @@ def run_validate(options: argparse.Namespace) -> int:
 
 
 def run_bench(options: argparse.Namespace) -> int:
-    from .bench import run
+    _need_checkout("tools/bench")
+    from tools.bench import run
 
     text = run(options.peers, terminal_progress())
     _end_progress()
     print(text)
     return 0
+
+
+def _need_checkout(needed: str) -> None:
+    """Make ``tools`` importable; what developers run is in the repository alone. Raises InputRefused ("checkout")."""
+    if not (REPOSITORY / needed).exists():
+        message = f"this command belongs to the source code, and {REPOSITORY / needed} is not there; run ./tspoquant"
+        raise InputRefused("checkout", f"{message} in a clone of the repository")
+    if str(REPOSITORY) not in sys.path:
+        sys.path.insert(0, str(REPOSITORY))
 
 
 def _truth(path: Path) -> dict[str, dict[str, float]]:
@@ -537,6 +546,7 @@ def _truth(path: Path) -> dict[str, dict[str, float]]:
 
 def run_tests(options: Sequence[str]) -> int:
     """The style checks, the type checker and pytest, as CI runs them; ``--quick`` leaves out what is slow."""
+    _need_checkout("Testing/Python")
     quick = "--quick" in options
     rest = [option for option in options if option != "--quick"]
     steps = [

@@ -9,13 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import checkout  # noqa: F401
 import numpy as np
-from TSPOQuantLib.bench import run
-from TSPOQuantLib.bench.machine import best_cpu_s, product_once, read_once
-from TSPOQuantLib.bench.peers import PINNED, Peer, environment, measure, median_error
-from TSPOQuantLib.bench.problem import TRUTHS, Size, simulate
-from TSPOQuantLib.bench.suite import GOAL_US, Limits, Task, aligned, goals, plain_loops, report
 from TSPOQuantLib.errors import InputRefused
+
+from tools.bench import run
+from tools.bench.machine import best_cpu_s, product_once, read_once
+from tools.bench.peers import PINNED, Peer, environment, measure, median_error
+from tools.bench.problem import TRUTHS, Size, simulate
+from tools.bench.suite import GOAL_US, Limits, Task, aligned, goals, plain_loops, report
 
 TINY = Size((2, 8, 8), 16, 64, 3, 4, 8, 4, 1)
 

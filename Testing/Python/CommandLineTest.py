@@ -175,6 +175,16 @@ class QuantifyTest(SmallStudy):
         self.refused("(study-missing|system)")
 
 
+class CheckoutTest(unittest.TestCase):
+    def test_developers_commands_say_what_they_need(self):
+        with tempfile.TemporaryDirectory() as elsewhere, mock.patch("TSPOQuantLib.cli.REPOSITORY", Path(elsewhere)):
+            for command in ("validate", "bench", "test"):
+                with self.subTest(command):
+                    code, out, err = run(command)
+                    self.assertEqual((code, out), (3, ""))
+                    self.assertRegex(err, r"^error: checkout: .*/(tools|Testing)/\w+ is not there; run .* in a clone")
+
+
 class FitTest(unittest.TestCase):
     def test_wrong_options_are_told_in_one_line(self):
         for option, value in (

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import checkout  # noqa: F401
 import numpy as np
 import visitrecords as made
 from tiers import slow
@@ -27,7 +28,8 @@ from TSPOQuantLib.phantom.tracer import HALF_LIFE_S, blood_of
 from TSPOQuantLib.regions.anatomy import Anatomy
 from TSPOQuantLib.regions.region import Region
 from TSPOQuantLib.regions.sampling import sample
-from TSPOQuantLib.validation.simulation import integrate, one_tissue, schedule, true_input, with_noise
+
+from tools.validation.simulation import integrate, one_tissue, schedule, true_input, with_noise
 
 
 def run(*arguments):

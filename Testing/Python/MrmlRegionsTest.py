@@ -5,6 +5,7 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
+import checkout  # noqa: F401
 import numpy as np
 import slicer
 import slicer.util
@@ -18,7 +19,8 @@ from TSPOQuantLib.mrml import regions, segmentations, sequence_io, transforms, v
 from TSPOQuantLib.mrml.surface_route import through_surface
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.anatomy import identify
-from TSPOQuantLib.validation.regions import center, clean_frames, curves, labeled, neck, noisy, scan
+
+from tools.validation.regions import center, clean_frames, curves, labeled, neck, noisy, scan
 
 SEED = 2
 

@@ -3,6 +3,7 @@
 import unittest
 from dataclasses import replace
 
+import checkout  # noqa: F401
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from tiers import slow
@@ -11,7 +12,8 @@ from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
 from TSPOQuantLib.regions.blood_pool import blurred_disk, cylinder_recovery, propose_blood_pool
 from TSPOQuantLib.regions.partial_volume import FWHM_PER_SIGMA
-from TSPOQuantLib.validation.regions import clean_frames, curves, dice, neck, noisy, scan
+
+from tools.validation.regions import clean_frames, curves, dice, neck, noisy, scan
 
 FWHM_MM = 5.0
 

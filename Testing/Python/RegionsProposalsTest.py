@@ -3,6 +3,7 @@
 import unittest
 from dataclasses import replace
 
+import checkout  # noqa: F401
 import numpy as np
 import SimpleITK as sitk
 from realdata import DATA, needs_data
@@ -13,7 +14,8 @@ from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.proposals import propose_cord, propose_foramina
 from TSPOQuantLib.regions.two_click import foramen_between
-from TSPOQuantLib.validation.regions import NECKS, center, dice, labeled, neck, proposals
+
+from tools.validation.regions import NECKS, center, dice, labeled, neck, proposals
 
 
 class OneNeckTest(unittest.TestCase):

@@ -3,13 +3,15 @@
 import unittest
 from dataclasses import replace
 
+import checkout  # noqa: F401
 import numpy as np
 from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.resolution import estimate_resolution
-from TSPOQuantLib.validation.regions import clean_frames, curves, neck, noisy, scan
+
+from tools.validation.regions import clean_frames, curves, neck, noisy, scan
 
 TOLERANCE_MM = 0.3
 

@@ -44,7 +44,7 @@ def own_files(*suffixes):
     for path in sorted(REPOSITORY.iterdir()):
         if path.is_file() and not path.name.startswith(".") and (not suffixes or path.suffix in suffixes):
             yield path
-    for folder in ("TSPOQuant", "DICOMDynamicPETPlugin", "Testing", "Resources", "docs"):
+    for folder in ("TSPOQuant", "DICOMDynamicPETPlugin", "Testing", "Resources", "docs", "tools"):
         yield from files(REPOSITORY / folder, *suffixes)
 
 
@@ -182,6 +182,12 @@ class ImportTest(unittest.TestCase):
             if path.parent.name != "mrml":
                 with self.subTest(file=path.relative_to(LIBRARY).as_posix()):
                     self.assertFalse({name.split(".")[0] for name in imports(path)} & SLICER_ONLY)
+
+    def test_only_the_doors_of_developers_know_their_tools(self):
+        for path in files(LIBRARY, ".py"):
+            if path.name != "cli.py":
+                with self.subTest(file=path.relative_to(LIBRARY).as_posix()):
+                    self.assertFalse({name.split(".")[0] for name in imports(path)} & {"tools"})
 
     def test_every_room_says_what_it_is(self):
         for path in files(LIBRARY, ".py"):

@@ -6,14 +6,16 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import checkout  # noqa: F401
 import numpy as np
 from kineticstruth import tissue_curve
 from realdata import DATA
 from tiers import slow
 from TSPOQuantLib.errors import InputRefused
-from TSPOQuantLib.validation import exactness, run
-from TSPOQuantLib.validation.coverage import reach_of
-from TSPOQuantLib.validation.document import (
+
+from tools.validation import exactness, run
+from tools.validation.coverage import reach_of
+from tools.validation.document import (
     Figure,
     Goal,
     Measured,
@@ -24,8 +26,8 @@ from TSPOQuantLib.validation.document import (
     png,
     table,
 )
-from TSPOQuantLib.validation.people import far_off
-from TSPOQuantLib.validation.simulation import (
+from tools.validation.people import far_off
+from tools.validation.simulation import (
     integrate,
     noisy_fits,
     one_tissue,
@@ -35,7 +37,7 @@ from TSPOQuantLib.validation.simulation import (
     with_noise,
     without,
 )
-from TSPOQuantLib.validation.suite import write
+from tools.validation.suite import write
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 LARGEST_PICTURE = 150_000

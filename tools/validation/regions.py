@@ -10,22 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, map_coordinates
 from scipy.stats import qmc
-
-from ..acquisition.blood import reconcile
-from ..acquisition.blood_files import read_blood
-from ..acquisition.frames import FrameTiming
-from ..acquisition.image import DynamicImage, Scan, Volume
-from ..acquisition.segmentation import Segment, Segmentation
-from ..grid import Grid
-from ..input_function import InputFunction
-from ..kinetics import FitOptions, fit
-from ..phantom.anatomy import Anatomy as Neck
-from ..phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
-from ..phantom.neck import LABEL, VERTEBRAE, draw_build, draw_pose
-from ..phantom.scanner import counts_per_activity, image_frames, with_count_noise
-from ..phantom.segments import segment_numbers, segments
-from ..phantom.tables import true_input_times_min, write_blood
-from ..phantom.tracer import (
+from TSPOQuantLib.acquisition.blood import reconcile
+from TSPOQuantLib.acquisition.blood_files import read_blood
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.kinetics import FitOptions, fit
+from TSPOQuantLib.phantom.anatomy import Anatomy as Neck
+from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
+from TSPOQuantLib.phantom.neck import LABEL, VERTEBRAE, draw_build, draw_pose
+from TSPOQuantLib.phantom.scanner import counts_per_activity, image_frames, with_count_noise
+from TSPOQuantLib.phantom.segments import segment_numbers, segments
+from TSPOQuantLib.phantom.tables import true_input_times_min, write_blood
+from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
     FRAME_DURATIONS_S,
     FRAME_STARTS_S,
@@ -34,16 +33,17 @@ from ..phantom.tracer import (
     frame_averages,
     kinetics_of,
 )
-from ..pipeline import input_of
-from ..progress import silent
-from ..regions.blood_pool import propose_blood_pool
-from ..regions.canal import Canal
-from ..regions.partial_volume import METHODS, PartialVolumeResult, correct
-from ..regions.proposals import propose_foramina
-from ..regions.region import Region, plain_name, regions_of
-from ..regions.resolution import estimate_resolution
-from ..regions.sampling import coverage, sample
-from ..study import StudySettings
+from TSPOQuantLib.pipeline import input_of
+from TSPOQuantLib.progress import silent
+from TSPOQuantLib.regions.blood_pool import propose_blood_pool
+from TSPOQuantLib.regions.canal import Canal
+from TSPOQuantLib.regions.partial_volume import METHODS, PartialVolumeResult, correct
+from TSPOQuantLib.regions.proposals import propose_foramina
+from TSPOQuantLib.regions.region import Region, plain_name, regions_of
+from TSPOQuantLib.regions.resolution import estimate_resolution
+from TSPOQuantLib.regions.sampling import coverage, sample
+from TSPOQuantLib.study import StudySettings
+
 from .document import Section, goal_below, paragraphs, table
 
 Array = NDArray[np.float64]
@@ -221,7 +221,7 @@ def sampling_errors(region: Region, image: DynamicImage) -> dict[str, tuple[floa
 
 def surface_route(region: Region, image: DynamicImage) -> list[list[str]]:
     """Rows of the table: a foramen on the PET's voxels by our fractions and by Slicer's conversions."""
-    from ..mrml.surface_route import through_surface  # Slicer's libraries, where they are installed
+    from TSPOQuantLib.mrml.surface_route import through_surface  # Slicer's libraries, where they are installed
 
     covered = coverage(region, image.grid)
     ways = {"fractions of voxels, all": (covered.voxels, covered.fractions)}

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..acquisition.blood import BloodSamples, SampledCurve
-from ..acquisition.image import DynamicImage, Volume
-from ..grid import Grid
-from ..input_function import ImageDerivedSettings, InputFunction, image_derived_input
-from ..kinetics import FitOptions, KineticFit, fit, weights
-from ..outcome.budget import (
+from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
+from TSPOQuantLib.acquisition.image import DynamicImage, Volume
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.input_function import ImageDerivedSettings, InputFunction, image_derived_input
+from TSPOQuantLib.kinetics import FitOptions, KineticFit, fit, weights
+from TSPOQuantLib.outcome.budget import (
     BudgetSettings,
     Errors,
     budget_of,
@@ -27,9 +26,9 @@ from ..outcome.budget import (
     reach,
     relative_error,
 )
-from ..outcome.record import Sensitivity
-from ..outcome.repeatability import TWO_SIDED, Coefficient, judge
-from ..outcome.sensitivity import (
+from TSPOQuantLib.outcome.record import Sensitivity
+from TSPOQuantLib.outcome.repeatability import TWO_SIDED, Coefficient, judge
+from TSPOQuantLib.outcome.sensitivity import (
     Array,
     Geometry,
     Measured,
@@ -38,18 +37,19 @@ from ..outcome.sensitivity import (
     of_resolution,
     still_image,
 )
-from ..phantom import PhantomSettings, write_phantom
-from ..phantom.anatomy import with_noise
-from ..phantom.scanner import counts_per_activity, with_count_noise
-from ..phantom.settings import VISITS
-from ..phantom.tables import ACTIVITY_ERROR, FRACTION_ERROR, SAMPLES_MIN
-from ..phantom.tracer import ARRIVAL_MIN, PUBLISHED_VT, blood_of, frame_averages, kinetics_of
-from ..pipeline import ANATOMY_ONLY, align_visit, read_visit, region_to_frame
-from ..regions.partial_volume import correct
-from ..regions.region import Region, regions_of
-from ..regions.sampling import coverage, sample
-from ..regions.surround import surround
-from ..study import read_study
+from TSPOQuantLib.phantom import PhantomSettings, write_phantom
+from TSPOQuantLib.phantom.anatomy import with_noise
+from TSPOQuantLib.phantom.scanner import counts_per_activity, with_count_noise
+from TSPOQuantLib.phantom.settings import VISITS
+from TSPOQuantLib.phantom.tables import ACTIVITY_ERROR, FRACTION_ERROR, SAMPLES_MIN
+from TSPOQuantLib.phantom.tracer import ARRIVAL_MIN, PUBLISHED_VT, blood_of, frame_averages, kinetics_of
+from TSPOQuantLib.pipeline import ANATOMY_ONLY, align_visit, read_visit, region_to_frame
+from TSPOQuantLib.regions.partial_volume import correct
+from TSPOQuantLib.regions.region import Region, regions_of
+from TSPOQuantLib.regions.sampling import coverage, sample
+from TSPOQuantLib.regions.surround import surround
+from TSPOQuantLib.study import read_study
+
 from .document import Figure, Goal, Section, paragraphs, table
 
 TITLE = "The verdict: intervals of a change, simulated necks"

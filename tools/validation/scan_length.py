@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from TSPOQuantLib.kinetics import FitOptions, fit, fit_by_duration, weights
+from TSPOQuantLib.phantom.tracer import HALF_LIFE_S
 
-from ..kinetics import FitOptions, fit, fit_by_duration, weights
-from ..phantom.tracer import HALF_LIFE_S
 from .document import Figure, Section, paragraphs, table
 from .simulation import REGION_VOXELS, Truth, integrate, one_tissue, schedule, true_input, with_noise
 

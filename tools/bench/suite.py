@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
+from TSPOQuantLib.alignment.motion import estimate_motion
+from TSPOQuantLib.kinetics import MAP_MODELS, FitOptions, fit, make_maps
+from TSPOQuantLib.kinetics.convolution import curve_frame_averages
+from TSPOQuantLib.progress import Progress, silent
+from TSPOQuantLib.reporting.provenance import versions
 
-from ..acquisition.dicom import read_dynamic_pet
-from ..alignment.motion import estimate_motion
-from ..kinetics import MAP_MODELS, FitOptions, fit, make_maps
-from ..kinetics.convolution import curve_frame_averages
-from ..progress import Progress, silent
-from ..reporting.provenance import versions
 from ..validation.document import Goal, goal_line, prose
 from .machine import best_cpu_s, processor, product_once, read_once
 from .peers import Peer, measure, median_error

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from TSPOQuantLib.kinetics import FitOptions, KineticFit
+from TSPOQuantLib.pipeline import fit_tacs
 
-from ..kinetics import FitOptions, KineticFit
-from ..pipeline import fit_tacs
 from .document import Goal, Section, goal_below, paragraphs, table
 
 Array = NDArray[np.float64]

@@ -1,9 +1,9 @@
 """Section 7: how often the corrected Akaike criterion picks the model that made the curve."""
 
 import numpy as np
+from TSPOQuantLib.kinetics import FitOptions, fit, preferred, weights
+from TSPOQuantLib.phantom.tracer import HALF_LIFE_S
 
-from ..kinetics import FitOptions, fit, preferred, weights
-from ..phantom.tracer import HALF_LIFE_S
 from .coverage import KNOWN, QUICK_TRUTHS, label
 from .document import Section, paragraphs, table
 from .simulation import REGION_VOXELS, Truth, integrate, schedule, true_input, with_noise

@@ -5,13 +5,13 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.input_function import continuous_curve
+from TSPOQuantLib.input_function.curve import InputFunction
+from TSPOQuantLib.input_function.piecewise_linear import evaluate
+from TSPOQuantLib.kinetics import DEFAULT_BOUNDS, fit
+from TSPOQuantLib.phantom.tracer import ARRIVAL_MIN, blood_of
 
-from ..acquisition.frames import FrameTiming
-from ..input_function import continuous_curve
-from ..input_function.curve import InputFunction
-from ..input_function.piecewise_linear import evaluate
-from ..kinetics import DEFAULT_BOUNDS, fit
-from ..phantom.tracer import ARRIVAL_MIN, blood_of
 from .document import Section, goal_below, paragraphs, table
 from .simulation import (
     RELATIVE_TOLERANCE,

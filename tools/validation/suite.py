@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
-from ..errors import InputRefused
-from ..progress import Progress, silent
-from ..reporting.provenance import versions
+from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.progress import Progress, silent
+from TSPOQuantLib.reporting.provenance import versions
+
 from . import (
     alignment,
     coverage,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from TSPOQuantLib.kinetics import KineticFit
 
-from ..kinetics import KineticFit
 from .document import Figure, Goal, Section, paragraphs, table
 from .simulation import NOISE_PERCENT, REGION_VOXELS, Truth, noisy_fits, one_tissue, schedule, two_tissues
 

@@ -13,14 +13,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
-
-from ..acquisition.frames import FrameTiming
-from ..input_function.curve import InputFunction
-from ..kinetics import FitOptions, KineticFit, fit, weights
-from ..phantom.scanner import counts_per_activity
-from ..phantom.settings import PhantomSettings
-from ..phantom.tracer import ARRIVAL_MIN, FRAME_DURATIONS_S, HALF_LIFE_S, blood_of, kinetics_of
-from ..phantom.tracer import frame_averages as phantom_averages
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.input_function.curve import InputFunction
+from TSPOQuantLib.kinetics import FitOptions, KineticFit, fit, weights
+from TSPOQuantLib.phantom.scanner import counts_per_activity
+from TSPOQuantLib.phantom.settings import PhantomSettings
+from TSPOQuantLib.phantom.tracer import ARRIVAL_MIN, FRAME_DURATIONS_S, HALF_LIFE_S, blood_of, kinetics_of
+from TSPOQuantLib.phantom.tracer import frame_averages as phantom_averages
 
 Array = NDArray[np.float64]
 

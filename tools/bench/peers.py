@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from TSPOQuantLib.errors import InputRefused
 
-from ..errors import InputRefused
 from .problem import Problem, Size
 
 # From the Python package index. petpal needs Python 3.12.

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..acquisition.frames import FrameTiming
-from ..acquisition.image import DynamicImage, Scan
-from ..grid import Grid
-from ..input_function import InputFunction
-from ..phantom.anatomy import build_anatomy, pet_grid
-from ..phantom.dicom import Identity, write_pet
-from ..phantom.neck import draw_build, draw_pose
-from ..phantom.scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
-from ..phantom.settings import REFERENCE_SEED, PhantomSettings
-from ..phantom.tracer import (
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.image import DynamicImage, Scan
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.phantom.anatomy import build_anatomy, pet_grid
+from TSPOQuantLib.phantom.dicom import Identity, write_pet
+from TSPOQuantLib.phantom.neck import draw_build, draw_pose
+from TSPOQuantLib.phantom.scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
+from TSPOQuantLib.phantom.settings import REFERENCE_SEED, PhantomSettings
+from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
     FRAME_DURATIONS_S,
     FRAME_STARTS_S,
@@ -24,7 +23,8 @@ from ..phantom.tracer import (
     frame_averages,
     kinetics_of,
 )
-from ..progress import silent
+from TSPOQuantLib.progress import silent
+
 from ..validation.simulation import REGION_VOXELS, VISIT, Truth, integrate, true_input, two_tissues, with_noise
 
 Array = NDArray[np.float64]

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..acquisition.blood import BloodSamples, SampledCurve
-from ..acquisition.frames import FrameTiming
-from ..input_function import ImageDerivedSettings, InputFunction, image_derived_input
-from ..kinetics import fit
-from ..phantom import PhantomSettings, write_phantom
-from ..phantom.settings import VISITS
-from ..phantom.tables import ACTIVITY_ERROR, FRACTION_ERROR, SAMPLES_MIN
-from ..phantom.tracer import (
+from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.input_function import ImageDerivedSettings, InputFunction, image_derived_input
+from TSPOQuantLib.kinetics import fit
+from TSPOQuantLib.phantom import PhantomSettings, write_phantom
+from TSPOQuantLib.phantom.settings import VISITS
+from TSPOQuantLib.phantom.tables import ACTIVITY_ERROR, FRACTION_ERROR, SAMPLES_MIN
+from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
     FRAME_DURATIONS_S,
     FRAME_STARTS_S,
@@ -25,11 +24,12 @@ from ..phantom.tracer import (
     frame_averages,
     kinetics_of,
 )
-from ..pipeline import read_visit
-from ..regions.region import region_of
-from ..regions.sampling import sample
-from ..regions.surround import surround
-from ..study import read_study
+from TSPOQuantLib.pipeline import read_visit
+from TSPOQuantLib.regions.region import region_of
+from TSPOQuantLib.regions.sampling import sample
+from TSPOQuantLib.regions.surround import surround
+from TSPOQuantLib.study import read_study
+
 from .document import Section, goal_below, paragraphs, table
 
 Array = NDArray[np.float64]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from TSPOQuantLib.demo import run as run_demo
+from TSPOQuantLib.phantom import PhantomSettings
 
-from ..demo import run as run_demo
-from ..phantom import PhantomSettings
 from .document import Section, goal_below, paragraphs, table
 
 Rows = Sequence[Mapping[str, Any]]

@@ -11,24 +11,23 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
-
-from ..acquisition.blood import BloodSamples, reconcile
-from ..acquisition.blood_files import read_blood
-from ..acquisition.frames import FrameTiming
-from ..acquisition.image import DynamicImage, Scan, Volume
-from ..acquisition.segmentation import Segment, Segmentation
-from ..alignment.motion import FrameMotion, estimate_motion, relative_counts
-from ..alignment.pet_to_ct import Frames, align_to_ct
-from ..alignment.visits import align_visits
-from ..grid import Grid
-from ..input_function import InputFunction
-from ..kinetics import FitOptions, fit, weights
-from ..phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
-from ..phantom.neck import Pose, draw_build
-from ..phantom.scanner import counts_per_activity, decay_factors, draw_motion, image_frames
-from ..phantom.segments import segment_numbers, segments
-from ..phantom.tables import write_blood, write_true_input
-from ..phantom.tracer import (
+from TSPOQuantLib.acquisition.blood import BloodSamples, reconcile
+from TSPOQuantLib.acquisition.blood_files import read_blood
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.alignment.motion import FrameMotion, estimate_motion, relative_counts
+from TSPOQuantLib.alignment.pet_to_ct import Frames, align_to_ct
+from TSPOQuantLib.alignment.visits import align_visits
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.kinetics import FitOptions, fit, weights
+from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
+from TSPOQuantLib.phantom.neck import Pose, draw_build
+from TSPOQuantLib.phantom.scanner import counts_per_activity, decay_factors, draw_motion, image_frames
+from TSPOQuantLib.phantom.segments import segment_numbers, segments
+from TSPOQuantLib.phantom.tables import write_blood, write_true_input
+from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
     FRAME_DURATIONS_S,
     FRAME_STARTS_S,
@@ -37,11 +36,12 @@ from ..phantom.tracer import (
     frame_averages,
     kinetics_of,
 )
-from ..pipeline import input_of, region_to_frame
-from ..progress import silent
-from ..regions.region import Region, regions_of
-from ..regions.sampling import sample
-from ..study import StudySettings
+from TSPOQuantLib.pipeline import input_of, region_to_frame
+from TSPOQuantLib.progress import silent
+from TSPOQuantLib.regions.region import Region, regions_of
+from TSPOQuantLib.regions.sampling import sample
+from TSPOQuantLib.study import StudySettings
+
 from .document import Goal, Section, goal_below, paragraphs, table
 
 Array = NDArray[np.float64]
