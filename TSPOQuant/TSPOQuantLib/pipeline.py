@@ -457,7 +457,7 @@ def plan_protocol(path: Path, progress: Progress = silent) -> Plan:
     minutes = true_input_times_min()
     minutes = np.append(minutes, np.arange(minutes[-1] + 0.5, protocol.minutes + 1, 0.5))
     blood, scale = blood_of("baseline"), protocol.injected_mbq / INJECTED_MBQ["baseline"]
-    source = InputFunction(minutes, scale * blood.parent_plasma(minutes), scale * blood.whole_blood(minutes))
+    source = InputFunction(60 * minutes, scale * blood.parent_plasma(minutes), scale * blood.whole_blood(minutes))
     return make_plan(protocol, source, HALF_LIFE_S, progress=progress)
 
 

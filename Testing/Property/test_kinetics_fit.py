@@ -31,7 +31,7 @@ def test_two_tissue_volume_comes_back(K1, VT, VB, k4, ratio):
 def test_units_of_activity_do_not_matter(scale, seed, model):
     curve = tissue_curve(TIMING, PLASMA, 0.3, 0.2, 0.1, 0.05, 0.05)
     noisy = curve + np.random.default_rng(seed).normal(size=len(TIMING)) * 0.02 * curve.mean()
-    scaled = InputFunction(PLASMA.times_min, scale * PLASMA.parent_plasma, scale * PLASMA.whole_blood)
+    scaled = InputFunction(PLASMA.times_s, scale * PLASMA.parent_plasma, scale * PLASMA.whole_blood)
     one, other = fit(model, TIMING, noisy, PLASMA)[0], fit(model, TIMING, scale * noisy, scaled)[0]
     assert abs(other.wrss / scale ** (0 if model == "Logan" else 2) / one.wrss - 1) < 1e-5
     if model != "2TCM":  # whose noisy optimum can lie in a valley as flat as the tolerance

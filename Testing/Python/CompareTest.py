@@ -124,7 +124,7 @@ class SensitivityTest(unittest.TestCase):
         corner[:3, 3] = (11.5, 9.5, 9.5)  # from 11 to 17 mm along x
         region = Region("cube", Anatomy("other"), np.ones((6, 6, 6), dtype=bool), Grid((6, 6, 6), corner))
         options = FitOptions(vb="none", weights=weights("counts", timing, curve[None], HALF_LIFE_S))
-        given = BloodSamples(parent_plasma=SampledCurve(source.times_min * 60, source.parent_plasma))
+        given = BloodSamples(parent_plasma=SampledCurve(source.times_s, source.parent_plasma))
         result = replace(sampled_input(given, 3600.0, SampledSettings()), input_function=source)
         curves = sample(image, region).mean[None]
 

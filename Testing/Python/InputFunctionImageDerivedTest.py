@@ -161,9 +161,9 @@ class ImageDerivedInputTest(unittest.TestCase):
         )
         times = np.linspace(600, 3600, 200)
         expected = np.interp(times, TIMES_S, self.truth) * plasma_ratio(times / 60) * parent_fraction(times / 60)
-        made_there = np.interp(times / 60, made.input_function.times_min, made.input_function.parent_plasma)
+        made_there = np.interp(times, made.input_function.times_s, made.input_function.parent_plasma)
         np.testing.assert_allclose(made_there, expected, rtol=5e-3)
-        whole = np.interp(times / 60, made.input_function.times_min, made.input_function.whole_blood)
+        whole = np.interp(times, made.input_function.times_s, made.input_function.whole_blood)
         np.testing.assert_allclose(whole, np.interp(times, TIMES_S, self.truth), rtol=3e-3)
         self.assertTrue(made.input_function.has_whole_blood)
 
@@ -172,10 +172,10 @@ class ImageDerivedInputTest(unittest.TestCase):
             TIMING, frame_means(self.truth), blood(self.truth), ImageDerivedSettings(calibration="scale")
         )
         source = made.input_function
-        middle = (source.times_min[1:] + source.times_min[:-1]) / 2
-        whole = np.interp(middle, source.times_min, source.whole_blood)
-        product = whole * made.plasma_ratio(middle) * made.parent_fraction(middle)
-        linear = np.interp(middle, source.times_min, source.parent_plasma)
+        middle = (source.times_s[1:] + source.times_s[:-1]) / 2
+        whole = np.interp(middle, source.times_s, source.whole_blood)
+        product = whole * made.plasma_ratio(middle / 60) * made.parent_fraction(middle / 60)
+        linear = np.interp(middle, source.times_s, source.parent_plasma)
         seen = product > 1e-3 * product.max()
         self.assertLess(np.abs(linear / np.where(seen, product, 1) - 1)[seen].max(), 1.05e-4)
 
@@ -186,7 +186,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertAlmostEqual(made.calibration.scale, 1 / 0.7, delta=0.003)
         np.testing.assert_array_equal(made.calibration.sample_times_s, [600, 1200, 2400, 3540])
         self.assertAlmostEqual(made.calibration.scale_se / made.calibration.scale, 0.03 / 2, places=6)
-        means = frame_means(at(made.input_function.times_min * 60, made.input_function.whole_blood, TIMES_S))
+        means = frame_means(at(made.input_function.times_s, made.input_function.whole_blood, TIMES_S))
         np.testing.assert_allclose(means, 0.7 * frame_means(self.truth) * made.calibration.scale, rtol=2e-4)
 
     def test_recovery_and_spill_in_are_found_where_a_scale_misleads(self):
@@ -203,7 +203,7 @@ class ImageDerivedInputTest(unittest.TestCase):
             image_derived_input(TIMING, pool, blood(self.truth), ImageDerivedSettings(calibration="scale", **FAST)),
         ):
             source = result.input_function
-            plasma = at(source.times_min * 60, source.parent_plasma, TIMES_S)
+            plasma = at(source.times_s, source.parent_plasma, TIMES_S)
             biases.append(abs(fitted_volume(plasma, tac, 0.2, 12.96) / 12.96 - 1))
         self.assertLess(biases[0], 0.02)
         self.assertGreater(biases[1], 3 * biases[0])
@@ -238,7 +238,7 @@ class ImageDerivedInputTest(unittest.TestCase):
             self.assertEqual(refused.exception.code, "calibration-missing")
         given = ImageDerivedSettings(calibration="none", recovery=0.55, spill_in=0.3, **FAST)
         made = image_derived_input(TIMING, pool, none, given, around)
-        means = frame_means(at(made.input_function.times_min * 60, made.input_function.whole_blood, TIMES_S))
+        means = frame_means(at(made.input_function.times_s, made.input_function.whole_blood, TIMES_S))
         np.testing.assert_allclose(means, frame_means(self.truth), rtol=1e-3, atol=1e-3)
         self.assertIn("calibration-given", codes(made.notices))
 
@@ -284,7 +284,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         settings = ImageDerivedSettings(calibration="scale", **FAST)
         made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), settings)
         drawn = ensemble(made, 300, seed=1)
-        areas = np.array([np.trapezoid(one.whole_blood, one.times_min) for one in drawn])
+        areas = np.array([np.trapezoid(one.whole_blood, one.times_s) for one in drawn])
         stated = made.calibration.scale_se / made.calibration.scale
         self.assertLess(abs(np.log(areas.std() / areas.mean() / stated)), np.log(1.2))
         again = ensemble(made, 2, seed=1)
@@ -310,9 +310,9 @@ class ImageDerivedInputTest(unittest.TestCase):
         made = image_derived_input(TIMING, pool, blood(self.truth), settings, frame_means(self.around))
         drawn = ensemble(made, 30, seed=1)
         early, late = (
-            np.std([np.interp(time, one.times_min, one.whole_blood) for one in drawn])
-            / np.interp(time, made.input_function.times_min, made.input_function.whole_blood)
-            for time in (1.5, 30.0)
+            np.std([np.interp(time, one.times_s, one.whole_blood) for one in drawn])
+            / np.interp(time, made.input_function.times_s, made.input_function.whole_blood)
+            for time in (90.0, 1800.0)
         )
         self.assertLess(late, early / 2)
         relative = made.calibration.recovery_se / made.calibration.recovery

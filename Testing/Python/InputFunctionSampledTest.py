@@ -46,7 +46,7 @@ def codes(notices):
 
 
 def at(source, values, times_s):
-    return np.interp(np.asarray(times_s) / 60, source.times_min, values)
+    return np.interp(np.asarray(times_s), source.times_s, values)
 
 
 class DispersionTest(unittest.TestCase):
@@ -106,7 +106,7 @@ class SampledInputTest(unittest.TestCase):
         expected = truth * plasma_ratio(MANUAL_S / 60) * parent_fraction(MANUAL_S / 60)
         np.testing.assert_allclose(at(source, source.parent_plasma, MANUAL_S), expected, rtol=5e-3, atol=1e-6)
         np.testing.assert_allclose(at(source, source.whole_blood, MANUAL_S), truth, rtol=1e-9)
-        self.assertEqual((source.times_min[0], source.parent_plasma[0]), (0.0, 0.0))
+        self.assertEqual((source.times_s[0], source.parent_plasma[0]), (0.0, 0.0))
 
     def test_sampler_then_manual(self):
         truth = feng_bolus(TIMES_S)
@@ -157,7 +157,7 @@ class SampledInputTest(unittest.TestCase):
         ready = SampledCurve(np.array([0, 30, 60, 600, 3000.0]), np.array([0, 90, 40, 8, 2.0]))
         made = sampled_input(BloodSamples(parent_plasma=ready, whole_blood=ready), END_S, SampledSettings())
         source = made.input_function
-        np.testing.assert_array_equal(source.times_min * 60, ready.times_s)
+        np.testing.assert_array_equal(source.times_s, ready.times_s)
         np.testing.assert_array_equal(source.parent_plasma, ready.values)
         self.assertIsNone(made.parent_fraction)
         self.assertIn("blood-short", codes(made.notices))

@@ -44,14 +44,14 @@ class KineticsConvolutionTest(unittest.TestCase):
             timing, plasma = schedule(40, gaps), arterial_input(30)  # the last value is held for 10 min
             for rate in (1e-7, 0.03, 2.0):
                 truth = tissue_curve_by_ode(timing, plasma, 1.0, rate)
-                ours = respond(plasma.times_min, plasma.parent_plasma, np.array([rate])).frame_averages(timing)[:, 0]
+                ours = respond(plasma.times_s, plasma.parent_plasma, np.array([rate])).frame_averages(timing)[:, 0]
                 np.testing.assert_allclose(ours, truth, rtol=0, atol=1e-8 * truth.max())
 
     def test_curve_averages_are_areas(self):
-        plasma = InputFunction(np.array([1.0, 3.0]), np.array([4.0, 2.0]), np.array([4.0, 2.0]))
+        plasma = InputFunction(np.array([60.0, 180.0]), np.array([4.0, 2.0]), np.array([4.0, 2.0]))
         timing = FrameTiming(np.array([0.0, 120.0, 240.0]), np.array([120.0, 60.0, 60.0]))
         # 0 before 1 min, a step to 4, linear to 2 at 3 min, held after.
-        averages = curve_frame_averages(plasma.times_min, plasma.parent_plasma, timing)
+        averages = curve_frame_averages(plasma.times_s, plasma.parent_plasma, timing)
         np.testing.assert_allclose(averages, [(4 + 3) / 2 / 2, 2.5, 2.0], rtol=1e-14)
 
     def test_series_basis_agrees_with_the_closed_form(self):
@@ -59,12 +59,12 @@ class KineticsConvolutionTest(unittest.TestCase):
             timing, plasma = schedule(minutes), arterial_input(minutes)
             basis = basis_factory(plasma, timing, 15.0).basis()
             theta = np.concatenate([[0.0], np.geomspace(1e-7, 15, 400)])
-            exact = respond(plasma.times_min, plasma.parent_plasma, theta).frame_averages(timing).T
+            exact = respond(plasma.times_s, plasma.parent_plasma, theta).frame_averages(timing).T
             self.assertLess(np.abs(basis(theta) - exact).max(), 1e-10 * exact.max())
             averages, slopes = basis.with_slope(theta[1:-1])
             step = 1e-4 * theta[1:-1]
             higher, lower = (
-                respond(plasma.times_min, plasma.parent_plasma, theta[1:-1] + sign * step).frame_averages(timing).T
+                respond(plasma.times_s, plasma.parent_plasma, theta[1:-1] + sign * step).frame_averages(timing).T
                 for sign in (1, -1)
             )
             moderate = theta[1:-1] > 1e-3  # below, the difference quotient itself is rounding
@@ -78,8 +78,8 @@ class KineticsConvolutionTest(unittest.TestCase):
         theta = np.array([0.0, 0.1, 1.0])
         for delay in (-12.3, 8.0):
             shifted = plasma.delayed(delay)
-            expected = respond(shifted.times_min, shifted.parent_plasma, theta).frame_averages(timing)
-            response = respond(plasma.times_min, plasma.parent_plasma, theta)
+            expected = respond(shifted.times_s, shifted.parent_plasma, theta).frame_averages(timing)
+            response = respond(plasma.times_s, plasma.parent_plasma, theta)
             np.testing.assert_allclose(response.frame_averages(timing, delay), expected, rtol=1e-10, atol=1e-10)
 
 

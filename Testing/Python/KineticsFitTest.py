@@ -218,7 +218,7 @@ class RefusalTest(unittest.TestCase):
         self.assertEqual(caught.exception.code, code)
 
     def test_named_refusals(self):
-        times, values_ = self.plasma.times_min, self.plasma.parent_plasma
+        times, values_ = self.plasma.times_s, self.plasma.parent_plasma
         self.refused("model-unknown", model="3TCM")
         self.refused("tac-shape", curve=self.curve[:-1])
         self.refused("tac-not-finite", curve=np.where(np.arange(len(self.curve)) == 3, np.nan, self.curve))
@@ -241,7 +241,7 @@ class RefusalTest(unittest.TestCase):
         self.refused("input-empty", plasma=InputFunction(times, 0 * values_, values_))
         self.refused("input-backwards", plasma=InputFunction(times[::-1], values_, values_))
         self.refused("input-not-finite", plasma=InputFunction(times, values_ * np.nan, values_))
-        self.refused("input-after-scan", plasma=InputFunction(times + 30, values_, values_))
+        self.refused("input-after-scan", plasma=InputFunction(times + 1800, values_, values_))
         self.refused("input-after-scan", model="Logan", delay_s=1800.0)
         self.refused("input-shape", plasma=InputFunction(times[1:], values_, values_))
 

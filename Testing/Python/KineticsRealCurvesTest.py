@@ -27,7 +27,7 @@ def read_scan(name):
     table = np.array(rows, dtype=float)
     blood = np.loadtxt(folder / f"{stem}_bloodproc.tsv", skiprows=1)
     timing = FrameTiming(table[:, 0], table[:, 1] - table[:, 0])
-    return timing, header[2:], table[:, 2:].T, InputFunction(blood[:, 0] / 60, blood[:, 2], blood[:, 1])
+    return timing, header[2:], table[:, 2:].T, InputFunction(blood[:, 0], blood[:, 2], blood[:, 1])
 
 
 def read_reference(name, *keys):

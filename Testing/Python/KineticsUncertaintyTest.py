@@ -115,8 +115,7 @@ class CovarianceTest(unittest.TestCase):
         # Scaling plasma by s scales V_T by 1/s exactly.
         scales = np.array([0.9, 0.95, 1.0, 1.05, 1.1])
         inputs = [
-            InputFunction(self.plasma.times_min, s * self.plasma.parent_plasma, self.plasma.whole_blood)
-            for s in scales
+            InputFunction(self.plasma.times_s, s * self.plasma.parent_plasma, self.plasma.whole_blood) for s in scales
         ]
         one = fit_ensemble("1TCM", self.timing, self.noisy[:1], inputs, self.options)[0]
         volumes = self.fits[0].parameters["VT"] / scales

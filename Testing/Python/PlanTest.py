@@ -31,7 +31,7 @@ from TSPOQuantLib.outcome.plan import (
 HALF_LIFE_S = 1221.84
 MINUTES = np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 121, 1.0)])
 PLASMA = 900 * MINUTES * np.exp(-5 * MINUTES) + 5 * np.exp(-0.28 * MINUTES) + np.exp(-0.009 * MINUTES)
-SOURCE = InputFunction(MINUTES, PLASMA, 0.8 * PLASMA)
+SOURCE = InputFunction(60 * MINUTES, PLASMA, 0.8 * PLASMA)
 EXAMPLE = """[scan]
 injected_mbq = 370
 minutes = 60
@@ -48,7 +48,7 @@ def case(corrected, minutes=60.0, **changes):
     """One case of K1 0.5, with 30 draws."""
     protocol = Protocol(**changes)
     factor = protocol.injected_mbq / 400
-    source = InputFunction(MINUTES, factor * PLASMA, factor * 0.8 * PLASMA)
+    source = InputFunction(60 * MINUTES, factor * PLASMA, factor * 0.8 * PLASMA)
     return detectable(protocol, 0.5, minutes, corrected, source, HALF_LIFE_S, np.random.default_rng(1), 30)
 
 

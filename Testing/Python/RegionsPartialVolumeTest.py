@@ -172,7 +172,7 @@ class NeckTest(unittest.TestCase):
         blood = blood_of(VISIT)
         cls.curves = frame_averages(cls.truth, blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN)
         times = true_input_times_min()
-        cls.input = InputFunction(times, blood.parent_plasma(times), blood.whole_blood(times))
+        cls.input = InputFunction(60 * times, blood.parent_plasma(times), blood.whole_blood(times))
         numbers = segment_numbers(cls.neck.labels, cls.neck.grid)
         drawn = [(s.name, identify(s.name, s.tags), numbers == n) for n, s in enumerate(segments(), 1)]
         cls.regions = {name: Region(name, anatomy, mask, cls.neck.grid) for name, anatomy, mask in drawn}

@@ -28,7 +28,7 @@ def arterial_input(minutes):
     since = times - 0.25
     plasma = (800 * since - 40) * np.exp(-4.1 * since) + 20 * np.exp(-0.12 * since) + 20 * np.exp(-0.01 * since)
     blood = 0.6 * plasma + 12 * (1 - np.exp(-0.1 * since))
-    return InputFunction(times, plasma, blood)
+    return InputFunction(60 * times, plasma, blood)
 
 
 def matrix_exponential(matrix):
@@ -46,9 +46,9 @@ def matrix_exponential(matrix):
 
 def _pieces(timing, input_function):
     edges = np.unique(np.concatenate([timing.starts_s, timing.ends_s])) / 60
-    points = np.unique(np.concatenate([[0.0], input_function.times_min, edges]))
+    points = np.unique(np.concatenate([[0.0], input_function.times_s / 60, edges]))
     points = points[points <= edges[-1] + 1e-12]
-    knots = input_function.times_min
+    knots = input_function.times_s / 60
     for begin, end in pairwise(points):
         middle = (begin + end) / 2
         lines = []

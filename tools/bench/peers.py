@@ -74,7 +74,7 @@ def measure(problem: Problem, size: Size, tstar_s: float, folder: Path) -> tuple
         "curves": problem.curves,
         "starts_s": problem.timing.starts_s,
         "durations_s": problem.timing.durations_s,
-        "input_min": problem.source.times_min,
+        "input_min": problem.source.times_s / 60,
         "plasma": problem.source.parent_plasma,
     }
     for name, array in arrays.items():

@@ -112,7 +112,7 @@ def plain_loops(problem: Problem, size: Size) -> list[Peer]:
     timing, count = problem.timing, min(size.loop_voxels, problem.true_vt.size)
     late = timing.mids_s >= TSTAR_S
     minutes = timing.durations_s / 60
-    plasma = curve_frame_averages(problem.source.times_min, problem.source.parent_plasma, timing, 0.0)
+    plasma = curve_frame_averages(problem.source.times_s, problem.source.parent_plasma, timing, 0.0)
     area = np.cumsum(plasma * minutes) - plasma * minutes / 2
     voxels = problem.activity.reshape(len(timing), -1)[:, :count].T.astype(float)
 

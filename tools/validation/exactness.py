@@ -129,7 +129,7 @@ def inputs_from_frames(integrals: Integrals, timing: FrameTiming) -> tuple[Input
     ratio = truth.parent_plasma(arrived) / truth.whole_blood(arrived)
     smooth = evaluate(curve.knots_s, curve.values, seconds)
     joined = np.interp(seconds, np.append(0.0, timing.mids_s), np.append(0.0, blood))
-    return tuple(InputFunction(seconds / 60, whole * ratio, whole) for whole in (smooth, joined))
+    return tuple(InputFunction(seconds, whole * ratio, whole) for whole in (smooth, joined))
 
 
 def section(quick: bool) -> Section:

@@ -153,7 +153,7 @@ def measure(case: Case, settings: ImageDerivedSettings, draws: int) -> Found:
 
 
 def plasma_area(made: InputFunction) -> float:
-    return float(np.trapezoid(np.interp(MINUTES, made.times_min, made.parent_plasma, left=0.0), MINUTES))
+    return float(np.trapezoid(np.interp(MINUTES, made.times_s / 60, made.parent_plasma, left=0.0), MINUTES))
 
 
 def section(quick: bool) -> Section:

@@ -144,7 +144,7 @@ def scan(frames: NDArray[np.float32], grid: Grid | None = None) -> DynamicImage:
 
 def true_input() -> InputFunction:
     times, blood = true_input_times_min(), blood_of(VISIT)
-    return InputFunction(times, blood.parent_plasma(times), blood.whole_blood(times))
+    return InputFunction(60 * times, blood.parent_plasma(times), blood.whole_blood(times))
 
 
 def vt(activity: Array, source: InputFunction | None = None) -> Array:

@@ -57,7 +57,7 @@ def true_input() -> InputFunction:
     ]
     times = ARRIVAL_MIN + np.concatenate(since)
     blood = blood_of(VISIT)
-    return InputFunction(times, blood.parent_plasma(times), blood.whole_blood(times))
+    return InputFunction(60 * times, blood.parent_plasma(times), blood.whole_blood(times))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def integrate(truth: Truth, source: InputFunction, timings: Sequence[FrameTiming
     n = len(truth)
     wanted = np.concatenate([edge for timing in timings for edge in (timing.starts_s, timing.ends_s)]) / 60
     edges = np.unique(np.round(np.append(wanted, 0.0), 12))
-    knots = source.times_min
+    knots = source.times_s / 60
     steps = np.unique(np.concatenate([knots[0], edges[edges > knots[0]], knots[knots < edges[-1]]], axis=None))
     state = np.zeros(3 * n + 1)
     found = {0.0: state}

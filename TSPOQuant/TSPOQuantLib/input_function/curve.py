@@ -1,6 +1,6 @@
 """The input function that every kinetic model takes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,13 @@ from ..errors import Notice
 class InputFunction:
     """Parent plasma and whole blood as piecewise-linear curves on shared knots.
 
-    times_min: knots in minutes from time zero, increasing; both curves are 0 before the first knot and keep their
+    times_s: knots in seconds from time zero, increasing; both curves are 0 before the first knot and keep their
     last value after the last one. A step at the first knot is allowed (first value not 0).
     parent_plasma: metabolite-corrected plasma, kBq/mL. whole_blood: kBq/mL, for V_B and TBR-WB; not a number where
     whole blood was not measured (``has_whole_blood`` is False), so that no model takes it for zero.
     """
 
-    times_min: NDArray[np.float64]
+    times_s: NDArray[np.float64]
     parent_plasma: NDArray[np.float64]
     whole_blood: NDArray[np.float64]
     notices: tuple[Notice, ...] = ()
@@ -31,6 +31,4 @@ class InputFunction:
 
     def delayed(self, delay_s: float) -> "InputFunction":
         """Both curves shifted later by ``delay_s`` seconds."""
-        return InputFunction(
-            self.times_min + delay_s / 60, self.parent_plasma, self.whole_blood, self.notices, self.settings
-        )
+        return replace(self, times_s=self.times_s + delay_s)

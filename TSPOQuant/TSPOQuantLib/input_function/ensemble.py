@@ -68,8 +68,8 @@ def varied(
         made = input_from_frames(result.image, calibration, ratio, fraction, (), original.settings)
         return replace(made, notices=original.notices)
     scale = _scale_change(calibration, result.calibration)
-    factor = _change(fraction, result.parent_fraction, original.times_min)
-    factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_min)
+    factor = _change(fraction, result.parent_fraction, original.times_s / 60)
+    factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_s / 60)
     return replace(original, parent_plasma=original.parent_plasma * factor, whole_blood=original.whole_blood * scale)
 
 

@@ -110,7 +110,7 @@ def assemble(
     knots_s: where the curves have corners. Whole blood is straight between them; parent plasma need not be.
     """
     dense = dense_knots(parent_plasma, knots_s, KNOT_TOLERANCE, SHORTEST_INTERVAL_S)
-    return InputFunction(dense / 60, parent_plasma(dense), whole_blood(dense), notices, settings)
+    return InputFunction(dense, parent_plasma(dense), whole_blood(dense), notices, settings)
 
 
 def findings(

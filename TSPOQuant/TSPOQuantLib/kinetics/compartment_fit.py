@@ -58,7 +58,7 @@ class CompartmentScan:
     def equation(self, delay_s: float) -> Equation:
         """The weighted model equation with the input ``delay_s`` seconds later."""
         blood = curve_frame_averages(
-            self.input_function.times_min, self.input_function.whole_blood, self.timing, delay_s
+            self.input_function.times_s, self.input_function.whole_blood, self.timing, delay_s
         )
         low, high = np.array([self.bounds[name] for name in NAMES]).T
         basis = self.factory.basis(delay_s)

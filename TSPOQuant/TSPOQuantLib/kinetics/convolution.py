@@ -3,7 +3,7 @@
 An input curve c(t) is linear between its knots, 0 before the first (a step there is allowed) and keeps its last value.
 E(t) = integral of exp(-theta (t - s)) c(s) ds has a closed form on every linear piece, and so has its antiderivative
 F(t); the average of E over a frame is (F(end) - F(start)) / duration, so nothing is sampled or interpolated in time
-and gaps between frames need no care. All times here are minutes and all rates 1/min.
+and gaps between frames need no care. Times are seconds and rates 1/min, as everywhere; integrals are over minutes.
 """
 
 from dataclasses import dataclass
@@ -53,24 +53,24 @@ def phi_functions(z: Array) -> tuple[Array, Array, Array]:
 class Response:
     """The response of exponentials with rates ``theta`` (rates,) to one input curve, known exactly at every time.
 
-    knots: minutes (knots,). level, slope: the input right after each knot. state, area: E and F at each knot,
-    (knots, rates).
+    knots_s: (knots,). level, slope: the input right after each knot, the slope per minute. state, area: E and F at
+    each knot, (knots, rates).
     """
 
     theta: Array
-    knots: Array
+    knots_s: Array
     level: Array
     slope: Array
     state: Array
     area: Array
 
-    def at(self, times_min: Array) -> tuple[Array, Array]:
-        """E and F at ``times_min`` (times,), each (times, rates)."""
-        times = np.asarray(times_min, dtype=float)
-        piece = np.searchsorted(self.knots, times, side="right") - 1
+    def at(self, times_s: Array) -> tuple[Array, Array]:
+        """E and F at ``times_s`` (times,), each (times, rates)."""
+        times = np.asarray(times_s, dtype=float)
+        piece = np.searchsorted(self.knots_s, times, side="right") - 1
         before = piece < 0
         piece = np.where(before, 0, piece)
-        step = np.where(before, 0.0, times - self.knots[piece])[:, None]
+        step = np.where(before, 0.0, times - self.knots_s[piece])[:, None] / 60
         level, slope = self.level[piece, None], self.slope[piece, None]
         phi1, phi2, phi3 = phi_functions(-step * self.theta)
         state, area = self.state[piece], self.area[piece]
@@ -80,17 +80,17 @@ class Response:
 
     def frame_averages(self, timing: FrameTiming, delay_s: float = 0.0) -> Array:
         """The average of E over every frame, (frames, rates), with the input ``delay_s`` seconds later."""
-        _, start = self.at((timing.starts_s - delay_s) / 60)
-        _, end = self.at((timing.ends_s - delay_s) / 60)
+        _, start = self.at(timing.starts_s - delay_s)
+        _, end = self.at(timing.ends_s - delay_s)
         return np.asarray((end - start) / (timing.durations_s[:, None] / 60))
 
 
-def respond(times_min: Array, values: Array, theta: Array) -> Response:
-    """March E and F over the knots of the input ``values`` (kBq/mL at ``times_min``), in closed form on each piece.
+def respond(times_s: Array, values: Array, theta: Array) -> Response:
+    """March E and F over the knots of the input ``values`` (kBq/mL at ``times_s``), in closed form on each piece.
 
     theta: rates in 1/min, all >= 0 (0 is the running integral).
     """
-    step = np.diff(times_min)
+    step = np.diff(times_s) / 60
     slope = np.append(np.diff(values) / step, 0.0)
     width, level, rise = step[:, None], values[:-1, None], slope[:-1, None]
     phi1, phi2, phi3 = phi_functions(-width * theta)
@@ -98,25 +98,19 @@ def respond(times_min: Array, values: Array, theta: Array) -> Response:
     gain = width * phi1 * level + width**2 * phi2 * rise
     carry = width * phi1
     own = width**2 * phi2 * level + width**3 * phi3 * rise
-    state = np.zeros((len(times_min), len(theta)))
+    state = np.zeros((len(times_s), len(theta)))
     area = np.zeros_like(state)
     for i in range(len(step)):
         state[i + 1] = decay[i] * state[i] + gain[i]
         area[i + 1] = area[i] + carry[i] * state[i] + own[i]
-    return Response(np.asarray(theta, dtype=float), times_min, values, slope, state, area)
+    return Response(np.asarray(theta, dtype=float), times_s, values, slope, state, area)
 
 
-def curve_at(times_min: Array, values: Array, at_min: Array) -> Array:
-    """The piecewise-linear curve itself at ``at_min``: 0 before the first knot, last value held."""
-    inside = np.interp(at_min, times_min, values)
-    return np.asarray(np.where(at_min < times_min[0], 0.0, inside))
-
-
-def curve_frame_averages(times_min: Array, values: Array, timing: FrameTiming, delay_s: float = 0.0) -> Array:
+def curve_frame_averages(times_s: Array, values: Array, timing: FrameTiming, delay_s: float = 0.0) -> Array:
     """The exact average over every frame (frames,) of the piecewise-linear curve itself, ``delay_s`` later."""
-    running = respond(times_min, values, np.zeros(1))
-    start, _ = running.at((timing.starts_s - delay_s) / 60)
-    end, _ = running.at((timing.ends_s - delay_s) / 60)
+    running = respond(times_s, values, np.zeros(1))
+    start, _ = running.at(timing.starts_s - delay_s)
+    end, _ = running.at(timing.ends_s - delay_s)
     return np.asarray((end - start)[:, 0] / (timing.durations_s / 60))
 
 
@@ -193,5 +187,5 @@ def basis_factory(input_function: InputFunction, timing: FrameTiming, highest: f
     offset = 0.1 / (timing.ends_s[-1] / 60)  # below a tenth of 1/scan length the response is all but linear in theta
     half = np.log((highest + offset) / offset) / 2
     theta = np.maximum(offset * np.exp(half * (chebyshev.chebpts1(_NODES) + 1)) - offset, 0.0)
-    response = respond(input_function.times_min, input_function.parent_plasma, theta)
+    response = respond(input_function.times_s, input_function.parent_plasma, theta)
     return BasisFactory(response, timing, float(offset), float(highest))

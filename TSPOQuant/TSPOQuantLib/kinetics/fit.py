@@ -67,7 +67,7 @@ def _checked_curves(activity: Array, timing: FrameTiming, needed: NDArray[np.boo
 
 def check_input(input_function: InputFunction, timing: FrameTiming, options: FitOptions) -> None:
     """Refuse an input that no model can use on this scan ("input-…")."""
-    times, plasma, blood = input_function.times_min, input_function.parent_plasma, input_function.whole_blood
+    times, plasma, blood = input_function.times_s, input_function.parent_plasma, input_function.whole_blood
     if times.ndim != 1 or times.size == 0 or plasma.shape != times.shape or blood.shape != times.shape:
         raise InputRefused("input-shape", "the input function's times and curves must be lists of one length")
     if not all(np.isfinite(array).all() for array in (times, plasma, blood)):
@@ -80,7 +80,7 @@ def check_input(input_function: InputFunction, timing: FrameTiming, options: Fit
         raise InputRefused("input-empty", "parent plasma is never above 0; check the blood data and their units")
     earliest = options.bounds.get("delay", DEFAULT_BOUNDS["delay"])[0]
     delay_s = earliest if isinstance(options.delay_s, str) else options.delay_s
-    rises_s = 60 * float(times[max(int(np.argmax(plasma > 0)) - 1, 0)]) + delay_s
+    rises_s = float(times[max(int(np.argmax(plasma > 0)) - 1, 0)]) + delay_s
     if rises_s >= timing.ends_s[-1]:
         raise InputRefused(
             "input-after-scan",

@@ -71,9 +71,9 @@ class PlasmaIntegrals:
 
 def plasma_integrals(input_function: InputFunction, timing: FrameTiming, delay_s: float) -> PlasmaIntegrals:
     """Exact integrals of the input, ``delay_s`` seconds later."""
-    running = respond(input_function.times_min, input_function.parent_plasma, np.zeros(1))
-    first, second = running.at((timing.mids_s - delay_s) / 60)
-    level = curve_frame_averages(input_function.times_min, input_function.parent_plasma, timing, delay_s)
+    running = respond(input_function.times_s, input_function.parent_plasma, np.zeros(1))
+    first, second = running.at(timing.mids_s - delay_s)
+    level = curve_frame_averages(input_function.times_s, input_function.parent_plasma, timing, delay_s)
     return PlasmaIntegrals(first[:, 0], second[:, 0], level, running.frame_averages(timing, delay_s)[:, 0])
 
 
@@ -83,7 +83,7 @@ def remove_blood(
     """Tissue curves (curves, frames): (C_PET - V_B C_WB) / (1 - V_B)."""
     if vb == 0:
         return activity
-    blood = curve_frame_averages(input_function.times_min, input_function.whole_blood, timing, delay_s)
+    blood = curve_frame_averages(input_function.times_s, input_function.whole_blood, timing, delay_s)
     return np.asarray((activity - vb * blood) / (1 - vb))
 
 
@@ -308,8 +308,8 @@ def enough_frames(model: str, available: Mask) -> None:
 def _missed_input(
     timing: FrameTiming, plasma: PlasmaIntegrals, input_function: InputFunction, delay_s: float
 ) -> tuple[Notice, ...]:
-    running = respond(input_function.times_min, input_function.parent_plasma, np.zeros(1))
-    before = running.at((timing.starts_s[:1] - delay_s) / 60)[0][0, 0]
+    running = respond(input_function.times_s, input_function.parent_plasma, np.zeros(1))
+    before = running.at(timing.starts_s[:1] - delay_s)[0][0, 0]
     if before <= MISSED_INPUT * plasma.first[-1]:
         return ()
     return (

@@ -199,7 +199,7 @@ class LinearBlock:
         delay_s = float(options.delay_s)
         used = weight > 0
         vb = fixed_vb(options)
-        blood = curve_frame_averages(input_function.times_min, input_function.whole_blood, timing, delay_s)
+        blood = curve_frame_averages(input_function.times_s, input_function.whole_blood, timing, delay_s)
         integral = tissue_integral(timing)
         plasma = plasma_integrals(input_function, timing, delay_s).first[used]
         # Tissue = (data - V_B blood) / (1 - V_B), and so are its integrals: a factor or matrix, and a shift.

@@ -47,7 +47,7 @@ def tbr(
     curves = {"PP": input_function.parent_plasma, "WB": input_function.whole_blood}
     if blood not in curves:
         raise InputRefused("tbr-blood", f"{blood!r} is neither PP (parent plasma) nor WB (whole blood)")
-    averages = curve_frame_averages(input_function.times_min, curves[blood], timing)
+    averages = curve_frame_averages(input_function.times_s, curves[blood], timing)
     return window_mean(timing, activity, window_s) / _positive(window_mean(timing, averages, window_s), "blood")
 
 

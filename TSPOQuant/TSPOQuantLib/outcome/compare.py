@@ -364,7 +364,7 @@ def _ratio(visit: VisitRecord, region: RegionRecord | None, pvc: str, measure: s
     curve = np.array(region.corrected.mean if pvc != NO_PVC and region.corrected else region.mean)
     scan, timing, window = visit.acquisition, visit.acquisition.timing, _window(visit)
     source = InputFunction(
-        np.array(visit.input.times_s) / 60, np.array(visit.input.parent_plasma), np.array(visit.input.whole_blood)
+        np.array(visit.input.times_s), np.array(visit.input.parent_plasma), np.array(visit.input.whole_blood)
     )
     try:
         if measure == "SUV":

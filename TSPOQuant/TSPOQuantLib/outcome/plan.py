@@ -260,7 +260,7 @@ def _counts(protocol: Protocol, timing: FrameTiming, source: InputFunction, half
     begin, end = REFERENCE_FRAME_S
     frame = FrameTiming(np.array([begin]), np.array([end - begin]))
     factor = protocol.noise_mbq / protocol.injected_mbq
-    at_reference = InputFunction(source.times_min, factor * source.parent_plasma, factor * source.whole_blood)
+    at_reference = InputFunction(source.times_s, factor * source.parent_plasma, factor * source.whole_blood)
     muscle = _one_tissue(frame, at_reference, protocol.surroundings_k1, protocol.surroundings_vt, protocol.vb)
     per_voxel = (100 / protocol.noise_percent) ** 2 / float(muscle[0] * _alive(frame, half_life_s)[0])
     voxels = protocol.volume_mm3 / protocol.voxel_mm**3

@@ -189,7 +189,7 @@ def input_record(source: InputFunctionResult, blood: BloodSamples) -> InputRecor
     return InputRecord(
         source=str(source.settings.get("source", "blood")),
         route=blood.route,
-        times_s=_numbers(curve.times_min * 60),
+        times_s=_numbers(curve.times_s),
         parent_plasma=_numbers(curve.parent_plasma),
         whole_blood=_numbers(curve.whole_blood),
         samples={
@@ -199,8 +199,8 @@ def input_record(source: InputFunctionResult, blood: BloodSamples) -> InputRecor
         },
         blood_pool=_numbers(image.blood_pool) if image else None,
         tissue=_numbers(image.tissue) if image and image.tissue is not None else None,
-        parent_fraction=_numbers(fraction(curve.times_min)) if fraction else None,
-        plasma_ratio=_numbers(ratio(curve.times_min)) if ratio else None,
+        parent_fraction=_numbers(fraction(curve.times_s / 60)) if fraction else None,
+        plasma_ratio=_numbers(ratio(curve.times_s / 60)) if ratio else None,
         settings=_jsonable(source.settings),
     )
 

@@ -146,7 +146,7 @@ def write_visit(folder: Path, result: VisitResult) -> None:
     timing = result.curves[0].timing
     write_tacs(folder / f"{stem}_seg-regions_tacs.tsv", timing, regions, np.array([c.mean for c in result.curves]))
     curve = result.input.input_function
-    table = zip(curve.times_min * 60, curve.whole_blood, curve.parent_plasma, strict=True)
+    table = zip(curve.times_s, curve.whole_blood, curve.parent_plasma, strict=True)
     write_tsv(
         folder / f"{stem}_bloodproc.tsv",
         ["time", "whole_blood_radioactivity", "AIF"],
