@@ -86,7 +86,7 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
         from TSPOQuantLib.acquisition.dicom import is_pet
         from TSPOQuantLib.acquisition.dicom_files import Series, find_series
         from TSPOQuantLib.acquisition.dicom_pet import understand_pet
-        from TSPOQuantLib.errors import InputRefused
+        from TSPOQuantLib.messages import InputRefused
 
         slices = []
         with contextlib.suppress(InputRefused):  # a file that is gone; loading says so
@@ -116,7 +116,7 @@ class DICOMDynamicPETPluginClass(DICOMPlugin):
     def load(self, loadable):
         """Load the series as a sequence and show it. Returns the sequence node, None if the series is refused."""
         from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
-        from TSPOQuantLib.errors import InputRefused
+        from TSPOQuantLib.messages import InputRefused
         from TSPOQuantLib.mrml import fusion, sequence_io
 
         try:

@@ -13,7 +13,7 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
-from TSPOQuantLib.errors import Cancelled, InputRefused
+from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.mrml import study_nodes, tables, views
 from TSPOQuantLib.mrml.choices import (  # noqa: F401 - scripts find the choices here
     BloodRoute,

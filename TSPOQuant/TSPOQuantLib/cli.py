@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from . import DISCLAIMER, __version__
-from .errors import Cancelled, InputRefused, Notice
+from .messages import Cancelled, InputRefused, Notice, Text
 from .progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -420,10 +420,18 @@ def _study(options: argparse.Namespace) -> "Study":
     if not options.study.is_dir():
         unused = next((o for o in ("participant", "session", "segmentation") if getattr(options, o) is not None), None)
         if unused and options.study.exists():
-            raise InputRefused("study-options", f"--{unused} is for a PET-BIDS dataset; say it in {options.study}")
+            raise InputRefused(
+                "study-options",
+                "--{unused} is for a PET-BIDS dataset; say it in {study}",
+                unused=unused,
+                study=options.study,
+            )
         return read_study(options.study)
     if options.participant is None:
-        message = f"{options.study} is a folder; name its study.toml, or whose visit of a dataset with --participant"
+        message = Text(
+            "{study} is a folder; name its study.toml, or whose visit of a dataset with --participant",
+            study=options.study,
+        )
         raise InputRefused("bids-participant", message)
     return study_of_bids(options.study, options.participant, options.session, options.segmentation)
 
@@ -506,7 +514,7 @@ def run_validate(options: argparse.Namespace) -> int:
 
     data = options.data or REPOSITORY.parent / "shared" / "data"
     if options.data and not options.data.is_dir():
-        raise InputRefused("data-missing", f"{options.data} is no folder; name the folder that holds pbr28")
+        raise InputRefused("data-missing", "{data} is no folder; name the folder that holds pbr28", data=options.data)
     text = run(REPOSITORY, data if data.is_dir() else None, options.quick, terminal_progress())
     _end_progress()
     print(text)
@@ -527,7 +535,7 @@ def _need_checkout(needed: str) -> None:
     """Make ``tools`` importable; what developers run is in the repository alone. Raises InputRefused ("checkout")."""
     if not (REPOSITORY / needed).exists():
         message = f"this command belongs to the source code, and {REPOSITORY / needed} is not there; run ./tspoquant"
-        raise InputRefused("checkout", f"{message} in a clone of the repository")
+        raise InputRefused("checkout", "{message} in a clone of the repository", message=message)
     if str(REPOSITORY) not in sys.path:
         sys.path.insert(0, str(REPOSITORY))
 
@@ -536,11 +544,13 @@ def _truth(path: Path) -> dict[str, dict[str, float]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputRefused("truth-unreadable", f"{path}: {error.strerror}; name a JSON file") from error
+        raise InputRefused(
+            "truth-unreadable", "{path}: {strerror}; name a JSON file", path=path, strerror=error.strerror
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InputRefused("truth-unreadable", f"{path}: {error}; correct the file") from error
+        raise InputRefused("truth-unreadable", "{path}: {error}; correct the file", path=path, error=error) from error
     if not isinstance(content, dict):
-        raise InputRefused("truth-unreadable", f"{path}: must hold regions with V_T by visit")
+        raise InputRefused("truth-unreadable", "{path}: must hold regions with V_T by visit", path=path)
     return content
 
 

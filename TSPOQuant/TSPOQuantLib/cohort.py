@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
-from .errors import InputRefused
+from .messages import InputRefused, Text
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .output import MARKER, whole_folder
@@ -127,11 +127,19 @@ def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit,
     """
     known = sorted(folder.name.removeprefix("sub-") for folder in dataset.glob("sub-*") if folder.is_dir())
     if not known:
-        raise InputRefused("cohort-dataset", f"{dataset} holds no sub-… folder; name a PET-BIDS dataset")
+        raise InputRefused(
+            "cohort-dataset", "{dataset} holds no sub-… folder; name a PET-BIDS dataset", dataset=dataset
+        )
     wanted = [label.removeprefix("sub-") for label in participants]
     unknown = next((label for label in wanted if label not in known), None)
     if unknown is not None:
-        raise InputRefused("bids-participant", f"there is no sub-{unknown} in {dataset.name}; it holds {_few(known)}")
+        raise InputRefused(
+            "bids-participant",
+            "there is no sub-{unknown} in {dataset_name}; it holds {known}",
+            unknown=unknown,
+            dataset_name=dataset.name,
+            known=_few(known),
+        )
     visits = []
     for participant in known:
         if not wanted or participant in wanted:
@@ -155,17 +163,19 @@ def _prepared(out: Path, dataset: Path) -> Path:
     """The cohort's folder: new, empty, or an earlier cohort's."""
     out, inside = Path(os.path.realpath(out)), Path(os.path.realpath(dataset))
     if out == inside or inside.is_relative_to(out):
-        raise InputRefused("output-holds-input", f"{out} holds the dataset; name another folder")
+        raise InputRefused("output-holds-input", "{out} holds the dataset; name another folder", out=out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).exists())):
-        raise InputRefused("output-exists", f"{out} holds files that no cohort wrote; name another folder")
+        raise InputRefused("output-exists", "{out} holds files that no cohort wrote; name another folder", out=out)
     if any(out.glob("*")) and not (out / TABLE).exists():
-        raise InputRefused("output-exists", f"{out} holds other results than a cohort's; name another folder")
+        raise InputRefused("output-exists", "{out} holds other results than a cohort's; name another folder", out=out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / MARKER).touch()
         (out / TABLE).touch()
     except OSError as error:
-        raise InputRefused("output-unwritable", f"{out}: {error.strerror}; name another folder") from error
+        raise InputRefused(
+            "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
+        ) from error
     return out
 
 
@@ -235,7 +245,7 @@ def _quantified(
                 visit = futures[future]
                 rows[visit] = _row_of(future, visit)
                 where = f"sub-{visit.participant} {visit.session or ''}".strip()
-                progress(len(rows) / len(visits), f"{where}: {rows[visit].status}")
+                progress(len(rows) / len(visits), Text("{where}: {status}", where=where, status=rows[visit].status))
         except BaseException:
             client.cancel(list(futures), force=True)
             raise
@@ -276,7 +286,8 @@ def _client(scheduler: str | None, visits: int) -> Iterator[Any]:
             except (OSError, ValueError, TimeoutError) as error:
                 raise InputRefused(
                     "cohort-scheduler",
-                    f"no Dask scheduler answers at {scheduler}; start one, or leave --scheduler out",
+                    "no Dask scheduler answers at {scheduler}; start one, or leave --scheduler out",
+                    scheduler=scheduler,
                 ) from error
             with client:
                 yield client

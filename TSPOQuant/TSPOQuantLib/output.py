@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import InputRefused
+from .messages import InputRefused
 
 MARKER = ".tspoquant"
 """A file that says: this folder was made by this program, so --force may replace it."""
@@ -29,7 +29,9 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
         out.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     except OSError as error:
-        raise InputRefused("output-unwritable", f"{out}: {error.strerror}; name another folder") from error
+        raise InputRefused(
+            "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
+        ) from error
     try:
         scratch.chmod(0o777 & ~_umask())
         yield scratch
@@ -50,22 +52,26 @@ def _check_inputs(out: Path, inputs: Iterable[Path]) -> None:
     for given in inputs:
         path = Path(os.path.realpath(given))
         if path.is_relative_to(out):
-            raise InputRefused("output-holds-input", f"{out} holds the input {given}; name another folder")
+            raise InputRefused(
+                "output-holds-input", "{out} holds the input {given}; name another folder", out=out, given=given
+            )
         if path.is_dir() and out.is_relative_to(path):
-            raise InputRefused("output-inside-input", f"{out} lies inside the input {given}; name another folder")
+            raise InputRefused(
+                "output-inside-input", "{out} lies inside the input {given}; name another folder", out=out, given=given
+            )
 
 
 def _check_free(out: Path, force: bool) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise InputRefused("output-exists", f"{out} is a file; name a folder for the results")
+        raise InputRefused("output-exists", "{out} is a file; name a folder for the results", out=out)
     if not any(out.iterdir()):
         return
     if not force:
-        raise InputRefused("output-exists", f"{out} holds files already; name another folder or add --force")
+        raise InputRefused("output-exists", "{out} holds files already; name another folder or add --force", out=out)
     if not (out / MARKER).exists():
-        raise InputRefused("output-foreign", f"{out} holds files that are not ours; name another folder")
+        raise InputRefused("output-foreign", "{out} holds files that are not ours; name another folder", out=out)
 
 
 def _umask() -> int:

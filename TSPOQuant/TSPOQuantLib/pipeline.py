@@ -21,7 +21,6 @@ from .alignment.motion import FrameMotion, estimate_motion, told_at
 from .alignment.pet_to_ct import PetToCt, align_to_ct
 from .alignment.resample import at_rest, mean_image
 from .alignment.visits import VisitAlignment, align_visits
-from .errors import InputRefused, Notice
 from .input_function import (
     ImageDerivedSettings,
     InputFunction,
@@ -33,6 +32,7 @@ from .input_function import (
 from .kinetics import FitOptions, KineticFit, fit, make_maps
 from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
+from .messages import InputRefused, Notice, Text
 from .outcome.compare import Comparison
 from .outcome.plan import Plan, make_plan, read_protocol
 from .outcome.record import Sensitivity
@@ -103,7 +103,7 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     if len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
         also = study.carried_from.ct if study.carried_from else None
         named = ", ".join(str(path) for path in (study.pet, study.ct, also) if path)
-        raise InputRefused("patients-differ", f"{named} name different patients; check the paths")
+        raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
     progress(0.8, "Reading the segmentation and the blood")
     segmentation, carried = read_segmentation(study.segmentation), None
     if study.carried_from and ct and other:
@@ -115,7 +115,9 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     blood = read_blood(paths, route=study.route)
     if study.given_input and blood.parent_plasma is None:
         raise InputRefused(
-            "input-not-ready", f"{study.given_input.name} has no AIF column; raw blood belongs under [blood] paths"
+            "input-not-ready",
+            "{given_input_name} has no AIF column; raw blood belongs under [blood] paths",
+            given_input_name=study.given_input.name,
         )
     return VisitData(image, segmentation, blood, ct, carried)
 
@@ -197,7 +199,9 @@ def fused_pictures(
     for name in regions:
         places = [_same_region(name, drawn, here) for here in drawn]
         if not any(places):
-            raise InputRefused("region-missing", f"no visit has a region called '{name}'; see the segment names")
+            raise InputRefused(
+                "region-missing", "no visit has a region called '{name}'; see the segment names", name=name
+            )
         for visit, pet, here, region in zip(images, pets, drawn, places, strict=True):
             if region is None:
                 continue
@@ -283,7 +287,7 @@ def quantify(
     options = _options(image, activity.mean(axis=0), settings)
     fits, rows = {}, []
     for index, model in enumerate(settings.models):
-        progress(0.85 + 0.05 * index / len(settings.models), f"Fitting {model}")
+        progress(0.85 + 0.05 * index / len(settings.models), Text("Fitting {model}", model=model))
         fits[model] = fit(model, image.timing, activity, _for_model(source, model, options), options)
         for region, curve, fitted in zip(targets, curves, fits[model], strict=True):
             rows.append(outcome_row(settings.session, region.name, region.anatomy, fitted, curve.notices))
@@ -338,8 +342,9 @@ def _resolved(
     found = estimate_resolution(image, ct, moved, progress)
     said = Notice(
         "resolution-estimated",
-        f"the resolution was estimated from the images: {found.fwhm_mm:.1f} mm FWHM (standard error "
-        f"{found.se_mm:.1f} mm)",
+        "the resolution was estimated from the images: {fwhm_mm:.1f} mm FWHM (standard error {se_mm:.1f} mm)",
+        fwhm_mm=found.fwhm_mm,
+        se_mm=found.se_mm,
     )
     return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), (said, *found.notices)
 
@@ -408,7 +413,9 @@ def _corrected(
         )
     unknown = sorted(set(settings.pvc_regions) - {region.name for region in targets})
     if unknown:
-        raise InputRefused("pvc-region", f"no region to correct is called '{unknown[0]}'; see the segment names")
+        raise InputRefused(
+            "pvc-region", "no region to correct is called '{unknown}'; see the segment names", unknown=unknown[0]
+        )
     chosen = [region for region in targets if not settings.pvc_regions or region.name in settings.pvc_regions]
     others = [region for region in regions if region not in chosen]
     return correct(image, chosen, settings.pvc, width, moved, ct, settings.minimum_coverage, others, progress)
@@ -438,7 +445,7 @@ def make_visit_maps(
     blood = reconcile(data.blood, image.timing, curve[None])
     source = input_of(image, regions, blood, settings)
     options = _options(image, curve, settings)
-    progress(0.6, f"{model} maps")
+    progress(0.6, Text("{model} maps", model=model))
     plasma = _for_model(source, model, options)
     maps = make_maps(model, image.timing, image.activity, plasma, options, mask, part(progress, 0.6, 1))
     return VisitMaps(
@@ -514,7 +521,9 @@ def input_of(
         names = ", ".join(f"'{region.name}'" for region in regions)
         raise InputRefused(
             "blood-pool-missing",
-            f"no segment is called '{settings.blood_pool}'; draw it, or name the one that is the blood pool: {names}",
+            "no segment is called '{blood_pool}'; draw it, or name the one that is the blood pool: {names}",
+            blood_pool=settings.blood_pool,
+            names=names,
         )
     curve = sample(image, pool, moved, settings.minimum_coverage)
     shell = surround(image.grid, pool, regions)
@@ -574,8 +583,10 @@ def _for_model(source: InputFunctionResult, model: str, options: FitOptions) -> 
     if beyond is not None:
         raise InputRefused(
             "delay-value",
-            f"a delay of {beyond:g} s is no sampling delay; stay within {LONGEST_DELAY_S:g} s, or bring blood and "
-            "scan to one clock",
+            "a delay of {beyond:g} s is no sampling delay; stay within {longest_delay_s:g} s, or bring blood "
+            "and scan to one clock",
+            beyond=beyond,
+            longest_delay_s=LONGEST_DELAY_S,
         )
     curve = source.input_function
     if curve.has_whole_blood:
@@ -583,8 +594,9 @@ def _for_model(source: InputFunctionResult, model: str, options: FitOptions) -> 
     if options.vb not in ("none", 0) and not (options.vb == "fit" and not model_named(model).compartmental):
         raise InputRefused(
             "whole-blood-missing",
-            f"{model} with V_B needs whole blood, and the blood files hold none; add a whole_blood_radioactivity "
+            "{model} with V_B needs whole blood, and the blood files hold none; add a whole_blood_radioactivity "
             'column, or leave V_B out (--vb none; in a study file vb = "none")',
+            model=model,
         )
     return replace(curve, whole_blood=np.zeros_like(curve.whole_blood))  # with V_B at 0 nothing depends on it
 
@@ -621,9 +633,12 @@ def _notices(
     found += [*(to_ct.notices if to_ct else ()), *source.notices]
     if motion is not None and ct is None and not np.array_equal(motion.reference_to_frame, _nowhere(image)):
         frames = ", ".join(str(frame + 1) for frame in motion.reference)
-        text = f"without a CT the regions are taken to lie where the reference, frames {frames}, shows the neck"
+        text = Text(
+            "without a CT the regions are taken to lie where the reference, frames {frames}, shows the neck",
+            frames=frames,
+        )
         found.append(Notice("regions-on-reference", text))
     if settings.genotype in ("LAB", "unknown"):
         known = "a low-affinity binder" if settings.genotype == "LAB" else "not known"
-        found.append(Notice("genotype", f"the rs6971 genotype is {known}; TSPO binding depends on it"))
+        found.append(Notice("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known))
     return tuple(dict.fromkeys(found))

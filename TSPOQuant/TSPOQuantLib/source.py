@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import InputRefused
+from .messages import InputRefused, Text
 from .outcome.record import VisitRecord
 from .reporting.provenance import sha256_of
 from .study import Study, StudySettings, read_study
@@ -39,27 +39,39 @@ def study_of_results(results: Path, record: VisitRecord) -> Study:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputRefused(
             "dicom-source",
-            f"{results} does not say where its DICOM files lie ({FILE} is missing, as it is for a PET-BIDS dataset); "
-            "quantify again from a study.toml, or leave --dicom out",
+            "{results} does not say where its DICOM files lie ({file} is missing, as it is for a PET-BIDS "
+            "dataset); quantify again from a study.toml, or leave --dicom out",
+            results=results,
+            file=FILE,
         ) from error
     if not path.is_file():
         raise InputRefused(
             "dicom-source",
-            f"{results}: the study file {path} has moved; put it back, or correct 'study' in {results / FILE}",
+            "{results}: the study file {path} has moved; put it back, or correct 'study' in {record}",
+            results=results,
+            path=path,
+            record=results / FILE,
         )
     study = read_study(path)
     known = {entry["sha256"] for entry in record.provenance["inputs"]}
     for file in (study.pet, study.ct, study.segmentation):
         if file is not None and sha256_of(file) not in known:
-            message = f"{file} is not what {results} was made from; run quantify again"
+            message = Text(
+                "{file} is not what {results} was made from; run quantify again", file=file, results=results
+            )
             raise InputRefused("dicom-source-changed", message)
     try:
         settings = StudySettings(**{key: _value(value) for key, value in record.settings.items()})
     except TypeError as error:
-        message = f"{results} was written by another version; run quantify again"
+        message = Text("{results} was written by another version; run quantify again", results=results)
         raise InputRefused("dicom-source-changed", message) from error
     if settings.input_source == "given" and study.given_input is None:
-        raise InputRefused("dicom-source-changed", f"{path} names another input function than {results} was made with")
+        raise InputRefused(
+            "dicom-source-changed",
+            "{path} names another input function than {results} was made with",
+            path=path,
+            results=results,
+        )
     return replace(study, settings=settings)
 
 

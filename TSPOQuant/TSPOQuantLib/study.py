@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from .acquisition.bids import find_bids
 from .acquisition.blood_files import ROUTES
-from .errors import InputRefused
 from .kinetics import MODELS
+from .messages import InputRefused, Text
 from .regions.partial_volume import METHODS
 
 GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
@@ -105,13 +105,15 @@ def study_of_bids(dataset: Path, participant: str, session: str | None, segmenta
     found = find_bids(dataset, participant, session)
     where = "/".join(part for part in (found.participant, found.session) if part)
     if found.image is None:
-        raise InputRefused("bids-image", f"{where}/pet holds no image; 'fit' quantifies ready curves")
+        raise InputRefused("bids-image", "{where}/pet holds no image; 'fit' quantifies ready curves", where=where)
     if segmentation is None:
         pattern = f"derivatives/*/{where}/**/*"
         regions = sorted(f for f in dataset.glob(pattern) if f.name.endswith((".seg.nrrd", "_dseg.nii.gz")))
         if len(regions) != 1:
             problem = "holds several segmentations" if regions else "has no segmentation in derivatives"
-            raise InputRefused("bids-segmentation", f"{where} {problem}; name one with --segmentation")
+            raise InputRefused(
+                "bids-segmentation", "{where} {problem}; name one with --segmentation", where=where, problem=problem
+            )
         segmentation = regions[0]
     given = found.bloodproc[0] if found.bloodproc and not found.blood else None
     return Study(
@@ -149,21 +151,36 @@ def read_study(path: Path, may_carry: bool = True) -> Study:
         text = path.read_text(encoding="utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:
-        raise InputRefused("study-missing", f"{path}: {error.strerror}; name a study.toml") from error
+        raise InputRefused(
+            "study-missing", "{path}: {strerror}; name a study.toml", path=path, strerror=error.strerror
+        ) from error
     except UnicodeDecodeError as error:
-        raise InputRefused("study-unreadable", f"{path} is not UTF-8 text; save the study file as UTF-8") from error
+        raise InputRefused(
+            "study-unreadable", "{path} is not UTF-8 text; save the study file as UTF-8", path=path
+        ) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputRefused("study-unreadable", f"{path}: {error}; correct the file") from error
+        raise InputRefused("study-unreadable", "{path}: {error}; correct the file", path=path, error=error) from error
     for table, content in data.items():
         known = KEYS.get(table)
         if known is None or not isinstance(content, dict):
-            message = f"{path}, line {_line(text, table)}: '{table}' is no table of a study; known are {_tables()}"
+            message = Text(
+                "{path}, line {line}: '{table}' is no table of a study; known are {tables}",
+                path=path,
+                line=_line(text, table),
+                table=table,
+                tables=_tables(),
+            )
             raise InputRefused("study-key", message)
         for key in content:
             if key not in known:
                 line = _line(text, table, key)
-                message = (
-                    f"{path}, line {line}: unknown key '{key}' in [{table}]; known are {', '.join(sorted(known))}"
+                message = Text(
+                    "{path}, line {line}: unknown key '{key}' in [{table}]; known are {known}",
+                    path=path,
+                    line=line,
+                    key=key,
+                    table=table,
+                    known=", ".join(sorted(known)),
                 )
                 raise InputRefused("study-key", message)
     return _study(path, data, may_carry)
@@ -190,7 +207,9 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
     folder = path.absolute().parent
 
     def wrong(table: str, key: str, wanted: str) -> InputRefused:
-        return InputRefused("study-value", f"{path}: [{table}] {key} must be {wanted}")
+        return InputRefused(
+            "study-value", "{path}: [{table}] {key} must be {wanted}", path=path, table=table, key=key, wanted=wanted
+        )
 
     def text_of(table: str, key: str, default: str | None, choices: tuple[str, ...] = ()) -> str:
         value = data.get(table, {}).get(key, default)
@@ -215,7 +234,14 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
     def existing(table: str, key: str, name: str) -> Path:
         found = folder / name
         if not found.exists():
-            raise InputRefused("study-missing", f"{path}: [{table}] {key}: {found} does not exist; correct the path")
+            raise InputRefused(
+                "study-missing",
+                "{path}: [{table}] {key}: {found} does not exist; correct the path",
+                path=path,
+                table=table,
+                key=key,
+                found=found,
+            )
         return found
 
     def file_of(table: str) -> Path:

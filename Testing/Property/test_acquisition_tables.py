@@ -13,7 +13,7 @@ from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, reconcile
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 COLUMNS = ("whole_blood_radioactivity", "plasma_radioactivity", "AIF")
 SECONDS_PER = {"s": 1, "min": 60, "minutes": 60, "sec": 1, "h": 3600}

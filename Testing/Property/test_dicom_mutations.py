@@ -18,7 +18,7 @@ from Python.dicommaker import PATIENT_ID, PATIENT_NAME, PetPlan, save, write_pet
 from Python.tiers import slow
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.inspect import describe, inspect
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 SMALL = PetPlan(starts_s=(0, 60, 180), durations_s=(60, 120, 300), shape=(2, 3, 4))
 TEXTS = ("", "nan", "inf", "-1", "0", "1", "1e300", "-1e9", "99999999", "240000", "ÄÖ", "1\\2\\3\\4\\5\\6\\7")

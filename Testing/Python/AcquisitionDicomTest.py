@@ -18,7 +18,7 @@ from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage
-from TSPOQuantLib.errors import Cancelled, InputRefused
+from TSPOQuantLib.messages import Cancelled, InputRefused
 
 
 class Folder(unittest.TestCase):

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.inspect import inspect
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 
 def item(**elements: object) -> Dataset:

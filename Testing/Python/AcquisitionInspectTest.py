@@ -12,8 +12,8 @@ from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.inspect import describe, inspect
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import dicom as phantom_dicom
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
 

@@ -18,7 +18,7 @@ from TSPOQuantLib.acquisition.suv import (
     suvbw_factor,
     suvlbm_factor,
 )
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 # Published with the header sets (cornerstonejs/calculate-suv).
 PUBLISHED = {

@@ -18,8 +18,8 @@ from TSPOQuantLib.alignment.fused import fused_images, suv_per_kbq_ml
 from TSPOQuantLib.alignment.motion import FrameMotion, MotionTable, told_at
 from TSPOQuantLib.alignment.transform_files import read_transform
 from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.pipeline import fused_pictures
 from TSPOQuantLib.regions.carry import carry_segmentation, level_points
 from TSPOQuantLib.regions.region import regions_of

@@ -11,8 +11,8 @@ from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.alignment.motion import estimate_motion, motion_table, relative_counts
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
 from TSPOQuantLib.phantom.neck import Pose, draw_build
 from TSPOQuantLib.phantom.scanner import counts_per_activity, draw_motion, image_frames, with_count_noise

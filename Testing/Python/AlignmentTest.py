@@ -15,8 +15,8 @@ from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
 from TSPOQuantLib.alignment.resample import mean_image
 from TSPOQuantLib.alignment.rigid import field_points
 from TSPOQuantLib.alignment.transform_files import read_transform, write_transform
-from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import Cancelled, InputRefused
 
 SHAPE, SPACING = (30, 36, 32), 4.0
 # Ellipsoids: center (x, y, z) and half axes in mm, activity kBq/mL in blood-rich and in late frames, HU.

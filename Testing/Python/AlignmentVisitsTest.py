@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment, align_visits
-from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, with_noise
 from TSPOQuantLib.phantom.neck import Pose, draw_build
 from TSPOQuantLib.progress import silent

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import checkout  # noqa: F401
 import numpy as np
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 from tools.bench import run
 from tools.bench.machine import best_cpu_s, product_once, read_once

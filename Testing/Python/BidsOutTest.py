@@ -14,7 +14,7 @@ import SimpleITK as sitk
 import slicer
 import tinystudy
 from TSPOQuantLib.acquisition.tacs import read_tacs
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.record import CorrectedRecord
 from TSPOQuantLib.pipeline import study_maps

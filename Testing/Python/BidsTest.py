@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.bids import find_bids, read_pet_json
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 HALF_LIFE = 1220.04
 GOOD = {

@@ -13,7 +13,7 @@ from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, check_cov
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 TIMES = (0, 30, 45, 60, 90, 180, 600, 1800, 3600)
 WHOLE = (0, 2, 60, 40, 20, 9, 5, 4, 3.5)

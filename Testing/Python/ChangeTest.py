@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 import visitrecords as made
-from TSPOQuantLib.errors import InputRefused, Notice
+from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.outcome.budget import BudgetSettings, errors_of
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record

@@ -6,7 +6,7 @@ import unittest
 from datetime import date
 from pathlib import Path
 
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings, read_budget
 from TSPOQuantLib.outcome.clinical import NDI_BANDS, SCORES, clinical_changes, ndi_band, read_clinical
 from TSPOQuantLib.outcome.plan import read_protocol

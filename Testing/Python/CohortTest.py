@@ -19,7 +19,7 @@ import tinystudy
 from realdata import DATA, needs_data
 from tiers import slow
 from TSPOQuantLib import cohort
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 NEEDS_DASK = unittest.skipUnless(importlib.util.find_spec("distributed"), "Dask (distributed) is not installed")
 

@@ -4,7 +4,7 @@ import unittest
 from dataclasses import replace
 
 import visitrecords as made
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.comparability import CODES, IDENTITY, checked, findings_of
 
 BASE = made.visit()

@@ -21,8 +21,8 @@ import SimpleITK as sitk
 from dicommaker import VENDORS, PetPlan, write_pet
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.nifti import read_dynamic_nifti
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.dicom import Identity
 from TSPOQuantLib.phantom.dicom import write_pet as write_phantom_pet
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S

@@ -16,7 +16,7 @@ import tiers
 import tinystudy
 from tiers import slow
 from TSPOQuantLib.acquisition.dicom_slice import key_of
-from TSPOQuantLib.errors import Notice
+from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.clinical import read_clinical
 from TSPOQuantLib.outcome.record import to_json
 from TSPOQuantLib.reporting.deidentify import hide

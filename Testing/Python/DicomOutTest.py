@@ -21,10 +21,10 @@ from exacttissue import centers
 from tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.exports import write_dicom
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.kinetics import ParametricMaps
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.visit import VisitMaps
 from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.region import plain_name

@@ -18,7 +18,6 @@ from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.input_function import (
     ImageDerivedSettings,
     continuous_curve,
@@ -26,6 +25,7 @@ from TSPOQuantLib.input_function import (
     image_derived_input,
 )
 from TSPOQuantLib.input_function.calibration import recovery_calibration
+from TSPOQuantLib.messages import InputRefused
 
 # Where the model choice is not the point: one model, for speed.
 FAST = {"parent_fraction_model": "hill"}

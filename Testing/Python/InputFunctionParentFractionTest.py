@@ -5,9 +5,9 @@ from realdata import DATA, needs_data
 from scipy import stats
 from TSPOQuantLib.acquisition.blood import SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.input_function import fit_parent_fraction
 from TSPOQuantLib.input_function.parent_fraction import MODELS
+from TSPOQuantLib.messages import InputRefused
 
 TIMES_MIN = np.array([0.5, 1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 90])
 # Each model written once more, from its definition, with the parameters of a plausible curve.

@@ -6,7 +6,6 @@ from realdata import DATA, needs_data
 from scipy.signal import lfilter
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.input_function import (
     SampledSettings,
     ensemble,
@@ -14,6 +13,7 @@ from TSPOQuantLib.input_function import (
     sampled_input,
 )
 from TSPOQuantLib.input_function.dispersion import correct_dispersion
+from TSPOQuantLib.messages import InputRefused
 
 END_S = 3600.0
 MANUAL_S = np.array([20, 30, 40, 50, 60, 75, 90, 120, 180, 300, 600, 900, 1200, 1800, 2400, 3000, 3600.0])

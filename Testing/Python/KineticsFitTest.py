@@ -2,9 +2,9 @@ import unittest
 
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, weights
+from TSPOQuantLib.messages import InputRefused
 
 
 def values(one, *names):

@@ -3,9 +3,9 @@ import unittest
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.acquisition.frames import FrameTiming
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.kinetics import FitOptions, fit
 from TSPOQuantLib.kinetics.graphical import plasma_integrals, tissue_double_integral, tissue_integral
+from TSPOQuantLib.messages import InputRefused
 
 
 def fine(minutes):

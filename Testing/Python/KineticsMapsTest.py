@@ -3,8 +3,8 @@ import unittest
 
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
-from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.kinetics import FitOptions, fit, make_maps
+from TSPOQuantLib.messages import Cancelled, InputRefused
 
 
 def as_image(curves):

@@ -7,7 +7,6 @@ from kineticstruth import arterial_input, schedule, tissue_curve
 from scipy.optimize import curve_fit
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import (
     FitOptions,
@@ -25,6 +24,7 @@ from TSPOQuantLib.kinetics import (
     weights,
     window_mean,
 )
+from TSPOQuantLib.messages import InputRefused
 
 
 class CovarianceTest(unittest.TestCase):

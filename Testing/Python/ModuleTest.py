@@ -12,7 +12,7 @@ import slicer
 import slicer.util
 from exacttissue import EDGES_S
 from tiers import slow
-from TSPOQuantLib.errors import Cancelled, InputRefused, Notice
+from TSPOQuantLib.messages import Cancelled, InputRefused, Notice
 from TSPOQuantLib.mrml import plots, study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State
 from TSPOQuantLib.outcome.record import to_json

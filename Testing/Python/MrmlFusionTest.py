@@ -10,8 +10,8 @@ from exacttissue import centers
 from mrmlstudy import add_segment, grid
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.mrml import carry, fusion, segmentations, sequence_io, transforms, views, volumes
 from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.planes import edge_letters, plane_of

@@ -13,8 +13,8 @@ from mrmlstudy import add_segment
 from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.mrml import regions, segmentations, sequence_io, transforms, volumes
 from TSPOQuantLib.mrml.surface_route import through_surface
 from TSPOQuantLib.phantom.neck import LABEL

@@ -14,8 +14,8 @@ from mrmlstudy import add_segment
 from TSPOQuantLib.acquisition import sequence_files
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
-from TSPOQuantLib.errors import InputRefused, Notice
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.mrml import fusion, segmentations, sequence_io, tables, transforms, volumes
 
 

@@ -11,7 +11,7 @@ import slicer.util
 import vtk
 from tiers import slow
 from TSPOQuantLib import pipeline
-from TSPOQuantLib.errors import Cancelled
+from TSPOQuantLib.messages import Cancelled
 from TSPOQuantLib.mrml import study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS
 

@@ -16,8 +16,8 @@ from unittest import mock
 import numpy as np
 import pydicom
 from tiers import slow
-from TSPOQuantLib.errors import Cancelled, InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, visits, write_phantom
 from TSPOQuantLib.phantom.dicom import Identity, write_ct, write_pet
 from TSPOQuantLib.phantom.neck import FORAMINA

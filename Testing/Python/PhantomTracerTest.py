@@ -5,7 +5,7 @@ import unittest
 import numpy as np
 from scipy.optimize import least_squares
 from scipy.signal import lfilter
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.neck import STRUCTURES
 from TSPOQuantLib.phantom.settings import VISITS, PhantomSettings
 from TSPOQuantLib.phantom.tables import true_input_times_min

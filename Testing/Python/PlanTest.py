@@ -13,8 +13,8 @@ import numpy as np
 from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.cli import main
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome import plan
 from TSPOQuantLib.outcome.budget import BudgetSettings
 from TSPOQuantLib.outcome.plan import (

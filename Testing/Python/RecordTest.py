@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import visitrecords as made
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.record import FORMAT, from_json, read_record, to_json
 
 OLD = Path(__file__).parents[1] / "Data" / "visit-v0.1.json"

@@ -7,10 +7,10 @@ from scipy.special import erf
 from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import FitOptions, fit
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
 from TSPOQuantLib.phantom.neck import Build, Pose
 from TSPOQuantLib.phantom.scanner import blur_between, counts_per_activity, with_count_noise

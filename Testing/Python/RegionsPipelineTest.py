@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tiers import slow
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
 from TSPOQuantLib.pipeline import quantify_visit, read_visit
 from TSPOQuantLib.reporting.tables import write_visit

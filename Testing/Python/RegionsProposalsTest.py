@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from realdata import DATA, needs_data
 from tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.proposals import propose_cord, propose_foramina
 from TSPOQuantLib.regions.two_click import foramen_between

@@ -9,8 +9,8 @@ import numpy as np
 from pydicom.sr import codedict
 from TSPOQuantLib.acquisition.segmentation import Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.regions.anatomy import Anatomy, identify
 from TSPOQuantLib.regions.canal import SIZE_MM, Canal
 from TSPOQuantLib.regions.measurements import MEASUREMENTS, measure, usual_mm3

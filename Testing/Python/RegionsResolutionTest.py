@@ -7,8 +7,8 @@ import checkout  # noqa: F401
 import numpy as np
 from tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.regions.resolution import estimate_resolution
 
 from tools.validation.regions import clean_frames, curves, neck, noisy, scan

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.stats import qmc
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.regions import sampling
 from TSPOQuantLib.regions.anatomy import Anatomy
 from TSPOQuantLib.regions.region import Region

@@ -13,7 +13,7 @@ from unittest import mock
 import numpy as np
 from reportrecords import POOR, clinical, picture, unfitted, visit_record
 from tiers import slow
-from TSPOQuantLib.errors import InputRefused, Notice
+from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.repeatability import Coefficient
 from TSPOQuantLib.reporting import report, words

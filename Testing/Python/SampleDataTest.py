@@ -14,7 +14,7 @@ import slicer
 import slicer.util
 from tiers import slow
 from TSPOQuantLib import pipeline
-from TSPOQuantLib.errors import Cancelled
+from TSPOQuantLib.messages import Cancelled
 from TSPOQuantLib.mrml import sample_data
 from TSPOQuantLib.mrml.panel_state import State
 from TSPOQuantLib.phantom import PhantomSettings

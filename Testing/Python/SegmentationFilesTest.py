@@ -15,8 +15,8 @@ from pydicom.sr.codedict import codes
 from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
-from TSPOQuantLib.errors import InputRefused
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 
 SHAPE = (4, 5, 6)
 needs_slicer = unittest.skipUnless(importlib.util.find_spec("slicer"), "slicer is not importable")

@@ -15,8 +15,8 @@ from TSPOQuantLib.acquisition import sequence_files
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.acquisition.sequence_files import read_sequence
-from TSPOQuantLib.errors import InputRefused, Notice
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.mrml import fusion, sequence_io, volumes
 
 

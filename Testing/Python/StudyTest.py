@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.clinical import ndi_band, read_clinical
 from TSPOQuantLib.study import read_study
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.tacs import read_tacs
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 STARTS = np.array([0.0, 60, 120, 300, 900])
 DURATIONS = np.array([60.0, 60, 180, 600, 1800])

@@ -11,7 +11,7 @@ import numpy as np
 from kineticstruth import tissue_curve
 from realdata import DATA
 from tiers import slow
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 from tools.validation import exactness, run
 from tools.validation.coverage import reach_of

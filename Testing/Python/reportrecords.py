@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
-from TSPOQuantLib.errors import Notice
+from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.record import (
     FORMAT,

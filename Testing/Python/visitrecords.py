@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from TSPOQuantLib.errors import Notice
+from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.record import (
     FORMAT,
     Acquisition,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused
 
 from .problem import Problem, Size
 
@@ -57,7 +57,12 @@ def environment() -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise InputRefused("peers-install", f"{folder}: {reason}; check the network, or leave the peers out")
+            raise InputRefused(
+                "peers-install",
+                "{folder}: {reason}; check the network, or leave the peers out",
+                folder=folder,
+                reason=reason,
+            )
     stamp.write_text("\n".join(PINNED))
     return python
 
@@ -91,7 +96,9 @@ def measure(problem: Problem, size: Size, tstar_s: float, folder: Path) -> tuple
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise InputRefused("peers-run", f"the peers stopped: {reason}; leave the peers out, or report it")
+        raise InputRefused(
+            "peers-run", "the peers stopped: {reason}; leave the peers out, or report it", reason=reason
+        )
     found = json.loads((folder / "results.json").read_text())
     return tuple(_peer(problem, folder, row) for row in found["results"]), found["versions"]
 

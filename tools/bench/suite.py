@@ -13,6 +13,7 @@ from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.alignment.motion import estimate_motion
 from TSPOQuantLib.kinetics import MAP_MODELS, FitOptions, fit, make_maps
 from TSPOQuantLib.kinetics.convolution import curve_frame_averages
+from TSPOQuantLib.messages import Text
 from TSPOQuantLib.progress import Progress, silent
 from TSPOQuantLib.reporting.provenance import versions
 
@@ -83,7 +84,7 @@ def run(peers: bool = False, progress: Progress = silent, size: Size | None = No
         if peers:
             steps["peers (1.3 GB at first use)"] = lambda: _add_peers(beside, used, problem, size, handed)
         for n, (name, step) in enumerate(steps.items()):
-            progress((n + 1) / (len(steps) + 1), f"Benchmark: {name}")
+            progress((n + 1) / (len(steps) + 1), Text("Benchmark: {name}", name=name))
             step()
     progress(1.0, "Done")
     return report(size, limits, tasks, beside, used, load)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
-from TSPOQuantLib.errors import InputRefused
+from TSPOQuantLib.messages import InputRefused, Text
 from TSPOQuantLib.progress import Progress, silent
 from TSPOQuantLib.reporting.provenance import versions
 
@@ -67,7 +67,7 @@ def _measured_side_by_side(data: Path | None, progress: Progress) -> list[Measur
         sections = []
         try:
             for n, (name, section) in enumerate(pending.items()):
-                progress(n / len(pending), f"Validating: {name}")
+                progress(n / len(pending), Text("Validating: {name}", name=name))
                 sections.append(section.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -103,4 +103,6 @@ def write(folder: Path, contents: dict[str, bytes]) -> None:
             for name in contents:
                 (Path(scratch) / name).replace(folder / name)
     except OSError as error:
-        raise InputRefused("output-unwritable", f"{folder}: {error.strerror}; make it writable") from error
+        raise InputRefused(
+            "output-unwritable", "{folder}: {strerror}; make it writable", folder=folder, strerror=error.strerror
+        ) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .decay import HALF_LIFE_S, nuclide, weighted_mean_s
 from .frames import FrameTiming
 from .tables import SHORTEST_STUDY_S, kbq_ml_per, mbq_per, number_in, numbers_in, read_json, sidecar
@@ -73,7 +73,9 @@ def find_bids(dataset: Path, participant: str, session: str | None = None) -> Bi
     subject = _labeled(dataset, "sub-", participant)
     if session is None and any(subject.glob("ses-*")):
         names = ", ".join(sorted(folder.name for folder in subject.glob("ses-*")))
-        raise InputRefused("bids-session", f"{subject.name} has sessions; name one of {names}")
+        raise InputRefused(
+            "bids-session", "{subject_name} has sessions; name one of {names}", subject_name=subject.name, names=names
+        )
     visit = subject if session is None else _labeled(subject, "ses-", session)
     folder = visit / "pet"
     sidecars = sorted(folder.glob("*_pet.json"))
@@ -81,9 +83,16 @@ def find_bids(dataset: Path, participant: str, session: str | None = None) -> Bi
     where = visit.relative_to(dataset).as_posix()
     if len(sidecars) > 1 or len(images) > 1:
         names = ", ".join(file.name for file in (sidecars if len(sidecars) > 1 else images))
-        raise InputRefused("bids-several", f"{where} holds several PET scans ({names}); give the files one by one")
+        raise InputRefused(
+            "bids-several",
+            "{where} holds several PET scans ({names}); give the files one by one",
+            where=where,
+            names=names,
+        )
     if not sidecars:
-        raise InputRefused("bids-sidecar", f"{where}/pet holds no _pet.json; a PET without one cannot be quantified")
+        raise InputRefused(
+            "bids-sidecar", "{where}/pet holds no _pet.json; a PET without one cannot be quantified", where=where
+        )
     derived = sorted(dataset.glob(f"derivatives/*/{where}/pet/*_tacs.tsv"))
     return BidsPet(
         participant=subject.name,
@@ -108,7 +117,7 @@ def read_pet_json(path: Path) -> PetSidecar:
     timing = _timing(path.name, metadata)
     units = metadata.get("Units")
     if not isinstance(units, str):
-        raise InputRefused("pet-json-units", f"{path.name} states no Units; write Bq/mL or kBq/mL")
+        raise InputRefused("pet-json-units", "{path_name} states no Units; write Bq/mL or kBq/mL", path_name=path.name)
     radionuclide = _text(metadata, "TracerRadionuclide")
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
     corrected = metadata.get("ImageDecayCorrected")
@@ -117,21 +126,33 @@ def read_pet_json(path: Path) -> PetSidecar:
     if corrected is not True:
         notices.append(
             Notice(
-                "pet-decay", f"{path.name}: ImageDecayCorrected is {corrected}; a model needs decay-corrected activity"
+                "pet-decay",
+                "{path_name}: ImageDecayCorrected is {corrected}; a model needs decay-corrected activity",
+                path_name=path.name,
+                corrected=corrected,
             )
         )
     if reference is not None and corrected_to is not None and abs(reference - corrected_to) > CLOCK_TOLERANCE_S:
         notices.append(
             Notice(
                 "pet-decay-reference",
-                f"{path.name}: the decay factors point to {reference:.1f} s (time zero is 0), "
-                f"ImageDecayCorrectionTime says {corrected_to:g} s: the clocks of injection and scan differ by "
-                f"{abs(reference - corrected_to):.1f} s",
+                "{path_name}: the decay factors point to {reference:.1f} s (time zero is 0), "
+                "ImageDecayCorrectionTime says {corrected_to:g} s: the clocks of injection and scan differ by "
+                "{difference:.1f} s",
+                path_name=path.name,
+                reference=reference,
+                corrected_to=corrected_to,
+                difference=abs(reference - corrected_to),
             )
         )
     if timing.starts_s[0] > CLOCK_TOLERANCE_S:
         notices.append(
-            Notice("pet-first-frame", f"{path.name}: the first frame starts {timing.starts_s[0]:g} s after time zero")
+            Notice(
+                "pet-first-frame",
+                "{path_name}: the first frame starts {starts_s:g} s after time zero",
+                path_name=path.name,
+                starts_s=timing.starts_s[0],
+            )
         )
     return PetSidecar(
         timing=timing,
@@ -160,19 +181,29 @@ def _labeled(folder: Path, prefix: str, label: str) -> Path:
     name = label if label.startswith(prefix) else prefix + label
     if name not in known:
         code = {"sub-": "bids-participant", "ses-": "bids-session"}[prefix]
-        raise InputRefused(code, f"there is no {name} in {folder.name}; it holds {', '.join(known) or 'none'}")
+        raise InputRefused(
+            code,
+            "there is no {name} in {folder_name}; it holds {known}",
+            name=name,
+            folder_name=folder.name,
+            known=", ".join(known) or "none",
+        )
     return folder / name
 
 
 def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
     starts, durations = (numbers_in(metadata, key, file) for key in ("FrameTimesStart", "FrameDuration"))
     if starts is None or durations is None:
-        raise InputRefused("pet-json-frames", f"{file} lacks FrameTimesStart or FrameDuration; add the frames")
+        raise InputRefused(
+            "pet-json-frames", "{file} lacks FrameTimesStart or FrameDuration; add the frames", file=file
+        )
     timing = FrameTiming(np.array(starts), np.array(durations))
     if len(timing) > 1 and timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "pet-json-time-units",
-            f"{file}: the last frame ends at {timing.ends_s[-1]:g} s: the times look like minutes; BIDS wants seconds",
+            "{file}: the last frame ends at {ends_s:g} s: the times look like minutes; BIDS wants seconds",
+            file=file,
+            ends_s=timing.ends_s[-1],
         )
     return timing
 
@@ -188,15 +219,21 @@ def _half_life(
     stated = number_in(metadata, "RadionuclideHalfLife", file)
     known = HALF_LIFE_S.get(nuclide(radionuclide or "") or "")
     if stated is not None and stated <= 0:
-        raise InputRefused("pet-json-half-life", f"{file}: RadionuclideHalfLife is {stated:g} s; correct it")
+        raise InputRefused(
+            "pet-json-half-life", "{file}: RadionuclideHalfLife is {stated:g} s; correct it", file=file, stated=stated
+        )
     if stated is not None and known is not None and abs(stated / known - 1) > 0.01:
         raise InputRefused(
             "pet-json-half-life",
-            f"{file}: RadionuclideHalfLife is {stated:g} s, {radionuclide} has {known:.1f} s; correct one",
+            "{file}: RadionuclideHalfLife is {stated:g} s, {radionuclide} has {known:.1f} s; correct one",
+            file=file,
+            stated=stated,
+            radionuclide=radionuclide,
+            known=known,
         )
     if stated is None and known is None:
         notices.append(
-            Notice("pet-half-life", f"{file} states no RadionuclideHalfLife and no radionuclide known here")
+            Notice("pet-half-life", "{file} states no RadionuclideHalfLife and no radionuclide known here", file=file)
         )
     return known if stated is None else stated
 
@@ -231,7 +268,9 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
     injected = number_in(metadata, "InjectedRadioactivity", file)
     unit = _text(metadata, "InjectedRadioactivityUnits") or _text(metadata, "InjectedRadioActivityUnits")
     if injected is not None and unit is None:
-        notices.append(Notice("pet-injected-unit", f"{file}: InjectedRadioactivity has no unit; it was not used"))
+        notices.append(
+            Notice("pet-injected-unit", "{file}: InjectedRadioactivity has no unit; it was not used", file=file)
+        )
     elif injected is not None and unit is not None:
         stated["InjectedRadioactivity"] = injected * mbq_per(unit, f"{file}, InjectedRadioactivityUnits")
     dose = number_in(metadata, "RadionuclideTotalDose", file)
@@ -249,14 +288,31 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
         value = values[0]
     elif agreeing:
         value = agreeing[0]
-        notices.append(Notice("pet-injected", f"{file}: {said}; {value:.4g} MBq was taken, which two of them support"))
+        notices.append(
+            Notice(
+                "pet-injected",
+                "{file}: {said}; {value:.4g} MBq was taken, which two of them support",
+                file=file,
+                said=said,
+                value=value,
+            )
+        )
     else:
         notices.append(
-            Notice("pet-injected", f"{file}: {said}: they contradict each other, none was taken; correct one")
+            Notice(
+                "pet-injected",
+                "{file}: {said}: they contradict each other, none was taken; correct one",
+                file=file,
+                said=said,
+            )
         )
         return None
     if not INJECTED_RANGE_MBQ[0] <= value <= INJECTED_RANGE_MBQ[1]:
-        notices.append(Notice("pet-injected", f"{file}: {said} is not what a person is injected with; not taken"))
+        notices.append(
+            Notice(
+                "pet-injected", "{file}: {said} is not what a person is injected with; not taken", file=file, said=said
+            )
+        )
         return None
     return value
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .frames import FrameTiming
 
 # Blood that ends earlier than this part of the fit window cannot carry the input: the program's rule, not a
@@ -37,7 +37,7 @@ class SampledCurve:
             raise InputRefused("curve-not-finite", "a time or value of a curve is not a number; leave it out")
         if (np.diff(times) <= 0).any():
             at = float(times[int(np.argmax(np.diff(times) <= 0)) + 1])
-            raise InputRefused("curve-times", f"the times of a curve must increase; they do not at {at:g} s")
+            raise InputRefused("curve-times", "the times of a curve must increase; they do not at {at:g} s", at=at)
         for array in (times, values):
             array.flags.writeable = False
         object.__setattr__(self, "times_s", times)
@@ -95,25 +95,36 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
         if COVERAGE_NEEDED <= end * 60 / until_s <= 1 / COVERAGE_NEEDED:
             raise InputRefused(
                 "blood-time-units",
-                f"blood ends at {end:g} s and the fit window at {until_s:g} s: the blood's times look like minutes; "
-                "state their unit",
+                "blood ends at {end:g} s and the fit window at {until_s:g} s: the blood's times look like "
+                "minutes; state their unit",
+                end=end,
+                until_s=until_s,
             )
         raise InputRefused(
             "blood-ends-early",
-            f"blood ends at {end:g} s, before {COVERAGE_NEEDED:.0%} of the fit window, which runs to {until_s:g} s; "
-            "shorten the window or add samples",
+            "blood ends at {end:g} s, before {coverage_needed:.0%} of the fit window, which runs to {until_s:g} "
+            "s; shorten the window or add samples",
+            end=end,
+            coverage_needed=COVERAGE_NEEDED,
+            until_s=until_s,
         )
     if end < until_s:
         notices.append(
-            Notice("blood-short", f"blood ends {until_s - end:.0f} s before the fit window; its last value is held")
+            Notice(
+                "blood-short",
+                "blood ends {missing_s:.0f} s before the fit window; its last value is held",
+                missing_s=until_s - end,
+            )
         )
     fraction = blood.parent_fraction
     if blood.parent_plasma is None and fraction is not None and fraction.end_s < COVERAGE_NEEDED * until_s:
         notices.append(
             Notice(
                 "parent-fraction-short",
-                f"the last parent fraction is from {fraction.end_s:g} s, the fit window runs to {until_s:g} s: "
-                "what lies between rests on the parent-fraction model",
+                "the last parent fraction is from {end_s:g} s, the fit window runs to {until_s:g} s: what lies "
+                "between rests on the parent-fraction model",
+                end_s=fraction.end_s,
+                until_s=until_s,
             )
         )
     return tuple(notices)
@@ -136,15 +147,21 @@ def reconcile(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.flo
     if COVERAGE_NEEDED <= curve.end_s * 60 / end <= 1 / COVERAGE_NEEDED:
         raise InputRefused(
             "blood-time-units",
-            f"blood ends at {curve.end_s:g} s and the scan at {end:g} s: the blood's times look like minutes; "
-            "state their unit",
+            "blood ends at {end_s:g} s and the scan at {end:g} s: the blood's times look like minutes; state "
+            "their unit",
+            end_s=curve.end_s,
+            end=end,
         )
     shared = (timing.starts_s >= curve.times_s[0]) & (timing.ends_s <= curve.end_s)
     if not shared.any():
         raise InputRefused(
             "blood-image-clock",
-            f"blood runs from {curve.times_s[0]:g} to {curve.end_s:g} s and the scan from {start:g} to {end:g} s: "
-            "no whole frame lies within both; bring both to one time zero",
+            "blood runs from {times_s:g} to {end_s:g} s and the scan from {start:g} to {end:g} s: no whole "
+            "frame lies within both; bring both to one time zero",
+            times_s=curve.times_s[0],
+            end_s=curve.end_s,
+            start=start,
+            end=end,
         )
     weights = timing.durations_s[shared]
     tissue = float(np.max(np.asarray(activity)[:, shared] @ weights) / weights.sum())
@@ -154,22 +171,26 @@ def reconcile(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.flo
         empty = "the regions hold" if tissue <= 0 else "the blood holds"
         raise InputRefused(
             "blood-image-empty",
-            f"over the time that both share, {empty} no activity; check that the segmentation, the scan and the blood "
-            "belong together",
+            "over the time that both share, {empty} no activity; check that the segmentation, the scan and the "
+            "blood belong together",
+            empty=empty,
         )
     if not 1 / UNIT_SLIP < tissue / in_blood < UNIT_SLIP:
         raise InputRefused(
             "blood-image-units",
-            f"over the same time the image averages {tissue:.3g} kBq/mL and the blood {in_blood:.3g} kBq/mL: "
-            "one of them is most likely in Bq/mL and labeled kBq/mL, or the other way round; correct the units",
+            "over the same time the image averages {tissue:.3g} kBq/mL and the blood {in_blood:.3g} kBq/mL: one "
+            "of them is most likely in Bq/mL and labeled kBq/mL, or the other way round; correct the units",
+            tissue=tissue,
+            in_blood=in_blood,
         )
     notices = []
     if curve.times_s[0] > timing.ends_s[0]:
         notices.append(
             Notice(
                 "blood-after-start",
-                f"the first blood sample ({curve.times_s[0]:g} s) comes after the first frame; "
-                "the curve before it is not measured",
+                "the first blood sample ({times_s:g} s) comes after the first frame; the curve before it is not "
+                "measured",
+                times_s=curve.times_s[0],
             )
         )
     return replace(blood, notices=(*blood.notices, *notices))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .blood import BloodSamples, SampledCurve
 from .tables import (
     HIGHEST_KBQ_ML,
@@ -95,7 +95,9 @@ def read_blood(
     "parent-fraction-…", "units-…", "table-…", "json-…") for what cannot be believed; the Notices name the rest.
     """
     if route not in ROUTES:
-        raise InputRefused("blood-route", f"the sampling route '{route}' is not one of {', '.join(ROUTES)}")
+        raise InputRefused(
+            "blood-route", "the sampling route '{route}' is not one of {routes}", route=route, routes=", ".join(ROUTES)
+        )
     if not paths:
         raise InputRefused("blood-files", "no blood file was given")
     given = read_json(json) if json else None
@@ -157,14 +159,26 @@ def _read_recording(path: Path, metadata: Mapping[str, Any], columns: Mapping[st
     numbers = {quantity: column.numbers() for quantity, column in by_quantity.items()}
     used = ~np.all([np.isnan(values) for values in numbers.values()], axis=0)
     if unknown:
-        notices.append(Notice("blood-columns-unused", f"{path.name}: not used: {', '.join(unknown)}"))
+        notices.append(
+            Notice(
+                "blood-columns-unused",
+                "{path_name}: not used: {unknown}",
+                path_name=path.name,
+                unknown=", ".join(unknown),
+            )
+        )
     bids = path.suffix == ".tsv" and all(column.name == quantity for quantity, column in by_quantity.items())
     times = numbers[TIME][used]
     if np.isnan(times).any():
-        raise InputRefused("blood-times", f"{path.name}: a row has no time; correct it")
+        raise InputRefused("blood-times", "{path_name}: a row has no time; correct it", path_name=path.name)
     if (np.diff(times) < 0).any():
         line = np.array(by_quantity[TIME].lines)[used][int(np.argmax(np.diff(times) < 0)) + 1]
-        raise InputRefused("blood-times", f"{path.name} line {line}: time runs backwards; sort or correct the rows")
+        raise InputRefused(
+            "blood-times",
+            "{path_name} line {line}: time runs backwards; sort or correct the rows",
+            path_name=path.name,
+            line=line,
+        )
     unit = _unit(path.name, TIME, by_quantity[TIME], metadata, bids, notices)
     times = times * seconds_per(unit, f"{path.name}, time")
     curves = {}
@@ -180,14 +194,16 @@ def _read_recording(path: Path, metadata: Mapping[str, Any], columns: Mapping[st
         elif quantity == PLASMA_RATIO:
             at, values = times[known], measured[known]
             if (values <= 0).any() or (values > 10).any():
-                raise InputRefused("blood-ratio", f"{where}: a plasma-to-blood ratio lies outside 0 to 10; correct it")
+                raise InputRefused(
+                    "blood-ratio", "{where}: a plasma-to-blood ratio lies outside 0 to 10; correct it", where=where
+                )
         else:
             unit = _unit(path.name, quantity, column, metadata, bids, notices)
             at, values = times[known], measured[known] * kbq_ml_per(unit, where)
             _check_activity(where, unit, values)
         curves[quantity] = _without_repeats(where, at, values, notices)
     if not curves:
-        raise InputRefused("blood-empty", f"{path.name} holds no measured value")
+        raise InputRefused("blood-empty", "{path_name} holds no measured value", path_name=path.name)
     autosampler = "recording-autosampler" in path.stem.split("_")
     dispersion_s = _dispersion(path.name, metadata, notices) if autosampler else None
     return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices))
@@ -200,8 +216,10 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
     if wrong:
         raise InputRefused(
             "blood-columns",
-            f"{path.name}: the stated columns do not fit: {', '.join(wrong)} is neither in the file "
-            f"nor one of {', '.join(QUANTITIES)}",
+            "{path_name}: the stated columns do not fit: {wrong} is neither in the file nor one of {quantities}",
+            path_name=path.name,
+            wrong=", ".join(wrong),
+            quantities=", ".join(QUANTITIES),
         )
     found: dict[str, Column] = {}
     unknown = []
@@ -211,7 +229,12 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
             unknown += [] if column.name in UNUSED else [column.name]
         elif quantity in found:
             raise InputRefused(
-                "blood-columns", f"{path.name}: '{found[quantity].name}' and '{column.name}' both mean {quantity}"
+                "blood-columns",
+                "{path_name}: '{found_name}' and '{column_name}' both mean {quantity}",
+                path_name=path.name,
+                found_name=found[quantity].name,
+                column_name=column.name,
+                quantity=quantity,
             )
         else:
             found[quantity] = column
@@ -219,8 +242,10 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
         names = ", ".join(column.name for column in table)
         raise InputRefused(
             "blood-columns",
-            f"{path.name} needs a time column and one of {', '.join(QUANTITIES[1:])}; it has {names}; "
-            "state which column is which",
+            "{path_name} needs a time column and one of {quantities}; it has {names}; state which column is which",
+            path_name=path.name,
+            quantities=", ".join(QUANTITIES[1:]),
+            names=names,
         )
     return found, unknown
 
@@ -249,12 +274,17 @@ def _refuse_uncorrected(file: str, metadata: Mapping[str, Any]) -> None:
     if denied or any(isinstance(text, str) and uncorrected.search(text) for text in descriptions):
         raise InputRefused(
             "blood-decay",
-            f"{file}: its metadata says that it is not decay-corrected; correct the activities to time zero",
+            "{file}: its metadata says that it is not decay-corrected; correct the activities to time zero",
+            file=file,
         )
     for key, value in metadata.items():
         if "decaycorrectiontime" in key.lower() and value not in (0, None):
             raise InputRefused(
-                "blood-decay", f"{file}: {key} is {value}, not 0; bring the activities to time zero of the scan"
+                "blood-decay",
+                "{file}: {key} is {value}, not 0; bring the activities to time zero of the scan",
+                file=file,
+                key=key,
+                value=value,
             )
 
 
@@ -273,13 +303,28 @@ def _unit(
     factor = seconds_per if quantity == TIME else kbq_ml_per
     where = f"{file}, {column.name}"
     if column.unit and stated and factor(column.unit, where) != factor(stated, where):
-        raise InputRefused("blood-units", f"{where}: the header says {column.unit}, the JSON {stated}; correct one")
+        raise InputRefused(
+            "blood-units",
+            "{where}: the header says {column_unit}, the JSON {stated}; correct one",
+            where=where,
+            column_unit=column.unit,
+            stated=stated,
+        )
     unit = column.unit or stated
     if unit is None and bids:
         unit = BIDS_UNITS[quantity]
-        notices.append(Notice("blood-units-assumed", f"{where}: no unit stated; taken as {unit}, as BIDS writes it"))
+        notices.append(
+            Notice(
+                "blood-units-assumed",
+                "{where}: no unit stated; taken as {unit}, as BIDS writes it",
+                where=where,
+                unit=unit,
+            )
+        )
     if unit is None:
-        raise InputRefused("blood-units", f"{where}: no unit; write it in the header in brackets or in a JSON")
+        raise InputRefused(
+            "blood-units", "{where}: no unit; write it in the header in brackets or in a JSON", where=where
+        )
     return unit
 
 
@@ -288,18 +333,27 @@ def _check_activity(where: str, unit: str, values: NDArray[np.float64]) -> None:
     if peak > HIGHEST_KBQ_ML:
         raise InputRefused(
             "blood-activity-units",
-            f"{where}: the peak is {peak:.4g} kBq/mL, more than blood can hold; the numbers look smaller in unit than "
-            f"the stated {unit} (Bq/mL?); correct the unit",
+            "{where}: the peak is {peak:.4g} kBq/mL, more than blood can hold; the numbers look smaller in unit "
+            "than the stated {unit} (Bq/mL?); correct the unit",
+            where=where,
+            peak=peak,
+            unit=unit,
         )
     if peak < LOWEST_PEAK_KBQ_ML:
         raise InputRefused(
             "blood-activity-units",
-            f"{where}: the peak is only {peak:.4g} kBq/mL; the numbers look larger in unit than the stated {unit} "
-            "(kBq/mL?); correct the unit",
+            "{where}: the peak is only {peak:.4g} kBq/mL; the numbers look larger in unit than the stated "
+            "{unit} (kBq/mL?); correct the unit",
+            where=where,
+            peak=peak,
+            unit=unit,
         )
     if values.min() < -NEGATIVE_PART * peak:
         raise InputRefused(
-            "blood-negative", f"{where}: {values.min():.4g} kBq/mL is too far below zero for noise; correct it"
+            "blood-negative",
+            "{where}: {lowest:.4g} kBq/mL is too far below zero for noise; correct it",
+            where=where,
+            lowest=values.min(),
         )
 
 
@@ -313,7 +367,12 @@ def _fractions(
     """Parent fractions from 0 to 1, percent converted."""
     stated = (unit or "").lower()
     if stated not in FRACTION_UNITS | PERCENT_UNITS:
-        raise InputRefused("parent-fraction-units", f"{where}: '{unit}' is neither a fraction nor percent; correct it")
+        raise InputRefused(
+            "parent-fraction-units",
+            "{where}: '{unit}' is neither a fraction nor percent; correct it",
+            where=where,
+            unit=unit,
+        )
     peak = float(values.max())
     # In percent, hardly any value is below 1; among fractions, a slipped 97 for 0.97 stands alone.
     like_percent = peak <= 105 and np.count_nonzero(values[values > 0] <= 1) * 2 < np.count_nonzero(values > 0)
@@ -321,41 +380,68 @@ def _fractions(
     if not percent and (stated in PERCENT_UNITS or peak > HIGHEST_FRACTION):
         raise InputRefused(
             "parent-fraction-range",
-            f"{where}: the highest value is {peak:g} with the unit '{unit or 'not stated'}'; "
-            "write fractions from 0 to 1, or percent and say so",
+            "{where}: the highest value is {peak:g} with the unit '{unit}'; write fractions from 0 to 1, or "
+            "percent and say so",
+            where=where,
+            peak=peak,
+            unit=unit or "not stated",
         )
     if percent:
         values = values / 100
         if stated not in PERCENT_UNITS:
-            notices.append(Notice("parent-fraction-percent", f"{where}: values up to {peak:g} were read as percent"))
+            notices.append(
+                Notice(
+                    "parent-fraction-percent",
+                    "{where}: values up to {peak:g} were read as percent",
+                    where=where,
+                    peak=peak,
+                )
+            )
     if (values < 0).any():
-        raise InputRefused("parent-fraction-range", f"{where}: a parent fraction is below 0; correct it")
+        raise InputRefused("parent-fraction-range", "{where}: a parent fraction is below 0; correct it", where=where)
     if (values > 1).any():
         notices.append(
             Notice(
                 "parent-fraction-above-1",
-                f"{where}: values up to {values.max():.3f} were set to 1, the most there can be",
+                "{where}: values up to {highest:.3f} were set to 1, the most there can be",
+                where=where,
+                highest=values.max(),
             )
         )
         values = np.minimum(values, 1.0)
     if not (values > 0).any():
-        raise InputRefused("parent-fraction-range", f"{where}: every parent fraction is 0; correct it")
+        raise InputRefused("parent-fraction-range", "{where}: every parent fraction is 0; correct it", where=where)
     if values[0] == 0:
         first = int(np.argmax(values > 0))
         notices.append(
             Notice(
                 "parent-fraction-zero-first",
-                f"{where}: 0 before {times[first]:g} s was left out: before arrival it is a fraction of nothing",
+                "{where}: 0 before {times:g} s was left out: before arrival it is a fraction of nothing",
+                where=where,
+                times=times[first],
             )
         )
         times, values = times[first:], values[first:]
     if values[0] < 1:
         notices.append(
-            Notice("parent-fraction-first", f"{where}: the first value is {values[0]:.3f} at {times[0]:g} s, below 1")
+            Notice(
+                "parent-fraction-first",
+                "{where}: the first value is {values:.3f} at {times:g} s, below 1",
+                where=where,
+                values=values[0],
+                times=times[0],
+            )
         )
     rise = float((values - np.minimum.accumulate(values)).max())
     if rise > FRACTION_RISE:
-        notices.append(Notice("parent-fraction-rises", f"{where}: the parent fraction rises again by {rise:.2f}"))
+        notices.append(
+            Notice(
+                "parent-fraction-rises",
+                "{where}: the parent fraction rises again by {rise:.2f}",
+                where=where,
+                rise=rise,
+            )
+        )
     return times, values
 
 
@@ -365,9 +451,16 @@ def _without_repeats(
     repeated = np.flatnonzero(np.diff(times) == 0)
     if (values[repeated] != values[repeated + 1]).any():
         at = times[repeated[np.argmax(values[repeated] != values[repeated + 1])]]
-        raise InputRefused("blood-times", f"{where}: two different values at {at:g} s; keep one")
+        raise InputRefused("blood-times", "{where}: two different values at {at:g} s; keep one", where=where, at=at)
     if repeated.size:
-        notices.append(Notice("blood-repeated", f"{where}: {repeated.size} samples are written twice; one was kept"))
+        notices.append(
+            Notice(
+                "blood-repeated",
+                "{where}: {size} samples are written twice; one was kept",
+                where=where,
+                size=repeated.size,
+            )
+        )
     keep = np.delete(np.arange(times.size), repeated + 1)
     return SampledCurve(times[keep], values[keep])
 
@@ -381,17 +474,21 @@ def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -
         notices.append(
             Notice(
                 "blood-dispersion-unknown",
-                f"{file} does not state a dispersion constant; the autosampler's curve is used as measured",
+                "{file} does not state a dispersion constant; the autosampler's curve is used as measured",
+                file=file,
             )
         )
         return None
     unit = metadata.get("DispersionConstantUnits", "s")
     if not isinstance(unit, str):
-        raise InputRefused("blood-dispersion", f"{file}: DispersionConstantUnits must be a unit of time")
+        raise InputRefused("blood-dispersion", "{file}: DispersionConstantUnits must be a unit of time", file=file)
     seconds = constant * seconds_per(unit, f"{file}, DispersionConstant")
     if not 0 <= seconds <= 60:
         raise InputRefused(
-            "blood-dispersion", f"{file}: a dispersion constant of {seconds:g} s; correct it or its unit"
+            "blood-dispersion",
+            "{file}: a dispersion constant of {seconds:g} s; correct it or its unit",
+            file=file,
+            seconds=seconds,
         )
     return seconds or None
 
@@ -430,11 +527,13 @@ def _check_times(blood: BloodSamples) -> None:
     if end < SHORTEST_STUDY_S:
         raise InputRefused(
             "blood-time-units",
-            f"the last blood sample is at {end:g} s: the times look like minutes; write min as the unit of time",
+            "the last blood sample is at {end:g} s: the times look like minutes; write min as the unit of time",
+            end=end,
         )
     if end > LONGEST_BLOOD_S:
         raise InputRefused(
             "blood-time-units",
-            f"the last blood sample is {end / 3600:.1f} h after time zero: the times look like seconds said to be "
+            "the last blood sample is {end:.1f} h after time zero: the times look like seconds said to be "
             "minutes, or like a clock; write seconds from time zero",
+            end=end / 3600,
         )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.tag import Tag
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from ..progress import Progress, part, silent
 from .dicom_files import MAX_RESCALE, Found, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
@@ -71,7 +71,11 @@ def read_static_pet(path: Path, progress: Progress = silent) -> Volume:
     values = np.empty(chosen.grid.shape, dtype=np.float32)
     for position, piece in enumerate(chosen.stacks[0]):
         rescale(piece, values[position], chosen.bq_per_value(piece) / 1000)
-    reference = Notice("pet-static-decay", f"decay correction as in the file: {chosen.decay_correction}")
+    reference = Notice(
+        "pet-static-decay",
+        "decay correction as in the file: {decay_correction}",
+        decay_correction=chosen.decay_correction,
+    )
     notices = (*chosen.notices, reference, *told, *_unreadable(found))
     return Volume(values, chosen.grid, "kBq/mL", chosen.scan, notices, (str(path),))
 
@@ -83,7 +87,7 @@ def read_ct(path: Path, progress: Progress = silent) -> Volume:
     """
     path = Path(path)
     if path.name.endswith(".seg.nrrd"):
-        raise InputRefused("ct-none", f"{path.name} is a segmentation, no CT; check the path")
+        raise InputRefused("ct-none", "{path_name} is a segmentation, no CT; check the path", path_name=path.name)
     if is_nifti(path) or path.name.endswith((".nrrd", ".mha")):
         return read_volume_file(path, "HU")
     found = _dicom(path, part(progress, 0, 0.7))
@@ -112,10 +116,19 @@ def ct_series(path: Path) -> Series:
 def _only_ct(path: Path, found: Found) -> Series:
     series = [one for one in found.series if is_ct(one)]
     if not series:
-        raise InputRefused("ct-none", f"there is no CT under {path}, only {describe_found(found)}; check the path")
+        raise InputRefused(
+            "ct-none",
+            "there is no CT under {path}, only {found}; check the path",
+            path=path,
+            found=describe_found(found),
+        )
     if len(series) > 1:
         raise InputRefused(
-            "ct-several", f"there are {len(series)} CT series under {path} ({_listed(series)}); give one of them"
+            "ct-several",
+            "there are {n_series} CT series under {path} ({series}); give one of them",
+            n_series=len(series),
+            path=path,
+            series=_listed(series),
         )
     return series[0]
 
@@ -128,7 +141,11 @@ def ct_stack(series: Series) -> list[Slice]:
         raise duplicate_slice(along, index)
     rescale_type = text(series.header, Tag("RescaleType")).upper()
     if rescale_type not in ("", "HU", "US"):
-        raise InputRefused("ct-units", f"RescaleType (0028,1054) is {rescale_type}, not HU; use the original CT")
+        raise InputRefused(
+            "ct-units",
+            "RescaleType (0028,1054) is {rescale_type}, not HU; use the original CT",
+            rescale_type=rescale_type,
+        )
     for piece in series.slices:
         if piece.truncated:
             raise truncated(piece)
@@ -169,7 +186,12 @@ def _dicom(path: Path, progress: Progress) -> Found:
     found = find_series(path, progress)
     if not found.series:
         damaged = f" ({found.unreadable} damaged DICOM files)" if found.unreadable else ""
-        raise InputRefused("dicom-none", f"there is no readable DICOM image under {path}{damaged}; check the path")
+        raise InputRefused(
+            "dicom-none",
+            "there is no readable DICOM image under {path}{damaged}; check the path",
+            path=path,
+            damaged=damaged,
+        )
     return found
 
 
@@ -182,7 +204,9 @@ def _listed(series: list[Series]) -> str:
 def _only(pets: list[PetSeries], kind: str, found: Found) -> tuple[PetSeries, tuple[Notice, ...]]:
     """The one series of this kind; when only one of several is usable, that one, with a notice."""
     if not pets:
-        raise InputRefused("pet-none", f"there is no PET here, only {describe_found(found)}; check the path")
+        raise InputRefused(
+            "pet-none", "there is no PET here, only {found}; check the path", found=describe_found(found)
+        )
     fitting = [pet for pet in pets if pet.kind == kind]
     name = kind.removesuffix("-pet")
     if not fitting:
@@ -190,19 +214,30 @@ def _only(pets: list[PetSeries], kind: str, found: Found) -> tuple[PetSeries, tu
             _raise_first(pets[0])
         raise InputRefused(
             f"pet-not-{name}",
-            f"no PET here is {name}: {_listed([pet.series for pet in pets])}, "
-            f"{max(pet.bed_positions for pet in pets)} bed positions; check the path",
+            "no PET here is {name}: {listed}, {highest} bed positions; check the path",
+            name=name,
+            listed=_listed([pet.series for pet in pets]),
+            highest=max(pet.bed_positions for pet in pets),
         )
     usable = [pet for pet in fitting if not pet.refusals]
     if len(fitting) > 1 and len(usable) != 1:
         raise InputRefused(
             f"pet-several-{name}",
-            f"several {name} PET series are here ({_listed([pet.series for pet in fitting])}); give one of them",
+            "several {name} PET series are here ({listed}); give one of them",
+            name=name,
+            listed=_listed([pet.series for pet in fitting]),
         )
     if len(fitting) == 1:
         return fitting[0], ()
     passed_over = ", ".join(sorted({pet.refusals[0].code for pet in fitting if pet.refusals}))
-    return usable[0], (Notice("pet-others-passed-over", f"other {name} PET series were not usable: {passed_over}"),)
+    return usable[0], (
+        Notice(
+            "pet-others-passed-over",
+            "other {name} PET series were not usable: {passed_over}",
+            name=name,
+            passed_over=passed_over,
+        ),
+    )
 
 
 def _raise_first(pet: PetSeries) -> None:
@@ -213,4 +248,6 @@ def _raise_first(pet: PetSeries) -> None:
 def _unreadable(found: Found) -> tuple[Notice, ...]:
     if not found.unreadable:
         return ()
-    return (Notice("dicom-unreadable", f"{found.unreadable} damaged DICOM files were passed over"),)
+    return (
+        Notice("dicom-unreadable", "{unreadable} damaged DICOM files were passed over", unreadable=found.unreadable),
+    )

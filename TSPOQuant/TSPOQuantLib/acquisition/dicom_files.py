@@ -18,7 +18,7 @@ from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from ..progress import Progress, silent
 from .dicom_slice import ENHANCED_PET, Facts, Slice, key_of, rounded
 from .dicom_values import date_time, integer, number, numbers, text, texts
@@ -99,7 +99,9 @@ class Series:
             header, _ = _parse(file.read_bytes())
             return classic_header(header) if self.facts.sop_class == ENHANCED_PET else header
         except Exception as reason:  # pydicom raises whatever its parser met in a damaged file
-            raise InputRefused("dicom-unreadable", f"{file.name} cannot be read; copy the series again") from reason
+            raise InputRefused(
+                "dicom-unreadable", "{file_name} cannot be read; copy the series again", file_name=file.name
+            ) from reason
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,10 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise InputRefused("path-missing", f"there is no file or folder {path}; check the path")
+        raise InputRefused("path-missing", "there is no file or folder {path}; check the path", path=path)
     files = sorted(Path(folder) / name for folder, _, names in os.walk(path) for name in names)
     if not files:
-        raise InputRefused("folder-empty", f"the folder {path} holds no file; check the path")
+        raise InputRefused("folder-empty", "the folder {path} holds no file; check the path", path=path)
     return files
 
 
@@ -285,7 +287,8 @@ def read_pixels(piece: Slice) -> NDArray[Any]:
 def truncated(piece: Slice) -> InputRefused:
     return InputRefused(
         "dicom-truncated",
-        f"{Path(piece.path).name} ends before its pixels do; copy the series again from its source",
+        "{path_name} ends before its pixels do; copy the series again from its source",
+        path_name=Path(piece.path).name,
     )
 
 
@@ -297,11 +300,16 @@ def _decoded(piece: Slice, shape: tuple[int, int]) -> NDArray[Any]:
     if found is None:
         raise InputRefused(
             "dicom-compressed",
-            f"the compressed pixels of {Path(piece.path).name} cannot be decoded; export the series uncompressed "
-            "(Explicit VR Little Endian)",
+            "the compressed pixels of {path_name} cannot be decoded; export the series uncompressed (Explicit "
+            "VR Little Endian)",
+            path_name=Path(piece.path).name,
         )
     if found.shape != shape:
-        raise InputRefused("dicom-truncated", f"{Path(piece.path).name} holds pixels of another size than it states")
+        raise InputRefused(
+            "dicom-truncated",
+            "{path_name} holds pixels of another size than it states",
+            path_name=Path(piece.path).name,
+        )
     return found
 
 

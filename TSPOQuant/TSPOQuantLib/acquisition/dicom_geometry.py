@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 from .dicom_slice import Facts, Slice
 
 # None of these is published. Slices closer than the first are the same slice; a slice may lie off the stack's axis by
@@ -26,13 +26,18 @@ def check_uniform(slices: Sequence[Slice]) -> None:
         if differing:
             raise InputRefused(
                 "dicom-mixed-series",
-                f"one series holds slices that differ in {', '.join(differing)}; export the series again, unmixed",
+                "one series holds slices that differ in {differing}; export the series again, unmixed",
+                differing=", ".join(differing),
             )
     if not facts.rows or not facts.columns or facts.samples != 1 or facts.bits not in (8, 16, 32):
         raise InputRefused(
             "dicom-pixel-format",
-            f"pixels of {facts.rows} x {facts.columns}, {facts.bits} bits, {facts.samples} samples are not "
-            "a gray-scale image that can be measured; export the original images",
+            "pixels of {rows} x {columns}, {bits} bits, {samples} samples are not a gray-scale image that can "
+            "be measured; export the original images",
+            rows=facts.rows,
+            columns=facts.columns,
+            bits=facts.bits,
+            samples=facts.samples,
         )
     across = np.array(facts.orientation)
     if (
@@ -90,8 +95,9 @@ def stack_grid(stack: Sequence[Slice], thickness_mm: float | None = None) -> Gri
         if off_axis.max() > OFF_AXIS_MM:
             raise InputRefused(
                 "dicom-gantry-tilt",
-                f"slices are shifted by up to {off_axis.max():.3g} mm against each other (tilted gantry); "
-                "resample the series to an untilted one",
+                "slices are shifted by up to {highest:.3g} mm against each other (tilted gantry); resample the "
+                "series to an untilted one",
+                highest=off_axis.max(),
             )
         gaps = np.diff(along)
         usual = float(np.median(gaps))
@@ -101,8 +107,14 @@ def stack_grid(stack: Sequence[Slice], thickness_mm: float | None = None) -> Gri
             missing = gaps[where] > 1.5 * usual
             raise InputRefused(
                 "dicom-missing-slices" if missing else "dicom-irregular-spacing",
-                f"slices {where + 1} and {where + 2} are {gaps[where]:.4g} mm apart where {usual:.4g} mm is usual; "
-                + ("export the series again, complete" if missing else "resample the series to a regular spacing"),
+                "slices {first} and {second} are {gap:.4g} mm apart where {usual:.4g} mm is usual; {what_to_do}",
+                first=where + 1,
+                second=where + 2,
+                gap=gaps[where],
+                usual=usual,
+                what_to_do="export the series again, complete"
+                if missing
+                else "resample the series to a regular spacing",
             )
         step = across * (along[-1] - along[0]) / (len(stack) - 1)
     matrix = np.eye(4)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
@@ -119,7 +119,11 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
         notices += clocked.notices if clocked else ()
         if "DYNAMIC" not in facts.series_type:
             stated = "\\".join(facts.series_type) or "absent"
-            notices.append(Notice("pet-series-type", f"SeriesType is {stated}, but each slice was imaged repeatedly"))
+            notices.append(
+                Notice(
+                    "pet-series-type", "SeriesType is {stated}, but each slice was imaged repeatedly", stated=stated
+                )
+            )
     if kind == "static-pet" and len(series.slices) == 1:
         notices.append(Notice("dicom-single-slice", "the series is a single slice"))
     return PetSeries(
@@ -216,7 +220,9 @@ def _static_stack(series: Series) -> tuple[Slice, ...]:
     if 1 < len(series.slices) < stated:
         raise InputRefused(
             "dicom-missing-slices",
-            f"the series has {len(series.slices)} of the {stated} slices it states (0054,0081); export it again",
+            "the series has {n_slices} of the {stated} slices it states (0054,0081); export it again",
+            n_slices=len(series.slices),
+            stated=stated,
         )
     return tuple(series.slices[position] for position in np.argsort(index))
 
@@ -225,7 +231,8 @@ def duplicate_slice(along: NDArray[np.float64], index: NDArray[np.intp]) -> Inpu
     place = along[int(np.argmax(np.bincount(index)))]
     return InputRefused(
         "dicom-duplicate-slice",
-        f"the slice at {place:.2f} mm along the stack is there more than once; remove the copies",
+        "the slice at {place:.2f} mm along the stack is there more than once; remove the copies",
+        place=place,
     )
 
 
@@ -243,8 +250,11 @@ def _frame_stacks(series: Series, timed_by_table: bool) -> tuple[tuple[Slice, ..
         if len(column) < depth:
             raise InputRefused(
                 "dicom-missing-slices",
-                f"{depth - len(column)} of {depth} frames miss the slice at {place:.2f} mm along the stack; "
-                "export the series again, complete",
+                "{depth} of {depth_2} frames miss the slice at {place:.2f} mm along the stack; export the "
+                "series again, complete",
+                depth=depth - len(column),
+                depth_2=depth,
+                place=place,
             )
     first = columns[0][0]
     for code, what, stated, have in (
@@ -253,14 +263,20 @@ def _frame_stacks(series: Series, timed_by_table: bool) -> tuple[tuple[Slice, ..
     ):
         if stated is not None and have < stated:
             raise InputRefused(
-                code, f"the series has {have} of the {stated} {what} it states; export it again, complete"
+                code,
+                "the series has {have} of the {stated} {what} it states; export it again, complete",
+                have=have,
+                stated=stated,
+                what=what,
             )
     stacks = tuple(zip(*columns, strict=True))
     for number_of_frame, stack in enumerate(stacks, 1):
         _check_one_frame(number_of_frame, stack)
         if np.abs(positions(stack) - positions(stacks[0])).max() > OFF_AXIS_MM:
             raise InputRefused(
-                "dicom-mixed-series", f"frame {number_of_frame} lies elsewhere than frame 1; export the series again"
+                "dicom-mixed-series",
+                "frame {number_of_frame} lies elsewhere than frame 1; export the series again",
+                number_of_frame=number_of_frame,
             )
     return stacks
 
@@ -297,8 +313,10 @@ def _check_one_frame(frame: int, stack: tuple[Slice, ...]) -> None:
             how = f"differ by {apart:.4g} s in their times" if np.isfinite(apart) else "do not all state their times"
             raise InputRefused(
                 "frames-mixed-times",
-                f"the slices of frame {frame} {how}: several bed positions or mixed series; only a single bed "
+                "the slices of frame {frame} {how}: several bed positions or mixed series; only a single bed "
                 "position imaged repeatedly is dynamic",
+                frame=frame,
+                how=how,
             )
 
 
@@ -368,7 +386,9 @@ def _clocked(
             )
     timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
     if timing.gaps_s.any():
-        notices.append(Notice("frames-gaps", f"there is no data for {timing.gaps_s.sum():.4g} s between the frames"))
+        notices.append(
+            Notice("frames-gaps", "there is no data for {sum:.4g} s between the frames", sum=timing.gaps_s.sum())
+        )
     to_zero, words = _to_time_zero(tags, clock, facts.decay_correction, injected, zero_s, name)
     if facts.decay_correction == "START":
         notices += check_scan_start(tags, clock, scan_start_s(tags, clock)[0])
@@ -384,7 +404,9 @@ def _timed_by_table(tags: FrameTags, correction: str, injection: Injection, tabl
     if len(table) != len(tags.acquired_s):
         raise InputRefused(
             "frames-table-count",
-            f"the frame table has {len(table)} frames, the series {len(tags.acquired_s)}; correct the table",
+            "the frame table has {n_table} frames, the series {n_acquired_s}; correct the table",
+            n_table=len(table),
+            n_acquired_s=len(tags.acquired_s),
         )
     first_s = float(np.nanmin(tags.acquired_s)) if np.isfinite(tags.acquired_s).any() else tags.series_s
     zero_s = first_s - float(table.starts_s[0])

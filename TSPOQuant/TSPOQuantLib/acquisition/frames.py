@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 
 # Frame edges are written in tenths of milliseconds at best; closer than this they are the same edge.
 EDGE_TOLERANCE_S = 0.0015
@@ -30,16 +30,21 @@ class FrameTiming:
             raise InputRefused("frames-not-finite", "a frame start or duration is not a number; correct it")
         if (durations <= 0).any():
             frame = int(np.argmax(durations <= 0)) + 1
-            raise InputRefused("frames-duration", f"frame {frame} has no positive duration; correct the frame table")
+            raise InputRefused(
+                "frames-duration", "frame {frame} has no positive duration; correct the frame table", frame=frame
+            )
         if (np.diff(starts) <= 0).any():
             frame = int(np.argmax(np.diff(starts) <= 0)) + 2
-            raise InputRefused("frames-backwards", f"frame {frame} does not start after the one before it")
+            raise InputRefused("frames-backwards", "frame {frame} does not start after the one before it", frame=frame)
         overlap = (starts + durations)[:-1] - starts[1:]
         if (overlap > EDGE_TOLERANCE_S).any():
             frame = int(np.argmax(overlap)) + 1
             raise InputRefused(
                 "frames-overlap",
-                f"frame {frame} ends {overlap.max():.3g} s after frame {frame + 1} starts; correct the frame table",
+                "frame {frame} ends {highest:.3g} s after frame {frame_2} starts; correct the frame table",
+                frame=frame,
+                highest=overlap.max(),
+                frame_2=frame + 1,
             )
         for array in (starts, durations):
             array.flags.writeable = False

@@ -6,8 +6,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Notice
 from ..grid import Grid
+from ..messages import Notice
 from .frames import FrameTiming
 
 

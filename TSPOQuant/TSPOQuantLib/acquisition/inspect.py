@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from pydicom.tag import Tag
 
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice, Text
 from .dicom import ct_stack, is_ct, is_pet
 from .dicom_files import Found, Series, find_series, read_pixels
 from .dicom_geometry import stack_grid
@@ -35,7 +35,9 @@ def inspect(path: Path) -> Entry:
     found = find_series(path)
     niftis = sorted(file for file in path.rglob("*") if is_nifti(file)) if path.is_dir() else []
     if not found.series and not niftis:
-        message = f"there is neither DICOM nor NIfTI under {path}{_damaged(found)}; check the path"
+        message = Text(
+            "there is neither DICOM nor NIfTI under {path}{found}; check the path", path=path, found=_damaged(found)
+        )
         raise InputRefused("dicom-none", message)
     series = [_series(one) for one in found.series] + [_nifti(file) for file in niftis]
     others = found.others - len(niftis)

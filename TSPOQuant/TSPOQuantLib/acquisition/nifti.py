@@ -7,8 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
 from .frames import FrameTiming
@@ -36,11 +36,17 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
     told = _sidecar(path)
     values, grid = _read(path)
     if values.ndim != 4:
-        raise InputRefused("pet-not-dynamic", f"{path.name} has no time axis; give the dynamic PET")
+        raise InputRefused(
+            "pet-not-dynamic", "{path_name} has no time axis; give the dynamic PET", path_name=path.name
+        )
     timing = told.timing if frame_table is None else frame_table
     if len(timing) != len(values):
         raise InputRefused(
-            "frames-table-count", f"{len(timing)} frames are timed, {path.name} has {len(values)}; correct the times"
+            "frames-table-count",
+            "{n_timing} frames are timed, {path_name} has {n_values}; correct the times",
+            n_timing=len(timing),
+            path_name=path.name,
+            n_values=len(values),
         )
     notices = list(told.notices)
     if frame_table is not None:
@@ -49,12 +55,14 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
     with np.errstate(invalid="ignore", over="ignore"):
         values *= (told.kbq_ml_per_unit * factors)[:, None, None, None]
     if not np.isfinite(values).all():
-        raise InputRefused("nifti-not-finite", f"{path.name} holds values that are no numbers; correct the image")
+        raise InputRefused(
+            "nifti-not-finite", "{path_name} holds values that are no numbers; correct the image", path_name=path.name
+        )
     injected_s = told.injection_start_s
     at_injection = injected_s is not None and abs(injected_s) <= SAME_CLOCK_S
     if not at_injection:
         when = "is not stated" if injected_s is None else f"is {injected_s:g} s after it"
-        notices.append(Notice("time-zero-not-injection", f"times count from TimeZero; the injection {when}"))
+        notices.append(Notice("time-zero-not-injection", "times count from TimeZero; the injection {when}", when=when))
     return DynamicImage(
         activity=values,
         grid=grid,
@@ -86,29 +94,45 @@ def read_volume_file(path: Path, units: str) -> Volume:
     """A 3-D file of SimpleITK's formats, its values taken to be in ``units``. Raises InputRefused: nifti-…."""
     values, grid = _read(path)
     if values.ndim != 3:
-        raise InputRefused("nifti-dimensions", f"{path.name} has {values.ndim} dimensions, not 3; give one volume")
+        raise InputRefused(
+            "nifti-dimensions",
+            "{path_name} has {ndim} dimensions, not 3; give one volume",
+            path_name=path.name,
+            ndim=values.ndim,
+        )
     if not np.isfinite(values).all():
-        raise InputRefused("nifti-not-finite", f"{path.name} holds values that are no numbers; correct the image")
+        raise InputRefused(
+            "nifti-not-finite", "{path_name} holds values that are no numbers; correct the image", path_name=path.name
+        )
     return Volume(values, grid, units, sources=(str(path),))
 
 
 def _sidecar(path: Path) -> PetSidecar:
     json = sidecar_of(path)
     if not json.is_file():
-        raise InputRefused("nifti-no-sidecar", f"{json.name} is not beside {path.name}; add it, for times and units")
+        raise InputRefused(
+            "nifti-no-sidecar",
+            "{json_name} is not beside {path_name}; add it, for times and units",
+            json_name=json.name,
+            path_name=path.name,
+        )
     return read_pet_json(json)
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], Grid]:
     """float32 (k, j, i) or (frames, k, j, i), and the grid; a last axis of length 1 is dropped."""
     if not path.is_file():
-        raise InputRefused("path-missing", f"there is no file {path}; check the path")
+        raise InputRefused("path-missing", "there is no file {path}; check the path", path=path)
     try:
         image: Any = sitk.ReadImage(str(path), sitk.sitkFloat32)
     except RuntimeError:
-        raise InputRefused("nifti-unreadable", f"{path.name} cannot be read as an image; export it again") from None
+        raise InputRefused(
+            "nifti-unreadable", "{path_name} cannot be read as an image; export it again", path_name=path.name
+        ) from None
     if image.GetDimension() not in (3, 4) or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputRefused("nifti-dimensions", f"{path.name} is no scalar 3-D or 4-D image; give another file")
+        raise InputRefused(
+            "nifti-dimensions", "{path_name} is no scalar 3-D or 4-D image; give another file", path_name=path.name
+        )
     axes = image.GetDimension()
     matrix = np.eye(4)
     direction = np.array(image.GetDirection()).reshape(axes, axes)[:3, :3]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Notice
 from ..grid import Grid
+from ..messages import Notice
 
 TAG_PREFIX = "TSPOQuant."
 """Of the tags that say what a segment is: Structure, Level, Side and Root, see regions.anatomy."""

@@ -14,8 +14,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import read_json, read_table
 
@@ -65,22 +65,38 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
             start = file.read(132)
     except OSError as error:
         raise InputRefused(
-            "segmentation-missing", f"{path.name} cannot be read ({error.strerror}); check the path"
+            "segmentation-missing",
+            "{path_name} cannot be read ({strerror}); check the path",
+            path_name=path.name,
+            strerror=error.strerror,
         ) from None
     if start[128:] == b"DICM":
         return _read_dicom(path)
     nrrd = start.startswith(b"NRRD")
     if not nrrd and not path.name.lower().endswith(NIFTI_SUFFIXES):
-        raise InputRefused("segmentation-format", f"{path.name} is neither .seg.nrrd, NIfTI nor DICOM SEG")
+        raise InputRefused(
+            "segmentation-format", "{path_name} is neither .seg.nrrd, NIfTI nor DICOM SEG", path_name=path.name
+        )
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][-160:]
-        raise InputRefused("segmentation-unreadable", f"{path.name} cannot be read: {reason}") from None
+        raise InputRefused(
+            "segmentation-unreadable", "{path_name} cannot be read: {reason}", path_name=path.name, reason=reason
+        ) from None
     if image.GetDimension() != 3:
-        raise InputRefused("segmentation-shape", f"{path.name} has {image.GetDimension()} dimensions instead of 3")
+        raise InputRefused(
+            "segmentation-shape",
+            "{path_name} has {getdimension} dimensions instead of 3",
+            path_name=path.name,
+            getdimension=image.GetDimension(),
+        )
     if nrrd and (not image.HasMetaDataKey("NRRD_space") or image.GetMetaData("NRRD_space") not in NRRD_SPACES):
-        raise InputRefused("segmentation-space", f"{path.name} does not say that it lies in LPS or RAS; save it anew")
+        raise InputRefused(
+            "segmentation-space",
+            "{path_name} does not say that it lies in LPS or RAS; save it anew",
+            path_name=path.name,
+        )
     layers = _layers(path.name, image)
     grid = Grid(layers.shape[:3], _ijk_to_lps(image))
     notices: list[Notice] = []
@@ -98,16 +114,26 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
     """
     path = Path(path)
     if not path.name.endswith(".seg.nrrd"):
-        raise InputRefused("segmentation-name", f"{path.name} must end in .seg.nrrd for Slicer to see a segmentation")
+        raise InputRefused(
+            "segmentation-name",
+            "{path_name} must end in .seg.nrrd for Slicer to see a segmentation",
+            path_name=path.name,
+        )
     ids = [segment.id for segment in segmentation.segments]
     if not ids or len(set(ids)) < len(ids):
         raise InputRefused(
-            "segmentation-ids", f"{path.name}: a segmentation needs segments, each with an id of its own"
+            "segmentation-ids",
+            "{path_name}: a segmentation needs segments, each with an id of its own",
+            path_name=path.name,
         )
     if any(segment.mask.shape != segmentation.grid.shape for segment in segmentation.segments):
-        raise InputRefused("segmentation-shape", f"{path.name}: a mask is not on the segmentation's grid")
+        raise InputRefused(
+            "segmentation-shape", "{path_name}: a mask is not on the segmentation's grid", path_name=path.name
+        )
     if path.exists():
-        raise InputRefused("segmentation-exists", f"{path.name} exists; remove it or choose another name")
+        raise InputRefused(
+            "segmentation-exists", "{path_name} exists; remove it or choose another name", path_name=path.name
+        )
     layers, places = _layered([segment.mask for segment in segmentation.segments])
     unfinished = path.with_name(f".{path.name}.part")
     try:
@@ -117,7 +143,12 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
                 packed.write(np.ascontiguousarray(layers).data)
         unfinished.rename(path)
     except OSError as error:
-        raise InputRefused("segmentation-write", f"{path.name} cannot be written ({error.strerror})") from None
+        raise InputRefused(
+            "segmentation-write",
+            "{path_name} cannot be written ({strerror})",
+            path_name=path.name,
+            strerror=error.strerror,
+        ) from None
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -141,11 +172,17 @@ def _layers(file: str, image: sitk.Image) -> NDArray[np.integer]:
             or np.abs(values - rounded).max() > 0
             or np.abs(rounded).max() > HIGHEST_LABEL
         ):
-            raise InputRefused("segmentation-values", f"{file} holds fractions: it is an image, not a label map")
+            raise InputRefused(
+                "segmentation-values", "{file} holds fractions: it is an image, not a label map", file=file
+            )
         values = rounded.astype(np.int32)
     if values.min() < 0 or values.max() > HIGHEST_LABEL:
         raise InputRefused(
-            "segmentation-values", f"{file} holds {values.min()} to {values.max()}: it is an image, not a label map"
+            "segmentation-values",
+            "{file} holds {lowest} to {highest}: it is an image, not a label map",
+            file=file,
+            lowest=values.min(),
+            highest=values.max(),
         )
     return np.asarray(values)
 
@@ -178,11 +215,13 @@ def _slicer_labels(file: str, image: sitk.Image, layer_count: int) -> list[_Labe
         return []
     if "Segmentation_Extent" in header:
         raise InputRefused(
-            "segmentation-legacy", f"{file} is in Slicer's format before 4.11; save it from Slicer anew"
+            "segmentation-legacy", "{file} is in Slicer's format before 4.11; save it from Slicer anew", file=file
         )
     source = header.get("Segmentation_MasterRepresentation", BINARY_LABELMAP)
     if source != BINARY_LABELMAP:
-        raise InputRefused("segmentation-source", f"{file} holds a {source}; save it as a binary labelmap")
+        raise InputRefused(
+            "segmentation-source", "{file} holds a {source}; save it as a binary labelmap", file=file, source=source
+        )
     labels = []
     for index in itertools.count():
         segment_id = header.get(f"Segment{index}_ID")
@@ -193,7 +232,12 @@ def _slicer_labels(file: str, image: sitk.Image, layer_count: int) -> list[_Labe
         if not 0 <= layer < layer_count or not 1 <= value <= HIGHEST_LABEL:
             raise InputRefused(
                 "segmentation-layer",
-                f"{file}: segment {index} points to layer {layer}, label {value}, of {layer_count} layers",
+                "{file}: segment {index} points to layer {layer}, label {value}, of {layer_count} layers",
+                file=file,
+                index=index,
+                layer=layer,
+                value=value,
+                layer_count=layer_count,
             )
         labels.append(
             _Label(
@@ -206,13 +250,15 @@ def _slicer_labels(file: str, image: sitk.Image, layer_count: int) -> list[_Labe
             )
         )
     if len({label.id for label in labels}) < len(labels):
-        raise InputRefused("segmentation-ids", f"{file}: two segments have one id; save it from Slicer anew")
+        raise InputRefused("segmentation-ids", "{file}: two segments have one id; save it from Slicer anew", file=file)
     return labels
 
 
 def _whole(file: str, text: str) -> int:
     if re.fullmatch(r"\s*[0-9]{1,9}\s*", text) is None:
-        raise InputRefused("segmentation-layer", f"{file}: '{text[:40]}' is not a layer or label value")
+        raise InputRefused(
+            "segmentation-layer", "{file}: '{text}' is not a layer or label value", file=file, text=text[:40]
+        )
     return int(text)
 
 
@@ -318,19 +364,25 @@ def _reference_geometry(grid: Grid) -> str:
 
 def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, notices: list[Notice]) -> list[_Label]:
     if layers.shape[3] > 1:
-        raise InputRefused("segmentation-shape", f"{path.name} holds several values a voxel and names no segment")
+        raise InputRefused(
+            "segmentation-shape", "{path_name} holds several values a voxel and names no segment", path_name=path.name
+        )
     table = table or _table_beside(path)
     names = _label_table(table) if table else {}
     values = [index for index, box in enumerate(find_objects(layers[..., 0]), 1) if box is not None]
     unnamed = [value for value in values if value not in names]
     if not values:
-        raise InputRefused("segmentation-empty", f"{path.name} holds no label")
+        raise InputRefused("segmentation-empty", "{path_name} holds no label", path_name=path.name)
     if unnamed:
         where = table.name if table else "no table beside it"
         notices.append(
             Notice(
                 "segmentation-unnamed",
-                f"{path.name}: {len(unnamed)} labels without a name ({where}), such as {unnamed[0]}",
+                "{path_name}: {n_unnamed} labels without a name ({where}), such as {unnamed}",
+                path_name=path.name,
+                n_unnamed=len(unnamed),
+                where=where,
+                unnamed=unnamed[0],
             )
         )
     known = {value: names.get(value, (f"Segment_{value}", None)) for value in values}
@@ -352,14 +404,19 @@ def _label_table(path: Path) -> dict[int, tuple[str, tuple[float, float, float] 
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise InputRefused("table-encoding", f"{path.name} is not a readable UTF-8 text") from None
+        raise InputRefused("table-encoding", "{path_name} is not a readable UTF-8 text", path_name=path.name) from None
     labels = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = re.fullmatch(r"\s*([0-9]+)\s+(.+?)\s+([0-9]+)\s+([0-9]+)\s+([0-9]+)(\s+[0-9]+)?\s*", line)
         if match is None:
-            raise InputRefused("table-row", f"{path.name} line {number} is not: label name red green blue alpha")
+            raise InputRefused(
+                "table-row",
+                "{path_name} line {number} is not: label name red green blue alpha",
+                path_name=path.name,
+                number=number,
+            )
         labels[int(match[1])] = (match[2], _color([str(int(part) / 255) for part in match.group(3, 4, 5)]))
     return labels
 
@@ -382,13 +439,16 @@ def _column_labels(path: Path) -> dict[int, tuple[str, tuple[float, float, float
     index = next((columns[name] for name in ("index", "labelvalue", "label", "value", "id") if name in columns), None)
     name = next((columns[key] for key in ("name", "labelname", "region") if key in columns), None)
     if index is None or name is None:
-        raise InputRefused("segmentation-table", f"{path.name} needs the columns index and name")
+        raise InputRefused("segmentation-table", "{path_name} needs the columns index and name", path_name=path.name)
     colors = columns["color"].cells if "color" in columns else ("",) * len(name.cells)
     labels: dict[int, tuple[str, tuple[float, float, float] | None]] = {}
     for value, text, color in zip(index.numbers(), name.cells, colors, strict=True):
         if not 0 <= value <= HIGHEST_LABEL or value != int(value) or int(value) in labels:
             raise InputRefused(
-                "segmentation-table", f"{path.name}: {value:g} is no label value, or stands there twice"
+                "segmentation-table",
+                "{path_name}: {value:g} is no label value, or stands there twice",
+                path_name=path.name,
+                value=value,
             )
         digits = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", color)
         labels[int(value)] = (text, _color([str(int(part, 16) / 255) for part in digits.groups()]) if digits else None)
@@ -402,9 +462,18 @@ def _read_dicom(path: Path) -> Segmentation:
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
         if dataset.get("Modality") != "SEG":
-            raise InputRefused("segmentation-format", f"{path.name} is DICOM {dataset.get('Modality')}, not SEG")
+            raise InputRefused(
+                "segmentation-format",
+                "{path_name} is DICOM {dataset}, not SEG",
+                path_name=path.name,
+                dataset=dataset.get("Modality"),
+            )
         if dataset.get("SegmentationType") == "FRACTIONAL":
-            raise InputRefused("segmentation-fractional", f"{path.name} holds fractional segments; save it as binary")
+            raise InputRefused(
+                "segmentation-fractional",
+                "{path_name} holds fractional segments; save it as binary",
+                path_name=path.name,
+            )
         file = highdicom.seg.segread(path)
         numbers = [number for number in file.segment_numbers if number > 0]
         return _dicom_segments(file, numbers)
@@ -412,7 +481,12 @@ def _read_dicom(path: Path) -> Segmentation:
         raise
     except Exception as error:  # highdicom and pydicom raise many kinds for files that break the standard
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise InputRefused("segmentation-dicom", f"{path.name} is not a usable DICOM SEG: {reason[0][:160]}") from None
+        raise InputRefused(
+            "segmentation-dicom",
+            "{path_name} is not a usable DICOM SEG: {reason}",
+            path_name=path.name,
+            reason=reason[0][:160],
+        ) from None
 
 
 def _dicom_segments(file: highdicom.seg.Segmentation, numbers: Sequence[int]) -> Segmentation:

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from .frames import FrameTiming
 from .image import DynamicImage, Scan
 
@@ -109,7 +109,10 @@ def sequence_header(attributes: Mapping[str, str], index_unit: str, index_values
     if units not in FACTORS:
         raise InputRefused(
             "sequence-units",
-            f"the PET sequence is in {units or 'unknown units'}; set attribute {UNITS} to one of {', '.join(FACTORS)}",
+            "the PET sequence is in {units}; set attribute {units_2} to one of {factors}",
+            units=units or "unknown units",
+            units_2=UNITS,
+            factors=", ".join(FACTORS),
         )
     time_zero, time_zero_at = _time_zero(attributes)
     scan, notices = _scan(attributes)
@@ -134,9 +137,11 @@ def read_sequence(path: Path) -> DynamicImage:
     import SimpleITK as sitk  # here, because Slicer's start need not wait for it
 
     if not path.is_file():
-        raise InputRefused("path-missing", f"there is no file {path}; check the path")
+        raise InputRefused("path-missing", "there is no file {path}; check the path", path=path)
     unreadable = InputRefused(
-        "sequence-unreadable", f"{path.name} cannot be read as a sequence of volumes; save it again from Slicer"
+        "sequence-unreadable",
+        "{path_name} cannot be read as a sequence of volumes; save it again from Slicer",
+        path_name=path.name,
     )
     with path.open("rb") as stream:
         text = stream.read(2**20).partition(b"\n\n")[0].decode("utf-8", "replace")
@@ -144,7 +149,9 @@ def read_sequence(path: Path) -> DynamicImage:
     kinds = fields.get("kinds", "").split()
     if kinds.count("list") != 1 or len(kinds) != 4:
         raise InputRefused(
-            "sequence-not-volumes", f"{path.name} is no sequence of scalar volumes; give the dynamic PET"
+            "sequence-not-volumes",
+            "{path_name} is no sequence of scalar volumes; give the dynamic PET",
+            path_name=path.name,
         )
     axis = kinds.index("list")
     units = re.findall(r'"([^"]*)"', fields.get("units", ""))
@@ -166,7 +173,11 @@ def read_sequence(path: Path) -> DynamicImage:
         stored = stored[..., None]
     if stored.shape[-1] != len(header.timing):
         raise InputRefused(
-            "sequence-times", f"{path.name} has {stored.shape[-1]} frames and {len(header.timing)} index values"
+            "sequence-times",
+            "{path_name} has {shape} frames and {n_timing} index values",
+            path_name=path.name,
+            shape=stored.shape[-1],
+            n_timing=len(header.timing),
         )
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
@@ -181,13 +192,16 @@ def _timing(attributes: Mapping[str, str], index_unit: str, index_values: Sequen
     if not durations:
         raise InputRefused(
             "sequence-no-times",
-            f"the PET sequence does not say how long its frames last (attribute {DURATIONS}); load the series with "
-            "TSPOQuant's DICOM plugin, or set that attribute to the durations in seconds, separated by spaces",
+            "the PET sequence does not say how long its frames last (attribute {durations}); load the series "
+            "with TSPOQuant's DICOM plugin, or set that attribute to the durations in seconds, separated by "
+            "spaces",
+            durations=DURATIONS,
         )
     if index_unit != "s":
         raise InputRefused(
             "sequence-index-unit",
-            f"the index of the PET sequence is in '{index_unit}'; it must be the frame start in s",
+            "the index of the PET sequence is in '{index_unit}'; it must be the frame start in s",
+            index_unit=index_unit,
         )
     try:
         starts = np.array([float(value) for value in index_values])
@@ -202,21 +216,28 @@ def _time_zero(attributes: Mapping[str, str]) -> tuple[str, datetime | None]:
     name, at = attributes.get(TIME_ZERO), attributes.get(TIME_ZERO_AT)
     if not name:
         raise InputRefused(
-            "sequence-time-zero", f"the PET sequence does not say what its time zero is; set attribute {TIME_ZERO}"
+            "sequence-time-zero",
+            "the PET sequence does not say what its time zero is; set attribute {time_zero}",
+            time_zero=TIME_ZERO,
         )
     try:
         return name, datetime.fromisoformat(at) if at else None
     except ValueError as error:
         raise InputRefused(
-            "sequence-time-zero", f"attribute {TIME_ZERO_AT} of the PET sequence is no ISO 8601 date and time"
+            "sequence-time-zero",
+            "attribute {time_zero_at} of the PET sequence is no ISO 8601 date and time",
+            time_zero_at=TIME_ZERO_AT,
         ) from error
 
 
 def _scan(attributes: Mapping[str, str]) -> tuple[Scan, tuple[Notice, ...]]:
     try:
         scan = Scan(**json.loads(attributes.get(SCAN) or "{}"))
-        return scan, tuple(Notice(*map(str, said)) for said in json.loads(attributes.get(NOTICES) or "[]"))
+        return scan, tuple(Notice.of(*map(str, said)) for said in json.loads(attributes.get(NOTICES) or "[]"))
     except (TypeError, ValueError) as error:
         raise InputRefused(
-            "sequence-scan", f"attribute {SCAN} or {NOTICES} of the PET sequence cannot be read"
+            "sequence-scan",
+            "attribute {scan} or {notices} of the PET sequence cannot be read",
+            scan=SCAN,
+            notices=NOTICES,
         ) from error

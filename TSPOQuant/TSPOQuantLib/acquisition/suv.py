@@ -11,7 +11,7 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .decay import HALF_LIFE_S, frame_factor, growth, nuclide
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
 from .dicom_values import date_time, first_item, number, single_date_time, text, texts
@@ -54,10 +54,23 @@ def read_injection(header: Dataset) -> Injection:
     notices = []
     if half_life is None and name is not None:
         half_life = HALF_LIFE_S[name]
-        notices.append(Notice("pet-half-life-assumed", f"no RadionuclideHalfLife: {half_life} s taken for {name}"))
+        notices.append(
+            Notice(
+                "pet-half-life-assumed",
+                "no RadionuclideHalfLife: {half_life} s taken for {name}",
+                half_life=half_life,
+                name=name,
+            )
+        )
     elif half_life is not None and name and abs(half_life / HALF_LIFE_S[name] - 1) > HALF_LIFE_TOLERANCE:
         notices.append(
-            Notice("pet-half-life-odd", f"RadionuclideHalfLife is {half_life:g} s; {name} has {HALF_LIFE_S[name]} s")
+            Notice(
+                "pet-half-life-odd",
+                "RadionuclideHalfLife is {half_life:g} s; {name} has {half_life_s} s",
+                half_life=half_life,
+                name=name,
+                half_life_s=HALF_LIFE_S[name],
+            )
         )
     zone = text(header, Tag("TimezoneOffsetFromUTC"))
     # The time of day belongs to no date yet; any date serves to parse it.
@@ -85,7 +98,11 @@ def suvbw_factor(header: Dataset) -> float:
     if units == "GML":
         suv_type = text(header, Tag("SUVType")).upper()
         if suv_type not in ("", "BW"):  # PS3.3 C.8.9.1.1.3: BW when absent
-            raise InputRefused("suv-type", f"values are SUV of type {suv_type}, not body weight; use the BQML series")
+            raise InputRefused(
+                "suv-type",
+                "values are SUV of type {suv_type}, not body weight; use the BQML series",
+                suv_type=suv_type,
+            )
         return 1.0
     if units == "CNTS":
         suv_scale, activity_scale = philips_scales(header)
@@ -114,7 +131,9 @@ def lean_body_mass_kg(sex: str, height_m: float, weight: float, formula: str) ->
     if formula == "james":
         ratio = (weight / (height_m * 100)) ** 2
         return 1.10 * weight - 128 * ratio if sex == "M" else 1.07 * weight - 148 * ratio
-    raise InputRefused("suv-formula", f"unknown lean-body-mass formula {formula!r}; use janmahasatian or james")
+    raise InputRefused(
+        "suv-formula", "unknown lean-body-mass formula {formula!r}; use janmahasatian or james", formula=formula
+    )
 
 
 def body_surface_m2(height_m: float, weight: float) -> float:
@@ -127,7 +146,9 @@ def weight_kg(header: Dataset) -> float:
     if weight is None:
         raise InputRefused("suv-weight", "PatientWeight (0010,1030) is absent or not positive; add it to the header")
     if weight > MAX_WEIGHT_KG:
-        raise InputRefused("suv-weight", f"PatientWeight (0010,1030) of {weight:g} kg is absurd; correct the header")
+        raise InputRefused(
+            "suv-weight", "PatientWeight (0010,1030) of {weight:g} kg is absurd; correct the header", weight=weight
+        )
     return weight
 
 
@@ -140,7 +161,9 @@ def becquerel_factor(header: Dataset) -> float:
         raise InputRefused("suv-dose", "RadionuclideTotalDose (0018,1074) is absent or not positive; add it")
     if not MIN_DOSE_BQ <= dose <= MAX_DOSE_BQ:
         raise InputRefused(
-            "suv-dose", f"RadionuclideTotalDose (0018,1074) of {dose:g} Bq is absurd (another unit?); correct it"
+            "suv-dose",
+            "RadionuclideTotalDose (0018,1074) of {dose:g} Bq is absurd (another unit?); correct it",
+            dose=dose,
         )
     correction = text(header, Tag("DecayCorrection")).upper()
     if correction == "ADMIN":
@@ -226,7 +249,9 @@ def checked_scale(scale: float | None, name: str) -> float:
         state = "absent" if scale is None else f"{scale:g}"
         raise InputRefused(
             "pet-philips-scale",
-            f"values are counts (CNTS) and Philips' {name} is {state}; export the series in BQML",
+            "values are counts (CNTS) and Philips' {name} is {state}; export the series in BQML",
+            name=name,
+            state=state,
         )
     return scale
 
@@ -241,8 +266,8 @@ def check_units(units: str) -> None:
     if units not in ("BQML", "CNTS", "GML"):
         raise InputRefused(
             "pet-units",
-            f"Units (0054,1001) is {units or 'absent'}; only BQML, CNTS with Philips' scales and GML can be "
-            "brought to kBq/mL",
+            "Units (0054,1001) is {units}; only BQML, CNTS with Philips' scales and GML can be brought to kBq/mL",
+            units=units or "absent",
         )
 
 
@@ -265,13 +290,16 @@ def check_corrections(corrected: tuple[str, ...], decay_correction: str) -> None
     if decay_correction not in ("START", "ADMIN", "NONE"):
         raise InputRefused(
             "pet-decay-correction",
-            f"DecayCorrection (0054,1102) is {decay_correction or 'absent'}, not START, ADMIN or NONE",
+            "DecayCorrection (0054,1102) is {decay_correction}, not START, ADMIN or NONE",
+            decay_correction=decay_correction or "absent",
         )
     if ("DECY" in corrected) != (decay_correction != "NONE"):
         raise InputRefused(
             "pet-decay-contradiction",
-            f"DecayCorrection (0054,1102) is {decay_correction} but CorrectedImage (0028,0051) "
-            f"{'has' if 'DECY' in corrected else 'lacks'} DECY; use the original series",
+            "DecayCorrection (0054,1102) is {decay_correction} but CorrectedImage (0028,0051) {states} DECY; use "
+            "the original series",
+            decay_correction=decay_correction,
+            states="has" if "DECY" in corrected else "lacks",
         )
 
 

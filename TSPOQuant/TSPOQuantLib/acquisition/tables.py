@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 
 # BIDS writes a missing value as n/a; R and spreadsheets write NA or leave the cell empty.
 MISSING_CELLS = frozenset({"", "n/a", "na"})
@@ -72,16 +72,27 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputRefused("table-missing", f"{path.name} cannot be read ({error.strerror}); check the path") from None
+        raise InputRefused(
+            "table-missing",
+            "{path_name} cannot be read ({strerror}); check the path",
+            path_name=path.name,
+            strerror=error.strerror,
+        ) from None
     rows = list(_spreadsheet_rows(path) if content[:2] == b"PK" else _text_rows(content, path.name))
     if len(rows) < 2:
-        raise InputRefused("table-empty", f"{path.name} has no header with rows of numbers below it")
+        raise InputRefused(
+            "table-empty", "{path_name} has no header with rows of numbers below it", path_name=path.name
+        )
     header = _trimmed(rows[0][1])
     for line, row in rows[1:]:
         if len(_trimmed(row)) > len(header) or (len(row) < len(header) and content[:2] != b"PK"):
             raise InputRefused(
                 "table-row",
-                f"{path.name} line {line} has {len(row)} cells under a header of {len(header)}; correct it",
+                "{path_name} line {line} has {n_row} cells under a header of {n_header}; correct it",
+                path_name=path.name,
+                line=line,
+                n_row=len(row),
+                n_header=len(header),
             )
     lines = tuple(line for line, _ in rows[1:])
     columns = []
@@ -91,7 +102,12 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
         columns.append(Column(path.name, name, unit, cells, lines))
     names = [column.name for column in columns]
     if len(set(names)) < len(names) or not all(names):
-        raise InputRefused("table-header", f"{path.name} has a column without a name, or two of one name: {names}")
+        raise InputRefused(
+            "table-header",
+            "{path_name} has a column without a name, or two of one name: {names}",
+            path_name=path.name,
+            names=names,
+        )
     return tuple(columns)
 
 
@@ -114,11 +130,20 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
     except OSError as error:
-        raise InputRefused("json-missing", f"{path.name} cannot be read ({error.strerror}); check the path") from None
+        raise InputRefused(
+            "json-missing",
+            "{path_name} cannot be read ({strerror}); check the path",
+            path_name=path.name,
+            strerror=error.strerror,
+        ) from None
     except (ValueError, RecursionError) as error:
-        raise InputRefused("json-invalid", f"{path.name} is not valid JSON ({error}); correct it") from None
+        raise InputRefused(
+            "json-invalid", "{path_name} is not valid JSON ({error}); correct it", path_name=path.name, error=error
+        ) from None
     if not isinstance(content, dict):
-        raise InputRefused("json-invalid", f"{path.name} must hold one JSON object with named entries")
+        raise InputRefused(
+            "json-invalid", "{path_name} must hold one JSON object with named entries", path_name=path.name
+        )
     return content
 
 
@@ -155,7 +180,7 @@ def numbers_in(metadata: Mapping[str, Any], key: str, file: str) -> list[float] 
     if values is None:
         return None
     if not isinstance(values, list):
-        raise InputRefused("json-number", f"{file}: {key} is not a list of numbers")
+        raise InputRefused("json-number", "{file}: {key} is not a list of numbers", file=file, key=key)
     return [_finite(value, key, file) for value in values]
 
 
@@ -173,7 +198,9 @@ def seconds_per(unit: str, where: str) -> float:
     """Factor from a unit of time to seconds; raises InputRefused ("units-time")."""
     factor = SECONDS.get(unit.strip().rstrip(".").lower())
     if factor is None:
-        raise InputRefused("units-time", f"{where}: '{unit}' is not a unit of time; write s or min")
+        raise InputRefused(
+            "units-time", "{where}: '{unit}' is not a unit of time; write s or min", where=where, unit=unit
+        )
     return factor
 
 
@@ -186,7 +213,10 @@ def kbq_ml_per(unit: str, where: str) -> float:
     activity = BECQUERELS.get(text[: volume.start()].strip()) if volume and volume.end() == len(text) else None
     if activity is None:
         raise InputRefused(
-            "units-activity", f"{where}: '{unit}' is not a known unit of activity; write kBq/mL or Bq/mL"
+            "units-activity",
+            "{where}: '{unit}' is not a known unit of activity; write kBq/mL or Bq/mL",
+            where=where,
+            unit=unit,
         )
     return activity / 1e3
 
@@ -195,19 +225,21 @@ def mbq_per(unit: str, where: str) -> float:
     """Factor from a unit of activity to MBq; raises InputRefused ("units-activity")."""
     activity = BECQUERELS.get(unit.strip())
     if activity is None:
-        raise InputRefused("units-activity", f"{where}: '{unit}' is not a unit of activity; write MBq or Bq")
+        raise InputRefused(
+            "units-activity", "{where}: '{unit}' is not a unit of activity; write MBq or Bq", where=where, unit=unit
+        )
     return activity / 1e6
 
 
 def _finite(value: object, key: str, file: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputRefused("json-number", f"{file}: {key} is not a number")
+        raise InputRefused("json-number", "{file}: {key} is not a number", file=file, key=key)
     try:
         number = float(value)
     except OverflowError:
         number = float("inf")
     if not np.isfinite(number):
-        raise InputRefused("json-number", f"{file}: {key} holds a number that is too large")
+        raise InputRefused("json-number", "{file}: {key} holds a number that is too large", file=file, key=key)
     return number
 
 
@@ -221,8 +253,12 @@ def _number(text: str, where: str) -> float:
     if NUMBER.fullmatch(text) and np.isfinite(value := float(text)):
         return value
     if NUMBER.fullmatch(text) or NOT_FINITE.fullmatch(text):
-        raise InputRefused("table-not-finite", f"{where}: '{text}'; write n/a where nothing is known")
-    raise InputRefused("table-number", f"{where}: '{text[:40]}' is not a number (decimals take a point)")
+        raise InputRefused(
+            "table-not-finite", "{where}: '{text}'; write n/a where nothing is known", where=where, text=text
+        )
+    raise InputRefused(
+        "table-number", "{where}: '{text}' is not a number (decimals take a point)", where=where, text=text[:40]
+    )
 
 
 def _text_rows(content: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
@@ -230,16 +266,22 @@ def _text_rows(content: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputRefused("table-encoding", f"{file} is not UTF-8 text; save it as UTF-8") from None
+        raise InputRefused("table-encoding", "{file} is not UTF-8 text; save it as UTF-8", file=file) from None
     if "\0" in text:
-        raise InputRefused("table-encoding", f"{file} is not a text table; save it as UTF-8 text")
+        raise InputRefused("table-encoding", "{file} is not a text table; save it as UTF-8 text", file=file)
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     delimiter = next((mark for mark in "\t;," if lines and mark in lines[0][1]), None)
     try:
         for number, line in lines:
             yield number, _split(line, delimiter)
     except csv.Error as error:
-        raise InputRefused("table-row", f"{file} line {number} cannot be split into cells ({error})") from None
+        raise InputRefused(
+            "table-row",
+            "{file} line {number} cannot be split into cells ({error})",
+            file=file,
+            number=number,
+            error=error,
+        ) from None
 
 
 def _split(line: str, delimiter: str | None) -> list[str]:
@@ -254,7 +296,9 @@ def _spreadsheet_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(item.file_size for item in archive.infolist()) > SPREADSHEET_LIMIT_BYTES:
-                raise InputRefused("table-spreadsheet", f"{path.name} is too large for a table of samples")
+                raise InputRefused(
+                    "table-spreadsheet", "{path_name} is too large for a table of samples", path_name=path.name
+                )
             sheet = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml"))
             shared: Sequence[str] = ()
             if "xl/sharedStrings.xml" in archive.namelist():
@@ -278,7 +322,7 @@ def _spreadsheet_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         OSError,
     ):
         raise InputRefused(
-            "table-spreadsheet", f"{path.name} is not a readable spreadsheet; save it as text"
+            "table-spreadsheet", "{path_name} is not a readable spreadsheet; save it as text", path_name=path.name
         ) from None
 
 

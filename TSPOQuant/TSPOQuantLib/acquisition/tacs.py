@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .frames import FrameTiming
 from .tables import (
     HIGHEST_KBQ_ML,
@@ -61,7 +61,12 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
     columns: dict[str, Column] = {}
     for column in map(_with_unit, read_table(path, units=False)):
         if column.name in columns:
-            raise InputRefused("table-header", f"{path.name} has two columns of one name: {column.name}; rename one")
+            raise InputRefused(
+                "table-header",
+                "{path_name} has two columns of one name: {column_name}; rename one",
+                path_name=path.name,
+                column_name=column.name,
+            )
         columns[column.name] = column
     start = _first(columns, STARTS, path.name)
     end = _first(columns, (*ENDS, *DURATIONS), path.name)
@@ -72,18 +77,25 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
     if timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "tacs-time-units",
-            f"{path.name}: the last frame ends at {timing.ends_s[-1]:g} s: the times look like minutes; "
-            "write min as the unit of FrameTimesStart",
+            "{path_name}: the last frame ends at {ends_s:g} s: the times look like minutes; write min as the "
+            "unit of FrameTimesStart",
+            path_name=path.name,
+            ends_s=timing.ends_s[-1],
         )
     _check_frames(path.name, timing, metadata)
     regions = [name for name in columns if name not in (*STARTS, *ENDS, *DURATIONS)]
     if not regions:
-        raise InputRefused("tacs-regions", f"{path.name} holds frames but no region")
+        raise InputRefused("tacs-regions", "{path_name} holds frames but no region", path_name=path.name)
     units = {name: _stated(columns[name], metadata) for name in regions}
     notices = []
     if not all(units.values()):
         notices.append(
-            Notice("tacs-units-assumed", f"{path.name} states no unit of activity; taken as {DEFAULT_UNIT}")
+            Notice(
+                "tacs-units-assumed",
+                "{path_name} states no unit of activity; taken as {default_unit}",
+                path_name=path.name,
+                default_unit=DEFAULT_UNIT,
+            )
         )
     activity = np.stack([_activity(columns[name], units[name] or DEFAULT_UNIT) for name in regions])
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
@@ -100,14 +112,18 @@ def _with_unit(column: Column) -> Column:
 def _first(columns: Mapping[str, Column], names: Sequence[str], file: str) -> Column:
     found = next((columns[name] for name in names if name in columns), None)
     if found is None:
-        raise InputRefused("tacs-frames", f"{file} has no column {' or '.join(names)}; add the frame times")
+        raise InputRefused(
+            "tacs-frames", "{file} has no column {names}; add the frame times", file=file, names=" or ".join(names)
+        )
     return found
 
 
 def _seconds(column: Column, metadata: Mapping[str, Any]) -> NDArray[np.float64]:
     values = column.numbers()
     if np.isnan(values).any():
-        raise InputRefused("tacs-frames", f"{column.file}, {column.name}: a frame time is missing")
+        raise InputRefused(
+            "tacs-frames", "{file}, {column_name}: a frame time is missing", file=column.file, column_name=column.name
+        )
     unit = column.unit or stated_unit(metadata, column.name) or "s"
     return values * seconds_per(unit, f"{column.file}, {column.name}")
 
@@ -117,7 +133,9 @@ def _check_frames(file: str, timing: FrameTiming, metadata: Mapping[str, Any]) -
         return  # it may also describe the column
     listed = np.array(numbers_in(metadata, "FrameTimesStart", file))
     if listed.shape != timing.starts_s.shape or np.abs(listed - timing.starts_s).max() > FRAME_TOLERANCE_S:
-        raise InputRefused("tacs-frames", f"{file}: its JSON lists other FrameTimesStart than the table; correct one")
+        raise InputRefused(
+            "tacs-frames", "{file}: its JSON lists other FrameTimesStart than the table; correct one", file=file
+        )
 
 
 def _stated(column: Column, metadata: Mapping[str, Any]) -> str | None:
@@ -130,7 +148,11 @@ def _activity(column: Column, unit: str) -> NDArray[np.float64]:
     if np.isnan(values).any():
         line = column.lines[int(np.argmax(np.isnan(values)))]
         raise InputRefused(
-            "tacs-missing", f"{column.file} line {line}: region {column.name} has no value; leave the region out"
+            "tacs-missing",
+            "{file} line {line}: region {column_name} has no value; leave the region out",
+            file=column.file,
+            line=line,
+            column_name=column.name,
         )
     return values * kbq_ml_per(unit, f"{column.file}, {column.name}")
 
@@ -140,6 +162,11 @@ def _check_activity(file: str, activity: NDArray[np.float64], units: Sequence[st
     if not LOWEST_PEAK_KBQ_ML <= peak <= HIGHEST_KBQ_ML:
         raise InputRefused(
             "tacs-activity-units",
-            f"{file}: read in {', '.join(units)}, the highest activity is {peak:.4g} kBq/mL, outside "
-            f"{LOWEST_PEAK_KBQ_ML:g} to {HIGHEST_KBQ_ML:g}; write the right Units into its JSON",
+            "{file}: read in {units}, the highest activity is {peak:.4g} kBq/mL, outside {lowest_peak_kbq_ml:g} "
+            "to {highest_kbq_ml:g}; write the right Units into its JSON",
+            file=file,
+            units=", ".join(units),
+            peak=peak,
+            lowest_peak_kbq_ml=LOWEST_PEAK_KBQ_ML,
+            highest_kbq_ml=HIGHEST_KBQ_ML,
         )

@@ -14,7 +14,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .decay import frame_factor, growth, weighted_mean_s
 
 # None of these is published. The three conventions were met within 0.9 s on real series, whose clocks are often
@@ -111,7 +111,8 @@ def frame_clock(tags: FrameTags) -> FrameClock:
     if bad.any():
         raise InputRefused(
             "frames-no-duration",
-            f"frame {int(np.argmax(bad)) + 1} has no ActualFrameDuration (0018,1242); give a frame table",
+            "frame {bad} has no ActualFrameDuration (0018,1242); give a frame table",
+            bad=int(np.argmax(bad)) + 1,
         )
     if len(np.unique(tags.acquired_s)) == len(tags.acquired_s) and np.isfinite(tags.acquired_s).all():
         return _confirmed(tags)
@@ -146,15 +147,18 @@ def _by_reference(tags: FrameTags) -> FrameClock:
     if tags.series_s < scan_start - CLOCK_TOLERANCE_S:
         raise InputRefused(
             "frames-times-disagree",
-            f"AcquisitionTime is the same in all frames but {scan_start - tags.series_s:.0f} s after SeriesTime, so "
-            "that it is not known from when FrameReferenceTime counts; give a frame table",
+            "AcquisitionTime is the same in all frames but {scan_start:.0f} s after SeriesTime, so that it is "
+            "not known from when FrameReferenceTime counts; give a frame table",
+            scan_start=scan_start - tags.series_s,
         )
     convention = CONVENTION[tags.vendor]
     starts = scan_start + tags.reference_s - reference_offset_s(convention, tags.durations_s, tags.half_life_s)
     told = Notice(
         "frames-by-reference-time",
-        "AcquisitionTime does not tell the frames apart; their starts were taken from FrameReferenceTime, "
-        f"which at {tags.vendor.value} is the {convention.value}",
+        "AcquisitionTime does not tell the frames apart; their starts were taken from FrameReferenceTime, which "
+        "at {vendor_value} is the {convention_value}",
+        vendor_value=tags.vendor.value,
+        convention_value=convention.value,
     )
     return FrameClock(starts, "FrameReferenceTime", convention, (told,))
 
@@ -176,8 +180,11 @@ def _confirmed(tags: FrameTags) -> FrameClock:
         frame = int(np.argmax(np.abs(zeros - np.median(zeros)))) + 1
         raise InputRefused(
             "frames-times-disagree" if tags.vendor in CONVENTION else "frames-unknown-convention",
-            f"AcquisitionTime and FrameReferenceTime disagree by {spread[best]:.4g} s (worst in frame {frame}) when "
-            f"the latter is the {best.value}; give a frame table",
+            "AcquisitionTime and FrameReferenceTime disagree by {spread:.4g} s (worst in frame {frame}) when "
+            "the latter is the {best_value}; give a frame table",
+            spread=spread[best],
+            frame=frame,
+            best_value=best.value,
         )
     return FrameClock(tags.acquired_s, "AcquisitionTime", best)
 
@@ -242,8 +249,10 @@ def check_decay_factor(tags: FrameTags, clock: FrameClock, decay_zero_s: float) 
     if off.max() > FACTOR_TOLERANCE:
         raise InputRefused(
             "pet-decay-factor",
-            f"DecayFactor (0054,1321) of frame {int(np.argmax(off)) + 1} differs by {off.max():.1%} from what the "
-            "frame's times and the half-life give; the header was altered, use the original series",
+            "DecayFactor (0054,1321) of frame {off} differs by {highest:.1%} from what the frame's times and the "
+            "half-life give; the header was altered, use the original series",
+            off=int(np.argmax(off)) + 1,
+            highest=off.max(),
         )
     return True
 
@@ -261,8 +270,9 @@ def check_scan_start(tags: FrameTags, clock: FrameClock, scan_start: float) -> t
     if clock.led_by == "AcquisitionTime" and abs(apart) > REFERENCE_TOLERANCE_S:
         raise InputRefused(
             "pet-decay-reference",
-            f"FrameReferenceTime counts from {apart:+.4g} s after SeriesTime, so that the moment of decay correction "
-            "is not known; use the original series",
+            "FrameReferenceTime counts from {apart:+.4g} s after SeriesTime, so that the moment of decay "
+            "correction is not known; use the original series",
+            apart=apart,
         )
     return ()
 

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, part, silent
 from .resample import mean_image
 from .rigid import displacement_mm, field_points, register_rigid, root_scaled, to_sitk, to_sitk_transform
@@ -122,7 +122,9 @@ def estimate_motion(
     frames = late_frames(image.timing) if isinstance(reference, str) else sorted(set(reference))
     if not frames or not 0 <= frames[0] <= frames[-1] < len(image.timing):
         raise InputRefused(
-            "motion-reference", f"the reference must name frames from 1 to {len(image.timing)}; correct it"
+            "motion-reference",
+            "the reference must name frames from 1 to {n_timing}; correct it",
+            n_timing=len(image.timing),
         )
     counts = relative_counts(image)
     transforms, uncertainty = np.tile(np.eye(4), (len(counts), 1, 1)), np.full(len(counts), np.nan)
@@ -131,11 +133,11 @@ def estimate_motion(
     fixed = _reference(image, frames, anchor, part(progress, 0, 0.1))
     runs = [run for run in groups(counts) if anchor not in run]
     for done, run in enumerate(runs):
-        progress(0.1 + 0.9 * done / len(runs), f"Motion: {_named(run)}")
+        progress(0.1 + 0.9 * done / len(runs), Text("Motion: {run}", run=_named(run)))
         moving = _prepared(image, run)
         found = _register(fixed, moving)
         if found is None:
-            notices.append(Notice("motion-failed", f"{_named(run)} could not be registered; left in place"))
+            notices.append(Notice("motion-failed", "{run} could not be registered; left in place", run=_named(run)))
             continue
         error = _uncertainty_mm(fixed, moving, found, field_points(image.grid))
         uncertainty[run] = error
@@ -152,7 +154,12 @@ def told_at(motion: FrameMotion, points_lps: NDArray[np.float64]) -> FrameMotion
     notices = [notice for notice in motion.notices if notice.code != "motion-large"]
     if (moved > LIMIT_MM).any():
         far = _named(np.flatnonzero(moved > LIMIT_MM).tolist())
-        text = f"{far} moved by more than {LIMIT_MM:g} mm (up to {moved.max():.1f} mm); look at their alignment"
+        text = Text(
+            "{far} moved by more than {limit_mm:g} mm (up to {highest:.1f} mm); look at their alignment",
+            far=far,
+            limit_mm=LIMIT_MM,
+            highest=moved.max(),
+        )
         notices.append(Notice("motion-large", text))
     return replace(motion, notices=tuple(notices))
 
@@ -162,7 +169,7 @@ def _reference(image: DynamicImage, frames: Sequence[int], anchor: int, progress
     fixed = _prepared(image, [anchor])
     to_frame = [np.eye(4)] * len(image.timing)
     for done, frame in enumerate(frames):
-        progress(done / len(frames), f"Motion: reference frame {frame + 1}")
+        progress(done / len(frames), Text("Motion: reference frame {frame}", frame=frame + 1))
         if frame != anchor:
             found = _register(fixed, _prepared(image, [frame]))
             to_frame[frame] = np.eye(4) if found is None else found

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage, Volume
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from .motion import FrameMotion, late_frames
 from .resample import mean_image
 from .rigid import displacement_mm, field_points, register_rigid, root_scaled, rotation_deg, similarity, to_sitk
@@ -76,8 +76,11 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
     if overlap < LEAST_OVERLAP:
         raise InputRefused(
             "pet-ct-no-overlap",
-            f"the CT shows {overlap:.0%} of the PET's field (at least {LEAST_OVERLAP:.0%} is needed); "
-            f"check that both were taken in one session; {GO_ON}",
+            "the CT shows {overlap:.0%} of the PET's field (at least {least_overlap:.0%} is needed); check that "
+            "both were taken in one session; {go_on}",
+            overlap=overlap,
+            least_overlap=LEAST_OVERLAP,
+            go_on=GO_ON,
         )
     found = register_rigid(on_pet, pet, mask=shown)
     before, after = (similarity(on_pet, pet, matrix, mask=shown) for matrix in (np.eye(4), found))
@@ -85,7 +88,10 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
     shift, angle = displacement_mm(found, points), rotation_deg(found)
     _refuse_mismatch(on_pet, shown, pet, after, shift)
     if shift <= FITS_MM:
-        text = f"PET and CT fit as the scanner placed them (registration would shift by {shift:.1f} mm); nothing done"
+        text = Text(
+            "PET and CT fit as the scanner placed them (registration would shift by {shift:.1f} mm); nothing done",
+            shift=shift,
+        )
         return PetToCt(np.eye(4), shift, (Notice("pet-ct-fits", text),), angle, before, before, kept=True)
     return PetToCt(found, shift, (), angle, before, after)
 
@@ -113,12 +119,22 @@ def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
 def _refuse_mismatch(
     on_pet: sitk.Image, shown: sitk.Image, pet: sitk.Image, information: float, shift_mm: float
 ) -> None:
-    advice = f"check that both are of one person, one part of the body and one orientation; {GO_ON}"
+    advice = Text("check that both are of one person, one part of the body and one orientation; {go_on}", go_on=GO_ON)
     if shift_mm > LIMIT_MM:
-        text = f"registration shifted the PET by {shift_mm:.0f} mm (limit {LIMIT_MM:g} mm); {advice}"
+        text = Text(
+            "registration shifted the PET by {shift_mm:.0f} mm (limit {limit_mm:g} mm); {advice}",
+            shift_mm=shift_mm,
+            limit_mm=LIMIT_MM,
+            advice=advice,
+        )
         raise InputRefused("pet-ct-mismatch", text)
     if information < LEAST_INFORMATION:
-        text = f"PET and CT share {information:.2f} nats of information (at least {LEAST_INFORMATION:g}); {advice}"
+        text = Text(
+            "PET and CT share {information:.2f} nats of information (at least {least_information:g}); {advice}",
+            information=information,
+            least_information=LEAST_INFORMATION,
+            advice=advice,
+        )
         raise InputRefused("pet-ct-mismatch", text)
     for axis, name in ((1, "back to front"), (2, "upside down")):
         mirrored, seen = (sitk.Flip(each, [n == axis for n in range(3)]) for each in (on_pet, shown))
@@ -127,5 +143,11 @@ def _refuse_mismatch(
         fit = register_rigid(mirrored, pet, shrink=FLIP_SHRINK, mask=seen)
         flipped = similarity(mirrored, pet, fit, mask=seen)
         if flipped > FLIP_GAIN * information:
-            text = f"the CT fits the PET better {name} ({flipped:.2f} against {information:.2f} nats); {advice}"
+            text = Text(
+                "the CT fits the PET better {name} ({flipped:.2f} against {information:.2f} nats); {advice}",
+                name=name,
+                flipped=flipped,
+                information=information,
+                advice=advice,
+            )
             raise InputRefused("pet-ct-mismatch", text)

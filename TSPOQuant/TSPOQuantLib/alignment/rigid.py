@@ -7,8 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 
 SHRINK = (4, 2)
 """Coarse to fine; on PET voxels of 2 mm. A choice."""

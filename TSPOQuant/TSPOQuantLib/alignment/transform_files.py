@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from .rigid import to_matrix, to_sitk_transform
 
 SUFFIXES = (".tfm", ".txt", ".h5")
@@ -20,9 +20,14 @@ def write_transform(path: Path, matrix: NDArray[np.float64]) -> None:
     Raises InputRefused ("transform-suffix", "output-exists").
     """
     if path.suffix not in SUFFIXES:
-        raise InputRefused("transform-suffix", f"{path}: a transform file ends in {', '.join(SUFFIXES)}; rename it")
+        raise InputRefused(
+            "transform-suffix",
+            "{path}: a transform file ends in {suffixes}; rename it",
+            path=path,
+            suffixes=", ".join(SUFFIXES),
+        )
     if path.exists():
-        raise InputRefused("output-exists", f"{path} exists; remove it or choose another name")
+        raise InputRefused("output-exists", "{path} exists; remove it or choose another name", path=path)
     sitk.WriteTransform(to_sitk_transform(matrix), str(path))
 
 
@@ -33,12 +38,12 @@ def read_transform(path: Path) -> NDArray[np.float64]:
     shears, scales or mirrors).
     """
     if not path.is_file():
-        raise InputRefused("transform-missing", f"{path} is no file; correct the path")
+        raise InputRefused("transform-missing", "{path} is no file; correct the path", path=path)
     try:
         transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
         raise InputRefused(
-            "transform-unreadable", f"{path} is no ITK transform file; save the transform as .tfm or .h5"
+            "transform-unreadable", "{path} is no ITK transform file; save the transform as .tfm or .h5", path=path
         ) from error
     matrix = to_matrix(transform)
     rotation = matrix[:3, :3]
@@ -48,5 +53,7 @@ def read_transform(path: Path) -> NDArray[np.float64]:
         or np.abs(rotation @ rotation.T - np.eye(3)).max() > ORTHONORMAL_TOLERANCE
         or np.linalg.det(rotation) < 0
     ):
-        raise InputRefused("transform-not-rigid", f"{path} does more than shift and turn; give a rigid transform")
+        raise InputRefused(
+            "transform-not-rigid", "{path} does more than shift and turn; give a rigid transform", path=path
+        )
     return matrix

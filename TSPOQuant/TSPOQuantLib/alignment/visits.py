@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .rigid import CORRELATION, middle, register_rigid, similarity, to_sitk, to_sitk_transform
 
@@ -85,14 +85,18 @@ def align_visits(
     notices = []
     for done, at in enumerate([*range(start, len(order)), *range(start - 1, -1, -1)]):
         level = order[at]
-        progress(0.3 + 0.7 * done / len(order), f"Visit to visit: {level}")
+        progress(0.3 + 0.7 * done / len(order), Text("Visit to visit: {level}", level=level))
         neighbor = order[at - 1] if at > start else order[at + 1] if at < start else ""
         initial = found[neighbor].to_other if neighbor else whole
         fixed, mask = boxes[level]
         matrix = register_rigid(fixed, moving, initial, CORRELATION, LEVEL_SHRINK, mask, centers[level])
         correlation = similarity(fixed, moving, matrix, CORRELATION, mask)
         if correlation < LEAST_CORRELATION:
-            text = f"{level} was not found at the other visit (correlation {correlation:.2f}); its neighbor's was kept"
+            text = Text(
+                "{level} was not found at the other visit (correlation {correlation:.2f}); its neighbor's was kept",
+                level=level,
+                correlation=correlation,
+            )
             notices.append(Notice("level-not-found", text))
             matrix = initial
         residual = _surface_distance_mm(fixed, moving, mask, matrix)
@@ -101,8 +105,10 @@ def align_visits(
     if best < LEAST_CORRELATION:
         raise InputRefused(
             "visits-mismatch",
-            f"no level of one visit's CT was found in the other's (best squared correlation {best:.2f}, at least "
-            f"{LEAST_CORRELATION:g} is needed); check that both show the same part of the same person",
+            "no level of one visit's CT was found in the other's (best squared correlation {best:.2f}, at least "
+            "{least_correlation:g} is needed); check that both show the same part of the same person",
+            best=best,
+            least_correlation=LEAST_CORRELATION,
         )
     return VisitAlignment(whole, tuple(found[level] for level in order), tuple(notices))
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]
 
@@ -97,16 +97,21 @@ def recovery_calibration(
     covariance[np.ix_(free, free)] = np.linalg.pinv(design[:, free].T @ design[:, free]) * variance
     flags = [f"{name}-at-bound" for name, inside in zip(("recovery", "spill-in"), free, strict=True) if not inside]
     notices = [
-        Notice("calibration-at-bound", f"{flag[:-9]} ended at the edge of its range; look at the samples")
+        Notice("calibration-at-bound", "{flag} ended at the edge of its range; look at the samples", flag=flag[:-9])
         for flag in flags
     ]
     error = float(np.sqrt(covariance[0, 0]))
     if error > UNCERTAIN * recovery:
         flags.append("uncertain")
         notices.append(
-            Notice("calibration-uncertain", f"the samples tell recovery and spill-in poorly apart: recovery "
-                   f"{recovery:.2f} with standard error {error:.2f}")
-        )  # fmt: skip
+            Notice(
+                "calibration-uncertain",
+                "the samples tell recovery and spill-in poorly apart: recovery {recovery:.2f} with standard error "
+                "{error:.2f}",
+                recovery=recovery,
+                error=error,
+            )
+        )
     return Calibration("recovery-spill-in", recovery, spill_in, covariance, times_s, tuple(flags), tuple(notices))
 
 
@@ -115,10 +120,16 @@ def given_calibration(recovery: float, spill_in: float) -> Calibration:
     if not (RECOVERY_RANGE[0] <= recovery <= RECOVERY_RANGE[1] and SPILL_IN_RANGE[0] <= spill_in <= SPILL_IN_RANGE[1]):
         raise InputRefused(
             "calibration-range",
-            f"recovery {recovery} must lie in {RECOVERY_RANGE} and spill-in {spill_in} in {SPILL_IN_RANGE}",
+            "recovery {recovery} must lie in {recovery_range} and spill-in {spill_in} in {spill_in_range}",
+            recovery=recovery,
+            recovery_range=RECOVERY_RANGE,
+            spill_in=spill_in,
+            spill_in_range=SPILL_IN_RANGE,
         )
     notice = Notice(
         "calibration-given",
-        f"recovery {recovery:.3g} and spill-in {spill_in:.3g} come from the settings, not from blood",
+        "recovery {recovery:.3g} and spill-in {spill_in:.3g} come from the settings, not from blood",
+        recovery=recovery,
+        spill_in=spill_in,
     )
     return Calibration("given", recovery, spill_in, np.zeros((2, 2)), np.zeros(0), (), (notice,))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Notice
+from ..messages import Notice
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .calibration import RECOVERY_RANGE, SPILL_IN_RANGE, Calibration
 from .curve import InputFunction
 from .image_derived import input_from_frames
@@ -26,7 +26,9 @@ def ensemble(result: InputFunctionResult, n: int, seed: int) -> tuple[InputFunct
     Raises InputRefused ("ensemble-size") unless n is positive.
     """
     if n < 1:
-        raise InputRefused("ensemble-size", f"an ensemble of {n} input functions was asked for; ask for at least one")
+        raise InputRefused(
+            "ensemble-size", "an ensemble of {n} input functions was asked for; ask for at least one", n=n
+        )
     covariances = [
         part.covariance for part in (result.parent_fraction, result.plasma_ratio, result.calibration) if part
     ]

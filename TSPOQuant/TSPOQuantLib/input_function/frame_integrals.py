@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .bolus_models import BolusFit, fit_bolus
 from .piecewise_linear import averaging_weights
 
@@ -58,18 +58,30 @@ def checked_frames(timing: FrameTiming, activity: Floats, region: str) -> Floats
     measured = np.asarray(activity, dtype=float)
     if measured.shape != (len(timing),):
         raise InputRefused(
-            "input-frames-shape", f"{measured.size} {region} values for {len(timing)} frames; give one a frame"
+            "input-frames-shape",
+            "{size} {region} values for {n_timing} frames; give one a frame",
+            size=measured.size,
+            region=region,
+            n_timing=len(timing),
         )
     if not np.isfinite(measured).all():
         frame = int(np.argmin(np.isfinite(measured))) + 1
         raise InputRefused(
-            "input-frames-not-finite", f"the {region} value of frame {frame} is not a number; check the region"
+            "input-frames-not-finite",
+            "the {region} value of frame {frame} is not a number; check the region",
+            region=region,
+            frame=frame,
         )
     if measured.max() <= 0:
-        raise InputRefused("input-frames-empty", f"the {region} region holds no activity; check its place")
+        raise InputRefused(
+            "input-frames-empty", "the {region} region holds no activity; check its place", region=region
+        )
     if len(timing) > MOST_FRAMES:
         raise InputRefused(
-            "input-frames-many", f"{len(timing)} frames are more than {MOST_FRAMES}; join short frames first"
+            "input-frames-many",
+            "{n_timing} frames are more than {most_frames}; join short frames first",
+            n_timing=len(timing),
+            most_frames=MOST_FRAMES,
         )
     return measured
 
@@ -90,7 +102,9 @@ def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) 
     if measured.min() < -NEGATIVE_TOLERANCE * peak:
         frames = ", ".join(str(index + 1) for index in np.flatnonzero(measured < -NEGATIVE_TOLERANCE * peak))
         notices.append(
-            Notice("input-negative-frames", f"blood-pool frames with negative averages taken as 0: {frames}")
+            Notice(
+                "input-negative-frames", "blood-pool frames with negative averages taken as 0: {frames}", frames=frames
+            )
         )
     measured = np.maximum(measured, 0.0)
     late_start = measured[0] > LATE_START * peak
@@ -111,8 +125,8 @@ def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) 
         notices.append(
             Notice(
                 "input-few-frames",
-                f"{len(timing)} frames are too few for a bolus shape; the curve is "
-                "the smoothest one with their integrals",
+                "{n_timing} frames are too few for a bolus shape; the curve is the smoothest one with their integrals",
+                n_timing=len(timing),
             )
         )
     pinned = np.zeros(len(knots), dtype=bool)

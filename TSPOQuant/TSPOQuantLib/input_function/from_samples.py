@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples, SampledCurve, check_covers
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .bolus_models import fit_bolus
 from .dispersion import correct_dispersion
 from .piecewise_linear import evaluate
@@ -139,8 +139,11 @@ def _from_zero(curve: SampledCurve, what: str, notices: list[Notice]) -> Sampled
         notices.append(
             Notice(
                 "blood-starts-late",
-                f"the first {what} sample at {first_s:.0f} s is already {first / peak:.0%} of the highest; a straight "
+                "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; a straight "
                 "rise from time zero stands for what was missed",
+                what=what,
+                first_s=first_s,
+                first=first / peak,
             )
         )
     return SampledCurve(np.insert(curve.times_s, 0, 0.0), np.insert(curve.values, 0, 0.0))
@@ -162,7 +165,8 @@ def _whole_blood_beside(whole: SampledCurve | None, until_s: float, notices: lis
         notices.append(
             Notice(
                 "whole-blood-short",
-                f"whole blood ends at {whole.end_s:.0f} s, before plasma; its last value is held",
+                "whole blood ends at {end_s:.0f} s, before plasma; its last value is held",
+                end_s=whole.end_s,
             )
         )
     measured = _from_zero(whole, "whole blood", [])
@@ -177,7 +181,9 @@ def _corrected_sampler(samples: BloodSamples, smoothing_s: float) -> SampledCurv
     values = sampler.values
     if dispersion_s is not None:
         if not (np.isfinite(dispersion_s) and dispersion_s >= 0):
-            raise InputRefused("dispersion-range", f"the dispersion constant {dispersion_s} s is not usable")
+            raise InputRefused(
+                "dispersion-range", "the dispersion constant {dispersion_s} s is not usable", dispersion_s=dispersion_s
+            )
         values = correct_dispersion(sampler.times_s, values, dispersion_s, smoothing_s)
     peak = int(np.argmax(values))
     before = np.flatnonzero(values[:peak] <= ARRIVAL * values[peak])
@@ -248,8 +254,10 @@ def _compare(manual: SampledCurve, sampler: SampledCurve, notices: list[Notice])
             notices.append(
                 Notice(
                     "autosampler-differs",
-                    f"manual whole blood is {ratio:.2f} times the automatic sampler's after the peak (median of "
-                    f"{both.sum()}); neither was scaled",
+                    "manual whole blood is {ratio:.2f} times the automatic sampler's after the peak (median of "
+                    "{sum}); neither was scaled",
+                    ratio=ratio,
+                    sum=both.sum(),
                 )
             )
 
@@ -260,7 +268,10 @@ def _shaped(curve: Curve, times_s: Floats, shape: str, record: dict[str, object]
         return curve, times_s
     if len(times_s) < FEWEST_FOR_FORMULA:
         raise InputRefused(
-            "blood-few-samples", f"{len(times_s)} samples cannot carry the {shape} formula; choose linear"
+            "blood-few-samples",
+            "{n_times_s} samples cannot carry the {shape} formula; choose linear",
+            n_times_s=len(times_s),
+            shape=shape,
         )
     values = curve(times_s)
     spacing = np.gradient(times_s)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .calibration import Calibration, given_calibration, recovery_calibration, scale_calibration
 from .curve import InputFunction
 from .frame_integrals import ContinuousCurve, checked_frames, continuous_curve
@@ -137,8 +137,9 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
         if settings.recovery is None:
             raise InputRefused(
                 "calibration-missing",
-                f"no whole-blood sample lies between {settings.calibration_from_s:g} s and the end of the scan, and "
-                "no recovery is given; add a sample, choose an earlier calibration_from_s, or state the recovery",
+                "no whole-blood sample lies between {calibration_from_s:g} s and the end of the scan, and no "
+                "recovery is given; add a sample, choose an earlier calibration_from_s, or state the recovery",
+                calibration_from_s=settings.calibration_from_s,
             )
         return given_calibration(settings.recovery, settings.spill_in)
     seen = continuous_curve(image.timing, image.blood_pool)

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 from scipy.special import gammainc, gammaincc
 
 from ..acquisition.blood import SampledCurve
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .model_choice import aicc
 
 Floats = NDArray[np.float64]
@@ -235,8 +235,10 @@ def fit_parent_fraction(
     if model not in ("best", INTERPOLATION, *_BY_NAME):
         raise InputRefused(
             "parent-fraction-model",
-            f"no parent-fraction model is called {model!r}; choose one of "
-            f"best, {INTERPOLATION}, {', '.join(_BY_NAME)}",
+            "no parent-fraction model is called {model!r}; choose one of best, {interpolation}, {by_name}",
+            model=model,
+            interpolation=INTERPOLATION,
+            by_name=", ".join(_BY_NAME),
         )
     weight = _scaled_weights(weights, len(times))
     wanted = MODELS if model == "best" else tuple(m for m in MODELS if m.name == model)
@@ -245,14 +247,18 @@ def fit_parent_fraction(
         needed = len(_BY_NAME[model].parameter_names) + 2
         raise InputRefused(
             "parent-fraction-samples",
-            f"{len(times)} parent-fraction samples cannot carry the {model} model, which needs {needed}; "
-            "choose interpolation or add samples",
+            "{n_times} parent-fraction samples cannot carry the {model} model, which needs {needed}; choose "
+            "interpolation or add samples",
+            n_times=len(times),
+            model=model,
+            needed=needed,
         )
     if not able:
         few = () if model == INTERPOLATION else ("few-samples",)
         notice = Notice(
             "parent-fraction-interpolated",
-            f"{len(times)} parent-fraction samples were joined by straight lines from 1 at time zero; no model fitted",
+            "{n_times} parent-fraction samples were joined by straight lines from 1 at time zero; no model fitted",
+            n_times=len(times),
         )
         predicted = _interpolate(times, fractions, times)
         return ParentFractionFit(
@@ -267,8 +273,10 @@ def fit_parent_fraction(
         notices = (
             Notice(
                 "parent-fraction-at-bound",
-                f"the {best.model.name} fit of the parent fraction ended with a "
-                f"parameter at its bound ({', '.join(best.flags)}); look at the curve",
+                "the {model_name} fit of the parent fraction ended with a parameter at its bound ({flags}); "
+                "look at the curve",
+                model_name=best.model.name,
+                flags=", ".join(best.flags),
             ),
         )
     return ParentFractionFit(
@@ -292,8 +300,9 @@ def _check_fractions(times: Floats, fractions: Floats) -> None:
     if fractions.max() > 1 + FRACTION_TOLERANCE or fractions.min() < -FRACTION_TOLERANCE:
         raise InputRefused(
             "parent-fraction-range",
-            f"parent fractions run from {fractions.min():.3g} to {fractions.max():.3g}; they must be fractions of 1, "
-            "not percent",
+            "parent fractions run from {lowest:.3g} to {highest:.3g}; they must be fractions of 1, not percent",
+            lowest=fractions.min(),
+            highest=fractions.max(),
         )
 
 
@@ -303,7 +312,9 @@ def _scaled_weights(weights: Floats | None, count: int) -> Floats:
     weight = np.asarray(weights, dtype=float)
     if weight.shape != (count,) or not np.isfinite(weight).all() or (weight <= 0).any():
         raise InputRefused(
-            "parent-fraction-weights", f"{count} parent-fraction samples need {count} positive, finite weights"
+            "parent-fraction-weights",
+            "{count} parent-fraction samples need {count} positive, finite weights",
+            count=count,
         )
     return np.asarray(weight / weight.mean())
 

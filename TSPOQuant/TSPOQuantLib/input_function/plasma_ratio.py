@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .model_choice import aicc
 
 Floats = NDArray[np.float64]
@@ -88,9 +88,13 @@ class PlasmaRatioFit:
 def given_ratio(value: float) -> PlasmaRatioFit:
     """A constant ratio that the settings state. Raises InputRefused ("plasma-ratio-range") unless it is positive."""
     if not (np.isfinite(value) and value > 0):
-        raise InputRefused("plasma-ratio-range", f"the plasma-to-blood ratio {value} must be a positive number")
+        raise InputRefused(
+            "plasma-ratio-range", "the plasma-to-blood ratio {value} must be a positive number", value=value
+        )
     none = np.zeros(0)
-    notice = Notice("plasma-ratio-given", f"plasma-to-blood ratio {value:.3g} taken from the settings, not measured")
+    notice = Notice(
+        "plasma-ratio-given", "plasma-to-blood ratio {value:.3g} taken from the settings, not measured", value=value
+    )
     return PlasmaRatioFit("given", {"a": float(value)}, np.zeros((1, 1)), none, none, none, {}, (notice,))
 
 
@@ -106,7 +110,10 @@ def fit_plasma_ratio(times_s: Floats, plasma: Floats, whole_blood: Floats, model
     if model not in ("best", INTERPOLATION, *MODELS):
         raise InputRefused(
             "plasma-ratio-model",
-            f"no plasma-ratio model is called {model!r}; choose one of best, {INTERPOLATION}, {', '.join(MODELS)}",
+            "no plasma-ratio model is called {model!r}; choose one of best, {interpolation}, {models}",
+            model=model,
+            interpolation=INTERPOLATION,
+            models=", ".join(MODELS),
         )
     if len(times_s) == 0:
         raise InputRefused(
@@ -126,12 +133,16 @@ def fit_plasma_ratio(times_s: Floats, plasma: Floats, whole_blood: Floats, model
     if not able and model not in ("best", "constant"):
         raise InputRefused(
             "plasma-ratio-samples",
-            f"{len(times)} plasma-ratio samples cannot carry the {model} model; choose constant or add samples",
+            "{n_times} plasma-ratio samples cannot carry the {model} model; choose constant or add samples",
+            n_times=len(times),
+            model=model,
         )
     if not able:
         mean = float(ratios.mean())
         variance = float(ratios.var(ddof=1) / len(ratios)) if len(ratios) > 1 else 0.0
-        notice = Notice("plasma-ratio-few-samples", f"{len(times)} samples: the mean plasma-to-blood ratio is used")
+        notice = Notice(
+            "plasma-ratio-few-samples", "{n_times} samples: the mean plasma-to-blood ratio is used", n_times=len(times)
+        )
         return PlasmaRatioFit(
             "constant", {"a": mean}, np.array([[variance]]), times, ratios, np.full(len(times), mean), {}, (notice,)
         )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .calibration import Calibration
 from .curve import InputFunction
 from .parent_fraction import ParentFractionFit, fit_parent_fraction
@@ -90,8 +90,11 @@ def parent_fraction_of(
     held = fit.hold or not fit.parameters
     notice = Notice(
         "parent-fraction-extrapolated",
-        f"the last parent fraction was measured at {fit.last_sample_min:.1f} min and the scan runs to "
-        f"{until_s / 60:.1f} min; {'its value is held' if held else 'the fitted model runs on'}",
+        "the last parent fraction was measured at {last_sample_min:.1f} min and the scan runs to {until_s:.1f} "
+        "min; {continuation}",
+        last_sample_min=fit.last_sample_min,
+        until_s=until_s / 60,
+        continuation="its value is held" if held else "the fitted model runs on",
     )
     return fit.with_notice(notice)
 
@@ -99,7 +102,13 @@ def parent_fraction_of(
 def check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise InputRefused ("settings-choice") unless ``value`` is one of ``choices``."""
     if value not in choices:
-        raise InputRefused("settings-choice", f"{setting} is {value!r}; choose one of {', '.join(choices)}")
+        raise InputRefused(
+            "settings-choice",
+            "{setting} is {value!r}; choose one of {choices}",
+            setting=setting,
+            value=value,
+            choices=", ".join(choices),
+        )
 
 
 def assemble(

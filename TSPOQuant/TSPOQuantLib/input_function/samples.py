@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples, SampledCurve
-from ..errors import Notice
+from ..messages import Notice
 
 # Two samples this close in time were drawn together. Not from a source.
 SAME_DRAW_S = 1.0

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused
 from ..input_function.curve import InputFunction
+from ..messages import InputRefused
 from .compartment import NAMES, Equation, best_of, highest_exponent, optimum
 from .convolution import BasisFactory, basis_factory, curve_frame_averages
 from .flags import at_bound, beyond_scan_flags, bound_flags, outcome_flags, residual_flags
@@ -50,8 +50,10 @@ class CompartmentScan:
         if scan.n_frames <= len(scan.fitted):
             raise InputRefused(
                 "fit-too-few-frames",
-                f"{model.name} has {len(scan.fitted)} parameters for {scan.n_frames} frames; "
-                "fix some or use more frames",
+                "{model_name} has {n_fitted} parameters for {n_frames} frames; fix some or use more frames",
+                model_name=model.name,
+                n_fitted=len(scan.fitted),
+                n_frames=scan.n_frames,
             )
         return scan
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused
 from ..input_function.curve import InputFunction
+from ..messages import InputRefused
 from .compartment_fit import fit_compartment
 from .graphical import fit_graphical
 from .models import DEFAULT_BOUNDS, model_named
@@ -41,7 +41,8 @@ def fit(
     if options.free_fraction is not None and not 0 < options.free_fraction <= 1:
         raise InputRefused(
             "free-fraction",
-            f"a free fraction of {options.free_fraction:g} is impossible; give one above 0 and up to 1",
+            "a free fraction of {free_fraction:g} is impossible; give one above 0 and up to 1",
+            free_fraction=options.free_fraction,
         )
     if chosen.compartmental:
         fits = fit_compartment(chosen, timing, curves, input_function, options)
@@ -54,13 +55,16 @@ def _checked_curves(activity: Array, timing: FrameTiming, needed: NDArray[np.boo
     curves = np.atleast_2d(np.asarray(activity, dtype=float))
     if curves.ndim != 2 or curves.shape[1] != len(timing):
         raise InputRefused(
-            "tac-shape", f"curves of {curves.shape[-1]} values for {len(timing)} frames; give one a frame"
+            "tac-shape",
+            "curves of {shape} values for {n_timing} frames; give one a frame",
+            shape=curves.shape[-1],
+            n_timing=len(timing),
         )
     curves = np.where(needed, curves, 0.0)
     if not np.isfinite(curves).all():
         row = int(np.argmax(~np.isfinite(curves).all(axis=1))) + 1
         raise InputRefused(
-            "tac-not-finite", f"curve {row} holds a value that is no number; correct it or leave its frame out"
+            "tac-not-finite", "curve {row} holds a value that is no number; correct it or leave its frame out", row=row
         )
     return curves
 
@@ -84,7 +88,9 @@ def check_input(input_function: InputFunction, timing: FrameTiming, options: Fit
     if rises_s >= timing.ends_s[-1]:
         raise InputRefused(
             "input-after-scan",
-            f"the input rises at {rises_s:g} s and the scan ends at {timing.ends_s[-1]:g} s; bring them to one clock",
+            "the input rises at {rises_s:g} s and the scan ends at {ends_s:g} s; bring them to one clock",
+            rises_s=rises_s,
+            ends_s=timing.ends_s[-1],
         )
 
 

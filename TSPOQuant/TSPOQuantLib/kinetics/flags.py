@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from ..errors import Notice
+from ..messages import Notice, Text
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,15 @@ def bound_flags(
             continue
         end = low if at_bound(value, low, high) < 0 else high
         code = "delay-at-limit" if name == "delay" else f"at-bound:{name}"
-        flags.append(Notice(code, f"{name} stopped at its bound {end:g} {units[name]}; it is not an estimate"))
+        flags.append(
+            Notice(
+                code,
+                "{name} stopped at its bound {end:g} {units}; it is not an estimate",
+                name=name,
+                end=end,
+                units=units[name],
+            )
+        )
     return flags
 
 
@@ -43,10 +51,18 @@ def outcome_flags(name: str, value: float, error: float) -> list[Notice]:
     """ "not-identifiable" or "se-large" for the outcome (V_T or Ki)."""
     if not np.isfinite(value) or not np.isfinite(error) or error >= abs(value):
         return [
-            Notice("not-identifiable", f"these data do not determine {name}: its standard error is as large as it")
+            Notice(
+                "not-identifiable",
+                "these data do not determine {name}: its standard error is as large as it",
+                name=name,
+            )
         ]
     if error > LARGE_STANDARD_ERROR * abs(value):
-        return [Notice("se-large", f"the standard error of {name} is {error / abs(value):.0%} of it")]
+        return [
+            Notice(
+                "se-large", "the standard error of {name} is {error:.0%} of it", name=name, error=error / abs(value)
+            )
+        ]
     return []
 
 
@@ -58,8 +74,10 @@ def beyond_scan_flags(slowest_rate: float, scan_min: float) -> list[Notice]:
     return [
         Notice(
             "vt-beyond-scan",
-            f"the slowest tissue half-life ({half_life}) is longer than the {scan_min:.0f} min of the scan, so V_T is "
-            "extrapolated",
+            "the slowest tissue half-life ({half_life}) is longer than the {scan_min:.0f} min of the scan, so "
+            "V_T is extrapolated",
+            half_life=half_life,
+            scan_min=scan_min,
         )
     ]
 
@@ -72,7 +90,10 @@ def residual_flags(residuals: Array, predicted: Array, weights: Array) -> list[N
     level = float((weights[used] * np.abs(predicted[used])).sum() / weights[used].sum())
     if spread > POOR_FIT * level:
         flags.append(
-            Notice("poor-fit", f"the residuals are {spread / level:.0%} of the curve" if level else "no signal")
+            Notice(
+                "poor-fit",
+                Text("the residuals are {share:.0%} of the curve", share=spread / level) if level else "no signal",
+            )
         )
     # Rounding noise of an exact fit has runs too, and they mean nothing.
     if spread > 1e-9 * level and runs_probability(residuals[used]) < RUNS_PROBABILITY:

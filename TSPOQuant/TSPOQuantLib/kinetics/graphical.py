@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused, Notice
 from ..input_function.curve import InputFunction
+from ..messages import InputRefused, Notice
 from .convolution import curve_frame_averages, respond
 from .flags import outcome_flags
 from .options import FitOptions, fixed_vb, frame_weights
@@ -231,13 +231,18 @@ def late_frames(timing: FrameTiming, options: FitOptions) -> Mask | None:
     if options.last_frames is not None:
         if not 1 <= options.last_frames <= len(timing):
             raise InputRefused(
-                "frames-last", f"the last {options.last_frames} frames of {len(timing)} do not exist; ask for fewer"
+                "frames-last",
+                "the last {last_frames} frames of {n_timing} do not exist; ask for fewer",
+                last_frames=options.last_frames,
+                n_timing=len(timing),
             )
         return np.arange(len(timing)) >= len(timing) - options.last_frames
     if options.tstar_s == "auto":
         return None
     if isinstance(options.tstar_s, str) or not np.isfinite(options.tstar_s) or options.tstar_s < 0:
-        raise InputRefused("tstar-value", f"{options.tstar_s!r} is no t*; give seconds from the scan's start, or auto")
+        raise InputRefused(
+            "tstar-value", "{tstar_s!r} is no t*; give seconds from the scan's start, or auto", tstar_s=options.tstar_s
+        )
     return np.asarray(timing.mids_s >= options.tstar_s)
 
 
@@ -258,7 +263,9 @@ def _choose_frames(equation: _Equation, weight: Array, asked: Mask | None, every
     last[order[-fewest:]] = True
     return last, Notice(
         "tstar-not-found",
-        f"no start of the line keeps every residual within {LARGEST_RESIDUAL:.0%}; the last {last.sum()} frames serve",
+        "no start of the line keeps every residual within {largest_residual:.0%}; the last {sum} frames serve",
+        largest_residual=LARGEST_RESIDUAL,
+        sum=last.sum(),
     )
 
 
@@ -272,7 +279,9 @@ def fit_graphical(
     noise bias, and MA1's is often too large.
     """
     if options.delay_s == "fit":
-        raise InputRefused("delay-graphical", f"{model} cannot fit a delay; give seconds, or fit it with 1TCM first")
+        raise InputRefused(
+            "delay-graphical", "{model} cannot fit a delay; give seconds, or fit it with 1TCM first", model=model
+        )
     delay_s = float(options.delay_s)
     vb = fixed_vb(options)
     weight = frame_weights(options, len(timing))
@@ -301,7 +310,10 @@ def enough_frames(model: str, available: Mask) -> None:
     if available.sum() < needed:
         raise InputRefused(
             "fit-too-few-frames",
-            f"{model} has {available.sum()} frames with weight after t* and needs {needed}; start it earlier",
+            "{model} has {sum} frames with weight after t* and needs {needed}; start it earlier",
+            model=model,
+            sum=available.sum(),
+            needed=needed,
         )
 
 
@@ -315,7 +327,8 @@ def _missed_input(
     return (
         Notice(
             "scan-starts-late",
-            f"{before / plasma.first[-1]:.0%} of the input came before the first frame; the tissue integral misses it",
+            "{before:.0%} of the input came before the first frame; the tissue integral misses it",
+            before=before / plasma.first[-1],
         ),
     )
 
@@ -349,7 +362,9 @@ def _result(
     name = next(iter(parameters))
     flags += tuple(outcome_flags(name, parameters[name], errors[name]))
     if largest > LARGEST_RESIDUAL:
-        flags += (Notice("line-bent", f"a residual of the line reaches {largest:.0%}; start it later"),)
+        flags += (
+            Notice("line-bent", "a residual of the line reaches {largest:.0%}; start it later", largest=largest),
+        )
     two = regression.coefficients if p == 2 else np.full(2, np.nan)
     line = Line(
         equation.design[:, 0],

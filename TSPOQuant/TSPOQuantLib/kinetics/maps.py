@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused
 from ..input_function.curve import InputFunction
+from ..messages import InputRefused, Text
 from ..progress import Progress, silent
 from .compartment_maps import BlockEstimates, OneTissueBlock, TwoTissueBlock
 from .convolution import curve_frame_averages
@@ -74,14 +74,27 @@ def make_maps(
     """
     options = FitOptions() if options is None else options
     if model not in MAP_MODELS:
-        raise InputRefused("map-model", f"there are no maps of {model!r}; choose from {', '.join(MAP_MODELS)}")
+        raise InputRefused(
+            "map-model",
+            "there are no maps of {model!r}; choose from {map_models}",
+            model=model,
+            map_models=", ".join(MAP_MODELS),
+        )
     if activity.ndim != 4 or activity.shape[0] != len(timing):
         raise InputRefused(
-            "map-shape", f"the image is {activity.shape} for {len(timing)} frames; give (frames, k, j, i)"
+            "map-shape",
+            "the image is {activity_shape} for {n_timing} frames; give (frames, k, j, i)",
+            activity_shape=activity.shape,
+            n_timing=len(timing),
         )
     shape = activity.shape[1:]
     if mask is not None and mask.shape != shape:
-        raise InputRefused("map-mask", f"the mask is {mask.shape} on an image of {shape}; resample it first")
+        raise InputRefused(
+            "map-mask",
+            "the mask is {mask_shape} on an image of {shape}; resample it first",
+            mask_shape=mask.shape,
+            shape=shape,
+        )
     if options.delay_s == "fit":
         raise InputRefused("delay-map", "maps cannot fit a delay; fit it on a region and give it in seconds")
     check_input(input_function, timing, options)
@@ -107,7 +120,7 @@ def make_maps(
     flags: dict[str, NDArray[np.bool_]] = {}
     size = _BLOCK[model]
     for begin in range(0, count, size):
-        progress(begin / count, f"{model} map")
+        progress(begin / count, Text("{model} map", model=model))
         where = _block(inside, begin, size)
         found = _estimated(estimate, voxels[:, where], keep)
         raised = _flags(found)
@@ -118,7 +131,7 @@ def make_maps(
             values[name][where] = numbers
         for code, on in raised.items():
             flags[code][where] = on
-    progress(1.0, f"{model} map")
+    progress(1.0, Text("{model} map", model=model))
     return ParametricMaps(
         model=model,
         parameters={name: array.reshape(shape) for name, array in values.items() if name != "VT-se"},
@@ -149,7 +162,9 @@ def _line_frames(
         return keep & asked
     line = fit(model, timing, _mean_curve(voxels, inside), input_function, options)[0].line
     if line is None or not line.used.any():
-        raise InputRefused("map-tstar", f"{model} finds no usable frame on the mean curve; give t* or another mask")
+        raise InputRefused(
+            "map-tstar", "{model} finds no usable frame on the mean curve; give t* or another mask", model=model
+        )
     return line.used
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 
 UNITS: Mapping[str, str] = MappingProxyType(
     {
@@ -98,5 +98,10 @@ MODELS: Mapping[str, Model] = MappingProxyType(
 def model_named(name: str) -> Model:
     """The model of that name; raises InputRefused ("model-unknown")."""
     if name not in MODELS:
-        raise InputRefused("model-unknown", f"there is no kinetic model {name!r}; choose from {', '.join(MODELS)}")
+        raise InputRefused(
+            "model-unknown",
+            "there is no kinetic model {name!r}; choose from {models}",
+            name=name,
+            models=", ".join(MODELS),
+        )
     return MODELS[name]

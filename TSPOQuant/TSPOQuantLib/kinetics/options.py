@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused
+from ..messages import InputRefused
 from .models import DEFAULT_BOUNDS, Model
 
 Array = NDArray[np.float64]
@@ -56,7 +56,12 @@ def weights(kind: str, timing: FrameTiming, activity: Array | None, half_life_s:
     if kind == "duration":
         return np.asarray(duration / duration.mean())
     if kind != "counts":
-        raise InputRefused("weights-kind", f"there are no {kind!r} weights; choose from {', '.join(WEIGHT_KINDS)}")
+        raise InputRefused(
+            "weights-kind",
+            "there are no {kind!r} weights; choose from {weight_kinds}",
+            kind=kind,
+            weight_kinds=", ".join(WEIGHT_KINDS),
+        )
     if activity is None or half_life_s is None or not half_life_s > 0:
         raise InputRefused("weights-counts", "weights by counts need the curves and the half-life; give both")
     mean = np.atleast_2d(np.asarray(activity, dtype=float)).mean(axis=0)
@@ -76,7 +81,12 @@ def frame_weights(options: FitOptions, n_frames: int) -> Array:
         return np.ones(n_frames)
     given = np.asarray(options.weights, dtype=float)
     if given.shape != (n_frames,):
-        raise InputRefused("weights-shape", f"there are {given.size} weights for {n_frames} frames; give one a frame")
+        raise InputRefused(
+            "weights-shape",
+            "there are {size} weights for {n_frames} frames; give one a frame",
+            size=given.size,
+            n_frames=n_frames,
+        )
     if not np.isfinite(given).all() or (given < 0).any() or not (given > 0).any():
         raise InputRefused("weights-value", "weights must be finite, not negative, and not all 0; correct them")
     return np.asarray(given / given[given > 0].mean())
@@ -88,12 +98,21 @@ def resolved_bounds(model: Model, options: FitOptions) -> dict[str, tuple[float,
     known = (*model.parameters, "VB", "delay")
     for name, given in options.bounds.items():
         if name not in DEFAULT_BOUNDS:
-            raise InputRefused("bounds-name", f"no parameter {name!r} has bounds; use {', '.join(DEFAULT_BOUNDS)}")
+            raise InputRefused(
+                "bounds-name",
+                "no parameter {name!r} has bounds; use {default_bounds}",
+                name=name,
+                default_bounds=", ".join(DEFAULT_BOUNDS),
+            )
         low, high = given
         limit = 0.99 if name == "VB" else np.inf
         if not (np.isfinite([low, high]).all() and low <= high <= limit and (low >= 0 or name == "delay")):
             raise InputRefused(
-                "bounds-value", f"the bounds {low:g} to {high:g} of {name} are not usable; correct them"
+                "bounds-value",
+                "the bounds {low:g} to {high:g} of {name} are not usable; correct them",
+                low=low,
+                high=high,
+                name=name,
             )
     for name in DEFAULT_BOUNDS:
         low, high = options.bounds.get(name, model.bounds[name])
@@ -113,11 +132,18 @@ def fixed_vb(options: FitOptions) -> float:
         return 0.0
     fraction = _number(options.vb, "vb")
     if not 0 <= fraction < 1:
-        raise InputRefused("vb-value", f"a blood fraction of {fraction:g} is impossible; give one from 0 up to 1")
+        raise InputRefused(
+            "vb-value", "a blood fraction of {fraction:g} is impossible; give one from 0 up to 1", fraction=fraction
+        )
     return fraction
 
 
 def _number(value: str | float, what: str) -> float:
     if isinstance(value, str) or not np.isfinite(value):
-        raise InputRefused(f"{what}-value", f"{value!r} is no usable {what}; give a number or a word that is offered")
+        raise InputRefused(
+            f"{what}-value",
+            "{value!r} is no usable {what}; give a number or a word that is offered",
+            value=value,
+            what=what,
+        )
     return float(value)

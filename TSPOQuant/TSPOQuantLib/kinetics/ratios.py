@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused
 from ..input_function.curve import InputFunction
+from ..messages import InputRefused
 from .convolution import curve_frame_averages
 
 Array = NDArray[np.float64]
@@ -26,7 +26,10 @@ def window_mean(timing: FrameTiming, activity: Array, window_s: tuple[float, flo
     inside = (timing.mids_s >= window_s[0]) & (timing.mids_s <= window_s[1])
     if not inside.any():
         raise InputRefused(
-            "window-empty", f"no frame's middle lies in {window_s[0]:g} to {window_s[1]:g} s; choose another window"
+            "window-empty",
+            "no frame's middle lies in {window_s:g} to {second_window_s:g} s; choose another window",
+            window_s=window_s[0],
+            second_window_s=window_s[1],
         )
     duration = timing.durations_s[inside]
     return np.asarray(np.asarray(activity)[..., inside] @ (duration / duration.sum()))
@@ -46,12 +49,14 @@ def tbr(
     """
     curves = {"PP": input_function.parent_plasma, "WB": input_function.whole_blood}
     if blood not in curves:
-        raise InputRefused("tbr-blood", f"{blood!r} is neither PP (parent plasma) nor WB (whole blood)")
+        raise InputRefused("tbr-blood", "{blood!r} is neither PP (parent plasma) nor WB (whole blood)", blood=blood)
     averages = curve_frame_averages(input_function.times_s, curves[blood], timing)
     return window_mean(timing, activity, window_s) / _positive(window_mean(timing, averages, window_s), "blood")
 
 
 def _positive(mean: Array, what: str) -> Array:
     if not mean > 0:
-        raise InputRefused("window-zero", f"the {what} curve is not above 0 in the window; choose another window")
+        raise InputRefused(
+            "window-zero", "the {what} curve is not above 0 in the window; choose another window", what=what
+        )
     return mean

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ..errors import Notice
+from ..messages import Notice
 
 Array = NDArray[np.float64]
 

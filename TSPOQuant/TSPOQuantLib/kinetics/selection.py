@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from .result import KineticFit
 
 
@@ -45,7 +45,9 @@ def preferred(fits: Sequence[KineticFit], criterion: str = "aic") -> KineticFit:
     """The fit with the lowest "aic", "aicc" or "bic"; the earlier one of equals."""
     _same_data(fits)
     if criterion not in ("aic", "aicc", "bic"):
-        raise InputRefused("selection-criterion", f"there is no criterion {criterion!r}; choose aic, aicc or bic")
+        raise InputRefused(
+            "selection-criterion", "there is no criterion {criterion!r}; choose aic, aicc or bic", criterion=criterion
+        )
     return min(fits, key=lambda fit: float(getattr(fit, criterion)))
 
 
@@ -60,7 +62,9 @@ def f_test(simpler: KineticFit, larger: KineticFit) -> tuple[float, float]:
     if extra <= 0:
         raise InputRefused(
             "selection-order",
-            f"{larger.model} has no more parameters than {simpler.model}; give the simpler one first",
+            "{model} has no more parameters than {simpler}; give the simpler one first",
+            model=larger.model,
+            simpler=simpler.model,
         )
     explained = max(simpler.wrss - larger.wrss, 0.0) / extra
     left = max(larger.wrss / larger.degrees_of_freedom, np.finfo(float).tiny)
@@ -77,5 +81,7 @@ def _same_data(fits: Sequence[KineticFit]) -> None:
         if not (same_frames and same_ordinate):
             raise InputRefused(
                 "selection-data",
-                f"{first.model} and {fit.model} were not fitted to the same frames and ordinate; refit them alike",
+                "{model} and {model_2} were not fitted to the same frames and ordinate; refit them alike",
+                model=first.model,
+                model_2=fit.model,
             )

@@ -9,8 +9,8 @@ from scipy.optimize import brentq, least_squares
 from scipy.special import stdtrit
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused
 from ..input_function.curve import InputFunction
+from ..messages import InputRefused
 from .compartment import NAMES
 from .compartment_fit import CompartmentScan, outcome
 from .fit import fit
@@ -43,7 +43,7 @@ def profile_interval(
     chosen = model_named(model)
     if not chosen.compartmental or "K1" not in best.parameter_names:
         raise InputRefused(
-            "profile-model", f"a profile needs a compartment model with K1 fitted; {model} has none here"
+            "profile-model", "a profile needs a compartment model with K1 fitted; {model} has none here", model=model
         )
     estimate = best.parameters[chosen.outcome]
     if not np.isfinite(estimate) or estimate <= 0:
@@ -118,7 +118,7 @@ def bootstrap(
     """
     if best.line is not None:
         raise InputRefused(
-            "bootstrap-model", f"the bootstrap needs a compartment model; {best.model} predicts no curve"
+            "bootstrap-model", "the bootstrap needs a compartment model; {model} predicts no curve", model=best.model
         )
     used = best.weights > 0
     spread = np.zeros(len(timing))
@@ -153,7 +153,9 @@ def fit_ensemble(
 ) -> tuple[EnsembleFit, ...]:
     """Carry the input's uncertainty, given as equally likely inputs, into the outcome of curves (curves, frames)."""
     if len(inputs) < 2:
-        raise InputRefused("ensemble-size", f"an ensemble of {len(inputs)} inputs has no spread; give at least two")
+        raise InputRefused(
+            "ensemble-size", "an ensemble of {n_inputs} inputs has no spread; give at least two", n_inputs=len(inputs)
+        )
     name = model_named(model).outcome
     by_input = [fit(model, timing, activity, one, options) for one in inputs]
     results = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..alignment.motion import FrameMotion
 from ..alignment.pet_to_ct import PetToCt
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 
 ARRAY = "array"
 """Key of a table that stands for an array."""
@@ -28,7 +28,7 @@ def from_text(text: str) -> tuple[FrameMotion | None, PetToCt | None]:
         return FrameMotion(**motion) if motion else None, PetToCt(**to_ct) if to_ct else None
     except (ValueError, TypeError, KeyError) as error:
         raise InputRefused(
-            "alignment-unreadable", f"the kept alignment cannot be read ({error}); align again"
+            "alignment-unreadable", "the kept alignment cannot be read ({error}); align again", error=error
         ) from error
 
 
@@ -49,7 +49,7 @@ def _decoded(value: Any) -> Any:
         if ARRAY in value:
             return np.array(value[ARRAY], dtype=float)
         found = {name: _decoded(item) for name, item in value.items()}
-        return Notice(**found) if set(found) == {"code", "message"} else found
+        return Notice.of(**found) if set(found) == {"code", "message"} else found
     if isinstance(value, list):
         return tuple(_decoded(item) for item in value)
     return float(value) if value in ("nan", "inf", "-inf") else value

@@ -2,7 +2,7 @@
 
 import slicer
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from ..progress import Progress, silent
 from .segmentations import segmentation_from_node
 from .transforms import node_from_matrix

@@ -17,8 +17,8 @@ import vtk.util.numpy_support
 from numpy.typing import NDArray
 
 from ..acquisition.segmentation import Segment, Segmentation
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from ..regions import blood_pool, proposals, quality, two_click
 from ..regions.anatomy import FORAMINA, Anatomy, identify
 from ..regions.blood_pool import BloodPoolProposal
@@ -360,8 +360,9 @@ class _Page:
         if not mask.any():
             raise InputRefused(
                 "segmentation-coarse",
-                f"no voxel of the segmentation lies in '{segment.name}': they are too large, or lie elsewhere; start "
-                "a segmentation on the CT",
+                "no voxel of the segmentation lies in '{segment_name}': they are too large, or lie elsewhere; "
+                "start a segmentation on the CT",
+                segment_name=segment.name,
             )
         return mask
 

@@ -7,8 +7,8 @@ import vtk.util.numpy_support
 from numpy.typing import NDArray
 
 from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 from .transforms import LPS_FROM_RAS, array_from_matrix, parent_to_world
 
 # vtkSegment cannot list its tags in Python: these are the ones that mean something to us.
@@ -86,14 +86,15 @@ def segmentation_from_node(node, role: str = "segmentation") -> Segmentation:
     if segment_ids and not source.ContainsRepresentation(labelmaps):
         raise InputRefused(
             "segmentation-surfaces",
-            f"the {role} holds surfaces only, which leaves the voxel size open; create its binary labelmap in the "
-            "Segmentations module",
+            "the {role} holds surfaces only, which leaves the voxel size open; create its binary labelmap in "
+            "the Segmentations module",
+            role=role,
         )
     images = [_labelmap(node, segment_id) for segment_id in segment_ids]
     masks = [_voxels(image) for image in images]
     drawn = [index for index, mask in enumerate(masks) if mask.any()]
     if not drawn:
-        raise InputRefused("segmentation-empty", f"the {role} has no drawn segment; draw the regions first")
+        raise InputRefused("segmentation-empty", "the {role} has no drawn segment; draw the regions first", role=role)
 
     # Each labelmap covers its own part of a common lattice: find each part's first voxel in the first one's indices.
     reference = _corner_to_ras(images[drawn[0]])
@@ -107,7 +108,8 @@ def segmentation_from_node(node, role: str = "segmentation") -> Segmentation:
         if np.abs((offset - np.eye(4)) @ far_corner).max() > LATTICE_TOLERANCE:
             raise InputRefused(
                 "segmentation-geometry",
-                f"the segments of the {role} lie on different grids; set one source geometry in the Segment Editor",
+                "the segments of the {role} lie on different grids; set one source geometry in the Segment Editor",
+                role=role,
             )
     low = np.min(list(firsts.values()), axis=0)
     high = np.max(list(lasts.values()), axis=0)

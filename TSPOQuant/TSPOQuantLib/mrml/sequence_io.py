@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage
 from ..acquisition.sequence_files import NAMES, UNITS, attributes_of, sequence_header
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 from ..progress import Progress, silent
 from .transforms import parent_to_world
 from .volumes import UNIT_CODES, array_from_node, fill_node, grid_of
@@ -50,7 +50,9 @@ def _voxels(frames: list, to_world: NDArray[np.float64]) -> tuple[NDArray[np.flo
         values.append(array_from_node(frame, f"PET frame {number}").astype(np.float32))
         here = grid_of(frame, to_world)
         if grid is not None and not grid.same_as(here):
-            raise InputRefused("sequence-geometry", f"PET frame {number} lies on another grid than frame 1")
+            raise InputRefused(
+                "sequence-geometry", "PET frame {number} lies on another grid than frame 1", number=number
+            )
         grid = grid or here
     return np.stack(values), grid
 
@@ -144,7 +146,7 @@ def complete_from_dicom(node, path: Path, progress: Progress = silent) -> None:
 
 def _other_series(how: str) -> InputRefused:
     return InputRefused(
-        "sequence-other-series", f"the PET sequence {how}; give the DICOM series that the sequence was made of"
+        "sequence-other-series", "the PET sequence {how}; give the DICOM series that the sequence was made of", how=how
     )
 
 

@@ -7,7 +7,7 @@ import slicer.util
 from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from ..progress import Progress, silent
 from ..regions.anatomy import identify
 from . import content, segmentations, study_nodes

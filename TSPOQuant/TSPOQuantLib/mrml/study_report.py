@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from ..progress import Progress, part, silent
 from . import study_nodes, tables
 from .choices import Level, Side

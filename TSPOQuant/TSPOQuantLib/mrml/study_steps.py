@@ -7,7 +7,7 @@ import slicer
 import slicer.util
 from slicer.i18n import tr as _
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from ..progress import Progress, part, silent
 from . import content, fusion, segmentations, sequence_io, study_nodes, tables, views, volumes
 from .choices import Level, Side, TSPOQuantVisitParameterNode

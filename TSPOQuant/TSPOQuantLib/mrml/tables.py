@@ -7,8 +7,8 @@ from operator import attrgetter
 import vtk
 from slicer.i18n import tr as _
 
-from ..errors import Notice
 from ..kinetics.models import model_named
+from ..messages import Notice
 from ..outcome.record import VisitRecord
 from .language import told
 

@@ -5,7 +5,7 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 
 ALIGNMENT = "TSPOQuant.Alignment"
 """Attribute of transforms that show what alignment found: they are for looking, reading an image skips them."""
@@ -38,7 +38,8 @@ def parent_to_world(node, role: str) -> NDArray[np.float64]:
     if parent is not None and not (parent.IsTransformToWorldLinear() and parent.GetMatrixTransformToWorld(matrix)):
         raise InputRefused(
             "transform-not-linear",
-            f"the {role} is under a non-linear transform; harden that transform or take the {role} out of it",
+            "the {role} is under a non-linear transform; harden that transform or take the {role} out of it",
+            role=role,
         )
     return array_from_matrix(matrix)
 

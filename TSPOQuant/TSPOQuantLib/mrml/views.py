@@ -7,7 +7,7 @@ import slicer
 import slicer.util
 from numpy.typing import NDArray
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from ..regions.anatomy import identify
 from . import segmentations
 from .transforms import LPS_FROM_RAS, matrix_from_array

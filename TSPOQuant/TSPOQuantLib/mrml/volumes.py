@@ -7,8 +7,8 @@ import vtk
 from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 from .transforms import LPS_FROM_RAS, array_from_matrix, matrix_from_array, parent_to_world
 
 # Units as Slicer's own DICOM reader codes them; UCUM for the activity.
@@ -24,10 +24,14 @@ def array_from_node(node, role: str) -> NDArray:
     Raises InputRefused ("volume-empty", "volume-components").
     """
     if node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0:
-        raise InputRefused("volume-empty", f"the {role} holds no voxels; load it again or pick another volume")
+        raise InputRefused(
+            "volume-empty", "the {role} holds no voxels; load it again or pick another volume", role=role
+        )
     array = slicer.util.arrayFromVolume(node)
     if array.ndim != 3:
-        raise InputRefused("volume-components", f"the {role} holds several values a voxel; pick a scalar volume")
+        raise InputRefused(
+            "volume-components", "the {role} holds several values a voxel; pick a scalar volume", role=role
+        )
     return np.array(array)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import Notice
+from ..messages import Notice
 from ..regions.anatomy import three_levels_above
 from .budget import BudgetPart
 from .clinical import ClinicalChange, Lesion

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from .record import VisitRecord
 
 Severity = Literal["refuse", "warn"]
@@ -229,9 +229,14 @@ def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[
     for code in accept:
         if code in IDENTITY:
             message = "only different visits of one person compare; put right what is wrong, and leave this code out"
-            raise InputRefused("accept-never", f"{code} cannot be accepted: {message}")
+            raise InputRefused("accept-never", "{code_} cannot be accepted: {message}", code_=code, message=message)
         if code not in CODES:
-            raise InputRefused("accept-unknown", f"no finding is called '{code}'; known are {', '.join(CODES)}")
+            raise InputRefused(
+                "accept-unknown",
+                "no finding is called '{code_}'; known are {codes}",
+                code_=code,
+                codes=", ".join(CODES),
+            )
     found = tuple(replace(f, accepted=f.acceptable and f.code in accept) for f in findings_of(visits))
     barring = [f for f in found if f.severity == "refuse" and not f.accepted]
     if barring:
@@ -241,7 +246,14 @@ def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[
             f"to compare all the same, accept it (--accept {first.code})" if first.acceptable else "check the folders"
         )
         values = " | ".join(first.values)
-        raise InputRefused(first.code, f"{first.message} ({values}){more}; {what}")
+        raise InputRefused(
+            first.code,
+            "{first_message} ({values}){more}; {what}",
+            first_message=first.message,
+            values=values,
+            more=more,
+            what=what,
+        )
     return found
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputRefused, Notice
 from ..input_function import InputFunction
 from ..kinetics.ratios import suv, tbr, window_mean
+from ..messages import InputRefused, Notice, Text
 from ..regions.anatomy import three_levels_above
 from .budget import (
     BudgetPart,
@@ -423,24 +423,43 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
     else:
         absent = [visit.session for visit in visits if visit.session not in clinical.visits]
         if absent:
-            found.append(Notice("clinical-session-missing", f"no clinical data for {', '.join(absent)}"))
+            found.append(Notice("clinical-session-missing", "no clinical data for {absent}", absent=", ".join(absent)))
         sessions = {visit.session for visit in visits}
         unused = [session for session in clinical.visits if session not in sessions]
         if unused:
-            found.append(Notice("clinical-session-unused", f"clinical data of {', '.join(unused)} belong to no visit"))
+            found.append(
+                Notice(
+                    "clinical-session-unused", "clinical data of {unused} belong to no visit", unused=", ".join(unused)
+                )
+            )
     if clinical is not None and lesion is None:
         found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
     for visit in visits:
         if visit.input.parent_fraction is None:
-            text = f"{visit.session}: parent plasma was given ready; its parent fraction's error is not in the budget"
+            text = Text(
+                "{session}: parent plasma was given ready; its parent fraction's error is not in the budget",
+                session=visit.session,
+            )
             found.append(Notice("budget-input-given", text))
         row = visit.row("foramen", lesion.level, lesion.side, visit.models[0]) if lesion else None
         if lesion and row is None:
             place = f"foramen {lesion.level} {lesion.side}"
-            found.append(Notice("affected-missing", f"{visit.session} has no region called {place}"))
+            found.append(
+                Notice(
+                    "affected-missing", "{session} has no region called {place}", session=visit.session, place=place
+                )
+            )
         if row is not None and row.flags:
             told = "; ".join(flag.message for flag in row.flags)
-            found.append(Notice("affected-flagged", f"{visit.session}, {row.region}: {told}"))
+            found.append(
+                Notice(
+                    "affected-flagged",
+                    "{session}, {region}: {told}",
+                    session=visit.session,
+                    region=row.region,
+                    told=told,
+                )
+            )
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ from ..kinetics import FitOptions, fit, weights
 from ..kinetics.compartment import NAMES
 from ..kinetics.compartment_fit import CompartmentScan
 from ..kinetics.models import model_named
+from ..messages import Text
 from ..progress import Progress, silent
 from .budget import LIMITS, BudgetSettings
 from .repeatability import TWO_SIDED
@@ -154,7 +155,7 @@ def make_plan(
     cases = [(k1, protocol.minutes) for k1 in values] + [(middle, float(minutes)) for minutes in lengths]
     found = []
     for number, (k1, minutes) in enumerate(cases):
-        progress(number / len(cases), f"Simulating K1 {k1:.2g}, {minutes:g} min")
+        progress(number / len(cases), Text("Simulating K1 {k1:.2g}, {minutes:g} min", k1=k1, minutes=minutes))
         rng = np.random.default_rng(seed)  # the same draws for every case, so that cases differ by what they are
         found += [
             detectable(protocol, k1, minutes, corrected, source, half_life_s, rng, draws)

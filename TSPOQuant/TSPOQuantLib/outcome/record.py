@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..acquisition.frames import FrameTiming
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 
 FORMAT = 1
 """Of the JSON. Keys may be added; a change of meaning needs a new number."""
@@ -314,17 +314,26 @@ def from_json(text: str, where: str = "the record") -> VisitRecord:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputRefused("record-unreadable", f"{where} is no JSON ({error}); run quantify again") from error
+        raise InputRefused(
+            "record-unreadable", "{where} is no JSON ({error}); run quantify again", where=where, error=error
+        ) from error
     number = content.get("format") if isinstance(content, dict) else None
     if isinstance(number, int) and number > FORMAT:
         raise InputRefused(
-            "record-format", f"{where} is of format {number}, this program knows {FORMAT}; use the newer program"
+            "record-format",
+            "{where} is of format {number}, this program knows {format}; use the newer program",
+            where=where,
+            number=number,
+            format=FORMAT,
         )
     try:
         found: VisitRecord = _decoded(VisitRecord, content)
     except (TypeError, ValueError, KeyError) as error:
         raise InputRefused(
-            "record-unreadable", f"{where} is not what quantify writes ({error}); run quantify again"
+            "record-unreadable",
+            "{where} is not what quantify writes ({error}); run quantify again",
+            where=where,
+            error=error,
         ) from error
     return found
 
@@ -338,18 +347,20 @@ def read_record(path: Path) -> VisitRecord:
     path = Path(path)
     file = path / FILE if path.is_dir() else path
     if not path.exists():
-        raise InputRefused("results-missing", f"{path} does not exist; name a folder that quantify wrote")
+        raise InputRefused("results-missing", "{path} does not exist; name a folder that quantify wrote", path=path)
     if not file.is_file():
         if (path / "results.json").is_file() and any(path.glob("*_tacs.tsv")):
-            message = f"{path} was written by an older version and holds no {FILE}; run quantify again"
+            message = Text(
+                "{path} was written by an older version and holds no {file}; run quantify again", path=path, file=FILE
+            )
             raise InputRefused("results-old", message)
         visits = sorted(found.parent.name for found in path.glob(f"*/{FILE}"))
         hint = f"; it holds the visits {', '.join(visits)}: name these" if visits else "; name one that quantify wrote"
-        raise InputRefused("results-foreign", f"{path} holds no results of one visit{hint}")
+        raise InputRefused("results-foreign", "{path} holds no results of one visit{hint}", path=path, hint=hint)
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputRefused("record-unreadable", f"{file} cannot be read; run quantify again") from error
+        raise InputRefused("record-unreadable", "{file} cannot be read; run quantify again", file=file) from error
     return from_json(text, str(file))
 
 
@@ -396,6 +407,8 @@ def _decoded(hint: Any, value: Any) -> Any:
 def _decoded_dataclass(hint: type[Any], value: Any) -> Any:
     if not isinstance(value, dict):
         raise TypeError(f"expected a table, found {type(value).__name__}")
+    if hint is Notice:
+        return Notice.of(str(value["code"]), str(value["message"]))
     hints = typing.get_type_hints(hint)
     known = {}
     for field in dataclasses.fields(hint):

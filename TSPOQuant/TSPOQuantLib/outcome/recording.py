@@ -11,9 +11,9 @@ from ..acquisition.blood import BloodSamples, SampledCurve
 from ..acquisition.image import DynamicImage
 from ..alignment.motion import FrameMotion, motion_table
 from ..alignment.pet_to_ct import PetToCt
-from ..errors import Notice
 from ..input_function import InputFunctionResult
 from ..kinetics import KineticFit
+from ..messages import Notice
 from ..regions.partial_volume import CorrectedCurve
 from ..regions.region import Region, TimeActivityCurve
 from .record import (

@@ -15,11 +15,11 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Volume
 from ..alignment.motion import late_frames
 from ..alignment.resample import mean_image
-from ..errors import InputRefused
 from ..grid import Grid
 from ..input_function import Calibration, InputFunction, InputFunctionResult, ParentFractionFit, PlasmaRatioFit
 from ..input_function.ensemble import varied
 from ..kinetics import KineticFit
+from ..messages import InputRefused, Text
 from ..progress import Progress, part, silent
 from ..regions.partial_volume import FWHM_PER_SIGMA, FWHM_STEP_MM, PartialVolumeResult, correct
 from ..regions.region import Region
@@ -100,11 +100,16 @@ def sensitivities(
     found = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
     still = still_image(geometry)
     for number, region in enumerate(measured.regions):
-        progress(0.5 + 0.4 * number / len(measured.regions), f"Error of place: {region.name}")
+        progress(
+            0.5 + 0.4 * number / len(measured.regions), Text("Error of place: {region_name}", region_name=region.name)
+        )
         found += _of_place(measured, number, _sampled_moves(still, region, geometry))
     if corrected is not None and pvc is not None:
         for number, region in enumerate(corrected.regions):
-            progress(0.9 + 0.05 * number / len(corrected.regions), f"Error of place, corrected: {region.name}")
+            progress(
+                0.9 + 0.05 * number / len(corrected.regions),
+                Text("Error of place, corrected: {region_name}", region_name=region.name),
+            )
             others = [other for other in (*measured.regions, *geometry.others) if other is not region]
             found += of_corrected_place(corrected, number, others, still, pvc, geometry)
         progress(0.95, "Error of the resolution")
@@ -126,7 +131,7 @@ def of_input(
     found: list[Sensitivity] = []
     inputs = list(_inputs(source, delay_fitted))
     for number, one in enumerate(inputs):
-        progress(number / len(inputs), f"Error of the input: {one.component}")
+        progress(number / len(inputs), Text("Error of the input: {component}", component=one.component))
         for measured in everything:
             found += _of_input(measured, one, refit)
     return found

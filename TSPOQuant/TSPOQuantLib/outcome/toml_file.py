@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TomlFile:
     data: dict[str, Any]
 
     def refuse(self, what: str, message: str) -> InputRefused:
-        return InputRefused(f"{self.kind}-{what}", f"{self.path}{message}")
+        return InputRefused(f"{self.kind}-{what}", "{path}{message}", path=self.path, message=message)
 
     def line(self, table: str, index: int = 0, key: str | None = None) -> int:
         """Line of the ``index``-th header of a table, or of a key below it; 1 where it is spelled in another way.
@@ -83,8 +83,12 @@ def read_toml(path: Path, kind: str) -> TomlFile:
         text = Path(path).read_text(encoding="utf-8-sig")
         return TomlFile(Path(path), kind, text, tomllib.loads(text))
     except OSError as error:
-        raise InputRefused(f"{kind}-unreadable", f"{path}: {error.strerror}; name a TOML file") from error
+        raise InputRefused(
+            f"{kind}-unreadable", "{path}: {strerror}; name a TOML file", path=path, strerror=error.strerror
+        ) from error
     except UnicodeDecodeError as error:
-        raise InputRefused(f"{kind}-unreadable", f"{path} is not UTF-8 text; save it as UTF-8") from error
+        raise InputRefused(f"{kind}-unreadable", "{path} is not UTF-8 text; save it as UTF-8", path=path) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputRefused(f"{kind}-unreadable", f"{path}: {error}; correct the file") from error
+        raise InputRefused(
+            f"{kind}-unreadable", "{path}: {error}; correct the file", path=path, error=error
+        ) from error

@@ -10,10 +10,10 @@ from ..alignment.fused import FusedImages
 from ..alignment.motion import FrameMotion
 from ..alignment.pet_to_ct import PetToCt
 from ..alignment.visits import VisitAlignment
-from ..errors import Notice
 from ..grid import Grid
 from ..input_function import InputFunctionResult
 from ..kinetics import KineticFit, ParametricMaps
+from ..messages import Notice
 from ..regions.anatomy import Anatomy
 from ..regions.partial_volume import PartialVolumeResult
 from ..regions.region import TimeActivityCurve

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 
 VENDORS = ("ge", "siemens", "philips")
 VISITS = ("baseline", "followup")
@@ -42,29 +42,48 @@ class PhantomSettings:
     def __post_init__(self) -> None:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise InputRefused(
-                "phantom-setting", f"the phantom's seed is {self.seed!r}; give a whole number from 0 up"
+                "phantom-setting", "the phantom's seed is {seed!r}; give a whole number from 0 up", seed=self.seed
             )
         if self.vendor not in VENDORS:
             raise InputRefused(
-                "phantom-setting", f"the phantom's vendor is {self.vendor!r}; choose one of {', '.join(VENDORS)}"
+                "phantom-setting",
+                "the phantom's vendor is {vendor!r}; choose one of {vendors}",
+                vendor=self.vendor,
+                vendors=", ".join(VENDORS),
             )
         for name, largest in LARGEST.items():
             value = getattr(self, name)
             if not (isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= largest):
-                raise InputRefused("phantom-setting", f"the phantom's {name} is {value!r}; give 0 to {largest:g}")
+                raise InputRefused(
+                    "phantom-setting",
+                    "the phantom's {name} is {value!r}; give 0 to {largest:g}",
+                    name=name,
+                    value=value,
+                    largest=largest,
+                )
         for region, by_visit in self.truth.items():
             _refuse_bad_truth(region, by_visit)
 
 
 def _refuse_bad_truth(region: str, by_visit: Mapping[str, float]) -> None:
     if not isinstance(by_visit, Mapping):
-        raise InputRefused("phantom-setting", f"the truth of {region!r} is no table; give one V_T for each visit")
+        raise InputRefused(
+            "phantom-setting", "the truth of {region!r} is no table; give one V_T for each visit", region=region
+        )
     for visit, vt in by_visit.items():
         if visit not in VISITS:
             raise InputRefused(
-                "phantom-setting", f"the truth of {region!r} names visit {visit!r}; the visits are {', '.join(VISITS)}"
+                "phantom-setting",
+                "the truth of {region!r} names visit {visit!r}; the visits are {visits}",
+                region=region,
+                visit=visit,
+                visits=", ".join(VISITS),
             )
         if not (isinstance(vt, int | float) and math.isfinite(vt) and 0 < vt <= 1000):
             raise InputRefused(
-                "phantom-setting", f"the V_T of {region!r} at {visit} is {vt!r}; give a number above 0, in mL/cm3"
+                "phantom-setting",
+                "the V_T of {region!r} at {visit} is {vt!r}; give a number above 0, in mL/cm3",
+                region=region,
+                visit=visit,
+                vt=vt,
             )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from .neck import BLOOD, BONES, CORD_LEVELS, FORAMINA, STRUCTURES
 from .settings import VISITS
 
@@ -110,8 +110,9 @@ def _structure(asked: str) -> str:
             return name
     raise InputRefused(
         "phantom-truth",
-        f"the phantom has no region {asked!r} with a V_T of its own; regions are named like "
-        '"foramen C6/C7 left", "cord C7", "muscle"',
+        'the phantom has no region {asked!r} with a V_T of its own; regions are named like "foramen C6/C7 '
+        'left", "cord C7", "muscle"',
+        asked=asked,
     )
 
 

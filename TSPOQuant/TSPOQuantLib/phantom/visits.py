@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
+from ..messages import Text
 from ..output import whole_folder
 from ..progress import Progress, part, silent
 from .anatomy import Anatomy, build_anatomy, ct_grid, pet_grid, with_noise
@@ -178,7 +179,7 @@ def _write_visit(
     ct = with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(ct_seed)) if noisy else anatomy.hounsfield
     write_ct(folder / "ct", ct, anatomy.grid, identity, settings.vendor)
     write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid)
-    progress(0.4, f"{visit}: CT and segmentation written")
+    progress(0.4, Text("{visit}: CT and segmentation written", visit=visit))
 
     _write_pet(folder / "pet", anatomy, curves, motion, settings, identity, count_seed, part(progress, 0.4, 1.0))
     stem = f"sub-phantom_ses-{visit}"
@@ -209,7 +210,10 @@ def _write_pet(
 
     def reported() -> Iterator[NDArray[np.float32]]:
         for f, image in enumerate(frames):
-            progress(f / curves.shape[1], f"{identity.visit}: PET frame {f + 1} of {curves.shape[1]}")
+            progress(
+                f / curves.shape[1],
+                Text("{visit}: PET frame {f} of {shape}", visit=identity.visit, f=f + 1, shape=curves.shape[1]),
+            )
             yield image
 
     write_pet(folder, reported(), grid, identity, settings.vendor)

@@ -8,8 +8,8 @@ from scipy.ndimage import map_coordinates
 from scipy.optimize import minimize
 
 from ..acquisition.image import Volume
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 
 Floats = NDArray[np.float64]
 
@@ -84,11 +84,14 @@ def bone_of(ct: Volume) -> Volume:
     Raises InputRefused "ct-units", and "ct-coarse" for voxels too large to show a foramen between its walls.
     """
     if ct.units != "HU":
-        raise InputRefused("ct-units", f"the CT is in '{ct.units}', not in HU; give the CT")
+        raise InputRefused("ct-units", "the CT is in '{units}', not in HU; give the CT", units=ct.units)
     if max(ct.grid.spacing_mm) > COARSEST_MM:
         size = " × ".join(f"{step:.3g}" for step in ct.grid.spacing_mm)
         raise InputRefused(
-            "ct-coarse", f"the CT's voxels of {size} mm do not show a foramen; {COARSEST_MM:g} mm is the most"
+            "ct-coarse",
+            "the CT's voxels of {size} mm do not show a foramen; {coarsest_mm:g} mm is the most",
+            size=size,
+            coarsest_mm=COARSEST_MM,
         )
     share = np.clip((ct.values - BONE_FROM_HU) / (BONE_FULL_HU - BONE_FROM_HU), 0, 1)
     return replace(ct, values=share.astype(np.float32), units="bone")

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ..acquisition.segmentation import Segmentation
 from ..alignment.visits import VisitAlignment
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice, Text
 from .anatomy import CARRIED_TAG
 from .planes import center_of
 from .region import Region, region_of
@@ -26,7 +26,11 @@ def carry(region: Region, alignment: VisitAlignment, visit: str) -> Region:
     Raises InputRefused ("region-empty").
     """
     if not region.mask.any():
-        raise InputRefused("region-empty", f"the region '{region.name}' holds no voxel; draw it or leave it out")
+        raise InputRefused(
+            "region-empty",
+            "the region '{region_name}' holds no voxel; draw it or leave it out",
+            region_name=region.name,
+        )
     return _moved(region, alignment.nearest(center_of(region)).to_other, visit)
 
 
@@ -58,9 +62,12 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
         mask = covered.reshape(grid.shape) >= HALF
         segments.append(replace(segment, mask=mask, tags={**segment.tags, CARRIED_TAG: visit}))
     residuals = [level.residual_mm for level in alignment.levels]
-    text = (
-        f"the regions are those of {visit}, carried to this visit's CT level by level (bone surfaces there agree to "
-        f"{min(residuals):.1f} to {max(residuals):.1f} mm); look at them on the CT and correct them where they are off"
+    text = Text(
+        "the regions are those of {visit}, carried to this visit's CT level by level (bone surfaces there agree "
+        "to {lowest:.1f} to {highest:.1f} mm); look at them on the CT and correct them where they are off",
+        visit=visit,
+        lowest=min(residuals),
+        highest=max(residuals),
     )
     notices = (*drawn.notices, *alignment.notices, Notice("regions-carried", text))
     return Segmentation(grid, tuple(segments), notices)

@@ -17,8 +17,8 @@ from scipy.ndimage import affine_transform, distance_transform_edt
 from scipy.special import ndtr
 
 from ..acquisition.image import DynamicImage, Volume
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .region import Region, TimeActivityCurve
 from .sampling import MINIMUM_COVERAGE, coverage, sample
@@ -139,14 +139,19 @@ def correct(
     Raises InputRefused "pvc-method", "pvc-fwhm", "pvc-ct", and what ``sampling.sample`` raises.
     """
     if method not in METHODS:
-        raise InputRefused("pvc-method", f"no correction is called '{method}'; known are {', '.join(METHODS)}")
+        raise InputRefused(
+            "pvc-method",
+            "no correction is called '{method}'; known are {methods}",
+            method=method,
+            methods=", ".join(METHODS),
+        )
     fwhm = _checked_fwhm(fwhm_mm)
     if ct is not None and ct.units != "HU":
-        raise InputRefused("pvc-ct", f"the CT is in '{ct.units}', not in HU; give the CT")
+        raise InputRefused("pvc-ct", "the CT is in '{units}', not in HU; give the CT", units=ct.units)
     known = [region for region in (*regions, *others) if ct is None or region.anatomy.structure not in NOT_TISSUE]
     curves = []
     for number, region in enumerate(regions):
-        progress(number / len(regions), f"Partial volume of {region.name}")
+        progress(number / len(regions), Text("Partial volume of {region_name}", region_name=region.name))
         measured = sample(image, region, region_to_frame, minimum_coverage)
         around = sorted((other for other in known if other is not region), key=lambda other: other.volume_mm3)
         curves.append(_corrected(image, region, around, measured, method, fwhm, region_to_frame, ct, minimum_coverage))
@@ -161,7 +166,10 @@ def _checked_fwhm(fwhm_mm: float | tuple[float, float, float]) -> tuple[float, f
     values = np.broadcast_to(np.asarray(fwhm_mm, dtype=float), 3)
     if not (np.isfinite(values).all() and (values > 0).all() and (values <= LARGEST_FWHM_MM).all()):
         raise InputRefused(
-            "pvc-fwhm", f"the resolution {fwhm_mm} mm FWHM is not possible; give 0 to {LARGEST_FWHM_MM:g} mm"
+            "pvc-fwhm",
+            "the resolution {fwhm_mm} mm FWHM is not possible; give 0 to {largest_fwhm_mm:g} mm",
+            fwhm_mm=fwhm_mm,
+            largest_fwhm_mm=LARGEST_FWHM_MM,
         )
     return (float(values[0]), float(values[1]), float(values[2]))
 

@@ -7,8 +7,8 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Notice
 from ..grid import Grid
+from ..messages import Notice, Text
 from .anatomy import FORAMINA
 from .canal import SIZE_MM
 from .measurements import usual_mm3
@@ -78,7 +78,7 @@ def _sides(foramina: Sequence[_Drawn], drawn: Sequence[_Drawn]) -> list[Notice]:
         return [
             Notice("sides-swapped", "every foramen lies on the other side than its name says: left and right swapped")
         ]
-    return [Notice("side-wrong", f"'{name}' does not lie on the side that its name says") for name in wrong]
+    return [Notice("side-wrong", "'{name}' does not lie on the side that its name says", name=name) for name in wrong]
 
 
 def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
@@ -89,7 +89,12 @@ def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
         row = [one for one in foramina if one.region.anatomy.side == side and one.region.anatomy.level in levels]
         row.sort(key=lambda one: levels.index(one.region.anatomy.level))
         found += [
-            Notice("levels-order", f"'{lower.region.name}' does not lie below '{upper.region.name}'")
+            Notice(
+                "levels-order",
+                "'{region_name}' does not lie below '{name}'",
+                region_name=lower.region.name,
+                name=upper.region.name,
+            )
             for upper, lower in pairwise(row)
             if lower.center[2] >= upper.center[2] and upper.region.anatomy.level != lower.region.anatomy.level
         ]
@@ -105,7 +110,13 @@ def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
         share = np.count_nonzero(large.region.mask[tuple(index[inside].T)]) / len(index)
         if share > OVERLAP_SHARE:
             found.append(
-                Notice("regions-overlap", f"{share:.0%} of '{small.region.name}' lies in '{large.region.name}'")
+                Notice(
+                    "regions-overlap",
+                    "{share:.0%} of '{region_name}' lies in '{name}'",
+                    share=share,
+                    region_name=small.region.name,
+                    name=large.region.name,
+                )
             )
     return found
 
@@ -116,7 +127,12 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
         if one.region.anatomy.level in SIZE_MM:
             normal = usual_mm3(one.region.anatomy.level)
             if not SIZE_RATIO[0] <= one.region.volume_mm3 / normal <= SIZE_RATIO[1]:
-                message = f"'{one.region.name}' has {one.region.volume_mm3:.0f} mm³; usual there is {normal:.0f} mm³"
+                message = Text(
+                    "'{region_name}' has {volume_mm3:.0f} mm³; usual there is {normal:.0f} mm³",
+                    region_name=one.region.name,
+                    volume_mm3=one.region.volume_mm3,
+                    normal=normal,
+                )
                 found.append(Notice("region-size", message))
     return found
 
@@ -133,7 +149,12 @@ def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[
             distance = float(np.linalg.norm(level - one.center, axis=1).min())
             if not CORD_DISTANCE_MM[0] <= distance <= CORD_DISTANCE_MM[1]:
                 found.append(
-                    Notice("cord-distance", f"'{one.region.name}' is centered {distance:.0f} mm from the cord")
+                    Notice(
+                        "cord-distance",
+                        "'{region_name}' is centered {distance:.0f} mm from the cord",
+                        region_name=one.region.name,
+                        distance=distance,
+                    )
                 )
     return found
 
@@ -146,7 +167,10 @@ def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
         if margin < END_MARGIN_MM:
             found.append(
                 Notice(
-                    "region-at-end", f"'{one.region.name}' comes within {margin:.0f} mm of the end of the PET's field"
+                    "region-at-end",
+                    "'{region_name}' comes within {margin:.0f} mm of the end of the PET's field",
+                    region_name=one.region.name,
+                    margin=margin,
                 )
             )
     return found
@@ -160,8 +184,12 @@ def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
     return [
         Notice(
             "region-resolution",
-            f"{len(narrow)} of {len(drawn)} regions are narrower than twice the resolution of {fwhm_mm:.3g} mm, such "
-            f"as '{narrow[0]}': what is measured in them is in part their surroundings'",
+            "{n_narrow} of {n_drawn} regions are narrower than twice the resolution of {fwhm_mm:.3g} mm, such "
+            "as '{narrow}': what is measured in them is in part their surroundings'",
+            n_narrow=len(narrow),
+            n_drawn=len(drawn),
+            fwhm_mm=fwhm_mm,
+            narrow=narrow[0],
         )
     ]
 

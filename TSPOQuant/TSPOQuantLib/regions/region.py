@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..acquisition.segmentation import Segment, Segmentation
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from .anatomy import CARRIED_TAG, Anatomy, identify
 
 
@@ -67,7 +67,7 @@ def regions_of(segmentation: Segmentation) -> tuple[Region, ...]:
     wrong = next((name for name in names if not name or names.count(name) > 1), None)
     if wrong is not None:
         what = f"several segments are called '{wrong}'" if wrong else "a segment has no name"
-        raise InputRefused("region-name", f"{what}; give every segment a name of its own")
+        raise InputRefused("region-name", "{what}; give every segment a name of its own", what=what)
     return regions
 
 

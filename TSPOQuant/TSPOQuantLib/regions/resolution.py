@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, binary_fill_holes, distance_transform_edt, label
 
 from ..acquisition.image import DynamicImage, Volume
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from ..progress import Progress, silent
 from .partial_volume import CLASS_EDGES_HU, axis_response
 
@@ -71,7 +71,9 @@ def estimate_resolution(
         size = " × ".join(f"{step:.3g}" for step in ct.grid.spacing_mm)
         raise InputRefused(
             "resolution-ct",
-            f"the resolution cannot be told with this CT ({size} mm, in {ct.units}); give fwhm_mm as a number",
+            "the resolution cannot be told with this CT ({size} mm, in {units}); give fwhm_mm as a number",
+            size=size,
+            units=ct.units,
         )
     frames = _frames(image)
     weights = image.timing.durations_s[list(frames)]
@@ -90,8 +92,10 @@ def estimate_resolution(
     if fwhm is None:
         raise InputRefused(
             "resolution-unclear",
-            f"no resolution between {WIDTHS_MM[0]:g} and {WIDTHS_MM[-1]:g} mm fits the body's edge best; check that "
+            "no resolution between {widths_mm:g} and {last_widths_mm:g} mm fits the body's edge best; check that "
             "CT and PET are in register, or give fwhm_mm as a number",
+            widths_mm=WIDTHS_MM[0],
+            last_widths_mm=WIDTHS_MM[-1],
         )
     without = [_lowest(total - slab) or fwhm for slab in by_slab]
     n = len(without)
@@ -100,7 +104,10 @@ def estimate_resolution(
     if not spread <= UNCERTAIN_MM:
         notices = (
             Notice(
-                "resolution-uncertain", f"the estimated resolution, {fwhm:.1f} mm, is uncertain by {spread:.1f} mm"
+                "resolution-uncertain",
+                "the estimated resolution, {fwhm:.1f} mm, is uncertain by {spread:.1f} mm",
+                fwhm=fwhm,
+                spread=spread,
             ),
         )
     progress(1, "Resolution estimated")

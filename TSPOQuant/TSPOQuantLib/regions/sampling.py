@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage
-from ..errors import InputRefused, Notice
 from ..grid import Grid
+from ..messages import InputRefused, Notice
 from .region import Region, TimeActivityCurve
 
 MINIMUM_COVERAGE = 0.5
@@ -46,7 +46,11 @@ def coverage(region: Region, pet: Grid, region_to_pet: NDArray[np.float64] | Non
     """
     indices = np.argwhere(region.mask)
     if len(indices) == 0:
-        raise InputRefused("region-empty", f"the region '{region.name}' holds no voxel; draw it or leave it out")
+        raise InputRefused(
+            "region-empty",
+            "the region '{region_name}' holds no voxel; draw it or leave it out",
+            region_name=region.name,
+        )
     first, last = indices.min(axis=0), indices.max(axis=0) + 1
     box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
     transform = np.eye(4) if region_to_pet is None else region_to_pet
@@ -129,24 +133,42 @@ def sample(
         if covered.outside > 1e-6:
             raise InputRefused(
                 "region-outside",
-                f"{covered.outside:.0%} of the region '{region.name}' lies outside the PET in frame {frame + 1}; "
-                "draw it inside the field, or check that the segmentation belongs to this scan",
+                "{outside:.0%} of the region '{region_name}' lies outside the PET in frame {frame}; draw it "
+                "inside the field, or check that the segmentation belongs to this scan",
+                outside=covered.outside,
+                region_name=region.name,
+                frame=frame + 1,
             )
         keep = covered.fractions >= minimum_coverage
         if not keep.any():
             raise InputRefused(
                 "region-too-small",
-                f"the region '{region.name}' ({region.volume_mm3:.0f} mm³) covers no PET voxel by at least "
-                f"{minimum_coverage:.0%}; draw a larger one or lower the minimum coverage",
+                "the region '{region_name}' ({volume_mm3:.0f} mm³) covers no PET voxel by at least "
+                "{minimum_coverage:.0%}; draw a larger one or lower the minimum coverage",
+                region_name=region.name,
+                volume_mm3=region.volume_mm3,
+                minimum_coverage=minimum_coverage,
             )
         weights = covered.fractions[keep]
         values = voxels[frame, covered.voxels[keep]].astype(float)
         if not np.isfinite(values).all():
-            raise InputRefused("pet-not-finite", f"the PET holds NaN or inf in '{region.name}', frame {frame + 1}")
+            raise InputRefused(
+                "pet-not-finite",
+                "the PET holds NaN or inf in '{region_name}', frame {frame}",
+                region_name=region.name,
+                frame=frame + 1,
+            )
         mean[frame] = np.average(values, weights=weights)
         sd[frame] = np.sqrt(np.average((values - mean[frame]) ** 2, weights=weights))
         effective[frame] = weights.sum() ** 2 / (weights**2).sum()
     notices: tuple[Notice, ...] = ()
     if effective.min() < SMALL_REGION_VOXELS:
-        notices = (Notice("region-small", f"'{region.name}' rests on {effective.min():.1f} PET voxels"),)
+        notices = (
+            Notice(
+                "region-small",
+                "'{region_name}' rests on {lowest:.1f} PET voxels",
+                region_name=region.name,
+                lowest=effective.min(),
+            ),
+        )
     return TimeActivityCurve(region.name, image.timing, mean, sd, float(effective.min()), notices)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 from .anatomy import FORAMINA, Anatomy, three_levels_above
 
 Color = tuple[float, float, float]
@@ -57,9 +57,14 @@ def template(level: str, side: str, grid: Grid) -> Segmentation:
     Raises InputRefused "template-level", "template-side".
     """
     if level not in FORAMINA:
-        raise InputRefused("template-level", f"no foramen is called '{level}'; known are {', '.join(FORAMINA)}")
+        raise InputRefused(
+            "template-level",
+            "no foramen is called '{level}'; known are {foramina}",
+            level=level,
+            foramina=", ".join(FORAMINA),
+        )
     if side not in ("left", "right"):
-        raise InputRefused("template-side", f"the side '{side}' is neither left nor right")
+        raise InputRefused("template-side", "the side '{side}' is neither left nor right", side=side)
     other = "right" if side == "left" else "left"
     above = three_levels_above(level)
     levels: Sequence[str] = [level] if above is None else [level, above]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment
-from ..errors import InputRefused
+from ..messages import InputRefused
 from .canal import SIZE_MM, Canal, bone_of, fit_to_bone
 from .template import foramen_segment
 
@@ -25,19 +25,28 @@ def foramen_between(
     "foramen-side" where the clicks run inward for that side, and what ``canal.bone_of`` raises.
     """
     if level not in SIZE_MM:
-        raise InputRefused("foramen-level", f"no cervical foramen is called '{level}'; known are {', '.join(SIZE_MM)}")
+        raise InputRefused(
+            "foramen-level",
+            "no cervical foramen is called '{level}'; known are {size_mm}",
+            level=level,
+            size_mm=", ".join(SIZE_MM),
+        )
     inner, outer = np.asarray(inner_lps_mm, dtype=float), np.asarray(outer_lps_mm, dtype=float)
     length = float(np.linalg.norm(outer - inner))
     if not SHORTEST_MM <= length <= LONGEST_MM:
         raise InputRefused(
             "foramen-clicks",
-            f"the mouths are {length:.1f} mm apart; mark both ends of one canal, {SHORTEST_MM:g} to {LONGEST_MM:g} mm",
+            "the mouths are {length:.1f} mm apart; mark both ends of one canal, {shortest_mm:g} to {longest_mm:g} mm",
+            length=length,
+            shortest_mm=SHORTEST_MM,
+            longest_mm=LONGEST_MM,
         )
     outward = (outer - inner) / length
     if side not in ("left", "right") or (outward[0] > 0) != (side == "left"):
         raise InputRefused(
             "foramen-side",
-            f"the clicks do not run outward on the {side}; mark the inner mouth first, or change the side",
+            "the clicks do not run outward on the {side}; mark the inner mouth first, or change the side",
+            side=side,
         )
     index = ct.grid.to_ijk((inner + outer) / 2)[::-1]
     if (index < 0).any() or (index > np.array(ct.grid.shape) - 1).any():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import DISCLAIMER, __version__
-from ..errors import InputRefused
+from ..messages import InputRefused
 from ..outcome.record import VisitRecord
 from ..outcome.visit import VisitMaps
 from .maps import write_maps
@@ -41,7 +41,10 @@ def write_derivatives(folder: Path, records: Sequence[VisitRecord], maps: Sequen
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputRefused(
-            "bids-twice", f"two visits are sub-{twice[0]}, ses-{twice[1]}; give each a label of its own"
+            "bids-twice",
+            "two visits are sub-{twice}, ses-{second_twice}; give each a label of its own",
+            twice=twice[0],
+            second_twice=twice[1],
         )
     write_json(folder / "dataset_description.json", _description(records))
     (folder / "README.md").write_text(README, encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..alignment.fused import FusedImages
-from ..errors import Notice
+from ..messages import Notice
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..regions.anatomy import FORAMINA, VERTEBRAE, Anatomy, identify
@@ -135,7 +135,7 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
         sensitivities=tuple(replace(one, region=hidden.names[one.region]) for one in record.sensitivities),
         input=replace(record.input, settings=found),
         quality=_notices(record.quality, hidden),
-        notices=tuple(Notice(notice.code, _words(notice.code)) for notice in record.notices),  # they name files
+        notices=tuple(Notice.of(notice.code, _words(notice.code)) for notice in record.notices),  # they name files
         provenance={"inputs": [], **provenance, "settings": settings, "input_function": found},
     )
 
@@ -177,7 +177,7 @@ def _words(code: str) -> str:
 
 
 def _notices(notices: Sequence[Notice], hidden: Hidden) -> tuple[Notice, ...]:
-    return tuple(Notice(notice.code, _without_names(notice.message, hidden.names)) for notice in notices)
+    return tuple(Notice.of(notice.code, _without_names(notice.message, hidden.names)) for notice in notices)
 
 
 def _without_names(message: str, names: Mapping[str, str]) -> str:

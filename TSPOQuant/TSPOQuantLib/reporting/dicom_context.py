@@ -23,8 +23,8 @@ from ..acquisition.dicom_slice import ENHANCED_PET
 from ..acquisition.dicom_values import date_time, number, numbers, text
 from ..acquisition.nifti import is_nifti
 from ..acquisition.segmentation import PRIVATE_SCHEME
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 from ..regions.anatomy import Anatomy
 from ..regions.template import CODES
 
@@ -120,7 +120,9 @@ def read_context(pet: Path, ct: Path | None, created: datetime, salt: str = "", 
     """
     if is_nifti(pet) or pet.name.endswith(".nrrd"):
         raise InputRefused(
-            "dicom-source", f"{pet.name} is no DICOM: its patient and study are unknown; --dicom needs a DICOM PET"
+            "dicom-source",
+            "{pet_name} is no DICOM: its patient and study are unknown; --dicom needs a DICOM PET",
+            pet_name=pet.name,
         )
     first = _headers(dynamic_pet_series(pet), salt, subject)
     other = ct is not None and not is_nifti(ct) and not ct.name.endswith((".nrrd", ".mha"))
@@ -130,8 +132,10 @@ def read_context(pet: Path, ct: Path | None, created: datetime, salt: str = "", 
         if len(found) > 1 or "" in found:
             raise InputRefused(
                 "dicom-study",
-                f"the files of PET and CT do not state one and the same {name} ({keyword}), which objects made from "
-                "both must name; leave --dicom out, or use a CT of the PET's own study",
+                "the files of PET and CT do not state one and the same {name} ({keyword}), which objects made "
+                "from both must name; leave --dicom out, or use a CT of the PET's own study",
+                name=name,
+                keyword=keyword,
             )
     return DicomContext(first, second, REMOVED_AT if salt else created, salt)
 
@@ -166,7 +170,9 @@ def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
     if facts.sop_class == ENHANCED_PET:
         if series.files > 1:
             raise InputRefused(
-                "dicom-source", f"the enhanced PET lies in {series.files} files; --dicom knows those of one file alone"
+                "dicom-source",
+                "the enhanced PET lies in {files} files; --dicom knows those of one file alone",
+                files=series.files,
             )
         whole = instance(series.slices[0].instance_uid.partition("/")[0])  # a frame's own ends in /<number>
         whole.NumberOfFrames = len(series.slices)

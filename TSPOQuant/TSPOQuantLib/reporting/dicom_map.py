@@ -7,8 +7,8 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.sr.coding import Code
 
-from ..errors import InputRefused
 from ..kinetics.models import MODELS
+from ..messages import InputRefused
 from ..outcome.visit import VisitMaps
 from .dicom_context import NECK, UCUM, DicomContext, finish, making, private_code, volume_of
 
@@ -27,7 +27,7 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
     values = np.asarray(maps.parameters["VT"], dtype=np.float32)
     fitted = np.isfinite(values)
     if not fitted.any():
-        raise InputRefused("dicom-empty", f"{maps.model} fitted no voxel; there is no map of V_T to write")
+        raise InputRefused("dicom-empty", "{model} fitted no voxel; there is no map of V_T to write", model=maps.model)
     low, high = (float(limit) for limit in (values[fitted].min(), values[fitted].max()))
     top = float(np.percentile(values[fitted], WINDOW_PERCENTILE))
     width = top if top > 0 else 1.0

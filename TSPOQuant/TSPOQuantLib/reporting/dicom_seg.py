@@ -9,8 +9,8 @@ import numpy as np
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ..acquisition.segmentation import Segment, Segmentation
-from ..errors import InputRefused
 from ..grid import Grid
+from ..messages import InputRefused
 from ..regions.anatomy import identify
 from ..regions.region import plain_name
 from .dicom_context import (

@@ -15,8 +15,8 @@ from pydicom.sr.codedict import codes
 from scipy.special import stdtrit
 
 from .. import __version__
-from ..errors import InputRefused
 from ..kinetics.models import MODELS
+from ..messages import InputRefused
 from ..outcome.record import RegionOutcome, VisitRecord, to_json
 from ..regions.anatomy import Anatomy
 from .dicom_context import (
@@ -58,7 +58,12 @@ def report_object(
     """
     rows = [row for row in record.rows if (row.model, row.pvc) == (model, pvc)]
     if not rows:
-        raise InputRefused("dicom-empty", f"the visit holds no {model} result ({pvc}); there is nothing to report")
+        raise InputRefused(
+            "dicom-empty",
+            "the visit holds no {model} result ({pvc}); there is nothing to report",
+            model=model,
+            pvc=pvc,
+        )
     groups = [_group(context, record, row, regions) for row in rows]
     number = list(report_names(record)).index((model, pvc))
     title = MODELS[model].study_name + ("" if pvc == "none" else f", corrected by {pvc}")
@@ -91,7 +96,9 @@ def _group(
     number = regions.numbers.get(row.region)
     if number is None:
         raise InputRefused(
-            "dicom-region", f"the segmentation holds no '{row.region}', which the results do; run quantify again"
+            "dicom-region",
+            "the segmentation holds no '{region}', which the results do; run quantify again",
+            region=row.region,
         )
     anatomy = Anatomy(row.structure, row.level, row.root, row.side)
     site, side, level = place_codes(anatomy)

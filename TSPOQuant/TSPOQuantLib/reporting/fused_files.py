@@ -12,7 +12,7 @@ from ..acquisition.nifti import read_volume_file
 from ..acquisition.segmentation_files import read_segmentation, write_segmentation
 from ..alignment.fused import FusedImages
 from ..alignment.rigid import to_sitk
-from ..errors import InputRefused
+from ..messages import InputRefused
 
 CT = "desc-neck_ct.nii.gz"
 PET = "space-CT_desc-mean_pet.nii.gz"
@@ -49,7 +49,9 @@ def read_fused_images(folder: Path) -> FusedImages:
     if len(found) != 1:
         raise InputRefused(
             "fused-missing",
-            f"{folder} holds {len(found)} fused images of a visit, not one; quantify the visit again, with its CT",
+            "{folder} holds {n_found} fused images of a visit, not one; quantify the visit again, with its CT",
+            folder=folder,
+            n_found=len(found),
         )
     stem = found[0].name.removesuffix(ABOUT)
     try:
@@ -57,7 +59,9 @@ def read_fused_images(folder: Path) -> FusedImages:
         frames = tuple(int(frame) - 1 for frame in about["Frames"])
         factor, subject, session = about["SUVPerKBqPerML"], str(about["Subject"]), str(about["Session"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputRefused("fused-unreadable", f"{found[0]} is not as it was written; quantify it again") from error
+        raise InputRefused(
+            "fused-unreadable", "{found} is not as it was written; quantify it again", found=found[0]
+        ) from error
     pet = read_volume_file(folder / f"{stem}{PET}", "kBq/mL")
     return FusedImages(
         subject,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import InputRefused
+from ..messages import InputRefused
 from ..outcome.compare import Comparison
 from .figures import FusedPicture
 from .report_clinician import first_page
@@ -43,7 +43,9 @@ def write_report(
             for path in contents:
                 (Path(scratch) / path.name).replace(path)
     except OSError as error:
-        raise InputRefused("output-unwritable", f"{folder}: {error.strerror}; name another folder") from error
+        raise InputRefused(
+            "output-unwritable", "{folder}: {strerror}; name another folder", folder=folder, strerror=error.strerror
+        ) from error
     html_path, pdf_path = contents
     return html_path, pdf_path
 
@@ -54,7 +56,10 @@ def check_available() -> None:
     if missing:
         names = ", ".join(missing)
         raise InputRefused(
-            "report-unavailable", f"a report needs {names}, not installed here; run: pip install {' '.join(missing)}"
+            "report-unavailable",
+            "a report needs {names}, not installed here; run: pip install {missing}",
+            names=names,
+            missing=" ".join(missing),
         )
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from ..errors import InputRefused, Notice
+from ..messages import InputRefused, Notice
 from .report_document import English
 
 LANGUAGES = ("en", "fr")
@@ -46,7 +46,12 @@ class Words:
         """Raises InputRefused ("report-language")."""
         if language not in LANGUAGES:
             known = ", ".join(LANGUAGES)
-            raise InputRefused("report-language", f"there is no report in {language!r}; choose one of {known}")
+            raise InputRefused(
+                "report-language",
+                "there is no report in {language!r}; choose one of {known}",
+                language=language,
+                known=known,
+            )
         self.language = language
 
     def __call__(self, key: str, **values: object) -> str:

@@ -1,0 +1,89 @@
+"""How the program says no, and how it says "yes, but": every sentence is a template with named values.
+
+A sentence is written once, in English, as a plain literal where it is needed; ``languages/<language>.json`` holds its
+template in every other language. What is said keeps template and values, so that it can be told in any language later.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+class Text(str):
+    """An English sentence that remembers how it was made: ``Text("{model} maps", model="Logan")``.
+
+    It is a str, and can be used wherever one is. values: by the names in the template; a value may itself be a Text or
+    a Listed. Raises KeyError where the template names a value that is not given.
+    """
+
+    template: str
+    values: dict[str, Any]
+
+    def __new__(cls, template: str, /, **values: Any) -> Self:
+        text = super().__new__(cls, template.format(**values))
+        text.template, text.values = template, values
+        return text
+
+    @classmethod
+    def of(cls, text: str) -> "Text":
+        """A finished sentence as a Text: itself, or a template without values."""
+        return text if isinstance(text, Text) else Text(text.replace("{", "{{").replace("}", "}}"))
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:  # to be copied and sent to other processes
+        return (self.template,), self.values
+
+
+class Listed(str):
+    """Several texts in one, each of which can be told in another language."""
+
+    items: tuple[str, ...]
+    between: str
+
+    def __new__(cls, items: Iterable[object], between: str = ", ") -> Self:
+        texts = tuple(item if isinstance(item, str) else str(item) for item in items)
+        text = super().__new__(cls, between.join(texts))
+        text.items, text.between = texts, between
+        return text
+
+    def __getnewargs__(self) -> tuple[tuple[str, ...], str]:  # type: ignore[override]  # str has one of its own
+        return self.items, self.between
+
+
+class InputRefused(ValueError):
+    """Input that cannot be used.
+
+    ``code`` is a stable lower-case key ("pet-units"); ``template`` with its ``values`` is one sentence that says what
+    is wrong, where, and what to do about it. The command line prints ``error: CODE: message`` and exits with 3.
+    """
+
+    def __init__(self, code: str, template: str, /, **values: Any) -> None:
+        self.code = code
+        self.message = template if isinstance(template, Text) else Text(template, **values)
+        super().__init__(f"{code}: {self.message}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InputRefused, (self.code, self.message)
+
+
+class Cancelled(Exception):
+    """Raised by a progress callback when the user has asked to stop."""
+
+
+@dataclass(frozen=True, init=False)
+class Notice:
+    """A warning that travels with a result; ``code`` is stable, ``message`` is for people."""
+
+    code: str
+    message: Text
+
+    def __init__(self, code: str, template: str, /, **values: Any) -> None:
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "message", template if isinstance(template, Text) else Text(template, **values))
+
+    @classmethod
+    def of(cls, code: str, message: str) -> "Notice":
+        """A notice from a finished sentence, as files keep it."""
+        return cls(code, Text.of(message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Notice, (self.code, self.message)
