@@ -72,16 +72,16 @@ def sheet(language, style, width, path):
     app.setStyle("Fusion")
     app.setPalette(palette(style))
     slicer.util.selectModule("TSPOQuant")
-    panel = slicer.util.getModuleWidget("TSPOQuant")
-    frame = panel.parent
+    panel = slicer.util.getModuleWidget("TSPOQuant").panel
+    frame = slicer.util.getModuleWidget("TSPOQuant").parent
     frame.setFixedWidth(width)
     frame.show()
     pictures = []
     with tempfile.TemporaryDirectory() as folder:
         fill_in(panel.logic, folder)
-        panel._updateGUI()
-        for section in panel._sections.values():
-            for other in panel._sections.values():
+        panel.updateGUI()
+        for section in panel.sections.values():
+            for other in panel.sections.values():
                 other.collapsed = other is not section
             for _ in range(3):
                 app.processEvents()

@@ -95,7 +95,7 @@ def take_screenshots(folder: Path) -> None:
     window = slicer.util.mainWindow()
     window.resize(1600, 980)
     slicer.util.selectModule("TSPOQuant")
-    panel = slicer.util.getModuleWidget("TSPOQuant")
+    panel = slicer.util.getModuleWidget("TSPOQuant").panel
     ui, logic = panel.ui, panel.logic
 
     def keep(name: str) -> None:
@@ -104,7 +104,7 @@ def take_screenshots(folder: Path) -> None:
         window.grab().save(str(folder / f"{name}.png"))
 
     def unfold(section: str) -> None:
-        for name, button in panel._sections.items():
+        for name, button in panel.sections.items():
             button.collapsed = name != section
 
     logic.loadDigitalNeck()
@@ -113,7 +113,7 @@ def take_screenshots(folder: Path) -> None:
     logic.getParameterNode().currentSession = "baseline"
     ui.fuseButton.click()
     ui.resultTableView.selectRow(8)
-    for number, section in enumerate(panel._sections, start=1):
+    for number, section in enumerate(panel.sections, start=1):
         unfold(section)
         if section == "regions":
             ui.editorCollapsibleButton.collapsed = False
@@ -123,10 +123,10 @@ def take_screenshots(folder: Path) -> None:
     ui.editorCollapsibleButton.collapsed = True
     unfold("kinetics")
     for role in ("curves", "line", "input", "motion"):
-        panel.onPlot(role)
+        panel.showChart(role)
         keep(f"plot-{role}")
     ui.mapButton.click()
-    panel.onPlot("curves")
+    panel.showChart("curves")
     keep("map")
 
 

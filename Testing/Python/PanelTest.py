@@ -25,7 +25,7 @@ class PanelTest(unittest.TestCase):
     def setUp(self):
         slicer.mrmlScene.Clear()
         slicer.util.selectModule("TSPOQuant")
-        self.panel = slicer.util.getModuleWidget("TSPOQuant")
+        self.panel = slicer.util.getModuleWidget("TSPOQuant").panel
         self.ui = self.panel.ui
         self.logic = self.panel.logic
         folder = tempfile.TemporaryDirectory()
@@ -34,8 +34,8 @@ class PanelTest(unittest.TestCase):
 
     def use(self, quantify):
         """Let the panel compute with this in place of the pipeline."""
-        self.logic._quantify = quantify
-        self.addCleanup(setattr, self.logic, "_quantify", None)
+        self.logic.steps._quantify = quantify
+        self.addCleanup(setattr, self.logic.steps, "_quantify", None)
 
     def fill_in(self, part=1.0):
         """Select everything as a user would."""
@@ -65,8 +65,8 @@ class PanelTest(unittest.TestCase):
 
     def settle(self):
         """What the panel does a moment after an image or a region was changed."""
-        self.panel._settleTimer.stop()
-        self.panel._updateGUI()
+        self.panel.content.timer.stop()
+        self.panel.updateGUI()
 
     def states(self):
         return [getattr(self.ui, f"{section}CollapsibleButton").text.split(" · ")[1] for section in SECTIONS]
@@ -127,7 +127,7 @@ class ChoicesTest(PanelTest):
         study = self.fill_in()
         segmentation = study.segmentation.GetSegmentation()
         segmentation.AddEmptySegment("", "aorta")
-        self.assertTrue(self.panel._settleTimer.active)
+        self.assertTrue(self.panel.content.timer.active)
         self.settle()
         self.assertGreaterEqual(self.ui.bloodPoolComboBox.findText("aorta"), 0)
         segmentation.GetNthSegment(0).SetName("renamed")
@@ -267,7 +267,7 @@ class ComputeTest(PanelTest):
         self.ui.computeButton.click()
         self.assertEqual(self.states()[4], "done")
         mrmlstudy.erase_a_voxel(study.segmentation)
-        self.assertTrue(self.panel._settleTimer.active)
+        self.assertTrue(self.panel.content.timer.active)
         self.settle()
         self.assertEqual(self.states()[1:], ["done", "out of date", "done", "out of date", "ready"])
 
@@ -348,7 +348,7 @@ class LongWorkTest(PanelTest):
             ui = self.ui
             seen.append((ui.computeButton.enabled, ui.cancelButton.enabled, ui.studyCollapsibleButton.enabled))
             seen.append((ui.progressBar.visible or not ui.computeButton.isVisible(), ui.visitComboBox.enabled))
-            self.panel.onCompute()  # a second run on top of the first does nothing
+            self.panel.runner.run(self.panel.compute)  # a second run on top of the first does nothing
 
         self.assertEqual(self.during(look), ["went on"])
         self.assertEqual(seen, [(False, True, False), (True, False)])
@@ -412,7 +412,7 @@ class LongWorkTest(PanelTest):
             raise Cancelled
 
         self.use(quantify)
-        self.panel.onCompute()
+        self.ui.computeButton.click()
         self.assertIn("Stopped", self.ui.statusLabel.text)
 
 
@@ -454,7 +454,7 @@ class SceneTest(PanelTest):
 
     def test_segment_editor_follows_the_visit(self):
         study = self.fill_in()
-        editor = self.panel.editor
+        editor = self.panel.editor.widget
         self.assertIsNone(editor.segmentationNode())  # folded up
         self.ui.editorCollapsibleButton.collapsed = False
         self.addCleanup(setattr, self.ui.editorCollapsibleButton, "collapsed", True)
@@ -471,7 +471,7 @@ class SceneTest(PanelTest):
     def test_module_can_be_reloaded(self):
         self.computed()
         slicer.util.reloadScriptedModule("TSPOQuant")
-        again = slicer.util.getModuleWidget("TSPOQuant")
+        again = slicer.util.getModuleWidget("TSPOQuant").panel
         self.assertIsNot(again, self.panel)
         self.assertEqual(again.ui.kineticsCollapsibleButton.text, "Kinetics · done")
         self.choose(again.ui.visitComboBox, "followup")

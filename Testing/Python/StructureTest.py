@@ -15,6 +15,8 @@ TESTS = REPOSITORY / "Testing" / "Python"
 SHARED_MODULES = ("messages", "grid", "output", "progress")
 SHARED = (*SHARED_MODULES, "__version__", "DISCLAIMER")
 ROOMS = ("acquisition", "alignment", "regions", "input_function", "kinetics", "outcome", "reporting")
+SLICER_ROOMS = ("mrml", "panel")
+QT = {"qt", "ctk"}
 SLICER_ONLY = {"slicer", "vtk", "qt", "ctk", "mrml", "vtkmodules", "sitkUtils"}
 
 # Fields of the parameter nodes that no widget is bound to by name, and who sets them.
@@ -177,9 +179,9 @@ class ImportTest(unittest.TestCase):
             with self.subTest(file=path.name):
                 self.assertFalse(rooms_imported(path) & set(ROOMS[:-1]))
 
-    def test_only_mrml_knows_slicer(self):
+    def test_two_rooms_know_slicer(self):
         for path in files(LIBRARY, ".py"):
-            if path.parent.name != "mrml":
+            if path.parent.name not in SLICER_ROOMS:
                 with self.subTest(file=path.relative_to(LIBRARY).as_posix()):
                     self.assertFalse({name.split(".")[0] for name in imports(path)} & SLICER_ONLY)
 
@@ -188,6 +190,12 @@ class ImportTest(unittest.TestCase):
             if path.name != "cli.py":
                 with self.subTest(file=path.relative_to(LIBRARY).as_posix()):
                     self.assertFalse({name.split(".")[0] for name in imports(path)} & {"tools"})
+
+    def test_the_panel_alone_knows_qt(self):
+        for path in files(LIBRARY / "mrml", ".py"):
+            with self.subTest(file=path.name):
+                self.assertFalse({name.split(".")[0] for name in imports(path)} & QT)
+                self.assertNotIn("panel", rooms_imported(path))
 
     def test_every_room_says_what_it_is(self):
         for path in files(LIBRARY, ".py"):
@@ -199,7 +207,12 @@ class ImportTest(unittest.TestCase):
 class PanelFileTest(unittest.TestCase):
     def setUp(self):
         self.ui = ElementTree.parse(MODULE / "Resources" / "UI" / "TSPOQuant.ui").getroot()
-        self.module = ast.parse((MODULE / "TSPOQuant.py").read_text(encoding="utf-8"))
+        files_with_texts = (
+            MODULE / "TSPOQuant.py",
+            *(LIBRARY / "panel").glob("*.py"),
+            *(LIBRARY / "mrml").glob("*.py"),
+        )
+        self.modules = [ast.parse(path.read_text(encoding="utf-8")) for path in files_with_texts]
         self.choices = ast.parse((LIBRARY / "mrml" / "choices.py").read_text(encoding="utf-8"))
 
     def fields(self):
@@ -230,7 +243,7 @@ class PanelFileTest(unittest.TestCase):
         self.assertEqual(selectors, wired)
 
     def test_no_text_is_formatted_before_it_is_translated(self):
-        for node in ast.walk(self.module):
+        for node in (node for module in self.modules for node in ast.walk(module)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
                 self.assertIsInstance(node.args[0], ast.Constant, ast.unparse(node))
 

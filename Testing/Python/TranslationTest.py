@@ -43,7 +43,8 @@ def panel_texts(path):
 
 
 def wanted():
-    files = [MODULE / "TSPOQuant.py", *sorted((MODULE / "TSPOQuantLib" / "mrml").glob("*.py"))]
+    rooms = [MODULE / "TSPOQuantLib" / room for room in ("mrml", "panel")]
+    files = [MODULE / "TSPOQuant.py", *(path for room in rooms for path in sorted(room.glob("*.py")))]
     found = {pair for path in files for pair in python_texts(path)}
     found |= set(panel_texts(MODULE / "Resources" / "UI" / "TSPOQuant.ui"))
     return {pair for pair in found if pair[0] != NOT_A_MODULE_OF_OURS}

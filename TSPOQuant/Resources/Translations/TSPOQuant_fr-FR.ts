@@ -624,122 +624,6 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Digital neck</source>
             <translation>Cou numérique</translation>
         </message>
-        <message>
-            <source>to do</source>
-            <translation>à faire</translation>
-        </message>
-        <message>
-            <source>ready</source>
-            <translation>prêt</translation>
-        </message>
-        <message>
-            <source>done</source>
-            <translation>fait</translation>
-        </message>
-        <message>
-            <source>out of date</source>
-            <translation>périmé</translation>
-        </message>
-        <message>
-            <source>None</source>
-            <translation>Aucun</translation>
-        </message>
-        <message>
-            <source>The module is not active.</source>
-            <translation>Le module n’est pas actif.</translation>
-        </message>
-        <message>
-            <source>Select a CT volume.</source>
-            <translation>Choisissez un volume TDM.</translation>
-        </message>
-        <message>
-            <source>Select or create a segmentation.</source>
-            <translation>Choisissez ou créez une segmentation.</translation>
-        </message>
-        <message>
-            <source>Select a segmentation with vertebrae.</source>
-            <translation>Choisissez une segmentation contenant des vertèbres.</translation>
-        </message>
-        <message>
-            <source>Nothing was computed yet that could be plotted.</source>
-            <translation>Rien n’a encore été calculé qui puisse être tracé.</translation>
-        </message>
-        <message>
-            <source>Select a folder for the report.</source>
-            <translation>Choisissez un dossier pour le rapport.</translation>
-        </message>
-        <message>
-            <source>Write a report first.</source>
-            <translation>Écrivez d’abord un rapport.</translation>
-        </message>
-        <message>
-            <source>Type a label first.</source>
-            <translation>Saisissez d’abord un code.</translation>
-        </message>
-        <message>
-            <source>Choose the affected foramen in the first section.</source>
-            <translation>Choisissez le foramen atteint dans la première section.</translation>
-        </message>
-        <message>
-            <source>Forget the choices and results of the visit '{session}'? Its images and regions stay.</source>
-            <translation>Oublier les choix et les résultats de la visite « {session} » ? Ses images et ses régions restent.</translation>
-        </message>
-        <message>
-            <source>Stopped. Nothing was changed.</source>
-            <translation>Arrêté. Rien n’a été changé.</translation>
-        </message>
-        <message>
-            <source>This failed through a fault of the program. Nothing was changed; the error log has details.</source>
-            <translation>Échec dû à une faute du programme. Rien n’a été changé ; les détails sont dans le journal des erreurs.</translation>
-        </message>
-        <message>
-            <source>Stopping…</source>
-            <translation>Arrêt…</translation>
-        </message>
-        <message>
-            <source>Aligned.</source>
-            <translation>Recalé.</translation>
-        </message>
-        <message>
-            <source>Nothing to object to.</source>
-            <translation>Rien à objecter.</translation>
-        </message>
-        <message>
-            <source>{count} objections.</source>
-            <translation>{count} objections.</translation>
-        </message>
-        <message>
-            <source>The input function is made.</source>
-            <translation>La fonction d’entrée est calculée.</translation>
-        </message>
-        <message>
-            <source>{count} results.</source>
-            <translation>{count} résultats.</translation>
-        </message>
-        <message>
-            <source>Read the warnings below the table.</source>
-            <translation>Lisez les avertissements sous la table.</translation>
-        </message>
-        <message>
-            <source>The map is made.</source>
-            <translation>La carte est calculée.</translation>
-        </message>
-        <message>
-            <source>Compared.</source>
-            <translation>Comparé.</translation>
-        </message>
-        <message>
-            <source>The folder for the report is not empty. Replace what this module wrote there before?</source>
-            <translation>Le dossier du rapport n’est pas vide. Remplacer ce que ce module y a écrit auparavant ?</translation>
-        </message>
-        <message>
-            <source>A report needs these packages; nothing was written.</source>
-            <translation>Un rapport a besoin de ces paquets ; rien n’a été écrit.</translation>
-        </message>
-        <message>
-            <source>The report is written.</source>
-            <translation>Le rapport est écrit.</translation>
-        </message>
     </context>
     <context>
         <name>mrml.choices</name>
@@ -1277,6 +1161,131 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>frames</source>
             <translation>trames</translation>
+        </message>
+    </context>
+    <context>
+        <name>panel.buttons</name>
+        <message>
+            <source>Aligned.</source>
+            <translation>Recalé.</translation>
+        </message>
+        <message>
+            <source>Choose the affected foramen in the first section.</source>
+            <translation>Choisissez le foramen atteint dans la première section.</translation>
+        </message>
+        <message>
+            <source>Compared.</source>
+            <translation>Comparé.</translation>
+        </message>
+        <message>
+            <source>Nothing was computed yet that could be plotted.</source>
+            <translation>Rien n’a encore été calculé qui puisse être tracé.</translation>
+        </message>
+        <message>
+            <source>Select a CT volume.</source>
+            <translation>Choisissez un volume TDM.</translation>
+        </message>
+        <message>
+            <source>Select a folder for the report.</source>
+            <translation>Choisissez un dossier pour le rapport.</translation>
+        </message>
+        <message>
+            <source>Select a segmentation with vertebrae.</source>
+            <translation>Choisissez une segmentation contenant des vertèbres.</translation>
+        </message>
+        <message>
+            <source>Select or create a segmentation.</source>
+            <translation>Choisissez ou créez une segmentation.</translation>
+        </message>
+        <message>
+            <source>The input function is made.</source>
+            <translation>La fonction d’entrée est calculée.</translation>
+        </message>
+        <message>
+            <source>The map is made.</source>
+            <translation>La carte est calculée.</translation>
+        </message>
+        <message>
+            <source>Type a label first.</source>
+            <translation>Saisissez d’abord un code.</translation>
+        </message>
+        <message>
+            <source>Write a report first.</source>
+            <translation>Écrivez d’abord un rapport.</translation>
+        </message>
+    </context>
+    <context>
+        <name>panel.runner</name>
+        <message>
+            <source>Stopped. Nothing was changed.</source>
+            <translation>Arrêté. Rien n’a été changé.</translation>
+        </message>
+        <message>
+            <source>Stopping…</source>
+            <translation>Arrêt…</translation>
+        </message>
+        <message>
+            <source>This failed through a fault of the program. Nothing was changed; the error log has details.</source>
+            <translation>Échec dû à une faute du programme. Rien n’a été changé ; les détails sont dans le journal des erreurs.</translation>
+        </message>
+    </context>
+    <context>
+        <name>panel.study_panel</name>
+        <message>
+            <source>A report needs these packages; nothing was written.</source>
+            <translation>Un rapport a besoin de ces paquets ; rien n’a été écrit.</translation>
+        </message>
+        <message>
+            <source>Forget the choices and results of the visit '{session}'? Its images and regions stay.</source>
+            <translation>Oublier les choix et les résultats de la visite « {session} » ? Ses images et ses régions restent.</translation>
+        </message>
+        <message>
+            <source>None</source>
+            <translation>Aucun</translation>
+        </message>
+        <message>
+            <source>Nothing to object to.</source>
+            <translation>Rien à objecter.</translation>
+        </message>
+        <message>
+            <source>Read the warnings below the table.</source>
+            <translation>Lisez les avertissements sous la table.</translation>
+        </message>
+        <message>
+            <source>The folder for the report is not empty. Replace what this module wrote there before?</source>
+            <translation>Le dossier du rapport n’est pas vide. Remplacer ce que ce module y a écrit auparavant ?</translation>
+        </message>
+        <message>
+            <source>The module is not active.</source>
+            <translation>Le module n’est pas actif.</translation>
+        </message>
+        <message>
+            <source>The report is written.</source>
+            <translation>Le rapport est écrit.</translation>
+        </message>
+        <message>
+            <source>done</source>
+            <translation>fait</translation>
+        </message>
+        <message>
+            <source>out of date</source>
+            <translation>périmé</translation>
+        </message>
+        <message>
+            <source>ready</source>
+            <translation>prêt</translation>
+        </message>
+        <message>
+            <source>to do</source>
+            <translation>à faire</translation>
+        </message>
+        <message>
+            <source>{count} objections.</source>
+            <translation>{count} objections.</translation>
+        </message>
+        <message>
+            <source>{count} results.</source>
+            <translation>{count} résultats.</translation>
         </message>
     </context>
 </TS>

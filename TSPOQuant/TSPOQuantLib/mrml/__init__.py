@@ -1,1 +1,1 @@
-"""The only room that knows slicer and vtk: MRML nodes to plain objects and back."""
+"""MRML nodes to plain objects and back: beside panel/ the only room that knows slicer and vtk."""

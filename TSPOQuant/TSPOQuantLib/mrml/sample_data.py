@@ -72,22 +72,3 @@ def _segmentation(path: Path, session: str):
     storage.ReadData(node)
     node.CreateDefaultDisplayNodes()
     return node
-
-
-def register(icons: Path, load, title: str) -> None:
-    """Offer the digital neck in Slicer's Sample Data module; ``load()`` is called when it is asked for."""
-    import SampleData
-
-    category = "TSPOQuant"
-    if hasattr(SampleData.SampleDataLogic, "registerCustomSampleDataCategory"):  # new in Slicer 5.13
-        SampleData.SampleDataLogic.registerCustomSampleDataCategory(category, title=title)
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category=category,
-        sampleName="TSPOQuant: digital neck (baseline, follow-up)",
-        # No address: nothing is downloaded.
-        uris="",
-        fileNames=FOLDER,
-        nodeNames=FOLDER,
-        customDownloader=lambda source: load(),
-        thumbnailFileName=str(icons / "DigitalNeck.png"),
-    )

@@ -1,6 +1,8 @@
 """A study in the scene: its visits, their choices, and what is to be done about each section of the panel."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import slicer
 import slicer.util
@@ -20,24 +22,53 @@ from .choices import (
     Motion,
     PartialVolume,
     Side,
+    TSPOQuantParameterNode,
     TSPOQuantVisitParameterNode,
 )
+from .language import refusal
 from .panel_state import State, Step, fingerprint, state_of, study_state
 
 
 class StudyLogic:
-    """Mixed into the module's logic; visits are named by their labels."""
+    """Visits are named by their labels.
+
+    moduleName: begins the tags of the study's parameter nodes. quantify: replaces pipeline.quantify, for tests.
+    """
 
     SESSIONS = ("baseline", "followup")
-    moduleName: str
+
+    def __init__(self, moduleName: str = "TSPOQuant", quantify: Callable[..., Any] | None = None) -> None:
+        self.moduleName = moduleName
+        self._quantify = quantify
+        self._wrapped: dict[str, tuple[Any, Any]] = {}
+
+    def forget(self) -> None:
+        """Wrap parameter nodes anew: a wrapper remembers what it read."""
+        self._wrapped.clear()
 
     # Visits and choices
 
-    def _wrap(self, wrapper, node):
-        """A parameter node in its wrapper, which is made once a node: it reads every parameter."""
-        if self._wrapped.get(node.GetSingletonTag(), (None,))[0] is not node:
-            self._wrapped[node.GetSingletonTag()] = node, wrapper(node)
-        return self._wrapped[node.GetSingletonTag()][1]
+    def _parameters(self, wrapper: type, tag: str, name: str) -> Any:
+        """A parameter node of the scene in its wrapper, which is made once a node: it reads every parameter."""
+        node = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(tag)
+            node.SetName(name)
+            node = slicer.mrmlScene.AddNode(node)
+        if node.GetAttribute("ModuleName") != self.moduleName:  # closing a scene takes it away
+            node.SetAttribute("ModuleName", self.moduleName)
+        if self._wrapped.get(tag, (None,))[0] is not node:
+            self._wrapped[tag] = node, wrapper(node)
+        return self._wrapped[tag][1]
+
+    def getParameterNode(self) -> TSPOQuantParameterNode:
+        """The choices that all visits share, which are kept in the scene."""
+        study: TSPOQuantParameterNode = self._parameters(TSPOQuantParameterNode, self.moduleName, self.moduleName)
+        if not study.sessions:
+            study.sessions = list(self.SESSIONS)
+        return study
 
     def sessions(self) -> list[str]:
         """Labels of all visits, the first one is the baseline."""
@@ -46,17 +77,10 @@ class StudyLogic:
     def visit(self, session: str) -> TSPOQuantVisitParameterNode:
         """The choices of a visit, which are kept in the scene."""
         if session not in self.sessions():
-            raise InputRefused("visit-unknown", _("No visit is called '{session}'; add it.").format(session=session))
-        tag = f"{self.moduleName}-{session}"
-        node = slicer.mrmlScene.GetSingletonNode(tag, "vtkMRMLScriptedModuleNode")
-        if node is None:
-            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
-            node.UnRegister(None)
-            node.SetSingletonTag(tag)
-            node.SetAttribute("ModuleName", self.moduleName)
-            node.SetName(f"{self.moduleName} {session}")
-            node = slicer.mrmlScene.AddNode(node)
-        return self._wrap(TSPOQuantVisitParameterNode, node)
+            raise refusal("visit-unknown", _("No visit is called '{session}'; add it.").format(session=session))
+        tag, name = f"{self.moduleName}-{session}", f"{self.moduleName} {session}"
+        found: TSPOQuantVisitParameterNode = self._parameters(TSPOQuantVisitParameterNode, tag, name)
+        return found
 
     def addVisit(self, session: str) -> TSPOQuantVisitParameterNode:
         """Add a visit after the others; refuses ("visit-label") what is no label or is there already."""

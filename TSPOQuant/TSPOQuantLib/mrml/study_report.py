@@ -10,12 +10,12 @@ from ..messages import InputRefused
 from ..progress import Progress, part, silent
 from . import study_nodes, tables
 from .choices import Level, Side
-from .language import told
+from .language import refusal, told
 from .study_steps import StudySteps
 
 
 class StudyReport(StudySteps):
-    """Mixed into the module's logic."""
+    """All steps of a study: what the module's logic hands on to the panel and to scripts."""
 
     # Change and report
 
@@ -51,7 +51,7 @@ class StudyReport(StudySteps):
         for session in self.comparable():
             step = self.step("kinetics", session)
             if not step.missing and step.made_from != step.inputs:
-                raise InputRefused(
+                raise refusal(
                     "visits-out-of-date",
                     _("The results of the visit '{session}' are out of date; compute it again.").format(
                         session=session
@@ -110,6 +110,14 @@ class StudyReport(StudySteps):
         study_nodes.store_text(study_nodes.WHOLE_STUDY, study_nodes.REPORT, path, inputs)
         progress(1.0, _("Done"))
         return path
+
+    @staticmethod
+    def ensurePackages() -> None:
+        """Install what reports need beyond Slicer, with the user's consent; RuntimeError where that is refused."""
+        import slicer.packaging
+
+        requirements = Path(__file__).parents[2] / "Resources" / "requirements.txt"
+        slicer.packaging.pip_ensure(slicer.packaging.load_requirements(requirements), requester="TSPOQuant")
 
     def reportFile(self) -> str:
         """The report that was written last; empty where there is none, or it is no longer there."""

@@ -11,7 +11,7 @@ from ..messages import InputRefused
 from ..progress import Progress, part, silent
 from . import content, fusion, segmentations, sequence_io, study_nodes, tables, views, volumes
 from .choices import Level, Side, TSPOQuantVisitParameterNode
-from .language import told
+from .language import refusal, told
 from .panel_state import SECTIONS, State, state_of
 from .study_logic import StudyLogic
 
@@ -21,7 +21,7 @@ def _nothing() -> None:
 
 
 class StudySteps(StudyLogic):
-    """Mixed into the module's logic. Steps raise InputRefused, and Cancelled through ``progress``."""
+    """Steps raise InputRefused, and Cancelled through ``progress``."""
 
     # Steps
 
@@ -292,7 +292,7 @@ class StudySteps(StudyLogic):
         """The results of a visit as TSPOQuantLib.outcome.record.VisitRecord; refuses ("input-missing") without any."""
         record = study_nodes.stored_record(session)
         if record is None:
-            raise InputRefused("input-missing", _("Compute the visit '{session}' first.").format(session=session))
+            raise refusal("input-missing", _("Compute the visit '{session}' first.").format(session=session))
         return record
 
     def comparable(self) -> list[str]:

@@ -1,0 +1,176 @@
+"""The buttons of the panel, one row each: a name in the .ui file, an icon, a step, and why it cannot be pressed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from ..mrml import study_nodes, views
+from ..mrml.choices import Level, Side
+from ..progress import Progress
+
+Panel = Any
+"""panel.study_panel.StudyPanel, which imports this file."""
+
+
+def _always(panel: Panel) -> str:
+    """A button that can be pressed at any time but while work is running."""
+    return ""
+
+
+@dataclass(frozen=True)
+class Button:
+    """name: of the widget in the .ui file, without "Button". icon: a file of Resources/Icons, "" for none.
+
+    step: what is done with the panel locked and progress shown; it returns a sentence, or nothing where ``done`` says
+    it all. press: in place of a step, what is done at once, such as a question. missing: what has to be done before
+    the button can be pressed, "" if nothing; it becomes the tool tip.
+    """
+
+    name: str
+    icon: str = ""
+    step: Callable[[Panel, Progress], object] | None = None
+    press: Callable[[Panel], object] | None = None
+    missing: Callable[[Panel], str] = _always
+    done: str = ""
+
+
+def _section(*sections: str) -> Callable[[Panel], str]:
+    """What is missing for these sections of the panel, the first thing first."""
+    return lambda panel: next(filter(None, map(panel.missing, sections)), "")
+
+
+def _any(*reasons: Callable[[Panel], str]) -> Callable[[Panel], str]:
+    return lambda panel: next(filter(None, (reason(panel) for reason in reasons)), "")
+
+
+def _ct(panel: Panel) -> str:
+    return "" if panel.visit and panel.visit.ctVolume else _("Select a CT volume.")
+
+
+def _regions(panel: Panel) -> str:
+    return "" if panel.visit and panel.visit.segmentation else _("Select or create a segmentation.")
+
+
+def _vertebrae(panel: Panel) -> str:
+    return "" if panel.visit and panel.visit.labels else _("Select a segmentation with vertebrae.")
+
+
+def _foramen(panel: Panel) -> str:
+    study = panel.study
+    known = study and study.level is not Level.UNKNOWN and study.side is not Side.UNKNOWN
+    return "" if known else _("Choose the affected foramen in the first section.")
+
+
+def _carried(panel: Panel) -> str:
+    return panel.logic.whyNotCarried(panel.session)
+
+
+def _folder(panel: Panel) -> str:
+    return "" if panel.study and panel.study.reportFolder else _("Select a folder for the report.")
+
+
+def _written(panel: Panel) -> str:
+    return "" if panel.logic.reportFile() else _("Write a report first.")
+
+
+def _label(panel: Panel) -> str:
+    return "" if panel.ui.newVisitLineEdit.text.strip() else _("Type a label first.")
+
+
+def _chart(role: str) -> Callable[[Panel], str]:
+    def missing(panel: Panel) -> str:
+        there = study_nodes.find(panel.session, f"chart {role}", "vtkMRMLPlotChartNode") is not None
+        return "" if panel.visit and there else _("Nothing was computed yet that could be plotted.")
+
+    return missing
+
+
+def buttons() -> tuple[Button, ...]:
+    """All of them, in the language of the application."""
+    pictures = _any(_section("study"), _ct)
+    drawing = _any(_ct, _regions)
+    return (
+        Button("addVisit", step=lambda panel, progress: panel.addVisit(), missing=_label),
+        Button("removeVisit", press=lambda panel: panel.removeVisit()),
+        Button(
+            "align",
+            "Align",
+            lambda panel, progress: panel.logic.align(panel.session, progress),
+            missing=_section("fusion"),
+            done=_("Aligned."),
+        ),
+        Button("motionPlot", "Plot", press=lambda panel: panel.showChart("motion"), missing=_chart("motion")),
+        Button("fuse", "Fuse", lambda panel, progress: panel.showFused(), missing=pictures),
+        Button(
+            "beside",
+            "Beside",
+            lambda panel, progress: panel.logic.showBeside(panel.session),
+            missing=pictures,
+        ),
+        Button("blink", press=lambda panel: views.blink(), missing=pictures),
+        Button(
+            "template",
+            "Template",
+            lambda panel, progress: panel.logic.addTemplate(panel.session, panel.editor.saveStateForUndo),
+            missing=_any(drawing, _foramen),
+        ),
+        Button(
+            "bloodPool",
+            "Propose",
+            lambda panel, progress: panel.logic.proposeBloodPool(panel.session, panel.editor.saveStateForUndo),
+            missing=_any(_section("study"), _regions),
+        ),
+        Button(
+            "propose",
+            "Propose",
+            lambda panel, progress: panel.logic.proposeForamina(panel.session, panel.editor.saveStateForUndo),
+            missing=_any(drawing, _vertebrae),
+        ),
+        Button(
+            "carry",
+            "Align",
+            lambda panel, progress: panel.logic.carryRegions(panel.session, progress),
+            missing=_any(_ct, _carried),
+        ),
+        Button(
+            "twoClick",
+            "Template",
+            lambda panel, progress: panel.logic.addTwoClick(panel.session, panel.editor.saveStateForUndo),
+            missing=drawing,
+        ),
+        Button("check", "Check", lambda panel, progress: panel.checkRegions(), missing=_section("regions")),
+        Button(
+            "input",
+            "Blood",
+            lambda panel, progress: panel.makeInput(progress),
+            missing=_section("input"),
+            done=_("The input function is made."),
+        ),
+        Button("inputPlot", "Plot", press=lambda panel: panel.showChart("input"), missing=_chart("input")),
+        Button("curvesPlot", "Plot", press=lambda panel: panel.showChart("curves"), missing=_chart("curves")),
+        Button("linePlot", "Plot", press=lambda panel: panel.showChart("line"), missing=_chart("line")),
+        Button(
+            "map",
+            "Map",
+            lambda panel, progress: panel.logic.makeMap(panel.session, progress),
+            missing=_section("fusion", "input"),
+            done=_("The map is made."),
+        ),
+        Button(
+            "compare",
+            "Compare",
+            lambda panel, progress: panel.logic.compare(),
+            missing=_section("report"),
+            done=_("Compared."),
+        ),
+        Button("report", "Report", press=lambda panel: panel.writeReport(), missing=_any(_section("report"), _folder)),
+        Button("openReport", press=lambda panel: panel.openReport(), missing=_written),
+        Button(
+            "compute",
+            "Compute",
+            lambda panel, progress: panel.compute(progress),
+            missing=_section("fusion", "kinetics"),
+        ),
+    )

@@ -1,0 +1,115 @@
+"""Slicer's own editors inside the panel: the Segment Editor, and the buttons that place points."""
+
+import qt
+import slicer
+import slicer.util
+
+from ..mrml.choices import Level, Side
+
+SET = "TSPOQuant.EditorSet"
+"""Attribute of the Segment Editor's node once it was set to draw soft tissue: afterwards the user's settings count."""
+
+
+class SegmentEditor:
+    """Slicer's Segment Editor on a parameter node of its own, in a section that can be folded up."""
+
+    def __init__(self, section, moduleName: str) -> None:
+        import qSlicerSegmentationsModuleWidgetsPythonQt
+
+        self._section, self._tag, self._node = section, f"{moduleName}.SegmentEditor", None
+        self.widget = qSlicerSegmentationsModuleWidgetsPythonQt.qMRMLSegmentEditorWidget()
+        self.widget.setMaximumNumberOfUndoStates(10)
+        # Both are chosen above it.
+        self.widget.segmentationNodeSelectorVisible = False
+        self.widget.sourceVolumeNodeSelectorVisible = False
+        self._selectNode()
+        self.widget.setMRMLScene(slicer.mrmlScene)
+        section.layout().addWidget(self.widget)
+
+    def _selectNode(self) -> None:
+        node = slicer.mrmlScene.GetSingletonNode(self._tag, "vtkMRMLSegmentEditorNode")
+        if node is None:
+            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(self._tag)
+            node = slicer.mrmlScene.AddNode(node)
+        if node is not self._node:
+            self._node = node
+            self.widget.setMRMLSegmentEditorNode(node)
+
+    def show(self, visit) -> None:
+        """What is chosen for the visit; nothing without one, or while the section is folded up."""
+        wanted = bool(visit) and not self._section.collapsed
+        segmentation = visit.segmentation if wanted else None
+        ct = visit.ctVolume if segmentation else None
+        if wanted:
+            self._selectNode()
+        if self.widget.segmentationNode() is not segmentation:
+            self.widget.setSegmentationNode(segmentation)
+        if self.widget.sourceVolumeNode() is not ct and (segmentation is not None or ct is None):
+            self.widget.setSourceVolumeNode(ct)
+
+    def unfold(self, visit, collapsed: bool) -> None:
+        """What folding the section up or down brings with it."""
+        if collapsed:
+            self.widget.setActiveEffect(None)
+        self.show(visit)
+        if not collapsed and visit and visit.segmentation and visit.ctVolume and not self._node.GetAttribute(SET):
+            from ..mrml.regions import editor_settings
+
+            editor_settings(self._node, visit.segmentation, visit.ctVolume)
+            self._node.SetAttribute(SET, "1")
+
+    def saveStateForUndo(self) -> None:
+        """So that one undo takes the next step back."""
+        self.widget.saveStateForUndo()
+
+    def enter(self) -> None:
+        """The module is opened."""
+        self.widget.installKeyboardShortcuts()
+
+    def exit(self) -> None:
+        """Another module is opened."""
+        self.widget.setActiveEffect(None)
+        self.widget.uninstallKeyboardShortcuts()
+        self.widget.removeViewObservations()
+
+    def closeScene(self) -> None:
+        """The scene, and with it the editor's node, is about to go."""
+        self._node = None
+        self.widget.setSegmentationNode(None)
+        self.widget.removeViewObservations()
+
+    def cleanUp(self) -> None:
+        """The panel is about to go."""
+        self.widget.setActiveEffect(None)
+        self.widget.removeViewObservations()
+
+
+class PointPlacer:
+    """Slicer's own buttons for placing the two points of a foramen."""
+
+    def __init__(self, frame) -> None:
+        import qSlicerMarkupsModuleWidgetsPythonQt
+
+        self.widget = qSlicerMarkupsModuleWidgetsPythonQt.qSlicerMarkupsPlaceWidget()
+        self.widget.setMRMLScene(slicer.mrmlScene)
+        self.widget.buttonsVisible = False
+        self.widget.placeButton().show()
+        self.widget.deleteButton().show()
+        self.widget.placeMultipleMarkups = self.widget.ForcePlaceMultipleMarkups
+        self.widget.toolTip = frame.toolTip
+        layout = qt.QHBoxLayout(frame)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.widget)
+
+    def show(self, logic, session: str, visit) -> None:
+        """The points of the visit, once it is known what they mark."""
+        known = visit and visit.clickedLevel is not Level.UNKNOWN and visit.clickedSide is not Side.UNKNOWN
+        points = logic.points(session) if known and visit.ctVolume else None
+        if self.widget.currentNode() is not points:
+            self.widget.setCurrentNode(points)
+
+    def stop(self) -> None:
+        """Let clicks in the views mean what they meant before."""
+        self.widget.setPlaceModeEnabled(False)

@@ -1,0 +1,458 @@
+"""The work of the module's panel: one set of controls for all visits, bound to the parameter node of one of them."""
+
+from pathlib import Path
+
+import qt
+import slicer
+import slicer.util
+import vtk
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from ..mrml import plots, study_nodes, tables, views
+from ..mrml.choices import BloodVolume, InputSource, PartialVolume
+from ..mrml.language import told
+from ..mrml.panel_state import SECTIONS, State
+from ..progress import Progress
+from .buttons import Button, buttons
+from .editors import PointPlacer, SegmentEditor
+from .observed import ContentWatch
+from .runner import Runner
+
+# Fields that no widget is bound to by name: Slicer binds ctkPathLineEdit to pathlib.Path only, which shows "." where
+# nothing is chosen.
+STUDY_PATHS = {
+    "clinicalFile": "clinicalPathLineEdit",
+    "repeatabilityFile": "repeatabilityPathLineEdit",
+    "reportFolder": "reportFolderPathLineEdit",
+}
+VISIT_PATHS = {"bloodFile": "bloodFilePathLineEdit"}
+
+
+class StudyPanel(VTKObservationMixin):
+    """The switch on top decides to whose parameter node the controls are bound.
+
+    widget: what was made of the .ui file, whose top-level qMRMLWidget hands the scene to the selectors. logic: the
+    module's. resourcePath: of the module's widget. isEntered: whether the module is shown.
+    """
+
+    def __init__(self, widget, logic, resourcePath, isEntered) -> None:
+        VTKObservationMixin.__init__(self)  # needed for parameter node observation
+        self.ui = slicer.util.childWidgetVariables(widget)
+        self.logic = logic
+        self.study = None
+        self.visit = None
+        self.session = ""
+        self._isEntered = isEntered
+        self._guiTags: dict = {}
+        self._plotViews: list = []
+        self._tips: dict = {}
+        self._updating = False
+        self._buttons = buttons()
+        self.sections = {section: getattr(self.ui, f"{section}CollapsibleButton") for section in SECTIONS}
+        self._titles = {section: button.text for section, button in self.sections.items()}
+        self._stateWords = {
+            State.TO_DO: _("to do"),
+            State.READY: _("ready"),
+            State.DONE: _("done"),
+            State.OUT_OF_DATE: _("out of date"),
+        }
+        widget.setMRMLScene(slicer.mrmlScene)
+        # Sequences of anything but volumes are no PET.
+        self.ui.petSequenceSelector.addAttribute("vtkMRMLSequenceNode", "DataNodeClassName", "vtkMRMLScalarVolumeNode")
+        self.content = ContentWatch(self.updateGUI)
+        self.runner = Runner(self.ui, self.updateGUI)
+        self.editor = SegmentEditor(self.ui.editorCollapsibleButton, logic.moduleName)
+        self.place = PointPlacer(self.ui.placeFrame)
+
+        # These connections ensure that we update parameter node when scene is closed
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartImportEvent, self.onSceneStartImport)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+
+        for button in self._buttons:
+            control = getattr(self.ui, f"{button.name}Button")
+            self._tips[button.name] = control.toolTip
+            if button.icon:
+                control.icon = qt.QIcon(resourcePath(f"Icons/{button.icon}.svg"))
+            control.connect("clicked(bool)", lambda checked=False, button=button: self.press(button))
+        self.ui.cancelButton.icon = qt.QIcon(resourcePath("Icons/Cancel.svg"))
+        self._connectControls()
+
+        # Make sure parameter node is initialized (needed for module reload)
+        self.initializeParameterNode()
+
+    def _connectControls(self) -> None:
+        ui = self.ui
+        ui.visitComboBox.connect("currentIndexChanged(int)", self.onVisitChosen)
+        ui.bloodPoolComboBox.connect("currentIndexChanged(int)", self.onBloodPoolChosen)
+        for name in (*STUDY_PATHS.values(), *VISIT_PATHS.values()):
+            getattr(ui, name).connect("currentPathChanged(QString)", self.onPathChosen)
+            # An empty path is no valid one, and only valid ones are announced by the signal above.
+            getattr(ui, name).connect("validInputChanged(bool)", self.onPathChosen)
+        ui.newVisitLineEdit.connect("textChanged(QString)", self._enableControls)
+        ui.opacitySlider.connect("valueChanged(int)", self.onOpacity)
+        ui.resultTableView.connect("selectionChanged()", self.onResultSelected)
+        ui.findingsListWidget.connect("itemChanged(QListWidgetItem*)", self.onFindingChanged)
+        ui.goToComboBox.connect("activated(int)", self.onGoTo)
+        ui.editorCollapsibleButton.connect("contentsCollapsed(bool)", self.onEditorCollapsed)
+        ui.cancelButton.connect("clicked(bool)", self.runner.onCancel)
+
+    # Life of the panel
+
+    def cleanUp(self) -> None:
+        """Called when the application closes and the module widget is destroyed."""
+        self.runner.stop()
+        self.setParameterNode(None)
+        self.content.stop()
+        self.editor.cleanUp()
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Called each time the user opens this module."""
+        self.editor.enter()
+        # Make sure parameter node exists and observed
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Called each time the user opens a different module."""
+        self.place.stop()
+        self.editor.exit()
+        # Do not react to parameter node changes (GUI will be updated when the user enters into the module)
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller, event) -> None:
+        """Called just before the scene is closed."""
+        # Parameter node will be reset, do not use it anymore
+        self.runner.stop()
+        self.setParameterNode(None)
+        self.editor.closeScene()
+
+    def onSceneEndClose(self, caller, event) -> None:
+        """Called just after the scene is closed."""
+        self.runner.say("")
+        # If this module is shown while the scene is closed then recreate a new parameter node immediately
+        if self._isEntered():
+            self.initializeParameterNode()
+
+    def onSceneStartImport(self, caller, event) -> None:
+        """Called just before a scene is loaded."""
+        # A selector that is bound would write into the parameter node that what it refers to is not there (yet).
+        self.setParameterNode(None)
+
+    def onSceneEndImport(self, caller, event) -> None:
+        """Called just after a scene is loaded."""
+        # The parameter node is loaded before the nodes it refers to, and says nothing when they come.
+        if self._isEntered():
+            self.initializeParameterNode()
+
+    def initializeParameterNode(self) -> None:
+        """Ensure parameter node exists and observed."""
+        # Parameter nodes store all user choices in parameter values, node selections, etc.
+        # so that when the scene is saved and reloaded, these settings are restored.
+        self.setParameterNode(self.logic.getParameterNode())
+
+    def setParameterNode(self, inputParameterNode) -> None:
+        """
+        Set and observe the parameter node of the study, and that of its current visit.
+        Observation is needed because when the parameter node is changed then the GUI must be updated immediately.
+        """
+        self.visit = self._rebind("visit", self.visit, None)
+        self.study = self._rebind("study", self.study, inputParameterNode)
+        self.session = ""
+        self.updateGUI()
+
+    def _rebind(self, which: str, old, new):
+        """Unbind the controls from one parameter node and bind them to another; the new one."""
+        if old:
+            old.disconnectGui(self._guiTags.pop(which))
+            self.removeObserver(old, vtk.vtkCommand.ModifiedEvent, self.updateGUI)
+        if new:
+            # Note: in the .ui file, a Qt dynamic property called "SlicerParameterName" is set on each
+            # ui element that needs connection.
+            names = ((widget.property("SlicerParameterName"), widget) for widget in vars(self.ui).values())
+            mine = {name: widget for name, widget in names if name and name in new.allParameters}
+            self._guiTags[which] = new.connectParametersToGui(mine)
+            self.addObserver(new, vtk.vtkCommand.ModifiedEvent, self.updateGUI)
+        return new
+
+    # From the parameter nodes to the panel
+
+    def updateGUI(self, caller=None, event=None) -> None:
+        """Everything that is not bound by name: the one place that enables, disables and explains."""
+        if self._updating:
+            return
+        self._updating = True
+        try:
+            study = self.study
+            if study is not None:
+                if study.currentSession not in study.sessions:
+                    study.currentSession = study.sessions[0]
+                if study.currentSession != self.session or self.visit is None:
+                    self.session = study.currentSession
+                    self.visit = self._rebind("visit", self.visit, self.logic.visit(self.session))
+            self._watchContent()
+            self._fillComboBoxes()
+            self._showPaths()
+            self.editor.show(self.visit)
+            self.place.show(self.logic, self.session, self.visit)
+            self._showResults()
+            self._showFindings()
+            self._showStates()
+            self._enableControls()
+        finally:
+            self._updating = False
+
+    def _watchContent(self) -> None:
+        visit = self.visit
+        others = self.content.watch(visit)
+        if others and visit and visit.segmentation is not None and not visit.bloodPoolSegmentID:
+            # Shown in the panel, where the user can choose otherwise.
+            visit.bloodPoolSegmentID = self.logic.findBloodPool(visit.segmentation)
+
+    def _fill(self, comboBox, items, chosen) -> None:
+        """Put (text, data) pairs into a combo box and choose one by its data; the first where it is not there."""
+        wasBlocked = comboBox.blockSignals(True)
+        comboBox.clear()
+        for text, data in items:
+            comboBox.addItem(text, data)
+        comboBox.currentIndex = max(comboBox.findData(chosen), 0)
+        comboBox.blockSignals(wasBlocked)
+
+    def _fillComboBoxes(self) -> None:
+        study, visit = self.study, self.visit
+        self._fill(self.ui.visitComboBox, [(one, one) for one in (study.sessions if study else [])], self.session)
+        segments = []
+        if visit and visit.segmentation:
+            segmentation = visit.segmentation.GetSegmentation()
+            segments = [(segmentation.GetSegment(one).GetName(), one) for one in segmentation.GetSegmentIDs()]
+        chosen = visit.bloodPoolSegmentID if visit else ""
+        self._fill(self.ui.bloodPoolComboBox, [(_("None"), ""), *segments], chosen)
+        self._fill(self.ui.goToComboBox, segments, self.ui.goToComboBox.currentData)
+
+    def _paths(self):
+        """(parameter node, field, widget) of every path."""
+        for node, paths in ((self.study, STUDY_PATHS), (self.visit, VISIT_PATHS)):
+            for field, name in paths.items():
+                yield node, field, getattr(self.ui, name)
+
+    def _showPaths(self) -> None:
+        for node, field, lineEdit in self._paths():
+            path = getattr(node, field) if node else ""
+            if lineEdit.currentPath != path:
+                lineEdit.currentPath = path
+
+    def _say(self, label, text: str) -> None:
+        label.text = text
+        label.visible = bool(text)
+
+    def _showResults(self) -> None:
+        ui, session, study = self.ui, self.session if self.visit else "", study_nodes.WHOLE_STUDY
+        results = study_nodes.find(session, "results", "vtkMRMLTableNode")
+        for view, node in (
+            (ui.resultTableView, results),
+            (ui.modelTableView, study_nodes.find(session, "models", "vtkMRMLTableNode")),
+            (ui.changeTableView, study_nodes.find(study, "changes", "vtkMRMLTableNode") if session else None),
+        ):
+            if view.mrmlTableNode() is not node:
+                view.setMRMLTableNode(node)
+            view.visible = node is not None
+        self._say(ui.noticesLabel, (results.GetAttribute(tables.NOTICES) or "") if results else "")
+        self._say(ui.petLabel, self.logic.aboutPet(self.visit) if self.visit else "")
+        self._say(ui.fusionLabel, self.logic.aboutAlignment(session) if session else "")
+        self._say(ui.regionsLabel, self.logic.aboutRegions(session) if session else "")
+        self._say(ui.changeLabel, study_nodes.text_of(study, "verdict") or "" if session else "")
+
+    def _showFindings(self) -> None:
+        """In what the visits differ; what bars a comparison can be checked to accept it."""
+        findings = self.logic.keptFindings() if self.study else ()
+        listWidget = self.ui.findingsListWidget
+        wasBlocked = listWidget.blockSignals(True)
+        listWidget.clear()
+        for finding in findings:
+            item = qt.QListWidgetItem(f"{told(finding['message'])} ({' | '.join(finding['values'])})")
+            item.setData(qt.Qt.UserRole, finding["code"])
+            item.setToolTip(finding["code"])
+            flags = qt.Qt.ItemIsEnabled
+            if finding["severity"] == "refuse" and finding["acceptable"]:
+                flags = flags | qt.Qt.ItemIsUserCheckable
+                accepted = finding["code"] in self.study.accepted
+                item.setCheckState(qt.Qt.Checked if accepted else qt.Qt.Unchecked)
+            item.setFlags(flags)
+            listWidget.addItem(item)
+        listWidget.blockSignals(wasBlocked)
+        listWidget.visible = bool(findings)
+
+    def _showStates(self) -> None:
+        for section, button in self.sections.items():
+            word = self._stateWords[self.logic.state(section, self.session)] if self.visit else ""
+            button.text = f"{self._titles[section]} · {word}" if word else self._titles[section]
+
+    def missing(self, section: str) -> str:
+        """What the user has to do before a section of the visit that is shown can be run; empty if nothing."""
+        return self.logic.whatIsMissing(section, self.session)
+
+    def _enableControls(self) -> None:
+        """A button that can be pressed says what it does, one that cannot says what is missing."""
+        ui, visit, running = self.ui, self.visit, self.runner.running
+        imageDerived = bool(visit) and visit.inputSource is InputSource.IMAGE
+        ui.bloodPoolComboBox.enabled = imageDerived
+        ui.calibrationComboBox.enabled = imageDerived
+        ui.fixedBloodVolumeSpinBox.enabled = bool(visit) and visit.bloodVolume is BloodVolume.FIXED
+        ui.fwhmSpinBox.enabled = bool(visit) and visit.pvc is not PartialVolume.NONE
+        for button in self._buttons:
+            control = getattr(ui, f"{button.name}Button")
+            missing = button.missing(self) if visit else _("The module is not active.")
+            control.enabled = not missing and not running
+            control.toolTip = missing or self._tips[button.name]
+        for control in (*self.sections.values(), ui.visitComboBox):
+            control.enabled = not running
+        ui.cancelButton.enabled = running
+        ui.progressBar.visible = running
+
+    # From the panel to the parameter nodes
+
+    def onVisitChosen(self, index: int) -> None:
+        """Called when the user switches to another visit."""
+        if self.study:
+            self.study.currentSession = self.ui.visitComboBox.itemData(index)
+
+    def onBloodPoolChosen(self, index: int) -> None:
+        """Called when the user picks another segment as blood pool."""
+        if self.visit:
+            self.visit.bloodPoolSegmentID = self.ui.bloodPoolComboBox.itemData(index) or ""
+
+    def onPathChosen(self, pathOrValidity: str | bool) -> None:
+        """Called when another file is typed or browsed for, or a path is cleared."""
+        if self._updating:
+            return
+        for node, field, lineEdit in self._paths():
+            path = lineEdit.currentPath
+            if node and getattr(node, field) != path:
+                setattr(node, field, path)
+
+    def onFindingChanged(self, item) -> None:
+        """Called when a difference between visits is accepted, or no longer."""
+        self.logic.accept(item.data(qt.Qt.UserRole), item.checkState() == qt.Qt.Checked)
+
+    def onEditorCollapsed(self, collapsed: bool) -> None:
+        """Called when the Segment Editor is folded up or down."""
+        self.editor.unfold(self.visit, collapsed)
+
+    # Buttons: what is more than one step of the logic
+
+    def press(self, button: Button) -> None:
+        """Called when the user presses a button."""
+        if button.step is not None:
+            self.runner.run(lambda progress: button.step(self, progress), button.done)
+        else:
+            button.press(self)
+
+    def addVisit(self) -> None:
+        """Add a visit under the label that was typed, and show it."""
+        session = self.ui.newVisitLineEdit.text.strip()
+        self.logic.addVisit(session)
+        self.study.currentSession = session
+        self.ui.newVisitLineEdit.text = ""
+
+    def removeVisit(self) -> None:
+        """Remove the visit that is shown, once that is confirmed."""
+        question = _("Forget the choices and results of the visit '{session}'? Its images and regions stay.")
+        if slicer.util.confirmOkCancelDisplay(question.format(session=self.session)):
+            self.runner.run(lambda progress: self.logic.removeVisit(self.session))
+
+    def showFused(self) -> None:
+        """PET over CT, in the mixture that the slider says."""
+        self.logic.showFused(self.session, self.ui.opacitySlider.value / 100)
+
+    def checkRegions(self) -> str:
+        """Look for mistakes in the regions."""
+        said = self.logic.checkRegions(self.session)
+        return _("Nothing to object to.") if not said else _("{count} objections.").format(count=len(said))
+
+    def makeInput(self, progress: Progress) -> None:
+        """Make the input function alone, and plot it."""
+        self.logic.makeInput(self.session, progress)
+        self.showChart("input")
+
+    def compute(self, progress: Progress) -> str:
+        """Run everything for the visit that is shown."""
+        record = self.logic.quantify(self.session, progress)
+        said = _("{count} results.").format(count=len(record.rows))
+        return said + (" " + _("Read the warnings below the table.") if record.notices else "")
+
+    def writeReport(self) -> None:
+        """Write the report, once its packages are there and what would be replaced is known."""
+        folder = Path(self.study.reportFolder)
+        question = _("The folder for the report is not empty. Replace what this module wrote there before?")
+        filled = folder.is_dir() and any(folder.iterdir())
+        if filled and not slicer.util.confirmOkCancelDisplay(question):
+            return
+        try:
+            self.logic.ensurePackages()
+        except RuntimeError:  # the user declined, or there is no network
+            self.runner.say(_("A report needs these packages; nothing was written."))
+            return
+
+        def write(progress):
+            self.logic.writeReport(replaceOld=filled, progress=progress)
+            return _("The report is written.")
+
+        self.runner.run(write)
+
+    def openReport(self) -> None:
+        """Show the report that was written."""
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(self.logic.reportFile()))
+
+    # Tables, plots and views
+
+    def onOpacity(self, value: int) -> None:
+        """Called when the slider between CT and PET is moved."""
+        if self.visit:
+            views.set_opacity(value / 100)
+
+    def onGoTo(self, index: int) -> None:
+        """Called when the user picks a region to go to."""
+        segmentID = self.ui.goToComboBox.itemData(index)
+        if self.visit and segmentID:
+            self.runner.run(lambda progress: self.logic.goTo(self.session, segmentID))
+
+    def showChart(self, role: str) -> None:
+        """Show a chart of the visit, and listen to clicks on its points."""
+        if self.visit and self.logic.showChart(self.session, role):
+            self._listenToPlots()
+
+    def _listenToPlots(self) -> None:
+        """Plot views are made by layouts; each is listened to once."""
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is None:
+            return
+        for index in range(layoutManager.plotViewCount):
+            view = layoutManager.plotWidget(index).plotView()
+            if view not in self._plotViews:
+                self._plotViews.append(view)
+                view.connect("dataSelected(vtkStringArray*, vtkCollection*)", self.onPlotPointsSelected)
+
+    def onPlotPointsSelected(self, seriesIDs, selections) -> None:
+        """Called when points of a chart are clicked: the first that is a frame's selects it in the sequence."""
+        for index in range(seriesIDs.GetNumberOfValues()):
+            points = selections.GetItemAsObject(index)
+            found = plots.frame_of(seriesIDs.GetValue(index), points.GetValue(0))
+            if found is not None:
+                self.logic.selectFrame(*found)
+                return
+
+    def onResultSelected(self) -> None:
+        """Called when a row of the results is clicked: show its curve, and go there in the slice views."""
+        table = self.ui.resultTableView.mrmlTableNode()
+        row = self.ui.resultTableView.currentIndex().row()
+        if self.runner.running or self.visit is None or table is None or not 0 <= row < table.GetNumberOfRows():
+            return
+        region, pvc = tables.cell(table, row, "region"), tables.cell(table, row, "pvc")
+
+        def show(progress):
+            self.logic.showRegion(self.session, region, pvc)
+            self.logic.goToRegion(self.session, region)
+
+        self.runner.run(show)
