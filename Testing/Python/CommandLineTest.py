@@ -177,12 +177,35 @@ class QuantifyTest(SmallStudy):
 
 class CheckoutTest(unittest.TestCase):
     def test_developers_commands_say_what_they_need(self):
-        with tempfile.TemporaryDirectory() as elsewhere, mock.patch("TSPOQuantLib.cli.REPOSITORY", Path(elsewhere)):
+        needed = r"^error: checkout: .* needs .*/(tools|Testing)/\w+, which is not installed; run .* in a clone"
+        with (
+            tempfile.TemporaryDirectory() as elsewhere,
+            mock.patch("TSPOQuantLib.commands.developers.REPOSITORY", Path(elsewhere)),
+        ):
             for command in ("validate", "bench", "test"):
                 with self.subTest(command):
                     code, out, err = run(command)
                     self.assertEqual((code, out), (3, ""))
-                    self.assertRegex(err, r"^error: checkout: .*/(tools|Testing)/\w+ is not there; run .* in a clone")
+                    self.assertRegex(err, needed)
+
+
+class HelpTest(unittest.TestCase):
+    def test_help_loads_no_science(self):
+        show = "import sys; from TSPOQuantLib.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+        settings = {**os.environ, "PYTHONPATH": str(Path(TSPOQuantLib.__file__).parents[1])}
+        for arguments in (["--help"], ["quantify", "--help"], ["--version"]):
+            command = [sys.executable, "-c", show, *arguments]
+            ran = subprocess.run(command, env=settings, capture_output=True, text=True, check=True)
+            loaded = {name.split(".")[0] for name in ran.stdout.split()}
+            with self.subTest(arguments):
+                self.assertIn("argparse", loaded)
+                self.assertFalse(
+                    loaded & {"numpy", "scipy", "SimpleITK", "pydicom", "highdicom", "matplotlib", "dask"}
+                )
+            own = [name for name in ran.stdout.split() if name.startswith("TSPOQuantLib.")]
+            with self.subTest(arguments, of="rooms"):
+                light = ("cli", "commands", "messages", "progress", "terminal")
+                self.assertFalse([name for name in own if name.split(".")[1] not in light])
 
 
 class FitTest(unittest.TestCase):

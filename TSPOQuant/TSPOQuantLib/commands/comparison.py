@@ -1,0 +1,89 @@
+"""Between visits: ``compare``, and ``plan``, which says beforehand what a comparison could find."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..progress import Progress
+from ..terminal import Result
+from .options import add_command, add_force, add_json, add_out
+
+if TYPE_CHECKING:
+    from .options import Commands
+
+
+def register(commands: "Commands") -> None:
+    compare = add_command(commands, "compare", run_compare, "what has changed between visits, and how sure that is")
+    compare.add_argument("baseline", type=Path, metavar="BASELINE_OUT", help="a folder that quantify wrote")
+    compare.add_argument("followups", type=Path, metavar="FOLLOWUP_OUT", nargs="+", help="later visits' folders")
+    compare.add_argument("--clinical", type=Path, metavar="C.toml", help="scores and treatment by visit")
+    compare.add_argument("--repeatability", type=Path, metavar="RC.toml", help="coefficients, each with its source")
+    compare.add_argument("--budget", type=Path, metavar="B.toml", help="other sizes for the errors that are assumed")
+    compare.add_argument(
+        "--accept", metavar="CODE", action="append", default=[], help="compare although visits differ in this"
+    )
+    compare.add_argument("--lang", choices=("en", "fr"), default="en", help="language of the report")
+    compare.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
+    compare.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
+    add_out(compare)
+    add_force(compare)
+    add_json(compare)
+
+    plan = add_command(commands, "plan", run_plan, "which change a protocol could detect")
+    plan.add_argument("protocol", type=Path, metavar="PROTOCOL.toml")
+    plan.add_argument("--out", type=Path, metavar="DIR", help="where to write plan.json, plan.txt and plan.png")
+    add_force(plan)
+    add_json(plan)
+
+
+def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..exports import write_for_others
+    from ..outcome.budget import read_budget
+    from ..outcome.clinical import read_clinical
+    from ..outcome.comparability import checked
+    from ..outcome.compare import compare
+    from ..outcome.record import FILE, read_record
+    from ..outcome.repeatability import read_repeatability
+    from ..output import whole_folder
+    from ..pipeline import comparison_pictures
+    from ..reporting.comparison_files import comparison_content, comparison_text, write_comparison
+    from ..reporting.deidentify import hide
+    from ..reporting.report import check_available, write_report
+
+    check_available()
+    named = [options.baseline, *options.followups]
+    records = [read_record(path) for path in named]
+    folders = [path.parent if path.is_file() and path.name == FILE else path for path in named]
+    checked(records, options.accept)  # of the visits as they are: hidden names could not differ
+    clinical = read_clinical(options.clinical) if options.clinical else None
+    shown, told, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)
+    comparison = compare(
+        shown,
+        told,
+        read_repeatability(options.repeatability) if options.repeatability else (),
+        options.accept,
+        read_budget(options.budget) if options.budget else None,
+    )
+    files = [path for path in (options.clinical, options.repeatability, options.budget) if path]
+    with whole_folder(options.out, options.force, [*folders, *files]) as folder:
+        write_comparison(folder, comparison)
+        write_report(folder, comparison, comparison_pictures(comparison, folders, hidden), options.lang)
+        sources = list(zip(folders, records, strict=True)) if options.dicom else []
+        write_for_others(folder, comparison, sources, hidden, progress)
+    return Result(comparison_text(comparison), {**comparison_content(comparison), "out": options.out})
+
+
+def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..output import whole_folder
+    from ..pipeline import plan_protocol
+    from ..reporting.plan_files import plan_text, write_plan_figure
+    from ..reporting.tables import write_json
+
+    plan = plan_protocol(options.protocol, progress)
+    text = plan_text(plan)
+    if options.out:
+        with whole_folder(options.out, options.force, [options.protocol]) as folder:
+            write_json(folder / "plan.json", plan)
+            (folder / "plan.txt").write_text(text + "\n", encoding="utf-8")
+            write_plan_figure(folder / "plan.png", plan)
+    return Result(text, plan)

@@ -1,0 +1,189 @@
+"""One visit: ``quantify``, ``maps``, ``fit`` (ready curves) and ``inspect`` (what files hold)."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..messages import InputRefused
+from ..progress import Progress
+from ..terminal import Result
+from .options import add_command, add_force, add_json, add_out, finite
+
+if TYPE_CHECKING:
+    from ..study import Study
+    from .options import Commands
+
+
+def register(commands: "Commands") -> None:
+    quantify = add_command(commands, "quantify", run_quantify, "one visit to V_T per region")
+    _add_study(quantify)
+    add_out(quantify)
+    add_force(quantify)
+    add_json(quantify)
+
+    maps = add_command(commands, "maps", run_maps, "parametric maps of one visit")
+    _add_study(maps)
+    add_out(maps)
+    maps.add_argument("--model", choices=("Logan", "MA1", "1TCM", "2TCM"), required=True)
+    add_force(maps)
+
+    fit = add_command(commands, "fit", run_fit, "kinetic models on ready curves")
+    fit.add_argument("tacs", type=Path, metavar="TACS.tsv", help="time-activity curves, as BIDS derivatives have them")
+    fit.add_argument("--blood", type=Path, metavar="B.tsv", required=True, action="append", help="blood (repeatable)")
+    fit.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood file")
+    fit.add_argument("--pet-json", type=Path, metavar="P.json", help="the _pet.json of the scan")
+    fit.add_argument("--models", required=True, type=_names, metavar="M,M,…", help="1TCM,2TCM,Logan,MA1,…")
+    fit.add_argument("--vb", type=_vb, default="fit", metavar="fit|fixed:F|none", help="blood volume fraction")
+    fit.add_argument("--weights", default="uniform", metavar="KIND", help="uniform (default), duration, counts")
+    fit.add_argument("--tstar", type=_number_or("auto"), default="auto", metavar="S|auto", help="t* in seconds")
+    fit.add_argument("--frames", type=_last, metavar="last:N", help="graphical methods on the last N frames")
+    fit.add_argument("--delay", type=_number_or("fit"), default=0.0, metavar="fit|S", help="delay in seconds")
+    fit.add_argument("--bounds", type=_bounds, default={}, metavar="k2=0:0.5,…", help="bounds of parameters")
+    add_out(fit)
+    add_force(fit)
+    add_json(fit)
+
+    inspect = add_command(
+        commands, "inspect", run_inspect, "what a folder of DICOM or NIfTI holds, and what is wrong with it"
+    )
+    inspect.add_argument("path", type=Path, metavar="PATH")
+    add_json(inspect)
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="a study.toml, or a PET-BIDS dataset")
+    parser.add_argument("--participant", metavar="LABEL", help="of a PET-BIDS dataset")
+    parser.add_argument("--session", metavar="LABEL", help="of a PET-BIDS dataset")
+    parser.add_argument("--segmentation", type=Path, metavar="FILE", help="regions, for a PET-BIDS dataset")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError("say different models with commas between them")
+    return names
+
+
+def _vb(text: str) -> str | float:
+    if text in ("fit", "none"):
+        return text
+    kind, _, value = text.partition(":")
+    fraction = finite(value)
+    if kind != "fixed" or fraction is None or not 0 <= fraction < 1:
+        raise argparse.ArgumentTypeError("say fit, none or fixed:FRACTION with a fraction from 0 up to 1")
+    return fraction
+
+
+def _number_or(word: str) -> Callable[[str], str | float]:
+    def number(text: str) -> str | float:
+        value = text if text == word else finite(text)
+        if value is None:
+            raise argparse.ArgumentTypeError(f"say {word} or a number of seconds")
+        return value
+
+    return number
+
+
+def _last(text: str) -> int:
+    kind, _, count = text.partition(":")
+    if kind != "last" or not count.isdecimal() or int(count) < 2:
+        raise argparse.ArgumentTypeError("say last:N with N of at least 2")
+    return int(count)
+
+
+def _bounds(text: str) -> dict[str, tuple[float, float]]:
+    bounds: dict[str, tuple[float, float]] = {}
+    for item in text.split(","):
+        name, _, limits = item.partition("=")
+        low, high = (finite(limit) for limit in (limits.partition(":")[0], limits.partition(":")[2]))
+        if name in bounds or low is None or high is None or not low < high:
+            raise argparse.ArgumentTypeError(f"say NAME=LOW:HIGH once for each parameter, not '{item}'")
+        bounds[name] = (low, high)
+    return bounds
+
+
+def study_of(options: argparse.Namespace) -> "Study":
+    """The visit that the arguments name: a study.toml, or one session of a PET-BIDS dataset.
+
+    Raises InputRefused ("study-options", "bids-participant") and what reading a study raises.
+    """
+    from ..study import read_study, study_of_bids
+
+    if not options.study.is_dir():
+        unused = next((o for o in ("participant", "session", "segmentation") if getattr(options, o) is not None), None)
+        if unused and options.study.exists():
+            raise InputRefused(
+                "study-options",
+                "--{unused} is for a PET-BIDS dataset; say it in {study}",
+                unused=unused,
+                study=options.study,
+            )
+        return read_study(options.study)
+    if options.participant is None:
+        raise InputRefused(
+            "bids-participant",
+            "{study} is a folder; name its study.toml, or whose visit of a dataset with --participant",
+            study=options.study,
+        )
+    return study_of_bids(options.study, options.participant, options.session, options.segmentation)
+
+
+def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..output import whole_folder
+    from ..pipeline import quantify_study
+    from ..reporting.tables import region_record, visit_text, write_visit
+    from ..source import write_source
+
+    study = study_of(options)
+    with whole_folder(options.out, options.force, study.files) as folder:
+        found = quantify_study(study, progress)
+        write_visit(folder, found)
+        write_source(folder, study)
+    regions = [region_record(row) for row in found.rows]
+    return Result(visit_text(found), {"regions": regions, "table1": [], "out": options.out}, found.notices)
+
+
+def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..output import whole_folder
+    from ..pipeline import study_maps
+    from ..reporting.maps import maps_text, write_maps
+
+    study = study_of(options)
+    with whole_folder(options.out, options.force, study.files) as folder:
+        found = study_maps(study, options.model, progress)
+        write_maps(folder, found)
+    return Result(maps_text(found), notices=found.notices)
+
+
+def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..kinetics import FitOptions
+    from ..output import whole_folder
+    from ..pipeline import fit_tacs
+    from ..reporting.tables import fits_text, kinpar_row, write_fits
+
+    settings = FitOptions(
+        vb=options.vb,
+        bounds=options.bounds,
+        tstar_s=options.tstar,
+        last_frames=options.frames,
+        delay_s=options.delay,
+    )
+    sidecars = options.blood_json, options.pet_json
+    inputs = [path for path in (options.tacs, *options.blood, *sidecars) if path]
+    with whole_folder(options.out, options.force, inputs) as folder:
+        fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars)
+        write_fits(folder, fitted)
+    rows = [
+        {"region": region, "model": model, **kinpar_row(fit)}
+        for model, fits in fitted.fits.items()
+        for region, fit in zip(fitted.regions, fits, strict=True)
+    ]
+    return Result(fits_text(fitted), {"regions": rows, "out": options.out}, fitted.notices)
+
+
+def run_inspect(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..acquisition.inspect import describe, inspect
+
+    found = inspect(options.path)
+    return Result(describe(found), found)
