@@ -15,7 +15,8 @@ from .dicom_slice import CT, ENHANCED_PET, PET, Slice
 from .dicom_values import number, text
 from .frames import FrameTiming
 from .image import DynamicImage, Volume
-from .nifti import is_nifti, read_dynamic_nifti, read_static_nifti, read_volume_file
+from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
+from .volume_files import is_nifti
 
 
 def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:

@@ -16,8 +16,9 @@ from .dicom_pet import PetSeries, understand_pet
 from .dicom_slice import ENHANCED_CT
 from .dicom_values import number, text
 from .frames import FrameTiming
-from .nifti import is_nifti, read_dynamic_nifti, read_static_nifti, read_volume_file, sidecar_of
+from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file, sidecar_of
 from .suv import suvbw_factor
+from .volume_files import is_nifti
 
 Entry = dict[str, Any]
 

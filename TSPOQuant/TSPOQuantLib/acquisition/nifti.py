@@ -1,25 +1,19 @@
 """PET from NIfTI with its PET-BIDS sidecar, and any 3-D volume file, on the grid that the other rooms use."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..grid import Grid
 from ..messages import InputRefused, Notice
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
+from .volume_files import VolumeFile, read_volume
 
 # Clocks that agree within this are the same (not published); 1 s is 0.06 % of 11C.
 SAME_CLOCK_S = 1.0
-
-
-def is_nifti(path: Path) -> bool:
-    return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
 def sidecar_of(path: Path) -> Path:
@@ -34,7 +28,7 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
     pet-decay-correction, pet-half-life.
     """
     told = _sidecar(path)
-    values, grid = _read(path)
+    values, file = _read(path)
     if values.ndim != 4:
         raise InputRefused(
             "pet-not-dynamic", "{path_name} has no time axis; give the dynamic PET", path_name=path.name
@@ -48,16 +42,13 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
             path_name=path.name,
             n_values=len(values),
         )
-    notices = list(told.notices)
+    notices = [*told.notices, *file.notices]
     if frame_table is not None:
         notices.append(Notice("frames-by-table", "frame times are the given table's, not the sidecar's"))
     factors, words = _to_time_zero(told, timing, notices)
     with np.errstate(invalid="ignore", over="ignore"):
         values *= (told.kbq_ml_per_unit * factors)[:, None, None, None]
-    if not np.isfinite(values).all():
-        raise InputRefused(
-            "nifti-not-finite", "{path_name} holds values that are no numbers; correct the image", path_name=path.name
-        )
+    check_finite(path.name, values)
     injected_s = told.injection_start_s
     at_injection = injected_s is not None and abs(injected_s) <= SAME_CLOCK_S
     if not at_injection:
@@ -65,7 +56,7 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
         notices.append(Notice("time-zero-not-injection", "times count from TimeZero; the injection {when}", when=when))
     return DynamicImage(
         activity=values,
-        grid=grid,
+        grid=file.grid,
         timing=timing,
         time_zero="injection" if at_injection else "TimeZero",
         time_zero_at=None,
@@ -85,14 +76,14 @@ def read_static_nifti(path: Path) -> Volume:
         grid=volume.grid,
         units="kBq/mL",
         scan=_scan(told),
-        notices=told.notices,
+        notices=(*told.notices, *volume.notices),
         sources=volume.sources,
     )
 
 
 def read_volume_file(path: Path, units: str) -> Volume:
     """A 3-D file of SimpleITK's formats, its values taken to be in ``units``. Raises InputRefused: nifti-…."""
-    values, grid = _read(path)
+    values, file = _read(path)
     if values.ndim != 3:
         raise InputRefused(
             "nifti-dimensions",
@@ -100,11 +91,8 @@ def read_volume_file(path: Path, units: str) -> Volume:
             path_name=path.name,
             ndim=values.ndim,
         )
-    if not np.isfinite(values).all():
-        raise InputRefused(
-            "nifti-not-finite", "{path_name} holds values that are no numbers; correct the image", path_name=path.name
-        )
-    return Volume(values, grid, units, sources=(str(path),))
+    check_finite(path.name, values)
+    return Volume(values, file.grid, units, notices=file.notices, sources=(str(path),))
 
 
 def _sidecar(path: Path) -> PetSidecar:
@@ -119,29 +107,26 @@ def _sidecar(path: Path) -> PetSidecar:
     return read_pet_json(json)
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], Grid]:
-    """float32 (k, j, i) or (frames, k, j, i), and the grid; a last axis of length 1 is dropped."""
-    if not path.is_file():
-        raise InputRefused("path-missing", "there is no file {path}; check the path", path=path)
-    try:
-        image: Any = sitk.ReadImage(str(path), sitk.sitkFloat32)
-    except RuntimeError:
+def _read(path: Path) -> tuple[NDArray[np.float32], VolumeFile]:
+    """float32 (k, j, i) or (frames, k, j, i), and the file."""
+    file = read_volume(path)
+    return np.array(file.values, dtype=np.float32), file
+
+
+def check_finite(name: str, values: NDArray[np.float32]) -> None:
+    """Refuse NaN and infinity in an image (k, j, i) or (frames, k, j, i): "nifti-not-finite", with the frame."""
+    frames = values if values.ndim == 4 else values[None]
+    counts = [frame.size - int(np.count_nonzero(np.isfinite(frame))) for frame in frames]
+    bad = [number for number, count in enumerate(counts, 1) if count]
+    if bad:
         raise InputRefused(
-            "nifti-unreadable", "{path_name} cannot be read as an image; export it again", path_name=path.name
-        ) from None
-    if image.GetDimension() not in (3, 4) or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputRefused(
-            "nifti-dimensions", "{path_name} is no scalar 3-D or 4-D image; give another file", path_name=path.name
+            "nifti-not-finite",
+            "{file}: {count} voxels are no numbers (NaN or infinite), the first in frame {frame}; write what was "
+            "measured there, or 0 outside of the scanner's field",
+            file=name,
+            count=sum(counts),
+            frame=bad[0],
         )
-    axes = image.GetDimension()
-    matrix = np.eye(4)
-    direction = np.array(image.GetDirection()).reshape(axes, axes)[:3, :3]
-    matrix[:3, :3] = direction * np.array(image.GetSpacing()[:3])
-    matrix[:3, 3] = image.GetOrigin()[:3]
-    values = sitk.GetArrayFromImage(image)
-    if axes == 4 and len(values) == 1:
-        values = values[0]
-    return values, Grid((values.shape[-3], values.shape[-2], values.shape[-1]), matrix)
 
 
 def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) -> tuple[NDArray[np.float64], str]:

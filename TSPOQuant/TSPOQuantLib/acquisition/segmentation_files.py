@@ -6,22 +6,23 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import highdicom
 import numpy as np
 import pydicom
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice
+from .files import check_content, check_link
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import read_json, read_table
+from .volume_files import UNREADABLE, is_nifti, read_volume
 
 # The patient spaces that SimpleITK turns into LPS; it would take any other for LPS unasked.
 NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".ctbl", ".txt")
 # Label tables number their labels far below this; a larger value is an image, not a label map.
 HIGHEST_LABEL = 100_000
@@ -60,6 +61,7 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
     Raises InputRefused ("segmentation-…", "table-…", "json-…").
     """
     path = Path(path)
+    check_link(path)
     try:
         with path.open("rb") as file:
             start = file.read(132)
@@ -73,37 +75,33 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
     if start[128:] == b"DICM":
         return _read_dicom(path)
     nrrd = start.startswith(b"NRRD")
-    if not nrrd and not path.name.lower().endswith(NIFTI_SUFFIXES):
-        raise InputRefused(
-            "segmentation-format", "{path_name} is neither .seg.nrrd, NIfTI nor DICOM SEG", path_name=path.name
-        )
+    if not nrrd and not is_nifti(path):
+        check_content(path, start)
+        raise InputRefused("segmentation-format", "{path_name} is neither .seg.nrrd, NIfTI nor DICOM SEG", path_name=path.name)
     try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1][-160:]
-        raise InputRefused(
-            "segmentation-unreadable", "{path_name} cannot be read: {reason}", path_name=path.name, reason=reason
-        ) from None
-    if image.GetDimension() != 3:
+        file = read_volume(path)
+    except InputRefused as reason:
+        code = "segmentation-shape" if reason.code == "nifti-dimensions" else reason.code
+        code = "segmentation-unreadable" if reason.code in UNREADABLE else code
+        raise InputRefused(code, reason.message) from None
+    if file.values.ndim - (nrrd and file.values.ndim == 4) != 3:
+        axes = file.values.ndim
         raise InputRefused(
             "segmentation-shape",
             "{path_name} has {getdimension} dimensions instead of 3",
             path_name=path.name,
-            getdimension=image.GetDimension(),
+            getdimension=axes,
         )
-    if nrrd and (not image.HasMetaDataKey("NRRD_space") or image.GetMetaData("NRRD_space") not in NRRD_SPACES):
+    if nrrd and file.metadata.get("NRRD_space") not in NRRD_SPACES:
         raise InputRefused(
-            "segmentation-space",
-            "{path_name} does not say that it lies in LPS or RAS; save it anew",
-            path_name=path.name,
+            "segmentation-space", "{path_name} does not say that it lies in LPS or RAS; save it anew", path_name=path.name
         )
-    layers = _layers(path.name, image)
-    grid = Grid(layers.shape[:3], _ijk_to_lps(image))
-    notices: list[Notice] = []
-    labels = _slicer_labels(path.name, image, layers.shape[3]) if nrrd else []
+    layers = _layers(path.name, file.values)
+    notices = list(file.notices)
+    labels = _slicer_labels(path.name, file.metadata, layers.shape[3]) if nrrd else []
     if not labels:
         labels = _named_labels(path, layers, table, notices)
-    return Segmentation(grid, tuple(_segments(labels, layers)), tuple(notices))
+    return Segmentation(file.grid, tuple(_segments(labels, layers)), tuple(notices))
 
 
 def write_segmentation(path: Path, segmentation: Segmentation) -> None:
@@ -153,18 +151,9 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _ijk_to_lps(image: sitk.Image) -> NDArray[np.float64]:
-    """SimpleITK's geometry, which is LPS, whatever space the file was written in."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    matrix[:3, 3] = image.GetOrigin()
-    return matrix
-
-
-def _layers(file: str, image: sitk.Image) -> NDArray[np.integer]:
-    """Labels (k, j, i, layer): a list dimension in front of the three spatial ones arrives as vector components."""
-    values = sitk.GetArrayFromImage(image)
-    values = values.reshape(*values.shape[:3], -1)
+def _layers(file: str, stored: NDArray[Any]) -> NDArray[np.integer]:
+    """Labels (k, j, i, layer), whatever number type they are stored in."""
+    values = stored.reshape(*stored.shape[:3], -1)
     if not np.issubdtype(values.dtype, np.integer):
         rounded = np.rint(values)
         if (
@@ -184,7 +173,7 @@ def _layers(file: str, image: sitk.Image) -> NDArray[np.integer]:
             lowest=values.min(),
             highest=values.max(),
         )
-    return np.asarray(values)
+    return np.asarray(values.astype(np.int32) if values.dtype.itemsize == 8 else values)
 
 
 def _segments(labels: Iterable[_Label], layers: NDArray[np.integer]) -> Iterable[Segment]:
@@ -208,9 +197,8 @@ def _mask(labels: NDArray[np.integer], value: int, box: tuple[slice, ...] | None
 # --- Slicer's .seg.nrrd: the keys of vtkMRMLSegmentationStorageNode -------------------------------------------------
 
 
-def _slicer_labels(file: str, image: sitk.Image, layer_count: int) -> list[_Label]:
+def _slicer_labels(file: str, header: Mapping[str, str], layer_count: int) -> list[_Label]:
     """The segments that the header describes; none for a plain label map."""
-    header = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
     if "Segment0_ID" not in header:
         return []
     if "Segmentation_Extent" in header:

@@ -19,13 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice
+from .files import content_of
 from .frames import FrameTiming
 from .image import DynamicImage, Scan
 
@@ -134,18 +134,14 @@ def read_sequence(path: Path) -> DynamicImage:
     "axis N index values" and whose unit is the axis' unit. Parent transforms are not in the file.
     Raises InputRefused: path-missing, sequence-unreadable, sequence-not-volumes, and as ``sequence_header`` does.
     """
-    import SimpleITK as sitk  # here, because Slicer's start need not wait for it
-
-    if not path.is_file():
-        raise InputRefused("path-missing", "there is no file {path}; check the path", path=path)
-    unreadable = InputRefused(
-        "sequence-unreadable",
-        "{path_name} cannot be read as a sequence of volumes; save it again from Slicer",
-        path_name=path.name,
+    from .volume_files import (  # here, because Slicer's start need not wait for SimpleITK
+        UNREADABLE,
+        nrrd_fields,
+        read_volume,
     )
-    with path.open("rb") as stream:
-        text = stream.read(2**20).partition(b"\n\n")[0].decode("utf-8", "replace")
-    fields = dict(re.findall(r"^([a-z ]+): (.*)$", text, re.MULTILINE))
+
+    content = content_of(path)
+    fields, _ = nrrd_fields(content[: 2**20])
     kinds = fields.get("kinds", "").split()
     if kinds.count("list") != 1 or len(kinds) != 4:
         raise InputRefused(
@@ -156,35 +152,30 @@ def read_sequence(path: Path) -> DynamicImage:
     axis = kinds.index("list")
     units = re.findall(r'"([^"]*)"', fields.get("units", ""))
     try:
-        image: Any = sitk.ReadImage(str(path), sitk.sitkVectorFloat32)
-    except RuntimeError:
-        raise unreadable from None
-    if image.GetDimension() != 3:
-        raise unreadable
-    attributes = {name: image.GetMetaData(name) for name in NAMES if image.HasMetaDataKey(name)}
-    starts = f"axis {axis} index values"
-    header = sequence_header(
-        attributes,
-        units[axis] if len(units) == 4 else "",
-        image.GetMetaData(starts).split() if image.HasMetaDataKey(starts) else (),
-    )
-    stored = sitk.GetArrayViewFromImage(image)
-    if stored.ndim == 3:
-        stored = stored[..., None]
-    if stored.shape[-1] != len(header.timing):
+        file = read_volume(path, content)
+    except InputRefused as reason:
+        code = "sequence-unreadable" if reason.code in UNREADABLE else reason.code
+        raise InputRefused(code, reason.message) from None
+    if file.values.ndim != 4:
+        raise InputRefused(
+            "sequence-unreadable",
+            "{path_name} cannot be read as a sequence of volumes; save it again from Slicer",
+            path_name=path.name,
+        )
+    attributes = {name: file.metadata[name] for name in NAMES if name in file.metadata}
+    starts = file.metadata.get(f"axis {axis} index values", "").split()
+    header = sequence_header(attributes, units[axis] if len(units) == 4 else "", starts)
+    frames = file.values.shape[-1]
+    if frames != len(header.timing):
         raise InputRefused(
             "sequence-times",
             "{path_name} has {shape} frames and {n_timing} index values",
             path_name=path.name,
-            shape=stored.shape[-1],
+            shape=frames,
             n_timing=len(header.timing),
         )
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    matrix[:3, 3] = image.GetOrigin()
-    values = np.array(np.moveaxis(stored, -1, 0), order="C")
-    slices, rows, columns = stored.shape[:3]
-    return header.image(values, Grid((slices, rows, columns), matrix), (str(path),))
+    values = np.array(np.moveaxis(file.values, -1, 0), dtype=np.float32, order="C")
+    return header.image(values, file.grid, (str(path),))
 
 
 def _timing(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> FrameTiming:

@@ -21,8 +21,8 @@ from ..acquisition.dicom import ct_series, dynamic_pet_series
 from ..acquisition.dicom_files import Series
 from ..acquisition.dicom_slice import ENHANCED_PET
 from ..acquisition.dicom_values import date_time, number, numbers, text
-from ..acquisition.nifti import is_nifti
 from ..acquisition.segmentation import PRIVATE_SCHEME
+from ..acquisition.volume_files import is_nifti
 from ..grid import Grid
 from ..messages import InputRefused
 from ..regions.anatomy import Anatomy
