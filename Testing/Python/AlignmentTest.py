@@ -225,6 +225,19 @@ class TransformFilesTest(RefusingTest):
             write_transform(path, np.diag([1.1, 1, 1, 1]))
             self.assert_refused("transform-not-rigid", read_transform, path)
 
+    def test_a_cut_file_is_never_another_transform(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path, cut = Path(folder) / "a.tfm", Path(folder) / "b.tfm"
+            write_transform(path, rigid((1.5, -20, 300.25), (10, -5, 3)))
+            sitk.WriteTransform(sitk.TranslationTransform(3, (1.0, 2.0, 3.25)), str(Path(folder) / "c.tfm"))
+            np.testing.assert_allclose(read_transform(Path(folder) / "c.tfm")[:3, 3], (1.0, 2.0, 3.25))
+            whole = path.read_text()
+            for length in range(len(whole)):
+                cut.write_text(whole[:length])
+                with self.assertRaises(InputRefused) as caught:
+                    read_transform(cut)
+                self.assertIn(caught.exception.code, ("transform-truncated", "transform-unreadable"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -108,9 +108,9 @@ def _sidecar(path: Path) -> PetSidecar:
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], VolumeFile]:
-    """float32 (k, j, i) or (frames, k, j, i), and the file."""
+    """float32 (k, j, i) or (frames, k, j, i) that may be written to, and the file."""
     file = read_volume(path)
-    return np.array(file.values, dtype=np.float32), file
+    return np.require(file.values, np.float32, ["C", "W"]), file  # copied only where it must be
 
 
 def check_finite(name: str, values: NDArray[np.float32]) -> None:

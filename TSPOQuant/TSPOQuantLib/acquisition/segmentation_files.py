@@ -63,8 +63,8 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
     path = Path(path)
     check_link(path)
     try:
-        with path.open("rb") as file:
-            start = file.read(132)
+        with path.open("rb") as stream:
+            start = stream.read(132)
     except OSError as error:
         raise InputRefused(
             "segmentation-missing",
@@ -77,7 +77,9 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
     nrrd = start.startswith(b"NRRD")
     if not nrrd and not is_nifti(path):
         check_content(path, start)
-        raise InputRefused("segmentation-format", "{path_name} is neither .seg.nrrd, NIfTI nor DICOM SEG", path_name=path.name)
+        raise InputRefused(
+            "segmentation-format", "{path_name} is neither .seg.nrrd, NIfTI nor DICOM SEG", path_name=path.name
+        )
     try:
         file = read_volume(path)
     except InputRefused as reason:
@@ -94,7 +96,9 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
         )
     if nrrd and file.metadata.get("NRRD_space") not in NRRD_SPACES:
         raise InputRefused(
-            "segmentation-space", "{path_name} does not say that it lies in LPS or RAS; save it anew", path_name=path.name
+            "segmentation-space",
+            "{path_name} does not say that it lies in LPS or RAS; save it anew",
+            path_name=path.name,
         )
     layers = _layers(path.name, file.values)
     notices = list(file.notices)

@@ -50,6 +50,8 @@ SPATIAL_KINDS = ("domain", "space")
 SAME_PLACE_VOXELS = 0.5
 # Bytes of zeros that may follow the voxels: a block of a tape or of a disk.
 PADDING = 4096
+# Packed bytes that are unpacked at a time: what they unpack to fits the processor's cache.
+CHUNK = 2**16
 # A voxel smaller than this is no voxel.
 TINY_MM3 = 1e-9
 # The largest volume that is believed of a header, in voxels: a 4-D PET of 128 GB.
@@ -66,7 +68,7 @@ class VoxelBlock:
     """
 
     name: str
-    content: bytes
+    content: bytes | memoryview
     start: int
     dtype: np.dtype[Any]
     sizes: tuple[int, ...]
@@ -151,8 +153,7 @@ def _unpacked(block: VoxelBlock) -> bytes | memoryview:
             return _exactly(block, memoryview(bz2.decompress(stored)))
         except (OSError, ValueError) as reason:
             raise damaged(block.name) from reason
-    found = memoryview(inflated(stored, block.length, block.name, "gzip" if block.packing == "gzip" else "zlib"))
-    return _exactly(block, found)
+    return _exactly(block, inflated(stored, block.length, block.name, block.packing))
 
 
 def _exactly(block: VoxelBlock, found: memoryview) -> memoryview:
@@ -177,31 +178,31 @@ def _from_text(block: VoxelBlock, stored: memoryview) -> bytes:
     return numbers.tobytes()
 
 
-def inflated(stored: memoryview, length: int, name: str, packing: str = "gzip") -> bytes:
+def inflated(stored: memoryview, length: int, name: str, packing: str = "gzip") -> memoryview:
     """``length`` bytes, and padding of at most PADDING, of gzip or zlib data whose checksums are right.
 
     Several gzip members in a row are one stream; zeros may follow. Raises InputRefused: "nifti-truncated",
     "nifti-damaged", "nifti-surplus".
     """
-    kind, most, parts, count = zlib.MAX_WBITS | (16 if packing == "gzip" else 32), length + PADDING, [], 0
-    while any(stored):
-        if parts and (packing != "gzip" or bytes(stored[:2]) != b"\x1f\x8b"):
+    kind, found, count = zlib.MAX_WBITS | (16 if packing == "gzip" else 32), bytearray(length + PADDING), 0
+    while any(stored[:PADDING]):
+        if count and (packing != "gzip" or bytes(stored[:2]) != b"\x1f\x8b"):
             raise _surplus(name)
-        member = zlib.decompressobj(kind)
+        member, at = zlib.decompressobj(kind), 0
         try:
-            while not member.eof and count <= most:
-                part = member.decompress(stored, most + 1 - count)
-                parts.append(part)
+            while not member.eof:
+                part = member.decompress(stored[at : at + CHUNK])
+                at += CHUNK
+                if count + len(part) > len(found):
+                    raise _surplus(name)
+                found[count : count + len(part)] = part
                 count += len(part)
-                stored = memoryview(member.unconsumed_tail)
-                if not part and not member.eof:
+                if at >= len(stored) and not member.eof:
                     raise truncated(name, count / max(length, 1))
         except zlib.error as reason:
             raise damaged(name) from reason
-        if count > most:
-            raise _surplus(name)
-        stored = memoryview(member.unused_data)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        stored = stored[min(at, len(stored)) - len(member.unused_data) :]
+    return memoryview(found)[:count]
 
 
 def truncated(name: str, part: float) -> InputRefused:
@@ -258,7 +259,7 @@ def _nifti_bytes(name: str, content: bytes) -> tuple[bytes, bool]:
     if not packed:
         return content[:_NIFTI_HEADER], False
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, _NIFTI_HEADER), True
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content[:CHUNK], _NIFTI_HEADER), True
     except zlib.error as reason:
         raise damaged(name) from reason
 

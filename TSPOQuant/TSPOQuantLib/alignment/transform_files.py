@@ -1,5 +1,6 @@
 """Rigid transforms as ITK files, which Slicer, ITK-SNAP and ANTs read."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,8 @@ def write_transform(path: Path, matrix: NDArray[np.float64]) -> None:
 def read_transform(path: Path) -> NDArray[np.float64]:
     """The rigid 4 x 4 (LPS mm) of an ITK transform file, fixed to moving.
 
-    Raises InputRefused: "transform-missing", "transform-unreadable", "transform-not-rigid" (it bends,
-    shears, scales or mirrors).
+    Raises InputRefused: "transform-missing", "transform-unreadable", "transform-truncated", "transform-not-rigid" (it
+    bends, shears, scales or mirrors).
     """
     if not path.is_file():
         raise InputRefused("transform-missing", "{path} is no file; correct the path", path=path)
@@ -45,6 +46,10 @@ def read_transform(path: Path) -> NDArray[np.float64]:
         raise InputRefused(
             "transform-unreadable", "{path} is no ITK transform file; save the transform as .tfm or .h5", path=path
         ) from error
+    if path.suffix != ".h5" and not _whole(path.read_text(encoding="utf-8", errors="replace")):
+        raise InputRefused(
+            "transform-truncated", "{path} ends before its last parameter does; copy it again", path=path
+        )
     matrix = to_matrix(transform)
     rotation = matrix[:3, :3]
     straight = transform.IsLinear()
@@ -57,3 +62,11 @@ def read_transform(path: Path) -> NDArray[np.float64]:
             "transform-not-rigid", "{path} does more than shift and turn; give a rigid transform", path=path
         )
     return matrix
+
+
+def _whole(text: str) -> bool:
+    """Whether a text transform file has all of its lines to their ends: ITK takes what is missing for zeros."""
+    kinds = re.findall(r"^Transform: *(\S+)", text, re.MULTILINE)
+    single = sum(not kind.startswith("Composite") for kind in kinds)
+    told = [len(re.findall(line, text, re.MULTILINE)) for line in (r"^Parameters: *\S.*\n", r"^FixedParameters:.*\n")]
+    return single > 0 and told == [single, single]
