@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from ..grid import Grid
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
@@ -431,7 +431,11 @@ def _to_time_zero(
     half_life = tags.half_life_s
     if correction == "NONE":
         factors = frame_factor(durations, half_life) * growth(clock.starts_s - zero_s, half_life)
-        return factors, f"none in the file; each frame corrected to {zero_name}, half-life {half_life:g} s"
+        return factors, Text(
+            "none in the file; each frame corrected to {zero_name}, half-life {half_life:g} s",
+            zero_name=zero_name,
+            half_life=half_life,
+        )
     if correction == "ADMIN":
         if injected is None:
             raise InputRefused(
@@ -446,6 +450,14 @@ def _to_time_zero(
         raise InputRefused("pet-decay-reference", "the times give an absurd decay correction; correct the header")
     return (
         np.full(len(clock.starts_s), factor),
-        f"{correction} in the file ({rule}, {reference_s - zero_s:+.3f} s from {zero_name}); brought to {zero_name} "
-        f"by the factor {factor:.6g}, half-life {half_life:g} s",
+        Text(
+            "{correction} in the file ({rule}, {reference_s:+.3f} s from {zero_name}); brought to {zero_name} "
+            "by the factor {factor:.6g}, half-life {half_life:g} s",
+            correction=correction,
+            rule=rule,
+            reference_s=reference_s - zero_s,
+            zero_name=zero_name,
+            factor=factor,
+            half_life=half_life,
+        ),
     )

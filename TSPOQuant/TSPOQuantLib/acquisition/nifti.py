@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
 from .frames import FrameTiming
@@ -52,7 +52,7 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
     injected_s = told.injection_start_s
     at_injection = injected_s is not None and abs(injected_s) <= SAME_CLOCK_S
     if not at_injection:
-        when = "is not stated" if injected_s is None else f"is {injected_s:g} s after it"
+        when = "is not stated" if injected_s is None else Text("is {injected_s:g} s after it", injected_s=injected_s)
         notices.append(Notice("time-zero-not-injection", "times count from TimeZero; the injection {when}", when=when))
     return DynamicImage(
         activity=values,
@@ -139,7 +139,9 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
     if not told.decay_corrected:
         notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
         factors = frame_factor(timing.durations_s, half_life) * growth(timing.starts_s, half_life)
-        return factors, f"none in the file; each frame corrected to TimeZero, half-life {half_life:g} s"
+        return factors, Text(
+            "none in the file; each frame corrected to TimeZero, half-life {half_life:g} s", half_life=half_life
+        )
     reference = told.decay_correction_time_s
     if reference is None:
         notices.append(Notice("pet-decay-reference", "no ImageDecayCorrectionTime: TimeZero was assumed"))
@@ -147,8 +149,13 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
     factor = float(growth(reference, half_life))
     return (
         np.full(len(timing), factor),
-        f"to {reference:g} s from TimeZero in the file; brought to TimeZero by the factor {factor:.6g}, "
-        f"half-life {half_life:g} s",
+        Text(
+            "to {reference:g} s from TimeZero in the file; brought to TimeZero by the factor {factor:.6g}, "
+            "half-life {half_life:g} s",
+            reference=reference,
+            factor=factor,
+            half_life=half_life,
+        ),
     )
 
 

@@ -227,7 +227,7 @@ def _uncertainty_mm(
     return float(np.sqrt(variance.mean()))
 
 
-def _named(frames: Sequence[int]) -> str:
+def _named(frames: Sequence[int]) -> Text:
     """ "frames 1-3, 7" as people count them."""
     spans: list[list[int]] = []
     for frame in frames:
@@ -236,4 +236,4 @@ def _named(frames: Sequence[int]) -> str:
         else:
             spans.append([frame])
     text = ", ".join(f"{span[0] + 1}-{span[-1] + 1}" if len(span) > 1 else f"{span[0] + 1}" for span in spans)
-    return f"frame{'s' if len(frames) > 1 else ''} {text}"
+    return Text("frames {frames}", frames=text) if len(frames) > 1 else Text("frame {frame}", frame=text)

@@ -70,7 +70,7 @@ def beyond_scan_flags(slowest_rate: float, scan_min: float) -> list[Notice]:
     """ "vt-beyond-scan" when the slowest half-life (ln 2 / rate, 1/min) is longer than the scan."""
     if slowest_rate * scan_min >= np.log(2):
         return []
-    half_life = f"{np.log(2) / slowest_rate:.0f} min" if slowest_rate > 0 else "without end"
+    half_life = Text("{minutes:.0f} min", minutes=np.log(2) / slowest_rate) if slowest_rate > 0 else "without end"
     return [
         Notice(
             "vt-beyond-scan",

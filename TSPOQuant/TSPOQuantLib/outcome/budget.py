@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scipy.special import stdtrit
 
+from ..messages import Text
 from .record import Sensitivity, VisitRecord
 from .toml_file import read_toml
 
@@ -70,26 +71,43 @@ class BudgetSettings:
     def told(self) -> dict[str, str]:
         """The assumed size of each component, in words; components that data determine are left out."""
         return {
-            "input-scale": f"{100 * self.input_scale:g} %",
-            "delay": f"{self.delay_s:g} s",
-            "placement": f"{self.placement_mm:g} mm",
-            "registration": f"{self.registration_mm:g} mm",
-            "resolution": f"{self.fwhm_mm:g} mm FWHM, correlation {self.resolution_correlation:g}",
+            "input-scale": Text("{input_scale:g} %", input_scale=100 * self.input_scale),
+            "delay": Text("{delay_s:g} s", delay_s=self.delay_s),
+            "placement": Text("{placement_mm:g} mm", placement_mm=self.placement_mm),
+            "registration": Text("{registration_mm:g} mm", registration_mm=self.registration_mm),
+            "resolution": Text(
+                "{fwhm_mm:g} mm FWHM, correlation {resolution_correlation:g}",
+                fwhm_mm=self.fwhm_mm,
+                resolution_correlation=self.resolution_correlation,
+            ),
         }
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """Every assumption as a sentence."""
         return (
-            f"Scale of the input (scanner against blood counter): SD {100 * self.input_scale:g} %, independent "
-            "between visits.",
-            f"Delay of the input: SD {self.delay_s:g} s, independent between visits.",
-            f"Place of the drawn region: {self.placement_mm:g} mm root mean square, independent between visits and "
-            "regions.",
-            f"Registration of the CT to the PET: {self.registration_mm:g} mm root mean square, independent between "
-            "visits.",
-            f"Resolution, for corrected curves: SD {self.fwhm_mm:g} mm FWHM, correlation between visits "
-            f"{self.resolution_correlation:g}.",
+            Text(
+                "Scale of the input (scanner against blood counter): SD {input_scale:g} %, independent between "
+                "visits.",
+                input_scale=100 * self.input_scale,
+            ),
+            Text("Delay of the input: SD {delay_s:g} s, independent between visits.", delay_s=self.delay_s),
+            Text(
+                "Place of the drawn region: {placement_mm:g} mm root mean square, independent between visits "
+                "and regions.",
+                placement_mm=self.placement_mm,
+            ),
+            Text(
+                "Registration of the CT to the PET: {registration_mm:g} mm root mean square, independent "
+                "between visits.",
+                registration_mm=self.registration_mm,
+            ),
+            Text(
+                "Resolution, for corrected curves: SD {fwhm_mm:g} mm FWHM, correlation between visits "
+                "{resolution_correlation:g}.",
+                fwhm_mm=self.fwhm_mm,
+                resolution_correlation=self.resolution_correlation,
+            ),
             "These sizes are choices of this program or its user; none is published.",
         )
 

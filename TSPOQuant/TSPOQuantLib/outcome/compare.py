@@ -9,7 +9,7 @@ import numpy as np
 
 from ..input_function import InputFunction
 from ..kinetics.ratios import suv, tbr, window_mean
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Text
 from ..regions.anatomy import three_levels_above
 from .budget import (
     BudgetPart,
@@ -389,8 +389,13 @@ def _headline(
     changes: Sequence[RegionChange],
     clinical: Clinical | None,
 ) -> tuple[str, ...]:
-    lines = [
-        f"Compared although {finding.message} ({' | '.join(finding.values)}): accepted by the user ({finding.code})."
+    lines: list[str] = [
+        Text(
+            "Compared although {finding_message} ({values}): accepted by the user ({code_}).",
+            finding_message=finding.message,
+            values=Listed(finding.values, " | "),
+            code_=finding.code,
+        )
         for finding in findings
         if finding.accepted
     ]
@@ -399,9 +404,20 @@ def _headline(
     primary = [row for row in rows if row.primary]
     for row in primary:
         lines.append(
-            f"Primary outcome: {row.title} by {model}, as measured: {row.baseline:.2f} at "
-            f"{row.baseline_session}, {row.followup:.2f} mL/cm³ at {row.followup_session}: {row.percent:+.1f} % "
-            f"(95 % interval {row.percent_low:+.1f} to {row.percent_high:+.1f} %)."
+            Text(
+                "Primary outcome: {title} by {model}, as measured: {baseline:.2f} at {baseline_session}, "
+                "{followup:.2f} mL/cm³ at {followup_session}: {percent:+.1f} % (95 % interval "
+                "{percent_low:+.1f} to {percent_high:+.1f} %).",
+                title=row.title,
+                model=model,
+                baseline=row.baseline,
+                baseline_session=row.baseline_session,
+                followup=row.followup,
+                followup_session=row.followup_session,
+                percent=row.percent,
+                percent_low=row.percent_low,
+                percent_high=row.percent_high,
+            )
         )
         verdict = next(
             c.verdict
@@ -450,7 +466,7 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
                 )
             )
         if row is not None and row.flags:
-            told = "; ".join(flag.message for flag in row.flags)
+            told = Listed((flag.message for flag in row.flags), "; ")
             found.append(
                 Notice(
                     "affected-flagged",

@@ -277,14 +277,29 @@ def _alive(timing: FrameTiming, half_life_s: float) -> Array:
 def _assumptions(protocol: Protocol) -> tuple[str, ...]:
     return (
         "Simulated one-tissue curves with the simulated blood of this program's phantom, scaled to the dose.",
-        f"Recovery {protocol.recovered:.2f} of the region's own activity; the rest of what is measured is muscle.",
-        f"Noise independent between voxels; corrected curves have {AMPLIFICATION / protocol.recovered:.1f} times the "
-        "noise (found on the simulated neck).",
-        f"Calibration of the input: SD {100 * CALIBRATION:g} %; place: SD {100 * PER_MM[False]:g} % for each mm, "
-        f"{100 * PER_MM[True]:g} % corrected (found on the simulated neck).",
+        Text(
+            "Recovery {recovered:.2f} of the region's own activity; the rest of what is measured is muscle.",
+            recovered=protocol.recovered,
+        ),
+        Text(
+            "Noise independent between voxels; corrected curves have {amplification:.1f} times the noise (found "
+            "on the simulated neck).",
+            amplification=AMPLIFICATION / protocol.recovered,
+        ),
+        Text(
+            "Calibration of the input: SD {calibration:g} %; place: SD {per_mm:g} % for each mm, {per_mm_2:g} % "
+            "corrected (found on the simulated neck).",
+            calibration=100 * CALIBRATION,
+            per_mm=100 * PER_MM[False],
+            per_mm_2=100 * PER_MM[True],
+        ),
         *protocol.budget.sentences,
-        f"V_T varies from day to day by {100 * protocol.wcv:g} % (within-subject coefficient of variation), "
-        f"which alone makes {100 * TWO_SIDED * protocol.wcv:.0f} % a change by chance."
+        Text(
+            "V_T varies from day to day by {wcv:g} % (within-subject coefficient of variation), which alone "
+            "makes {two_sided:.0f} % a change by chance.",
+            wcv=100 * protocol.wcv,
+            two_sided=100 * TWO_SIDED * protocol.wcv,
+        )
         if protocol.wcv
         else "Variation of V_T from day to day is left out: none is known for foramina.",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..kinetics import MODELS
+from ..messages import Text
 from ..regions.anatomy import STRUCTURES
 from ..regions.partial_volume import METHODS
 from .toml_file import TomlFile, read_toml
@@ -93,12 +94,21 @@ def judge(baseline: float, followup: float, coefficient: Coefficient | None) -> 
     told = {
         "beyond": "is beyond measurement error by both rules",
         "within": "is within measurement error by both rules",
-        "rules-differ": f"is beyond measurement error by the {'log' if by_log else 'difference'} rule alone",
+        "rules-differ": Text(
+            "is beyond measurement error by the {value} rule alone", value="log" if by_log else "difference"
+        ),
     }[code]
-    text = (
-        f"The change of {percent:+.1f} % {told}: 95 of 100 repeated measurements without any change stay within "
-        f"±{limit_percent:.1f} % (difference rule) or {low:+.1f} to {high:+.1f} % (log rule), for a within-subject "
-        f"coefficient of variation of {100 * wcv:.1f} % ({coefficient.source})."
+    text = Text(
+        "The change of {percent:+.1f} % {told}: 95 of 100 repeated measurements without any change stay "
+        "within ±{limit_percent:.1f} % (difference rule) or {low:+.1f} to {high:+.1f} % (log rule), for a "
+        "within-subject coefficient of variation of {wcv:.1f} % ({source}).",
+        percent=percent,
+        told=told,
+        limit_percent=limit_percent,
+        low=low,
+        high=high,
+        wcv=100 * wcv,
+        source=coefficient.source,
     )
     return Verdict(code, wcv, limit_percent, limit_log, by_difference, by_log, coefficient.source, text)
 

@@ -1,80 +1,82 @@
-"""The words of the report in English and French, and numbers as each language writes them."""
+"""The words of the report in every language, messages told in them, and numbers as each language writes them."""
 
 import json
 import math
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Listed, Notice, Text
 from .report_document import English
 
-LANGUAGES = ("en", "fr")
-CATALOG = Path(__file__).with_name("words.json")
-"""{key: {language: text}}; {name} in a text is replaced by a value."""
-MESSAGES = Path(__file__).with_name("words_messages.json")
-"""[{"en": what the program says, with {0}, {1} … for what varies, "fr": the same in French}]."""
+FOLDER = Path(__file__).parents[1] / "languages"
+"""A file a language: {"words": {key: text}, "messages": {English template: template}}; English has no messages, they
+stand where they are needed."""
 
 NARROW, NO_BREAK = "\u202f", "\u00a0"
 
 
-@cache
-def catalog() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = json.loads(CATALOG.read_text(encoding="utf-8"))
-    return found
+@dataclass(frozen=True)
+class Typography:
+    """How a language sets numbers and signs. percent_space: before %. spaced_signs: ; ! ? : « » stand off."""
+
+    decimal: str
+    percent_space: str
+    spaced_signs: bool
+
+
+TYPOGRAPHY = {
+    "en": Typography(".", NO_BREAK, spaced_signs=False),
+    "fr": Typography(",", NARROW, spaced_signs=True),
+}
+"""A row a language: this, and a file in ``FOLDER``, is all that a language needs."""
+LANGUAGES = tuple(TYPOGRAPHY)
 
 
 @cache
-def messages() -> tuple[tuple[re.Pattern[str], dict[str, str]], ...]:
-    """Every message of the program as a pattern, beside its translations; the longest first, as most particular."""
-    entries: list[dict[str, str]] = json.loads(MESSAGES.read_text(encoding="utf-8"))
-    entries.sort(key=lambda entry: -len(entry["en"]))
-    return tuple((re.compile(_pattern(entry["en"]), re.DOTALL), entry) for entry in entries)
+def catalog(language: str) -> Mapping[str, Mapping[str, str]]:
+    """What a language's file holds: "words" and "messages"."""
+    found: dict[str, dict[str, str]] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    return {"messages": {}, **found}
 
 
-def _pattern(text: str) -> str:
-    pieces = re.split(r"\{(\d+)\}", text)
-    return "".join(re.escape(piece) if index % 2 == 0 else f"(?P<g{piece}>.*?)" for index, piece in enumerate(pieces))
-
-
-class Words:
-    """The report's words in one language: ``words("key", name=value)``."""
+class Words(string.Formatter):
+    """The report's words in one language: ``words("key", name=value)``; ``words.message(text)`` for messages."""
 
     def __init__(self, language: str):
         """Raises InputRefused ("report-language")."""
         if language not in LANGUAGES:
-            known = ", ".join(LANGUAGES)
             raise InputRefused(
                 "report-language",
                 "there is no report in {language!r}; choose one of {known}",
                 language=language,
-                known=known,
+                known=", ".join(LANGUAGES),
             )
         self.language = language
+        self.typography = TYPOGRAPHY[language]
+        self.words, self.messages = catalog(language)["words"], catalog(language)["messages"]
 
     def __call__(self, key: str, **values: object) -> str:
         return self.template(key).format(**values)
 
     def template(self, key: str) -> str:
         """The text of a key before its values are set."""
-        return self._spaced(catalog()[key][self.language])
+        return self._spaced(self.words[key])
 
     def maybe(self, key: str) -> str | None:
         """The text of a key that need not exist."""
-        return self(key) if key in catalog() else None
+        return self(key) if key in self.words else None
 
     def _spaced(self, text: str) -> str:
-        """No line break before a unit or a sign; French signs with the spaces that French sets."""
-        if self.language == "fr":
+        """No line break before a unit or a sign, and signs with the spaces that the language sets."""
+        if self.typography.spaced_signs:
             text = re.sub(r" ([;!?])", NARROW + r"\1", text)
             text = re.sub(r" (:)|(«) | (»)", lambda m: NO_BREAK.join([m[2] or "", m[1] or m[3] or ""]), text)
-        return re.sub(r" (%)", self._percent_space + r"\1", text)
-
-    @property
-    def _percent_space(self) -> str:
-        return NARROW if self.language == "fr" else NO_BREAK
+        return re.sub(r" (%)", self.typography.percent_space + r"\1", text)
 
     # --- numbers -----------------------------------------------------------------------------------------------------
 
@@ -94,7 +96,7 @@ class Words:
         """``value`` is in % already."""
         if value is None or not math.isfinite(value):
             return self("no_value")
-        return self.number(value, digits, signed) + self._percent_space + "%"
+        return self.number(value, digits, signed) + self.typography.percent_space + "%"
 
     def with_error(self, value: float | None, error: float | None, digits: int = 2) -> str:
         """ "12.96 ± 0.41"; without the error where there is none to tell."""
@@ -111,7 +113,7 @@ class Words:
             return self("unbounded")
         signed = percent
         text = self("range", low=self.number(low, digits, signed), high=self.number(high, digits, signed))
-        return text + self._percent_space + "%" if percent else text
+        return text + self.typography.percent_space + "%" if percent else text
 
     def estimate(
         self, value: float | None, low: float | None, high: float | None, digits: int = 2, percent: bool = False
@@ -129,7 +131,7 @@ class Words:
         if not any(digit in "123456789" for digit in mantissa):
             mantissa = mantissa.replace("-", "").replace("+", "")
         text = mantissa.replace("-", "−")
-        return text.replace(".", ",") if self.language == "fr" else text
+        return text.replace(".", self.typography.decimal)
 
     # --- what others said --------------------------------------------------------------------------------------------
 
@@ -137,34 +139,55 @@ class Words:
         """A message of the program in this language; one that has no translation stays English and is marked so."""
         if self.language == "en":
             return text
-        for pattern, entry in messages():
-            found = pattern.fullmatch(text)
-            if found:
-                values = [self.value(found[f"g{n}"]) for n in range(found.re.groups)]
-                return self._spaced(entry[self.language]).format(*values)
-        return English(text)
+        if isinstance(text, Listed):
+            return text.between.join(self.value(item) for item in text.items)
+        known = Text.of(text)
+        template = self.messages.get(known.template)
+        if template is None:  # made of other messages alone ("{session}: {flags}"), or in no catalogue
+            return self._filled(known) if _without_words(known.template) else English(text)
+        return self.vformat(self._spaced(template), (), known.values)
+
+    def _filled(self, text: Text) -> str:
+        return self.vformat(self._spaced(text.template), (), text.values)
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        """A value inside a message: another message, a word of the program, or a number as the language writes it."""
+        if isinstance(value, str) and not format_spec:
+            return self.value(value)
+        text = format(value, format_spec)
+        if isinstance(value, bool | str) or "." not in text:
+            return re.sub("%$", self.typography.percent_space + "%", text)
+        return re.sub("%$", self.typography.percent_space + "%", text.replace(".", self.typography.decimal))
+
+    def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        return str(super().vformat(format_string, args, kwargs))
 
     def notice(self, notice: Notice) -> str:
         return self.message(notice.message)
 
     def value(self, text: object) -> str:
-        """A stable key, a label or what varies in a message: in words where it has a translation of its own, numbers
-        with a comma, all else as it is."""
+        """A stable key, a label or what varies in a message: in words where it has a translation of its own, else as
+        it is."""
         known = self.maybe(f"value.{text}")
         if known is not None:
             return known
-        said = self.message(str(text))
-        if self.language == "en" or not isinstance(said, English):
+        said = self.message(text if isinstance(text, str) else str(text))
+        if not isinstance(said, English):
             return said
-        numbers = re.sub(r"(?<![\w.])(-?\d+)\.(\d+)(?![\w.])", r"\1,\2", said)
-        return re.sub(r"(?<=\d) ?%", self._percent_space + "%", numbers)
+        numbers = re.sub(r"(?<![\w.])(-?\d+)\.(\d+)(?![\w.])", rf"\1{self.typography.decimal}\2", said)
+        return re.sub(r"(?<=\d) ?%", self.typography.percent_space + "%", numbers)
 
     def pair(self, name: str, value: str) -> str:
         """ "name: value"."""
-        return f"{name}{NO_BREAK if self.language == 'fr' else ''}: {value}"
+        return f"{name}{NO_BREAK if self.typography.spaced_signs else ''}: {value}"
 
     def listed(self, items: Iterable[str], between: Literal[", ", "; "] = ", ") -> str:
-        return (f"{NARROW}; " if self.language == "fr" and between == "; " else between).join(items)
+        return (f"{NARROW}; " if self.typography.spaced_signs and between == "; " else between).join(items)
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _without_words(template: str) -> bool:
+    """Whether a template holds nothing to translate of its own."""
+    return not any(re.search("[A-Za-z]{2}", literal) for literal, *_ in string.Formatter().parse(template))

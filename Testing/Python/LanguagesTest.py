@@ -1,0 +1,98 @@
+"""Every sentence and word of the program stands in every language, with the values that it takes in."""
+
+import ast
+import string
+import unittest
+from pathlib import Path
+
+import TSPOQuantLib
+from TSPOQuantLib.messages import Listed, Notice, Text
+from TSPOQuantLib.reporting.report_document import English
+from TSPOQuantLib.reporting.words import FOLDER, LANGUAGES, Words, catalog
+
+LIBRARY = Path(TSPOQuantLib.__file__).parent
+TEMPLATE_AT = {"InputRefused": 1, "Notice": 1, "progress": 1, "Text": 0}
+"""Where each call takes its template."""
+
+
+def templates(path):
+    """(line, template, names of its values) of every message that a file makes; template None where it is built."""
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "id", "")
+        at = TEMPLATE_AT.get(name)
+        if at is None or len(call.args) <= at:
+            continue
+        given = {keyword.arg for keyword in call.keywords}
+        argument = call.args[at]
+        for one in (argument.body, argument.orelse) if isinstance(argument, ast.IfExp) else (argument,):
+            if isinstance(one, ast.Constant):
+                yield call.lineno, one.value, given
+            elif isinstance(one, ast.JoinedStr | ast.BinOp):
+                yield call.lineno, None, given
+
+
+def all_templates():
+    for path in sorted(LIBRARY.rglob("*.py")):
+        for line, template, given in templates(path):
+            yield path.relative_to(LIBRARY), line, template, given
+
+
+def names(template):
+    return sorted(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+class LanguagesTest(unittest.TestCase):
+    def test_every_language_has_its_file_and_no_other_lies_there(self):
+        self.assertEqual(sorted(path.stem for path in FOLDER.glob("*.json")), sorted(LANGUAGES))
+
+    def test_every_word_exists_in_every_language_with_the_same_values(self):
+        english = catalog("en")["words"]
+        for language in LANGUAGES:
+            words = catalog(language)["words"]
+            self.assertEqual(set(words), set(english), language)
+            for key, text in words.items():
+                with self.subTest(language=language, key=key):
+                    self.assertTrue(text)
+                    self.assertEqual(names(text), names(english[key]))
+
+    def test_translations_take_the_values_that_the_english_takes(self):
+        for language in LANGUAGES:
+            for template, translated in catalog(language)["messages"].items():
+                with self.subTest(language=language, template=template):
+                    self.assertEqual(set(names(translated)), set(names(template)))
+
+    def test_messages_are_templates_with_all_their_values(self):
+        for path, line, template, given in all_templates():
+            with self.subTest(path=str(path), line=line):
+                self.assertIsNotNone(template, "an f-string or a sum cannot be told in another language")
+                self.assertLessEqual(set(names(template)), given)
+
+
+class MessageTest(unittest.TestCase):
+    def test_a_message_is_told_with_values_as_the_language_writes_them(self):
+        french = Words("fr")
+        flag = Notice("se-large", "the standard error of {name} is {error:.0%} of it", name="VT", error=0.31)
+        self.assertEqual(french.notice(flag), "l’erreur type de VT atteint 31\u202f% de sa valeur")
+        moved = Text(
+            "{far} moved by more than {limit_mm:g} mm (up to {highest:.1f} mm); look at their alignment",
+            far=Text("frames {frames}", frames="1-3"),
+            limit_mm=3.0,
+            highest=4.2,
+        )
+        said = french.message(moved)
+        self.assertTrue(said.startswith("trames 1-3 :") or said.startswith("trames 1-3\u00a0:"), said)
+        self.assertIn("4,2 mm", said)
+
+    def test_lists_are_told_item_by_item(self):
+        text = Text("{session}: {flags}", session="a", flags=Listed([Text("frame {frame}", frame=1), "C6/C7"], "; "))
+        self.assertEqual(Words("fr").message(text), "a: trame 1; C6/C7")
+
+    def test_an_unknown_message_stays_english_and_says_so(self):
+        self.assertIsInstance(Words("fr").message("quite new"), English)
+        self.assertNotIsInstance(Words("en").message("quite new"), English)
+
+
+if __name__ == "__main__":
+    unittest.main()
