@@ -82,7 +82,7 @@ def run(
             visits.append(quantify_visit(study, data, part(stretch, 0.2, 1)))
             tables.write_visit(folder / f"ses-{session}", visits[-1])
             write_source(folder / f"ses-{session}", study)
-        comparison = compare([visit.record for visit in visits if visit.record], clinical)
+        comparison = compare([visit.record for visit in visits], clinical)
         known = true_volumes(visits, truth)
         (folder / COMPARISON).mkdir()
         write_comparison(folder / COMPARISON, comparison, known)
@@ -125,8 +125,8 @@ def true_vt(truth: Truth, row: RegionOutcome) -> float:
 def true_volumes(visits: list[VisitResult], truth: Truth) -> dict[str, tuple[float, float]]:
     """The phantom's V_T at both visits, by outcome."""
     known = {}
-    for before in visits[0].rows:
-        after = visits[1].row(before.structure, before.level, before.side, before.model, before.pvc)
+    for before in visits[0].record.rows:
+        after = visits[1].record.row(before.structure, before.level, before.side, before.model, before.pvc)
         if after is not None:
             known[vt_key(before)] = (true_vt(truth, before), true_vt(truth, after))
     return known
@@ -134,7 +134,7 @@ def true_volumes(visits: list[VisitResult], truth: Truth) -> dict[str, tuple[flo
 
 def demo_record(visits: list[VisitResult], comparison: Comparison, truth: Truth, out: Path) -> dict[str, object]:
     """What ``--json`` prints."""
-    regions = [tables.region_record(row, true_vt(truth, row)) for visit in visits for row in visit.rows]
+    regions = [tables.region_record(row, true_vt(truth, row)) for visit in visits for row in visit.record.rows]
     return {
         "about": f"Simulated data. {DISCLAIMER}",
         "regions": regions,
@@ -152,7 +152,7 @@ def demo_text(
     out: Path,
 ) -> str:
     """Table 1 with the truth beside it, what was simulated, and every warning once."""
-    warnings = dict.fromkeys(f"{n.code}: {n.message}" for visit in visits for n in visit.notices)
+    warnings = dict.fromkeys(f"{n.code}: {n.message}" for visit in visits for n in visit.record.warnings)
     lines = [
         "Simulated data: the digital neck, two visits, computed from its DICOM files",
         "",

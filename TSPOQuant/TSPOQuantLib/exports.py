@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from .alignment.motion import FrameMotion
 from .alignment.pet_to_ct import PetToCt
 from .outcome.compare import Comparison
@@ -91,8 +89,5 @@ def write_for_others(
 
 def _alignment(record: VisitRecord) -> tuple[FrameMotion | None, PetToCt | None]:
     """The alignment that the results were made with."""
-    motion, to_ct = record.motion, record.pet_to_ct
-    return (
-        FrameMotion(np.array(motion.matrices), motion.reference) if motion else None,
-        PetToCt(np.array(to_ct.ct_to_reference), to_ct.shift_mm) if to_ct else None,
-    )
+    motion = record.motion
+    return FrameMotion(motion.matrices, motion.reference) if motion else None, record.pet_to_ct

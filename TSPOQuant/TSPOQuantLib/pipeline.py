@@ -17,7 +17,7 @@ from .acquisition.segmentation_files import read_segmentation
 from .acquisition.sequence_files import read_sequence
 from .acquisition.tacs import read_tacs
 from .alignment.fused import FusedImages, fused_images
-from .alignment.motion import FrameMotion, estimate_motion, told_at
+from .alignment.motion import FrameMotion, estimate_motion, motion_table, told_at
 from .alignment.pet_to_ct import PetToCt, align_to_ct
 from .alignment.resample import at_rest, mean_image
 from .alignment.visits import VisitAlignment, align_visits
@@ -35,19 +35,20 @@ from .kinetics.models import model_named
 from .messages import InputRefused, Notice, Text
 from .outcome.compare import Comparison
 from .outcome.plan import Plan, make_plan, read_protocol
-from .outcome.record import Sensitivity
-from .outcome.recording import record_of
+from .outcome.record import FORMAT, Sensitivity, VisitRecord
+from .outcome.recording import acquisition_of, input_record, outcome_rows, region_record
 from .outcome.sensitivity import Geometry, Measured, sensitivities
-from .outcome.visit import FittedTable, VisitMaps, VisitResult, outcome_row
+from .outcome.visit import FittedTable, VisitMaps, VisitResult
 from .phantom.tables import true_input_times_min
 from .phantom.tracer import HALF_LIFE_S, INJECTED_MBQ, blood_of
+from .plain import plain
 from .progress import Progress, part, silent
 from .regions.carry import carry_segmentation, level_points
 from .regions.measurements import measure
 from .regions.partial_volume import PartialVolumeResult, correct
 from .regions.planes import center_of, corners_of, cut_by_plane, edge_letters, foramen_centers, highest_in, plane_of
 from .regions.quality import check as check_regions
-from .regions.region import Region, plain_name, regions_of
+from .regions.region import Region, TimeActivityCurve, plain_name, regions_of
 from .regions.resolution import estimate_resolution
 from .regions.sampling import sample
 from .regions.surround import surround
@@ -285,43 +286,79 @@ def quantify(
     blood = reconcile(blood, image.timing, activity)
     source = input_of(image, regions, blood, settings, moved)
     options = _options(image, activity.mean(axis=0), settings)
-    fits, rows = {}, []
+    fits = {}
     for index, model in enumerate(settings.models):
         progress(0.85 + 0.05 * index / len(settings.models), Text("Fitting {model}", model=model))
-        fits[model] = fit(model, image.timing, activity, _for_model(source, model, options), options)
-        for region, curve, fitted in zip(targets, curves, fits[model], strict=True):
-            rows.append(outcome_row(settings.session, region.name, region.anatomy, fitted, curve.notices))
+        fits[model] = _fit_curves(model, image, curves, _for_model(source, model, options), options)
     corrected = _corrected(image, regions, targets, settings, moved, ct, part(progress, 0.9, 0.95))
     corrected_fits = {}
     if corrected is not None:
-        anatomy = {region.name: region.anatomy for region in targets}
-        again = np.array([curve.corrected.mean for curve in corrected.curves])
+        again = [replace(one.measured, mean=one.corrected.mean) for one in corrected.curves]
         for model in settings.models:
-            corrected_fits[model] = fit(model, image.timing, again, _for_model(source, model, options), options)
-            for pair, fitted in zip(corrected.curves, corrected_fits[model], strict=True):
-                name, notices = pair.measured.region, pair.measured.notices
-                rows.append(outcome_row(settings.session, name, anatomy[name], fitted, notices, settings.pvc))
-    result = VisitResult(
+            plasma = _for_model(source, model, options)
+            corrected_fits[model] = _fit_curves(model, image, again, plasma, options, corrected.method)
+    measured = Measured("none", tuple(targets), activity, fits)
+    errors = _sensitivities(
+        image,
+        regions,
+        settings,
+        moved,
+        ct,
+        options,
+        source,
+        measured,
+        corrected,
+        corrected_fits,
+        part(progress, 0.95, 1),
+    )
+    by_name = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
+    records = tuple(
+        region_record(region, curve, by_name.get(region.name), measure(region, regions, image.grid))
+        for region, curve in zip(targets, curves, strict=True)
+    )
+    all_fits = tuple(one for each in (*fits.values(), *corrected_fits.values()) for one in each)
+    record = VisitRecord(
+        format=FORMAT,
         subject=settings.subject,
         session=settings.session,
-        rows=tuple(rows),
-        curves=curves,
-        fits=fits,
-        input=source,
-        motion=motion,
+        genotype=settings.genotype,
+        acquisition=acquisition_of(image, _width(settings)),
+        settings=plain(settings, lossless=False),
+        models=settings.models,
+        rows=outcome_rows(settings.session, records, all_fits),
+        regions=records,
+        fits=all_fits,
+        sensitivities=errors,
+        pvc=corrected.method if corrected else "none",
+        pvc_fwhm_mm=corrected.fwhm_mm if corrected else None,
+        input=input_record(source, blood),
+        motion=motion_table(motion, np.array([center_of(region) for region in targets])) if motion else None,
         pet_to_ct=to_ct,
+        quality=check_regions(regions, image.grid, _width(settings)),
         notices=segmentation.notices + _notices(image, blood, ct, motion, to_ct, source, settings) + resolved,
-        provenance=_provenance(image, source, settings, inputs),
-        corrected=corrected,
-        corrected_fits=corrected_fits,
-        measurements={region.name: measure(region, regions, image.grid) for region in targets},
+        provenance=plain(_provenance(image, source, settings, inputs), lossless=False),
     )
-    result = replace(result, fused=visit_fused(VisitData(image, segmentation, blood, ct), settings, (motion, to_ct)))
-    quality = check_regions(regions, image.grid, _width(settings))
-    errors = _sensitivities(image, regions, targets, settings, moved, ct, options, result, part(progress, 0.95, 1))
-    record = record_of(result, image, blood, targets, asdict(settings), errors, quality)
+    fused = visit_fused(VisitData(image, segmentation, blood, ct), settings, (motion, to_ct))
     progress(1, "Done")
-    return replace(result, record=record, notices=tuple(dict.fromkeys(result.notices + quality)))
+    return VisitResult(record, fused)
+
+
+def _fit_curves(
+    model: str,
+    image: DynamicImage,
+    curves: Sequence[TimeActivityCurve],
+    source: InputFunction,
+    options: FitOptions,
+    pvc: str = "none",
+) -> tuple[KineticFit, ...]:
+    """A model fitted to every curve; the fits say to which, and which partial-volume correction it went through."""
+    fits = fit(model, image.timing, np.array([curve.mean for curve in curves]), source, options)
+    return _named([curve.region for curve in curves], fits, pvc)
+
+
+def _named(regions: Sequence[str], fits: Sequence[KineticFit], pvc: str = "none") -> tuple[KineticFit, ...]:
+    """The fits with the regions whose curves they are of."""
+    return tuple(replace(one, region=region, pvc=pvc) for region, one in zip(regions, fits, strict=True))
 
 
 def _resolved(
@@ -357,40 +394,33 @@ def _width(settings: StudySettings) -> float | None:
 def _sensitivities(
     image: DynamicImage,
     regions: Sequence[Region],
-    targets: Sequence[Region],
     settings: StudySettings,
     moved: Sequence[NDArray[np.float64]] | None,
     ct: Volume | None,
     options: FitOptions,
-    result: VisitResult,
+    source: InputFunctionResult,
+    measured: Measured,
+    corrected: PartialVolumeResult | None,
+    corrected_fits: dict[str, tuple[KineticFit, ...]],
     progress: Progress,
 ) -> tuple[Sensitivity, ...]:
     """How V_T of every region answers to errors of input, place and resolution."""
-    activity = np.array([curve.mean for curve in result.curves])
-    measured = Measured("none", tuple(targets), activity, result.fits)
-    again, by_name = None, {region.name: region for region in targets}
-    if result.corrected is not None:
-        curves = result.corrected.curves
+    again, by_name = None, {region.name: region for region in measured.regions}
+    if corrected is not None:
         again = Measured(
-            result.corrected.method,
-            tuple(by_name[curve.measured.region] for curve in curves),
-            np.array([curve.corrected.mean for curve in curves]),
-            result.corrected_fits,
+            corrected.method,
+            tuple(by_name[curve.measured.region] for curve in corrected.curves),
+            np.array([curve.corrected.mean for curve in corrected.curves]),
+            corrected_fits,
         )
 
-    def refit(model: str, curves: NDArray[np.float64], source: InputFunction) -> tuple[KineticFit, ...]:
-        return fit(
-            model,
-            image.timing,
-            curves,
-            _for_model(replace(result.input, input_function=source), model, options),
-            options,
-        )
+    def refit(model: str, curves: NDArray[np.float64], shifted: InputFunction) -> tuple[KineticFit, ...]:
+        plasma = _for_model(replace(source, input_function=shifted), model, options)
+        return fit(model, image.timing, curves, plasma, options)
 
-    others = tuple(region for region in regions if region not in targets)
+    others = tuple(region for region in regions if region not in measured.regions)
     geometry = Geometry(image, moved, ct, others, settings.minimum_coverage)
-    delayed = settings.delay_s == "fit"
-    return sensitivities(measured, again, result.corrected, geometry, result.input, refit, delayed, progress)
+    return sensitivities(measured, again, corrected, geometry, source, refit, settings.delay_s == "fit", progress)
 
 
 def _corrected(
@@ -492,7 +522,9 @@ def fit_tacs(
         timing=tacs.timing,
         activity=tacs.activity,
         fits={
-            model: fit(model, tacs.timing, tacs.activity, _for_model(source, model, chosen), chosen)
+            model: _named(
+                tacs.regions, fit(model, tacs.timing, tacs.activity, _for_model(source, model, chosen), chosen)
+            )
             for model in models
         },
         input=source,

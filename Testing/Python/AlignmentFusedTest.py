@@ -149,7 +149,14 @@ class PicturesTest(unittest.TestCase):
     def test_figures_are_the_same_at_every_run(self):
         pictures = fused_pictures([visit()[1], visit("followup")[1]], [LEFT, RIGHT])
         timing = FrameTiming(np.array([0.0, 60, 360]), np.array([60.0, 300, 600]))
-        table = MotionTable(np.ones((3, 3)), np.zeros((3, 3)), np.array([0.0, 4.0, 1.0]))
+        table = MotionTable(
+            np.ones((3, 3)),
+            np.zeros((3, 3)),
+            np.array([0.0, 4.0, 1.0]),
+            np.full(3, 0.1),
+            (2,),
+            np.tile(np.eye(4), (3, 1, 1)),
+        )
         for draw in (lambda: fused_figure(pictures), lambda: motion_figure(table, timing)):
             first = png(draw())
             self.assertTrue(first.startswith(b"\x89PNG"))

@@ -16,11 +16,11 @@ import tinystudy
 from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.compare import compare
-from TSPOQuantLib.outcome.record import CorrectedRecord
 from TSPOQuantLib.pipeline import study_maps
+from TSPOQuantLib.plain import plain
+from TSPOQuantLib.regions.partial_volume import Corrected
 from TSPOQuantLib.reporting.bids import write_derivatives
 from TSPOQuantLib.reporting.csv_files import write_changes_csv, write_regions_csv
-from TSPOQuantLib.reporting.tables import plain
 from TSPOQuantLib.study import read_study
 
 VALIDATOR = shutil.which("bids-validator-deno") or shutil.which("bids-validator")
@@ -145,7 +145,7 @@ def corrected(record):
     """The record as if its first region had been corrected for partial volume, to twice the activity."""
     first = record.regions[0]
     twice = tuple(2 * value for value in first.mean)
-    curve = CorrectedRecord(twice, first.sd, twice, twice, 2.0, 0.5, ("muscle",))
+    curve = Corrected(twice, first.sd, twice, twice, 2.0, 0.5, ("muscle",))
     fit = replace(record.fits[0], pvc="GTM")
     return replace(
         record, pvc="GTM", regions=(replace(first, corrected=curve), *record.regions[1:]), fits=(*record.fits, fit)

@@ -21,10 +21,10 @@ from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.input_function import SampledSettings, sampled_input
 from TSPOQuantLib.kinetics import FitOptions, fit, weights
 from TSPOQuantLib.outcome.budget import BudgetSettings, budget_of, degrees_of_freedom, errors_from, reach
-from TSPOQuantLib.outcome.record import to_json
 from TSPOQuantLib.outcome.sensitivity import Geometry, Measured, of_input, sensitivities
 from TSPOQuantLib.phantom.tables import ACTIVITY_ERROR, FRACTION_ERROR, SAMPLES_MIN
 from TSPOQuantLib.phantom.tracer import HALF_LIFE_S, blood_of
+from TSPOQuantLib.plain import to_json
 from TSPOQuantLib.regions.anatomy import Anatomy
 from TSPOQuantLib.regions.region import Region
 from TSPOQuantLib.regions.sampling import sample

@@ -18,7 +18,7 @@ from tiers import slow
 from TSPOQuantLib.acquisition.dicom_slice import key_of
 from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.clinical import read_clinical
-from TSPOQuantLib.outcome.record import to_json
+from TSPOQuantLib.plain import to_json
 from TSPOQuantLib.reporting.deidentify import hide
 
 MARK = "Vqzsecret"

@@ -15,7 +15,7 @@ from tiers import slow
 from TSPOQuantLib.messages import Cancelled, InputRefused, Notice
 from TSPOQuantLib.mrml import plots, study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State
-from TSPOQuantLib.outcome.record import to_json
+from TSPOQuantLib.plain import to_json
 
 import TSPOQuant
 

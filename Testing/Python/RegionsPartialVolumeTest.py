@@ -85,10 +85,10 @@ class BoxTest(unittest.TestCase):
 
     def test_a_wrong_resolution_shows_on_its_side(self):
         curve = correct(self.image, [box_region()], "GTM", FWHM_MM).curves[0]
-        self.assertLess(curve.finer[0], 0.97 * HOT[0])
-        self.assertGreater(curve.coarser[0], 1.03 * HOT[0])
+        self.assertLess(curve.corrected.finer[0], 0.97 * HOT[0])
+        self.assertGreater(curve.corrected.coarser[0], 1.03 * HOT[0])
         again = correct(self.image, [box_region()], "GTM", FWHM_MM - 1).curves[0]
-        np.testing.assert_allclose(again.corrected.mean, curve.finer, rtol=2e-3)
+        np.testing.assert_allclose(again.corrected.mean, curve.corrected.finer, rtol=2e-3)
 
     def test_a_resolution_along_each_axis(self):
         fwhm = (4.0, 5.0, 7.0)
@@ -121,7 +121,7 @@ class BoxTest(unittest.TestCase):
         clean = self.image.activity[:1]
         for method in METHODS:
             with self.subTest(method):
-                told = correct(self.image, [box_region()], method, FWHM_MM).curves[0].noise_amplification
+                told = correct(self.image, [box_region()], method, FWHM_MM).curves[0].corrected.noise_amplification
                 noisy = np.concatenate([clean + rng.normal(0, 0.02, clean.shape) for _ in range(80)])
                 many = DynamicImage(
                     noisy.astype(np.float32),

@@ -38,8 +38,8 @@ class VisitTest(unittest.TestCase):
 
     def test_the_resolution_is_estimated_told_and_used(self):
         self.assertAlmostEqual(self.result.record.acquisition.fwhm_mm, 5.0, delta=0.3)
-        self.assertEqual(self.result.corrected.fwhm_mm[0], self.result.record.acquisition.fwhm_mm)
-        codes = [notice.code for notice in self.result.notices]
+        self.assertEqual(self.result.record.pvc_fwhm_mm[0], self.result.record.acquisition.fwhm_mm)
+        codes = [notice.code for notice in self.result.record.warnings]
         self.assertIn("resolution-estimated", codes)
         self.assertIn("region-resolution", codes)
         with self.assertRaises(InputRefused) as caught:
@@ -49,7 +49,7 @@ class VisitTest(unittest.TestCase):
     def test_corrected_values_have_their_sensitivity_beside_them(self):
         about = json.loads((self.out / "model-1TCM_pvc-GTM_kinpar.json").read_text(encoding="utf-8"))
         one = about["PartialVolume"]["Regions"][AFFECTED]
-        (vt,) = (row.VT for row in self.result.rows if (row.model, row.pvc) == ("1TCM", "GTM"))
+        (vt,) = (row.VT for row in self.result.record.rows if (row.model, row.pvc) == ("1TCM", "GTM"))
         self.assertTrue(one["VTFiner"] < vt < one["VTCoarser"])
         self.assertAlmostEqual(math.log(one["VTCoarser"] / vt), 0.19, delta=0.08)
         self.assertEqual(one["FWHMStep_mm"], 1.0)
@@ -58,7 +58,7 @@ class VisitTest(unittest.TestCase):
         path = self.out / "sub-phantom_ses-baseline_seg-regions_measurements.tsv"
         with path.open(encoding="utf-8") as file:
             rows = {row["region"]: row for row in csv.DictReader(file, delimiter="\t")}
-        self.assertEqual(set(rows), {curve.region for curve in self.result.curves})
+        self.assertEqual(set(rows), {region.name for region in self.result.record.regions})
         self.assertEqual((rows[AFFECTED]["level"], rows[AFFECTED]["side"]), ("C6/C7", "left"))
         self.assertAlmostEqual(float(rows[AFFECTED]["volume_mm3"]), 219.0)
         self.assertEqual(rows["cord C7"]["size_ratio"], "n/a")

@@ -4,23 +4,23 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+from TSPOQuantLib.acquisition.blood import SampledCurve
+from TSPOQuantLib.alignment.motion import MotionTable
+from TSPOQuantLib.alignment.pet_to_ct import PetToCt
+from TSPOQuantLib.kinetics import KineticFit
+from TSPOQuantLib.kinetics.result import Line
 from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.record import (
     FORMAT,
     Acquisition,
-    CorrectedRecord,
-    CurveRecord,
-    FitRecord,
     InputRecord,
-    LineRecord,
-    MotionRecord,
-    PetToCtRecord,
     RegionOutcome,
     RegionRecord,
     Sensitivity,
     VisitRecord,
 )
+from TSPOQuantLib.regions.partial_volume import Corrected
 from TSPOQuantLib.reporting.figures import FusedPicture
 
 DURATIONS = (15.0, *3 * (5.0,), *3 * (10.0,), *4 * (60.0,), *2 * (150.0,), *2 * (300.0,), *4 * (600.0,))
@@ -52,9 +52,9 @@ def fit_record(region, model, pvc, vt, curve, flags=()):
     values = {"K1": 0.2, "k2": k2, "VB": 0.05, "VT": vt}
     shaken = np.array(curve) * (1 + 0.02 * np.cos(np.arange(FRAMES)))
     logan = model == "Logan"
-    used = tuple(bool(frame >= 12) for frame in range(FRAMES))
-    abscissa = tuple(float(x) for x in np.linspace(0.1, 30, FRAMES))
-    return FitRecord(
+    used = np.arange(FRAMES) >= 12
+    abscissa = np.linspace(0.1, 30, FRAMES)
+    return KineticFit(
         region=region,
         model=model,
         pvc=pvc,
@@ -63,10 +63,10 @@ def fit_record(region, model, pvc, vt, curve, flags=()):
         if logan
         else {name: 0.02 * value for name, value in values.items()},
         parameter_names=("VT", "intercept") if logan else ("K1", "k2", "VB"),
-        covariance=((1e-4, 0.0), (0.0, 1e-4)) if logan else ((1e-5, 0.0, 0.0), (0.0, 1e-7, 0.0), (0.0, 0.0, 1e-6)),
-        predicted=tuple(float(v) for v in shaken),
-        residuals=tuple(float(v) for v in np.array(curve) - shaken),
-        weights=tuple(1.0 for _ in range(FRAMES)),
+        covariance=np.diag((1e-4, 1e-4) if logan else (1e-5, 1e-7, 1e-6)),
+        predicted=shaken,
+        residuals=np.array(curve) - shaken,
+        weights=np.ones(FRAMES),
         wrss=1.5,
         n_frames=7 if logan else FRAMES,
         n_parameters=2 if logan else 3,
@@ -76,7 +76,7 @@ def fit_record(region, model, pvc, vt, curve, flags=()):
         tstar_s=600.0 if logan else None,
         delay_s=0.0,
         flags=flags,
-        line=LineRecord(abscissa, tuple(vt * x - 3 for x in abscissa), vt, -3.0, used, 0.05) if logan else None,
+        line=Line(abscissa, vt * abscissa - 3, vt, -3.0, used, 0.05) if logan else None,
     )
 
 
@@ -91,8 +91,8 @@ def visit_record(session="baseline", subject="p01", flags=(), pvc="GTM", simulat
         mine = flags if index == 0 else ()
         corrected = None
         if index == 0 and pvc != "none":
-            twice = tuple(2 * v for v in curve)
-            corrected = CorrectedRecord(twice, twice, twice, twice, 2.9, 0.37, (name, "bone"))
+            twice = 2 * np.array(curve)
+            corrected = Corrected(twice, twice, twice, twice, 2.9, 0.37, (name, "bone"))
         regions.append(
             RegionRecord(
                 name, structure, level, root, side, 220.0, (0.0, 0.0, 0.0), 21.4, "", curve, curve, (), corrected
@@ -144,7 +144,7 @@ def visit_record(session="baseline", subject="p01", flags=(), pvc="GTM", simulat
         pvc_fwhm_mm=(5.0, 5.0, 5.0) if pvc != "none" else None,
         input=_input(minutes),
         motion=_motion(),
-        pet_to_ct=PetToCtRecord(1.5, 0.4, 1.1, 1.4, False, ((1.0, 0.0), (0.0, 1.0))),
+        pet_to_ct=PetToCt(np.eye(4), 1.5, rotation_deg=0.4, information_before=1.1, information_after=1.4),
         quality=(Notice("side-unknown", "no cord or vertebra is drawn: the sides of the foramina were not checked"),),
         notices=(
             Notice("blood-venous", "blood was sampled from a vein; its parent fraction may differ from arterial"),
@@ -189,8 +189,8 @@ def _input(minutes):
         parent_plasma=tuple(0.8 * v for v in whole),
         whole_blood=whole,
         samples={
-            "whole_blood": CurveRecord(late, (2.4, 2.1, 2.0, 2.0)),
-            "parent_fraction": CurveRecord(late, (0.8, 0.6, 0.45, 0.36)),
+            "whole_blood": SampledCurve(late, (2.4, 2.1, 2.0, 2.0)),
+            "parent_fraction": SampledCurve(late, (0.8, 0.6, 0.45, 0.36)),
         },
         blood_pool=tuple(float(v) for v in 20 * np.exp(-minutes)),
         tissue=None,
@@ -223,9 +223,9 @@ def _input(minutes):
 
 
 def _motion():
-    zeros = tuple((0.1, 0.2, -0.3) for _ in range(FRAMES))
-    eye = tuple(tuple(float(v) for v in row) for row in np.eye(4))
-    return MotionRecord(zeros, zeros, FRAMES * (0.4,), FRAMES * (0.1,), (17, 18), FRAMES * (eye,))
+    moved = np.tile((0.1, 0.2, -0.3), (FRAMES, 1))
+    eyes = np.tile(np.eye(4), (FRAMES, 1, 1))
+    return MotionTable(moved, moved, np.full(FRAMES, 0.4), np.full(FRAMES, 0.1), (17, 18), eyes)
 
 
 def clinical(*sessions, treatments=True):
@@ -268,8 +268,8 @@ def unfitted(record):
             fit,
             parameters=dict.fromkeys(fit.parameters, nan),
             standard_errors=dict.fromkeys(fit.standard_errors, nan),
-            predicted=FRAMES * (nan,),
-            residuals=FRAMES * (nan,),
+            predicted=np.full(FRAMES, nan),
+            residuals=np.full(FRAMES, nan),
             wrss=nan,
             aic=nan,
             aicc=float("inf"),

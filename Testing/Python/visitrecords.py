@@ -3,13 +3,14 @@
 import math
 from dataclasses import replace
 
+import numpy as np
+from TSPOQuantLib.alignment.motion import MotionTable
+from TSPOQuantLib.kinetics import KineticFit
 from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.record import (
     FORMAT,
     Acquisition,
-    FitRecord,
     InputRecord,
-    MotionRecord,
     RegionOutcome,
     RegionRecord,
     Sensitivity,
@@ -27,8 +28,6 @@ PLACES = {
 }
 VT = {LEFT: 12.0, RIGHT: 5.0, ABOVE: 4.0, CORD: 6.0, CORD_ABOVE: 4.5}
 STARTS_S, DURATIONS_S = (0.0, 600.0, 1200.0, 1800.0, 2400.0, 3000.0), (600.0,) * 6
-STILL = ((0.0, 0.0, 0.0),) * 6
-IDENTITY = tuple(tuple(float(i == j) for j in range(4)) for i in range(4))
 SETTINGS = {
     "subject": "p1",
     "session": "baseline",
@@ -73,18 +72,18 @@ def outcome(session, region, model, vt, error, flags=()):
 
 
 def fit(region, model, vt, error, frames=6):
-    empty = (0.0,) * frames
-    return FitRecord(
+    empty = np.zeros(frames)
+    return KineticFit(
         region=region,
         model=model,
         pvc="none",
         parameters={"VT": vt, "K1": 0.5},
         standard_errors={"VT": error, "K1": math.nan},
         parameter_names=("K1", "k2", "VB"),
-        covariance=((1.0, 0.0, 0.0),) * 3,
+        covariance=np.array(((1.0, 0.0, 0.0),) * 3),
         predicted=empty,
         residuals=empty,
-        weights=(1.0,) * frames,
+        weights=np.ones(frames),
         wrss=1.0,
         n_frames=19,
         n_parameters=3,
@@ -158,7 +157,14 @@ def visit(session="baseline", vt=None, error=0.02, sensitivities=(), acquisition
             plasma_ratio=None,
             settings={},
         ),
-        "motion": MotionRecord(STILL, STILL, (0.0,) * 5 + (1.0,), (math.nan,) + (0.1,) * 5, (0,), (IDENTITY,) * 6),
+        "motion": MotionTable(
+            np.zeros((6, 3)),
+            np.zeros((6, 3)),
+            np.array((0.0,) * 5 + (1.0,)),
+            np.array((math.nan,) + (0.1,) * 5),
+            (0,),
+            np.tile(np.eye(4), (6, 1, 1)),
+        ),
         "pet_to_ct": None,
         "quality": (),
         "notices": (Notice("a-code", "Ein Satz mit Umlauten: größer"),),

@@ -316,8 +316,9 @@ class Restored:
 def restored(of: Scanned, name: str, fwhm_mm: float) -> Restored:
     truth = kinetics_of(VISIT, {})[name].vt
     (curve,) = of.corrected(name, fwhm_mm).curves
-    ratios = vt(by_draw(curve.corrected.mean)) / truth
-    first = [vt(by_draw(one)[:1])[0] / truth for one in (curve.measured.mean, curve.finer, curve.coarser)]
+    fixed = curve.corrected
+    ratios = vt(by_draw(fixed.mean)) / truth
+    first = [vt(by_draw(one)[:1])[0] / truth for one in (curve.measured.mean, fixed.finer, fixed.coarser)]
     measured, corrected = [], []
     alone = replace(of, draws=of.draws[:0])
     for axis in range(3):
@@ -331,7 +332,7 @@ def restored(of: Scanned, name: str, fwhm_mm: float) -> Restored:
     noise = ratios[1:]
     spread = (float(noise.mean()), float(noise.std(ddof=1))) if len(noise) > 1 else (np.nan, np.nan)
     shifts = (100 * float(np.abs(one).mean()) for one in (measured, corrected))
-    return Restored(first[0], float(ratios[0]), spread, first[1], first[2], curve.noise_amplification, *shifts)
+    return Restored(first[0], float(ratios[0]), spread, first[1], first[2], fixed.noise_amplification, *shifts)
 
 
 def observers(of: Scanned, fwhm_mm: float, count: int) -> tuple[float, float]:

@@ -58,11 +58,15 @@ class FrameMotion:
 @dataclass(frozen=True, eq=False)
 class MotionTable:
     """One row a frame: translation_mm (frames, 3) of the field's middle along L, P, S; rotation_deg (frames, 3) about
-    these axes, in the order L, P, S; displacement_mm (frames,): mean over the points given."""
+    these axes, in the order L, P, S; displacement_mm (frames,): mean over the points given. uncertainty_mm,
+    reference and matrices (reference to frame): as in FrameMotion."""
 
     translation_mm: NDArray[np.float64]
     rotation_deg: NDArray[np.float64]
     displacement_mm: NDArray[np.float64]
+    uncertainty_mm: NDArray[np.float64]
+    reference: tuple[int, ...]
+    matrices: NDArray[np.float64]
 
 
 def motion_table(motion: FrameMotion, points_lps: NDArray[np.float64]) -> MotionTable:
@@ -73,6 +77,9 @@ def motion_table(motion: FrameMotion, points_lps: NDArray[np.float64]) -> Motion
         matrices[:, :3, :3] @ center + matrices[:, :3, 3] - center,
         Rotation.from_matrix(matrices[:, :3, :3]).as_euler("xyz", degrees=True),
         np.array([displacement_mm(matrix, points_lps) for matrix in matrices]),
+        motion.uncertainty_mm,
+        tuple(int(frame) for frame in motion.reference),
+        matrices,
     )
 
 

@@ -140,8 +140,9 @@ def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
         found = quantify_study(study, progress)
         write_visit(folder, found)
         write_source(folder, study)
-    regions = [region_record(row) for row in found.rows]
-    return Result(visit_text(found), {"regions": regions, "table1": [], "out": options.out}, found.notices)
+    record = found.record
+    regions = [region_record(row) for row in record.rows]
+    return Result(visit_text(record), {"regions": regions, "table1": [], "out": options.out}, record.warnings)
 
 
 def run_maps(options: argparse.Namespace, progress: Progress) -> Result:

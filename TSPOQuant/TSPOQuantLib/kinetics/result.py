@@ -54,6 +54,7 @@ class KineticFit:
     weights: as used, mean 1 over the frames used, 0 for the others. wrss: kBq2/mL2 (own ordinate for Logan, Patlak).
     n_frames, n_parameters: n and p of the criteria; p counts V_B and delay when fitted.
     tstar_s: start of the first frame used by a graphical method. delay_s: of the input, positive is later.
+    region, pvc: whose curve it was, and the partial-volume correction that it went through, where it is known.
     """
 
     model: str
@@ -75,6 +76,8 @@ class KineticFit:
     flags: tuple[Notice, ...] = ()
     line: Line | None = None
     settings: dict[str, object] = field(default_factory=dict)
+    region: str = ""
+    pvc: str = "none"
 
     @property
     def degrees_of_freedom(self) -> int:

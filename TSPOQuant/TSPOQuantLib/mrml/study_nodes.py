@@ -7,7 +7,8 @@ Results carry the fingerprint of what they were made from (see panel_state).
 import slicer
 import slicer.util
 
-from ..outcome.record import VisitRecord, from_json, to_json
+from ..outcome.record import VisitRecord, from_json
+from ..plain import to_json
 from .alignment_text import from_text, to_text
 
 SESSION = "TSPOQuant.Session"

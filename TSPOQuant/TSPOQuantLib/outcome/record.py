@@ -4,23 +4,25 @@ The record holds no image: a comparison needs none. The command line writes it b
 (``visit.json``), a scene keeps the same text in a text node.
 """
 
-import dataclasses
 import json
-import math
-import types
-import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..acquisition.blood import SampledCurve
 from ..acquisition.frames import FrameTiming
+from ..alignment.motion import MotionTable
+from ..alignment.pet_to_ct import PetToCt
+from ..kinetics import KineticFit
 from ..messages import InputRefused, Notice, Text
+from ..plain import restored
+from ..regions.partial_volume import Corrected
 
 FORMAT = 1
-"""Of the JSON. Keys may be added; a change of meaning needs a new number."""
+"""Of the JSON. Keys may be added, with a default for the records that lack them; a change of meaning needs a new
+number."""
 FILE = "visit.json"
 SIMULATED = "simulated"
 """A tracer's name that holds this word tells simulated data."""
@@ -66,26 +68,11 @@ class Acquisition:
 
 
 @dataclass(frozen=True)
-class CorrectedRecord:
-    """A curve corrected for partial volume, (frames,) kBq/mL; ``finer``, ``coarser``: for 1 mm less or more FWHM.
-
-    noise_amplification, recovery, tissues: see regions.partial_volume.CorrectedCurve.
-    """
-
-    mean: Numbers
-    sd: Numbers
-    finer: Numbers
-    coarser: Numbers
-    noise_amplification: float
-    recovery: float
-    tissues: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class RegionRecord:
     """One region. mean, sd: (frames,) kBq/mL. center_lps_mm: of its voxels, where it was drawn.
 
     carried_from: the visit that it was drawn at, "" for this one. corrected: None where it was not corrected.
+    measurements: size and place by the keys of regions.measurements.
     """
 
     name: str
@@ -100,49 +87,8 @@ class RegionRecord:
     mean: Numbers
     sd: Numbers
     notices: tuple[Notice, ...]
-    corrected: CorrectedRecord | None
-
-
-@dataclass(frozen=True)
-class LineRecord:
-    """A graphical method in its own coordinates; see kinetics.result.Line."""
-
-    abscissa: Numbers
-    ordinate: Numbers
-    slope: float
-    intercept: float
-    used: tuple[bool, ...]
-    largest_residual: float
-
-
-@dataclass(frozen=True)
-class FitRecord:
-    """One model fitted to one region's curve; all else as in kinetics.result.KineticFit. pvc: "none" or the method."""
-
-    region: str
-    model: str
-    pvc: str
-    parameters: dict[str, float]
-    standard_errors: dict[str, float]
-    parameter_names: tuple[str, ...]
-    covariance: tuple[Numbers, ...]
-    predicted: Numbers
-    residuals: Numbers
-    weights: Numbers
-    wrss: float
-    n_frames: int
-    n_parameters: int
-    aic: float
-    aicc: float
-    bic: float
-    tstar_s: float | None
-    delay_s: float
-    flags: tuple[Notice, ...]
-    line: LineRecord | None
-
-    @property
-    def degrees_of_freedom(self) -> int:
-        return self.n_frames - self.n_parameters
+    corrected: Corrected | None
+    measurements: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -169,14 +115,6 @@ class Sensitivity:
 
 
 @dataclass(frozen=True)
-class CurveRecord:
-    """Points of a curve: seconds from time zero, and kBq/mL or a fraction of 1."""
-
-    times_s: Numbers
-    values: Numbers
-
-
-@dataclass(frozen=True)
 class InputRecord:
     """The input function. times_s, parent_plasma, whole_blood: its knots, kBq/mL (whole blood nan where unknown).
 
@@ -191,40 +129,12 @@ class InputRecord:
     times_s: Numbers
     parent_plasma: Numbers
     whole_blood: Numbers
-    samples: dict[str, CurveRecord]
+    samples: dict[str, SampledCurve]
     blood_pool: Numbers | None
     tissue: Numbers | None
     parent_fraction: Numbers | None
     plasma_ratio: Numbers | None
     settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class MotionRecord:
-    """Where the neck lay in each frame, at the quantified regions: one row a frame.
-
-    translation_mm, rotation_deg: (frames, 3) along and about L, P, S. displacement_mm, uncertainty_mm: (frames,).
-    reference: indices of the frames of the reference. matrices: (frames, 4, 4), reference to frame, LPS mm.
-    """
-
-    translation_mm: tuple[Numbers, ...]
-    rotation_deg: tuple[Numbers, ...]
-    displacement_mm: Numbers
-    uncertainty_mm: Numbers
-    reference: tuple[int, ...]
-    matrices: tuple[tuple[Numbers, ...], ...]
-
-
-@dataclass(frozen=True)
-class PetToCtRecord:
-    """How CT and PET were brought together; fields as in alignment.pet_to_ct.PetToCt."""
-
-    shift_mm: float
-    rotation_deg: float
-    information_before: float
-    information_after: float
-    kept: bool
-    ct_to_reference: tuple[Numbers, ...]
 
 
 @dataclass(frozen=True)
@@ -254,8 +164,9 @@ class RegionOutcome:
 class VisitRecord:
     """One visit. rows: V_T per region, model and correction, as every table shows it.
 
-    settings: the study's choices (study.StudySettings) by name. quality: objections to the drawn regions.
-    notices: every warning of the visit. provenance: names and hashes of the inputs, versions of the programs.
+    settings: the study's choices (study.StudySettings) by name. motion: where the neck lay in each frame, at the
+    quantified regions. pet_to_ct: how CT and PET were brought together. quality: objections to the drawn regions.
+    notices: every other warning of the visit. provenance: names and hashes of the inputs, versions of the programs.
     """
 
     format: int
@@ -267,16 +178,21 @@ class VisitRecord:
     models: tuple[str, ...]
     rows: tuple[RegionOutcome, ...]
     regions: tuple[RegionRecord, ...]
-    fits: tuple[FitRecord, ...]
+    fits: tuple[KineticFit, ...]
     sensitivities: tuple[Sensitivity, ...]
     pvc: str
     pvc_fwhm_mm: Numbers | None
     input: InputRecord
-    motion: MotionRecord | None
-    pet_to_ct: PetToCtRecord | None
+    motion: MotionTable | None
+    pet_to_ct: PetToCt | None
     quality: tuple[Notice, ...]
     notices: tuple[Notice, ...]
     provenance: dict[str, Any]
+
+    @property
+    def warnings(self) -> tuple[Notice, ...]:
+        """All that the visit is warned of, objections to its regions too, each once."""
+        return tuple(dict.fromkeys(self.notices + self.quality))
 
     def region(self, name: str) -> RegionRecord:
         return next(region for region in self.regions if region.name == name)
@@ -289,7 +205,7 @@ class VisitRecord:
         place = (other.structure, other.level, other.side)
         return next((r for r in self.regions if (r.structure, r.level, r.side) == place), None)
 
-    def fit(self, region: str, model: str, pvc: str = "none") -> FitRecord:
+    def fit(self, region: str, model: str, pvc: str = "none") -> KineticFit:
         return next(fit for fit in self.fits if (fit.region, fit.model, fit.pvc) == (region, model, pvc))
 
     def row(self, structure: str, level: str, side: str, model: str, pvc: str = "none") -> RegionOutcome | None:
@@ -301,13 +217,8 @@ class VisitRecord:
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
-def to_json(record: VisitRecord) -> str:
-    """Strict JSON. Numbers come back to the last bit; those that JSON lacks stand as "nan", "inf" and "-inf"."""
-    return json.dumps(_encoded(record), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
-
-
 def from_json(text: str, where: str = "the record") -> VisitRecord:
-    """The record that ``to_json`` wrote. where: what a refusal names.
+    """The record that ``plain.to_json`` wrote. where: what a refusal names.
 
     Raises InputRefused: "record-unreadable", "record-format" (of a newer program).
     """
@@ -327,7 +238,7 @@ def from_json(text: str, where: str = "the record") -> VisitRecord:
             format=FORMAT,
         )
     try:
-        found: VisitRecord = _decoded(VisitRecord, content)
+        return restored(VisitRecord, content)
     except (TypeError, ValueError, KeyError) as error:
         raise InputRefused(
             "record-unreadable",
@@ -335,7 +246,6 @@ def from_json(text: str, where: str = "the record") -> VisitRecord:
             where=where,
             error=error,
         ) from error
-    return found
 
 
 def read_record(path: Path) -> VisitRecord:
@@ -362,58 +272,3 @@ def read_record(path: Path) -> VisitRecord:
     except (OSError, UnicodeDecodeError) as error:
         raise InputRefused("record-unreadable", "{file} cannot be read; run quantify again", file=file) from error
     return from_json(text, str(file))
-
-
-def _encoded(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {field.name: _encoded(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _encoded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encoded(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(float(value))
-    return value
-
-
-def _decoded(hint: Any, value: Any) -> Any:
-    """A value of JSON as the type that the field has. Raises TypeError or KeyError where it cannot be."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return value
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in arguments:
-            return None
-        return _decoded(next(a for a in arguments if a is not type(None)), value)
-    if dataclasses.is_dataclass(hint):
-        return _decoded_dataclass(typing.cast("type[Any]", hint), value)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise TypeError(f"expected a list, found {type(value).__name__}")
-        return tuple(_decoded(arguments[0], item) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise TypeError(f"expected a table, found {type(value).__name__}")
-        return {key: _decoded(arguments[1], item) for key, item in value.items()}
-    if hint is float and value in ("nan", "inf", "-inf"):
-        return float(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
-        raise TypeError(f"expected {hint.__name__}, found {type(value).__name__}")
-    return value
-
-
-def _decoded_dataclass(hint: type[Any], value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise TypeError(f"expected a table, found {type(value).__name__}")
-    if hint is Notice:
-        return Notice.of(str(value["code"]), str(value["message"]))
-    hints = typing.get_type_hints(hint)
-    known = {}
-    for field in dataclasses.fields(hint):
-        if field.name in value:
-            known[field.name] = _decoded(hints[field.name], value[field.name])
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise KeyError(f"{hint.__name__} lacks {field.name}")
-    return hint(**known)

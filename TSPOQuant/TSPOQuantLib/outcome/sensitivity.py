@@ -318,7 +318,9 @@ def of_resolution(
     corrected: Measured, pvc: PartialVolumeResult, source: InputFunctionResult, refit: Refit
 ) -> list[Sensitivity]:
     rows = []
-    finer, coarser = (np.array([getattr(curve, end) for curve in pvc.curves]) for end in ("finer", "coarser"))
+    finer, coarser = (
+        np.array([getattr(curve.corrected, end) for curve in pvc.curves]) for end in ("finer", "coarser")
+    )
     for model, fits in corrected.fits.items():
         ends = [_volumes(refit, model, curves, source.input_function) for curves in (finer, coarser)]
         for number, (region, fit) in enumerate(zip(corrected.regions, fits, strict=True)):

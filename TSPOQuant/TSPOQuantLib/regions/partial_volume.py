@@ -9,7 +9,7 @@ by distance from the region) were tried on the simulated neck: the noise grew 1.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,24 +53,32 @@ BACKGROUND_SMALLEST_MM3 = 8.0
 
 
 @dataclass(frozen=True, eq=False)
-class CorrectedCurve:
-    """One region's curve beside its corrected self.
+class Corrected:
+    """One region's curve corrected for partial volume: mean, sd (frames,) in kBq/mL.
 
-    corrected: its ``sd`` is the measured one times ``noise_amplification``.
+    sd: the measured one times ``noise_amplification``.
+    finer, coarser: (frames,) kBq/mL, the corrected mean had the FWHM been ``FWHM_STEP_MM`` less or more.
     noise_amplification: SD of the corrected mean over that of the measured mean, for noise that is independent
     between voxels; the largest over the frames.
-    finer, coarser: (frames,) kBq/mL, the corrected mean had the FWHM been ``FWHM_STEP_MM`` less or more.
     recovery: what the region's own uniform activity keeps of itself, 0 to 1; the smallest over the frames.
     tissues: what was told apart around the region, in the first frame.
     """
 
-    measured: TimeActivityCurve
-    corrected: TimeActivityCurve
-    noise_amplification: float
+    mean: Floats
+    sd: Floats
     finer: Floats
     coarser: Floats
+    noise_amplification: float
     recovery: float
     tissues: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class CorrectedCurve:
+    """One region's curve beside its corrected self."""
+
+    measured: TimeActivityCurve
+    corrected: Corrected
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +213,9 @@ def _corrected(
             if change == 0:
                 amplification = max(amplification, _amplification(model, values.mean(axis=1), estimate))
                 recovery = min(recovery, float(model.read[0] @ model.seen[:, 0]))
-    corrected = replace(measured, mean=by_fwhm[0], sd=measured.sd * amplification)
-    return CorrectedCurve(measured, corrected, amplification, by_fwhm[1], by_fwhm[2], recovery, names)
+    mean, finer, coarser = by_fwhm
+    sd = measured.sd * amplification
+    return CorrectedCurve(measured, Corrected(mean, sd, finer, coarser, float(amplification), recovery, names))
 
 
 # --- The tissues around a region -------------------------------------------------------------------------------------

@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from .. import DISCLAIMER, __version__
 from ..messages import InputRefused
 from ..outcome.record import VisitRecord
 from ..outcome.visit import VisitMaps
 from .maps import write_maps
-from .tables import number, write_json, write_kinpar, write_tacs, write_tsv
+from .tables import stem_of, write_curves, write_input, write_json, write_kinpar, write_tsv
 
 BIDS_VERSION = "1.10.0"
 IGNORED = ("*_tacs.*", "*_kinpar.*", "*_mimap.*", "*_bloodproc.*")
@@ -87,28 +85,12 @@ def _pet_folder(folder: Path, subject: str, session: str) -> Path:
 
 
 def _write_visit(folder: Path, record: VisitRecord) -> None:
-    pet = _pet_folder(folder, record.subject, record.session)
-    stem = f"sub-{record.subject}_ses-{record.session}_"
-    timing = record.acquisition.timing
-    curves = {region.name: np.array(region.mean) for region in record.regions}
-    write_tacs(pet / f"{stem}seg-regions_tacs.tsv", timing, list(curves), np.array([*curves.values()]))
-    corrected = {r.name: np.array(r.corrected.mean) for r in record.regions if r.corrected is not None}
-    if corrected:
-        path = pet / f"{stem}pvc-{record.pvc}_seg-regions_tacs.tsv"
-        write_tacs(path, timing, list(corrected), np.array([*corrected.values()]))
-    _write_input(pet, stem, record)
+    pet, stem = _pet_folder(folder, record.subject, record.session), stem_of(record)
+    write_curves(pet, stem, record)
+    write_input(pet, stem, record)
     about: Mapping[str, object] = {"About": DISCLAIMER, **record.provenance}
     for pvc in dict.fromkeys(fit.pvc for fit in record.fits):
         for model in record.models:
             fits = [fit for fit in record.fits if (fit.model, fit.pvc) == (model, pvc)]
             if fits:
-                write_kinpar(pet, [fit.region for fit in fits], fits, about, pvc, stem)
-
-
-def _write_input(pet: Path, stem: str, record: VisitRecord) -> None:
-    source = record.input
-    rows = zip(source.times_s, source.whole_blood, source.parent_plasma, strict=True)
-    columns = ["time", "whole_blood_radioactivity", "AIF"]
-    write_tsv(pet / f"{stem}bloodproc.tsv", columns, [[number(value) for value in row] for row in rows])
-    units = {"time": {"Units": "s"}} | {column: {"Units": "kBq/mL"} for column in columns[1:]}
-    write_json(pet / f"{stem}bloodproc.json", units | {"Settings": source.settings})
+                write_kinpar(pet, fits, about, stem)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..alignment.fused import FusedImages
-from ..messages import Notice
+from ..messages import Notice, Text
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..regions.anatomy import FORAMINA, VERTEBRAE, Anatomy, identify
@@ -177,7 +177,17 @@ def _words(code: str) -> str:
 
 
 def _notices(notices: Sequence[Notice], hidden: Hidden) -> tuple[Notice, ...]:
-    return tuple(Notice.of(notice.code, _without_names(notice.message, hidden.names)) for notice in notices)
+    return tuple(Notice(notice.code, _told(notice.message, hidden.names)) for notice in notices)
+
+
+def _told(message: Text, names: Mapping[str, str]) -> Text:
+    """A message as it may be told, with its values where these tell no more than that."""
+    safe = _without_names(message, names)
+    values = {
+        key: names.get(value, value) if isinstance(value, str) else value for key, value in message.values.items()
+    }
+    renamed = Text(message.template, **values)
+    return renamed if renamed == safe else Text.of(safe)
 
 
 def _without_names(message: str, names: Mapping[str, str]) -> str:

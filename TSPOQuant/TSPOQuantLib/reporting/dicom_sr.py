@@ -17,7 +17,8 @@ from scipy.special import stdtrit
 from .. import __version__
 from ..kinetics.models import MODELS
 from ..messages import InputRefused
-from ..outcome.record import RegionOutcome, VisitRecord, to_json
+from ..outcome.record import RegionOutcome, VisitRecord
+from ..plain import to_json
 from ..regions.anatomy import Anatomy
 from .dicom_context import (
     UCUM,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..alignment.motion import MotionTable
+from ..kinetics import KineticFit
 from ..outcome.compare import RegionChange
-from ..outcome.record import FitRecord, VisitRecord
+from ..outcome.record import VisitRecord
 from .figures import WORDS, FusedPicture, color_bar, draw_fused, motion_figure
 from .report_document import Picture
 from .words import Words
@@ -232,9 +232,7 @@ def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure
 def motion(visit: VisitRecord, words: Words) -> "Figure":
     """Translation, rotation and displacement at the regions over the scan."""
     assert visit.motion is not None
-    moved = visit.motion
-    table = MotionTable(np.array(moved.translation_mm), np.array(moved.rotation_deg), np.array(moved.displacement_mm))
-    figure = motion_figure(table, visit.acquisition.timing, words=figure_words(words))
+    figure = motion_figure(visit.motion, visit.acquisition.timing, words=figure_words(words))
     figure.set_size_inches(PAGE_WIDTH, 4.2)
     _localize(figure, words)
     return figure
@@ -288,7 +286,7 @@ def input_function(visit: VisitRecord, words: Words) -> "Figure":
     return figure
 
 
-def fits(visit: VisitRecord, shown: Sequence[tuple[str, FitRecord]], words: Words) -> "Figure":
+def fits(visit: VisitRecord, shown: Sequence[tuple[str, KineticFit]], words: Words) -> "Figure":
     """Measured and fitted curves above, residuals below: one column a region. shown: (title, fit)."""
     figure = _canvas(PAGE_WIDTH, 3.0)
     minutes = visit.acquisition.timing.mids_s / 60
@@ -314,7 +312,7 @@ def fits(visit: VisitRecord, shown: Sequence[tuple[str, FitRecord]], words: Word
     return figure
 
 
-def lines(shown: Sequence[tuple[str, FitRecord]], words: Words) -> "Figure":
+def lines(shown: Sequence[tuple[str, KineticFit]], words: Words) -> "Figure":
     """Graphical methods in their own coordinates: frames used, frames left out, the line. shown: (title, fit)."""
     figure = _canvas(PAGE_WIDTH, 2.6)
     for index, (title, fit) in enumerate(shown):

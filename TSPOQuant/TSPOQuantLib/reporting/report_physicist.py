@@ -6,10 +6,11 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
+from ..kinetics import KineticFit
 from ..kinetics.models import MODELS, UNITS
 from ..outcome.comparability import ITEMS
 from ..outcome.compare import Comparison, RegionChange
-from ..outcome.record import FitRecord, VisitRecord
+from ..outcome.record import VisitRecord
 from . import plots
 from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
 from .report_terms import (
@@ -391,9 +392,9 @@ def _symbol(name: str) -> str:
     return {"VT": "V_T", "VB": "V_B", "Ki": "K_i"}.get(name, name)
 
 
-def _shown_fits(comparison: Comparison, visit: VisitRecord, model: str, words: Words) -> list[tuple[str, FitRecord]]:
+def _shown_fits(comparison: Comparison, visit: VisitRecord, model: str, words: Words) -> list[tuple[str, KineticFit]]:
     """Titles and fits of the main places: as measured, and the first one also corrected."""
-    shown: list[tuple[str, FitRecord]] = []
+    shown: list[tuple[str, KineticFit]] = []
     for index, place in enumerate(main_places(comparison)):
         pvcs = sorted(corrections(comparison), key=lambda pvc: pvc != "none") if index == 0 else ["none"]
         for pvc in pvcs:
@@ -435,7 +436,7 @@ def _fits(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Bloc
     return blocks
 
 
-def _residual_sd(fit: FitRecord) -> float:
+def _residual_sd(fit: KineticFit) -> float:
     """Root mean square of the weighted residuals over the frames used, kBq/mL."""
     used = [(w, r) for w, r in zip(fit.weights, fit.residuals, strict=True) if w > 0 and math.isfinite(r)]
     total = sum(w for w, _ in used)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
+from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
 from ..outcome.change import vt_key
 from ..outcome.compare import Comparison, RegionChange
-from ..outcome.record import FitRecord, RegionOutcome, VisitRecord
+from ..outcome.record import RegionOutcome, VisitRecord
 from ..regions.anatomy import FORAMINA, three_levels_above
 from .plots import Point
 from .words import Words
@@ -115,7 +116,7 @@ def _log_interval(value: float, error: float, quantile: float) -> Point:
     return Point(value, value * math.exp(-reach), value * math.exp(reach))
 
 
-def fit_of(visit: VisitRecord, row: RegionOutcome) -> FitRecord | None:
+def fit_of(visit: VisitRecord, row: RegionOutcome) -> KineticFit | None:
     wanted = (row.region, row.model, row.pvc)
     return next((fit for fit in visit.fits if (fit.region, fit.model, fit.pvc) == wanted), None)
 

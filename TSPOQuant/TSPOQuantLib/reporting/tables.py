@@ -4,9 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,36 +16,18 @@ from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
 from ..kinetics.models import UNITS
 from ..outcome.change import Change
-from ..outcome.record import FILE, FitRecord, RegionOutcome, to_json
+from ..outcome.record import FILE, RegionOutcome, VisitRecord
 from ..outcome.visit import FittedTable, VisitResult
+from ..plain import plain, to_json
 from ..regions.measurements import MEASUREMENTS
-from ..regions.partial_volume import PartialVolumeResult
 from .fused_files import write_fused_images
 
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON knows it: numpy unpacked, nan and inf as null, dataclasses as tables, dates as ISO 8601."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "__dataclass_fields__"):
-        return plain(asdict(value))
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, Path) else value
-
-
 def write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """For other programs: what is no number is null."""
+    path.write_text(json.dumps(plain(content, lossless=False), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def number(value: float | None) -> str:
@@ -61,15 +41,15 @@ def write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]])
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_tacs(path: Path, timing: FrameTiming, regions: Sequence[str], activity: NDArray[np.float64]) -> None:
-    """``_tacs.tsv`` with its JSON. activity: (regions, frames) in kBq/mL, which the JSON says."""
-    table = np.vstack([timing.starts_s, timing.ends_s, activity]).T
-    write_tsv(path, ["FrameTimesStart", "FrameTimesEnd", *regions], [[number(v) for v in row] for row in table])
+def write_tacs(path: Path, timing: FrameTiming, curves: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> None:
+    """``_tacs.tsv`` with its JSON. curves: (frames,) in kBq/mL by region, which the JSON says."""
+    table = np.vstack([timing.starts_s, timing.ends_s, *curves.values()]).T
+    write_tsv(path, ["FrameTimesStart", "FrameTimesEnd", *curves], [[number(v) for v in row] for row in table])
     units = {"FrameTimesStart": {"Units": "s"}, "FrameTimesEnd": {"Units": "s"}}
-    write_json(path.with_suffix(".json"), units | {region: {"Units": "kBq/mL"} for region in regions})
+    write_json(path.with_suffix(".json"), units | {region: {"Units": "kBq/mL"} for region in curves})
 
 
-def kinpar_row(fit: KineticFit | FitRecord) -> dict[str, str]:
+def kinpar_row(fit: KineticFit) -> dict[str, str]:
     """One region's cells of a ``_kinpar.tsv`` but its name: parameters, errors, criteria, flags."""
     cells = {name: number(value) for name, value in fit.parameters.items()}
     cells |= {f"{name}-se": number(value) for name, value in fit.standard_errors.items()}
@@ -86,30 +66,23 @@ def kinpar_row(fit: KineticFit | FitRecord) -> dict[str, str]:
     return cells
 
 
-def write_kinpar(
-    folder: Path,
-    regions: Sequence[str],
-    fits: Sequence[KineticFit | FitRecord],
-    about: Mapping[str, object],
-    pvc: str = "none",
-    prefix: str = "",
-) -> None:
+def write_kinpar(folder: Path, fits: Sequence[KineticFit], about: Mapping[str, object], prefix: str = "") -> None:
     """``model-<M>_kinpar.tsv`` (one row a region) and its JSON with units, flags in words, and ``about``; for curves
-    corrected for partial volume ``model-<M>_pvc-<P>_kinpar.tsv``. prefix: stands before the name."""
+    corrected for partial volume ``model-<M>_pvc-<P>_kinpar.tsv``. fits: of one model and correction. prefix: stands
+    before the name."""
+    model, pvc = fits[0].model, fits[0].pvc
     rows = [kinpar_row(fit) for fit in fits]
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    stem = f"model-{fits[0].model}_kinpar" if pvc == "none" else f"model-{fits[0].model}_pvc-{pvc}_kinpar"
+    stem = prefix + (f"model-{model}_kinpar" if pvc == "none" else f"model-{model}_pvc-{pvc}_kinpar")
     cells = [
-        [region, *(row.get(column, "n/a") for column in columns)] for region, row in zip(regions, rows, strict=True)
+        [fit.region, *(row.get(column, "n/a") for column in columns)] for fit, row in zip(fits, rows, strict=True)
     ]
-    stem = prefix + stem
     write_tsv(folder / f"{stem}.tsv", ["region", *columns], cells)
     units = {
         c: {"Units": KINPAR_UNITS[c.removesuffix("-se")]} for c in columns if c.removesuffix("-se") in KINPAR_UNITS
     }
-    flagged = zip(regions, fits, strict=True)
-    words = {region: {flag.code: flag.message for flag in fit.flags} for region, fit in flagged if fit.flags}
-    write_json(folder / f"{stem}.json", {"Model": fits[0].model, **units, "Flags": words, **about})
+    words = {fit.region: {flag.code: flag.message for flag in fit.flags} for fit in fits if fit.flags}
+    write_json(folder / f"{stem}.json", {"Model": model, **units, "Flags": words, **about})
 
 
 def region_record(row: RegionOutcome, truth: float | None = None) -> dict[str, object]:
@@ -141,54 +114,71 @@ def table1_record(change: Change) -> dict[str, object]:
 def write_visit(folder: Path, result: VisitResult) -> None:
     """Everything of one visit into ``folder``: curves, input function, fits, and results.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"sub-{result.subject}_ses-{result.session}"
-    regions = [curve.region for curve in result.curves]
-    timing = result.curves[0].timing
-    write_tacs(folder / f"{stem}_seg-regions_tacs.tsv", timing, regions, np.array([c.mean for c in result.curves]))
-    curve = result.input.input_function
-    table = zip(curve.times_s, curve.whole_blood, curve.parent_plasma, strict=True)
-    write_tsv(
-        folder / f"{stem}_bloodproc.tsv",
-        ["time", "whole_blood_radioactivity", "AIF"],
-        [[number(float(v)) for v in row] for row in table],
-    )
-    activity = {"Units": "kBq/mL"}
-    write_json(
-        folder / f"{stem}_bloodproc.json",
-        {"time": {"Units": "s"}, "whole_blood_radioactivity": activity, "AIF": activity, **result.input.settings},
-    )
-    for fits in result.fits.values():
-        write_kinpar(folder, regions, fits, result.provenance)
-    if result.corrected is not None:
-        _write_corrected(folder, stem, timing, result, result.corrected)
+    record = result.record
+    stem = stem_of(record)
+    write_curves(folder, stem, record)
+    write_input(folder, stem, record)
+    for model in record.models:
+        fits = [fit for fit in record.fits if fit.model == model]
+        write_kinpar(folder, [fit for fit in fits if fit.pvc == "none"], record.provenance)
+        corrected = [fit for fit in fits if fit.pvc != "none"]
+        if corrected:
+            write_kinpar(folder, corrected, _about_correction(record, corrected) | record.provenance)
     write_json(
         folder / "results.json",
         {
             "about": DISCLAIMER,
-            "regions": [region_record(row) for row in result.rows],
-            "notices": [{"code": n.code, "message": n.message} for n in result.notices],
-            "provenance": result.provenance,
+            "regions": [region_record(row) for row in record.rows],
+            "notices": record.warnings,
+            "provenance": record.provenance,
         },
     )
-    if result.measurements:
-        _write_measurements(folder, stem, result)
+    if any(region.measurements for region in record.regions):
+        _write_measurements(folder, stem, record)
     _write_alignment(folder, stem, result)
     if result.fused is not None:
         write_fused_images(folder, stem, result.fused)
-    if result.record is not None:
-        (folder / FILE).write_text(to_json(result.record), encoding="utf-8")
+    (folder / FILE).write_text(to_json(record), encoding="utf-8")
 
 
-def _write_measurements(folder: Path, stem: str, result: VisitResult) -> None:
+def stem_of(record: VisitRecord) -> str:
+    """How every file of a visit begins."""
+    return f"sub-{record.subject}_ses-{record.session}_"
+
+
+def write_curves(folder: Path, stem: str, record: VisitRecord) -> None:
+    """``_tacs.tsv`` of all regions, and of those that were corrected for partial volume."""
+    timing = record.acquisition.timing
+    write_tacs(folder / f"{stem}seg-regions_tacs.tsv", timing, {region.name: region.mean for region in record.regions})
+    corrected = {region.name: region.corrected.mean for region in record.regions if region.corrected is not None}
+    if corrected:
+        write_tacs(folder / f"{stem}pvc-{record.pvc}_seg-regions_tacs.tsv", timing, corrected)
+
+
+def write_input(folder: Path, stem: str, record: VisitRecord) -> None:
+    """``_bloodproc.tsv``: the input function, with its settings in the JSON."""
+    source = record.input
+    rows = zip(source.times_s, source.whole_blood, source.parent_plasma, strict=True)
+    columns = ["time", "whole_blood_radioactivity", "AIF"]
+    write_tsv(folder / f"{stem}bloodproc.tsv", columns, [[number(value) for value in row] for row in rows])
+    units = {"time": {"Units": "s"}} | {column: {"Units": "kBq/mL"} for column in columns[1:]}
+    write_json(folder / f"{stem}bloodproc.json", units | source.settings)
+
+
+def _write_measurements(folder: Path, stem: str, record: VisitRecord) -> None:
     """Size and place of every quantified region; the JSON tells units and DICOM codes, and what is objected to."""
-    known = [one for one in MEASUREMENTS if any(one.key in found for found in result.measurements.values())]
-    places = {row.region: [row.structure, row.level, row.root, row.side] for row in result.rows}
+    regions = record.regions
+    known = [one for one in MEASUREMENTS if any(one.key in region.measurements for region in regions)]
     rows = [
-        [region, *(place or "n/a" for place in places[region]), *(number(found.get(one.key)) for one in known)]
-        for region, found in result.measurements.items()
+        [
+            region.name,
+            *(place or "n/a" for place in (region.structure, region.level, region.root, region.side)),
+            *(number(region.measurements.get(one.key)) for one in known),
+        ]
+        for region in regions
     ]
     columns = ["region", "structure", "level", "root", "side", *(one.key for one in known)]
-    write_tsv(folder / f"{stem}_seg-regions_measurements.tsv", columns, rows)
+    write_tsv(folder / f"{stem}seg-regions_measurements.tsv", columns, rows)
     about: dict[str, object] = {
         one.key: {
             "LongName": one.name,
@@ -200,9 +190,8 @@ def _write_measurements(folder: Path, stem: str, result: VisitResult) -> None:
         | ({"MethodCode": one.method} if one.method else {})
         for one in known
     }
-    quality = result.record.quality if result.record else ()
-    about["Quality"] = [{"code": n.code, "message": n.message} for n in quality]
-    write_json(folder / f"{stem}_seg-regions_measurements.json", about)
+    about["Quality"] = record.quality
+    write_json(folder / f"{stem}seg-regions_measurements.json", about)
 
 
 def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
@@ -210,24 +199,25 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
     image to the second: Slicer shows the second on the first when it is put under the transform."""
     transforms = folder / "transforms"
     transforms.mkdir(exist_ok=True)
-    to_ct = np.eye(4) if result.pet_to_ct is None else result.pet_to_ct.ct_to_reference
-    if result.pet_to_ct is not None:
-        write_transform(transforms / f"{stem}_from-CT_to-PET_xfm.tfm", to_ct)
-    if result.motion is not None:
-        for frame, matrix in enumerate(result.motion.reference_to_frame, start=1):
-            name = f"{stem}_from-{'CT' if result.pet_to_ct else 'PET'}_to-frame{frame:02d}_xfm.tfm"
+    record = result.record
+    motion, fit = record.motion, record.pet_to_ct
+    to_ct = np.eye(4) if fit is None else fit.ct_to_reference
+    if fit is not None:
+        write_transform(transforms / f"{stem}from-CT_to-PET_xfm.tfm", to_ct)
+    if motion is not None:
+        for frame, matrix in enumerate(motion.matrices, start=1):
+            name = f"{stem}from-{'CT' if fit else 'PET'}_to-frame{frame:02d}_xfm.tfm"
             write_transform(transforms / name, matrix @ to_ct)
-    if result.carried is not None and result.record is not None:
-        carried_from = next(region.carried_from for region in result.record.regions if region.carried_from)
+    if result.carried is not None:
+        carried_from = next(region.carried_from for region in record.regions if region.carried_from)
         for level in result.carried.levels:
-            name = f"{stem}_from-{carried_from}_to-CT_desc-{level.level.replace('/', '')}_xfm.tfm"
+            name = f"{stem}from-{carried_from}_to-CT_desc-{level.level.replace('/', '')}_xfm.tfm"
             write_transform(transforms / name, level.to_other)
-    motion = result.record.motion if result.record else None
-    if result.motion is None or motion is None:
+    if motion is None:
         return
     columns = ["frame", "start", "end", *(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz")]
     columns += ["displacement", "uncertainty", "beyond_limit"]
-    timing = result.curves[0].timing
+    timing = record.acquisition.timing
     rows = [
         [
             str(frame + 1),
@@ -238,50 +228,44 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
         ]
         for frame in range(len(timing))
     ]
-    write_tsv(folder / f"{stem}_desc-motion_timeseries.tsv", columns, rows)
+    write_tsv(folder / f"{stem}desc-motion_timeseries.tsv", columns, rows)
     units = {c: {"Units": "mm" if c.startswith("trans") else "degrees"} for c in columns if "_" in c and c[:2] != "be"}
     about = {
         "Description": "Where the neck lay in each frame against its reference position; axes x to the left, y to the "
         "back, z up; displacement: mean over the centers of the quantified regions",
-        "ReferenceFrames": [frame + 1 for frame in result.motion.reference],
+        "ReferenceFrames": [frame + 1 for frame in motion.reference],
         "Limit": {"Value": LIMIT_MM, "Units": "mm", "Frames": [int(r[0]) for r in rows if r[-1] == "1"]},
     }
     others = {"start": {"Units": "s"}, "end": {"Units": "s"}} | {c: {"Units": "mm"} for c in columns[-3:-1]}
-    write_json(folder / f"{stem}_desc-motion_timeseries.json", about | units | others)
+    write_json(folder / f"{stem}desc-motion_timeseries.json", about | units | others)
 
 
-def _write_corrected(
-    folder: Path, stem: str, timing: FrameTiming, result: VisitResult, corrected: PartialVolumeResult
-) -> None:
-    """The corrected curves and fits, with what the correction costs in noise."""
-    names = [curve.measured.region for curve in corrected.curves]
-    curves = np.array([curve.corrected.mean for curve in corrected.curves])
-    write_tacs(folder / f"{stem}_pvc-{corrected.method}_seg-regions_tacs.tsv", timing, names, curves)
-    for model, fits in result.corrected_fits.items():
-        cost = {
-            curve.measured.region: {"NoiseAmplification": curve.noise_amplification, "Recovery": curve.recovery}
-            | _other_widths(result, curve.measured.region, model, fitted.parameters["VT"])
-            for curve, fitted in zip(corrected.curves, fits, strict=True)
-        }
-        about = {"PartialVolume": {"Method": corrected.method, "FWHM_mm": corrected.fwhm_mm, "Regions": cost}}
-        write_kinpar(folder, names, fits, about | result.provenance, corrected.method)
+def _about_correction(record: VisitRecord, fits: Sequence[KineticFit]) -> dict[str, object]:
+    """What the correction costs in noise, region by region."""
+    cost = {}
+    for fit in fits:
+        corrected = record.region(fit.region).corrected
+        assert corrected is not None
+        noise = {"NoiseAmplification": corrected.noise_amplification, "Recovery": corrected.recovery}
+        cost[fit.region] = noise | _other_widths(record, fit)
+    return {"PartialVolume": {"Method": record.pvc, "FWHM_mm": record.pvc_fwhm_mm, "Regions": cost}}
 
 
-def _other_widths(result: VisitResult, region: str, model: str, vt: float) -> dict[str, float]:
+def _other_widths(record: VisitRecord, fit: KineticFit) -> dict[str, float]:
     """The corrected V_T had the resolution been finer or coarser by the step that is told beside it, mm FWHM."""
-    found = result.record.sensitivities if result.record else ()
-    wanted = (region, model, "resolution")
-    one = next((s for s in found if (s.region, s.model, s.component) == wanted), None)
+    wanted = (fit.region, fit.model, "resolution")
+    one = next((s for s in record.sensitivities if (s.region, s.model, s.component) == wanted), None)
     if one is None:
         return {}
+    vt = fit.parameters["VT"]
     return {"VTFiner": vt * math.exp(one.lower), "VTCoarser": vt * math.exp(one.upper), "FWHMStep_mm": one.step}
 
 
 def write_fits(folder: Path, fitted: FittedTable) -> None:
     """A ``_kinpar.tsv`` and its JSON for every model."""
-    about = {"Notices": [{"code": n.code, "message": n.message} for n in fitted.notices], **fitted.provenance}
+    about = {"Notices": fitted.notices, **fitted.provenance}
     for fits in fitted.fits.values():
-        write_kinpar(folder, fitted.regions, fits, about)
+        write_kinpar(folder, fits, about)
 
 
 def fits_text(fitted: FittedTable) -> str:
@@ -292,13 +276,12 @@ def fits_text(fitted: FittedTable) -> str:
     return "V_T in mL/cm³ (± standard error; * flagged)\n" + columns_text(rows) + f"\n{DISCLAIMER}"
 
 
-def visit_text(result: VisitResult) -> str:
+def visit_text(record: VisitRecord) -> str:
     """V_T of every region and model of one visit, for a terminal."""
-    rows = [["region", *result.fits]]
-    for index, curve in enumerate(result.curves):
-        rows.append([curve.region, *(_main_value(fits[index]) for fits in result.fits.values())])
-    title = f"{result.subject}, {result.session}: Vr (V_T) in mL/cm³ (± standard error; * flagged)"
-    return f"{title}\n{columns_text(rows)}\n{DISCLAIMER}"
+    names = [region.name for region in record.regions]
+    rows = [[name, *(_main_value(record.fit(name, model)) for model in record.models)] for name in names]
+    title = f"{record.subject}, {record.session}: Vr (V_T) in mL/cm³ (± standard error; * flagged)"
+    return f"{title}\n{columns_text([['region', *record.models], *rows])}\n{DISCLAIMER}"
 
 
 def _main_value(fit: KineticFit) -> str:
