@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import visitrecords as made
-from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.messages import InputRefused, Listed, Notice, Text
 from TSPOQuantLib.outcome.record import FORMAT, from_json, read_record
 from TSPOQuantLib.plain import to_json
 
@@ -50,6 +50,23 @@ class JsonTest(unittest.TestCase):
         content = json.loads(to_json(made.visit()))
         content["later"] = content["acquisition"]["later"] = 1
         self.assertTrue(same(from_json(json.dumps(content)), made.visit()))
+
+    def test_a_notice_keeps_what_it_was_made_of(self):
+        notice = Notice(
+            "a-code",
+            "{share:.0%} of '{name}', {part} and {several}, at {lost:.1f} mm in {file}",
+            share=0.42,
+            name="cord C7",
+            part=Text("the {side} one", side="left"),
+            several=Listed([Text("{count} frames", count=3), "x"]),
+            lost=math.nan,
+            file=Path("a.tsv"),
+        )
+        (again,) = from_json(to_json(made.visit(quality=(notice,)))).quality
+        self.assertEqual(again, notice)
+        self.assertEqual(again.message.template, notice.message.template)
+        self.assertEqual(again.message.values["part"].template, "the {side} one")
+        self.assertEqual(again.message.values["several"].items[0].values, {"count": 3})
 
     def test_what_is_not_a_record(self):
         good = json.loads(to_json(made.visit()))

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from string import Formatter
 from typing import Any
 
 from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
@@ -183,9 +184,9 @@ def _notices(notices: Sequence[Notice], hidden: Hidden) -> tuple[Notice, ...]:
 def _told(message: Text, names: Mapping[str, str]) -> Text:
     """A message as it may be told, with its values where these tell no more than that."""
     safe = _without_names(message, names)
-    values = {
-        key: names.get(value, value) if isinstance(value, str) else value for key, value in message.values.items()
-    }
+    shown = {key for _, key, _, _ in Formatter().parse(message.template) if key}
+    values = {key: value for key, value in message.values.items() if key in shown}
+    values |= {key: names[value] for key, value in values.items() if isinstance(value, str) and value in names}
     renamed = Text(message.template, **values)
     return renamed if renamed == safe else Text.of(safe)
 
