@@ -59,7 +59,9 @@ def show(result: Result, as_json: bool) -> None:
     if as_json:
         from .plain import plain
 
-        print(json.dumps(plain(result.content, lossless=False), indent=2))  # ASCII: no terminal's encoding can spoil it
+        print(
+            json.dumps(plain(result.content, lossless=False), indent=2)
+        )  # ASCII: no terminal's encoding can spoil it
     else:
         print(result.text)
     sys.stdout.flush()  # a reader that has gone shows here rather than at exit
