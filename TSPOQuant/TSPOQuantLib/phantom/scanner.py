@@ -50,13 +50,13 @@ def axis_weights(centers_mm: Doubles, width_mm: float, edges_mm: Doubles, sigma_
     return np.asarray(np.maximum(mean[:, :-1] - mean[:, 1:], 0.0), np.float32)
 
 
-def _axis(grid: Grid, axis: int) -> tuple[Doubles, float]:
+def centers_and_spacing(grid: Grid, axis: int) -> tuple[Doubles, float]:
     """Voxel centers along x, y or z of an axis-aligned grid, and their spacing, in mm."""
     spacing = float(grid.ijk_to_lps[axis, axis])
     return grid.ijk_to_lps[axis, 3] + spacing * np.arange(grid.shape[2 - axis]), spacing
 
 
-def _edges(centers: Doubles, spacing: float) -> Doubles:
+def edges_of(centers: Doubles, spacing: float) -> Doubles:
     return np.append(centers - spacing / 2, centers[-1] + spacing / 2)
 
 
@@ -78,8 +78,12 @@ def blur_between(source: Grid, target: Grid, voxel_mm: tuple[float, float, float
     """Gaussian resolution and averaging over ``voxel_mm``, sampled at the centers of ``target``."""
     weights = []
     for axis in range(3):
-        centers, _ = _axis(target, axis)
-        weights.append(axis_weights(centers, voxel_mm[axis], _edges(*_axis(source, axis)), fwhm_mm / FWHM_PER_SIGMA))
+        centers, _ = centers_and_spacing(target, axis)
+        weights.append(
+            axis_weights(
+                centers, voxel_mm[axis], edges_of(*centers_and_spacing(source, axis)), fwhm_mm / FWHM_PER_SIGMA
+            )
+        )
     return Blur(*weights)
 
 
@@ -99,9 +103,9 @@ def majority_labels(labels: Labels, source: Grid, target: Grid) -> Labels:
 
 def _overlaps(source: Grid, target: Grid, axis: int) -> tuple[NDArray[np.intp], Floats]:
     """For each target voxel along an axis: the source cells it meets, and the share of its width each covers."""
-    centers, width = _axis(target, axis)
-    source_centers, spacing = _axis(source, axis)
-    edges = _edges(source_centers, spacing)
+    centers, width = centers_and_spacing(target, axis)
+    source_centers, spacing = centers_and_spacing(source, axis)
+    edges = edges_of(source_centers, spacing)
     first = np.floor((centers - width / 2 - edges[0]) / spacing + 1e-9).astype(np.intp)
     cells = first[:, None] + np.arange(int(np.ceil(width / spacing)) + 1)
     low = np.maximum(edges[0] + cells * spacing, (centers - width / 2)[:, None])

@@ -15,6 +15,19 @@ LARGEST = {"fwhm_mm": 30.0, "noise_percent": 1000.0, "motion_mm": 20.0}
 
 
 @dataclass(frozen=True)
+class OsemOptions:
+    """How the scanner that projects reconstructs; psf models the detectors' blur, tof uses times of flight.
+
+    The updates of an image are iterations x subsets. Defaults are choices; scanners differ.
+    """
+
+    iterations: int = 6
+    subsets: int = 16
+    psf: bool = False
+    tof: bool = False
+
+
+@dataclass(frozen=True)
 class PhantomSettings:
     """How to simulate; every default is an assumption, none is from a published source.
 
