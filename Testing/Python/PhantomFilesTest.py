@@ -45,8 +45,8 @@ SMALL_CT, SMALL_PET = grid((12, 30, 30), (1, 1, 1.5), (14.1, 5, -14)), grid((5, 
 @contextlib.contextmanager
 def field(ct, pet):
     with (
-        mock.patch.object(visits, "ct_grid", lambda fast: ct),
-        mock.patch.object(visits, "pet_grid", lambda fast: pet),
+        mock.patch.object(visits, "ct_grid", lambda fast, wide: ct),
+        mock.patch.object(visits, "pet_grid", lambda fast, wide: pet),
     ):
         yield
 

@@ -40,6 +40,19 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fwhm", type=float, default=5.0, metavar="MM", help="resolution; 0: no partial volume")
     parser.add_argument("--noise", type=float, default=20.0, metavar="PERCENT", help="muscle, first 600-s frame")
     parser.add_argument("--motion", type=float, default=1.0, metavar="MM", help="SD of the drift, in mm and degrees")
+    parser.add_argument(
+        "--scanner",
+        default="gaussian",
+        metavar="SCANNER",
+        help="gaussian: one blur, independent voxels; osem[:ITERATIONS,SUBSETS,psf,tof]: projected and reconstructed",
+    )
+    parser.add_argument(
+        "--neighbors",
+        choices=("hot", "plain"),
+        help="hot: marrow apart from cortex, glands, epidural veins; as the scanner: hot with osem",
+    )
+    parser.add_argument("--two-tissue", action="store_true", help="a second compartment in cord, marrow and glands")
+    parser.add_argument("--foramen-k1", type=float, default=0.5, metavar="K1", help="mL/cm3/min")
     parser.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by region and visit, to replace ours")
 
 
@@ -68,6 +81,10 @@ def _settings(options: argparse.Namespace) -> "PhantomSettings":
         noise_percent=options.noise,
         motion_mm=options.motion,
         fast=options.fast,
+        scanner=options.scanner,
+        hot_neighbors={"hot": True, "plain": False, None: None}[options.neighbors],
+        two_tissue=options.two_tissue,
+        foramen_k1=options.foramen_k1,
         truth=_truth(options.truth) if options.truth else {},
     )
 

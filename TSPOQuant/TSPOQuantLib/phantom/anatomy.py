@@ -4,6 +4,7 @@ Front to back and side to side, soft tissue is drawn in cross-sections that ride
 are drawn in the spine's own coordinates. Sizes without a source in ``neck`` are assumptions.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,20 +127,22 @@ class Anatomy:
     foramina: tuple[Foramen, ...]
 
 
-def ct_grid(fast: bool) -> Grid:
+def ct_grid(fast: bool, wide: bool = False) -> Grid:
     """The CT's grid, which is also the object's: 180 x 180 x 170 mm, in voxels of 0.6 x 0.6 x 1 mm.
 
     fast: 136 x 160 x 147 mm, without the dens and the lower half of T2, in voxels of 1 x 1 x 1.5 mm.
+    wide: the shoulders are in the fast field, too: 184 mm; a scanner that projects must see the whole of a slice.
     """
     if fast:
-        return _centered_grid((98, 160, 136), (1.0, 1.0, 1.5), FAST_CENTER_LPS_MM + CT_SHIFT_MM)
+        columns = 184 if wide else 136
+        return _centered_grid((98, 160, columns), (1.0, 1.0, 1.5), FAST_CENTER_LPS_MM + CT_SHIFT_MM)
     return _centered_grid((170, 300, 300), (0.6, 0.6, 1.0), CENTER_LPS_MM + CT_SHIFT_MM)
 
 
-def pet_grid(fast: bool) -> Grid:
+def pet_grid(fast: bool, wide: bool = False) -> Grid:
     """The PET's grid over nearly the same field, in voxels of 2 x 2 x 2 mm."""
     if fast:
-        return _centered_grid((73, 80, 68), (2.0, 2.0, 2.0), FAST_CENTER_LPS_MM)
+        return _centered_grid((73, 80, 92 if wide else 68), (2.0, 2.0, 2.0), FAST_CENTER_LPS_MM)
     return _centered_grid((85, 90, 90), (2.0, 2.0, 2.0), CENTER_LPS_MM)
 
 
@@ -155,21 +158,27 @@ def build_anatomy(grid: Grid, build: Build, pose: Pose, progress: Progress) -> A
     """Draw the neck on an axis-aligned grid."""
     labels = np.empty(grid.shape, np.uint8)
     nerve = np.empty(grid.shape, np.bool_)
-    table = _table_for(grid, build, pose)
+    table = spine_table(grid, build, pose)
+    for slab, points in slabs_of(grid, build, pose):
+        found, is_nerve = structures_at(points, table)
+        labels[slab], nerve[slab] = found.reshape(labels[slab].shape), is_nerve.reshape(labels[slab].shape)
+        progress(slab.stop / grid.shape[0], "drawing the neck")
+    return Anatomy(grid, labels, _hounsfield(grid, labels, nerve), _foramina(table.spine, build, pose))
+
+
+def slabs_of(grid: Grid, build: Build, pose: Pose) -> Iterator[tuple[slice, Floats]]:
+    """A grid in slabs along k: which, and where its voxels (3, n) lie in the reference-sized neck's frame."""
     to_neck = np.linalg.inv(pose.neck_to_lps)
     x, y, z = (grid.ijk_to_lps[a, 3] + grid.ijk_to_lps[a, a] * np.arange(grid.shape[2 - a]) for a in range(3))
     depth = max(1, SLAB_VOXELS // (y.size * x.size))
     for first in range(0, z.size, depth):
-        slab = slice(first, first + depth)
+        slab = slice(first, min(first + depth, z.size))
         zs, ys, xs = np.meshgrid(z[slab], y, x, indexing="ij", copy=False)
         neck = [(row[0] * xs + row[1] * ys + row[2] * zs + row[3]).ravel() / build.size for row in to_neck[:3]]
-        found, is_nerve = structures_at(np.stack(neck).astype(np.float32), table)
-        labels[slab], nerve[slab] = found.reshape(xs.shape), is_nerve.reshape(xs.shape)
-        progress(min(1.0, (first + depth) / z.size), "drawing the neck")
-    return Anatomy(grid, labels, _hounsfield(grid, labels, nerve), _foramina(table.spine, build, pose))
+        yield slab, np.stack(neck).astype(np.float32)
 
 
-def _table_for(grid: Grid, build: Build, pose: Pose) -> SpineTable:
+def spine_table(grid: Grid, build: Build, pose: Pose) -> SpineTable:
     """The spine's coordinates over all that the grid can reach of the neck's sagittal plane."""
     far = np.array(grid.shape[::-1]) - 1.0
     corners = grid.to_lps(np.array([[i, j, k] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])]))
@@ -183,7 +192,7 @@ def structures_at(points: Floats, table: SpineTable) -> tuple[Labels, Bools]:
     x, y, z = points
     spine = table.spine
     behind = y - np.interp(z, spine.z_mm, spine.y_mm).astype(np.float32)
-    t = _height(np.interp(z, spine.z_mm, spine.along_mm).astype(np.float32))
+    t = height_of(np.interp(z, spine.z_mm, spine.along_mm).astype(np.float32))
     labels = np.full(x.shape, LABEL["air"], np.uint8)
     nerve = np.zeros(x.shape, np.bool_)
     inside = np.flatnonzero(_within_skin(x, behind, t, 0.0))
@@ -199,7 +208,7 @@ def soft_tissue(x: Floats, behind: Floats, t: Floats) -> Labels:
     labels = np.full(x.shape, LABEL["fat"], np.uint8)
     side = np.abs(x)
     for section in MUSCLES.values():
-        labels[_ellipse(side, behind, t, *section)] = LABEL["muscle"]
+        labels[ellipse(side, behind, t, *section)] = LABEL["muscle"]
     thickness = 1 - ((t - THYROID_T) / THYROID_HALF_T) ** 2
     lobe = ((side - THYROID_LEFT) / THYROID_HALF_WIDTH) ** 2 + ((behind - THYROID_BEHIND) / THYROID_HALF_DEPTH) ** 2
     labels[lobe < thickness] = LABEL["thyroid"]
@@ -210,7 +219,7 @@ def soft_tissue(x: Floats, behind: Floats, t: Floats) -> Labels:
     labels[_airway(x, behind, t, 0.0)] = LABEL["air"]
     labels[~_within_skin(x, behind, t, SKIN_MM)] = LABEL["skin"]
     for vessel, section in (("jugular vein", JUGULAR), ("carotid artery", CAROTID)):
-        inside = _ellipse(side, behind, t, *section)
+        inside = ellipse(side, behind, t, *section)
         labels[inside & (x > 0)] = LABEL[f"{vessel} left"]
         labels[inside & (x <= 0)] = LABEL[f"{vessel} right"]
     return labels
@@ -234,12 +243,12 @@ def spinal_column(left: Floats, posterior: Floats, along: Floats, around: Labels
     return labels, _draw_foramina(labels, left, posterior, along)
 
 
-def _height(along: Floats) -> Floats:
+def height_of(along: Floats) -> Floats:
     """0 at the middle of T1, 1 at the middle of C3."""
     return np.asarray((along - CENTERS_MM["T1"]) / (CENTERS_MM["C3"] - CENTERS_MM["T1"]), np.float32)
 
 
-def _ellipse(side: Floats, behind: Floats, t: Floats, low: Section, high: Section) -> Bools:
+def ellipse(side: Floats, behind: Floats, t: Floats, low: Section, high: Section) -> Bools:
     """Within the cross-section that runs linearly from ``low`` (t = 0) to ``high`` (t = 1) and on beyond both."""
     blend = np.clip(t, -0.3, 1.25)
     left, back, half_width, half_depth, turn = (a + np.float32(b - a) * blend for a, b in zip(low, high, strict=True))

@@ -89,6 +89,8 @@ STRUCTURES = (
     "skin",
     "air",
 )
+NEIGHBORS = ("marrow", "parotid gland", "submandibular gland", "epidural vein")
+"""Structures that only the neck with hot neighbors has; see ``neighbors``."""
 LABEL = {name: number for number, name in enumerate(STRUCTURES)}
 BONES = tuple(name for name in STRUCTURES if name.startswith("vertebra ") or name == "mandible")
 BLOOD = tuple(name for name in STRUCTURES if "artery" in name or "vein" in name)

@@ -17,7 +17,6 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from scipy.sparse import csr_matrix
 
 from ..grid import Grid
-from .neck import LABEL
 from .projection import FWHM_PER_SIGMA, Rays, ray_matrix
 from .scanner import axis_weights, centers_and_spacing, decay_factors, edges_of
 from .settings import OsemOptions
@@ -36,11 +35,12 @@ SCATTER_SHARE, RANDOM_SHARE = 0.25, 0.15
 """Of all counts of a frame."""
 SCATTER_SIGMA_BINS, SCATTER_SIGMA_PLANES = 20.0, 10.0
 REFERENCE_NOISE_PERCENT = 20.0
-COUNTS_PER_LENGTH = 1.0
+COUNTS_PER_LENGTH = 0.0018
 """Counts of a ray per kBq/mL, mm and second at ``REFERENCE_NOISE_PERCENT``, before attenuation: chosen so that a
 voxel of muscle has that coefficient of variation in the first 600-s frame with the default reconstruction."""
 LEAST_ACTIVITY = 1e-6
 """Of the mean: no voxel falls below it between updates, or a frame of few counts could never refill it."""
+LEAST_WEIGHT = 1e-7
 
 
 def attenuation_per_mm(hounsfield: Floats) -> Floats:
@@ -155,7 +155,7 @@ def osem_scanner(hounsfield: Floats, source: Grid, target: Grid, fwhm_mm: float,
     if options.psf:
         along_bins = axis_weights(bin_centers, BIN_MM, rays.edges_mm, sigma)
         along_planes = axis_weights(plane_centers, plane_mm, edges_of(plane_centers, plane_mm), sigma)
-        blur = (along_bins, along_planes)
+        blur = (_without_tails(along_bins), _without_tails(along_planes))
     lengths = _detected(trace, fine, sharp, thin @ attenuation_per_mm(hounsfield).reshape(len(hounsfield), -1))
     kept = np.exp(-lengths.sum(axis=2, keepdims=True)) * np.ones((tof_bins, 1, 1), np.float32)
     scanner = OsemScanner(
@@ -164,8 +164,8 @@ def osem_scanner(hounsfield: Floats, source: Grid, target: Grid, fwhm_mm: float,
         options.iterations,
         FILTER_SHARE * fwhm_mm,
         trace,
-        axis_weights(bin_centers, BIN_MM, fine.edges_mm, sigma),
-        axis_weights(plane_centers, plane_mm, object_edges, sigma),
+        _without_tails(axis_weights(bin_centers, BIN_MM, fine.edges_mm, sigma)),
+        _without_tails(axis_weights(plane_centers, plane_mm, object_edges, sigma)),
         system,
         blur,
         kept,
@@ -174,6 +174,11 @@ def osem_scanner(hounsfield: Floats, source: Grid, target: Grid, fwhm_mm: float,
     for subset, matrix in enumerate(system):
         scanner.sensitivity[subset] = np.maximum(scanner._back(matrix, kept[subset]), np.finfo(np.float32).tiny)
     return scanner
+
+
+def _without_tails(weights: Floats) -> Floats:
+    """Weights too small to matter become 0: numbers near the smallest that there are make processors slow."""
+    return np.asarray(np.where(weights < LEAST_WEIGHT, 0, weights), np.float32)
 
 
 def _matrix(grid: Grid, middle: list[float], rays: Rays, angles: Doubles) -> csr_matrix:

@@ -43,7 +43,7 @@ class Rays:
     @property
     def edges_mm(self) -> Doubles:
         """Edges (bins + 1,) along the detector, 0 in the middle."""
-        return self.bin_mm * (np.arange(self.bins + 1) - self.bins / 2)
+        return np.asarray(self.bin_mm * (np.arange(self.bins + 1) - self.bins / 2))
 
     def angles(self, subset: int) -> Doubles:
         """Radians (angles,); subsets that follow each other lie far apart."""

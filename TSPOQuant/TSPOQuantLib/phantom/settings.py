@@ -11,7 +11,9 @@ VISITS = ("baseline", "followup")
 REFERENCE_SEED = 1
 
 # The largest values that still make sense for a neck; not from a published source.
-LARGEST = {"fwhm_mm": 30.0, "noise_percent": 1000.0, "motion_mm": 20.0}
+LARGEST = {"fwhm_mm": 30.0, "noise_percent": 1000.0, "motion_mm": 20.0, "foramen_k1": 10.0}
+GAUSSIAN, OSEM = "gaussian", "osem"
+MOST_ITERATIONS, MOST_SUBSETS = 100, 48
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,12 @@ class PhantomSettings:
     noise_percent: coefficient of variation of one voxel of muscle in the first 600-s frame; 0 is no noise at all.
     motion_mm: standard deviation over the frames of each translation in mm and of each rotation in degrees.
     fast: coarser CT and a smaller field; the PET voxels stay the same.
+    scanner: "gaussian" blurs with one Gaussian and draws each voxel's counts for itself. "osem" projects, counts and
+        reconstructs; "osem:ITERATIONS,SUBSETS,psf,tof" says how, psf and tof only where wanted. Its fwhm_mm is that
+        of a converged image, and its noise_percent sets the counts, so that the default reconstruction has it.
+    hot_neighbors: marrow apart from cortex, glands and epidural veins; None is with the scanner "osem" alone.
+    two_tissue: cord, marrow, thyroid and glands have a second compartment.
+    foramen_k1: of all foramina, mL/cm3/min.
     truth: other V_T (mL/cm3) than the phantom's own: region name -> visit ("baseline", "followup") -> V_T. The name
         of a foramen may leave out its root. Unknown regions are refused where the regions are known, in ``tracer``.
 
@@ -50,6 +58,10 @@ class PhantomSettings:
     noise_percent: float = 20.0
     motion_mm: float = 1.0
     fast: bool = False
+    scanner: str = GAUSSIAN
+    hot_neighbors: bool | None = None
+    two_tissue: bool = False
+    foramen_k1: float = 0.5
     truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,8 +86,41 @@ class PhantomSettings:
                     value=value,
                     largest=largest,
                 )
+        if self.scanner != GAUSSIAN:
+            osem_options(self.scanner)
         for region, by_visit in self.truth.items():
             _refuse_bad_truth(region, by_visit)
+
+    @property
+    def osem(self) -> OsemOptions | None:
+        """How the scanner that projects reconstructs; None for the Gaussian one."""
+        return None if self.scanner == GAUSSIAN else osem_options(self.scanner)
+
+    @property
+    def hot(self) -> bool:
+        return self.scanner != GAUSSIAN if self.hot_neighbors is None else self.hot_neighbors
+
+
+def osem_options(said: str) -> OsemOptions:
+    """What "osem:6,16,psf,tof" says. Raises InputRefused ("phantom-scanner")."""
+    kind, _, listed = said.partition(":")
+    words = [word.strip() for word in listed.split(",") if word.strip()]
+    flags = {word for word in words if word in ("psf", "tof")}
+    numbers = [int(word) for word in words if word.isdecimal()]
+    updates = numbers or [OsemOptions.iterations, OsemOptions.subsets]
+    in_range = len(updates) == 2 and all(
+        1 <= n <= most for n, most in zip(updates, (MOST_ITERATIONS, MOST_SUBSETS), strict=True)
+    )
+    if kind != OSEM or len(flags) + len(numbers) != len(words) or not in_range:
+        raise InputRefused(
+            "phantom-scanner",
+            "the phantom's scanner is {said!r}; give gaussian, osem, or osem:ITERATIONS,SUBSETS with 1 to "
+            "{iterations} iterations and 1 to {subsets} subsets, and ,psf or ,tof behind them where wanted",
+            said=said,
+            iterations=MOST_ITERATIONS,
+            subsets=MOST_SUBSETS,
+        )
+    return OsemOptions(updates[0], updates[1], "psf" in flags, "tof" in flags)
 
 
 def _refuse_bad_truth(region: str, by_visit: Mapping[str, float]) -> None:

@@ -7,7 +7,7 @@ K1 of the foramina is 0.5 mL/cm3/min so that V_T can be identified within 60 min
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +43,21 @@ PUBLISHED_VT = {
 
 @dataclass(frozen=True)
 class Kinetics:
-    """One-tissue compartment: K1 mL/cm3/min, V_T mL/cm3, V_B as a fraction; k2 = K1 / V_T per minute."""
+    """One or two tissue compartments: K1 mL/cm3/min, V_T mL/cm3, V_B as a fraction, rates per minute.
+
+    k3 = 0 is one compartment; k2 = K1 (1 + k3 / k4) / V_T.
+    """
 
     k1: float
     vt: float
     vb: float
+    k3: float = 0.0
+    k4: float = 0.0
 
     @property
     def k2(self) -> float:
-        return self.k1 / self.vt if self.vt > 0 else 0.0
+        ratio = 1 + self.k3 / self.k4 if self.k3 > 0 else 1.0
+        return self.k1 * ratio / self.vt if self.vt > 0 else 0.0
 
 
 BLOOD_KINETICS = Kinetics(0.0, 0.0, 1.0)
@@ -76,17 +82,20 @@ OTHER = {
 BONE_KINETICS = Kinetics(0.15, 4.00, 0.06)
 
 
-def kinetics_of(visit: str, truth: Mapping[str, Mapping[str, float]]) -> dict[str, Kinetics]:
+def kinetics_of(
+    visit: str, truth: Mapping[str, Mapping[str, float]], others: Mapping[str, Kinetics] | None = None
+) -> dict[str, Kinetics]:
     """The true parameters of every structure at a visit, in the order of ``STRUCTURES``.
 
-    truth: V_T to put in place of the phantom's own, by structure and visit. Raises InputRefused ("phantom-truth") for
-    a structure that the phantom does not have, or that has no V_T.
+    truth: V_T to put in place of the phantom's own, by structure and visit. others: structures that this neck has
+    beyond those, which then follow, or has otherwise. Raises InputRefused ("phantom-truth") for a structure that the
+    phantom does not have, or that has no V_T.
     """
-    table = {name: _kinetics(name, visit) for name in STRUCTURES}
+    table = {name: _kinetics(name, visit) for name in STRUCTURES} | dict(others or {})
     for asked, by_visit in truth.items():
-        name = _structure(asked)
+        name = _structure(asked, table)
         if visit in by_visit:
-            table[name] = Kinetics(table[name].k1, float(by_visit[visit]), table[name].vb)
+            table[name] = replace(table[name], vt=float(by_visit[visit]))
     return table
 
 
@@ -103,10 +112,10 @@ def _kinetics(name: str, visit: str) -> Kinetics:
     return OTHER[name]
 
 
-def _structure(asked: str) -> str:
+def _structure(asked: str, table: Mapping[str, Kinetics]) -> str:
     """The structure's full name; a foramen may be named without its root."""
-    for name in STRUCTURES:
-        if asked in (name, name.split(" (")[0]) and name not in BLOOD and name != "air":
+    for name, kinetics in table.items():
+        if asked in (name, name.split(" (")[0]) and kinetics.k1 > 0:
             return name
     raise InputRefused(
         "phantom-truth",
@@ -160,23 +169,29 @@ def frame_averages(
 ) -> Doubles:
     """The mean over each frame of every structure's decay-corrected activity, kBq/mL: (structures, frames).
 
-    (1 - V_B) C_T + V_B C_WB with dC_T/dt = K1 C_P - k2 C_T. C_T and the running integrals of C_T and C_WB are one
-    system of equations, so that a frame's mean is a difference of the solver's own states. The inputs are zero before
-    ``onset_min`` and smooth after it.
+    (1 - V_B) C_T + V_B C_WB with dC_1/dt = K1 C_P - (k2 + k3) C_1 + k4 C_2, dC_2/dt = k3 C_1 - k4 C_2 and C_T their
+    sum. C_1, C_2 where there is one, and the running integrals of C_T and C_WB are one system of equations, so that a
+    frame's mean is a difference of the solver's own states. The inputs are zero before ``onset_min`` and smooth after
+    it.
     """
-    k1, k2, vb = (np.array([getattr(k, name) for k in kinetics.values()]) for name in ("k1", "k2", "vb"))
-    n = len(k1)
+    k1, k2, k3, k4, vb = (
+        np.array([getattr(k, name) for k in kinetics.values()]) for name in ("k1", "k2", "k3", "k4", "vb")
+    )
+    n, two = len(k1), np.flatnonzero(k3)
 
     def slope(t: float, state: Doubles) -> Doubles:
-        tissue = state[:n]
-        return np.concatenate([k1 * plasma(np.array(t)) - k2 * tissue, tissue, [whole_blood(np.array(t))]])
+        first, second = state[:n], np.zeros(n)
+        second[two] = state[2 * n + 1 :]
+        moved = (k3 * first - k4 * second)[two]
+        change = k1 * plasma(np.array(t)) - (k2 + k3) * first + k4 * second
+        return np.concatenate([change, first + second, [whole_blood(np.array(t))], moved])
 
     edges = np.append(FRAME_STARTS_S, FRAME_STARTS_S[-1] + FRAME_DURATIONS_S[-1]) / 60
     after = edges[edges > onset_min]
     solution = solve_ivp(
-        slope, (onset_min, edges[-1]), np.zeros(2 * n + 1), "DOP853", t_eval=after, rtol=1e-9, atol=1e-10
+        slope, (onset_min, edges[-1]), np.zeros(2 * n + 1 + two.size), "DOP853", t_eval=after, rtol=1e-9, atol=1e-10
     )
     integrals = np.zeros((n + 1, edges.size))
-    integrals[:, edges > onset_min] = solution.y[n:]
+    integrals[:, edges > onset_min] = solution.y[n : 2 * n + 1]
     means = np.diff(integrals, axis=1) / np.diff(edges)
     return np.asarray((1 - vb)[:, None] * means[:n] + vb[:, None] * means[n])

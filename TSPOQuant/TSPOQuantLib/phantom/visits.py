@@ -13,7 +13,9 @@ from ..output import whole_folder
 from ..progress import Progress, part, silent
 from .anatomy import Anatomy, build_anatomy, ct_grid, pet_grid, with_noise
 from .dicom import Identity, write_ct, write_pet
-from .neck import STRUCTURES, Build, Pose, draw_build, draw_pose
+from .neck import Build, Pose, draw_build, draw_pose
+from .neighbors import Neighbors, draw_neighbors, kinetics_with, tissues_of
+from .osem import osem_frames, osem_scanner
 from .scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
 from .segments import BLOOD_POOL, segments, write_segmentation
 from .settings import VISITS, PhantomSettings
@@ -29,10 +31,13 @@ from .tracer import (
     Kinetics,
     blood_of,
     frame_averages,
-    kinetics_of,
 )
 
 Doubles = NDArray[np.float64]
+Labels = NDArray[np.uint8]
+
+NEIGHBORS_STREAM = 15
+"""The neighbors' own source of chance, beside those of the visits, so that these stay as they are."""
 
 ASSUMPTIONS = (
     "Everything is simulated: no person was scanned.",
@@ -42,13 +47,26 @@ ASSUMPTIONS = (
     "All other V_T, every K1 and every V_B are assumptions; foramina have K1 0.5 so that 60 min identify their V_T.",
     "Blood curves, parent fraction and whole-blood-to-plasma ratio are formulas of the phantom's own.",
     "Sizes of foramina and cord are published; every other size is an assumption.",
-    "One-tissue kinetics everywhere; delay 0; vessels hold whole blood; the airway and the outside hold nothing.",
+    "One-tissue kinetics but where a structure has k3 and k4; delay 0; vessels hold whole blood; the airway and the "
+    "outside hold nothing.",
     "A frame's activity is the plain mean over the frame of the decay-corrected curve.",
-    "One Gaussian resolution everywhere; Poisson noise independent between voxels; no motion within a frame.",
+    "Beyond the field the object goes on as its last voxels do; no motion within a frame.",
+    "Dose, weight, scores' dates and noise of the blood samples are assumptions; scores are the study's Table 1.",
+)
+OF_SCANNER = (
+    "One Gaussian resolution everywhere; Poisson noise independent between voxels.",
     "At a resolution of 0 there is no partial volume at all: each PET voxel has the activity of the structure that "
     "fills the largest share of it.",
-    "Beyond the field the object goes on as its last voxels do.",
-    "Dose, weight, scores' dates and noise of the blood samples are assumptions; scores are the study's Table 1.",
+)
+OF_OSEM = (
+    "Projected in parallel rays plane by plane, attenuated as the CT says, corrected for it without error; a smooth "
+    "background of scattered (25 %) and random (15 %) coincidences whose mean is known; Poisson counts; OSEM; a "
+    "Gaussian filter.",
+    "The object's attenuation stays where the CT saw it when the head moves.",
+)
+OF_HOT = (
+    "V_T, K1 and V_B of marrow, cortex, thyroid, glands and epidural veins are assumptions: no published values were "
+    "found. V_T of a neck that is not the reference one is drawn from wide ranges.",
 )
 
 _STUDY = """[subject]
@@ -112,16 +130,27 @@ def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = sil
     Raises InputRefused: as ``output.whole_folder`` does, and "phantom-truth" for a truth of a region that the phantom
     does not have. What ``progress`` raises stops the work and leaves nothing behind.
     """
-    kinetics = {visit: kinetics_of(visit, settings.truth) for visit in VISITS}
+    neighbors = neighbors_of(settings)
+    kinetics = {visit: kinetics_with(settings, visit, neighbors) for visit in VISITS}
     with whole_folder(out, force) as folder:
-        truth = _write_all(folder, settings, kinetics, progress)
+        truth = _write_all(folder, settings, kinetics, neighbors, progress)
         (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
         (folder / "clinical.toml").write_text(_CLINICAL, encoding="utf-8")
     progress(1.0, "the phantom is written")
 
 
+def neighbors_of(settings: PhantomSettings) -> Neighbors | None:
+    """The neck's hot neighbors, None where it is to have none."""
+    stream = np.random.default_rng(np.random.SeedSequence([settings.seed, NEIGHBORS_STREAM]))
+    return draw_neighbors(settings.seed, stream) if settings.hot else None
+
+
 def _write_all(
-    folder: Path, settings: PhantomSettings, kinetics: dict[str, dict[str, Kinetics]], progress: Progress
+    folder: Path,
+    settings: PhantomSettings,
+    kinetics: dict[str, dict[str, Kinetics]],
+    neighbors: Neighbors | None,
+    progress: Progress,
 ) -> dict[str, object]:
     build_seed, *visit_seeds = np.random.SeedSequence(settings.seed).spawn(1 + len(VISITS))
     build = draw_build(settings.seed, np.random.default_rng(build_seed))
@@ -129,7 +158,7 @@ def _write_all(
     for n, visit in enumerate(VISITS):
         share = part(progress, n / len(VISITS), (n + 1) / len(VISITS))
         visits[visit] = _write_visit(
-            folder / f"ses-{visit}", visit, settings, kinetics[visit], build, visit_seeds[n], share
+            folder / f"ses-{visit}", visit, settings, kinetics[visit], build, neighbors, visit_seeds[n], share
         )
     return {
         "simulated": True,
@@ -142,10 +171,18 @@ def _write_all(
             "noise_percent": settings.noise_percent,
             "motion_mm": settings.motion_mm,
             "fast": settings.fast,
+            "scanner": settings.scanner,
+            "hot_neighbors": settings.hot,
+            "two_tissue": settings.two_tissue,
+            "foramen_k1": settings.foramen_k1,
             "truth": {region: dict(by_visit) for region, by_visit in settings.truth.items()},
         },
         "units": {"VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "VB": "1", "lengths": "mm", "coordinates": "LPS"},
-        "assumptions": list(ASSUMPTIONS),
+        "assumptions": [
+            *ASSUMPTIONS,
+            *(OF_SCANNER if settings.osem is None else OF_OSEM),
+            *(OF_HOT if neighbors else ()),
+        ],
         "build": {"size": build.size, "lordosis_deg": build.lordosis_deg, "scoliosis_mm": build.scoliosis_mm},
         "half_life_s": HALF_LIFE_S,
         "weight_kg": WEIGHT_KG,
@@ -162,6 +199,7 @@ def _write_visit(
     settings: PhantomSettings,
     kinetics: dict[str, Kinetics],
     build: Build,
+    neighbors: Neighbors | None,
     seed: np.random.SeedSequence,
     progress: Progress,
 ) -> dict[str, object]:
@@ -173,7 +211,9 @@ def _write_visit(
     pose = draw_pose(settings.seed, visit, np.random.default_rng(pose_seed))
     motion = draw_motion(settings.motion_mm, np.random.default_rng(motion_seed))
 
-    anatomy = build_anatomy(ct_grid(settings.fast), build, pose, part(progress, 0.0, 0.3))
+    wide = settings.osem is not None
+    anatomy = build_anatomy(ct_grid(settings.fast, wide), build, pose, part(progress, 0.0, 0.3))
+    tissues = anatomy.labels if neighbors is None else tissues_of(anatomy, build, pose, neighbors)
     identity = Identity((f"TSPOQuant phantom {settings!r}",), visit)
     noisy = settings.noise_percent > 0
     ct = with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(ct_seed)) if noisy else anatomy.hounsfield
@@ -181,19 +221,22 @@ def _write_visit(
     write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid)
     progress(0.4, Text("{visit}: CT and segmentation written", visit=visit))
 
-    _write_pet(folder / "pet", anatomy, curves, motion, settings, identity, count_seed, part(progress, 0.4, 1.0))
+    _write_pet(
+        folder / "pet", anatomy, tissues, curves, motion, settings, identity, count_seed, part(progress, 0.4, 1.0)
+    )
     stem = f"sub-phantom_ses-{visit}"
     write_blood(folder / f"{stem}_recording-manual_blood", blood, np.random.default_rng(blood_seed) if noisy else None)
     write_true_input(folder / f"{stem}_desc-truth_bloodproc", blood)
     correction = "rigid" if settings.motion_mm > 0 else "none"
     study = _STUDY.format(visit=visit, motion_correction=correction, blood_pool=BLOOD_POOL)
     (folder / "study.toml").write_text(study, encoding="utf-8")
-    return _truth_of(visit, kinetics, curves, anatomy, pose, motion)
+    return _truth_of(visit, kinetics, curves, anatomy, tissues, pose, motion)
 
 
 def _write_pet(
     folder: Path,
     anatomy: Anatomy,
+    tissues: Labels,
     curves: Doubles,
     motion: Doubles,
     settings: PhantomSettings,
@@ -201,12 +244,16 @@ def _write_pet(
     seed: np.random.SeedSequence,
     progress: Progress,
 ) -> None:
-    grid = pet_grid(settings.fast)
-    frames = image_frames(anatomy.labels, anatomy.grid, grid, curves, motion, settings.fwhm_mm)
-    if settings.noise_percent > 0:
-        per_activity = counts_per_activity(curves, settings.noise_percent)
-        streams = [np.random.default_rng(s) for s in seed.spawn(curves.shape[1])]
-        frames = (with_count_noise(image, f, per_activity, streams[f]) for f, image in enumerate(frames))
+    streams = [np.random.default_rng(s) for s in seed.spawn(curves.shape[1])]
+    grid = pet_grid(settings.fast, settings.osem is not None)
+    if settings.osem is None:
+        frames = image_frames(tissues, anatomy.grid, grid, curves, motion, settings.fwhm_mm)
+        if settings.noise_percent > 0:
+            per_activity = counts_per_activity(curves, settings.noise_percent)
+            frames = (with_count_noise(image, f, per_activity, streams[f]) for f, image in enumerate(frames))
+    else:
+        scanner = osem_scanner(anatomy.hounsfield, anatomy.grid, grid, settings.fwhm_mm, settings.osem)
+        frames = osem_frames(scanner, tissues, anatomy.grid, curves, motion, settings.noise_percent, streams)
 
     def reported() -> Iterator[NDArray[np.float32]]:
         for f, image in enumerate(frames):
@@ -220,9 +267,15 @@ def _write_pet(
 
 
 def _truth_of(
-    visit: str, kinetics: dict[str, Kinetics], curves: Doubles, anatomy: Anatomy, pose: Pose, motion: Doubles
+    visit: str,
+    kinetics: dict[str, Kinetics],
+    curves: Doubles,
+    anatomy: Anatomy,
+    tissues: Labels,
+    pose: Pose,
+    motion: Doubles,
 ) -> dict[str, object]:
-    volume = anatomy.grid.voxel_volume_mm3 * np.bincount(anatomy.labels.ravel(), minlength=len(STRUCTURES))
+    volume = anatomy.grid.voxel_volume_mm3 * np.bincount(tissues.ravel(), minlength=len(kinetics))
     return {
         "injected_mbq": INJECTED_MBQ[visit],
         "neck_to_lps": pose.neck_to_lps.tolist(),
@@ -233,6 +286,7 @@ def _truth_of(
                 "K1": k.k1,
                 "k2": k.k2,
                 "VB": k.vb,
+                **({"k3": k.k3, "k4": k.k4} if k.k3 > 0 else {}),
                 "volume_mm3": round(float(volume[n]), 3),
                 "activity_kbq_per_ml": curves[n].tolist(),
             }
