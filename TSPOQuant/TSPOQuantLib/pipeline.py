@@ -29,7 +29,7 @@ from .input_function import (
     image_derived_input,
     sampled_input,
 )
-from .kinetics import FitOptions, KineticFit, fit, make_maps
+from .kinetics import FitChoices, FitOptions, KineticFit, fit, make_maps, within
 from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
 from .messages import InputRefused, Notice, Text
@@ -56,6 +56,7 @@ from .reporting import provenance
 from .reporting.deidentify import Hidden
 from .reporting.figures import FusedPicture, outlined, round_top
 from .reporting.fused_files import read_fused_images
+from .settings import part_of
 from .study import Study, StudySettings
 
 ANATOMY_ONLY = ("vertebra", "blood-pool")
@@ -547,7 +548,9 @@ def input_of(
 ) -> InputFunctionResult:
     """The visit's input function, from the blood pool of the image, from blood samples, or given."""
     if settings.input_source != "image-derived":
-        return sampled_input(blood, float(image.timing.ends_s[-1]), SampledSettings())
+        end_s = float(image.timing.ends_s[-1])
+        until_s = end_s if settings.until_min is None else min(end_s, 60 * settings.until_min)
+        return sampled_input(blood, until_s, part_of(SampledSettings, settings))
     pool = next((region for region in regions if region.name == plain_name(settings.blood_pool)), None)
     if pool is None:
         names = ", ".join(f"'{region.name}'" for region in regions)
@@ -560,8 +563,7 @@ def input_of(
     curve = sample(image, pool, moved, settings.minimum_coverage)
     shell = surround(image.grid, pool, regions)
     tissue = sample(image, shell, moved).mean if shell else None
-    own = ImageDerivedSettings(calibration=settings.calibration, recovery=settings.recovery)
-    return image_derived_input(image.timing, curve.mean, blood, own, tissue)
+    return image_derived_input(image.timing, curve.mean, blood, part_of(ImageDerivedSettings, settings), tissue)
 
 
 def _body(image: DynamicImage) -> NDArray[np.bool_]:
@@ -597,12 +599,9 @@ def align_visit(
 
 def _options(image: DynamicImage, curve: NDArray[np.float64], settings: StudySettings) -> FitOptions:
     """The study's choices for the fits; ``curve`` (frames,) in kBq/mL stands for the scan's counts."""
-    return FitOptions(
-        weights=frame_weights(settings.weights, image.timing, curve, image.scan.half_life_s),
-        vb=settings.vb,
-        tstar_s=settings.tstar_s,
-        delay_s=settings.delay_s,
-    )
+    by_frame = frame_weights(settings.weights, image.timing, curve, image.scan.half_life_s)
+    chosen = within(by_frame, image.timing, settings.until_min)
+    return FitOptions(**asdict(part_of(FitChoices, settings)), weights=chosen)
 
 
 def _for_model(source: InputFunctionResult, model: str, options: FitOptions) -> InputFunction:

@@ -4,11 +4,11 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from .messages import InputRefused, Text
 from .outcome.record import VisitRecord
 from .reporting.provenance import sha256_of
+from .settings import restored
 from .study import Study, StudySettings, read_study
 
 FILE = "source.json"
@@ -61,8 +61,8 @@ def study_of_results(results: Path, record: VisitRecord) -> Study:
             )
             raise InputRefused("dicom-source-changed", message)
     try:
-        settings = StudySettings(**{key: _value(value) for key, value in record.settings.items()})
-    except TypeError as error:
+        settings = restored(StudySettings, record.settings)
+    except (TypeError, ValueError) as error:
         message = Text("{results} was written by another version; run quantify again", results=results)
         raise InputRefused("dicom-source-changed", message) from error
     if settings.input_source == "given" and study.given_input is None:
@@ -73,7 +73,3 @@ def study_of_results(results: Path, record: VisitRecord) -> Study:
             results=results,
         )
     return replace(study, settings=settings)
-
-
-def _value(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

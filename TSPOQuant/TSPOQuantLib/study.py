@@ -1,64 +1,16 @@
 """study.toml: one visit's files and choices. Unknown keys are refused with their line; paths are relative to it."""
 
-import math
 import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from .acquisition.bids import find_bids
 from .acquisition.blood_files import ROUTES
-from .kinetics import MODELS
 from .messages import InputRefused, Text
-from .regions.partial_volume import METHODS
-
-GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
-LABEL = re.compile(r"[A-Za-z0-9+]+")
-"""A BIDS label."""
-
-
-@dataclass(frozen=True)
-class StudySettings:
-    """Every choice of a visit's analysis. No default is published: each is a choice, printed in every output.
-
-    washout: what was taken before the visit that may change TSPO, in the user's words; changes no number.
-    input_source: "image-derived" (from the blood-pool region), "blood" (the samples themselves), or "given" (a ready
-    parent-plasma curve, the AIF column of a _bloodproc.tsv).
-    calibration: how the image-derived curve meets the samples: "recovery-spill-in" (the method of the study: image =
-    RC × blood + m × tissue; docs/validation.md shows what one factor alone costs), "scale", or "none".
-    models: PET-BIDS names; the first is the primary one. vb: "fit", "none", or a fixed fraction.
-    tstar_s: seconds, or "auto". delay_s: seconds, or "fit".
-    pvc: partial-volume correction beside the uncorrected result, "none" or a method of regions.partial_volume; it
-    needs fwhm_mm, the scanner's resolution in mm, or "estimate" (regions.resolution). pvc_regions: names of the
-    regions to correct; empty for all.
-    motion_correction: "rigid": frames to each other and to the CT on which the regions were drawn; "frames": to each
-    other only, the scanner's placing of PET and CT kept; or "none". docs/validation.md shows what "none" costs.
-    motion_reference: "late" (the last 20 min), or the frames of the reference, counted from 1. registration_window:
-    which frames make the mean that is registered to the CT, see alignment.pet_to_ct.
-    minimum_coverage: see regions.sampling.
-    """
-
-    subject: str = "unnamed"
-    session: str = "baseline"
-    genotype: str = "unknown"
-    washout: str = ""
-    blood_pool: str = "blood pool"
-    input_source: Literal["image-derived", "blood", "given"] = "image-derived"
-    calibration: Literal["scale", "recovery-spill-in", "none"] = "recovery-spill-in"
-    recovery: float | None = None
-    models: tuple[str, ...] = ("1TCM", "Logan")
-    vb: Literal["fit", "none"] | float = "fit"
-    weights: str = "counts"
-    tstar_s: Literal["auto"] | float = "auto"
-    delay_s: Literal["fit"] | float = 0.0
-    motion_correction: Literal["none", "frames", "rigid"] = "rigid"
-    motion_reference: Literal["late"] | tuple[int, ...] = "late"
-    registration_window: Literal["all", "early", "late"] = "all"
-    minimum_coverage: float = 0.5
-    pvc: str = "none"
-    fwhm_mm: Literal["estimate"] | float | None = None
-    pvc_regions: tuple[str, ...] = ()
+from .outcome.settings import SETTINGS, StudySettings
+from .settings import Kind, Line, Several
 
 
 @dataclass(frozen=True)
@@ -131,15 +83,16 @@ def study_of_bids(dataset: Path, participant: str, session: str | None, segmenta
     )
 
 
-KEYS = {
-    "subject": {"id", "session", "genotype", "washout"},
-    "pet": {"path", "motion_correction", "motion_reference", "registration_window", "fwhm_mm"},
-    "ct": {"path"},
-    "segmentation": {"path", "carried_from", "minimum_coverage", "pvc", "pvc_regions"},
-    "blood": {"paths", "route"},
-    "input": {"source", "blood_pool", "path", "calibration", "recovery"},
-    "model": {"names", "vb", "weights", "tstar_s", "delay_s"},
+FILES = {
+    "pet": ("path",),
+    "ct": ("path",),
+    "segmentation": ("path", "carried_from"),
+    "blood": ("paths", "route"),
+    "input": ("path",),
 }
+"""Keys of a study file that are no settings, by table."""
+TABLES = ("subject", "pet", "ct", "segmentation", "blood", "input", "model")
+KEYS = {table: (*FILES.get(table, ()), *(one.key for one in SETTINGS if one.table == table)) for table in TABLES}
 
 
 def read_study(path: Path, may_carry: bool = True) -> Study:
@@ -183,7 +136,7 @@ def read_study(path: Path, may_carry: bool = True) -> Study:
                     known=", ".join(sorted(known)),
                 )
                 raise InputRefused("study-key", message)
-    return _study(path, data, may_carry)
+    return _study(path, text, data, may_carry)
 
 
 def _tables() -> str:
@@ -203,33 +156,27 @@ def _line(text: str, table: str, key: str | None = None) -> int:
     return 1
 
 
-def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Study:
+def _study(path: Path, text: str, data: dict[str, dict[str, Any]], may_carry: bool) -> Study:
     folder = path.absolute().parent
 
     def wrong(table: str, key: str, wanted: str) -> InputRefused:
         return InputRefused(
-            "study-value", "{path}: [{table}] {key} must be {wanted}", path=path, table=table, key=key, wanted=wanted
+            "study-value",
+            "{path}, line {line}: [{table}] {key} must be {wanted}",
+            path=path,
+            line=_line(text, table, key),
+            table=table,
+            key=key,
+            wanted=wanted,
         )
 
-    def text_of(table: str, key: str, default: str | None, choices: tuple[str, ...] = ()) -> str:
-        value = data.get(table, {}).get(key, default)
-        if not isinstance(value, str) or not value or (choices and value not in choices):
-            raise wrong(table, key, "one of " + ", ".join(choices) if choices else "a text that is not empty")
-        return value
-
-    def label_of(key: str, default: str) -> str:
-        label = text_of("subject", key, default)
-        if not LABEL.fullmatch(label):  # it becomes part of file names
-            raise wrong("subject", key, "letters and digits alone, as a BIDS label is")
-        return label
-
-    def number_of(table: str, key: str, default: Any, words: tuple[str, ...] = ()) -> Any:
-        value = data.get(table, {}).get(key, default)
-        if value in words or value is None:
-            return value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise wrong(table, key, " or ".join([*(f'"{w}"' for w in words), "a number"]))
-        return float(value)
+    def value_of(table: str, key: str, kind: Kind, default: Any = None) -> Any:
+        """What the file says, or the default; a key that is there and says nothing is refused."""
+        content = data.get(table, {})
+        try:
+            return kind.accept(content[key]) if key in content else default
+        except ValueError as error:
+            raise wrong(table, key, kind.wanted) from error
 
     def existing(table: str, key: str, name: str) -> Path:
         found = folder / name
@@ -244,22 +191,11 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
             )
         return found
 
-    def file_of(table: str) -> Path:
-        return existing(table, "path", text_of(table, "path", None))
-
-    def texts_of(table: str, key: str, default: list[str]) -> tuple[str, ...]:
-        value = data.get(table, {}).get(key, default)
-        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-            raise wrong(table, key, "a list of texts")
-        return tuple(value)
-
-    def frames_of(table: str, key: str) -> Literal["late"] | tuple[int, ...]:
-        value = data.get(table, {}).get(key, "late")
-        if value == "late":
-            return "late"
-        if not isinstance(value, list) or not value or not all(type(v) is int and v > 0 for v in value):
-            raise wrong(table, key, '"late" or a list of frames, counted from 1')
-        return tuple(sorted(set(value)))
+    def file_of(table: str, key: str = "path") -> Path:
+        name = value_of(table, key, Line())
+        if name is None:
+            raise wrong(table, key, Line().wanted)
+        return existing(table, key, name)
 
     def other_visit() -> Study | None:
         """The visit whose regions are to be carried to this one."""
@@ -267,70 +203,26 @@ def _study(path: Path, data: dict[str, dict[str, Any]], may_carry: bool) -> Stud
         if "carried_from" not in content:
             return None
         if "path" in content:
-            raise wrong("segmentation", "carried_from", "left out where path names regions drawn at this visit")
+            raise wrong("segmentation", "carried_from", Text("left out where path names regions drawn at this visit"))
         if not may_carry:
-            raise wrong("segmentation", "carried_from", "left out where another visit's regions come from here")
-        name = text_of("segmentation", "carried_from", None)
-        other = read_study(existing("segmentation", "carried_from", name), may_carry=False)
+            raise wrong("segmentation", "carried_from", Text("left out where another visit's regions come from here"))
+        other = read_study(file_of("segmentation", "carried_from"), may_carry=False)
         if other.ct is None or "ct" not in data:
-            raise wrong("segmentation", "carried_from", "left out, or both visits have a CT, which carries them")
+            raise wrong("segmentation", "carried_from", Text("left out, or both visits have a CT, which carries them"))
         return other
 
-    defaults, carried = StudySettings(), other_visit()
-    source = text_of("input", "source", defaults.input_source, ("image-derived", "blood", "given"))
-    if source != "given" and "path" in data.get("input", {}):
-        raise wrong("input", "path", 'left out, or source be "given"')
-    models = texts_of("model", "names", list(defaults.models))
-    to_vt = [name for name, model in MODELS.items() if model.outcome == "VT"]
-    if not models or len(set(models)) < len(models) or not set(models) <= set(to_vt):
-        raise wrong("model", "names", f"one or more, each once, of {', '.join(to_vt)}")
-    vb = number_of("model", "vb", defaults.vb, ("fit", "none"))
-    if not isinstance(vb, str) and not 0 <= vb < 1:
-        raise wrong("model", "vb", '"fit", "none" or a fraction from 0 up to 1')
-    coverage = number_of("segmentation", "minimum_coverage", defaults.minimum_coverage)
-    if not 0 < coverage <= 1:
-        raise wrong("segmentation", "minimum_coverage", "above 0 and at most 1")
-    recovery = number_of("input", "recovery", None)
-    if recovery is not None and recovery <= 0:
-        raise wrong("input", "recovery", "a number above 0")
-    fwhm = number_of("pet", "fwhm_mm", None, ("estimate",))
-    if isinstance(fwhm, float) and fwhm <= 0:
-        raise wrong("pet", "fwhm_mm", '"estimate" or a number above 0')
+    settings = StudySettings(**{one.name: value_of(one.table, one.key, one.kind, one.default) for one in SETTINGS})
+    given, carried = settings.input_source == "given", other_visit()
+    if not given and "path" in data.get("input", {}):
+        raise wrong("input", "path", Text('left out, or source be "given"'))
     return Study(
         pet=file_of("pet"),
         ct=file_of("ct") if "ct" in data else None,
         segmentation=carried.segmentation if carried else file_of("segmentation"),
-        blood=tuple(existing("blood", "paths", name) for name in texts_of("blood", "paths", [])),
-        route=text_of("blood", "route", "unknown", ROUTES),
-        given_input=file_of("input") if source == "given" else None,
-        settings=StudySettings(
-            subject=label_of("id", defaults.subject),
-            session=label_of("session", defaults.session),
-            genotype=text_of("subject", "genotype", defaults.genotype, GENOTYPES),
-            washout=text_of("subject", "washout", defaults.washout) if "washout" in data.get("subject", {}) else "",
-            blood_pool=text_of("input", "blood_pool", defaults.blood_pool),
-            input_source=source,  # type: ignore[arg-type]  # one of the choices, checked above
-            calibration=text_of(  # type: ignore[arg-type]
-                "input", "calibration", defaults.calibration, ("scale", "recovery-spill-in", "none")
-            ),
-            recovery=recovery,
-            models=models,
-            vb=vb,
-            weights=text_of("model", "weights", defaults.weights),
-            tstar_s=number_of("model", "tstar_s", defaults.tstar_s, ("auto",)),
-            delay_s=number_of("model", "delay_s", defaults.delay_s, ("fit",)),
-            motion_correction=text_of(  # type: ignore[arg-type]
-                "pet", "motion_correction", defaults.motion_correction, ("none", "frames", "rigid")
-            ),
-            motion_reference=frames_of("pet", "motion_reference"),
-            registration_window=text_of(  # type: ignore[arg-type]
-                "pet", "registration_window", defaults.registration_window, ("all", "early", "late")
-            ),
-            minimum_coverage=coverage,
-            pvc=text_of("segmentation", "pvc", defaults.pvc, ("none", *METHODS)),
-            fwhm_mm=fwhm,
-            pvc_regions=texts_of("segmentation", "pvc_regions", []),
-        ),
+        blood=tuple(existing("blood", "paths", name) for name in value_of("blood", "paths", Several(), ())),
+        route=value_of("blood", "route", Kind(ROUTES), "unknown"),
+        given_input=file_of("input") if given else None,
+        settings=settings,
         file=path,
         carried_from=carried,
     )

@@ -37,6 +37,9 @@ REFUSES = {
     "visits-coverage": {"settings": {"minimum_coverage": 0.3}},
     "visits-motion": {"settings": {"motion_correction": "none"}},
     "visits-genotype": {"genotype": "MAB"},
+    "visits-bounds": {"settings": {"bounds": {"k2": [0.0, 1.0]}}},
+    "visits-parent-fraction": {"settings": {"parent_fraction_model": "hill"}},
+    "visits-plasma-ratio": {"settings": {"plasma_ratio_model": "linear"}},
 }
 WARNS = {
     "visits-frames": {
@@ -46,6 +49,9 @@ WARNS = {
         }
     },
     "visits-pvc": {"pvc": "GTM"},
+    "visits-motion-reference": {"settings": {"motion_reference": [1, 2]}},
+    "visits-registration-window": {"settings": {"registration_window": "early"}},
+    "visits-blood-pool": {"settings": {"blood_pool": "aorta"}},
     "visits-dose": {"acquisition": {"injected_mbq": 40.0}},
     "visits-weight": {"acquisition": {"weight_kg": None}},
     "visits-moved": {"motion": replace(BASE.motion, displacement_mm=(0.0, 4.0, 0.0, 0.0, 0.0, 0.0))},
@@ -105,6 +111,91 @@ class EachDifferenceTest(unittest.TestCase):
         (finding,) = checked(visits)
         self.assertEqual((finding.code, finding.item), ("visits-not-told", "reconstruction, filter"))
 
+    def window(self, late_s=0.0, longer_s=0.0, **more):
+        durations = (*made.DURATIONS_S[:5], made.DURATIONS_S[5] + longer_s)
+        starts = tuple(start + late_s for start in made.STARTS_S)
+        return followup(acquisition={"frame_starts_s": starts, "frame_durations_s": durations, **more})
+
+    def test_clocks_that_differ_by_seconds_are_told_and_not_refused(self):
+        for late, longer, severity in (
+            (0.6, 0.0, None),
+            (10.0, 0.0, "warn"),
+            (-10.0, 20.0, "warn"),
+            (0.0, 100.0, "warn"),
+            (45.0, 0.0, "refuse"),
+            (0.0, 300.0, "refuse"),
+        ):
+            with self.subTest(late=late, longer=longer):
+                found = {f.code: f for f in findings_of([BASE, self.window(late, longer)])}
+                window = found.get("visits-window")
+                self.assertEqual(window and window.severity, severity)
+                if window:
+                    self.assertNotEqual(*window.values)
+        told = {f.code: f.values for f in findings_of([BASE, self.window(10.0)])}
+        self.assertEqual(told, {"visits-window": ("0:00 to 60:00 min", "0:10 to 60:10 min")})
+
+    def test_a_common_window_is_the_one_that_was_fitted(self):
+        longer = {"frame_starts_s": (*made.STARTS_S, 3600.0), "frame_durations_s": (600.0,) * 7}
+        codes = {f.code for f in findings_of([BASE, followup(acquisition=longer)])}
+        self.assertIn("visits-window", codes)
+        cut = followup(acquisition=longer, settings={"until_min": 60.0})
+        self.assertEqual({f.code for f in findings_of([BASE, cut])}, {"visits-frames"})
+
+    def test_times_that_count_from_another_moment_are_told(self):
+        (finding,) = findings_of([BASE, followup(acquisition={"time_zero": "TimeZero"})])
+        self.assertEqual((finding.code, finding.severity), ("visits-window", "warn"))
+
+    def fitted(self, visit, tstar_s=None, fraction=None, **asked):
+        """A visit with what its data chose."""
+        fits = tuple(replace(fit, tstar_s=tstar_s if fit.model == "Logan" else None) for fit in visit.fits)
+        found = {"parent_fraction": {"model": fraction}} if fraction else {}
+        settings = {**visit.settings, **asked}
+        return replace(visit, fits=fits, input=replace(visit.input, settings={"found": found}), settings=settings)
+
+    def test_what_the_data_chose_is_compared_not_what_was_asked_for(self):
+        for code, one, other in (
+            ("visits-window", {"tstar_s": 300.0}, {"tstar_s": 450.0}),
+            ("visits-parent-fraction", {"fraction": "gamma"}, {"fraction": "hill"}),
+        ):
+            (finding,) = findings_of([self.fitted(BASE, **one), self.fitted(followup(), **other)])
+            self.assertEqual((finding.code, finding.severity), (code, "warn"))
+            self.assertNotEqual(*finding.values)
+            self.assertEqual(findings_of([self.fitted(BASE, **one), self.fitted(followup(), **one)]), ())
+        fixed = followup(settings={"parent_fraction_model": "hill"})
+        (finding,) = findings_of([self.fitted(BASE, fraction="gamma"), self.fitted(fixed, fraction="hill")])
+        self.assertEqual(finding.severity, "refuse")
+        self.assertEqual(findings_of([self.fitted(BASE, fraction="hill"), self.fitted(fixed, fraction="hill")]), ())
+
+    def test_each_region_has_its_own_start_of_the_line(self):
+        def starts(visit, *each):
+            logan = iter(each)
+            fits = (replace(f, tstar_s=next(logan) if f.model == "Logan" else None) for f in visit.fits)
+            return replace(visit, fits=tuple(fits))
+
+        one, other = starts(BASE, 300, 450, 300, 300, 300), starts(followup(), 450, 300, 300, 300, 300)
+        (finding,) = findings_of([one, other])
+        self.assertEqual(finding.values[0], "Logan t* 300, 450, 300, 300, 300 s")
+        self.assertNotEqual(*finding.values)
+
+    def test_no_two_equal_texts_stand_side_by_side(self):
+        smaller = tuple(replace(region, volume_mm3=1.0) for region in BASE.regions)
+        larger = tuple(replace(region, volume_mm3=1.4) for region in BASE.regions)
+        pairs = [(BASE, followup(**changes)) for changes in (*REFUSES.values(), *WARNS.values())]
+        pairs += [
+            (replace(BASE, regions=smaller), replace(followup(), regions=larger)),
+            (replace(BASE, regions=BASE.regions[1:]), replace(followup(), regions=followup().regions[:-1])),
+            (BASE, followup(acquisition={"voxel_mm": (2.0, 2.0, 2.03)})),
+            (BASE, followup(acquisition={"fwhm_mm": 5.31})),
+            (BASE, self.window(1.2)),
+            (BASE, followup(settings={"vb": 0.1000001})),
+        ]
+        for first, other in pairs:
+            found = [f for f in findings_of([first, other]) if f.acceptable]
+            self.assertTrue(found)
+            for finding in found:
+                if finding.code not in ("visits-not-told", "visits-order"):
+                    self.assertNotEqual(*finding.values, finding.code)
+
     def test_every_code_is_tested(self):
         tested = {*REFUSES, *WARNS, "visits-volume", "visits-not-told"}
         self.assertEqual(tested, set(CODES))
@@ -128,7 +219,8 @@ class EachDifferenceTest(unittest.TestCase):
         for visits in ([BASE, lacking, with_volume(1.3)], [BASE, with_volume(1.3), lacking]):
             visits[1] = replace(visits[1], session="week1")
             found = {f.code: f for f in findings_of(visits) if f.acceptable}
-            self.assertEqual(found["visits-regions"].values, tuple(f"{len(v.regions)} regions" for v in visits))
+            lacks = tuple("with each of them" if len(v.regions) == 5 else f"without {name}" for v in visits)
+            self.assertEqual(found["visits-regions"].values, lacks)
             self.assertIn(name, found["visits-regions"].message)
             here = [next((r.volume_mm3 for r in v.regions if r.name == name), None) for v in visits]
             told = tuple("none" if volume is None else f"{volume:.0f} mm³" for volume in here)

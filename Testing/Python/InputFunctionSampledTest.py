@@ -190,7 +190,7 @@ class SampledInputTest(unittest.TestCase):
         decay = 60 * np.exp(-0.05 * after) + 20 * np.exp(-0.004 * after) + 15 * np.exp(-2e-4 * after)
         for name, truth in (("feng", feng_bolus(TIMES_S)), ("tri-exponential", rise * decay)):
             ready = BloodSamples(parent_plasma=curve(truth, times))
-            source = sampled_input(ready, END_S, SampledSettings(curve=name)).input_function
+            source = sampled_input(ready, END_S, SampledSettings(interpolation=name)).input_function
             dense = np.arange(0, 3600.0, 3.0)
             difference = at(source, source.parent_plasma, dense) - np.interp(dense, TIMES_S, truth)
             self.assertLess(np.abs(difference).max(), 0.02 * truth.max(), name)
@@ -222,7 +222,7 @@ class SampledInputTest(unittest.TestCase):
                 SampledSettings(plasma_ratio=-1.0, parent_fraction_model="hill"),
                 "plasma-ratio-range",
             ),
-            (manual(), SampledSettings(curve="spline"), "settings-choice"),
+            (manual(), SampledSettings(interpolation="spline"), "settings-choice"),
             (manual(), SampledSettings(parent_fraction_extrapolation="guess"), "settings-choice"),
         ):
             with self.assertRaises(InputRefused) as refused:

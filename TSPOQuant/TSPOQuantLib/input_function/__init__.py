@@ -4,11 +4,12 @@ from .calibration import Calibration
 from .curve import InputFunction
 from .ensemble import ensemble
 from .frame_integrals import ContinuousCurve, continuous_curve
-from .from_samples import SampledSettings, sampled_input
-from .image_derived import ImageDerivedSettings, image_derived_input
+from .from_samples import sampled_input
+from .image_derived import image_derived_input
 from .parent_fraction import ParentFractionFit, fit_parent_fraction
 from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio
 from .result import InputFunctionResult
+from .settings import ImageDerivedSettings, SampledSettings, SourceSettings
 
 __all__ = [
     "Calibration",
@@ -19,6 +20,7 @@ __all__ = [
     "ParentFractionFit",
     "PlasmaRatioFit",
     "SampledSettings",
+    "SourceSettings",
     "continuous_curve",
     "ensemble",
     "fit_parent_fraction",

@@ -1,6 +1,6 @@
 """The input function from blood samples: raw curves, or parent plasma given ready."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,40 +21,16 @@ from .result import (
     plasma_ratio_of,
 )
 from .samples import route_notices
+from .settings import CURVES, SampledSettings
 
 Floats = NDArray[np.float64]
 
-CURVES = ("linear", "feng", "tri-exponential")
 # Not from a source: a first sample above this part of the peak missed the rise; sampler and manual samples that
 # differ by more than this part are mentioned; before the last rise through this part of the peak there is no blood.
 MISSED_RISE = 0.1
 SAMPLER_DIFFERS = 0.1
 ARRIVAL = 0.02
 FEWEST_FOR_FORMULA = 9
-
-
-@dataclass(frozen=True)
-class SampledSettings:
-    """Choices for an input from blood samples. No default here is from a published source.
-
-    curve: parent plasma between the samples: "linear", or one formula fitted to all of them, "feng" or
-    "tri-exponential" (after a linear rise). Whole blood is always linear between the samples.
-    autosampler_until_s: where manual samples take over from the automatic sampler (None: where it ends).
-    smoothing_s: half-width of the smoothing window before and at the peak, for the dispersion correction.
-    plasma_ratio: constant plasma-to-blood ratio, used only when plasma and whole blood were not sampled together.
-    plasma_ratio_model, parent_fraction_model: "best" (lowest AICc), or a model by name.
-    parent_fraction_weights: "equal", or "relative" (1 / fraction², for the sake of the late, low fractions).
-    parent_fraction_extrapolation: after the last sample the fitted "model" runs on, or "hold" its value there.
-    """
-
-    curve: str = "linear"
-    autosampler_until_s: float | None = None
-    smoothing_s: float = 4.0
-    plasma_ratio: float | None = None
-    plasma_ratio_model: str = "best"
-    parent_fraction_model: str = "best"
-    parent_fraction_weights: str = "equal"
-    parent_fraction_extrapolation: str = "model"
 
 
 def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettings) -> InputFunctionResult:
@@ -69,7 +45,7 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     Raises InputRefused: "blood-missing", "blood-ends-early" (before 80 % of the scan), "blood-…", "curve-…",
     "parent-fraction-…", "plasma-ratio-…", "settings-choice", "dispersion-range".
     """
-    check_choice("curve", settings.curve, CURVES)
+    check_choice("interpolation", settings.interpolation, CURVES)
     notices = [*samples.notices, *route_notices(samples)]
     if samples.parent_plasma is not None:
         return _from_parent_plasma(samples.parent_plasma, samples.whole_blood, until_s, settings, notices)
@@ -92,7 +68,7 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
         whole_blood, corners = _whole_blood_beside(samples.whole_blood, samples.plasma.end_s, notices)
         total_plasma = _straight(measured)
     else:
-        sampler = _corrected_sampler(samples, settings.smoothing_s)
+        sampler = _corrected_sampler(samples, settings)
         ratio = plasma_ratio_of(_paired_with(sampler, samples), settings.plasma_ratio, settings.plasma_ratio_model)
         notices += ratio.notices
         manual = _manual_whole_blood(samples, sampler, ratio, notices)
@@ -109,7 +85,7 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
     notices += fraction.notices
     record: dict[str, object] = {"source": "samples", **asdict(settings), "found": findings(fraction, ratio, None)}
-    curve, knots = _shaped(parent_plasma, measured.times_s, settings.curve, record)
+    curve, knots = _shaped(parent_plasma, measured.times_s, settings.interpolation, record)
     made = assemble(np.union1d(knots, corners), curve, whole_blood, tuple(notices), record)
     return InputFunctionResult(made, fraction, ratio, None, None, made.notices, record)
 
@@ -121,7 +97,7 @@ def _from_parent_plasma(
     notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
     whole_blood, corners = _whole_blood_beside(whole, ready.end_s, notices)
     record: dict[str, object] = {"source": "parent-plasma", **asdict(settings), "found": {}}
-    curve, knots = _shaped(_straight(measured), measured.times_s, settings.curve, record)
+    curve, knots = _shaped(_straight(measured), measured.times_s, settings.interpolation, record)
     made = assemble(np.union1d(knots, corners), curve, whole_blood, tuple(notices), record)
     return InputFunctionResult(made, None, None, None, None, made.notices, record)
 
@@ -173,9 +149,10 @@ def _whole_blood_beside(whole: SampledCurve | None, until_s: float, notices: lis
     return _straight(measured), measured.times_s
 
 
-def _corrected_sampler(samples: BloodSamples, smoothing_s: float) -> SampledCurve | None:
+def _corrected_sampler(samples: BloodSamples, settings: SampledSettings) -> SampledCurve | None:
     """The automatic sampler without dispersion, without noise before the bolus arrives, and not negative."""
-    sampler, dispersion_s = samples.autosampler, samples.dispersion_s
+    sampler = samples.autosampler
+    dispersion_s = samples.dispersion_s if settings.dispersion_s is None else settings.dispersion_s
     if sampler is None:
         return None
     values = sampler.values
@@ -184,7 +161,7 @@ def _corrected_sampler(samples: BloodSamples, smoothing_s: float) -> SampledCurv
             raise InputRefused(
                 "dispersion-range", "the dispersion constant {dispersion_s} s is not usable", dispersion_s=dispersion_s
             )
-        values = correct_dispersion(sampler.times_s, values, dispersion_s, smoothing_s)
+        values = correct_dispersion(sampler.times_s, values, dispersion_s, settings.sampler_smoothing_s)
     peak = int(np.argmax(values))
     before = np.flatnonzero(values[:peak] <= ARRIVAL * values[peak])
     values = np.maximum(values, 0.0)

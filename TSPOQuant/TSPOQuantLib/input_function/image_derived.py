@@ -1,6 +1,6 @@
 """The input function from a blood-pool region of the dynamic image."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,37 +24,9 @@ from .result import (
     plasma_ratio_of,
 )
 from .samples import route_notices
+from .settings import CALIBRATIONS, ImageDerivedSettings
 
 Floats = NDArray[np.float64]
-
-CALIBRATIONS = ("scale", "recovery-spill-in", "none")
-
-
-@dataclass(frozen=True)
-class ImageDerivedSettings:
-    """Choices for an image-derived input. No default here is from a published source.
-
-    calibration: "scale" (one factor to late blood samples), "recovery-spill-in" (RC and m from two or more late
-    samples and the tissue around the vessel), "none" (needs ``recovery``).
-    recovery, spill_in: known RC and m; used with "none", and with the others when there is no late sample.
-    calibration_from_s: only whole-blood samples from this time on, within the scan, calibrate.
-    sample_cv: relative standard deviation of one blood sample, the least that the standard errors assume.
-    plasma_ratio: constant plasma-to-blood ratio, used only when plasma and whole blood were not sampled together.
-    plasma_ratio_model, parent_fraction_model: "best" (lowest AICc), or a model by name.
-    parent_fraction_weights: "equal", or "relative" (1 / fraction², for the sake of the late, low fractions).
-    parent_fraction_extrapolation: after the last sample the fitted "model" runs on, or "hold" its value there.
-    """
-
-    calibration: str = "recovery-spill-in"
-    recovery: float | None = None
-    spill_in: float = 0.0
-    calibration_from_s: float = 600.0
-    sample_cv: float = 0.03
-    plasma_ratio: float | None = None
-    plasma_ratio_model: str = "best"
-    parent_fraction_model: str = "best"
-    parent_fraction_weights: str = "equal"
-    parent_fraction_extrapolation: str = "model"
 
 
 def image_derived_input(

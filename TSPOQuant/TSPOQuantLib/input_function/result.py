@@ -15,6 +15,7 @@ from .parent_fraction import ParentFractionFit, fit_parent_fraction
 from .piecewise_linear import dense_knots
 from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio, given_ratio
 from .samples import paired
+from .settings import EXTRAPOLATIONS, WEIGHTINGS
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
@@ -22,8 +23,6 @@ Curve = Callable[[Floats], Floats]
 # Linear interpolation between the knots of parent plasma is right to this part of its value; shortest interval.
 KNOT_TOLERANCE = 1e-4
 SHORTEST_INTERVAL_S = 0.05
-EXTRAPOLATIONS = ("model", "hold")
-WEIGHTINGS = ("equal", "relative")
 # Below this fraction, "relative" weights stop growing: counting error does not shrink with the fraction for ever.
 # Not from a source.
 RELATIVE_FLOOR = 0.05

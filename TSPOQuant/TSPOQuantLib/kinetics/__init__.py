@@ -3,7 +3,7 @@
 from .fit import fit
 from .maps import MAP_MODELS, ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
-from .options import FitOptions, weights
+from .options import FitChoices, FitOptions, weights, within
 from .ratios import suv, suvr, tbr, window_mean
 from .result import KineticFit, Line
 from .selection import Comparison, compare, f_test, preferred
@@ -15,6 +15,7 @@ __all__ = [
     "MODELS",
     "Comparison",
     "EnsembleFit",
+    "FitChoices",
     "FitOptions",
     "KineticFit",
     "Line",
@@ -34,4 +35,5 @@ __all__ = [
     "tbr",
     "weights",
     "window_mean",
+    "within",
 ]

@@ -1,14 +1,15 @@
 """What can be chosen about a fit, and the weights of the frames."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..messages import InputRefused
-from .models import DEFAULT_BOUNDS, Model
+from ..messages import InputRefused, Text
+from ..settings import Kind, Limits, Number, Several, Shared, setting
+from .models import DEFAULT_BOUNDS, MODELS, Model
 
 Array = NDArray[np.float64]
 
@@ -16,29 +17,98 @@ Array = NDArray[np.float64]
 # empty first frame does not take all the weight.
 FEWEST_COUNTS = 0.01
 WEIGHT_KINDS = ("uniform", "duration", "counts")
+TO_VT = tuple(name for name, model in MODELS.items() if model.outcome == "VT")
+WINDOW = Shared("window", Text("V_T of TSPO tracers drifts with the length of the scan"))
+
+
+@dataclass(frozen=True)
+class FitChoices:
+    """What a user chooses about every fit."""
+
+    vb: str | float = setting(
+        "fit",
+        "model",
+        Number(words=("fit", "none"), low=0, high=1, below=True),
+        "blood volume fraction: fitted within its bounds, none, or fixed; graphical methods cannot fit it",
+        shared=Shared("blood-volume", Text("V_T depends on how V_B is treated")),
+    )
+    tstar_s: str | float = setting(
+        "auto",
+        "model",
+        Number(words=("auto",)),
+        "graphical methods use frames whose middle is at or after it; auto: the earliest start from which no residual "
+        "exceeds 10 %",
+        unit="s",
+        shared=WINDOW,
+    )
+    last_frames: int | None = setting(
+        None,
+        "model",
+        Number(optional=True, low=2, whole=True),
+        "graphical methods use so many last frames, whatever t* is",
+        shared=WINDOW,
+    )
+    delay_s: str | float = setting(
+        0.0,
+        "model",
+        Number(words=("fit",)),
+        "of the input, positive is later; fit: searched within its bounds (compartment models only)",
+        unit="s",
+        shared=Shared("delay", Text("V_T depends on how the delay is treated")),
+    )
+    bounds: Mapping[str, tuple[float, float]] = setting(
+        {},
+        "model",
+        Limits(names=tuple(DEFAULT_BOUNDS)),
+        "of parameters, over the defaults; equal bounds fix a parameter; delay in seconds",
+        shared=Shared("bounds", Text("a parameter at another bound makes another V_T")),
+    )
+    free_fraction: float | None = setting(
+        None,
+        "model",
+        Number(optional=True, low=0, high=1, above=True),
+        "f_P of the tracer in plasma; adds V_T/f_P",
+        exempt="it changes V_T/f_P alone, and one visit's plasma may bind more than another's",
+    )
+
+
+@dataclass(frozen=True)
+class FitSettings(FitChoices):
+    """What a study chooses about its fits."""
+
+    models: tuple[str, ...] = setting(
+        ("1TCM", "Logan"),
+        "model.names",
+        Several(each=Kind(TO_VT), empty=False),
+        "PET-BIDS names; the first is the primary one",
+        shared=Shared("model", Text("another model has another bias")),
+    )
+    weights: str = setting(
+        "counts",
+        "model",
+        Kind(WEIGHT_KINDS),
+        "of the frames in the fit",
+        shared=Shared("weights", Text("V_T depends on the weights where the model does not fit")),
+    )
+    until_min: float | None = setting(
+        None,
+        "model",
+        Number(optional=True, low=0, above=True),
+        "frames that end later are left out of the fits; unset: none is",
+        unit="min",
+        exempt="visits are compared in the window that was fitted",
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class FitOptions:
-    """How to fit.
+class FitOptions(FitChoices):
+    """How to fit: the choices with the weights as numbers.
 
     weights: (frames,), 0 leaves a frame out; None is uniform, the documented default (not published as best: it needs
         no model of the noise). Scaled to mean 1 over the frames used.
-    vb: "fit" within its bounds, "none", or a fixed fraction. Graphical methods cannot fit it: "fit" means none there.
-    bounds: by parameter name, over ``DEFAULT_BOUNDS``; equal bounds fix a parameter. "delay" in seconds.
-    tstar_s: graphical methods use frames whose middle is at or after it; "auto" takes the earliest start from which no
-        residual exceeds 10 %. MA2 uses every frame on "auto". last_frames: use the last N frames instead.
-    delay_s: of the input in seconds, positive is later; "fit" searches its bounds (compartment models only).
-    free_fraction: f_P of the tracer in plasma; adds VT/fP.
     """
 
     weights: NDArray[np.float64] | None = None
-    vb: str | float = "fit"
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    tstar_s: float | str = "auto"
-    last_frames: int | None = None
-    delay_s: float | str = 0.0
-    free_fraction: float | None = None
 
 
 def weights(kind: str, timing: FrameTiming, activity: Array | None, half_life_s: float | None) -> Array:
@@ -73,6 +143,23 @@ def weights(kind: str, timing: FrameTiming, activity: Array | None, half_life_s:
     counts = np.maximum(counts, FEWEST_COUNTS * counts.max())
     result = duration**2 * surviving**2 / counts
     return np.asarray(result / result.mean())
+
+
+def within(weights: Array, timing: FrameTiming, until_min: float | None) -> Array:
+    """Weights (frames,) with 0 for every frame that ends after ``until_min``; None leaves none out.
+
+    Raises InputRefused ("until-short").
+    """
+    if until_min is None:
+        return weights
+    inside = timing.ends_s <= 60 * until_min
+    if not inside.any():
+        raise InputRefused(
+            "until-short",
+            "no frame ends within the first {until_min:g} min, where the fits are to end; choose a later until_min",
+            until_min=until_min,
+        )
+    return np.where(inside, weights, 0.0)
 
 
 def frame_weights(options: FitOptions, n_frames: int) -> Array:

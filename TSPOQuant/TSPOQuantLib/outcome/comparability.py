@@ -2,15 +2,19 @@
 
 A reconstruction that goes from 4 to 6 mm FWHM fakes -35 % in a foramen (simulated), V_T drifts with the length of the
 scan by 13 to 25 % (Endres 2009, PMC2883612), and corrected, scaled or otherwise modeled values are different
-quantities: such differences refuse the comparison. What changes the noise, or SUV alone, is warned of.
+quantities: such differences refuse the comparison. What changes the noise, or SUV alone, is warned of. Which settings
+visits must share is declared with each of them.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..messages import InputRefused
+from ..messages import InputRefused, Listed, Text
+from ..settings import Setting, Shared
 from .record import VisitRecord
+from .settings import SETTINGS
 
 Severity = Literal["refuse", "warn"]
 
@@ -19,7 +23,14 @@ RESOLUTION_TOLERANCE_MM = 0.3
 """Estimates of one scanner's resolution from two scans differ by less: a choice."""
 VOXEL_TOLERANCE = 0.01
 """Voxel sizes count as equal within this fraction."""
-FRAME_TOLERANCE_S = 1.0
+CLOCK_TOLERANCE_S = 1.0
+"""Times of frames are told to the second."""
+START_TOLERANCE_S = 30.0
+"""Scans of which one starts so much later after the injection are told apart, not refused: the clocks of two days
+differ by as much, and V_T by some 3 % (a start that is believed 60 s early changes it by 6 %, simulated)."""
+END_TOLERANCE = 0.03
+"""Scans whose ends differ by no more than this part are told apart, not refused: at the steepest published drift,
+25 % for a scan half as long again, V_T changes by less than 2 %."""
 WEIGHT_RATIO, DOSE_RATIO = 1.1, 2.0
 """Weights and doses of one person that differ by more are more likely wrong entries than changes."""
 VOLUME_WARNS, VOLUME_REFUSES = 1.25, 1.5
@@ -41,87 +52,85 @@ class Finding:
     severity: Severity
     item: str
     values: tuple[str, ...]
-    message: str
+    message: Text
     acceptable: bool = True
     accepted: bool = False
 
 
 @dataclass(frozen=True)
-class _Item:
-    """What is compared. told: a visit's value in words, None where no file tells it. alike: None for equal words."""
+class _Fact:
+    """One thing that is compared, as part of an item.
+
+    value: a visit's own, None where no file tells it or where it does not apply. told: the value in words; values
+    that are judged different are told in different words. judged: what a difference amounts to, None for nothing.
+    """
+
+    shared: Shared
+    value: Callable[[VisitRecord], Any]
+    told: Callable[[Any], str]
+    judged: Callable[[VisitRecord, VisitRecord], Severity | None]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is compared under one name, and accepted under one code."""
 
     item: str
-    severity: Severity
-    told: Callable[[VisitRecord], str | None]
-    why: str
-    alike: Callable[[VisitRecord, VisitRecord], bool] | None = None
+    facts: tuple[_Fact, ...]
 
     @property
     def code(self) -> str:
         return f"visits-{self.item}"
 
+    @property
+    def acquired(self) -> bool:
+        """Whether files have to tell it: what was chosen is always known."""
+        return any(fact in ACQUIRED for fact in self.facts)
 
-def _close(key: Callable[[VisitRecord], Sequence[float] | None]) -> Callable[[VisitRecord, VisitRecord], bool]:
-    def alike(a: VisitRecord, b: VisitRecord) -> bool:
-        one, other = key(a), key(b)
+    def told(self, visit: VisitRecord) -> str | None:
+        """A visit's value in words, without what was left unset; None where no file tells it, or it does not apply."""
+        there = [fact for fact in self.facts if fact.value(visit) is not None]
+        given = [fact for fact in there if fact.value(visit) != UNSET]
+        return (_joined(visit, given) or UNSET) if there else None
+
+    def finding(self, visits: Sequence[VisitRecord]) -> Finding | None:
+        """In what of this the visits differ from the first one; None where they are alike."""
+        grades = [{fact.judged(visits[0], visit) for visit in visits[1:]} - {None} for fact in self.facts]
+        differing = [fact for fact, found in zip(self.facts, grades, strict=True) if found]
+        if not differing:
+            return None
+        severity: Severity = "refuse" if any("refuse" in found for found in grades) else "warn"
+        values = tuple(_joined(visit, differing) or Text("not told") for visit in visits)
+        why = Listed(dict.fromkeys(fact.shared.why for fact in differing), "; ")
+        message = Text("the visits differ in {item}: {why}", item=self.item, why=why)
+        return Finding(self.code, severity, self.item, values, message)
+
+
+def _joined(visit: VisitRecord, facts: Sequence[_Fact]) -> str | None:
+    told = [fact.told(value) for fact in facts if (value := fact.value(visit)) is not None]
+    return ", ".join(told) if told else None
+
+
+# --- What was acquired -----------------------------------------------------------------------------------------------
+
+
+def _acquired(
+    item: str,
+    why: Text,
+    value: Callable[[VisitRecord], Any],
+    told: Callable[[Any], str] = str,
+    alike: Callable[[Any, Any], bool] = lambda one, other: one == other,
+    severity: Severity = "refuse",
+) -> _Fact:
+    """Something that a visit's files tell; a visit that does not tell it differs from one that does."""
+
+    def judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
+        one, other = value(a), value(b)
         if one is None or other is None:
-            return one is other
-        return len(one) == len(other) and all(
-            abs(x - y) <= VOXEL_TOLERANCE * max(abs(x), abs(y)) for x, y in zip(one, other, strict=True)
-        )
+            return None if one is other else severity
+        return None if alike(one, other) else severity
 
-    return alike
-
-
-def _resolutions_alike(a: VisitRecord, b: VisitRecord) -> bool:
-    one, other = a.acquisition.fwhm_mm, b.acquisition.fwhm_mm
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= RESOLUTION_TOLERANCE_MM
-
-
-def _frames_alike(a: VisitRecord, b: VisitRecord) -> bool:
-    one, other = a.acquisition, b.acquisition
-    return len(one.frame_starts_s) == len(other.frame_starts_s) and all(
-        abs(x - y) <= FRAME_TOLERANCE_S
-        for x, y in zip(
-            (*one.frame_starts_s, *one.frame_durations_s),
-            (*other.frame_starts_s, *other.frame_durations_s),
-            strict=True,
-        )
-    )
-
-
-def _end_s(visit: VisitRecord) -> float:
-    scan = visit.acquisition
-    return scan.frame_starts_s[-1] + scan.frame_durations_s[-1]
-
-
-def _window_told(visit: VisitRecord) -> str:
-    tstar = visit.settings.get("tstar_s")
-    return f"0 to {_end_s(visit) / 60:g} min, t* {tstar if isinstance(tstar, str) else f'{tstar:g} s'}"
-
-
-def _windows_alike(a: VisitRecord, b: VisitRecord) -> bool:
-    return (
-        abs(_end_s(a) - _end_s(b)) <= FRAME_TOLERANCE_S
-        and a.settings.get("tstar_s") == b.settings.get("tstar_s")
-        and abs(a.acquisition.frame_starts_s[0] - b.acquisition.frame_starts_s[0]) <= FRAME_TOLERANCE_S
-    )
-
-
-def _setting(*keys: str) -> Callable[[VisitRecord], str]:
-    def told(visit: VisitRecord) -> str:
-        values = [visit.settings.get(key) for key in keys]
-        return ", ".join(_words(value) for value in values if value is not None) or "none"
-
-    return told
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(_words(item) for item in value) or "all"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return _Fact(Shared(item, why, severity), value, told, judged)
 
 
 def _scanner(visit: VisitRecord) -> str | None:
@@ -129,60 +138,205 @@ def _scanner(visit: VisitRecord) -> str | None:
     return " ".join(part for part in (scan.manufacturer, scan.scanner_model) if part) or None
 
 
-ITEMS = (
-    _Item("tracer", "refuse", lambda v: v.acquisition.tracer, "another tracer has another V_T"),
-    _Item("scanner", "refuse", _scanner, "another scanner has another resolution and calibration"),
-    _Item(
-        "reconstruction",
-        "refuse",
-        lambda v: v.acquisition.reconstruction,
-        "it changes resolution, and with it every small region",
-    ),
-    _Item("filter", "refuse", lambda v: v.acquisition.filter, "it changes resolution, and with it every small region"),
-    _Item(
+def _same_voxels(one: Sequence[float], other: Sequence[float]) -> bool:
+    return len(one) == len(other) and all(
+        abs(x - y) <= VOXEL_TOLERANCE * max(abs(x), abs(y)) for x, y in zip(one, other, strict=True)
+    )
+
+
+def _frames(visit: VisitRecord) -> tuple[tuple[float, float], ...]:
+    """Start after the first frame's, and duration, of every frame in seconds."""
+    scan = visit.acquisition
+    starts = (start - scan.frame_starts_s[0] for start in scan.frame_starts_s)
+    return tuple(zip(starts, scan.frame_durations_s, strict=True))
+
+
+def _same_frames(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> bool:
+    return len(one) == len(other) and all(
+        abs(x - y) <= CLOCK_TOLERANCE_S for a, b in zip(one, other, strict=True) for x, y in zip(a, b, strict=True)
+    )
+
+
+def _frames_told(frames: Sequence[tuple[float, float]]) -> str:
+    """Runs of frames of one length, and the gaps between frames: "6 × 10 s, gap of 30 s, 4 × 600 s"."""
+    pieces, end_s = [], 0.0
+    for start_s, duration_s in frames:
+        if start_s - end_s > CLOCK_TOLERANCE_S:
+            pieces.append(f"gap of {start_s - end_s:.4g} s")
+        pieces.append(f"{duration_s:.4g} s")
+        end_s = start_s + duration_s
+    runs = ((piece, len(list(run))) for piece, run in itertools.groupby(pieces))
+    return ", ".join(piece if piece.startswith("gap") else f"{count} × {piece}" for piece, count in runs)
+
+
+def _window_s(visit: VisitRecord) -> tuple[float, float]:
+    """From the first frame to the end of the last one that was fitted, in seconds from time zero."""
+    scan, until_min = visit.acquisition, visit.settings.get("until_min")
+    ends = [a + b for a, b in zip(scan.frame_starts_s, scan.frame_durations_s, strict=True)]
+    fitted = [end for end in ends if until_min is None or end <= 60 * until_min]
+    return scan.frame_starts_s[0], max(fitted, default=ends[-1])
+
+
+def _window_told(window: tuple[float, float]) -> str:
+    start, end = (f"{round(seconds) // 60}:{round(seconds) % 60:02d}" for seconds in window)
+    return f"{start} to {end} min"
+
+
+def _windows_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
+    (first_start, first_end), (start, end) = _window_s(a), _window_s(b)
+    late, long = abs(first_start - start), abs(first_end - end)
+    if max(late, long) <= CLOCK_TOLERANCE_S:
+        return None
+    return "warn" if late <= START_TOLERANCE_S and long <= END_TOLERANCE * min(first_end, end) else "refuse"
+
+
+SHARPNESS = Text("it changes resolution, and with it every small region")
+ACQUIRED = (
+    _acquired("tracer", Text("another tracer has another V_T"), lambda v: v.acquisition.tracer),
+    _acquired("scanner", Text("another scanner has another resolution and calibration"), _scanner),
+    _acquired("reconstruction", SHARPNESS, lambda v: v.acquisition.reconstruction),
+    _acquired("filter", SHARPNESS, lambda v: v.acquisition.filter),
+    _acquired(
         "voxel",
-        "refuse",
-        lambda v: " × ".join(f"{size:.2f}" for size in v.acquisition.voxel_mm) + " mm",
-        "voxels of another size see another share of a small region",
-        _close(lambda v: v.acquisition.voxel_mm),
+        Text("voxels of another size see another share of a small region"),
+        lambda v: v.acquisition.voxel_mm,
+        lambda sizes: " × ".join(f"{size:.4g}" for size in sizes) + " mm",
+        _same_voxels,
     ),
-    _Item(
+    _acquired(
         "resolution",
-        "refuse",
-        lambda v: None if v.acquisition.fwhm_mm is None else f"{v.acquisition.fwhm_mm:g} mm FWHM",
-        "4 mm against 6 mm fakes -35 % in a foramen",
-        _resolutions_alike,
+        Text("4 mm against 6 mm fakes -35 % in a foramen"),
+        lambda v: v.acquisition.fwhm_mm,
+        lambda fwhm: f"{fwhm:g} mm FWHM",
+        lambda one, other: abs(one - other) <= RESOLUTION_TOLERANCE_MM,
     ),
-    _Item(
-        "window",
-        "refuse",
+    _Fact(
+        Shared("window", Text("V_T of TSPO tracers drifts with the length of the scan")),
+        _window_s,
         _window_told,
-        "V_T of TSPO tracers drifts with the length of the scan",
-        _windows_alike,
+        _windows_judged,
     ),
-    _Item(
+    _acquired(
+        "window",
+        Text("times count from different moments"),
+        lambda v: v.acquisition.time_zero,
+        lambda moment: f"from {moment}",
+        severity="warn",
+    ),
+    _acquired(
         "frames",
+        Text("noise and, for short frames, the fit's shape differ"),
+        _frames,
+        _frames_told,
+        _same_frames,
         "warn",
-        lambda v: f"{len(v.acquisition.frame_starts_s)} frames",
-        "noise and, for short frames, the fit's shape differ",
-        _frames_alike,
     ),
-    _Item("model", "refuse", lambda v: v.models[0], "another model has another bias"),
-    _Item("blood-volume", "refuse", _setting("vb"), "V_T depends on how V_B is treated"),
-    _Item("delay", "refuse", _setting("delay_s"), "V_T depends on how the delay is treated"),
-    _Item("weights", "refuse", _setting("weights"), "V_T depends on the weights where the model does not fit"),
-    _Item(
-        "input",
-        "refuse",
-        _setting("input_source", "calibration", "recovery"),
-        "another input method has another bias",
-    ),
-    _Item("sampling", "refuse", lambda v: v.input.route, "venous blood differs from arterial"),
-    _Item("pvc", "warn", lambda v: v.pvc, "corrected values are compared only where both visits have them alike"),
-    _Item("coverage", "refuse", _setting("minimum_coverage"), "regions were read off the PET by another rule"),
-    _Item("motion", "refuse", _setting("motion_correction"), "uncorrected motion blurs, and with it small regions"),
-    _Item("genotype", "refuse", lambda v: v.genotype, "one person has one genotype: an entry is wrong"),
+    _acquired("sampling", Text("venous blood differs from arterial"), lambda v: v.input.route),
 )
+
+# --- What was chosen -------------------------------------------------------------------------------------------------
+
+
+def _motion(visit: VisitRecord) -> str:
+    """What was done: without a CT only frames can be brought together."""
+    asked = visit.settings.get("motion_correction", "none")
+    return "frames" if asked == "rigid" and visit.pet_to_ct is None else str(asked)
+
+
+def _found(step: str, key: str) -> Callable[[VisitRecord], Any]:
+    """What a step of the input function ended with, None where it was not taken."""
+    return lambda visit: (visit.input.settings.get("found", {}).get(step) or {}).get(key)
+
+
+def _tstar(visit: VisitRecord) -> str | None:
+    """Where each graphical method began, in seconds after the scan's start, whose clock is another matter; region by
+    region unless one t* holds for all. None without any.
+    """
+    told, start_s = [], visit.acquisition.frame_starts_s[0]
+    for model in visit.models:
+        found = [fit.tstar_s for fit in visit.fits if fit.model == model and fit.tstar_s is not None]
+        if found:
+            shown = found[:1] if len(set(found)) == 1 else found
+            told.append(f"{model} t* {', '.join(f'{tstar_s - start_s:.0f}' for tstar_s in shown)} s")
+    return "; ".join(told) or None
+
+
+CAME_TO: dict[str, Callable[[VisitRecord], Any]] = {
+    "genotype": lambda visit: visit.genotype,
+    "models": lambda visit: visit.models[0],
+    "pvc": lambda visit: visit.pvc,
+    "input_source": lambda visit: visit.input.settings.get("source"),
+    "calibration": _found("calibration", "method"),
+}
+"""What a setting came to, where that need not be what was asked for; None: what was asked for."""
+FOLLOWS_DATA: dict[str, Callable[[VisitRecord], Any]] = {
+    "motion_correction": _motion,
+    "parent_fraction_model": _found("parent_fraction", "model"),
+    "plasma_ratio_model": _found("plasma_ratio", "model"),
+    "tstar_s": _tstar,
+}
+"""The same where the data choose by one rule: a difference is told, and refused only where the rules differ, too."""
+UNSET = "none"
+_BY_NAME = {one.name: one for one in SETTINGS}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON keeps it, so that a record that was written and read compares with one that was not."""
+    if value is None or (isinstance(value, Mapping | list | tuple) and not value):
+        return UNSET
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _asked(one: Setting, visit: VisitRecord) -> Any:
+    """A setting as it was given. A record from before it existed was made as its default says."""
+    return visit.settings.get(one.name, visit.input.settings.get(one.name, one.default))
+
+
+def _setting(one: Setting, shared: Shared) -> _Fact:
+    """A setting that visits must share, as far as it had any effect."""
+    found = {**CAME_TO, **FOLLOWS_DATA}.get(one.name, lambda _: None)
+
+    def value(visit: VisitRecord) -> Any:
+        if one.applies and _asked(_BY_NAME[one.applies[0]], visit) not in one.applies[1]:
+            return None
+        came_to = found(visit)
+        return _plain(_asked(one, visit) if came_to is None else came_to)
+
+    def told(chosen: Any) -> str:
+        if isinstance(chosen, str) and chosen != UNSET:
+            return chosen
+        return " ".join([one.key, _words(chosen), *([one.unit] if one.unit and chosen != UNSET else [])])
+
+    def judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
+        first, other = value(a), value(b)
+        if first is None or other is None or first == other:
+            return None  # where it applies to one visit alone, the setting that decides so differs
+        one_rule = one.name in FOLLOWS_DATA and _plain(_asked(one, a)) == _plain(_asked(one, b))
+        return "warn" if one_rule else shared.severity
+
+    return _Fact(shared, value, told, judged)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return " ".join(_words(item) for item in value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _items() -> Iterator[Item]:
+    """What is acquired and what is chosen, by the name that it is compared under."""
+    facts = [*ACQUIRED, *(_setting(one, one.shared) for one in SETTINGS if one.shared is not None)]
+    for name in dict.fromkeys(fact.shared.item for fact in facts):
+        yield Item(name, tuple(fact for fact in facts if fact.shared.item == name))
+
+
+ITEMS = tuple(_items())
 """Compared item by item against the first visit."""
 
 IDENTITY = ("visits-patient", "visits-subject", "visits-same", "visits-session", "visits-simulated")
@@ -204,18 +358,14 @@ def findings_of(visits: Sequence[VisitRecord]) -> tuple[Finding, ...]:
     found = [*_identities(visits)]
     unknown = []
     for item in ITEMS:
-        values = [item.told(visit) for visit in visits]
-        if all(value is None for value in values):
+        if item.acquired and all(item.told(visit) is None for visit in visits):
             unknown.append(item.item)
-        elif not _alike(item, visits):
-            told = tuple(value or "not told" for value in values)
-            found.append(
-                Finding(item.code, item.severity, item.item, told, f"the visits differ in {item.item}: {item.why}")
-            )
+        elif finding := item.finding(visits):
+            found.append(finding)
     if unknown:
-        names = ", ".join(unknown)
-        message = f"no visit tells its {names}: whether they are equal could not be checked"
-        found.append(Finding("visits-not-told", "warn", names, ("not told",) * len(visits), message))
+        names = Listed(unknown)
+        message = Text("no visit tells its {names}: whether they are equal could not be checked", names=names)
+        found.append(Finding("visits-not-told", "warn", names, (Text("not told"),) * len(visits), message))
     found += [*_volumes(visits), *_entries(visits), *_moved(visits), *_order(visits)]
     return tuple(sorted(found, key=lambda finding: (finding.acceptable, finding.severity == "warn")))
 
@@ -228,40 +378,44 @@ def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[
     """
     for code in accept:
         if code in IDENTITY:
-            message = "only different visits of one person compare; put right what is wrong, and leave this code out"
-            raise InputRefused("accept-never", "{code_} cannot be accepted: {message}", code_=code, message=message)
+            raise InputRefused(
+                "accept-never",
+                "{finding} cannot be accepted: only different visits of one person compare; put right what is wrong, "
+                "and leave this code out",
+                finding=code,
+            )
         if code not in CODES:
             raise InputRefused(
                 "accept-unknown",
-                "no finding is called '{code_}'; known are {codes}",
-                code_=code,
-                codes=", ".join(CODES),
+                "no finding is called '{finding}'; known are {codes}",
+                finding=code,
+                codes=Listed(CODES),
             )
     found = tuple(replace(f, accepted=f.acceptable and f.code in accept) for f in findings_of(visits))
     barring = [f for f in found if f.severity == "refuse" and not f.accepted]
     if barring:
-        first = barring[0]
-        more = f"; also {', '.join(f.code for f in barring[1:])}" if len(barring) > 1 else ""
-        what = (
-            f"to compare all the same, accept it (--accept {first.code})" if first.acceptable else "check the folders"
-        )
-        values = " | ".join(first.values)
-        raise InputRefused(
-            first.code,
-            "{first_message} ({values}){more}; {what}",
-            first_message=first.message,
-            values=values,
-            more=more,
-            what=what,
-        )
+        raise _refusal(barring[0], Listed(f.code for f in barring[1:]))
     return found
 
 
-def _alike(item: _Item, visits: Sequence[VisitRecord]) -> bool:
-    first = visits[0]
-    if item.alike is not None:
-        return all(item.alike(first, visit) for visit in visits[1:])
-    return all(item.told(visit) == item.told(first) for visit in visits[1:])
+def _refusal(first: Finding, others: Listed) -> InputRefused:
+    """others: the codes of what bars the comparison besides."""
+    what = (
+        Text("to compare all the same, accept it (--accept {finding})", finding=first.code)
+        if first.acceptable
+        else Text("check the folders")
+    )
+    values = Listed(first.values, " | ")
+    if others:
+        return InputRefused(
+            first.code,
+            "{message} ({values}); also {others}; {what}",
+            message=first.message,
+            values=values,
+            others=others,
+            what=what,
+        )
+    return InputRefused(first.code, "{message} ({values}); {what}", message=first.message, values=values, what=what)
 
 
 def _identities(visits: Sequence[VisitRecord]) -> list[Finding]:
@@ -271,24 +425,26 @@ def _identities(visits: Sequence[VisitRecord]) -> list[Finding]:
     subjects = tuple(visit.subject for visit in visits)
     found = []
     if len(known) > 1:
-        found.append(_never("visits-patient", "patient", sessions, "the visits are of different patients"))
+        found.append(_never("visits-patient", "patient", sessions, Text("the visits are of different patients")))
     if len(set(subjects)) > 1:
-        message = "the visits name different subjects; if they are of one person, give both one [subject] id"
+        message = Text("the visits name different subjects; if they are of one person, give both one [subject] id")
         found.append(_never("visits-subject", "subject", subjects, message))
     if len({visit.acquisition.simulated for visit in visits}) > 1:
         kinds = tuple("simulated" if visit.acquisition.simulated else "measured" for visit in visits)
-        found.append(_never("visits-simulated", "simulated", kinds, "simulated and measured visits do not compare"))
+        message = Text("simulated and measured visits do not compare")
+        found.append(_never("visits-simulated", "simulated", kinds, message))
     same = [v.acquisition.time_zero_at for v in visits if v.acquisition.time_zero_at is not None]
     curves = [tuple(region.mean for region in visit.regions) for visit in visits]
     if len(set(same)) < len(same) or len(set(curves)) < len(curves):
-        found.append(_never("visits-same", "scan", sessions, "one scan was given twice; name another visit's folder"))
+        message = Text("one scan was given twice; name another visit's folder")
+        found.append(_never("visits-same", "scan", sessions, message))
     if len(set(sessions)) < len(sessions):
-        message = "visits have the same session label; give each its own under [subject] session"
+        message = Text("visits have the same session label; give each its own under [subject] session")
         found.append(_never("visits-session", "session", sessions, message))
     return found
 
 
-def _never(code: str, item: str, values: tuple[str, ...], message: str) -> Finding:
+def _never(code: str, item: str, values: tuple[str, ...], message: Text) -> Finding:
     return Finding(code, "refuse", item, values, message, acceptable=False)
 
 
@@ -296,23 +452,25 @@ def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
     """Regions that a visit lacks, and those whose volumes differ from the first visit's."""
     first, found = visits[0], []
     places = [[one, *(visit.same_place(one) for visit in visits[1:])] for one in first.regions]
-    alone = {one.name for one, here in zip(first.regions, places, strict=True) if None in here}
+    alone = {one.name: one for one, here in zip(first.regions, places, strict=True) if None in here}
     for number, visit in enumerate(visits[1:], start=1):
         matched = {region.name for here in places if (region := here[number]) is not None}
         if not matched:
             raise InputRefused("visits-regions", "the visits share no region; name regions alike")
-        alone |= {region.name for region in visit.regions} - matched
+        alone |= {region.name: region for region in visit.regions if region.name not in matched}
     if alone:
-        message = f"not every visit has {', '.join(sorted(alone))}: not compared with those that lack it"
-        told = tuple(f"{len(visit.regions)} regions" for visit in visits)
+        names = Listed(sorted(alone))
+        message = Text("not every visit has {names}: not compared with those that lack it", names=names)
+        lacking = [Listed(name for name in sorted(alone) if visit.same_place(alone[name]) is None) for visit in visits]
+        told = tuple(Text("without {names}", names=lacks) if lacks else Text("with each of them") for lacks in lacking)
         found.append(Finding("visits-regions", "warn", "regions", told, message))
     for one, here in zip(first.regions, places, strict=True):
         own, sizes = one.volume_mm3, [region.volume_mm3 for region in here if region is not None]
         ratio = max(max(size, own) / min(size, own) for size in sizes)
         if ratio > VOLUME_WARNS:
             severity: Severity = "refuse" if ratio > VOLUME_REFUSES else "warn"
-            told = tuple("none" if region is None else f"{region.volume_mm3:.0f} mm³" for region in here)
-            message = f"'{one.name}' was drawn in another size: its recovery, and so its V_T, differs"
+            told = tuple("none" if region is None else f"{region.volume_mm3:.3g} mm³" for region in here)
+            message = Text("'{name}' was drawn in another size: its recovery, and so its V_T, differs", name=one.name)
             found.append(Finding("visits-volume", severity, "volume", told, message))
     return found
 
@@ -322,14 +480,18 @@ def _entries(visits: Sequence[VisitRecord]) -> list[Finding]:
     for item, unit, limit in (("weight", "kg", WEIGHT_RATIO), ("dose", "MBq", DOSE_RATIO)):
         field = {"weight": "weight_kg", "dose": "injected_mbq"}[item]
         values: list[float | None] = [getattr(visit.acquisition, field) for visit in visits]
-        told = tuple("not told" if value is None else f"{value:g} {unit}" for value in values)
+        told = tuple(Text("not told") if value is None else f"{value:g} {unit}" for value in values)
         known = [value for value in values if value is not None]
         if len(known) < len(values):
-            message = f"the {item} is not told for every visit: SUV cannot be compared (V_T does not need it)"
+            message = Text(
+                "the {item} is not told for every visit: SUV cannot be compared (V_T does not need it)", item=item
+            )
             found.append(Finding(f"visits-{item}", "warn", item, told, message))
         elif max(known) > limit * min(known):
-            message = (
-                f"the {item} differs by more than a factor of {limit:g}: check the entries (V_T does not need it)"
+            message = Text(
+                "the {item} differs by more than a factor of {limit:g}: check the entries (V_T does not need it)",
+                item=item,
+                limit=limit,
             )
             found.append(Finding(f"visits-{item}", "warn", item, told, message))
     return found
@@ -340,7 +502,10 @@ def _moved(visits: Sequence[VisitRecord]) -> list[Finding]:
     if max(most) <= MOTION_MM:
         return []
     told = tuple(f"up to {value:.1f} mm" for value in most)
-    message = f"the neck moved by more than {MOTION_MM:g} mm: what moved so far between frames also moved within them"
+    message = Text(
+        "the neck moved by more than {limit:g} mm: what moved so far between frames also moved within them",
+        limit=MOTION_MM,
+    )
     return [Finding("visits-moved", "warn", "moved", told, message)]
 
 
@@ -349,5 +514,5 @@ def _order(visits: Sequence[VisitRecord]) -> list[Finding]:
     if None in times or times == sorted(time or "" for time in times):
         return []
     sessions = tuple(visit.session for visit in visits)
-    message = "a later visit was scanned before an earlier one: name the baseline first"
+    message = Text("a later visit was scanned before an earlier one: name the baseline first")
     return [Finding("visits-order", "warn", "order", sessions, message)]

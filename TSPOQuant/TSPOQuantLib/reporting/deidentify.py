@@ -18,6 +18,7 @@ from ..alignment.fused import FusedImages
 from ..messages import Notice, Text
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
 from ..outcome.record import RegionOutcome, VisitRecord
+from ..outcome.settings import SETTINGS
 from ..regions.anatomy import FORAMINA, VERTEBRAE, Anatomy, identify
 from ..regions.region import plain_name
 from ..regions.template import name_of
@@ -26,21 +27,7 @@ SUBJECT = "anonymous"
 REMOVED = "text removed"
 TREATMENT = "neural tissue management"
 """The one kind of treatment that is told by name; other words of the record are not."""
-CHOICES = (
-    "genotype",
-    "input_source",
-    "calibration",
-    "models",
-    "vb",
-    "weights",
-    "tstar_s",
-    "delay_s",
-    "motion_correction",
-    "motion_reference",
-    "registration_window",
-    "fwhm_mm",
-    "pvc",
-)
+CHOICES = frozenset(one.name for one in SETTINGS if not one.kind.free)
 """Settings whose text is one of the program's own words; the text of all others is left out."""
 TOLD = ("versions", "time_zero", "decay_correction", "mask")
 """What of the provenance is passed on as it is."""

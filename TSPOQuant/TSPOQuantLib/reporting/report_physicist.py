@@ -65,6 +65,8 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
     rows: list[tuple[str, ...]] = []
     for item in ITEMS:
         values = [item.told(visit) for visit in visits]
+        if not item.acquired and not any(values):
+            continue  # a choice that applies to none of the visits
         finding = differing.get(item.item)
         same = words("same") if all(values) else words("not_told")
         assessment = (

@@ -1,0 +1,47 @@
+"""What can be chosen about reading regions off the PET. No default is published: each is a choice."""
+
+from dataclasses import dataclass
+
+from ..messages import Text
+from ..settings import Kind, Number, Several, Shared, setting
+from .partial_volume import METHODS
+from .sampling import MINIMUM_COVERAGE
+
+CORRECTED = Text("corrected values are compared only where both visits have them alike")
+WHERE_CORRECTED = ("pvc", tuple(METHODS))
+
+
+@dataclass(frozen=True)
+class RegionSettings:
+    """How regions are read, and corrected for partial volume beside the uncorrected result."""
+
+    minimum_coverage: float = setting(
+        MINIMUM_COVERAGE,
+        "segmentation",
+        Number(low=0, high=1, above=True),
+        "a PET voxel counts where at least this fraction of it lies in the region",
+        shared=Shared("coverage", Text("regions were read off the PET by another rule")),
+    )
+    pvc: str = setting(
+        "none",
+        "segmentation",
+        Kind(("none", *METHODS)),
+        "partial-volume correction beside the uncorrected result; it needs fwhm_mm",
+        shared=Shared("pvc", CORRECTED, "warn"),
+    )
+    pvc_regions: tuple[str, ...] = setting(
+        (),
+        "segmentation",
+        Several(),
+        "names of the regions to correct; empty: all",
+        shared=Shared("pvc", CORRECTED, "warn"),
+        applies=WHERE_CORRECTED,
+    )
+    fwhm_mm: str | float | None = setting(
+        None,
+        "pet",
+        Number(words=("estimate",), optional=True, low=0, above=True),
+        "the scanner's resolution, or estimate it from PET and CT; only partial-volume correction needs it",
+        unit="mm",
+        exempt="visits are compared in the resolution that was used, stated or estimated",
+    )

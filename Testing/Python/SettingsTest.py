@@ -1,0 +1,231 @@
+"""Settings are declared once: everything that must know a setting follows from its declaration."""
+
+import tempfile
+import unittest
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import visitrecords as made
+from TSPOQuantLib.input_function import ImageDerivedSettings, SampledSettings
+from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
+from TSPOQuantLib.messages import InputRefused, Text
+from TSPOQuantLib.outcome.comparability import findings_of
+from TSPOQuantLib.outcome.record import PetToCtRecord
+from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
+from TSPOQuantLib.settings import Clock, Kind, Line, Number, Several, Shared, declared, part_of, restored, setting
+from TSPOQuantLib.study import KEYS, TABLES, read_study
+
+OTHERS = {
+    "input_source": ["blood", "given"],
+    "blood_pool": ["aorta"],
+    "calibration": ["scale"],
+    "recovery": [0.7],
+    "spill_in": [0.2],
+    "calibration_from_s": [120],
+    "sample_cv": [0.1],
+    "plasma_ratio": [1.1],
+    "plasma_ratio_model": ["constant"],
+    "parent_fraction_model": ["hill"],
+    "parent_fraction_weights": ["relative"],
+    "parent_fraction_extrapolation": ["hold"],
+    "interpolation": ["feng"],
+    "autosampler_until_s": [300],
+    "dispersion_s": [4.5],
+    "sampler_smoothing_s": [8],
+    "models": [["2TCM"], ["Logan", "MA1"]],
+    "vb": [0.05, "none"],
+    "weights": ["uniform"],
+    "tstar_s": [1200],
+    "last_frames": [8],
+    "delay_s": ["fit", 3],
+    "bounds": [{"k2": [0, 1]}],
+    "until_min": [40],
+    "free_fraction": [0.1],
+    "minimum_coverage": [0.3],
+    "pvc": ["GTM"],
+    "pvc_regions": [["cord C7"]],
+    "fwhm_mm": ["estimate", 6.0],
+    "motion_correction": ["frames", "none"],
+    "motion_reference": [[18, 19]],
+    "registration_window": ["early"],
+    "subject": ["p2"],
+    "session": ["week6"],
+    "genotype": ["LAB"],
+    "washout": ["ibuprofen until the day before"],
+}
+"""Values that are allowed and are not the default, as TOML and JSON give them."""
+WRONG = {
+    Kind: ["another", 3, True],
+    Number: ["another", True, float("nan"), float("inf"), [1.0]],
+    Line: ["", "  ", 3],
+}
+FILES = ("pet", "s.seg.nrrd", "b.tsv", "ready.tsv")
+HEAD = {"pet": 'path = "pet"', "segmentation": 'path = "s.seg.nrrd"', "blood": 'paths = ["b.tsv"]'}
+
+
+def toml(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+class StudyFileTest(unittest.TestCase):
+    """Every setting is a key of study.toml, read and refused by its declaration."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        for name in FILES:
+            (self.folder / name).touch()
+
+    def read(self, one, value):
+        lines = []
+        for table in TABLES:
+            lines += [f"[{table}]", HEAD[table]] if table in HEAD else [f"[{table}]"] if table == one.table else []
+            if table == one.table:
+                lines.append(f"{one.key} = {toml(value)}")
+                lines += ['path = "ready.tsv"'] if value == "given" else []
+        path = self.folder / "study.toml"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return read_study(path), lines
+
+    def test_every_setting_has_other_values_here(self):
+        self.assertEqual({one.name for one in SETTINGS}, set(OTHERS))
+
+    def test_every_setting_can_be_set_and_is_kept_through_json(self):
+        for one in SETTINGS:
+            for value in OTHERS[one.name]:
+                with self.subTest(setting=one.name, value=value):
+                    settings = self.read(one, value)[0].settings
+                    self.assertEqual(getattr(settings, one.name), one.kind.accept(value))
+                    self.assertNotEqual(getattr(settings, one.name), one.default)
+                    self.assertEqual(restored(StudySettings, asdict(settings)), settings)
+
+    def test_what_is_not_allowed_is_refused_with_key_and_line(self):
+        for one in SETTINGS:
+            kind = next((kind for kind in (Number, Line) if isinstance(one.kind, kind)), Kind)
+            for value in WRONG[kind] if type(one.kind) in (Kind, Number, Line) else ["another", 3]:
+                if one.kind.optional and value == "":
+                    continue
+                with self.subTest(setting=one.name, value=value), self.assertRaises(InputRefused) as caught:
+                    self.read(one, value)
+                self.assertEqual(caught.exception.code, "study-value")
+                self.assertIn(f"[{one.table}] {one.key} must be {one.kind.wanted}", caught.exception.message)
+                line = next(n for n, told in enumerate(self.lines(), start=1) if told.startswith(f"{one.key} ="))
+                self.assertIn(f"study.toml, line {line}:", caught.exception.message)
+
+    def lines(self):
+        return (self.folder / "study.toml").read_text(encoding="utf-8").splitlines()
+
+    def test_keys_are_known_once(self):
+        for table, keys in KEYS.items():
+            self.assertEqual(len(set(keys)), len(keys), table)
+        self.assertEqual({one.table for one in SETTINGS} - set(TABLES), set())
+
+
+class ComparedTest(unittest.TestCase):
+    """No setting that can change a result escapes the comparison of visits."""
+
+    def differing(self, **changes):
+        corrected = {"pvc": "GTM"} if changes.keys() <= {"pvc_regions"} else {}
+        to_ct = PetToCtRecord(0.1, 0.1, 1.0, 1.0, True, made.IDENTITY)
+        first = made.visit(settings=corrected, pvc=corrected.get("pvc", "none"), pet_to_ct=to_ct)
+        settings = {**corrected, **changes}
+        vt = {name: 0.9 * value for name, value in made.VT.items()}
+        told = {"pet_to_ct": to_ct} | ({"genotype": settings["genotype"]} if "genotype" in settings else {})
+        told |= {"pvc": settings["pvc"]} if "pvc" in settings else {}
+        told |= {"models": tuple(settings["models"])} if "models" in settings else {}
+        return findings_of([first, made.visit("followup", vt=vt, settings=settings, **told)])
+
+    def test_a_lone_difference_is_found_or_excused_with_a_reason(self):
+        sampled = {field.name for field in fields(SampledSettings)} - {
+            field.name for field in fields(ImageDerivedSettings)
+        }
+        for one in SETTINGS:
+            if one.name in sampled:
+                continue  # without effect on an image-derived input
+            for value in OTHERS[one.name]:
+                with self.subTest(setting=one.name, value=value):
+                    found = self.differing(**{one.name: value})
+                    if one.shared is None:
+                        self.assertTrue(one.exempt)
+                        continue
+                    (finding,) = [each for each in found if each.item == one.shared.item]
+                    self.assertNotEqual(*finding.values)
+                    self.assertIn(one.shared.why, finding.message)
+
+    def test_the_four_that_were_forgotten(self):
+        for changes in (
+            {"registration_window": "early"},
+            {"motion_reference": [1, 2]},
+            {"blood_pool": "aorta"},
+            {"pvc_regions": ["cord C7"]},
+        ):
+            self.assertEqual(len(self.differing(**changes)), 1, changes)
+
+    def test_what_has_no_effect_makes_no_difference(self):
+        still = made.visit(settings={"motion_correction": "none", "registration_window": "early"})
+        vt = {name: 0.9 * value for name, value in made.VT.items()}
+        other = made.visit("followup", vt=vt, settings={"motion_correction": "none", "registration_window": "late"})
+        self.assertEqual(findings_of([still, other]), ())
+
+    def test_sampled_input(self):
+        vt = {name: 0.9 * value for name, value in made.VT.items()}
+        for one in declared(SampledSettings):
+            for value in OTHERS[one.name]:
+                first = made.visit(settings={"input_source": "blood"})
+                other = made.visit("followup", vt=vt, settings={"input_source": "blood", one.name: value})
+                with self.subTest(setting=one.name):
+                    self.assertEqual([each.item for each in findings_of([first, other])], [one.shared.item])
+
+
+class DeclarationTest(unittest.TestCase):
+    def test_a_setting_cannot_be_silent_about_other_visits(self):
+        with self.assertRaises(TypeError):
+            setting("a", "pet", Kind(("a", "b")), "help")
+        with self.assertRaises(TypeError):
+            setting("a", "pet", Kind(("a", "b")), "help", shared=Shared("a", Text("why")), exempt="why not")
+        with self.assertRaises(ValueError):
+            setting("c", "pet", Kind(("a", "b")), "help", exempt="why not")
+
+    def test_a_field_that_is_no_setting_is_found(self):
+        @dataclass(frozen=True)
+        class Forgotten:
+            choice: str = "a"
+
+        with self.assertRaises(TypeError):
+            list(declared(Forgotten))
+
+    def test_a_room_gets_its_own_part(self):
+        chosen = StudySettings(vb=0.05, recovery=0.7, interpolation="feng", weights="uniform")
+        self.assertEqual(part_of(ImageDerivedSettings, chosen), ImageDerivedSettings(recovery=0.7))
+        self.assertEqual(part_of(SampledSettings, chosen), SampledSettings(interpolation="feng"))
+        self.assertEqual(part_of(FitSettings, chosen), FitSettings(vb=0.05, weights="uniform"))
+        self.assertEqual(part_of(FitChoices, chosen), FitChoices(vb=0.05))
+
+    def test_kept_settings_that_are_not_known_or_allowed(self):
+        with self.assertRaises(TypeError):
+            restored(StudySettings, {"colour": "red"})
+        with self.assertRaises(ValueError):
+            restored(StudySettings, {"vb": 3.0})
+
+    def test_kinds(self):
+        self.assertEqual(Clock().accept("10:02:30"), "10:02:30")
+        for kind, values in (
+            (Number(low=0, high=1, above=True, below=True), (0, 1, -1, 2)),
+            (Number(whole=True), (1.5,)),
+            (Several(each=Kind(("a", "b")), empty=False), ([], ["a", "a"], ["c"], "a")),
+            (Clock(), ("25:00", "noon", 3, "10:02:30+01:00")),
+            (Line(), ("", " ", None)),
+        ):
+            for value in values:
+                with self.subTest(kind=kind, value=value), self.assertRaises(ValueError):
+                    kind.accept(value)
+        self.assertEqual(Number(low=0, high=1, above=True).wanted, "a number above 0 & at most 1")
+
+
+if __name__ == "__main__":
+    unittest.main()
