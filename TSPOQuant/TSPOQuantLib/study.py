@@ -9,8 +9,10 @@ from typing import Any
 from .acquisition.bids import find_bids
 from .acquisition.blood_files import ROUTES
 from .messages import InputRefused, Text
-from .outcome.settings import SETTINGS, StudySettings
+from .outcome.settings import GENOTYPES, LABEL, SETTINGS, StudySettings
 from .settings import Kind, Line, Several
+
+__all__ = ("GENOTYPES", "KEYS", "LABEL", "TABLES", "Study", "StudySettings", "read_study", "study_of_bids")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What can be chosen about motion. No default is published: each is a choice."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..messages import Text
 from ..settings import Frames, Kind, Shared, setting
@@ -22,7 +23,7 @@ class MotionSettings:
         "scanner's placing of PET and CT kept",
         shared=Shared("motion", Text("uncorrected motion blurs, and with it small regions")),
     )
-    motion_reference: str | tuple[int, ...] = setting(
+    motion_reference: Literal["late"] | tuple[int, ...] = setting(
         "late",
         "pet",
         Frames(words=("late",)),
@@ -30,7 +31,7 @@ class MotionSettings:
         shared=Shared("motion-reference", PLACE, "warn"),
         applies=("motion_correction", ("rigid", "frames")),
     )
-    registration_window: str = setting(
+    registration_window: Literal["all", "early", "late"] = setting(
         "all",
         "pet",
         Kind(WINDOWS),

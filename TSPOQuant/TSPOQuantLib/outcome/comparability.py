@@ -298,12 +298,12 @@ def _asked(one: Setting, visit: VisitRecord) -> Any:
 
 def _setting(one: Setting, shared: Shared) -> _Fact:
     """A setting that visits must share, as far as it had any effect."""
-    found = {**CAME_TO, **FOLLOWS_DATA}.get(one.name, lambda _: None)
+    found = CAME_TO.get(one.name) or FOLLOWS_DATA.get(one.name)
 
     def value(visit: VisitRecord) -> Any:
         if one.applies and _asked(_BY_NAME[one.applies[0]], visit) not in one.applies[1]:
             return None
-        came_to = found(visit)
+        came_to = found(visit) if found else None
         return _plain(_asked(one, visit) if came_to is None else came_to)
 
     def told(chosen: Any) -> str:
@@ -469,9 +469,9 @@ def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
         ratio = max(max(size, own) / min(size, own) for size in sizes)
         if ratio > VOLUME_WARNS:
             severity: Severity = "refuse" if ratio > VOLUME_REFUSES else "warn"
-            told = tuple("none" if region is None else f"{region.volume_mm3:.3g} mm³" for region in here)
+            volumes = tuple("none" if region is None else f"{region.volume_mm3:.3g} mm³" for region in here)
             message = Text("'{name}' was drawn in another size: its recovery, and so its V_T, differs", name=one.name)
-            found.append(Finding("visits-volume", severity, "volume", told, message))
+            found.append(Finding("visits-volume", severity, "volume", volumes, message))
     return found
 
 
@@ -480,7 +480,7 @@ def _entries(visits: Sequence[VisitRecord]) -> list[Finding]:
     for item, unit, limit in (("weight", "kg", WEIGHT_RATIO), ("dose", "MBq", DOSE_RATIO)):
         field = {"weight": "weight_kg", "dose": "injected_mbq"}[item]
         values: list[float | None] = [getattr(visit.acquisition, field) for visit in visits]
-        told = tuple(Text("not told") if value is None else f"{value:g} {unit}" for value in values)
+        told: tuple[str, ...] = tuple(Text("not told") if value is None else f"{value:g} {unit}" for value in values)
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             message = Text(
