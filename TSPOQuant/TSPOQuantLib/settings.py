@@ -79,7 +79,7 @@ class Number(Kind):
         if self.high < math.inf:
             limits.append(Text("below {high:g}" if self.below else "at most {high:g}", high=self.high))
         number = Text("a whole number") if self.whole else Text("a number")
-        return Text("{number} {limits}", number=number, limits=Listed(limits, " & ")) if limits else number
+        return Text("{number} {limits}", number=number, limits=Listed(limits)) if limits else number
 
 
 @dataclass(frozen=True)

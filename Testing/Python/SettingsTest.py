@@ -5,12 +5,13 @@ import unittest
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import visitrecords as made
+from TSPOQuantLib.alignment.pet_to_ct import PetToCt
 from TSPOQuantLib.input_function import ImageDerivedSettings, SampledSettings
 from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
 from TSPOQuantLib.messages import InputRefused, Text
 from TSPOQuantLib.outcome.comparability import findings_of
-from TSPOQuantLib.outcome.record import PetToCtRecord
 from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
 from TSPOQuantLib.settings import Clock, Kind, Line, Number, Several, Shared, declared, part_of, restored, setting
 from TSPOQuantLib.study import KEYS, TABLES, read_study
@@ -131,7 +132,7 @@ class ComparedTest(unittest.TestCase):
 
     def differing(self, **changes):
         corrected = {"pvc": "GTM"} if changes.keys() <= {"pvc_regions"} else {}
-        to_ct = PetToCtRecord(0.1, 0.1, 1.0, 1.0, True, made.IDENTITY)
+        to_ct = PetToCt(np.eye(4), 0.1)
         first = made.visit(settings=corrected, pvc=corrected.get("pvc", "none"), pet_to_ct=to_ct)
         settings = {**corrected, **changes}
         vt = {name: 0.9 * value for name, value in made.VT.items()}
@@ -224,7 +225,7 @@ class DeclarationTest(unittest.TestCase):
             for value in values:
                 with self.subTest(kind=kind, value=value), self.assertRaises(ValueError):
                     kind.accept(value)
-        self.assertEqual(Number(low=0, high=1, above=True).wanted, "a number above 0 & at most 1")
+        self.assertEqual(Number(low=0, high=1, above=True).wanted, "a number above 0, at most 1")
 
 
 if __name__ == "__main__":
