@@ -29,7 +29,7 @@ from .input_function import (
     image_derived_input,
     sampled_input,
 )
-from .kinetics import FitChoices, FitOptions, KineticFit, fit, make_maps, within
+from .kinetics import FitChoices, FitOptions, KineticFit, fit, make_maps, with_start_of, within
 from .kinetics import weights as frame_weights
 from .kinetics.models import model_named
 from .messages import InputRefused, Notice, Text
@@ -296,8 +296,9 @@ def quantify(
     if corrected is not None:
         again = [replace(one.measured, mean=one.corrected.mean) for one in corrected.curves]
         for model in settings.models:
-            plasma = _for_model(source, model, options)
-            corrected_fits[model] = _fit_curves(model, image, again, plasma, options, corrected.method)
+            chosen = with_start_of(options, fits[model])
+            plasma = _for_model(source, model, chosen)
+            corrected_fits[model] = _fit_curves(model, image, again, plasma, chosen, corrected.method)
     measured = Measured("none", tuple(targets), activity, fits)
     errors = _sensitivities(
         image,
@@ -416,8 +417,9 @@ def _sensitivities(
         )
 
     def refit(model: str, curves: NDArray[np.float64], shifted: InputFunction) -> tuple[KineticFit, ...]:
-        plasma = _for_model(replace(source, input_function=shifted), model, options)
-        return fit(model, image.timing, curves, plasma, options)
+        chosen = with_start_of(options, measured.fits[model])
+        plasma = _for_model(replace(source, input_function=shifted), model, chosen)
+        return fit(model, image.timing, curves, plasma, chosen)
 
     others = tuple(region for region in regions if region not in measured.regions)
     geometry = Geometry(image, moved, ct, others, settings.minimum_coverage)

@@ -117,10 +117,53 @@ class GraphicalTest(unittest.TestCase):
         again = fit("Logan", timing, curve, plasma, FitOptions(tstar_s=one.tstar_s))[0]
         self.assertEqual(again.parameters, one.parameters)
 
-    def test_no_start_found_is_said(self):
+    def test_no_start_found_gives_no_volume_and_says_why(self):
+        # A second tissue that fills for days: five frames of a short scan are no line.
         timing, plasma = schedule(60), arterial_input(60)
-        one = fit("Logan", timing, np.where(np.arange(len(timing)) % 2, 0.1, 1.0), plasma)[0]
+        slow = tissue_curve(timing, plasma, 0.05, 0.02, 0.3, 0.002)
+        one = fit("Logan", timing, slow, plasma)[0]
         self.assertIn("tstar-not-found", [notice.code for notice in one.flags])
+        self.assertTrue(np.isnan(one.parameters["VT"]) and one.tstar_s is None)
+        asked = fit("Logan", timing, slow, plasma, FitOptions(last_frames=5))[0]
+        self.assertTrue(np.isfinite(asked.parameters["VT"]))
+
+    def test_a_negative_volume_is_said(self):
+        timing, plasma = schedule(60), arterial_input(60)
+        one = fit("MA1", timing, tissue_curve(timing, plasma, 0.05, 0.0), plasma)[0]
+        self.assertLess(one.parameters["VT"], 0)
+        self.assertIn("not-positive", [notice.code for notice in one.flags])
+
+    def test_scattered_curves_are_called_so(self):
+        timing, plasma = schedule(60), arterial_input(60)
+        one = fit("MA1", timing, np.where(np.arange(len(timing)) % 2, 0.1, 1.0), plasma)[0]
+        self.assertIn("poor-fit", [notice.code for notice in one.flags])
+
+    def test_noise_of_late_frames_does_not_move_the_start(self):
+        # Two tissues over 120 min of carbon-11: noise of 3 % a 5-min frame at half an hour is 15 % at the end.
+        timing, plasma = schedule(120), arterial_input(120)
+        curve = tissue_curve(timing, plasma, 0.1, 0.15, 0.06, 0.03)
+        spread = np.sqrt(curve * 2 ** (timing.mids_s / 1223) / timing.durations_s)
+        spread *= 0.03 * curve[17] / spread[17]
+        noise = np.random.default_rng(5).normal(size=(40, len(timing))) * spread
+        for model in ("Logan", "MA1"):
+            clean = fit(model, timing, curve, plasma)[0]
+            fits = fit(model, timing, curve + noise, plasma)
+            self.assertEqual(len({one.tstar_s for one in fits}), 1)
+            self.assertLess(abs(fits[0].tstar_s - clean.tstar_s), 601)
+            volumes = np.array([one.parameters["VT"] for one in fits])
+            self.assertAlmostEqual(np.median(volumes) / clean.parameters["VT"], 1.0, delta=0.04)
+            self.assertLess(volumes.std() / volumes.mean(), 0.1)
+
+    def test_one_start_for_all_curves_and_odd_ones_are_flagged(self):
+        timing, plasma = schedule(90), arterial_input(90)
+        quick = tissue_curve(timing, plasma, 0.3, 0.2, 0.1, 0.1)
+        slow = tissue_curve(timing, plasma, 0.1, 0.15, 0.06, 0.03)
+        fits = fit("Logan", timing, np.stack([quick] * 19 + [slow]), plasma)
+        alone = fit("Logan", timing, slow, plasma)[0]
+        self.assertEqual(len({one.tstar_s for one in fits}), 1)
+        self.assertGreater(alone.tstar_s, fits[0].tstar_s)
+        self.assertIn("line-bent", [notice.code for notice in fits[-1].flags])
+        self.assertNotIn("line-bent", [notice.code for notice in fits[0].flags])
 
     def test_a_scan_that_starts_late_is_said(self):
         timing, plasma = schedule(60), arterial_input(60)

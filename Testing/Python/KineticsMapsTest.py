@@ -46,6 +46,18 @@ class MapsMeetRegionFitsTest(unittest.TestCase):
         np.testing.assert_allclose(maps.VT.ravel(), self.volumes, rtol=0.005)
         maps, _ = self.compare("2TCM", self.one, FitOptions(), 0.005)
 
+    def test_one_voxel_gives_what_a_region_gives(self):
+        noisy = as_image(self.one * (1 + self.noise))
+        regions = noisy[:, 0, 0].T.astype(float)
+        for model in ("Logan", "MA1"):
+            for options in (FitOptions(last_frames=9), FitOptions(vb=0.05, tstar_s=1200.0, delay_s=4.0)):
+                maps = make_maps(model, self.timing, noisy, self.plasma, options)
+                fits = fit(model, self.timing, regions, self.plasma, options)
+                volumes = [one.parameters["VT"] for one in fits]
+                errors = [one.standard_errors["VT"] for one in fits]
+                np.testing.assert_allclose(maps.VT.ravel(), volumes, rtol=1e-6)
+                np.testing.assert_allclose(maps.VT_se.ravel(), errors, rtol=1e-6)
+
     def test_errors_and_bounds_are_those_of_regions(self):
         noisy = self.one * (1 + self.noise)
         for model in ("Logan", "MA1"):

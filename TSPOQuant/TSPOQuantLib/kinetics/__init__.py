@@ -1,6 +1,6 @@
 """Convolution, compartment models, graphical methods, weights, fit, selection, parametric maps."""
 
-from .fit import fit
+from .fit import fit, with_start_of
 from .maps import MAP_MODELS, ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
 from .options import FitChoices, FitOptions, weights, within
@@ -35,5 +35,6 @@ __all__ = [
     "tbr",
     "weights",
     "window_mean",
+    "with_start_of",
     "within",
 ]

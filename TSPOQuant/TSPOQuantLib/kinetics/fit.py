@@ -1,5 +1,6 @@
 """``fit``: one model, many curves, one input."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,14 @@ def fit(
     else:
         fits = fit_graphical(model, timing, curves, input_function, options)
     return tuple(_with_free_fraction(one, options.free_fraction) for one in fits)
+
+
+def with_start_of(options: FitOptions, fits: Sequence[KineticFit]) -> FitOptions:
+    """The options with the t* that these fits found, so that one scan's other curves are fitted in the same frames."""
+    found = [one.tstar_s for one in fits if one.tstar_s is not None]
+    if options.tstar_s != "auto" or options.last_frames is not None or not found:
+        return options
+    return replace(options, tstar_s=min(found))
 
 
 def _checked_curves(activity: Array, timing: FrameTiming, needed: NDArray[np.bool_]) -> Array:

@@ -48,7 +48,7 @@ def at_bound(value: float, low: float, high: float) -> int:
 
 
 def outcome_flags(name: str, value: float, error: float) -> list[Notice]:
-    """ "not-identifiable" or "se-large" for the outcome (V_T or Ki)."""
+    """ "not-identifiable", "not-positive" or "se-large" for the outcome (V_T or Ki)."""
     if not np.isfinite(value) or not np.isfinite(error) or error >= abs(value):
         return [
             Notice(
@@ -57,6 +57,8 @@ def outcome_flags(name: str, value: float, error: float) -> list[Notice]:
                 name=name,
             )
         ]
+    if value < 0:
+        return [Notice("not-positive", "{name} came out below 0, which no tissue has; see the fit", name=name)]
     if error > LARGE_STANDARD_ERROR * abs(value):
         return [
             Notice(
@@ -85,22 +87,30 @@ def beyond_scan_flags(slowest_rate: float, scan_min: float) -> list[Notice]:
 def residual_flags(residuals: Array, predicted: Array, weights: Array) -> list[Notice]:
     """ "poor-fit" and "residual-runs" from the frames with weight."""
     used = weights > 0
-    flags = []
-    spread = float(np.sqrt((weights[used] * residuals[used] ** 2).sum() / weights[used].sum()))
-    level = float((weights[used] * np.abs(predicted[used])).sum() / weights[used].sum())
-    if spread > POOR_FIT * level:
-        flags.append(
-            Notice(
-                "poor-fit",
-                Text("the residuals are {share:.0%} of the curve", share=spread / level) if level else "no signal",
-            )
-        )
+    spread, level = _spread_and_level(residuals[used], predicted[used], weights[used])
+    flags = poor_fit_flags(residuals, predicted, weights)
     # Rounding noise of an exact fit has runs too, and they mean nothing.
     if spread > 1e-9 * level and runs_probability(residuals[used]) < RUNS_PROBABILITY:
         flags.append(
             Notice("residual-runs", "the residuals keep their sign for long: the model misses the curve's shape")
         )
     return flags
+
+
+def poor_fit_flags(residuals: Array, predicted: Array, weights: Array) -> list[Notice]:
+    """ "poor-fit" from the frames with weight."""
+    used = weights > 0
+    spread, level = _spread_and_level(residuals[used], predicted[used], weights[used])
+    if spread <= POOR_FIT * level:
+        return []
+    text = Text("the residuals are {share:.0%} of the curve", share=spread / level) if level else "no signal"
+    return [Notice("poor-fit", text)]
+
+
+def _spread_and_level(residuals: Array, predicted: Array, weights: Array) -> tuple[float, float]:
+    total = weights.sum()
+    spread = float(np.sqrt((weights * residuals**2).sum() / total))
+    return spread, float((weights * np.abs(predicted)).sum() / total)
 
 
 def runs_probability(residuals: Array) -> float:

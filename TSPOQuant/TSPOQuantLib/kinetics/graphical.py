@@ -1,4 +1,4 @@
-"""Graphical (linear) methods: Logan, MA1, MA2, Patlak.
+"""Graphical (linear) methods: Logan, MA1, MA2, Patlak; curves of regions and voxels of maps by the same equations.
 
 The field's convention for Logan, MA1 and MA2 abscissae: the integral of parent plasma is exact to the middle of each
 frame, the integral of the tissue curve is the earlier frames plus half the present one (a gap between frames counts
@@ -15,17 +15,16 @@ from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
 from ..messages import InputRefused, Notice
 from .convolution import curve_frame_averages, respond
-from .flags import outcome_flags
+from .flags import outcome_flags, poor_fit_flags
 from .options import FitOptions, fixed_vb, frame_weights
+from .products import times_columns
+from .regression import Regression, regress
 from .result import KineticFit, Line, information_criteria
+from .tstar import FEWEST_FRAMES, LARGEST_RESIDUAL, STRAIGHT_SHARE, earliest_start, is_bent, without_noise
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Automatic t*: the earliest frame from which no residual exceeds this share of the line (a common rule of PET tools).
-LARGEST_RESIDUAL = 0.10
-# Not published: an automatic t* keeps at least this many frames.
-FEWEST_FRAMES = 5
 # Not published: the share of the plasma integral that may lie before the first frame.
 MISSED_INPUT = 0.01
 
@@ -77,150 +76,187 @@ def plasma_integrals(input_function: InputFunction, timing: FrameTiming, delay_s
     return PlasmaIntegrals(first[:, 0], second[:, 0], level, running.frame_averages(timing, delay_s)[:, 0])
 
 
-def remove_blood(
-    activity: Array, vb: float, input_function: InputFunction, timing: FrameTiming, delay_s: float
-) -> Array:
-    """Tissue curves (curves, frames): (C_PET - V_B C_WB) / (1 - V_B)."""
-    if vb == 0:
-        return activity
-    blood = curve_frame_averages(input_function.times_s, input_function.whole_blood, timing, delay_s)
-    return np.asarray((activity - vb * blood) / (1 - vb))
+@dataclass(frozen=True, eq=False)
+class Tissue:
+    """Tissue curves (frames, curves), kBq/mL, and their integrals to each frame's middle, once and (for MA2) twice."""
+
+    level: Array
+    first: Array
+    second: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Regression:
-    """A weighted linear regression: ordinate = design @ coefficients in the frames used."""
+class Lines:
+    """A method's linear equation: ordinate (frames, curves) = sum of columns, each (frames, curves) or (frames, 1).
 
-    coefficients: Array
-    covariance: Array
-    fitted: Array
-    wrss: float
-
-
-def _regress(design: Array, ordinate: Array, weight: Array, used: Mask) -> _Regression:
-    root = np.sqrt(weight * used)[:, None]
-    rows = np.where(used[:, None], design, 0.0)
-    target = np.where(used, ordinate, 0.0)
-    scale = np.sqrt((root**2 * rows**2).sum(axis=0))
-    scale[scale == 0] = 1.0
-    inverse = np.linalg.pinv(root * rows / scale)
-    coefficients = inverse @ (root[:, 0] * target) / scale
-    fitted = rows @ coefficients
-    wrss = float((root[:, 0] ** 2 * (target - fitted) ** 2).sum())
-    room = int((used & (weight > 0)).sum()) - design.shape[1]
-    variance = wrss / room if room > 0 else np.nan
-    covariance = inverse @ inverse.T / np.outer(scale, scale) * variance
-    return _Regression(coefficients, covariance, fitted, wrss)
-
-
-def _nothing(design: Array) -> _Regression:
-    frames, size = design.shape
-    nan = float("nan")
-    return _Regression(np.full(size, nan), np.full((size, size), nan), np.full(frames, nan), nan)
-
-
-def _largest_residual(regression: _Regression, ordinate: Array, used: Mask) -> float:
-    line = np.abs(regression.fitted[used])
-    if (line == 0).any():
-        return float("inf")
-    return float((np.abs(ordinate[used] - regression.fitted[used]) / line).max())
-
-
-def _delta(gradient: Array, covariance: Array) -> float:
-    return float(np.sqrt(gradient @ covariance @ gradient))
-
-
-@dataclass(frozen=True, eq=False)
-class _Equation:
-    """One method's linear equation for one curve and what its coefficients mean.
-
-    design: (frames, p); ordinate: (frames,); valid: frames where the coordinates exist. outcome: coefficients ->
-    parameter values and the gradient of each. per_activity: the ordinate is kBq/mL and so predicts the curve.
+    valid: frames where the coordinates exist, (frames, curves) or (frames, 1).
     """
 
-    design: Array
+    columns: tuple[Array, ...]
     ordinate: Array
     valid: Mask
-    outcome: Callable[[Array], dict[str, tuple[float, Array]]]
-    predicted: Callable[[Array], Array]
 
 
-def _logan(tissue: Array, plasma: PlasmaIntegrals, first: Array, second: Array) -> _Equation:
-    """Logan 1990: int C_T / C_T = V_T int C_P / C_T + intercept."""
-    del second
-    valid = tissue > 0
-    safe = np.where(valid, tissue, 1.0)
-    abscissa = np.where(valid, plasma.first / safe, 0.0)
-    ordinate = np.where(valid, first / safe, 0.0)
-
-    def outcome(c: Array) -> dict[str, tuple[float, Array]]:
-        return {"VT": (c[0], np.array([1.0, 0.0])), "intercept": (c[1], np.array([0.0, 1.0]))}
-
-    def predicted(c: Array) -> Array:
-        return np.asarray((first - c[0] * plasma.first) / c[1]) if c[1] else np.full_like(tissue, np.nan)
-
-    return _Equation(np.stack([abscissa, np.ones_like(tissue)], axis=1), ordinate, valid, outcome, predicted)
+Outcome = dict[str, tuple[Array, Array]]
 
 
-def _ratio(numerator: int, denominator: int, size: int, c: Array) -> tuple[float, Array]:
-    """-c[numerator] / c[denominator] and its gradient; nan where the denominator is 0."""
-    gradient = np.zeros(size)
-    if c[denominator] == 0:
-        return float("nan"), np.full(size, np.nan)
-    value = -c[numerator] / c[denominator]
-    gradient[numerator] = -1 / c[denominator]
-    gradient[denominator] = -value / c[denominator]
-    return float(value), gradient
+@dataclass(frozen=True)
+class _Method:
+    """What makes a graphical method: arrays are (frames, curves), coefficients (p, curves).
 
-
-def _ma1(tissue: Array, plasma: PlasmaIntegrals, first: Array, second: Array) -> _Equation:
-    """Ichise 2002, MA1: C_T = g1 int C_P + g2 int C_T, V_T = -g1/g2."""
-    del second
-    design = np.stack([plasma.first, first], axis=1)
-    return _Equation(
-        design, tissue, np.ones(len(tissue), dtype=bool), lambda c: {"VT": _ratio(0, 1, 2, c)}, lambda c: design @ c
-    )
-
-
-def _ma2(tissue: Array, plasma: PlasmaIntegrals, first: Array, second: Array) -> _Equation:
-    """Ichise 2002, MA2: C_T = g1 iint C_P + g2 iint C_T + g3 int C_T + g4 int C_P.
-
-    V_T = -g1/g2; V_S = V_T - V_N with V_N = K1/k2 = -g4^2 / (g1 + g3 g4).
+    size: p. outcome: coefficients -> values (curves,) and gradients (p, curves) by parameter name, the outcome first.
+    curve: coefficients -> the tissue curve that they predict. abscissa, slope, intercept: which column and
+    coefficients are shown as a line; None for MA2, which is none.
     """
-    design = np.stack([plasma.second, second, first, plasma.first], axis=1)
 
-    def outcome(c: Array) -> dict[str, tuple[float, Array]]:
-        total, gradient = _ratio(0, 1, 4, c)
-        below = c[0] + c[2] * c[3]
-        if below == 0:
-            return {"VT": (total, gradient), "VS": (float("nan"), np.full(4, np.nan))}
-        free = -(c[3] ** 2) / below
-        free_gradient = np.array([-free / below, 0.0, -free * c[3] / below, -2 * c[3] / below - free * c[2] / below])
-        return {"VT": (total, gradient), "VS": (total - free, gradient - free_gradient)}
-
-    return _Equation(design, tissue, np.ones(len(tissue), dtype=bool), outcome, lambda c: design @ c)
+    size: int
+    lines: Callable[[Tissue, PlasmaIntegrals], Lines]
+    outcome: Callable[[Array], Outcome]
+    curve: Callable[[Array, Tissue, PlasmaIntegrals], Array]
+    abscissa: int
+    slope: int | None
+    intercept: int | None
 
 
-def _patlak(tissue: Array, plasma: PlasmaIntegrals, first: Array, second: Array) -> _Equation:
-    """Patlak 1983: C_T / C_P = Ki int C_P / C_P + V_0, exact for frame averages of both sides."""
-    del first, second
-    valid = plasma.level > 0
-    safe = np.where(valid, plasma.level, 1.0)
-    design = np.stack([np.where(valid, plasma.mean_first / safe, 0.0), np.ones_like(tissue)], axis=1)
+def _unit(c: Array, at: int) -> Array:
+    gradient = np.zeros_like(c)
+    gradient[at] = 1.0
+    return gradient
 
-    def outcome(c: Array) -> dict[str, tuple[float, Array]]:
-        return {"Ki": (c[0], np.array([1.0, 0.0])), "V0": (c[1], np.array([0.0, 1.0]))}
 
-    return _Equation(
-        design,
-        np.where(valid, tissue / safe, 0.0),
-        valid,
-        outcome,
-        lambda c: c[0] * plasma.mean_first + c[1] * plasma.level,
+def _logan(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
+    """Logan 1990: int C_T / C_T = intercept + V_T int C_P / C_T."""
+    valid = tissue.level > 0
+    inverse = np.divide(1.0, tissue.level, out=np.zeros_like(tissue.level), where=valid)
+    columns = (np.ones((len(inverse), 1)), plasma.first[:, None] * inverse)
+    return Lines(columns, tissue.first * inverse, valid)
+
+
+def _logan_curve(c: Array, tissue: Tissue, plasma: PlasmaIntegrals) -> Array:
+    return np.asarray((tissue.first - c[1] * plasma.first[:, None]) / np.where(c[0] == 0, np.nan, c[0]))
+
+
+def _ratio(c: Array, numerator: int, denominator: int) -> tuple[Array, Array]:
+    """-c[numerator] / c[denominator] and its gradient; nan where the denominator is 0."""
+    below = np.where(c[denominator] == 0, np.nan, c[denominator])
+    value = -c[numerator] / below
+    gradient = np.zeros_like(c)
+    gradient[numerator] = -1 / below
+    gradient[denominator] = -value / below
+    return value, gradient
+
+
+def _ma1(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
+    """Ichise 2002, MA1: C_T = g1 int C_P + g2 int C_T, V_T = -g1/g2."""
+    columns = (plasma.first[:, None], tissue.first)
+    return Lines(columns, tissue.level, _everywhere(tissue))
+
+
+def _ma2(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
+    """Ichise 2002, MA2: C_T = g1 iint C_P + g2 iint C_T + g3 int C_T + g4 int C_P."""
+    second = tissue.first if tissue.second is None else tissue.second
+    columns = (plasma.second[:, None], second, tissue.first, plasma.first[:, None])
+    return Lines(columns, tissue.level, _everywhere(tissue))
+
+
+def _ma2_outcome(c: Array) -> Outcome:
+    """V_T = -g1/g2; V_S = V_T - V_N with V_N = K1/k2 = -g4^2 / (g1 + g3 g4)."""
+    total, gradient = _ratio(c, 0, 1)
+    below = c[0] + c[2] * c[3]
+    below = np.where(below == 0, np.nan, below)
+    free = -(c[3] ** 2) / below
+    free_gradient = np.stack(
+        [-free / below, np.zeros_like(free), -free * c[3] / below, -2 * c[3] / below - free * c[2] / below]
     )
+    return {"VT": (total, gradient), "VS": (total - free, gradient - free_gradient)}
 
 
-_EQUATIONS = {"Logan": _logan, "MA1": _ma1, "MA2": _ma2, "Patlak": _patlak}
+def _everywhere(tissue: Tissue) -> Mask:
+    return np.ones((len(tissue.level), 1), dtype=bool)
+
+
+def _sum_of_columns(method: Callable[[Tissue, PlasmaIntegrals], Lines]) -> Callable[..., Array]:
+    def curve(c: Array, tissue: Tissue, plasma: PlasmaIntegrals) -> Array:
+        return np.asarray(sum(one * column for one, column in zip(c, method(tissue, plasma).columns, strict=True)))
+
+    return curve
+
+
+def _patlak(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
+    """Patlak 1983: C_T / C_P = V_0 + Ki int C_P / C_P, exact for frame averages of both sides."""
+    valid = (plasma.level > 0)[:, None]
+    inverse = np.divide(1.0, plasma.level[:, None], out=np.zeros_like(plasma.level[:, None]), where=valid)
+    columns = (np.ones((len(inverse), 1)), plasma.mean_first[:, None] * inverse)
+    return Lines(columns, tissue.level * inverse, valid)
+
+
+def _patlak_curve(c: Array, tissue: Tissue, plasma: PlasmaIntegrals) -> Array:
+    del tissue
+    return np.asarray(c[1] * plasma.mean_first[:, None] + c[0] * plasma.level[:, None])
+
+
+_METHODS = {
+    "Logan": _Method(
+        2, _logan, lambda c: {"VT": (c[1], _unit(c, 1)), "intercept": (c[0], _unit(c, 0))}, _logan_curve, 1, 1, 0
+    ),
+    "MA1": _Method(2, _ma1, lambda c: {"VT": _ratio(c, 0, 1)}, _sum_of_columns(_ma1), 0, 0, 1),
+    "MA2": _Method(4, _ma2, _ma2_outcome, _sum_of_columns(_ma2), 0, None, None),
+    "Patlak": _Method(
+        2, _patlak, lambda c: {"Ki": (c[1], _unit(c, 1)), "V0": (c[0], _unit(c, 0))}, _patlak_curve, 1, 1, 0
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class GraphicalScan:
+    """One graphical method on one scan: everything that many curves share.
+
+    rows: the frames whose coordinates are worked out. integral, twice: (rows, frames), of tissue_integral and (None
+    but for MA2) tissue_double_integral. blood: frame averages (frames, 1). plasma: at ``rows``.
+    """
+
+    model: str
+    rows: NDArray[np.intp]
+    integral: Array
+    twice: Array | None
+    plasma: PlasmaIntegrals
+    blood: Array
+    vb: float
+
+    @classmethod
+    def prepare(
+        cls, model: str, timing: FrameTiming, input_function: InputFunction, options: FitOptions, used: Mask
+    ) -> "GraphicalScan":
+        """used: (frames,), the frames whose coordinates are needed. Raises InputRefused ("delay-graphical")."""
+        if options.delay_s == "fit":
+            raise InputRefused(
+                "delay-graphical", "{model} cannot fit a delay; give seconds, or fit it with 1TCM first", model=model
+            )
+        delay_s, vb, rows = float(options.delay_s), fixed_vb(options), np.flatnonzero(used)
+        blood = np.zeros(len(timing))
+        if vb > 0:
+            blood = curve_frame_averages(input_function.times_s, input_function.whole_blood, timing, delay_s)
+        twice = tissue_double_integral(timing)[rows] if model == "MA2" else None
+        plasma = plasma_integrals(input_function, timing, delay_s)
+        at_rows = PlasmaIntegrals(
+            *(one[rows] for one in (plasma.first, plasma.second, plasma.level, plasma.mean_first))
+        )
+        return cls(model, rows, tissue_integral(timing)[rows], twice, at_rows, blood[:, None], vb)
+
+    def tissue(self, activity: Array) -> Tissue:
+        """Curves (frames, curves) of all frames, kBq/mL, the blood taken out: (C_PET - V_B C_WB) / (1 - V_B)."""
+        if self.vb:
+            activity = (activity - self.vb * self.blood) / (1 - self.vb)
+        twice = None if self.twice is None else times_columns(self.twice, activity)
+        return Tissue(activity[self.rows], times_columns(self.integral, activity), twice)
+
+    def lines(self, tissue: Tissue) -> Lines:
+        """The equation of every curve in the frames ``rows``."""
+        return _METHODS[self.model].lines(tissue, self.plasma)
+
+    def outcome(self, coefficients: Array) -> Outcome:
+        """Values (curves,) and gradients (p, curves) by parameter name, the model's outcome first."""
+        return _METHODS[self.model].outcome(coefficients)
 
 
 def late_frames(timing: FrameTiming, options: FitOptions) -> Mask | None:
@@ -246,26 +282,34 @@ def late_frames(timing: FrameTiming, options: FitOptions) -> Mask | None:
     return np.asarray(timing.mids_s >= options.tstar_s)
 
 
-def _choose_frames(equation: _Equation, weight: Array, asked: Mask | None, every: bool) -> tuple[Mask, Notice | None]:
-    usable = equation.valid & (weight > 0)
-    if asked is not None:
-        return usable & asked, None
-    if every:
-        return usable, None
-    order = np.flatnonzero(usable)
-    fewest = max(FEWEST_FRAMES, equation.design.shape[1] + 1)
-    for first in order[: max(len(order) - fewest + 1, 0)]:
-        used = usable & (np.arange(len(usable)) >= first)
-        regression = _regress(equation.design, equation.ordinate, weight, used)
-        if _largest_residual(regression, equation.ordinate, used) <= LARGEST_RESIDUAL:
-            return used, None
-    last = np.zeros(len(usable), dtype=bool)
-    last[order[-fewest:]] = True
-    return last, Notice(
+def _bent(lines: Lines, weight: Array, size: int) -> Mask:
+    """Which curves (curves,) are no line in the frames with weight, or have too few frames with coordinates."""
+    used = np.broadcast_to(lines.valid & (weight > 0)[:, None], lines.ordinate.shape)
+    regression = regress(lines.columns, lines.ordinate, np.sqrt(weight)[:, None] * used)
+    return np.asarray(is_bent(lines.ordinate, regression.line(lines.columns), used) | (used.sum(axis=0) <= size))
+
+
+def _automatic_frames(scan: GraphicalScan, smooth: Lines, tissue: Tissue, weight: Array) -> tuple[Mask, Notice | None]:
+    """The frames (frames,) from the t* of all curves that hold activity on, none where there is no such t*."""
+    votes = np.asarray((tissue.level > 0).any(axis=0))
+    frames, size = np.arange(len(weight)), _METHODS[scan.model].size
+    fewest = max(FEWEST_FRAMES, size + 1)
+
+    def bent_from(first: int) -> Mask:
+        return np.asarray(_bent(smooth, np.where(frames >= first, weight, 0.0), size)[votes])
+
+    first = earliest_start(np.flatnonzero(weight > 0), fewest, bent_from) if votes.any() else None
+    if first is not None:
+        return (weight > 0) & (frames >= first), None
+    return np.zeros_like(frames, dtype=bool), Notice(
         "tstar-not-found",
-        "no start of the line keeps every residual within {largest_residual:.0%}; the last {sum} frames serve",
-        largest_residual=LARGEST_RESIDUAL,
-        sum=last.sum(),
+        "from no start with {fewest} frames is the line of {model} straight within {largest:.0%} in {share:.0%} of "
+        "the regions, so there is no {outcome}; give t* in seconds, or choose another model",
+        fewest=fewest,
+        model=scan.model,
+        largest=LARGEST_RESIDUAL,
+        share=STRAIGHT_SHARE,
+        outcome=next(iter(scan.outcome(np.ones((size, 1))))),
     )
 
 
@@ -274,39 +318,116 @@ def fit_graphical(
 ) -> tuple[KineticFit, ...]:
     """Fit a graphical method to curves (curves, frames) in kBq/mL; see ``FitOptions`` for t* and V_B.
 
+    An automatic t* is one for all curves (see tstar.py); MA2 takes every frame then.
     Standard errors are those of the weighted linear regression (V_T of MA1 and MA2 by the delta method); they treat
     the regressors as exact, as the field does, though these hold the noise of the curve: Logan's does not cover its
     noise bias, and MA1's is often too large.
     """
-    if options.delay_s == "fit":
-        raise InputRefused(
-            "delay-graphical", "{model} cannot fit a delay; give seconds, or fit it with 1TCM first", model=model
-        )
-    delay_s = float(options.delay_s)
-    vb = fixed_vb(options)
+    frames = np.ones(len(timing), dtype=bool)
+    scan = GraphicalScan.prepare(model, timing, input_function, options, frames)
     weight = frame_weights(options, len(timing))
-    tissue = remove_blood(activity, vb, input_function, timing, delay_s)
-    plasma = plasma_integrals(input_function, timing, delay_s)
-    first = tissue @ tissue_integral(timing).T
-    second = tissue @ tissue_double_integral(timing).T
+    tissue = scan.tissue(np.ascontiguousarray(activity.T))
+    lines = scan.lines(tissue)
     asked = late_frames(timing, options)
     enough_frames(model, (weight > 0) & (True if asked is None else asked))
-    common = _missed_input(timing, plasma, input_function, delay_s)
+    flags = _missed_input(timing, scan.plasma, input_function, float(options.delay_s))
+    smooth = lines
+    chosen = (weight > 0) & (frames if asked is None else asked)
+    if asked is None and model != "MA2":
+        level = without_noise(timing, tissue.level, input_function, float(options.delay_s), weight)
+        smooth = scan.lines(Tissue(level, times_columns(scan.integral, level)))
+        chosen, notice = _automatic_frames(scan, smooth, tissue, weight)
+        flags += () if notice is None else (notice,)
+    return _results(scan, timing, tissue, lines, smooth, np.where(chosen, weight, 0.0), options, flags)
+
+
+def _results(
+    scan: GraphicalScan,
+    timing: FrameTiming,
+    tissue: Tissue,
+    lines: Lines,
+    smooth: Lines,
+    weight: Array,
+    options: FitOptions,
+    common: tuple[Notice, ...],
+) -> tuple[KineticFit, ...]:
+    """smooth: the lines that decide which curves are bent; weight: (frames,), 0 in the frames that are not used."""
+    method = _METHODS[scan.model]
+    used = np.broadcast_to(lines.valid & (weight > 0)[:, None], tissue.level.shape)
+    # A curve without enough coordinates is not fitted, and its flags say so.
+    used = used & (used.sum(axis=0) > method.size)
+    count = used.sum(axis=0)
+    in_use = np.where(used, weight[:, None], 0.0)
+    in_use = in_use * np.where(count > 0, count / np.where(count > 0, in_use.sum(axis=0), 1.0), 0.0)
+    regression = regress(lines.columns, lines.ordinate, np.sqrt(in_use))
+    line = regression.line(lines.columns)
+    residual = np.abs(lines.ordinate - line)
+    share = np.where(used & (line != 0), residual / np.where(line == 0, 1.0, np.abs(line)), np.where(used, np.inf, 0))
+    largest = np.where(count > 0, share.max(axis=0), np.nan)
+    bent = _bent(smooth, weight, method.size) & (count > 0)
+    outcome = method.outcome(regression.coefficients)
+    room = count - method.size
+    errors = {name: regression.standard_error(gradient, room) for name, (_, gradient) in outcome.items()}
+    covariance = regression.covariance(room)
+    predicted = np.where(used, method.curve(regression.coefficients, tissue, scan.plasma), np.nan)
+    abscissa = np.broadcast_to(lines.columns[method.abscissa], tissue.level.shape)
+    name = next(iter(outcome))
     fits = []
-    for curve, single, double in zip(tissue, first, second, strict=True):
-        equation = _EQUATIONS[model](curve, plasma, single, double)
-        used, notice = _choose_frames(equation, weight, asked, model == "MA2")
-        size = equation.design.shape[1]
-        if used.sum() <= size:
-            used = np.zeros_like(used)  # this curve has no coordinates: nothing is fitted, and its flags say so
-        flags = common + (() if notice is None else (notice,))
-        fits.append(_result(model, equation, curve, weight, used, timing, delay_s, vb, flags))
+    for at in range(tissue.level.shape[1]):
+        n = int(count[at])
+        flags = common + tuple(outcome_flags(name, float(outcome[name][0][at]), float(errors[name][at])))
+        if n:
+            off, here = lines.ordinate[:, at] - line[:, at], line[:, at]
+            flags += tuple(poor_fit_flags(off, here, in_use[:, at]))
+        if bent[at]:
+            flags += (
+                Notice(
+                    "line-bent", "a residual of the line reaches {largest:.0%}; start it later", largest=largest[at]
+                ),
+            )
+        gradients = np.array([gradient[:, at] for _, gradient in outcome.values()])
+        wrss = float(regression.wrss[at])
+        aic, aicc, bic = information_criteria(wrss, n, method.size) if n else (float("nan"),) * 3
+        fits.append(
+            KineticFit(
+                model=scan.model,
+                parameters={key: float(value[at]) for key, (value, _) in outcome.items()},
+                standard_errors={key: float(value[at]) for key, value in errors.items()},
+                parameter_names=tuple(outcome),
+                covariance=gradients @ covariance[:, :, at] @ gradients.T,
+                predicted=predicted[:, at],
+                residuals=tissue.level[:, at] - predicted[:, at],
+                weights=in_use[:, at],
+                wrss=wrss,
+                n_frames=n,
+                n_parameters=method.size,
+                aic=aic,
+                aicc=aicc,
+                bic=bic,
+                tstar_s=float(timing.starts_s[np.argmax(used[:, at])]) if n else None,
+                delay_s=float(options.delay_s),
+                flags=flags,
+                line=Line(
+                    abscissa[:, at],
+                    lines.ordinate[:, at],
+                    _coefficient(regression, method.slope, at),
+                    _coefficient(regression, method.intercept, at),
+                    used[:, at],
+                    float(largest[at]),
+                ),
+                settings={"vb": scan.vb},
+            )
+        )
     return tuple(fits)
+
+
+def _coefficient(regression: Regression, which: int | None, curve: int) -> float:
+    return float("nan") if which is None else float(regression.coefficients[which, curve])
 
 
 def enough_frames(model: str, available: Mask) -> None:
     """Refuse ("fit-too-few-frames") frames (frames,) too few for the method's coefficients and a residual."""
-    needed = (4 if model == "MA2" else 2) + 1
+    needed = _METHODS[model].size + 1
     if available.sum() < needed:
         raise InputRefused(
             "fit-too-few-frames",
@@ -330,68 +451,4 @@ def _missed_input(
             "{before:.0%} of the input came before the first frame; the tissue integral misses it",
             before=before / plasma.first[-1],
         ),
-    )
-
-
-def _result(
-    model: str,
-    equation: _Equation,
-    tissue: Array,
-    weight: Array,
-    used: Mask,
-    timing: FrameTiming,
-    delay_s: float,
-    vb: float,
-    flags: tuple[Notice, ...],
-) -> KineticFit:
-    in_use = np.where(used, weight, 0.0)
-    if used.any():
-        in_use = in_use / in_use[used].mean()
-        regression = _regress(equation.design, equation.ordinate, in_use, used)
-        largest = _largest_residual(regression, equation.ordinate, used)
-    else:
-        regression = _nothing(equation.design)
-        largest = float("nan")
-    outcome = equation.outcome(regression.coefficients)
-    parameters = {name: float(value) for name, (value, _) in outcome.items()}
-    errors = {name: _delta(gradient, regression.covariance) for name, (_, gradient) in outcome.items()}
-    gradients = np.array([gradient for _, gradient in outcome.values()])
-    predicted = np.where(used, equation.predicted(regression.coefficients), np.nan)
-    n, p = int(used.sum()), equation.design.shape[1]
-    aic, aicc, bic = information_criteria(regression.wrss, n, p) if n else (float("nan"),) * 3
-    name = next(iter(parameters))
-    flags += tuple(outcome_flags(name, parameters[name], errors[name]))
-    if largest > LARGEST_RESIDUAL:
-        flags += (
-            Notice("line-bent", "a residual of the line reaches {largest:.0%}; start it later", largest=largest),
-        )
-    two = regression.coefficients if p == 2 else np.full(2, np.nan)
-    line = Line(
-        equation.design[:, 0],
-        equation.ordinate,
-        float(two[0]),
-        float(two[1]),
-        used,
-        largest,
-    )
-    return KineticFit(
-        model=model,
-        parameters=parameters,
-        standard_errors=errors,
-        parameter_names=tuple(parameters),
-        covariance=gradients @ regression.covariance @ gradients.T,
-        predicted=predicted,
-        residuals=tissue - predicted,
-        weights=in_use,
-        wrss=regression.wrss,
-        n_frames=n,
-        n_parameters=p,
-        aic=aic,
-        aicc=aicc,
-        bic=bic,
-        tstar_s=float(timing.starts_s[np.argmax(used)]) if n else None,
-        delay_s=delay_s,
-        flags=flags,
-        line=line,
-        settings={"vb": vb},
     )

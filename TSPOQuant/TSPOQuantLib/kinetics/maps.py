@@ -16,12 +16,12 @@ from ..input_function.curve import InputFunction
 from ..messages import InputRefused, Text
 from ..progress import Progress, silent
 from .compartment_maps import BlockEstimates, OneTissueBlock, TwoTissueBlock
-from .convolution import curve_frame_averages
 from .fit import check_input, fit
 from .flags import LARGE_STANDARD_ERROR
-from .graphical import enough_frames, late_frames, plasma_integrals, tissue_integral
-from .options import FitOptions, fixed_vb, frame_weights
-from .products import rows_dot, times_columns
+from .graphical import GraphicalScan, enough_frames, late_frames
+from .models import model_named
+from .options import FitOptions, frame_weights
+from .regression import regress
 
 Array = NDArray[np.float64]
 Block = NDArray[np.float32]
@@ -205,87 +205,23 @@ def _flags(found: BlockEstimates) -> dict[str, NDArray[np.bool_]]:
 
 
 class LinearBlock:
-    """Logan or MA1 on blocks: the sums of a straight line's, or a two-column, least squares for all voxels at once."""
+    """A graphical method on blocks: the region fits' equations and least squares, all voxels at once."""
 
     def __init__(
         self, model: str, timing: FrameTiming, input_function: InputFunction, options: FitOptions, weight: Array
     ) -> None:
         """weight: (frames,), 0 in the frames that are not used."""
-        delay_s = float(options.delay_s)
-        used = weight > 0
-        vb = fixed_vb(options)
-        blood = curve_frame_averages(input_function.times_s, input_function.whole_blood, timing, delay_s)
-        integral = tissue_integral(timing)
-        plasma = plasma_integrals(input_function, timing, delay_s).first[used]
-        # Tissue = (data - V_B blood) / (1 - V_B), and so are its integrals: a factor or matrix, and a shift.
-        self.used = np.flatnonzero(used)
-        self.factor = np.float32(1 / (1 - vb))
-        self.current_shift = (vb / (1 - vb) * blood)[used, None].astype(np.float32)
-        self.integral = (integral[used] / (1 - vb)).astype(np.float32)
-        self.integral_shift = (vb / (1 - vb) * integral @ blood)[used, None].astype(np.float32)
-        self.plasma = plasma
-        self.weight = weight[used].astype(np.float32)
-        self.model = model
+        self.scan = GraphicalScan.prepare(model, timing, input_function, options, weight > 0)
+        self.root = np.sqrt(weight[weight > 0])[:, None]
+        self.outcome = model_named(model).outcome
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of all frames, kBq/mL."""
-        tissue, integral = block[self.used], times_columns(self.integral, block)
-        if self.factor != 1:
-            tissue = tissue * self.factor - self.current_shift
-            integral -= self.integral_shift
-        return self._logan(tissue, integral) if self.model == "Logan" else self._ma1(tissue, integral)
-
-    def _logan(self, tissue: Block, integral: Block) -> BlockEstimates:
-        valid = tissue > 0
-        inverse = np.divide(np.float32(1), tissue, out=np.zeros_like(tissue), where=valid)
-        x = self.plasma.astype(np.float32)[:, None] * inverse
-        y = integral * inverse
-        weight = self.weight[:, None] * valid
-        total = np.maximum(weight.sum(axis=0), np.finfo(np.float32).tiny)
-        weighted = weight * x
-        x -= weighted.sum(axis=0) / total
-        weighted = weight * y
-        y -= weighted.sum(axis=0) / total
-        weighted = weight * x
-        xx, xy = _column_dot(weighted, x), _column_dot(weighted, y)
-        enough = (np.count_nonzero(valid, axis=0) > 2) & (xx > 0)
-        xx = np.where(enough, xx, 1)
-        slope = xy / xx
-        y -= slope * x
-        # The region's weights have mean 1 over the frames used; the variance has no such scale.
-        variance = _column_dot(weight * y, y) / np.maximum(np.count_nonzero(valid, axis=0) - 2, 1)
-        return _linear(slope, np.sqrt(variance / xx), enough)
-
-    def _ma1(self, tissue: Block, integral: Block) -> BlockEstimates:
-        # Plasma's column is the same everywhere: it is projected out once and put back at the end.
-        root = np.sqrt(self.weight.astype(np.float64))
-        column = root * self.plasma
-        square = float(column @ column)
-        unit = (column / np.sqrt(square)).astype(np.float32)
-        scale = root.astype(np.float32)[:, None]
-        tissue, integral = scale * tissue, scale * integral
-        along_tissue, along_integral = rows_dot(tissue.T, unit), rows_dot(integral.T, unit)
-        tissue -= unit[:, None] * along_tissue
-        integral -= unit[:, None] * along_integral
-        ii, iy = _column_dot(integral, integral), _column_dot(integral, tissue)
-        enough = (ii > 0) & (iy != 0)
-        ii = np.where(enough, ii, 1)
-        second = np.where(enough, iy / ii, 1)
-        tissue -= second * integral
-        norm = np.float32(np.sqrt(square))
-        first = (along_tissue - second * along_integral) / norm
-        volume = -first / second
-        variance = _column_dot(tissue, tissue) / (len(root) - 2)
-        # var g2 = v/ii; g1 = (ty - g2 ti)/|p|: variance v/|p|^2 + (ti/|p|)^2 var g2, covariance -(ti/|p|) var g2.
-        ratio = along_integral / norm
-        relative = (volume - ratio) ** 2 / ii + 1 / np.float32(square)
-        return _linear(volume, np.sqrt(np.maximum(variance * relative, 0)) / np.abs(second), enough)
-
-
-def _column_dot(one: Block, other: Block) -> Block:
-    return np.asarray(np.einsum("fv,fv->v", one, other))
-
-
-def _linear(volume: Block, error: Block, enough: NDArray[np.bool_]) -> BlockEstimates:
-    nan = np.float32(np.nan)
-    return BlockEstimates({"VT": np.where(enough, volume, nan), "VT-se": np.where(enough, error, nan)}, {})
+        lines = self.scan.lines(self.scan.tissue(block.astype(np.float64)))
+        regression = regress(
+            lines.columns, lines.ordinate, self.root if lines.valid.all() else self.root * lines.valid
+        )
+        value, gradient = self.scan.outcome(regression.coefficients)[self.outcome]
+        room = lines.valid.sum(axis=0) - len(lines.columns)
+        error = regression.standard_error(gradient, room)
+        return BlockEstimates({"VT": np.where(room > 0, value, np.nan), "VT-se": error}, {})

@@ -36,8 +36,8 @@ class FitChoices:
         "auto",
         "model",
         Number(words=("auto",)),
-        "graphical methods use frames whose middle is at or after it; auto: the earliest start from which no residual "
-        "exceeds 10 %",
+        "graphical methods use frames whose middle is at or after it; auto: one for all curves of the scan, the "
+        "earliest from which the lines of nine in ten keep within 10 % once noise is taken out; MA2 takes every frame",
         unit="s",
         shared=WINDOW,
     )
