@@ -20,6 +20,7 @@ from .outcome.record import VisitRecord, read_record
 from .output import MARKER, whole_folder
 from .pipeline import quantify_study
 from .progress import Progress, part, silent
+from .quantities import COLUMN_KEYS
 from .reporting.bids import write_derivatives
 from .reporting.comparison_files import write_comparison
 from .reporting.provenance import inputs, versions
@@ -351,7 +352,6 @@ def _compared(
 
 
 REGION_COLUMNS = ("region", "structure", "level", "root", "side", "model", "pvc")
-VALUE_COLUMNS = ("VT", "VT_se", "K1", "k2", "VB")
 CHANGE_COLUMNS = ("difference", "percent", "log_ratio", "log_ratio_se", "ratio_low", "ratio_high")
 
 
@@ -370,13 +370,13 @@ def _write_tables(
     regions = [(visit.participant, row) for visit, record in zip(visits, records, strict=True) for row in record.rows]
     write_tsv(
         out / "regions.tsv",
-        ["participant", "session", *REGION_COLUMNS, *VALUE_COLUMNS, "flags"],
+        ["participant", "session", *REGION_COLUMNS, *COLUMN_KEYS, "flags"],
         [
             [
                 participant,
                 row.visit,
                 *(str(getattr(row, name)) or "n/a" for name in REGION_COLUMNS),
-                *(number(getattr(row, name)) for name in VALUE_COLUMNS),
+                *(number(getattr(row, name)) for name in COLUMN_KEYS),
                 ";".join(flag.code for flag in row.flags) or "n/a",
             ]
             for participant, row in regions

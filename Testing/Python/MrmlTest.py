@@ -4,7 +4,6 @@ import tempfile
 import unittest
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import slicer
@@ -17,6 +16,7 @@ from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.mrml import fusion, segmentations, sequence_io, tables, transforms, volumes
+from TSPOQuantLib.outcome.record import RegionOutcome
 
 
 def rotation(degrees):
@@ -324,6 +324,7 @@ class SegmentationsTest(SceneTest):
 class TablesTest(SceneTest):
     def row(self, **changed):
         row = {
+            "visit": "baseline",
             "region": "foramen C6/C7 left",
             "structure": "foramen",
             "level": "C6/C7",
@@ -336,13 +337,17 @@ class TablesTest(SceneTest):
             "K1": 0.1,
             "k2": None,
             "VB": 0.05,
+            "K1_se": 0.01,
             "flags": (Notice("vt-se", "large"), Notice("vb-bound", "at a bound")),
         }
-        return SimpleNamespace(**(row | changed))
+        return RegionOutcome(**(row | changed))
+
+    def columns(self):
+        return tables.result_columns([self.row()])
 
     def test_text_and_numbers_have_their_columns(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
-        tables.fill_table(node, [self.row(), self.row(model="Logan", flags=())], tables.result_columns())
+        tables.fill_table(node, [self.row(), self.row(model="Logan", flags=())], self.columns())
         self.assertEqual(node.GetNumberOfRows(), 2)
         column = {node.GetColumnName(index): index for index in range(node.GetNumberOfColumns())}
         self.assertEqual(node.GetCellText(0, column["region"]), "foramen C6/C7 left")
@@ -350,16 +355,18 @@ class TablesTest(SceneTest):
         self.assertEqual(node.GetCellText(0, column["flags"]), "large; at a bound")
         self.assertEqual(node.GetCellText(1, column["flags"]), "")
         np.testing.assert_array_equal(slicer.util.arrayFromTableColumn(node, "VT"), [3.25, 3.25])
-        self.assertTrue(np.isnan(slicer.util.arrayFromTableColumn(node, "k2")).all())
+        self.assertEqual(slicer.util.arrayFromTableColumn(node, "K1_se")[0], 0.01)
+        self.assertTrue(np.isnan(slicer.util.arrayFromTableColumn(node, "VB_se")).all())
+        self.assertNotIn("k2", column)  # no row has one
         self.assertEqual(node.GetColumnUnitLabel("VT"), "mL/cm3")
         self.assertEqual(node.GetColumnTitle("VT"), "Vr (V_T)")  # to which Slicer's views add the unit
 
     def test_filling_again_replaces(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
-        tables.fill_table(node, [self.row(), self.row()], tables.result_columns())
-        tables.fill_table(node, [self.row()], tables.result_columns())
+        tables.fill_table(node, [self.row(), self.row()], self.columns())
+        tables.fill_table(node, [self.row()], self.columns())
         self.assertEqual(node.GetNumberOfRows(), 1)
-        self.assertEqual(node.GetNumberOfColumns(), len(tables.result_columns()))
+        self.assertEqual(node.GetNumberOfColumns(), len(self.columns()))
 
 
 class FusionTest(SceneTest):

@@ -1007,14 +1007,6 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>modèle</translation>
         </message>
         <message>
-            <source>total distribution volume</source>
-            <translation>volume total de distribution</translation>
-        </message>
-        <message>
-            <source>standard error of V_T</source>
-            <translation>erreur type de V_T</translation>
-        </message>
-        <message>
             <source>reasons to be careful</source>
             <translation>raisons d’être prudent</translation>
         </message>
@@ -1031,28 +1023,12 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>volume partiel</translation>
         </message>
         <message>
-            <source>rate of transfer from plasma to tissue</source>
-            <translation>taux de transfert du plasma au tissu</translation>
-        </message>
-        <message>
-            <source>rate of return to plasma</source>
-            <translation>taux de retour au plasma</translation>
-        </message>
-        <message>
-            <source>fraction of the region that is blood</source>
-            <translation>fraction de la région occupée par le sang</translation>
-        </message>
-        <message>
             <source>kind of region</source>
             <translation>type de région</translation>
         </message>
         <message>
             <source>structure</source>
             <translation>structure</translation>
-        </message>
-        <message>
-            <source>cervical level</source>
-            <translation>niveau cervical</translation>
         </message>
         <message>
             <source>level</source>

@@ -9,10 +9,11 @@ from scipy.optimize import minimize_scalar
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
 from ..messages import InputRefused
+from ..quantities import UNITS
 from .compartment import NAMES, Equation, best_of, highest_exponent, optimum
 from .convolution import BasisFactory, basis_factory, curve_frame_averages
 from .flags import at_bound, beyond_scan_flags, bound_flags, outcome_flags, residual_flags
-from .models import UNITS, Model
+from .models import Model
 from .options import FitOptions, frame_weights, resolved_bounds
 from .result import KineticFit, information_criteria
 

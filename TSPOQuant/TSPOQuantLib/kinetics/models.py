@@ -9,25 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..messages import InputRefused
-
-UNITS: Mapping[str, str] = MappingProxyType(
-    {
-        "K1": "mL/cm3/min",
-        "k2": "1/min",
-        "k3": "1/min",
-        "k4": "1/min",
-        "VB": "mL/cm3",
-        "Kb": "1/min",
-        "VT": "mL/cm3",
-        "VT/fP": "mL/cm3",
-        "Ki": "mL/cm3/min",
-        "VS": "mL/cm3",
-        "V0": "mL/cm3",
-        "intercept": "min",
-        "delay": "s",
-        "SUV": "g/mL",
-    }
-)
+from ..quantities import UNITS
 
 # Not published: wide enough for K1 0.02-1 with V_T 0.3-30 (k2 up to 3.3 1/min); V_B up to 0.5 because a small region
 # beside a vessel can be half blood.

@@ -255,7 +255,7 @@ class StudySteps(StudyLogic):
         quality = "\n".join(told(notice.message) for notice in record.quality)
         study_nodes.store_text(session, study_nodes.QUALITY, quality, inputs["regions"])
         table = study_nodes.find_or_add(session, "results", "vtkMRMLTableNode", f"TSPOQuant {session} results")
-        tables.fill_table(table, record.rows, tables.result_columns(), record.notices)
+        tables.fill_table(table, record.rows, tables.result_columns(record.rows), record.notices)
         self.showRegion(session, self._mainRegion(record))
         return record
 

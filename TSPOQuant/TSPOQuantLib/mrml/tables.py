@@ -8,8 +8,9 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..kinetics.models import model_named
-from ..messages import Notice
+from ..messages import Notice, Text
 from ..outcome.record import VisitRecord
+from ..quantities import COLUMNS, Quantity
 from .language import told
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
@@ -31,23 +32,34 @@ class Column:
     value: Callable[[object], object] | None = None
 
 
-def result_columns() -> tuple[Column, ...]:
-    """Columns of the pipeline's rows; what is looked for first comes first, the panel is narrow."""
+def result_columns(rows: Sequence[object]) -> tuple[Column, ...]:
+    """Columns of the pipeline's rows; what is looked for first comes first, the panel is narrow. Of the quantities
+    those that some row has a value of."""
+    vt, *others = COLUMNS
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
         Column("model", _("kinetic model"), headline=_("model"), number=False, value=_study_name),
-        Column("VT", _("total distribution volume"), "mL/cm3", "Vr (V_T)"),
-        Column("VT_se", _("standard error of V_T"), "mL/cm3", "SE"),
+        *_quantity_columns(vt),
         Column("flags", _("reasons to be careful"), headline=_("careful"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
-        Column("K1", _("rate of transfer from plasma to tissue"), "mL/cm3/min"),
-        Column("k2", _("rate of return to plasma"), "1/min"),
-        Column("VB", _("fraction of the region that is blood"), headline="V_B"),
+        *(column for one in others if _is_known(one.key, rows) for column in _quantity_columns(one)),
         Column("structure", _("kind of region"), headline=_("structure"), number=False),
-        Column("level", _("cervical level"), headline=_("level"), number=False),
+        Column("level", told(Text("level of the spine")), headline=_("level"), number=False),
         Column("root", _("nerve root that leaves there"), headline=_("root"), number=False),
         Column("side", _("left, right or midline"), headline=_("side"), number=False),
     )
+
+
+def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
+    error = Text("standard error of {quantity}", quantity=one.symbol)
+    return (
+        Column(one.key, told(one.name), one.unit, one.title),
+        Column(one.error_key, told(error), one.unit, "SE"),
+    )
+
+
+def _is_known(key: str, rows: Sequence[object]) -> bool:
+    return any(getattr(row, key) is not None for row in rows)
 
 
 def _study_name(row) -> str:

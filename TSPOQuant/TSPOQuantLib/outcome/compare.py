@@ -10,6 +10,7 @@ import numpy as np
 from ..input_function import InputFunction
 from ..kinetics.ratios import suv, tbr, window_mean
 from ..messages import InputRefused, Listed, Notice, Text
+from ..quantities import UNITS
 from ..regions.anatomy import three_levels_above
 from .budget import (
     BudgetPart,
@@ -315,15 +316,15 @@ def _besides(visits: Sequence[VisitRecord], model: str) -> tuple[Beside, ...]:
     found = []
     for region in visits[0].regions:
         for pvc in (NO_PVC, visits[0].pvc) if region.corrected else (NO_PVC,):
-            for measure, unit in (("SUV", "g/mL"), ("TBR-PP", "1"), ("TBR-WB", "1")):
+            for measure in ("SUV", "TBR-PP", "TBR-WB"):
                 values = tuple(_ratio(visit, visit.same_place(region), pvc, measure) for visit in visits)
-                found.append(_beside(region, measure, pvc, unit, values, _window(visits[0])))
+                found.append(_beside(region, measure, pvc, values, _window(visits[0])))
             there = [visit.same_place(region) for visit in visits]
             for other in visits[0].models:
                 rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 if other != model:
                     values = tuple(row.VT if row else math.nan for row in rows)
-                    found.append(_beside(region, other, pvc, "mL/cm3", values, None))
+                    found.append(_beside(region, other, pvc, values, None))
     return tuple(found)
 
 
@@ -331,7 +332,6 @@ def _beside(
     region: RegionRecord,
     measure: str,
     pvc: str,
-    unit: str,
     values: tuple[float, ...],
     window: tuple[float, float] | None,
 ) -> Beside:
@@ -345,7 +345,7 @@ def _beside(
         region.root,
         region.side,
         pvc,
-        unit,
+        UNITS[measure if measure in UNITS else "VT"],
         values,
         percents,
         window,

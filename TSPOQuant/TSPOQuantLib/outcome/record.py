@@ -139,9 +139,10 @@ class InputRecord:
 
 @dataclass(frozen=True)
 class RegionOutcome:
-    """One region under one model. V_T in mL/cm³ (shown to clinicians as Vr), K1 in mL/cm³/min, k2 in 1/min.
+    """One region under one model: the quantities that have a column (quantities.COLUMNS), with their standard errors.
 
-    pvc: the partial-volume correction that the curve went through, "none" without one.
+    A number is None where the model has no such parameter, and nan where the data do not tell it. pvc: the
+    partial-volume correction that the curve went through, "none" without one.
     """
 
     visit: str
@@ -158,6 +159,15 @@ class RegionOutcome:
     k2: float | None
     VB: float | None
     flags: tuple[Notice, ...]
+    K1_se: float | None = None
+    k2_se: float | None = None
+    k3: float | None = None
+    k3_se: float | None = None
+    k4: float | None = None
+    k4_se: float | None = None
+    VB_se: float | None = None
+    Ki: float | None = None
+    Ki_se: float | None = None
 
 
 @dataclass(frozen=True)

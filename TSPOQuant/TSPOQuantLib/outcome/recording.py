@@ -1,5 +1,6 @@
 """What a visit's record is made of, taken from images, blood, regions and fits."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..acquisition.image import DynamicImage
 from ..input_function import InputFunctionResult
 from ..kinetics import KineticFit
 from ..plain import plain
+from ..quantities import COLUMNS
 from ..regions.partial_volume import Corrected
 from ..regions.planes import center_of
 from ..regions.region import Region, TimeActivityCurve
@@ -73,7 +75,9 @@ def outcome_rows(visit: str, regions: Sequence[RegionRecord], fits: Sequence[Kin
 
 
 def _row(visit: str, region: RegionRecord, fit: KineticFit) -> RegionOutcome:
-    values = fit.parameters
+    values: dict[str, Any] = {one.key: fit.parameters.get(one.key) for one in COLUMNS}
+    values |= {one.error_key: fit.standard_errors.get(one.key) for one in COLUMNS}
+    values |= {key: math.nan for key in ("VT", "VT_se") if values[key] is None}
     return RegionOutcome(
         visit=visit,
         region=region.name,
@@ -83,12 +87,8 @@ def _row(visit: str, region: RegionRecord, fit: KineticFit) -> RegionOutcome:
         side=region.side,
         model=fit.model,
         pvc=fit.pvc,
-        VT=values["VT"],
-        VT_se=fit.standard_errors["VT"],
-        K1=values.get("K1"),
-        k2=values.get("k2"),
-        VB=values.get("VB"),
         flags=region.notices + fit.flags,
+        **values,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..outcome.compare import Comparison
 from ..outcome.record import VisitRecord
+from ..quantities import COLUMN_KEYS
 from .comparison_files import CHANGE_COLUMNS
 from .tables import number
 
@@ -18,11 +19,7 @@ REGION_COLUMNS = (
     "side",
     "model",
     "pvc",
-    "VT",
-    "VT_se",
-    "K1",
-    "k2",
-    "VB",
+    *COLUMN_KEYS,
 )
 
 

@@ -25,6 +25,7 @@ from ..acquisition.segmentation import PRIVATE_SCHEME
 from ..acquisition.volume_files import is_nifti
 from ..grid import Grid
 from ..messages import InputRefused
+from ..quantities import BY_KEY, QUANTITIES
 from ..regions.anatomy import Anatomy
 from ..regions.template import CODES
 
@@ -32,23 +33,14 @@ NAMESPACE = uuid.UUID("58bf54b3-c941-4363-9df0-a6022791da3f")
 """Ours alone, drawn once: every UID that we make is 2.25.<name-based UUID> below it (RFC 9562; PS3.5, B.2)."""
 
 PRIVATE_CODES: Mapping[str, str] = {
-    "VT": "Total volume of distribution (V_T)",
-    "VT-se": "Standard error of V_T",
+    **{one.key: one.meaning for one in QUANTITIES},
+    **{f"{one.key}-se": f"Standard error of {one.symbol}" for one in QUANTITIES},
     "VT-ci95-low": "Lower limit of the 95 % confidence interval of V_T",
     "VT-ci95-high": "Upper limit of the 95 % confidence interval of V_T",
-    "K1": "Rate constant from plasma to tissue (K1)",
-    "k2": "Rate constant from tissue to plasma (k2)",
-    "VB": "Blood volume fraction of the tissue (V_B)",
     "PVC": "Partial-volume correction",
     "FLAG": "Reason to doubt the fit",
 }
 """Codes of our own scheme. No standard code exists for V_T or K1 of a PET; 126314 "ve" is another quantity."""
-UCUM: Mapping[str, Code] = {
-    "VT": Code("mL/cm3", "UCUM", "mL/cm3"),
-    "K1": Code("mL/cm3/min", "UCUM", "mL/cm3/min"),
-    "k2": Code("/min", "UCUM", "/min"),
-    "VB": Code("mL/cm3", "UCUM", "mL/cm3"),
-}
 SIDES: Mapping[str, Code] = {"left": Code("7771000", "SCT", "Left"), "right": Code("24028007", "SCT", "Right")}
 CERVICAL_SPINE = Code("122494005", "SCT", "Cervical spine")
 SPINAL_CORD = Code("2748008", "SCT", "Spinal cord")
@@ -230,6 +222,12 @@ def _copied(header: Dataset, keyword: str) -> str:
 def private_code(value: str, meaning: str = "") -> Code:
     """A code of our own scheme."""
     return Code(value, PRIVATE_SCHEME, short(meaning or PRIVATE_CODES[value]))
+
+
+def unit_code(key: str) -> Code:
+    """The UCUM code of a quantity's unit."""
+    unit = BY_KEY[key].ucum
+    return Code(unit, "UCUM", unit)
 
 
 def short(label: str, length: int = 64) -> str:

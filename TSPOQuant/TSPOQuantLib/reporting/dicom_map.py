@@ -10,7 +10,7 @@ from pydicom.sr.coding import Code
 from ..kinetics.models import MODELS
 from ..messages import InputRefused
 from ..outcome.visit import VisitMaps
-from .dicom_context import NECK, UCUM, DicomContext, finish, making, private_code, volume_of
+from .dicom_context import NECK, DicomContext, finish, making, private_code, unit_code, volume_of
 
 PADDING_VT = -1000.0
 """Stored where no V_T was fitted (Float Pixel Padding Value): no V_T comes near it."""
@@ -37,7 +37,7 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
     mapping = highdicom.pm.RealWorldValueMapping(
         lut_label="VT",
         lut_explanation="Total volume of distribution V_T",
-        unit=UCUM["VT"],
+        unit=unit_code("VT"),
         value_range=(low, high),
         slope=1.0,
         intercept=0.0,

@@ -19,9 +19,9 @@ from ..kinetics.models import MODELS
 from ..messages import InputRefused
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..plain import to_json
+from ..quantities import COLUMN_KEYS, COLUMNS
 from ..regions.anatomy import Anatomy
 from .dicom_context import (
-    UCUM,
     DicomContext,
     finish,
     making,
@@ -30,6 +30,7 @@ from .dicom_context import (
     region_codes,
     short,
     uid_of,
+    unit_code,
 )
 from .dicom_seg import DicomRegions
 
@@ -126,21 +127,22 @@ def _group(
 
 
 def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.Measurement]:
-    """V_T, the rate constants, and V_T's standard error and interval, up to the first that could not be determined.
+    """V_T, the other quantities of the model, V_T's standard error and interval, and the others' standard errors.
 
-    Nothing comes after a missing value, so that no number slips into another's column where readers go by position.
+    The values end at the first that could not be determined, so that no number slips into another's column where
+    readers go by position; a standard error that the data do not tell is left out after all that is known.
     """
     fit = record.fit(row.region, row.model, row.pvc)
     reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * row.VT_se
-    rates = [
-        (name, value, name) for name, value in (("K1", row.K1), ("k2", row.k2), ("VB", row.VB)) if value is not None
-    ]
+    found = {key: getattr(row, key) for key in COLUMN_KEYS}
+    others = [one for one in COLUMNS if one.key != "VT" and found[one.key] is not None]
     values = [
         ("VT", row.VT, "VT"),
-        *rates,
+        *((one.key, found[one.key], one.key) for one in others),
         ("VT-se", row.VT_se, "VT"),
         ("VT-ci95-low", row.VT - reach, "VT"),
         ("VT-ci95-high", row.VT + reach, "VT"),
+        *((f"{one.key}-se", found[one.error_key], one.key) for one in others if found[one.error_key] is not None),
     ]
     known = takewhile(lambda entry: math.isfinite(entry[1]), values)
-    return [highdicom.sr.Measurement(private_code(name), float(value), UCUM[unit]) for name, value, unit in known]
+    return [highdicom.sr.Measurement(private_code(name), float(value), unit_code(unit)) for name, value, unit in known]

@@ -7,10 +7,11 @@ from itertools import groupby
 from typing import Any
 
 from ..kinetics import KineticFit
-from ..kinetics.models import MODELS, UNITS
+from ..kinetics.models import MODELS
 from ..outcome.comparability import ITEMS
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import VisitRecord
+from ..quantities import BY_KEY, COLUMNS
 from . import plots
 from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
 from .report_terms import (
@@ -30,7 +31,6 @@ from .words import Words
 MOST_PANELS = 4
 MANY_DEGREES = 1000
 """More degrees of freedom of an error are not told apart."""
-DIGITS = {"VT": 2, "K1": 4, "k2": 4, "k3": 4, "k4": 4, "VB": 3, "Ki": 4, "Kb": 4}
 SOURCES = (
     "Lutke Schipholt et al., Front Nucl Med 2025, 10.3389/fnume.2025.1569991",
     "Innis et al. 2007, 10.1038/sj.jcbfm.9600493",
@@ -330,8 +330,8 @@ def _pvc(visit: VisitRecord, words: Words) -> str:
 
 
 def _parameter_columns(visit: VisitRecord) -> list[str]:
-    names = dict.fromkeys(name for fit in visit.fits for name in fit.parameters if name in DIGITS)
-    return [name for name in DIGITS if name in names]
+    names = {name for fit in visit.fits for name in fit.parameters}
+    return [one.key for one in COLUMNS if one.key in names]
 
 
 def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
@@ -345,14 +345,14 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
         if first and (row.structure, row.level, row.side, row.model) == (*first, comparison.model):
             strong.append(len(rows))
         cells = [
-            words.with_error(fit.parameters[name], fit.standard_errors.get(name), DIGITS[name])
+            words.with_error(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
             if fit is not None and name in fit.parameters
             else "–"
             for name in names
         ]
         flags = ", ".join(flag.code for flag in row.flags)
         rows.append((row.region, row.model, _short_pvc(row.pvc, words), *cells, flags or "–"))
-    units = [f"{_symbol(name)}, {_unit(UNITS[name])}" for name in names]
+    units = [f"{BY_KEY[name].symbol}, {BY_KEY[name].shown_unit}" for name in names]
     header = (words("column.region"), words("column.model"), words("column.pvc"), *units, words("column.flags"))
     return Table(
         words("regions.caption", visit=visit.session),
@@ -388,10 +388,6 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
 
 def _short_pvc(pvc: str, words: Words) -> str:
     return words("none") if pvc == "none" else pvc
-
-
-def _symbol(name: str) -> str:
-    return {"VT": "V_T", "VB": "V_B", "Ki": "K_i"}.get(name, name)
 
 
 def _shown_fits(comparison: Comparison, visit: VisitRecord, model: str, words: Words) -> list[tuple[str, KineticFit]]:

@@ -14,11 +14,11 @@ from ..acquisition.frames import FrameTiming
 from ..alignment.motion import LIMIT_MM
 from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
-from ..kinetics.models import UNITS
 from ..outcome.change import Change
 from ..outcome.record import FILE, RegionOutcome, VisitRecord
 from ..outcome.visit import FittedTable, VisitResult
 from ..plain import plain, to_json
+from ..quantities import BY_KEY, UNITS, decimals_for
 from ..regions.measurements import MEASUREMENTS
 from .fused_files import write_fused_images
 
@@ -287,8 +287,8 @@ def visit_text(record: VisitRecord) -> str:
 def _main_value(fit: KineticFit) -> str:
     name = "VT" if "VT" in fit.parameters else next(iter(fit.parameters))
     mark = "*" if fit.flags else ""
-    value = _value(fit.parameters[name], fit.standard_errors.get(name))
-    return value + mark if name == "VT" else f"{name} {value}{mark}"
+    value = _value(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
+    return value + mark if name == "VT" else f"{BY_KEY[name].symbol} {value}{mark}"
 
 
 def table1_text(changes: Sequence[Change], truth: Mapping[str, tuple[float, float]] | None = None) -> str:
@@ -329,9 +329,13 @@ def columns_text(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _value(value: float, error: float | None) -> str:
+def _value(value: float, error: float | None, decimals: int = 2) -> str:
+    """A value to the digit that its standard error reaches; ``decimals``: where there is none."""
     if not math.isfinite(value):
         return "n/a"
     if error is None:
         return f"{value:g}"
-    return f"{value:.2f} ± {error:.2f}" if math.isfinite(error) else f"{value:.2f} ± n/a"
+    if not math.isfinite(error):
+        return f"{value:.{decimals}f} ± n/a"
+    digits = decimals_for(error, decimals)
+    return f"{value:.{digits}f} ± {error:.{digits}f}"

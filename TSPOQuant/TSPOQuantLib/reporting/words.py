@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..messages import InputRefused, Listed, Notice, Text
+from ..quantities import decimals_for
 from .report_document import English
 
 FOLDER = Path(__file__).parents[1] / "languages"
@@ -99,7 +100,8 @@ class Words(string.Formatter):
         return self.number(value, digits, signed) + self.typography.percent_space + "%"
 
     def with_error(self, value: float | None, error: float | None, digits: int = 2) -> str:
-        """ "12.96 ± 0.41"; without the error where there is none to tell."""
+        """ "12.96 ± 0.41", to the digit that the error reaches; without it, with ``digits`` decimals."""
+        digits = decimals_for(error, digits)
         text = self.number(value, digits)
         if error is None or value is None or not math.isfinite(value):
             return text
