@@ -145,7 +145,9 @@ class DicomOutTest(unittest.TestCase):
         report.save_as(path)
         groups = highdicom.sr.srread(path).content.get_volumetric_roi_measurement_groups()
         names = [[m.name.value for m in group.get_measurements()] for group in groups]
-        self.assertEqual(names[0], ["VT", "K1", "k2", "VB", "VT-se", "VT-ci95-low", "VT-ci95-high"])
+        self.assertEqual(
+            names[0], ["VT", "K1", "k2", "VB", "VT-se", "VT-ci95-low", "VT-ci95-high", "K1-se", "k2-se", "VB-se"]
+        )
         self.assertEqual(names[1:], [["VT", "K1", "k2", "VB"], []])
 
     def test_map_holds_the_true_values_where_they_are(self):
