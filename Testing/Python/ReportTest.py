@@ -30,6 +30,10 @@ def two_visits(**options):
     return compare(visits, clinical("baseline", "sixweeks"), **options)
 
 
+def first_table(document):
+    return next(block for block in document.sections[0].blocks if isinstance(block, Table))
+
+
 def texts(document):
     """Every text of a document, as a list; table rows joined by " | "."""
     found = [document.title, document.subject, document.footer]
@@ -95,8 +99,19 @@ class DocumentTest(unittest.TestCase):
     def document(self, comparison, lang="en", pictures=()):
         return report.report_document(comparison, pictures, lang)
 
+    def test_the_conclusion_and_the_days_stand_above_table_1(self):
+        before = [block.text for block in self.document(two_visits()).sections[0].blocks[:2]]
+        self.assertRegex(before[0], r"changed by −52\.1\u00a0% .*no repeatability coefficient was given")
+        self.assertEqual(before[1], "Scanned: baseline: 2026-01-05; sixweeks: 2026-02-05, 31 days later.")
+        french = self.document(two_visits(), "fr").sections[0].blocks[1].text
+        self.assertIn("05/02/2026, 31 jours plus tard", french)
+
+    def test_french_names_regions_in_french_on_every_page(self):
+        said = " ".join(texts(self.document(two_visits(), "fr")))
+        self.assertNotIn("C6/C7 left", said)
+
     def test_table1_holds_the_study(self):
-        table = self.document(two_visits()).sections[0].blocks[0]
+        table = first_table(self.document(two_visits()))
         self.assertEqual(table.header, ("Outcome", "baseline", "sixweeks", "Change", "What published thresholds say"))
         rows = {row[0]: row[1:] for row in table.rows}
         self.assertEqual(rows["Arm pain, VAS 0–100"][:3], ("42", "6", "−85.7\u00a0%"))
@@ -114,7 +129,7 @@ class DocumentTest(unittest.TestCase):
 
     def test_without_a_repeatability_coefficient_none_is_claimed(self):
         said = " ".join(texts(self.document(two_visits())))
-        self.assertIn("no repeatability coefficient is known", said)
+        self.assertIn("no repeatability coefficient was given", said)
         self.assertIn("10.1186/s40658-021-00381-8", said)
         self.assertNotIn("is beyond measurement error by", said)
 
@@ -171,7 +186,7 @@ class DocumentTest(unittest.TestCase):
     def test_three_visits(self):
         visits = [visit_record("baseline"), visit_record("sixweeks"), visit_record("sixmonths")]
         document = self.document(compare(visits, clinical("baseline", "sixweeks", "sixmonths")))
-        table = document.sections[0].blocks[0]
+        table = first_table(document)
         self.assertEqual(
             table.header[1:6], ("baseline", "sixweeks", "sixmonths", "Change at sixweeks", "Change at sixmonths")
         )

@@ -22,6 +22,8 @@ COLORS = ("#0b4f6c", "#b34700", "#2e7d32", "#7b3fa0", "#5c4a00", "#a3195b")
 """Each at least 4.5 : 1 on white; lines also differ in dash and marker."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+TITLE_LETTERS = 22
+"""Letters of 8 points that fit over a fused slice; longer labels are set smaller, not cut."""
 GRAY = "#6b7680"
 STYLE: Any = {
     "font.size": 8,
@@ -100,7 +102,7 @@ def fused(picture: FusedPicture, words: Words, side: float = 1.72) -> "Figure":
     figure = _canvas(side, side * 1.28)
     axes = figure.add_subplot()
     draw_fused(axes, picture, figure_words(words), 7)
-    axes.set_title(picture.session, fontsize=8)
+    axes.set_title(picture.session, fontsize=min(8, 8 * TITLE_LETTERS / len(picture.session)))
     color_bar(figure, [axes], picture, figure_words(words), 6, location="bottom")
     _localize(figure, words)
     return figure
@@ -122,10 +124,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """One region over the visits; hollow: corrected for partial volume."""
+    """One region over the visits. number: of its place, which has one color in every picture. hollow: corrected for
+    partial volume."""
 
     label: str
     points: tuple[Point, ...]
+    number: int = 0
     hollow: bool = False
 
 
@@ -139,7 +143,7 @@ def intervals(sessions: Sequence[str], series: Sequence[Series], words: Words) -
         values = np.array([point.value for point in line.points])
         below = values - [point.low for point in line.points]
         above = np.array([point.high for point in line.points]) - values
-        color = COLORS[(index // 2 if any(s.hollow for s in series) else index) % len(COLORS)]
+        color = COLORS[line.number % len(COLORS)]
         reach = np.nan_to_num(np.array([below, above]), nan=0.0, posinf=0.0)
         axes.errorbar(
             at,
@@ -212,8 +216,8 @@ def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure
             lengths,
             height * 0.9,
             label=label,
-            color=COLORS[index % len(COLORS)],
-            alpha=0.85,
+            color=COLORS[0],  # of the one place that all bars are about
+            alpha=0.85 if index == 0 else 0.5,
             hatch=hatches[index % len(hatches)],
             edgecolor="white",
         )

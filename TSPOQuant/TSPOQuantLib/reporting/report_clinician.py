@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from ..outcome.clinical import Treatment, ndi_band, score_named
@@ -45,7 +46,7 @@ def first_page(comparison: Comparison, pictures: Sequence[FusedPicture], words: 
 
 
 def _opening(comparison: Comparison, words: Words) -> list[Block]:
-    """Overrides first, then what is simulated, then Table 1."""
+    """Overrides first, then what is simulated, then the conclusion, the days of the scans and Table 1."""
     blocks: list[Block] = []
     accepted = [finding for finding in comparison.findings if finding.accepted]
     if accepted:
@@ -61,8 +62,39 @@ def _opening(comparison: Comparison, words: Words) -> list[Block]:
         blocks.append(Bullets(tuple(items), "warning"))
     if any(visit.acquisition.simulated for visit in comparison.visits):
         blocks.append(Paragraph(words("simulated"), "warning"))
+    blocks += [Paragraph(text, "lead") for text in _conclusions(comparison, words)]
+    days = _days(comparison, words)
+    if days:
+        blocks.append(Paragraph(days, "note"))
     blocks.append(_table1(comparison, words))
     return blocks
+
+
+def _conclusions(comparison: Comparison, words: Words) -> list[str]:
+    """What the scans say of the first main place, one sentence a later visit; why there is none."""
+    places = main_places(comparison)
+    if not places:
+        return []
+    changes = [change for change in changes_of(comparison, places[0], comparison.pvc) if change is not None]
+    if changes:
+        return [verdict(change, words) for change in changes]
+    return [words("one_visit" if len(comparison.visits) == 1 else "no_change")]
+
+
+def _days(comparison: Comparison, words: Words) -> str:
+    """When each visit was scanned, and how many days after the first; "" where no visit tells."""
+    told = {visit.session: visit.acquisition.time_zero_at for visit in comparison.visits}
+    days = {session: datetime.fromisoformat(at).date() for session, at in told.items() if at}
+    if not days:
+        return ""
+    first = comparison.visits[0].session
+    texts = []
+    for session, day in days.items():
+        text = words.pair(session, words.date(day))
+        if first in days and session != first:
+            text = words("scan.after", day=text, count=(day - days[first]).days)
+        texts.append(text)
+    return words("scan.days", days=words.listed(texts, "; "))
 
 
 # --- Table 1 ---------------------------------------------------------------------------------------------------------
@@ -263,11 +295,11 @@ def _fused(picture: FusedPicture, region: str, words: Words) -> Picture:
 
 def _series(comparison: Comparison, words: Words) -> list[plots.Series]:
     series = []
-    for place in main_places(comparison)[:4]:
+    for number, place in enumerate(main_places(comparison)[:4]):
         for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
             if any(rows_of(comparison, place, pvc)):
                 points = tuple(point_of(comparison, place, pvc, n) for n in range(len(comparison.visits)))
-                series.append(plots.Series(short_title(words, place, pvc), points, hollow=pvc != "none"))
+                series.append(plots.Series(short_title(words, place, pvc), points, number, hollow=pvc != "none"))
     return series
 
 
@@ -332,9 +364,7 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     place = places[0]
     blocks: list[Block] = [_side_by_side(comparison, place, words)]
     changes = [change for change in changes_of(comparison, place, comparison.pvc) if change is not None]
-    blocks += [Paragraph(verdict(change, words), "lead") for change in changes]
-    if not changes:
-        blocks.append(Paragraph(words("one_visit" if len(comparison.visits) == 1 else "no_change"), "lead"))
+    blocks += [Paragraph(text) for change in changes if (text := limits(change, words))]
     if len(comparison.visits) > 1:
         blocks.append(Paragraph(f"{words('interval_means')} {words('no_cause')}", "note"))
     elif comparison.clinical is not None and comparison.clinical.treatments:
@@ -404,22 +434,26 @@ def verdict(change: RegionChange, words: Words) -> str:
     )
     if told.code == "not-estimated":
         return words("verdict.not-estimated")
-    if told.code == "unknown" or told.limit_percent is None or told.limit_log is None or told.wcv is None:
+    if told.code == "unknown":
         return f"{start} {words('verdict.unknown')}"
     rule = words("rule.log" if told.beyond_by_log else "rule.difference")
-    return " ".join(
-        (
-            start,
-            words(f"verdict.{told.code}", rule=rule),
-            words(
-                "verdict.limits",
-                limit=words.percent(told.limit_percent),
-                low=words.percent(100 * math.expm1(-told.limit_log), signed=True),
-                high=words.percent(100 * math.expm1(told.limit_log), signed=True),
-                wcv=words.percent(100 * told.wcv),
-                source=told.source,
-            ),
-        )
+    return f"{start} {words(f'verdict.{told.code}', rule=rule)}"
+
+
+def limits(change: RegionChange, words: Words) -> str:
+    """What measurement error is held to be, and from where; what is published where nothing is."""
+    told = change.verdict
+    if told.code == "unknown":
+        return words("verdict.published")
+    if told.limit_percent is None or told.limit_log is None or told.wcv is None:
+        return ""
+    return words(
+        "verdict.limits",
+        limit=words.percent(told.limit_percent),
+        low=words.percent(100 * math.expm1(-told.limit_log), signed=True),
+        high=words.percent(100 * math.expm1(told.limit_log), signed=True),
+        wcv=words.percent(100 * told.wcv),
+        source=told.source,
     )
 
 
@@ -450,18 +484,26 @@ def _treatments(comparison: Comparison, words: Words) -> list[Block]:
 
 def _treatment(one: Treatment, words: Words) -> str:
     """What was recorded, in one paragraph."""
-    start, end = (words("not_recorded") if day is None else day.isoformat() for day in (one.start, one.end))
-    done, planned = (
-        words("not_recorded") if count is None else str(count) for count in (one.sessions_done, one.sessions_planned)
-    )
+    start, end = (words("not_recorded") if day is None else words.date(day) for day in (one.start, one.end))
     parts = {
         "kind": words.value(one.kind),
         "period": words("treatment.from_to", start=start, end=end) if one.start or one.end else "",
-        "sessions": words("treatment.done_of", done=done, planned=planned),
+        "sessions": _sessions(one, words),
         "components": words.listed(words.value(component) for component in one.components),
-        "pain": one.pain_during_exercise,
-        "events": words.listed(one.adverse_events) or words("none" if one.adverse_events_recorded else "not_recorded"),
-        "notes": one.notes,
+        "pain": words.value(one.pain_during_exercise),
+        "events": words.listed(words.value(event) for event in one.adverse_events)
+        or words("none" if one.adverse_events_recorded else "not_recorded"),
+        "notes": words.value(one.notes),
     }
     told = [words.pair(words(f"treatment.{part}"), text) for part, text in parts.items() if text]
     return words.listed(told, "; ") + "."
+
+
+def _sessions(one: Treatment, words: Words) -> str:
+    """How many were done of how many planned, as far as it was recorded."""
+    done, planned = one.sessions_done, one.sessions_planned
+    if done is not None and planned is not None:
+        return words("treatment.done_of", done=done, planned=planned)
+    if done is not None:
+        return words("treatment.done", done=done)
+    return words("not_recorded") if planned is None else words("treatment.planned", planned=planned)

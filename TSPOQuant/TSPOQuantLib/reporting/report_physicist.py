@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -23,6 +24,7 @@ from .report_terms import (
     main_places,
     model_title,
     place_title,
+    region_title,
     row_of,
     short_title,
 )
@@ -181,7 +183,12 @@ def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
     )
     place = _capital(place_title(words, Place(change.structure, change.level, change.side), change.region))
     return Table(
-        words("budget.caption", place=place, what=title), header, tuple(rows), "lrrrrl", strong=(len(rows) - 1,)
+        words("budget.caption", place=place, what=title),
+        header,
+        tuple(rows),
+        "lrrrrl",
+        strong=(len(rows) - 1,),
+        notes=(words("budget.note"),),
     )
 
 
@@ -303,7 +310,7 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
         ("filter", scan.filter),
         ("voxels", words("voxels", size=size, shape=shape)),
         ("fwhm", None if scan.fwhm_mm is None else f"{words.significant(scan.fwhm_mm)} mm"),
-        ("time_zero", words.value(scan.time_zero) + (f" ({scan.time_zero_at})" if scan.time_zero_at else "")),
+        ("time_zero", _time_zero(visit, words)),
         ("decay", words.message(scan.decay_correction)),
         ("frames", _schedule(visit, words)),
         ("motion_correction", words.value(str(visit.settings.get("motion_correction", "none")))),
@@ -311,6 +318,15 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
     ]
     told = tuple((words(f"fact.{key}"), words("not_told") if value is None else value) for key, value in rows)
     return Table(words("acquisition.caption", visit=visit.session), (), told, "ll")
+
+
+def _time_zero(visit: VisitRecord, words: Words) -> str:
+    """ "injection (2026-01-05 10:30:00)", as far as the files tell."""
+    name = words.value(visit.acquisition.time_zero)
+    if visit.acquisition.time_zero_at is None:
+        return name
+    moment = datetime.fromisoformat(visit.acquisition.time_zero_at)
+    return f"{name} ({words.date(moment)} {moment:%H:%M:%S})"
 
 
 def _schedule(visit: VisitRecord, words: Words) -> str:
@@ -324,7 +340,7 @@ def _schedule(visit: VisitRecord, words: Words) -> str:
 
 def _pvc(visit: VisitRecord, words: Words) -> str:
     if visit.pvc == "none" or visit.pvc_fwhm_mm is None:
-        return words("none")
+        return words.value("none")
     size = " × ".join(words.significant(value) for value in visit.pvc_fwhm_mm)
     return words("pvc.with_fwhm", method=visit.pvc, size=size)
 
@@ -351,8 +367,9 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
             for name in names
         ]
         flags = ", ".join(flag.code for flag in row.flags)
-        rows.append((row.region, row.model, _short_pvc(row.pvc, words), *cells, flags or "–"))
-    units = [f"{BY_KEY[name].symbol}, {BY_KEY[name].shown_unit}" for name in names]
+        name = region_title(words, row.region, Place(row.structure, row.level, row.side))
+        rows.append((name, row.model, _short_pvc(row.pvc, words), *cells, flags or "–"))
+    units = [f"{BY_KEY[key].symbol}, {BY_KEY[key].shown_unit}" for key in names]
     header = (words("column.region"), words("column.model"), words("column.pvc"), *units, words("column.flags"))
     return Table(
         words("regions.caption", visit=visit.session),
@@ -371,7 +388,7 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
         one = region.corrected
         rows.append(
             (
-                region.name,
+                region_title(words, region.name, Place(region.structure, region.level, region.side)),
                 words.number(region.volume_mm3, 0),
                 words.number(region.effective_voxels, 1),
                 words.number(one.recovery) if one else "–",
@@ -387,7 +404,7 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
 
 
 def _short_pvc(pvc: str, words: Words) -> str:
-    return words("none") if pvc == "none" else pvc
+    return words.value(pvc)
 
 
 def _shown_fits(comparison: Comparison, visit: VisitRecord, model: str, words: Words) -> list[tuple[str, KineticFit]]:
@@ -443,14 +460,14 @@ def _residual_sd(fit: KineticFit) -> float:
 
 def _models(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
     """Every model on the main regions: criteria side by side; the smallest of each among comparable fits is marked."""
-    regions = dict.fromkeys(
-        row.region
+    regions = {
+        row.region: region_title(words, row.region, place)
         for place in main_places(comparison)
         for model in visit.models
         if (row := row_of(visit, place, model, "none")) is not None
-    )
+    }
     rows = []
-    for region in regions:
+    for region, title in regions.items():
         fits = [fit for fit in visit.fits if fit.region == region and fit.pvc == "none"]
         compared = [fit for fit in fits if fit.model in MODELS and MODELS[fit.model].compartmental]
         for fit in fits:
@@ -461,7 +478,7 @@ def _models(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
                 cells.append(words("best", value=value) if best else value)
             rows.append(
                 (
-                    region,
+                    title,
                     model_title(fit.model),
                     words.with_error(fit.parameters.get("VT"), fit.standard_errors.get("VT")),
                     str(fit.n_frames),
@@ -482,7 +499,8 @@ def _flags(visit: VisitRecord, words: Words) -> list[Block]:
     """Every flag in words, those of one kind together."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in visit.rows:
-        where = f"{row.region}, {row.model}" + ("" if row.pvc == "none" else f", {row.pvc}")
+        name = region_title(words, row.region, Place(row.structure, row.level, row.side))
+        where = f"{name}, {row.model}" + ("" if row.pvc == "none" else f", {row.pvc}")
         for flag in row.flags:
             found.setdefault((flag.code, words.notice(flag)), []).append(where)
     if not found:
@@ -662,7 +680,10 @@ def _notices(visit: VisitRecord, words: Words) -> list[Block]:
 
 def _settings(visit: VisitRecord, words: Words) -> list[Block]:
     """Choices by their stable names, versions, and hashes of the inputs."""
-    choices = {**visit.settings, **{f"input.{k}": v for k, v in visit.input.settings.items() if k != "found"}}
+    found = (visit.input.settings.get("found") or {}).get("calibration") or {}
+    # What was found from the samples stands with the input function: its setting, which was not used, would mislead.
+    own = {k: v for k, v in visit.input.settings.items() if k != "found" and k not in found}
+    choices = {**visit.settings, **{f"input.{key}": value for key, value in own.items()}}
     rows = tuple((key, _plain(value, words)) for key, value in choices.items())
     blocks: list[Block] = [
         Table(words("settings.caption", visit=visit.session), (), rows, "ll", notes=(words("note.settings"),))

@@ -138,6 +138,14 @@ def short_title(words: Words, place: Place, pvc: str = "none") -> str:
     return text if pvc == "none" else f"{text}, {pvc}"
 
 
+def region_title(words: Words, name: str, place: Place) -> str:
+    """A region's own name; in other languages than English what it is, where that is told: "foramen C6/C7 gauche"."""
+    if words.language == "en" or place.structure not in ("foramen", "cord") or not place.level:
+        return name
+    side = "" if place.side == "midline" else words.value(place.side)
+    return " ".join(filter(None, (words.value(place.structure), place.level, side)))
+
+
 def row_title(words: Words, row: RegionOutcome) -> str:
     return place_title(words, Place(row.structure, row.level, row.side), row.region)
 

@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -23,16 +24,18 @@ NARROW, NO_BREAK = "\u202f", "\u00a0"
 
 @dataclass(frozen=True)
 class Typography:
-    """How a language sets numbers and signs. percent_space: before %. spaced_signs: ; ! ? : « » stand off."""
+    """How a language sets numbers, signs and dates. percent_space: before %. spaced_signs: ; ! ? : « » stand off.
+    date: as strftime takes it."""
 
     decimal: str
     percent_space: str
     spaced_signs: bool
+    date: str
 
 
 TYPOGRAPHY = {
-    "en": Typography(".", NO_BREAK, spaced_signs=False),
-    "fr": Typography(",", NARROW, spaced_signs=True),
+    "en": Typography(".", NO_BREAK, spaced_signs=False, date="%Y-%m-%d"),
+    "fr": Typography(",", NARROW, spaced_signs=True, date="%d/%m/%Y"),
 }
 """A row a language: this, and a file in ``FOLDER``, is all that a language needs."""
 LANGUAGES = tuple(TYPOGRAPHY)
@@ -98,6 +101,9 @@ class Words(string.Formatter):
         if value is None or not math.isfinite(value):
             return self("no_value")
         return self.number(value, digits, signed) + self.typography.percent_space + "%"
+
+    def date(self, day: date) -> str:
+        return day.strftime(self.typography.date)
 
     def with_error(self, value: float | None, error: float | None, digits: int = 2) -> str:
         """ "12.96 ± 0.41", to the digit that the error reaches; without it, with ``digits`` decimals."""
