@@ -1,6 +1,7 @@
 """Segmentations: Slicer's own reading of the same files, round trips, label maps with their tables, DICOM SEG."""
 
 import gzip
+import hashlib
 import importlib.util
 import json
 import tempfile
@@ -448,8 +449,26 @@ class DicomTest(Folder):
             setattr(dataset, attribute, before)
             self.refused(code, read_segmentation, bad)
         cut = self.folder / "cut.dcm"
-        cut.write_bytes(path.read_bytes()[:2000])
-        self.refused("segmentation-dicom", read_segmentation, cut)
+        for kind in ("BINARY", "LABELMAP"):
+            whole = self.written(kind)[0].read_bytes()
+            for length in (2000, len(whole) // 2, len(whole) - 4):
+                cut.write_bytes(whole[:length])
+                self.refused("segmentation-dicom", read_segmentation, cut)
+
+    def test_bits_that_no_segmentation_has(self):
+        for kind in ("BINARY", "LABELMAP"):
+            dataset = pydicom.dcmread(self.written(kind)[0])
+            for attribute, value in (("BitsStored", 7), ("HighBit", 5), ("PixelRepresentation", 1)):
+                before = dataset[attribute].value
+                setattr(dataset, attribute, value)
+                dataset.save_as(self.folder / "bad.dcm")
+                setattr(dataset, attribute, before)
+                self.refused("segmentation-bits", read_segmentation, self.folder / "bad.dcm")
+
+    def test_tells_its_frame_of_reference(self):
+        path, _ = self.written("BINARY")
+        uid = str(pydicom.dcmread(path).FrameOfReferenceUID)
+        self.assertEqual(read_segmentation(path).frame_of_reference_key, hashlib.sha256(uid.encode()).hexdigest()[:16])
 
 
 if __name__ == "__main__":

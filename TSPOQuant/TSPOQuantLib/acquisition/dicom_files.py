@@ -52,7 +52,10 @@ _TAG = {
         "Rows",
         "Columns",
         "PixelSpacing",
+        "FrameOfReferenceUID",
         "BitsAllocated",
+        "BitsStored",
+        "HighBit",
         "PixelRepresentation",
         "RescaleIntercept",
         "RescaleSlope",
@@ -71,6 +74,8 @@ _PHILIPS_BLOCK = Tag(0x7053, 0x0010)
 _PHILIPS_SUV = Tag(0x7053, 0x1000)
 _PHILIPS_ACTIVITY = Tag(0x7053, 0x1009)
 _READ = [*_TAG.values(), _PHILIPS_BLOCK, _PHILIPS_SUV, _PHILIPS_ACTIVITY]
+_PIXEL_DATA = b"\xe0\x7f\x10\0"
+_UNDEFINED_LENGTH = b"\xff\xff\xff\xff"
 _NATIVE = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
 
 
@@ -186,10 +191,16 @@ def _slices(file: Path, content: bytes, interned: dict[Facts, Facts]) -> list[Sl
 
 
 def _native_pixels(header: Dataset, content: bytes, at: int) -> int | None:
-    syntax = str(getattr(header.file_meta, "TransferSyntaxUID", ImplicitVRLittleEndian))
-    if syntax not in _NATIVE or content[at : at + 4] != b"\xe0\x7f\x10\0":
+    """The byte where plain little-endian pixels start; None where there are none.
+
+    A file need not state its transfer syntax to be read: the parser then tells what the elements themselves showed.
+    """
+    stated = str(getattr(header.file_meta, "TransferSyntaxUID", ""))
+    implicit, little = (stated == str(ImplicitVRLittleEndian), True) if stated else header.original_encoding
+    if (stated and stated not in _NATIVE) or not little or content[at : at + 4] != _PIXEL_DATA:
         return None
-    return at + (8 if syntax == str(ImplicitVRLittleEndian) else 12)
+    start = at + (8 if implicit else 12)
+    return None if content[start - 4 : start] == _UNDEFINED_LENGTH else start
 
 
 def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, interned: dict[Facts, Facts]) -> Slice:
@@ -212,6 +223,7 @@ def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, 
         columns=integer(header, _TAG["Columns"]),
         pixel_spacing_mm=rounded(numbers(header, _TAG["PixelSpacing"])),
         orientation=rounded(numbers(header, _TAG["ImageOrientationPatient"])),
+        frame_of_reference_key=key_of(reference) if (reference := value("FrameOfReferenceUID")) else None,
         bits=integer(header, _TAG["BitsAllocated"]),
         signed=integer(header, _TAG["PixelRepresentation"]) == 1,
         samples=integer(header, _TAG["SamplesPerPixel"]) or 1,
@@ -241,6 +253,8 @@ def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, 
         slices_stated=integer(header, _TAG["NumberOfSlices"]),
         times_stated=integer(header, _TAG["NumberOfTimeSlices"]),
         index_stated=integer(header, _TAG["ImageIndex"]),
+        bits_stored=integer(header, _TAG["BitsStored"]),
+        high_bit=integer(header, _TAG["HighBit"]),
         philips_suv=number(header, _PHILIPS_SUV) if philips else None,
         philips_activity=number(header, _PHILIPS_ACTIVITY) if philips else None,
     )
@@ -268,8 +282,38 @@ def slice_bytes(facts: Facts) -> int:
 def read_pixels(piece: Slice) -> NDArray[Any]:
     """Stored values (rows, columns) of one slice, before rescaling.
 
-    Raises InputRefused: dicom-truncated, dicom-compressed.
+    Raises InputRefused: dicom-truncated, dicom-compressed, dicom-pixel-format.
     """
+    return _stored_bits(piece, _read_cells(piece))
+
+
+def _stored_bits(piece: Slice, cells: NDArray[Any]) -> NDArray[Any]:
+    """The values in the bits that count: BitsStored of them, the highest of which is HighBit (PS3.5, 8.1.1).
+
+    The other bits may hold anything: overlays, flags, or copies of the sign.
+    """
+    bits = piece.facts.bits or 16
+    stored = bits if piece.bits_stored is None else piece.bits_stored
+    high = stored - 1 if piece.high_bit is None else piece.high_bit
+    if not 1 <= stored <= high + 1 <= bits:
+        raise InputRefused(
+            "dicom-pixel-format",
+            "{file} states {stored} bits up to bit {high} of {bits} (BitsStored, HighBit, BitsAllocated), which "
+            "cannot be; correct the header",
+            file=Path(piece.path).name,
+            stored=stored,
+            high=high,
+            bits=bits,
+        )
+    if stored == bits or not np.issubdtype(cells.dtype, np.integer):  # all bits count, or GDCM has parted them
+        return cells
+    width = 8 * cells.dtype.itemsize
+    whole = cells.view(f"u{cells.dtype.itemsize}") << np.uint8(width - 1 - high)
+    return whole.view(f"{'i' if piece.facts.signed else 'u'}{cells.dtype.itemsize}") >> np.uint8(width - stored)
+
+
+def _read_cells(piece: Slice) -> NDArray[Any]:
+    """The pixels (rows, columns) of one slice with all of their bits."""
     facts = piece.facts
     shape = (facts.rows or 0, facts.columns or 0)
     if piece.pixel_start is None:

@@ -153,6 +153,7 @@ def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -
     weight = number(header, Tag("PatientWeight"))
     return Scan(
         patient_key=facts.patient_key,
+        frame_of_reference_key=facts.frame_of_reference_key,
         manufacturer=facts.manufacturer or None,
         scanner_model=told("ManufacturerModelName"),
         reconstruction=told("ReconstructionMethod"),

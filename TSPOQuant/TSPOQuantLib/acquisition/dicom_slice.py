@@ -31,6 +31,7 @@ class Facts(NamedTuple):
     columns: int | None
     pixel_spacing_mm: tuple[float, ...]
     orientation: tuple[float, ...]
+    frame_of_reference_key: str | None
     bits: int | None
     signed: bool
     samples: int
@@ -64,6 +65,8 @@ class Slice:
     slices_stated: int | None
     times_stated: int | None
     index_stated: int | None
+    bits_stored: int | None
+    high_bit: int | None
     philips_suv: float | None
     philips_activity: float | None
 

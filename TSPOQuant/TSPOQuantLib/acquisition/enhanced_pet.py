@@ -59,6 +59,7 @@ def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -
     corrected, decay_correction = _corrections(header)
     patient = text(header, Tag("PatientID"))
     zone = text(header, Tag("TimezoneOffsetFromUTC"))
+    reference = text(header, Tag("FrameOfReferenceUID"))
     for number_of_frame, groups in enumerate(_groups(header)):
         mapping = _group(groups, "RealWorldValueMappingSequence")
         content = _group(groups, "FrameContentSequence")
@@ -73,6 +74,7 @@ def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -
             columns=integer(header, Tag("Columns")),
             pixel_spacing_mm=rounded(numbers(_group(groups, "PixelMeasuresSequence"), Tag("PixelSpacing"))),
             orientation=rounded(numbers(_group(groups, "PlaneOrientationSequence"), Tag("ImageOrientationPatient"))),
+            frame_of_reference_key=key_of(reference) if reference else None,
             bits=integer(header, Tag("BitsAllocated")),
             signed=integer(header, Tag("PixelRepresentation")) == 1,
             samples=integer(header, Tag("SamplesPerPixel")) or 1,
@@ -102,6 +104,8 @@ def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -
             slices_stated=None,
             times_stated=None,
             index_stated=number_of_frame + 1,
+            bits_stored=integer(header, Tag("BitsStored")),
+            high_bit=integer(header, Tag("HighBit")),
             philips_suv=None,
             philips_activity=None,
         )

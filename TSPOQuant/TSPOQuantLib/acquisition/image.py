@@ -17,9 +17,11 @@ class Scan:
 
     ``patient_key`` is the beginning of an unsalted SHA-256 of PatientID, for telling whether two files claim the same
     patient. Whoever knows all patient numbers can invert it: results keep a few digits of it (see outcome.recording).
+    ``frame_of_reference_key``: the same of FrameOfReferenceUID, which images share whose places can be compared.
     """
 
     patient_key: str | None = None
+    frame_of_reference_key: str | None = None
     manufacturer: str | None = None
     scanner_model: str | None = None
     reconstruction: str | None = None

@@ -36,6 +36,9 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
+    """Segments on their grid. frame_of_reference_key: of the image that a DICOM SEG was drawn on, see image.Scan."""
+
     grid: Grid
     segments: tuple[Segment, ...]
     notices: tuple[Notice, ...] = ()
+    frame_of_reference_key: str | None = None

@@ -16,6 +16,7 @@ from scipy.ndimage import find_objects
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice
+from .dicom_slice import key_of
 from .files import check_content, check_link
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import read_json, read_table
@@ -466,6 +467,15 @@ def _read_dicom(path: Path) -> Segmentation:
                 "{path_name} holds fractional segments; save it as binary",
                 path_name=path.name,
             )
+        bits = tuple(dataset.get(name) for name in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"))
+        if None not in bits and bits not in ((1, 1, 0, 0), (8, 8, 7, 0), (16, 16, 15, 0)):  # PS3.3, C.8.20.2
+            raise InputRefused(
+                "segmentation-bits",
+                "{file} states {bits} (BitsAllocated, BitsStored, HighBit, PixelRepresentation), as no segmentation "
+                "may; export it again",
+                file=path.name,
+                bits=", ".join(map(str, bits)),
+            )
         file = highdicom.seg.segread(path)
         numbers = [number for number in file.segment_numbers if number > 0]
         return _dicom_segments(file, numbers)
@@ -496,7 +506,8 @@ def _dicom_segments(file: highdicom.seg.Segmentation, numbers: Sequence[int]) ->
         segments.append(Segment(f"Segment_{number}", description.segment_label, mask, None, tags))
     if grid is None:
         raise InputRefused("segmentation-empty", "the DICOM SEG holds no segment")
-    return Segmentation(grid, tuple(segments))
+    reference = str(file.get("FrameOfReferenceUID") or "")
+    return Segmentation(grid, tuple(segments), frame_of_reference_key=key_of(reference) if reference else None)
 
 
 def _dicom_tags(description: highdicom.seg.SegmentDescription, own: bool) -> dict[str, str]:
