@@ -11,6 +11,7 @@ from .acquisition.bids import read_pet_json
 from .acquisition.blood import BloodSamples, reconcile
 from .acquisition.blood_files import read_blood
 from .acquisition.dicom import read_ct, read_dynamic_pet
+from .acquisition.frame_of_reference import check_frames_of_reference
 from .acquisition.image import DynamicImage, Volume
 from .acquisition.segmentation import Segmentation
 from .acquisition.segmentation_files import read_segmentation
@@ -108,6 +109,10 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
         raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
     progress(0.8, "Reading the segmentation and the blood")
     segmentation, carried = read_segmentation(study.segmentation), None
+    registered = study.settings.motion_correction == "rigid"
+    on = None if study.carried_from else segmentation
+    placed = check_frames_of_reference(image.scan, ct.scan if ct else None, on, registered)
+    image = replace(image, notices=(*image.notices, *placed))
     if study.carried_from and ct and other:
         session, stretch = study.carried_from.settings.session, part(progress, 0.8, 1)
         segmentation, carried = carry_regions(segmentation, other, ct, session, stretch)

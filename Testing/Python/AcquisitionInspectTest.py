@@ -68,7 +68,9 @@ class DicomTest(Folder):
         starts = [frame["start_s"] for frame in pet["frames"]]
         np.testing.assert_allclose(starts, plan.starts_s, atol=1e-3)
         self.assertEqual([frame["duration_s"] for frame in pet["frames"]], list(plan.durations_s))
-        self.assertEqual((pet["time_zero"], pet["refusals"], pet["warnings"]), ("injection", [], []))
+        self.assertEqual((pet["time_zero"], pet["refusals"]), ("injection", []))
+        self.assertEqual([one["code"] for one in pet["warnings"]], ["injection-not-at-start"])
+        self.assertIn("30 s before", pet["warnings"][0]["message"])
         self.assertAlmostEqual(pet["suvbw_factor"] / (80e3 / 400e6 * 2 ** (30 / HALF_LIFE_S)), 1, delta=1e-9)
         self.assertEqual((found["ct"]["shape"], found["ct"]["units"]), ([3, 4, 5], "HU"))
         text = describe(inspect(self.folder))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
 from .decay import HALF_LIFE_S, nuclide, weighted_mean_s
@@ -28,7 +29,8 @@ class PetSidecar:
     timing: frames in seconds from time zero. time_zero: its clock time as written, scan_start_s and injection_start_s:
     relative to it. kbq_ml_per_unit: factor from the image's units to kBq/mL.
     decay_correction_time_s: the time that the image says it is decay-corrected to; decay_reference_s: the time that
-    its frames' decay factors point to. injected_mbq is None where the file contradicts itself.
+    its frames' decay factors point to. decay_factors: one a frame, where they are kept. injected_mbq is None where the
+    file contradicts itself.
     """
 
     timing: FrameTiming
@@ -44,6 +46,7 @@ class PetSidecar:
     decay_corrected: bool | None
     decay_correction_time_s: float | None
     decay_reference_s: float | None
+    decay_factors: NDArray[np.float64] | None
     reconstruction: str | None
     manufacturer: str | None
     scanner_model: str | None
@@ -122,7 +125,8 @@ def read_pet_json(path: Path) -> PetSidecar:
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
     corrected = metadata.get("ImageDecayCorrected")
     corrected_to = number_in(metadata, "ImageDecayCorrectionTime", path.name)
-    reference = _decay_reference(path.name, metadata, timing, half_life_s)
+    factors = _decay_factors(path.name, metadata, len(timing))
+    reference = None if factors is None else _decay_reference(factors, timing, half_life_s)
     if corrected is not True:
         notices.append(
             Notice(
@@ -168,6 +172,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         decay_corrected=corrected if isinstance(corrected, bool) else None,
         decay_correction_time_s=corrected_to,
         decay_reference_s=reference,
+        decay_factors=factors,
         reconstruction=_text(metadata, "ReconMethodName"),
         manufacturer=_text(metadata, "Manufacturer"),
         scanner_model=_text(metadata, "ManufacturersModelName"),
@@ -238,19 +243,27 @@ def _half_life(
     return known if stated is None else stated
 
 
-def _decay_reference(
-    file: str, metadata: Mapping[str, Any], timing: FrameTiming, half_life_s: float | None
-) -> float | None:
+def _decay_factors(file: str, metadata: Mapping[str, Any], frames: int) -> NDArray[np.float64] | None:
+    """The frames' decay factors by PET-BIDS' name, or by DICOM's; None where they were not kept.
+
+    Lists of another length than the frames', and factors of 1.0 throughout, are what converters leave behind.
+    """
+    for key in ("DecayCorrectionFactor", "DecayFactor"):
+        listed = metadata.get(key)
+        factors = numbers_in(metadata, key, file) if isinstance(listed, list) else None
+        if factors is not None and len(factors) == frames and min(factors) > 0 and set(factors) != {1.0}:
+            return np.array(factors)
+    return None
+
+
+def _decay_reference(factors: NDArray[np.float64], timing: FrameTiming, half_life_s: float | None) -> float | None:
     """The time zero, in seconds, that the frames' decay factors were computed for; None where they do not tell.
 
     With decay constant λ, a frame's factor is exp(λ(start - zero)) λd / (1 - exp(-λd)), exact for constant activity
     over its duration d, or exp(λ(middle - zero)), as real Siemens files hold. The rule by which all frames point to
-    the same zero is the one that was used. Factors of 1.0 throughout mean that they were not kept.
+    the same zero is the one that was used.
     """
-    factors = numbers_in(metadata, "DecayFactor", file)
-    if factors is None or half_life_s is None or len(factors) != len(timing) or min(factors) <= 0:
-        return None
-    if set(factors) == {1.0}:
+    if half_life_s is None:
         return None
     since_zero = np.log2(factors) * half_life_s
     averaged = timing.starts_s + weighted_mean_s(timing.durations_s, half_life_s)

@@ -13,6 +13,7 @@ from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, duplicate_slice, scan_of, understand_pet
 from .dicom_slice import CT, ENHANCED_PET, PET, Slice
 from .dicom_values import number, text
+from .frame_checks import check_frames
 from .frames import FrameTiming
 from .image import DynamicImage, Volume
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
@@ -39,6 +40,7 @@ def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progres
         part(progress, 0.7, 1)(frame / len(chosen.stacks), f"reading frame {frame + 1}")
         for position, piece in enumerate(stack):
             rescale(piece, activity[frame, position], chosen.bq_per_value(piece) * float(chosen.to_kbq[frame]))
+    check_frames(activity, chosen.to_kbq)
     return DynamicImage(
         activity=activity,
         grid=chosen.grid,

@@ -13,11 +13,13 @@ from pydicom.tag import Tag
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice, Text
+from .clock import start_notices
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
 from .dicom_slice import Facts, Slice
 from .dicom_values import number, text
+from .frame_checks import check_growth, check_timing
 from .frames import FrameTiming
 from .image import Scan
 from .suv import (
@@ -386,10 +388,9 @@ def _clocked(
                 Notice("pet-injection-date", "the date of injection is not plausible: its time of day was used")
             )
     timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
-    if timing.gaps_s.any():
-        notices.append(
-            Notice("frames-gaps", "there is no data for {sum:.4g} s between the frames", sum=timing.gaps_s.sum())
-        )
+    notices += check_timing(timing)
+    if injected is not None:
+        notices += start_notices(float(timing.starts_s[0]), Text("the header"))
     to_zero, words = _to_time_zero(tags, clock, facts.decay_correction, injected, zero_s, name)
     if facts.decay_correction == "START":
         notices += check_scan_start(tags, clock, scan_start_s(tags, clock)[0])
@@ -415,7 +416,8 @@ def _timed_by_table(tags: FrameTags, correction: str, injection: Injection, tabl
     injected = injection.at(at_s(tags, first_s), tags.half_life_s)
     to_zero, words = _to_time_zero(tags, clock, correction, injected, zero_s, "the frame table's zero", table)
     told = Notice("frames-by-table", "frame times are the given table's, not the header's")
-    return _Clocked(table, "frame table", at_s(tags, zero_s), words, 1e-3 * to_zero, (told,))
+    notices = (told, *check_timing(table))
+    return _Clocked(table, "frame table", at_s(tags, zero_s), words, 1e-3 * to_zero, notices)
 
 
 def _to_time_zero(
@@ -431,7 +433,9 @@ def _to_time_zero(
     durations = tags.durations_s if table is None else table.durations_s
     half_life = tags.half_life_s
     if correction == "NONE":
-        factors = frame_factor(durations, half_life) * growth(clock.starts_s - zero_s, half_life)
+        since = growth(clock.starts_s - zero_s, half_life)
+        check_growth(since)
+        factors = frame_factor(durations, half_life) * since
         return factors, Text(
             "none in the file; each frame corrected to {zero_name}, half-life {half_life:g} s",
             zero_name=zero_name,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 from functools import lru_cache
 
 from pydicom.dataset import Dataset
@@ -77,9 +77,9 @@ _OFFSET = re.compile(r"(.*?)([+-])(\d{2})(\d{2})$")
 
 
 @lru_cache(maxsize=4096)
-def date_time(date: str, time: str) -> datetime | None:
+def date_time(date: str, time_of_day: str) -> datetime | None:
     """DICOM DA and TM as a wall clock; None when either is absent or absurd. Old forms with separators are read."""
-    day, clock = _DATE.match(date), _TIME.match(time)
+    day, clock = _DATE.match(date), _TIME.match(time_of_day)
     if day is None or clock is None:
         return None
     hour, minute, second, fraction = clock.groups()
@@ -90,6 +90,12 @@ def date_time(date: str, time: str) -> datetime | None:
         return moment + timedelta(seconds=seconds - min(seconds, 59), microseconds=int((fraction or "").ljust(6, "0")))
     except (ValueError, OverflowError):
         return None
+
+
+def clock_of(text: str) -> time | None:
+    """A time of day in 24 hours ("10:30:05.5", "103005"); None when it is none."""
+    moment = date_time("20000101", text.strip())
+    return moment.time() if moment else None
 
 
 def single_date_time(value: str, clock_offset: str = "") -> datetime | None:

@@ -1,7 +1,7 @@
 """What the readers return: images in kBq/mL or HU on a known grid, with a known clock."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ class DynamicImage:
     activity: float32 (frames, k, j, i) in kBq/mL, decay-corrected to time zero.
     timing: frames in seconds from time zero.
     time_zero: what zero is ("injection", "first frame"); time_zero_at: its wall clock, None if unknown.
+    zero_clock: the time of day of zero where no date is known.
     decay_correction: how the stored values were brought to time zero, in words, for the provenance.
     """
 
@@ -51,6 +52,7 @@ class DynamicImage:
     scan: Scan
     notices: tuple[Notice, ...] = ()
     sources: tuple[str, ...] = field(default=(), repr=False)
+    zero_clock: time | None = None
 
 
 @dataclass(frozen=True, eq=False)

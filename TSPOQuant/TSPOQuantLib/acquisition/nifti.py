@@ -8,12 +8,17 @@ from numpy.typing import NDArray
 from ..messages import InputRefused, Notice, Text
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
+from .dicom_values import clock_of
+from .frame_checks import check_factors, check_frames, check_growth, check_timing
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
 from .volume_files import VolumeFile, read_volume
 
 # Clocks that agree within this are the same (not published); 1 s is 0.06 % of 11C.
 SAME_CLOCK_S = 1.0
+# Decay factors and the stated time of correction may differ by this part of activity (not published): clocks of real
+# files were up to 9 s apart, 0.5 % of 11C.
+DECAY_REFERENCE_TOLERANCE = 0.01
 
 
 def sidecar_of(path: Path) -> Path:
@@ -34,6 +39,7 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
             "pet-not-dynamic", "{path_name} has no time axis; give the dynamic PET", path_name=path.name
         )
     timing = told.timing if frame_table is None else frame_table
+    timing_notices = check_timing(timing)
     if len(timing) != len(values):
         raise InputRefused(
             "frames-table-count",
@@ -42,13 +48,14 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
             path_name=path.name,
             n_values=len(values),
         )
-    notices = [*told.notices, *file.notices]
+    notices = [*told.notices, *file.notices, *timing_notices]
     if frame_table is not None:
         notices.append(Notice("frames-by-table", "frame times are the given table's, not the sidecar's"))
     factors, words = _to_time_zero(told, timing, notices)
     with np.errstate(invalid="ignore", over="ignore"):
         values *= (told.kbq_ml_per_unit * factors)[:, None, None, None]
     check_finite(path.name, values)
+    check_frames(values, factors)
     injected_s = told.injection_start_s
     at_injection = injected_s is not None and abs(injected_s) <= SAME_CLOCK_S
     if not at_injection:
@@ -64,6 +71,7 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
         scan=_scan(told),
         notices=tuple(notices),
         sources=(str(path),),
+        zero_clock=None if told.time_zero is None else clock_of(told.time_zero),
     )
 
 
@@ -137,15 +145,20 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
     if half_life is None:
         raise InputRefused("pet-half-life", "the sidecar names no known TracerRadionuclide; add it")
     if not told.decay_corrected:
+        if told.decay_factors is not None:
+            raise InputRefused(
+                "pet-decay-contradiction",
+                "ImageDecayCorrected is false, but the frames have decay factors other than 1; correct the one that "
+                "is wrong, or leave the factors out",
+            )
         notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
-        factors = frame_factor(timing.durations_s, half_life) * growth(timing.starts_s, half_life)
-        return factors, Text(
+        since = growth(timing.starts_s, half_life)
+        check_growth(since)
+        return frame_factor(timing.durations_s, half_life) * since, Text(
             "none in the file; each frame corrected to TimeZero, half-life {half_life:g} s", half_life=half_life
         )
-    reference = told.decay_correction_time_s
-    if reference is None:
-        notices.append(Notice("pet-decay-reference", "no ImageDecayCorrectionTime: TimeZero was assumed"))
-        reference = 0.0
+    reference = _decay_reference(told, timing, half_life, notices)
+    check_growth(growth(np.array([reference]), half_life))
     factor = float(growth(reference, half_life))
     return (
         np.full(len(timing), factor),
@@ -157,6 +170,39 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
             half_life=half_life,
         ),
     )
+
+
+def _decay_reference(told: PetSidecar, timing: FrameTiming, half_life: float, notices: list[Notice]) -> float:
+    """Seconds from TimeZero to which the image is decay-corrected, by what the sidecar says and by its factors.
+
+    Raises InputRefused: "pet-decay-factor" (they contradict the frame times), "pet-decay-reference" (they contradict
+    ImageDecayCorrectionTime).
+    """
+    stated = told.decay_correction_time_s
+    shown = None if told.decay_factors is None else check_factors(told.decay_factors, timing, half_life)
+    if stated is None:
+        if shown is None:
+            notices.append(Notice("pet-decay-reference", "no ImageDecayCorrectionTime: TimeZero was assumed"))
+            return 0.0
+        notices.append(
+            Notice(
+                "pet-decay-reference",
+                "no ImageDecayCorrectionTime: {seconds:.1f} s was taken, to which the decay factors point",
+                seconds=shown,
+            )
+        )
+        return shown
+    off = 0.0 if shown is None else abs(float(growth(shown - stated, half_life)) - 1)
+    if shown is not None and off > DECAY_REFERENCE_TOLERANCE:
+        raise InputRefused(
+            "pet-decay-reference",
+            "the decay factors correct to {seconds:.0f} s from TimeZero, ImageDecayCorrectionTime says {stated:g} s, "
+            "which is {off:.0%} of activity; correct the one that is wrong",
+            seconds=shown,
+            stated=stated,
+            off=off,
+        )
+    return stated
 
 
 def _scan(told: PetSidecar) -> Scan:

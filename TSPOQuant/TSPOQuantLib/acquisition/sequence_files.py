@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ..grid import Grid
 from ..messages import InputRefused, Notice
 from .files import content_of
+from .frame_checks import check_frames, check_timing
 from .frames import FrameTiming
 from .image import DynamicImage, Scan
 
@@ -64,6 +65,7 @@ class SequenceHeader:
             raise InputRefused(
                 "sequence-not-finite", "the PET sequence holds values that are no numbers; correct the image"
             )
+        check_frames(values)
         return DynamicImage(
             activity=values,
             grid=grid,
@@ -72,7 +74,7 @@ class SequenceHeader:
             time_zero_at=self.time_zero_at,
             decay_correction=self.decay_correction,
             scan=self.scan,
-            notices=self.notices,
+            notices=_with(self.notices, check_timing(self.timing)),
             sources=sources,
         )
 
@@ -176,6 +178,12 @@ def read_sequence(path: Path) -> DynamicImage:
         )
     values = np.array(np.moveaxis(file.values, -1, 0), dtype=np.float32, order="C")
     return header.image(values, file.grid, (str(path),))
+
+
+def _with(told: tuple[Notice, ...], found: tuple[Notice, ...]) -> tuple[Notice, ...]:
+    """Notices of the reader that made the sequence, and those of ours that it had not."""
+    codes = {notice.code for notice in told}
+    return (*told, *(notice for notice in found if notice.code not in codes))
 
 
 def _timing(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> FrameTiming:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..acquisition.blood import BloodSamples
 from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Notice
+from .arrival import check_arrival
 from .calibration import Calibration, given_calibration, recovery_calibration, scale_calibration
 from .curve import InputFunction
 from .frame_integrals import ContinuousCurve, checked_frames, continuous_curve
@@ -60,6 +61,7 @@ def image_derived_input(
     notices = (
         *samples.notices,
         *route_notices(samples),
+        *check_arrival(timing, image.blood_pool, samples),
         *calibration.notices,
         *ratio.notices,
         *fraction.notices,

@@ -1,0 +1,168 @@
+"""What frames of any file format must satisfy before they are believed: one set of checks for all doors.
+
+None of the limits is published; each lies between what real dynamic scans show and what a slip brings about.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..messages import InputRefused, Notice
+from .decay import growth, weighted_mean_s
+from .frames import FrameTiming
+from .vendor_timing import FACTOR_TOLERANCE, MAX_HALF_LIVES
+
+# Frames that last less than this part of the time to the next one are a slip of unit (seconds for milliseconds).
+SLIPPED_PART = 0.05
+# Frames of different lengths that all leave the same part of the time to the next one empty, to this tolerance, were
+# not measured so: a pause between frames has a length of its own.
+SAME_PART_TOLERANCE = 0.02
+# A scan that runs beyond this is one whose times are in another unit.
+LONGEST_SCAN_S = 24 * 3600.0
+# Before the image's activity first exceeds this part of its highest, a frame may be empty: nothing has arrived.
+ARRIVED = 0.1
+# A slice that elsewhere holds less than this part of the usual slice may be empty: the field's end, or air.
+BARELY_ALIVE = 0.1
+# Frames that differ by less than this part are the same stored frame, scaled in single precision.
+SAME_FRAME = 2e-6
+# A measured frame holds more different values than this; made ones that are the same everywhere are no copies.
+FEWEST_VALUES = 16
+
+
+def check_timing(timing: FrameTiming) -> tuple[Notice, ...]:
+    """Refuse frame times that only a slip can bring about, and tell of gaps.
+
+    Raises InputRefused: "frames-time-units", "frames-sparse".
+    """
+    end = float(timing.ends_s[-1])
+    if end > LONGEST_SCAN_S:
+        raise InputRefused(
+            "frames-time-units",
+            "the last frame ends {hours:.0f} h after time zero: the times look like milliseconds; give them in "
+            "seconds",
+            hours=end / 3600,
+        )
+    if len(timing) > 1:
+        _check_filled(timing)
+    gaps = timing.gaps_s
+    if not gaps.any():
+        return ()
+    where = int(np.argmax(gaps)) + 1
+    return (
+        Notice(
+            "frames-gaps",
+            "there is no data for {seconds:.4g} s between the frames, {part:.0%} of the scan (longest after frame "
+            "{frame}: {longest:.4g} s)",
+            seconds=float(gaps.sum()),
+            part=float(gaps.sum() / (timing.ends_s[-1] - timing.starts_s[0])),
+            frame=where,
+            longest=float(gaps.max()),
+        ),
+    )
+
+
+def _check_filled(timing: FrameTiming) -> None:
+    parts = timing.durations_s[:-1] / np.diff(timing.starts_s)
+    usual = float(np.median(parts))
+    same = len(np.unique(timing.durations_s[:-1].round(3))) > 2 and float(np.ptp(parts)) < SAME_PART_TOLERANCE
+    if usual < SLIPPED_PART or (same and usual < 1 - SAME_PART_TOLERANCE):
+        raise InputRefused(
+            "frames-sparse",
+            "every frame lasts only {part:.2%} of the time to the next one: its duration is in another unit, or "
+            "wrong; correct the durations, or give a frame table",
+            part=usual,
+        )
+
+
+def check_growth(factors: NDArray[np.float64]) -> None:
+    """Refuse decay corrections over more than ten half-lives. Raises InputRefused: "pet-decay-reference"."""
+    highest = float(np.abs(np.log2(factors)).max())
+    if not highest <= MAX_HALF_LIVES:
+        raise InputRefused(
+            "pet-decay-reference",
+            "the times ask for a decay correction over {half_lives:.3g} half-lives; correct them",
+            half_lives=highest,
+        )
+
+
+def check_factors(factors: NDArray[np.float64], timing: FrameTiming, half_life_s: float) -> float:
+    """The moment, in seconds, that the frames' decay factors were computed for.
+
+    A factor corrects the frame's average to its start and from there to one moment; some files hold the factor of the
+    frame's middle. The rule that fits better is taken. Raises InputRefused: "pet-decay-factor" where neither fits.
+    """
+    since = np.log2(factors) * half_life_s
+    average = timing.starts_s + weighted_mean_s(timing.durations_s, half_life_s)
+    zeros = min(timing.mids_s - since, average - since, key=np.ptp)
+    zero = float(np.median(zeros))
+    off = np.abs(growth(zeros - zero, half_life_s) - 1)
+    if not off.max() <= FACTOR_TOLERANCE:
+        raise InputRefused(
+            "pet-decay-factor",
+            "the decay factor of frame {frame} differs by {off:.1%} from what the frames' times and the half-life "
+            "give; times or factors are wrong: correct them",
+            frame=int(np.argmax(off)) + 1,
+            off=float(off.max()),
+        )
+    return zero
+
+
+def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | None = None) -> None:
+    """Refuse frames and slices that hold nothing where there must be something, and frames that are there twice.
+
+    activity: (frames, k, j, i). factors: what each stored frame was multiplied by, where that differs.
+    Raises InputRefused: "pet-frame-empty", "pet-slice-empty", "pet-frame-repeated".
+    """
+    sums = activity.sum(axis=(2, 3), dtype=np.float64)  # (frames, slices)
+    filled = sums != 0
+    unclear = ~filled
+    filled[unclear] = activity[unclear].any(axis=(1, 2))
+    totals = sums.sum(axis=1)
+    if len(activity) < 2 or not totals.max() > 0:
+        return
+    arrived = int(np.argmax(totals > ARRIVED * totals.max()))
+    empty = ~filled.any(axis=1)
+    late = np.flatnonzero(empty[arrived:])
+    if late.size:
+        raise InputRefused(
+            "pet-frame-empty",
+            "frame {frame} holds no activity, all of its voxels are 0; export the series again, complete",
+            frame=arrived + int(late[0]) + 1,
+        )
+    _check_slices(filled[arrived:], sums[arrived:], arrived)
+    _check_repeated(activity, totals, np.ones(len(activity)) if factors is None else factors)
+
+
+def _check_slices(filled: NDArray[np.bool_], sums: NDArray[np.float64], first: int) -> None:
+    share = np.median(sums, axis=0)
+    alive = share > BARELY_ALIVE * np.median(share[share > 0]) if (share > 0).any() else np.zeros(len(share), bool)
+    where = np.argwhere(~filled & alive)
+    inside = np.flatnonzero(alive)
+    dead = [k for k in range(inside[0], inside[-1]) if not filled[:, k].any()] if inside.size else []
+    if where.size or dead:
+        frame, k = (first + int(where[0][0]) + 1, int(where[0][1])) if where.size else (first + 1, dead[0])
+        raise InputRefused(
+            "pet-slice-empty",
+            "slice {slice} of frame {frame} holds no activity, all of its voxels are 0 between slices that are not; "
+            "export the series again, complete",
+            slice=k + 1,
+            frame=frame,
+        )
+
+
+def _check_repeated(activity: NDArray[np.float32], totals: NDArray[np.float64], factors: NDArray[np.float64]) -> None:
+    stored = totals / factors
+    order = np.argsort(stored, kind="stable")
+    for one, other in zip(order[:-1].tolist(), order[1:].tolist(), strict=True):
+        if stored[one] == 0 or abs(stored[other] / stored[one] - 1) > SAME_FRAME:
+            continue
+        ratio = np.float32(factors[other] / factors[one])
+        if len(np.unique(activity[one])) > FEWEST_VALUES and np.allclose(
+            activity[other], activity[one] * ratio, rtol=SAME_FRAME, atol=0
+        ):
+            raise InputRefused(
+                "pet-frame-repeated",
+                "frames {first} and {second} hold the same voxels, so that one is a copy of the other; export the "
+                "series again",
+                first=min(one, other) + 1,
+                second=max(one, other) + 1,
+            )

@@ -1,0 +1,86 @@
+"""When the bolus reaches the blood pool: a second witness of the injection's clock."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.blood import BloodSamples, SampledCurve
+from ..acquisition.frames import FrameTiming
+from ..messages import InputRefused, Notice
+
+# None of these is published. Arrival is the rise through this part of the peak. From an arm vein the bolus reaches the
+# neck within about half a minute; after a minute the injection's clock is not believable.
+ARRIVED = 0.1
+LATEST_S = 60.0
+EARLIEST_S = 5.0
+# Image and blood whose arrivals are further apart than this do not share one clock.
+APART_S = 45.0
+
+
+def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: BloodSamples) -> tuple[Notice, ...]:
+    """Hold the bolus' arrival in the blood pool (frames,) against the injection, and against the blood's own arrival.
+
+    Nothing is said where the rise was not seen: the first frame holds activity already. Raises InputRefused:
+    "injection-after-bolus".
+    """
+    frame = int(np.argmax(blood_pool > ARRIVED * blood_pool.max()))
+    start, end = float(timing.starts_s[frame]), float(timing.ends_s[frame])
+    if end <= 0:
+        raise InputRefused(
+            "injection-after-bolus",
+            "the blood pool holds activity in frame {frame}, which ends {seconds:.0f} s before the injection: the "
+            "injection's clock is wrong; state [pet] injection_time",
+            frame=frame + 1,
+            seconds=-end,
+        )
+    if frame == 0 and start > -SCAN_START_S:
+        return ()
+    notices = []
+    if end < EARLIEST_S:
+        notices.append(
+            Notice(
+                "bolus-early",
+                "the bolus is in the blood pool {seconds:.0f} s after the injection, sooner than it can flow there; "
+                "check the injection's clock, or state [pet] injection_time",
+                seconds=end,
+            )
+        )
+    if start > LATEST_S:
+        notices.append(
+            Notice(
+                "bolus-late",
+                "the bolus reaches the blood pool only {seconds:.0f} s after the injection; about a minute is the "
+                "most that is plausible, and V_T rests on that time: check it, or state [pet] injection_time",
+                seconds=start,
+            )
+        )
+    sampled = _blood_arrival(blood)
+    if sampled is not None:
+        apart = max(start - sampled[1], sampled[0] - end)
+        if apart > APART_S:
+            notices.append(
+                Notice(
+                    "arrivals-differ",
+                    "the bolus arrives in the image and in the blood samples at least {seconds:.0f} s apart: they do "
+                    "not share one clock; state [blood] time_zero or [pet] injection_time",
+                    seconds=apart,
+                )
+            )
+    return tuple(notices)
+
+
+SCAN_START_S = 5.0
+"""A scan that starts earlier than this before the injection saw the time before the bolus."""
+
+
+def _blood_arrival(blood: BloodSamples) -> tuple[float, float] | None:
+    """Between which times the blood first rises; None where it was not seen to rise."""
+    curves: list[SampledCurve] = [
+        curve
+        for curve in (blood.autosampler, blood.whole_blood, blood.plasma, blood.parent_plasma)
+        if curve is not None
+    ]
+    for curve in curves:
+        risen = int(np.argmax(curve.values > ARRIVED * curve.values.max()))
+        if risen > 0:
+            return float(curve.times_s[risen - 1]), float(curve.times_s[risen])
+    return None

@@ -1,0 +1,201 @@
+"""One set of checks for the frames of DICOM and NIfTI: times, decay, empty and repeated frames, named one by one."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, write_pet
+from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
+from TSPOQuantLib.acquisition.frame_checks import check_frames, check_timing
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.messages import InputRefused
+
+STARTS = np.array([0.0, 10, 40, 100, 400])
+DURATIONS = np.array([10.0, 30, 60, 300, 600])
+SHAPE = (4, 5, 6)
+
+
+def measured():
+    return np.random.default_rng(1).normal(5, 1, (len(STARTS), *SHAPE)).clip(0.1).astype(np.float32)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def refused(self, code, call, *arguments):
+        with self.assertRaises(InputRefused) as caught:
+            call(*arguments)
+        self.assertEqual(caught.exception.code, code)
+        return caught.exception.message
+
+    def nifti(self, values=None, without=(), **changed):
+        values = measured() if values is None else values
+        sitk.WriteImage(
+            sitk.JoinSeries([sitk.GetImageFromArray(frame) for frame in values]), str(self.folder / "x_pet.nii.gz")
+        )
+        told = {
+            "FrameTimesStart": STARTS.tolist(),
+            "FrameDuration": DURATIONS.tolist(),
+            "Units": "kBq/mL",
+            "TracerRadionuclide": "C11",
+            "RadionuclideHalfLife": HALF_LIFE_S,
+            "ImageDecayCorrected": True,
+            "ImageDecayCorrectionTime": 0,
+            "InjectionStart": 0,
+        } | changed
+        (self.folder / "x_pet.json").write_text(json.dumps({k: v for k, v in told.items() if k not in without}))
+        return self.folder / "x_pet.nii.gz"
+
+
+class DecayTest(Folder):
+    def test_factors_by_either_name_are_held_against_what_is_stated(self):
+        truth = measured()
+        for key in ("DecayCorrectionFactor", "DecayFactor"):
+            for zero in (0.0, -8.0):
+                factors = decay_factors(PetPlan(), zero).tolist()
+                np.testing.assert_allclose(read_dynamic_pet(self.nifti(truth, **{key: factors})).activity, truth)
+            for zero in (-600.0, -40.0, 300.0):
+                factors = decay_factors(PetPlan(), zero).tolist()
+                self.refused("pet-decay-reference", read_dynamic_pet, self.nifti(**{key: factors}))
+                image = read_dynamic_pet(self.nifti(truth, ("ImageDecayCorrectionTime",), **{key: factors}))
+                np.testing.assert_allclose(image.activity, truth * 2 ** (zero / HALF_LIFE_S), rtol=1e-4)
+
+    def test_frame_times_that_the_factors_contradict(self):
+        factors = decay_factors(PetPlan(), 0.0).tolist()
+        long = {"FrameTimesStart": (STARTS * 1.05).tolist(), "FrameDuration": (DURATIONS * 1.05).tolist()}
+        self.refused("pet-decay-factor", read_dynamic_pet, self.nifti(DecayCorrectionFactor=factors, **long))
+        self.refused("pet-decay-factor", read_dynamic_pet, self.nifti(DecayFactor=factors[::-1]))
+
+    def test_what_converters_leave_behind_is_no_factor(self):
+        for left in ([1.0] * 5, [46.3], [1.0, 1.1, 1.2], 1.2):
+            read_dynamic_pet(
+                self.nifti(DecayCorrectionFactor=left, DecayFactor=decay_factors(PetPlan(), 0.0).tolist())
+            )
+
+    def test_not_corrected_with_factors(self):
+        factors = decay_factors(PetPlan(), 0.0).tolist()
+        uncorrected = {"ImageDecayCorrected": False}
+        self.refused("pet-decay-contradiction", read_dynamic_pet, self.nifti(DecayFactor=factors, **uncorrected))
+        read_dynamic_pet(self.nifti(DecayFactor=[1.0] * 5, **uncorrected))
+
+    def test_absurd_corrections(self):
+        for seconds in (-38000, 38000, 1e7):
+            self.refused("pet-decay-reference", read_dynamic_pet, self.nifti(ImageDecayCorrectionTime=seconds))
+        late = {"FrameTimesStart": (STARTS + 38000).tolist(), "ImageDecayCorrected": False}
+        self.refused("pet-decay-reference", read_dynamic_pet, self.nifti(**late))
+
+
+class TimingTest(Folder):
+    def test_gaps_are_told_by_every_door(self):
+        starts = STARTS.copy()
+        starts[-1] += 3000
+        image = read_dynamic_pet(self.nifti(FrameTimesStart=starts.tolist()))
+        told = {notice.code: notice.message for notice in image.notices}
+        self.assertIn("3000 s", told["frames-gaps"])
+        self.assertIn("frame 4", told["frames-gaps"])
+        for vendor in VENDORS:
+            write_pet(
+                self.folder / vendor, PetPlan(vendor=vendor, starts_s=tuple(starts), durations_s=tuple(DURATIONS))
+            )
+            image = read_dynamic_pet(self.folder / vendor)
+            self.assertEqual({n.code: n.message for n in image.notices}["frames-gaps"], told["frames-gaps"])
+
+    def test_times_in_milliseconds(self):
+        slow = {"FrameTimesStart": (STARTS * 1000).tolist(), "FrameDuration": (DURATIONS * 1000).tolist()}
+        slow["FrameTimesStart"] = [start * 100 for start in slow["FrameTimesStart"]]
+        slow["FrameDuration"] = [duration * 100 for duration in slow["FrameDuration"]]
+        self.refused("frames-time-units", read_dynamic_pet, self.nifti(**slow))
+        self.refused("frames-time-units", check_timing, FrameTiming(STARTS * 6000, DURATIONS * 6000))
+
+    def test_durations_far_below_the_spacing(self):
+        for part in (0.001, 0.01, 0.5, 0.9):
+            said = self.refused("frames-sparse", check_timing, FrameTiming(STARTS, DURATIONS * part))
+            self.assertIn("correct the durations", said)
+        for vendor in VENDORS:
+
+            def edit(header, frame, k):
+                header.ActualFrameDuration = f"{DURATIONS[frame]:g}"  # seconds for milliseconds
+
+            folder = self.folder / f"{vendor}-sparse"
+            write_pet(folder, PetPlan(vendor=vendor, starts_s=tuple(STARTS), durations_s=tuple(DURATIONS), edit=edit))
+            with self.assertRaises(InputRefused):
+                read_dynamic_pet(folder)
+        self.refused("frames-sparse", read_dynamic_pet, self.nifti(FrameDuration=(DURATIONS / 2).tolist()))
+
+    def test_pauses_of_real_scans_are_only_told(self):
+        pause = np.r_[STARTS, 4000, 4300]
+        for timing in (
+            FrameTiming(pause, np.r_[DURATIONS, 300, 300]),  # out of the scanner for most of an hour
+            FrameTiming(np.arange(6) * 60.0, np.full(6, 30.0)),  # two bed positions in turn
+            FrameTiming(STARTS, DURATIONS - 2),  # two seconds lost at every frame
+        ):
+            self.assertEqual([notice.code for notice in check_timing(timing)], ["frames-gaps"])
+
+
+class EmptyTest(Folder):
+    def test_an_empty_frame_is_named(self):
+        for frame in (1, 3, 4):
+            values = measured()
+            values[frame] = 0
+            said = self.refused("pet-frame-empty", read_dynamic_pet, self.nifti(values))
+            self.assertIn(f"frame {frame + 1} ", said)
+        before = measured()
+        before[:2] = 0  # nothing has arrived yet
+        read_dynamic_pet(self.nifti(before))
+
+    def test_an_empty_slice_is_named(self):
+        for frame, k in ((2, 0), (3, 2), (4, 3)):
+            values = measured()
+            values[frame, k] = 0
+            said = self.refused("pet-slice-empty", read_dynamic_pet, self.nifti(values))
+            self.assertIn(f"slice {k + 1} of frame {frame + 1} ", said)
+        dead = measured()
+        dead[:, 2] = 0
+        self.refused("pet-slice-empty", read_dynamic_pet, self.nifti(dead))
+        masked = measured()
+        masked[:, 0], masked[:, 3] = 0, 0  # the ends of the field
+        read_dynamic_pet(self.nifti(masked))
+
+    def test_a_repeated_frame_is_named(self):
+        values = measured()
+        values[3] = values[1]
+        said = self.refused("pet-frame-repeated", read_dynamic_pet, self.nifti(values))
+        self.assertIn("frames 2 and 4 ", said)
+        raw = {"ImageDecayCorrected": False}
+        self.refused("pet-frame-repeated", read_dynamic_pet, self.nifti(values, **raw))
+
+    def test_dicom_of_every_vendor(self):
+        for vendor in VENDORS:
+            for kind, code in (("frame", "pet-frame-empty"), ("slice", "pet-slice-empty")):
+
+                def edit(header, frame, k, kind=kind):
+                    if frame == 3 and (kind == "frame" or k == 1):
+                        header.PixelData = bytes(len(header.PixelData))
+
+                folder = self.folder / f"{vendor}-{kind}"
+                write_pet(folder, PetPlan(vendor=vendor, edit=edit))
+                self.assertIn("frame 4", self.refused(code, read_dynamic_pet, folder))
+        for vendor in VENDORS:
+            first = {}
+
+            def edit(header, frame, k, first=first):
+                first.setdefault((frame, k), (header.PixelData, header.RescaleSlope))
+                if frame == 4:
+                    header.PixelData, header.RescaleSlope = first[2, k]
+
+            folder = self.folder / f"{vendor}-copy"
+            write_pet(folder, PetPlan(vendor=vendor, edit=edit))
+            self.assertIn("frames 3 and 5 ", self.refused("pet-frame-repeated", read_dynamic_pet, folder))
+
+    def test_made_images_that_are_the_same_everywhere_are_no_copies(self):
+        check_frames(np.full((3, *SHAPE), 5, np.float32))
+
+
+if __name__ == "__main__":
+    unittest.main()
