@@ -129,7 +129,8 @@ class EnhancedTest(Folder):
             np.testing.assert_allclose(image.timing.starts_s, self.plan.starts_s, atol=1e-3)
             np.testing.assert_allclose(image.timing.durations_s, self.plan.durations_s, atol=1e-3)
             np.testing.assert_allclose(image.grid.to_lps(np.array([4.0, 0, 2])), (-20, -40, 56), atol=1e-4)
-            self.assertEqual((image.time_zero, image.notices), ("injection", ()))
+            self.assertEqual(image.time_zero, "injection")
+            self.assertEqual([notice.code for notice in image.notices], ["injection-not-at-start"])
             self.assertIn("DecayCorrectionDateTime", image.decay_correction)
             self.assertEqual(image.scan.injected_mbq, 400)
 

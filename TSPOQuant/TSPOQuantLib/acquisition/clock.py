@@ -136,7 +136,7 @@ def _clock_s(image: DynamicImage, clock: str, first_s: float) -> float:
         raise InputRefused("injection-time", "'{clock}' is no time of day; write HH:MM:SS", clock=clock)
     if zero is None:
         raise InputRefused(
-            " injection-time",
+            "injection-time",
             "the image does not say what time it was at its zero; give seconds after the first frame's start instead "
             "of {clock}",
             clock=clock,
