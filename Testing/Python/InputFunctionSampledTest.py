@@ -108,6 +108,25 @@ class SampledInputTest(unittest.TestCase):
         np.testing.assert_allclose(at(source, source.whole_blood, MANUAL_S), truth, rtol=1e-9)
         self.assertEqual((source.times_s[0], source.parent_plasma[0]), (0.0, 0.0))
 
+    def test_a_first_pass_that_was_not_sampled_is_said(self):
+        truth = feng_bolus(TIMES_S)
+        fine = np.arange(5.0, END_S + 5, 5)
+
+        def missed(times_s, shift_s=0.0):
+            ready = SampledCurve(times_s - shift_s, np.interp(times_s, TIMES_S, truth))
+            made = sampled_input(BloodSamples(parent_plasma=ready), END_S - shift_s, SampledSettings())
+            return codes(made.input_function.pass_missed)
+
+        self.assertEqual(missed(fine), [])
+        self.assertEqual(missed(fine[fine >= 60]), ["blood-starts-late"])
+        self.assertEqual(missed(fine[fine >= 240]), ["blood-starts-late"])
+        # The blood's clock began a minute after the injection.
+        self.assertEqual(missed(fine[fine >= 60], shift_s=60.0), ["blood-starts-late"])
+        self.assertEqual(missed(fine[(fine <= 15) | (fine >= 90)]), ["blood-peak-gap"])
+        # Every 40 s, and late gaps, are how blood is drawn by hand.
+        self.assertNotIn("blood-peak-gap", missed(np.arange(5.0, END_S + 40, 40)))
+        self.assertEqual(missed(fine[(fine <= 300) | (fine % 600 == 0)]), [])
+
     def test_sampler_then_manual(self):
         truth = feng_bolus(TIMES_S)
         seconds = np.arange(1.0, 601.0)

@@ -1,10 +1,11 @@
 import unittest
+from dataclasses import replace
 
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, weights
-from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.messages import InputRefused, Notice
 
 
 def values(one, *names):
@@ -40,6 +41,16 @@ class CompartmentRecoveryTest(unittest.TestCase):
             for one, truth in zip(fit("2TCM", timing, curves, plasma), truths, strict=True):
                 np.testing.assert_allclose(one.parameters["VT"], truth[5], rtol=1e-6)
                 np.testing.assert_allclose(values(one, "K1", "k2", "k3", "k4", "VB"), truth[:5], rtol=1e-4, atol=1e-8)
+
+    def test_every_row_says_that_the_bolus_was_missed(self):
+        said = Notice("input-late-start", "the scan began after the bolus")
+        timing, plasma = schedule(60), arterial_input(60)
+        plasma = replace(plasma, notices=(said, Notice("blood-venous", "from a vein")))
+        curve = tissue_curve(timing, plasma, 0.3, 0.1)
+        for model in ("1TCM", "2TCM", "Logan", "MA1", "Patlak"):
+            for one in fit(model, timing, np.stack([curve, 2 * curve]), plasma):
+                self.assertIn(said, one.flags)
+                self.assertNotIn("blood-venous", [flag.code for flag in one.flags])
 
     def test_gaps_between_frames_and_a_late_start(self):
         timing, plasma = schedule(60, gaps=True), arterial_input(60)

@@ -10,6 +10,7 @@ from scipy.optimize import nnls
 from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Notice
 from .bolus_models import BolusFit, fit_bolus
+from .curve import gap_in_first_pass
 from .piecewise_linear import averaging_weights
 
 Floats = NDArray[np.float64]
@@ -113,6 +114,17 @@ def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) 
             Notice("input-late-start", "the first frame is already near the peak: the scan began after the bolus, and "
                    "the input before it is taken as 0")
         )  # fmt: skip
+    gap = gap_in_first_pass(timing.starts_s, timing.ends_s, measured) if bolus else None
+    if gap is not None:
+        notices.append(
+            Notice(
+                "input-peak-gap",
+                "there is no frame from {begin_s:.0f} to {end_s:.0f} s, when the tracer passes; the shape of a bolus "
+                "stands for the peak",
+                begin_s=gap[0],
+                end_s=gap[1],
+            )
+        )
     knots = frame_knots(timing)
     average = averaging_weights(knots, timing.starts_s, timing.ends_s)
     shape = None

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..acquisition.blood import BloodSamples, SampledCurve, check_covers
 from ..messages import InputRefused, Notice
 from .bolus_models import fit_bolus
+from .curve import gap_in_first_pass
 from .dispersion import correct_dispersion
 from .piecewise_linear import evaluate
 from .plasma_ratio import PlasmaRatioFit, given_ratio
@@ -109,9 +110,18 @@ def _straight(curve: SampledCurve) -> Curve:
 def _from_zero(curve: SampledCurve, what: str, notices: list[Notice]) -> SampledCurve:
     """The curve with a point of no activity at time zero when it begins later; a Notice when the rise was missed."""
     first_s, first, peak = float(curve.times_s[0]), float(curve.values[0]), float(curve.values.max())
-    if first_s <= 0:
-        return curve
-    if first > MISSED_RISE * peak:
+    if first > MISSED_RISE * peak and first_s <= 0:
+        notices.append(
+            Notice(
+                "blood-starts-late",
+                "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; the tracer was "
+                "injected before time zero, and what came before is missing",
+                what=what,
+                first_s=first_s,
+                first=first / peak,
+            )
+        )
+    elif first > MISSED_RISE * peak:
         notices.append(
             Notice(
                 "blood-starts-late",
@@ -122,6 +132,20 @@ def _from_zero(curve: SampledCurve, what: str, notices: list[Notice]) -> Sampled
                 first=first / peak,
             )
         )
+    gap = gap_in_first_pass(curve.times_s, curve.times_s, curve.values)
+    if gap is not None:
+        notices.append(
+            Notice(
+                "blood-peak-gap",
+                "there is no {what} sample from {begin_s:.0f} to {end_s:.0f} s, when the tracer passes; a straight "
+                "line stands for the peak",
+                what=what,
+                begin_s=gap[0],
+                end_s=gap[1],
+            )
+        )
+    if first_s <= 0:
+        return curve
     return SampledCurve(np.insert(curve.times_s, 0, 0.0), np.insert(curve.values, 0, 0.0))
 
 

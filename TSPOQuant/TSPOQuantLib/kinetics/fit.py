@@ -49,7 +49,8 @@ def fit(
         fits = fit_compartment(chosen, timing, curves, input_function, options)
     else:
         fits = fit_graphical(model, timing, curves, input_function, options)
-    return tuple(_with_free_fraction(one, options.free_fraction) for one in fits)
+    missed = input_function.pass_missed  # every row says so: no fit can tell
+    return tuple(_with_free_fraction(replace(one, flags=(*missed, *one.flags)), options.free_fraction) for one in fits)
 
 
 def with_start_of(options: FitOptions, fits: Sequence[KineticFit]) -> FitOptions:
