@@ -1,7 +1,5 @@
 """study.toml: one visit's files and choices. Unknown keys are refused with their line; paths are relative to it."""
 
-import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from .acquisition.blood_files import ROUTES
 from .messages import InputRefused, Text
 from .outcome.settings import GENOTYPES, LABEL, SETTINGS, StudySettings
 from .settings import Kind, Line, Several
+from .toml_file import TomlFile, read_toml
 
 __all__ = ("GENOTYPES", "KEYS", "LABEL", "TABLES", "Study", "StudySettings", "read_study", "study_of_bids")
 
@@ -102,75 +101,19 @@ def read_study(path: Path, may_carry: bool = True) -> Study:
 
     Raises InputRefused: "study-missing", "study-unreadable", "study-key" (with the line), "study-value".
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        data = tomllib.loads(text)
-    except OSError as error:
-        raise InputRefused(
-            "study-missing", "{path}: {strerror}; name a study.toml", path=path, strerror=error.strerror
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputRefused(
-            "study-unreadable", "{path} is not UTF-8 text; save the study file as UTF-8", path=path
-        ) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputRefused("study-unreadable", "{path}: {error}; correct the file", path=path, error=error) from error
-    for table, content in data.items():
-        known = KEYS.get(table)
-        if known is None or not isinstance(content, dict):
-            message = Text(
-                "{path}, line {line}: '{table}' is no table of a study; known are {tables}",
-                path=path,
-                line=_line(text, table),
-                table=table,
-                tables=_tables(),
-            )
-            raise InputRefused("study-key", message)
-        for key in content:
-            if key not in known:
-                line = _line(text, table, key)
-                message = Text(
-                    "{path}, line {line}: unknown key '{key}' in [{table}]; known are {known}",
-                    path=path,
-                    line=line,
-                    key=key,
-                    table=table,
-                    known=", ".join(sorted(known)),
-                )
-                raise InputRefused("study-key", message)
-    return _study(path, text, data, may_carry)
+    file = read_toml(path, "study", missing="missing")
+    file.check_tables(TABLES)
+    for table, content in file.data.items():
+        file.check_keys(table, content, KEYS[table])
+    return _study(file, may_carry)
 
 
-def _tables() -> str:
-    return ", ".join(f"[{table}]" for table in KEYS)
-
-
-def _line(text: str, table: str, key: str | None = None) -> int:
-    """Line of a table's header, or of a key below it; 1 where the file spells it in another way."""
-    inside = False
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(rf"\s*\[+\s*[\"']?{re.escape(table)}\b", line) or (key is None and line.strip().startswith(table)):
-            if key is None:
-                return number
-            inside = True
-        elif inside and re.match(rf"\s*[\"']?{re.escape(key or '')}[\"']?\s*=", line):
-            return number
-    return 1
-
-
-def _study(path: Path, text: str, data: dict[str, dict[str, Any]], may_carry: bool) -> Study:
-    folder = path.absolute().parent
+def _study(file: TomlFile, may_carry: bool) -> Study:
+    data, folder = file.data, file.path.absolute().parent
 
     def wrong(table: str, key: str, wanted: str) -> InputRefused:
-        return InputRefused(
-            "study-value",
-            "{path}, line {line}: [{table}] {key} must be {wanted}",
-            path=path,
-            line=_line(text, table, key),
-            table=table,
-            key=key,
-            wanted=wanted,
-        )
+        problem = Text("[{table}] {key} must be {wanted}", table=table, key=key, wanted=wanted)
+        return file.refuse("value", problem, file.line(table, 0, key if key in data.get(table, {}) else None))
 
     def value_of(table: str, key: str, kind: Kind, default: Any = None) -> Any:
         """What the file says, or the default; a key that is there and says nothing is refused."""
@@ -183,14 +126,10 @@ def _study(path: Path, text: str, data: dict[str, dict[str, Any]], may_carry: bo
     def existing(table: str, key: str, name: str) -> Path:
         found = folder / name
         if not found.exists():
-            raise InputRefused(
-                "study-missing",
-                "{path}: [{table}] {key}: {found} does not exist; correct the path",
-                path=path,
-                table=table,
-                key=key,
-                found=found,
+            problem = Text(
+                "[{table}] {key}: {found} does not exist; correct the path", table=table, key=key, found=found
             )
+            raise file.refuse("missing", problem, file.line(table, 0, key))
         return found
 
     def file_of(table: str, key: str = "path") -> Path:
@@ -225,6 +164,6 @@ def _study(path: Path, text: str, data: dict[str, dict[str, Any]], may_carry: bo
         route=value_of("blood", "route", Kind(ROUTES), "unknown"),
         given_input=file_of("input") if given else None,
         settings=settings,
-        file=path,
+        file=file.path,
         carried_from=carried,
     )

@@ -165,6 +165,26 @@ class VerdictTest(unittest.TestCase):
                 self.assertIn("S", verdict.text)
         self.assertAlmostEqual(judge(12.96, 6.21, self.known(0.1)).limit_percent, 27.72, places=2)
 
+    def test_nothing_is_beyond_that_its_own_interval_does_not_tell_from_no_change(self):
+        visits = pair(later={made.LEFT: 0.6 * made.VT[made.LEFT]}, error=0.2)
+        change = compare(visits, CLINICAL, repeatability=(self.known(0.1),)).change(KEY, "followup")
+        self.assertLess(change.percent_low, 0)
+        self.assertGreater(change.percent_high, 0)
+        self.assertEqual(change.verdict.code, "own-interval")
+        sure = compare(pair(error=0.02), CLINICAL, repeatability=(self.known(0.1),)).change(KEY, "followup")
+        self.assertEqual((sure.verdict.code, sure.verdict.misfit), ("beyond", None))
+
+    def test_a_coefficient_that_these_scans_cannot_have(self):
+        """wCV 10 % lets the log ratio have a SD of 14 %; the fits alone have 0.15 sqrt(2), 21 %, or 3 %."""
+        for error, misfit in ((0.15, True), (0.02, False)):
+            comparison = compare(pair(error=error), CLINICAL, repeatability=(self.known(0.1),))
+            verdict = comparison.change(KEY, "followup").verdict
+            self.assertEqual("does not fit these scans" in verdict.text, misfit)
+            self.assertIn(verdict.text, comparison.headline)
+            if misfit:
+                self.assertAlmostEqual(verdict.misfit[1], 100 * math.sqrt(2 * math.log1p(0.01)))
+                self.assertGreaterEqual(verdict.misfit[0], 15 * math.sqrt(2))
+
     def test_none_known_says_so_and_quotes_what_is(self):
         verdict = compare(pair()).change(KEY, "followup").verdict
         self.assertEqual(verdict.code, "unknown")

@@ -5,13 +5,16 @@ import tempfile
 import unittest
 from datetime import date
 from pathlib import Path
+from unittest.mock import patch
 
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings, read_budget
-from TSPOQuantLib.outcome.clinical import NDI_BANDS, SCORES, clinical_changes, ndi_band, read_clinical
+from TSPOQuantLib.outcome.clinical import SCORES, Score, Threshold, clinical_changes, read_clinical
 from TSPOQuantLib.outcome.plan import read_protocol
 from TSPOQuantLib.outcome.repeatability import read_repeatability
 from TSPOQuantLib.reporting.comparison_files import treatment_line
+from TSPOQuantLib.reporting.report_document import English
+from TSPOQuantLib.reporting.words import LANGUAGES, Words
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 HEAD = '[[visit]]\nsession = "baseline"\n'
@@ -65,8 +68,8 @@ class ScoresTest(FileTest):
             (35, "complete"),
             (50, "complete"),
         ):
-            self.assertEqual(ndi_band(score), band)
-        self.assertEqual(NDI_BANDS[-1][0], 50)
+            self.assertEqual(SCORES["ndi"].band(score), band)
+        self.assertEqual(SCORES["ndi"].bands[-1][0], SCORES["ndi"].high)
 
     def test_muscles(self):
         clinical = self.read(HEAD + "mrc_wrist_extension = 3\nmrc_elbow_extension = 4\n")
@@ -87,8 +90,34 @@ class ScoresTest(FileTest):
         self.assertEqual([a for _, a in changes["vas_arm"].thresholds], ["yes", "depends"])
         directions = [changes[key].direction for key in ("vas_arm", "mrc_elbow_extension", "mrc_grip")]
         self.assertEqual(directions, ["better", "better", "same"])
-        self.assertEqual(changes["mrc_grip"].score.title, "Grip, MRC 0–5")
+        self.assertEqual(changes["mrc_grip"].score.title, "Strength, grip, MRC 0–5")
         self.assertEqual(changes["ndi"].baseline_band, "severe")
+
+    def test_a_score_is_one_declaration(self):
+        threshold = Threshold("MCID", 4.0, 4.0, "cervical radiculopathy", "A 2020, 10.1000/182")
+        reach = Score(
+            "arm_reach", "Arm reach, 10–80 cm", 10, 80, "higher", "points", (threshold,), items=2, item_high=40
+        )
+        with patch.dict(SCORES, {"arm_reach": reach}):
+            text = HEAD + 'arm_reach = 30\n[[visit]]\nsession = "followup"\narm_reach_items = [20, 16]\n'
+            (change,) = clinical_changes(self.read(text), "baseline", "followup")
+            self.assertEqual((change.score.title, change.direction, change.difference), (reach.title, "better", 6))
+            self.assertEqual([answer for _, answer in change.thresholds], ["yes"])
+            for value in ("9", "81", "true"):
+                refusal = self.refusal(HEAD + f"arm_reach = {value}\n")
+                self.assertEqual(refusal.code, "clinical-scale")
+                self.assertIn("10 to 80", refusal.message)
+            self.assertEqual(self.refusal(HEAD + "arm_reach_items = [41, 2]\n").code, "clinical-items")
+        self.assertEqual(self.refusal(HEAD + "arm_reach = 30\n").code, "clinical-key")
+        self.assertEqual(self.refusal(HEAD + "vas_arm_items = [3]\n").code, "clinical-key")
+
+    def test_every_score_has_its_own_title_in_every_language(self):
+        titles = [score.title for score in SCORES.values()]
+        self.assertEqual(len(set(titles)), len(titles))
+        for language in LANGUAGES:
+            told = [Words(language).message(title) for title in titles]
+            self.assertEqual(len(set(told)), len(told))
+            self.assertFalse([title for title in told if isinstance(title, English)])
 
     def test_every_threshold_has_a_source_and_a_population(self):
         for score in SCORES.values():
@@ -134,6 +163,7 @@ class TreatmentTest(FileTest):
             ("2026-01-06", '"6 January"'),
             ("2026-01-06", "2026-03-06"),
             ("12", "-1"),
+            ("12", "10"),
             ("12", "1.5"),
             ('["education", "nerve mobilization"]', '"education"'),
             ('"VAS 2"', "2"),
@@ -162,6 +192,11 @@ class CoefficientTest(FileTest):
             ("1TCM", "Patlak", "value"),
             ("value = 10", "value = nan", "value"),
             ("value = 10", "value = 0", "value"),
+            ("value = 10", "value = -10", "value"),
+            ("value = 10", "value = 101", "value"),
+            ("value = 10", "value = 0.1", "value"),  # 10 % as a fraction
+            ('wCV"\nvalue = 10', 'RC%"\nvalue = 0.28', "value"),
+            ('wCV"\nvalue = 10', 'RC%"\nvalue = 2.5', "value"),
             ("value = 10\n", "", "value"),
             ("source", "sources", "key"),
             ("[[coefficient]]", "[coefficient]", "key"),
@@ -172,6 +207,11 @@ class CoefficientTest(FileTest):
             with self.subTest(new):
                 refusal = self.refusal(COEFFICIENT.replace(old, new), read_repeatability)
                 self.assertEqual(refusal.code, f"repeatability-{code}")
+
+    def test_a_fraction_is_asked_about_with_the_percentage_it_may_be(self):
+        refusal = self.refusal(COEFFICIENT.replace("value = 10", "value = 0.1"), read_repeatability)
+        self.assertIn("write 10", refusal.message)
+        self.assertIn("line 3", refusal.message)
 
 
 class ReadmeTest(FileTest):

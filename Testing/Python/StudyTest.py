@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.outcome.clinical import ndi_band, read_clinical
+from TSPOQuantLib.outcome.clinical import SCORES, read_clinical
 from TSPOQuantLib.study import read_study
 
 GOOD = """
@@ -138,7 +138,7 @@ class StudyTest(unittest.TestCase):
             self.assertEqual(self.refusal(text).code, "study-unreadable")
         path = self.folder / "study.toml"
         path.write_bytes(GOOD.replace("p1", "é").encode("latin-1"))
-        with self.assertRaisesRegex(InputRefused, "study-unreadable.*save the study file as UTF-8"):
+        with self.assertRaisesRegex(InputRefused, "study-unreadable.*save it as UTF-8"):
             read_study(path)
 
 
@@ -176,7 +176,7 @@ class ClinicalTest(unittest.TestCase):
 
     def test_ndi_bands(self):
         self.assertEqual(
-            [ndi_band(s) for s in (4, 5, 14, 24, 28, 34, 35)],
+            [SCORES["ndi"].band(s) for s in (4, 5, 14, 24, 28, 34, 35)],
             ["none", "mild", "mild", "moderate", "severe", "severe", "complete"],
         )
 

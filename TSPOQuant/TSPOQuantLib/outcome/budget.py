@@ -14,8 +14,8 @@ from pathlib import Path
 from scipy.special import stdtrit
 
 from ..messages import Text
+from ..toml_file import read_toml
 from .record import Sensitivity, VisitRecord
-from .toml_file import read_toml
 
 COMPONENTS = (
     "noise",

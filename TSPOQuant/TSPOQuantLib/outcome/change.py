@@ -9,7 +9,7 @@ from typing import Literal
 from ..messages import Notice
 from ..regions.anatomy import three_levels_above
 from .budget import BudgetPart
-from .clinical import ClinicalChange, Lesion
+from .clinical import PAIN, ClinicalChange, Lesion
 from .record import RegionOutcome
 from .repeatability import Verdict
 
@@ -159,8 +159,8 @@ def table1(
     changes: of one later visit.
     """
     rows = [_of_score(score) for score in scores]
-    pain = [row for row in rows if row.outcome == "vas_arm"]
-    others = [row for row in rows if row.outcome != "vas_arm"]
+    pain = [row for row, score in zip(rows, scores, strict=True) if score.score.measures == PAIN]
+    others = [row for row, score in zip(rows, scores, strict=True) if score.score.measures != PAIN]
     if lesion is None:
         places = [(c.structure, c.level, c.side, "") for c in changes if c.structure in ("foramen", "cord")]
         return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), model, None))

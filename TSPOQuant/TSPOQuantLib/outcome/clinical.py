@@ -11,8 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from ..messages import Listed, Text
 from ..regions.anatomy import FORAMINA, SIDES
-from .toml_file import TomlFile, read_toml
+from ..settings import Number
+from ..toml_file import TomlFile, read_toml
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,50 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Score:
-    """A clinical scale. better: the direction of improvement; change: how it is told ("%", "points", "grade")."""
+    """A clinical scale: all that the program knows of it.
+
+    title: in English, and in the catalogues of the other languages. low, high: its ends. better: the direction of
+    improvement. change: how it is told ("%", "points", "grade"); grades are whole numbers. measures: what it is a
+    measure of, where another scale may measure the same. items: of how many questions it is the sum, each from 0 to
+    ``item_high``; given as ``<key>_items``. bands: upper end and name of each.
+    """
 
     key: str
     title: str
     low: float
     high: float
     better: Literal["lower", "higher"]
-    change: str
+    change: Literal["%", "points", "grade"]
     thresholds: tuple[Threshold, ...] = ()
+    measures: str = ""
+    items: int = 0
+    item_high: int = 0
+    bands: tuple[tuple[float, str], ...] = ()
+
+    def band(self, value: float) -> str:
+        """The band of a value, "" for a scale without bands; a sum with a replaced item may lie between two whole
+        numbers."""
+        return next((name for upper, name in self.bands if value < upper + 1), "")
+
+
+PAIN = "arm pain"
+"""Stands first in Table 1, as in the study."""
+MRC = re.compile(r"mrc(_[a-z]+)+")
+MRC_GRADES = (
+    "no contraction",
+    "flicker or trace",
+    "movement with gravity eliminated",
+    "movement against gravity",
+    "movement against gravity and resistance",
+    "normal",
+)
+"""MRC 0 to 5 (10.5312/wjo.v8.i1.21). Ordinal: a change is told in grades; no threshold was found."""
+
+
+def _strength(movement: str) -> Score:
+    """Strength of a muscle or movement ("wrist_extension")."""
+    title = Text("Strength, {movement}, MRC 0–5", movement=movement.replace("_", " "))
+    return Score(f"mrc_{movement}", title, 0, len(MRC_GRADES) - 1, "higher", "grade")
 
 
 _YOUNG = ("cervical radiculopathy, n = 165", "Young 2010, 10.1097/PHM.0b013e3181ec98e6")
@@ -60,26 +97,28 @@ SCORES: dict[str, Score] = {
     for score in (
         Score(
             "vas_arm",
-            "Arm pain, VAS 0–100",
+            Text("Arm pain, VAS 0–100"),
             0,
             100,
             "lower",
             "%",
             (Threshold("repeatability", 10.4, 10.4, *_MACDOWALL), Threshold("MCID", 1.1, 29.1, *_MACDOWALL)),
+            measures=PAIN,
         ),
         Score(
             "nprs_arm",
-            "Arm pain, NPRS 0–10",
+            Text("Arm pain, NPRS 0–10"),
             0,
             10,
             "lower",
             "points",
             (Threshold("MCID", 2.2, 2.2, *_YOUNG), Threshold("MDC", 4.1, 4.1, *_YOUNG)),
+            measures=PAIN,
         ),
-        Score("mrc_elbow_extension", "Elbow extension, MRC 0–5", 0, 5, "higher", "grade"),
+        _strength("elbow_extension"),
         Score(
             "ndi",
-            "Neck Disability Index, 0–50",
+            Text("Neck Disability Index, 0–50"),
             0,
             50,
             "lower",
@@ -90,25 +129,13 @@ SCORES: dict[str, Score] = {
                 Threshold("MCID", 7.0, 7.0, *_CLELAND),
                 Threshold("MDC", 10.2, 10.2, *_CLELAND),
             ),
+            items=10,
+            item_high=5,
+            bands=((4, "none"), (14, "mild"), (24, "moderate"), (34, "severe"), (50, "complete")),  # Vernon & Mior
         ),
     )
 }
 """Scales with their thresholds as published; strength of other muscles: see ``score_named``."""
-
-MRC = re.compile(r"mrc(_[a-z]+)+")
-MRC_GRADES = (
-    "no contraction",
-    "flicker or trace",
-    "movement with gravity eliminated",
-    "movement against gravity",
-    "movement against gravity and resistance",
-    "normal",
-)
-"""MRC 0 to 5 (10.5312/wjo.v8.i1.21). Ordinal: a change is told in grades; no threshold was found."""
-
-NDI_ITEMS = 10
-NDI_BANDS = ((4, "none"), (14, "mild"), (24, "moderate"), (34, "severe"), (50, "complete"))
-"""Upper end of each band of the NDI sum (Vernon & Mior)."""
 
 MISSING = "missing"
 COMPONENTS = ("education", "joint mobilization", "nerve mobilization", "home program")
@@ -123,13 +150,7 @@ def score_named(key: str) -> Score | None:
     """The scale of a key: one of ``SCORES``, or "mrc_" and a muscle or movement ("mrc_wrist_extension")."""
     if key in SCORES or not MRC.fullmatch(key):
         return SCORES.get(key)
-    muscle = key.removeprefix("mrc_").replace("_", " ")
-    return Score(key, f"{muscle.capitalize()}, MRC 0–5", 0, 5, "higher", "grade")
-
-
-def ndi_band(score: float) -> str:
-    """The band of an NDI sum; a sum with a replaced item may lie between two whole numbers."""
-    return next(name for upper, name in NDI_BANDS if score < upper + 1)
+    return _strength(key.removeprefix("mrc_"))
 
 
 @dataclass(frozen=True)
@@ -183,7 +204,7 @@ class Clinical:
 class ClinicalChange:
     """One score at the first and at a later visit.
 
-    direction: "better", "worse" or "same", by the scale's own direction. bands: of the NDI, else "". thresholds: each
+    direction: "better", "worse" or "same", by the scale's own direction. bands: see ``Score.band``. thresholds: each
     with whether the change reaches it ("yes", "no", "depends").
     """
 
@@ -221,7 +242,7 @@ def _change(clinical: Clinical, baseline: str, followup: str, key: str) -> Clini
     before, after = clinical.visits[baseline][key], clinical.visits[followup][key]
     gain = (after - before) * (1 if score.better == "higher" else -1)
     remarks = [
-        f"{session}: {clinical.remarks[session][key]}"
+        Text("{session}: {remark}", session=session, remark=clinical.remarks[session][key])
         for session in (baseline, followup)
         if key in clinical.remarks.get(session, {})
     ]
@@ -232,8 +253,8 @@ def _change(clinical: Clinical, baseline: str, followup: str, key: str) -> Clini
         baseline=before,
         followup=after,
         direction="better" if gain > 0 else "worse" if gain < 0 else "same",
-        baseline_band=ndi_band(before) if key == "ndi" else "",
-        followup_band=ndi_band(after) if key == "ndi" else "",
+        baseline_band=score.band(before),
+        followup_band=score.band(after),
         remarks=tuple(remarks),
         thresholds=tuple((threshold, threshold.reached(after - before)) for threshold in score.thresholds),
     )
@@ -241,7 +262,9 @@ def _change(clinical: Clinical, baseline: str, followup: str, key: str) -> Clini
 
 # --- The file --------------------------------------------------------------------------------------------------------
 
-VISIT_KEYS = ("session", "date", "ndi_items", *SCORES)
+ITEMS = "_items"
+"""Ends the key of a score that is given item by item ("ndi_items")."""
+VISIT_KEYS = ("session", "date")
 TREATMENT_KEYS = (
     "type",
     "start",
@@ -272,10 +295,10 @@ def read_clinical(path: Path) -> Clinical:
     for index, entry in enumerate(file.data.get("visit", [])):
         session = entry.get("session")
         if not isinstance(session, str) or not session or session in visits:
-            raise file.refuse("session", ": every [[visit]] needs a session label of its own")
-        file.check_keys("visit", entry, [*VISIT_KEYS, *(key for key in entry if MRC.fullmatch(key))], index)
+            raise file.refuse("session", Text("every [[visit]] needs a session label of its own"))
+        file.check_keys("visit", entry, _visit_keys(entry), index)
         if "date" in entry:
-            dates[session] = _date(file, f"visit {session}, date", entry["date"])
+            dates[session] = _date(file, Text("visit {session}: {key}", session=session, key="date"), entry["date"])
         visits[session], remarks[session] = _scores(file, session, entry)
     return Clinical(
         visits=visits,
@@ -286,56 +309,105 @@ def read_clinical(path: Path) -> Clinical:
     )
 
 
+def _visit_keys(entry: Mapping[str, Any]) -> list[str]:
+    """The keys that a visit may have: every score, the items of those that have some, and any muscle."""
+    items = [f"{key}{ITEMS}" for key, score in SCORES.items() if score.items]
+    return [*VISIT_KEYS, *SCORES, *items, *(key for key in entry if MRC.fullmatch(key) and key not in SCORES)]
+
+
 def _scores(file: TomlFile, session: str, entry: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
-    scores = {
-        key: _score(file, session, key, value)
-        for key, value in entry.items()
-        if key not in ("session", "date", "ndi_items")
-    }
-    if "ndi_items" not in entry:
-        return scores, {}
-    total, remark = _ndi_sum(file, session, entry["ndi_items"])
-    if abs(scores.get("ndi", total) - total) > 1e-9:
+    """A visit's scores, and what was done about missing items, by key."""
+    given = {key: score for key in entry if (score := score_named(key)) is not None}
+    scores = {key: _score(file, session, score, entry[key]) for key, score in given.items()}
+    remarks: dict[str, str] = {}
+    for key, score in SCORES.items():
+        if not score.items or key + ITEMS not in entry:
+            continue
+        total, remark = _sum(file, session, score, entry[key + ITEMS])
+        if abs(scores.get(key, total) - total) > 1e-9:
+            problem = Text(
+                "visit {session}: {key} is {given:g} but its items add up to {total:g}; correct one",
+                session=session,
+                key=key,
+                given=scores[key],
+                total=total,
+            )
+            raise file.refuse("items", problem)
+        scores[key] = total
+        remarks |= {key: remark} if remark else {}
+    return scores, remarks
+
+
+def _sum(file: TomlFile, session: str, score: Score, items: object) -> tuple[float, str]:
+    """The sum of a score's items.
+
+    One that is missing takes the mean of the others (Vernon & Mior), more are refused.
+    """
+    where = Text("visit {session}: {key}", session=session, key=score.key + ITEMS)
+    if not isinstance(items, list) or len(items) != score.items:
         raise file.refuse(
-            "items", f", visit {session}: ndi is {scores['ndi']:g} but ndi_items add up to {total:g}; correct one"
+            "items",
+            Text(
+                '{where} must be a list of {items} items, "{missing}" for one not answered',
+                where=where,
+                items=score.items,
+                missing=MISSING,
+            ),
         )
-    return scores | {"ndi": total}, {"ndi": remark} if remark else {}
-
-
-def _ndi_sum(file: TomlFile, session: str, items: object) -> tuple[float, str]:
-    """The sum of ten items; one that is missing takes the mean of the others (Vernon & Mior), more are refused."""
-    where = f", visit {session}: ndi_items"
-    if not isinstance(items, list) or len(items) != NDI_ITEMS:
-        raise file.refuse("items", f'{where} must be a list of {NDI_ITEMS} items, "{MISSING}" for one not answered')
     answered = [item for item in items if item != MISSING]
-    if not all(type(item) is int and 0 <= item <= 5 for item in answered):
-        raise file.refuse("items", f'{where} must be whole numbers from 0 to 5, or "{MISSING}"')
-    if len(answered) < NDI_ITEMS - 1:
-        missing = NDI_ITEMS - len(answered)
-        raise file.refuse("items", f"{where}: {missing} are missing; the sum allows for one, so leave the NDI out")
-    if len(answered) == NDI_ITEMS:
+    if not all(type(item) is int and 0 <= item <= score.item_high for item in answered):
+        raise file.refuse(
+            "items",
+            Text(
+                '{where} must be whole numbers from 0 to {high}, or "{missing}"',
+                where=where,
+                high=score.item_high,
+                missing=MISSING,
+            ),
+        )
+    missing = score.items - len(answered)
+    if missing > 1:
+        raise file.refuse(
+            "items",
+            Text(
+                "{where}: {missing} are missing; the sum allows for one, so leave the score out",
+                where=where,
+                missing=missing,
+            ),
+        )
+    if not missing:
         return float(sum(answered)), ""
     mean = sum(answered) / len(answered)
     place = items.index(MISSING) + 1
-    return sum(answered) + mean, f"item {place} was not answered and took the mean of the others ({mean:.2f})"
+    return sum(answered) + mean, Text(
+        "item {place} was not answered and took the mean of the others ({mean:.2f})", place=place, mean=mean
+    )
 
 
-def _score(file: TomlFile, session: str, key: str, value: object) -> float:
-    score = score_named(key)
-    assert score is not None, "keys were checked"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not score.low <= value <= score.high:
-        raise file.refuse(
-            "scale", f", visit {session}: {key} = {value!r} is not on its scale {score.low:g}–{score.high:g}"
+def _score(file: TomlFile, session: str, score: Score, value: object) -> float:
+    try:
+        return float(Number(low=score.low, high=score.high, whole=score.change == "grade").accept(value))
+    except ValueError as error:
+        scale = (
+            Text("whole grades from {low:g} to {high:g}", low=score.low, high=score.high)
+            if score.change == "grade"
+            else Text("{low:g} to {high:g}", low=score.low, high=score.high)
         )
-    if score.change == "grade" and value != int(value):
-        raise file.refuse("scale", f", visit {session}: {key} = {value!r}; MRC knows whole grades")
-    return float(value)
+        problem = Text(
+            "visit {session}: {key} = {value!r} is not on its scale: {scale}",
+            session=session,
+            key=score.key,
+            value=value,
+            scale=scale,
+        )
+        raise file.refuse("scale", problem) from error
 
 
 def _lesion(file: TomlFile, table: Mapping[str, object]) -> Lesion:
     level, side = table.get("level"), table.get("side")
     if level not in FORAMINA or side not in SIDES[:2] or set(table) - {"level", "side"}:
-        raise file.refuse("lesion", f": [lesion] takes level ({', '.join(FORAMINA)}) and side (left or right) alone")
+        problem = Text("[lesion] takes level ({levels}) and side (left or right) alone", levels=Listed(FORAMINA))
+        raise file.refuse("lesion", problem)
     return Lesion(str(level), str(side))
 
 
@@ -348,7 +420,8 @@ def _treatment(file: TomlFile, index: int, table: Mapping[str, Any]) -> Treatmen
     def count(key: str) -> int | None:
         value = table.get(key)
         if value is not None and (type(value) is not int or value < 0):
-            raise file.refuse("value", f": [treatment] {key} is {value!r}; give a whole number from 0")
+            problem = Text("[treatment] {key} is {value!r}; give a whole number from 0", key=key, value=value)
+            raise file.refuse("value", problem)
         return value
 
     def day(key: str) -> date | None:
@@ -357,14 +430,22 @@ def _treatment(file: TomlFile, index: int, table: Mapping[str, Any]) -> Treatmen
     def texts(key: str) -> tuple[str, ...]:
         value = table.get(key, [])
         if not isinstance(value, list):
-            raise file.refuse("value", f": [treatment] {key} must be a list of texts")
+            raise file.refuse("value", Text("[treatment] {key} must be a list of texts", key=key))
         return tuple(file.words(f"[treatment] {key}", item) for item in value)
 
     if "type" not in table:
-        raise file.refuse("value", ': [treatment] needs a type, such as "neural tissue management"')
+        raise file.refuse("value", Text('[treatment] needs a type, such as "neural tissue management"'))
     planned, done, start, end = count("sessions_planned"), count("sessions_done"), day("start"), day("end")
     if start and end and end < start:
-        raise file.refuse("value", f": [treatment] ends on {end}, before it starts on {start}; correct one")
+        problem = Text("[treatment] ends on {end}, before it starts on {start}; correct one", end=end, start=start)
+        raise file.refuse("value", problem)
+    if planned is not None and done is not None and done > planned:
+        problem = Text(
+            "[treatment] {done} sessions were done of {planned} that were planned; correct one",
+            done=done,
+            planned=planned,
+        )
+        raise file.refuse("value", problem)
     return Treatment(
         kind=text("type"),
         start=start,
@@ -381,5 +462,8 @@ def _treatment(file: TomlFile, index: int, table: Mapping[str, Any]) -> Treatmen
 
 def _date(file: TomlFile, where: str, value: object) -> date:
     if type(value) is not date:  # a time of day is more than a record needs
-        raise file.refuse("value", f": {where} is {value!r}; write a date such as 2026-01-31, without quotes")
+        problem = Text(
+            "{where} is {value!r}; write a date such as 2026-01-31, without quotes", where=where, value=value
+        )
+        raise file.refuse("value", problem)
     return value

@@ -179,6 +179,7 @@ def _change(
     log_ratio = math.log(after.VT / before.VT) if estimated else math.nan
     freedom = degrees_of_freedom(variance, *errors)
     half = reach(variance, freedom) if estimated else math.nan
+    coefficient = coefficient_for(repeatability, before.model, before.structure, before.pvc)
     low, high = _exp(log_ratio - half), _exp(log_ratio + half)
     totals = [math.sqrt(one.variance()) * row.VT for one, row in zip(errors, (before, after), strict=True)]
     # d(f - b) = f dln f - b dln b; the two errors are correlated as those of the log ratio are.
@@ -215,7 +216,7 @@ def _change(
         budget=parts,
         baseline_flags=before.flags,
         followup_flags=after.flags,
-        verdict=judge(before.VT, after.VT, coefficient_for(repeatability, before.model, before.structure, before.pvc)),
+        verdict=judge(before.VT, after.VT, coefficient, math.sqrt(variance), half),
     )
 
 
@@ -419,17 +420,41 @@ def _headline(
                 percent_high=row.percent_high,
             )
         )
-        verdict = next(
-            c.verdict
-            for c in changes
-            if c.primary and (c.outcome, c.followup_session) == (row.outcome, row.followup_session)
+        measured = next(
+            c for c in changes if c.primary and (c.outcome, c.followup_session) == (row.outcome, row.followup_session)
         )
-        lines.append(verdict.text)
+        lines.append(measured.verdict.text)
+        lines += [_disagreement(one) for one in changes if _disagree(measured, one)]
     if primary:
         lines.append(BLUR)
     if clinical is not None and clinical.treatments:
         lines.append(NO_CAUSE)
     return tuple(dict.fromkeys(lines))
+
+
+def _disagree(measured: RegionChange, other: RegionChange) -> bool:
+    """Whether the same change, corrected for partial volume, leads to another conclusion than as measured."""
+
+    def conclusion(change: RegionChange) -> tuple[str, int]:
+        side = (change.percent_low > 0) - (change.percent_high < 0)  # of no change: -1 below, 1 above, 0 neither
+        return change.verdict.code, side
+
+    def place(change: RegionChange) -> tuple[str, str, str]:
+        return change.region, change.followup_session, change.model
+
+    same = place(other) == place(measured) and other.pvc != measured.pvc
+    return same and math.isfinite(other.percent) and conclusion(other) != conclusion(measured)
+
+
+def _disagreement(corrected: RegionChange) -> Text:
+    return Text(
+        "Corrected for partial volume ({pvc}) it changed by {percent:+.1f} % (95 % interval {low:+.1f} to "
+        "{high:+.1f} %): as measured and as corrected do not lead to the same conclusion.",
+        pvc=corrected.pvc,
+        percent=corrected.percent,
+        low=corrected.percent_low,
+        high=corrected.percent_high,
+    )
 
 
 def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: Lesion | None) -> tuple[Notice, ...]:

@@ -20,11 +20,11 @@ from ..kinetics import FitOptions, fit, weights
 from ..kinetics.compartment import NAMES
 from ..kinetics.compartment_fit import CompartmentScan
 from ..kinetics.models import model_named
-from ..messages import Text
+from ..messages import Listed, Text
 from ..progress import Progress, silent
+from ..toml_file import TomlFile, read_toml
 from .budget import LIMITS, BudgetSettings
 from .repeatability import TWO_SIDED
-from .toml_file import TomlFile, read_toml
 
 Array = NDArray[np.float64]
 
@@ -343,25 +343,25 @@ def read_protocol(path: Path) -> Protocol:
     if "K1" in tissue:
         known["k1"] = _pair(file, "[tissue] K1", tissue["K1"], (0.01, 2))
         if known["k1"][0] > known["k1"][1]:
-            raise file.refuse("value", ": [tissue] K1 must be the lower and the upper end of a range")
+            raise file.refuse("value", Text("[tissue] K1 must be the lower and the upper end of a range"))
     if "VT" in tissue:
         known["vt"] = _pair(file, "[tissue] VT", tissue["VT"], (0.1, 100))
     if "frames_s" in scan:
         given = scan["frames_s"]
         if not isinstance(given, list) or not given:
-            raise file.refuse("value", ": [scan] frames_s must be a list of durations in seconds")
+            raise file.refuse("value", Text("[scan] frames_s must be a list of durations in seconds"))
         known["frames_s"] = tuple(file.number("[scan] frames_s", value, 0.5, 3600) for value in given)
     model = file.data.get("plan", {}).get("model", Protocol.model)
     if model not in MODELS:
-        raise file.refuse("value", f": [plan] model must be one of {', '.join(MODELS)}")
+        raise file.refuse("value", Text("[plan] model must be one of {models}", models=Listed(MODELS)))
     protocol = Protocol(**known, model=model)
     if len(protocol.timing) < 6 or protocol.timing.ends_s[-1] < 0.99 * protocol.minutes * 60:
-        raise file.refuse("value", ": [scan] frames_s must fill the minutes of the scan with at least 6 frames")
+        raise file.refuse("value", Text("[scan] frames_s must fill the minutes of the scan with at least 6 frames"))
     return protocol
 
 
 def _pair(file: TomlFile, where: str, value: object, limits: tuple[float, float]) -> tuple[float, float]:
     if not isinstance(value, list) or len(value) != 2:
-        raise file.refuse("value", f": {where} must be a list of two numbers")
+        raise file.refuse("value", Text("{where} must be a list of two numbers", where=where))
     first, second = (file.number(where, one, *limits) for one in value)
     return first, second

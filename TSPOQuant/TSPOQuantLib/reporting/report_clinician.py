@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from ..outcome.clinical import Treatment, ndi_band, score_named
+from ..outcome.clinical import PAIN, SCORES, Score, Treatment, score_named
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import RegionOutcome
 from . import plots
@@ -105,8 +105,8 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     scores = _score_rows(comparison, words)
     imaging, strong = _vt_rows(comparison, words)
     # As in the study: pain first, then the affected foramen, then the other scores.
-    pain = [row for key, row in scores if key in ("vas_arm", "nprs_arm")]
-    others = [row for key, row in scores if key not in ("vas_arm", "nprs_arm")]
+    pain = [row for score, row in scores if score.measures == PAIN]
+    others = [row for score, row in scores if score.measures != PAIN]
     rows = [*pain, *imaging, *others]
     header = [words("column.outcome"), *(visit.session for visit in visits)]
     if len(visits) == 2:
@@ -176,8 +176,8 @@ def _change_cell(change: RegionChange | None, words: Words) -> str:
     return "–" if change is None else words.percent(change.percent, signed=True)
 
 
-def _score_rows(comparison: Comparison, words: Words) -> list[tuple[str, tuple[str, ...]]]:
-    """Every score that some visit has, by key: its values, its changes, its thresholds with what is reached."""
+def _score_rows(comparison: Comparison, words: Words) -> list[tuple[Score, tuple[str, ...]]]:
+    """Every score that some visit has: its values, its changes, its thresholds with what is reached."""
     if comparison.clinical is None:
         return []
     visits, clinical = comparison.visits, comparison.clinical
@@ -189,7 +189,7 @@ def _score_rows(comparison: Comparison, words: Words) -> list[tuple[str, tuple[s
         score = score_named(key)
         if score is None:
             continue
-        cells = [_score_value(key, scores.get(key), words) for scores in told]
+        cells = [_score_value(score, scores.get(key), words) for scores in told]
         for visit in visits[1:]:
             change = changes.get((key, visit.session))
             if change is None:
@@ -214,24 +214,16 @@ def _score_rows(comparison: Comparison, words: Words) -> list[tuple[str, tuple[s
             ]
             thresholds.append(words.pair(text, words.listed(reached)) if reached else text)
         rows.append(
-            (key, (_score_title(key, words), *cells, words.listed(thresholds, "; ") or words("threshold.none")))
+            (score, (words.message(score.title), *cells, words.listed(thresholds, "; ") or words("threshold.none")))
         )
     return rows
 
 
-def _score_title(key: str, words: Words) -> str:
-    known = words.maybe(f"score.{key}")
-    if known:
-        return known
-    movement = key.removeprefix("mrc_").replace("_", " ")
-    return words("score.mrc", movement=words.value(movement))
-
-
-def _score_value(key: str, value: float | None, words: Words) -> str:
+def _score_value(score: Score, value: float | None, words: Words) -> str:
     if value is None:
         return "–"
-    text = words.number(value, _decimals(value))
-    return f"{text} ({words.value(f'band {ndi_band(value)}')})" if key == "ndi" else text
+    text, band = words.number(value, _decimals(value)), score.band(value)
+    return f"{text} ({words.value(f'band {band}')})" if band else text
 
 
 def _decimals(value: float) -> int:
@@ -253,9 +245,10 @@ def _score_remarks(comparison: Comparison, words: Words) -> list[str]:
     if comparison.clinical is None:
         return []
     return [
-        words.pair(f"{_score_title(key, words)}, {session}", words.message(text))
+        words.pair(f"{words.message(score.title)}, {session}", words.message(text))
         for session, remarks in comparison.clinical.remarks.items()
         for key, text in remarks.items()
+        if (score := score_named(key)) is not None
     ]
 
 
@@ -325,6 +318,11 @@ def _intervals(comparison: Comparison, words: Words) -> Picture:
     )
 
 
+def _rank(key: str) -> tuple[int, str]:
+    """The order in which scores are declared, then other muscles by name."""
+    return (list(SCORES).index(key) if key in SCORES else len(SCORES), key)
+
+
 def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     """V_T of the affected foramen beside the scores, over the visits; None without scores or with one visit."""
     places, clinical = main_places(comparison), comparison.clinical
@@ -332,13 +330,16 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     if clinical is None or len(sessions) < 2 or not places:
         return None
     told = [clinical.visits.get(session, {}) for session in sessions]
-    scores = []
-    for key in dict.fromkeys(key for values in told for key in values):
+    scores: list[tuple[str, list[float]]] = []
+    drawn: set[str] = set()
+    for key in sorted({key for values in told for key in values}, key=_rank):
         score = score_named(key)
-        twice = key == "nprs_arm" and any("vas_arm" in values for values in told)
-        if score is not None and not twice:
-            shares = [100 * values[key] / score.high if key in values else math.nan for values in told]
-            scores.append((_score_title(key, words), shares))
+        if score is None or (score.measures and score.measures in drawn):
+            continue  # another scale has shown the same
+        drawn.add(score.measures)
+        span = score.high - score.low
+        shares = [100 * (values[key] - score.low) / span if key in values else math.nan for values in told]
+        scores.append((words.message(score.title), shares))
     if not scores:
         return None
     points = tuple(point_of(comparison, places[0], comparison.pvc, n) for n in range(len(sessions)))
@@ -437,7 +438,11 @@ def verdict(change: RegionChange, words: Words) -> str:
     if told.code == "unknown":
         return f"{start} {words('verdict.unknown')}"
     rule = words("rule.log" if told.beyond_by_log else "rule.difference")
-    return f"{start} {words(f'verdict.{told.code}', rule=rule)}"
+    said = f"{start} {words(f'verdict.{told.code}', rule=rule)}"
+    if told.misfit is None:
+        return said
+    own, allowed = (words.percent(size, 0) for size in told.misfit)
+    return f"{said} {words('verdict.misfit', own=own, allowed=allowed)}"
 
 
 def limits(change: RegionChange, words: Words) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..messages import InputRefused
+from .messages import InputRefused, Listed, Text
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,11 @@ class TomlFile:
     text: str
     data: dict[str, Any]
 
-    def refuse(self, what: str, message: str) -> InputRefused:
-        return InputRefused(f"{self.kind}-{what}", "{path}{message}", path=self.path, message=message)
+    def refuse(self, what: str, problem: Text, line: int | None = None) -> InputRefused:
+        code = f"{self.kind}-{what}"
+        if line is None:
+            return InputRefused(code, "{path}: {problem}", path=self.path, problem=problem)
+        return InputRefused(code, "{path}, line {line}: {problem}", path=self.path, line=line, problem=problem)
 
     def line(self, table: str, index: int = 0, key: str | None = None) -> int:
         """Line of the ``index``-th header of a table, or of a key below it; 1 where it is spelled in another way.
@@ -40,15 +43,13 @@ class TomlFile:
 
     def check_keys(self, table: str, content: Mapping[str, Any], known: Iterable[str], index: int = 0) -> None:
         """Refuse ("…-key") a key that is not known, with its line."""
-        names = sorted(known)
+        names = Listed(sorted(known))
         for key in content:
-            if key not in names:
-                inside = f" in [{table}]" if table else ""
-                raise self.refuse(
-                    "key",
-                    f", line {self.line(table, index, key)}: unknown key '{key}'{inside}; known are "
-                    f"{', '.join(names)}",
+            if key not in names.items:
+                problem = Text(
+                    "unknown key '{key}' in [{table}]; known are {names}", key=key, table=table, names=names
                 )
+                raise self.refuse("key", problem, self.line(table, index, key))
 
     def check_tables(self, single: Iterable[str], repeated: Iterable[str] = ()) -> None:
         """Refuse ("…-key") tables that are not known: ``[single]`` once, ``[[repeated]]`` any number of times."""
@@ -58,33 +59,40 @@ class TomlFile:
                 name in several and isinstance(content, list) and all(isinstance(one, dict) for one in content)
             )
             if not known:
-                spelled = ", ".join([f"[{table}]" for table in singles] + [f"[[{table}]]" for table in several])
-                line = max(self.line(name), self.line("", 0, name))
-                raise self.refuse("key", f", line {line}: unknown table or key '{name}'; known are {spelled}")
+                spelled = Listed([f"[{table}]" for table in singles] + [f"[[{table}]]" for table in several])
+                problem = Text("unknown table or key '{name}'; known are {spelled}", name=name, spelled=spelled)
+                raise self.refuse("key", problem, max(self.line(name), self.line("", 0, name)))
 
-    def number(self, where: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
+    def number(self, where: str, value: object, low: float, high: float) -> float:
         """A finite number from ``low`` to ``high``, or a refusal ("…-value")."""
         right = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
         if not right or not low <= float(value) <= high:  # type: ignore[arg-type]
-            limits = "" if math.isinf(low) and math.isinf(high) else f" from {low:g} to {high:g}"
-            raise self.refuse("value", f": {where} is {value!r}; give a number{limits}")
+            problem = Text(
+                "{where} is {value!r}; give a number from {low:g} to {high:g}",
+                where=where,
+                value=value,
+                low=low,
+                high=high,
+            )
+            raise self.refuse("value", problem)
         return float(value)  # type: ignore[arg-type]
 
     def words(self, where: str, value: object) -> str:
         """A text that is not empty, in one line, or a refusal ("…-value")."""
         if not isinstance(value, str) or not value.strip():
-            raise self.refuse("value", f": {where} is {value!r}; give a text that is not empty")
+            problem = Text("{where} is {value!r}; give a text that is not empty", where=where, value=value)
+            raise self.refuse("value", problem)
         return " ".join(value.split())
 
 
-def read_toml(path: Path, kind: str) -> TomlFile:
-    """Read a TOML file. Raises InputRefused ("…-unreadable")."""
+def read_toml(path: Path, kind: str, missing: str = "unreadable") -> TomlFile:
+    """Read a TOML file. Raises InputRefused: "…-unreadable", and "…-<missing>" for a file that is not there."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
         return TomlFile(Path(path), kind, text, tomllib.loads(text))
     except OSError as error:
         raise InputRefused(
-            f"{kind}-unreadable", "{path}: {strerror}; name a TOML file", path=path, strerror=error.strerror
+            f"{kind}-{missing}", "{path}: {strerror}; name a TOML file", path=path, strerror=error.strerror
         ) from error
     except UnicodeDecodeError as error:
         raise InputRefused(f"{kind}-unreadable", "{path} is not UTF-8 text; save it as UTF-8", path=path) from error
