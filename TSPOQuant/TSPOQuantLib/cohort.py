@@ -18,7 +18,7 @@ from .messages import InputRefused, Text
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .output import MARKER, whole_folder
-from .pipeline import quantify_study
+from .pipeline.quantification import quantify_study
 from .progress import Progress, part, silent
 from .quantities import COLUMN_KEYS
 from .reporting.bids import write_derivatives

@@ -15,7 +15,9 @@ from .outcome.record import RegionOutcome
 from .outcome.visit import VisitResult
 from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
-from .pipeline import comparison_pictures, quantify_visit, read_visit
+from .pipeline.pictures import comparison_pictures
+from .pipeline.quantification import quantify_visit
+from .pipeline.visit_data import read_visit
 from .progress import Progress, part, silent
 from .regions.anatomy import FORAMINA, three_levels_above
 from .reporting import tables

@@ -10,7 +10,9 @@ from .alignment.pet_to_ct import PetToCt
 from .outcome.compare import Comparison
 from .outcome.record import VisitRecord
 from .outcome.visit import VisitMaps
-from .pipeline import BODY_MASK, make_visit_maps, read_visit
+from .pipeline.mapping import make_visit_maps
+from .pipeline.plasma import BODY_MASK
+from .pipeline.visit_data import read_visit
 from .progress import Progress, part, silent
 from .reporting.bids import write_derivatives
 from .reporting.csv_files import write_changes_csv, write_regions_csv

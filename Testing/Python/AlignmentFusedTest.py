@@ -20,7 +20,7 @@ from TSPOQuantLib.alignment.transform_files import read_transform
 from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.pipeline import fused_pictures
+from TSPOQuantLib.pipeline.pictures import fused_pictures
 from TSPOQuantLib.regions.carry import carry_segmentation, level_points
 from TSPOQuantLib.regions.region import regions_of
 from TSPOQuantLib.reporting.figures import fused_figure, motion_figure, png, round_top

@@ -16,7 +16,7 @@ import tinystudy
 from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.compare import compare
-from TSPOQuantLib.pipeline import study_maps
+from TSPOQuantLib.pipeline.mapping import study_maps
 from TSPOQuantLib.plain import plain
 from TSPOQuantLib.regions.partial_volume import Corrected
 from TSPOQuantLib.reporting.bids import write_derivatives

@@ -157,7 +157,7 @@ class QuantifyTest(SmallStudy):
     def test_an_unwritable_place_is_known_before_the_work(self):
         (self.folder / "file").touch()
         self.out = self.folder / "file" / "results"
-        with mock.patch("TSPOQuantLib.pipeline.read_visit", side_effect=AssertionError):
+        with mock.patch("TSPOQuantLib.pipeline.quantification.read_visit", side_effect=AssertionError):
             self.refused("output-unwritable")
 
     def test_a_refusal_leaves_no_folder_above(self):

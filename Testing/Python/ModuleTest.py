@@ -26,9 +26,7 @@ class Recorder:
     def __call__(self, *given, **named):
         from TSPOQuantLib import pipeline
 
-        self.given = SimpleNamespace(
-            **dict(zip(("image", "segmentation", "blood", "settings", "ct"), given, strict=True)), **named
-        )
+        self.given = SimpleNamespace(**dict(zip(("data", "settings"), given, strict=True)), **named)
         return pipeline.quantify(*given, **named)
 
 
@@ -103,14 +101,14 @@ class QuantifyTest(SceneTest):
         study.subject, study.genotype = "p01", TSPOQuant.Genotype.MAB
         self.logic.quantify("baseline")
         given = self.recorder.given
-        settings = given.settings
+        data, settings = given.data, given.settings
         self.assertEqual((settings.subject, settings.session, settings.genotype), ("p01", "baseline", "MAB"))
         self.assertEqual((settings.input_source, settings.vb, settings.models), ("given", 0.03, ("Logan", "MA1")))
         self.assertEqual((settings.motion_correction, settings.washout), ("frames", "none in 6 weeks"))
-        self.assertEqual((given.image.scan.injected_mbq, given.image.scan.weight_kg), (370.0, 71.5))
-        self.assertEqual((given.blood.route, given.ct.units), ("venous", "HU"))
-        self.assertEqual(len(given.image.timing), len(EDGES_S) - 1)
-        names = [segment.name for segment in given.segmentation.segments]
+        self.assertEqual((data.image.scan.injected_mbq, data.image.scan.weight_kg), (370.0, 71.5))
+        self.assertEqual((data.blood.route, data.ct.units), ("venous", "HU"))
+        self.assertEqual(len(data.image.timing), len(EDGES_S) - 1)
+        names = [segment.name for segment in data.segmentation.segments]
         self.assertEqual(names, [*mrmlstudy.TRUE_VT, mrmlstudy.BLOOD_POOL])
         told = {one["name"]: len(one["sha256"]) for one in given.inputs}
         self.assertLessEqual({"PET sequence", "CT volume", f"segment {mrmlstudy.BLOOD_POOL}"}, set(told))

@@ -11,7 +11,8 @@ from pathlib import Path
 from tiers import slow
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
-from TSPOQuantLib.pipeline import quantify_visit, read_visit
+from TSPOQuantLib.pipeline.quantification import quantify_visit
+from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.reporting.tables import write_visit
 from TSPOQuantLib.study import read_study
 

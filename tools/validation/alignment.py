@@ -20,7 +20,6 @@ from TSPOQuantLib.alignment.motion import FrameMotion, estimate_motion, relative
 from TSPOQuantLib.alignment.pet_to_ct import Frames, align_to_ct
 from TSPOQuantLib.alignment.visits import align_visits
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.input_function import InputFunction
 from TSPOQuantLib.kinetics import FitOptions, fit, weights
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
 from TSPOQuantLib.phantom.neck import Pose, draw_build
@@ -36,7 +35,8 @@ from TSPOQuantLib.phantom.tracer import (
     frame_averages,
     kinetics_of,
 )
-from TSPOQuantLib.pipeline import input_of, region_to_frame
+from TSPOQuantLib.pipeline.placement import Placed, region_to_frame
+from TSPOQuantLib.pipeline.plasma import input_of
 from TSPOQuantLib.progress import silent
 from TSPOQuantLib.regions.region import Region, regions_of
 from TSPOQuantLib.regions.sampling import sample
@@ -176,7 +176,7 @@ def vt(of: Neck, image: DynamicImage, source: str, to_frame: list[Array] | None)
     targets = [region for region in of.regions if region.anatomy.structure != "blood-pool"]
     activity = np.array([sample(image, region, to_frame).mean for region in targets])
     blood = reconcile(of.samples if source == "image-derived" else of.plasma, image.timing, activity)
-    plasma: InputFunction = input_of(image, of.regions, blood, settings, to_frame).input_function
+    plasma = input_of(Placed(image, of.regions, to_frame), blood, settings).input_function
     by_counts = weights("counts", image.timing, activity.mean(axis=0), HALF_LIFE_S)
     fits = fit(MODEL, image.timing, activity, plasma, FitOptions(weights=by_counts))
     return {region.name: found.parameters["VT"] for region, found in zip(targets, fits, strict=True)}

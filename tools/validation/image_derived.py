@@ -24,7 +24,7 @@ from TSPOQuantLib.phantom.tracer import (
     frame_averages,
     kinetics_of,
 )
-from TSPOQuantLib.pipeline import read_visit
+from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.regions.region import region_of
 from TSPOQuantLib.regions.sampling import sample
 from TSPOQuantLib.regions.surround import surround

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from TSPOQuantLib.kinetics import FitOptions, KineticFit
-from TSPOQuantLib.pipeline import fit_tacs
+from TSPOQuantLib.pipeline.curves import fit_tacs
 
 from .document import Goal, Section, goal_below, paragraphs, table
 

@@ -33,7 +33,8 @@ from TSPOQuantLib.phantom.tracer import (
     frame_averages,
     kinetics_of,
 )
-from TSPOQuantLib.pipeline import input_of
+from TSPOQuantLib.pipeline.placement import Placed
+from TSPOQuantLib.pipeline.plasma import input_of
 from TSPOQuantLib.progress import silent
 from TSPOQuantLib.regions.blood_pool import propose_blood_pool
 from TSPOQuantLib.regions.canal import Canal
@@ -422,7 +423,7 @@ def _vt_with_pool(image: DynamicImage, regions: Sequence[Region], seed: int) -> 
         stem = Path(scratch) / "recording-manual_blood"
         write_blood(stem, blood_of(VISIT), np.random.default_rng([seed, 4]))
         blood = reconcile(read_blood([stem.with_suffix(".tsv")], route="arterial"), image.timing, measured)
-    return vt(measured, input_of(image, regions, blood, StudySettings()).input_function)
+    return vt(measured, input_of(Placed(image, tuple(regions)), blood, StudySettings()).input_function)
 
 
 def resolutions(seeds: Sequence[int], widths: Sequence[float]) -> list[tuple[float, float, float]]:

@@ -43,7 +43,9 @@ from TSPOQuantLib.phantom.scanner import counts_per_activity, with_count_noise
 from TSPOQuantLib.phantom.settings import VISITS
 from TSPOQuantLib.phantom.tables import ACTIVITY_ERROR, FRACTION_ERROR, SAMPLES_MIN
 from TSPOQuantLib.phantom.tracer import ARRIVAL_MIN, PUBLISHED_VT, blood_of, frame_averages, kinetics_of
-from TSPOQuantLib.pipeline import ANATOMY_ONLY, align_visit, read_visit, region_to_frame
+from TSPOQuantLib.pipeline.placement import align_visit, region_to_frame
+from TSPOQuantLib.pipeline.visit_data import read_visit
+from TSPOQuantLib.regions.anatomy import ANATOMY_ONLY
 from TSPOQuantLib.regions.partial_volume import correct
 from TSPOQuantLib.regions.region import Region, regions_of
 from TSPOQuantLib.regions.sampling import coverage, sample

@@ -45,7 +45,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..outcome.record import FILE, read_record
     from ..outcome.repeatability import read_repeatability
     from ..output import whole_folder
-    from ..pipeline import comparison_pictures
+    from ..pipeline.pictures import comparison_pictures
     from ..reporting.comparison_files import comparison_content, comparison_text, write_comparison
     from ..reporting.deidentify import hide
     from ..reporting.report import check_available, write_report
@@ -75,7 +75,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
 
 def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
     from ..output import whole_folder
-    from ..pipeline import plan_protocol
+    from ..pipeline.planning import plan_protocol
     from ..reporting.plan_files import plan_text, write_plan_figure
     from ..reporting.tables import write_json
 

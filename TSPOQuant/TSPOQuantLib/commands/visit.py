@@ -131,7 +131,7 @@ def study_of(options: argparse.Namespace) -> "Study":
 
 def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
     from ..output import whole_folder
-    from ..pipeline import quantify_study
+    from ..pipeline.quantification import quantify_study
     from ..reporting.tables import region_record, visit_text, write_visit
     from ..source import write_source
 
@@ -147,7 +147,7 @@ def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
 
 def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
     from ..output import whole_folder
-    from ..pipeline import study_maps
+    from ..pipeline.mapping import study_maps
     from ..reporting.maps import maps_text, write_maps
 
     study = study_of(options)
@@ -160,7 +160,7 @@ def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
 def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     from ..kinetics import FitOptions
     from ..output import whole_folder
-    from ..pipeline import fit_tacs
+    from ..pipeline.curves import fit_tacs
     from ..reporting.tables import fits_text, kinpar_row, write_fits
 
     settings = FitOptions(

@@ -19,7 +19,7 @@ def carry_regions(
     scene: under it, this visit's CT is shown on the other one's, there. The scene changes only when all is computed.
     Raises InputRefused ("levels-missing", "visits-mismatch", …); what ``progress`` raises stops the work.
     """
-    from ..pipeline import carry_regions as carry  # Slicer's start need not wait for what this brings in
+    from ..pipeline.visit_data import carry_regions as carry  # Slicer's start need not wait for what this brings in
 
     drawn = segmentation_from_node(segmentation_node, "segmentation of the other visit")
     other = volume_from_node(drawn_on_node, "HU", "CT of the other visit")

@@ -48,7 +48,7 @@ def _name(settings: PhantomSettings) -> str:
 
 def load_neck(progress: Progress = silent, settings: PhantomSettings | None = None) -> tuple[NeckVisit, ...]:
     """Both visits in the scene, read from their files as a site's would be; nothing where that is stopped."""
-    from ..pipeline import read_visit
+    from ..pipeline.visit_data import read_visit
     from ..study import read_study
 
     folder = write_neck(part(progress, 0, 0.6), settings)

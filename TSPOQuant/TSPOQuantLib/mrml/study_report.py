@@ -138,6 +138,7 @@ class StudyReport(StudySteps):
             progress(number / len(sessions), _("Reading the images"))
             data, settings = self._read(session, regions=True), self.settingsOf(session)
             aligned = self._alignment(session, data, settings, part(progress, number / len(sessions), 1))
-            images.append(pipeline.visit_fused(data, settings, aligned))
+            placed = pipeline.place(data, settings, aligned)
+            images.append(pipeline.visit_fused(placed, data.segmentation, settings))
         row = comparison.visits[0].row("foramen", lesion.level, lesion.side, comparison.model)
         return pipeline.fused_pictures(images, [row.region]) if row else ()

@@ -95,7 +95,7 @@ class StudySteps(StudyLogic):
         if settings.input_source == "image-derived":
             aligned = self._alignment(session, data, settings, part(progress, 0.1, 0.9))
         progress(0.9, _("Input function"))
-        found = pipeline.visit_input(data, settings, aligned)
+        found = pipeline.visit_input(pipeline.place(data, settings, aligned), data.blood, settings)
         progress(1.0, _("Done"))
         if settings.input_source == "image-derived":
             self._keepAlignment(session, data, aligned, fusionInputs)
@@ -238,14 +238,11 @@ class StudySteps(StudyLogic):
             raise InputRefused("input-missing", _("Draw the regions to quantify."))
         aligned = self._alignment(session, data, settings, part(progress, 0.05, 0.5))
         result = (self._quantify or pipeline.quantify)(
-            data.image,
-            data.segmentation,
-            data.blood,
+            data,
             settings,
-            data.ct,
+            aligned=aligned,
             progress=part(progress, 0.5, 1.0),
             inputs=self._provenance(session, data),
-            aligned=aligned,
         )
         progress(1.0, _("Done"))
         record = result.record

@@ -21,6 +21,8 @@ FORAMINA = {
 """Foramen level to the root that leaves through it."""
 
 STRUCTURES = ("foramen", "cord", "blood-pool", "vertebra", "other")
+ANATOMY_ONLY = ("vertebra", "blood-pool")
+"""Structures that are drawn for orientation or for the input function, not quantified."""
 SIDES = ("left", "right", "midline")
 CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
 """On a segment that was brought here from another visit: that visit's session."""

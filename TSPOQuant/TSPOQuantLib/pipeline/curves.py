@@ -1,0 +1,92 @@
+"""From curves to V_T: the fits, for a visit's regions and for ready curves alike."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.bids import read_pet_json
+from ..acquisition.blood import reconcile
+from ..acquisition.blood_files import read_blood
+from ..acquisition.frames import FrameTiming
+from ..acquisition.image import DynamicImage
+from ..acquisition.tacs import read_tacs
+from ..input_function import InputFunctionResult, SampledSettings, sampled_input
+from ..kinetics import FitChoices, FitOptions, KineticFit, fit, with_start_of, within
+from ..kinetics import weights as frame_weights
+from ..kinetics.models import model_named
+from ..outcome.visit import FittedTable
+from ..reporting import provenance
+from ..settings import part_of
+from ..study import StudySettings
+from .plasma import for_model
+
+
+def fit_options(image: DynamicImage, curve: NDArray[np.float64], settings: StudySettings) -> FitOptions:
+    """The study's choices for the fits; ``curve`` (frames,) in kBq/mL stands for the scan's counts."""
+    by_frame = frame_weights(settings.weights, image.timing, curve, image.scan.half_life_s)
+    chosen = within(by_frame, image.timing, settings.until_min)
+    return FitOptions(**asdict(part_of(FitChoices, settings)), weights=chosen)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """What every fit of one scan shares."""
+
+    timing: FrameTiming
+    source: InputFunctionResult
+    options: FitOptions
+
+    def starting_as(self, fits: Sequence[KineticFit]) -> "Fitting":
+        """The same from the t* that these fits were given or found."""
+        return replace(self, options=with_start_of(self.options, fits))
+
+    def fits(self, model: str, activity: NDArray[np.float64]) -> tuple[KineticFit, ...]:
+        """One model on curves (n, frames) in kBq/mL, with the input as the model needs it."""
+        plasma = for_model(self.source, model, self.options)
+        return fit(model, self.timing, activity, plasma, self.options)
+
+    def named(
+        self, model: str, regions: Sequence[str], activity: NDArray[np.float64], pvc: str = "none"
+    ) -> tuple[KineticFit, ...]:
+        """The same; each fit says to which region's curve, and which partial-volume correction that went through."""
+        fits = self.fits(model, activity)
+        return tuple(replace(one, region=region, pvc=pvc) for region, one in zip(regions, fits, strict=True))
+
+
+def fit_tacs(
+    tacs_path: Path,
+    blood_paths: Sequence[Path],
+    models: Sequence[str],
+    options: FitOptions,
+    weights: str = "uniform",
+    blood_json: Path | None = None,
+    pet_json: Path | None = None,
+) -> FittedTable:
+    """Fit models to ready curves with blood from files; ``options.weights`` is filled from ``weights``."""
+    for model in models:
+        model_named(model)  # an unknown one is refused before the work
+    tacs = read_tacs(tacs_path)
+    sidecar = read_pet_json(pet_json) if pet_json else None
+    blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
+    source = sampled_input(blood, float(tacs.timing.ends_s[-1]), SampledSettings())
+    half_life = sidecar.half_life_s if sidecar else None
+    chosen = replace(options, weights=frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life))
+    fitting = Fitting(tacs.timing, source, chosen)
+    files = [tacs_path, *blood_paths, *(path for path in (blood_json, pet_json) if path)]
+    return FittedTable(
+        regions=tacs.regions,
+        timing=tacs.timing,
+        activity=tacs.activity,
+        fits={model: fitting.named(model, tacs.regions, tacs.activity) for model in models},
+        input=source,
+        notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
+        provenance={
+            "inputs": provenance.inputs(files),
+            "versions": provenance.versions(),
+            "settings": asdict(options) | {"weights": weights, "models": list(models)},
+            "input_function": source.settings,
+        },
+    )

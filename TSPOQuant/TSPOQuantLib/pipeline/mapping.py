@@ -1,0 +1,53 @@
+"""Parametric maps of one visit."""
+
+from collections.abc import Sequence
+
+from ..acquisition.blood import reconcile
+from ..alignment.resample import at_rest
+from ..kinetics import make_maps
+from ..messages import Text
+from ..outcome.visit import VisitMaps
+from ..progress import Progress, part, silent
+from ..reporting import provenance
+from ..study import Study, StudySettings
+from .curves import fit_options
+from .placement import Alignment, Placed, place
+from .plasma import BODY_MASK, body_of, for_model, input_of
+from .quantification import visit_notices, visit_provenance
+from .visit_data import VisitData, read_visit
+
+
+def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMaps:
+    """Parametric maps of one visit, frames brought to the CT's position first where the study corrects motion."""
+    data = read_visit(study, part(progress, 0, 0.2))
+    found = provenance.inputs(study.files)
+    return make_visit_maps(data, study.settings, model, None, part(progress, 0.2, 1), found)
+
+
+def make_visit_maps(
+    data: VisitData,
+    settings: StudySettings,
+    model: str,
+    aligned: Alignment | None = None,
+    progress: Progress = silent,
+    inputs: Sequence[dict[str, str]] = (),
+) -> VisitMaps:
+    """Parametric maps from a visit's data; aligned, inputs: as for ``quantify``."""
+    placed = place(data, settings, aligned, part(progress, 0, 0.5))
+    image = at_rest(placed.image, placed.to_frames)
+    mask = body_of(image)
+    curve = image.activity[:, mask].mean(axis=1, dtype=float)
+    blood = reconcile(data.blood, image.timing, curve[None])
+    source = input_of(Placed(image, placed.regions), blood, settings)
+    options = fit_options(image, curve, settings)
+    progress(0.6, Text("{model} maps", model=model))
+    plasma = for_model(source, model, options)
+    maps = make_maps(model, image.timing, image.activity, plasma, options, mask, part(progress, 0.6, 1))
+    return VisitMaps(
+        subject=settings.subject,
+        session=settings.session,
+        maps=maps,
+        grid=image.grid,
+        notices=visit_notices(placed, blood, source, settings),
+        provenance=visit_provenance(image, source, settings, inputs) | {"mask": BODY_MASK},
+    )

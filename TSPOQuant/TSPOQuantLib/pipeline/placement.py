@@ -1,0 +1,122 @@
+"""Where the neck lay in every frame, and so where each region is to be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.segmentation import Segmentation
+from ..alignment.fused import FusedImages, fused_images
+from ..alignment.motion import FrameMotion, estimate_motion, told_at
+from ..alignment.pet_to_ct import PetToCt, align_to_ct
+from ..messages import InputRefused, Notice
+from ..progress import Progress, part, silent
+from ..regions.anatomy import ANATOMY_ONLY
+from ..regions.planes import center_of, corners_of
+from ..regions.region import Region, TimeActivityCurve, regions_of
+from ..regions.sampling import sample
+from ..study import StudySettings
+from .visit_data import VisitData
+
+Alignment = tuple[FrameMotion | None, PetToCt | None]
+"""Where the neck lay in every frame, and the CT in the PET; None where the study does not ask for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A visit's regions in their place on the PET: found once, then handed to all that read or draw them.
+
+    regions: all that are drawn; targets: those of them to be quantified. to_frames: for every frame the rigid 4 x 4
+    (LPS mm) that carries what was drawn on the CT into it; None for a neck that lay still. motion, to_ct: what
+    to_frames was made of.
+    """
+
+    image: DynamicImage
+    regions: tuple[Region, ...]
+    to_frames: Sequence[NDArray[np.float64]] | None = None
+    targets: tuple[Region, ...] = ()
+    ct: Volume | None = None
+    motion: FrameMotion | None = None
+    to_ct: PetToCt | None = None
+
+    def read(self, region: Region, minimum_coverage: float) -> TimeActivityCurve:
+        """The region's curve. Raises InputRefused as ``regions.sampling.sample`` does."""
+        return sample(self.image, region, self.to_frames, minimum_coverage)
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What is to be known about the CT and the alignment."""
+        return tuple(n for each in (self.ct, self.motion, self.to_ct) if each is not None for n in each.notices)
+
+    @property
+    def unsure(self) -> tuple[Notice, ...]:
+        """Where the regions' place is assumed: without a CT nobody knows what they were drawn on."""
+        if self.motion is None or self.ct is not None or np.allclose(self.motion.reference_to_frame, np.eye(4), 0, 0):
+            return ()
+        return (
+            Notice(
+                "regions-on-reference",
+                "without a CT the regions are taken to lie where the reference, frames {frames}, shows the neck",
+                frames=", ".join(str(frame + 1) for frame in self.motion.reference),
+            ),
+        )
+
+
+def place(
+    data: VisitData,
+    settings: StudySettings,
+    aligned: Alignment | None = None,
+    progress: Progress = silent,
+    to_quantify: bool = False,
+) -> Placed:
+    """Align a visit's images as far as the study asks for it, and so find the place of its regions.
+
+    aligned: what ``align_visit`` found, None to do it now. to_quantify: refuse a visit without a region to quantify
+    before the work. Raises InputRefused ("regions-missing").
+    """
+    regions = regions_of(data.segmentation)
+    targets = tuple(region for region in regions if region.anatomy.structure not in ANATOMY_ONLY)
+    if to_quantify and not targets:
+        raise InputRefused(
+            "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
+        )
+    motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress)
+    drawn = [center_of(region) for region in targets if region.mask.any()]
+    if motion is not None and drawn:
+        motion = told_at(motion, np.array(drawn))
+    return Placed(data.image, regions, region_to_frame(motion, to_ct), targets, data.ct, motion, to_ct)
+
+
+def align_visit(
+    image: DynamicImage, ct: Volume | None, settings: StudySettings, progress: Progress = silent
+) -> Alignment:
+    """Where the neck lay in each frame, and the CT in the PET, as far as the study asks for it."""
+    if settings.motion_correction == "none":
+        return None, None
+    chosen = settings.motion_reference
+    reference = chosen if isinstance(chosen, str) else [frame - 1 for frame in chosen]
+    motion = estimate_motion(image, part(progress, 0, 0.9), reference)
+    if settings.motion_correction == "frames" or ct is None:
+        return motion, None
+    progress(0.9, "PET to CT")
+    return motion, align_to_ct(image, ct, motion, settings.registration_window)
+
+
+def region_to_frame(motion: FrameMotion | None, to_ct: PetToCt | None) -> list[NDArray[np.float64]] | None:
+    """For every frame the rigid 4 x 4 (LPS mm) that carries what was drawn on the CT into it; None without motion."""
+    if motion is None:
+        return None
+    first = to_ct.ct_to_reference if to_ct else np.eye(4)
+    return [frame @ first for frame in motion.reference_to_frame]
+
+
+def visit_fused(placed: Placed, segmentation: Segmentation, settings: StudySettings) -> FusedImages | None:
+    """What pictures of a visit are drawn from; None without a CT, or without a region to show."""
+    corners = [corners_of(region) for region in placed.targets if region.mask.any()]
+    if placed.ct is None or not corners:
+        return None
+    reach = np.concatenate(corners)
+    where = placed.to_frames
+    return fused_images(placed.image, placed.ct, segmentation, reach, where, settings.subject, settings.session)

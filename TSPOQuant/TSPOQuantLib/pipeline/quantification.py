@@ -1,0 +1,207 @@
+"""One visit from its images and its blood to V_T per region and model."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.blood import BloodSamples, reconcile
+from ..acquisition.image import DynamicImage
+from ..alignment.motion import motion_table
+from ..input_function import InputFunction, InputFunctionResult
+from ..kinetics import KineticFit
+from ..messages import InputRefused, Notice, Text
+from ..outcome.record import FORMAT, Sensitivity, VisitRecord
+from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
+from ..outcome.sensitivity import Geometry, Measured, sensitivities
+from ..outcome.visit import VisitResult
+from ..plain import plain
+from ..progress import Progress, part, silent
+from ..regions.measurements import measure
+from ..regions.partial_volume import PartialVolumeResult, correct
+from ..regions.planes import center_of
+from ..regions.quality import check as check_regions
+from ..regions.resolution import estimate_resolution
+from ..reporting import provenance
+from ..study import Study, StudySettings
+from .curves import Fitting, fit_options
+from .placement import Alignment, Placed, place, visit_fused
+from .plasma import input_of
+from .visit_data import VisitData, read_visit
+
+
+def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
+    """From a study file's content to V_T, with the hashes of every input."""
+    return quantify_visit(study, read_visit(study, part(progress, 0, 0.2)), part(progress, 0.2, 1))
+
+
+def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -> VisitResult:
+    """From a visit's data to V_T, with the hashes of every input."""
+    return quantify(data, study.settings, progress=progress, inputs=provenance.inputs(study.files))
+
+
+def quantify(
+    data: VisitData,
+    settings: StudySettings,
+    aligned: Alignment | None = None,
+    progress: Progress = silent,
+    inputs: Sequence[dict[str, str]] = (),
+) -> VisitResult:
+    """One visit from images and blood to V_T per region and model.
+
+    aligned: what ``align_visit`` found for this image, CT and settings; None works it out. inputs: names and hashes
+    of the files, for the provenance. Raises InputRefused; Cancelled through ``progress``.
+    """
+    placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
+    settings, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
+    image, targets = placed.image, placed.targets
+    progress(0.7, "Reading the regions off the PET")
+    curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
+    progress(0.8, "Input function")
+    activity = np.array([curve.mean for curve in curves])
+    blood = reconcile(data.blood, image.timing, activity)
+    source = input_of(placed, blood, settings)
+    fitting = Fitting(image.timing, source, fit_options(image, activity.mean(axis=0), settings))
+    fits = {}
+    for index, model in enumerate(settings.models):
+        progress(0.85 + 0.05 * index / len(settings.models), Text("Fitting {model}", model=model))
+        fits[model] = fitting.named(model, [region.name for region in targets], activity)
+    measured = Measured("none", targets, activity, fits)
+    corrected = _corrected(placed, settings, part(progress, 0.9, 0.95))
+    again = None
+    if corrected is not None:
+        by_name = {region.name: region for region in targets}
+        regions = tuple(by_name[one.measured.region] for one in corrected.curves)
+        means = np.array([one.corrected.mean for one in corrected.curves])
+        names = [region.name for region in regions]
+        corrected_fits = {
+            model: fitting.starting_as(fits[model]).named(model, names, means, corrected.method) for model in fits
+        }
+        again = Measured(corrected.method, regions, means, corrected_fits)
+    errors = _sensitivities(placed, settings, fitting, (measured, again), corrected, part(progress, 0.95, 1))
+    recovered = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
+    records = tuple(
+        region_record(region, curve, recovered.get(region.name), measure(region, placed.regions, image.grid))
+        for region, curve in zip(targets, curves, strict=True)
+    )
+    both = [done for done in (measured, again) if done is not None]
+    all_fits = tuple(fit for done in both for each in done.fits.values() for fit in each)
+    centers = np.array([center_of(region) for region in targets])
+    record = VisitRecord(
+        format=FORMAT,
+        subject=settings.subject,
+        session=settings.session,
+        genotype=settings.genotype,
+        acquisition=acquisition_of(image, _width(settings)),
+        settings=plain(settings, lossless=False),
+        models=settings.models,
+        rows=outcome_rows(settings.session, records, all_fits),
+        regions=records,
+        fits=all_fits,
+        sensitivities=errors,
+        pvc=corrected.method if corrected else "none",
+        pvc_fwhm_mm=corrected.fwhm_mm if corrected else None,
+        input=input_record(source, blood),
+        motion=motion_table(placed.motion, centers) if placed.motion else None,
+        pet_to_ct=placed.to_ct,
+        quality=check_regions(placed.regions, image.grid, _width(settings)),
+        notices=data.segmentation.notices + visit_notices(placed, blood, source, settings) + resolved,
+        provenance=plain(visit_provenance(image, source, settings, inputs), lossless=False),
+    )
+    fused = visit_fused(placed, data.segmentation, settings)
+    progress(1, "Done")
+    return VisitResult(record, fused, data.carried)
+
+
+def _with_resolution(
+    placed: Placed, settings: StudySettings, progress: Progress
+) -> tuple[StudySettings, tuple[Notice, ...]]:
+    """The settings with the resolution as a number, estimated where the study asks for that."""
+    if settings.fwhm_mm != "estimate":
+        return settings, ()
+    if placed.ct is None:
+        raise InputRefused(
+            "resolution-ct",
+            "the resolution is estimated with the CT; add [ct] path, or give [pet] fwhm_mm as a number",
+        )
+    found = estimate_resolution(placed.image, placed.ct, placed.to_frames, progress)
+    estimated = Notice(
+        "resolution-estimated",
+        "the resolution was estimated from the images: {fwhm_mm:.1f} mm FWHM (standard error {se_mm:.1f} mm)",
+        fwhm_mm=found.fwhm_mm,
+        se_mm=found.se_mm,
+    )
+    return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), (estimated, *found.notices)
+
+
+def _width(settings: StudySettings) -> float | None:
+    """The resolution where it is a number."""
+    return None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
+
+
+def _corrected(placed: Placed, settings: StudySettings, progress: Progress) -> PartialVolumeResult | None:
+    """The regions' curves corrected for partial volume, where the study asks for it."""
+    if settings.pvc == "none":
+        return None
+    width = _width(settings)
+    if width is None:
+        raise InputRefused(
+            "pvc-fwhm-missing",
+            'partial-volume correction needs the resolution; add [pet] fwhm_mm, as a number or "estimate"',
+        )
+    unknown = sorted(set(settings.pvc_regions) - {region.name for region in placed.targets})
+    if unknown:
+        raise InputRefused(
+            "pvc-region", "no region to correct is called '{unknown}'; see the segment names", unknown=unknown[0]
+        )
+    chosen = [r for r in placed.targets if not settings.pvc_regions or r.name in settings.pvc_regions]
+    others = [region for region in placed.regions if region not in chosen]
+    where, least = placed.to_frames, settings.minimum_coverage
+    return correct(placed.image, chosen, settings.pvc, width, where, placed.ct, least, others, progress)
+
+
+def _sensitivities(
+    placed: Placed,
+    settings: StudySettings,
+    fitting: Fitting,
+    measured: tuple[Measured, Measured | None],
+    corrected: PartialVolumeResult | None,
+    progress: Progress,
+) -> tuple[Sensitivity, ...]:
+    """How V_T of every region answers to errors of input, place and resolution; measured: as it is, and corrected."""
+
+    def refit(model: str, curves: NDArray[np.float64], shifted: InputFunction) -> tuple[KineticFit, ...]:
+        varied = replace(fitting.source, input_function=shifted)
+        same = fitting.starting_as(measured[0].fits[model])
+        return replace(same, source=varied).fits(model, curves)
+
+    others = tuple(region for region in placed.regions if region not in placed.targets)
+    geometry = Geometry(placed.image, placed.to_frames, placed.ct, others, settings.minimum_coverage)
+    delayed = settings.delay_s == "fit"
+    return sensitivities(*measured, corrected, geometry, fitting.source, refit, delayed, progress)
+
+
+def visit_provenance(
+    image: DynamicImage, source: InputFunctionResult, settings: StudySettings, inputs: Sequence[dict[str, str]]
+) -> dict[str, object]:
+    """What the results of a visit were made from, and with what."""
+    return {
+        "inputs": list(inputs),
+        "versions": provenance.versions(),
+        "settings": asdict(settings),
+        "input_function": source.settings,
+        "time_zero": image.time_zero,
+        "decay_correction": image.decay_correction,
+    }
+
+
+def visit_notices(
+    placed: Placed, blood: BloodSamples, source: InputFunctionResult, settings: StudySettings
+) -> tuple[Notice, ...]:
+    """Every warning of the visit, in the order of the rooms, each once."""
+    found = [*placed.image.notices, *blood.notices, *placed.notices, *source.notices, *placed.unsure]
+    if settings.genotype in ("LAB", "unknown"):
+        known = "a low-affinity binder" if settings.genotype == "LAB" else "not known"
+        found.append(Notice("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known))
+    return tuple(dict.fromkeys(found))

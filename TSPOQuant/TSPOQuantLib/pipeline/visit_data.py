@@ -1,0 +1,78 @@
+"""What is read of one visit, before anything is computed."""
+
+from dataclasses import dataclass, replace
+
+from ..acquisition.blood import BloodSamples
+from ..acquisition.blood_files import read_blood
+from ..acquisition.dicom import read_ct, read_dynamic_pet
+from ..acquisition.frame_of_reference import check_frames_of_reference
+from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.segmentation import Segmentation
+from ..acquisition.segmentation_files import read_segmentation
+from ..acquisition.sequence_files import read_sequence
+from ..alignment.visits import VisitAlignment, align_visits
+from ..messages import InputRefused
+from ..progress import Progress, part, silent
+from ..regions.carry import carry_segmentation, level_points
+from ..regions.region import regions_of
+from ..study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class VisitData:
+    """What was read of one visit; carried: where the levels of the visit lie whose regions were carried to it."""
+
+    image: DynamicImage
+    segmentation: Segmentation
+    blood: BloodSamples
+    ct: Volume | None
+    carried: VisitAlignment | None = None
+
+
+def read_visit(study: Study, progress: Progress = silent) -> VisitData:
+    """Read a visit's files, and carry another visit's regions to its CT where the study asks for that.
+
+    Raises InputRefused where something cannot be used.
+    """
+    sequence = study.pet.name.endswith(".seq.nrrd")
+    image = read_sequence(study.pet) if sequence else read_dynamic_pet(study.pet, progress=part(progress, 0, 0.7))
+    progress(0.7, "Reading the CT")
+    ct = read_ct(study.ct) if study.ct else None
+    other = read_ct(study.carried_from.ct) if study.carried_from and study.carried_from.ct else None
+    scans = [image.scan, *(volume.scan for volume in (ct, other) if volume)]
+    if len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
+        also = study.carried_from.ct if study.carried_from else None
+        named = ", ".join(str(path) for path in (study.pet, study.ct, also) if path)
+        raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
+    progress(0.8, "Reading the segmentation and the blood")
+    segmentation, carried = read_segmentation(study.segmentation), None
+    registered = study.settings.motion_correction == "rigid"
+    on = None if study.carried_from else segmentation
+    placed = check_frames_of_reference(image.scan, ct.scan if ct else None, on, registered)
+    image = replace(image, notices=(*image.notices, *placed))
+    if study.carried_from and ct and other:
+        session, stretch = study.carried_from.settings.session, part(progress, 0.8, 1)
+        segmentation, carried = carry_regions(segmentation, other, ct, session, stretch)
+    paths = [study.given_input] if study.given_input else list(study.blood)
+    if not paths:
+        raise InputRefused("blood-missing", "the study names no blood file; add [blood] paths to the study file")
+    blood = read_blood(paths, route=study.route)
+    if study.given_input and blood.parent_plasma is None:
+        raise InputRefused(
+            "input-not-ready",
+            "{given_input_name} has no AIF column; raw blood belongs under [blood] paths",
+            given_input_name=study.given_input.name,
+        )
+    return VisitData(image, segmentation, blood, ct, carried)
+
+
+def carry_regions(
+    segmentation: Segmentation, drawn_on: Volume, ct: Volume, session: str, progress: Progress = silent
+) -> tuple[Segmentation, VisitAlignment]:
+    """The regions drawn on another visit's CT as segments on this visit's, where they can be looked at and corrected.
+
+    session: the other visit's, with which the segments are tagged. Raises InputRefused ("levels-missing",
+    "visits-mismatch").
+    """
+    alignment = align_visits(drawn_on, ct, level_points(regions_of(segmentation)), progress)
+    return carry_segmentation(segmentation, alignment, ct.grid, session), alignment
