@@ -1,5 +1,6 @@
 """Settings are declared once: everything that must know a setting follows from its declaration."""
 
+import sys
 import tempfile
 import unittest
 from dataclasses import asdict, dataclass, fields
@@ -16,6 +17,7 @@ from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
 from TSPOQuantLib.settings import Clock, Kind, Line, Number, Several, Shared, declared, part_of, restored, setting
 from TSPOQuantLib.study import KEYS, TABLES, read_study
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 OTHERS = {
     "input_source": ["blood", "given"],
     "blood_pool": ["aorta"],
@@ -181,6 +183,17 @@ class ComparedTest(unittest.TestCase):
                 other = made.visit("followup", vt=vt, settings={"input_source": "blood", one.name: value})
                 with self.subTest(setting=one.name):
                     self.assertEqual([each.item for each in findings_of([first, other])], [one.shared.item])
+
+
+class ReadmeTest(unittest.TestCase):
+    @unittest.skipUnless((REPOSITORY / "tools").is_dir(), "README and tools are not installed with the module")
+    def test_its_table_is_up_to_date(self):
+        sys.path.insert(0, str(REPOSITORY))
+        self.addCleanup(sys.path.remove, str(REPOSITORY))
+        from tools.settings_table import README, parts, table
+
+        shown = parts(README.read_text(encoding="utf-8"))[1]
+        self.assertEqual(shown, table(), "make it again: python -m tools.settings_table")
 
 
 class DeclarationTest(unittest.TestCase):
