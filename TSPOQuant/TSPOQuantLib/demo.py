@@ -8,6 +8,7 @@ from typing import Any
 
 from . import DISCLAIMER
 from .exports import write_for_others
+from .levels import LEVELS
 from .outcome.change import vt_key
 from .outcome.clinical import Lesion, read_clinical
 from .outcome.compare import Comparison, compare
@@ -19,7 +20,7 @@ from .pipeline.pictures import comparison_pictures
 from .pipeline.quantification import quantify_visit
 from .pipeline.visit_data import read_visit
 from .progress import Progress, part, silent
-from .regions.anatomy import FORAMINA, three_levels_above
+from .regions.anatomy import three_levels_above
 from .reporting import tables
 from .reporting.comparison_files import main_text, write_comparison
 from .reporting.figures import fused_figure, write_png
@@ -107,7 +108,7 @@ def foramina_of_interest(lesion: Lesion) -> tuple[str, ...]:
     """Names of the affected foramen, the contralateral one, and the one three levels above."""
     above, other = three_levels_above(lesion.level), "right" if lesion.side == "left" else "left"
     places = [(lesion.level, lesion.side), (lesion.level, other), *([(above, lesion.side)] if above else [])]
-    return tuple(f"foramen {level} {side} (root {FORAMINA[level]})" for level, side in places)
+    return tuple(f"foramen {level} {side} (root {LEVELS[level].root})" for level, side in places)
 
 
 def _free_folder() -> Path:

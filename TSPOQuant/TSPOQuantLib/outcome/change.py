@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..levels import LEVELS
 from ..messages import Notice
 from ..regions.anatomy import three_levels_above
 from .budget import BudgetPart
@@ -164,7 +165,7 @@ def table1(
     if lesion is None:
         places = [(c.structure, c.level, c.side, "") for c in changes if c.structure in ("foramen", "cord")]
         return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), model, None))
-    vertebra = lesion.level.split("/")[1]
+    vertebra = LEVELS[lesion.level].cord
     above_foramen, above_cord = three_levels_above(lesion.level), three_levels_above(vertebra)
     affected = ("foramen", lesion.level, lesion.side, "")
     further = (
@@ -185,6 +186,8 @@ def _at(
     rows = []
     for place in places:
         structure, level, side, remark = place
+        if affected is not None and not level:
+            continue  # no cord at a lumbar level, nothing three levels above an upper one
         here = [c for c in changes if (c.structure, c.level, c.side, c.model) == (structure, level, side, model)]
         rows += [_of_region(c, remark, place == affected) for c in here]
     return rows

@@ -11,8 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from ..levels import LEVELS
 from ..messages import Listed, Text
-from ..regions.anatomy import FORAMINA, SIDES
+from ..regions.anatomy import SIDES
 from ..settings import Number
 from ..toml_file import TomlFile, read_toml
 
@@ -162,7 +163,7 @@ class Lesion:
 
     @property
     def root(self) -> str:
-        return FORAMINA[self.level]
+        return LEVELS[self.level].root
 
 
 @dataclass(frozen=True)
@@ -405,8 +406,8 @@ def _score(file: TomlFile, session: str, score: Score, value: object) -> float:
 
 def _lesion(file: TomlFile, table: Mapping[str, object]) -> Lesion:
     level, side = table.get("level"), table.get("side")
-    if level not in FORAMINA or side not in SIDES[:2] or set(table) - {"level", "side"}:
-        problem = Text("[lesion] takes level ({levels}) and side (left or right) alone", levels=Listed(FORAMINA))
+    if level not in LEVELS or side not in SIDES[:2] or set(table) - {"level", "side"}:
+        problem = Text("[lesion] takes level ({levels}) and side (left or right) alone", levels=Listed(LEVELS))
         raise file.refuse("lesion", problem)
     return Lesion(str(level), str(side))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..input_function import InputFunction
 from ..kinetics.ratios import suv, tbr, window_mean
+from ..levels import LEVELS
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UNITS
 from ..regions.anatomy import three_levels_above
@@ -234,7 +235,7 @@ def _exp(value: float) -> float:
 
 def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSettings) -> tuple[Contrast, ...]:
     """Foramen against unaffected and contralateral, cord against unaffected, for every model and correction."""
-    vertebra = lesion.level.split("/")[1]
+    vertebra = LEVELS[lesion.level].cord
     other_side = "right" if lesion.side == "left" else "left"
     pairs = [
         (
@@ -247,12 +248,14 @@ def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSe
     ]
     found = []
     for kind, place, against in pairs:
+        if not place[1] or not against[1]:
+            continue  # no cord at a lumbar level, nothing three levels above an upper one
         for model in visits[0].models:
             for pvc in dict.fromkeys((NO_PVC, visits[0].pvc)):
                 first: tuple[Errors, float] | None = None
                 for visit in visits:
                     row = visit.row(*place, model, pvc)
-                    other = visit.row(against[0], against[1] or "", against[2], model, pvc)
+                    other = visit.row(against[0], against[1], against[2], model, pvc)
                     if row is None or other is None or not (_positive(row.VT) and _positive(other.VT)):
                         continue
                     contrast, errors = _contrast(visit, kind, row, other, first, settings)

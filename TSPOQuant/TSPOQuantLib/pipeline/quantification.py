@@ -19,6 +19,7 @@ from ..outcome.visit import VisitResult
 from ..plain import plain
 from ..progress import Progress, part, silent
 from ..regions.measurements import measure
+from ..regions.naming import check_names
 from ..regions.partial_volume import PartialVolumeResult, correct
 from ..regions.planes import center_of
 from ..regions.quality import check as check_regions
@@ -53,6 +54,7 @@ def quantify(
     aligned: what ``align_visit`` found for this image, CT and settings; None works it out. inputs: names and hashes
     of the files, for the provenance. Raises InputRefused; Cancelled through ``progress``.
     """
+    unclear = check_names(data.segmentation.segments)
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
     settings, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
     image, targets = placed.image, placed.targets
@@ -106,7 +108,7 @@ def quantify(
         motion=motion_table(placed.motion, centers) if placed.motion else None,
         pet_to_ct=placed.to_ct,
         quality=check_regions(placed.regions, image.grid, _width(settings)),
-        notices=data.segmentation.notices + visit_notices(placed, blood, source, settings) + resolved,
+        notices=(*data.segmentation.notices, *unclear, *visit_notices(placed, blood, source, settings), *resolved),
         provenance=plain(visit_provenance(image, source, settings, inputs), lossless=False),
     )
     fused = visit_fused(placed, data.segmentation, settings)

@@ -1,24 +1,15 @@
-"""The cervical levels: which root leaves through which foramen, and what a segment's name or tags say of it.
-
-Cervical roots leave above the like-numbered vertebra (C7 through C6/C7); C8 leaves at C7/T1.
-"""
+"""What a region is, as its segment's tags or its name say, in English or French, in full or in usual short forms."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..acquisition.segmentation import TAG_PREFIX
+from ..levels import CORD_SEGMENTS, LEVELS, OF_ROOT, VERTEBRAE, above
 
-VERTEBRAE = ("C2", "C3", "C4", "C5", "C6", "C7", "T1", "T2")
-FORAMINA = {
-    "C2/C3": "C3",
-    "C3/C4": "C4",
-    "C4/C5": "C5",
-    "C5/C6": "C6",
-    "C6/C7": "C7",
-    "C7/T1": "C8",
-}
-"""Foramen level to the root that leaves through it."""
+FORAMINA = {name: level.root for name, level in LEVELS.items() if level.part == "cervical" and level.bony}
+"""Those of the neck, which are proposed and offered: level to the root that leaves through it."""
 
 STRUCTURES = ("foramen", "cord", "blood-pool", "vertebra", "other")
 ANATOMY_ONLY = ("vertebra", "blood-pool")
@@ -26,6 +17,25 @@ ANATOMY_ONLY = ("vertebra", "blood-pool")
 SIDES = ("left", "right", "midline")
 CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
 """On a segment that was brought here from another visit: that visit's session."""
+
+_CORD = re.compile(r"\b((hemi|spinal)?cord|moelle|myelon|medulla|medullaire)\b")
+_FORAMEN = re.compile(r"foram(en|ina)|\btrou de conjugaison\b|\b(nf|ivf|ln)\b")
+_BLOOD_POOL = re.compile(r"\bblood[ -]?pool\b|\bpool sanguin\b|\bcarotid(s|e|es)?\b|\baort(a|ic|e|ique)\b")
+_VERTEBRA = re.compile(r"\bvertebra[es]?\b|\bvertebres?\b|\bvertebral body\b|\bcorps vertebral\b")
+_NOT_OURS = re.compile(
+    r"\bmoelle osseuse\b|\bvocal cord|\bforamen (magnum|oval|transvers|jugul)"
+    r"|\bvertebral artery\b|\bartere vertebrale\b"
+)
+"""What only sounds like cord, foramen or vertebra."""
+_LEFT = re.compile(r"\b(left|lt|gauche)\b")
+_RIGHT = re.compile(r"\b(right|rt|droite?)\b")
+_LETTERS = {"l": "left", "g": "left", "r": "right", "d": "right"}
+_PART = r"(c|th|t|d|l|s)"
+_PAIR = re.compile(rf"(?<![a-z0-9]){_PART}(\d\d?) ?(?:[/–—-] ?{_PART}?|{_PART})(\d\d?)([lrgd]?)(?![a-z0-9])")
+_SINGLE = re.compile(rf"(?<![a-z0-9]){_PART}(\d\d?)(?![a-z0-9])")
+_ROOT = re.compile(rf"\(?\b(?:root|racine) {_PART}(\d\d?)\b\)?")
+_PARTS = {"c": "C", "th": "T", "t": "T", "d": "T", "l": "L", "s": "S"}
+"""First letters of vertebrae; French counts thoracic ones as dorsal."""
 
 
 @dataclass(frozen=True)
@@ -38,33 +48,116 @@ class Anatomy:
     side: str = "midline"
 
 
+@dataclass(frozen=True)
+class Named:
+    """What a name says. level: also of a structure that is not known; "" for none. root: as told beside a level.
+
+    places: every pair and vertebra that the name tells, known or not ("C5/C7").
+    sides: those that it tells, in words before letters.
+    """
+
+    structure: str
+    level: str
+    root: str
+    sides: tuple[str, ...]
+    places: tuple[str, ...]
+
+    @property
+    def side(self) -> str:
+        return self.sides[0] if len(self.sides) == 1 else "midline"
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """A foramen without a level that there is counts as another region, as all whose name says nothing known."""
+        if self.structure == "foramen" and self.level:
+            return Anatomy("foramen", self.level, LEVELS[self.level].root, self.side)
+        if self.structure in ("cord", "vertebra"):
+            return Anatomy(self.structure, self.level, side=self.side if self.structure == "cord" else "midline")
+        return Anatomy("blood-pool" if self.structure == "blood-pool" else "other", side=self.side)
+
+
 def three_levels_above(level: str) -> str | None:
-    """The study's unaffected reference: the foramen or cord level three cervical levels above; None beyond C2."""
-    order = list(FORAMINA) if level in FORAMINA else list(VERTEBRAE)
-    index = order.index(level) - 3
-    return order[index] if index >= 0 else None
+    """The study's unaffected reference: the foramen or cord three levels above; None beyond C2."""
+    return above(level, 3)
+
+
+def read_name(name: str) -> Named:
+    """What a segment's name tells of it.
+
+    >>> read_name("C6-7 L").anatomy
+    Anatomy(structure='foramen', level='C6/C7', root='C7', side='left')
+    >>> read_name("moelle C7").anatomy
+    Anatomy(structure='cord', level='C7', root='', side='midline')
+    """
+    text = " ".join(_without_accents(name).lower().replace("_", " ").split())
+    root = _ROOT.search(text)
+    told_root = _vertebra(root[1], root[2]) if root else ""
+    rest = _ROOT.sub(" ", text)
+    pair = _PAIR.search(rest)
+    singles = [] if pair else list(_SINGLE.finditer(rest))
+    level, places = "", [_vertebra(one[1], one[2]) for one in singles]
+    structure = _structure(text)
+    if pair:
+        upper = _vertebra(pair[1], pair[2])
+        lower = _vertebra(pair[3] or pair[4] or pair[1], pair[5])
+        places = [f"{upper}/{lower}"]
+    bare = not re.sub(r"[^a-z]|\b[lrgd]\b", "", _RIGHT.sub(" ", _LEFT.sub(" ", _PAIR.sub(" ", rest))))
+    letters = _sides_by_letter(rest, pair) if pair or structure == "foramen" else ()
+    sides = tuple(side for side, words in (("left", _LEFT), ("right", _RIGHT)) if words.search(text)) or letters
+    if structure == "other" and pair and bare and sides:
+        structure = "foramen"
+    if structure in ("foramen", "other") and pair:
+        level = places[0] if places[0] in LEVELS else ""
+    elif structure == "foramen" and (places or told_root):
+        known = OF_ROOT.get(places[0] if places else told_root)
+        level = known.name if known and len(places) <= 1 else ""
+    elif structure in ("cord", "vertebra") and len(places) == 1 and places[0] in VERTEBRAE:
+        level = places[0]
+    return Named(structure, level, told_root, sides, tuple(places))
+
+
+def _structure(text: str) -> str:
+    if _NOT_OURS.search(text):
+        return "other"
+    known = (("foramen", _FORAMEN), ("cord", _CORD), ("blood-pool", _BLOOD_POOL), ("vertebra", _VERTEBRA))
+    return next((structure for structure, pattern in known if pattern.search(text)), "other")
+
+
+def _sides_by_letter(text: str, pair: re.Match[str] | None) -> tuple[str, ...]:
+    letters = re.findall(r"(?<![a-z0-9/])([lrgd])(?![a-z0-9/])", text)
+    letters += [pair[6]] if pair and pair[6] else []
+    return tuple(dict.fromkeys(_LETTERS[letter] for letter in letters))
+
+
+def _vertebra(part: str, number: str) -> str:
+    return f"{_PARTS[part]}{int(number)}"
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
 def identify(name: str, tags: Mapping[str, str]) -> Anatomy:
-    """What a segment is: from its TSPOQuant tags, else from a name like "foramen C6/C7 left" or "cord C7".
+    """What a segment is: from its TSPOQuant tags, completed by its name, else from the name alone.
 
     A name that says nothing known is an "other" region: anything can be quantified.
     """
-    own = {key.removeprefix(TAG_PREFIX): value for key, value in tags.items() if key.startswith(TAG_PREFIX)}
-    if own.get("Structure") in STRUCTURES:
-        level = own.get("Level", "")
-        return Anatomy(own["Structure"], level, own.get("Root", FORAMINA.get(level, "")), own.get("Side", "midline"))
-    text = name.lower().replace("_", " ")
-    side = next((s for s in ("left", "right") if re.search(rf"\b{s}\b", text)), "midline")
-    pair = re.search(r"\b([ct]\d)\s*[/-]\s*([ct]\d)\b", text)
-    if "foramen" in text and pair:
-        level = f"{pair[1]}/{pair[2]}".upper()
-        return Anatomy("foramen", level, FORAMINA.get(level, ""), side)
-    single = re.search(r"\b([ct]\d)\b", text)
-    if "cord" in text:
-        return Anatomy("cord", single[1].upper() if single else "")
-    if re.search(r"\bblood[ -_]?pool\b|\bcarotids?\b|\baort(a|ic)\b", text):
-        return Anatomy("blood-pool", side=side)
-    if "vertebra" in text:
-        return Anatomy("vertebra", single[1].upper() if single else "")
-    return Anatomy("other", side=side)
+    own = own_tags(tags)
+    said = read_name(name).anatomy
+    if own.get("Structure") not in STRUCTURES:
+        return said
+    same = said if said.structure == own["Structure"] else Anatomy("other")
+    level = own.get("Level", same.level)
+    root = LEVELS[level].root if own["Structure"] == "foramen" and level in LEVELS else ""
+    return Anatomy(own["Structure"], level, own.get("Root", root), own.get("Side", same.side))
+
+
+def own_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that say what a segment is: Structure, Level, Root and Side, as far as they are there."""
+    found = {key.removeprefix(TAG_PREFIX): value for key, value in tags.items() if key.startswith(TAG_PREFIX)}
+    return {key: value for key, value in found.items() if key in ("Structure", "Level", "Root", "Side") and value}
+
+
+def has_cord(vertebra: str) -> bool:
+    """Whether the cord, not roots alone, lies behind a vertebra."""
+    return vertebra in CORD_SEGMENTS

@@ -13,15 +13,6 @@ from ..messages import InputRefused
 
 Floats = NDArray[np.float64]
 
-SIZE_MM = {
-    "C2/C3": (10.15, 6.34),
-    "C3/C4": (8.09, 5.73),
-    "C4/C5": (8.00, 6.03),
-    "C5/C6": (8.18, 6.11),
-    "C6/C7": (8.43, 6.83),
-    "C7/T1": (7.97, 7.33),
-}
-"""Height and width by level: a published CT study of 320 people aged 16 to 37."""
 LENGTH_MM = 5.0
 """The canal is 4 to 5 mm long [published anatomy]; the longest is taken."""
 FORWARD_DEG, DOWNWARD_DEG = 45.0, 12.5

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..acquisition.segmentation import PRIVATE_SCHEME
 from ..grid import Grid
-from .canal import LENGTH_MM, SIZE_MM
+from ..levels import SIZES_MM
+from .canal import LENGTH_MM
 from .region import Region
 from .sampling import coverage
 
@@ -91,7 +92,7 @@ MEASUREMENTS = (
 
 def usual_mm3(level: str) -> float:
     """The volume of an elliptic canal of the published size at a foramen's level."""
-    height, width = SIZE_MM[level]
+    height, width = SIZES_MM[level]
     return float(np.pi / 4 * height * width * LENGTH_MM)
 
 
@@ -110,7 +111,7 @@ def measure(region: Region, regions: Sequence[Region], pet: Grid | None = None) 
         if len(fractions):
             found["effective_voxels"] = float(fractions.sum() ** 2 / (fractions**2).sum())
     if region.anatomy.structure == "foramen":
-        if region.anatomy.level in SIZE_MM:
+        if region.anatomy.level in SIZES_MM:
             found["size_ratio"] = volume / usual_mm3(region.anatomy.level)
         cord = [other for other in regions if other.anatomy.structure == "cord" and other.mask.any()]
         if cord:

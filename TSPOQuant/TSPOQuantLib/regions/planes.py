@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from ..acquisition.image import Volume
-from .anatomy import FORAMINA, Anatomy
+from ..levels import LEVELS
+from .anatomy import Anatomy
 from .proposals import canal_axes
 from .region import Region
 
@@ -67,14 +68,14 @@ def spine_axes(level: str, foramina: Mapping[tuple[str, str], Floats]) -> Floats
     Up runs through the middles between both foramina of the levels around it, left from the right one to the left one;
     without them they are the body's.
     """
-    order = list(FORAMINA)
+    order = list(LEVELS)
     at = order.index(level) if level in order else -1
     middles = [
         (foramina[near, "left"] + foramina[near, "right"]) / 2
         for near in order[max(at - 1, 0) : at + 2]
         if (near, "left") in foramina and (near, "right") in foramina
     ]
-    up = middles[0] - middles[-1] if len(middles) > 1 else UP  # FORAMINA runs downward
+    up = middles[0] - middles[-1] if len(middles) > 1 else UP  # LEVELS runs downward
     up = up / np.linalg.norm(up)
     both = (level, "left") in foramina and (level, "right") in foramina
     left = foramina[level, "left"] - foramina[level, "right"] if both else LEFT

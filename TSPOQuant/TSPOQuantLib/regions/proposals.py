@@ -13,8 +13,9 @@ from scipy.ndimage import binary_closing, binary_fill_holes, label
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment, Segmentation
+from ..levels import SIZES_MM
 from .anatomy import FORAMINA, Anatomy, identify
-from .canal import DOWNWARD_DEG, FORWARD_DEG, LENGTH_MM, SIZE_MM, Canal, bone_of, fit_to_bone
+from .canal import DOWNWARD_DEG, FORWARD_DEG, LENGTH_MM, Canal, bone_of, fit_to_bone
 from .template import foramen_segment, name_of, segment_of
 
 Floats = NDArray[np.float64]
@@ -262,7 +263,7 @@ def _foramen(anatomy: Anatomy, level: _Level, bones: Mapping[str, _Bone], bone: 
     if not GAP_MM[0] <= gap <= GAP_MM[1]:
         return Proposal(name, None, 0.0, f"the pedicles of {upper} and {lower} are {gap:.0f} mm apart")
     center = level.middle + level.axes @ np.array([*across, (faces[0] + faces[1]) / 2])
-    height, width = SIZE_MM[anatomy.level]
+    height, width = SIZES_MM[anatomy.level]
     fitted = fit_to_bone(Canal(center, axes, LENGTH_MM, height, width), bone, LARGEST_SHIFT_MM)
     if fitted.wall < LEAST_WALL or fitted.inside > MOST_INSIDE:
         reason = f"bone bounds {fitted.wall:.0%} of the canal's wall and fills {fitted.inside:.0%} of its inside"

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grid import Grid
+from ..levels import LEVELS, SIZES_MM
 from ..messages import Notice, Text
-from .anatomy import FORAMINA
-from .canal import SIZE_MM
 from .measurements import usual_mm3
 from .region import Region
 
@@ -83,7 +82,7 @@ def _sides(foramina: Sequence[_Drawn], drawn: Sequence[_Drawn]) -> list[Notice]:
 
 def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
     """On each side, a lower level must lie lower."""
-    levels = list(FORAMINA)
+    levels = list(LEVELS)
     found = []
     for side in ("left", "right"):
         row = [one for one in foramina if one.region.anatomy.side == side and one.region.anatomy.level in levels]
@@ -124,7 +123,7 @@ def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
 def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
     found = []
     for one in foramina:
-        if one.region.anatomy.level in SIZE_MM:
+        if one.region.anatomy.level in SIZES_MM:
             normal = usual_mm3(one.region.anatomy.level)
             if not SIZE_RATIO[0] <= one.region.volume_mm3 / normal <= SIZE_RATIO[1]:
                 message = Text(

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from ..acquisition.segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from ..grid import Grid
+from ..levels import LEVELS
 from ..messages import InputRefused
-from .anatomy import FORAMINA, Anatomy, three_levels_above
+from .anatomy import Anatomy, three_levels_above
 
 Color = tuple[float, float, float]
 
@@ -19,10 +20,10 @@ COLORS: dict[str, Color] = {
     "blood-pool": (0.85, 0.10, 0.10),
 }
 _ANATOMY, _TISSUE = "SCT^123037004^Anatomical Structure", "SCT^85756007^Tissue"
-# No code for a cervical foramen is verified, so it has one of our private scheme. The SNOMED codes are those of
+# No code for a neuroforamen is verified, so it has one of our private scheme. The SNOMED codes are those of
 # DICOM's own context groups 7150 and 7151 (PS3.16).
 CODES = {
-    "foramen": (_TISSUE, f"{PRIVATE_SCHEME}^FORAMEN^Cervical neuroforamen"),
+    "foramen": (_TISSUE, f"{PRIVATE_SCHEME}^FORAMEN^Neuroforamen"),
     "cord": (_ANATOMY, "SCT^2748008^Spinal cord"),
     "blood-pool": (_ANATOMY, "SCT^51114001^Artery"),
 }
@@ -31,14 +32,23 @@ CODES = {
 def name_of(anatomy: Anatomy) -> str:
     """The segment's name: "foramen C6/C7 left (root C7)", "cord C7", "blood pool"."""
     if anatomy.structure == "foramen":
-        return f"foramen {anatomy.level} {anatomy.side} (root {FORAMINA[anatomy.level]})"
-    return f"cord {anatomy.level}" if anatomy.structure == "cord" else anatomy.structure.replace("-", " ")
+        return f"foramen {anatomy.level} {anatomy.side} (root {LEVELS[anatomy.level].root})"
+    side = "" if anatomy.side == "midline" else f" {anatomy.side}"
+    return f"cord {anatomy.level}{side}" if anatomy.structure == "cord" else anatomy.structure.replace("-", " ")
+
+
+def codes_of(anatomy: Anatomy) -> tuple[str, str]:
+    """Category and type of a structure in ``CODES``; a foramen's says of which part of the spine."""
+    category, kind = CODES[anatomy.structure]
+    if anatomy.structure == "foramen" and anatomy.level in LEVELS:
+        kind = f"{PRIVATE_SCHEME}^FORAMEN^{LEVELS[anatomy.level].part.capitalize()} neuroforamen"
+    return category, kind
 
 
 def segment_of(anatomy: Anatomy, mask: NDArray[np.bool_]) -> Segment:
     """A segment with name, color and tags for a foramen, a piece of cord or a blood pool."""
     name = name_of(anatomy)
-    category, kind = CODES[anatomy.structure]
+    category, kind = codes_of(anatomy)
     tags = {"Structure": anatomy.structure, "Level": anatomy.level, "Side": anatomy.side, "Root": anatomy.root}
     own = {TAG_PREFIX + key: value for key, value in tags.items() if value}
     own["TerminologyEntry"] = TERMINOLOGY.format(category=category, kind=kind)
@@ -47,28 +57,29 @@ def segment_of(anatomy: Anatomy, mask: NDArray[np.bool_]) -> Segment:
 
 
 def foramen_segment(level: str, side: str, mask: NDArray[np.bool_]) -> Segment:
-    return segment_of(Anatomy("foramen", level, FORAMINA[level], side), mask)
+    return segment_of(Anatomy("foramen", level, LEVELS[level].root, side), mask)
 
 
 def template(level: str, side: str, grid: Grid) -> Segmentation:
     """Empty segments for one affected foramen: it, its other side, the same three levels above, cord, blood pool.
 
-    The cord's pieces are those of the exiting roots' vertebrae (C7 for C6/C7, where the root leaves above its own).
+    The cord's pieces are those of the exiting roots' vertebrae (C7 for C6/C7, where the root leaves above its own), as
+    far down as there is cord.
     Raises InputRefused "template-level", "template-side".
     """
-    if level not in FORAMINA:
+    if level not in LEVELS or not LEVELS[level].bony:
         raise InputRefused(
             "template-level",
             "no foramen is called '{level}'; known are {foramina}",
             level=level,
-            foramina=", ".join(FORAMINA),
+            foramina=", ".join(name for name, one in LEVELS.items() if one.bony),
         )
     if side not in ("left", "right"):
         raise InputRefused("template-side", "the side '{side}' is neither left nor right", side=side)
     other = "right" if side == "left" else "left"
     above = three_levels_above(level)
     levels: Sequence[str] = [level] if above is None else [level, above]
-    wanted = [Anatomy("foramen", at, FORAMINA[at], on) for at in levels for on in (side, other)]
-    wanted += [Anatomy("cord", at.split("/")[1]) for at in levels]
+    wanted = [Anatomy("foramen", at, LEVELS[at].root, on) for at in levels for on in (side, other)]
+    wanted += [Anatomy("cord", LEVELS[at].cord) for at in levels if LEVELS[at].cord]
     wanted.append(Anatomy("blood-pool"))
     return Segmentation(grid, tuple(segment_of(one, np.zeros(grid.shape, dtype=bool)) for one in wanted))

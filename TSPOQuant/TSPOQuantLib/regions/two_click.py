@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment
+from ..levels import SIZES_MM
 from ..messages import InputRefused
-from .canal import SIZE_MM, Canal, bone_of, fit_to_bone
+from .canal import Canal, bone_of, fit_to_bone
 from .template import foramen_segment
 
 # Choices: no canal is longer or shorter than this, and clicks further apart are mistakes.
@@ -24,12 +25,12 @@ def foramen_between(
     Raises InputRefused "foramen-level", "foramen-clicks" (too near, too far, upright, or beyond the CT) and
     "foramen-side" where the clicks run inward for that side, and what ``canal.bone_of`` raises.
     """
-    if level not in SIZE_MM:
+    if level not in SIZES_MM:
         raise InputRefused(
             "foramen-level",
             "no cervical foramen is called '{level}'; known are {size_mm}",
             level=level,
-            size_mm=", ".join(SIZE_MM),
+            size_mm=", ".join(SIZES_MM),
         )
     inner, outer = np.asarray(inner_lps_mm, dtype=float), np.asarray(outer_lps_mm, dtype=float)
     length = float(np.linalg.norm(outer - inner))
@@ -56,6 +57,6 @@ def foramen_between(
         raise InputRefused("foramen-clicks", "the clicks lie above each other; a foramen runs outward")
     across /= np.linalg.norm(across)
     axes = np.stack([outward, np.cross(outward, across), across], axis=1)
-    height, width = SIZE_MM[level]
+    height, width = SIZES_MM[level]
     start = Canal((inner + outer) / 2, axes, length, height, width)
     return foramen_segment(level, side, fit_to_bone(start, bone_of(ct)).canal.mask(ct.grid))

@@ -15,11 +15,12 @@ from typing import Any
 
 from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..alignment.fused import FusedImages
+from ..levels import LEVELS, VERTEBRAE
 from ..messages import Notice, Text
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..outcome.settings import SETTINGS
-from ..regions.anatomy import FORAMINA, VERTEBRAE, Anatomy, identify
+from ..regions.anatomy import Anatomy, identify
 from ..regions.region import plain_name
 from ..regions.template import name_of
 
@@ -79,7 +80,7 @@ def public_names(places: Iterable[tuple[str, Anatomy]], taken: Mapping[str, str]
     names = dict(taken or {})
     for name, anatomy in places:
         if name not in names:
-            known = anatomy.structure != "foramen" or anatomy.level in FORAMINA
+            known = anatomy.structure != "foramen" or anatomy.level in LEVELS
             base = name_of(anatomy).strip() if known else anatomy.structure
             free = (base if number == 1 else f"{base} {number}" for number in range(1, len(names) + 3))
             names[name] = next(one for one in free if one not in names.values())
@@ -88,9 +89,9 @@ def public_names(places: Iterable[tuple[str, Anatomy]], taken: Mapping[str, str]
 
 def _known(anatomy: Anatomy) -> Anatomy:
     """An anatomy whose level and root are real ones; tags can hold any text."""
-    level = anatomy.level if anatomy.level in (*FORAMINA, *VERTEBRAE) else ""
+    level = anatomy.level if anatomy.level in (*LEVELS, *VERTEBRAE) else ""
     side = anatomy.side if anatomy.side in ("left", "right") else "midline"
-    return Anatomy(anatomy.structure, level, FORAMINA.get(level, ""), side)
+    return Anatomy(anatomy.structure, level, LEVELS[level].root if level in LEVELS else "", side)
 
 
 def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRecord:

@@ -27,7 +27,7 @@ from ..grid import Grid
 from ..messages import InputRefused
 from ..quantities import BY_KEY, QUANTITIES
 from ..regions.anatomy import Anatomy
-from ..regions.template import CODES
+from ..regions.template import CODES, codes_of
 
 NAMESPACE = uuid.UUID("58bf54b3-c941-4363-9df0-a6022791da3f")
 """Ours alone, drawn once: every UID that we make is 2.25.<name-based UUID> below it (RFC 9562; PS3.5, B.2)."""
@@ -42,7 +42,13 @@ PRIVATE_CODES: Mapping[str, str] = {
 }
 """Codes of our own scheme. No standard code exists for V_T or K1 of a PET; 126314 "ve" is another quantity."""
 SIDES: Mapping[str, Code] = {"left": Code("7771000", "SCT", "Left"), "right": Code("24028007", "SCT", "Right")}
-CERVICAL_SPINE = Code("122494005", "SCT", "Cervical spine")
+SPINE: Mapping[str, Code] = {
+    "C": Code("122494005", "SCT", "Cervical spine"),
+    "T": Code("122495006", "SCT", "Thoracic spine"),
+    "L": Code("122496007", "SCT", "Lumbar spine"),
+    "S": Code("54735007", "SCT", "Sacrum"),
+}
+"""By the first letter of a level (PS3.16, CID 4031)."""
 SPINAL_CORD = Code("2748008", "SCT", "Spinal cord")
 NECK = Code("45048000", "SCT", "Neck")
 OTHER_CODES: Mapping[str, tuple[str, str]] = {
@@ -238,7 +244,7 @@ def short(label: str, length: int = 64) -> str:
 def region_codes(anatomy: Anatomy, tags: Mapping[str, str]) -> tuple[Code, Code]:
     """Category and type of a region: by what it is, and for an "other" one by the terms it was drawn with."""
     if anatomy.structure in CODES:
-        category, kind = CODES[anatomy.structure]
+        category, kind = codes_of(anatomy)
         return _code(category), _code(kind)
     drawn = tags.get("TerminologyEntry", "").split("~")[1:3]
     drawn = drawn or [tags.get(f"SegmentedProperty{name}", "") for name in ("Category", "Type")]
@@ -259,7 +265,8 @@ def _code(term: str) -> Code:
 
 def place_codes(anatomy: Anatomy) -> tuple[Code, Code | None, Code | None]:
     """Where a region is: the anatomic site, its side, and the level as a modifier of our own."""
-    site = {"foramen": CERVICAL_SPINE, "vertebra": CERVICAL_SPINE, "cord": SPINAL_CORD}.get(anatomy.structure, NECK)
+    spine = SPINE.get(anatomy.level[:1], NECK)
+    site = {"foramen": spine, "vertebra": spine, "cord": SPINAL_CORD}.get(anatomy.structure, NECK)
     level = None
     if anatomy.level:
         root = f", root {anatomy.root}" if anatomy.root else ""

@@ -8,10 +8,11 @@ from scipy.special import stdtrit
 
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
+from ..levels import LEVELS
 from ..outcome.change import vt_key
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import RegionOutcome, VisitRecord
-from ..regions.anatomy import FORAMINA, three_levels_above
+from ..regions.anatomy import three_levels_above
 from .plots import Point
 from .words import Words
 
@@ -37,7 +38,7 @@ def main_places(comparison: Comparison) -> tuple[Place, ...]:
     if lesion is None:
         rows = [row for row in _rows(comparison) if row.structure in ("foramen", "cord")]
         return tuple(dict.fromkeys(Place(row.structure, row.level, row.side) for row in rows))
-    vertebra = lesion.level.split("/")[1]
+    vertebra = LEVELS[lesion.level].cord
     wanted = (
         Place("foramen", lesion.level, lesion.side, "affected"),
         Place("cord", vertebra, "midline"),
@@ -46,7 +47,7 @@ def main_places(comparison: Comparison) -> tuple[Place, ...]:
         Place("foramen", lesion.level, SIDES[lesion.side], "contralateral"),
     )
     there = {(row.structure, row.level, row.side) for row in _rows(comparison)}
-    return tuple(place for place in wanted if (place.structure, place.level, place.side) in there)
+    return tuple(place for place in wanted if place.level and (place.structure, place.level, place.side) in there)
 
 
 def _rows(comparison: Comparison) -> list[RegionOutcome]:
@@ -126,7 +127,7 @@ def place_title(words: Words, place: Place, name: str = "", role: bool = True) -
     if place.structure not in ("foramen", "cord") or not place.level:
         return name or words.value(place.structure)
     side = "" if place.side == "midline" else words.value(place.side)
-    root = FORAMINA.get(place.level, "") if place.structure == "foramen" else ""
+    root = LEVELS[place.level].root if place.structure == "foramen" and place.level in LEVELS else ""
     text = words(f"place.{place.structure}", level=place.level, side=side, root=root).strip()
     return f"{text}, {words.value(place.role)}" if role and place.role else text
 

@@ -1,0 +1,124 @@
+"""Names and tags of drawn segments that cannot stand: two of one place, tags that say another thing than the name."""
+
+import re
+from collections.abc import Sequence
+
+from ..acquisition.segmentation import Segment
+from ..levels import LEVELS
+from ..messages import InputRefused, Notice
+from .anatomy import ANATOMY_ONLY, STRUCTURES, Anatomy, Named, has_cord, identify, own_tags, read_name
+from .region import plain_name
+
+
+def check_names(segments: Sequence[Segment]) -> tuple[Notice, ...]:
+    """What is not understood of the names; to be called before regions are quantified.
+
+    Raises InputRefused: "region-tags" (tags and name disagree), "region-root" (level and root do), "region-twice" (two
+    segments are one place, or their results would have one name).
+    """
+    known: dict[tuple[str, ...], str] = {}
+    notices: list[Notice] = []
+    for segment in segments:
+        name, said, tags = plain_name(segment.name), read_name(segment.name), own_tags(segment.tags)
+        tagged = tags.get("Structure") in STRUCTURES
+        _check_root(name, said)
+        if tagged:
+            _check_tags(name, said, tags)
+        anatomy = identify(segment.name, segment.tags)
+        place = _place(name, anatomy)
+        if place is not None:
+            if place in known:
+                raise InputRefused(
+                    "region-twice",
+                    "'{first}' and '{second}' are the same place, {place}: keep one of them, and remove the other or "
+                    "give it a name of another place",
+                    first=known[place],
+                    second=name,
+                    place=_described(anatomy) if anatomy.level else name,
+                )
+            known[place] = name
+        if not tagged:
+            notices += _unclear(name, said)
+    return tuple(notices)
+
+
+def _place(name: str, anatomy: Anatomy) -> tuple[str, ...] | None:
+    """What results are told apart by; None for what is not quantified."""
+    if anatomy.structure in ANATOMY_ONLY:
+        return None
+    if anatomy.structure in ("foramen", "cord") and anatomy.level:
+        return anatomy.structure, anatomy.level, anatomy.side
+    return (re.sub(r"\W+", "_", name).strip("_"),)
+
+
+def _check_root(name: str, said: Named) -> None:
+    if said.root and said.structure == "foramen" and said.level and LEVELS[said.level].root != said.root:
+        raise InputRefused(
+            "region-root",
+            "'{name}' names the level {level}, where the root {right} leaves, and the root {root}; correct its name",
+            name=name,
+            level=said.level,
+            right=LEVELS[said.level].root,
+            root=said.root,
+        )
+
+
+def _check_tags(name: str, said: Named, tags: dict[str, str]) -> None:
+    """Where the name says something that the tags say otherwise, none of both can be believed."""
+    level, side = tags.get("Level", ""), tags.get("Side", "")
+    root = tags.get("Root", "")
+    differs = (
+        (said.structure != "other" and said.structure != tags["Structure"])
+        or (said.level and level and said.level != level)
+        or (said.side != "midline" and side and said.side != side)
+        or (root and level in LEVELS and root != LEVELS[level].root)
+    )
+    if differs:
+        raise InputRefused(
+            "region-tags",
+            "the name of '{name}' and its tags ({tags}) say different things; give it the name that its tags say, or "
+            "add a segment of the right name and copy it there (Segment Editor, Logical operators)",
+            name=name,
+            tags=", ".join(value for value in (tags["Structure"], level, side, root) if value),
+        )
+
+
+def _unclear(name: str, said: Named) -> list[Notice]:
+    """Levels and sides that a name tells, or should tell, and that did not reach the results."""
+    if said.structure == "foramen" and not said.level:
+        return [
+            Notice(
+                "region-level",
+                "'{name}' names a foramen and no level that there is; it is taken for a region of its own, without "
+                "level: a name like 'foramen C6/C7 left' is understood",
+                name=name,
+            )
+        ]
+    if said.structure == "foramen" and said.side == "midline":
+        return [Notice("region-side", "'{name}' does not say whether it is the left or the right one", name=name)]
+    if said.structure == "cord" and said.level and not has_cord(said.level):
+        return [
+            Notice(
+                "region-level",
+                "'{name}' names cord at {level}, where the canal holds roots alone",
+                name=name,
+                level=said.level,
+            )
+        ]
+    places = said.places or ((said.root,) if said.root else ())
+    if said.structure != "blood-pool" and places and (said.structure == "other" or not said.level):
+        return [
+            Notice(
+                "region-level",
+                "'{name}' names {place}, and is taken for a region without level: names like 'foramen C6/C7 left' and "
+                "'cord C7' are understood",
+                name=name,
+                place=places[0],
+            )
+        ]
+    return []
+
+
+def _described(anatomy: Anatomy) -> str:
+    side = "" if anatomy.side == "midline" else f" {anatomy.side}"
+    return f"{anatomy.structure} {anatomy.level}{side}"
