@@ -18,7 +18,8 @@ from TSPOQuantLib.reporting.dicom_context import place_codes, region_codes
 
 # Textbook: pairs of vertebrae, the root that leaves between them.
 ROOTS = """C1/C2 C2, C2/C3 C3, C3/C4 C4, C4/C5 C5, C5/C6 C6, C6/C7 C7, C7/T1 C8, T1/T2 T1, T2/T3 T2, T3/T4 T3,
-T4/T5 T4, T5/T6 T5, T6/T7 T6, T7/T8 T7, T8/T9 T8, T9/T10 T9, T10/T11 T10, T11/T12 T11, T12/L1 T12, L1/L2 L1, L2/L3 L2, L3/L4 L3,
+T4/T5 T4, T5/T6 T5, T6/T7 T6, T7/T8 T7, T8/T9 T8, T9/T10 T9, T10/T11 T10, T11/T12 T11, T12/L1 T12,
+L1/L2 L1, L2/L3 L2, L3/L4 L3,
 L4/L5 L4, L5/S1 L5, S1/S2 S1"""
 
 
@@ -210,14 +211,14 @@ class UseTest(unittest.TestCase):
         """Nothing lies three levels above C3/C4: what has no level must not stand in for it."""
         levels = {made.CORD: "C4", made.CORD_ABOVE: ""}
 
-        def visit(session):
-            record = made.visit(session, vt={name: made.VT[name] for name in (made.ABOVE, *levels)})
+        def visit(session, part):
+            record = made.visit(session, vt={name: part * made.VT[name] for name in (made.ABOVE, *levels)})
             rows = tuple(replace(row, level=levels.get(row.region, row.level)) for row in record.rows)
             regions = tuple(replace(one, level=levels.get(one.name, one.level)) for one in record.regions)
             return replace(record, rows=rows, regions=regions)
 
         lesion = Lesion("C3/C4", "left")
-        comparison = compare([visit("baseline"), visit("followup")], Clinical({}, lesion))
+        comparison = compare([visit("baseline", 1), visit("followup", 0.9)], Clinical({}, lesion))
         self.assertEqual([one.outcome for one in comparison.table1], ["VT_foramen_C3C4_left", "VT_cord_C4"])
         self.assertEqual(comparison.contrasts, ())
 

@@ -10,9 +10,10 @@ from pydicom.sr import codedict
 from TSPOQuantLib.acquisition.segmentation import Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.levels import SIZES_MM
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.regions.anatomy import Anatomy, identify
-from TSPOQuantLib.regions.canal import SIZE_MM, Canal
+from TSPOQuantLib.regions.canal import Canal
 from TSPOQuantLib.regions.measurements import MEASUREMENTS, measure, usual_mm3
 from TSPOQuantLib.regions.quality import check
 from TSPOQuantLib.regions.region import Region, region_of
@@ -26,7 +27,7 @@ HEIGHTS_MM = {"C4/C5": 20.0, "C5/C6": 0.0, "C6/C7": -20.0}
 
 def foramen(level, side, center, size=1.0):
     anatomy = Anatomy("foramen", level, side=side)
-    height, width = SIZE_MM[level]
+    height, width = SIZES_MM[level]
     canal = Canal(np.array(center), np.eye(3), 5.0 * size, height * size, width * size)
     return Region(name_of(anatomy), anatomy, canal.mask(GRID), GRID)
 
