@@ -134,6 +134,7 @@ def registerSampleData():
 def loadSampleData():
     """Make the digital neck on this machine, with a progress dialog, and show it in this module."""
     from TSPOQuantLib.messages import Cancelled
+    from TSPOQuantLib.progress import part
 
     progressDialog = slicer.util.createProgressDialog(maximum=100, windowTitle=_("Digital neck"))
 
@@ -144,8 +145,11 @@ def loadSampleData():
         if progressDialog.wasCanceled:
             raise Cancelled
 
+    logic = TSPOQuantLogic()
     try:
-        TSPOQuantLogic().loadDigitalNeck(progress)
+        first = logic.loadDigitalNeck(part(progress, 0, 0.9))[0]
+        logic.showFused(first, progress=part(progress, 0.9, 1))
+        logic.goToRegion(first, "foramen C6/C7 left")
     except Cancelled:
         return
     finally:

@@ -168,10 +168,11 @@ class ChoicesTest(PanelTest):
                 break
             chain.append(widget)
         found = [names[widget] for widget in chain if widget in names]
-        wanted = ["subjectLineEdit", "petSequenceSelector", "addVisitButton", "motionComboBox", "opacitySlider"]
+        wanted = ["computeButton", "cancelButton", "subjectLineEdit", "petSequenceSelector", "addVisitButton"]
+        wanted += ["motionComboBox", "opacitySlider"]
         wanted += ["segmentationSelector", "editorCollapsibleButton", "checkButton", "inputSourceComboBox"]
         wanted += ["inputButton", "oneTissueCheckBox", "curvesPlotButton", "mapButton", "clinicalPathLineEdit"]
-        wanted += ["reportButton", "computeButton", "cancelButton"]
+        wanted += ["reportButton"]
         self.assertEqual([name for name in found if name in wanted], wanted)
 
     def test_every_button_is_a_qt_button(self):

@@ -8,6 +8,7 @@ there.
 import enum
 import functools
 import typing
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -166,9 +167,19 @@ class Wrapper:
     """What every class under @parameterNodeWrapper gains."""
 
     def __init__(self, parameterNode):
-        self.__dict__.update(parameterNode=parameterNode, _bindings={}, _showing=False)
-        for field in self.allParameters.values():
-            field.read(parameterNode)
+        self.__dict__.update(parameterNode=parameterNode, _bindings={}, _showing=False, _values={})
+        self._remember()
+        # As Slicer's: a value is read again when the node is modified, not when what it refers to is gone.
+        me = weakref.ref(self)
+        parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: me() and me()._remember(), 1.0)
+
+    def _remember(self):
+        self._values.update({name: field.read(self.parameterNode) for name, field in self.allParameters.items()})
+
+    def _write(self, field, value):
+        with slicer.util.NodeModify(self.parameterNode):
+            field.write(self.parameterNode, value)
+            self._values[field.name] = field.read(self.parameterNode)
 
     def __setattr__(self, name, value):
         if name not in self.allParameters:
@@ -228,9 +239,7 @@ def parameterNodeWrapper(described):
         raise ValueError(f"Cannot use reserved names {reserved} in a parameterNodeWrapper")
 
     def access(field):
-        return property(
-            lambda self: field.read(self.parameterNode), lambda self, value: field.write(self.parameterNode, value)
-        )
+        return property(lambda self: self._values[field.name], lambda self, value: self._write(field, value))
 
     members = {name: access(field) for name, field in fields.items()}
     members |= {"allParameters": fields, "__doc__": described.__doc__, "__module__": described.__module__}

@@ -17,6 +17,8 @@ slot_errors: list[BaseException] = []
 
 # These properties share their name with a virtual function that Qt itself looks up on the Python class.
 _VIRTUAL = {"sizeHint", "minimumSizeHint", "text@QProgressBar"}
+# These with a static method, which Slicer's Python has under the same name.
+_VIRTUAL |= {"singleShot@QTimer"}
 
 
 def guarded(function, argument_count=None):

@@ -332,7 +332,7 @@ class qSlicerMarkupsPlaceWidget(QWidget):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._node = None
+        self._node, self._placing = None, False
         self._place, self._delete = strict(QtWidgets.QToolButton)(self), strict(QtWidgets.QToolButton)(self)
         self._place.setText("+")
         self._delete.setText("×")
@@ -364,7 +364,10 @@ class qSlicerMarkupsPlaceWidget(QWidget):
             button.setEnabled(node is not None)
 
     def setPlaceModeEnabled(self, enabled):
-        pass
+        self._placing = enabled and self._node is not None
+
+    def placeModeEnabled(self):
+        return self._placing
 
 
 # Python modules of Slicer's loadable modules, by which their widgets are imported.
@@ -420,6 +423,8 @@ class QUiLoader(QtUiTools.QUiLoader):
             top = super().load(buffer)
         finally:
             Strict.loading = False
+        for area in top.findChildren(QtWidgets.QScrollArea):
+            area.setVerticalScrollBar(strict(QtWidgets.QScrollBar)(area))  # what Qt makes by itself is not strict
         for wire in wires:
             self._wire(top, wire)
         return top

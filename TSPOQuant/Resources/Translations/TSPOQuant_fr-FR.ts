@@ -624,6 +624,26 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Digital neck</source>
             <translation>Cou numérique</translation>
         </message>
+        <message>
+            <source>Regions of the other visits too</source>
+            <translation>Aussi les régions des autres visites</translation>
+        </message>
+        <message>
+            <source>Show the regions of the other visits as well, as faint outlines; otherwise those of this visit alone are shown.</source>
+            <translation>Afficher aussi les régions des autres visites, en contours pâles ; sinon, celles de cette visite seule sont affichées.</translation>
+        </message>
+        <message>
+            <source>The sections follow a study from top to bottom.</source>
+            <translation>Les sections suivent une étude de haut en bas.</translation>
+        </message>
+        <message>
+            <source>What can be done next.</source>
+            <translation>Ce qui peut être fait ensuite.</translation>
+        </message>
+        <message>
+            <source>V_T (shown as Vr) of the affected foramen at every visit, with its standard error and 95 % interval.</source>
+            <translation>V_T (affiché comme Vr) du foramen atteint à chaque visite, avec son erreur type et son intervalle à 95 %.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.choices</name>
@@ -904,6 +924,26 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Reading the images</source>
             <translation>Lecture des images</translation>
         </message>
+        <message>
+            <source>choose the visit '{session}' above.</source>
+            <translation>choisir la visite « {session} » ci-dessus.</translation>
+        </message>
+        <message>
+            <source>compare the visits.</source>
+            <translation>comparer les visites.</translation>
+        </message>
+        <message>
+            <source>select a folder and write the report.</source>
+            <translation>choisir un dossier et écrire le rapport.</translation>
+        </message>
+        <message>
+            <source>{line} – out of date</source>
+            <translation>{line} – périmé</translation>
+        </message>
+        <message>
+            <source>press Compute, which also aligns and makes the input function.</source>
+            <translation>appuyer sur Calculer, qui recale aussi et construit la fonction d’entrée.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.study_steps</name>
@@ -986,6 +1026,22 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>PET to CT: {shift:.1f} mm, {angle:.1f}°.</source>
             <translation>TEP sur TDM : {shift:.1f} mm, {angle:.1f}°.</translation>
+        </message>
+        <message>
+            <source>All segments of the template are there already.</source>
+            <translation>Tous les segments du modèle sont déjà là.</translation>
+        </message>
+        <message>
+            <source>Looking for the carotids</source>
+            <translation>Recherche des carotides</translation>
+        </message>
+        <message>
+            <source>Looking for the foramina</source>
+            <translation>Recherche des foramens</translation>
+        </message>
+        <message>
+            <source>{count} empty segments were added; draw them.</source>
+            <translation>{count} segments vides ajoutés ; les dessiner.</translation>
         </message>
     </context>
     <context>
@@ -1189,6 +1245,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Write a report first.</source>
             <translation>Écrivez d’abord un rapport.</translation>
         </message>
+        <message>
+            <source>The foramen is made; look at it before it is used.</source>
+            <translation>Le foramen est fait ; le regarder avant de l’utiliser.</translation>
+        </message>
     </context>
     <context>
         <name>panel.runner</name>
@@ -1262,6 +1322,32 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>{count} results.</source>
             <translation>{count} résultats.</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.headline</name>
+        <message>
+            <source>{region}, {model}: Vr (V_T) ± SE (95 % interval), mL/cm³</source>
+            <translation>{region}, {model} : Vr (V_T) ± ET (intervalle à 95 %), mL/cm³</translation>
+        </message>
+        <message>
+            <source>{session}: {vt} ± {se} ({low} to {high})</source>
+            <translation>{session} : {vt} ± {se} ({low} à {high})</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.study_views</name>
+        <message>
+            <source>Done</source>
+            <translation>Terminé</translation>
+        </message>
+        <message>
+            <source>Showing PET over CT</source>
+            <translation>Affichage de la TEP sur le scanner</translation>
+        </message>
+        <message>
+            <source>Surfaces for the 3-D view</source>
+            <translation>Surfaces pour la vue 3D</translation>
         </message>
     </context>
 </TS>

@@ -170,6 +170,7 @@ class TSPOQuantParameterNode:
     accepted - Codes of differences between visits that the user accepts.
     language - Of the report.
     reportFolder - Where the report goes.
+    showOtherVisits - Whether the views show the other visits' regions as well.
     """
 
     subject: str = "unnamed"
@@ -183,6 +184,7 @@ class TSPOQuantParameterNode:
     accepted: list[str]
     language: Language = Language.EN
     reportFolder: str
+    showOtherVisits: bool = False
 
 
 @parameterNodeWrapper

@@ -21,12 +21,29 @@ PET_OPACITY = 0.5
 ORIENTATIONS = ("Axial", "Sagittal", "Coronal")
 
 
-def _style_ct(display) -> None:
+def style_ct(ct_node) -> None:
+    """Gray, in a window that shows bone with soft tissue."""
+    if ct_node.GetDisplayNode() is None:
+        ct_node.CreateDefaultDisplayNodes()
+    ct_node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
+    _window_ct(ct_node.GetDisplayNode())
+
+
+def style_pet(pet_node, pet_range: tuple[float, float] | None = None) -> None:
+    """The standard's palette for PET; pet_range: its ends in the values of the node, None for what suits them."""
+    if pet_node.GetDisplayNode() is None:
+        pet_node.CreateDefaultDisplayNodes()
+    palette = slicer.vtkMRMLColorLogic.GetPETColorNodeID(slicer.vtkMRMLPETProceduralColorNode.PETDICOM)
+    pet_node.GetDisplayNode().SetAndObserveColorNodeID(palette)
+    set_pet_range(pet_node, pet_range)
+
+
+def _window_ct(display) -> None:
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(CT_WINDOW_HU, CT_LEVEL_HU)
 
 
-def _style_pet(display, pet_range: tuple[float, float]) -> None:
+def _window_pet(display, pet_range: tuple[float, float]) -> None:
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(*pet_range)
 
@@ -51,14 +68,8 @@ def show_fused(
     """
     if layout is not None:
         views.show_layout(layout)
-    for node in (ct_node, pet_node):
-        if node.GetDisplayNode() is None:
-            node.CreateDefaultDisplayNodes()
-    _style_ct(ct_node.GetDisplayNode())
-    ct_node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-    palette = slicer.vtkMRMLColorLogic.GetPETColorNodeID(slicer.vtkMRMLPETProceduralColorNode.PETDICOM)
-    pet_node.GetDisplayNode().SetAndObserveColorNodeID(palette)
-    set_pet_range(pet_node, pet_range)
+    style_ct(ct_node)
+    style_pet(pet_node, pet_range)
     slicer.util.setSliceViewerLayers(background=ct_node, foreground=pet_node, foregroundOpacity=opacity)
     views.link()
 
@@ -76,7 +87,7 @@ def set_pet_range(
     factor = suv_per_kbq_ml or 1.0
     if pet_range is None:
         pet_range = (0.0, round_top(factor * pet_range_of(slicer.util.arrayFromVolume(pet_node))[1]))
-    _style_pet(pet_node.GetDisplayNode(), (pet_range[0] / factor, pet_range[1] / factor))
+    _window_pet(pet_node.GetDisplayNode(), (pet_range[0] / factor, pet_range[1] / factor))
     return pet_range
 
 
@@ -96,13 +107,21 @@ def mean_node(sequence_node, node=None):
     return node
 
 
-def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
-    """Regions as outlines on the slices and as surfaces in 3-D, where vertebrae let the rest be seen."""
+def outline(segmentation_node, visible: bool, opacity: float = 1.0) -> None:
+    """Show regions as outlines in all views, or hide them; how single segments are shown stays as it is."""
     if segmentation_node.GetDisplayNode() is None:
         segmentation_node.CreateDefaultDisplayNodes()
     display = segmentation_node.GetDisplayNode()
-    display.SetAllSegmentsVisibility2DFill(False)
-    source = segmentation_node.GetSegmentation()
+    display.SetVisibility(visible)
+    display.SetVisibility2DFill(False)
+    display.SetVisibility2DOutline(True)
+    display.SetOpacity2DOutline(opacity)
+
+
+def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
+    """Regions as outlines on the slices and as surfaces in 3-D, where vertebrae let the rest be seen."""
+    outline(segmentation_node, True)
+    display, source = segmentation_node.GetDisplayNode(), segmentation_node.GetSegmentation()
     for segment_id in source.GetSegmentIDs():
         segment = source.GetSegment(segment_id)
         bone = identify(segment.GetName(), tags_of(segment)).structure == "vertebra"
@@ -110,14 +129,22 @@ def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
     segmentation_node.CreateClosedSurfaceRepresentation()
 
 
+def proxy_of(sequence_node):
+    """The volume node that stands for a sequence in the views, or None where it has none."""
+    for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode") if sequence_node is not None else ():
+        if browser.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True):
+            return browser.GetProxyNode(sequence_node)
+    return None
+
+
 def show_sequence(sequence_node):
     """The volume node that stands for a sequence in the views: its proxy.
 
     A sequence browser is made if need be. It starts at the last frame, where most of the blood's activity is gone.
     """
-    for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
-        if browser.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True):
-            return browser.GetProxyNode(sequence_node)
+    proxy = proxy_of(sequence_node)
+    if proxy is not None:
+        return proxy
     browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", sequence_node.GetName())
     browser.AddSynchronizedSequenceNode(sequence_node)
     browser.SetSelectedItemNumber(sequence_node.GetNumberOfDataNodes() - 1)
@@ -172,8 +199,8 @@ def render_fused_slice(
     palette.SetTypeToDICOM()
     ct_node, ct_display = _add_volume(scene, ct, gray)
     pet_node, pet_display = _add_volume(scene, pet, palette)
-    _style_ct(ct_display)
-    _style_pet(pet_display, pet_range or pet_range_of(pet.values))
+    _window_ct(ct_display)
+    _window_pet(pet_display, pet_range or pet_range_of(pet.values))
 
     logic = slicer.vtkMRMLSliceLogic()
     logic.SetMRMLScene(scene)

@@ -3,34 +3,55 @@
 import numpy as np
 import slicer
 import slicer.util
+from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
+from ..acquisition.segmentation import Segmentation
+from ..grid import Grid
+from ..kinetics.models import model_named
 from ..outcome.visit import VisitMaps
-from .study_nodes import find_or_add
+from .study_nodes import MAP, find_or_add
 from .volumes import fill_node
 
-ROLE = "map"
 COLORS = ("vtkMRMLColorTableNodeFileViridis.txt", "vtkMRMLColorTableNodeRainbow")
 """Equal steps of V_T look equally large, to all eyes; the second where a Slicer lacks the first."""
-TOP_PERCENTILE = 99.5
-"""Of the voxels' V_T, the upper end of the color scale: a few noisy voxels do not darken the map (own choice)."""
+TOP_PERCENTILE, REGION_PERCENTILE = 99.5, 95.0
+"""Of the V_T of all voxels and of a region's: a few noisy voxels do not darken the map (own choice)."""
 
 
-def keep(found: VisitMaps):
-    """Put a visit's map of V_T into the scene, in place of an earlier one; the volume node. 0 where there is none."""
+def keep(found: VisitMaps, drawn: Segmentation):
+    """Put a visit's map of V_T into the scene, in place of an earlier one; the volume node. 0 where there is none.
+
+    drawn: the visit's regions, none of which the color scale saturates.
+    """
     values = np.nan_to_num(found.maps.VT, nan=0.0, posinf=0.0, neginf=0.0)
-    node = find_or_add(found.session, ROLE, "vtkMRMLScalarVolumeNode", f"{found.session} V_T {found.maps.model}")
-    node.SetName(f"{found.session} V_T {found.maps.model}")
+    name = f"{found.session} V_T {model_named(found.maps.model).study_name}"
+    node = find_or_add(found.session, MAP, "vtkMRMLScalarVolumeNode", name)
+    node.SetName(name)
     volume = Volume(values, found.grid, "mL/cm3")
     fill_node(node, volume.values, volume.grid, volume.units)
     node.CreateDefaultDisplayNodes()
-    _style(node.GetDisplayNode(), values)
+    _style(node.GetDisplayNode(), values, top_of(values, found.grid, drawn))
     return node
 
 
-def _style(display, values) -> None:
+def top_of(values: NDArray[np.float64], grid: Grid, drawn: Segmentation) -> float:
+    """The upper end of the color scale: what all voxels but a few lie below, in the whole and in every region."""
     inside = values[values > 0]
-    top = float(np.percentile(inside, TOP_PERCENTILE)) if inside.size else 1.0
+    if not inside.size:
+        return 1.0
+    tops = [float(np.percentile(inside, TOP_PERCENTILE))]
+    last = np.array(values.shape[::-1]) - 1
+    for segment in drawn.segments:
+        voxels = np.argwhere(segment.mask)[:, ::-1].astype(float)
+        here = np.rint(grid.to_ijk(drawn.grid.to_lps(voxels))).astype(int)
+        i, j, k = here[((here >= 0) & (here <= last)).all(axis=1)].T
+        region = values[k, j, i]
+        tops += [float(np.percentile(region[region > 0], REGION_PERCENTILE))] if (region > 0).any() else []
+    return max(tops)
+
+
+def _style(display, values: NDArray[np.float64], top: float) -> None:
     color = next((one for one in COLORS if slicer.mrmlScene.GetNodeByID(one) is not None), COLORS[-1])
     display.SetAndObserveColorNodeID(color)
     display.SetAutoWindowLevel(False)
@@ -45,5 +66,9 @@ def show(node, ct_node, opacity: float = 0.5) -> None:
     """Put a map over the CT, or over nothing, in all slice views, with its color scale in the corner."""
     slicer.util.setSliceViewerLayers(background=ct_node, foreground=node, foregroundOpacity=opacity)
     legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(node)
+    # Slim, in a corner: the neck is in the middle.
+    legend.SetSize(0.06, 0.3)
+    legend.SetPosition(1.0, 0.95)
+    legend.SetNumberOfLabels(3)
     legend.SetTitleText("V_T (mL/cm³)")
     legend.SetVisibility(True)

@@ -37,11 +37,12 @@ class Step:
 
 
 def state_of(step: Step) -> State:
-    """A result counts for as long as it was made from what is there now."""
+    """A result counts for as long as it was made from what is there now, and all of that is there."""
+    if step.missing:
+        return State.TO_DO
     if step.made_from:
-        fresh = step.made_from == step.inputs and not step.missing
-        return State.DONE if fresh else State.OUT_OF_DATE
-    return State.TO_DO if step.missing else State.READY
+        return State.DONE if step.made_from == step.inputs else State.OUT_OF_DATE
+    return State.READY
 
 
 def study_state(missing: str, unknown: bool) -> State:

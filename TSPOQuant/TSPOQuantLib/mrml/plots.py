@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
 from ..acquisition.frames import FrameTiming
@@ -18,6 +19,9 @@ from .views import FUSION_LAYOUT
 FRAMES = "TSPOQuant.Frames"
 """Attribute of a series whose n-th point is a frame: the frames' indices, separated by spaces."""
 
+ROOM_FOR_LEGEND = 1.4
+"""The axis of time goes on past the last frame, where the legend would cover it [own choice]."""
+
 # Told apart also by eyes that do not see red and green alike (Okabe & Ito 2008).
 COLORS = ((0.0, 0.45, 0.7), (0.84, 0.37, 0.0), (0.0, 0.62, 0.45), (0.8, 0.47, 0.65), (0.34, 0.71, 0.91))
 BLACK, GRAY = (0.15, 0.15, 0.15), (0.55, 0.55, 0.55)
@@ -27,7 +31,7 @@ BLACK, GRAY = (0.15, 0.15, 0.15), (0.55, 0.55, 0.55)
 class Series:
     """One curve of a chart. x, y: of one length, finite. style: "points", "line" or "dashes".
 
-    frames: the frame of every point, empty where points are no frames.
+    frames: the frame of every point: whichever series is hit by a click, its frame is shown.
     """
 
     name: str
@@ -35,29 +39,30 @@ class Series:
     y: tuple[float, ...]
     style: str
     color: tuple[float, float, float]
-    frames: tuple[int, ...] = ()
+    frames: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """role: what a visit has one of ("curves", "line", "input", "motion")."""
+    """role: what a visit has one of ("curves", "line", "input", "motion"). over_time: x is the time of the scan."""
 
     role: str
     title: str
     x_title: str
     y_title: str
     series: tuple[Series, ...]
+    over_time: bool = False
 
 
-def _series(name: str, x, y, style: str, color, frames: Sequence[int] | None = None) -> Series:
+def _series(name: str, x, y, style: str, color, frames: Sequence[int]) -> Series:
     """Only points that are numbers."""
     points = [
         (float(a), float(b), frame)
-        for a, b, frame in zip(x, y, frames if frames is not None else [-1] * len(x), strict=True)
+        for a, b, frame in zip(x, y, frames, strict=True)
         if math.isfinite(a) and math.isfinite(b)
     ]
-    kept = tuple(point[2] for point in points) if frames is not None else ()
-    return Series(name, tuple(p[0] for p in points), tuple(p[1] for p in points), style, color, kept)
+    x, y, kept = zip(*points, strict=True) if points else ((), (), ())
+    return Series(name[:1].upper() + name[1:], x, y, style, color, kept)
 
 
 def curves_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart:
@@ -70,11 +75,11 @@ def curves_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart:
     fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc)]
     for fit, color in zip(fits, COLORS, strict=False):
         name = model_named(fit.model).study_name
-        series.append(_series(name, minutes, fit.predicted, "line", color))
+        series.append(_series(name, minutes, fit.predicted, "line", color, frames))
         residuals = np.asarray(mean) - np.asarray(fit.predicted)
         series.append(_series(_("{model}: residual").format(model=name), minutes, residuals, "dashes", color, frames))
     title = f"{region}, {record.session}" + ("" if pvc == "none" else f", {pvc}")
-    return Chart("curves", title, _("Time after time zero (min)"), _("Activity (kBq/mL)"), tuple(series))
+    return Chart("curves", title, _("Time after time zero (min)"), _("Activity (kBq/mL)"), tuple(series), True)
 
 
 def line_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart | None:
@@ -88,20 +93,20 @@ def line_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart | N
     fit = fits[0]
     used = np.array(fit.line.used)
     frames = np.arange(len(used))
-    title = f"{fit.model}, {region}, {record.session}"
+    title = f"{model_named(fit.model).study_name}, {region}, {record.session}"
     if fit.model != "Logan":
         x, y = np.asarray(fit.predicted), np.asarray(fit.line.ordinate)
-        ends = np.array([np.nanmin(x[used]), np.nanmax(x[used])])
+        ends, outermost = _ends(x, used)
         series = (
             _series(_("frames used"), x[used], y[used], "points", COLORS[0], frames[used].tolist()),
-            _series(_("identity"), ends, ends, "line", BLACK),
+            _series(_("identity"), ends, ends, "line", BLACK, outermost),
         )
         return Chart("line", title, _("Predicted activity (kBq/mL)"), _("Measured activity (kBq/mL)"), series)
     x, y = np.asarray(fit.line.abscissa), np.asarray(fit.line.ordinate)
     good = np.isfinite(x) & np.isfinite(y)
     # Before the tracer arrives, both integrals are divided by next to nothing.
     shown = good & (x <= 2 * np.max(x[used])) & (y <= 2 * np.max(y[used])) & (x >= 0) & (y >= 0)
-    ends = np.array([np.min(x[used]), np.max(x[used])])
+    ends, outermost = _ends(x, used)
     series = (
         _series(_("frames used"), x[used], y[used], "points", COLORS[0], frames[used].tolist()),
         _series(_("frames left out"), x[shown & ~used], y[shown & ~used], "points", GRAY, frames[shown & ~used]),
@@ -111,9 +116,17 @@ def line_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart | N
             fit.line.intercept + fit.line.slope * ends,
             "line",
             COLORS[1],
+            outermost,
         ),
     )
     return Chart("line", title, _("∫ plasma / tissue (min)"), _("∫ tissue / tissue (min)"), series)
+
+
+def _ends(x: NDArray[np.float64], used: NDArray[np.bool_]) -> tuple[NDArray[np.float64], list[int]]:
+    """Both ends of a line through the frames used, and the frames that lie there."""
+    frames = np.flatnonzero(used & np.isfinite(x))
+    outermost = [int(frames[np.argmin(x[frames])]), int(frames[np.argmax(x[frames])])]
+    return x[outermost], outermost
 
 
 def input_chart(session: str, timing: FrameTiming, found: InputRecord) -> Chart:
@@ -121,9 +134,11 @@ def input_chart(session: str, timing: FrameTiming, found: InputRecord) -> Chart:
     minutes = np.asarray(found.times_s) / 60
     middles = timing.mids_s / 60
     inside = minutes <= timing.ends_s[-1] / 60
+    shown = minutes[inside]
+    frames = _frames_at(timing, shown)
     series = [
-        _series(_("whole blood"), minutes[inside], np.asarray(found.whole_blood)[inside], "line", COLORS[1]),
-        _series(_("parent plasma"), minutes[inside], np.asarray(found.parent_plasma)[inside], "line", COLORS[0]),
+        _series(_("whole blood"), shown, np.asarray(found.whole_blood)[inside], "line", COLORS[1], frames),
+        _series(_("parent plasma"), shown, np.asarray(found.parent_plasma)[inside], "line", COLORS[0], frames),
     ]
     if found.blood_pool is not None:
         name = _("blood pool in the PET")
@@ -134,9 +149,15 @@ def input_chart(session: str, timing: FrameTiming, found: InputRecord) -> Chart:
     ):
         if kind in found.samples:
             samples = found.samples[kind]
-            series.append(_series(name, np.asarray(samples.times_s) / 60, samples.values, "points", color))
+            drawn = np.asarray(samples.times_s) / 60
+            series.append(_series(name, drawn, samples.values, "points", color, _frames_at(timing, drawn)))
     title = _("Input function, {session}").format(session=session)
-    return Chart("input", title, _("Time after time zero (min)"), _("Activity (kBq/mL)"), tuple(series))
+    return Chart("input", title, _("Time after time zero (min)"), _("Activity (kBq/mL)"), tuple(series), True)
+
+
+def _frames_at(timing: FrameTiming, minutes: NDArray[np.float64]) -> list[int]:
+    """The frame of each time: the one that it lies in, or that comes next; the last one afterwards."""
+    return np.minimum(np.searchsorted(timing.ends_s, 60 * minutes), len(timing) - 1).tolist()
 
 
 def motion_chart(
@@ -152,7 +173,7 @@ def motion_chart(
     for axis, name, color in zip(range(3), (_("to the left"), _("backward"), _("upward")), COLORS, strict=False):
         series.append(_series(name, minutes, shift[:, axis], "line", color, frames))
     title = _("Motion, {session}").format(session=session)
-    return Chart("motion", title, _("Time after time zero (min)"), _("Displacement (mm)"), tuple(series))
+    return Chart("motion", title, _("Time after time zero (min)"), _("Displacement (mm)"), tuple(series), True)
 
 
 def _style(node, series: Series) -> None:
@@ -185,9 +206,11 @@ def draw(chart: Chart, session: str):
         for n, series in enumerate(chart.series):
             role = f"{chart.role} {n}"
             table = find_or_add(session, f"points {role}", "vtkMRMLTableNode", f"{session} {role}")
-            table.RemoveAllColumns()
-            table.AddColumn(_column("x", series.x))
-            table.AddColumn(_column("y", series.y))
+            # In one go: a series that shows the table complains of one without columns.
+            points = vtk.vtkTable()
+            points.AddColumn(_column("x", series.x))
+            points.AddColumn(_column("y", series.y))
+            table.SetAndObserveTable(points)
             table.SetHideFromEditors(True)
             one = find_or_add(session, f"series {role}", "vtkMRMLPlotSeriesNode", series.name)
             one.SetName(series.name)
@@ -207,6 +230,11 @@ def draw(chart: Chart, session: str):
         node.SetYAxisTitle(chart.y_title)
         node.SetTitleFontSize(14)
         node.SetLegendVisibility(True)
+        node.SetLegendFontSize(12)
+        node.SetXAxisRangeAuto(not chart.over_time)
+        if chart.over_time:
+            last = max(x for series in chart.series for x in series.x)
+            node.SetXAxisRange(0.0, ROOM_FOR_LEGEND * last)
     finally:
         node.EndModify(was_modified)
     return node

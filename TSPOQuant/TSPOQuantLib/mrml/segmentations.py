@@ -57,8 +57,9 @@ def tags_of(segment) -> dict[str, str]:
     return found
 
 
-def segment_centers(node, role: str = "segmentation") -> dict[str, NDArray[np.float64]]:
-    """Segment ID to the middle of its voxels in the world, (3,) LPS mm; segments without voxels are left out.
+def segment_places(node, role: str = "segmentation") -> dict[str, tuple[NDArray[np.float64], float]]:
+    """Segment ID to the middle of its voxels in the world, (3,) LPS mm, and the longest side of the box around them,
+    mm; segments without voxels are left out.
 
     Raises InputRefused ("transform-not-linear", "segmentation-voxels").
     """
@@ -69,8 +70,14 @@ def segment_centers(node, role: str = "segmentation") -> dict[str, NDArray[np.fl
         drawn = np.argwhere(_voxels(image))
         if len(drawn):
             middle = np.append(drawn.mean(axis=0)[::-1], 1.0)
-            found[segment_id] = (to_world @ _corner_to_ras(image) @ middle)[:3]
+            sides = (np.ptp(drawn, axis=0) + 1)[::-1] * np.array(image.GetSpacing())
+            found[segment_id] = (to_world @ _corner_to_ras(image) @ middle)[:3], float(sides.max())
     return found
+
+
+def segment_centers(node, role: str = "segmentation") -> dict[str, NDArray[np.float64]]:
+    """Segment ID to the middle of its voxels, as ``segment_places`` finds it."""
+    return {segment_id: center for segment_id, (center, _) in segment_places(node, role).items()}
 
 
 def segmentation_from_node(node, role: str = "segmentation") -> Segmentation:

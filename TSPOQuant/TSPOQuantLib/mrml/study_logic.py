@@ -25,7 +25,7 @@ from .choices import (
     TSPOQuantParameterNode,
     TSPOQuantVisitParameterNode,
 )
-from .language import refusal
+from .language import refusal, told
 from .panel_state import State, Step, fingerprint, state_of, study_state
 
 
@@ -80,6 +80,10 @@ class StudyLogic:
             raise refusal("visit-unknown", _("No visit is called '{session}'; add it.").format(session=session))
         tag, name = f"{self.moduleName}-{session}", f"{self.moduleName} {session}"
         found: TSPOQuantVisitParameterNode = self._parameters(TSPOQuantVisitParameterNode, tag, name)
+        chosen = (found.petSequence, found.ctVolume, found.segmentation, found.labels)
+        if any(node is not None and not slicer.mrmlScene.IsNodePresent(node) for node in chosen):
+            self._wrapped.pop(tag)  # it remembers a node that was deleted
+            found = self._parameters(TSPOQuantVisitParameterNode, tag, name)
         return found
 
     def addVisit(self, session: str) -> TSPOQuantVisitParameterNode:
@@ -207,6 +211,27 @@ class StudyLogic:
                 return _("Give the scanner's resolution, which partial-volume correction needs.")
         return ""
 
+    def whyUnusable(self, visit: TSPOQuantVisitParameterNode) -> str:
+        """Why the chosen PET sequence cannot be used, as far as its description tells; empty if it can, or is not
+        chosen."""
+        try:
+            self._header(visit)
+        except InputRefused as refused:
+            return told(refused.message)
+        return ""
+
+    @staticmethod
+    def _header(visit: TSPOQuantVisitParameterNode):
+        """What the chosen sequence says of itself, or None. Raises InputRefused ("sequence-…")."""
+        from ..acquisition.sequence_files import sequence_header
+
+        node = visit.petSequence
+        if node is None:
+            return None
+        said = {name: node.GetAttribute(name) for name in node.GetAttributeNames()}
+        starts = [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
+        return sequence_header(said, node.GetIndexUnit(), starts)
+
     def step(self, section: str, session: str) -> Step:
         """A section's case: what is missing, from what it would be made, and from what its result was made."""
         missing = self.whatIsMissing(section, session)
@@ -222,7 +247,8 @@ class StudyLogic:
         if section == "study":
             study, visit = self.getParameterNode(), self.visit(session)
             openQuestions = (study.level is Level.UNKNOWN, study.side is Side.UNKNOWN, not visit.ctVolume)
-            return study_state(self.whatIsMissing(section, session), any(openQuestions))
+            missing = self.whatIsMissing(section, session) or self.whyUnusable(visit)
+            return study_state(missing, any(openQuestions))
         return state_of(self.step(section, session))
 
     _RESULTS = {
@@ -241,10 +267,9 @@ class StudyLogic:
         """Fingerprint of everything that a section's result depends on."""
         study, visit = self.getParameterNode(), self.visit(session)
         if section == "report":
-            results = {one: self._resultOf("kinetics", one) for one in study.sessions}
-            parts = {
-                one: node.GetAttribute(study_nodes.MADE_FROM) for one, node in results.items() if node is not None
-            }
+            steps = {one: self.step("kinetics", one) for one in study.sessions}
+            # Results that are out of date, and visits without any, are not those that the report is about.
+            parts: dict[str, object] = {one: [step.made_from, state_of(step).value] for one, step in steps.items()}
             parts |= {
                 " clinical": content.file_key(study.clinicalFile),
                 " repeatability": content.file_key(study.repeatabilityFile),

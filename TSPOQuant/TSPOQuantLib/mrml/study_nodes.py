@@ -14,7 +14,7 @@ from .alignment_text import from_text, to_text
 SESSION = "TSPOQuant.Session"
 ROLE = "TSPOQuant.Role"
 MADE_FROM = "TSPOQuant.MadeFrom"
-RECORD, ALIGNMENT, QUALITY, REPORT = "record", "alignment", "quality", "report"
+RECORD, ALIGNMENT, QUALITY, REPORT, MAP = "record", "alignment", "quality", "report", "map"
 WHOLE_STUDY = "*"
 """In place of a visit's label, which has letters and digits alone."""
 

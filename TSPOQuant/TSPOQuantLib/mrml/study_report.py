@@ -11,11 +11,52 @@ from ..progress import Progress, part, silent
 from . import study_nodes, tables
 from .choices import Level, Side
 from .language import refusal, told
+from .panel_state import SECTIONS, State
 from .study_steps import StudySteps
 
 
 class StudyReport(StudySteps):
     """All steps of a study: what the module's logic hands on to the panel and to scripts."""
+
+    # The panel's first lines
+
+    def headline(self) -> str:
+        """V_T of the affected foramen at every visit with results, and how it changed; "" without any."""
+        from .headline import place, visit_line
+
+        said: list[str] = []
+        for session in self.comparable():
+            try:
+                record = self.record(session)
+            except InputRefused as refused:
+                said.append(told(refused.message))
+                continue
+            row = self.mainRow(record)
+            if place(row) not in said:
+                said.append(place(row))
+            line = visit_line(record, row)
+            fresh = self.state("kinetics", session) is State.DONE
+            said.append(line if fresh else _("{line} – out of date").format(line=line))
+        return "\n".join(said)
+
+    def whatIsNext(self, session: str) -> tuple[str, str]:
+        """The section where something is to be done next, and what, in one sentence."""
+        for section in SECTIONS[:-1]:
+            missing = self.whatIsMissing(section, session) or (
+                self.whyUnusable(self.visit(session)) if section == "study" else ""
+            )
+            if missing:
+                return section, missing
+        if self.state("kinetics", session) is not State.DONE:
+            return "kinetics", _("press Compute, which also aligns and makes the input function.")
+        for other in self.sessions():
+            if self.state("kinetics", other) is not State.DONE:
+                return "study", _("choose the visit '{session}' above.").format(session=other)
+        if study_nodes.text_of(study_nodes.WHOLE_STUDY, "verdict") is None and len(self.comparable()) > 1:
+            return "report", _("compare the visits.")
+        if self.state("report", session) is not State.DONE:
+            return "report", _("select a folder and write the report.")
+        return "", ""
 
     # Change and report
 

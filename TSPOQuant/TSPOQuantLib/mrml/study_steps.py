@@ -3,24 +3,28 @@
 from dataclasses import replace
 from pathlib import Path
 
-import slicer
-import slicer.util
+import numpy as np
 from slicer.i18n import tr as _
 
 from ..messages import InputRefused
+from ..outcome.record import RegionOutcome, VisitRecord
 from ..progress import Progress, part, silent
-from . import content, fusion, segmentations, sequence_io, study_nodes, tables, views, volumes
+from . import content, segmentations, sequence_io, study_nodes, tables, volumes
 from .choices import Level, Side, TSPOQuantVisitParameterNode
 from .language import refusal, told
 from .panel_state import SECTIONS, State, state_of
-from .study_logic import StudyLogic
+from .study_views import StudyViews
 
 
 def _nothing() -> None:
     """Where no undo is kept."""
 
 
-class StudySteps(StudyLogic):
+CLICKS = "clicks"
+"""Role of the points that mark the mouths of a foramen."""
+
+
+class StudySteps(StudyViews):
     """Steps raise InputRefused, and Cancelled through ``progress``."""
 
     # Steps
@@ -75,12 +79,23 @@ class StudySteps(StudyLogic):
         from ..alignment.rigid import field_points
         from . import plots
 
-        motion = aligned[0]
-        study_nodes.store_alignment(session, aligned, inputs)
+        motion, toCt = aligned
+        study_nodes.store_alignment(session, (self._toldAtRegions(session, motion), toCt), inputs)
         if motion is not None:
             table = motion_table(motion, field_points(data.image.grid))
             chart = plots.motion_chart(session, data.image.timing, table.translation_mm, table.displacement_mm)
             plots.draw(chart, session)
+
+    def _toldAtRegions(self, session: str, motion):
+        """The motion as results tell it: where the regions to quantify are, and over the field before any is drawn."""
+        from ..alignment.motion import told_at
+
+        visit = self.visit(session)
+        if motion is None or not visit.segmentation:
+            return motion
+        centers = segmentations.segment_centers(visit.segmentation)
+        centers.pop(visit.bloodPoolSegmentID, None)
+        return told_at(motion, np.array(list(centers.values()))) if centers else motion
 
     def makeInput(self, session: str, progress: Progress = silent) -> None:
         """Make a visit's input function alone, and its plot."""
@@ -117,22 +132,29 @@ class StudySteps(StudyLogic):
         study_nodes.store_text(session, study_nodes.QUALITY, "\n".join(said), inputs)
         return said
 
-    def addTemplate(self, session: str, beforeChange=None) -> None:
-        """Empty segments for the affected foramen, its counterparts, the cord and the blood pool."""
+    def addTemplate(self, session: str, beforeChange=None) -> str:
+        """Empty segments for the affected foramen, its counterparts, the cord and the blood pool; what came of it."""
         from . import regions
 
         study, visit = self.getParameterNode(), self.visit(session)
         self._requireNodes(visit.ctVolume, visit.segmentation)
+        source = visit.segmentation.GetSegmentation()
+        before = source.GetNumberOfSegments()
         regions.add_template(
             visit.segmentation, visit.ctVolume, study.level.value, study.side.value, beforeChange or _nothing
         )
+        added = source.GetNumberOfSegments() - before
+        if not added:
+            return _("All segments of the template are there already.")
+        return _("{count} empty segments were added; draw them.").format(count=added)
 
-    def proposeBloodPool(self, session: str, beforeChange=None) -> str:
+    def proposeBloodPool(self, session: str, beforeChange=None, progress: Progress = silent) -> str:
         """Both carotids from the early frames, as one segment; what came of it."""
         from . import regions
 
         visit = self.visit(session)
         self._requireNodes(visit.petSequence, visit.segmentation)
+        progress(0.0, _("Looking for the carotids"))
         placed, _found = regions.propose_blood_pool(
             visit.petSequence,
             visit.segmentation,
@@ -144,12 +166,13 @@ class StudySteps(StudyLogic):
             visit.bloodPoolSegmentID = placed.segment_id
         return self._whatCameOf([placed])
 
-    def proposeForamina(self, session: str, beforeChange=None) -> str:
+    def proposeForamina(self, session: str, beforeChange=None, progress: Progress = silent) -> str:
         """Foramina and pieces of cord from vertebrae; what came of them."""
         from . import regions
 
         visit = self.visit(session)
         self._requireNodes(visit.ctVolume, visit.segmentation, visit.labels)
+        progress(0.0, _("Looking for the foramina"))
         placed = regions.propose_foramina(
             visit.labels, visit.ctVolume, visit.segmentation, before_change=beforeChange or _nothing
         )
@@ -182,14 +205,15 @@ class StudySteps(StudyLogic):
             raise InputRefused("input-missing", self.whyNotCarried(session))
         node, notices = carry_regions(source.segmentation, source.ctVolume, visit.ctVolume, first, progress)
         visit.segmentation, visit.bloodPoolSegmentID = node, self.findBloodPool(node)
+        self.showRegions(session)
         said = [_("Carried over; look at each region before it is used."), *(told(one.message) for one in notices)]
         return "\n".join(said)
 
     def points(self, session: str):
         """The markups node for the two mouths of a foramen, made where there is none."""
-        node = study_nodes.find(session, "clicks", "vtkMRMLMarkupsFiducialNode")
+        node = study_nodes.find(session, CLICKS, "vtkMRMLMarkupsFiducialNode")
         if node is None:
-            node = study_nodes.find_or_add(session, "clicks", "vtkMRMLMarkupsFiducialNode", _("foramen, two points"))
+            node = study_nodes.find_or_add(session, CLICKS, "vtkMRMLMarkupsFiducialNode", _("foramen, two points"))
             node.SetMaximumNumberOfControlPoints(2)
             node.CreateDefaultDisplayNodes()
         return node
@@ -200,12 +224,8 @@ class StudySteps(StudyLogic):
 
         visit, points = self.visit(session), self.points(session)
         self._requireNodes(visit.ctVolume, visit.segmentation)
-        if visit.clickedLevel is Level.UNKNOWN or visit.clickedSide is Side.UNKNOWN:
-            raise InputRefused("input-missing", _("Choose level and side of the foramen that the points mark."))
-        if points.GetNumberOfDefinedControlPoints() != 2:
-            raise InputRefused(
-                "input-missing", _("Place two points: the inner mouth of the foramen, then the outer one.")
-            )
+        if self.whyNoTwoClick(session):
+            raise InputRefused("input-missing", self.whyNoTwoClick(session))
         inner, outer = [0.0] * 3, [0.0] * 3
         points.GetNthControlPointPositionWorld(0, inner)
         points.GetNthControlPointPositionWorld(1, outer)
@@ -219,6 +239,16 @@ class StudySteps(StudyLogic):
             beforeChange or _nothing,
         )
         points.RemoveAllControlPoints()
+
+    def whyNoTwoClick(self, session: str) -> str:
+        """What is missing before two points make a foramen; empty if nothing."""
+        visit = self.visit(session)
+        if visit.clickedLevel is Level.UNKNOWN or visit.clickedSide is Side.UNKNOWN:
+            return _("Choose level and side of the foramen that the points mark.")
+        points = study_nodes.find(session, CLICKS, "vtkMRMLMarkupsFiducialNode")
+        if points is None or points.GetNumberOfDefinedControlPoints() != 2:
+            return _("Place two points: the inner mouth of the foramen, then the outer one.")
+        return ""
 
     @staticmethod
     def _requireNodes(*nodes) -> None:
@@ -252,8 +282,10 @@ class StudySteps(StudyLogic):
         quality = "\n".join(told(notice.message) for notice in record.quality)
         study_nodes.store_text(session, study_nodes.QUALITY, quality, inputs["regions"])
         table = study_nodes.find_or_add(session, "results", "vtkMRMLTableNode", f"TSPOQuant {session} results")
-        tables.fill_table(table, record.rows, tables.result_columns(record.rows), record.notices)
-        self.showRegion(session, self._mainRegion(record))
+        main = self.mainRow(record).region
+        rows = sorted(record.rows, key=lambda row: row.region != main)  # what the study is about comes first
+        tables.fill_table(table, rows, tables.result_columns(rows), record.notices)
+        self.showRegion(session, main)
         return record
 
     def _provenance(self, session: str, data) -> list[dict[str, str]]:
@@ -267,11 +299,11 @@ class StudySteps(StudyLogic):
             *inputs([Path(self.visit(session).bloodFile)]),
         ]
 
-    def _mainRegion(self, record) -> str:
-        """The affected foramen where the study names it, else the first region."""
+    def mainRow(self, record: VisitRecord) -> RegionOutcome:
+        """The affected foramen under the primary model; the first row where the study names none."""
         study = self.getParameterNode()
         row = record.row("foramen", study.level.value, study.side.value, record.models[0])
-        return row.region if row else record.rows[0].region
+        return row or record.rows[0]
 
     def showRegion(self, session: str, region: str, pvc: str = "none") -> None:
         """Draw a region's curves and line into that visit's charts, and compare its models in a table."""
@@ -312,7 +344,7 @@ class StudySteps(StudyLogic):
         found = pipeline.make_visit_maps(data, settings, visit.mapModel.value, aligned, part(progress, 0.6, 1))
         progress(1.0, _("Done"))
         self._keepAlignment(session, data, aligned, fusionInputs)
-        node = maps.keep(found)
+        node = maps.keep(found, data.segmentation)
         maps.show(node, visit.ctVolume)
         return node
 
@@ -320,17 +352,12 @@ class StudySteps(StudyLogic):
 
     def aboutPet(self, visit: TSPOQuantVisitParameterNode) -> str:
         """A PET sequence in one sentence; why it cannot be used, where it cannot."""
-        from ..acquisition.sequence_files import sequence_header
-
-        node = visit.petSequence
-        if node is None:
-            return ""
-        said = {name: node.GetAttribute(name) for name in node.GetAttributeNames()}
-        starts = [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
         try:
-            header = sequence_header(said, node.GetIndexUnit(), starts)
+            header = self._header(visit)
         except InputRefused as refused:
             return told(refused.message)
+        if header is None:
+            return ""
         tracer = header.scan.tracer or _("unknown tracer")
         zero = {"injection": _("injection"), "first frame": _("the first frame")}.get(
             header.time_zero, header.time_zero
@@ -357,52 +384,3 @@ class StudySteps(StudyLogic):
     def aboutRegions(self, session: str) -> str:
         """What the last check of the regions found."""
         return study_nodes.text_of(session, study_nodes.QUALITY) or ""
-
-    # Display
-
-    def showFused(self, session: str, opacity: float = fusion.PET_OPACITY) -> None:
-        """Put the PET over the CT in the slice views."""
-        visit = self.visit(session)
-        proxy = fusion.show_sequence(visit.petSequence)
-        sequence_io.restore_units(visit.petSequence)
-        fusion.show_fused(visit.ctVolume, proxy, opacity)
-        if visit.segmentation:
-            fusion.show_regions(visit.segmentation)
-
-    def showBeside(self, session: str) -> None:
-        """Put the CT above the PET, at the same places."""
-        visit = self.visit(session)
-        proxy = fusion.show_sequence(visit.petSequence)
-        fusion.show_fused(visit.ctVolume, proxy, layout=None)
-        views.show_beside(visit.ctVolume, proxy)
-
-    def goTo(self, session: str, segmentID: str) -> None:
-        """Move all slice views to the middle of a segment, a foramen in the planes of its canal."""
-        views.go_to_segment(self.visit(session).segmentation, segmentID)
-
-    def goToRegion(self, session: str, region: str) -> None:
-        """Move all slice views to the region of that name, as results name it."""
-        from ..regions.region import plain_name
-
-        segmentation = self.visit(session).segmentation
-        for segmentID in segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ():
-            if plain_name(segmentation.GetSegmentation().GetSegment(segmentID).GetName()) == region:
-                self.goTo(session, segmentID)
-                return
-
-    def selectFrame(self, session: str, frame: int) -> None:
-        """Show a frame of a visit's PET wherever the sequence is shown."""
-        sequence = self.visit(session).petSequence
-        if sequence is not None and 0 <= frame < sequence.GetNumberOfDataNodes():
-            fusion.show_sequence(sequence)
-            browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
-            browser.SetSelectedItemNumber(frame)
-
-    def showChart(self, session: str, role: str) -> bool:
-        """Show one of a visit's charts in a plot view; False where there is none."""
-        from . import plots
-
-        chart = study_nodes.find(session, f"chart {role}", "vtkMRMLPlotChartNode")
-        if chart is not None:
-            plots.show(chart)
-        return chart is not None

@@ -1,8 +1,10 @@
 """Results -> vtkMRMLTableNode."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 import vtk
 from slicer.i18n import tr as _
@@ -10,7 +12,7 @@ from slicer.i18n import tr as _
 from ..kinetics.models import model_named
 from ..messages import Notice, Text
 from ..outcome.record import VisitRecord
-from ..quantities import COLUMNS, Quantity
+from ..quantities import COLUMNS, Quantity, decimals_for
 from .language import told
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
@@ -51,15 +53,42 @@ def result_columns(rows: Sequence[object]) -> tuple[Column, ...]:
 
 
 def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
+    """A quantity and its standard error, with as many digits as the error says are known."""
+
+    def rounded(key: str) -> Callable[[Any], float | None]:
+        def value(row: Any) -> float | None:
+            found, error = getattr(row, key), getattr(row, one.error_key)
+            return None if found is None else round(found, decimals_for(error, one.decimals))
+
+        return value
+
     error = Text("standard error of {quantity}", quantity=one.symbol)
     return (
-        Column(one.key, told(one.name), one.unit, one.title),
-        Column(one.error_key, told(error), one.unit, "SE"),
+        Column(one.key, told(one.name), one.unit, one.title, value=rounded(one.key)),
+        Column(one.error_key, told(error), one.unit, "SE", value=rounded(one.error_key)),
     )
 
 
 def _is_known(key: str, rows: Sequence[object]) -> bool:
     return any(getattr(row, key) is not None for row in rows)
+
+
+def _rounded(key: str, decimals: int) -> Callable[[Any], float | None]:
+    def value(row: Any) -> float | None:
+        found = getattr(row, key)
+        return None if found is None else round(found, decimals)
+
+    return value
+
+
+def _difference(key: str, description: str, headline: str) -> Column:
+    """A difference of an information criterion; a dash where it means nothing."""
+
+    def value(row: object) -> str:
+        found = getattr(row, key)
+        return f"{found:.1f}" if math.isfinite(found) else "–"
+
+    return Column(key, description, headline=headline, number=False, value=value)
 
 
 def _study_name(row) -> str:
@@ -71,11 +100,11 @@ def change_columns() -> tuple[Column, ...]:
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
         Column("model", _("kinetic model"), headline=_("model"), number=False, value=_study_name),
-        Column("baseline", _("V_T at the first visit"), "mL/cm3", _("first")),
-        Column("followup", _("V_T at the later visit"), "mL/cm3", _("later")),
-        Column("percent", _("change in percent of the first"), "%", _("change")),
-        Column("percent_low", _("lower end of the 95 % interval"), "%", _("from")),
-        Column("percent_high", _("upper end of the 95 % interval"), "%", _("to")),
+        Column("baseline", _("V_T at the first visit"), "mL/cm3", _("first"), value=_rounded("baseline", 2)),
+        Column("followup", _("V_T at the later visit"), "mL/cm3", _("later"), value=_rounded("followup", 2)),
+        Column("percent", _("change in percent of the first"), "%", _("change"), value=_rounded("percent", 1)),
+        Column("percent_low", _("lower end of the 95 % interval"), "%", _("from"), value=_rounded("percent_low", 1)),
+        Column("percent_high", _("upper end of the 95 % interval"), "%", _("to"), value=_rounded("percent_high", 1)),
         Column("verdict", _("against repeatability"), headline=_("repeatability"), number=False, value=_verdict),
         Column("followup_session", _("label of the later visit"), headline=_("visit"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
@@ -102,10 +131,10 @@ class ModelRow:
 def model_columns() -> tuple[Column, ...]:
     return (
         Column("model", _("kinetic model"), headline=_("model"), number=False),
-        Column("aicc", _("difference of AICc from the best model"), headline="ΔAICc"),
-        Column("aic", _("difference of AIC from the best model"), headline="ΔAIC"),
-        Column("bic", _("difference of BIC from the best model"), headline="ΔBIC"),
-        Column("wrss", _("weighted sum of squared residuals"), "kBq2/mL2", "WRSS"),
+        _difference("aicc", _("difference of AICc from the best model"), "ΔAICc"),
+        _difference("aic", _("difference of AIC from the best model"), "ΔAIC"),
+        _difference("bic", _("difference of BIC from the best model"), "ΔBIC"),
+        Column("wrss", _("weighted sum of squared residuals"), "kBq2/mL2", "WRSS", value=_rounded("wrss", 4)),
         Column("parameters", _("number of fitted parameters"), headline=_("parameters")),
         Column("frames", _("number of frames"), headline=_("frames")),
     )
@@ -157,7 +186,8 @@ def fill_table(node, rows: Iterable[object], columns: Sequence[Column], notices:
             node.AddColumn(_array(column, rows))
             node.SetColumnDescription(column.key, column.description)
             node.SetColumnUnitLabel(column.key, column.unit)
-            node.SetColumnTitle(column.key, column.headline or column.key)  # table views add the unit
+            headline = column.headline[:1].upper() + column.headline[1:]
+            node.SetColumnTitle(column.key, headline or column.key)  # table views add the unit
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
         node.SetAttribute(NOTICES, "\n".join(told(notice.message) for notice in notices))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import slicer
 import slicer.util
+import vtk
 from numpy.typing import NDArray
 
 from ..messages import InputRefused
@@ -20,6 +21,12 @@ OBLIQUE = {"Red": "along canal", "Yellow": "across canal", "Green": "coronal"}
 """Which plane each view takes at a foramen; the third is the body's, to see where one is."""
 BESIDE = "TSPOQuantPET"
 """Begins the names of the views that show the PET alone, beside those that show the CT alone."""
+SHARE = 0.1
+"""Of a view's shorter side, what a region takes up that the views are brought to [own choice]."""
+FIELD_MM = (60.0, 250.0)
+"""The shorter side of a view shows so much at least, to see where in the neck it is, and at most [own choice]."""
+PRESET = "TSPOQuant"
+"""Name of an oblique plane among a view's orientations."""
 OPACITY = "TSPOQuant.Opacity"
 """Attribute of a slice composite node: the opacity to come back to after blinking."""
 
@@ -124,22 +131,60 @@ def show_beside(ct_node, pet_node) -> bool:
         composite.SetBackgroundVolumeID((pet_node if pet_alone else ct_node).GetID())
         composite.SetForegroundVolumeID(None)
     link()
+    match_beside()
+    return True
+
+
+def match_beside() -> None:
+    """Bring the views of the PET to the place and the zoom of those of the CT above them."""
     for name, node in slice_nodes().items():
         source = slice_nodes().get(name.removeprefix(BESIDE))
         if name.startswith(BESIDE) and source is not None:
             _same_place(node, source)
-    return True
+
+
+def replace_volumes(replaced: dict) -> bool:
+    """In all slice views, volumes by their IDs through other volume nodes, or through none; whether any was there."""
+    found = False
+    for composite in composites():
+        for layer in ("Background", "Foreground"):
+            shown = getattr(composite, f"Get{layer}VolumeID")()
+            if shown in replaced:
+                found = True
+                node = replaced[shown]
+                getattr(composite, f"Set{layer}VolumeID")(node.GetID() if node is not None else None)
+    return found
+
+
+def bring_in(volume_node, opacity: float) -> None:
+    """Put a volume in front in the slice views that do not show it; those that do stay as they are."""
+    for composite in composites():
+        if volume_node.GetID() not in (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID()):
+            composite.SetForegroundVolumeID(volume_node.GetID())
+            composite.SetForegroundOpacity(opacity)
+        elif composite.GetAttribute(OPACITY):  # taken away by blinking
+            composite.SetForegroundOpacity(float(composite.GetAttribute(OPACITY)))
+            composite.RemoveAttribute(OPACITY)
+
+
+def fit_slices() -> None:
+    """Show the whole images in all slice views."""
+    logics = slicer.app.applicationLogic().GetSliceLogics()
+    for number in range(logics.GetNumberOfItems() if logics is not None else 0):
+        logics.GetItemAsObject(number).FitSliceToBackground()
 
 
 def go_to_segment(segmentation_node, segment_id: str, oblique: bool = True) -> None:
-    """Bring a segment into the middle of every slice view; a foramen in the planes of its canal if ``oblique``.
+    """Bring a segment into the middle of every slice view, a tenth of the view wide; a foramen in the planes of its
+    canal if ``oblique``.
 
     What is no foramen, or not ``oblique``, is shown in the body's own planes. Raises InputRefused ("segment-empty",
     "transform-not-linear").
     """
     from ..regions.planes import plane_of  # Slicer's start need not wait for scipy
 
-    centers = segmentations.segment_centers(segmentation_node)
+    places = segmentations.segment_places(segmentation_node)
+    centers = {found: center for found, (center, _) in places.items()}
     if segment_id not in centers:
         raise InputRefused("segment-empty", "this segment has no voxel to go to; draw it first")
     source = segmentation_node.GetSegmentation()
@@ -152,6 +197,17 @@ def go_to_segment(segmentation_node, segment_id: str, oblique: bool = True) -> N
         if view in SLICE_VIEWS:
             plane = OBLIQUE[view] if canal else SLICE_VIEWS[view].lower()
             set_slice_plane(node, centers[segment_id], plane_of(anatomy[segment_id], plane, foramina))
+            zoom(node, places[segment_id][1] / SHARE)
+
+
+def zoom(slice_node, field_mm: float) -> None:
+    """Let the shorter side of a slice view be so long, within ``FIELD_MM``."""
+    columns, rows, _ = slice_node.GetDimensions()
+    shorter = min(columns, rows)
+    if shorter > 0:  # a view that is laid out
+        field = min(max(field_mm, FIELD_MM[0]), FIELD_MM[1])
+        slice_node.SetFieldOfView(field * columns / shorter, field * rows / shorter, slice_node.GetFieldOfView()[2])
+        slice_node.UpdateMatrices()
 
 
 def reset_planes() -> None:
@@ -173,7 +229,14 @@ def set_slice_plane(slice_node, center_lps: NDArray[np.float64], axes_lps: NDArr
     slice_to_lps[:3, :2] = axes_lps
     slice_to_lps[:3, 2] = -normal if downwards else normal
     slice_to_lps[:3, 3] = center_lps
-    slice_node.GetSliceToRAS().DeepCopy(matrix_from_array(LPS_FROM_RAS @ slice_to_lps))
+    slice_to_ras = LPS_FROM_RAS @ slice_to_lps
+    # Under a name: Slicer complains of a saved orientation that has none when the scene is loaded.
+    orientation = vtk.vtkMatrix3x3()
+    for row in range(3):
+        for column in range(3):
+            orientation.SetElement(row, column, slice_to_ras[row, column])
+    slice_node.AddSliceOrientationPreset(PRESET, orientation)
+    slice_node.GetSliceToRAS().DeepCopy(matrix_from_array(slice_to_ras))
     slice_node.UpdateMatrices()
 
 

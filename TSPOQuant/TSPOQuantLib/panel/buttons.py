@@ -67,6 +67,10 @@ def _carried(panel: Panel) -> str:
     return panel.logic.whyNotCarried(panel.session)
 
 
+def _points(panel: Panel) -> str:
+    return panel.logic.whyNoTwoClick(panel.session)
+
+
 def _folder(panel: Panel) -> str:
     return "" if panel.study and panel.study.reportFolder else _("Select a folder for the report.")
 
@@ -102,11 +106,11 @@ def buttons() -> tuple[Button, ...]:
             done=_("Aligned."),
         ),
         Button("motionPlot", "Plot", press=lambda panel: panel.showChart("motion"), missing=_chart("motion")),
-        Button("fuse", "Fuse", lambda panel, progress: panel.showFused(), missing=pictures),
+        Button("fuse", "Fuse", lambda panel, progress: panel.showFused(progress), missing=pictures),
         Button(
             "beside",
             "Beside",
-            lambda panel, progress: panel.logic.showBeside(panel.session),
+            lambda panel, progress: panel.showBeside(),
             missing=pictures,
         ),
         Button("blink", press=lambda panel: views.blink(), missing=pictures),
@@ -119,26 +123,31 @@ def buttons() -> tuple[Button, ...]:
         Button(
             "bloodPool",
             "Propose",
-            lambda panel, progress: panel.logic.proposeBloodPool(panel.session, panel.editor.saveStateForUndo),
+            lambda panel, progress: panel.logic.proposeBloodPool(
+                panel.session, panel.editor.saveStateForUndo, progress
+            ),
             missing=_any(_section("study"), _regions),
         ),
         Button(
             "propose",
             "Propose",
-            lambda panel, progress: panel.logic.proposeForamina(panel.session, panel.editor.saveStateForUndo),
+            lambda panel, progress: panel.logic.proposeForamina(
+                panel.session, panel.editor.saveStateForUndo, progress
+            ),
             missing=_any(drawing, _vertebrae),
         ),
         Button(
             "carry",
             "Align",
-            lambda panel, progress: panel.logic.carryRegions(panel.session, progress),
+            lambda panel, progress: panel.carryRegions(progress),
             missing=_any(_ct, _carried),
         ),
         Button(
             "twoClick",
             "Template",
             lambda panel, progress: panel.logic.addTwoClick(panel.session, panel.editor.saveStateForUndo),
-            missing=drawing,
+            missing=_any(drawing, _points),
+            done=_("The foramen is made; look at it before it is used."),
         ),
         Button("check", "Check", lambda panel, progress: panel.checkRegions(), missing=_section("regions")),
         Button(

@@ -1,5 +1,7 @@
 """Slicer's own editors inside the panel: the Segment Editor, and the buttons that place points."""
 
+from collections.abc import Callable
+
 import qt
 import slicer
 import slicer.util
@@ -87,9 +89,9 @@ class SegmentEditor:
 
 
 class PointPlacer:
-    """Slicer's own buttons for placing the two points of a foramen."""
+    """Slicer's own buttons for placing the two points of a foramen; placed: called when points come or go."""
 
-    def __init__(self, frame) -> None:
+    def __init__(self, frame, placed: Callable[[], None]) -> None:
         import qSlicerMarkupsModuleWidgetsPythonQt
 
         self.widget = qSlicerMarkupsModuleWidgetsPythonQt.qSlicerMarkupsPlaceWidget()
@@ -102,6 +104,9 @@ class PointPlacer:
         layout = qt.QHBoxLayout(frame)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.widget)
+        self._placed = placed
+        self._points = None
+        self._tags: list[int] = []
 
     def show(self, logic, session: str, visit) -> None:
         """The points of the visit, once it is known what they mark."""
@@ -109,6 +114,23 @@ class PointPlacer:
         points = logic.points(session) if known and visit.ctVolume else None
         if self.widget.currentNode() is not points:
             self.widget.setCurrentNode(points)
+        self._follow(points)
+
+    def _follow(self, points) -> None:
+        if points is self._points:
+            return
+        if self._points is not None:
+            for tag in self._tags:
+                self._points.RemoveObserver(tag)
+        self._points = points
+        events = slicer.vtkMRMLMarkupsNode.PointPositionDefinedEvent, slicer.vtkMRMLMarkupsNode.PointRemovedEvent
+        self._tags = [points.AddObserver(event, self._onPoints) for event in events] if points is not None else []
+
+    def _onPoints(self, points, event) -> None:
+        if points.GetNumberOfDefinedControlPoints() >= points.GetMaximumNumberOfControlPoints():
+            # Slicer leaves its button pressed, with which nothing more can be placed; once it has placed this point.
+            qt.QTimer.singleShot(0, self.stop)
+        self._placed()
 
     def stop(self) -> None:
         """Let clicks in the views mean what they meant before."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+import qt
 import slicer
 import slicer.util
 from slicer.i18n import tr as _
@@ -25,7 +26,7 @@ class Runner:
         if self.running:
             return
         self.running, self._cancelRequested = True, False
-        self._update()
+        place = self._lock()
         failure = ""
         try:
             with slicer.util.WaitCursor():
@@ -43,9 +44,28 @@ class Runner:
         finally:
             self.running = False
             self._update()
+            self._unlock(place)
         if failure:
             self.say(failure)
             slicer.util.errorDisplay(failure)
+
+    def _lock(self):
+        """Lock the panel and leave it where it is scrolled; the widget that had the focus, and where it is."""
+        scrolled = self._ui.sectionsScrollArea.verticalScrollBar()
+        place = qt.QApplication.focusWidget(), scrolled.value
+        # Qt hands the focus of a widget that is disabled to the next one, and the scroll area follows it.
+        self._ui.cancelButton.enabled = True
+        self._ui.cancelButton.setFocus()
+        self._ui.progressBar.value = 0
+        self._update()
+        scrolled.value = place[1]
+        return place
+
+    def _unlock(self, place) -> None:
+        focus, scrolled = place
+        if focus is not None and qt.QApplication.focusWidget() is self._ui.cancelButton:
+            focus.setFocus()
+        self._ui.sectionsScrollArea.verticalScrollBar().value = scrolled
 
     def say(self, sentence: str) -> None:
         """Show one sentence until the next."""

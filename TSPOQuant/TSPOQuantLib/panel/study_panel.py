@@ -15,6 +15,7 @@ from ..mrml.language import told
 from ..mrml.panel_state import SECTIONS, State
 from ..progress import Progress
 from .buttons import Button, buttons
+from .candidates import Candidates
 from .editors import PointPlacer, SegmentEditor
 from .observed import ContentWatch
 from .runner import Runner
@@ -63,11 +64,17 @@ class StudyPanel(VTKObservationMixin):
         self.content = ContentWatch(self.updateGUI)
         self.runner = Runner(self.ui, self.updateGUI)
         self.editor = SegmentEditor(self.ui.editorCollapsibleButton, logic.moduleName)
-        self.place = PointPlacer(self.ui.placeFrame)
+        self.place = PointPlacer(self.ui.placeFrame, self.updateGUI)
+        self.candidates = Candidates(logic)
+        policy = self.ui.progressBar.sizePolicy
+        policy.setRetainSizeWhenHidden(True)  # nothing moves when work begins
+        self.ui.progressBar.setSizePolicy(policy)
 
         # These connections ensure that we update parameter node when scene is closed
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self.onNodesChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodesChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
 
@@ -96,6 +103,7 @@ class StudyPanel(VTKObservationMixin):
         ui.resultTableView.connect("selectionChanged()", self.onResultSelected)
         ui.findingsListWidget.connect("itemChanged(QListWidgetItem*)", self.onFindingChanged)
         ui.goToComboBox.connect("activated(int)", self.onGoTo)
+        ui.otherVisitsCheckBox.connect("toggled(bool)", self.onOtherVisits)
         ui.editorCollapsibleButton.connect("contentsCollapsed(bool)", self.onEditorCollapsed)
         ui.cancelButton.connect("clicked(bool)", self.runner.onCancel)
 
@@ -132,9 +140,15 @@ class StudyPanel(VTKObservationMixin):
     def onSceneEndClose(self, caller, event) -> None:
         """Called just after the scene is closed."""
         self.runner.say("")
+        self.candidates.forget()
         # If this module is shown while the scene is closed then recreate a new parameter node immediately
         if self._isEntered():
             self.initializeParameterNode()
+
+    def onNodesChanged(self, caller, event) -> None:
+        """Called when anything comes into the scene or goes: an image may be the only candidate, or be gone."""
+        if self.study and not self.runner.running:
+            self.content.timer.start()
 
     def onSceneStartImport(self, caller, event) -> None:
         """Called just before a scene is loaded."""
@@ -189,9 +203,13 @@ class StudyPanel(VTKObservationMixin):
             if study is not None:
                 if study.currentSession not in study.sessions:
                     study.currentSession = study.sessions[0]
-                if study.currentSession != self.session or self.visit is None:
-                    self.session = study.currentSession
-                    self.visit = self._rebind("visit", self.visit, self.logic.visit(self.session))
+                before, self.session = self.session, study.currentSession
+                visit = self.logic.visit(self.session)
+                if visit is not self.visit:
+                    self.visit = self._rebind("visit", self.visit, visit)
+                if before and before != self.session:
+                    self.logic.followVisit(self.session)
+                self.candidates.choose(self.session)
             self._watchContent()
             self._fillComboBoxes()
             self._showPaths()
@@ -249,6 +267,9 @@ class StudyPanel(VTKObservationMixin):
 
     def _showResults(self) -> None:
         ui, session, study = self.ui, self.session if self.visit else "", study_nodes.WHOLE_STUDY
+        self._say(ui.headlineLabel, self.logic.headline() if session else "")
+        section, next = self.logic.whatIsNext(session) if session else ("", "")
+        self._say(ui.nextLabel, f"{self._titles[section]}: {next[:1].upper()}{next[1:]}" if section else "")
         results = study_nodes.find(session, "results", "vtkMRMLTableNode")
         for view, node in (
             (ui.resultTableView, results),
@@ -258,6 +279,7 @@ class StudyPanel(VTKObservationMixin):
             if view.mrmlTableNode() is not node:
                 view.setMRMLTableNode(node)
             view.visible = node is not None
+            view.resizeColumnsToContents()  # Slicer does that for a new table alone
         self._say(ui.noticesLabel, (results.GetAttribute(tables.NOTICES) or "") if results else "")
         self._say(ui.petLabel, self.logic.aboutPet(self.visit) if self.visit else "")
         self._say(ui.fusionLabel, self.logic.aboutAlignment(session) if session else "")
@@ -310,6 +332,8 @@ class StudyPanel(VTKObservationMixin):
             control.enabled = not running
         ui.cancelButton.enabled = running
         ui.progressBar.visible = running
+        # What is being done is in the line above the bar.
+        ui.nextLabel.visible = bool(ui.nextLabel.text) and not running
 
     # From the panel to the parameter nodes
 
@@ -362,9 +386,21 @@ class StudyPanel(VTKObservationMixin):
         if slicer.util.confirmOkCancelDisplay(question.format(session=self.session)):
             self.runner.run(lambda progress: self.logic.removeVisit(self.session))
 
-    def showFused(self) -> None:
+    def showFused(self, progress: Progress) -> None:
         """PET over CT, in the mixture that the slider says."""
-        self.logic.showFused(self.session, self.ui.opacitySlider.value / 100)
+        self.logic.showFused(self.session, self.ui.opacitySlider.value / 100, progress)
+
+    def showBeside(self) -> None:
+        """CT above PET, at the same places."""
+        self.logic.showBeside(self.session)
+        # Once more when Slicer has laid the new views out, which fits each to its own image.
+        qt.QTimer.singleShot(0, views.match_beside)
+
+    def carryRegions(self, progress: Progress) -> str:
+        """The first visit's regions here, with the views on the images that they are to be judged on."""
+        said = self.logic.carryRegions(self.session, progress)
+        self.logic.showVisit(self.session)
+        return said
 
     def checkRegions(self) -> str:
         """Look for mistakes in the regions."""
@@ -379,8 +415,23 @@ class StudyPanel(VTKObservationMixin):
     def compute(self, progress: Progress) -> str:
         """Run everything for the visit that is shown."""
         record = self.logic.quantify(self.session, progress)
+        self.logic.showVisit(self.session)
+        self.logic.goToRegion(self.session, self.logic.mainRow(record).region)
+        self.showChart("curves")
+        qt.QTimer.singleShot(0, self._bringResultIntoSight)
         said = _("{count} results.").format(count=len(record.rows))
         return said + (" " + _("Read the warnings below the table.") if record.notices else "")
+
+    def _bringResultIntoSight(self) -> None:
+        """The table of results, with its first row chosen, once the panel has been laid out with it."""
+        if self.visit is None:  # the scene was closed meanwhile
+            return
+        self.sections["kinetics"].collapsed = False
+        slicer.app.processEvents()
+        wasBlocked = self.ui.resultTableView.blockSignals(True)
+        self.ui.resultTableView.selectRow(0)
+        self.ui.resultTableView.blockSignals(wasBlocked)
+        self.ui.sectionsScrollArea.ensureWidgetVisible(self.ui.resultTableView)
 
     def writeReport(self) -> None:
         """Write the report, once its packages are there and what would be replaced is known."""
@@ -412,6 +463,12 @@ class StudyPanel(VTKObservationMixin):
         if self.visit:
             views.set_opacity(value / 100)
 
+    def onOtherVisits(self, shown: bool) -> None:
+        """Called when the other visits' regions are asked for, or no longer."""
+        if self.study and not self._updating:
+            self.study.showOtherVisits = shown  # Slicer's binding may come later
+            self.logic.showRegions(self.session)
+
     def onGoTo(self, index: int) -> None:
         """Called when the user picks a region to go to."""
         segmentID = self.ui.goToComboBox.itemData(index)
@@ -436,7 +493,7 @@ class StudyPanel(VTKObservationMixin):
 
     def onPlotPointsSelected(self, seriesIDs, selections) -> None:
         """Called when points of a chart are clicked: the first that is a frame's selects it in the sequence."""
-        for index in range(seriesIDs.GetNumberOfValues()):
+        for index in range(min(seriesIDs.GetNumberOfValues(), selections.GetNumberOfItems())):
             points = selections.GetItemAsObject(index)
             found = plots.frame_of(seriesIDs.GetValue(index), points.GetValue(0))
             if found is not None:

@@ -1,0 +1,151 @@
+"""What the views show of a study: the images, regions and charts of one visit, and the place where it is looked at."""
+
+import slicer
+import slicer.util
+from slicer.i18n import tr as _
+
+from ..progress import Progress, silent
+from . import fusion, sequence_io, study_nodes, views
+from .study_logic import StudyLogic
+
+
+class StudyViews(StudyLogic):
+    """Display alone: no result depends on it."""
+
+    _place = ""
+    """Name of the region that the slice views were brought to last: other visits have one of the same name."""
+
+    def showRegions(self, session: str) -> None:
+        """Outlines of this visit's regions; those of the others are hidden, or faint where they are asked for."""
+        shown = self.visit(session).segmentation
+        compared = self.getParameterNode().showOtherVisits
+        for other in self.sessions():
+            node = self.visit(other).segmentation
+            if node is not None and node is not shown:
+                fusion.outline(node, compared, opacity=0.4)
+        if shown is not None:
+            fusion.outline(shown, True)
+
+    def showFused(
+        self, session: str, opacity: float = fusion.PET_OPACITY, progress: Progress = silent, surfaces: bool = True
+    ) -> None:
+        """Put the PET over the CT in the slice views, in the layout of ours.
+
+        surfaces: also the regions as surfaces in the 3-D view, which takes the longest.
+        """
+        visit = self.visit(session)
+        progress(0.0, _("Showing PET over CT"))
+        proxy = fusion.show_sequence(visit.petSequence)
+        sequence_io.restore_units(visit.petSequence)
+        fusion.show_fused(visit.ctVolume, proxy, opacity)
+        self.showRegions(session)
+        if visit.segmentation and surfaces:
+            progress(0.4, _("Surfaces for the 3-D view"))
+            fusion.show_regions(visit.segmentation)
+        progress(1.0, _("Done"))
+
+    def showVisit(self, session: str) -> None:
+        """Let the views show this visit's images; as they are shown already where they are."""
+        visit = self.visit(session)
+        self.followVisit(session)
+        shown = {composite.GetBackgroundVolumeID() for composite in views.composites()}
+        if visit.ctVolume is not None and visit.petSequence is not None and visit.ctVolume.GetID() not in shown:
+            self.showFused(session, surfaces=False)
+
+    def showBeside(self, session: str) -> None:
+        """Put the CT above the PET, at the same places."""
+        visit = self.visit(session)
+        proxy = fusion.show_sequence(visit.petSequence)
+        fusion.show_fused(visit.ctVolume, proxy, layout=None)
+        self.showRegions(session)
+        if views.show_beside(visit.ctVolume, proxy):
+            # A new layout makes new views, and fits them to their volume when they are laid out.
+            slicer.app.processEvents()
+            views.match_beside()
+
+    def followVisit(self, session: str) -> None:
+        """Views that show another visit of the study show this one: its images, map, regions and charts."""
+        self.showRegions(session)
+        replaced = {}
+        for other in self.sessions():
+            if other != session:
+                replaced |= self._counterparts(other, session)
+        if views.replace_volumes(replaced):
+            self._goBack(session)
+        for view in slicer.util.getNodesByClass("vtkMRMLPlotViewNode"):
+            chart = slicer.mrmlScene.GetNodeByID(view.GetPlotChartNodeID() or "")
+            of = chart.GetAttribute(study_nodes.SESSION) if chart is not None else None
+            if of in self.sessions() and of != session:
+                here = study_nodes.find(session, chart.GetAttribute(study_nodes.ROLE), "vtkMRMLPlotChartNode")
+                view.SetPlotChartNodeID(here.GetID() if here is not None else None)
+
+    def _counterparts(self, other: str, session: str) -> dict:
+        """IDs of another visit's volumes that views may show, and this visit's volume in its place, or None."""
+        there, here = self.visit(other), self.visit(session)
+        found = {}
+        if there.ctVolume is not None and there.ctVolume is not here.ctVolume:
+            found[there.ctVolume.GetID()] = here.ctVolume
+        proxy = fusion.proxy_of(there.petSequence)
+        if proxy is not None and there.petSequence is not here.petSequence:
+            found[proxy.GetID()] = self._petLike(here.petSequence, proxy)
+        itsMap = study_nodes.find(other, study_nodes.MAP, "vtkMRMLScalarVolumeNode")
+        if itsMap is not None:
+            found[itsMap.GetID()] = study_nodes.find(session, study_nodes.MAP, "vtkMRMLScalarVolumeNode")
+        return found
+
+    @staticmethod
+    def _petLike(sequence, shown):
+        """A sequence's volume for the views, in the range of colors of another visit's, to be compared with it."""
+        if sequence is None:
+            return None
+        proxy = fusion.show_sequence(sequence)
+        sequence_io.restore_units(sequence)
+        display = shown.GetDisplayNode()
+        fusion.style_pet(proxy, (display.GetWindowLevelMin(), display.GetWindowLevelMax()) if display else None)
+        return proxy
+
+    def _goBack(self, session: str) -> None:
+        """To the region of the place where another visit was looked at; to the whole images where there is none."""
+        visit = self.visit(session)
+        if not (self._place and self.goToRegion(session, self._place)):
+            views.fit_slices()
+        if visit.ctVolume is not None:
+            fusion.style_ct(visit.ctVolume)
+
+    def goTo(self, session: str, segmentID: str) -> None:
+        """Move all slice views to the middle of a segment, a foramen in the planes of its canal."""
+        from ..regions.region import plain_name
+
+        segmentation = self.visit(session).segmentation
+        views.go_to_segment(segmentation, segmentID)
+        self._place = plain_name(segmentation.GetSegmentation().GetSegment(segmentID).GetName())
+
+    def goToRegion(self, session: str, region: str) -> bool:
+        """Move all slice views to the region of that name, as results name it; whether it is drawn here."""
+        from ..regions.region import plain_name
+
+        segmentation = self.visit(session).segmentation
+        for segmentID in segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ():
+            if plain_name(segmentation.GetSegmentation().GetSegment(segmentID).GetName()) == region:
+                self.goTo(session, segmentID)
+                return True
+        return False
+
+    def selectFrame(self, session: str, frame: int) -> None:
+        """Show a frame of a visit's PET in the slice views."""
+        sequence = self.visit(session).petSequence
+        if sequence is None or not 0 <= frame < sequence.GetNumberOfDataNodes():
+            return
+        proxy = fusion.show_sequence(sequence)
+        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
+        browser.SetSelectedItemNumber(frame)
+        views.bring_in(proxy, fusion.PET_OPACITY)
+
+    def showChart(self, session: str, role: str) -> bool:
+        """Show one of a visit's charts in a plot view; False where there is none."""
+        from . import plots
+
+        chart = study_nodes.find(session, f"chart {role}", "vtkMRMLPlotChartNode")
+        if chart is not None:
+            plots.show(chart)
+        return chart is not None

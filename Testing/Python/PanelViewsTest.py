@@ -1,0 +1,403 @@
+"""What the views show while the panel is used: this visit's images, regions and charts, where one is looking.
+
+The nodes are Slicer's own; what their views make of them, only Slicer shows.
+"""
+
+import math
+import unittest
+
+import mrmlstudy
+import numpy as np
+import slicer
+import slicer.util
+import vtk
+from PanelTest import PanelTest
+from tiers import slow
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.mrml import fusion, maps, plots, study_nodes, tables, views
+from TSPOQuantLib.outcome.record import RegionOutcome
+
+FORAMEN = "foramen C6/C7 left"
+
+
+class ViewsTest(PanelTest):
+    def setUp(self):
+        super().setUp()
+        self.composite = slicer.mrmlScene.AddNode(slicer.vtkMRMLSliceCompositeNode())
+        self.plot_view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotViewNode")
+
+    def two_visits(self):
+        first = self.fill_in()
+        self.choose(self.ui.visitComboBox, "followup")
+        second = self.fill_in(0.5)
+        self.choose(self.ui.visitComboBox, "baseline")
+        return first, second
+
+    def slice_node(self, name, columns=300, rows=200):
+        node = slicer.vtkMRMLSliceNode()
+        node.SetLayoutName(name)
+        node.SetSingletonTag(name)
+        slicer.mrmlScene.AddNode(node)
+        self.addCleanup(slicer.mrmlScene.RemoveNode, node)
+        node.SetDimensions(columns, rows, 1)
+        return node
+
+    def assert_shown(self, segmentation, shown, opacity=1.0):
+        display = segmentation.GetDisplayNode()
+        self.assertEqual(bool(display.GetVisibility()), shown)
+        if shown:
+            self.assertFalse(display.GetVisibility2DFill())
+            self.assertTrue(display.GetVisibility2DOutline())
+            self.assertEqual(display.GetOpacity2DOutline(), opacity)
+
+    def shown(self):
+        nodes = (self.composite.GetBackgroundVolumeID(), self.composite.GetForegroundVolumeID())
+        return [slicer.mrmlScene.GetNodeByID(node) if node else None for node in nodes]
+
+
+class VisitTest(ViewsTest):
+    def test_the_regions_of_one_visit_are_shown_as_outlines(self):
+        first, second = self.two_visits()
+        self.ui.fuseButton.click()
+        self.assert_shown(first.segmentation, True)
+        self.assert_shown(second.segmentation, False)
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assert_shown(first.segmentation, False)
+        self.assert_shown(second.segmentation, True)
+        self.ui.otherVisitsCheckBox.checked = True
+        self.assert_shown(first.segmentation, True, 0.4)
+        self.assert_shown(second.segmentation, True)
+        self.ui.besideButton.click()
+        self.assert_shown(first.segmentation, True, 0.4)
+        self.ui.otherVisitsCheckBox.checked = False
+        self.assert_shown(first.segmentation, False)
+
+    def test_regions_that_both_visits_share_stay(self):
+        first, _second = self.two_visits()
+        self.logic.visit("followup").segmentation = first.segmentation
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assert_shown(first.segmentation, True)
+
+    def test_slices_follow_the_visit(self):
+        first, second = self.two_visits()
+        slice_node = self.slice_node("Red")
+        self.ui.fuseButton.click()
+        self.assertEqual(self.shown(), [first.ct, fusion.proxy_of(first.pet)])
+        self.logic.goToRegion("baseline", FORAMEN)
+        place = [slice_node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
+        slice_node.GetSliceToRAS().SetElement(0, 3, 500.0)
+        before = fusion.proxy_of(first.pet).GetDisplayNode().GetWindowLevelMax()
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.shown(), [second.ct, fusion.proxy_of(second.pet)])
+        # The same place, in the same colors.
+        found = [slice_node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
+        np.testing.assert_allclose(found, place, atol=1e-6)
+        self.assertEqual(fusion.proxy_of(second.pet).GetDisplayNode().GetWindowLevelMax(), before)
+
+    def test_views_of_other_images_are_left_alone(self):
+        self.two_visits()
+        other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "other")
+        self.composite.SetBackgroundVolumeID(other.GetID())
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.shown(), [other, None])
+
+    @slow
+    def test_charts_follow_the_visit(self):
+        self.two_visits()
+        for session in ("followup", "baseline"):
+            self.choose(self.ui.visitComboBox, session)
+            self.choose_quick()
+            self.ui.computeButton.click()
+        charts = {
+            session: study_nodes.find(session, "chart curves", "vtkMRMLPlotChartNode")
+            for session in ("baseline", "followup")
+        }
+        self.plot_view.SetPlotChartNodeID(charts["baseline"].GetID())
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.plot_view.GetPlotChartNodeID(), charts["followup"].GetID())
+        self.ui.newVisitLineEdit.text = "week12"
+        self.ui.addVisitButton.click()
+        self.assertIsNone(self.plot_view.GetPlotChartNodeID())
+        # The last line of each visit at the top of the panel, with its error.
+        lines = self.ui.headlineLabel.text.splitlines()
+        self.assertEqual([line.split(":")[0] for line in lines[1:]], ["baseline", "followup"])
+        self.assertRegex(lines[1], r"^baseline: 3\.99\d+ ± 0\.0+[1-9]\d \(3\.99\d+ to 3\.99\d+\)$")
+
+
+class PlaceTest(ViewsTest):
+    def test_a_region_takes_a_tenth_of_the_view(self):
+        study = self.fill_in()
+        node = self.slice_node("Red")
+        segmentation = study.segmentation.GetSegmentation()
+        self.logic.goTo("baseline", segmentation.GetSegmentIdBySegmentName(FORAMEN))
+        width, height, _depth = node.GetFieldOfView()
+        self.assertAlmostEqual(height, 100, delta=21)  # a ball of 10 mm, in voxels of 2 mm
+        self.assertAlmostEqual(width / height, 1.5)
+
+    def test_pet_and_ct_side_by_side_have_one_zoom(self):
+        above, below = self.slice_node("Red"), self.slice_node(f"{views.BESIDE}Red", 240, 160)
+        above.SetFieldOfView(90, 60, 1)
+        below.SetFieldOfView(300, 200, 1)  # as a new layout fits a view to its image
+        views.match_beside()
+        np.testing.assert_allclose(below.GetFieldOfView()[:2], (90, 60))
+
+    def test_an_oblique_view_is_saved_and_loaded_without_a_complaint(self):
+        study = self.fill_in()
+        self.slice_node("Red")
+        self.logic.goTo("baseline", study.segmentation.GetSegmentation().GetNthSegmentID(0))
+        bundle = f"{self.folder}/oblique.mrb"
+        window = vtk.vtkStringOutputWindow()
+        before = vtk.vtkOutputWindow.GetInstance()
+        vtk.vtkOutputWindow.SetInstance(window)
+        try:
+            self.assertTrue(slicer.mrmlScene.WriteToMRB(bundle))
+            self.assertTrue(slicer.mrmlScene.ReadFromMRB(bundle, True))
+        finally:
+            vtk.vtkOutputWindow.SetInstance(before)
+        self.assertNotIn("orientation preset", window.GetOutput())
+
+
+@slow
+class ClickTest(ViewsTest):
+    def click(self, series_node, point):
+        series, points, selections = vtk.vtkStringArray(), vtk.vtkIdTypeArray(), vtk.vtkCollection()
+        series.InsertNextValue(series_node.GetID())
+        points.InsertNextValue(point)
+        selections.AddItem(points)
+        self.panel.onPlotPointsSelected(series, selections)
+
+    def test_every_series_shows_its_frame_and_the_pet(self):
+        study = self.computed()
+        for role in ("curves", "line", "input"):
+            chart = study_nodes.find("baseline", f"chart {role}", "vtkMRMLPlotChartNode")
+            for number in range(chart.GetNumberOfPlotSeriesNodes()):
+                node = chart.GetNthPlotSeriesNode(number)
+                for point in (0, node.GetTableNode().GetNumberOfRows() - 1):
+                    with self.subTest(role=role, series=node.GetName(), point=point):
+                        self.composite.SetForegroundVolumeID(None)
+                        self.click(node, point)
+                        _session, frame = plots.frame_of(node.GetID(), point)
+                        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(study.pet)
+                        self.assertEqual(browser.GetSelectedItemNumber(), frame)
+                        self.assertIs(self.shown()[1], fusion.proxy_of(study.pet))
+
+    def test_redrawing_a_chart_that_is_shown_brings_no_complaint(self):
+        self.computed()
+        chart = study_nodes.find("baseline", "chart curves", "vtkMRMLPlotChartNode")
+        self.plot_view.SetPlotChartNodeID(chart.GetID())
+        columns = []
+
+        def count(node, event):
+            columns.append(node.GetNumberOfColumns())
+
+        for number in range(chart.GetNumberOfPlotSeriesNodes()):
+            table = chart.GetNthPlotSeriesNode(number).GetTableNode()
+            # What a plot view would read at every event: both columns are there.
+            table.AddObserver(vtk.vtkCommand.ModifiedEvent, count)
+        self.logic.showRegion("baseline", "foramen C6/C7 right")
+        self.assertEqual(set(columns), {2})
+
+
+@slow
+class ResultTest(ViewsTest):
+    def test_the_affected_foramen_comes_first_and_into_the_views(self):
+        self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
+        self.choose(self.ui.sideComboBox, "Right")
+        slice_node = self.slice_node("Red")
+        study = self.computed()
+        slicer.app.processEvents()
+        table = self.ui.resultTableView.mrmlTableNode()
+        self.assertEqual(tables.cell(table, 0, "region"), "foramen C6/C7 right")
+        self.assertIs(self.shown()[0], study.ct)
+        self.assertLess(slice_node.GetSliceToRAS().GetElement(0, 3) * -1, 0)  # RAS: right is positive
+        self.assertFalse(self.ui.kineticsCollapsibleButton.collapsed)
+        self.assertIn("foramen C6/C7 right", self.ui.headlineLabel.text)
+        self.assertIn("followup", self.ui.nextLabel.text)
+        models = self.ui.modelTableView.mrmlTableNode()
+        self.assertEqual([tables.cell(models, 1, key) for key in ("aicc", "aic", "bic")], ["–"] * 3)
+
+    def test_one_statement_of_motion(self):
+        self.fill_in()
+        self.choose_quick()
+        self.choose(self.ui.motionComboBox, "Frames alone")
+        self.ui.alignButton.click()
+        alone = self.ui.fusionLabel.text
+        self.ui.computeButton.click()
+        self.assertEqual(self.ui.fusionLabel.text, alone)
+
+
+class DigitsTest(unittest.TestCase):
+    def test_two_digits_of_the_error(self):
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+        self.addCleanup(slicer.mrmlScene.RemoveNode, node)
+        wanted = {
+            (3.00959, 0.0612): ("3.01", "0.061"),
+            (12.956, 1.234): ("13", "1.2"),
+            (6.5, math.nan): ("6.5", "nan"),
+        }
+        for (vt, error), said in wanted.items():
+            row = RegionOutcome("a", "b", "c", "d", "e", "f", "1TCM", "none", vt, error, 0.123456, None, 0.0, ())
+            tables.fill_table(node, [row], tables.result_columns())
+            self.assertEqual((tables.cell(node, 0, "VT"), tables.cell(node, 0, "VT_se")), said)
+            self.assertEqual(tables.cell(node, 0, "K1"), "0.123")
+
+
+class MapScaleTest(unittest.TestCase):
+    def test_a_small_lesion_is_not_saturated(self):
+        values = np.ones((20, 20, 20))
+        lesion = np.zeros(values.shape, dtype=bool)
+        lesion[10, 10, 8:12] = True  # 0.05 % of the voxels
+        values[lesion] = 6.38
+        on = mrmlstudy.grid(values.shape, 2.0)
+        drawn = Segmentation(on, (Segment("1", FORAMEN, lesion),))
+        self.assertEqual(maps.top_of(values, on, drawn), 6.38)
+        self.assertEqual(maps.top_of(values, on, Segmentation(on, ())), 1.0)
+
+
+class StatesTest(ViewsTest):
+    def test_a_pet_that_cannot_be_used_is_to_do(self):
+        self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
+        self.choose(self.ui.sideComboBox, "Left")
+        study = self.fill_in()
+        self.assertEqual(self.states()[0], "done")
+        study.pet.RemoveAttribute("TSPOQuant.FrameDurations_s")
+        self.settle()
+        self.assertEqual(self.states()[0], "to do")
+        self.assertIn("how long its frames last", self.ui.nextLabel.text)
+
+    def test_what_is_deleted_is_missed(self):
+        self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
+        self.choose(self.ui.sideComboBox, "Left")
+        study = self.fill_in()
+        self.ui.checkButton.click()
+        self.assertEqual([self.states()[n] for n in (0, 2)], ["done", "done"])
+        slicer.mrmlScene.RemoveNode(study.ct)
+        slicer.mrmlScene.RemoveNode(study.segmentation)
+        self.settle()
+        self.assertEqual([self.states()[n] for n in (0, 2)], ["ready", "to do"])
+        self.assertIsNone(self.logic.visit("baseline").ctVolume)
+
+    @slow
+    def test_a_report_is_of_the_visits_that_were_there(self):
+        study = self.computed()
+        logic = self.logic
+
+        def write():
+            inputs = logic.steps._inputsOf("report", "baseline")
+            study_nodes.store_text(study_nodes.WHOLE_STUDY, study_nodes.REPORT, "report.html", inputs)
+
+        write()
+        self.settle()
+        self.assertEqual(self.states()[5], "done")
+        self.ui.loganCheckBox.checked = False
+        self.assertEqual(self.states()[5], "out of date")
+        self.ui.loganCheckBox.checked = True
+        self.assertEqual(self.states()[5], "done")
+        mrmlstudy.erase_a_voxel(study.segmentation)
+        self.settle()
+        self.assertEqual(self.states()[5], "out of date")
+        logic.quantify("baseline")
+        write()
+        self.settle()
+        self.assertEqual(self.states()[5], "done")
+        logic.addVisit("week12")
+        self.settle()
+        self.assertEqual(self.states()[5], "out of date")
+
+
+class StepsTest(ViewsTest):
+    def test_two_points_are_enough(self):
+        self.fill_in()
+        self.choose(self.ui.twoClickLevelComboBox, "C5/C6 (root C6)")
+        self.assertIn("side", self.ui.twoClickButton.toolTip)
+        self.choose(self.ui.twoClickSideComboBox, "Left")
+        self.assertFalse(self.ui.twoClickButton.enabled)
+        self.assertIn("two points", self.ui.twoClickButton.toolTip)
+        points = self.panel.place.widget.currentNode()
+        self.panel.place.widget.setPlaceModeEnabled(True)
+        for number, x in enumerate((-10, -18)):
+            self.assertTrue(self.panel.place.widget.placeModeEnabled(), number)
+            points.AddControlPointWorld(x, 0, 0)
+        slicer.app.processEvents()
+        self.assertFalse(self.panel.place.widget.placeModeEnabled())
+        self.assertTrue(self.ui.twoClickButton.enabled, self.ui.twoClickButton.toolTip)
+
+    def test_a_template_that_adds_nothing_says_so(self):
+        self.fill_in()
+        self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
+        self.choose(self.ui.sideComboBox, "Left")
+        self.ui.templateButton.click()
+        self.assertIn("4 empty segments", self.ui.statusLabel.text)
+        self.ui.templateButton.click()
+        self.assertIn("already", self.ui.statusLabel.text)
+
+    def test_the_only_pet_and_ct_are_chosen_once(self):
+        study = mrmlstudy.make(self.folder)
+        self.settle()
+        visit = self.logic.visit("baseline")
+        self.assertIs(visit.petSequence, study.pet)
+        self.assertIs(visit.ctVolume, study.ct)
+        self.ui.ctVolumeSelector.setCurrentNode(None)
+        self.settle()
+        self.assertIsNone(visit.ctVolume)
+        # They belong to the first visit; the next one waits for its own.
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertIsNone(self.logic.visit("followup").petSequence)
+
+    def test_none_of_several_is_chosen(self):
+        mrmlstudy.make(self.folder)
+        mrmlstudy.make(self.folder)
+        self.settle()
+        self.assertIsNone(self.logic.visit("baseline").petSequence)
+        self.assertIn("PET", self.ui.nextLabel.text)
+
+
+class SightTest(ViewsTest):
+    """Progress, status and Cancel lie above what is scrolled, and the panel stays where it is."""
+
+    def setUp(self):
+        super().setUp()
+        self.frame = slicer.util.getModuleWidget("TSPOQuant").parent
+        self.frame.setFixedSize(400, 600)
+        self.frame.show()
+        self.addCleanup(self.frame.hide)
+        for button in self.panel.sections.values():
+            self.addCleanup(setattr, button, "collapsed", button.collapsed)
+            button.collapsed = False
+        slicer.app.processEvents()
+
+    def test_what_is_done_is_seen_wherever_the_panel_is_scrolled(self):
+        area = self.ui.sectionsScrollArea
+        bar = area.verticalScrollBar()
+        self.assertGreater(bar.maximum, 300)
+        for control in (self.ui.progressBar, self.ui.statusLabel, self.ui.cancelButton, self.ui.computeButton):
+            self.assertFalse(area.isAncestorOf(control), control.objectName)
+        seen = []
+
+        def look(progress):
+            progress(0.5, "halfway")
+            seen.append((bar.value, self.ui.progressBar.isVisible(), self.ui.progressBar.value))
+
+        self.fill_in()
+        self.ui.checkButton.setFocus()
+        area.ensureWidgetVisible(self.ui.checkButton)
+        slicer.app.processEvents()
+        before = bar.value
+        self.assertGreater(before, 0)
+        self.panel.runner.run(look)
+        slicer.app.processEvents()
+        self.assertEqual(seen, [(before, True, 50)])
+        self.assertEqual(bar.value, before)
+
+    def test_folding_changes_no_width(self):
+        widths = set()
+        for button in self.panel.sections.values():
+            button.collapsed = True
+            slicer.app.processEvents()
+            widths.add(self.frame.layout().totalMinimumSize().width())
+        self.assertEqual(len(widths), 1)
+        self.assertLessEqual(max(widths), 400)
+
+
+if __name__ == "__main__":
+    unittest.main()
