@@ -3,7 +3,6 @@
 The nodes are Slicer's own; what their views make of them, only Slicer shows.
 """
 
-import math
 import unittest
 
 import mrmlstudy

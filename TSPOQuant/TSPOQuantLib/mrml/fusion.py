@@ -122,6 +122,7 @@ def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
     """Regions as outlines on the slices and as surfaces in 3-D, where vertebrae let the rest be seen."""
     outline(segmentation_node, True)
     display, source = segmentation_node.GetDisplayNode(), segmentation_node.GetSegmentation()
+    display.SetAllSegmentsVisibility2DFill(False)
     for segment_id in source.GetSegmentIDs():
         segment = source.GetSegment(segment_id)
         bone = identify(segment.GetName(), tags_of(segment)).structure == "vertebra"

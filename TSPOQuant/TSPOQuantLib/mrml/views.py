@@ -230,14 +230,15 @@ def set_slice_plane(slice_node, center_lps: NDArray[np.float64], axes_lps: NDArr
     slice_to_lps[:3, 2] = -normal if downwards else normal
     slice_to_lps[:3, 3] = center_lps
     slice_to_ras = LPS_FROM_RAS @ slice_to_lps
-    # Under a name: Slicer complains of a saved orientation that has none when the scene is loaded.
-    orientation = vtk.vtkMatrix3x3()
-    for row in range(3):
-        for column in range(3):
-            orientation.SetElement(row, column, slice_to_ras[row, column])
-    slice_node.AddSliceOrientationPreset(PRESET, orientation)
     slice_node.GetSliceToRAS().DeepCopy(matrix_from_array(slice_to_ras))
     slice_node.UpdateMatrices()
+    if slice_node.GetOrientation() == slice_node.GetReformatOrientationName():
+        # Under a name: Slicer complains of a saved orientation that has none when the scene is loaded.
+        orientation = vtk.vtkMatrix3x3()
+        for row in range(3):
+            for column in range(3):
+                orientation.SetElement(row, column, slice_to_ras[row, column])
+        slice_node.AddSliceOrientationPreset(PRESET, orientation)
 
 
 def _same_place(slice_node, source) -> None:
