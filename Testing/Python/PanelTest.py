@@ -12,8 +12,9 @@ import vtk
 from tiers import slow
 from TSPOQuantLib import pipeline
 from TSPOQuantLib.messages import Cancelled
-from TSPOQuantLib.mrml import study_nodes, tables, views
+from TSPOQuantLib.mrml import further, study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS
+from TSPOQuantLib.outcome.settings import SETTINGS
 
 try:
     import qt
@@ -178,6 +179,63 @@ class ChoicesTest(PanelTest):
     def test_every_button_is_a_qt_button(self):
         for button in (self.ui.fuseButton, self.ui.computeButton, self.ui.cancelButton):
             self.assertIs(type(button), qt.QPushButton)
+
+
+class FurtherSettingsTest(PanelTest):
+    def type(self, name, text):
+        table = self.ui.settingsTableWidget
+        rows = [row for row in range(table.rowCount) if table.item(row, 0).text().split(" ")[0] == name]
+        table.item(rows[0], 1).setText(text)
+
+    def typed(self, name):
+        table = self.ui.settingsTableWidget
+        return next(table.item(row, 1).text() for row in range(table.rowCount) if table.item(row, 0).text() == name)
+
+    def test_the_panel_can_set_every_setting(self):
+        fields = set(self.logic.getParameterNode().allParameters) | set(self.logic.visit("baseline").allParameters)
+        rows = {one.name for one in further.offered()}
+        for one in SETTINGS:
+            with self.subTest(setting=one.name):
+                self.assertTrue(one.name in rows or further.CONTROLLED[one.name] in fields)
+        self.assertLessEqual(set(further.SHORTCUTS), rows)
+
+    def test_what_is_typed_is_checked_and_counts(self):
+        self.fill_in()
+        for name, text, value in (
+            ("registration_window", "late", "late"),
+            ("motion_reference", "12, 10", (10, 12)),
+            ("minimum_coverage", "0.7", 0.7),
+            ("calibration", "none", "none"),
+            ("recovery", "0.8", 0.8),
+            ("bounds", "{ k2 = [0, 0.4] }", {"k2": (0.0, 0.4)}),
+            ("pvc_regions", "foramen C6/C7 left, cord C7", ("foramen C6/C7 left", "cord C7")),
+            ("models", "MA1", ("MA1",)),
+            ("delay_s", "-3", -3.0),
+            ("fwhm_mm", "estimate", "estimate"),
+            ("until_min", "45", 45.0),
+        ):
+            with self.subTest(setting=name):
+                self.type(name, text)
+                self.assertEqual(getattr(self.logic.settingsOf("baseline"), name), value)
+        self.assertFalse(self.ui.oneTissueCheckBox.enabled)
+        self.type("models", "")
+        self.assertTrue(self.ui.oneTissueCheckBox.enabled)
+        self.assertEqual(self.logic.settingsOf("baseline").models, ("1TCM", "Logan"))
+        self.type("registration_window", "sometimes")
+        self.assertIn("registration_window must be", self.ui.statusLabel.text)
+        self.assertEqual(self.logic.settingsOf("baseline").registration_window, "late")
+        # Each visit has its own.
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.typed("minimum_coverage"), "")
+        self.choose(self.ui.visitComboBox, "baseline")
+        self.assertEqual(self.typed("minimum_coverage"), "0.7")
+
+    def test_a_setting_of_a_newer_program_is_named(self):
+        self.fill_in()
+        self.logic.visit("baseline").furtherSettings = '{"unheard_of": 3}'
+        self.assertFalse(self.ui.computeButton.enabled)
+        self.assertIn("unheard_of", self.ui.computeButton.toolTip)
+        self.assertEqual(self.states(), ["to do"] * 6)
 
 
 class VisitsTest(PanelTest):

@@ -644,6 +644,14 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>V_T (shown as Vr) of the affected foramen at every visit, with its standard error and 95 % interval.</source>
             <translation>V_T (affiché comme Vr) du foramen atteint à chaque visite, avec son erreur type et son intervalle à 95 %.</translation>
         </message>
+        <message>
+            <source>Every other choice of the analysis of this visit, as a study file has it; what is left empty has its default.</source>
+            <translation>Tous les autres choix de l’analyse de cette visite, comme dans un fichier d’étude ; ce qui reste vide a sa valeur par défaut.</translation>
+        </message>
+        <message>
+            <source>Further settings</source>
+            <translation>Autres réglages</translation>
+        </message>
     </context>
     <context>
         <name>mrml.choices</name>
@@ -1348,6 +1356,36 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>Surfaces for the 3-D view</source>
             <translation>Surfaces pour la vue 3D</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.further</name>
+        <message>
+            <source>The further settings of the scene cannot be read ({error}); type them again.</source>
+            <translation>Les autres réglages de la scène ne peuvent pas être lus ({error}) ; les saisir à nouveau.</translation>
+        </message>
+        <message>
+            <source>{name} must be {wanted}.</source>
+            <translation>{name} doit être : {wanted}.</translation>
+        </message>
+    </context>
+    <context>
+        <name>panel.settings_table</name>
+        <message>
+            <source>Default</source>
+            <translation>Défaut</translation>
+        </message>
+        <message>
+            <source>Setting</source>
+            <translation>Réglage</translation>
+        </message>
+        <message>
+            <source>Value</source>
+            <translation>Valeur</translation>
+        </message>
+        <message>
+            <source>[{table}] {key}: {help}. It must be {wanted}.</source>
+            <translation>[{table}] {key} : {help}. Valeurs permises : {wanted}.</translation>
         </message>
     </context>
 </TS>

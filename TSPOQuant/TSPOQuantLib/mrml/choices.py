@@ -213,6 +213,7 @@ class TSPOQuantVisitParameterNode:
     pvc - Partial-volume correction.
     fwhm - Resolution in mm; 0 where it is not known.
     mapModel - Model of the map.
+    furtherSettings - JSON: what was typed for settings that have no control of their own, by name (mrml.further).
     """
 
     petSequence: vtkMRMLSequenceNode
@@ -240,3 +241,4 @@ class TSPOQuantVisitParameterNode:
     pvc: PartialVolume = PartialVolume.NONE
     fwhm: Annotated[float, WithinRange(0, 20)] = 0.0
     mapModel: MapModel = MapModel.LOGAN
+    furtherSettings: str

@@ -9,10 +9,14 @@ import slicer.util
 from slicer import vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 
+from ..alignment.settings import MotionSettings
+from ..input_function.settings import ImageDerivedSettings, SampledSettings, SourceSettings
 from ..messages import InputRefused
+from ..outcome.settings import StudySettings
 from ..progress import Progress, silent
 from ..regions.anatomy import identify
-from . import content, segmentations, study_nodes
+from ..settings import part_of
+from . import content, further, segmentations, study_nodes
 from .choices import (
     BloodRoute,
     BloodVolume,
@@ -111,28 +115,30 @@ class StudyLogic:
         study_nodes.remove_results(session)
         slicer.mrmlScene.RemoveNode(node)
 
-    def settingsOf(self, session: str):
-        """A visit's choices as TSPOQuantLib.study.StudySettings."""
-        from ..study import StudySettings
+    def settingsOf(self, session: str) -> StudySettings:
+        """A visit's choices as TSPOQuantLib.study.StudySettings.
 
+        Raises InputRefused ("settings-unreadable") where the scene holds further settings that are not allowed.
+        """
         study, visit = self.getParameterNode(), self.visit(session)
         chosen = {"1TCM": visit.oneTissue, "2TCM": visit.twoTissue, "Logan": visit.logan, "MA1": visit.ma1}
         fixed = visit.bloodVolume is BloodVolume.FIXED
-        return StudySettings(
-            subject=study.subject,
-            session=session,
-            genotype=study.genotype.value,
-            washout=visit.washout,
-            blood_pool=self.bloodPoolName(visit),
-            input_source=visit.inputSource.value,
-            calibration=visit.calibration.value,
-            models=tuple(name for name, on in chosen.items() if on),
-            vb=visit.fixedBloodVolume if fixed else visit.bloodVolume.value,
-            delay_s="fit" if visit.fitDelay else 0.0,
-            motion_correction=visit.motion.value,
-            pvc=visit.pvc.value,
-            fwhm_mm=visit.fwhm or None,
-        )
+        values = {
+            "subject": study.subject,
+            "session": session,
+            "genotype": study.genotype.value,
+            "washout": visit.washout,
+            "blood_pool": self.bloodPoolName(visit),
+            "input_source": visit.inputSource.value,
+            "calibration": visit.calibration.value,
+            "models": tuple(name for name, on in chosen.items() if on),
+            "vb": visit.fixedBloodVolume if fixed else visit.bloodVolume.value,
+            "delay_s": "fit" if visit.fitDelay else 0.0,
+            "motion_correction": visit.motion.value,
+            "pvc": visit.pvc.value,
+            "fwhm_mm": visit.fwhm or None,
+        }
+        return StudySettings(**(values | further.kept(visit.furtherSettings)))
 
     def bloodPoolName(self, visit: TSPOQuantVisitParameterNode) -> str:
         """Name of the chosen blood pool; empty if none is chosen, or it is no longer in the segmentation."""
@@ -184,6 +190,10 @@ class StudyLogic:
         study, visit = self.getParameterNode(), self.visit(session)
         if not LABEL.fullmatch(study.subject):
             return _("Give the subject a label of letters and digits.")
+        try:
+            further.kept(visit.furtherSettings)
+        except InputRefused as refused:
+            return told(refused.message)
         if not visit.petSequence:
             return _("Select a PET sequence.")
         if section == "study":
@@ -207,7 +217,7 @@ class StudyLogic:
         if section == "kinetics":
             if not self.settingsOf(session).models:
                 return _("Check at least one model.")
-            if visit.pvc is not PartialVolume.NONE and not visit.fwhm:
+            if visit.pvc is not PartialVolume.NONE and not self.settingsOf(session).fwhm_mm:
                 return _("Give the scanner's resolution, which partial-volume correction needs.")
         return ""
 
@@ -237,7 +247,7 @@ class StudyLogic:
         missing = self.whatIsMissing(section, session)
         node = self._resultOf(section, session)
         madeFrom = (node.GetAttribute(study_nodes.MADE_FROM) or "") if node is not None else ""
-        inputs = self._inputsOf(section, session)
+        inputs = "" if missing else self._inputsOf(section, session)
         if section == "fusion" and self.visit(session).motion is Motion.NONE and not missing:
             madeFrom = inputs  # nothing to be done is done
         return Step(missing, inputs, madeFrom)
@@ -280,16 +290,15 @@ class StudyLogic:
         drawn = {"regions": content.segmentation_key(visit.segmentation)}
         if section in ("study", "regions"):
             return fingerprint(pet | drawn)
-        placed = pet | {"ct": content.volume_key(visit.ctVolume), "motion": visit.motion.value}
+        settings = self.settingsOf(session)
+        placed = pet | {"ct": content.volume_key(visit.ctVolume)} | vars(part_of(MotionSettings, settings))
         if section == "fusion":
             return fingerprint(placed)
-        settings = self.settingsOf(session)
         blood = {"blood": content.file_key(visit.bloodFile), "route": visit.bloodRoute.value}
-        blood["source"] = settings.input_source
+        source = blood | vars(part_of(SourceSettings, settings))
         if section == "input" and visit.inputSource is not InputSource.IMAGE:
-            return fingerprint(pet | blood)
+            return fingerprint(pet | source | vars(part_of(SampledSettings, settings)))
         if section == "input":
-            chosen = {"pool": settings.blood_pool, "calibration": settings.calibration}
-            return fingerprint(placed | drawn | blood | chosen)
+            return fingerprint(placed | drawn | source | vars(part_of(ImageDerivedSettings, settings)))
         scan = {"dose": visit.injectedDose, "weight": visit.weight}
         return fingerprint(placed | drawn | blood | scan | vars(settings))

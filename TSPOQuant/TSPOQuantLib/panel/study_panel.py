@@ -9,7 +9,7 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from ..mrml import plots, study_nodes, tables, views
+from ..mrml import further, plots, study_nodes, tables, views
 from ..mrml.choices import BloodVolume, InputSource, PartialVolume
 from ..mrml.language import told
 from ..mrml.panel_state import SECTIONS, State
@@ -19,6 +19,7 @@ from .candidates import Candidates
 from .editors import PointPlacer, SegmentEditor
 from .observed import ContentWatch
 from .runner import Runner
+from .settings_table import SettingsTable
 
 # Fields that no widget is bound to by name: Slicer binds ctkPathLineEdit to pathlib.Path only, which shows "." where
 # nothing is chosen.
@@ -40,6 +41,10 @@ class StudyPanel(VTKObservationMixin):
     def __init__(self, widget, logic, resourcePath, isEntered) -> None:
         VTKObservationMixin.__init__(self)  # needed for parameter node observation
         self.ui = slicer.util.childWidgetVariables(widget)
+        # Note: in the .ui file, a Qt dynamic property called "SlicerParameterName" is set on each
+        # ui element that needs connection.
+        named = ((widget.property("SlicerParameterName"), widget) for widget in vars(self.ui).values())
+        self._bound = {name: widget for name, widget in named if name}
         self.logic = logic
         self.study = None
         self.visit = None
@@ -66,6 +71,7 @@ class StudyPanel(VTKObservationMixin):
         self.editor = SegmentEditor(self.ui.editorCollapsibleButton, logic.moduleName)
         self.place = PointPlacer(self.ui.placeFrame, self.updateGUI)
         self.candidates = Candidates(logic)
+        self.further = SettingsTable(self.ui.settingsTableWidget, self.onFurtherSettings, self.runner.say)
         policy = self.ui.progressBar.sizePolicy
         policy.setRetainSizeWhenHidden(True)  # nothing moves when work begins
         self.ui.progressBar.setSizePolicy(policy)
@@ -183,10 +189,7 @@ class StudyPanel(VTKObservationMixin):
             old.disconnectGui(self._guiTags.pop(which))
             self.removeObserver(old, vtk.vtkCommand.ModifiedEvent, self.updateGUI)
         if new:
-            # Note: in the .ui file, a Qt dynamic property called "SlicerParameterName" is set on each
-            # ui element that needs connection.
-            names = ((widget.property("SlicerParameterName"), widget) for widget in vars(self.ui).values())
-            mine = {name: widget for name, widget in names if name and name in new.allParameters}
+            mine = {name: widget for name, widget in self._bound.items() if name in new.allParameters}
             self._guiTags[which] = new.connectParametersToGui(mine)
             self.addObserver(new, vtk.vtkCommand.ModifiedEvent, self.updateGUI)
         return new
@@ -213,6 +216,7 @@ class StudyPanel(VTKObservationMixin):
             self._watchContent()
             self._fillComboBoxes()
             self._showPaths()
+            self.further.show(self.visit)
             self.editor.show(self.visit)
             self.place.show(self.logic, self.session, self.visit)
             self._showResults()
@@ -320,15 +324,21 @@ class StudyPanel(VTKObservationMixin):
         ui, visit, running = self.ui, self.visit, self.runner.running
         imageDerived = bool(visit) and visit.inputSource is InputSource.IMAGE
         ui.bloodPoolComboBox.enabled = imageDerived
-        ui.calibrationComboBox.enabled = imageDerived
         ui.fixedBloodVolumeSpinBox.enabled = bool(visit) and visit.bloodVolume is BloodVolume.FIXED
-        ui.fwhmSpinBox.enabled = bool(visit) and visit.pvc is not PartialVolume.NONE
+        usable = {
+            "calibration": imageDerived,
+            "fwhm": bool(visit) and visit.pvc is not PartialVolume.NONE,
+        }
+        for name, fields in further.SHORTCUTS.items():
+            typed = bool(visit) and f'"{name}"' in visit.furtherSettings  # which counts instead
+            for field in fields:
+                self._bound[field].enabled = usable.get(field, True) and not typed
         for button in self._buttons:
             control = getattr(ui, f"{button.name}Button")
             missing = button.missing(self) if visit else _("The module is not active.")
             control.enabled = not missing and not running
             control.toolTip = missing or self._tips[button.name]
-        for control in (*self.sections.values(), ui.visitComboBox):
+        for control in (*self.sections.values(), ui.settingsCollapsibleButton, ui.visitComboBox):
             control.enabled = not running
         ui.cancelButton.enabled = running
         ui.progressBar.visible = running
@@ -355,6 +365,11 @@ class StudyPanel(VTKObservationMixin):
             path = lineEdit.currentPath
             if node and getattr(node, field) != path:
                 setattr(node, field, path)
+
+    def onFurtherSettings(self, text: str) -> None:
+        """Called when a setting that has no control of its own is typed."""
+        if self.visit:
+            self.visit.furtherSettings = text
 
     def onFindingChanged(self, item) -> None:
         """Called when a difference between visits is accepted, or no longer."""

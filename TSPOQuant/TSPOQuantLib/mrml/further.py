@@ -1,0 +1,106 @@
+"""The settings that have no control of their own in the panel: kept in the scene, checked as those of a study file.
+
+They follow from what the rooms declare (TSPOQuantLib.outcome.settings.SETTINGS): a new one needs nothing here.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from ..outcome.settings import SETTINGS
+from ..settings import Setting
+from .language import refusal, told
+
+CONTROLLED = {
+    "subject": "subject",
+    "session": "currentSession",
+    "genotype": "genotype",
+    "washout": "washout",
+    "blood_pool": "bloodPoolSegmentID",
+    "input_source": "inputSource",
+    "vb": "bloodVolume",
+    "motion_correction": "motion",
+    "pvc": "pvc",
+}
+"""Settings that the panel's own controls set to whatever is allowed, with the field of the parameter nodes."""
+SHORTCUTS = {
+    "models": ("oneTissue", "twoTissue", "logan", "ma1"),
+    "calibration": ("calibration",),
+    "delay_s": ("fitDelay",),
+    "fwhm_mm": ("fwhm",),
+}
+"""Settings of which controls offer what is chosen most often; what is typed here counts instead."""
+
+
+def offered() -> tuple[Setting, ...]:
+    """What can be typed, in the order of the study file."""
+    return tuple(one for one in SETTINGS if one.name not in CONTROLLED)
+
+
+def kept(text: str) -> dict[str, Any]:
+    """By name, what a scene keeps of them; what it does not know any more, or does not allow, is refused by name.
+
+    Raises InputRefused ("settings-unreadable").
+    """
+    known = {one.name: one for one in offered()}
+    try:
+        found = json.loads(text or "{}")
+        return {name: known[name].kind.accept(value) for name, value in found.items()}
+    except (ValueError, KeyError, AttributeError) as error:
+        message = _("The further settings of the scene cannot be read ({error}); type them again.")
+        raise refusal("settings-unreadable", message.format(error=error)) from error
+
+
+def changed(text: str, one: Setting, typed: str) -> str:
+    """What the scene keeps once this was typed for a setting; nothing typed takes it back to its default.
+
+    Raises InputRefused ("settings-value", "settings-unreadable").
+    """
+    values = kept(text)
+    values.pop(one.name, None)
+    if typed.strip():
+        values[one.name] = value_of(one, typed.strip())
+    return json.dumps(values) if values else ""
+
+
+def value_of(one: Setting, typed: str) -> Any:
+    """A typed value: as a study file would have it, with or without quotation marks and brackets.
+
+    Raises InputRefused ("settings-value").
+    """
+    for candidate in _readings(one, typed):
+        try:
+            return one.kind.accept(candidate)
+        except ValueError:
+            continue
+    sentence = _("{name} must be {wanted}.").format(name=one.name, wanted=told(one.kind.wanted))
+    raise refusal("settings-value", sentence)
+
+
+def _readings(one: Setting, typed: str) -> Iterator[object]:
+    if typed in one.kind.words:
+        yield typed
+    for text in (typed, f"[{typed}]"):
+        try:
+            yield tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    yield typed
+    yield [item.strip() for item in typed.split(",")]
+
+
+def as_typed(value: object) -> str:
+    """A value as it would be typed; "" for one that is not set."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        inside = ", ".join(f"{name} = {json.dumps(item)}" for name, item in value.items())
+        return f"{{ {inside} }}" if inside else ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
