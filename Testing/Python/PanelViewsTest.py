@@ -120,7 +120,7 @@ class VisitTest(ViewsTest):
         # The last line of each visit at the top of the panel, with its error.
         lines = self.ui.headlineLabel.text.splitlines()
         self.assertEqual([line.split(":")[0] for line in lines[1:]], ["baseline", "followup"])
-        self.assertRegex(lines[1], r"^baseline: 3\.99\d+ ± 0\.0+[1-9]\d \(3\.99\d+ to 3\.99\d+\)$")
+        self.assertRegex(lines[1], r"^baseline: 4\.0000 ± 0\.0000 \((3\.9999|4\.0000) to 4\.0000\)$")
 
 
 class PlaceTest(ViewsTest):
@@ -235,9 +235,9 @@ class DigitsTest(unittest.TestCase):
         }
         for (vt, error), said in wanted.items():
             row = RegionOutcome("a", "b", "c", "d", "e", "f", "1TCM", "none", vt, error, 0.123456, None, 0.0, ())
-            tables.fill_table(node, [row], tables.result_columns())
+            tables.fill_table(node, [row], tables.result_columns([row]))
             self.assertEqual((tables.cell(node, 0, "VT"), tables.cell(node, 0, "VT_se")), said)
-            self.assertEqual(tables.cell(node, 0, "K1"), "0.123")
+            self.assertEqual(tables.cell(node, 0, "K1"), "0.1235")
 
 
 class MapScaleTest(unittest.TestCase):

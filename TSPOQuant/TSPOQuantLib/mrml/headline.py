@@ -7,11 +7,7 @@ from slicer.i18n import tr as _
 
 from ..kinetics.models import model_named
 from ..outcome.record import RegionOutcome, VisitRecord
-
-
-def decimals(error: float) -> int:
-    """Decimals that show a standard error, and its value, with two digits; 2 where the error is not known."""
-    return max(0, 1 - math.floor(math.log10(error))) if math.isfinite(error) and error > 0 else 2
+from ..quantities import BY_KEY, decimals_for
 
 
 def interval(record: VisitRecord, row: RegionOutcome) -> tuple[float, float]:
@@ -31,7 +27,7 @@ def place(row: RegionOutcome) -> str:
 
 def visit_line(record: VisitRecord, row: RegionOutcome) -> str:
     """Vr (V_T) of one region with its standard error and 95 % interval."""
-    digits = decimals(row.VT_se)
+    digits = decimals_for(row.VT_se, BY_KEY["VT"].decimals)
     low, high = interval(record, row)
     return _("{session}: {vt} ± {se} ({low} to {high})").format(
         session=record.session,
