@@ -33,11 +33,12 @@ class ViewsTest(PanelTest):
         return first, second
 
     def slice_node(self, name, columns=300, rows=200):
-        node = slicer.vtkMRMLSliceNode()
-        node.SetLayoutName(name)
-        node.SetSingletonTag(name)
-        slicer.mrmlScene.AddNode(node)
-        self.addCleanup(slicer.mrmlScene.RemoveNode, node)
+        node = views.slice_nodes().get(name)
+        if node is None:  # no window
+            node = slicer.vtkMRMLSliceNode()
+            node.SetLayoutName(name)
+            slicer.mrmlScene.AddNode(node)
+            self.addCleanup(slicer.mrmlScene.RemoveNode, node)
         node.SetDimensions(columns, rows, 1)
         return node
 
