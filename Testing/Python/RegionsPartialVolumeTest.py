@@ -12,9 +12,11 @@ from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import FitOptions, fit
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
-from TSPOQuantLib.phantom.neck import Build, Pose
+from TSPOQuantLib.phantom.neck import LABEL, Build, Pose
+from TSPOQuantLib.phantom.neighbors import NEIGHBOR_LABEL, Neighbors, kinetics_with, tissues_of
 from TSPOQuantLib.phantom.scanner import blur_between, counts_per_activity, with_count_noise
 from TSPOQuantLib.phantom.segments import segment_numbers, segments
+from TSPOQuantLib.phantom.settings import PhantomSettings
 from TSPOQuantLib.phantom.tables import true_input_times_min
 from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
@@ -98,6 +100,30 @@ class BoxTest(unittest.TestCase):
         np.testing.assert_allclose(right, HOT, rtol=2e-3)
         turned = correct(image, [box_region()], "GTM", fwhm[::-1]).curves[0].corrected.mean
         self.assertGreater(abs(turned[0] / HOT[0] - 1), 5e-3)
+
+    def test_what_is_measured_is_shared_out_among_the_tissues(self):
+        curve = correct(self.image, [box_region()], "GTM", FWHM_MM).curves[0]
+        told = curve.corrected
+        self.assertEqual(told.tissues, (curve.measured.region, "rest"))
+        self.assertAlmostEqual(sum(told.shares), 1, delta=5e-3)
+        self.assertAlmostEqual(told.shares[0], told.recovery)
+        np.testing.assert_allclose(np.array(told.shares) @ told.neighbor_means, curve.measured.mean, rtol=2e-3)
+        np.testing.assert_allclose(told.neighbor_means, [HOT, COLD], rtol=5e-3)
+
+    def test_the_alternatives_are_what_the_other_methods_give(self):
+        curve = correct(self.image, [box_region()], "GTM", FWHM_MM).curves[0].corrected
+        for method in set(METHODS) - {"GTM"}:
+            alone = correct(self.image, [box_region()], method, FWHM_MM).curves[0].corrected
+            np.testing.assert_allclose(curve.alternatives[method], alone.mean)
+            np.testing.assert_allclose(alone.alternatives["GTM"], curve.mean)
+        durations = TIMING.durations_s / TIMING.durations_s.sum()
+        means = [durations @ one for one in (curve.mean, *curve.alternatives.values())]
+        self.assertAlmostEqual(curve.spread, np.std(means, ddof=1) / np.mean(means))
+
+    def test_a_region_that_is_mostly_correction_is_said_so(self):
+        result = correct(self.image, [box_region()], "GTM", 14.0)
+        self.assertLess(result.curves[0].corrected.recovery, 0.2)
+        self.assertIn("pvc-low-recovery", [notice.code for notice in result.notices])
 
     def test_a_frame_before_the_tracer_stays_empty(self):
         image = image_of(np.stack([np.zeros(PET.shape), self.image.activity[0]]))
@@ -211,6 +237,25 @@ class NeckTest(unittest.TestCase):
                 self.assertAlmostEqual(ratios[0], 1, delta=0.03)
                 if ratios[1:]:
                     self.assertAlmostEqual(float(np.mean(ratios[1:])), 1, delta=0.1)
+
+    def test_marrow_hotter_than_its_cortex_is_told_apart(self):
+        tissues = tissues_of(self.neck, Build(), Pose(np.eye(4)), Neighbors({}))
+        values = kinetics_with(PhantomSettings(hot_neighbors=True), VISIT, Neighbors({}))
+        activity = np.array([k.vb * 1.0 + (1 - k.vb) * k.vt for k in values.values()], np.float32)
+        grid = pet_grid(True)
+        image = blur_between(self.neck.grid, grid, grid.spacing_mm, 5.0)(activity[tissues])
+        timing = FrameTiming(np.zeros(1), np.full(1, 600.0))
+        scan = DynamicImage(image[None], grid, timing, "injection", None, "none needed", Scan())
+        names = [name for name in self.regions if name.startswith("foramen")]
+        others = [region for name, region in self.regions.items() if name not in names]
+        found = correct(scan, [self.regions[n] for n in names], "GTM", 5.0, ct=self.ct, others=others)
+        true = activity[[LABEL[name] for name in names]]
+        apart = np.array([one.corrected.mean[0] for one in found.curves]) / true
+        as_one = np.array([one.corrected.alternatives["one bone"][0] for one in found.curves]) / true
+        self.assertAlmostEqual(apart.mean(), 1, delta=0.06)
+        self.assertLess(as_one.mean(), 0.9)
+        marrow = [one.corrected.neighbor_means[one.corrected.tissues.index("marrow"), 0] for one in found.curves]
+        self.assertAlmostEqual(np.median(marrow) / activity[NEIGHBOR_LABEL["marrow"]], 1, delta=0.15)
 
 
 if __name__ == "__main__":

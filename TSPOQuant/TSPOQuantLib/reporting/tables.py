@@ -241,13 +241,14 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
 
 
 def _about_correction(record: VisitRecord, fits: Sequence[KineticFit]) -> dict[str, object]:
-    """What the correction costs in noise, region by region."""
+    """What the correction costs in noise, what each region's signal is made of, and how far methods disagree."""
     cost = {}
     for fit in fits:
         corrected = record.region(fit.region).corrected
         assert corrected is not None
         noise = {"NoiseAmplification": corrected.noise_amplification, "Recovery": corrected.recovery}
-        cost[fit.region] = noise | _other_widths(record, fit)
+        mixture = {"Shares": dict(zip(corrected.tissues, corrected.shares, strict=False)), "Spread": corrected.spread}
+        cost[fit.region] = noise | mixture | _other_widths(record, fit)
     return {"PartialVolume": {"Method": record.pvc, "FWHM_mm": record.pvc_fwhm_mm, "Regions": cost}}
 
 
