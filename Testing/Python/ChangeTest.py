@@ -264,6 +264,22 @@ class ComparisonTest(unittest.TestCase):
         self.assertLess(part.change, math.hypot(part.baseline, part.followup))
         self.assertIn("cancels in the change", comparison_text(comparison))
 
+    def test_a_resolution_that_each_visit_tells_errs_independently(self):
+        region = "foramen C6/C7 left (root C7)"
+
+        def resolution(**more):
+            one = (moved(region, "resolution", "resolution", 0.5, 0.1, 0.0, **more),)
+            (change,) = [c for c in compare(pair(one, one), CLINICAL).changes if c.outcome == KEY and c.pvc == "none"][
+                :1
+            ]
+            return next(part for part in change.budget if part.component == "resolution")
+
+        assumed, known = resolution(), resolution(sd=0.5)
+        self.assertAlmostEqual(assumed.change, 0.1 * math.sqrt(2 * (1 - 0.9)))  # one scanner, one wrong width
+        self.assertEqual((assumed.correlation, bool(assumed.assumed)), (0.9, True))
+        self.assertAlmostEqual(known.change, 0.1 * math.sqrt(2))
+        self.assertEqual((known.correlation, known.assumed), (0.0, ""))
+
     def test_scores_are_told_in_three_digits(self):
         visits = {"baseline": {"ndi": 260 / 9}, "followup": {"ndi": 15.0}}  # one item was missing
         text = comparison_text(compare(pair(), Clinical(visits, LESION)))

@@ -63,9 +63,10 @@ class BudgetSettings:
             "resolution": self.fwhm_mm,
         }[sensitivity.component]
 
-    def correlation(self, component: str) -> float:
-        """Between two visits."""
-        return self.resolution_correlation if component == "resolution" else 0.0
+    def correlation(self, *terms: "Term") -> float:
+        """Of one nuisance between two visits. What each visit's data told of itself errs independently."""
+        assumed = all(term.component == "resolution" and not term.known for term in terms)
+        return self.resolution_correlation if assumed else 0.0
 
     @property
     def told(self) -> dict[str, str]:
@@ -136,7 +137,8 @@ class BudgetPart:
     """One component of the error of a change, as standard deviations of ln V_T.
 
     component: one of ``COMPONENTS``. baseline, followup: of each visit's V_T. change: of the log ratio, with the
-    correlation between the visits. assumed: the size that was assumed, in words ("5 %"); "" where data told it.
+    correlation between the visits. assumed: the size that was assumed, in words ("5 %"); "" where both visits' data
+    told it.
     """
 
     component: str
@@ -149,11 +151,15 @@ class BudgetPart:
 
 @dataclass(frozen=True)
 class Term:
-    """What one standard normal nuisance does to ln V_T: linear z + quadratic z²."""
+    """What one standard normal nuisance does to ln V_T: linear z + quadratic z².
+
+    known: whether its size was told by the visit's own data, and not assumed.
+    """
 
     component: str
     linear: float
     quadratic: float
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,7 @@ class Errors:
         terms = dict(self.terms)
         for factor, term in other.terms.items():
             own = terms.get(factor, Term(term.component, 0.0, 0.0))
-            terms[factor] = Term(term.component, own.linear - term.linear, own.quadratic - term.quadratic)
+            terms[factor] = Term(term.component, own.linear - term.linear, own.quadratic - term.quadratic, term.known)
         return Errors(terms, {**self.noise_df, **other.noise_df})
 
     def variance(self, component: str | None = None) -> float:
@@ -211,24 +217,24 @@ def errors_from(
 
 def _term(one: Sensitivity, size: float) -> Term:
     """Where only one side gave a V_T, the other is taken to mirror it; where none did, the error is unknown."""
-    lower, upper = one.lower, one.upper
+    lower, upper, known = one.lower, one.upper, one.sd is not None
     lower, upper = (-upper if math.isnan(lower) else lower), (-lower if math.isnan(upper) else upper)
     if size == 0:
-        return Term(one.component, 0.0, 0.0)
+        return Term(one.component, 0.0, 0.0, known)
     if math.isnan(lower):
-        return Term(one.component, math.inf, 0.0)
+        return Term(one.component, math.inf, 0.0, known)
     reach = size / one.step
-    return Term(one.component, (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2)
+    return Term(one.component, (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2, known)
 
 
 def change_variance(before: Errors, after: Errors, settings: BudgetSettings, component: str) -> float:
     """Mean square of one component's error of after - before, with the correlation between the visits."""
-    rho = settings.correlation(component)
     total, mean = 0.0, 0.0
     for factor in {**before.terms, **after.terms}:
         pair = [errors.terms.get(factor) for errors in (before, after)]
         if all(term is None or term.component != component for term in pair):
             continue
+        rho = settings.correlation(*(term for term in pair if term is not None))
         first, second = (term or Term(component, 0.0, 0.0) for term in pair)
         total += sum(term.linear**2 + 2 * term.quadratic**2 for term in (first, second))
         if rho:
@@ -239,18 +245,19 @@ def change_variance(before: Errors, after: Errors, settings: BudgetSettings, com
 
 def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[BudgetPart, ...]:
     """Every component that either visit has, in the order of ``COMPONENTS``."""
-    present = {term.component for errors in (before, after) for term in errors.terms.values()}
+    terms = [term for errors in (before, after) for term in errors.terms.values()]
+    by_component = {name: [term for term in terms if term.component == name] for name in COMPONENTS}
     return tuple(
         BudgetPart(
             component=component,
             baseline=math.sqrt(before.variance(component)),
             followup=math.sqrt(after.variance(component)),
-            correlation=settings.correlation(component),
+            correlation=settings.correlation(*found),
             change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
-            assumed=settings.told.get(component, ""),
+            assumed="" if all(term.known for term in found) else settings.told.get(component, ""),
         )
-        for component in COMPONENTS
-        if component in present
+        for component, found in by_component.items()
+        if found
     )
 
 
