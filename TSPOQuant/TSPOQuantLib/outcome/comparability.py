@@ -7,6 +7,7 @@ visits must share is declared with each of them.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,7 +21,8 @@ Severity = Literal["refuse", "warn"]
 
 # None of these is published: choices.
 RESOLUTION_TOLERANCE_MM = 0.3
-"""Estimates of one scanner's resolution from two scans differ by less: a choice."""
+"""Stated resolutions that differ by less count as one: a choice. Estimates also may by ``TWICE`` their joint error."""
+TWICE = 1.96
 VOXEL_TOLERANCE = 0.01
 """Voxel sizes count as equal within this fraction."""
 CLOCK_TOLERANCE_S = 1.0
@@ -169,6 +171,12 @@ def _frames_told(frames: Sequence[tuple[float, float]]) -> str:
     return ", ".join(piece if piece.startswith("gap") else f"{count} × {piece}" for piece, count in runs)
 
 
+def _resolution(visit: VisitRecord) -> tuple[float, float] | None:
+    """FWHM and its standard error, mm; the latter 0 where a study states the former."""
+    scan = visit.acquisition
+    return None if scan.fwhm_mm is None else (scan.fwhm_mm, scan.fwhm_se_mm or 0.0)
+
+
 def _window_s(visit: VisitRecord) -> tuple[float, float]:
     """From the first frame to the end of the last one that was fitted, in seconds from time zero."""
     scan, until_min = visit.acquisition, visit.settings.get("until_min")
@@ -206,9 +214,11 @@ ACQUIRED = (
     _acquired(
         "resolution",
         Text("4 mm against 6 mm fakes -35 % in a foramen"),
-        lambda v: v.acquisition.fwhm_mm,
-        lambda fwhm: f"{fwhm:g} mm FWHM",
-        lambda one, other: abs(one - other) <= RESOLUTION_TOLERANCE_MM,
+        _resolution,
+        lambda width: f"{width[0]:g} mm FWHM" + (f" ± {width[1]:.2g} mm" if width[1] else ""),
+        lambda one, other: (
+            abs(one[0] - other[0]) <= max(RESOLUTION_TOLERANCE_MM, TWICE * math.hypot(one[1], other[1]))
+        ),
     ),
     _Fact(
         Shared("window", Text("V_T of TSPO tracers drifts with the length of the scan")),

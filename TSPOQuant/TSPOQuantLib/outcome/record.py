@@ -35,7 +35,8 @@ class Acquisition:
     """What was acquired; None where the files do not say.
 
     patient_key: tells whether two visits are of one patient, and nothing else of that patient.
-    voxel_mm: along i, j, k. shape: voxels along i, j, k. fwhm_mm: the resolution, as the study states it.
+    voxel_mm: along i, j, k. shape: voxels along i, j, k. fwhm_mm: the resolution, as the study states it or
+    the images told it; fwhm_se_mm: its standard error where the images did.
     frame_starts_s, frame_durations_s: seconds from ``time_zero`` ("injection", "first frame").
     time_zero_at: wall clock in ISO 8601. injected_mbq, weight_kg: as the files have them.
     """
@@ -57,6 +58,7 @@ class Acquisition:
     decay_correction: str
     frame_starts_s: Numbers
     frame_durations_s: Numbers
+    fwhm_se_mm: float | None = None
 
     @property
     def timing(self) -> FrameTiming:

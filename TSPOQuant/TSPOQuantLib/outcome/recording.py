@@ -22,7 +22,7 @@ PATIENT_KEY_DIGITS = 4
 possible patient numbers leaves too many that fit to find out whose visit this is. A choice."""
 
 
-def acquisition_of(image: DynamicImage, fwhm_mm: float | None) -> Acquisition:
+def acquisition_of(image: DynamicImage, fwhm_mm: float | None, fwhm_se_mm: float | None = None) -> Acquisition:
     scan, grid = image.scan, image.grid
     at = image.time_zero_at
     return Acquisition(
@@ -38,6 +38,7 @@ def acquisition_of(image: DynamicImage, fwhm_mm: float | None) -> Acquisition:
         voxel_mm=grid.spacing_mm,
         shape=grid.shape[::-1],
         fwhm_mm=fwhm_mm,
+        fwhm_se_mm=fwhm_se_mm,
         time_zero=image.time_zero,
         time_zero_at=at.isoformat() if at else None,
         decay_correction=image.decay_correction,

@@ -86,6 +86,7 @@ def sensitivities(
     source: InputFunctionResult,
     refit: Refit,
     delay_fitted: bool = False,
+    width_se_mm: float | None = None,
     progress: Progress = silent,
 ) -> tuple[Sensitivity, ...]:
     """Every region's V_T under every model against each nuisance in turn.
@@ -94,7 +95,8 @@ def sensitivities(
     calibration, plasma ratio and parent fraction (eigenvectors of their covariances, one standard deviation each).
     Regions are moved, alone ("placement") and with the CT ("registration"), on a mean of the later frames; the change
     of that mean stands for the change of V_T, which late activity is close to proportional to. The resolution is
-    varied for corrected curves only, and these are refitted.
+    varied for corrected curves only, and these are refitted. width_se_mm: the resolution's standard error where the
+    images told it, FWHM in mm.
     """
     everything = [one for one in (measured, corrected) if one is not None]
     found = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
@@ -113,7 +115,7 @@ def sensitivities(
             others = [other for other in (*measured.regions, *geometry.others) if other is not region]
             found += of_corrected_place(corrected, number, others, still, pvc, geometry)
         progress(0.95, "Error of the resolution")
-        found += of_resolution(corrected, pvc, source, refit)
+        found += of_resolution(corrected, pvc, source, refit, width_se_mm)
     return tuple(found)
 
 
@@ -315,7 +317,11 @@ def _of_place(measured: Measured, number: int, moves: dict[str, list[tuple[float
 
 
 def of_resolution(
-    corrected: Measured, pvc: PartialVolumeResult, source: InputFunctionResult, refit: Refit
+    corrected: Measured,
+    pvc: PartialVolumeResult,
+    source: InputFunctionResult,
+    refit: Refit,
+    width_se_mm: float | None = None,
 ) -> list[Sensitivity]:
     rows = []
     finer, coarser = (
@@ -336,7 +342,7 @@ def of_resolution(
                     FWHM_STEP_MM,
                     lower,
                     upper,
-                    None,
+                    width_se_mm,
                 )
             )
     return rows

@@ -56,7 +56,7 @@ def quantify(
     """
     unclear = check_names(data.segmentation.segments)
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
-    settings, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
+    settings, width_se_mm, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
     image, targets = placed.image, placed.targets
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
@@ -81,7 +81,9 @@ def quantify(
             model: fitting.starting_as(fits[model]).named(model, names, means, corrected.method) for model in fits
         }
         again = Measured(corrected.method, regions, means, corrected_fits)
-    errors = _sensitivities(placed, settings, fitting, (measured, again), corrected, part(progress, 0.95, 1))
+    errors = _sensitivities(
+        placed, settings, fitting, (measured, again), corrected, width_se_mm, part(progress, 0.95, 1)
+    )
     recovered = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
     records = tuple(
         region_record(region, curve, recovered.get(region.name), measure(region, placed.regions, image.grid))
@@ -95,7 +97,7 @@ def quantify(
         subject=settings.subject,
         session=settings.session,
         genotype=settings.genotype,
-        acquisition=acquisition_of(image, _width(settings)),
+        acquisition=acquisition_of(image, _width(settings), width_se_mm),
         settings=plain(settings, lossless=False),
         models=settings.models,
         rows=outcome_rows(settings.session, records, all_fits),
@@ -118,10 +120,10 @@ def quantify(
 
 def _with_resolution(
     placed: Placed, settings: StudySettings, progress: Progress
-) -> tuple[StudySettings, tuple[Notice, ...]]:
-    """The settings with the resolution as a number, estimated where the study asks for that."""
+) -> tuple[StudySettings, float | None, tuple[Notice, ...]]:
+    """The settings with the resolution as a number, and its standard error in mm where it was estimated."""
     if settings.fwhm_mm != "estimate":
-        return settings, ()
+        return settings, None, ()
     if placed.ct is None:
         raise InputRefused(
             "resolution-ct",
@@ -134,7 +136,7 @@ def _with_resolution(
         fwhm_mm=found.fwhm_mm,
         se_mm=found.se_mm,
     )
-    return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), (estimated, *found.notices)
+    return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), found.se_mm, (estimated, *found.notices)
 
 
 def _width(settings: StudySettings) -> float | None:
@@ -169,6 +171,7 @@ def _sensitivities(
     fitting: Fitting,
     measured: tuple[Measured, Measured | None],
     corrected: PartialVolumeResult | None,
+    width_se_mm: float | None,
     progress: Progress,
 ) -> tuple[Sensitivity, ...]:
     """How V_T of every region answers to errors of input, place and resolution; measured: as it is, and corrected."""
@@ -181,7 +184,7 @@ def _sensitivities(
     others = tuple(region for region in placed.regions if region not in placed.targets)
     geometry = Geometry(placed.image, placed.to_frames, placed.ct, others, settings.minimum_coverage)
     delayed = settings.delay_s == "fit"
-    return sensitivities(*measured, corrected, geometry, fitting.source, refit, delayed, progress)
+    return sensitivities(*measured, corrected, geometry, fitting.source, refit, delayed, width_se_mm, progress)
 
 
 def visit_provenance(
