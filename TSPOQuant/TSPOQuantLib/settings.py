@@ -173,7 +173,7 @@ class Clock(Kind):
     def free(self) -> bool:
         return True
 
-    def _accept(self, value: object) -> str:
+    def _accept(self, value: object) -> Any:
         if isinstance(value, str):
             value = time.fromisoformat(value)
         if not isinstance(value, time) or value.tzinfo is not None:
@@ -182,6 +182,17 @@ class Clock(Kind):
 
     def _wanted(self) -> str:
         return Text("a time of day such as 10:02:30, on the clock of the images")
+
+
+@dataclass(frozen=True)
+class Moment(Clock):
+    """A time of day, or seconds after the start of the first frame (negative before it)."""
+
+    def _accept(self, value: object) -> Any:
+        return Number().accept(value) if isinstance(value, int | float) else super()._accept(value)
+
+    def _wanted(self) -> str:
+        return Text("{clock}, or seconds after the start of the first frame", clock=super()._wanted())
 
 
 @dataclass(frozen=True)

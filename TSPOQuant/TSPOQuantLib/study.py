@@ -19,6 +19,7 @@ class Study:
     """A visit's files, absolute, and its settings.
 
     carried_from: the visit on whose CT the segmentation was drawn, where the regions are carried from another one.
+    frame_table: starts and durations of the PET's frames, where its own are absent or wrong.
     """
 
     pet: Path
@@ -30,11 +31,12 @@ class Study:
     settings: StudySettings = field(default_factory=StudySettings)
     file: Path | None = None
     carried_from: "Study | None" = None
+    frame_table: Path | None = None
 
     @property
     def files(self) -> list[Path]:
         """Every file and folder that the visit is computed from, the study file first, a sidecar after its file."""
-        named = [self.file, self.pet, self.ct, self.segmentation, *self.blood, self.given_input]
+        named = [self.file, self.pet, self.frame_table, self.ct, self.segmentation, *self.blood, self.given_input]
         if self.carried_from is not None:
             named += [self.carried_from.file, self.carried_from.ct]
         found = [path for path in named if path is not None]
@@ -85,7 +87,7 @@ def study_of_bids(dataset: Path, participant: str, session: str | None, segmenta
 
 
 FILES = {
-    "pet": ("path",),
+    "pet": ("path", "frames"),
     "ct": ("path",),
     "segmentation": ("path", "carried_from"),
     "blood": ("paths", "route"),
@@ -166,4 +168,5 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         settings=settings,
         file=file.path,
         carried_from=carried,
+        frame_table=file_of("pet", "frames") if "frames" in data.get("pet", {}) else None,
     )

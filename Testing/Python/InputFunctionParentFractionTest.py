@@ -106,11 +106,18 @@ class FewSamplesTest(unittest.TestCase):
         fit = fit_parent_fraction(samples(formula(times, *values), times))
         self.assertEqual(set(TRUTHS) - set(fit.aicc), {"extended-hill"})
 
+    def test_fractions_that_rise_a_little_again_are_kept(self):
+        for values in ([1, 0.9, 0.6, 0.4, 0.45], [0.96, 0.9, 0.8, 0.63, 0.74], [0.5, 0.52, 0.51, 0.5, 0.53]):
+            fit_parent_fraction(samples(values, [1, 10, 20, 60, 120]), "interpolation")
+
     def test_refusals(self):
         for curve, options, code in (
             (None, {}, "parent-fraction-missing"),
             (samples([98.0, 50.0, 20.0], [1, 10, 30]), {}, "parent-fraction-range"),
             (samples([0.9, 0.5], [-1, 10]), {}, "parent-fraction-range"),
+            (samples([0.007, 0.1, 0.3, 0.5, 0.645], [1, 5, 15, 30, 60]), {}, "parent-fraction-complement"),
+            (samples([0.01, 0.2, 0.18, 0.5, 0.6], [1, 5, 15, 30, 60]), {}, "parent-fraction-complement"),
+            (samples([0.0, 0.4], [1, 30]), {"model": "interpolation"}, "parent-fraction-complement"),
             (samples([0.9, 0.5, 0.3], [1, 10, 20]), {"model": "hill"}, "parent-fraction-samples"),
             (samples([0.9, 0.5, 0.3], [1, 10, 20]), {"model": "cubic"}, "parent-fraction-model"),
             (samples([0.9, 0.5, 0.3], [1, 10, 20]), {"weights": np.ones(2)}, "parent-fraction-weights"),

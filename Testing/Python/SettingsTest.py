@@ -14,7 +14,19 @@ from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
 from TSPOQuantLib.messages import InputRefused, Text
 from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
-from TSPOQuantLib.settings import Clock, Kind, Line, Number, Several, Shared, declared, part_of, restored, setting
+from TSPOQuantLib.settings import (
+    Clock,
+    Kind,
+    Line,
+    Moment,
+    Number,
+    Several,
+    Shared,
+    declared,
+    part_of,
+    restored,
+    setting,
+)
 from TSPOQuantLib.study import KEYS, TABLES, read_study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,6 +63,8 @@ OTHERS = {
     "motion_correction": ["frames", "none"],
     "motion_reference": [[18, 19]],
     "registration_window": ["early"],
+    "injection_time": ["10:02:30", -30],
+    "blood_time_zero": ["scan", "injection", "10:02:30", 15.5],
     "subject": ["p2"],
     "session": ["week6"],
     "genotype": ["LAB"],
@@ -61,6 +75,7 @@ WRONG = {
     Kind: ["another", 3, True],
     Number: ["another", True, float("nan"), float("inf"), [1.0]],
     Line: ["", "  ", 3],
+    Moment: ["noon", "25:00", True, float("nan")],
 }
 FILES = ("pet", "s.seg.nrrd", "b.tsv", "ready.tsv")
 HEAD = {"pet": 'path = "pet"', "segmentation": 'path = "s.seg.nrrd"', "blood": 'paths = ["b.tsv"]'}
@@ -109,8 +124,8 @@ class StudyFileTest(unittest.TestCase):
 
     def test_what_is_not_allowed_is_refused_with_key_and_line(self):
         for one in SETTINGS:
-            kind = next((kind for kind in (Number, Line) if isinstance(one.kind, kind)), Kind)
-            for value in WRONG[kind] if type(one.kind) in (Kind, Number, Line) else ["another", 3]:
+            kind = next((kind for kind in (Number, Line, Moment) if isinstance(one.kind, kind)), Kind)
+            for value in WRONG[kind] if type(one.kind) in (Kind, Number, Line, Moment) else ["another", 3]:
                 if one.kind.optional and value == "":
                     continue
                 with self.subTest(setting=one.name, value=value), self.assertRaises(InputRefused) as caught:
@@ -232,6 +247,7 @@ class DeclarationTest(unittest.TestCase):
             (Number(low=0, high=1, above=True, below=True), (0, 1, -1, 2)),
             (Number(whole=True), (1.5,)),
             (Several(each=Kind(("a", "b")), empty=False), ([], ["a", "a"], ["c"], "a")),
+            (Moment(), (True, "noon", float("inf"))),
             (Clock(), ("25:00", "noon", 3, "10:02:30+01:00")),
             (Line(), ("", " ", None)),
         ):

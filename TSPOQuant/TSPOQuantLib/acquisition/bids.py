@@ -202,6 +202,14 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
         raise InputRefused(
             "pet-json-frames", "{file} lacks FrameTimesStart or FrameDuration; add the frames", file=file
         )
+    if len(starts) != len(durations) or not starts:
+        raise InputRefused(
+            "frames-shape",
+            "{file} lists {starts} FrameTimesStart and {durations} FrameDuration; every frame needs one of each",
+            file=file,
+            starts=len(starts),
+            durations=len(durations),
+        )
     timing = FrameTiming(np.array(starts), np.array(durations))
     if len(timing) > 1 and timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(

@@ -130,12 +130,15 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
     return tuple(notices)
 
 
-def reconcile(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.float64]) -> BloodSamples:
+def reconcile(
+    blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.float64], from_samples: bool = True
+) -> BloodSamples:
     """Check that blood and image share one clock and one unit.
 
     activity: (regions, frames) in kBq/mL, of tissue or of a vessel. Averages over the time that blood and image
     share are compared, so that neither a bolus peak nor a late sample decides.
-    Returns the blood, with a Notice ("blood-after-start") where its first sample comes after the first frame;
+    from_samples: whether the samples are the input, so that what comes before the first of them matters.
+    Returns the blood, with a Notice ("blood-after-start") where the first sample then comes after the first frame;
     raises InputRefused ("blood-image-units") for a thousandfold slip, ("blood-image-empty") where one holds no
     activity, ("blood-image-clock") where they share no time, and ("blood-time-units") where the blood's times look
     like minutes.
@@ -184,13 +187,14 @@ def reconcile(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.flo
             in_blood=in_blood,
         )
     notices = []
-    if curve.times_s[0] > timing.ends_s[0]:
+    first_sample = min(float(one.times_s[0]) for one in blood.activities)
+    if from_samples and first_sample > timing.ends_s[0]:
         notices.append(
             Notice(
                 "blood-after-start",
                 "the first blood sample ({times_s:g} s) comes after the first frame; the curve before it is not "
                 "measured",
-                times_s=curve.times_s[0],
+                times_s=first_sample,
             )
         )
     return replace(blood, notices=(*blood.notices, *notices))

@@ -41,7 +41,7 @@ BIDS_UNITS = {TIME: "s", **dict.fromkeys(ACTIVITIES, "kBq/mL")}
 
 # How PMOD and spreadsheets head their columns, letters only.
 HEADERS = {
-    "time": TIME,
+    **dict.fromkeys(("time", "sampletime"), TIME),
     **dict.fromkeys(("wholeblood", "wholebloodactivity", "blood", "bloodactivity"), WHOLE_BLOOD),
     **dict.fromkeys(("plasma", "plasmaactivity", "totalplasma"), PLASMA),
     **dict.fromkeys(("parentfraction", "plasmaparentfraction"), PARENT_FRACTION),
@@ -61,6 +61,11 @@ PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
 HIGHEST_FRACTION = 1.1
 # A parent fraction that rises again by more than this is named (our choice; HPLC repeats to a few percent).
 FRACTION_RISE = 0.05
+# A first parent fraction below this is named; above it is the noise of its measurement (our choice).
+LOWEST_FIRST = 0.99
+# Total plasma below this part of whole blood is named: most TSPO tracers are the other way round, as
+# cells fill two fifths of the blood and take up little (our choice).
+PLASMA_BELOW = 1.0
 ROUTES = ("arterial", "venous", "unknown")
 
 
@@ -131,6 +136,7 @@ def read_blood(
                 "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
             )
         )
+    notices += _exchanged(curves)
     if route == "venous" and PARENT_FRACTION in curves:
         notices.append(
             Notice(
@@ -255,7 +261,9 @@ def _quantity(path: Path, column: Column) -> str | None:
         return column.name
     letters = _letters(column.name)
     if letters == "value":  # PMOD files that only their name tells apart
-        letters = next((name for name in HEADERS if _letters(path.stem).endswith(name)), "")
+        stem = _letters(path.stem)
+        names = [name for name, quantity in HEADERS.items() if quantity != TIME and name in stem]
+        letters = max(names, key=lambda name: (stem.endswith(name), len(name)), default="")
     quantity = HEADERS.get(letters)
     if quantity == PARENT_PLASMA and (column.unit or "").lower() in FRACTION_UNITS | PERCENT_UNITS and column.unit:
         return PARENT_FRACTION
@@ -422,7 +430,7 @@ def _fractions(
             )
         )
         times, values = times[first:], values[first:]
-    if values[0] < 1:
+    if values[0] < LOWEST_FIRST:
         notices.append(
             Notice(
                 "parent-fraction-first",
@@ -511,6 +519,29 @@ def _plasma_from_ratio(ratio: SampledCurve, whole_blood: SampledCurve | None) ->
         )
     times = ratio.times_s[covered]
     return SampledCurve(times, ratio.values[covered] * np.interp(times, whole_blood.times_s, whole_blood.values))
+
+
+def _exchanged(curves: Mapping[str, SampledCurve]) -> list[Notice]:
+    """Whether plasma and whole blood look like each other's columns."""
+    plasma, whole = curves.get(PLASMA), curves.get(WHOLE_BLOOD)
+    if plasma is None or whole is None:
+        return []
+    both = (plasma.times_s >= whole.times_s[0]) & (plasma.times_s <= whole.end_s)
+    there = np.interp(plasma.times_s[both], whole.times_s, whole.values)
+    high = there > NEGATIVE_PART * whole.values.max()
+    if np.count_nonzero(high) < 2:
+        return []
+    ratio = float(np.median(plasma.values[both][high] / there[high]))
+    if ratio >= PLASMA_BELOW:
+        return []
+    return [
+        Notice(
+            "plasma-below-whole-blood",
+            "plasma is {ratio:.2f} times whole blood (median); most tracers are higher in plasma: make sure that the "
+            "two columns are not exchanged",
+            ratio=ratio,
+        )
+    ]
 
 
 def _check_times(blood: BloodSamples) -> None:

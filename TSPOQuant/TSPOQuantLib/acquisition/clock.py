@@ -82,10 +82,11 @@ def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
 ABOUT_INJECTION = ("injection-not-at-start", "time-zero-first-frame", "time-zero-not-injection", "pet-injection-date")
 
 
-def blood_at(blood: BloodSamples, image: DynamicImage, zero: str) -> BloodSamples:
+def blood_at(blood: BloodSamples, image: DynamicImage, zero: str | float) -> BloodSamples:
     """The blood on the image's clock, where it counts from another moment and is decay-corrected to that.
 
-    zero: "injection" (the image's own zero), "scan" (the start of its first frame), or a time of day "HH:MM:SS".
+    zero: "injection" (the image's own zero), "scan" (the start of its first frame), a time of day "HH:MM:SS", or
+    seconds after the start of the first frame.
     Raises InputRefused: "blood-time-zero", "pet-half-life".
     """
     first = float(image.timing.starts_s[0])
@@ -97,7 +98,8 @@ def blood_at(blood: BloodSamples, image: DynamicImage, zero: str) -> BloodSample
                 zero=image.time_zero,
             )
         return blood
-    shift = first if zero == "scan" else _clock_s(image, zero, first)
+    after = 0.0 if zero == "scan" else zero
+    shift = _clock_s(image, after, first) if isinstance(after, str) else first + after
     half_life = image.scan.half_life_s
     if half_life is None:
         raise InputRefused("pet-half-life", "the PET names no half-life, so that it cannot be corrected to injection")

@@ -21,7 +21,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from ..messages import InputRefused
 from ..progress import Progress, silent
 from .dicom_slice import ENHANCED_PET, Facts, Slice, key_of, rounded
-from .dicom_values import date_time, integer, number, numbers, text, texts
+from .dicom_values import date_time, integer, number, numbers, spoken_text, text, texts
 from .enhanced_pet import classic_header, enhanced_slices
 
 # No image is scaled by more; beyond it, single precision overflows.
@@ -34,6 +34,7 @@ GE_CREATOR = "GEMS_PETD_01"
 _TAG = {
     keyword: Tag(keyword)
     for keyword in (
+        "SpecificCharacterSet",
         "ImageType",
         "SOPClassUID",
         "SOPInstanceUID",
@@ -212,7 +213,7 @@ def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, 
         return None if milliseconds is None else milliseconds / 1000
 
     series_at = date_time(value("SeriesDate"), value("SeriesTime"))
-    patient = value("PatientID")
+    patient = spoken_text(header, _TAG["PatientID"])
     facts = Facts(
         series_uid=value("SeriesInstanceUID"),
         sop_class=value("SOPClassUID"),

@@ -37,9 +37,9 @@ from .vendor_timing import (
     at_s,
     check_decay_factor,
     check_scan_start,
+    correction_start_s,
     frame_clock,
     frames_without_times,
-    scan_start_s,
     tags_of,
     vendor_of,
 )
@@ -393,7 +393,7 @@ def _clocked(
         notices += start_notices(float(timing.starts_s[0]), Text("the header"))
     to_zero, words = _to_time_zero(tags, clock, facts.decay_correction, injected, zero_s, name)
     if facts.decay_correction == "START":
-        notices += check_scan_start(tags, clock, scan_start_s(tags, clock)[0])
+        notices += check_scan_start(tags, clock, correction_start_s(tags, clock)[0])
     elif facts.decay_correction == "NONE":
         notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
     elif injected is not None:
@@ -449,7 +449,7 @@ def _to_time_zero(
             )
         reference_s, rule = (injected - tags.origin).total_seconds(), "injection"
     else:
-        reference_s, rule = scan_start_s(tags, clock if table is None else None)
+        reference_s, rule = correction_start_s(tags, clock if table is None else None)
     factor = float(growth(reference_s - zero_s, half_life))
     if not 1e-6 < factor < 1e6:
         raise InputRefused("pet-decay-reference", "the times give an absurd decay correction; correct the header")

@@ -1,13 +1,17 @@
 """DICOM attributes as plain Python values: nothing here raises on what a file holds; absent or bad is None or ""."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta, timezone
 from functools import lru_cache
 
+from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
+
+CHARACTER_SET = 0x00080005
 
 
 def text(header: Dataset, tag: BaseTag | int) -> str:
@@ -21,6 +25,19 @@ def text(header: Dataset, tag: BaseTag | int) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return "\\".join(str(part).strip() for part in value)
     return str(value).strip(" \0")
+
+
+def spoken_text(header: Dataset, tag: BaseTag | int) -> str:
+    """The element as text in the file's own character set, as people would compare it; "" when absent."""
+    element = header.get_item(BaseTag(tag))
+    value = None if element is None else element.value
+    if isinstance(value, bytes):
+        try:
+            sets = convert_encodings([part or "ISO_IR 6" for part in text(header, CHARACTER_SET).split("\\")])
+            value = decode_bytes(value, sets, {"\\", "^", "="})
+        except (LookupError, ValueError):
+            value = value.decode("latin-1")
+    return unicodedata.normalize("NFC", str(value or "").strip(" \0"))
 
 
 def texts(header: Dataset, tag: BaseTag | int) -> tuple[str, ...]:

@@ -11,7 +11,18 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
 from .dicom_slice import ENHANCED_PET, Facts, Slice, key_of, rounded
-from .dicom_values import date_time, first_item, integer, number, numbers, real, single_date_time, text, texts
+from .dicom_values import (
+    date_time,
+    first_item,
+    integer,
+    number,
+    numbers,
+    real,
+    single_date_time,
+    spoken_text,
+    text,
+    texts,
+)
 
 # CID 84 "PET Units" (UCUM) by the classic object's defined terms.
 UNITS = {
@@ -57,7 +68,7 @@ def classic_header(header: Dataset) -> Dataset:
 
 def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> Iterator[Slice]:
     corrected, decay_correction = _corrections(header)
-    patient = text(header, Tag("PatientID"))
+    patient = spoken_text(header, Tag("PatientID"))
     zone = text(header, Tag("TimezoneOffsetFromUTC"))
     reference = text(header, Tag("FrameOfReferenceUID"))
     for number_of_frame, groups in enumerate(_groups(header)):

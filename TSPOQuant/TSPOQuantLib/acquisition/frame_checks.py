@@ -68,7 +68,7 @@ def _check_filled(timing: FrameTiming) -> None:
         raise InputRefused(
             "frames-sparse",
             "every frame lasts only {part:.2%} of the time to the next one: its duration is in another unit, or "
-            "wrong; correct the durations, or give a frame table",
+            "wrong; correct the durations, or give a frame table ([pet] frames)",
             part=usual,
         )
 

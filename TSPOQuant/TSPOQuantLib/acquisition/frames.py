@@ -25,13 +25,18 @@ class FrameTiming:
         starts = np.array(self.starts_s, dtype=float)
         durations = np.array(self.durations_s, dtype=float)
         if starts.ndim != 1 or starts.size == 0 or starts.shape != durations.shape:
-            raise InputRefused("frames-shape", "frame starts and durations must be two lists of the same length")
+            raise InputRefused(
+                "frames-shape",
+                "there are {starts} frame starts and {durations} durations; every frame needs one of each",
+                starts=starts.size,
+                durations=durations.size,
+            )
         if not (np.isfinite(starts).all() and np.isfinite(durations).all()):
             raise InputRefused("frames-not-finite", "a frame start or duration is not a number; correct it")
         if (durations <= 0).any():
             frame = int(np.argmax(durations <= 0)) + 1
             raise InputRefused(
-                "frames-duration", "frame {frame} has no positive duration; correct the frame table", frame=frame
+                "frames-duration", "frame {frame} has no positive duration; correct the frame times", frame=frame
             )
         if (np.diff(starts) <= 0).any():
             frame = int(np.argmax(np.diff(starts) <= 0)) + 2
@@ -41,7 +46,7 @@ class FrameTiming:
             frame = int(np.argmax(overlap)) + 1
             raise InputRefused(
                 "frames-overlap",
-                "frame {frame} ends {highest:.3g} s after frame {frame_2} starts; correct the frame table",
+                "frame {frame} ends {highest:.3g} s after frame {frame_2} starts; correct the frame times",
                 frame=frame,
                 highest=overlap.max(),
                 frame_2=frame + 1,

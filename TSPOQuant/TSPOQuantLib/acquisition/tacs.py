@@ -26,8 +26,8 @@ from .tables import (
     stated_unit,
 )
 
-STARTS = ("FrameTimesStart", "frame_start")
-ENDS = ("FrameTimesEnd", "frame_end")
+STARTS = ("FrameTimesStart", "frame_start", "start")
+ENDS = ("FrameTimesEnd", "frame_end", "end")
 DURATIONS = ("FrameDuration", "frame_duration")
 # What regional curves of BIDS derivatives are in where nothing else is said.
 DEFAULT_UNIT = "Bq/mL"
@@ -68,12 +68,8 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
                 column_name=column.name,
             )
         columns[column.name] = column
-    start = _first(columns, STARTS, path.name)
-    end = _first(columns, (*ENDS, *DURATIONS), path.name)
-    starts, ends = (_seconds(column, metadata) for column in (start, end))
-    if end.name in DURATIONS:
-        ends = starts + ends
-    timing = FrameTiming(starts, ends - starts)
+    columns = _without_pmod_unit(columns)
+    timing = _frames(path.name, columns, metadata)
     if timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "tacs-time-units",
@@ -101,6 +97,32 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
     activity.flags.writeable = False
     return Tacs(timing, tuple(regions), activity, tuple(notices))
+
+
+def read_frame_table(path: Path) -> FrameTiming:
+    """The frames of a PET from a table: FrameTimesStart or frame_start, with FrameDuration or FrameTimesEnd.
+
+    Seconds, unless a header or the JSON beside it says otherwise. Raises InputRefused ("tacs-frames", "frames-…",
+    "table-…", "units-time").
+    """
+    columns = {column.name: column for column in map(_with_unit, read_table(path, units=False))}
+    return _frames(path.name, _without_pmod_unit(columns), sidecar(path))
+
+
+def _without_pmod_unit(columns: dict[str, Column]) -> dict[str, Column]:
+    """PMOD's .tac heads its second column with the unit of the regions: ``end[kBq/cc]``, the time as the start's."""
+    end, start = columns.get("end"), columns.get("start")
+    if end is None or start is None or end.unit is None or not ACTIVITY_LIKE.search(end.unit):
+        return columns
+    regions = {name: column if column.unit else replace(column, unit=end.unit) for name, column in columns.items()}
+    return {**regions, "start": start, "end": replace(end, unit=start.unit)}
+
+
+def _frames(file: str, columns: Mapping[str, Column], metadata: Mapping[str, Any]) -> FrameTiming:
+    start = _first(columns, STARTS, file)
+    end = _first(columns, (*ENDS, *DURATIONS), file)
+    starts, ends = (_seconds(column, metadata) for column in (start, end))
+    return FrameTiming(starts, ends if end.name in DURATIONS else ends - starts)
 
 
 def _with_unit(column: Column) -> Column:

@@ -25,6 +25,8 @@ FACTOR_TOLERANCE = 0.005
 # Injection may follow the start of a scan that records a background first; after ten half-lives nothing is left.
 MAX_BACKGROUND_S = 600.0
 MAX_HALF_LIVES = 10.0
+# SeriesTime may be when the protocol was started, so long before the scan itself.
+LONGEST_PREPARATION_S = 150.0
 
 
 class Vendor(Enum):
@@ -111,7 +113,7 @@ def frame_clock(tags: FrameTags) -> FrameClock:
     if bad.any():
         raise InputRefused(
             "frames-no-duration",
-            "frame {bad} has no ActualFrameDuration (0018,1242); give a frame table",
+            "frame {bad} has no ActualFrameDuration (0018,1242); give a frame table ([pet] frames)",
             bad=int(np.argmax(bad)) + 1,
         )
     if len(np.unique(tags.acquired_s)) == len(tags.acquired_s) and np.isfinite(tags.acquired_s).all():
@@ -123,7 +125,8 @@ def frame_clock(tags: FrameTags) -> FrameClock:
     if known.any() and not stands_still:
         raise InputRefused(
             "frames-times-disagree",
-            "AcquisitionTime (0008,0032) is absent in some frames, or the same in some only; give a frame table",
+            "AcquisitionTime (0008,0032) is absent in some frames, or the same in some only; give a frame table "
+            "([pet] frames)",
         )
     return _by_reference(tags)
 
@@ -132,7 +135,7 @@ def frames_without_times() -> InputRefused:
     return InputRefused(
         "frames-no-times",
         "neither AcquisitionTime (0008,0032) nor FrameReferenceTime (0054,1300) differs from frame to frame; "
-        "give a frame table",
+        "give a frame table ([pet] frames)",
     )
 
 
@@ -141,14 +144,14 @@ def _by_reference(tags: FrameTags) -> FrameClock:
         raise InputRefused(
             "frames-unknown-convention",
             "only FrameReferenceTime (0054,1300) tells the frames apart, and what this manufacturer means by it is "
-            "not known; give a frame table",
+            "not known; give a frame table ([pet] frames)",
         )
     scan_start = tags.acquired_s[0] if np.isfinite(tags.acquired_s[0]) else tags.series_s
     if tags.series_s < scan_start - CLOCK_TOLERANCE_S:
         raise InputRefused(
             "frames-times-disagree",
             "AcquisitionTime is the same in all frames but {scan_start:.0f} s after SeriesTime, so that it is "
-            "not known from when FrameReferenceTime counts; give a frame table",
+            "not known from when FrameReferenceTime counts; give a frame table ([pet] frames)",
             scan_start=scan_start - tags.series_s,
         )
     convention = CONVENTION[tags.vendor]
@@ -169,24 +172,35 @@ def _confirmed(tags: FrameTags) -> FrameClock:
     if not np.isfinite(tags.reference_s).all():
         told = Notice("frames-unconfirmed", "no FrameReferenceTime (0054,1300): AcquisitionTime stands alone")
         return FrameClock(tags.acquired_s, "AcquisitionTime", None, (told,))
-    tried = [CONVENTION[tags.vendor]] if tags.vendor in CONVENTION else list(Convention)
-    spread = {convention: float(np.ptp(zero_s(tags, convention))) for convention in tried}
+    spread = {convention: float(np.ptp(zero_s(tags, convention))) for convention in Convention}
+    own = CONVENTION.get(tags.vendor)
+    if own is not None and spread[own] <= REFERENCE_TOLERANCE_S:
+        return FrameClock(tags.acquired_s, "AcquisitionTime", own)
     # Frames of one duration fit every convention; the zero that each would mean tells them apart.
     first = float(tags.acquired_s.min())
     anchor = tags.series_s if tags.series_s <= first + CLOCK_TOLERANCE_S else first
-    best = min(tried, key=lambda one: spread[one] + abs(float(np.median(zero_s(tags, one))) - anchor))
+    best = min(Convention, key=lambda one: spread[one] + abs(float(np.median(zero_s(tags, one))) - anchor))
     if spread[best] > REFERENCE_TOLERANCE_S:
-        zeros = zero_s(tags, best)
+        shown = own or best
+        zeros = zero_s(tags, shown)
         frame = int(np.argmax(np.abs(zeros - np.median(zeros)))) + 1
         raise InputRefused(
-            "frames-times-disagree" if tags.vendor in CONVENTION else "frames-unknown-convention",
+            "frames-unknown-convention" if own is None else "frames-times-disagree",
             "AcquisitionTime and FrameReferenceTime disagree by {spread:.4g} s (worst in frame {frame}) when "
-            "the latter is the {best_value}; give a frame table",
-            spread=spread[best],
+            "the latter is the {best}; give a frame table ([pet] frames)",
+            spread=spread[shown],
             frame=frame,
-            best_value=best.value,
+            best=shown.value,
         )
-    return FrameClock(tags.acquired_s, "AcquisitionTime", best)
+    if own is None:
+        return FrameClock(tags.acquired_s, "AcquisitionTime", best)
+    told = Notice(
+        "frames-other-convention",
+        "FrameReferenceTime is the {best} in every frame, which is not usual at {vendor}; AcquisitionTime led",
+        best=best.value,
+        vendor=tags.vendor.value,
+    )
+    return FrameClock(tags.acquired_s, "AcquisitionTime", best, (told,))
 
 
 def zero_s(tags: FrameTags, convention: Convention) -> NDArray[np.float64]:
@@ -232,6 +246,23 @@ def scan_start_s(tags: FrameTags, clock: FrameClock | None) -> tuple[float, str]
     return first, "first AcquisitionTime"
 
 
+def correction_start_s(tags: FrameTags, clock: FrameClock | None) -> tuple[float, str]:
+    """As ``scan_start_s``; but where SeriesTime lies up to two minutes before the moment on which FrameReferenceTime
+    and DecayFactor agree, that moment: SeriesTime is then when the protocol was started, not the scan."""
+    start, rule = scan_start_s(tags, clock)
+    if clock is None or clock.convention is None or rule != "SeriesTime" or not _writes_factors(tags):
+        return start, rule
+    shown = float(np.median(zero_s(tags, clock.convention)))
+    if not REFERENCE_TOLERANCE_S < shown - start <= LONGEST_PREPARATION_S:
+        return start, rule
+    off = np.abs(tags.decay_factor / expected_factor(tags, clock.starts_s, shown) - 1)
+    return (start, rule) if off.max() > FACTOR_TOLERANCE else (shown, "FrameReferenceTime and DecayFactor")
+
+
+def _writes_factors(tags: FrameTags) -> bool:
+    return tags.vendor in (Vendor.GE, Vendor.SIEMENS) and bool(np.isfinite(tags.decay_factor).all())
+
+
 def expected_factor(tags: FrameTags, starts_s: NDArray[np.float64], decay_zero_s: float) -> NDArray[np.float64]:
     """DecayFactor of every frame if values are corrected to ``decay_zero_s``: to the frame's start, and to there."""
     within = frame_factor(tags.durations_s, tags.half_life_s)
@@ -243,7 +274,7 @@ def check_decay_factor(tags: FrameTags, clock: FrameClock, decay_zero_s: float) 
 
     Raises InputRefused: pet-decay-factor.
     """
-    if tags.vendor not in (Vendor.GE, Vendor.SIEMENS) or not np.isfinite(tags.decay_factor).all():
+    if not _writes_factors(tags):
         return False
     off = np.abs(tags.decay_factor / expected_factor(tags, clock.starts_s, decay_zero_s) - 1)
     if off.max() > FACTOR_TOLERANCE:

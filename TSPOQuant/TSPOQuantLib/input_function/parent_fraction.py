@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 INTERPOLATION = "interpolation"
 # How far beyond 0 and 1 a measured fraction may lie before it is taken for another unit. Not from a source.
 FRACTION_TOLERANCE = 0.1
+# Fractions that rise by more than this and hardly fall are those of the metabolites: parent tracer is only used up.
+# Not from a source.
+LARGEST_RISE = 0.1
 # How many of the best starting points are refined. Not from a source; the grids below are dense enough for it.
 REFINED_STARTS = 3
 
@@ -223,7 +226,8 @@ def fit_parent_fraction(
     linear interpolation, and a Notice says so. Models other than "extended-hill" start at 1.
 
     Raises InputRefused: "parent-fraction-missing", "parent-fraction-range", "parent-fraction-model",
-    "parent-fraction-samples" (a named model with too few samples), "parent-fraction-weights".
+    "parent-fraction-complement" (it only
+    rises), "parent-fraction-samples" (a named model with too few samples), "parent-fraction-weights".
     """
     if samples is None:
         raise InputRefused(
@@ -303,6 +307,17 @@ def _check_fractions(times: Floats, fractions: Floats) -> None:
             "parent fractions run from {lowest:.3g} to {highest:.3g}; they must be fractions of 1, not percent",
             lowest=fractions.min(),
             highest=fractions.max(),
+        )
+    third = max(len(fractions) // 3, 1)
+    rise = float(fractions[-third:].mean() - fractions[:third].mean())
+    fall = float((np.maximum.accumulate(fractions) - fractions).max())
+    if len(fractions) > 1 and rise > LARGEST_RISE and fall < rise / 2:
+        raise InputRefused(
+            "parent-fraction-complement",
+            "the parent fraction only rises, from {first:.3g} to {last:.3g}: these are the metabolites' shares; write "
+            "1 minus them",
+            first=float(fractions[0]),
+            last=float(fractions[-1]),
         )
 
 

@@ -46,7 +46,8 @@ class StudySteps(StudyViews):
         if visit.bloodFile and regions:
             progress(0.5, _("Reading the blood measurements"))
             blood = read_blood([Path(visit.bloodFile)], route=visit.bloodRoute.value)
-        return pipeline.VisitData(image, drawn, blood, ct)
+        data = pipeline.VisitData(image, drawn, blood, ct)
+        return pipeline.on_one_clock(data, self.settingsOf(session))
 
     def _require(self, section: str, session: str) -> None:
         missing = self.whatIsMissing(section, session)

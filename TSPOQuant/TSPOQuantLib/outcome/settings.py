@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from ..acquisition.settings import ClockSettings
 from ..alignment.settings import MotionSettings
 from ..input_function.settings import ImageDerivedSettings, SampledSettings, SourceSettings
 from ..kinetics.options import FitSettings
@@ -48,6 +49,7 @@ class StudySettings(
     SourceSettings,
     RegionSettings,
     MotionSettings,
+    ClockSettings,
     SubjectSettings,
 ):
     """Every choice of a visit's analysis, declared in the rooms that obey them, and printed in every output.

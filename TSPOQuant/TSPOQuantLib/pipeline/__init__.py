@@ -15,7 +15,7 @@ _HOMES = {
     "plasma": ("input_of", "visit_input"),
     "planning": ("plan_protocol",),
     "quantification": ("quantify", "quantify_study", "quantify_visit"),
-    "visit_data": ("VisitData", "carry_regions", "read_visit"),
+    "visit_data": ("VisitData", "carry_regions", "on_one_clock", "read_visit"),
 }
 
 

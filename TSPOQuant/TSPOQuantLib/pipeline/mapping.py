@@ -37,7 +37,7 @@ def make_visit_maps(
     image = at_rest(placed.image, placed.to_frames)
     mask = body_of(image)
     curve = image.activity[:, mask].mean(axis=1, dtype=float)
-    blood = reconcile(data.blood, image.timing, curve[None])
+    blood = reconcile(data.blood, image.timing, curve[None], settings.input_source != "image-derived")
     source = input_of(Placed(image, placed.regions), blood, settings)
     options = fit_options(image, curve, settings)
     progress(0.6, Text("{model} maps", model=model))

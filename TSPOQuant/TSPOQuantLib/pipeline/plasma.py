@@ -16,6 +16,7 @@ from ..input_function import (
     image_derived_input,
     sampled_input,
 )
+from ..input_function.arrival import check_arrival
 from ..kinetics import FitOptions
 from ..kinetics.models import model_named
 from ..messages import InputRefused
@@ -39,11 +40,14 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     blood: reconciled with the image's units. Raises InputRefused ("blood-pool-missing").
     """
     image, regions = placed.image, placed.regions
+    pool = next((region for region in regions if region.name == plain_name(settings.blood_pool)), None)
     if settings.input_source != "image-derived":
+        if pool is not None and pool.mask.any():
+            seen = placed.read(pool, settings.minimum_coverage)
+            blood = replace(blood, notices=(*blood.notices, *check_arrival(image.timing, seen.mean, blood)))
         end_s = float(image.timing.ends_s[-1])
         until_s = end_s if settings.until_min is None else min(end_s, 60 * settings.until_min)
         return sampled_input(blood, until_s, part_of(SampledSettings, settings))
-    pool = next((region for region in regions if region.name == plain_name(settings.blood_pool)), None)
     if pool is None:
         names = ", ".join(f"'{region.name}'" for region in regions)
         raise InputRefused(
@@ -62,7 +66,8 @@ def visit_input(placed: Placed, blood: BloodSamples, settings: StudySettings) ->
     """The input function alone, from blood as it was read."""
     image = placed.image
     curve = image.activity[:, body_of(image)].mean(axis=1, dtype=float)
-    return input_of(placed, reconcile(blood, image.timing, curve[None]), settings)
+    sampled = settings.input_source != "image-derived"
+    return input_of(placed, reconcile(blood, image.timing, curve[None], sampled), settings)
 
 
 def body_of(image: DynamicImage) -> NDArray[np.bool_]:

@@ -62,7 +62,7 @@ def quantify(
     curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
     progress(0.8, "Input function")
     activity = np.array([curve.mean for curve in curves])
-    blood = reconcile(data.blood, image.timing, activity)
+    blood = reconcile(data.blood, image.timing, activity, settings.input_source != "image-derived")
     source = input_of(placed, blood, settings)
     fitting = Fitting(image.timing, source, fit_options(image, activity.mean(axis=0), settings))
     fits = {}

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 
 from ..acquisition.blood import BloodSamples
 from ..acquisition.blood_files import read_blood
+from ..acquisition.clock import at_injection, blood_at
 from ..acquisition.dicom import read_ct, read_dynamic_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference
 from ..acquisition.image import DynamicImage, Volume
 from ..acquisition.segmentation import Segmentation
 from ..acquisition.segmentation_files import read_segmentation
 from ..acquisition.sequence_files import read_sequence
+from ..acquisition.settings import ClockSettings
+from ..acquisition.tacs import read_frame_table
 from ..alignment.visits import VisitAlignment, align_visits
 from ..messages import InputRefused
 from ..progress import Progress, part, silent
@@ -35,7 +38,12 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     Raises InputRefused where something cannot be used.
     """
     sequence = study.pet.name.endswith(".seq.nrrd")
-    image = read_sequence(study.pet) if sequence else read_dynamic_pet(study.pet, progress=part(progress, 0, 0.7))
+    table = read_frame_table(study.frame_table) if study.frame_table else None
+    if sequence and table:
+        raise InputRefused(
+            "frames-table-sequence", "a sequence of Slicer has its own frame times; leave [pet] frames out"
+        )
+    image = read_sequence(study.pet) if sequence else read_dynamic_pet(study.pet, table, part(progress, 0, 0.7))
     progress(0.7, "Reading the CT")
     ct = read_ct(study.ct) if study.ct else None
     other = read_ct(study.carried_from.ct) if study.carried_from and study.carried_from.ct else None
@@ -63,7 +71,20 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
             "{given_input_name} has no AIF column; raw blood belongs under [blood] paths",
             given_input_name=study.given_input.name,
         )
-    return VisitData(image, segmentation, blood, ct, carried)
+    return on_one_clock(VisitData(image, segmentation, blood, ct, carried), study.settings)
+
+
+def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:
+    """The visit with image and blood counted from the moments that the settings state, where they state any.
+
+    Raises InputRefused ("injection-time", "blood-time-zero", "pet-half-life").
+    """
+    image, blood = data.image, data.blood
+    if settings.injection_time is not None:
+        image = at_injection(image, settings.injection_time)
+    if blood is not None and settings.blood_time_zero is not None:
+        blood = blood_at(blood, image, settings.blood_time_zero)
+    return replace(data, image=image, blood=blood)
 
 
 def carry_regions(

@@ -1,0 +1,26 @@
+"""What can be chosen about the clock that image and blood share."""
+
+from dataclasses import dataclass
+
+from ..settings import Moment, setting
+
+
+@dataclass(frozen=True)
+class ClockSettings:
+    """When the injection was, and from when the blood counts, where the files do not say it or say it wrong."""
+
+    injection_time: str | float | None = setting(
+        None,
+        "pet",
+        Moment(optional=True),
+        "when the injection was, instead of what the image says of it",
+        exempt="every visit has its own clock",
+    )
+    blood_time_zero: str | float | None = setting(
+        None,
+        "blood.time_zero",
+        Moment(optional=True, words=("injection", "scan")),
+        "from when the blood samples count and to when they are decay-corrected, where that is not the image's own "
+        "time zero",
+        exempt="every visit has its own clock",
+    )
