@@ -1,6 +1,7 @@
 """From slice positions to one regular grid, or the reason why there is none."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ JITTERING = ("orientation", "pixel_spacing_mm")
 JITTER = 1e-4
 
 
-def same_direction(mine: tuple[float, ...], its: tuple[float, ...]) -> bool:
+def same_direction(mine: Any, its: Any) -> bool:
+    """Whether two of JITTERING's facts are the same but for their last digits."""
     return len(mine) == len(its) and bool(np.allclose(mine, its, rtol=0, atol=JITTER))
 
 

@@ -34,7 +34,7 @@ def spoken_text(header: Dataset, tag: BaseTag | int) -> str:
     if isinstance(value, bytes):
         try:
             sets = convert_encodings([part or "ISO_IR 6" for part in text(header, CHARACTER_SET).split("\\")])
-            value = decode_bytes(value, sets, {"\\", "^", "="})
+            value = decode_bytes(value, sets, set(b"\\^="))
         except (LookupError, ValueError):
             value = value.decode("latin-1")
     return unicodedata.normalize("NFC", str(value or "").strip(" \0"))
