@@ -2,6 +2,7 @@
 
 import json
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,8 @@ from ..quantities import BY_KEY, UNITS, decimals_for
 from ..regions.measurements import MEASUREMENTS
 from .fused_files import write_fused_images
 
+WIDTH, INDENT = 80, 4
+"""Of what terminals show: tables stay within it."""
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
 
@@ -278,9 +281,13 @@ def fits_text(fitted: FittedTable) -> str:
 
 
 def visit_text(record: VisitRecord) -> str:
-    """V_T of every region and model of one visit, for a terminal."""
-    names = [region.name for region in record.regions]
-    rows = [[name, *(_main_value(record.fit(name, model)) for model in record.models)] for name in names]
+    """V_T of every region and model of one visit, as measured and corrected, for a terminal."""
+    rows = []
+    for pvc in dict.fromkeys(("none", record.pvc)):
+        for region in record.regions:
+            if pvc == "none" or region.corrected is not None:
+                name = region.name + ("" if pvc == "none" else f", corrected ({pvc})")
+                rows.append([name, *(_main_value(record.fit(region.name, model, pvc)) for model in record.models)])
     title = f"{record.subject}, {record.session}: Vr (V_T) in mL/cm³ (± standard error; * flagged)"
     return f"{title}\n{columns_text([['region', *record.models], *rows])}\n{DISCLAIMER}"
 
@@ -316,18 +323,36 @@ def table1_text(changes: Sequence[Change], truth: Mapping[str, tuple[float, floa
     return columns_text(rows)
 
 
-def columns_text(rows: Sequence[Sequence[str]]) -> str:
-    """Cells in aligned columns, the first to the left and the rest to the right, a rule below the header."""
+def columns_text(rows: Sequence[Sequence[str]], width: int = WIDTH) -> str:
+    """Cells in aligned columns, the first to the left and the rest to the right, a rule below the header.
+
+    Where that is wider than ``width``, each row's first cell has a line of its own, with the others aligned below it;
+    where even these are wider, each of them has its line, after its header.
+    """
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-        ]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
-    return "\n".join(lines)
+    rest = sum(widths[1:]) + 2 * (len(widths) - 2)
+    if widths[0] + 2 + rest <= width:
+        return "\n".join(_ruled([f"{row[0].ljust(widths[0])}  {_aligned(row, widths)}".rstrip() for row in rows]))
+    if INDENT + rest <= width:
+        return "\n".join(_ruled([f"{row[0]}\n{' ' * INDENT}{_aligned(row, widths)}".rstrip() for row in rows]))
+    names = max(len(name) for name in rows[0][1:])
+    blocks = []
+    for row in rows[1:]:
+        lines = [f"{name.ljust(names)}  {cell}" for name, cell in zip(rows[0][1:], row[1:], strict=True) if cell]
+        further = " " * (INDENT + names + 2)
+        told = [textwrap.fill(line, width, initial_indent=" " * INDENT, subsequent_indent=further) for line in lines]
+        blocks.append("\n".join([row[0], *told]))
+    return "\n".join(_ruled([rows[0][0], *blocks]))
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+
+
+def _ruled(lines: Sequence[str]) -> list[str]:
+    """With a rule below the first one, as long as the longest line."""
+    longest = max(len(line) for text in lines for line in text.split("\n"))
+    return [lines[0], "─" * longest, *lines[1:]]
 
 
 def _value(value: float, error: float | None, decimals: int = 2) -> str:
