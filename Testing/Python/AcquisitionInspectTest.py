@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from dicommaker import HALF_LIFE_S, PetPlan, decay_factors, write_ct, write_pet
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -89,6 +92,44 @@ class DicomTest(Folder):
         self.assertIsNone(entry["suvbw_factor"])
         self.assertIn("PROPCPS", entry["suv_refusal"])
         self.assertIn("refused: pet-attenuation", describe(inspect(self.folder)))
+
+    def plain_object(self, name: str, modality: str, **told) -> None:
+        """A DICOM file with no more than a series and what is told."""
+        header = Dataset()
+        header.file_meta = FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        header.Modality, header.SeriesInstanceUID, header.SOPInstanceUID = modality, f"1.2.{len(name)}", "1.2.9"
+        header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4" if modality == "SEG" else "1.2.840.10008.5.1.4.1.1.481.3"
+        for keyword, value in told.items():
+            setattr(header, keyword, value)
+        (self.folder / name).parent.mkdir(exist_ok=True)
+        header.save_as(self.folder / name, enforce_file_format=True)
+
+    def test_sizes_run_as_voxels_do(self) -> None:
+        write_pet(self.folder, PetPlan())
+        text = describe(inspect(self.folder))
+        (entry,) = inspect(self.folder)["series"]
+        frames, k, j, i = entry["shape"]
+        self.assertEqual(len({k, j, i}), 3)
+        self.assertIn(f"{i} x {j} x {k} voxels of {' x '.join(f'{v:g}' for v in entry['voxel_mm'])} mm", text)
+        self.assertIn(f"{frames} frames", text)
+
+    def test_a_segmentation_has_frames_and_segments(self) -> None:
+        told = {"Rows": 5, "Columns": 4, "NumberOfFrames": 17, "SegmentSequence": [Dataset(), Dataset()]}
+        self.plain_object("seg.dcm", "SEG", **told)
+        (entry,) = inspect(self.folder)["series"]
+        self.assertEqual(
+            (entry["kind"], entry["modality"], entry["shape"], entry["segments"]), ("other", "SEG", [17, 5, 4], 2)
+        )
+        self.assertIn("4 x 5 x 17 voxels", describe(inspect(self.folder)))
+        self.assertIn("2 segments", describe(inspect(self.folder)))
+
+    def test_dicom_without_an_image_is_called_so(self) -> None:
+        self.plain_object("rt/structures.dcm", "RTSTRUCT")
+        with self.assertRaises(InputRefused) as caught:
+            inspect(self.folder / "rt")
+        self.assertEqual(caught.exception.code, "dicom-no-image")
+        self.assertIn("RTSTRUCT", caught.exception.message)
 
     def test_kinds(self) -> None:
         def gated(header, frame: int, k: int) -> None:

@@ -112,11 +112,15 @@ class Series:
 
 @dataclass(frozen=True)
 class Found:
-    """What lies under a path: series, and how many files are no DICOM images, or damaged DICOM."""
+    """What lies under a path: series, and how many files are no DICOM images, or damaged DICOM.
+
+    imageless: modalities of the DICOM files without an image ("RTSTRUCT").
+    """
 
     series: tuple[Series, ...]
     others: int
     unreadable: int
+    imageless: tuple[str, ...] = ()
 
 
 def find_series(path: Path, progress: Progress = silent) -> Found:
@@ -126,6 +130,7 @@ def find_series(path: Path, progress: Progress = silent) -> Found:
     """
     slices: dict[tuple[str, str, bool], list[Slice]] = {}
     interned: dict[Facts, Facts] = {}
+    imageless: dict[str, None] = {}
     others = unreadable = 0
     files = _files(path)
     for count, file in enumerate(files):
@@ -142,10 +147,11 @@ def find_series(path: Path, progress: Progress = silent) -> Found:
             continue
         if not found:
             others += 1
+            imageless[text(_parse(content, [_TAG["Modality"]])[0], _TAG["Modality"]) or "?"] = None
         for piece in found:
             key = (piece.facts.series_uid, piece.facts.sop_class, piece.facts.localizer)
             slices.setdefault(key, []).append(piece)
-    return Found(tuple(Series(tuple(pieces)) for pieces in slices.values()), others, unreadable)
+    return Found(tuple(Series(tuple(pieces)) for pieces in slices.values()), others, unreadable, tuple(imageless))
 
 
 def _files(path: Path) -> list[Path]:

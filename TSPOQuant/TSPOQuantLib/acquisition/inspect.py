@@ -14,7 +14,7 @@ from .dicom_files import Found, Series, find_series, read_pixels
 from .dicom_geometry import stack_grid
 from .dicom_pet import PetSeries, understand_pet
 from .dicom_slice import ENHANCED_CT
-from .dicom_values import number, text
+from .dicom_values import integer, number, text
 from .frames import FrameTiming
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file, sidecar_of
 from .suv import suvbw_factor
@@ -28,7 +28,7 @@ def inspect(path: Path) -> Entry:
 
     shape is (frames, k, j, i) or (k, j, i), voxel_mm along (i, j, k), frame starts count from time_zero.
     suvbw_factor x rescaled pixel = SUVbw; suvbw_max is the largest SUVbw of a static series. Nothing names the
-    patient. Raises InputRefused: path-missing, folder-empty, dicom-none.
+    patient. Raises InputRefused: path-missing, folder-empty, dicom-none, dicom-no-image.
     """
     path = Path(path)
     if is_nifti(path):
@@ -36,6 +36,14 @@ def inspect(path: Path) -> Entry:
     found = find_series(path)
     niftis = sorted(file for file in path.rglob("*") if is_nifti(file)) if path.is_dir() else []
     if not found.series and not niftis:
+        if found.imageless:
+            raise InputRefused(
+                "dicom-no-image",
+                "the DICOM under {path} holds no image ({modalities}); where it is a drawing of regions, load it in "
+                "3D Slicer with the series that it was drawn on, and save it as .seg.nrrd or DICOM SEG",
+                path=path,
+                modalities=", ".join(found.imageless),
+            )
         message = Text(
             "there is neither DICOM nor NIfTI under {path}{found}; check the path", path=path, found=_damaged(found)
         )
@@ -87,7 +95,20 @@ def _series(series: Series) -> Entry:
     if facts.modality == "PT":
         refusal = InputRefused("pet-sop-class", "stored as another kind of object than PET images: nothing to measure")
         return entry | {"refusals": _told([refusal]), "suv_refusal": f"{refusal.code}: {refusal.message}"}
-    return entry
+    return entry | _multi_frame(series)
+
+
+def _multi_frame(series: Series) -> Entry:
+    """What the header of one file with many frames tells: their number, and a segmentation's segments."""
+    if series.files > 1 or len(series.slices) > 1:
+        return {}
+    try:
+        header = series.header
+    except InputRefused as reason:
+        return {"refusals": _told([reason])}
+    frames, segments = integer(header, Tag("NumberOfFrames")), header.get("SegmentSequence")
+    found: Entry = {} if frames is None else {"shape": [frames, series.facts.rows, series.facts.columns]}
+    return found if segments is None else found | {"segments": len(segments)}
 
 
 def _pet(series: Series) -> Entry:
@@ -224,12 +245,13 @@ def _told(said: Iterable[InputRefused | Notice]) -> list[Entry]:
 
 
 def _described(entry: Entry) -> str:
-    shape = " x ".join(map(str, entry["shape"] or ()))
+    shape = " x ".join(map(str, reversed((entry["shape"] or ())[-3:])))  # along i, j, k, as the voxels' sizes are
     voxel = " x ".join(f"{size:.4g}" for size in entry["voxel_mm"] or ())
     lines = [
         f"{entry['kind']}  {entry['path']}",
         f"  {entry['modality'] or '?'}, {entry['manufacturer'] or 'unknown manufacturer'}, {entry['files']} files",
         f"  {shape} voxels" + (f" of {voxel} mm" if voxel else "") + f", {entry['units'] or 'no units'}",
+        *([f"  {entry['segments']} segments"] if "segments" in entry else []),
     ]
     if entry["bed_positions"] > 1:
         lines.append(f"  {entry['bed_positions']} bed positions")
