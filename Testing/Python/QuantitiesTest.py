@@ -14,6 +14,7 @@ from TSPOQuantLib.outcome.recording import outcome_rows
 from TSPOQuantLib.quantities import BY_KEY, COLUMN_KEYS, QUANTITIES, UNITS, decimals_for
 from TSPOQuantLib.reporting.csv_files import write_regions_csv
 from TSPOQuantLib.reporting.dicom_context import private_code, unit_code
+from TSPOQuantLib.reporting.tables import write_tsv
 from TSPOQuantLib.reporting.words import Words
 
 TWO_TISSUE = {"K1": (0.1, 0.004), "k2": (0.05, math.nan), "k3": (0.03, 0.002), "k4": (0.02, 0.003), "VB": (0.04, 0.01)}
@@ -75,6 +76,19 @@ class TableTest(unittest.TestCase):
         self.assertEqual(
             (row["K1_se"], row["k2_se"], row["k3"], row["k4_se"], row["Ki"]), ("0.004", "", "0.03", "0.003", "")
         )
+
+    def test_no_name_is_a_formula_in_a_spreadsheet(self):
+        names = ("=1+1", "+x", "-x", "@x", " =x", "-", "foramen C6/C7 left")
+        record = two_tissue()
+        rows = [dataclasses.replace(record.rows[0], region=name, VT=-1.5) for name in names]
+        write_regions_csv(self.folder / "a.csv", [dataclasses.replace(record, subject="=s", rows=tuple(rows))])
+        with (self.folder / "a.csv").open(encoding="utf-8") as file:
+            found = list(csv.DictReader(file))
+        self.assertEqual([row["region"] for row in found], [*(f"'{name}" for name in names[:-1]), names[-1]])
+        self.assertEqual({(row["subject"], row["VT"]) for row in found}, {("'=s", "-1.5")})
+        write_tsv(self.folder / "a.tsv", ["=a", "b"], [["@x", "-2e-05"], ["-inf", "n/a"]])
+        text = (self.folder / "a.tsv").read_text(encoding="utf-8")
+        self.assertEqual(text, "'=a\tb\n'@x\t-2e-05\n-inf\tn/a\n")
 
     def test_a_model_without_v_t_has_none(self):
         record = two_tissue()

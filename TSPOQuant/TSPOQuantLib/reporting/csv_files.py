@@ -8,7 +8,7 @@ from ..outcome.compare import Comparison
 from ..outcome.record import VisitRecord
 from ..quantities import COLUMN_KEYS
 from .comparison_files import CHANGE_COLUMNS
-from .tables import number
+from .tables import no_formula, number
 
 REGION_COLUMNS = (
     "visit",
@@ -43,7 +43,7 @@ def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([no_formula(cell) for cell in row] for row in rows)
 
 
 def _cell(value: object) -> str:

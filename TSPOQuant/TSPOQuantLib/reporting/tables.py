@@ -38,9 +38,20 @@ def number(value: float | None) -> str:
     return "n/a" if value is None or not math.isfinite(value) else f"{value:.9g}"
 
 
+def no_formula(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe before a text that begins like one."""
+    if cell.lstrip()[:1] not in ("=", "+", "-", "@"):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
 def write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a TSV; tabs and line ends inside a cell become spaces."""
-    lines = ["\t".join(" ".join(cell.split()) if cell else cell for cell in row) for row in (columns, *rows)]
+    """Write a TSV; tabs and line ends inside a cell become spaces, and no text is a formula."""
+    lines = ["\t".join(no_formula(" ".join(cell.split())) for cell in row) for row in (columns, *rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
