@@ -233,6 +233,8 @@ class ProposalsTest(NodeTest):
         _, masks = self.masks()
         self.assertIn("cord C7", masks)
         self.assertEqual([n.code for n in regions.region_quality(self.node)], [])
+        add_segment(self.node, "moelle C7", masks["cord C7"], self.ct.grid)
+        self.assertIn("region-twice", [n.code for n in regions.region_quality(self.node)])
 
     def test_what_is_drawn_is_kept_and_what_is_declined_is_told(self):
         true = next(f for f in self.anatomy.foramina if (f.level, f.side) == ("C6/C7", "left"))

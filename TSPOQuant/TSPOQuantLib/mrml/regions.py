@@ -24,6 +24,7 @@ from ..regions.anatomy import FORAMINA, Anatomy, identify
 from ..regions.blood_pool import BloodPoolProposal
 from ..regions.carry import drawn_on
 from ..regions.measurements import MEASUREMENTS, Code, measure
+from ..regions.naming import check_names
 from ..regions.region import Region, region_of, regions_of
 from ..regions.template import name_of, template
 from .segmentations import LATTICE_TOLERANCE, segmentation_from_node, tags_of
@@ -270,14 +271,18 @@ def _known(segment: Segment) -> Segment:
 
 
 def region_quality(segmentation_node, sequence_node=None, fwhm_mm: float | None = None) -> tuple[Notice, ...]:
-    """Every objection to the drawn regions (``regions.quality.check``); with the PET's sequence also about its field,
-    with the scanner's resolution also about regions that are too narrow for it.
+    """Every objection to the drawn regions (``regions.quality.check``) and their names; with the PET's sequence also
+    about its field, with the scanner's resolution also about regions that are too narrow for it.
 
     Raises what ``segmentation_from_node`` and ``dynamic_from_node`` raise.
     """
-    regions = _regions_of(segmentation_node)
+    drawn = segmentation_from_node(segmentation_node)
     pet = dynamic_from_node(sequence_node).grid if sequence_node is not None else None
-    return quality.check(regions, pet, fwhm_mm)
+    try:
+        names = check_names(drawn.segments)
+    except InputRefused as refusal:
+        names = (Notice(refusal.code, refusal.message),)
+    return (*names, *quality.check(regions_of(drawn), pet, fwhm_mm))
 
 
 def measurements(segmentation_node, sequence_node=None) -> dict[str, dict[str, float]]:
@@ -304,10 +309,6 @@ def _entry(code: Code) -> str:
     entry = slicer.vtkCodedEntry()
     entry.SetValueSchemeMeaning(*code)
     return str(entry.GetAsString())
-
-
-def _regions_of(segmentation_node) -> tuple[Region, ...]:
-    return regions_of(segmentation_from_node(segmentation_node))
 
 
 # --- Writing to a segmentation node ----------------------------------------------------------------------------------
