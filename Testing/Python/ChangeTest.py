@@ -5,6 +5,7 @@ import math
 import unittest
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import visitrecords as made
@@ -13,6 +14,7 @@ from TSPOQuantLib.outcome.budget import BudgetSettings, errors_of
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
+from TSPOQuantLib.outcome.sensitivity import Measured, of_correction_model
 from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.tables import plain
 
@@ -279,6 +281,39 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual((assumed.correlation, bool(assumed.assumed)), (0.9, True))
         self.assertAlmostEqual(known.change, 0.1 * math.sqrt(2))
         self.assertEqual((known.correlation, known.assumed), (0.0, ""))
+
+    def test_what_corrections_disagree_in_at_both_visits_cancels_in_the_change(self):
+        region = "foramen C6/C7 left (root C7)"
+
+        def disagree(away):
+            sd = 1 / math.sqrt(2)
+            return tuple(
+                moved(region, "correction-model", f"correction-model:{name}", 1.0, away * sign, 0.0, sd=sd)
+                for name, sign in (("RBV", 1), ("STC", -0.5))
+            )
+
+        comparison = compare(pair(disagree(0.2), disagree(0.3)), CLINICAL)
+        (change,) = [c for c in comparison.changes if c.outcome == KEY and c.pvc == "none"][:1]
+        part = next(part for part in change.budget if part.component == "correction-model")
+        self.assertAlmostEqual(part.baseline, 0.2 * math.sqrt((1 + 0.25) / 2))  # the root of the mean square
+        self.assertAlmostEqual(part.change, 0.1 * math.sqrt((1 + 0.25) / 2))
+        self.assertEqual((part.correlation, part.assumed), (1.0, ""))
+
+    def test_alternative_corrections_are_refitted_as_the_chosen_one(self):
+        curve = SimpleNamespace(
+            corrected=SimpleNamespace(mean=np.ones(4), alternatives={"RBV": 2 * np.ones(4), "STC": np.ones(4) / 2})
+        )
+        fit = SimpleNamespace(parameters={"VT": 5.0})
+        measured = Measured("GTM", (SimpleNamespace(name="foramen"),), np.ones((1, 4)), {"1TCM": (fit,)})
+
+        def refit(model, curves, source):
+            return [SimpleNamespace(parameters={"VT": 5.0 * one.mean()}) for one in curves]
+
+        source = SimpleNamespace(input_function=None)
+        found = of_correction_model(measured, SimpleNamespace(curves=(curve,)), source, refit)
+        self.assertEqual([one.factor for one in found], ["correction-model:RBV", "correction-model:STC"])
+        np.testing.assert_allclose([one.upper for one in found], [math.log(2), -math.log(2)])
+        np.testing.assert_allclose([one.sd for one in found], 1 / math.sqrt(2))
 
     def test_scores_are_told_in_three_digits(self):
         visits = {"baseline": {"ndi": 260 / 9}, "followup": {"ndi": 15.0}}  # one item was missing

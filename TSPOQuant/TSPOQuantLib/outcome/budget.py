@@ -27,6 +27,7 @@ COMPONENTS = (
     "placement",
     "registration",
     "resolution",
+    "correction-model",
 )
 OWN = ("noise", "placement")
 """Each region has its own; all else moves the regions of one visit together."""
@@ -64,7 +65,10 @@ class BudgetSettings:
         }[sensitivity.component]
 
     def correlation(self, *terms: "Term") -> float:
-        """Of one nuisance between two visits. What each visit's data told of itself errs independently."""
+        """Of one nuisance between two visits. What each visit's data told of itself errs independently, but for the
+        correction's model, which is the same at both."""
+        if any(term.component == "correction-model" for term in terms):
+            return 1.0
         assumed = all(term.component == "resolution" and not term.known for term in terms)
         return self.resolution_correlation if assumed else 0.0
 

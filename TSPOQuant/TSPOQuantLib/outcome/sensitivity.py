@@ -95,7 +95,8 @@ def sensitivities(
     calibration, plasma ratio and parent fraction (eigenvectors of their covariances, one standard deviation each).
     Regions are moved, alone ("placement") and with the CT ("registration"), on a mean of the later frames; the change
     of that mean stands for the change of V_T, which late activity is close to proportional to. The resolution is
-    varied for corrected curves only, and these are refitted. width_se_mm: the resolution's standard error where the
+    varied for corrected curves only, and these are refitted, as are the curves by every other correction and by other
+    models of the neighbors. width_se_mm: the resolution's standard error where the
     images told it, FWHM in mm.
     """
     everything = [one for one in (measured, corrected) if one is not None]
@@ -116,6 +117,7 @@ def sensitivities(
             found += of_corrected_place(corrected, number, others, still, pvc, geometry)
         progress(0.95, "Error of the resolution")
         found += of_resolution(corrected, pvc, source, refit, width_se_mm)
+        found += of_correction_model(corrected, pvc, source, refit)
     return tuple(found)
 
 
@@ -345,4 +347,27 @@ def of_resolution(
                     width_se_mm,
                 )
             )
+    return rows
+
+
+def of_correction_model(
+    corrected: Measured, pvc: PartialVolumeResult, source: InputFunctionResult, refit: Refit
+) -> list[Sensitivity]:
+    """How far V_T by each alternative correction lies from the one that was chosen.
+
+    Which of them is right no image tells: each is one direction of the model's error, and together they have the
+    variance of their mean square. Two visits err alike in it, so that only what they differ in stays in a change.
+    """
+    rows = []
+    names = list(dict.fromkeys(name for curve in pvc.curves for name in curve.corrected.alternatives))
+    for model, fits in corrected.fits.items():
+        for name in names:
+            curves = np.array([one.corrected.alternatives.get(name, one.corrected.mean) for one in pvc.curves])
+            volumes = _volumes(refit, model, curves, source.input_function)
+            for region, fit, volume in zip(corrected.regions, fits, volumes, strict=True):
+                away = _log_ratio(volume, fit.parameters["VT"])
+                component, sd = "correction-model", 1 / np.sqrt(len(names))
+                factor = f"{component}:{name}"
+                one = Sensitivity(region.name, model, corrected.pvc, component, factor, "SD", 1.0, -away, away, sd)
+                rows.append(one)
     return rows
