@@ -100,6 +100,79 @@ class FitCommandTest(unittest.TestCase):
         self.assertAlmostEqual(float(given["K1"]), float(undone["K1"]), places=5)
         self.assertEqual(float(undone["delay"]), 30)
 
+    def test_frames_left_out_are_as_frames_that_the_file_lacks(self):
+        header, *rows = TACS.splitlines()
+        for more, kept in (
+            (("--leave-out", "3,17"), lambda number, end: number not in (3, 17)),
+            (("--until", "40"), lambda number, end: end <= 2400),
+            (("--until", "50", "--leave-out", "60,2"), lambda number, end: number != 2 and end <= 3000),
+        ):
+            with self.subTest(more):
+                self.tacs.write_text(TACS)
+                models = ("--models", "1TCM,2TCM,Logan,MA1,Patlak", "--force")
+                self.assertEqual(self.fit(*models, *more)[0], 0)
+                ends = [float(row.split("\t")[1]) for row in rows]
+                shorter = [row for n, (row, end) in enumerate(zip(rows, ends, strict=True), 1) if kept(n, end)]
+                self.tacs.write_text("\n".join([header, *shorter]) + "\n")
+                self.assertEqual(self.fit(*models, out="short")[0], 0)
+                for model in ("1TCM", "2TCM", "Logan", "MA1", "Patlak"):
+                    given, cut = (
+                        (self.folder / out / f"model-{model}_kinpar.tsv").read_text() for out in ("out", "short")
+                    )
+                    self.assertEqual(given, cut)
+                    self.assertEqual(
+                        table(self.folder / "out" / "model-1TCM_kinpar.tsv")[0]["nframes"], str(len(shorter))
+                    )
+
+    def test_frames_that_cannot_be_left_out(self):
+        for more, code in (
+            (("--leave-out", "0"), 2),
+            (("--leave-out", "3;4"), 2),
+            (("--until", "0"), 2),
+            (("--leave-out", "61"), 3),
+            (("--until", "0.5"), 3),
+        ):
+            with self.subTest(more):
+                self.assertEqual(self.fit("--models", "1TCM", *more)[0], code)
+
+    def test_models_side_by_side(self):
+        code, out, _ = self.fit("--models", "1TCM,2TCM3k,2TCM,Logan", "--json")
+        self.assertEqual(code, 0)
+        rows = table(self.folder / "out" / "model-comparison.tsv")
+        self.assertEqual([row["model"] for row in rows], ["1TCM", "2TCM3k", "2TCM"])
+        self.assertEqual([row["simpler"] for row in rows], ["n/a", "1TCM", "2TCM3k"])
+        self.assertEqual(min(float(row["AICc"]) for row in rows), 0)
+        self.assertAlmostEqual(sum(float(row["weight"]) for row in rows), 1, places=6)
+        for row in rows[1:]:
+            for column in ("F", "F-p", "LR", "LR-p"):
+                self.assertGreaterEqual(float(row[column]), 0)
+        self.assertEqual(len(json.loads(out)["comparison"]), 3)
+
+    def test_intervals_on_request(self):
+        more = ("--profile", "--bootstrap", "200")
+        self.assertEqual(self.fit("--models", "1TCM,Logan", *more)[0], 0)
+        (row,) = table(self.folder / "out" / "model-1TCM_kinpar.tsv")
+        value, error = float(row["VT"]), float(row["VT-se"])
+        for way in ("profile", "bootstrap"):
+            low, high = float(row[f"VT-{way}-low"]), float(row[f"VT-{way}-high"])
+            self.assertLess(low, value)
+            self.assertGreater(high, value)
+            self.assertAlmostEqual((high - low) / (4 * error), 1, delta=0.3)
+        about = json.loads((self.folder / "out" / "model-1TCM_kinpar.json").read_text())
+        self.assertEqual(about["VT-profile-low"]["Units"], "mL/cm3")
+        (row,) = table(self.folder / "out" / "model-Logan_kinpar.tsv")
+        self.assertNotIn("VT-profile-low", row)
+        self.assertEqual(self.fit("--models", "Logan", "--profile", "--force")[0], 3)
+        self.assertEqual(self.fit("--models", "1TCM", "--bootstrap", "5", "--force")[0], 2)
+
+    def test_each_model_prints_its_own_outcome(self):
+        code, out, _ = self.fit("--models", "2TCM3k,Patlak")
+        self.assertEqual(code, 0)
+        (line,) = (line for line in out.splitlines() if line.startswith("muscle"))
+        self.assertEqual(line.count("K_i "), 2)
+        self.assertNotIn("0.00 ", line)
+        self.assertIn("quantify's default: counts", out)
+
     def test_refusals_are_one_line_and_leave_nothing(self):
         minutes = self.folder / "minutes_bloodproc.tsv"
         minutes.write_text("time\twhole_blood_radioactivity\tAIF\n0\t0\t0\n1\t20\t20\n10\t4\t3\n60\t2\t1\n")

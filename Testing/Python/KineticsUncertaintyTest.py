@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
 from scipy.optimize import curve_fit
+from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
 from TSPOQuantLib.input_function.curve import InputFunction
@@ -15,7 +16,8 @@ from TSPOQuantLib.kinetics import (
     f_test,
     fit,
     fit_by_duration,
-    fit_ensemble,
+    likelihood_ratio,
+    nested_tests,
     preferred,
     profile_interval,
     suv,
@@ -111,20 +113,6 @@ class CovarianceTest(unittest.TestCase):
         self.assertAlmostEqual(one.parameters["VT/fP"], 5 * one.parameters["VT"])
         self.assertAlmostEqual(one.standard_errors["VT/fP"], 5 * one.standard_errors["VT"])
 
-    def test_an_ensemble_of_inputs_adds_their_scatter(self):
-        # Scaling plasma by s scales V_T by 1/s exactly.
-        scales = np.array([0.9, 0.95, 1.0, 1.05, 1.1])
-        inputs = [
-            InputFunction(self.plasma.times_s, s * self.plasma.parent_plasma, self.plasma.whole_blood) for s in scales
-        ]
-        one = fit_ensemble("1TCM", self.timing, self.noisy[:1], inputs, self.options)[0]
-        volumes = self.fits[0].parameters["VT"] / scales
-        self.assertAlmostEqual(one.value, volumes.mean(), places=6)
-        self.assertAlmostEqual(one.between, volumes.std(ddof=1), places=6)
-        self.assertAlmostEqual(one.total**2, one.within**2 + one.between**2, places=9)
-        with self.assertRaises(InputRefused):
-            fit_ensemble("1TCM", self.timing, self.noisy[:1], inputs[:1], self.options)
-
     def test_duration_check_fits_what_an_earlier_end_would_have_left(self):
         ends = (2400.0, 3600.0)
         shorter, whole = fit_by_duration("1TCM", self.timing, self.noisy[:1], self.plasma, ends, self.options)
@@ -168,6 +156,16 @@ class SelectionTest(unittest.TestCase):
         self.assertAlmostEqual(chance, f_distribution.sf(expected, 2, n - 5))
         self.assertLess(chance, 0.001)
         self.assertGreater(f_test(*self.fits(self.one))[1], 0.05)
+
+    def test_likelihood_ratio_and_what_is_nested(self):
+        simpler, larger = self.fits(self.two)
+        ratio, chance = likelihood_ratio(simpler, larger)
+        self.assertAlmostEqual(ratio, len(self.timing) * np.log(simpler.wrss / larger.wrss))
+        self.assertAlmostEqual(chance, chi2.sf(ratio, 2))
+        middle = fit("2TCM3k", self.timing, self.two + self.noise, self.plasma)[0]
+        tests = nested_tests([larger, simpler, middle])
+        self.assertEqual({(t.simpler, t.larger) for t in tests}, {("2TCM3k", "2TCM"), ("1TCM", "2TCM3k")})
+        self.assertEqual((tests[0].f, tests[0].f_chance), f_test(middle, larger))
 
     def test_unlike_fits_are_not_compared(self):
         logan = fit("Logan", self.timing, self.one, self.plasma)[0]

@@ -12,7 +12,18 @@ MODULE = REPOSITORY / "TSPOQuant"
 LIBRARY = MODULE / "TSPOQuantLib"
 TESTS = REPOSITORY / "Testing" / "Python"
 
-SHARED_MODULES = ("messages", "plain", "quantities", "levels", "grid", "output", "progress", "settings", "toml_file")
+SHARED_MODULES = (
+    "messages",
+    "information",
+    "plain",
+    "quantities",
+    "levels",
+    "grid",
+    "output",
+    "progress",
+    "settings",
+    "toml_file",
+)
 SHARED = (*SHARED_MODULES, "__version__", "DISCLAIMER")
 ROOMS = ("acquisition", "alignment", "regions", "input_function", "kinetics", "outcome", "reporting")
 SLICER_ROOMS = ("mrml", "panel")

@@ -1,7 +1,7 @@
 """Regional time-activity curves in: BIDS derivatives' _tacs.tsv, to kBq/mL with the frames they belong to."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -192,3 +192,30 @@ def _check_activity(file: str, activity: NDArray[np.float64], units: Sequence[st
             lowest_peak_kbq_ml=LOWEST_PEAK_KBQ_ML,
             highest_kbq_ml=HIGHEST_KBQ_ML,
         )
+
+
+def without_frames(tacs: Tacs, leave_out: Collection[int], until_min: float | None) -> Tacs:
+    """The curves as a file without some frames would give them.
+
+    leave_out: numbers of frames, counted from 1. until_min: frames that end later are left out too; None: none is.
+    Raises InputRefused ("leave-out-frame", "until-short").
+    """
+    unknown = sorted(number for number in leave_out if not 1 <= number <= len(tacs.timing))
+    if unknown:
+        raise InputRefused(
+            "leave-out-frame",
+            "there is no frame {unknown} to leave out; the curves have {count} frames, counted from 1",
+            unknown=unknown[0],
+            count=len(tacs.timing),
+        )
+    kept = np.ones(len(tacs.timing), dtype=bool)
+    kept[[number - 1 for number in leave_out]] = False
+    if until_min is not None:
+        kept &= tacs.timing.ends_s <= 60 * until_min
+    if not kept.any():
+        raise InputRefused(
+            "until-short",
+            "no frame of the curves is left; leave out fewer, or choose a later --until",
+        )
+    timing = FrameTiming(tacs.timing.starts_s[kept], tacs.timing.durations_s[kept])
+    return replace(tacs, timing=timing, activity=tacs.activity[:, kept])

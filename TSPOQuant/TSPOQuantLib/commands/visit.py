@@ -10,6 +10,10 @@ from ..progress import Progress
 from ..terminal import Result
 from .options import add_command, add_force, add_json, add_out, finite
 
+# An interval's ends rest on the outer 2.5 % of the refits; more than the largest number only takes time.
+FEWEST_DRAWS = 100
+MOST_DRAWS = 100_000
+
 if TYPE_CHECKING:
     from ..study import Study
     from .options import Commands
@@ -35,10 +39,14 @@ def register(commands: "Commands") -> None:
     fit.add_argument("--pet-json", type=Path, metavar="P.json", help="the _pet.json of the scan")
     fit.add_argument("--models", required=True, type=_names, metavar="M,M,…", help="1TCM,2TCM,Logan,MA1,…")
     fit.add_argument("--vb", type=_vb, default="fit", metavar="fit|fixed:F|none", help="blood volume fraction")
-    fit.add_argument("--weights", default="uniform", metavar="KIND", help="uniform (default), duration, counts")
+    fit.add_argument("--weights", default="uniform", metavar="KIND", help="uniform (default), duration, counts of all")
     fit.add_argument("--tstar", type=_number_or("auto"), default="auto", metavar="S|auto", help="t* in seconds")
     fit.add_argument("--frames", type=_last, metavar="last:N", help="graphical methods on the last N frames")
     fit.add_argument("--delay", type=_number_or("fit"), default=0.0, metavar="fit|S", help="delay in seconds")
+    fit.add_argument("--leave-out", type=_frames, default=(), metavar="N,N,…", help="frames to leave out, from 1")
+    fit.add_argument("--until", type=_minutes, metavar="MIN", help="leave out frames that end later, in minutes")
+    fit.add_argument("--profile", action="store_true", help="95 %% intervals by profile likelihood")
+    fit.add_argument("--bootstrap", type=_draws, default=0, metavar="N", help="95 %% intervals by N bootstrap refits")
     fit.add_argument("--bounds", type=_bounds, default={}, metavar="k2=0:0.5,…", help="bounds of parameters")
     add_out(fit)
     add_force(fit)
@@ -90,6 +98,26 @@ def _last(text: str) -> int:
     if kind != "last" or not count.isdecimal() or int(count) < 2:
         raise argparse.ArgumentTypeError("say last:N with N of at least 2")
     return int(count)
+
+
+def _frames(text: str) -> tuple[int, ...]:
+    numbers = [item.strip() for item in text.split(",")]
+    if not all(number.isdecimal() and int(number) > 0 for number in numbers):
+        raise argparse.ArgumentTypeError("say numbers of frames, counted from 1, with commas between them")
+    return tuple(sorted({int(number) for number in numbers}))
+
+
+def _minutes(text: str) -> float:
+    value = finite(text)
+    if value is None or value <= 0:
+        raise argparse.ArgumentTypeError("say a number of minutes above 0")
+    return value
+
+
+def _draws(text: str) -> int:
+    if not text.isdecimal() or not FEWEST_DRAWS <= int(text) <= MOST_DRAWS:
+        raise argparse.ArgumentTypeError(f"say a number of refits from {FEWEST_DRAWS} to {MOST_DRAWS}")
+    return int(text)
 
 
 def _bounds(text: str) -> dict[str, tuple[float, float]]:
@@ -160,7 +188,8 @@ def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
 def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     from ..kinetics import FitOptions
     from ..output import whole_folder
-    from ..pipeline.curves import fit_tacs
+    from ..pipeline.curves import CurveChoices, fit_tacs
+    from ..reporting.model_comparison import comparison_rows
     from ..reporting.tables import fits_text, kinpar_row, write_fits
 
     settings = FitOptions(
@@ -173,14 +202,16 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     sidecars = options.blood_json, options.pet_json
     inputs = [path for path in (options.tacs, *options.blood, *sidecars) if path]
     with whole_folder(options.out, options.force, inputs) as folder:
-        fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars)
+        asked = CurveChoices(options.leave_out, options.until, options.profile, options.bootstrap)
+        fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars, asked)
         write_fits(folder, fitted)
     rows = [
         {"region": region, "model": model, **kinpar_row(fit)}
         for model, fits in fitted.fits.items()
         for region, fit in zip(fitted.regions, fits, strict=True)
     ]
-    return Result(fits_text(fitted), {"regions": rows, "out": options.out}, fitted.notices)
+    content = {"regions": rows, "comparison": comparison_rows(fitted), "out": options.out}
+    return Result(fits_text(fitted), content, fitted.notices)
 
 
 def run_inspect(options: argparse.Namespace, progress: Progress) -> Result:

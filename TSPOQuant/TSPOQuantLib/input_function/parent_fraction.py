@@ -15,8 +15,8 @@ from scipy.optimize import least_squares
 from scipy.special import gammainc, gammaincc
 
 from ..acquisition.blood import SampledCurve
+from ..information import EXACT_FIT, aicc
 from ..messages import InputRefused, Notice
-from .model_choice import aicc
 
 Floats = NDArray[np.float64]
 
@@ -358,4 +358,4 @@ def _fit(model: ParentFractionModel, times: Floats, fractions: Floats, weight: F
     flags = tuple(
         f"parameter-at-bound:{name}" for name, inside in zip(model.parameter_names, free, strict=True) if not inside
     )
-    return _Candidate(model, values, covariance, aicc(wrss, count, number), flags)
+    return _Candidate(model, values, covariance, aicc(wrss, count, number, EXACT_FIT), flags)

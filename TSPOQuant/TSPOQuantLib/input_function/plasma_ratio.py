@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from ..information import EXACT_FIT, aicc
 from ..messages import InputRefused, Notice
-from .model_choice import aicc
 
 Floats = NDArray[np.float64]
 
@@ -174,7 +174,7 @@ def _fit(name: str, times: Floats, ratios: Floats) -> tuple[Floats, Floats, floa
     count = len(times)
     wrss = 2 * float(fit.cost)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * wrss / (count - number)
-    return np.asarray(fit.x), np.asarray(covariance), aicc(wrss, count, number)
+    return np.asarray(fit.x), np.asarray(covariance), aicc(wrss, count, number, EXACT_FIT)
 
 
 def _start(name: str, times: Floats, ratios: Floats) -> Floats:

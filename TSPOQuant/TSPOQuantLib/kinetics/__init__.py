@@ -6,28 +6,29 @@ from .models import DEFAULT_BOUNDS, MODELS, Model
 from .options import FitChoices, FitOptions, weights, within
 from .ratios import suv, suvr, tbr, window_mean
 from .result import KineticFit, Line
-from .selection import Comparison, compare, f_test, preferred
-from .uncertainty import EnsembleFit, bootstrap, fit_by_duration, fit_ensemble, profile_interval
+from .selection import Comparison, NestedTest, compare, f_test, likelihood_ratio, nested_tests, preferred
+from .uncertainty import bootstrap, fit_by_duration, profile_interval, with_intervals
 
 __all__ = [
     "DEFAULT_BOUNDS",
     "MAP_MODELS",
     "MODELS",
     "Comparison",
-    "EnsembleFit",
     "FitChoices",
     "FitOptions",
     "KineticFit",
     "Line",
     "Model",
+    "NestedTest",
     "ParametricMaps",
     "bootstrap",
     "compare",
     "f_test",
     "fit",
     "fit_by_duration",
-    "fit_ensemble",
+    "likelihood_ratio",
     "make_maps",
+    "nested_tests",
     "preferred",
     "profile_interval",
     "suv",
@@ -35,6 +36,7 @@ __all__ = [
     "tbr",
     "weights",
     "window_mean",
+    "with_intervals",
     "with_start_of",
     "within",
 ]

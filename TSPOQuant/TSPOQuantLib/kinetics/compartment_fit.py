@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from ..acquisition.frames import FrameTiming
+from ..information import aic, aicc, bic
 from ..input_function.curve import InputFunction
 from ..messages import InputRefused
 from ..quantities import UNITS
@@ -15,7 +16,7 @@ from .convolution import BasisFactory, basis_factory, curve_frame_averages
 from .flags import at_bound, beyond_scan_flags, bound_flags, outcome_flags, residual_flags
 from .models import Model
 from .options import FitOptions, frame_weights, resolved_bounds
-from .result import KineticFit, information_criteria
+from .result import KineticFit
 
 Array = NDArray[np.float64]
 Bounds = dict[str, tuple[float, float]]
@@ -154,7 +155,6 @@ def _result(
         scan_min = float(scan.timing.ends_s[scan.weight > 0][-1] / 60)
         flags += beyond_scan_flags(_slowest_rate(values), scan_min)
     flags += residual_flags(residuals, predicted, scan.weight)
-    aic, aicc, bic = information_criteria(wrss, n, p)
     return KineticFit(
         model=scan.model.name,
         parameters=parameters,
@@ -167,9 +167,9 @@ def _result(
         wrss=wrss,
         n_frames=n,
         n_parameters=p,
-        aic=aic,
-        aicc=aicc,
-        bic=bic,
+        aic=aic(wrss, n, p),
+        aicc=aicc(wrss, n, p),
+        bic=bic(wrss, n, p),
         delay_s=delay_s,
         flags=tuple(flags),
         settings={"bounds": {name: scan.bounds[name] for name in fitted}},

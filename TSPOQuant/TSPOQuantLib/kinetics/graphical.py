@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
+from ..information import aic, aicc, bic
 from ..input_function.curve import InputFunction
 from ..messages import InputRefused, Notice
 from .convolution import curve_frame_averages, respond
@@ -19,7 +20,7 @@ from .flags import outcome_flags, poor_fit_flags
 from .options import FitOptions, fixed_vb, frame_weights
 from .products import times_columns
 from .regression import Regression, regress
-from .result import KineticFit, Line, information_criteria
+from .result import KineticFit, Line
 from .tstar import FEWEST_FRAMES, LARGEST_RESIDUAL, STRAIGHT_SHARE, earliest_start, is_bent, without_noise
 
 Array = NDArray[np.float64]
@@ -387,7 +388,7 @@ def _results(
             )
         gradients = np.array([gradient[:, at] for _, gradient in outcome.values()])
         wrss = float(regression.wrss[at])
-        aic, aicc, bic = information_criteria(wrss, n, method.size) if n else (float("nan"),) * 3
+        criteria = [one(wrss, n, method.size) if n else float("nan") for one in (aic, aicc, bic)]
         fits.append(
             KineticFit(
                 model=scan.model,
@@ -401,9 +402,9 @@ def _results(
                 wrss=wrss,
                 n_frames=n,
                 n_parameters=method.size,
-                aic=aic,
-                aicc=aicc,
-                bic=bic,
+                aic=criteria[0],
+                aicc=criteria[1],
+                bic=criteria[2],
                 tstar_s=float(timing.starts_s[np.argmax(used[:, at])]) if n else None,
                 delay_s=float(options.delay_s),
                 flags=flags,

@@ -11,20 +11,6 @@ from ..messages import Notice
 Array = NDArray[np.float64]
 
 
-def information_criteria(wrss: float, n_frames: int, n_parameters: int) -> tuple[float, float, float]:
-    """AIC = n ln(WRSS/n) + 2p, AICc = AIC + 2p(p+1)/(n-p-1), BIC = n ln(WRSS/n) + p ln n.
-
-    Source: Akaike 1974; Hurvich & Tsai 1989; Schwarz 1978, in the form for least squares. A WRSS of 0 counts as the
-    smallest positive number; AICc is infinite where n - p - 1 <= 0.
-    """
-    n, p = n_frames, n_parameters
-    fit_term = n * float(np.log(max(wrss / n, np.finfo(float).tiny)))
-    aic = fit_term + 2 * p
-    room = n - p - 1
-    aicc = aic + 2 * p * (p + 1) / room if room > 0 else float("inf")
-    return aic, aicc, fit_term + p * float(np.log(n))
-
-
 @dataclass(frozen=True, eq=False)
 class Line:
     """A graphical method in its own coordinates, over all frames.
@@ -54,6 +40,7 @@ class KineticFit:
     weights: as used, mean 1 over the frames used, 0 for the others. wrss: kBq2/mL2 (own ordinate for Logan, Patlak).
     n_frames, n_parameters: n and p of the criteria; p counts V_B and delay when fitted.
     tstar_s: start of the first frame used by a graphical method. delay_s: of the input, positive is later.
+    intervals: of the model's outcome, 95 %, by "profile" or "bootstrap" where they were asked for.
     region, pvc: whose curve it was, and the partial-volume correction that it went through, where it is known.
     """
 
@@ -76,6 +63,7 @@ class KineticFit:
     flags: tuple[Notice, ...] = ()
     line: Line | None = None
     settings: dict[str, object] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     region: str = ""
     pvc: str = "none"
 

@@ -1,12 +1,13 @@
-"""Which model the data support: information criteria and the F-test, side by side."""
+"""Which model the data support: information criteria, F-test and likelihood ratio, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc
+from scipy.special import chdtrc, fdtrc
 
 from ..messages import InputRefused
+from .models import MODELS
 from .result import KineticFit
 
 
@@ -49,6 +50,46 @@ def preferred(fits: Sequence[KineticFit], criterion: str = "aic") -> KineticFit:
             "selection-criterion", "there is no criterion {criterion!r}; choose aic, aicc or bic", criterion=criterion
         )
     return min(fits, key=lambda fit: float(getattr(fit, criterion)))
+
+
+@dataclass(frozen=True)
+class NestedTest:
+    """Whether a larger model explains more than chance would: F-test and likelihood ratio, each with its chance."""
+
+    simpler: str
+    larger: str
+    f: float
+    f_chance: float
+    ratio: float
+    ratio_chance: float
+
+
+def nested_tests(fits: Sequence[KineticFit]) -> tuple[NestedTest, ...]:
+    """Every compartment model against the largest of ``fits`` that is nested in it, with some of its parameters."""
+    tests = []
+    for larger in fits:
+        within = [one for one in fits if set(_freedom(one)) < set(_freedom(larger))]
+        if within:
+            simpler = max(within, key=lambda one: one.n_parameters)
+            tests.append(
+                NestedTest(simpler.model, larger.model, *f_test(simpler, larger), *likelihood_ratio(simpler, larger))
+            )
+    return tuple(tests)
+
+
+def _freedom(one: KineticFit) -> tuple[str, ...]:
+    return MODELS[one.model].parameters
+
+
+def likelihood_ratio(simpler: KineticFit, larger: KineticFit) -> tuple[float, float]:
+    """n ln(WRSS1/WRSS2) and its chance, by chi squared with p2 - p1 degrees of freedom, for normal errors.
+
+    It holds for many frames; with few, F is the exact one.
+    """
+    _same_data((simpler, larger))
+    least = np.finfo(float).tiny
+    ratio = simpler.n_frames * float(np.log(max(simpler.wrss, least) / max(larger.wrss, least)))
+    return max(ratio, 0.0), float(chdtrc(larger.n_parameters - simpler.n_parameters, max(ratio, 0.0)))
 
 
 def f_test(simpler: KineticFit, larger: KineticFit) -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""Uncertainty beyond the covariance matrix: profile likelihood, bootstrap, ensembles of inputs, scan duration."""
+"""Uncertainty beyond the covariance matrix: profile likelihood, bootstrap, scan duration."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,45 +128,32 @@ def bootstrap(
     return {name: np.array([one.parameters[name] for one in fits]) for name in best.parameters}
 
 
-@dataclass(frozen=True, eq=False)
-class EnsembleFit:
-    """One curve fitted with every input of an ensemble.
-
-    value: mean outcome (V_T or Ki). within: root mean squared standard error of the fits. between: standard deviation
-    over the inputs. total: root of the sum of both squared (law of total variance).
-    """
-
-    outcome: str
-    value: float
-    within: float
-    between: float
-    total: float
-    fits: tuple[KineticFit, ...]
-
-
-def fit_ensemble(
-    model: str,
+def with_intervals(
+    fits: Sequence[KineticFit],
     timing: FrameTiming,
     activity: Array,
-    inputs: Sequence[InputFunction],
-    options: FitOptions | None = None,
-) -> tuple[EnsembleFit, ...]:
-    """Carry the input's uncertainty, given as equally likely inputs, into the outcome of curves (curves, frames)."""
-    if len(inputs) < 2:
-        raise InputRefused(
-            "ensemble-size", "an ensemble of {n_inputs} inputs has no spread; give at least two", n_inputs=len(inputs)
-        )
-    name = model_named(model).outcome
-    by_input = [fit(model, timing, activity, one, options) for one in inputs]
+    input_function: InputFunction,
+    options: FitOptions,
+    profile: bool,
+    draws: int,
+) -> tuple[KineticFit, ...]:
+    """Fits of curves (curves, frames) with the 95 % intervals that were asked for; graphical methods have none.
+
+    profile: the profile-likelihood interval; draws: refits of the parametric bootstrap (0: none), whose interval holds
+    the middle 95 % of them.
+    """
+    if not model_named(fits[0].model).compartmental:
+        return tuple(fits)
     results = []
-    for fits in zip(*by_input, strict=True):
-        values = np.array([one.parameters[name] for one in fits])
-        errors = np.array([one.standard_errors[name] for one in fits])
-        within = float(np.sqrt((errors**2).mean()))
-        between = float(values.std(ddof=1))
-        results.append(
-            EnsembleFit(name, float(values.mean()), within, between, float(np.hypot(within, between)), tuple(fits))
-        )
+    for one, curve in zip(fits, activity, strict=True):
+        intervals = {}
+        if profile:
+            intervals["profile"] = profile_interval(one.model, timing, curve, input_function, options)
+        if draws:
+            values = bootstrap(one, timing, input_function, options, draws)[model_named(one.model).outcome]
+            low, high = np.percentile(np.where(np.isnan(values), np.inf, values), (2.5, 97.5))  # no washout: no end
+            intervals["bootstrap"] = (float(low), float(high))
+        results.append(replace(one, intervals=intervals))
     return tuple(results)
 
 

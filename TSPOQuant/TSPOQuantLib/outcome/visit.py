@@ -30,13 +30,17 @@ class VisitResult:
 
 @dataclass(frozen=True, eq=False)
 class FittedTable:
-    """Models fitted to ready curves: activity (regions, frames) in kBq/mL, ``fits[model]`` in the order of regions."""
+    """Models fitted to ready curves: activity (regions, frames) in kBq/mL, ``fits[model]`` in the order of regions.
+
+    weights: of the frames; "counts" are those of the mean of all curves, all that a table knows of the scan.
+    """
 
     regions: tuple[str, ...]
     timing: FrameTiming
     activity: NDArray[np.float64]
     fits: dict[str, tuple[KineticFit, ...]]
     input: InputFunctionResult
+    weights: str
     notices: tuple[Notice, ...]
     provenance: dict[str, object] = field(default_factory=dict)
 

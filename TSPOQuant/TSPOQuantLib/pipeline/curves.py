@@ -12,11 +12,12 @@ from ..acquisition.blood import reconcile
 from ..acquisition.blood_files import read_blood
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
-from ..acquisition.tacs import read_tacs
+from ..acquisition.tacs import Tacs, read_tacs, without_frames
 from ..input_function import InputFunctionResult, SampledSettings, sampled_input
-from ..kinetics import FitChoices, FitOptions, KineticFit, fit, with_start_of, within
+from ..kinetics import FitChoices, FitOptions, KineticFit, fit, with_intervals, with_start_of, within
 from ..kinetics import weights as frame_weights
 from ..kinetics.models import model_named
+from ..messages import InputRefused
 from ..outcome.visit import FittedTable
 from ..reporting import provenance
 from ..settings import part_of
@@ -55,6 +56,26 @@ class Fitting:
         fits = self.fits(model, activity)
         return tuple(replace(one, region=region, pvc=pvc) for region, one in zip(regions, fits, strict=True))
 
+    def with_intervals(self, model: str, tacs: Tacs, asked: "CurveChoices") -> tuple[KineticFit, ...]:
+        """One model on ready curves, with the intervals that were asked for."""
+        fits = self.named(model, tacs.regions, tacs.activity)
+        plasma = for_model(self.source, model, self.options)
+        return with_intervals(fits, self.timing, tacs.activity, plasma, self.options, asked.profile, asked.draws)
+
+
+@dataclass(frozen=True)
+class CurveChoices:
+    """What may be asked of ready curves besides the fit itself.
+
+    leave_out: numbers of frames, from 1, and until_min: the end of the fit; the rest is fitted as if the file ended or
+    had a gap there. profile, draws: intervals by profile likelihood, and by so many refits of the bootstrap.
+    """
+
+    leave_out: tuple[int, ...] = ()
+    until_min: float | None = None
+    profile: bool = False
+    draws: int = 0
+
 
 def fit_tacs(
     tacs_path: Path,
@@ -64,11 +85,21 @@ def fit_tacs(
     weights: str = "uniform",
     blood_json: Path | None = None,
     pet_json: Path | None = None,
+    asked: CurveChoices | None = None,
 ) -> FittedTable:
-    """Fit models to ready curves with blood from files; ``options.weights`` is filled from ``weights``."""
-    for model in models:
-        model_named(model)  # an unknown one is refused before the work
-    tacs = read_tacs(tacs_path)
+    """Fit models to ready curves with blood from files; ``options.weights`` is filled from ``weights``.
+
+    Raises InputRefused ("intervals-model", "leave-out-frame", "until-short", and what reading and fitting raise).
+    """
+    asked = CurveChoices() if asked is None else asked
+    compartmental = [model_named(model).compartmental for model in models]  # unknown ones are refused before the work
+    if (asked.profile or asked.draws) and not any(compartmental):
+        raise InputRefused(
+            "intervals-model",
+            "profile and bootstrap need a compartment model; add one to --models, or ask without --profile and "
+            "--bootstrap",
+        )
+    tacs = without_frames(read_tacs(tacs_path), asked.leave_out, asked.until_min)
     sidecar = read_pet_json(pet_json) if pet_json else None
     blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
     source = sampled_input(blood, float(tacs.timing.ends_s[-1]), SampledSettings())
@@ -80,13 +111,14 @@ def fit_tacs(
         regions=tacs.regions,
         timing=tacs.timing,
         activity=tacs.activity,
-        fits={model: fitting.named(model, tacs.regions, tacs.activity) for model in models},
+        fits={model: fitting.with_intervals(model, tacs, asked) for model in models},
         input=source,
+        weights=weights,
         notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
         provenance={
             "inputs": provenance.inputs(files),
             "versions": provenance.versions(),
-            "settings": asdict(options) | {"weights": weights, "models": list(models)},
+            "settings": asdict(options) | {"weights": weights, "models": list(models)} | asdict(asked),
             "input_function": source.settings,
         },
     )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,6 +16,8 @@ from ..acquisition.frames import FrameTiming
 from ..alignment.motion import LIMIT_MM
 from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
+from ..kinetics.models import model_named
+from ..kinetics.options import FitSettings
 from ..outcome.change import Change
 from ..outcome.record import FILE, RegionOutcome, VisitRecord
 from ..outcome.visit import FittedTable, VisitResult
@@ -22,9 +25,12 @@ from ..plain import plain, to_json
 from ..quantities import BY_KEY, UNITS, decimals_for
 from ..regions.measurements import MEASUREMENTS
 from .fused_files import write_fused_images
+from .model_comparison import ABOUT, comparison_rows
 
 WIDTH, INDENT = 80, 4
 """Of what terminals show: tables stay within it."""
+# What a column may add to the name of the quantity whose unit it has.
+OF_A_QUANTITY = re.compile("-(se|(profile|bootstrap)-(low|high))$")
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
 
@@ -67,6 +73,9 @@ def kinpar_row(fit: KineticFit) -> dict[str, str]:
     """One region's cells of a ``_kinpar.tsv`` but its name: parameters, errors, criteria, flags."""
     cells = {name: number(value) for name, value in fit.parameters.items()}
     cells |= {f"{name}-se": number(value) for name, value in fit.standard_errors.items()}
+    for way, (low, high) in fit.intervals.items():
+        name = model_named(fit.model).outcome
+        cells |= {f"{name}-{way}-low": number(low), f"{name}-{way}-high": number(high)}
     cells |= {
         "delay": number(fit.delay_s),
         "WRSS": number(fit.wrss),
@@ -92,9 +101,8 @@ def write_kinpar(folder: Path, fits: Sequence[KineticFit], about: Mapping[str, o
         [fit.region, *(row.get(column, "n/a") for column in columns)] for fit, row in zip(fits, rows, strict=True)
     ]
     write_tsv(folder / f"{stem}.tsv", ["region", *columns], cells)
-    units = {
-        c: {"Units": KINPAR_UNITS[c.removesuffix("-se")]} for c in columns if c.removesuffix("-se") in KINPAR_UNITS
-    }
+    quantity = {column: OF_A_QUANTITY.sub("", column) for column in columns}
+    units = {column: {"Units": KINPAR_UNITS[key]} for column, key in quantity.items() if key in KINPAR_UNITS}
     words = {fit.region: {flag.code: flag.message for flag in fit.flags} for fit in fits if fit.flags}
     write_json(folder / f"{stem}.json", {"Model": model, **units, "Flags": words, **about})
 
@@ -281,14 +289,23 @@ def write_fits(folder: Path, fitted: FittedTable) -> None:
     about = {"Notices": fitted.notices, **fitted.provenance}
     for fits in fitted.fits.values():
         write_kinpar(folder, fits, about)
+    rows = comparison_rows(fitted)
+    if rows:
+        cells = [[one if isinstance(one, str) else number(one) for one in row.values()] for row in rows]
+        write_tsv(folder / "model-comparison.tsv", list(rows[0]), cells)
+        write_json(folder / "model-comparison.json", {**ABOUT, **fitted.provenance})
 
 
 def fits_text(fitted: FittedTable) -> str:
     """V_T, or K_i where nothing leaves the tissue, of every region and model, for a terminal."""
-    rows = [["region", *fitted.fits]]
+    best = {row["region"]: row["model"] for row in comparison_rows(fitted) if row["AICc"] == 0}
+    rows = [["region", *fitted.fits, *(["by AICc"] if best else [])]]
     for index, region in enumerate(fitted.regions):
-        rows.append([region, *(_main_value(fits[index]) for fits in fitted.fits.values())])
-    return "V_T in mL/cm³ (± standard error; * flagged)\n" + columns_text(rows) + f"\n{DISCLAIMER}"
+        values = [_main_value(fits[index]) for fits in fitted.fits.values()]
+        rows.append([region, *values, *([str(best.get(region, ""))] if best else [])])
+    title = "V_T in mL/cm³ (± standard error; * flagged)"
+    weights = f"frames weighted: {fitted.weights} (quantify's default: {FitSettings().weights})"
+    return "\n".join([title, columns_text(rows), weights, DISCLAIMER])
 
 
 def visit_text(record: VisitRecord) -> str:
@@ -300,11 +317,12 @@ def visit_text(record: VisitRecord) -> str:
                 name = region.name + ("" if pvc == "none" else f", corrected ({pvc})")
                 rows.append([name, *(_main_value(record.fit(region.name, model, pvc)) for model in record.models)])
     title = f"{record.subject}, {record.session}: Vr (V_T) in mL/cm³ (± standard error; * flagged)"
-    return f"{title}\n{columns_text([['region', *record.models], *rows])}\n{DISCLAIMER}"
+    weights = f"frames weighted: {record.settings.get('weights')} (the command fit's default: uniform)"
+    return "\n".join([title, columns_text([["region", *record.models], *rows]), weights, DISCLAIMER])
 
 
 def _main_value(fit: KineticFit) -> str:
-    name = "VT" if "VT" in fit.parameters else next(iter(fit.parameters))
+    name = model_named(fit.model).outcome
     mark = "*" if fit.flags else ""
     value = _value(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
     return value + mark if name == "VT" else f"{BY_KEY[name].symbol} {value}{mark}"
