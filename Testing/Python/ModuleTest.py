@@ -487,14 +487,14 @@ class ParameterNodeTest(SceneTest):
     def test_choices_are_the_librarys(self):
         from TSPOQuantLib.acquisition.blood_files import ROUTES
         from TSPOQuantLib.kinetics.maps import MAP_MODELS
-        from TSPOQuantLib.regions.anatomy import FORAMINA
+        from TSPOQuantLib.levels import LEVELS
         from TSPOQuantLib.regions.partial_volume import METHODS
         from TSPOQuantLib.study import GENOTYPES
 
         for kind, known in (
             (TSPOQuant.BloodRoute, ROUTES),
             (TSPOQuant.Genotype, GENOTYPES),
-            (TSPOQuant.Level, ("", *FORAMINA)),
+            (TSPOQuant.Level, ("", *(name for name, level in LEVELS.items() if level.bony))),
             (TSPOQuant.PartialVolume, ("none", *METHODS)),
             (TSPOQuant.MapModel, MAP_MODELS),
         ):

@@ -348,6 +348,8 @@ class LabelMapTest(Folder):
             ("a.tsv", "index\tname\n1\tx\n1\ty\n", "segmentation-table"),
             ("a.tsv", "index\tname\n1.5\tx\n", "segmentation-table"),
             ("a.txt", "1 cord red\n", "table-row"),
+            ("a.txt", "1 cord 0 0 0 0\n1 bone 0 0 0 0\n", "segmentation-table"),
+            ("a.json", '{"labels": {"cord": 1, "bone": 1}}', "segmentation-table"),
             ("a.json", "[", "json-invalid"),
         ):
             table = self.folder / name

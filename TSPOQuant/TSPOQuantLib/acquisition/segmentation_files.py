@@ -388,7 +388,11 @@ def _table_beside(path: Path) -> Path | None:
     return next((file for file in found if file.is_file()), None)
 
 
-def _label_table(path: Path) -> dict[int, tuple[str, tuple[float, float, float] | None]]:
+Labels = dict[int, tuple[str, tuple[float, float, float] | None]]
+"""Names and colors by label value."""
+
+
+def _label_table(path: Path) -> Labels:
     """Names and colors by label value."""
     if path.suffix == ".json":
         return _json_labels(path)
@@ -398,7 +402,7 @@ def _label_table(path: Path) -> dict[int, tuple[str, tuple[float, float, float] 
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         raise InputRefused("table-encoding", "{path_name} is not a readable UTF-8 text", path_name=path.name) from None
-    labels = {}
+    labels: Labels = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -410,42 +414,49 @@ def _label_table(path: Path) -> dict[int, tuple[str, tuple[float, float, float] 
                 path_name=path.name,
                 number=number,
             )
-        labels[int(match[1])] = (match[2], _color([str(int(part) / 255) for part in match.group(3, 4, 5)]))
+        color = _color([str(int(part) / 255) for part in match.group(3, 4, 5)])
+        _add(labels, path, int(match[1]), match[2], color)
     return labels
 
 
-def _json_labels(path: Path) -> dict[int, tuple[str, tuple[float, float, float] | None]]:
+def _json_labels(path: Path) -> Labels:
     """{"1": "cord"} or {"cord": 1}, alone or under "labels"."""
     content = read_json(path)
     nested = content.get("labels")
-    labels: dict[int, tuple[str, tuple[float, float, float] | None]] = {}
+    labels: Labels = {}
     for key, value in (nested if isinstance(nested, dict) else content).items():
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", key):
-            labels[int(key)] = (value, None)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            labels[value] = (key, None)
+            _add(labels, path, int(key), value)
+        elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_LABEL:
+            _add(labels, path, value, key)
     return labels
 
 
-def _column_labels(path: Path) -> dict[int, tuple[str, tuple[float, float, float] | None]]:
+def _column_labels(path: Path) -> Labels:
     columns = {re.sub(r"[^a-z]", "", column.name.lower()): column for column in read_table(path)}
     index = next((columns[name] for name in ("index", "labelvalue", "label", "value", "id") if name in columns), None)
     name = next((columns[key] for key in ("name", "labelname", "region") if key in columns), None)
     if index is None or name is None:
         raise InputRefused("segmentation-table", "{path_name} needs the columns index and name", path_name=path.name)
     colors = columns["color"].cells if "color" in columns else ("",) * len(name.cells)
-    labels: dict[int, tuple[str, tuple[float, float, float] | None]] = {}
+    labels: Labels = {}
     for value, text, color in zip(index.numbers(), name.cells, colors, strict=True):
-        if not 0 <= value <= HIGHEST_LABEL or value != int(value) or int(value) in labels:
-            raise InputRefused(
-                "segmentation-table",
-                "{path_name}: {value:g} is no label value, or stands there twice",
-                path_name=path.name,
-                value=value,
-            )
         digits = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", color)
-        labels[int(value)] = (text, _color([str(int(part, 16) / 255) for part in digits.groups()]) if digits else None)
+        parts = _color([str(int(part, 16) / 255) for part in digits.groups()]) if digits else None
+        _add(labels, path, float(value), text, parts)
     return labels
+
+
+def _add(labels: Labels, path: Path, value: float, name: str, color: tuple[float, float, float] | None = None) -> None:
+    """Raises InputRefused ("segmentation-table") for what is no label value, and for one that has a name already."""
+    if not 0 <= value <= HIGHEST_LABEL or value != int(value) or int(value) in labels:
+        raise InputRefused(
+            "segmentation-table",
+            "{path_name}: {value:g} is no label value, or stands there twice",
+            path_name=path.name,
+            value=value,
+        )
+    labels[int(value)] = (name, color)
 
 
 # --- DICOM SEG ------------------------------------------------------------------------------------------------------
