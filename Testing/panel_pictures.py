@@ -85,6 +85,8 @@ def sheet(language, style, width, path):
                 other.collapsed = other is not section
             for _ in range(3):
                 app.processEvents()
+                # In Slicer the sections are scrolled; here all of each is to be seen.
+                panel.ui.sectionsScrollArea.setMinimumHeight(panel.ui.sectionsWidget.sizeHint().height() + 4)
                 frame.setFixedHeight(max(frame.layout().totalHeightForWidth(width), frame.sizeHint().height()))
             pictures.append(frame.grab())
     height = max(picture.height() for picture in pictures)

@@ -9,7 +9,7 @@
         </message>
         <message>
             <source>For research use only. Not a medical device.</source>
-            <translation>Pour la recherche uniquement. N’est pas un dispositif médical.</translation>
+            <translation>Recherche uniquement. Pas un dispositif médical.</translation>
         </message>
         <message>
             <source>The visit whose choices and results the sections show.</source>
@@ -329,7 +329,7 @@
         </message>
         <message>
             <source>Blood pool:</source>
-            <translation>Compartiment sanguin :</translation>
+            <translation>Pool sanguin :</translation>
         </message>
         <message>
             <source>How the image-derived curve meets the blood samples.</source>
@@ -413,7 +413,7 @@
         </message>
         <message>
             <source>Blood fraction:</source>
-            <translation>Fraction sanguine :</translation>
+            <translation>Sang (V_B) :</translation>
         </message>
         <message>
             <source>Fraction of each region that is blood.</source>
@@ -641,16 +641,16 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Ce qui peut être fait ensuite.</translation>
         </message>
         <message>
-            <source>V_T (shown as Vr) of the affected foramen at every visit, with its standard error and 95 % interval.</source>
-            <translation>V_T (affiché comme Vr) du foramen atteint à chaque visite, avec son erreur type et son intervalle à 95 %.</translation>
-        </message>
-        <message>
             <source>Every other choice of the analysis of this visit, as a study file has it; what is left empty has its default.</source>
             <translation>Tous les autres choix de l’analyse de cette visite, comme dans un fichier d’étude ; ce qui reste vide a sa valeur par défaut.</translation>
         </message>
         <message>
             <source>Further settings</source>
             <translation>Autres réglages</translation>
+        </message>
+        <message>
+            <source>V_T (shown as Vr) of the affected foramen at every visit, with its standard error and 95 % interval, in mL/cm³.</source>
+            <translation>V_T (affiché comme Vr) du foramen atteint à chaque visite, avec son erreur type et son intervalle à 95 %, en mL/cm³.</translation>
         </message>
     </context>
     <context>
@@ -685,7 +685,7 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         </message>
         <message>
             <source>{level} (root {root})</source>
-            <translation>{level} (racine {root})</translation>
+            <translation>{level} ({root})</translation>
         </message>
         <message>
             <source>Left</source>
@@ -717,11 +717,11 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         </message>
         <message>
             <source>Ready, in the blood file</source>
-            <translation>Prête, dans le fichier sanguin</translation>
+            <translation>Prête, dans le fichier</translation>
         </message>
         <message>
             <source>Recovery and spill-in</source>
-            <translation>Recouvrement et contamination</translation>
+            <translation>Recouvrement, débordement</translation>
         </message>
         <message>
             <source>One factor</source>
@@ -1331,16 +1331,20 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>{count} results.</source>
             <translation>{count} résultats.</translation>
         </message>
+        <message>
+            <source>{section}: {what}</source>
+            <translation>{section} : {what}</translation>
+        </message>
     </context>
     <context>
         <name>mrml.headline</name>
         <message>
-            <source>{region}, {model}: Vr (V_T) ± SE (95 % interval), mL/cm³</source>
-            <translation>{region}, {model} : Vr (V_T) ± ET (intervalle à 95 %), mL/cm³</translation>
-        </message>
-        <message>
             <source>{session}: {vt} ± {se} ({low} to {high})</source>
             <translation>{session} : {vt} ± {se} ({low} à {high})</translation>
+        </message>
+        <message>
+            <source>{region}, {model}: Vr (V_T) ± SE (95 %)</source>
+            <translation>{region}, {model} : Vr (V_T) ± ET (95 %)</translation>
         </message>
     </context>
     <context>

@@ -20,7 +20,7 @@ def interval(record: VisitRecord, row: RegionOutcome) -> tuple[float, float]:
 
 def place(row: RegionOutcome) -> str:
     """What the lines are about: region and model."""
-    return _("{region}, {model}: Vr (V_T) ± SE (95 % interval), mL/cm³").format(
+    return _("{region}, {model}: Vr (V_T) ± SE (95 %)").format(
         region=row.region, model=model_named(row.model).study_name
     )
 

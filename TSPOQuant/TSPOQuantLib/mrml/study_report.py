@@ -1,18 +1,45 @@
 """All visits of a study compared, and the report on them."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from ..messages import InputRefused
+from ..messages import InputRefused, Notice, Text
+from ..plain import restored, to_json
 from ..progress import Progress, part, silent
 from . import study_nodes, tables
 from .choices import Level, Side
 from .language import refusal, told
 from .panel_state import SECTIONS, State
 from .study_steps import StudySteps
+
+FINDINGS = "findings"
+"""Role of the text that keeps in what the visits differ."""
+
+
+@dataclass(frozen=True)
+class KeptFinding:
+    """A TSPOQuantLib.outcome.comparability.Finding as a scene keeps it: to be told in the language of the day.
+
+    barring: whether it has to be accepted before visits are compared. said: the sentence, then what each visit has.
+    """
+
+    code: str
+    barring: bool
+    acceptable: bool
+    said: tuple[Notice, ...]
+
+    def told(self) -> str:
+        sentence, *values = (told(notice.message) for notice in self.said)
+        return f"{sentence} ({' | '.join(values)})"
+
+
+def kept(finding) -> KeptFinding:
+    """A finding of the comparison, to be kept."""
+    said = tuple(Notice(finding.code, Text.of(text)) for text in (finding.message, *finding.values))
+    return KeptFinding(finding.code, finding.severity == "refuse", finding.acceptable, said)
 
 
 class StudyReport(StudySteps):
@@ -67,9 +94,13 @@ class StudyReport(StudySteps):
         records = [self.record(session) for session in self.comparable()]
         return findings_of(records) if len(records) > 1 else ()
 
-    def keptFindings(self) -> list[dict]:
-        """What the last comparison found, as Finding's fields by name."""
-        return json.loads(study_nodes.text_of(study_nodes.WHOLE_STUDY, "findings") or "[]")
+    def keptFindings(self) -> tuple[KeptFinding, ...]:
+        """What the last comparison found; nothing where a scene keeps it in a way that is no longer read."""
+        text = study_nodes.text_of(study_nodes.WHOLE_STUDY, FINDINGS) or "[]"
+        try:
+            return restored(tuple[KeptFinding, ...], json.loads(text))
+        except (ValueError, TypeError, KeyError):
+            return ()
 
     def accept(self, code: str, accepted: bool = True) -> None:
         """Take a difference between the visits upon oneself, which the report then says; or no longer."""
@@ -102,8 +133,7 @@ class StudyReport(StudySteps):
         codes = {finding.code for finding in found}
         for role in ("changes", "verdict"):
             study_nodes.remove_role(study_nodes.WHOLE_STUDY, role)
-        text = json.dumps([asdict(finding) for finding in found])
-        study_nodes.store_text(study_nodes.WHOLE_STUDY, "findings", text, "")
+        study_nodes.store_text(study_nodes.WHOLE_STUDY, FINDINGS, to_json([kept(finding) for finding in found]), "")
         clinical = read_clinical(Path(study.clinicalFile)) if study.clinicalFile else Clinical({}, None)
         if study.level is not Level.UNKNOWN and study.side is not Side.UNKNOWN:
             chosen = Lesion(study.level.value, study.side.value)

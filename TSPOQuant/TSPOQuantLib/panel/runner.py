@@ -20,6 +20,7 @@ class Runner:
         self._ui, self._update = ui, update
         self._cancelRequested = False
         self.running = False
+        self.say("")
 
     def run(self, work: Callable[[Progress], object], done: str = "") -> None:
         """Do ``work(progress)``; say what it returns, or ``done`` where that is no sentence."""
@@ -70,6 +71,7 @@ class Runner:
     def say(self, sentence: str) -> None:
         """Show one sentence until the next."""
         self._ui.statusLabel.text = sentence
+        self._ui.statusLabel.visible = bool(sentence)
 
     def _onProgress(self, fraction: float, text: str) -> None:
         self._ui.progressBar.value = round(100 * fraction)

@@ -11,7 +11,6 @@ from slicer.util import VTKObservationMixin
 
 from ..mrml import further, plots, study_nodes, tables, views
 from ..mrml.choices import BloodVolume, InputSource, PartialVolume
-from ..mrml.language import told
 from ..mrml.panel_state import SECTIONS, State
 from ..progress import Progress
 from .buttons import Button, buttons
@@ -272,8 +271,10 @@ class StudyPanel(VTKObservationMixin):
     def _showResults(self) -> None:
         ui, session, study = self.ui, self.session if self.visit else "", study_nodes.WHOLE_STUDY
         self._say(ui.headlineLabel, self.logic.headline() if session else "")
-        section, next = self.logic.whatIsNext(session) if session else ("", "")
-        self._say(ui.nextLabel, f"{self._titles[section]}: {next[:1].upper()}{next[1:]}" if section else "")
+        section, what = self.logic.whatIsNext(session) if session else ("", "")
+        if section:
+            what = _("{section}: {what}").format(section=self._titles[section], what=what[:1].upper() + what[1:])
+        self._say(ui.nextLabel, what)
         results = study_nodes.find(session, "results", "vtkMRMLTableNode")
         for view, node in (
             (ui.resultTableView, results),
@@ -297,13 +298,13 @@ class StudyPanel(VTKObservationMixin):
         wasBlocked = listWidget.blockSignals(True)
         listWidget.clear()
         for finding in findings:
-            item = qt.QListWidgetItem(f"{told(finding['message'])} ({' | '.join(finding['values'])})")
-            item.setData(qt.Qt.UserRole, finding["code"])
-            item.setToolTip(finding["code"])
+            item = qt.QListWidgetItem(finding.told())
+            item.setData(qt.Qt.UserRole, finding.code)
+            item.setToolTip(finding.code)
             flags = qt.Qt.ItemIsEnabled
-            if finding["severity"] == "refuse" and finding["acceptable"]:
+            if finding.barring and finding.acceptable:
                 flags = flags | qt.Qt.ItemIsUserCheckable
-                accepted = finding["code"] in self.study.accepted
+                accepted = finding.code in self.study.accepted
                 item.setCheckState(qt.Qt.Checked if accepted else qt.Qt.Unchecked)
             item.setFlags(flags)
             listWidget.addItem(item)
