@@ -260,7 +260,7 @@ class qMRMLSegmentEditorWidget(QWidget):
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._scene = self._editor = self._effect = None
+        self._scene = self._editor = None
         self._shortcuts, self._saved = 0, 0
         layout = QtWidgets.QVBoxLayout(self)
         frame = strict(QtWidgets.QLabel)("Segment Editor")
@@ -294,6 +294,8 @@ class qMRMLSegmentEditorWidget(QWidget):
     def setSegmentationNode(self, node):
         if self._editor is None:
             raise RuntimeError("the Segment Editor has no parameter node")
+        if node is None and self._editor.GetActiveEffectName():
+            raise RuntimeError("an effect stays active without a segmentation, which Slicer complains of")
         self._editor.SetAndObserveSegmentationNode(node)
 
     def setSourceVolumeNode(self, node):
@@ -304,7 +306,10 @@ class qMRMLSegmentEditorWidget(QWidget):
         self._editor.SetAndObserveSourceVolumeNode(node)
 
     def setActiveEffect(self, effect):
-        self._effect = effect
+        if effect is not None:
+            raise NotImplementedError("no stand-in for effects")
+        if self._of_editor("GetActiveEffectName"):
+            self._editor.SetActiveEffectName("")
 
     def saveStateForUndo(self):
         self._saved += 1

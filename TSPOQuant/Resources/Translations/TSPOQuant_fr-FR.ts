@@ -952,6 +952,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>press Compute, which also aligns and makes the input function.</source>
             <translation>appuyer sur Calculer, qui recale aussi et construit la fonction d’entrée.</translation>
         </message>
+        <message>
+            <source>Compute another visit first; a change needs two.</source>
+            <translation>Calculer d’abord une autre visite ; une évolution en demande deux.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.study_steps</name>

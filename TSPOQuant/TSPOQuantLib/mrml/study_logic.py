@@ -22,6 +22,7 @@ from .choices import (
     BloodVolume,
     Genotype,
     InputSource,
+    Language,
     Level,
     Motion,
     PartialVolume,
@@ -31,6 +32,12 @@ from .choices import (
 )
 from .language import refusal, told
 from .panel_state import State, Step, fingerprint, state_of, study_state
+
+
+def application_language() -> Language:
+    """The report's language is that of the application, where it has it, until another is chosen."""
+    locale = str(slicer.app.applicationLocaleName)[:2]
+    return next((language for language in Language if language.value == locale), Language.EN)
 
 
 class StudyLogic:
@@ -70,8 +77,9 @@ class StudyLogic:
     def getParameterNode(self) -> TSPOQuantParameterNode:
         """The choices that all visits share, which are kept in the scene."""
         study: TSPOQuantParameterNode = self._parameters(TSPOQuantParameterNode, self.moduleName, self.moduleName)
-        if not study.sessions:
+        if not study.sessions:  # a new one
             study.sessions = list(self.SESSIONS)
+            study.language = application_language()
         return study
 
     def sessions(self) -> list[str]:

@@ -32,8 +32,8 @@ class KeptFinding:
     said: tuple[Notice, ...]
 
     def told(self) -> str:
-        sentence, *values = (told(notice.message) for notice in self.said)
-        return f"{sentence} ({' | '.join(values)})"
+        first, *values = (told(notice.message) for notice in self.said)
+        return f"{first[:1].upper()}{first[1:]} ({' | '.join(values)})"
 
 
 def kept(finding) -> KeptFinding:
@@ -108,6 +108,11 @@ class StudyReport(StudySteps):
         others = [one for one in study.accepted if one != code]
         study.accepted = [*others, code] if accepted else others
 
+    def whyNotCompared(self) -> str:
+        """Why visits cannot be compared yet; empty if they can."""
+        few = len(self.comparable()) < 2
+        return _("Compute another visit first; a change needs two.") if few else ""
+
     def compare(self):
         """All visits with results against the first one: a TSPOQuantLib.outcome.compare.Comparison.
 
@@ -119,6 +124,8 @@ class StudyReport(StudySteps):
         from ..outcome.repeatability import read_repeatability
 
         self._require("report", "")
+        if self.whyNotCompared():
+            raise InputRefused("input-missing", self.whyNotCompared())
         study = self.getParameterNode()
         for session in self.comparable():
             step = self.step("kinetics", session)

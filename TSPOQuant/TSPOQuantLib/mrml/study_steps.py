@@ -11,7 +11,7 @@ from ..outcome.record import RegionOutcome, VisitRecord
 from ..progress import Progress, part, silent
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
 from .choices import Level, Side, TSPOQuantVisitParameterNode
-from .language import refusal, told
+from .language import lines, refusal, sentence, told
 from .panel_state import SECTIONS, State, state_of
 from .study_views import StudyViews
 
@@ -129,7 +129,7 @@ class StudySteps(StudyViews):
 
         self._require("regions", session)
         inputs, visit = self._inputsOf("regions", session), self.visit(session)
-        said = [told(notice.message) for notice in region_quality(visit.segmentation, visit.petSequence)]
+        said = [sentence(notice.message) for notice in region_quality(visit.segmentation, visit.petSequence)]
         study_nodes.store_text(session, study_nodes.QUALITY, "\n".join(said), inputs)
         return said
 
@@ -207,7 +207,7 @@ class StudySteps(StudyViews):
         node, notices = carry_regions(source.segmentation, source.ctVolume, visit.ctVolume, first, progress)
         visit.segmentation, visit.bloodPoolSegmentID = node, self.findBloodPool(node)
         self.showRegions(session)
-        said = [_("Carried over; look at each region before it is used."), *(told(one.message) for one in notices)]
+        said = [_("Carried over; look at each region before it is used."), *(sentence(one.message) for one in notices)]
         return "\n".join(said)
 
     def points(self, session: str):
@@ -280,8 +280,7 @@ class StudySteps(StudyViews):
         study_nodes.store_record(record, inputs["kinetics"])
         self._keepAlignment(session, data, aligned, inputs["fusion"])
         self._keepInput(session, record.acquisition.timing, record.input, inputs["input"])
-        quality = "\n".join(told(notice.message) for notice in record.quality)
-        study_nodes.store_text(session, study_nodes.QUALITY, quality, inputs["regions"])
+        study_nodes.store_text(session, study_nodes.QUALITY, lines(record.quality), inputs["regions"])
         table = study_nodes.find_or_add(session, "results", "vtkMRMLTableNode", f"TSPOQuant {session} results")
         main = self.mainRow(record).region
         rows = sorted(record.rows, key=lambda row: row.region != main)  # what the study is about comes first
@@ -376,7 +375,7 @@ class StudySteps(StudyViews):
         if aligned is None or aligned[0] is None:
             return ""
         motion, toCt = aligned
-        said = [told(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
+        said = [sentence(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
         if toCt is not None:
             found = _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=toCt.shift_mm, angle=toCt.rotation_deg)
             said.insert(0, found)

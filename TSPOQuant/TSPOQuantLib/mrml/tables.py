@@ -13,7 +13,7 @@ from ..kinetics.models import model_named
 from ..messages import Notice, Text
 from ..outcome.record import VisitRecord
 from ..quantities import COLUMNS, Quantity, decimals_for
-from .language import told
+from .language import lines, told
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
 NOTICES = "TSPOQuant.Notices"
@@ -190,7 +190,7 @@ def fill_table(node, rows: Iterable[object], columns: Sequence[Column], notices:
             node.SetColumnTitle(column.key, headline or column.key)  # table views add the unit
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
-        node.SetAttribute(NOTICES, "\n".join(told(notice.message) for notice in notices))
+        node.SetAttribute(NOTICES, lines(notices))
     finally:
         node.EndModify(was_modified)
 

@@ -446,7 +446,7 @@ def _identities(visits: Sequence[VisitRecord]) -> list[Finding]:
     same = [v.acquisition.time_zero_at for v in visits if v.acquisition.time_zero_at is not None]
     curves = [tuple(region.mean for region in visit.regions) for visit in visits]
     if len(set(same)) < len(same) or len(set(curves)) < len(curves):
-        message = Text("one scan was given twice; name another visit's folder")
+        message = Text("one scan was given twice; give two different visits")
         found.append(_never("visits-same", "scan", sessions, message))
     if len(set(sessions)) < len(sessions):
         message = Text("visits have the same session label; give each its own under [subject] session")

@@ -47,11 +47,11 @@ __all__ = [
 WINDOW_S = 1200.0
 """SUV and the target-to-blood ratios are averaged over the last so many seconds of the scan. The study's own window
 is not published: a choice."""
-BLUR = (
+BLUR = Text(
     "V_T as measured lies below that of a small region's tissue, and its change is smaller than the tissue's: the "
     "intervals of uncorrected values do not hold that bias."
 )
-SIMULATED = "Simulated data: no person was scanned."
+SIMULATED = Text("Simulated data: no person was scanned.")
 
 
 @dataclass(frozen=True)

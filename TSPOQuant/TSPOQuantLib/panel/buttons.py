@@ -75,6 +75,10 @@ def _folder(panel: Panel) -> str:
     return "" if panel.study and panel.study.reportFolder else _("Select a folder for the report.")
 
 
+def _compared(panel: Panel) -> str:
+    return panel.logic.whyNotCompared()
+
+
 def _written(panel: Panel) -> str:
     return "" if panel.logic.reportFile() else _("Write a report first.")
 
@@ -171,10 +175,15 @@ def buttons() -> tuple[Button, ...]:
             "compare",
             "Compare",
             lambda panel, progress: panel.logic.compare(),
-            missing=_section("report"),
+            missing=_any(_section("report"), _compared),
             done=_("Compared."),
         ),
-        Button("report", "Report", press=lambda panel: panel.writeReport(), missing=_any(_section("report"), _folder)),
+        Button(
+            "report",
+            "Report",
+            press=lambda panel: panel.writeReport(),
+            missing=_any(_section("report"), _compared, _folder),
+        ),
         Button("openReport", press=lambda panel: panel.openReport(), missing=_written),
         Button(
             "compute",

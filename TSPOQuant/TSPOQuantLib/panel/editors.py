@@ -37,6 +37,8 @@ class SegmentEditor:
             node = slicer.mrmlScene.AddNode(node)
         if node is not self._node:
             self._node = node
+            if node.GetSegmentationNode() is None:  # as above, after a scene was loaded
+                node.SetActiveEffectName("")
             self.widget.setMRMLSegmentEditorNode(node)
 
     def show(self, visit) -> None:
@@ -47,6 +49,8 @@ class SegmentEditor:
         if wanted:
             self._selectNode()
         if self.widget.segmentationNode() is not segmentation:
+            if segmentation is None:  # an effect without a segmentation is complained of
+                self.widget.setActiveEffect(None)
             self.widget.setSegmentationNode(segmentation)
         if self.widget.sourceVolumeNode() is not ct and (segmentation is not None or ct is None):
             self.widget.setSourceVolumeNode(ct)
@@ -79,6 +83,7 @@ class SegmentEditor:
     def closeScene(self) -> None:
         """The scene, and with it the editor's node, is about to go."""
         self._node = None
+        self.widget.setActiveEffect(None)
         self.widget.setSegmentationNode(None)
         self.widget.removeViewObservations()
 

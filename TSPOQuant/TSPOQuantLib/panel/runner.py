@@ -9,7 +9,7 @@ import slicer.util
 from slicer.i18n import tr as _
 
 from ..messages import Cancelled, InputRefused
-from ..mrml.language import told
+from ..mrml.language import sentence
 from ..progress import Progress
 
 
@@ -37,8 +37,7 @@ class Runner:
             self.say(_("Stopped. Nothing was changed."))
         except InputRefused as refused:
             logging.exception("TSPOQuant: %s", refused)
-            message = told(refused.message)
-            failure = message[:1].upper() + message[1:].removesuffix(".") + "."
+            failure = sentence(refused.message).removesuffix(".") + "."
         except Exception:
             logging.exception("TSPOQuant")
             failure = _("This failed through a fault of the program. Nothing was changed; the error log has details.")
