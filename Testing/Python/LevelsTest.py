@@ -131,6 +131,7 @@ class CheckNamesTest(unittest.TestCase):
                 self.assertIn(f"'{first}' and '{other}'", refusal.message)
         self.assertEqual(self.refused(segment("cord C7"), segment("moelle C7")).code, "region-twice")
         self.assertEqual(self.refused(segment("my muscle"), segment("my-muscle")).code, "region-twice")
+        self.assertEqual(check_names([segment("cord C7"), segment("cord C7")]), ())  # refused as two of one name
         tagged = segment("drawn again", Structure="foramen", Level="C6/C7", Side="left")
         self.assertEqual(self.refused(segment(first), tagged).code, "region-twice")
 

@@ -27,7 +27,7 @@ def check_names(segments: Sequence[Segment]) -> tuple[Notice, ...]:
         anatomy = identify(segment.name, segment.tags)
         place = _place(name, anatomy)
         if place is not None:
-            if place in known:
+            if known.get(place, name) != name:  # two of one name are refused where regions are made
                 raise InputRefused(
                     "region-twice",
                     "'{first}' and '{second}' are the same place, {place}: keep one of them, and remove the other or "
