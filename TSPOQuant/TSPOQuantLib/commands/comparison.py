@@ -16,24 +16,38 @@ def register(commands: "Commands") -> None:
     compare = add_command(commands, "compare", run_compare, "what has changed between visits, and how sure that is")
     compare.add_argument("baseline", type=Path, metavar="BASELINE_OUT", help="a folder that quantify wrote")
     compare.add_argument("followups", type=Path, metavar="FOLLOWUP_OUT", nargs="+", help="later visits' folders")
-    compare.add_argument("--clinical", type=Path, metavar="C.toml", help="scores and treatment by visit")
     compare.add_argument("--repeatability", type=Path, metavar="RC.toml", help="coefficients, each with its source")
     compare.add_argument("--budget", type=Path, metavar="B.toml", help="other sizes for the errors that are assumed")
     compare.add_argument(
         "--accept", metavar="CODE", action="append", default=[], help="compare although visits differ in this"
     )
-    compare.add_argument("--lang", choices=("en", "fr"), default="en", help="language of the report")
-    compare.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
-    compare.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
-    add_out(compare)
-    add_force(compare)
-    add_json(compare)
+    _add_report(compare)
+
+    report = add_command(commands, "report", run_report, "the report of one visit")
+    report.add_argument("baseline", type=Path, metavar="VISIT_OUT", help="a folder that quantify wrote")
+    report.set_defaults(followups=[], repeatability=None, budget=None, accept=[])
+    _add_report(report)
 
     plan = add_command(commands, "plan", run_plan, "which change a protocol could detect")
     plan.add_argument("protocol", type=Path, metavar="PROTOCOL.toml")
     plan.add_argument("--out", type=Path, metavar="DIR", help="where to write plan.json, plan.txt and plan.png")
     add_force(plan)
     add_json(plan)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clinical", type=Path, metavar="C.toml", help="scores and treatment by visit")
+    parser.add_argument("--lang", choices=("en", "fr"), default="en", help="language of the report")
+    parser.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
+    parser.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
+    add_out(parser)
+    add_force(parser)
+    add_json(parser)
+
+
+def run_report(options: argparse.Namespace, progress: Progress) -> Result:
+    """As ``compare`` of a single visit: contrasts, SUV and pictures need no other one."""
+    return run_compare(options, progress)
 
 
 def run_compare(options: argparse.Namespace, progress: Progress) -> Result:

@@ -430,7 +430,7 @@ def _headline(
         lines += [_disagreement(one) for one in changes if _disagree(measured, one)]
     if primary:
         lines.append(BLUR)
-    if clinical is not None and clinical.treatments:
+    if len(visits) > 1 and clinical is not None and clinical.treatments:
         lines.append(NO_CAUSE)
     return tuple(dict.fromkeys(lines))
 

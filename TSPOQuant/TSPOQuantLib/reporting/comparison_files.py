@@ -175,6 +175,8 @@ def _contrasts_text(comparison: Comparison) -> str:
                 change,
             ]
         )
+    if len(comparison.visits) == 1:
+        rows = [row[:-1] for row in rows]
     return columns_text(rows) if chosen else ""
 
 
@@ -242,7 +244,7 @@ def _scores_text(scores: Sequence[ClinicalChange]) -> str:
 
 
 def _treatment_text(comparison: Comparison) -> str:
-    treatments = comparison.clinical.treatments if comparison.clinical else ()
+    treatments = comparison.clinical.treatments if comparison.clinical and len(comparison.visits) > 1 else ()
     return "\n".join(treatment_line(treatment) for treatment in treatments)
 
 

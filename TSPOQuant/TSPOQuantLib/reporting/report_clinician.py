@@ -37,7 +37,7 @@ def first_page(comparison: Comparison, pictures: Sequence[FusedPicture], words: 
     opening = (*_opening(comparison, words), *_pictures(comparison, pictures, words))
     sections = [Section(words("title.result"), opening)]
     sections.append(Section(words("title.sure"), tuple(_how_sure(comparison, words))))
-    if comparison.clinical is not None and comparison.clinical.treatments:
+    if len(comparison.visits) > 1 and comparison.clinical is not None and comparison.clinical.treatments:
         sections.append(Section(words("title.treatment"), tuple(_treatments(comparison, words))))
     clinic = _with_clinic(comparison, words)
     if clinic is not None:
@@ -78,7 +78,19 @@ def _conclusions(comparison: Comparison, words: Words) -> list[str]:
     changes = [change for change in changes_of(comparison, places[0], comparison.pvc) if change is not None]
     if changes:
         return [verdict(change, words) for change in changes]
-    return [words("one_visit" if len(comparison.visits) == 1 else "no_change")]
+    if len(comparison.visits) > 1:
+        return [words("no_change")]
+    return [
+        words(
+            "one_visit",
+            place=place_title(words, places[0], next(row.region for row in rows if row is not None)),
+            visit=comparison.visits[0].session,
+            value=words.estimate(point.value, point.low, point.high),
+        )
+        for rows in [rows_of(comparison, places[0], comparison.pvc)]
+        for point in [point_of(comparison, places[0], comparison.pvc, 0)]
+        if any(rows)
+    ]
 
 
 def _days(comparison: Comparison, words: Words) -> str:
@@ -113,9 +125,9 @@ def _table1(comparison: Comparison, words: Words) -> Table:
         header.append(words("column.change"))
     else:
         header += [words("column.change_at", visit=visit.session) for visit in visits[1:]]
-    if scores:
+    if scores and len(visits) > 1:
         header.append(words("column.threshold"))
-    citations = _citations(comparison)
+    citations = _citations(comparison) if len(visits) > 1 else []
     notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
     if citations:
         listed = [
@@ -368,8 +380,6 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     blocks += [Paragraph(text) for change in changes if (text := limits(change, words))]
     if len(comparison.visits) > 1:
         blocks.append(Paragraph(f"{words('interval_means')} {words('no_cause')}", "note"))
-    elif comparison.clinical is not None and comparison.clinical.treatments:
-        blocks.append(Paragraph(words("no_cause"), "note"))
     flags = _flags(comparison, words)
     if flags:
         blocks.append(Bullets(tuple(flags), "warning"))

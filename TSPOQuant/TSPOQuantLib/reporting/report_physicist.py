@@ -222,10 +222,11 @@ def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
             for c in shown
         ]
         keys = ("against", "visit", "correction", "affected", "other", "ratio", "difference", "ratio_change")
-        header = tuple(words(f"column.{key}") for key in keys)
-        blocks.append(
-            Table(words("contrasts.caption"), header, tuple(rows), "lllrrrrr", notes=(words("contrasts.note"),))
-        )
+        columns = len(keys) if len(comparison.visits) > 1 else len(keys) - 1  # one visit has no change of a ratio
+        header = tuple(words(f"column.{key}") for key in keys[:columns])
+        shortened = tuple(row[:columns] for row in rows)
+        align = "lllrrrrr"[:columns]
+        blocks.append(Table(words("contrasts.caption"), header, shortened, align, notes=(words("contrasts.note"),)))
     blocks += _besides(comparison, words)
     return [Section(words("title.contrasts"), tuple(blocks))] if blocks else []
 
