@@ -134,6 +134,12 @@ class DocumentTest(unittest.TestCase):
         self.assertIn("MCID 8.5 [2]: reached", rows["Neck Disability Index, 0–50"][3])
         self.assertIn("Young 2010, 10.1097/PHM.0b013e3181ec98e6", " ".join(table.notes))
 
+    def test_what_a_corrected_regions_signal_is_made_of(self):
+        said = " ".join(texts(self.document(two_visits())))
+        self.assertIn("What the signal of visit baseline's regions is made of", said)
+        # The region itself, bone, no marrow, soft tissue or fat, the rest, and no disagreement told.
+        self.assertIn(" | 37 | 46 | 0 | 0 | 0 | 17 | 0", said)
+
     def test_without_a_repeatability_coefficient_none_is_claimed(self):
         said = " ".join(texts(self.document(two_visits())))
         self.assertIn("no repeatability coefficient was given", said)

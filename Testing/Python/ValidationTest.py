@@ -16,6 +16,7 @@ from TSPOQuantLib.messages import InputRefused
 from tools.validation import exactness, run
 from tools.validation.coverage import reach_of
 from tools.validation.document import (
+    INDEPENDENT,
     Figure,
     Goal,
     Measured,
@@ -24,9 +25,11 @@ from tools.validation.document import (
     markdown,
     plain_text,
     png,
+    renewed,
     table,
 )
 from tools.validation.people import far_off
+from tools.validation.reconstructed import chance
 from tools.validation.simulation import (
     integrate,
     noisy_fits,
@@ -100,6 +103,12 @@ class MeasureTest(unittest.TestCase):
         ratio, sure = np.array([1.0, 1.2, 0.9, 3.0]), np.array([True, True, True, False])
         self.assertEqual(far_off(ratio, sure), "2 of 3 + 1 of 1")
 
+    def test_chance_is_the_exact_binomial_range(self):
+        # 95 of 100 and 0 of 10: tables of Clopper & Pearson's limits.
+        self.assertEqual(chance(95, 100), "95 of 100 (89 to 98 %)")
+        self.assertEqual(chance(0, 10), "0 of 10 (0 to 31 %)")
+        self.assertEqual(chance(10, 10), "10 of 10 (69 to 100 %)")
+
 
 class DocumentTest(unittest.TestCase):
     def test_only_numbers_stand_right(self):
@@ -111,11 +120,23 @@ class DocumentTest(unittest.TestCase):
         section = Measured("A", table(["x", "y"], [["a", "1"]]), goals, (Picture("a.png", "What it shows", b""),))
         text = markdown("Intro", [section])
         self.assertIn("![What it shows](a.png)", text)
-        self.assertIn("| 1 | q | 0.5 % | at most 1 % | yes |", text)
-        self.assertIn("| 1 | r | 2 % | at most 1 % | **no** |", text)
+        self.assertIn("| 1 | q | 0.5 % | at most 1 % | yes | self-consistency |", text)
+        self.assertIn("| 1 | r | 2 % | at most 1 % | **no** | self-consistency |", text)
         self.assertIn("MISSED: r", plain_text([section]))
         self.assertNotIn("---", plain_text([section]))
         self.assertEqual(goal_below("tiny", 1e-9, 1), Goal("tiny", "below 0.01 %", "at most 1 %", True))
+
+    def test_one_section_is_renewed_and_the_others_stay(self):
+        goal = goal_below("q", 0.5, 1)
+        first, second, third = (Measured(name, f"text of {name}", (goal,), ()) for name in "ABC")
+        whole = markdown("Intro", [first, second, third])
+        again = Measured("B", "another text", (goal_below("r", 2, 1),), (), INDEPENDENT)
+        self.assertEqual(renewed(whole, 2, again), markdown("Intro", [first, again, third]))
+        self.assertEqual(renewed(markdown("Intro", [first, second]), 3, third), whole)
+
+    def test_a_section_that_does_not_exist_is_refused_with_those_that_do(self):
+        with tempfile.TemporaryDirectory() as place, self.assertRaisesRegex(InputRefused, "exactness.*reconstructed"):
+            run(Path(place), only=("exactnes",))
 
     @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
     def test_pictures_are_the_same_every_time(self):

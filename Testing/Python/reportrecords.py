@@ -92,7 +92,7 @@ def visit_record(session="baseline", subject="p01", flags=(), pvc="GTM", simulat
         corrected = None
         if index == 0 and pvc != "none":
             twice = 2 * np.array(curve)
-            corrected = Corrected(twice, twice, twice, twice, 2.9, 0.37, (name, "bone"))
+            corrected = Corrected(twice, twice, twice, twice, 2.9, 0.37, (name, "bone", "rest"), (0.37, 0.46, 0.17))
         regions.append(
             RegionRecord(
                 name, structure, level, root, side, 220.0, (0.0, 0.0, 0.0), 21.4, "", curve, curve, (), corrected

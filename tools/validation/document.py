@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 
 COMMAND = "./tspoquant validate"
+SELF, INDEPENDENT, HUMAN, EXACT = "self-consistency", "independent scanner", "human data", "independent solver"
+"""What a section measures with: the phantom's Gaussian blur is the correction's own formula, and shows no more than
+that the program agrees with itself; the reconstructing scanner shares nothing with it."""
 NUMBER_BEGINS = tuple("+-<0123456789")
 
 
@@ -62,6 +65,7 @@ class Measured:
     text: str
     goals: tuple[Goal, ...]
     pictures: tuple[Picture, ...]
+    ruler: str = SELF
 
 
 def goal_below(what: str, found: float, limit: float, unit: str = "%") -> Goal:
@@ -91,19 +95,43 @@ def goal_line(goal: Goal) -> str:
     return f"{'met' if goal.met else 'MISSED'}: {goal.what}: {goal.found} (goal: {goal.limit})"
 
 
-def markdown(introduction: str, sections: Sequence[Measured]) -> str:
-    """The whole document."""
-    rows = [
-        [str(n), goal.what, goal.found, goal.limit, "yes" if goal.met else "**no**"]
-        for n, section in enumerate(sections, start=1)
+GOALS_HEADER = ("section", "what", "measured", "goal", "met", "measured with")
+
+
+def goal_rows(number: int, section: Measured) -> list[list[str]]:
+    return [
+        [str(number), goal.what, goal.found, goal.limit, "yes" if goal.met else "**no**", section.ruler]
         for goal in section.goals
     ]
-    pieces = ["# Validation", introduction, "## Goals at a glance"]
-    pieces.append(table(["section", "what", "measured", "goal", "met"], rows))
+
+
+def section_pieces(number: int, section: Measured) -> list[str]:
+    """A section's heading, what it is measured with, text and pictures."""
+    made = f"Made by `{COMMAND}`; measured with: {section.ruler}."
+    pictures = [f"![{picture.caption}]({picture.name})\n\n*{picture.caption}*" for picture in section.pictures]
+    return [f"## {number}. {section.title}", made, section.text, *pictures]
+
+
+def markdown(introduction: str, sections: Sequence[Measured]) -> str:
+    """The whole document."""
+    rows = [row for n, section in enumerate(sections, start=1) for row in goal_rows(n, section)]
+    pieces = ["# Validation", introduction, "## Goals at a glance", table(GOALS_HEADER, rows)]
     for n, section in enumerate(sections, start=1):
-        pieces += [f"## {n}. {section.title}", f"Made by `{COMMAND}`.", section.text]
-        pieces += [f"![{picture.caption}]({picture.name})\n\n*{picture.caption}*" for picture in section.pictures]
+        pieces += section_pieces(n, section)
     return "\n\n".join(pieces) + "\n"
+
+
+def renewed(document: str, number: int, section: Measured) -> str:
+    """The document with one section and its goals measured anew; all others stay as they are."""
+    head, *old = re.split(r"^(?=## \d+\. )", document, flags=re.MULTILINE)
+    by_number = {int(re.match(r"## (\d+)", text)[1]): text.strip() for text in old}  # type: ignore[index]
+    by_number[number] = "\n\n".join(section_pieces(number, section))
+    lines = [line for line in head.strip().split("\n") if not line.startswith("|")]
+    cells = [line.strip("| ").split(" | ") for line in head.split("\n") if re.match(r"\| \d+ \|", line)]
+    rows = [row for row in cells if int(row[0]) != number] + goal_rows(number, section)
+    goals = table(GOALS_HEADER, sorted(rows, key=lambda row: int(row[0])))
+    sections = [by_number[n] for n in sorted(by_number)]
+    return "\n\n".join(["\n".join(lines).strip(), goals, *sections]) + "\n"
 
 
 def plain_text(sections: Sequence[Measured]) -> str:

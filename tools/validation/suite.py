@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -20,11 +20,26 @@ from . import (
     image_derived,
     model_choice,
     people,
+    reconstructed,
     regions,
     scan_length,
     verdict,
 )
-from .document import COMMAND, Measured, Picture, Section, markdown, paragraphs, plain_text, png
+from .document import (
+    COMMAND,
+    EXACT,
+    HUMAN,
+    INDEPENDENT,
+    SELF,
+    Measured,
+    Picture,
+    Section,
+    markdown,
+    paragraphs,
+    plain_text,
+    png,
+    renewed,
+)
 
 DOCUMENT = "validation.md"
 SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
@@ -38,26 +53,62 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "alignment": alignment.section,
     "verdict": lambda data, quick: verdict.section(quick),
     "regions": lambda data, quick: regions.section(quick),
+    "reconstructed": lambda data, quick: reconstructed.section(quick),
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
+RULERS = {
+    "exactness": EXACT,
+    "human curves": HUMAN,
+    "coverage": EXACT,
+    "scan length": EXACT,
+    "model selection": EXACT,
+    "reconstructed": INDEPENDENT,
+}
+"""What a section measures with; the others do with the phantom's Gaussian blur."""
 
 
-def run(repository: Path, data: Path | None = None, quick: bool = False, progress: Progress = silent) -> str:
+def run(
+    repository: Path,
+    data: Path | None = None,
+    quick: bool = False,
+    progress: Progress = silent,
+    only: Sequence[str] = (),
+) -> str:
     """Measure every accuracy claim and return it as text for a terminal.
 
     repository: its docs/ receive validation.md and the figures, unless ``quick``; whole or not at all. data: the
     folder with the human curves, None where there is none. quick: a few curves each, to see that all of it runs.
-    Raises InputRefused ("output-unwritable", "figures-unavailable").
+    only: names of ``SECTIONS``, each of which is renewed in the document as soon as it is measured, so that what was
+    stopped goes on with those that are missing. Raises InputRefused ("output-unwritable", "figures-unavailable",
+    "validation-section").
     """
+    unknown = next((name for name in only if name not in SECTIONS), None)
+    if unknown is not None:
+        raise InputRefused(
+            "validation-section",
+            "no section is called {name!r}; there are {names}",
+            name=unknown,
+            names=", ".join(SECTIONS),
+        )
     if not quick and find_spec("matplotlib") is None:
         raise InputRefused("figures-unavailable", "the figures need matplotlib, which is not installed; install it")
-    sections = [measured(name, data, quick) for name in SECTIONS] if quick else _measured_side_by_side(data, progress)
-    if not quick:
-        contents = {DOCUMENT: markdown(introduction(), sections).encode()}
-        contents |= {picture.name: picture.png for section in sections for picture in section.pictures}
-        write(repository / "docs", contents)
+    docs, sections = repository / "docs", []
+    if quick or only:
+        for name in only or SECTIONS:
+            sections.append(measured(name, data, quick))
+            if not quick:
+                known = (docs / DOCUMENT).read_text(encoding="utf-8")
+                number = list(SECTIONS).index(name) + 1
+                write(docs, {DOCUMENT: renewed(known, number, sections[-1]).encode(), **_pictures(sections[-1:])})
+    else:
+        sections = _measured_side_by_side(data, progress)
+        write(docs, {DOCUMENT: markdown(introduction(), sections).encode(), **_pictures(sections)})
     progress(1, "Done")
     return plain_text(sections)
+
+
+def _pictures(sections: Sequence[Measured]) -> dict[str, bytes]:
+    return {picture.name: picture.png for section in sections for picture in section.pictures}
 
 
 def _measured_side_by_side(data: Path | None, progress: Progress) -> list[Measured]:
@@ -79,7 +130,7 @@ def measured(name: str, data: Path | None, quick: bool) -> Measured:
     """One section, its figures drawn unless ``quick``."""
     section = SECTIONS[name](data, quick)
     drawn = () if quick else tuple(Picture(one.name, one.caption, png(one)) for one in section.figures)
-    return Measured(section.title, section.text, section.goals, drawn)
+    return Measured(section.title, section.text, section.goals, drawn, RULERS.get(name, SELF))
 
 
 def introduction() -> str:

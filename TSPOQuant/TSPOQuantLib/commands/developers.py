@@ -26,6 +26,14 @@ def register(commands: "Commands") -> None:
     validate.add_argument("--data", type=Path, metavar="DIR", help="human curves (default: shared/data beside us)")
     validate.add_argument("--quick", action="store_true", help="a few curves each, and no file written")
 
+    validate.add_argument(
+        "--section",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="renew this section of the document alone (repeatable); an unknown name lists them",
+    )
+
     bench = add_command(commands, "bench", run_bench, "measure speed, as ratios within one run")
     bench.add_argument("--peers", action="store_true", help="beside other programs (installed apart, from PyPI)")
 
@@ -39,7 +47,7 @@ def run_validate(options: argparse.Namespace, progress: Progress) -> Result:
     data = options.data or REPOSITORY.parent / "shared" / "data"
     if options.data and not options.data.is_dir():
         raise InputRefused("data-missing", "{data} is no folder; name the folder that holds pbr28", data=options.data)
-    return Result(run(REPOSITORY, data if data.is_dir() else None, options.quick, progress))
+    return Result(run(REPOSITORY, data if data.is_dir() else None, options.quick, progress, options.section))
 
 
 def run_bench(options: argparse.Namespace, progress: Progress) -> Result:

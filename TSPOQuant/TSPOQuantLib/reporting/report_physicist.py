@@ -31,6 +31,8 @@ from .report_terms import (
 from .words import Words
 
 MOST_PANELS = 4
+MIXED = {"bone": "bone", "marrow": "marrow", "soft tissue": "soft", "fat": "fat"}
+"""Tissues around a region that have a column of their own, and its heading's key."""
 MANY_DEGREES = 1000
 """More degrees of freedom of an error are not told apart."""
 SOURCES = (
@@ -282,7 +284,7 @@ def _visit(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Sec
     opening = Section(words("title.visit", visit=visit.session), (_acquisition(visit, words),), new_page=True)
     sections = [
         opening,
-        part("all_regions", [_regions(comparison, visit, words), _sizes(visit, words)]),
+        part("all_regions", [_regions(comparison, visit, words), _sizes(visit, words), *_mixtures(visit, words)]),
         part("fits", _fits(comparison, visit, words)),
         part("models", [_models(comparison, visit, words)]),
         part("flags", _flags(visit, words)),
@@ -402,6 +404,25 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
     return Table(
         words("sizes.caption", visit=visit.session), header, tuple(rows), "lrrrrl", notes=(words("sizes.note"),)
     )
+
+
+def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
+    """What a region's signal is made of, and how far methods and models of the neighbors disagree."""
+    rows = []
+    for region in visit.regions:
+        corrected = region.corrected
+        if corrected is None or not corrected.shares:
+            continue
+        told = dict(zip(corrected.tissues[1:], corrected.shares[1:], strict=True))
+        known = [told.pop(name, 0.0) for name in MIXED]
+        shares = [corrected.shares[0], *known, sum(told.values()), corrected.spread]
+        name = region_title(words, region.name, Place(region.structure, region.level, region.side))
+        rows.append((name, *(words.number(100 * share, 0) for share in shares)))
+    if not rows:
+        return []
+    header = tuple(words(f"column.{key}") for key in ("region", "own", *MIXED.values(), "other_tissues", "spread"))
+    caption, note = words("mixtures.caption", visit=visit.session), words("mixtures.note")
+    return [Table(caption, header, tuple(rows), "l" + "r" * (len(header) - 1), notes=(note,))]
 
 
 def _short_pvc(pvc: str, words: Words) -> str:
