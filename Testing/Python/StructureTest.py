@@ -3,9 +3,14 @@
 import ast
 import json
 import re
+import shutil
+import tempfile
 import unittest
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
+
+from tools import set_owner
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODULE = REPOSITORY / "TSPOQuant"
@@ -150,16 +155,56 @@ class ExtensionTest(unittest.TestCase):
         self.assertIn("project(TSPOQuant)", self.cmake)
         self.assertTrue(self.entry["scm_url"].endswith("/SlicerTSPOQuant.git"))
 
-    def test_all_addresses_name_one_account(self):
-        addresses = [self.entry["scm_url"]]
-        for name in ("EXTENSION_HOMEPAGE", "EXTENSION_ICONURL", "EXTENSION_SCREENSHOTURLS"):
-            addresses += cmake_value(self.cmake, name).split()
-        accounts = {address.split("/")[3] for address in addresses}
-        self.assertEqual(len(accounts), 1, accounts)
-        for address in addresses:
-            self.assertRegex(
-                address, r"^https://(raw\.githubusercontent|github)\.com/[^/]+/SlicerTSPOQuant(/|\.git|$)"
-            )
+    def test_all_lines_name_one_account_and_one_list_of_people(self):
+        self.assertEqual(len({account for _, account in set_owner.accounts(REPOSITORY)}), 1)
+        self.assertEqual(len({people for _, people in set_owner.people(REPOSITORY)}), 1)
+        self.assertEqual([name for name, _ in set_owner.people(REPOSITORY)].count("CMakeLists.txt"), 1)
+        # No line that the script does not know of.
+        for path in own_files(*TextTest.SUFFIXES):
+            if path.relative_to(REPOSITORY).as_posix() not in (*set_owner.FILES, "tools/set_owner.py"):
+                with self.subTest(file=path.name):
+                    self.assertNotRegex(path.read_text(encoding="utf-8"), rf"com/\w+/{set_owner.PROJECT}")
+
+    def test_the_owner_is_filled_in_by_one_command(self):
+        people = "A. Name (Institute of Examples), B. Naïm (Université)"
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            for name in set_owner.FILES:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(REPOSITORY / name, folder / name)
+            before = {name: (folder / name).read_text(encoding="utf-8") for name in set_owner.FILES}
+            for account in ("first-account", "second"):
+                set_owner.fill_in(folder, account, people)
+                self.assertEqual({found for _, found in set_owner.accounts(folder)}, {account})
+                self.assertEqual({found for _, found in set_owner.people(folder)}, {people})
+                for name in set_owner.FILES:
+                    self.assertNotIn(set_owner.UNKNOWN, (folder / name).read_text(encoding="utf-8"), name)
+            for name, text in before.items():  # and nothing else is changed
+                now = (folder / name).read_text(encoding="utf-8").splitlines()
+                changed = [line for line, old in zip(now, text.splitlines(), strict=True) if line != old]
+                self.assertTrue(all("second" in line or people in line for line in changed), name)
+            for wrong in ("", "a/b", "OWNER", "-a", "a b"):
+                with self.assertRaises(ValueError):
+                    set_owner.fill_in(folder, wrong)
+
+    def test_the_entry_passes_what_the_index_checks(self):
+        """What its script checks without a network: form and line ends of the entry, category, names, addresses,
+        licence, size of a clone."""
+        self.assertNotIn(b"\r", (REPOSITORY / "TSPOQuant.json").read_bytes())
+        self.assertIn(self.entry["category"], ("Quantification", "Nuclear Medicine"))
+        self.assertEqual(urlsplit(self.entry["scm_url"]).scheme, "https")
+        self.assertIn(self.entry["tier"], range(1, 6))
+        # The first project() is taken for the extension's name, whatever comes before it.
+        self.assertEqual(re.findall(r"project\s*\(\s*([^\s\)\n\r]+)", self.cmake, re.IGNORECASE)[0], "TSPOQuant")
+        for name in ("EXTENSION_ICONURL", "EXTENSION_SCREENSHOTURLS"):
+            found = re.findall(rf'set\s*\({name}\s*"([^"]+)"[ ]*\)', self.cmake)
+            self.assertEqual(len(found), 1)
+            for address in found[0].split():
+                self.assertRegex(address, r"^https://.*\.(png|jpg|jpeg|gif)$")
+        for name in ("EXTENSION_KEYWORDS", "EXTENSION_RECOMMENDS"):  # the description joins them with spaces
+            self.assertTrue(all(re.fullmatch(r'"[\w-]+"', word) for word in cmake_list(self.cmake, name)), name)
+        size = sum(path.stat().st_size for path in own_files())
+        self.assertLess(size, 100e6)
 
     def test_pictures_are_there(self):
         for name in ("EXTENSION_ICONURL", "EXTENSION_SCREENSHOTURLS"):
