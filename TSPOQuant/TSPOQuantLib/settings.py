@@ -7,6 +7,7 @@ the panel, the comparison of visits and the table in README know of it, so that 
 import dataclasses
 import math
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time
@@ -262,6 +263,31 @@ def declared(settings: type) -> Iterator[Setting]:
             raise TypeError(f"{settings.__name__}.{field.name} is not declared as a setting")
         found: Setting = field.metadata[DECLARATION]
         yield dataclasses.replace(found, name=field.name, key=found.key or field.name)
+
+
+def typed(kind: Kind, text: str) -> Any:
+    """A value as a person types it: as a study file would have it, with or without quotation marks and brackets.
+
+    Raises ValueError for what is not allowed.
+    """
+    for reading in _readings(kind, text):
+        try:
+            return kind.accept(reading)
+        except ValueError:
+            continue
+    raise ValueError(text)
+
+
+def _readings(kind: Kind, text: str) -> Iterator[object]:
+    if text in kind.words:
+        yield text
+    for written in (text, f"[{text}]"):
+        try:
+            yield tomllib.loads(f"value = {written}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    yield text
+    yield [item.strip() for item in text.split(",")]
 
 
 def part_of(wanted: type[Chosen], settings: object) -> Chosen:

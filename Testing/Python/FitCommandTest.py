@@ -80,6 +80,43 @@ class FitCommandTest(unittest.TestCase):
             about = json.loads((self.folder / "out" / f"model-{model}_kinpar.json").read_text())
             self.assertEqual(about[parameter]["Units"], unit)
 
+    def test_the_fits_can_end_earlier_than_the_scan(self):
+        self.blood.write_text(BLOODPROC.replace("3600", "2000"))
+        code, _, err = self.fit("--models", "1TCM")
+        self.assertEqual(code, 3)
+        self.assertIn("--until", err)
+        self.assertEqual(self.fit("--models", "1TCM", "--until", "40")[0], 0)
+        (row,) = table(self.folder / "out" / "model-1TCM_kinpar.tsv")
+        self.assertEqual(row["nframes"], "40")
+        self.assertEqual(self.fit("--models", "1TCM", "--until", "0.5")[0], 3)
+
+    def test_settings_of_the_blood_can_be_chosen(self):
+        self.assertEqual(self.fit("--models", "1TCM", "--set", "free_fraction = 0.5", out="free")[0], 0)
+        (row,) = table(self.folder / "free" / "model-1TCM_kinpar.tsv")
+        self.assertAlmostEqual(float(row["VT/fP"]), 2 * float(row["VT"]), places=5)
+        more = "".join(f"{60 * n + 30}\t4\t{3 - n / 30}\n" for n in range(10, 58))
+        self.blood.write_text(BLOODPROC.replace("3600", f"{more}3600"))
+        self.assertEqual(self.fit("--models", "1TCM", "--set", "interpolation=feng")[0], 0)
+        about = json.loads((self.folder / "out" / "model-1TCM_kinpar.json").read_text())
+        self.assertEqual(about["input_function"]["interpolation"], "feng")
+        for wrong, code, words in (
+            ("interpolation=spline", "settings-value", '"linear", "feng", "tri-exponential"'),
+            ("colour=red", "settings-key", "interpolation"),
+            ("vb=0.05", "settings-key", "known are"),
+        ):
+            found, _, err = self.fit("--models", "1TCM", "--set", wrong, out="no")
+            self.assertEqual(found, 3)
+            self.assertIn(f"error: {code}: ", err)
+            self.assertIn(words, err)
+        self.assertEqual(self.fit("--models", "1TCM", "--set", "interpolation")[0], 2)
+
+    def test_help_says_what_the_settings_say(self):
+        from TSPOQuantLib.outcome.settings import SETTINGS
+
+        told = " ".join(run("fit", "--help")[1].split())
+        for name in ("vb", "tstar_s", "last_frames", "delay_s", "bounds", "until_min"):
+            self.assertIn(next(one.help for one in SETTINGS if one.name == name), told)
+
     def test_what_cannot_be_fitted_is_told_as_not_available(self):
         rows = [line.split("\t") for line in TACS.splitlines()]
         silent = "\n".join("\t".join([*row, "air" if index == 0 else "0"]) for index, row in enumerate(rows))

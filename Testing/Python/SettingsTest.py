@@ -12,8 +12,9 @@ from TSPOQuantLib.alignment.pet_to_ct import PetToCt
 from TSPOQuantLib.input_function import ImageDerivedSettings, SampledSettings
 from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
 from TSPOQuantLib.messages import InputRefused, Text
-from TSPOQuantLib.outcome.comparability import findings_of
+from TSPOQuantLib.outcome.comparability import ITEMS, findings_of
 from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
+from TSPOQuantLib.reporting.words import LANGUAGES, catalog
 from TSPOQuantLib.settings import (
     Clock,
     Kind,
@@ -26,6 +27,7 @@ from TSPOQuantLib.settings import (
     part_of,
     restored,
     setting,
+    typed,
 )
 from TSPOQuantLib.study import KEYS, TABLES, read_study
 
@@ -240,6 +242,27 @@ class DeclarationTest(unittest.TestCase):
             restored(StudySettings, {"colour": "red"})
         with self.assertRaises(ValueError):
             restored(StudySettings, {"vb": 3.0})
+
+    def test_values_as_people_type_them(self):
+        for name, text, value in (
+            ("vb", "0.05", 0.05),
+            ("vb", "fit", "fit"),
+            ("input_source", '"blood"', "blood"),
+            ("models", "1TCM, MA1", ("1TCM", "MA1")),
+            ("models", '["Logan"]', ("Logan",)),
+            ("motion_reference", "3, 4", (3, 4)),
+            ("bounds", "{k2 = [0, 0.5]}", {"k2": (0.0, 0.5)}),
+            ("pvc_regions", "cord C7", ("cord C7",)),
+        ):
+            kind = next(one.kind for one in SETTINGS if one.name == name)
+            self.assertEqual(typed(kind, text), value)
+        with self.assertRaises(ValueError):
+            typed(next(one.kind for one in SETTINGS if one.name == "vb"), "half")
+
+    def test_every_comparison_has_its_word(self):
+        for language in LANGUAGES:
+            words = catalog(language)["words"]
+            self.assertEqual([item.item for item in ITEMS if f"value.{item.item}" not in words], [], language)
 
     def test_kinds(self):
         self.assertEqual(Clock().accept("10:02:30"), "10:02:30")

@@ -4,7 +4,7 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
 from ..terminal import Result
@@ -15,9 +15,35 @@ if TYPE_CHECKING:
 Run = Callable[[argparse.Namespace, Progress], Result]
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Takes the help of an option that sets a setting from the setting's declaration, only once it is asked for."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        name = getattr(action, SETTING, None)
+        return _declared_help(name) if name else super()._get_help_string(action)
+
+
+SETTING = "setting"
+
+
+def _declared_help(name: str) -> str:
+    """What a setting says of itself."""
+    from ..outcome.settings import SETTINGS
+
+    one = next(one for one in SETTINGS if one.name == name)
+    return (f"{one.help} ({one.unit})" if one.unit else one.help).replace("%", "%%")
+
+
+def add_setting(parser: argparse.ArgumentParser, flag: str, name: str, **how: Any) -> None:
+    """An option that sets a declared setting. Declarations are not loaded before somebody asks for help."""
+    setattr(parser.add_argument(flag, help=name, **how), SETTING, name)
+
+
 def add_command(commands: "Commands", name: str, run: Run, text: str) -> argparse.ArgumentParser:
     """A sub-parser whose ``run`` does the work; text: one line for the list of commands, beginning in lower case."""
-    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", formatter_class=_Formatter
+    )
     parser.set_defaults(run=run, json=False)
     return parser
 

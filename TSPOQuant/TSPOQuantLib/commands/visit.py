@@ -1,14 +1,14 @@
 """One visit: ``quantify``, ``maps``, ``fit`` (ready curves) and ``inspect`` (what files hold)."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..messages import InputRefused
+from ..messages import InputRefused, Listed
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_force, add_json, add_out, finite
+from .options import add_command, add_force, add_json, add_out, add_setting, finite
 
 # An interval's ends rest on the outer 2.5 % of the refits; more than the largest number only takes time.
 FEWEST_DRAWS = 100
@@ -38,16 +38,24 @@ def register(commands: "Commands") -> None:
     fit.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood file")
     fit.add_argument("--pet-json", type=Path, metavar="P.json", help="the _pet.json of the scan")
     fit.add_argument("--models", required=True, type=_names, metavar="M,M,…", help="1TCM,2TCM,Logan,MA1,…")
-    fit.add_argument("--vb", type=_vb, default="fit", metavar="fit|fixed:F|none", help="blood volume fraction")
+    add_setting(fit, "--vb", "vb", type=_vb, default="fit", metavar="fit|fixed:F|none")
     fit.add_argument("--weights", default="uniform", metavar="KIND", help="uniform (default), duration, counts of all")
-    fit.add_argument("--tstar", type=_number_or("auto"), default="auto", metavar="S|auto", help="t* in seconds")
-    fit.add_argument("--frames", type=_last, metavar="last:N", help="graphical methods on the last N frames")
-    fit.add_argument("--delay", type=_number_or("fit"), default=0.0, metavar="fit|S", help="delay in seconds")
+    add_setting(fit, "--tstar", "tstar_s", type=_number_or("auto"), default="auto", metavar="S|auto")
+    add_setting(fit, "--frames", "last_frames", type=_last, metavar="last:N")
+    add_setting(fit, "--delay", "delay_s", type=_number_or("fit"), default=0.0, metavar="fit|S")
     fit.add_argument("--leave-out", type=_frames, default=(), metavar="N,N,…", help="frames to leave out, from 1")
-    fit.add_argument("--until", type=_minutes, metavar="MIN", help="leave out frames that end later, in minutes")
+    add_setting(fit, "--until", "until_min", type=_minutes, metavar="MIN")
     fit.add_argument("--profile", action="store_true", help="95 %% intervals by profile likelihood")
     fit.add_argument("--bootstrap", type=_draws, default=0, metavar="N", help="95 %% intervals by N bootstrap refits")
-    fit.add_argument("--bounds", type=_bounds, default={}, metavar="k2=0:0.5,…", help="bounds of parameters")
+    add_setting(fit, "--bounds", "bounds", type=_bounds, default={}, metavar="k2=0:0.5,…")
+    fit.add_argument(
+        "--set",
+        type=_key_and_value,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="free_fraction, or a key of a study file's [input] about blood samples (repeatable)",
+    )
     add_out(fit)
     add_force(fit)
     add_json(fit)
@@ -91,6 +99,36 @@ def _number_or(word: str) -> Callable[[str], str | float]:
         return value
 
     return number
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, sign, value = (part.strip() for part in text.partition("="))
+    if not key or not sign or not value:
+        raise argparse.ArgumentTypeError("say KEY=VALUE, such as parent_fraction_model=hill")
+    return key, value
+
+
+def _settings_of(given: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Settings of ready curves by name, from KEY=VALUE. Raises InputRefused ("settings-key", "settings-value")."""
+    from ..input_function import SampledSettings
+    from ..kinetics import FitChoices
+    from ..settings import declared, typed
+
+    known = {one.key: one for one in declared(SampledSettings)}
+    known |= {one.key: one for one in declared(FitChoices) if one.key == "free_fraction"}
+    found = {}
+    for key, text in given:
+        if key not in known:
+            raise InputRefused(
+                "settings-key", "--set knows no '{key}'; known are {known}", key=key, known=Listed(sorted(known))
+            )
+        try:
+            found[known[key].name] = typed(known[key].kind, text)
+        except ValueError as error:
+            raise InputRefused(
+                "settings-value", "--set {key} must be {wanted}", key=key, wanted=known[key].kind.wanted
+            ) from error
+    return found
 
 
 def _last(text: str) -> int:
@@ -186,23 +224,28 @@ def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
 
 
 def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..input_function import SampledSettings
     from ..kinetics import FitOptions
     from ..output import whole_folder
     from ..pipeline.curves import CurveChoices, fit_tacs
     from ..reporting.model_comparison import comparison_rows
     from ..reporting.tables import fits_text, kinpar_row, write_fits
 
+    chosen = _settings_of(options.set)
     settings = FitOptions(
         vb=options.vb,
         bounds=options.bounds,
         tstar_s=options.tstar,
         last_frames=options.frames,
         delay_s=options.delay,
+        free_fraction=chosen.pop("free_fraction", None),
     )
     sidecars = options.blood_json, options.pet_json
     inputs = [path for path in (options.tacs, *options.blood, *sidecars) if path]
     with whole_folder(options.out, options.force, inputs) as folder:
-        asked = CurveChoices(options.leave_out, options.until, options.profile, options.bootstrap)
+        asked = CurveChoices(
+            options.leave_out, options.until, options.profile, options.bootstrap, SampledSettings(**chosen)
+        )
         fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars, asked)
         write_fits(folder, fitted)
     rows = [

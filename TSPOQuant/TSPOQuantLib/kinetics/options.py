@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 FEWEST_COUNTS = 0.01
 WEIGHT_KINDS = ("uniform", "duration", "counts")
 TO_VT = tuple(name for name, model in MODELS.items() if model.outcome == "VT")
-WINDOW = Shared("window", Text("V_T of TSPO tracers drifts with the length of the scan"))
+WINDOW = Shared("window", Text("V_T of a graphical method depends on where its line begins"))
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Item:
 
 def _joined(visit: VisitRecord, facts: Sequence[_Fact]) -> str | None:
     told = [fact.told(value) for fact in facts if (value := fact.value(visit)) is not None]
-    return ", ".join(told) if told else None
+    return Listed(told) if told else None
 
 
 # --- What was acquired -----------------------------------------------------------------------------------------------
@@ -161,14 +161,15 @@ def _same_frames(one: Sequence[tuple[float, float]], other: Sequence[tuple[float
 
 def _frames_told(frames: Sequence[tuple[float, float]]) -> str:
     """Runs of frames of one length, and the gaps between frames: "6 × 10 s, gap of 30 s, 4 × 600 s"."""
-    pieces, end_s = [], 0.0
+    pieces: list[str] = []
+    end_s = 0.0
     for start_s, duration_s in frames:
         if start_s - end_s > CLOCK_TOLERANCE_S:
-            pieces.append(f"gap of {start_s - end_s:.4g} s")
+            pieces.append(Text("gap of {seconds:.4g} s", seconds=start_s - end_s))
         pieces.append(f"{duration_s:.4g} s")
         end_s = start_s + duration_s
     runs = ((piece, len(list(run))) for piece, run in itertools.groupby(pieces))
-    return ", ".join(piece if piece.startswith("gap") else f"{count} × {piece}" for piece, count in runs)
+    return Listed(piece if isinstance(piece, Text) else f"{count} × {piece}" for piece, count in runs)
 
 
 def _resolution(visit: VisitRecord) -> tuple[float, float] | None:
@@ -187,7 +188,7 @@ def _window_s(visit: VisitRecord) -> tuple[float, float]:
 
 def _window_told(window: tuple[float, float]) -> str:
     start, end = (f"{round(seconds) // 60}:{round(seconds) % 60:02d}" for seconds in window)
-    return f"{start} to {end} min"
+    return Text("{start} to {end} min", start=start, end=end)
 
 
 def _windows_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
@@ -230,7 +231,7 @@ ACQUIRED = (
         "window",
         Text("times count from different moments"),
         lambda v: v.acquisition.time_zero,
-        lambda moment: f"from {moment}",
+        lambda moment: Text("counted from {moment}", moment=moment),
         severity="warn",
     ),
     _acquired(
@@ -309,6 +310,7 @@ def _asked(one: Setting, visit: VisitRecord) -> Any:
 def _setting(one: Setting, shared: Shared) -> _Fact:
     """A setting that visits must share, as far as it had any effect."""
     found = CAME_TO.get(one.name) or FOLLOWS_DATA.get(one.name)
+    alone = sum(fact.shared is not None and fact.shared.item == shared.item for fact in SETTINGS) == 1
 
     def value(visit: VisitRecord) -> Any:
         if one.applies and _asked(_BY_NAME[one.applies[0]], visit) not in one.applies[1]:
@@ -317,9 +319,8 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
         return _plain(_asked(one, visit) if came_to is None else came_to)
 
     def told(chosen: Any) -> str:
-        if isinstance(chosen, str) and chosen != UNSET:
-            return chosen
-        return " ".join([one.key, _words(chosen), *([one.unit] if one.unit and chosen != UNSET else [])])
+        words = f"{_words(chosen)} {one.unit}" if one.unit and not isinstance(chosen, str) else _words(chosen)
+        return words if alone or (isinstance(chosen, str) and chosen != UNSET) else f"{one.key} {words}"
 
     def judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
         first, other = value(a), value(b)
@@ -335,7 +336,7 @@ def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
     if isinstance(value, list):
-        return " ".join(_words(item) for item in value)
+        return ", ".join(_words(item) for item in value)
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 

@@ -1,7 +1,7 @@
 """From curves to V_T: the fits, for a visit's regions and for ready curves alike."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +68,15 @@ class CurveChoices:
     """What may be asked of ready curves besides the fit itself.
 
     leave_out: numbers of frames, from 1, and until_min: the end of the fit; the rest is fitted as if the file ended or
-    had a gap there. profile, draws: intervals by profile likelihood, and by so many refits of the bootstrap.
+    had a gap there. profile, draws: intervals by profile likelihood, and by so many refits of the bootstrap. sampled:
+    how blood samples become an input.
     """
 
     leave_out: tuple[int, ...] = ()
     until_min: float | None = None
     profile: bool = False
     draws: int = 0
+    sampled: SampledSettings = field(default_factory=SampledSettings)
 
 
 def fit_tacs(
@@ -102,7 +104,7 @@ def fit_tacs(
     tacs = without_frames(read_tacs(tacs_path), asked.leave_out, asked.until_min)
     sidecar = read_pet_json(pet_json) if pet_json else None
     blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
-    source = sampled_input(blood, float(tacs.timing.ends_s[-1]), SampledSettings())
+    source = sampled_input(blood, float(tacs.timing.ends_s[-1]), asked.sampled)
     half_life = sidecar.half_life_s if sidecar else None
     chosen = replace(options, weights=frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life))
     fitting = Fitting(tacs.timing, source, chosen)
