@@ -4,14 +4,12 @@ They follow from what the rooms declare (TSPOQuantLib.outcome.settings.SETTINGS)
 """
 
 import json
-import tomllib
-from collections.abc import Iterator
 from typing import Any
 
 from slicer.i18n import tr as _
 
 from ..outcome.settings import SETTINGS
-from ..settings import Setting
+from ..settings import Setting, typed
 from .language import refusal, told
 
 CONTROLLED = {
@@ -54,42 +52,28 @@ def kept(text: str) -> dict[str, Any]:
         raise refusal("settings-unreadable", message.format(error=error)) from error
 
 
-def changed(text: str, one: Setting, typed: str) -> str:
+def changed(text: str, one: Setting, entry: str) -> str:
     """What the scene keeps once this was typed for a setting; nothing typed takes it back to its default.
 
     Raises InputRefused ("settings-value", "settings-unreadable").
     """
     values = kept(text)
     values.pop(one.name, None)
-    if typed.strip():
-        values[one.name] = value_of(one, typed.strip())
+    if entry.strip():
+        values[one.name] = value_of(one, entry.strip())
     return json.dumps(values) if values else ""
 
 
-def value_of(one: Setting, typed: str) -> Any:
+def value_of(one: Setting, text: str) -> Any:
     """A typed value: as a study file would have it, with or without quotation marks and brackets.
 
     Raises InputRefused ("settings-value").
     """
-    for candidate in _readings(one, typed):
-        try:
-            return one.kind.accept(candidate)
-        except ValueError:
-            continue
-    sentence = _("{name} must be {wanted}.").format(name=one.name, wanted=told(one.kind.wanted))
-    raise refusal("settings-value", sentence)
-
-
-def _readings(one: Setting, typed: str) -> Iterator[object]:
-    if typed in one.kind.words:
-        yield typed
-    for text in (typed, f"[{typed}]"):
-        try:
-            yield tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            continue
-    yield typed
-    yield [item.strip() for item in typed.split(",")]
+    try:
+        return typed(one.kind, text)
+    except ValueError as error:
+        sentence = _("{name} must be {wanted}.").format(name=one.name, wanted=told(one.kind.wanted))
+        raise refusal("settings-value", sentence) from error
 
 
 def as_typed(value: object) -> str:
