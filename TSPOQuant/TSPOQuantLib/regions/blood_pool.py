@@ -15,6 +15,7 @@ from scipy.special import i0e, i1e
 from ..acquisition.image import DynamicImage
 from ..acquisition.segmentation import Segment
 from ..grid import Grid
+from ..messages import Text
 from .anatomy import Anatomy
 from .partial_volume import FWHM_PER_SIGMA
 from .template import segment_of
@@ -148,11 +149,16 @@ def propose_blood_pool(
         middle = _middle_lines(image)
         vessels = tuple(_vessel(image, frames, middle, side, fwhm_mm) for side in ("left", "right"))
     except _Declined as declined:
-        return BloodPoolProposal(None, 0.0, (), frames, str(declined))
+        return BloodPoolProposal(None, 0.0, (), frames, declined.args[0])
     weak, strong = sorted(vessels, key=lambda vessel: vessel.activity)
     alike = weak.activity / strong.activity
     if alike < LEAST_ALIKE:
-        reason = f"the vessel on the {weak.side} is {alike:.0%} as hot as that on the {strong.side}"
+        reason = Text(
+            "the vessel on the {side} is {alike:.0%} as hot as that on the {other}",
+            side=weak.side,
+            alike=alike,
+            other=strong.side,
+        )
         return BloodPoolProposal(None, 0.0, vessels, frames, reason)
     mask = np.zeros((target or image.grid).shape, dtype=bool)
     for vessel in vessels:
@@ -187,14 +193,25 @@ def _vessel(image: DynamicImage, frames: Sequence[int], middle: Floats, side: st
     margin = int(np.ceil(END_MARGIN_MM / spacing[0]))
     slices = np.arange(margin, grid.shape[0] - margin)
     if len(slices) * spacing[0] < LEAST_LENGTH_MM:
-        raise _Declined(f"the PET shows less than {LEAST_LENGTH_MM:g} mm of neck away from its ends")
+        raise _Declined(
+            Text(
+                "the PET shows less than {least_length_mm:g} mm of neck away from its ends",
+                least_length_mm=LEAST_LENGTH_MM,
+            )
+        )
     own = (_x_of(grid) > middle[:, None, None]) == (side == "left")
     strength = np.where(own, _tubeness(early, spacing), 0.0)[slices]
     first = _followed(strength, spacing)
     seen = _along(strength, first)
     kept = _longest_run(seen > max(LEAST_STRENGTH * float(np.percentile(seen, 75)), 0.0))
     if (kept.stop - kept.start) * spacing[0] < LEAST_LENGTH_MM:
-        raise _Declined(f"no hot vessel is seen over {LEAST_LENGTH_MM:g} mm on the {side}")
+        raise _Declined(
+            Text(
+                "no hot vessel is seen over {least_length_mm:g} mm on the {side}",
+                least_length_mm=LEAST_LENGTH_MM,
+                side=side,
+            )
+        )
     slices, strength, first = slices[kept], strength[kept], first[kept]
     paths = [first]
     second = _followed(_near(strength, first, spacing), spacing)
@@ -207,7 +224,13 @@ def _vessel(image: DynamicImage, frames: Sequence[int], middle: Floats, side: st
     tube = tubes[chosen]
     contrast = tube.activity / tube.background + 1
     if contrast < LEAST_CONTRAST:
-        raise _Declined(f"the vessel on the {side} is only {contrast:.1f} times as hot as what lies around it")
+        raise _Declined(
+            Text(
+                "the vessel on the {side} is only {contrast:.1f} times as hot as what lies around it",
+                side=side,
+                contrast=contrast,
+            )
+        )
     recovery = None if fwhm_mm is None else cylinder_recovery(tube.diameter_mm, width_mm)
     diameter = None if fwhm_mm is None else tube.diameter_mm
     kind = "artery" if len(tubes) > 1 else "vessel"
