@@ -67,6 +67,12 @@ class QualityTest(unittest.TestCase):
         self.assertEqual(codes([foramen("C5/C6", "left", (14.0, -3.0, 0.0), size=0.6), cord()]), ["region-size"])
         self.assertEqual(codes([foramen("C5/C6", "left", (27.0, 3.0, 0.0)), cord()]), ["cord-distance"])
 
+    def test_a_size_that_is_not_published_is_not_checked_in_silence(self):
+        lumbar = replace(foramen("C5/C6", "left", (14.0, -3.0, 0.0), size=0.6), anatomy=Anatomy("foramen", "L4/L5"))
+        (notice,) = check([lumbar, cord()])
+        self.assertEqual(notice.code, "size-unchecked")
+        self.assertIn("L4/L5", notice.message)
+
     def test_the_end_of_the_field(self):
         matrix = np.diag([2.0, 2.0, 2.0, 1.0])
         matrix[:3, 3] = [-30, -30, -30]

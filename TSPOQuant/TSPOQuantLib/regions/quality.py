@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..grid import Grid
 from ..levels import LEVELS, SIZES_MM
-from ..messages import Notice, Text
+from ..messages import Listed, Notice, Text
 from .measurements import usual_mm3
 from .region import Region
 
@@ -38,8 +38,8 @@ def check(regions: Sequence[Region], pet: Grid | None = None, fwhm_mm: float | N
     """Every objection to a set of regions; none means nothing was found, not that the regions are right.
 
     Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
-    "levels-order", "regions-overlap", "region-size", "cord-distance", with ``pet`` "region-at-end", and with the
-    scanner's resolution ``fwhm_mm`` "region-resolution".
+    "levels-order", "regions-overlap", "region-size", "size-unchecked" (no published one), "cord-distance", with ``pet``
+    "region-at-end", and with the scanner's resolution ``fwhm_mm`` "region-resolution".
     """
     drawn = []
     for region in regions:
@@ -121,7 +121,15 @@ def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
 
 
 def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
+    levels = dict.fromkeys(one.region.anatomy.level for one in foramina)
+    unknown = [level for level in LEVELS if level in levels and level not in SIZES_MM]
     found = []
+    if unknown:
+        message = Text(
+            "no published size of a foramen at {levels} was at hand: that of what is drawn there was not checked",
+            levels=Listed(unknown),
+        )
+        found.append(Notice("size-unchecked", message))
     for one in foramina:
         if one.region.anatomy.level in SIZES_MM:
             normal = usual_mm3(one.region.anatomy.level)

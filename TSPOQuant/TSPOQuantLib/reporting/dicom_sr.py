@@ -129,8 +129,8 @@ def _group(
 def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.Measurement]:
     """V_T, the other quantities of the model, V_T's standard error and interval, and the others' standard errors.
 
-    The values end at the first that could not be determined, so that no number slips into another's column where
-    readers go by position; a standard error that the data do not tell is left out after all that is known.
+    They end at the first that could not be determined, so that no number slips into another's column where readers go
+    by position.
     """
     fit = record.fit(row.region, row.model, row.pvc)
     reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * row.VT_se
