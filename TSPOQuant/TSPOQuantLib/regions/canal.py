@@ -9,12 +9,10 @@ from scipy.optimize import minimize
 
 from ..acquisition.image import Volume
 from ..grid import Grid
-from ..levels import SIZES_MM
 from ..messages import InputRefused
 
 Floats = NDArray[np.float64]
 
-SIZE_MM = SIZES_MM
 LENGTH_MM = 5.0
 """The canal is 4 to 5 mm long [published anatomy]; the longest is taken."""
 FORWARD_DEG, DOWNWARD_DEG = 45.0, 12.5

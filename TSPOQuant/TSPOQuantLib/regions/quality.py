@@ -38,8 +38,8 @@ def check(regions: Sequence[Region], pet: Grid | None = None, fwhm_mm: float | N
     """Every objection to a set of regions; none means nothing was found, not that the regions are right.
 
     Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
-    "levels-order", "regions-overlap", "region-size", "size-unchecked" (no published one), "cord-distance", with ``pet``
-    "region-at-end", and with the scanner's resolution ``fwhm_mm`` "region-resolution".
+    "levels-order", "regions-overlap", "region-size", "size-unchecked" (none is published), "cord-distance", with
+    ``pet`` "region-at-end", and with the scanner's resolution ``fwhm_mm`` "region-resolution".
     """
     drawn = []
     for region in regions:
