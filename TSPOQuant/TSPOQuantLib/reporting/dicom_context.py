@@ -24,6 +24,7 @@ from ..acquisition.dicom_values import date_time, number, numbers, text
 from ..acquisition.segmentation import PRIVATE_SCHEME
 from ..acquisition.volume_files import is_nifti
 from ..grid import Grid
+from ..levels import LEVELS
 from ..messages import InputRefused
 from ..quantities import BY_KEY, QUANTITIES
 from ..regions.anatomy import Anatomy
@@ -270,7 +271,8 @@ def place_codes(anatomy: Anatomy) -> tuple[Code, Code | None, Code | None]:
     level = None
     if anatomy.level:
         root = f", root {anatomy.root}" if anatomy.root else ""
-        level = private_code(anatomy.level.replace("/", "-"), f"Level {anatomy.level}{root}")
+        code = LEVELS[anatomy.level].code if anatomy.level in LEVELS else anatomy.level
+        level = private_code(code, f"Level {anatomy.level}{root}")
     return site, SIDES.get(anatomy.side), level
 
 
