@@ -16,7 +16,6 @@ from .outcome.record import RegionOutcome
 from .outcome.visit import VisitResult
 from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
-from .pipeline.pictures import comparison_pictures
 from .pipeline.quantification import quantify_visit
 from .pipeline.visit_data import read_visit
 from .progress import Progress, part, silent
@@ -24,6 +23,7 @@ from .regions.anatomy import three_levels_above
 from .reporting import tables
 from .reporting.comparison_files import main_text, write_comparison
 from .reporting.figures import fused_figure, write_png
+from .reporting.fused_pictures import comparison_pictures
 from .reporting.report import check_available, write_report
 from .source import write_source
 from .study import read_study

@@ -17,10 +17,6 @@ from .progress import Progress, part, silent
 from .reporting.bids import write_derivatives
 from .reporting.csv_files import write_changes_csv, write_regions_csv
 from .reporting.deidentify import Hidden
-from .reporting.dicom_context import read_context
-from .reporting.dicom_map import map_object
-from .reporting.dicom_seg import segmentation_object
-from .reporting.dicom_sr import report_names, report_object
 from .source import study_of_results
 
 MAP_MODELS = ("1TCM", "Logan", "MA1", "2TCM")
@@ -42,6 +38,12 @@ def write_dicom(
     results: the folder that the record lies in. shown, hidden: the record as it may be told and what stands for
     what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
     """
+    # highdicom is slow to load, and not installed where no DICOM objects are asked for.
+    from .reporting.dicom_context import read_context
+    from .reporting.dicom_map import map_object
+    from .reporting.dicom_seg import segmentation_object
+    from .reporting.dicom_sr import report_names, report_object
+
     told = shown or record
     progress(0, "DICOM: checking the sources")
     study = study_of_results(results, record)

@@ -20,11 +20,11 @@ from TSPOQuantLib.alignment.transform_files import read_transform
 from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.pipeline.pictures import fused_pictures
 from TSPOQuantLib.regions.carry import carry_segmentation, level_points
 from TSPOQuantLib.regions.region import regions_of
 from TSPOQuantLib.reporting.figures import fused_figure, motion_figure, png, round_top
 from TSPOQuantLib.reporting.fused_files import read_fused_images, write_fused_images
+from TSPOQuantLib.reporting.fused_pictures import fused_pictures
 
 LEFT, RIGHT = "foramen C6/C7 left (root C7)", "foramen C6/C7 right (root C7)"
 drawing = unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")

@@ -100,7 +100,7 @@ class CommandTest(unittest.TestCase):
         self.assertIn("error: output-exists", self.compare()[2])
 
     def test_a_record_stands_for_its_folder(self):
-        with patch("TSPOQuantLib.pipeline.pictures.comparison_pictures", return_value=()) as pictures:
+        with patch("TSPOQuantLib.reporting.fused_pictures.comparison_pictures", return_value=()) as pictures:
             self.assertEqual(self.compare(visits=("a/visit.json", "b"))[0], 0)
         self.assertEqual(pictures.call_args.args[1], [self.folder / "a", self.folder / "b"])
 

@@ -380,54 +380,6 @@ class FusionTest(SceneTest):
         hot = np.linalg.norm(lps - (20.0, -12.0, 6.0), axis=-1) < 7
         self.pet = Volume(np.where(hot, 10.0, 0.0).astype(np.float32), grid, "kBq/mL")
 
-    def hot_spot(self, picture):
-        """Middle (row, column) of the colored pixels, from the middle of the picture, in parts of its side."""
-        colored = np.ptp(picture[..., :3].astype(int), axis=2) > 20
-        rows, columns = np.nonzero(colored)
-        return rows.mean() / picture.shape[0] - 0.5, columns.mean() / picture.shape[1] - 0.5
-
-    def test_sides_are_where_a_reader_expects_them(self):
-        def at(orientation):
-            return self.hot_spot(fusion.render_fused_slice(self.ct, self.pet, (20, -12, 6), orientation, 80.0, 160))
-
-        # The picture is centered on the spot: it is in the middle of every view.
-        for orientation in fusion.ORIENTATIONS:
-            np.testing.assert_allclose(at(orientation), (0, 0), atol=0.03)
-        # Centered on the origin's neighborhood, left is on the right, anterior and superior are on top.
-        axial = self.hot_spot(fusion.render_fused_slice(self.ct, self.pet, (0, 0, 6), "Axial", 80.0, 160))
-        np.testing.assert_allclose(axial, (-12 / 80, 20 / 80), atol=0.03)
-        coronal = self.hot_spot(fusion.render_fused_slice(self.ct, self.pet, (0, -12, 0), "Coronal", 80.0, 160))
-        np.testing.assert_allclose(coronal, (-6 / 80, 20 / 80), atol=0.03)
-
-    def test_opacity_mixes(self):
-        def middle(opacity):
-            picture = fusion.render_fused_slice(
-                self.ct, self.pet, (20, -12, 6), opacity=opacity, pet_range=(0.0, 20.0)
-            )
-            return picture[256, 256].astype(int)
-
-        without, half, full = middle(0.0), middle(0.5), middle(1.0)
-        self.assertEqual(len(set(without[:3])), 1)  # gray
-        np.testing.assert_allclose(half[:3], (without[:3] + full[:3]) / 2, atol=2)
-        # 0 HU in the window from -400 to 1000 HU.
-        self.assertAlmostEqual(without[0], 255 * 400 / 1400, delta=2)
-
-    def test_picture_is_opaque_and_black_outside(self):
-        picture = fusion.render_fused_slice(self.ct, self.pet, (0, 0, 0), size_mm=200.0, pixels=100)
-        self.assertEqual(picture.shape, (100, 100, 4))
-        self.assertEqual(picture.dtype, np.uint8)
-        self.assertTrue((picture[..., 3] == 255).all())
-        self.assertFalse(picture[0, 0, :3].any())
-
-    def test_the_users_scene_is_left_alone(self):
-        before = slicer.mrmlScene.GetNumberOfNodes()
-        fusion.render_fused_slice(self.ct, self.pet, (0, 0, 0), pixels=32)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
-
-    def test_unknown_orientation_is_refused(self):
-        with self.assertRaises(ValueError):
-            fusion.render_fused_slice(self.ct, self.pet, (0, 0, 0), "Diagonal")
-
     def test_slice_views_show_pet_over_ct(self):
         composite = slicer.mrmlScene.AddNode(slicer.vtkMRMLSliceCompositeNode())
         ct = volumes.node_from_volume(self.ct, "CT")

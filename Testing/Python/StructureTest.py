@@ -18,6 +18,7 @@ LIBRARY = MODULE / "TSPOQuantLib"
 TESTS = REPOSITORY / "Testing" / "Python"
 
 SHARED_MODULES = (
+    "display",
     "messages",
     "information",
     "plain",

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import highdicom
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
@@ -21,6 +20,9 @@ from .files import check_content, check_link
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import read_json, read_table
 from .volume_files import UNREADABLE, is_nifti, read_volume
+
+if TYPE_CHECKING:
+    import highdicom
 
 # The patient spaces that SimpleITK turns into LPS; it would take any other for LPS unasked.
 NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
@@ -487,6 +489,8 @@ def _read_dicom(path: Path) -> Segmentation:
                 file=path.name,
                 bits=", ".join(map(str, bits)),
             )
+        import highdicom  # slow to load, and needed here alone
+
         file = highdicom.seg.segread(path)
         numbers = [number for number in file.segment_numbers if number > 0]
         return _dicom_segments(file, numbers)
@@ -502,7 +506,7 @@ def _read_dicom(path: Path) -> Segmentation:
         ) from None
 
 
-def _dicom_segments(file: highdicom.seg.Segmentation, numbers: Sequence[int]) -> Segmentation:
+def _dicom_segments(file: "highdicom.seg.Segmentation", numbers: Sequence[int]) -> Segmentation:
     segments = []
     grid = None
     for number in numbers:
@@ -521,7 +525,7 @@ def _dicom_segments(file: highdicom.seg.Segmentation, numbers: Sequence[int]) ->
     return Segmentation(grid, tuple(segments), frame_of_reference_key=key_of(reference) if reference else None)
 
 
-def _dicom_tags(description: highdicom.seg.SegmentDescription, own: bool) -> dict[str, str]:
+def _dicom_tags(description: "highdicom.seg.SegmentDescription", own: bool) -> dict[str, str]:
     """Category and type, alone and as Slicer's terminology tag; with the tags that our own objects were made from."""
     category, kind = (
         f"{code.scheme_designator}^{code.value}^{code.meaning}"

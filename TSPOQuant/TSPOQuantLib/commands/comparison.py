@@ -59,9 +59,9 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..outcome.record import FILE, read_record
     from ..outcome.repeatability import read_repeatability
     from ..output import whole_folder
-    from ..pipeline.pictures import comparison_pictures
     from ..reporting.comparison_files import comparison_content, comparison_text, write_comparison
     from ..reporting.deidentify import hide
+    from ..reporting.fused_pictures import comparison_pictures
     from ..reporting.report import check_available, write_report
 
     check_available()

@@ -1,24 +1,15 @@
-"""CT below, PET above: in Slicer's slice views, and as a picture without any view."""
+"""CT below, PET above, in Slicer's slice views."""
 
 import numpy as np
 import slicer
 import slicer.util
-import vtk
-import vtk.util.numpy_support
 from numpy.typing import NDArray
 
-from ..acquisition.image import Volume
+from ..display import CT_LEVEL_HU, CT_WINDOW_HU, PET_OPACITY
 from ..regions.anatomy import identify
 from . import sequence_io, views
 from .segmentations import tags_of
 from .volumes import fill_node, node_from_volume
-
-# Width and middle of the gray scale in HU that shows bone with soft tissue [own choice].
-CT_WINDOW_HU = 1400.0
-CT_LEVEL_HU = 300.0
-# Share of the PET in the mixture [own choice].
-PET_OPACITY = 0.5
-ORIENTATIONS = ("Axial", "Sagittal", "Coronal")
 
 
 def style_ct(ct_node) -> None:
@@ -151,82 +142,3 @@ def show_sequence(sequence_node):
     browser.SetSelectedItemNumber(sequence_node.GetNumberOfDataNodes() - 1)
     slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
     return browser.GetProxyNode(sequence_node)
-
-
-def pet_colors() -> NDArray[np.uint8]:
-    """(256, 3): the colors of the PET, from the lower to the upper end of its range: the standard's own palette
-    for PET (DICOM PS3.6, B.1.3), which parts high values from higher ones."""
-    node = slicer.vtkMRMLPETProceduralColorNode()
-    node.SetTypeToDICOM()
-    function = node.GetColorTransferFunction()
-    low, high = function.GetRange()
-    colors = [function.GetColor(value) for value in np.linspace(low, high, 256)]
-    return np.rint(255 * np.array(colors)).astype(np.uint8)
-
-
-def _add_volume(scene, volume: Volume, color_node):
-    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
-    fill_node(node, volume.values, volume.grid, volume.units)
-    display = scene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
-    display.SetAndObserveColorNodeID(color_node.GetID())
-    node.SetAndObserveDisplayNodeID(display.GetID())
-    return node, display
-
-
-def render_fused_slice(
-    ct: Volume,
-    pet: Volume,
-    center_lps: tuple[float, float, float],
-    orientation: str | NDArray[np.float64] = "Axial",
-    size_mm: float = 150.0,
-    pixels: int = 512,
-    pet_range: tuple[float, float] | None = None,
-    opacity: float = PET_OPACITY,
-) -> NDArray[np.uint8]:
-    """A square picture of CT and PET mixed by Slicer's own blending, in a scene of its own; needs no window.
-
-    center_lps: middle of the picture, mm. orientation: one of ORIENTATIONS, seen as Slicer shows it (patient's
-    right on the left of the picture), or (3, 2) unit columns in LPS: what is to the right and what is up. pet_range:
-    values of ``pet`` at both ends of the color scale.
-    Returns RGBA (pixels, pixels, 4), first row on top, opaque; black outside both images.
-    """
-    if isinstance(orientation, str) and orientation not in ORIENTATIONS:
-        raise ValueError(f"orientation must be one of {ORIENTATIONS}")
-    scene = slicer.vtkMRMLScene()
-    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene)
-    gray = scene.AddNewNodeByClass("vtkMRMLColorTableNode")
-    gray.SetTypeToGrey()
-    palette = scene.AddNode(slicer.vtkMRMLPETProceduralColorNode())
-    palette.SetTypeToDICOM()
-    ct_node, ct_display = _add_volume(scene, ct, gray)
-    pet_node, pet_display = _add_volume(scene, pet, palette)
-    _window_ct(ct_display)
-    _window_pet(pet_display, pet_range or pet_range_of(pet.values))
-
-    logic = slicer.vtkMRMLSliceLogic()
-    logic.SetMRMLScene(scene)
-    slice_node = logic.AddSliceNode("Picture")
-    composite = logic.GetSliceCompositeNode()
-    composite.SetBackgroundVolumeID(ct_node.GetID())
-    composite.SetForegroundVolumeID(pet_node.GetID())
-    composite.SetForegroundOpacity(opacity)
-    if isinstance(orientation, str):
-        slice_node.SetOrientation(orientation)
-        slice_node.JumpSliceByCentering(-center_lps[0], -center_lps[1], center_lps[2])
-    else:
-        views.set_slice_plane(slice_node, np.array(center_lps), orientation)
-    slice_node.SetDimensions(pixels, pixels, 1)
-    slice_node.SetFieldOfView(size_mm, size_mm, 1.0)
-    slice_node.UpdateMatrices()
-    logic.UpdatePipeline()
-
-    producer = logic.GetImageDataConnection().GetProducer()
-    producer.Update()
-    image = producer.GetOutputDataObject(0)
-    colors = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
-    columns, rows, _ = image.GetDimensions()
-    picture = np.array(colors.reshape(rows, columns, -1)[::-1])
-    # A slice view lies on black: what both images leave transparent is black here as well.
-    picture[..., :3] = np.rint(picture[..., :3] * (picture[..., 3:] / 255.0))
-    picture[..., 3] = 255
-    return picture

@@ -205,6 +205,7 @@ class StudyReport(StudySteps):
     def _pictures(self, comparison, progress: Progress):
         """The affected foramen at every visit whose images are in the scene; none unless all are."""
         from .. import pipeline
+        from ..reporting.fused_pictures import fused_pictures
 
         images = []
         lesion = comparison.lesion
@@ -219,4 +220,4 @@ class StudyReport(StudySteps):
             placed = pipeline.place(data, settings, aligned)
             images.append(pipeline.visit_fused(placed, data.segmentation, settings))
         row = comparison.visits[0].row("foramen", lesion.level, lesion.side, comparison.model)
-        return pipeline.fused_pictures(images, [row.region]) if row else ()
+        return fused_pictures(images, [row.region]) if row else ()

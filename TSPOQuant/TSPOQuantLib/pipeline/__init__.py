@@ -10,7 +10,6 @@ from typing import Any
 _HOMES = {
     "curves": ("fit_tacs",),
     "mapping": ("make_visit_maps", "study_maps"),
-    "pictures": ("comparison_pictures", "fused_pictures"),
     "placement": ("Alignment", "Placed", "align_visit", "place", "region_to_frame", "visit_fused"),
     "plasma": ("input_of", "visit_input"),
     "planning": ("plan_protocol",),

@@ -18,6 +18,8 @@ Plane = Literal["axial", "sagittal", "coronal", "across canal", "along canal"]
 PLANES: tuple[str, ...] = get_args(Plane)
 
 LEFT, POSTERIOR, UP = np.eye(3)
+PIXELS = 512
+"""A picture's rows and columns."""
 _BODY = {
     "axial": np.stack([LEFT, -POSTERIOR], axis=1),
     "sagittal": np.stack([POSTERIOR, UP], axis=1),
@@ -98,16 +100,19 @@ def highest_in(region: Region, volume: Volume) -> float:
     return float(map_coordinates(volume.values, index.T, order=1, mode="nearest").max())
 
 
-def cut_by_plane(
-    region: Region, center_lps: Floats, axes_lps: Floats, size_mm: float, pixels: int
-) -> NDArray[np.bool_]:
-    """Where a picture (pixels, pixels), first row on top, shows a region: trilinear between voxels, cut at one half.
+def plane_points(center_lps: Floats, axes_lps: Floats, size_mm: float, pixels: int = PIXELS) -> Floats:
+    """(pixels, pixels, 3) LPS mm: where the pixels of a square picture lie, first row on top.
 
-    center_lps: (3,), the picture's middle. axes_lps: (3, 2), what is to its right and up.
+    center_lps: (3,), the picture's middle, which is the left upper corner of a pixel, as in Slicer's views. axes_lps:
+    (3, 2), what is to its right and up.
     """
     across = (np.arange(pixels) / pixels - 0.5) * size_mm
-    points = center_lps + across[None, :, None] * axes_lps[:, 0] + across[::-1, None, None] * axes_lps[:, 1]
-    index = region.grid.to_ijk(points)[..., ::-1]
+    return center_lps + across[None, :, None] * axes_lps[:, 0] + across[::-1, None, None] * axes_lps[:, 1]
+
+
+def cut_by_plane(region: Region, points_lps: Floats) -> NDArray[np.bool_]:
+    """Where a picture's points (rows, columns, 3) show a region: trilinear between voxels, cut at one half."""
+    index = region.grid.to_ijk(points_lps)[..., ::-1]
     values = map_coordinates(region.mask.astype(np.float32), np.moveaxis(index, -1, 0), order=1, cval=0.0)
     return np.asarray(values >= 0.5)
 

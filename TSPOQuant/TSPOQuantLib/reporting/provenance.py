@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import __version__
 
-LIBRARIES = ("numpy", "scipy", "SimpleITK", "pydicom", "highdicom", "slicer-core")
+LIBRARIES = ("numpy", "scipy", "SimpleITK", "pydicom", "highdicom")
 
 
 def sha256_of(path: Path) -> str:
@@ -31,6 +31,6 @@ def versions() -> dict[str, str]:
     for library in LIBRARIES:
         try:
             found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:  # inside Slicer, slicer-core is the application itself
+        except metadata.PackageNotFoundError:
             continue
     return found

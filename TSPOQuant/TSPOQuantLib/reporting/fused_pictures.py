@@ -5,19 +5,77 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
+from ..acquisition.image import Volume
 from ..alignment.fused import FusedImages
+from ..display import CT_LEVEL_HU, CT_WINDOW_HU, PET_OPACITY
 from ..messages import InputRefused
 from ..outcome.compare import Comparison
 from ..regions.anatomy import ANATOMY_ONLY
-from ..regions.planes import center_of, cut_by_plane, edge_letters, foramen_centers, highest_in, plane_of
+from ..regions.planes import (
+    center_of,
+    cut_by_plane,
+    edge_letters,
+    foramen_centers,
+    highest_in,
+    plane_of,
+    plane_points,
+)
 from ..regions.region import Region, plain_name, regions_of
-from ..reporting.deidentify import Hidden
-from ..reporting.figures import FusedPicture, outlined, round_top
-from ..reporting.fused_files import read_fused_images
+from .deidentify import Hidden
+from .figures import FusedPicture, outlined, round_top
+from .fused_files import read_fused_images
 
 OUTLINE = (1.0, 1.0, 1.0)
 """Of regions whose files give no color."""
+PET_PALETTE = "1.2.840.10008.1.5.2"
+"""The standard's own colors for PET (DICOM PS3.6, B.1.3), which part high values from higher ones."""
+
+
+def pet_colors() -> NDArray[np.uint8]:
+    """(256, 3): the colors of the PET, from the lower to the upper end of its range."""
+    from pydicom.pixels import apply_color_lut
+
+    return np.asarray(apply_color_lut(np.arange(256, dtype=np.uint8), palette=PET_PALETTE))
+
+
+def fused_slice(
+    ct: Volume,
+    pet: Volume,
+    points_lps: NDArray[np.float64],
+    pet_range: tuple[float, float],
+    opacity: float = PET_OPACITY,
+) -> NDArray[np.uint8]:
+    """CT and PET mixed as Slicer's views mix them: RGBA (rows, columns, 4), opaque; black outside both images.
+
+    points_lps: (rows, columns, 3) mm, see ``planes.plane_points``. pet_range: values of ``pet`` at both ends of the
+    color scale. opacity: share of the PET.
+    """
+    ends = CT_LEVEL_HU - CT_WINDOW_HU / 2, CT_LEVEL_HU + CT_WINDOW_HU / 2
+    hounsfield, in_ct = _linear(ct, points_lps)
+    activity, in_pet = _linear(pet, points_lps)
+    gray = np.where(in_ct, _steps(hounsfield, ends), 0)[..., None]
+    share = opacity * in_pet[..., None]
+    colors = pet_colors()[_steps(activity, pet_range)]
+    mixed = np.rint(gray * (1 - share) + colors * share)
+    return np.concatenate([mixed, np.full_like(gray, 255)], axis=2).astype(np.uint8)
+
+
+def _linear(volume: Volume, points_lps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Values between voxels, and whether a point lies in the image, whose outer voxels are half a voxel wide more."""
+    index = np.moveaxis(volume.grid.to_ijk(points_lps)[..., ::-1], -1, 0)
+    values = map_coordinates(volume.values, index, output=float, order=1, mode="nearest")
+    size = np.array(volume.grid.shape)[:, None, None]
+    inside: NDArray[np.bool_] = np.all((index >= -0.5) & (index <= size - 0.5), axis=0)
+    return values, inside
+
+
+def _steps(values: NDArray[np.float64], ends: tuple[float, float]) -> NDArray[np.uint8]:
+    """256 steps of a scale from its first to its last."""
+    low, high = ends
+    return np.clip(255 * (values - low) / (high - low), 0, 255).astype(np.uint8)
 
 
 def fused_pictures(
@@ -27,7 +85,7 @@ def fused_pictures(
     size_mm: float = 110.0,
     top: float | None = None,
 ) -> tuple[FusedPicture, ...]:
-    """CT and PET mixed by Slicer's own blending, with outlines: every region at every visit, all at one PET scale.
+    """CT and PET mixed as Slicer's views mix them, with outlines: every region at every visit, all at one PET scale.
 
     visits: what quantification left (``VisitResult.fused``), or the folders that it was written into. regions: names;
     at the other visits the region of the same structure, level and side. plane: one of regions.planes.PLANES. top:
@@ -35,8 +93,6 @@ def fused_pictures(
     SUV where every visit's dose and weight are known, else in kBq/mL. Region by region, in the order of the visits; a
     visit without a region has no picture of it. Raises InputRefused ("region-missing", "fused-missing", …).
     """
-    from ..mrml.fusion import pet_colors, render_fused_slice  # Slicer's: only where pictures are wanted
-
     images = [read_fused_images(visit) if isinstance(visit, Path) else visit for visit in visits]
     known = [visit.suv_per_kbq_ml for visit in images]
     factors = [factor for factor in known if factor is not None]
@@ -63,11 +119,11 @@ def fused_pictures(
             if region is None:
                 continue
             axes, center = plane_of(region.anatomy, plane, foramen_centers(here)), center_of(region)
-            rgba = render_fused_slice(visit.ct, pet, tuple(center.tolist()), axes, size_mm, pet_range=(0, end))
+            rgba = fused_slice(visit.ct, pet, plane_points(center, axes, size_mm), (0, end))
             inks = {plain_name(segment.name): segment.color for segment in visit.regions.segments}
             for other in here:
                 if other.anatomy.structure not in ANATOMY_ONLY:
-                    cut = cut_by_plane(other, center, axes, size_mm, len(rgba))
+                    cut = cut_by_plane(other, plane_points(center, axes, size_mm))
                     rgba = outlined(rgba, cut, inks[other.name] or OUTLINE, 2 if other is region else 1)
             right, up = axes.T
             edges = (edge_letters(-right), edge_letters(right), edge_letters(up), edge_letters(-up))
