@@ -187,6 +187,21 @@ class VerdictTest(unittest.TestCase):
                 self.assertAlmostEqual(verdict.misfit[1], 100 * math.sqrt(2 * math.log1p(0.01)))
                 self.assertGreaterEqual(verdict.misfit[0], 15 * math.sqrt(2))
 
+    def test_as_measured_and_as_corrected_that_disagree_are_told(self):
+        def with_corrected(visit, factor):
+            rows = [replace(row, pvc="GTM", VT=factor * row.VT) for row in visit.rows if row.region == made.LEFT]
+            fits = [
+                replace(fit, pvc="GTM", parameters={**fit.parameters, "VT": factor * fit.parameters["VT"]})
+                for fit in visit.fits
+                if fit.region == made.LEFT
+            ]
+            return replace(visit, rows=(*visit.rows, *rows), fits=(*visit.fits, *fits), pvc="GTM")
+
+        for factor, told in ((2.0, True), (1.0, False)):  # a fall to the half that correction undoes, or leaves
+            before, after = pair()
+            headline = compare([with_corrected(before, 1.0), with_corrected(after, factor)], CLINICAL).headline
+            self.assertEqual(any("same conclusion" in line for line in headline), told)
+
     def test_none_known_says_so_and_quotes_what_is(self):
         verdict = compare(pair()).change(KEY, "followup").verdict
         self.assertEqual(verdict.code, "unknown")

@@ -170,6 +170,7 @@ class EachDifferenceTest(unittest.TestCase):
         ):
             (finding,) = findings_of([self.fitted(BASE, **one), self.fitted(followup(), **other)])
             self.assertEqual((finding.code, finding.severity), (code, "warn"))
+            self.assertIn("[model] tstar_s" if "tstar_s" in one else "[input] parent_fraction_model", finding.message)
             self.assertNotEqual(*finding.values)
             self.assertEqual(findings_of([self.fitted(BASE, **one), self.fitted(followup(), **one)]), ())
         fixed = followup(settings={"parent_fraction_model": "hill"})

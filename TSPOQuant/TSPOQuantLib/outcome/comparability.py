@@ -65,12 +65,14 @@ class _Fact:
 
     value: a visit's own, None where no file tells it or where it does not apply. told: the value in words; values
     that are judged different are told in different words. judged: what a difference amounts to, None for nothing.
+    key: of the setting, where the data of each visit may have chosen ("[model] tstar_s").
     """
 
     shared: Shared
     value: Callable[[VisitRecord], Any]
     told: Callable[[Any], str]
     judged: Callable[[VisitRecord, VisitRecord], Severity | None]
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,13 @@ class Item:
         values = tuple(_joined(visit, differing) or Text("not told") for visit in visits)
         why = Listed(dict.fromkeys(fact.shared.why for fact in differing), "; ")
         message = Text("the visits differ in {item}: {why}", item=self.item, why=why)
+        keys = Listed(fact.key for fact in differing if fact.key)
+        if severity == "warn" and keys:
+            message = Text(
+                "{message}; the data of each visit chose, and {keys} in both study files makes it one",
+                message=message,
+                keys=keys,
+            )
         return Finding(self.code, severity, self.item, values, message)
 
 
@@ -329,7 +338,7 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
         one_rule = one.name in FOLLOWS_DATA and _plain(_asked(one, a)) == _plain(_asked(one, b))
         return "warn" if one_rule else shared.severity
 
-    return _Fact(shared, value, told, judged)
+    return _Fact(shared, value, told, judged, f"[{one.table}] {one.key}" if one.name in FOLLOWS_DATA else "")
 
 
 def _words(value: Any) -> str:
