@@ -69,11 +69,8 @@ class BoneFit:
     inside: float
 
 
-def bone_of(ct: Volume) -> Volume:
-    """The CT as bone from 0 to 1.
-
-    Raises InputRefused "ct-units", and "ct-coarse" for voxels too large to show a foramen between its walls.
-    """
+def check_ct(ct: Volume) -> None:
+    """Raises InputRefused "ct-units", and "ct-coarse" for voxels too large to show a foramen between its walls."""
     if ct.units != "HU":
         raise InputRefused("ct-units", "the CT is in '{units}', not in HU; give the CT", units=ct.units)
     if max(ct.grid.spacing_mm) > COARSEST_MM:
@@ -84,6 +81,11 @@ def bone_of(ct: Volume) -> Volume:
             size=size,
             coarsest_mm=COARSEST_MM,
         )
+
+
+def bone_of(ct: Volume) -> Volume:
+    """The CT as bone from 0 to 1. Raises what ``check_ct`` raises."""
+    check_ct(ct)
     share = np.clip((ct.values - BONE_FROM_HU) / (BONE_FULL_HU - BONE_FROM_HU), 0, 1)
     return replace(ct, values=share.astype(np.float32), units="bone")
 

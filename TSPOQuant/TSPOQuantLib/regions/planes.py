@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 from ..acquisition.image import Volume
 from ..levels import LEVELS
 from .anatomy import Anatomy
-from .proposals import canal_axes
+from .foramen import canal_axes
 from .region import Region
 
 Floats = NDArray[np.float64]

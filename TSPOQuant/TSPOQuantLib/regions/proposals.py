@@ -1,105 +1,139 @@
 """Foramina and pieces of cord proposed from labels of the vertebrae; where the geometry is not sure, none.
 
-Tested on simulated necks only: no public CT of a neck with labels of its vertebrae was found.
+A foramen is looked for as what it is (``foramen``), in the frames of its two vertebrae (``vertebra``). What is not
+between two pedicles, lies in bone or in the spinal canal, or is not sure enough is declined, and told why.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_closing, binary_fill_holes, label
+from scipy.stats import chi2
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment, Segmentation
 from ..levels import SIZES_MM
+from ..messages import Text
+from ..progress import Progress, silent
 from .anatomy import FORAMINA, Anatomy, identify
-from .canal import DOWNWARD_DEG, FORWARD_DEG, LENGTH_MM, Canal, bone_of, fit_to_bone
+from .canal import LENGTH_MM, Canal, check_ct
+from .foramen import BONES_HU, Level, Passage, agreed, expected, is_bone, level_between, measured
 from .template import foramen_segment, name_of, segment_of
+from .vertebra import LabeledBone, Vertebra, labeled_bone, sampled, vertebrae_of
+from .vertebra_labels import vertebra_segments
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
-# None of these is published: choices, tried on simulated necks.
-PIXEL_MM = 1.5
-NEAR_MM = 14.0
-"""Bone this far above and below the middle of a level is looked at."""
-BODY_HALF_WIDTH_MM = 8.0
-SMALLEST_CANAL_MM2 = 60.0
-COLUMN_MM = 2.5
-GAP_MM = (3.0, 16.0)
-"""Between the pedicles of two neighbors."""
+# None of these is published: choices, tried on one real neck and on simulated ones.
 RATIO = (0.6, 1.6)
 """Height of a vertebral body, and distance to the next, over their medians in this neck."""
-FUSED_SHARE = 0.5
-TOUCHING_MM = 1.6
-LARGEST_SHIFT_MM = 4.0
-LEAST_WALL, MOST_INSIDE = 0.25, 0.25
+FUSED_SHARE, TOUCHING_MM, COLUMN_MM, PIXEL_MM = 0.5, 1.6, 8.0, 1.5
+TURNED_DEG = 40.0
+"""Two neighbors whose frames differ by more were not both understood."""
+NARROWEST_MM = 0.75
+"""Radius of a passage, below which this CT shows none."""
+PEDICLE_MM = 10.0
+"""From a foramen's middle up and down, a pedicle of the right vertebra must come within this."""
+MOST_BONE, MOST_CANAL = 0.25, 0.25
+"""Of an ellipse of the measured size, what may be bone, and what may lie in the spinal canal."""
+METAL_HU, METAL_MM = 2500.0, 12.0
+EXPECTED_SHARE = 0.25
+"""Of the way back to where the vertebrae alone put it, across the canal: a spur on one wall does not move a foramen as
+far as the free space."""
+FARTHEST_MM = 6.0
+"""From where the vertebrae alone put it: half-way to what else could be meant."""
+SIZE_RATIO = (0.5, 1.35)
+"""Of a measured height or width over the usual one: what is drawn stays within."""
+WITHIN_MM = 2.0
+LEAST_CONFIDENCE = 0.5
+BASE_MM, PER_VOXEL, PER_SPREAD, OPEN_MM = 0.45, 0.2, 0.3, 0.5
+"""Error of a center along each axis (SD): what is always there, per mm of CT voxel, per mm that the thresholds of bone
+differ, and for each wall that is missing. Fitted to one real neck, scanned, turned and spoilt in many ways."""
+DENS_RATIO = 1.5
+"""Height of C2 in its middle, with its dens, over that of C3's body: at least this."""
 
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """One region that was looked for. segment: None where declined, with the reason; confidence 0 to 1.
+    """One region that was looked for. segment: None where declined, for ``reason`` with its stable ``code``.
 
-    confidence: of a foramen, the share of its wall that is bone less the share of its inside that is: no probability.
-    A piece of a cord that was drawn has 1.
+    confidence: how often a proposal like this one is within 2 mm of the truth; a piece of a cord that was drawn has 1.
+    canal: where it is, or would have been. placement_mm: expected error of its center along each axis (SD).
+    passage: what was measured of it.
     """
 
     name: str
     segment: Segment | None
     confidence: float
     reason: str = ""
+    code: str = ""
+    canal: Canal | None = None
+    placement_mm: float | None = None
+    passage: Passage | None = None
+
+
+class Declined(Exception):
+    """Why a region cannot be proposed: a stable code and a sentence."""
+
+    def __init__(self, code: str, reason: Text) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
 
 
 @dataclass(frozen=True, eq=False)
-class _Bone:
-    """One labeled vertebra: points (n, 3) LPS mm of its voxels, and its body's center and height."""
+class Neck:
+    """What labels and CT tell of the vertebrae. frames: by level, or why it is not usable."""
 
-    level: str
-    points: Floats
-    body: Floats
-    height: float
+    bone: LabeledBone
+    frames: Mapping[str, Vertebra | Declined]
 
-
-@dataclass(frozen=True, eq=False)
-class _Level:
-    """Between two vertebrae. axes: unit columns (left, posterior, up). canal: left, right and front edge in mm."""
-
-    middle: Floats
-    axes: Floats
-    canal_left: float
-    canal_right: float
-    canal_front: float
-    canal_center: Floats
+    def vertebra(self, level: str) -> Vertebra:
+        """Raises Declined."""
+        found = self.frames.get(level)
+        if found is None:
+            raise Declined("vertebra-missing", Text("no label is called vertebra {level}", level=level))
+        if isinstance(found, Declined):
+            raise found
+        return found
 
 
-class _Declined(Exception):
-    """Why a level cannot be proposed."""
+def neck_of(vertebrae: Segmentation, ct: Volume | None) -> Neck | None:
+    """The vertebrae's frames from their labels, with the edges of the CT's bone; None without a label of one."""
+    named = vertebra_segments(vertebrae)
+    if not named:
+        return None
+    bone = labeled_bone(vertebrae, named, ct)
+    frames: dict[str, Vertebra | Declined] = {}
+    for level, frame in vertebrae_of(bone).items():
+        frames[level] = frame if isinstance(frame, Vertebra) else Declined(frame.code, frame.message)
+    return Neck(bone, frames)
 
 
-def propose_foramina(vertebrae: Segmentation, ct: Volume) -> tuple[Proposal, ...]:
-    """All foramina C2/C3 to C7/T1 on both sides from vertebra labels ("vertebra C5", "vertebrae_C5").
+def propose_foramina(vertebrae: Segmentation, ct: Volume, progress: Progress = silent) -> tuple[Proposal, ...]:
+    """All foramina C2/C3 to C7/T1 on both sides from vertebra labels of any tool that ``vertebra_labels`` knows.
 
-    Between the pedicles of two neighbors, beside the canal: found by projecting both vertebrae along their axis. Then
-    an elliptic canal of the published size and direction is fitted to the CT's bone: labels alone are not enough (on
-    simulated necks their own fit was up to 4 mm off). Segments are on the CT's grid. Raises what ``canal.bone_of``
-    raises for the CT.
+    Segments are on the CT's grid. Raises what ``canal.check_ct`` and ``vertebra_labels.vertebra_segments`` raise.
     """
-    bones = _bones(vertebrae)
-    bone = bone_of(ct)
+    check_ct(ct)
+    progress(0.0, Text("Vertebrae"))
+    neck = neck_of(vertebrae, ct)
     found = []
-    for name in FORAMINA:
-        try:
-            level, reason = _level(name, bones), ""
-        except _Declined as declined:
-            level, reason = None, str(declined)
-        for side in ("left", "right"):
-            anatomy = Anatomy("foramen", name, FORAMINA[name], side)
-            if level is None:
-                found.append(Proposal(name_of(anatomy), None, 0.0, reason))
-            else:
-                found.append(_foramen(anatomy, level, bones, bone))
+    for number, name in enumerate(FORAMINA):
+        progress(0.4 + 0.1 * number, Text("Foramina {level}", level=name))
+        found += [_proposal(Anatomy("foramen", name, FORAMINA[name], side), neck, ct) for side in ("left", "right")]
     return tuple(found)
+
+
+def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:
+    try:
+        if neck is None:
+            raise Declined("vertebra-missing", Text("no label is called like a vertebra"))
+        return _foramen(anatomy, _level(anatomy.level, neck), neck, ct)
+    except Declined as declined:
+        return Proposal(name_of(anatomy), None, 0.0, declined.reason, declined.code)
 
 
 def propose_cord(vertebrae: Segmentation) -> tuple[Proposal, ...]:
@@ -107,178 +141,250 @@ def propose_cord(vertebrae: Segmentation) -> tuple[Proposal, ...]:
 
     Each piece lies between the levels above and below its vertebra; on the segmentation's grid.
     """
-    bones = _bones(vertebrae)
+    neck = neck_of(vertebrae, None)
     cord = next((s for s in vertebrae.segments if identify(s.name, s.tags) == Anatomy("cord")), None)
-    planes: dict[str, _Level | str] = {}
-    for name in FORAMINA:
-        try:
-            planes[name] = _level(name, bones)
-        except _Declined as declined:
-            planes[name] = str(declined)
-    found = []
-    for upper, lower in pairwise(FORAMINA):
-        anatomy = Anatomy("cord", lower.split("/")[0])
-        above, below = planes[upper], planes[lower]
-        reason = next((plane for plane in (above, below) if isinstance(plane, str)), "")
-        if cord is None or not cord.mask.any():
-            reason = "no cord is drawn"
-        if reason or cord is None or isinstance(above, str) or isinstance(below, str):
-            found.append(Proposal(name_of(anatomy), None, 0.0, reason))
-            continue
-        voxels = np.argwhere(cord.mask)
-        points = vertebrae.grid.to_lps(voxels[:, ::-1].astype(float))
-        under = (points - above.middle) @ above.axes[:, 2] < 0
-        over = (points - below.middle) @ below.axes[:, 2] >= 0
-        mask = np.zeros_like(cord.mask)
-        mask[tuple(voxels[under & over].T)] = True
-        if not mask.any():
-            found.append(Proposal(name_of(anatomy), None, 0.0, "the cord that is drawn does not reach there"))
-            continue
-        found.append(Proposal(name_of(anatomy), segment_of(anatomy, mask), 1.0))
-    return tuple(found)
+    return tuple(
+        _piece(lower.split("/")[0], upper, lower, neck, cord, vertebrae) for upper, lower in pairwise(FORAMINA)
+    )
 
 
-def _bones(vertebrae: Segmentation) -> dict[str, _Bone]:
-    """The labeled vertebrae by level."""
-    found = {}
-    for segment in vertebrae.segments:
-        anatomy = identify(segment.name, segment.tags)
-        if anatomy.structure == "vertebra" and anatomy.level and segment.mask.any():
-            points = vertebrae.grid.to_lps(np.argwhere(segment.mask)[:, ::-1].astype(float))
-            body = _body(points, np.eye(3))
-            if len(body):
-                low, high = np.percentile(body[:, 2], [2, 98])
-                found[anatomy.level] = _Bone(anatomy.level, points, body.mean(axis=0), float(high - low))
-    return found
+def _piece(level: str, upper: str, lower: str, neck: Neck | None, cord: Segment | None, on: Segmentation) -> Proposal:
+    anatomy = Anatomy("cord", level)
+    name = name_of(anatomy)
+    if cord is None or not cord.mask.any():
+        return Proposal(name, None, 0.0, Text("no cord is drawn"), "cord-missing")
+    if neck is None:
+        return Proposal(name, None, 0.0, Text("no label is called like a vertebra"), "vertebra-missing")
+    try:
+        above, below = _level(upper, neck), _level(lower, neck)
+    except Declined as declined:
+        return Proposal(name, None, 0.0, declined.reason, declined.code)
+    voxels = np.argwhere(cord.mask)
+    points = on.grid.to_lps(voxels[:, ::-1].astype(float))
+    inside = (above.local(points)[:, 2] < 0) & (below.local(points)[:, 2] >= 0)
+    mask = np.zeros_like(cord.mask)
+    mask[tuple(voxels[inside].T)] = True
+    if not mask.any():
+        return Proposal(name, None, 0.0, Text("the cord that is drawn does not reach there"), "cord-short")
+    return Proposal(name, segment_of(anatomy, mask), 1.0)
 
 
-def _body(points: Floats, axes: Floats) -> Floats:
-    """The points of a vertebra's body: before the canal, near the middle."""
-    local = points @ axes
-    hole = _canal(local)
-    if hole is None:
-        return points[:0]
-    center, front = hole[0], hole[3]
-    inside = (local[:, 1] < front) & (np.abs(local[:, 0] - center[0]) < BODY_HALF_WIDTH_MM)
-    return np.asarray(points[inside])
+# --- Two neighbors ---------------------------------------------------------------------------------------------------
 
 
-def _canal(local: Floats) -> tuple[Floats, float, float, float] | None:
-    """The largest hole of bone seen along the axis: center (left, posterior), left, right and front edge in mm."""
-    low = local[:, :2].min(axis=0) - 2 * PIXEL_MM
-    pixels = np.round((local[:, :2] - low) / PIXEL_MM).astype(int)
-    seen = np.zeros(pixels.max(axis=0) + 3, dtype=bool)
-    seen[tuple(pixels.T)] = True
-    seen = binary_closing(seen)
-    holes, count = label(binary_fill_holes(seen) & ~seen)
-    if count == 0:
-        return None
-    sizes = np.bincount(holes.ravel())[1:]
-    if sizes.max() * PIXEL_MM**2 < SMALLEST_CANAL_MM2:
-        return None
-    inside = np.argwhere(holes == np.argmax(sizes) + 1) * PIXEL_MM + low
-    center = inside.mean(axis=0)
-    middle = inside[np.abs(inside[:, 0] - center[0]) < BODY_HALF_WIDTH_MM / 2]
-    edges = inside[:, 0].max() + PIXEL_MM / 2, inside[:, 0].min() - PIXEL_MM / 2
-    return center, float(edges[0]), float(edges[1]), float(middle[:, 1].min() - PIXEL_MM / 2)
+def _level(name: str, neck: Neck) -> Level:
+    """The frame between two vertebrae. Raises Declined."""
+    names = name.split("/")
+    upper, lower = (neck.vertebra(one) for one in names)
+    _refuse_order(upper, lower, neck)
+    _refuse_odd_sizes(upper, lower, neck)
+    level = level_between(upper, lower)
+    _refuse_fused(level, neck)
+    return level
 
 
-def _level(name: str, bones: Mapping[str, _Bone]) -> _Level:
-    """The frame between two vertebrae, or ``_Declined``."""
-    upper, lower = name.split("/")
-    for vertebra in (upper, lower):
-        if vertebra not in bones:
-            raise _Declined(f"vertebra {vertebra} has no usable label")
-    _refuse_odd_sizes(upper, lower, bones)
-    step = bones[upper].body - bones[lower].body
-    up = step / np.linalg.norm(step)
-    if up[2] < 0.5:
-        raise _Declined(f"vertebra {upper} does not lie above {lower}; check the labels and the orientation")
-    left = np.array([1.0, 0.0, 0.0]) - up[0] * up
-    left /= np.linalg.norm(left)
-    axes = np.stack([left, np.cross(up, left), up], axis=1)
-    middle = (bones[upper].body + bones[lower].body) / 2
-    above, below = ((bones[v].points - middle) @ axes for v in (upper, lower))
-    near = np.concatenate([above, below])
-    hole = _canal(near[np.abs(near[:, 2]) < NEAR_MM])
-    if hole is None:
-        raise _Declined(f"no canal is enclosed between {upper} and {lower}")
-    center, left_edge, right_edge, front = hole
-    _refuse_fused(upper, lower, above, below, center, front)
-    return _Level(middle, axes, left_edge, right_edge, front, middle + axes[:, :2] @ center)
+def _known(neck: Neck) -> dict[str, Vertebra]:
+    return {name: frame for name, frame in neck.frames.items() if isinstance(frame, Vertebra)}
 
 
-def _refuse_odd_sizes(upper: str, lower: str, bones: Mapping[str, _Bone]) -> None:
+def _refuse_order(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
+    step = upper.canal - lower.canal
+    turned = np.degrees(np.arccos(np.clip((np.trace(upper.axes.T @ lower.axes) - 1) / 2, -1, 1)))
+    if step @ (upper.axes[:, 2] + lower.axes[:, 2]) <= 0 or step[2] < 0:
+        raise Declined(
+            "vertebra-order",
+            Text(
+                "vertebra {upper} does not lie above {lower}; check the labels and the orientation",
+                upper=upper.level,
+                lower=lower.level,
+            ),
+        )
+    if turned > TURNED_DEG:
+        raise Declined(
+            "vertebra-turned",
+            Text(
+                "vertebrae {upper} and {lower} seem turned by {turned:.0f} degrees against each other; check the "
+                "labels",
+                upper=upper.level,
+                lower=lower.level,
+                turned=turned,
+            ),
+        )
+
+
+def _refuse_odd_sizes(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
     """Decline a body far taller or lower than this neck's others (two in one label), and a gap in the row.
 
     C2 is left out: its dens belongs to it.
     """
-    order = [name for name in ("C3", "C4", "C5", "C6", "C7", "T1") if name in bones]
-    heights = np.median([bones[name].height for name in order])
+    known = _known(neck)
+    order = [name for name in ("C3", "C4", "C5", "C6", "C7", "T1") if name in known]
+    heights = np.median([known[name].height for name in order])
     steps = [
-        float(np.linalg.norm(bones[a].body - bones[b].body)) for a, b in pairwise(order) if f"{a}/{b}" in FORAMINA
+        float(np.linalg.norm(known[a].canal - known[b].canal)) for a, b in pairwise(order) if f"{a}/{b}" in FORAMINA
     ]
     for vertebra in (upper, lower):
-        if vertebra != "C2" and not RATIO[0] < bones[vertebra].height / heights < RATIO[1]:
-            raise _Declined(f"vertebra {vertebra} is not of its neighbors' height: fused, or labeled in part")
-    if upper != "C2" and steps:
-        step = float(np.linalg.norm(bones[upper].body - bones[lower].body))
+        if vertebra.level != "C2" and not RATIO[0] < vertebra.height / heights < RATIO[1]:
+            raise Declined(
+                "vertebra-height",
+                Text(
+                    "vertebra {level} is not of its neighbors' height: fused, or labeled in part", level=vertebra.level
+                ),
+            )
+    if steps:
+        step = float(np.linalg.norm(upper.canal - lower.canal))
         if not RATIO[0] < step / np.median(steps) < RATIO[1]:
-            raise _Declined(f"{upper} and {lower} are not neighbors by their distance; check the labels")
+            raise Declined(
+                "vertebra-gap",
+                Text(
+                    "{upper} and {lower} are not neighbors by their distance; check the labels",
+                    upper=upper.level,
+                    lower=lower.level,
+                ),
+            )
 
 
-def _refuse_fused(upper: str, lower: str, above: Floats, below: Floats, center: Floats, front: float) -> None:
+def _refuse_fused(level: Level, neck: Neck) -> None:
     """Decline where the two bodies touch over most of their cross-section."""
-    undersides: dict[tuple[int, int], float] = {}
-    tops: dict[tuple[int, int], float] = {}
-    for points, edge, pick in ((above, undersides, min), (below, tops, max)):
-        body = points[(points[:, 1] < front) & (np.abs(points[:, 0] - center[0]) < BODY_HALF_WIDTH_MM)]
-        for x, y, z in body.tolist():
-            at = (round(x / PIXEL_MM), round(y / PIXEL_MM))
-            edge[at] = pick(edge.get(at, z), z)
-    gaps = [undersides[at] - tops[at] for at in undersides.keys() & tops.keys()]
-    if gaps and np.mean(np.array(gaps) <= TOUCHING_MM) > FUSED_SHARE:
-        raise _Declined(f"vertebrae {upper} and {lower} are fused")
+    undersides, tops = _ends(level, level.upper, np.minimum), _ends(level, level.lower, np.maximum)
+    gaps = undersides - tops
+    met = np.isfinite(gaps)
+    if met.any() and np.mean(gaps[met] <= TOUCHING_MM) > FUSED_SHARE:
+        raise Declined(
+            "vertebrae-fused",
+            Text("vertebrae {upper} and {lower} are fused", upper=level.upper.level, lower=level.lower.level),
+        )
 
 
-def _foramen(anatomy: Anatomy, level: _Level, bones: Mapping[str, _Bone], bone: Volume) -> Proposal:
-    """One side of a level: beside the canal's edge, half-way between the pedicles, then fitted to bone."""
-    name = name_of(anatomy)
-    sign = 1.0 if anatomy.side == "left" else -1.0
-    edge = level.canal_left if sign > 0 else level.canal_right
-    axes = level.axes @ canal_axes(sign)
-    half = LENGTH_MM / 2 * (level.axes.T @ axes[:, 0])
-    # The inner mouth opens at the canal's front corner; the canal's middle is half its length further out.
-    across = np.array([edge + half[0], level.canal_front - half[1] / 2])
-    upper, lower = anatomy.level.split("/")
-    faces = []
-    for vertebra, share in ((upper, 10.0), (lower, 90.0)):
-        local = (bones[vertebra].points - level.middle) @ level.axes
-        column = local[np.hypot(*(local[:, :2] - across).T) < COLUMN_MM, 2]
-        column = column[np.abs(column) < NEAR_MM]
-        if len(column) == 0:
-            return Proposal(name, None, 0.0, f"no pedicle of {vertebra} is found beside the canal")
-        faces.append(float(np.percentile(column, share)))
-    gap = faces[0] - faces[1]
-    if not GAP_MM[0] <= gap <= GAP_MM[1]:
-        return Proposal(name, None, 0.0, f"the pedicles of {upper} and {lower} are {gap:.0f} mm apart")
-    center = level.middle + level.axes @ np.array([*across, (faces[0] + faces[1]) / 2])
-    height, width = SIZES_MM[anatomy.level]
-    fitted = fit_to_bone(Canal(center, axes, LENGTH_MM, height, width), bone, LARGEST_SHIFT_MM)
-    if fitted.wall < LEAST_WALL or fitted.inside > MOST_INSIDE:
-        reason = f"bone bounds {fitted.wall:.0%} of the canal's wall and fills {fitted.inside:.0%} of its inside"
-        return Proposal(name, None, 0.0, reason)
-    mask = fitted.canal.mask(bone.grid)
-    if not mask.any():
-        return Proposal(name, None, 0.0, "it lies beyond the CT")
-    segment = foramen_segment(anatomy.level, anatomy.side, mask)
-    return Proposal(name, segment, float(np.clip(fitted.wall - fitted.inside, 0, 1)))
+def _ends(level: Level, vertebra: Vertebra, pick: np.ufunc) -> Floats:
+    """Seen along up, the lowest (minimum) or highest point of a body in pixels of ``PIXEL_MM``; inf where none is."""
+    local = level.local(vertebra.points)
+    body = local[(local[:, 1] < level.edges[2] - 1) & (np.abs(local[:, 0]) < COLUMN_MM)]
+    count = 2 * round(COLUMN_MM / PIXEL_MM) + 1
+    end = np.full((count, 4 * count), np.inf if pick is np.minimum else -np.inf)
+    pixels = np.round(body[:, :2] / PIXEL_MM).astype(int) + np.array([count // 2, 4 * count - 1])
+    keep = pixels[:, 1] >= 0
+    pick.at(end, tuple(pixels[keep].T), body[keep, 2])
+    return end
 
 
-def canal_axes(sign: float) -> Floats:
-    """Unit columns (outward, up, across) of a foramen's canal in (left, posterior, up); sign 1 left, -1 right."""
-    forward, down = np.deg2rad(FORWARD_DEG), np.deg2rad(DOWNWARD_DEG)
-    outward = np.array([sign * np.cos(forward) * np.cos(down), -np.sin(forward) * np.cos(down), -np.sin(down)])
-    across = np.array([sign * np.sin(forward), np.cos(forward), 0.0])
-    up = np.array([sign * np.cos(forward) * np.sin(down), -np.sin(forward) * np.sin(down), np.cos(down)])
-    return np.stack([outward, up, across], axis=1)
+# --- One foramen -----------------------------------------------------------------------------------------------------
+
+
+def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume) -> Proposal:
+    """One side of a level. Raises Declined where nothing can be said; declines with its place what is not sure."""
+    side = anatomy.side
+    for vertebra, code in ((level.upper, "pedicle-above"), (level.lower, "pedicle-below")):
+        if side not in vertebra.pedicles:
+            raise Declined(code, Text("no pedicle of {level} is found beside the canal", level=vertebra.level))
+    passages = measured(level, side, anatomy.level, ct, neck.bone)
+    if len(passages) < 2:
+        raise Declined("no-passage", Text("no free way leads from the spinal canal to the side"))
+    center, spread = agreed(passages)
+    middle = passages[len(passages) // 2]
+    aside = (expected(level, side)[0] - center) @ middle.axes * [0, 1, 1]
+    center = center + middle.axes @ (EXPECTED_SHARE * aside)
+    canal = _canal(center, middle, anatomy.level)
+    placement = _placement(middle, float(np.linalg.norm(spread)), ct)
+    confidence = float(chi2.cdf((WITHIN_MM / placement) ** 2, 3))
+    proposal = Proposal(name_of(anatomy), None, confidence, "", "", canal, placement, middle)
+    mask = canal.mask(ct.grid)
+    try:
+        _refuse_place(proposal, mask, middle, level, neck, ct, expected(level, side)[0])
+    except Declined as declined:
+        return replace(proposal, reason=declined.reason, code=declined.code)
+    voxels = np.argwhere(mask)
+    bone = is_bone(ct.grid.to_lps(voxels[:, ::-1].astype(float)), ct, neck.bone, BONES_HU[1])
+    mask[tuple(voxels[bone].T)] = False
+    return replace(proposal, segment=foramen_segment(anatomy.level, side, mask))
+
+
+def _canal(center: Floats, passage: Passage, level: str) -> Canal:
+    """An ellipse of the measured size, within bounds, of the usual length."""
+    low, high = SIZE_RATIO
+    height, width = (
+        float(np.clip(size, low * usual, high * usual))
+        for size, usual in zip((passage.height, passage.width), SIZES_MM[level], strict=True)
+    )
+    return Canal(center, passage.axes, LENGTH_MM, height, width)
+
+
+def _placement(passage: Passage, spread: float, ct: Volume) -> float:
+    missing = sum(not met for met in passage.closed)
+    parts = (BASE_MM, PER_VOXEL * max(ct.grid.spacing_mm), PER_SPREAD * spread, OPEN_MM * missing)
+    return float(np.sqrt(np.sum(np.square(parts))))
+
+
+def _refuse_place(
+    proposal: Proposal, mask: Bools, passage: Passage, level: Level, neck: Neck, ct: Volume, start: Floats
+) -> None:
+    """Raises Declined for a place that is none, or not sure."""
+    canal = proposal.canal
+    assert canal is not None
+    points = ct.grid.to_lps(np.argwhere(mask)[:, ::-1].astype(float))
+    edge = np.array(ct.grid.shape[::-1]) - 1.0
+    corners = ct.grid.to_ijk(np.stack([passage.inner, passage.outer, canal.center]))
+    if len(points) == 0 or (corners < 0).any() or (corners > edge).any():
+        raise Declined("beyond-ct", Text("it lies beyond the CT"))
+    if passage.at_end or np.linalg.norm(canal.center - start) > FARTHEST_MM:
+        raise Declined(
+            "at-bound",
+            Text("the narrowest place lies at the end of where it is looked for, not between the pedicles"),
+        )
+    if passage.radius < NARROWEST_MM:
+        raise Declined(
+            "too-narrow",
+            Text("its radius of {radius:.1f} mm is less than this CT can show", radius=passage.radius),
+        )
+    for sign, vertebra, code in ((1.0, level.upper, "pedicle-above"), (-1.0, level.lower, "pedicle-below")):
+        if not met_by(canal, sign, vertebra.level, neck.bone):
+            where = Text("above") if sign > 0 else Text("below")
+            raise Declined(
+                code, Text("no pedicle of {level} lies right {where} it", level=vertebra.level, where=where)
+            )
+    share = float(is_bone(points, ct, neck.bone, BONES_HU[1]).mean())
+    if share > MOST_BONE:
+        raise Declined("in-bone", Text("{share:.0%} of it would lie in bone", share=share))
+    share = float(in_canal(points, level).mean())
+    if share > MOST_CANAL:
+        raise Declined("in-canal", Text("{share:.0%} of it would lie in the spinal canal", share=share))
+    if _metal_near(canal.center, ct):
+        raise Declined("metal", Text("metal lies within {distance:g} mm of it", distance=METAL_MM))
+    if proposal.confidence < LEAST_CONFIDENCE:
+        raise Declined(
+            "confidence-low",
+            Text(
+                "it would be within {within:g} mm of its place in {confidence:.0%} of such cases only",
+                within=WITHIN_MM,
+                confidence=proposal.confidence,
+            ),
+        )
+
+
+def met_by(canal: Canal, sign: float, level: str, bone: LabeledBone) -> bool:
+    """Whether the first bone met upward (sign 1) or downward of a canal is a vertebra's, by most of its rays."""
+    far = np.arange(1.0, PEDICLE_MM + 0.1, 0.5)
+    rays = [np.array([along, 0.0, across]) for along in (-1.5, 0.0, 1.5) for across in (-1.5, 0.0, 1.5)]
+    hits = 0
+    for ray in rays:
+        points = canal.center + (ray + far[:, None] * [0, sign, 0]) @ canal.axes.T
+        numbers = sampled(bone.numbers, bone.grid, points, order=0)
+        first = np.flatnonzero(numbers)
+        hits += len(first) > 0 and bone.levels[numbers[first[0]] - 1] == level
+    return hits > len(rays) / 2
+
+
+def in_canal(points: Floats, level: Level) -> Bools:
+    """Whether LPS points (n, 3) lie in the spinal canal, well within its side edges and front."""
+    local = level.local(points)
+    left, right, front = level.edges
+    return np.asarray((local[:, 0] < left - 2) & (local[:, 0] > right + 2) & (local[:, 1] > front - 1))
+
+
+def _metal_near(center: Floats, ct: Volume) -> bool:
+    middle = ct.grid.to_ijk(center)[::-1]
+    reach = METAL_MM / np.array(ct.grid.spacing_mm)[::-1]
+    low = np.clip(np.floor(middle - reach), 0, None).astype(int)
+    high = np.ceil(middle + reach).astype(int) + 1
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    return bool((ct.values[box] > METAL_HU).any())

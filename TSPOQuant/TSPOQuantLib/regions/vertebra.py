@@ -1,0 +1,320 @@
+"""Vertebrae in their own frames: labels brought onto the CT's bone, then canal, axes, body and pedicles of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import (
+    binary_closing,
+    binary_fill_holes,
+    distance_transform_edt,
+    gaussian_filter,
+    label,
+    map_coordinates,
+)
+
+from ..acquisition.image import Volume
+from ..acquisition.segmentation import Segmentation
+from ..grid import Grid
+from ..messages import Notice
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# None of these is published: choices, tried on one real neck and on simulated ones.
+STEP_MM = 1.0
+"""Of the working grid on which vertebrae are measured."""
+MARGIN_MM = 14.0
+BONE_HU = 200.0
+LARGEST_LABEL_SHIFT_MM = 3.0
+REACH_MM = 1.0
+"""A voxel of bone belongs to the nearest label within this and a voxel of the labels."""
+DEEP_MM = 1.0
+"""A label's inside is bone, whatever the CT shows, deeper than this and half a voxel of the labels."""
+FEWEST, FEWEST_IN_BODY = 500, 50
+"""Voxels of ``STEP_MM`` that make a vertebra, and the middle of its body."""
+SMALLEST_CANAL_MM2 = 70.0
+PITCH_DEG, ROLL_DEG, YAW_DEG = 40.0, 16.0, 40.0
+MIDDLE_MM = 5.0
+"""Half the width of the part of a body, beside the middle, that is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pedicle:
+    """One side's bridge from body to joint, in the vertebra's frame (left, posterior, up), mm from its canal's center.
+
+    center: (3,); bottom, top: along the vertebra's up.
+    """
+
+    center: Floats
+    bottom: float
+    top: float
+
+
+@dataclass(frozen=True, eq=False)
+class Vertebra:
+    """One vertebra in its own frame.
+
+    canal: (3,) LPS mm, the middle of its part of the spinal canal. axes: unit columns (left, posterior, up), LPS.
+    edges: left, right, front and back of the canal, in mm from its middle, in that frame. body: (3,) LPS mm;
+    height: of the body, mm. pedicles: by side.
+    """
+
+    level: str
+    points: Floats
+    canal: Floats
+    axes: Floats
+    edges: tuple[float, float, float, float]
+    body: Floats
+    height: float
+    pedicles: Mapping[str, Pedicle]
+
+    def local(self, points: Floats) -> Floats:
+        """LPS points (..., 3) in the vertebra's frame."""
+        return np.asarray((points - self.canal) @ self.axes)
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledBone:
+    """Vertebrae on one grid of ``STEP_MM``: which voxel belongs to which, by CT and labels together.
+
+    numbers: (k, j, i), 0 for none, else 1 + the position in ``levels``. shift_mm: (3,), how far the labels had to be
+    moved onto the CT's bone. voxel_mm: the labels' own largest voxel.
+    """
+
+    grid: Grid
+    numbers: NDArray[np.uint8]
+    levels: tuple[str, ...]
+    shift_mm: Floats
+    voxel_mm: float
+    outside_mm: Floats
+    depth_mm: Floats
+
+    @property
+    def reach_mm(self) -> float:
+        """A bright voxel within this of a label is bone."""
+        return REACH_MM + self.voxel_mm
+
+    def points(self, level: str) -> Floats:
+        """(n, 3) LPS mm of one vertebra's voxels."""
+        found = np.argwhere(self.numbers == 1 + self.levels.index(level))
+        return self.grid.to_lps(found[:, ::-1].astype(float))
+
+
+def sampled(volume: NDArray[Any], grid: Grid, points: Floats, order: int = 1, fill: float = 0.0) -> NDArray[Any]:
+    """Values of an array on a grid at LPS points (..., 3)."""
+    index = np.moveaxis(grid.to_ijk(points)[..., ::-1], -1, 0)
+    return np.asarray(map_coordinates(volume, index, order=order, mode="constant", cval=fill))
+
+
+def points_of(grid: Grid) -> Floats:
+    """(k, j, i, 3) LPS mm of every voxel's center."""
+    k, j, i = np.indices(grid.shape)
+    return grid.to_lps(np.stack([i, j, k], axis=-1).astype(float))
+
+
+def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | None) -> LabeledBone:
+    """Labels say where a vertebra is, the CT where its edge is.
+
+    levels: vertebra to the position of its segment. The labels are first moved as a whole onto the bone. Without a CT
+    they are taken as they are.
+    """
+    names = tuple(levels)
+    voxel = max(labels.grid.spacing_mm)
+    numbers = np.zeros(labels.grid.shape, np.uint8)
+    for number, name in enumerate(names, start=1):
+        numbers[labels.segments[levels[name]].mask] = number
+    drawn = labels.grid.to_lps(np.argwhere(numbers)[:, ::-1].astype(float))
+    grid = _grid_around(drawn)
+    at = points_of(grid)
+    shift = np.zeros(3)
+    if ct is not None:
+        hu = sampled(ct.values, ct.grid, at, fill=-1000.0)
+        shift = _shift_onto_bone(drawn, hu, grid)
+    near = sampled(numbers, labels.grid, at - shift, order=0)
+    outside, nearest = distance_transform_edt(near == 0, sampling=STEP_MM, return_indices=True)
+    kept = near > 0
+    if ct is not None:
+        inside = distance_transform_edt(kept, sampling=STEP_MM)
+        kept = ((hu > BONE_HU) & (outside <= REACH_MM + voxel)) | (inside > DEEP_MM + voxel / 2)
+        kept = binary_fill_holes(kept)
+    depth = distance_transform_edt(kept, sampling=STEP_MM)
+    found = np.where(kept, near[tuple(nearest)], 0).astype(np.uint8)
+    return LabeledBone(grid, found, names, shift, voxel, outside, depth)
+
+
+def _grid_around(points: Floats) -> Grid:
+    low, high = points.min(axis=0) - MARGIN_MM, points.max(axis=0) + MARGIN_MM
+    matrix = np.diag([STEP_MM] * 3 + [1.0])
+    matrix[:3, 3] = low
+    i, j, k = (int(n) for n in np.ceil((high - low) / STEP_MM) + 1)
+    return Grid((k, j, i), matrix)
+
+
+def _shift_onto_bone(drawn: Floats, hu: NDArray[Any], grid: Grid) -> Floats:
+    """The shift of the labels as a whole, within ``LARGEST_LABEL_SHIFT_MM``, with most bone under them.
+
+    The bone is blurred, so that labels drawn too large or too small come to lie centered on it.
+    """
+    some = drawn[:: max(1, len(drawn) // 4000)]
+    bone = gaussian_filter(np.clip((hu - 100.0) / 300.0, 0, 1), 1.5 / STEP_MM)
+
+    def share(shift: Floats) -> float:
+        return float(sampled(bone, grid, some + shift).mean())
+
+    best, most = np.zeros(3), share(np.zeros(3))
+    for step in (1.0, 0.5):
+        while True:
+            around = [best + step * np.array(one) for one in np.vstack([np.eye(3), -np.eye(3)])]
+            around = [one for one in around if np.abs(one).max() <= LARGEST_LABEL_SHIFT_MM]
+            shares = [share(one) for one in around]
+            if max(shares) <= most + 1e-4:
+                break
+            best, most = around[int(np.argmax(shares))], max(shares)
+    return best
+
+
+# --- The frame of one vertebra ---------------------------------------------------------------------------------------
+
+
+def vertebrae_of(bone: LabeledBone) -> dict[str, Vertebra | Notice]:
+    """The frame of each labeled vertebra, or why it has none."""
+    points = {level: bone.points(level) for level in bone.levels}
+    middles = [points[level].mean(axis=0) for level in bone.levels if len(points[level]) >= FEWEST]
+    usable = [level for level in bone.levels if len(points[level]) >= FEWEST]
+    found: dict[str, Vertebra | Notice] = {
+        level: Notice("vertebra-small", "vertebra {level} has hardly a voxel on the CT's bone", level=level)
+        for level in bone.levels
+        if level not in usable
+    }
+    for place, level in enumerate(usable):
+        above, below = middles[max(place - 1, 0)], middles[min(place + 1, len(usable) - 1)]
+        up = above - below if len(usable) > 1 else np.array([0.0, 0.0, 1.0])
+        found[level] = _frame(level, points[level], up)
+    return found
+
+
+def _frame(level: str, points: Floats, up: Floats) -> Vertebra | Notice:
+    """A vertebra from its points and a rough upward direction.
+
+    Up is the direction in which the canal is seen widest, left is at right angles to the plane about which the
+    vertebra is most alike on both sides.
+    """
+    axes = _upright(up)
+    few = points[:: max(1, len(points) // 4000)]
+    best = _widest(few, axes, [(p, r) for p in _steps(PITCH_DEG, 8) for r in _steps(ROLL_DEG, 8)])
+    if best is None:
+        return Notice(
+            "vertebra-open",
+            "the label of vertebra {level} encloses no spinal canal: it is labeled in part, or its body alone",
+            level=level,
+        )
+    best = _widest(few, best, [(p, r) for p in (-4, 0, 4) for r in (-4, 0, 4)])
+    assert best is not None
+    axes = _facing(few, best)
+    hole = _hole(points @ axes)
+    assert hole is not None
+    canal = axes[:, :2] @ hole[:2] + axes[:, 2] * float(np.median(points @ axes[:, 2]))
+    local = (points - canal) @ axes
+    left, right, front, back = (
+        edge - at for edge, at in zip(hole[2:6], (hole[0], hole[0], hole[1], hole[1]), strict=True)
+    )
+    column = local[(np.abs(local[:, 0]) < MIDDLE_MM) & (local[:, 1] < front - 2) & (local[:, 1] > front - 11)]
+    if len(column) < FEWEST_IN_BODY:
+        return Notice("vertebra-bodiless", "the label of vertebra {level} has no body before its canal", level=level)
+    low, high = np.percentile(column[:, 2], [3, 97])
+    body = canal + axes @ np.array([0.0, float(column[:, 1].mean()), (low + high) / 2])
+    pedicles = {}
+    for side, sign, edge in (("left", 1.0, left), ("right", -1.0, -right)):
+        pedicle = _pedicle(local * [sign, 1, 1], edge, front)
+        if pedicle is not None:
+            pedicles[side] = replace(pedicle, center=pedicle.center * [sign, 1, 1])
+    return Vertebra(level, points, canal, axes, (left, right, front, back), body, float(high - low), pedicles)
+
+
+def _steps(half_deg: float, step: float) -> list[float]:
+    return np.arange(-half_deg, half_deg + 1, step).tolist()
+
+
+def _upright(up: Floats) -> Floats:
+    """Columns (left, posterior, up) about a direction, left as near to the patient's as it allows."""
+    up = up / np.linalg.norm(up)
+    left = np.array([1.0, 0.0, 0.0]) - up[0] * up
+    left /= np.linalg.norm(left)
+    return np.stack([left, np.cross(up, left), up], axis=1)
+
+
+def turned(axes: Floats, pitch_deg: float = 0.0, roll_deg: float = 0.0, yaw_deg: float = 0.0) -> Floats:
+    """Axes turned about their own left, then posterior, then up."""
+    a, b, c = np.deg2rad([pitch_deg, roll_deg, yaw_deg])
+    x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])
+    z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+    return np.asarray(axes @ x @ y @ z)
+
+
+def _widest(points: Floats, axes: Floats, turns: list[tuple[float, float]]) -> Floats | None:
+    """Of the turns (pitch, roll), the axes along which the largest canal is seen."""
+    best, most = None, 0.0
+    for pitch, roll in turns:
+        one = turned(axes, pitch, roll)
+        hole = _hole(points @ one)
+        if hole is not None and hole[6] > most:
+            best, most = one, hole[6]
+    return best
+
+
+def _hole(local: Floats) -> tuple[float, ...] | None:
+    """The largest hole seen along the last axis: middle (left, posterior), edges left, right, front, back, area."""
+    low = local[:, :2].min(axis=0) - 4
+    pixels = np.round(local[:, :2] - low).astype(int)
+    seen = np.zeros(pixels.max(axis=0) + 5, dtype=bool)
+    seen[tuple(pixels.T)] = True
+    seen = binary_closing(seen, iterations=2)
+    holes, count = label(binary_fill_holes(seen) & ~seen)
+    if count == 0:
+        return None
+    sizes = np.bincount(holes.ravel())[1:]
+    if sizes.max() < SMALLEST_CANAL_MM2:
+        return None
+    inside = np.argwhere(holes == np.argmax(sizes) + 1) + low
+    x, y = inside.mean(axis=0)
+    middle = inside[np.abs(inside[:, 0] - x) < MIDDLE_MM - 1]
+    return (
+        float(x),
+        float(y),
+        float(inside[:, 0].max() + 0.5),
+        float(inside[:, 0].min() - 0.5),
+        float(middle[:, 1].min() - 0.5),
+        float(middle[:, 1].max() + 0.5),
+        float(sizes.max()),
+    )
+
+
+def _facing(points: Floats, axes: Floats) -> Floats:
+    """Axes turned about up so that left and right are most alike, seen along up."""
+    hole = _hole(points @ axes)
+    assert hole is not None
+    flat = points @ axes - np.array([hole[0], hole[1], 0.0])
+    scores = []
+    turns = _steps(YAW_DEG, 2)
+    for yaw in turns:
+        seen = flat @ turned(np.eye(3), yaw_deg=yaw)
+        pixels = np.round(seen[:, :2]).astype(int) + 60
+        image = np.zeros((121, 121))
+        np.add.at(image, tuple(np.clip(pixels, 0, 120).T), 1.0)
+        mirrored = image[::-1]
+        scores.append(max(float((image * np.roll(mirrored, shift, axis=0)).sum()) for shift in range(-4, 5)))
+    return turned(axes, yaw_deg=turns[int(np.argmax(scores))])
+
+
+def _pedicle(local: Floats, edge: float, front: float) -> Pedicle | None:
+    """On the left (points mirrored for the right): the bone beside the front corner of the canal."""
+    x, y = local[:, 0] - edge, local[:, 1] - front
+    column = local[(x > 0.5) & (x < 3.5) & (y > -2) & (y < 2)]
+    if len(column) < 10:
+        return None
+    bottom, top = np.percentile(column[:, 2], [10, 90])
+    return Pedicle(column.mean(axis=0), float(bottom), float(top))

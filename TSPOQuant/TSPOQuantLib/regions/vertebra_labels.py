@@ -1,0 +1,151 @@
+"""What the tools that label vertebrae call them: one table of names, codes and numbers."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..acquisition.segmentation import Segment, Segmentation
+from ..messages import InputRefused
+
+LEVELS = tuple(f"{part}{n}" for part, most in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, most + 1))
+"""From above downward."""
+NECK = LEVELS[: LEVELS.index("T2") + 1]
+
+_LEVEL = r"(?P<level>[ctl] ?\d{1,2})"
+_NAMES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(vertebrae?|vert|vertebre|vertèbre|vertebra cervicale|wirbel) ?{_LEVEL}",  # TotalSegmentator, TotalSpineSeg
+        rf"{_LEVEL} (vertebrae?|vertebral body|vertebre|vertèbre)( structure)?",  # DICOM, Slicer's terminology
+        _LEVEL,
+    )
+)
+"""Of a whole name in lower case, its separators turned to spaces."""
+_BODY = re.compile(r"vertebrae? body( \d+)?|vertebral bod(y|ies)")
+
+# DICOM PS3.16, context group 7603.
+_CODES = (
+    *("14806007", "39976000", "113205007", "5329002", "36978003", "36054005", "87391001"),  # C1 to C7
+    *("64864005", "53733008", "1626008", "73071006", "56401006", "45296009", "62487009"),  # T1 to T7
+    *("11068009", "82687006", "7610001", "12989004", "23215003"),  # T8 to T12
+    *("66794005", "14293000", "36470004", "11994002", "49668003"),  # L1 to L5
+)
+SNOMED = dict(zip(_CODES, LEVELS, strict=True))
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """How a tool numbers vertebrae. numbers: level by label value."""
+
+    tools: str
+    numbers: Mapping[int, str]
+
+    @property
+    def downward(self) -> bool:
+        """Whether a lower vertebra has a larger number."""
+        first, second = sorted(self.numbers)[:2]
+        return LEVELS.index(self.numbers[first]) < LEVELS.index(self.numbers[second])
+
+
+def _numbered(*runs: tuple[int, str, int, int]) -> dict[int, str]:
+    """Runs of (first number, part, first level, last level)."""
+    found = {}
+    for start, part, first, last in runs:
+        step = 1 if last >= first else -1
+        for offset, level in enumerate(range(first, last + step, step)):
+            found[start + offset] = f"{part}{level}"
+    return found
+
+
+NUMBERINGS = (
+    Numbering("VerSe, SPINEPS, CTSpine1K, RSNA 2022", _numbered((1, "C", 1, 7), (8, "T", 1, 12), (20, "L", 1, 5))),
+    Numbering("TotalSegmentator 2", _numbered((27, "L", 5, 1), (32, "T", 12, 1), (44, "C", 7, 1))),
+    Numbering("TotalSegmentator 1", _numbered((18, "L", 5, 1), (23, "T", 12, 1), (35, "C", 7, 1))),
+    Numbering("TotalSegmentator vertebrae_mr", _numbered((2, "L", 5, 1), (7, "T", 12, 1), (19, "C", 7, 1))),
+    Numbering("TotalSpineSeg", _numbered((11, "C", 1, 7), (21, "T", 1, 12), (41, "L", 1, 5))),
+)
+"""Of label maps whose labels have no names."""
+
+
+def level_of(segment: Segment) -> str:
+    """The vertebra that a segment is, by its name, its ID or its code, else ""."""
+    for name in (segment.name, segment.id):
+        level = level_named(name)
+        if level:
+            return level
+    for key in ("SegmentedPropertyType", "TerminologyEntry"):
+        for scheme, code, meaning in re.findall(r"(\w+)\^([\w-]+)\^([^~^|]+)", segment.tags.get(key, "")):
+            if scheme == "SCT" and code in SNOMED:
+                return SNOMED[code]
+            level = level_named(meaning)
+            if level:
+                return level
+    return ""
+
+
+def level_named(name: str) -> str:
+    """The vertebra that a name means ("vertebrae_C5", "VERT_C5", "C5", "vertèbre C5"), else ""."""
+    text = " ".join(re.sub(r"[_\-.]+", " ", name.lower()).split())
+    for pattern in _NAMES:
+        match = pattern.fullmatch(text)
+        if match:
+            level = match["level"].replace(" ", "").upper()
+            return level if level in LEVELS else ""
+    return ""
+
+
+def vertebra_segments(segmentation: Segmentation) -> dict[str, int]:
+    """The position of each vertebra's segment, from above downward; empty where no label is one.
+
+    Raises InputRefused "vertebrae-twice", "vertebrae-bodies" (labels of bodies that name no level) and
+    "vertebrae-numbers" (labels without names whose numbers fit several tools).
+    """
+    drawn = [(place, segment) for place, segment in enumerate(segmentation.segments) if segment.mask.any()]
+    levels = [(level_of(segment), place) for place, segment in drawn]
+    if not any(level for level, _ in levels):
+        if any(_BODY.fullmatch(" ".join(segment.name.lower().split("_"))) for _, segment in drawn):
+            raise InputRefused(
+                "vertebrae-bodies",
+                "the labels hold vertebral bodies and no levels; give labels of whole vertebrae, each with its level",
+            )
+        levels = _by_number(segmentation, drawn)
+    found: dict[str, int] = {}
+    for level, place in levels:
+        if level and level in found:
+            raise InputRefused("vertebrae-twice", "two labels are called vertebra {level}; correct them", level=level)
+        if level:
+            found[level] = place
+    return {level: found[level] for level in LEVELS if level in found}
+
+
+def _by_number(segmentation: Segmentation, drawn: Sequence[tuple[int, Segment]]) -> list[tuple[str, int]]:
+    """Levels of labels without names, where one tool's numbers fit their order in the body."""
+    heights: dict[int, tuple[float, int]] = {}
+    for place, segment in drawn:
+        match = re.fullmatch(r"(segment|label|value)?[_ ]*(\d{1,3})", segment.name.lower())
+        if match:
+            middle = segmentation.grid.to_lps(np.argwhere(segment.mask).mean(axis=0)[::-1])
+            heights[int(match[2])] = (float(middle[2]), place)
+    fits = [one for one in NUMBERINGS if _fits(one, {number: height for number, (height, _) in heights.items()})]
+    if not fits:
+        return []
+    if len(fits) > 1:
+        raise InputRefused(
+            "vertebrae-numbers",
+            "the labels have no names, and their numbers fit several tools ({tools}); put a table of names beside "
+            "them",
+            tools="; ".join(one.tools for one in fits),
+        )
+    numbers = fits[0].numbers
+    return [(numbers[number], place) for number, (_, place) in heights.items() if number in numbers]
+
+
+def _fits(numbering: Numbering, heights: Mapping[int, float]) -> bool:
+    """Whether at least two vertebrae of the neck are among the numbers, and all lie in the right order."""
+    present = sorted(number for number in heights if number in numbering.numbers)
+    if sum(numbering.numbers[number] in NECK for number in present) < 2:
+        return False
+    steps = np.diff([heights[number] for number in present])
+    return bool((steps < 0).all() if numbering.downward else (steps > 0).all())

@@ -1,0 +1,107 @@
+"""Foramina proposed on a real neck whose foramina are known, as it is and as other scans and labels would show it."""
+
+import unittest
+from dataclasses import replace
+
+import numpy as np
+from realdata import needs_data
+from realneck import RealNeck
+from tiers import slow
+from TSPOQuantLib.acquisition.segmentation import Segment
+from TSPOQuantLib.regions.proposals import propose_foramina
+
+# What is asked of every case: as many proposed, and how far off at most.
+MEDIAN_MM, LARGEST_MM, MOST_INWARD, MOST_BONE = 1.5, 3.0, 0.5, 0.25
+
+
+def looked_for(neck, labels, ct):
+    """The proposals of the levels that the neck holds whole, by name without the root."""
+    found = {one.name.split(" (")[0]: one for one in propose_foramina(labels, ct)}
+    return {name: found[name] for name in neck.truth}
+
+
+class RealNeckCase(unittest.TestCase):
+    def assert_true(self, neck, labels, ct, least=0):
+        proposals = looked_for(neck, labels, ct)
+        judged = [neck.judged(n, p.segment.mask, ct.grid) for n, p in proposals.items() if p.segment is not None]
+        self.assertGreaterEqual(len(judged), least, {name: one.reason for name, one in proposals.items()})
+        for one in proposals.values():
+            self.assertTrue(one.segment is not None or (one.code and one.reason))
+        if judged:
+            self.assertLessEqual(np.median([one.distance for one in judged]), MEDIAN_MM)
+            self.assertLessEqual(max(one.distance for one in judged), LARGEST_MM)
+            self.assertLessEqual(max(one.inward for one in judged), MOST_INWARD)
+            self.assertLessEqual(max(one.bone for one in judged), MOST_BONE)
+        return proposals
+
+
+@needs_data
+class AsScannedTest(RealNeckCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.neck = RealNeck()
+        cls.ct, cls.labels = cls.neck.ct(), cls.neck.labels()
+
+    def test_all_six_are_proposed(self):
+        for name, one in self.assert_true(self.neck, self.labels, self.ct, least=6).items():
+            with self.subTest(name):
+                self.assertGreaterEqual(one.confidence, 0.5)
+                self.assertTrue(0.2 < one.placement_mm < 2)
+                true = self.neck.truth[name]
+                self.assertAlmostEqual(one.passage.height, true["height_mm"], delta=2.0)
+                self.assertAlmostEqual(one.passage.width, true["width_mm"], delta=2.0)
+                self.assertGreater(one.canal.axes[:, 0] @ true["tangent"], np.cos(np.deg2rad(20)))
+
+    def test_a_vertebra_named_as_its_neighbor(self):
+        names = {"vertebrae_C3": "vertebrae_C4", "vertebrae_C4": "vertebrae_C3"}
+        swapped = [replace(one, name=names.get(one.name, one.name), id="") for one in self.labels.segments]
+        proposals = looked_for(self.neck, replace(self.labels, segments=tuple(swapped)), self.ct)
+        self.assertTrue(all(one.segment is None for one in proposals.values()))
+
+    def test_labels_of_bodies_alone_are_told_from_whole_ones(self):
+        bodies = []
+        for one in self.labels.segments:
+            mask = one.mask.copy()
+            mask[:, 50:] = False  # behind y = 255, the back of the bodies
+            bodies.append(Segment(one.id, one.name, mask))
+        proposals = looked_for(self.neck, replace(self.labels, segments=tuple(bodies)), self.ct)
+        self.assertEqual({one.code for one in proposals.values()} & {"vertebra-missing"}, set())
+
+
+@slow
+@needs_data
+class OtherScansTest(RealNeckCase):
+    def test_other_voxels(self):
+        neck = RealNeck()
+        for voxel in (0.5, 1.5, 2.0, (0.98, 0.98, 2.5)):
+            with self.subTest(voxel=voxel):
+                self.assert_true(neck, neck.labels(), neck.ct(voxel), least=5)
+
+    def test_leaning_and_turned(self):
+        for pose in ({"lean": 30}, {"lean": -15}, {"turn": -20}, {"turn": 20, "lean": 10}, {"roll": 20}):
+            neck = RealNeck(**pose)
+            with self.subTest(**pose):
+                self.assert_true(neck, neck.labels(), neck.ct(), least=5)
+
+    def test_spurs(self):
+        for spurs, wall in ((1, "facet"), (2, "uncus"), (3, "uncus"), (3, "facet")):
+            neck = RealNeck(spurs=spurs, wall=wall)
+            with self.subTest(spurs=spurs, wall=wall):
+                self.assert_true(neck, neck.labels(), neck.ct())
+
+    def test_labels_that_are_coarse_thin_thick_or_shifted(self):
+        neck = RealNeck()
+        ct = neck.ct()
+        for labels in (
+            {"voxel_mm": 3.0},
+            {"change": "eroded"},
+            {"change": "dilated"},
+            {"shift_mm": (0, 2, 0)},
+            {"shift_mm": (0, 0, -2)},
+        ):
+            with self.subTest(**labels):
+                self.assert_true(neck, neck.labels(**labels), ct, least=5)
+
+
+if __name__ == "__main__":
+    unittest.main()
