@@ -17,6 +17,7 @@ from ..grid import Grid
 from ..messages import InputRefused, Notice
 from .dicom_slice import key_of
 from .files import check_content, check_link
+from .label_names import names_in_header
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import read_json, read_table
 from .volume_files import UNREADABLE, is_nifti, read_volume
@@ -59,8 +60,9 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
 
     path: a .seg.nrrd (layers that overlap included), a NIfTI or NRRD label map, or a DICOM SEG (BINARY or LABELMAP).
     table: the names of a label map's labels: a table with index and name (BIDS ``_dseg.tsv``), JSON, a Slicer color
-    table or a FreeSurfer look-up table. Without it, a table with the label map's own name is looked for beside it;
-    labels without a name are called Segment_<label>, with a Notice.
+    table or a FreeSurfer look-up table. Without it, a table with the label map's own name is looked for beside it,
+    then the one in a NIfTI file's header (``label_names``); labels without a name are called Segment_<label>, with a
+    Notice.
     Raises InputRefused ("segmentation-…", "table-…", "json-…").
     """
     path = Path(path)
@@ -364,6 +366,8 @@ def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, n
         )
     table = table or _table_beside(path)
     names = _label_table(table) if table else {}
+    if not table and is_nifti(path):
+        names = {value: (name, None) for value, name in names_in_header(path).items()}
     values = [index for index, box in enumerate(find_objects(layers[..., 0]), 1) if box is not None]
     unnamed = [value for value in values if value not in names]
     if not values:

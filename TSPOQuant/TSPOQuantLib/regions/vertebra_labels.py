@@ -1,7 +1,7 @@
 """What the tools that label vertebrae call them: one table of names, codes and numbers."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +37,11 @@ SNOMED = dict(zip(_CODES, LEVELS, strict=True))
 
 @dataclass(frozen=True)
 class Numbering:
-    """How a tool numbers vertebrae. numbers: level by label value."""
+    """How a tool numbers vertebrae. numbers: level by label value. others: what it may number besides."""
 
     tools: str
     numbers: Mapping[int, str]
+    others: Collection[int]
 
     @property
     def downward(self) -> bool:
@@ -60,11 +61,17 @@ def _numbered(*runs: tuple[int, str, int, int]) -> dict[int, str]:
 
 
 NUMBERINGS = (
-    Numbering("VerSe, SPINEPS, CTSpine1K, RSNA 2022", _numbered((1, "C", 1, 7), (8, "T", 1, 12), (20, "L", 1, 5))),
-    Numbering("TotalSegmentator 2", _numbered((27, "L", 5, 1), (32, "T", 12, 1), (44, "C", 7, 1))),
-    Numbering("TotalSegmentator 1", _numbered((18, "L", 5, 1), (23, "T", 12, 1), (35, "C", 7, 1))),
-    Numbering("TotalSegmentator vertebrae_mr", _numbered((2, "L", 5, 1), (7, "T", 12, 1), (19, "C", 7, 1))),
-    Numbering("TotalSpineSeg", _numbered((11, "C", 1, 7), (21, "T", 1, 12), (41, "L", 1, 5))),
+    Numbering(
+        "VerSe, SPINEPS, CTSpine1K, RSNA 2022",
+        _numbered((1, "C", 1, 7), (8, "T", 1, 12), (20, "L", 1, 5)),
+        (25, 26, 27, 28, *range(100, 1000)),
+    ),
+    Numbering("TotalSegmentator 2", _numbered((27, "L", 5, 1), (32, "T", 12, 1), (44, "C", 7, 1)), range(1, 118)),
+    Numbering("TotalSegmentator 1", _numbered((18, "L", 5, 1), (23, "T", 12, 1), (35, "C", 7, 1)), range(1, 105)),
+    Numbering("TotalSegmentator vertebrae_mr", _numbered((2, "L", 5, 1), (7, "T", 12, 1), (19, "C", 7, 1)), (1,)),
+    Numbering(
+        "TotalSpineSeg", _numbered((11, "C", 1, 7), (21, "T", 1, 12), (41, "L", 1, 5)), (1, 2, 50, *range(60, 101))
+    ),
 )
 """Of label maps whose labels have no names."""
 
@@ -145,6 +152,8 @@ def _by_number(segmentation: Segmentation, drawn: Sequence[tuple[int, Segment]])
 def _fits(numbering: Numbering, heights: Mapping[int, float]) -> bool:
     """Whether at least two vertebrae of the neck are among the numbers, and all lie in the right order."""
     present = sorted(number for number in heights if number in numbering.numbers)
+    if any(number not in numbering.numbers and number not in numbering.others for number in heights):
+        return False
     if sum(numbering.numbers[number] in NECK for number in present) < 2:
         return False
     steps = np.diff([heights[number] for number in present])

@@ -1,0 +1,144 @@
+"""Labels of vertebrae as the tools that make them write them."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from realdata import DATA, needs_data
+from TSPOQuantLib.acquisition.label_names import names_in_header, read_folder
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.regions.vertebra_labels import LEVELS, level_named, level_of, vertebra_segments
+
+NECK = DATA / "necks" / "vhf_neck"
+
+
+def stacked(*names, tags=None):
+    """One block a name, the first on top."""
+    grid = Grid((4 * len(names), 3, 3), np.eye(4))
+    segments = []
+    for place, name in enumerate(names):
+        mask = np.zeros(grid.shape, bool)
+        top = 4 * (len(names) - place)
+        mask[top - 3 : top] = True
+        segments.append(Segment(f"id{place}", name, mask, tags=(tags or {}).get(name, {})))
+    return Segmentation(grid, tuple(segments))
+
+
+def found(*names, **more):
+    return list(vertebra_segments(stacked(*names, **more)))
+
+
+class NamesTest(unittest.TestCase):
+    def test_names_of_every_tool(self):
+        for name in ("vertebrae_C5", "vertebra C5", "C5", "VERT_C5", "vertèbre C5", "C5 vertebra", "vertebra_c5"):
+            with self.subTest(name):
+                self.assertEqual(level_named(name), "C5")
+
+    def test_what_is_no_vertebra(self):
+        for name in (
+            "disc_C5_C6",
+            "vertebrae_body",
+            "C9",
+            "foramen C5/C6 left",
+            "spinal_cord",
+            "C5 root",
+            "rib_left_1",
+        ):
+            with self.subTest(name):
+                self.assertEqual(level_named(name), "")
+
+    def test_codes_tell_what_names_do_not(self):
+        tags = {"SegmentedPropertyType": "SCT^36978003^C5 vertebra"}
+        self.assertEqual(level_of(Segment("Segment_5", "Segment 5", np.ones((1, 1, 1), bool), tags=tags)), "C5")
+        older = {"SegmentedPropertyType": "SRT^T-11650^C5 vertebra"}
+        self.assertEqual(level_of(Segment("Segment_5", "Segment 5", np.ones((1, 1, 1), bool), tags=older)), "C5")
+
+    def test_bodies_without_levels_are_refused(self):
+        with self.assertRaises(InputRefused) as caught:
+            vertebra_segments(stacked("vertebrae_body"))
+        self.assertEqual(caught.exception.code, "vertebrae-bodies")
+
+    def test_a_level_twice_is_refused(self):
+        with self.assertRaises(InputRefused) as caught:
+            vertebra_segments(stacked("vertebrae_C5", "C5"))
+        self.assertEqual(caught.exception.code, "vertebrae-twice")
+
+
+class NumbersTest(unittest.TestCase):
+    def test_each_tool_by_numbers_and_order(self):
+        neck = list(LEVELS[1:9])
+        numbers = {
+            "VerSe, SPINEPS, CTSpine1K, RSNA": range(2, 10),
+            "TotalSegmentator 2": range(49, 41, -1),
+            "TotalSegmentator vertebrae_mr": range(24, 16, -1),
+            "TotalSpineSeg": (12, 13, 14, 15, 16, 17, 21, 22),
+        }
+        for tool, one in numbers.items():
+            with self.subTest(tool):
+                self.assertEqual(found(*[f"Segment_{n}" for n in one]), neck)
+        self.assertEqual(found(*[f"Segment_{n}" for n in range(41, 34, -1)]), list(LEVELS[:7]))  # TotalSegmentator 1
+
+    def test_organs_beside_them_do_not_matter(self):
+        self.assertEqual(found("Segment_90", "Segment_49", "Segment_48", "Segment_1"), ["C2", "C3"])
+
+    def test_numbers_of_two_tools_are_not_guessed(self):
+        with self.assertRaises(InputRefused) as caught:
+            found(*[f"Segment_{n}" for n in (43, 42, 41, 40)])
+        self.assertEqual(caught.exception.code, "vertebrae-numbers")
+
+    def test_what_lies_upside_down_fits_no_tool(self):
+        self.assertEqual(found("Segment_5", "Segment_4", "Segment_3"), [])
+
+
+@needs_data
+class FilesTest(unittest.TestCase):
+    def assert_neck(self, segmentation, levels=("C2", "C3", "C4", "C5")):
+        self.assertLessEqual(set(levels), set(vertebra_segments(segmentation)))
+
+    def test_files_of_the_real_neck(self):
+        for name in (
+            "vertebrae_verse.nii.gz",
+            "vertebrae_totalsegmentator_ml.nii.gz",
+            "vertebrae_totalsegmentator.seg.nrrd",
+            "vertebrae_totalsegmentator_seg.dcm",
+        ):
+            with self.subTest(name):
+                self.assert_neck(read_segmentation(NECK / name))
+
+    def test_a_folder_of_masks(self):
+        folder = read_folder(NECK / "segmentations", lambda name: bool(level_named(name)))
+        self.assert_neck(folder)
+        only = read_folder(NECK / "segmentations", lambda name: name == "vertebrae_C3")
+        self.assertEqual([one.name for one in only.segments], ["vertebrae_C3"])
+
+    def test_names_in_the_header(self):
+        names = names_in_header(DATA / "necks" / "totalsegmentator_ml" / "example_seg.nii.gz")
+        self.assertEqual(names[1], "spleen")
+        self.assertEqual(names_in_header(NECK / "vertebrae_verse.nii.gz"), {})
+
+    def test_a_folder_that_does_not_fit_together(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            with self.assertRaises(InputRefused) as caught:
+                read_folder(folder, lambda name: True)
+            self.assertEqual(caught.exception.code, "segmentation-folder")
+            for level, size in (("C3", 4), ("C4", 5)):
+                sitk.WriteImage(
+                    sitk.GetImageFromArray(np.ones((size,) * 3, np.uint8)), str(folder / f"vertebrae_{level}.nii.gz")
+                )
+            with self.assertRaises(InputRefused) as caught:
+                read_folder(folder, lambda name: True)
+            self.assertEqual(caught.exception.code, "segmentation-grids")
+
+    def test_a_thoracic_verse_file_has_no_neck(self):
+        verse = read_segmentation(DATA / "necks" / "verse_sample" / "sub-verse004_seg-vert_msk.nii.gz")
+        self.assertEqual(vertebra_segments(verse), {})
+
+
+if __name__ == "__main__":
+    unittest.main()
