@@ -282,7 +282,7 @@ def told(clean: dict[str, Visit], pairs: Sequence[tuple[Visit, Visit]]) -> Secti
                     f"{100 * _within(found.ratio[:, place], pairs):.0f}",
                     chance(int(found.held[:, place].sum()), found.held[:, place].size),
                     chance(int(found.change_held[:, place].sum()), found.change_held[:, place].size),
-                    f"{found.change_off[:, place].std():.2f}",
+                    f"{np.sqrt((found.change_off[:, place] ** 2).mean()):.2f}",
                 ]
             )
     areas = {from_s: input_errors(pairs, from_s) for from_s in SAMPLES_FROM_S}
