@@ -25,8 +25,9 @@ from .reporting.bids import write_derivatives
 from .reporting.comparison_files import write_comparison
 from .reporting.provenance import inputs, versions
 from .reporting.tables import number, write_tsv, write_visit
+from .settings import restored
 from .source import write_source
-from .study import Study, study_of_bids
+from .study import Study, StudySettings, study_of_bids
 
 TABLE = "cohort.tsv"
 NO_SESSION = "baseline"
@@ -96,6 +97,7 @@ def run(
     participants: Sequence[str] = (),
     force: bool = False,
     progress: Progress = silent,
+    source: str | None = None,
 ) -> Report:
     """Quantify every visit with the default settings, compare each participant's visits, and write group tables.
 
@@ -103,12 +105,13 @@ def run(
     kept, others made again; ``force`` makes all again. participants: labels; empty for all; the tables tell of these
     alone, until a run with more of them, which finds their visits done. scheduler: address of a running Dask
     scheduler, whose workers see the same paths and which can import this package; None for processes of our own, one a
-    core. Raises InputRefused: "cohort-…", "output-…", "bids-participant".
+    core. source: of every input function, see study_of_bids.
+    Raises InputRefused: "cohort-…", "output-…", "bids-participant".
     """
     visits = find_visits(dataset, participants)
     out = _prepared(out, dataset)
     try:
-        rows = _quantified(dataset, out, visits, scheduler, force, part(progress, 0, 0.9))
+        rows = _quantified(dataset, out, visits, scheduler, force, source, part(progress, 0, 0.9))
     finally:
         _clean(out, visits)
     done = [visit for visit, row in zip(visits, rows, strict=True) if row.status in ("done", "kept")]
@@ -180,10 +183,10 @@ def _prepared(out: Path, dataset: Path) -> Path:
     return out
 
 
-def _refused(dataset: Path, visit: Visit) -> Row | None:
+def _refused(dataset: Path, visit: Visit, source: str | None) -> Row | None:
     """The row of a visit that lacks a file; None where there is something to read."""
     try:
-        study_of_bids(dataset, visit.participant, visit.session, None)
+        study_of_bids(dataset, visit.participant, visit.session, None, source)
     except InputRefused as refusal:
         return _row(visit, "refused", refusal.code, refusal.message)
     return None
@@ -196,11 +199,11 @@ def _row(visit: Visit, status: str, code: str = "", message: str = "") -> Row:
 # --- One visit, in whatever process ----------------------------------------------------------------------------------
 
 
-def quantify_one(dataset: Path, out: Path, visit: Visit, force: bool) -> Row:
+def quantify_one(dataset: Path, out: Path, visit: Visit, force: bool, source: str | None = None) -> Row:
     """Quantify one visit into its folder, whole or not at all; whatever goes wrong becomes the row."""
     folder = out / visit.folder
     try:
-        study = study_of_bids(dataset, visit.participant, visit.session, None)
+        study = study_of_bids(dataset, visit.participant, visit.session, None, source)
         if not force and _up_to_date(folder, study):
             return _row(visit, "kept")
         with whole_folder(folder, True, study.files) as scratch:
@@ -221,17 +224,27 @@ def _up_to_date(folder: Path, study: Study) -> bool:
         record = read_record(folder)
     except InputRefused:
         return False
-    same = record.provenance.get("inputs") == inputs(study.files)
+    try:
+        alike = restored(StudySettings, record.settings) == study.settings
+    except (TypeError, ValueError):  # of another version
+        return False
+    same = alike and record.provenance.get("inputs") == inputs(study.files, study.person.read)
     return same and record.provenance.get("versions") == versions()
 
 
 def _quantified(
-    dataset: Path, out: Path, visits: Sequence[Visit], scheduler: str | None, force: bool, progress: Progress
+    dataset: Path,
+    out: Path,
+    visits: Sequence[Visit],
+    scheduler: str | None,
+    force: bool,
+    source: str | None,
+    progress: Progress,
 ) -> tuple[Row, ...]:
     """Every visit's row, in the order of the visits."""
     from distributed import as_completed  # 0.5 s to import: only where a cohort is run
 
-    rows = {visit: row for visit in visits if (row := _refused(dataset, visit)) is not None}
+    rows = {visit: row for visit in visits if (row := _refused(dataset, visit, source)) is not None}
     waiting = [visit for visit in visits if visit not in rows]
     if not waiting:
         return tuple(rows[visit] for visit in visits)
@@ -239,7 +252,8 @@ def _quantified(
     with _client(scheduler, len(waiting)) as client:
         paths = Path(os.path.abspath(dataset)), out  # noqa: PTH100 (links stay: workers see the path that was given)
         futures = {
-            client.submit(quantify_one, *paths, visit, force, pure=False, retries=0): visit for visit in waiting
+            client.submit(quantify_one, *paths, visit, force, source, pure=False, retries=0): visit
+            for visit in waiting
         }
         try:
             for future in as_completed(futures):

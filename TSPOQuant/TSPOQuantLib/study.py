@@ -6,6 +6,10 @@ from typing import Any
 
 from .acquisition.bids import find_bids
 from .acquisition.blood_files import ROUTES
+from .acquisition.participants import Person, read_person
+from .acquisition.segmentation_files import table_of
+from .acquisition.tables import sidecars
+from .acquisition.volume_files import is_nifti
 from .messages import InputRefused, Text
 from .outcome.settings import GENOTYPES, LABEL, SETTINGS, StudySettings
 from .settings import Kind, Line, Several
@@ -19,7 +23,8 @@ class Study:
     """A visit's files, absolute, and its settings.
 
     carried_from: the visit on whose CT the segmentation was drawn, where the regions are carried from another one.
-    frame_table: starts and durations of the PET's frames, where its own are absent or wrong.
+    frame_table: starts and durations of the PET's frames, where its own are absent or wrong. person: what a dataset's
+    table of participants says.
     """
 
     pet: Path
@@ -32,56 +37,74 @@ class Study:
     file: Path | None = None
     carried_from: "Study | None" = None
     frame_table: Path | None = None
+    person: Person = field(default_factory=Person)
 
     @property
     def files(self) -> list[Path]:
-        """Every file and folder that the visit is computed from, the study file first, a sidecar after its file."""
+        """Every file and folder that the visit is computed from, the study file first, what belongs to a file next."""
         named = [self.file, self.pet, self.frame_table, self.ct, self.segmentation, *self.blood, self.given_input]
         if self.carried_from is not None:
             named += [self.carried_from.file, self.carried_from.ct]
         found = [path for path in named if path is not None]
-        return [path for file in found for path in (file, *_sidecar(file))]
+        return [path for file in found for path in (file, *_read_with(file))]
 
 
-def _sidecar(file: Path) -> list[Path]:
-    """The JSON beside a NIfTI or a table, which says what their numbers mean."""
-    stem = next((file.name.removesuffix(s) for s in (".nii.gz", ".nii", ".tsv") if file.name.endswith(s)), None)
-    beside = None if stem is None else file.with_name(f"{stem}.json")
-    return [beside] if beside is not None and beside.is_file() else []
+def _read_with(file: Path) -> list[Path]:
+    """What is read with a NIfTI or a table: the JSON that it has or inherits, and a label map's table of names."""
+    if not file.name.endswith((".nii.gz", ".nii", ".tsv")):
+        return []
+    table = table_of(file) if is_nifti(file) else None
+    return [*sidecars(file), *([table] if table and table not in sidecars(file) else [])]
 
 
-def study_of_bids(dataset: Path, participant: str, session: str | None, segmentation: Path | None) -> Study:
-    """A visit of a PET-BIDS dataset as a study, with the default settings.
+REGION_FILES = (".seg.nrrd", "_dseg.nii.gz", "_dseg.nii")
 
-    segmentation: the regions; None takes the one .seg.nrrd or _dseg.nii.gz that lies in derivatives/*/ for the visit.
-    A ready input curve (_bloodproc.tsv) is used where there is no image-derived one to make: where no raw blood is.
-    Raises InputRefused ("bids-…").
+
+def study_of_bids(
+    dataset: Path, participant: str, session: str | None, segmentation: Path | None, source: str | None = None
+) -> Study:
+    """A visit of a PET-BIDS dataset as a study, with the default settings, and the genotype of participants.tsv.
+
+    segmentation: the regions; None takes the one .seg.nrrd or _dseg.nii.gz that lies in derivatives/*/ for the visit,
+    or else for the subject. source: of the input function; None makes it image-derived where there is raw blood, and
+    takes a ready curve (_bloodproc.tsv) where there is none. Raises InputRefused ("bids-…", "table-…").
     """
     found = find_bids(dataset, participant, session)
     where = "/".join(part for part in (found.participant, found.session) if part)
     if found.image is None:
         raise InputRefused("bids-image", "{where}/pet holds no image; 'fit' quantifies ready curves", where=where)
     if segmentation is None:
-        pattern = f"derivatives/*/{where}/**/*"
-        regions = sorted(f for f in dataset.glob(pattern) if f.name.endswith((".seg.nrrd", "_dseg.nii.gz")))
+        # Some programs keep what is drawn once for all sessions with the subject.
+        patterns = (f"derivatives/*/{where}/**/*", f"derivatives/*/{found.participant}/anat/*")
+        drawn = ([f for f in sorted(dataset.glob(one)) if f.name.endswith(REGION_FILES)] for one in patterns)
+        regions: list[Path] = next((files for files in drawn if files), [])
         if len(regions) != 1:
             problem = "holds several segmentations" if regions else "has no segmentation in derivatives"
             raise InputRefused(
                 "bids-segmentation", "{where} {problem}; name one with --segmentation", where=where, problem=problem
             )
         segmentation = regions[0]
-    given = found.bloodproc[0] if found.bloodproc and not found.blood else None
+    source = source or ("given" if found.bloodproc and not found.blood else "image-derived")
+    lacking = {"given": not found.bloodproc, "blood": not found.blood}
+    if lacking.get(source, False):
+        table = "_bloodproc.tsv" if source == "given" else "_blood.tsv"
+        raise InputRefused(
+            "bids-blood", "{where}/pet holds no {table}; choose another --input", where=where, table=table
+        )
+    person = read_person(dataset, found.participant, found.session)
     return Study(
         pet=found.image,
         ct=None,
         segmentation=segmentation,
         blood=found.blood,
         route="unknown",
-        given_input=given,
+        given_input=found.bloodproc[0] if source == "given" else None,
+        person=person,
         settings=StudySettings(
+            genotype=person.genotype,
             subject=found.participant.removeprefix("sub-"),
             session=(found.session or "ses-baseline").removeprefix("ses-"),
-            input_source="given" if given else "image-derived",
+            input_source=source,
         ),
     )
 

@@ -83,6 +83,7 @@ class DynamicTest(Folder):
                         image, truth = self.read(plan)
                         self.assertSame(image, plan, truth)
                         expected = {"pet-decay-by-us"} if correction == "NONE" else set()
+                        expected |= {"injection-not-at-start"} if scan_s else set()
                         self.assertEqual(self.codes(image), expected)
                         self.assertIn({"NONE": "none in the file"}.get(correction, correction), image.decay_correction)
 
@@ -186,7 +187,7 @@ class DynamicTest(Folder):
             np.testing.assert_array_equal(image.timing.starts_s, table.starts_s)
             np.testing.assert_allclose(image.activity, truth * 2 ** (5 / PetPlan.half_life_s), rtol=1e-6)
             self.assertEqual(image.time_zero, "frame table")
-            self.assertEqual(self.codes(image), {"frames-by-table"})
+            self.assertEqual(self.codes(image), {"frames-by-table", "frames-gaps"})
         with self.assertRaises(InputRefused) as caught:
             self.read(PetPlan(), FrameTiming(np.arange(4.0), np.ones(4)))
         self.assertEqual(caught.exception.code, "frames-table-count")

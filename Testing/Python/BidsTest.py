@@ -6,9 +6,14 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 from realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.bids import find_bids, read_pet_json
+from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
+from TSPOQuantLib.acquisition.participants import read_person
+from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.study import study_of_bids
 
 HALF_LIFE = 1220.04
 GOOD = {
@@ -177,6 +182,143 @@ class DatasetTest(Folder):
         ):
             self.refused(code, find_bids, self.folder, *labels)
         self.refused("bids-participant", find_bids, self.folder / "nowhere", "1")
+
+
+class ScanTest(Folder):
+    """Which blood, JSON, table and person belong to a scan."""
+
+    ENTITIES = ("run-1", "trc-PBR28", "rec-osem", "task-rest")
+
+    def setUp(self):
+        super().setUp()
+        self.pet = self.folder / "sub-1" / "ses-a" / "pet"
+        self.pet.mkdir(parents=True)
+        (self.folder / "dataset_description.json").write_text("{}")
+
+    def touch(self, *names):
+        for name in names:
+            (self.pet / name).touch()
+
+    def blood(self):
+        return [path.name for path in find_bids(self.folder, "1", "a").blood]
+
+    def test_blood_of_another_run_tracer_or_reconstruction_is_not_taken(self):
+        for entity in self.ENTITIES:
+            key = entity.partition("-")[0]
+            for own in (f"_{entity}", ""):
+                for file in self.pet.iterdir():
+                    file.unlink()
+                self.touch(f"sub-1_ses-a{own}_pet.nii.gz", f"sub-1_ses-a{own}_pet.json")
+                other = f"sub-1_ses-a_{key}-other_recording-manual_blood.tsv"
+                self.touch(other)
+                with self.subTest(entity=entity, own=own):
+                    self.assertIn(other, self.refused("bids-blood", self.blood))
+                    mine = f"sub-1_ses-a{own}_recording-manual_blood.tsv"
+                    self.touch(mine, "sub-1_ses-a_recording-autosampler_blood.tsv")
+                    self.assertEqual(self.blood(), sorted({mine, "sub-1_ses-a_recording-autosampler_blood.tsv"}))
+
+    def test_the_json_of_the_image_among_several(self):
+        self.touch("sub-1_ses-a_run-2_pet.nii.gz", "sub-1_ses-a_run-1_pet.json", "sub-1_ses-a_run-2_pet.json")
+        self.assertEqual(find_bids(self.folder, "1", "a").pet_json.name, "sub-1_ses-a_run-2_pet.json")
+
+    def test_a_json_of_the_whole_dataset(self):
+        image = sitk.JoinSeries([sitk.GetImageFromArray(np.full((2, 2, 2), v, np.float32)) for v in range(1, 6)])
+        path = self.pet / "sub-1_ses-a_pet.nii.gz"
+        sitk.WriteImage(image, str(path))
+        self.refused("bids-sidecar", find_bids, self.folder, "1", "a")
+        self.refused("nifti-no-sidecar", read_dynamic_pet, path)
+        (self.folder / "pet.json").write_text(json.dumps(GOOD))
+        (self.folder / "sub-1" / "sub-1_pet.json").write_text(json.dumps({"Units": "kBq/mL"}))
+        self.assertEqual(find_bids(self.folder, "1", "a").pet_json.name, "sub-1_pet.json")
+        np.testing.assert_allclose(read_dynamic_pet(path).activity[4], 5.0)  # the nearer file's kBq/mL
+
+    def test_regions_of_the_subject_with_the_table_of_the_dataset(self):
+        self.touch("sub-1_ses-a_pet.nii.gz", "sub-1_ses-a_pet.json")
+        derived = self.folder / "derivatives" / "petprep"
+        (derived / "sub-1" / "anat").mkdir(parents=True)
+        (derived / "dataset_description.json").write_text("{}")
+        labels = np.zeros((3, 3, 3), np.uint8)
+        labels[1, 1, 1] = 7
+        path = derived / "sub-1" / "anat" / "sub-1_desc-neck_dseg.nii.gz"
+        sitk.WriteImage(sitk.GetImageFromArray(labels), str(path))
+        table = derived / "desc-neck_dseg.tsv"
+        table.write_text("index\tname\n7\tcord C7\n")
+        (derived / "desc-other_dseg.tsv").write_text("index\tname\n7\twrong\n")
+        study = study_of_bids(self.folder, "1", "a", None)
+        self.assertEqual(study.segmentation, path)
+        self.assertEqual([one.name for one in read_segmentation(path).segments], ["cord C7"])
+        self.assertIn(table.resolve(), [file.resolve() for file in study.files])
+
+    def test_every_file_that_is_read_belongs_to_the_study(self):
+        self.touch("sub-1_ses-a_pet.nii.gz", "sub-1_ses-a_pet.json", "sub-1_ses-a_recording-manual_blood.tsv")
+        for name in ("pet.json", "blood.json", "sub-1/sub-1_recording-manual_blood.json", "other_pet.json"):
+            (self.folder / name).write_text("{}")
+        regions = self.folder / "regions.seg.nrrd"
+        regions.touch()
+        named = {path.name for path in study_of_bids(self.folder, "1", "a", regions).files}
+        self.assertLessEqual({"pet.json", "blood.json", "sub-1_recording-manual_blood.json"}, named)
+        self.assertNotIn("other_pet.json", named)
+
+    def test_the_input_is_chosen(self):
+        self.touch("sub-1_ses-a_pet.nii.gz", "sub-1_ses-a_pet.json")
+        regions = self.folder / "regions.seg.nrrd"
+        regions.touch()
+
+        def study(source=None):
+            return study_of_bids(self.folder, "1", "a", regions, source)
+
+        for source in ("blood", "given"):
+            self.refused("bids-blood", study, source)
+        self.touch("sub-1_ses-a_recording-manual_blood.tsv", "sub-1_ses-a_bloodproc.tsv")
+        for source in ("blood", "image-derived", "given"):
+            made = study(source)
+            self.assertEqual(made.settings.input_source, source)
+            self.assertEqual(made.given_input is not None, source == "given")
+        self.assertEqual(study().settings.input_source, "image-derived")
+
+
+class PersonTest(Folder):
+    def person(self, head, row, described=None, sessions=None):
+        (self.folder / "participants.tsv").write_text(f"participant_id\t{head}\nsub-2\t{row}\nsub-3\tn/a\tn/a\n")
+        (self.folder / "participants.json").write_text(json.dumps(described or {}))
+        if sessions:
+            (self.folder / "sub-2").mkdir(exist_ok=True)
+            (self.folder / "sub-2" / "sub-2_sessions.tsv").write_text(sessions)
+        return read_person(self.folder, "sub-2", "ses-a")
+
+    def test_genotype_and_weight_as_laboratories_write_them(self):
+        for cell, genotype in (
+            ("HAB", "HAB"),
+            ("mab", "MAB"),
+            ("low affinity binder", "LAB"),
+            ("C/C", "HAB"),
+            ("C/T", "MAB"),
+            ("TT", "LAB"),
+            ("Ala/Thr", "MAB"),
+            ("n/a", "unknown"),
+        ):
+            for column in ("genotype", "rs6971", "TSPO_genotype"):
+                with self.subTest(cell=cell, column=column):
+                    self.assertEqual(self.person(f"{column}\tweight", f"{cell}\t70").genotype, genotype)
+        self.assertEqual(self.person("genotype\tweight", "HAB\t70").weight_kg, 70)
+        grams = {"weight": {"Units": "g"}}
+        self.assertEqual(self.person("genotype\tweight", "HAB\t70000", grams).weight_kg, 70)
+        own = "session_id\tweight\nses-a\t71.5\nses-b\t60\n"
+        self.assertEqual(self.person("genotype\tweight", "HAB\t70", None, own).weight_kg, 71.5)
+
+    def test_what_is_not_used_is_told(self):
+        odd = self.person("genotype\tweight", "A/A\t70000")
+        self.assertEqual((odd.genotype, odd.weight_kg), ("unknown", None))
+        self.assertEqual([one.code for one in odd.notices], ["participants-genotype", "participants-weight"])
+
+    def test_only_the_person_s_own_row_is_read(self):
+        mine = self.person("genotype\tweight", "HAB\t70").read
+        (self.folder / "participants.tsv").write_text(
+            "participant_id\tgenotype\tweight\nsub-2\tHAB\t70\nsub-9\tLAB\t9\n"
+        )
+        self.assertEqual(read_person(self.folder, "sub-2", "ses-a").read, mine)
+        self.assertEqual(read_person(self.folder, "sub-5", None).read, "")
+        self.assertEqual(read_person(self.folder / "nowhere", "sub-2", None).genotype, "unknown")
 
 
 @needs_data

@@ -132,6 +132,23 @@ class CohortTest(unittest.TestCase):
         forced = cohort.run(self.dataset, out, self.scheduler, ["sub-02"], force=True)
         self.assertEqual([row.status for row in forced.visits], ["done"])
 
+    def test_what_is_inherited_makes_a_visit_out_of_date(self):
+        out = self.folder / "inherited"
+        shutil.copytree(self.out, out)
+        self.assertEqual(cohort.run(self.dataset, out, self.scheduler, ["01"]).visits[0].status, "kept")
+        for name, text in (
+            ("pet.json", '{"ReconFilterSize": 2}'),
+            ("participants.tsv", "participant_id\tgenotype\nsub-01\tMAB\n"),
+        ):
+            path = self.dataset / name
+            path.write_text(text, encoding="utf-8")
+            self.addCleanup(path.unlink)
+            report = cohort.run(self.dataset, out, self.scheduler, ["01"])
+            self.assertEqual([row.status for row in report.visits], ["done", "done"], name)
+            self.assertEqual(
+                [row.status for row in cohort.run(self.dataset, out, self.scheduler, ["01"]).visits], ["kept"] * 2
+            )
+
     def test_what_cannot_begin_is_refused(self):
         def code(*arguments):
             with self.assertRaises(InputRefused) as caught:

@@ -259,7 +259,8 @@ class CompleteTest(FileTest):
                 np.testing.assert_allclose(image.activity, self.truth, rtol=1e-5)
                 np.testing.assert_allclose(image.grid.ijk_to_lps[:3, 3], self.plan.position(0), atol=1e-6)
                 self.assertEqual(image.time_zero_at, datetime(2021, 3, 4, 10, 30))
-                self.assertEqual({notice.code for notice in image.notices}, {"pet-decay-by-us", "frames-gaps"})
+                told = {"pet-decay-by-us", "frames-gaps", "injection-not-at-start"}
+                self.assertEqual({notice.code for notice in image.notices}, told)
                 self.assertEqual(node.GetNthDataNode(1).GetVoxelValueUnits().GetCodeValue(), "kBq/mL")
 
     def test_browser_and_transform_stay(self):

@@ -11,13 +11,25 @@ from numpy.typing import NDArray
 from ..messages import InputRefused, Notice
 from .decay import HALF_LIFE_S, nuclide, weighted_mean_s
 from .frames import FrameTiming
-from .tables import SHORTEST_STUDY_S, kbq_ml_per, mbq_per, number_in, numbers_in, read_json, sidecar
+from .tables import (
+    SHORTEST_STUDY_S,
+    kbq_ml_per,
+    mbq_per,
+    number_in,
+    numbers_in,
+    parts_of,
+    read_json,
+    sidecar,
+    sidecars,
+)
 
 # Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
 # residuals differ by a few percent, a slipped unit by a factor of 1000).
 ACTIVITY_AGREEMENT = 0.05
 # What a person is injected with for one PET, in MBq; outside it a unit has slipped (our choice).
 INJECTED_RANGE_MBQ = (5.0, 5000.0)
+# Entities by which tables of blood are told apart, and scans are not.
+OF_BLOOD_ALONE = ("recording", "desc")
 # Clock differences above this are named: 1 s is 0.06 % for C-11.
 CLOCK_TOLERANCE_S = 1.0
 
@@ -81,41 +93,68 @@ def find_bids(dataset: Path, participant: str, session: str | None = None) -> Bi
         )
     visit = subject if session is None else _labeled(subject, "ses-", session)
     folder = visit / "pet"
-    sidecars = sorted(folder.glob("*_pet.json"))
     images = sorted([*folder.glob("*_pet.nii.gz"), *folder.glob("*_pet.nii")])
+    own = sorted(folder.glob("*_pet.json"))
     where = visit.relative_to(dataset).as_posix()
-    if len(sidecars) > 1 or len(images) > 1:
-        names = ", ".join(file.name for file in (sidecars if len(sidecars) > 1 else images))
+    if len(images) > 1 or (not images and len(own) > 1):
         raise InputRefused(
             "bids-several",
-            "{where} holds several PET scans ({names}); give the files one by one",
+            "{where} holds several PET scans ({names}); write a study.toml that names one of them, with its blood",
             where=where,
-            names=names,
+            names=", ".join(file.name for file in (images or own)),
         )
-    if not sidecars:
+    told = sidecars(images[0]) if images else own
+    if not told:
         raise InputRefused(
-            "bids-sidecar", "{where}/pet holds no _pet.json; a PET without one cannot be quantified", where=where
+            "bids-sidecar",
+            "{where}/pet holds no _pet.json; a PET without one cannot be quantified",
+            where=where,
         )
+    scan = images[0] if images else own[0]
     derived = sorted(dataset.glob(f"derivatives/*/{where}/pet/*_tacs.tsv"))
     return BidsPet(
         participant=subject.name,
         session=None if session is None else visit.name,
-        pet_json=sidecars[0],
+        pet_json=told[-1],
         image=images[0] if images else None,
-        blood=tuple(sorted(folder.glob("*_blood.tsv"))),
-        bloodproc=tuple(sorted(folder.glob("*_bloodproc.tsv"))),
+        blood=_of_scan(scan, "blood", where),
+        bloodproc=_of_scan(scan, "bloodproc", where),
         tacs=(*sorted(folder.glob("*_tacs.tsv")), *derived),
     )
 
 
+def _of_scan(scan: Path, suffix: str, where: str) -> tuple[Path, ...]:
+    """The tables of this suffix beside a scan that belong to it: no entity of theirs is another of the scan's.
+
+    Raises InputRefused ("bids-blood") where there are some and none belongs to it.
+    """
+    own = set(parts_of(scan)[:-1])
+    there = sorted(scan.parent.glob(f"*_{suffix}.tsv"))
+    fitting = tuple(
+        file
+        for file in there
+        if {part for part in parts_of(file)[:-1] if part.partition("-")[0] not in OF_BLOOD_ALONE} <= own
+    )
+    if there and not fitting:
+        raise InputRefused(
+            "bids-blood",
+            "{where}: the blood ({names}) is of another run, tracer or reconstruction than {scan}; name the blood of "
+            "this scan alike, or write a study.toml that names both",
+            where=where,
+            names=", ".join(file.name for file in there),
+            scan=scan.name,
+        )
+    return fitting
+
+
 def read_pet_json(path: Path) -> PetSidecar:
-    """Read a PET-BIDS sidecar, what it inherits from folders above included.
+    """Read a PET-BIDS sidecar, or that of an image, what it inherits from folders above included.
 
     Raises InputRefused ("pet-json-…", "frames-…", "units-activity", "json-…") where frames or units are missing or
     wrong; what contradicts itself becomes a Notice.
     """
     path = Path(path)
-    metadata = sidecar(path) | read_json(path)
+    metadata = sidecar(path) | (read_json(path) if path.suffix == ".json" else {})
     notices: list[Notice] = []
     timing = _timing(path.name, metadata)
     units = metadata.get("Units")

@@ -135,7 +135,7 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
 def _check_slices(filled: NDArray[np.bool_], sums: NDArray[np.float64], first: int) -> None:
     share = np.median(sums, axis=0)
     alive = share > BARELY_ALIVE * np.median(share[share > 0]) if (share > 0).any() else np.zeros(len(share), bool)
-    where = np.argwhere(~filled & alive)
+    where = np.argwhere(~filled[1:] & alive) + np.array([1, 0])  # in the first frame the bolus need not be everywhere
     inside = np.flatnonzero(alive)
     dead = [k for k in range(inside[0], inside[-1]) if not filled[:, k].any()] if inside.size else []
     if where.size or dead:

@@ -16,8 +16,9 @@ from .dicom_pet import PetSeries, understand_pet
 from .dicom_slice import ENHANCED_CT
 from .dicom_values import integer, number, text
 from .frames import FrameTiming
-from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file, sidecar_of
+from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
 from .suv import suvbw_factor
+from .tables import sidecars
 from .volume_files import is_nifti
 
 Entry = dict[str, Any]
@@ -184,7 +185,7 @@ def _nifti(path: Path) -> Entry:
         "suvbw_max": None,
     }
     try:
-        if not sidecar_of(path).is_file():
+        if not sidecars(path):
             volume = read_volume_file(path, "")
             return entry | _geometry(volume.grid, None)
         try:

@@ -12,6 +12,7 @@ from .dicom_values import clock_of
 from .frame_checks import check_factors, check_frames, check_growth, check_timing
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
+from .tables import sidecars
 from .volume_files import VolumeFile, read_volume
 
 # Clocks that agree within this are the same (not published); 1 s is 0.06 % of 11C.
@@ -105,14 +106,14 @@ def read_volume_file(path: Path, units: str) -> Volume:
 
 def _sidecar(path: Path) -> PetSidecar:
     json = sidecar_of(path)
-    if not json.is_file():
+    if not sidecars(path):
         raise InputRefused(
             "nifti-no-sidecar",
             "{json_name} is not beside {path_name}; add it, for times and units",
             json_name=json.name,
             path_name=path.name,
         )
-    return read_pet_json(json)
+    return read_pet_json(json if json.is_file() else path)
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32], VolumeFile]:

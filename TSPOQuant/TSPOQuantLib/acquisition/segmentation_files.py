@@ -19,7 +19,7 @@ from .dicom_slice import key_of
 from .files import check_content, check_link
 from .label_names import names_in_header
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
-from .tables import read_json, read_table
+from .tables import inherited, read_json, read_table
 from .volume_files import UNREADABLE, is_nifti, read_volume
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, n
         raise InputRefused(
             "segmentation-shape", "{path_name} holds several values a voxel and names no segment", path_name=path.name
         )
-    table = table or _table_beside(path)
+    table = table or table_of(path)
     names = _label_table(table) if table else {}
     if not table and is_nifti(path):
         names = {value: (name, None) for value, name in names_in_header(path).items()}
@@ -388,10 +388,12 @@ def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, n
     return [_Label(f"Segment_{value}", name, 0, value, color) for value, (name, color) in known.items()]
 
 
-def _table_beside(path: Path) -> Path | None:
+def table_of(path: Path) -> Path | None:
+    """The table that names a label map's labels: of its own name beside it, else inherited in a BIDS dataset."""
     stem = re.sub(r"(\.nii(\.gz)?|\.nrrd|\.nhdr)$", "", path.name, flags=re.IGNORECASE)
     found = (path.with_name(stem + suffix) for suffix in TABLE_SUFFIXES)
-    return next((file for file in found if file.is_file()), None)
+    beside = next((file for file in found if file.is_file()), None)
+    return beside or next(reversed(inherited(path, ".tsv")), None)
 
 
 Labels = dict[int, tuple[str, tuple[float, float, float] | None]]

@@ -65,6 +65,7 @@ class SequenceHeader:
             raise InputRefused(
                 "sequence-not-finite", "the PET sequence holds values that are no numbers; correct the image"
             )
+        check_timing(self.timing)  # gaps were told of by the reader that made the sequence
         check_frames(values)
         return DynamicImage(
             activity=values,
@@ -74,7 +75,7 @@ class SequenceHeader:
             time_zero_at=self.time_zero_at,
             decay_correction=self.decay_correction,
             scan=self.scan,
-            notices=_with(self.notices, check_timing(self.timing)),
+            notices=self.notices,
             sources=sources,
         )
 
@@ -178,12 +179,6 @@ def read_sequence(path: Path) -> DynamicImage:
         )
     values = np.array(np.moveaxis(file.values, -1, 0), dtype=np.float32, order="C")
     return header.image(values, file.grid, (str(path),))
-
-
-def _with(told: tuple[Notice, ...], found: tuple[Notice, ...]) -> tuple[Notice, ...]:
-    """Notices of the reader that made the sequence, and those of ours that it had not."""
-    codes = {notice.code for notice in told}
-    return (*told, *(notice for notice in found if notice.code not in codes))
 
 
 def _timing(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> FrameTiming:

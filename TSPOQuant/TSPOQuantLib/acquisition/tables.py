@@ -148,24 +148,45 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def sidecar(path: Path) -> dict[str, Any]:
-    """The JSON metadata that belongs to a table, {} if there is none.
+    """The JSON metadata that belongs to a table or image, {} if there is none; see ``sidecars``."""
+    found: dict[str, Any] = {}
+    for file in sidecars(path):
+        found |= read_json(file)
+    return found
 
-    BIDS' inheritance principle: JSON files with the same suffix and no entity that the table lacks, in its folder
-    and the folders above it up to the one with dataset_description.json; the nearer and more specific one wins.
+
+def sidecars(path: Path) -> tuple[Path, ...]:
+    """The JSON files that belong to a table or image, the one that wins last: BIDS' inheritance principle."""
+    return inherited(path, ".json")
+
+
+def inherited(path: Path, ending: str) -> tuple[Path, ...]:
+    """Files of this ending that a file inherits, the one that wins last.
+
+    BIDS' inheritance principle: those with the same suffix and no entity that the file lacks, in its folder and the
+    folders above it up to the one with dataset_description.json; the nearer and more specific one wins.
     """
-    entities = set(path.stem.split("_"))
-    suffix = path.stem.split("_")[-1]
+    parts = parts_of(path)
     folders = [path.parent]
-    root = next((folder for folder in path.resolve().parents if (folder / "dataset_description.json").is_file()), None)
+    root = dataset_of(path)
     if root is not None:
         folders = [folder for folder in path.resolve().parents if folder.is_relative_to(root)]
-    found: dict[str, Any] = {}
+    found: list[Path] = []
     for folder in reversed(folders):
-        candidates = [file for file in folder.glob("*.json") if file.stem.split("_")[-1] == suffix]
-        fitting = [file for file in candidates if set(file.stem.split("_")) <= entities]
-        for file in sorted(fitting, key=lambda file: len(file.stem.split("_"))):
-            found |= read_json(file)
-    return found
+        candidates = [file for file in folder.glob(f"*{ending}") if parts_of(file)[-1] == parts[-1]]
+        fitting = [file for file in candidates if set(parts_of(file)) <= set(parts)]
+        found += sorted(fitting, key=lambda file: (len(parts_of(file)), file.name))
+    return tuple(found)
+
+
+def dataset_of(path: Path) -> Path | None:
+    """The folder of the BIDS dataset that a file lies in; None outside of one."""
+    return next((folder for folder in path.resolve().parents if (folder / "dataset_description.json").is_file()), None)
+
+
+def parts_of(path: Path) -> list[str]:
+    """Entities and suffix of a BIDS file's name: ["sub-1", "ses-a", "pet"]."""
+    return re.sub(r"(\.nii(\.gz)?|\.[A-Za-z]+)$", "", path.name).split("_")
 
 
 def number_in(metadata: Mapping[str, Any], key: str, file: str) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_json
+from .options import add_command, add_input, add_json
 
 if TYPE_CHECKING:
     from .options import Commands
@@ -21,6 +21,7 @@ def register(commands: "Commands") -> None:
     cohort.add_argument(
         "--participants", nargs="+", default=[], metavar="LABEL", help="these alone, with spaces or commas between"
     )
+    add_input(cohort)
     cohort.add_argument("--force", action="store_true", help="make every visit again, also those that are up to date")
     add_json(cohort)
 
@@ -35,6 +36,7 @@ def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:
         [label for text in options.participants for label in text.split(",") if label],
         options.force,
         progress,
+        options.input,
     )
     refusal = None
     if report.empty:

@@ -52,6 +52,14 @@ def add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write")
 
 
+def add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input",
+        choices=("image-derived", "blood", "given"),
+        help="what the input function of a PET-BIDS dataset comes from: blood pool, blood samples, or a ready curve",
+    )
+
+
 def add_force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace a folder of our own results")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..messages import InputRefused, Listed
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_force, add_json, add_out, add_setting, finite
+from .options import add_command, add_force, add_input, add_json, add_out, add_setting, finite
 
 # An interval's ends rest on the outer 2.5 % of the refits; more than the largest number only takes time.
 FEWEST_DRAWS = 100
@@ -71,6 +71,7 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="a study.toml, or a PET-BIDS dataset")
     parser.add_argument("--participant", metavar="LABEL", help="of a PET-BIDS dataset")
     parser.add_argument("--session", metavar="LABEL", help="of a PET-BIDS dataset")
+    add_input(parser)
     parser.add_argument("--segmentation", type=Path, metavar="FILE", help="regions, for a PET-BIDS dataset")
 
 
@@ -177,7 +178,9 @@ def study_of(options: argparse.Namespace) -> "Study":
     from ..study import read_study, study_of_bids
 
     if not options.study.is_dir():
-        unused = next((o for o in ("participant", "session", "segmentation") if getattr(options, o) is not None), None)
+        unused = next(
+            (o for o in ("participant", "session", "segmentation", "input") if getattr(options, o) is not None), None
+        )
         if unused and options.study.exists():
             raise InputRefused(
                 "study-options",
@@ -192,7 +195,7 @@ def study_of(options: argparse.Namespace) -> "Study":
             "{study} is a folder; name its study.toml, or whose visit of a dataset with --participant",
             study=options.study,
         )
-    return study_of_bids(options.study, options.participant, options.session, options.segmentation)
+    return study_of_bids(options.study, options.participant, options.session, options.segmentation, options.input)
 
 
 def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:

@@ -39,7 +39,7 @@ def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
 
 def quantify_visit(study: Study, data: VisitData, progress: Progress = silent) -> VisitResult:
     """From a visit's data to V_T, with the hashes of every input."""
-    return quantify(data, study.settings, progress=progress, inputs=provenance.inputs(study.files))
+    return quantify(data, study.settings, progress=progress, inputs=provenance.inputs(study.files, study.person.read))
 
 
 def quantify(

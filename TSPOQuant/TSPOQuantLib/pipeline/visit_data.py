@@ -44,6 +44,9 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
             "frames-table-sequence", "a sequence of Slicer has its own frame times; leave [pet] frames out"
         )
     image = read_sequence(study.pet) if sequence else read_dynamic_pet(study.pet, table, part(progress, 0, 0.7))
+    weight = image.scan.weight_kg or study.person.weight_kg
+    told = (*image.notices, *study.person.notices)
+    image = replace(image, scan=replace(image.scan, weight_kg=weight), notices=told)
     progress(0.7, "Reading the CT")
     ct = read_ct(study.ct) if study.ct else None
     other = read_ct(study.carried_from.ct) if study.carried_from and study.carried_from.ct else None

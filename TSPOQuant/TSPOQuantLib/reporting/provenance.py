@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import __version__
 
+PERSON = "participants.tsv, this participant"
 LIBRARIES = ("numpy", "scipy", "SimpleITK", "pydicom", "highdicom")
 
 
@@ -20,9 +21,14 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def inputs(paths: Iterable[Path]) -> list[dict[str, str]]:
-    """Name (without its folder, which may name a patient) and hash of every input."""
-    return [{"name": path.name, "sha256": sha256_of(path)} for path in paths]
+def inputs(paths: Iterable[Path], person: str = "") -> list[dict[str, str]]:
+    """Name (without its folder, which may name a patient) and hash of every input.
+
+    person: what was read of a dataset's table of participants, which tells of others too.
+    """
+    read = [{"name": path.name, "sha256": sha256_of(path)} for path in paths]
+    told = [{"name": PERSON, "sha256": hashlib.sha256(person.encode()).hexdigest()}] if person else []
+    return read + told
 
 
 def versions() -> dict[str, str]:
