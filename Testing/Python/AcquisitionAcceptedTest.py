@@ -4,9 +4,14 @@ import tempfile
 import unittest
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
-from dicommaker import PetPlan, decay_factors, reference_times_s, write_ct, write_pet
+import pydicom
+from dicommaker import VENDORS, PetPlan, decay_factors, reference_times_s, write_ct, write_pet
+from highdicom.legacy import LegacyConvertedEnhancedPETImage
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.acquisition.tacs import read_frame_table, read_tacs
@@ -86,6 +91,15 @@ class TimesTest(Folder):
         self.refused("tacs-frames", read_frame_table, self.write("bad.tsv", "onset\tduration\n0\t10\n"))
 
 
+def placed(header, frame, k):
+    """What a conversion asks of every file, and small tests leave out."""
+    header.FrameOfReferenceUID = "1.2.826.0.1.3680043.10.1.1"
+    header.StudyDate, header.StudyTime, header.StudyID, header.AccessionNumber = "20210304", "100000", "S", "A"
+    header.PatientBirthDate, header.ReferringPhysicianName, header.InstanceNumber = "", "", header.ImageIndex
+    header.ContentDate, header.ContentTime = header.AcquisitionDate, header.AcquisitionTime
+    header.ImageType = ["ORIGINAL", "PRIMARY"]
+
+
 class SeriesTest(Folder):
     def test_orientation_that_differs_in_its_last_digits(self):
         jitter = np.random.default_rng(1)
@@ -106,6 +120,33 @@ class SeriesTest(Folder):
 
         write_ct(self.folder / "turned", PetPlan(edit=turned))
         self.refused("dicom-mixed-series", read_ct, self.folder / "turned")
+
+    def test_a_series_converted_to_one_file(self):
+        for vendor in VENDORS:
+            for correction in ("START", "NONE"):
+                plan = PetPlan(vendor=vendor, correction=correction, edit=placed)
+                folder = self.folder / f"{vendor}{correction}"
+                truth = write_pet(folder / "classic", plan)
+                with mock.patch.object(pydicom.config, "datetime_conversion", True):
+                    files = [dcmread(file) for file in sorted((folder / "classic").iterdir())]
+                    made = LegacyConvertedEnhancedPETImage(files, generate_uid(), 9, generate_uid(), 1)
+                slopes = {file.SOPInstanceUID: file.RescaleSlope for file in files}
+                for frame in made.PerFrameFunctionalGroupsSequence:  # highdicom keeps no slope of a PET
+                    source = frame.ConversionSourceAttributesSequence[0].ReferencedSOPInstanceUID
+                    item = pydicom.Dataset()
+                    item.RescaleSlope, item.RescaleIntercept, item.RescaleType = slopes[source], "0", "US"
+                    frame.PixelValueTransformationSequence = pydicom.Sequence([item])
+                (folder / "one").mkdir()
+                made.save_as(folder / "one" / "all.dcm")
+                image = read_dynamic_pet(folder / "one")
+                np.testing.assert_allclose(image.activity, truth, rtol=1e-5)
+                np.testing.assert_allclose(image.timing.starts_s, plan.starts_s, atol=1e-3)
+                np.testing.assert_allclose(image.timing.durations_s, plan.durations_s, atol=1e-3)
+                self.assertEqual(image.scan.tracer, read_dynamic_pet(folder / "classic").scan.tracer)
+                content = (folder / "one" / "all.dcm").read_bytes()
+                (folder / "one" / "all.dcm").write_bytes(content[:-100])
+                with self.assertRaises(InputRefused):
+                    read_dynamic_pet(folder / "one")
 
     def test_one_patient_in_two_character_sets(self):
         keys = set()

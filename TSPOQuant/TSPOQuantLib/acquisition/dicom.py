@@ -11,7 +11,7 @@ from ..progress import Progress, part, silent
 from .dicom_files import MAX_RESCALE, Found, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, duplicate_slice, scan_of, understand_pet
-from .dicom_slice import CT, ENHANCED_PET, PET, Slice
+from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, PET, Slice
 from .dicom_values import number, text
 from .frame_checks import check_frames
 from .frames import FrameTiming
@@ -168,7 +168,7 @@ def rescale(piece: Slice, into: NDArray[np.float32], scale: float) -> None:
 
 
 def is_pet(series: Series) -> bool:
-    return series.facts.sop_class in (PET, ENHANCED_PET)
+    return series.facts.sop_class in (PET, ENHANCED_PET, LEGACY_PET)
 
 
 def is_ct(series: Series) -> bool:

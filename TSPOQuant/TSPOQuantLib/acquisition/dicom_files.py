@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from io import BytesIO
@@ -20,9 +20,9 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ..messages import InputRefused
 from ..progress import Progress, silent
-from .dicom_slice import ENHANCED_PET, Facts, Slice, key_of, rounded
+from .dicom_slice import ENHANCED_PET, LEGACY_PET, Facts, Slice, key_of, rounded
 from .dicom_values import date_time, integer, number, numbers, spoken_text, text, texts
-from .enhanced_pet import classic_header, enhanced_slices
+from .enhanced_pet import classic_frames, classic_header, enhanced_slices
 
 # No image is scaled by more; beyond it, single precision overflows.
 MAX_RESCALE = 1e30
@@ -103,6 +103,8 @@ class Series:
         file = Path(self.slices[0].path)
         try:
             header, _ = _parse(file.read_bytes())
+            if self.facts.sop_class == LEGACY_PET:
+                return next(classic_frames(header))
             return classic_header(header) if self.facts.sop_class == ENHANCED_PET else header
         except Exception as reason:  # pydicom raises whatever its parser met in a damaged file
             raise InputRefused(
@@ -194,7 +196,20 @@ def _slices(file: Path, content: bytes, interned: dict[Facts, Facts]) -> list[Sl
     if text(header, _TAG["SOPClassUID"]) == ENHANCED_PET:
         whole, _ = _parse(content)
         return enhanced_slices(file, whole, start, len(content))
+    if text(header, _TAG["SOPClassUID"]) == LEGACY_PET:
+        whole, _ = _parse(content)
+        return [
+            _of_many(_classic_slice(file, frame, start, len(content), interned), number, len(content))
+            for number, frame in enumerate(classic_frames(whole))
+        ]
     return [_classic_slice(file, header, start, len(content), interned)]
+
+
+def _of_many(piece: Slice, frame: int, length: int) -> Slice:
+    """The slice as the given frame of a file of many."""
+    start = piece.pixel_start
+    cut = start is not None and start + (frame + 1) * slice_bytes(piece.facts) > length
+    return replace(piece, frame=frame, truncated=cut, instance_uid=f"{piece.instance_uid}/{frame}")
 
 
 def _native_pixels(header: Dataset, content: bytes, at: int) -> int | None:
@@ -366,7 +381,7 @@ def _decoded(piece: Slice, shape: tuple[int, int]) -> NDArray[Any]:
 
 def _decoded_by_gdcm(piece: Slice) -> NDArray[Any] | None:
     """Stored values of a classic file through SimpleITK, which knows JPEG Lossless and hands out rescaled values."""
-    if piece.facts.sop_class == ENHANCED_PET or not piece.slope:
+    if piece.facts.sop_class in (ENHANCED_PET, LEGACY_PET) or not piece.slope:
         return None
     try:
         image: Any = sitk.ReadImage(piece.path)

@@ -10,11 +10,14 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     EnhancedPETImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
     PositronEmissionTomographyImageStorage,
 )
 
 PET = str(PositronEmissionTomographyImageStorage)
 ENHANCED_PET = str(EnhancedPETImageStorage)
+LEGACY_PET = str(LegacyConvertedEnhancedPETImageStorage)
+"""A classic series as one file: what has no place of its own stands unassigned, per frame or shared by all."""
 CT = str(CTImageStorage)
 ENHANCED_CT = (str(EnhancedCTImageStorage), str(LegacyConvertedEnhancedCTImageStorage))
 

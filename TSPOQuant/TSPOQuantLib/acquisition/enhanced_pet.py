@@ -3,6 +3,7 @@
 DICOM PS3.3 A.56 and C.8.22: every frame's functional groups hold what the classic object has in a file of its own.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,30 @@ def classic_header(header: Dataset) -> Dataset:
         item.RadionuclideTotalDose = f"{dose * 1e6:.12g}"
     classic.RadiopharmaceuticalInformationSequence = Sequence([item])
     return classic
+
+
+def classic_frames(header: Dataset) -> Iterator[Dataset]:
+    """Every frame of a Legacy Converted Enhanced PET as the classic file that it was made from (PS3.3 A.71)."""
+    whole = [tag for tag in header.keys() if tag.group < 0x5200]  # noqa: SIM118 (as above)
+    for own, shared in _groups(header):
+        classic = Dataset()
+        for tag in whole:
+            classic[tag] = header.get_item(tag)
+        classic.update(first_item(shared, "UnassignedSharedConvertedAttributesSequence"))
+        classic.update(first_item(own, "UnassignedPerFrameConvertedAttributesSequence"))
+        for name in ("PixelMeasures", "PlanePosition", "PlaneOrientation", "PixelValueTransformation"):
+            classic.update(_group((own, shared), f"{name}Sequence"))
+        _with_times(classic, _group((own, shared), "FrameContentSequence"))
+        yield classic
+
+
+def _with_times(classic: Dataset, content: Dataset) -> None:
+    """AcquisitionDate, AcquisitionTime and ActualFrameDuration from the frame's content, where they are not kept."""
+    acquired, duration = text(content, Tag("FrameAcquisitionDateTime")), real(content, "FrameAcquisitionDuration")
+    if acquired and "AcquisitionTime" not in classic:
+        classic.AcquisitionDate, classic.AcquisitionTime = acquired[:8], re.split("[+-]", acquired[8:])[0]
+    if duration is not None and "ActualFrameDuration" not in classic:
+        classic.ActualFrameDuration = f"{duration:.0f}"
 
 
 def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> Iterator[Slice]:

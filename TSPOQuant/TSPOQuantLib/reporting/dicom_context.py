@@ -19,7 +19,7 @@ from pydicom.tag import Tag
 from .. import DISCLAIMER, __version__
 from ..acquisition.dicom import ct_series, dynamic_pet_series
 from ..acquisition.dicom_files import Series
-from ..acquisition.dicom_slice import ENHANCED_PET
+from ..acquisition.dicom_slice import ENHANCED_PET, LEGACY_PET
 from ..acquisition.dicom_values import date_time, number, numbers, text
 from ..acquisition.segmentation import PRIVATE_SCHEME
 from ..acquisition.volume_files import is_nifti
@@ -166,7 +166,7 @@ def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
         one.SOPInstanceUID = uid_of("replaced", salt, uid) if salt else uid
         return one
 
-    if facts.sop_class == ENHANCED_PET:
+    if facts.sop_class in (ENHANCED_PET, LEGACY_PET):
         if series.files > 1:
             raise InputRefused(
                 "dicom-source",
