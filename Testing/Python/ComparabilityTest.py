@@ -49,6 +49,7 @@ WARNS = {
         }
     },
     "visits-pvc": {"pvc": "GTM"},
+    "visits-program": {"provenance": {"versions": {"TSPOQuant": "0.2.0"}}},
     "visits-motion-reference": {"settings": {"motion_reference": [1, 2]}},
     "visits-registration-window": {"settings": {"registration_window": "early"}},
     "visits-blood-pool": {"settings": {"blood_pool": "aorta"}},

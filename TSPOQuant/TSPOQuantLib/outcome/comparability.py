@@ -253,6 +253,12 @@ ACQUIRED = (
     ),
     _acquired("sampling", Text("venous blood differs from arterial"), lambda v: v.input.route),
 )
+PROGRAM = _acquired(
+    "program",
+    Text("another version may choose, correct or fit in another way"),
+    lambda v: v.provenance.get("versions", {}).get("TSPOQuant"),
+    severity="warn",
+)
 
 # --- What was chosen -------------------------------------------------------------------------------------------------
 
@@ -351,7 +357,7 @@ def _words(value: Any) -> str:
 
 def _items() -> Iterator[Item]:
     """What is acquired and what is chosen, by the name that it is compared under."""
-    facts = [*ACQUIRED, *(_setting(one, one.shared) for one in SETTINGS if one.shared is not None)]
+    facts = [*ACQUIRED, PROGRAM, *(_setting(one, one.shared) for one in SETTINGS if one.shared is not None)]
     for name in dict.fromkeys(fact.shared.item for fact in facts):
         yield Item(name, tuple(fact for fact in facts if fact.shared.item == name))
 
