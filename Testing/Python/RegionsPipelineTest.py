@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from tiers import slow
+from tinystudy import LEFT, DicomVisit, segmentation
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
-from TSPOQuantLib.pipeline.quantification import quantify_visit
+from TSPOQuantLib.pipeline.quantification import quantify, quantify_visit
 from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.reporting.tables import write_visit
 from TSPOQuantLib.study import read_study
@@ -66,6 +67,17 @@ class VisitTest(unittest.TestCase):
         about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         self.assertEqual(about["volume_mm3"]["UnitsCode"], ["mm3", "UCUM", "cubic millimeter"])
         self.assertEqual([one["code"] for one in about["Quality"]], ["region-resolution"])
+
+
+class WeightsTest(unittest.TestCase):
+    def test_what_else_is_drawn_moves_no_region(self):
+        with tempfile.TemporaryDirectory() as folder:
+            study = read_study(DicomVisit().write(Path(folder) / "visit"))
+            data = read_visit(study)
+        settings = replace(study.settings, models=("1TCM",))
+        fewer = replace(data, segmentation=segmentation((LEFT,)))
+        both = [quantify(one, settings).record.row("foramen", "C6/C7", "left", "1TCM") for one in (data, fewer)]
+        self.assertEqual(both[0].VT, both[1].VT)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def segmentation(names=(LEFT, RIGHT, CORD)):
     colors = [(0.95, 0.45, 0.15), None, (0.45, 0.75, 0.95)]
     segments = [
         Segment(f"s{number}", name, mask, color)
-        for number, (name, mask, color) in enumerate(zip(names, masks, colors, strict=True))
+        for number, (name, mask, color) in enumerate(
+            zip(names, masks[: len(names)], colors[: len(names)], strict=True)
+        )
     ]
     return Segmentation(on, tuple(segments))
 

@@ -12,7 +12,7 @@ from ..reporting import provenance
 from ..study import Study, StudySettings
 from .curves import fit_options
 from .placement import Alignment, Placed, place
-from .plasma import BODY_MASK, body_of, for_model, input_of
+from .plasma import BODY_MASK, body_curve, body_of, for_model, input_of
 from .quantification import visit_notices, visit_provenance
 from .visit_data import VisitData, read_visit
 
@@ -36,7 +36,7 @@ def make_visit_maps(
     placed = place(data, settings, aligned, part(progress, 0, 0.5))
     image = at_rest(placed.image, placed.to_frames)
     mask = body_of(image)
-    curve = image.activity[:, mask].mean(axis=1, dtype=float)
+    curve = body_curve(image, mask)
     blood = reconcile(data.blood, image.timing, curve[None], settings.input_source != "image-derived")
     source = input_of(Placed(image, placed.regions), blood, settings)
     options = fit_options(image, curve, settings)

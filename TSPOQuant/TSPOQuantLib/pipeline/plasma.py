@@ -65,7 +65,7 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
 def visit_input(placed: Placed, blood: BloodSamples, settings: StudySettings) -> InputFunctionResult:
     """The input function alone, from blood as it was read."""
     image = placed.image
-    curve = image.activity[:, body_of(image)].mean(axis=1, dtype=float)
+    curve = body_curve(image, body_of(image))
     sampled = settings.input_source != "image-derived"
     return input_of(placed, reconcile(blood, image.timing, curve[None], sampled), settings)
 
@@ -77,6 +77,11 @@ def body_of(image: DynamicImage) -> NDArray[np.bool_]:
     if not mask.any():
         raise InputRefused("pet-empty", "the PET holds no activity; check the series")
     return mask
+
+
+def body_curve(image: DynamicImage, body: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean of the body's voxels (k, j, i) in every frame, (frames,), kBq/mL: what stands for the scan's counts."""
+    return np.array([frame[body].mean(dtype=float) for frame in image.activity])
 
 
 def for_model(source: InputFunctionResult, model: str, options: FitOptions) -> InputFunction:

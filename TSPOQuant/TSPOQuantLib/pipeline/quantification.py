@@ -28,7 +28,7 @@ from ..reporting import provenance
 from ..study import Study, StudySettings
 from .curves import Fitting, fit_options
 from .placement import Alignment, Placed, place, visit_fused
-from .plasma import input_of
+from .plasma import body_curve, body_of, input_of
 from .visit_data import VisitData, read_visit
 
 
@@ -64,7 +64,9 @@ def quantify(
     activity = np.array([curve.mean for curve in curves])
     blood = reconcile(data.blood, image.timing, activity, settings.input_source != "image-derived")
     source = input_of(placed, blood, settings)
-    fitting = Fitting(image.timing, source, fit_options(image, activity.mean(axis=0), settings))
+    # Not the regions' counts: what else is drawn must not move a region's V_T.
+    options = fit_options(image, body_curve(image, body_of(image)), settings)
+    fitting = Fitting(image.timing, source, options)
     fits = {}
     for index, model in enumerate(settings.models):
         progress(0.85 + 0.05 * index / len(settings.models), Text("Fitting {model}", model=model))
