@@ -19,9 +19,6 @@ from .reporting.csv_files import write_changes_csv, write_regions_csv
 from .reporting.deidentify import Hidden
 from .source import study_of_results
 
-MAP_MODELS = ("1TCM", "Logan", "MA1", "2TCM")
-"""Models of which there are maps; a visit whose first model is another one gets a Logan map."""
-
 
 def write_dicom(
     folder: Path,
@@ -51,8 +48,7 @@ def write_dicom(
     data = read_visit(study, part(progress, 0.1, 0.5))
     drawn = hidden.segmentation(data.segmentation) if hidden else data.segmentation
     regions = segmentation_object(context, drawn, [region.name for region in told.regions])
-    model = record.models[0] if record.models[0] in MAP_MODELS else "Logan"
-    found = make_visit_maps(data, study.settings, model, _alignment(record), part(progress, 0.5, 0.9))
+    found = make_visit_maps(data, study.settings, record.models[0], _alignment(record), part(progress, 0.5, 0.9))
     about = told.provenance | {"mask": BODY_MASK}
     maps = replace(found, subject=told.subject, session=told.session, notices=(), provenance=about)
     progress(0.9, "DICOM: writing")

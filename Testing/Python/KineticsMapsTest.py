@@ -3,7 +3,7 @@ import unittest
 
 import numpy as np
 from kineticstruth import arterial_input, schedule, tissue_curve
-from TSPOQuantLib.kinetics import FitOptions, fit, make_maps
+from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, make_maps
 from TSPOQuantLib.messages import Cancelled, InputRefused
 
 
@@ -49,14 +49,25 @@ class MapsMeetRegionFitsTest(unittest.TestCase):
     def test_one_voxel_gives_what_a_region_gives(self):
         noisy = as_image(self.one * (1 + self.noise))
         regions = noisy[:, 0, 0].T.astype(float)
-        for model in ("Logan", "MA1"):
-            for options in (FitOptions(last_frames=9), FitOptions(vb=0.05, tstar_s=1200.0, delay_s=4.0)):
+        for model in ("Logan", "MA1", "MA2", "Patlak", "1TCM"):
+            for options in (FitOptions(last_frames=9), FitOptions(vb=0.05, tstar_s=600.0, delay_s=4.0)):
                 maps = make_maps(model, self.timing, noisy, self.plasma, options)
                 fits = fit(model, self.timing, regions, self.plasma, options)
-                volumes = [one.parameters["VT"] for one in fits]
-                errors = [one.standard_errors["VT"] for one in fits]
-                np.testing.assert_allclose(maps.VT.ravel(), volumes, rtol=1e-6)
-                np.testing.assert_allclose(maps.VT_se.ravel(), errors, rtol=1e-6)
+                values = np.array([one.parameters[maps.outcome] for one in fits])
+                errors = np.array([one.standard_errors[maps.outcome] for one in fits])
+                here, here_error = maps.parameters[maps.outcome].ravel(), maps.standard_errors[maps.outcome].ravel()
+                np.testing.assert_allclose(here, values, rtol=1e-6, err_msg=model)
+                np.testing.assert_allclose(here_error, errors, rtol=1e-4 if model == "1TCM" else 1e-6)
+
+    def test_every_model_has_maps_that_keep_to_regions(self):
+        kept = np.array([tissue_curve(self.timing, self.plasma, K1, 0.2, 0.1) for K1 in (0.1, 0.3, 0.6)])
+        for model, curves in (("2TCM3k", kept), ("2TCM1K", self.two[::6])):
+            self.assertIn(model, MODELS)
+            maps = make_maps(model, self.timing, as_image(curves), self.plasma)
+            fits = fit(model, self.timing, curves, self.plasma)
+            values = [one.parameters[maps.outcome] for one in fits]
+            np.testing.assert_allclose(maps.parameters[maps.outcome].ravel(), values, rtol=0.01)
+            self.assertEqual("VT" in maps.parameters, maps.outcome == "VT")
 
     def test_errors_and_bounds_are_those_of_regions(self):
         noisy = self.one * (1 + self.noise)
@@ -182,7 +193,7 @@ class MapsAsImagesTest(unittest.TestCase):
     def test_refusals(self):
         small = self.image[:, :1]
         for code, arguments, keywords in (
-            ("map-model", ("Patlak",), {}),
+            ("model-unknown", ("SRTM",), {}),
             ("map-shape", ("Logan",), {"activity": small[:-1]}),
             ("map-mask", ("Logan",), {"mask": np.ones((2, 2, 2), dtype=bool)}),
             ("map-mask", ("Logan",), {"mask": np.zeros(small.shape[1:], dtype=bool)}),

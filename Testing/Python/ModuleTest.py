@@ -479,7 +479,8 @@ class ParameterNodeTest(SceneTest):
             TSPOQuant.Motion: "RIGID FRAMES NONE",
             TSPOQuant.Calibration: "RECOVERY SCALE",
             TSPOQuant.PartialVolume: "NONE GTM RBV IY STC",
-            TSPOQuant.MapModel: "LOGAN MA1 ONE_TISSUE TWO_TISSUE",
+            TSPOQuant.MapModel: "LOGAN MA1 ONE_TISSUE TWO_TISSUE TWO_TISSUE_IRREVERSIBLE TWO_TISSUE_ENDOTHELIAL MA2 "
+            "PATLAK",
             TSPOQuant.Language: "EN FR",
         }
         for kind, known in names.items():
@@ -487,7 +488,7 @@ class ParameterNodeTest(SceneTest):
 
     def test_choices_are_the_librarys(self):
         from TSPOQuantLib.acquisition.blood_files import ROUTES
-        from TSPOQuantLib.kinetics.maps import MAP_MODELS
+        from TSPOQuantLib.kinetics import MODELS
         from TSPOQuantLib.levels import LEVELS
         from TSPOQuantLib.regions.partial_volume import METHODS
         from TSPOQuantLib.study import GENOTYPES
@@ -497,7 +498,7 @@ class ParameterNodeTest(SceneTest):
             (TSPOQuant.Genotype, GENOTYPES),
             (TSPOQuant.Level, ("", *(name for name, level in LEVELS.items() if level.bony))),
             (TSPOQuant.PartialVolume, ("none", *METHODS)),
-            (TSPOQuant.MapModel, MAP_MODELS),
+            (TSPOQuant.MapModel, MODELS),
         ):
             self.assertEqual({value.value for value in kind}, set(known), kind)
             self.assertTrue(all(value.label() for value in kind))

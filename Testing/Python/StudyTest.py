@@ -116,7 +116,6 @@ class StudyTest(unittest.TestCase):
             ("vb = 0.05", "tstar_s = inf"),
             ('["1TCM"]', '["1TCM", "1TCM"]'),
             ('["1TCM"]', '["3TCM"]'),
-            ('["1TCM"]', '["Patlak"]'),
             ("[model]", '[input]\npath = "b.tsv"\n[model]'),
             ("[model]", "[input]\nrecovery = -3\n[model]"),
             ("[pet]", "[pet]\nfwhm_mm = -2"),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.alignment.motion import estimate_motion
-from TSPOQuantLib.kinetics import MAP_MODELS, FitOptions, fit, make_maps
+from TSPOQuantLib.kinetics import FitOptions, fit, make_maps
 from TSPOQuantLib.kinetics.convolution import curve_frame_averages
 from TSPOQuantLib.messages import Text
 from TSPOQuantLib.progress import Progress, silent
@@ -99,7 +99,7 @@ def map_tasks(problem: Problem, size: Size) -> list[Task]:
     def work(model: str, image: Image, volume: Array) -> None:
         volume[:] = make_maps(model, problem.timing, image, problem.source, options).VT.ravel()
 
-    for model in MAP_MODELS:
+    for model in ("Logan", "MA1", "1TCM", "2TCM"):
         count = min(problem.true_vt.size, size.two_tissue_voxels) if model == "2TCM" else problem.true_vt.size
         volume = np.empty(count)
         cpu_s = best_cpu_s(partial(work, model, np.ascontiguousarray(all_voxels[..., :count]), volume), size.repeats)

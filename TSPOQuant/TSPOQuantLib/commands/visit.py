@@ -29,7 +29,7 @@ def register(commands: "Commands") -> None:
     maps = add_command(commands, "maps", run_maps, "parametric maps of one visit")
     _add_study(maps)
     add_out(maps)
-    maps.add_argument("--model", choices=("Logan", "MA1", "1TCM", "2TCM"), required=True)
+    maps.add_argument("--model", required=True, metavar="MODEL", help="any model that fit knows")
     add_force(maps)
 
     fit = add_command(commands, "fit", run_fit, "kinetic models on ready curves")

@@ -1,7 +1,7 @@
 """Convolution, compartment models, graphical methods, weights, fit, selection, parametric maps."""
 
 from .fit import fit, with_start_of
-from .maps import MAP_MODELS, ParametricMaps, make_maps
+from .maps import ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
 from .options import FitChoices, FitOptions, weights, within
 from .ratios import suv, suvr, tbr, window_mean
@@ -11,7 +11,6 @@ from .uncertainty import bootstrap, fit_by_duration, profile_interval, with_inte
 
 __all__ = [
     "DEFAULT_BOUNDS",
-    "MAP_MODELS",
     "MODELS",
     "Comparison",
     "FitChoices",

@@ -207,27 +207,27 @@ def covariance_of(jacobian: Array, variance: float) -> Array:
     return np.asarray(inverse @ inverse.T / np.outer(norms, norms) * variance)
 
 
-def outcome(model: Model, values: dict[str, float]) -> tuple[float, dict[str, float]]:
-    """V_T = K1/k2 (1 + k3/k4), or Ki = K1 k3/(k2 + k3), and its gradient by parameter name (Innis 2007).
+def outcomes(model: Model, parameters: Array) -> tuple[Array, Array]:
+    """V_T = K1/k2 (1 + k3/k4), or Ki = K1 k3/(k2 + k3), of parameters (curves, 6), and the gradients (curves, 6).
 
-    nan where there is no washout (V_T) or no exchange at all (Ki).
+    Source: Innis 2007. nan where there is no washout (V_T) or no exchange at all (Ki).
     """
-    k1, k2, k3, k4 = (values[name] for name in ("K1", "k2", "k3", "k4"))
+    k1, k2, k3, k4 = parameters.T[:4]
+    gradient = np.zeros_like(parameters)
     if model.outcome == "Ki":
-        total = k2 + k3
-        if total <= NO_WASHOUT:
-            return float("nan"), {}
-        gradient = {"K1": k3 / total, "k2": -k1 * k3 / total**2, "k3": k1 * k2 / total**2}
-        return k1 * k3 / total, gradient
-    bound = k3 > NO_WASHOUT and "k4" in model.parameters
-    if k2 <= NO_WASHOUT or (bound and k4 <= NO_WASHOUT):
-        return float("nan"), {}
-    ratio = k3 / k4 if bound else 0.0
-    free = k1 / k2
-    gradient = {"K1": (1 + ratio) / k2, "k2": -free * (1 + ratio) / k2}
-    if bound:
-        gradient |= {"k3": free / k4, "k4": -free * ratio / k4}
-    return free * (1 + ratio), gradient
+        known = k2 + k3 > NO_WASHOUT
+        total = np.where(known, k2 + k3, 1.0)
+        value = k1 * k3 / total
+        gradient[:, :3] = np.stack([k3 / total, -k1 * k3 / total**2, k1 * k2 / total**2], axis=1)
+    else:
+        bound = (k3 > NO_WASHOUT) & ("k4" in model.parameters)
+        known = (k2 > NO_WASHOUT) & ~(bound & (k4 <= NO_WASHOUT))
+        out, back = np.where(known, k2, 1.0), np.where(known & bound, k4, 1.0)
+        ratio, free = np.where(bound, k3 / back, 0.0), k1 / out
+        value = free * (1 + ratio)
+        gradient[:, 0], gradient[:, 1] = (1 + ratio) / out, -free * (1 + ratio) / out
+        gradient[:, 2], gradient[:, 3] = np.where(bound, free / back, 0.0), np.where(bound, -free * ratio / back, 0.0)
+    return np.where(known, value, np.nan), np.where(known[:, None], gradient, 0.0)
 
 
 def _reported(
@@ -238,12 +238,12 @@ def _reported(
         names.append("delay")
     parameters = {name: values[name] for name in names}
     standard_errors = {name: errors.get(name, float("nan")) for name in names}
-    value, gradient = outcome(scan.model, values)
-    slope = np.array([gradient.get(name, 0.0) for name in scan.fitted])
+    (value,), (gradient,) = outcomes(scan.model, np.array([[values[name] for name in NAMES]]))
+    slope = np.array([gradient[NAMES.index(name)] if name in NAMES else 0.0 for name in scan.fitted])
     touched = slope != 0
     variance = float(slope[touched] @ covariance[np.ix_(touched, touched)] @ slope[touched])
-    parameters[scan.model.outcome] = value
-    standard_errors[scan.model.outcome] = float(np.sqrt(variance)) if gradient and variance > 0 else float("nan")
+    parameters[scan.model.outcome] = float(value)
+    standard_errors[scan.model.outcome] = float(np.sqrt(variance)) if variance > 0 else float("nan")
     return parameters, standard_errors
 
 

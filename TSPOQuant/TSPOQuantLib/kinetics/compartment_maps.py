@@ -1,4 +1,4 @@
-"""1TCM and 2TCM on blocks of voxels: the best point of a grid of exponents by matrix products, then refined.
+"""Compartment models on blocks of voxels: the best of a grid of exponents by matrix products, then refined.
 
 The same equations, bounds and standard errors as the region fits (compartment.py, compartment_fit.py), except that the
 upper bound of K1 is applied after a 1TCM fit instead of within it.
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
 from .compartment import NAMES, Effort, Equation, from_amplitudes, refine
-from .compartment_fit import NO_WASHOUT, CompartmentScan
+from .compartment_fit import NO_WASHOUT, CompartmentScan, outcomes
 from .convolution import Basis
 from .flags import AT_BOUND
-from .models import MODELS
+from .models import MODELS, Model
 from .options import FitOptions
 from .products import rows_dot, rows_times
 
@@ -36,7 +36,7 @@ _EFFORT = Effort(most_steps=150, least_gain=1e-5, stalls=1)
 
 @dataclass(frozen=True, eq=False)
 class BlockEstimates:
-    """values: by parameter name and "VT-se", each (voxels,). at_bound: by parameter name, each (voxels,) bool."""
+    """values: by parameter name and "VT-se" (or "Ki-se"), each (voxels,). at_bound: by name, each (voxels,) bool."""
 
     values: dict[str, Array]
     at_bound: dict[str, Mask]
@@ -138,8 +138,9 @@ class _Scan:
 class OneTissueBlock:
     """1TCM with V_B none, fixed or fitted: k2 from a grid, then Gauss-Newton on the nodes of the table.
 
-    On a node, K1, V_B and the step to the optimum in x = log(k2 + offset) are one linear least squares. The last step
-    is not rounded to a node and is shorter than 0.004, so that the estimate is exact to the square of that.
+    On a node, K1, V_B and the step to the optimum in x = log(k2 + offset) are one linear least squares. The last but
+    one step is not rounded to a node and is shorter than 0.004; the last one starts where that ends, so that the
+    estimate is exact to the fourth power of it.
     """
 
     def __init__(self, timing: FrameTiming, input_function: InputFunction, options: FitOptions) -> None:
@@ -208,10 +209,24 @@ class OneTissueBlock:
         return self._estimates(data, node, solved)
 
     def _solve(self, data: Array, node: NDArray[np.intp]) -> "_OneTissueSolution":
-        """Least squares of data (voxels, frames) on tissue, its slope in x, and blood within its bounds."""
+        """The solution of data (voxels, frames) on the nodes of the table."""
+        tables = (self.scan.basis.table, self.scan.basis.slope, self.tt, self.ts, self.ss, self.tb, self.sb)
+        return self._least_squares(data, *(table[node] for table in tables))
+
+    def _solve_at(self, data: Array, position: Array) -> "_OneTissueSolution":
+        """The same anywhere between the nodes, at x (voxels,)."""
         basis, blood = self.scan.basis, self.scan.equation.blood
-        tissue, slope = basis.table[node], basis.slope[node]
-        tt, ts, ss, tb, sb = (table[node] for table in (self.tt, self.ts, self.ss, self.tb, self.sb))
+        rate = np.exp(position) - basis.offset
+        tissue, slope = basis.with_slope(np.clip(rate, 0.0, basis.highest))
+        slope *= (rate + basis.offset)[:, None]
+        products = _dot(tissue, tissue), _dot(tissue, slope), _dot(slope, slope)
+        return self._least_squares(data, tissue, slope, *products, rows_dot(tissue, blood), rows_dot(slope, blood))
+
+    def _least_squares(
+        self, data: Array, tissue: Array, slope: Array, tt: Array, ts: Array, ss: Array, tb: Array, sb: Array
+    ) -> "_OneTissueSolution":
+        """Data (voxels, frames) on tissue, its slope in x, and blood within its bounds, from their products."""
+        blood = self.scan.equation.blood
         ty, sy = _dot(tissue, data), _dot(slope, data)
         vb = np.full(len(data), self.scan.low["VB"])
         ptt, pts, pss = tt, ts, ss
@@ -229,8 +244,12 @@ class OneTissueBlock:
     def _estimates(self, data: Array, node: NDArray[np.intp], solved: "_OneTissueSolution") -> BlockEstimates:
         scan, basis = self.scan, self.scan.basis
         # A rate at its bound, or a voxel without a clear optimum, stays on its node.
-        step = np.where(np.abs(solved.step) <= _LAST_STEP, solved.step, 0.0)
-        position = np.clip(basis.first + basis.step * node + step, self.position[0], self.position[-1])
+        near = np.abs(solved.step) <= _LAST_STEP
+        position = basis.first + basis.step * node + np.where(near, solved.step, 0.0)
+        position = np.clip(position, self.position[0], self.position[-1])
+        solved = self._solve_at(data, position)
+        step = np.where(near & (np.abs(solved.step) <= _LAST_STEP), solved.step, 0.0)
+        position = np.clip(position + step, self.position[0], self.position[-1])
         rate = np.clip(np.exp(position) - basis.offset, scan.low["k2"], scan.high["k2"])
         vb, amplitude = solved.vb, np.maximum(solved.amplitude, 0.0)
         residual = data - amplitude[:, None] * (solved.tissue + step[:, None] * solved.slope)
@@ -283,16 +302,19 @@ class _OneTissueSolution:
 
 
 class TwoTissueBlock:
-    """2TCM: the best pair of exponents with positive amplitudes by matrix products, then ``refine`` within bounds."""
+    """2TCM and its relatives: the best pair of exponents with positive amplitudes by matrix products, then ``refine``
+    within bounds; K_b starts at its lower one."""
 
-    def __init__(self, timing: FrameTiming, input_function: InputFunction, options: FitOptions) -> None:
-        self.scan = _Scan.prepare("2TCM", timing, input_function, options)
+    def __init__(self, model: Model, timing: FrameTiming, input_function: InputFunction, options: FitOptions) -> None:
+        self.model = model
+        self.scan = _Scan.prepare(model.name, timing, input_function, options)
         self.one_tissue = OneTissueBlock(timing, input_function, options)
         rates = self.scan.rates(_GRID_TWO, 0.0, self.scan.basis.highest)
         columns = self.scan.basis(rates)
-        self.grids = [_PairGrid.of(columns, rates, None)]
+        kept = "k4" not in model.parameters  # without release the slower exponent is 0
+        self.grids = [_PairGrid.of(columns, rates, None, kept)]
         if self.scan.vb_is_fitted:
-            self.grids.append(_PairGrid.of(columns, rates, self.scan.equation.blood))
+            self.grids.append(_PairGrid.of(columns, rates, self.scan.equation.blood, kept))
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of kept frames, kBq/mL."""
@@ -316,7 +338,7 @@ class TwoTissueBlock:
         start = np.tile((low + high) / 2, (block.shape[1], 1))
         for index, name in ((0, "K1"), (1, "k2"), (4, "VB")):
             start[:, index] = simple[name]
-        start[:, 2] = low[2]
+        start[:, [2, 5]] = low[[2, 5]]
         return np.clip(start, low, high)
 
     def _sum_of_squares(self, parameters: Array, data: Array) -> Array:
@@ -325,16 +347,9 @@ class TwoTissueBlock:
 
     def _estimates(self, found: Array, wrss: Array) -> BlockEstimates:
         equation = self.scan.equation
-        k1, k2, k3, k4 = found.T[:4]
-        washout = (k2 > NO_WASHOUT) & ((k3 <= NO_WASHOUT) | (k4 > NO_WASHOUT)) & (k1 > 0)
-        k2_, k4_ = np.where(washout, k2, 1.0), np.where(washout & (k4 > NO_WASHOUT), k4, 1.0)
-        ratio = np.where(k3 > NO_WASHOUT, k3 / k4_, 0.0)
-        volume = np.where(washout, k1 / k2_ * (1 + ratio), np.nan)
-        gradient = np.zeros_like(found)
-        gradient[:, 0] = (1 + ratio) / k2_
-        gradient[:, 1] = -k1 / k2_**2 * (1 + ratio)
-        gradient[:, 2] = k1 / k2_ / k4_
-        gradient[:, 3] = -k1 / k2_ * ratio / k4_
+        volume, gradient = outcomes(self.model, found)
+        known = np.isfinite(volume) & (found[:, 0] > 0)
+        volume = np.where(known, volume, np.nan)
         free = equation.free
         slopes = equation.jacobian(found)[1][:, free]
         norms = np.sqrt((slopes**2).sum(axis=2))
@@ -348,8 +363,9 @@ class TwoTissueBlock:
         normal[:, diagonal, diagonal] += np.where(silent, 1.0, 1e-12)
         solved = np.linalg.solve(normal, gradient[..., None])[..., 0]
         variance = wrss / (len(self.scan.root) - self.scan.n_parameters)
-        error = np.where(washout, np.sqrt(np.maximum((solved * gradient).sum(axis=1), 0.0) * variance), np.nan)
-        values = {"VT": volume, "VT-se": error, **dict(zip(NAMES[:5], found.T[:5], strict=True))}
+        error = np.where(known, np.sqrt(np.maximum((solved * gradient).sum(axis=1), 0.0) * variance), np.nan)
+        fitted = {name: found[:, at] for at, name in enumerate(NAMES) if name in (*self.model.parameters, "VB")}
+        values = {self.model.outcome: volume, f"{self.model.outcome}-se": error, **fitted}
         return BlockEstimates(values, _at_bounds(values, self.scan))
 
 
@@ -374,9 +390,14 @@ class _PairGrid:
     with_blood: bool
 
     @classmethod
-    def of(cls, columns: Array, rates: Array, blood: Array | None) -> "_PairGrid":
-        """columns: weighted responses (rates, frames); blood: weighted (frames,), None where V_B is not free."""
+    def of(cls, columns: Array, rates: Array, blood: Array | None, slowest_only: bool) -> "_PairGrid":
+        """columns: weighted responses (rates, frames); blood: weighted (frames,), None where V_B is not free.
+
+        slowest_only: pairs with the slowest rate alone.
+        """
         first, second = np.triu_indices(len(rates), 1)
+        if slowest_only:
+            first, second = first[first == 0], second[first == 0]
         overlap = np.zeros(len(columns))
         beside = columns
         if blood is not None:

@@ -27,17 +27,16 @@ Array = NDArray[np.float64]
 Block = NDArray[np.float32]
 Voxels = slice | NDArray[np.intp]
 
-MAP_MODELS = ("Logan", "MA1", "1TCM", "2TCM")
 # Voxels a block, so that what a block works on stays within a core's cache: half a megabyte of data for the linear
 # methods and 1TCM, fewer for 2TCM with its derivatives.
-_BLOCK = {"Logan": 4096, "MA1": 4096, "1TCM": 4096, "2TCM": 2048}
+_BLOCK, _BLOCK_TWO_TISSUES = 4096, 2048
 
 
 @dataclass(frozen=True, eq=False)
 class ParametricMaps:
     """Maps of one model, float32 (k, j, i), nan outside the mask and where nothing could be fitted.
 
-    parameters: "VT" and, for compartment models, "K1", "k2" ... by BIDS name. standard_errors: of "VT".
+    parameters: ``outcome`` and, for compartment models, "K1", "k2" ... by BIDS name. standard_errors: of ``outcome``.
     flags: bool (k, j, i) by code: "not-identifiable", "se-large", "at-bound:NAME".
     tstar_s: start of the first frame used by a graphical method.
     """
@@ -47,6 +46,11 @@ class ParametricMaps:
     standard_errors: dict[str, NDArray[np.float32]]
     flags: dict[str, NDArray[np.bool_]]
     tstar_s: float | None
+
+    @property
+    def outcome(self) -> str:
+        """What the model gives: "VT", or "Ki" where nothing leaves the tissue."""
+        return model_named(self.model).outcome
 
     @property
     def VT(self) -> NDArray[np.float32]:  # noqa: N802
@@ -66,20 +70,14 @@ def make_maps(
     mask: NDArray[np.bool_] | None = None,
     progress: Progress = silent,
 ) -> ParametricMaps:
-    """Maps of V_T and its standard error from a dynamic image (frames, k, j, i) in kBq/mL.
+    """Maps of a model's outcome and its standard error from a dynamic image (frames, k, j, i) in kBq/mL.
 
     An automatic t* is found on the mean curve of the mask, so that every voxel uses the same frames. A delay must be
     given. Compartment models do not look at frames without weight. ``progress`` may raise Cancelled between blocks.
     Raises InputRefused ("map-…" and what ``fit`` refuses).
     """
     options = FitOptions() if options is None else options
-    if model not in MAP_MODELS:
-        raise InputRefused(
-            "map-model",
-            "there are no maps of {model!r}; choose from {map_models}",
-            model=model,
-            map_models=", ".join(MAP_MODELS),
-        )
+    chosen = model_named(model)
     if activity.ndim != 4 or activity.shape[0] != len(timing):
         raise InputRefused(
             "map-shape",
@@ -107,7 +105,7 @@ def make_maps(
     keep = weight > 0
     tstar_s = None
     estimate: Callable[[Block], BlockEstimates]
-    if model in ("Logan", "MA1"):
+    if not chosen.compartmental:
         used = _line_frames(model, timing, voxels, inside, input_function, options)
         tstar_s = float(timing.starts_s[np.argmax(used)])
         estimate = LinearBlock(model, timing, input_function, options, np.where(used, weight, 0.0))
@@ -115,15 +113,15 @@ def make_maps(
     elif model == "1TCM":
         estimate = OneTissueBlock(timing, input_function, options)
     else:
-        estimate = TwoTissueBlock(timing, input_function, options)
+        estimate = TwoTissueBlock(chosen, timing, input_function, options)
     values: dict[str, NDArray[np.float32]] = {}
     flags: dict[str, NDArray[np.bool_]] = {}
-    size = _BLOCK[model]
+    size = _BLOCK_TWO_TISSUES if isinstance(estimate, TwoTissueBlock) else _BLOCK
     for begin in range(0, count, size):
         progress(begin / count, Text("{model} map", model=model))
         where = _block(inside, begin, size)
         found = _estimated(estimate, voxels[:, where], keep)
-        raised = _flags(found)
+        raised = _flags(found, chosen.outcome)
         if not values:
             values = {name: np.full(voxels.shape[1], np.nan, dtype=np.float32) for name in found.values}
             flags = {code: np.zeros(voxels.shape[1], dtype=bool) for code in raised}
@@ -134,8 +132,8 @@ def make_maps(
     progress(1.0, Text("{model} map", model=model))
     return ParametricMaps(
         model=model,
-        parameters={name: array.reshape(shape) for name, array in values.items() if name != "VT-se"},
-        standard_errors={"VT": values["VT-se"].reshape(shape)},
+        parameters={name: array.reshape(shape) for name, array in values.items() if name != f"{chosen.outcome}-se"},
+        standard_errors={chosen.outcome: values[f"{chosen.outcome}-se"].reshape(shape)},
         flags={code: array.reshape(shape) for code, array in flags.items()},
         tstar_s=tstar_s,
     )
@@ -157,6 +155,8 @@ def _line_frames(
     """The frames (frames,) of a graphical method: those asked for, or from the automatic t* of the mean curve."""
     keep = frame_weights(options, len(timing)) > 0
     asked = late_frames(timing, options)
+    if asked is None and model == "MA2":
+        return keep
     if asked is not None:
         enough_frames(model, keep & asked)
         return keep & asked
@@ -194,14 +194,14 @@ def _estimated(estimate: Callable[[Block], BlockEstimates], block: Block, frames
     )
 
 
-def _flags(found: BlockEstimates) -> dict[str, NDArray[np.bool_]]:
+def _flags(found: BlockEstimates, outcome: str) -> dict[str, NDArray[np.bool_]]:
     """The region fit's rules for its flags, by code, on a block."""
-    volume, error = found.values["VT"], found.values["VT-se"]
+    volume, error = found.values[outcome], found.values[f"{outcome}-se"]
     with np.errstate(invalid="ignore"):
         known = np.isfinite(volume) & np.isfinite(error) & (error < np.abs(volume))
         large = known & (error > LARGE_STANDARD_ERROR * np.abs(volume))
     bounds = {f"at-bound:{name}": raised for name, raised in found.at_bound.items()}
-    return {"not-identifiable": ~known, "se-large": large, **bounds}
+    return {"not-identifiable": ~known, "not-positive": known & (volume < 0), "se-large": large, **bounds}
 
 
 class LinearBlock:
@@ -224,4 +224,5 @@ class LinearBlock:
         value, gradient = self.scan.outcome(regression.coefficients)[self.outcome]
         room = lines.valid.sum(axis=0) - len(lines.columns)
         error = regression.standard_error(gradient, room)
-        return BlockEstimates({"VT": np.where(room > 0, value, np.nan), "VT-se": error}, {})
+        values = {self.outcome: np.where(room > 0, value, np.nan), f"{self.outcome}-se": error}
+        return BlockEstimates(values, {})

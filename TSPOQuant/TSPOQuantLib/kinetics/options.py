@@ -17,7 +17,6 @@ Array = NDArray[np.float64]
 # empty first frame does not take all the weight.
 FEWEST_COUNTS = 0.01
 WEIGHT_KINDS = ("uniform", "duration", "counts")
-TO_VT = tuple(name for name, model in MODELS.items() if model.outcome == "VT")
 WINDOW = Shared("window", Text("V_T of a graphical method depends on where its line begins"))
 
 
@@ -79,7 +78,7 @@ class FitSettings(FitChoices):
     models: tuple[str, ...] = setting(
         ("1TCM", "Logan"),
         "model.names",
-        Several(each=Kind(TO_VT), empty=False),
+        Several(each=Kind(tuple(MODELS)), empty=False),
         "PET-BIDS names; the first is the primary one",
         shared=Shared("model", Text("another model has another bias")),
     )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ..messages import Notice
+from .models import model_named
 
 Array = NDArray[np.float64]
 
@@ -66,6 +67,20 @@ class KineticFit:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     region: str = ""
     pvc: str = "none"
+
+    @property
+    def outcome(self) -> str:
+        """What the model gives: "VT", or "Ki" where nothing leaves the tissue."""
+        return model_named(self.model).outcome
+
+    @property
+    def outcome_value(self) -> float:
+        return self.parameters[self.outcome]
+
+    @property
+    def outcome_error(self) -> float:
+        """Standard error of the outcome."""
+        return self.standard_errors[self.outcome]
 
     @property
     def degrees_of_freedom(self) -> int:

@@ -12,7 +12,7 @@ from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
 from ..messages import InputRefused
 from .compartment import NAMES
-from .compartment_fit import CompartmentScan, outcome
+from .compartment_fit import CompartmentScan, outcomes
 from .fit import fit
 from .models import model_named
 from .options import FitOptions, frame_weights
@@ -63,9 +63,9 @@ def profile_interval(
     def complete(free: Array, target: float) -> tuple[Array, dict[str, float]]:
         point = full.copy()
         point[others] = free
-        value, gradient = outcome(chosen, dict(zip(NAMES, (1.0, *point[1:]), strict=True)))
+        (value,), (gradient,) = outcomes(chosen, np.array([[1.0, *point[1:]]]))
         point[0] = target / value
-        return point, {name: -point[0] * slope / value for name, slope in gradient.items()}
+        return point, dict(zip(NAMES, -point[0] * gradient / value, strict=True))
 
     def walk(target: float, start: Array) -> tuple[float, Array]:
         def residuals(free: Array) -> Array:

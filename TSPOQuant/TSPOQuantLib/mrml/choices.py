@@ -152,15 +152,21 @@ class PartialVolume(enum.Enum):
 
 
 class MapModel(enum.Enum):
-    """Model of a map."""
+    """Model of a map: every one of the library."""
 
     LOGAN = "Logan"
     MA1 = "MA1"
     ONE_TISSUE = "1TCM"
     TWO_TISSUE = "2TCM"
+    TWO_TISSUE_IRREVERSIBLE = "2TCM3k"
+    TWO_TISSUE_ENDOTHELIAL = "2TCM1K"
+    MA2 = "MA2"
+    PATLAK = "Patlak"
 
     def label(self) -> str:
-        return {"LOGAN": "Logan", "MA1": "MA1", "ONE_TISSUE": "1T2k", "TWO_TISSUE": "2T4k"}[self.name]
+        from ..kinetics.models import MODELS  # not before the panel is opened
+
+        return MODELS[self.value].study_name
 
 
 class Language(enum.Enum):

@@ -10,6 +10,7 @@ from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
 from ..kinetics.models import model_named
 from ..outcome.visit import VisitMaps
+from ..quantities import BY_KEY
 from .study_nodes import MAP, find_or_add
 from .volumes import fill_node
 
@@ -24,11 +25,12 @@ def keep(found: VisitMaps, drawn: Segmentation):
 
     drawn: the visit's regions, none of which the color scale saturates.
     """
-    values = np.nan_to_num(found.maps.VT, nan=0.0, posinf=0.0, neginf=0.0)
-    name = f"{found.session} V_T {model_named(found.maps.model).study_name}"
+    values = np.nan_to_num(found.maps.parameters[found.maps.outcome], nan=0.0, posinf=0.0, neginf=0.0)
+    quantity = BY_KEY[found.maps.outcome]
+    name = f"{found.session} {quantity.symbol} {model_named(found.maps.model).study_name}"
     node = find_or_add(found.session, MAP, "vtkMRMLScalarVolumeNode", name)
     node.SetName(name)
-    volume = Volume(values, found.grid, "mL/cm3")
+    volume = Volume(values, found.grid, quantity.unit)
     fill_node(node, volume.values, volume.grid, volume.units)
     node.CreateDefaultDisplayNodes()
     _style(node.GetDisplayNode(), values, top_of(values, found.grid, drawn))

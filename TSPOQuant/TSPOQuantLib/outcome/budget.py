@@ -198,7 +198,7 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     """The errors of one region's ln V_T at one visit."""
     fit = record.fit(region, model, pvc)
     own = [one for one in record.sensitivities if (one.region, one.model, one.pvc) == (region, model, pvc)]
-    relative = relative_error(fit.parameters["VT"], fit.standard_errors["VT"])
+    relative = relative_error(fit.outcome_value, fit.outcome_error)
     return errors_from(region, relative, fit.degrees_of_freedom, own, settings)
 
 

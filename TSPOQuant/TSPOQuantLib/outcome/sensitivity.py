@@ -197,7 +197,7 @@ def _of_input(measured: Measured, one: _Varied, refit: Refit) -> list[Sensitivit
     for model, fits in measured.fits.items():
         ends = [_volumes(refit, model, measured.activity, end) for end in (one.lower, one.upper)]
         for number, (region, fit) in enumerate(zip(measured.regions, fits, strict=True)):
-            lower, upper = (_log_ratio(end[number], fit.parameters["VT"]) for end in ends)
+            lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
             rows.append(
                 Sensitivity(
                     region.name,
@@ -218,7 +218,7 @@ def _of_input(measured: Measured, one: _Varied, refit: Refit) -> list[Sensitivit
 def _volumes(refit: Refit, model: str, activity: Array, source: InputFunction) -> list[float]:
     """V_T of every curve; nan where the varied input cannot be used."""
     try:
-        return [fit.parameters["VT"] for fit in refit(model, activity, source)]
+        return [fit.outcome_value for fit in refit(model, activity, source)]
     except InputRefused:
         return [float("nan")] * len(activity)
 
@@ -332,7 +332,7 @@ def of_resolution(
     for model, fits in corrected.fits.items():
         ends = [_volumes(refit, model, curves, source.input_function) for curves in (finer, coarser)]
         for number, (region, fit) in enumerate(zip(corrected.regions, fits, strict=True)):
-            lower, upper = (_log_ratio(end[number], fit.parameters["VT"]) for end in ends)
+            lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
             rows.append(
                 Sensitivity(
                     region.name,
@@ -365,7 +365,7 @@ def of_correction_model(
             curves = np.array([one.corrected.alternatives.get(name, one.corrected.mean) for one in pvc.curves])
             volumes = _volumes(refit, model, curves, source.input_function)
             for region, fit, volume in zip(corrected.regions, fits, volumes, strict=True):
-                away = _log_ratio(volume, fit.parameters["VT"])
+                away = _log_ratio(volume, fit.outcome_value)
                 component, sd = "correction-model", 1 / np.sqrt(len(names))
                 factor = f"{component}:{name}"
                 one = Sensitivity(region.name, model, corrected.pvc, component, factor, "SD", 1.0, -away, away, sd)

@@ -10,6 +10,7 @@ from pydicom.sr.coding import Code
 from ..kinetics.models import MODELS
 from ..messages import InputRefused
 from ..outcome.visit import VisitMaps
+from ..quantities import BY_KEY
 from .dicom_context import NECK, DicomContext, finish, making, private_code, unit_code, volume_of
 
 PADDING_VT = -1000.0
@@ -19,15 +20,16 @@ WINDOW_PERCENTILE = 99.0
 
 
 def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.ParametricMap:
-    """V_T in mL/cm3 on the PET's grid, single precision, voxels that were not fitted padded.
+    """The model's outcome, V_T or K_i, on the PET's grid, single precision, voxels that were not fitted padded.
 
     Raises InputRefused ("dicom-empty", "dicom-grid").
     """
     maps = result.maps
-    values = np.asarray(maps.parameters["VT"], dtype=np.float32)
+    quantity, study_name = BY_KEY[maps.outcome], MODELS[maps.model].study_name
+    values = np.asarray(maps.parameters[quantity.key], dtype=np.float32)
     fitted = np.isfinite(values)
     if not fitted.any():
-        raise InputRefused("dicom-empty", "{model} fitted no voxel; there is no map of V_T to write", model=maps.model)
+        raise InputRefused("dicom-empty", "{model} fitted no voxel; there is no map to write", model=maps.model)
     low, high = (float(limit) for limit in (values[fitted].min(), values[fitted].max()))
     top = float(np.percentile(values[fitted], WINDOW_PERCENTILE))
     width = top if top > 0 else 1.0
@@ -35,18 +37,18 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
     volume = volume_of(stored, result.grid, context)
     digest = hashlib.sha256(stored.tobytes() + result.grid.ijk_to_lps.tobytes() + maps.model.encode())
     mapping = highdicom.pm.RealWorldValueMapping(
-        lut_label="VT",
-        lut_explanation="Total volume of distribution V_T",
-        unit=unit_code("VT"),
+        lut_label=quantity.key,
+        lut_explanation=quantity.meaning,
+        unit=unit_code(quantity.key),
         value_range=(low, high),
         slope=1.0,
         intercept=0.0,
-        quantity_definition=private_code("VT"),
+        quantity_definition=private_code(quantity.key),
     )
     mapping.QuantityDefinitionSequence.append(
         highdicom.sr.CodeContentItem(
             name=Code("370129005", "SCT", "Measurement Method"),
-            value=private_code(maps.model, MODELS[maps.model].study_name),
+            value=private_code(maps.model, study_name),
         )
     )
     dataset = highdicom.pm.ParametricMap(
@@ -59,9 +61,9 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
         real_world_value_mappings=[mapping],
         window_center=width / 2,
         window_width=width,
-        content_label="VT",
-        content_description=f"V_T by {MODELS[maps.model].study_name}",
-        **making(context, "PM", 9103, f"TSPOQuant V_T map, {MODELS[maps.model].study_name}", digest.hexdigest()),
+        content_label=quantity.key.upper(),
+        content_description=f"{quantity.symbol} by {study_name}",
+        **making(context, "PM", 9103, f"TSPOQuant {quantity.symbol} map, {study_name}", digest.hexdigest()),
     )
     dataset.FloatPixelPaddingValue = dataset.FloatPixelPaddingRangeLimit = PADDING_VT
     neck = Dataset()

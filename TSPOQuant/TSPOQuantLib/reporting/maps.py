@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from .. import DISCLAIMER
 from ..alignment.rigid import to_sitk
 from ..outcome.visit import VisitMaps
+from ..quantities import BY_KEY
 from .tables import KINPAR_UNITS, write_json
 
 
@@ -35,10 +36,12 @@ def write_maps(folder: Path, result: VisitMaps) -> None:
 
 def maps_text(result: VisitMaps) -> str:
     """How many voxels, and how V_T is spread over them, for a terminal."""
-    vt = result.maps.parameters["VT"]
-    fitted = vt[np.isfinite(vt)]
-    low, middle, high = np.percentile(fitted, (5, 50, 95)) if fitted.size else (np.nan,) * 3
+    quantity = BY_KEY[result.maps.outcome]
+    values = result.maps.parameters[quantity.key]
+    fitted = values[np.isfinite(values)]
+    limits = np.percentile(fitted, (5, 50, 95)) if fitted.size else (np.nan,) * 3
+    shown = [f"{value:.{quantity.decimals}f}" for value in limits]
     return (
-        f"{result.subject}, {result.session}: {result.maps.model} V_T in {fitted.size} voxels, "
-        f"median {middle:.2f} (5 to 95 %: {low:.2f} to {high:.2f}) mL/cm³\n{DISCLAIMER}"
+        f"{result.subject}, {result.session}: {result.maps.model} {quantity.symbol} in {fitted.size} voxels, "
+        f"median {shown[1]} (5 to 95 %: {shown[0]} to {shown[2]}) {quantity.shown_unit}\n{DISCLAIMER}"
     )

@@ -16,7 +16,6 @@ from ..acquisition.frames import FrameTiming
 from ..alignment.motion import LIMIT_MM
 from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
-from ..kinetics.models import model_named
 from ..kinetics.options import FitSettings
 from ..outcome.change import Change
 from ..outcome.record import FILE, RegionOutcome, VisitRecord
@@ -74,7 +73,7 @@ def kinpar_row(fit: KineticFit) -> dict[str, str]:
     cells = {name: number(value) for name, value in fit.parameters.items()}
     cells |= {f"{name}-se": number(value) for name, value in fit.standard_errors.items()}
     for way, (low, high) in fit.intervals.items():
-        name = model_named(fit.model).outcome
+        name = fit.outcome
         cells |= {f"{name}-{way}-low": number(low), f"{name}-{way}-high": number(high)}
     cells |= {
         "delay": number(fit.delay_s),
@@ -280,8 +279,9 @@ def _other_widths(record: VisitRecord, fit: KineticFit) -> dict[str, float]:
     one = next((s for s in record.sensitivities if (s.region, s.model, s.component) == wanted), None)
     if one is None:
         return {}
-    vt = fit.parameters["VT"]
-    return {"VTFiner": vt * math.exp(one.lower), "VTCoarser": vt * math.exp(one.upper), "FWHMStep_mm": one.step}
+    name, value = fit.outcome, fit.outcome_value
+    ends = {f"{name}Finer": value * math.exp(one.lower), f"{name}Coarser": value * math.exp(one.upper)}
+    return {**ends, "FWHMStep_mm": one.step}
 
 
 def write_fits(folder: Path, fitted: FittedTable) -> None:
@@ -322,7 +322,7 @@ def visit_text(record: VisitRecord) -> str:
 
 
 def _main_value(fit: KineticFit) -> str:
-    name = model_named(fit.model).outcome
+    name = fit.outcome
     mark = "*" if fit.flags else ""
     value = _value(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
     return value + mark if name == "VT" else f"{BY_KEY[name].symbol} {value}{mark}"
