@@ -1,5 +1,6 @@
 import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import slicer
 from slicer.i18n import tr as _
@@ -10,6 +11,9 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
+
+if TYPE_CHECKING:
+    from TSPOQuantLib.panel.study_panel import StudyPanel
 
 # Slicer imports this file of every extension each time it starts: TSPOQuantLib is imported where it is needed, when
 # the panel is opened or a step is run.
@@ -83,7 +87,7 @@ Built on 3D Slicer. The source of each formula is given where it is computed.
 #
 
 
-TRANSLATORS = []  # Qt does not keep them alive
+TRANSLATORS: list = []  # Qt does not keep them alive
 
 
 def installTranslations():
@@ -170,7 +174,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget):
 
     def __init__(self, parent=None) -> None:
         """Called when the user opens the module the first time and the widget is initialized."""
-        self.panel = None
+        self.panel: StudyPanel | None = None
         ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self) -> None:
@@ -189,11 +193,13 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget):
 
     def enter(self) -> None:
         """Called each time the user opens this module."""
-        self.panel.enter()
+        if self.panel:
+            self.panel.enter()
 
     def exit(self) -> None:
         """Called each time the user opens a different module."""
-        self.panel.exit()
+        if self.panel:
+            self.panel.exit()
 
 
 #
@@ -216,8 +222,8 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self)
         self.steps = StudyReport(self.moduleName, quantify)
         # Wrappers remember what they read, also of nodes that were not there yet while a scene was being loaded.
-        steps, scene = weakref.ref(self.steps), slicer.mrmlScene
-        tag = scene.AddObserver(scene.EndImportEvent, lambda caller, event: steps() and steps().forget(), 1.0)
+        forget, scene = weakref.WeakMethod(self.steps.forget), slicer.mrmlScene
+        tag = scene.AddObserver(scene.EndImportEvent, lambda caller, event: (forget() or int)(), 1.0)
         weakref.finalize(self, scene.RemoveObserver, tag)
 
     def getParameterNode(self):

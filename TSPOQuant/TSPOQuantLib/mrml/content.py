@@ -13,8 +13,8 @@ import slicer.util
 import vtk.util.numpy_support
 from numpy.typing import NDArray
 
+from ..acquisition.segmentation import TAG_PREFIX
 from ..acquisition.sequence_files import NAMES
-from ..regions.anatomy import TAG_PREFIX
 from .transforms import array_from_matrix, parent_to_world
 
 # Of a volume no more voxels than this are looked at, evenly spread: enough to tell images apart, fast enough for a

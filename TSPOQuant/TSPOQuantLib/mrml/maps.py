@@ -37,7 +37,7 @@ def keep(found: VisitMaps, drawn: Segmentation):
     return node
 
 
-def top_of(values: NDArray[np.float64], grid: Grid, drawn: Segmentation) -> float:
+def top_of(values: NDArray[np.floating], grid: Grid, drawn: Segmentation) -> float:
     """The upper end of the color scale: what all voxels but a few lie below, in the whole and in every region."""
     inside = values[values > 0]
     if not inside.size:
@@ -53,7 +53,7 @@ def top_of(values: NDArray[np.float64], grid: Grid, drawn: Segmentation) -> floa
     return max(tops)
 
 
-def _style(display, values: NDArray[np.float64], top: float) -> None:
+def _style(display, values: NDArray[np.floating], top: float) -> None:
     color = next((one for one in COLORS if slicer.mrmlScene.GetNodeByID(one) is not None), COLORS[-1])
     display.SetAndObserveColorNodeID(color)
     display.SetAutoWindowLevel(False)

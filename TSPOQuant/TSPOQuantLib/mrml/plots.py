@@ -88,32 +88,34 @@ def line_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart | N
     Logan: its line. MA1 and MA2 are no lines: what they predict against what was measured.
     """
     fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc) and fit.line is not None]
-    if not fits:
+    if not fits or fits[0].line is None:
         return None
-    fit = fits[0]
-    used = np.array(fit.line.used)
+    fit, line = fits[0], fits[0].line
+    used = np.array(line.used)
     frames = np.arange(len(used))
     title = f"{model_named(fit.model).study_name}, {region}, {record.session}"
     if fit.model != "Logan":
-        x, y = np.asarray(fit.predicted), np.asarray(fit.line.ordinate)
+        x, y = np.asarray(fit.predicted), np.asarray(line.ordinate)
         ends, outermost = _ends(x, used)
-        series = (
+        against = (
             _series(_("frames used"), x[used], y[used], "points", COLORS[0], frames[used].tolist()),
             _series(_("identity"), ends, ends, "line", BLACK, outermost),
         )
-        return Chart("line", title, _("Predicted activity (kBq/mL)"), _("Measured activity (kBq/mL)"), series)
-    x, y = np.asarray(fit.line.abscissa), np.asarray(fit.line.ordinate)
+        return Chart("line", title, _("Predicted activity (kBq/mL)"), _("Measured activity (kBq/mL)"), against)
+    x, y = np.asarray(line.abscissa), np.asarray(line.ordinate)
     good = np.isfinite(x) & np.isfinite(y)
     # Before the tracer arrives, both integrals are divided by next to nothing.
     shown = good & (x <= 2 * np.max(x[used])) & (y <= 2 * np.max(y[used])) & (x >= 0) & (y >= 0)
     ends, outermost = _ends(x, used)
     series = (
         _series(_("frames used"), x[used], y[used], "points", COLORS[0], frames[used].tolist()),
-        _series(_("frames left out"), x[shown & ~used], y[shown & ~used], "points", GRAY, frames[shown & ~used]),
         _series(
-            _("line, slope V_T = {slope:.2f}").format(slope=fit.line.slope),
+            _("frames left out"), x[shown & ~used], y[shown & ~used], "points", GRAY, frames[shown & ~used].tolist()
+        ),
+        _series(
+            _("line, slope V_T = {slope:.2f}").format(slope=line.slope),
             ends,
-            fit.line.intercept + fit.line.slope * ends,
+            line.intercept + line.slope * ends,
             "line",
             COLORS[1],
             outermost,
@@ -161,17 +163,16 @@ def _frames_at(timing: FrameTiming, minutes: NDArray[np.float64]) -> list[int]:
 
 
 def motion_chart(
-    session: str, timing: FrameTiming, translation_mm: Sequence[Sequence[float]], displacement_mm: Sequence[float]
+    session: str, timing: FrameTiming, translation_mm: NDArray[np.float64], displacement_mm: NDArray[np.float64]
 ) -> Chart:
     """How far the neck lay from its reference position in every frame.
 
     translation_mm (frames, 3): along L, P, S. displacement_mm (frames,): mean over the points that count.
     """
     minutes, frames = timing.mids_s / 60, range(len(timing))
-    shift = np.asarray(translation_mm)
     series = [_series(_("displacement"), minutes, displacement_mm, "points", BLACK, frames)]
     for axis, name, color in zip(range(3), (_("to the left"), _("backward"), _("upward")), COLORS, strict=False):
-        series.append(_series(name, minutes, shift[:, axis], "line", color, frames))
+        series.append(_series(name, minutes, translation_mm[:, axis], "line", color, frames))
     title = _("Motion, {session}").format(session=session)
     return Chart("motion", title, _("Time after time zero (min)"), _("Displacement (mm)"), tuple(series), True)
 

@@ -8,6 +8,7 @@ unless the function says otherwise, and no segment takes voxels from another.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import slicer
@@ -136,7 +137,7 @@ def find_vertebrae(scene=None) -> tuple:
     The one with most cervical levels first; empty where none has two. Names are tried first, then segment IDs,
     which keep TotalSegmentator's own names.
     """
-    found = []
+    found: list[tuple[int, int, Any]] = []
     for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode", scene or slicer.mrmlScene):
         segmentation = node.GetSegmentation()
         if segmentation is None:
@@ -247,8 +248,7 @@ def _labels_from(node, names: Mapping[int, str] | None) -> Segmentation:
     """Segments of a segmentation, called by ID where the name says nothing, or of a label map."""
     if node.IsA("vtkMRMLSegmentationNode"):
         labels = segmentation_from_node(node, "vertebra labels")
-        segments = tuple(_known(segment) for segment in labels.segments)
-        return Segmentation(labels.grid, segments)
+        return Segmentation(labels.grid, tuple(_known(segment) for segment in labels.segments))
     volume = volume_from_node(node, "label", "vertebra labels")
     display = node.GetDisplayNode()
     colors = display.GetColorNode() if display is not None else None

@@ -60,6 +60,8 @@ def load_neck(progress: Progress = silent, settings: PhantomSettings | None = No
     visits = []
     for session, study, data in read:
         sequence = node_from_dynamic(data.image, f"{session} PET, simulated")
+        if data.ct is None:  # it has one as it is written
+            raise RuntimeError("the simulated neck lost its CT")
         ct = node_from_volume(data.ct, f"{session} CT, simulated")
         visits.append(NeckVisit(session, sequence, ct, _segmentation(study.segmentation, session), study.blood[0]))
     return tuple(visits)

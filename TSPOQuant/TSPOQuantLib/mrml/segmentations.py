@@ -120,7 +120,8 @@ def segmentation_from_node(node, role: str = "segmentation") -> Segmentation:
             )
     low = np.min(list(firsts.values()), axis=0)
     high = np.max(list(lasts.values()), axis=0)
-    shape = tuple(int(n) for n in (high - low)[::-1])
+    i, j, k = (int(n) for n in high - low)
+    shape = (k, j, i)
 
     segments = []
     for index, segment_id in enumerate(segment_ids):

@@ -45,15 +45,14 @@ def _frames(node) -> list:
 
 def _voxels(frames: list, to_world: NDArray[np.float64]) -> tuple[NDArray[np.float32], Grid]:
     """float32 (frames, k, j, i) as stored, and the grid that all frames share."""
-    values, grid = [], None
+    grid = grid_of(frames[0], to_world)
+    values = []
     for number, frame in enumerate(frames, start=1):
         values.append(array_from_node(frame, f"PET frame {number}").astype(np.float32))
-        here = grid_of(frame, to_world)
-        if grid is not None and not grid.same_as(here):
+        if not grid.same_as(grid_of(frame, to_world)):
             raise InputRefused(
                 "sequence-geometry", "PET frame {number} lies on another grid than frame 1", number=number
             )
-        grid = grid or here
     return np.stack(values), grid
 
 

@@ -90,13 +90,17 @@ class StudyLogic:
         """The choices of a visit, which are kept in the scene."""
         if session not in self.sessions():
             raise refusal("visit-unknown", _("No visit is called '{session}'; add it.").format(session=session))
-        tag, name = f"{self.moduleName}-{session}", f"{self.moduleName} {session}"
+        tag, name = self._tag(session), f"{self.moduleName} {session}"
         found: TSPOQuantVisitParameterNode = self._parameters(TSPOQuantVisitParameterNode, tag, name)
         chosen = (found.petSequence, found.ctVolume, found.segmentation, found.labels)
         if any(node is not None and not slicer.mrmlScene.IsNodePresent(node) for node in chosen):
             self._wrapped.pop(tag)  # it remembers a node that was deleted
             found = self._parameters(TSPOQuantVisitParameterNode, tag, name)
         return found
+
+    def _tag(self, session: str) -> str:
+        """Of a visit's parameter node."""
+        return f"{self.moduleName}-{session}"
 
     def addVisit(self, session: str) -> TSPOQuantVisitParameterNode:
         """Add a visit after the others; refuses ("visit-label") what is no label or is there already."""
@@ -116,7 +120,7 @@ class StudyLogic:
         left = [one for one in study.sessions if one != session]
         if not left:
             raise InputRefused("visit-last", _("A study needs at least one visit; add another one first."))
-        node = self.visit(session).parameterNode
+        node = slicer.mrmlScene.GetSingletonNode(self._tag(session), "vtkMRMLScriptedModuleNode")
         study.sessions = left
         if study.currentSession == session:
             study.currentSession = left[0]
@@ -186,6 +190,10 @@ class StudyLogic:
             visit.bloodFile, visit.bloodRoute = str(neck.blood), BloodRoute.ARTERIAL
         study.currentSession = visits[0].session
         return list(study.sessions)
+
+    def comparable(self) -> list[str]:
+        """Labels of the visits that have results, in the order of the study."""
+        return [session for session in self.sessions() if study_nodes.has_record(session)]
 
     # States
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from slicer.i18n import tr as _
@@ -37,7 +38,7 @@ class StudySteps(StudyViews):
         visit = self.visit(session)
         progress(0.0, _("Reading the images"))
         image = sequence_io.dynamic_from_node(visit.petSequence)
-        said = {"injected_mbq": visit.injectedDose or None, "weight_kg": visit.weight or None}
+        said: dict[str, Any] = {"injected_mbq": visit.injectedDose or None, "weight_kg": visit.weight or None}
         image = replace(image, scan=replace(image.scan, **{key: value for key, value in said.items() if value}))
         ct = volumes.volume_from_node(visit.ctVolume, "HU", "CT volume") if visit.ctVolume else None
         drawn, blood = None, None
@@ -323,10 +324,6 @@ class StudySteps(StudyViews):
         if record is None:
             raise refusal("input-missing", _("Compute the visit '{session}' first.").format(session=session))
         return record
-
-    def comparable(self) -> list[str]:
-        """Labels of the visits that have results, in the order of the study."""
-        return [session for session in self.sessions() if study_nodes.has_record(session)]
 
     def makeMap(self, session: str, progress: Progress = silent):
         """A map of V_T, kept in the scene and shown over the CT; the volume node."""

@@ -1,5 +1,7 @@
 """What the views show of a study: the images, regions and charts of one visit, and the place where it is looked at."""
 
+from typing import Any
+
 import slicer
 import slicer.util
 from slicer.i18n import tr as _
@@ -66,7 +68,7 @@ class StudyViews(StudyLogic):
     def followVisit(self, session: str) -> None:
         """Views that show another visit of the study show this one: its images, map, regions and charts."""
         self.showRegions(session)
-        replaced = {}
+        replaced: dict[str, Any] = {}
         for other in self.sessions():
             if other != session:
                 replaced |= self._counterparts(other, session)
@@ -79,7 +81,7 @@ class StudyViews(StudyLogic):
                 here = study_nodes.find(session, chart.GetAttribute(study_nodes.ROLE), "vtkMRMLPlotChartNode")
                 view.SetPlotChartNodeID(here.GetID() if here is not None else None)
 
-    def _counterparts(self, other: str, session: str) -> dict:
+    def _counterparts(self, other: str, session: str) -> dict[str, Any]:
         """IDs of another visit's volumes that views may show, and this visit's volume in its place, or None."""
         there, here = self.visit(other), self.visit(session)
         found = {}

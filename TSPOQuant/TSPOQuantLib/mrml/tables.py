@@ -168,7 +168,7 @@ def _array(column: Column, rows: Sequence[object]):
     array.SetName(column.key)
     value_of = column.value or attrgetter(column.key)
     for row in rows:
-        value = value_of(row)
+        value: Any = value_of(row)
         if column.number:
             array.InsertNextValue(float("nan") if value is None else float(value))
         else:

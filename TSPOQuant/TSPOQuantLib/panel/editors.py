@@ -1,6 +1,7 @@
 """Slicer's own editors inside the panel: the Segment Editor, and the buttons that place points."""
 
 from collections.abc import Callable
+from typing import Any
 
 import qt
 import slicer
@@ -18,7 +19,8 @@ class SegmentEditor:
     def __init__(self, section, moduleName: str) -> None:
         import qSlicerSegmentationsModuleWidgetsPythonQt
 
-        self._section, self._tag, self._node = section, f"{moduleName}.SegmentEditor", None
+        self._section, self._tag = section, f"{moduleName}.SegmentEditor"
+        self._node: Any = None
         self.widget = qSlicerSegmentationsModuleWidgetsPythonQt.qMRMLSegmentEditorWidget()
         self.widget.setMaximumNumberOfUndoStates(10)
         # Both are chosen above it.
@@ -110,7 +112,7 @@ class PointPlacer:
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.widget)
         self._placed = placed
-        self._points = None
+        self._points: Any = None
         self._tags: list[int] = []
 
     def show(self, logic, session: str, visit) -> None:

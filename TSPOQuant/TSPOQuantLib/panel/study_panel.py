@@ -1,6 +1,7 @@
 """The work of the module's panel: one set of controls for all visits, bound to the parameter node of one of them."""
 
 from pathlib import Path
+from typing import Any
 
 import qt
 import slicer
@@ -12,6 +13,7 @@ from slicer.util import VTKObservationMixin
 from ..mrml import further, plots, study_nodes, tables, views
 from ..mrml.choices import BloodVolume, InputSource, PartialVolume
 from ..mrml.panel_state import SECTIONS, State
+from ..mrml.study_report import KeptFinding
 from ..progress import Progress
 from .buttons import Button, buttons
 from .candidates import Candidates
@@ -45,8 +47,8 @@ class StudyPanel(VTKObservationMixin):
         named = ((widget.property("SlicerParameterName"), widget) for widget in vars(self.ui).values())
         self._bound = {name: widget for name, widget in named if name}
         self.logic = logic
-        self.study = None
-        self.visit = None
+        self.study: Any = None
+        self.visit: Any = None
         self.session = ""
         self._isEntered = isEntered
         self._guiTags: dict = {}
@@ -243,8 +245,10 @@ class StudyPanel(VTKObservationMixin):
 
     def _fillComboBoxes(self) -> None:
         study, visit = self.study, self.visit
-        self._fill(self.ui.visitComboBox, [(one, one) for one in (study.sessions if study else [])], self.session)
-        segments = []
+        self._fill(
+            self.ui.visitComboBox, [(label, label) for label in (study.sessions if study else ())], self.session
+        )
+        segments: list[tuple[str, str]] = []
         if visit and visit.segmentation:
             segmentation = visit.segmentation.GetSegmentation()
             segments = [(segmentation.GetSegment(one).GetName(), one) for one in segmentation.GetSegmentIDs()]
@@ -293,7 +297,7 @@ class StudyPanel(VTKObservationMixin):
 
     def _showFindings(self) -> None:
         """In what the visits differ; what bars a comparison can be checked to accept it."""
-        findings = self.logic.keptFindings() if self.study else ()
+        findings: tuple[KeptFinding, ...] = self.logic.keptFindings() if self.study else ()
         listWidget = self.ui.findingsListWidget
         wasBlocked = listWidget.blockSignals(True)
         listWidget.clear()
@@ -386,7 +390,7 @@ class StudyPanel(VTKObservationMixin):
         """Called when the user presses a button."""
         if button.step is not None:
             self.runner.run(lambda progress: button.step(self, progress), button.done)
-        else:
+        elif button.press is not None:
             button.press(self)
 
     def addVisit(self) -> None:
