@@ -223,7 +223,13 @@ class TSPOQuantLogic(ScriptedLoadableModuleLogic):
         self.steps = StudyReport(self.moduleName, quantify)
         # Wrappers remember what they read, also of nodes that were not there yet while a scene was being loaded.
         forget, scene = weakref.WeakMethod(self.steps.forget), slicer.mrmlScene
-        tag = scene.AddObserver(scene.EndImportEvent, lambda caller, event: (forget() or int)(), 1.0)
+
+        def onEndImport(caller, event):
+            method = forget()
+            if method is not None:
+                method()
+
+        tag = scene.AddObserver(scene.EndImportEvent, onEndImport, 1.0)
         weakref.finalize(self, scene.RemoveObserver, tag)
 
     def getParameterNode(self):

@@ -6,6 +6,7 @@ import slicer
 import slicer.util
 from slicer.i18n import tr as _
 
+from ..display import PET_OPACITY
 from ..progress import Progress, silent
 from . import fusion, sequence_io, study_nodes, views
 from .study_logic import StudyLogic
@@ -29,7 +30,7 @@ class StudyViews(StudyLogic):
             fusion.outline(shown, True)
 
     def showFused(
-        self, session: str, opacity: float = fusion.PET_OPACITY, progress: Progress = silent, surfaces: bool = True
+        self, session: str, opacity: float = PET_OPACITY, progress: Progress = silent, surfaces: bool = True
     ) -> None:
         """Put the PET over the CT in the slice views, in the layout of ours.
 
@@ -141,7 +142,7 @@ class StudyViews(StudyLogic):
         proxy = fusion.show_sequence(sequence)
         browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
         browser.SetSelectedItemNumber(frame)
-        views.bring_in(proxy, fusion.PET_OPACITY)
+        views.bring_in(proxy, PET_OPACITY)
 
     def showChart(self, session: str, role: str) -> bool:
         """Show one of a visit's charts in a plot view; False where there is none."""

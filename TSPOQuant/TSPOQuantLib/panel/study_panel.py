@@ -388,8 +388,9 @@ class StudyPanel(VTKObservationMixin):
 
     def press(self, button: Button) -> None:
         """Called when the user presses a button."""
-        if button.step is not None:
-            self.runner.run(lambda progress: button.step(self, progress), button.done)
+        step = button.step
+        if step is not None:
+            self.runner.run(lambda progress: step(self, progress), button.done)
         elif button.press is not None:
             button.press(self)
 
