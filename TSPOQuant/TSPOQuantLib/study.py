@@ -6,6 +6,7 @@ from typing import Any
 
 from .acquisition.bids import find_bids
 from .acquisition.blood_files import ROUTES
+from .acquisition.files import check_link
 from .acquisition.participants import Person, read_person
 from .acquisition.segmentation_files import table_of
 from .acquisition.tables import sidecars
@@ -151,6 +152,7 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
     def existing(table: str, key: str, name: str) -> Path:
         found = folder / name
         if not found.exists():
+            check_link(found)
             problem = Text(
                 "[{table}] {key}: {found} does not exist; correct the path", table=table, key=key, found=found
             )

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
+from TSPOQuantLib.acquisition.tables import read_json
 from TSPOQuantLib.acquisition.volume_files import read_volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
@@ -165,9 +167,16 @@ class DamagedFileTest(Folder):
         self.refused("segmentation-unreadable", read_segmentation, path)
 
     def test_pointers_of_git(self):
-        for name in ("x_pet.nii.gz", "regions.seg.nrrd"):
+        for name, reader in (
+            ("x_pet.nii.gz", read_dynamic_pet),
+            ("regions.seg.nrrd", read_segmentation),
+            ("x_blood.tsv", lambda path: read_blood([path])),
+            ("x.json", read_json),
+            ("pet/1.dcm", lambda path: read_dynamic_pet(path.parent)),
+            ("ct/1", read_ct),
+        ):
             path = self.folder / name
-            reader = read_dynamic_pet if "pet" in name else read_segmentation
+            path.parent.mkdir(exist_ok=True)
             (self.folder / "x_pet.json").write_text(json.dumps(SIDECAR))
             for text in (
                 "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",

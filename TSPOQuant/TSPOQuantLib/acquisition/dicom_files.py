@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,6 +24,7 @@ from ..progress import Progress, silent
 from .dicom_slice import ENHANCED_PET, LEGACY_PET, Facts, Slice, key_of, rounded
 from .dicom_values import date_time, integer, number, numbers, spoken_text, text, texts
 from .enhanced_pet import classic_frames, classic_header, enhanced_slices
+from .files import POINTER_BYTES, check_content, check_link
 
 # No image is scaled by more; beyond it, single precision overflows.
 MAX_RESCALE = 1e30
@@ -128,7 +130,7 @@ class Found:
 def find_series(path: Path, progress: Progress = silent) -> Found:
     """All DICOM series under ``path`` (a file, or a folder with any nesting), in any file order.
 
-    Raises InputRefused: path-missing, folder-empty.
+    Raises InputRefused: path-missing, folder-empty, file-pointer (where nothing else lies there).
     """
     slices: dict[tuple[str, str, bool], list[Slice]] = {}
     interned: dict[Facts, Facts] = {}
@@ -153,13 +155,25 @@ def find_series(path: Path, progress: Progress = silent) -> Found:
         for piece in found:
             key = (piece.facts.series_uid, piece.facts.sop_class, piece.facts.localizer)
             slices.setdefault(key, []).append(piece)
+    if not slices:
+        _refuse_pointers(files)
     return Found(tuple(Series(tuple(pieces)) for pieces in slices.values()), others, unreadable, tuple(imageless))
+
+
+def _refuse_pointers(files: Sequence[Path]) -> None:
+    """Where nothing is DICOM: say so of files that were not fetched. Raises InputRefused: file-pointer."""
+    for file in files:
+        check_link(file)
+        if file.is_file():
+            with file.open("rb") as stream:
+                check_content(file, stream.read(POINTER_BYTES))
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
+        check_link(path)
         raise InputRefused("path-missing", "there is no file or folder {path}; check the path", path=path)
     files = sorted(Path(folder) / name for folder, _, names in os.walk(path) for name in names)
     if not files:

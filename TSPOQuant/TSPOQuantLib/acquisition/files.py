@@ -6,6 +6,8 @@ from ..messages import InputRefused
 
 LFS = b"version https://git-lfs.github.com/spec/"
 ANNEX = "annex/objects/"
+POINTER_BYTES = 200
+"""A pointer shows itself in these."""
 
 
 def content_of(path: Path) -> bytes:
@@ -19,7 +21,7 @@ def content_of(path: Path) -> bytes:
         raise InputRefused(
             "path-missing", "{path} cannot be read ({reason}); check the path", path=path, reason=str(reason.strerror)
         ) from reason
-    check_content(path, content[:200])
+    check_content(path, content[:POINTER_BYTES])
     return content
 
 

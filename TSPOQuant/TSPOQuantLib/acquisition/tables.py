@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused
+from .files import POINTER_BYTES, check_content, check_link
 
 # BIDS writes a missing value as n/a; R and spreadsheets write NA or leave the cell empty.
 MISSING_CELLS = frozenset({"", "n/a", "na"})
@@ -69,6 +70,7 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
     Raises InputRefused ("table-…") for a file that is no table, a row of another length than the header, and columns
     without a name or of one name.
     """
+    check_link(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -78,6 +80,7 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
             path_name=path.name,
             strerror=error.strerror,
         ) from None
+    check_content(path, content[:POINTER_BYTES])
     rows = list(_spreadsheet_rows(path) if content[:2] == b"PK" else _text_rows(content, path.name))
     if len(rows) < 2:
         raise InputRefused(
@@ -126,9 +129,12 @@ def split_unit(header: str) -> tuple[str, str | None]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raises InputRefused ("json-…") for anything else."""
+    """Read a JSON object; raises InputRefused ("json-…", "file-pointer") for anything else."""
+    check_link(path)
     try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_no_constant)
+        stored = path.read_bytes()
+        check_content(path, stored[:POINTER_BYTES])
+        content = json.loads(stored.decode("utf-8-sig"), parse_constant=_no_constant)
     except OSError as error:
         raise InputRefused(
             "json-missing",
@@ -136,6 +142,8 @@ def read_json(path: Path) -> dict[str, Any]:
             path_name=path.name,
             strerror=error.strerror,
         ) from None
+    except InputRefused:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputRefused(
             "json-invalid", "{path_name} is not valid JSON ({error}); correct it", path_name=path.name, error=error
