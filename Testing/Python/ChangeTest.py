@@ -201,6 +201,11 @@ class VerdictTest(unittest.TestCase):
             before, after = pair()
             headline = compare([with_corrected(before, 1.0), with_corrected(after, factor)], CLINICAL).headline
             self.assertEqual(any("same conclusion" in line for line in headline), told)
+        visits = [with_corrected(visit, 1.0) for visit in pair()]
+        for pvc, told in (("none", False), ("GTM", True)):  # without a coefficient of its own there is no verdict
+            known = (self.known(0.1), self.known(0.9, pvc=pvc))[: 1 if pvc == "none" else 2]
+            headline = compare(visits, CLINICAL, repeatability=known).headline
+            self.assertEqual(any("same conclusion" in line for line in headline), told)
 
     def test_none_known_says_so_and_quotes_what_is(self):
         verdict = compare(pair()).change(KEY, "followup").verdict

@@ -438,9 +438,11 @@ def _headline(
 def _disagree(measured: RegionChange, other: RegionChange) -> bool:
     """Whether the same change, corrected for partial volume, leads to another conclusion than as measured."""
 
+    judged = "unknown" not in (measured.verdict.code, other.verdict.code)
+
     def conclusion(change: RegionChange) -> tuple[str, int]:
         side = (change.percent_low > 0) - (change.percent_high < 0)  # of no change: -1 below, 1 above, 0 neither
-        return change.verdict.code, side
+        return change.verdict.code if judged else "", side
 
     def place(change: RegionChange) -> tuple[str, str, str]:
         return change.region, change.followup_session, change.model
