@@ -120,7 +120,11 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
     pool = evaluate(seen.knots_s, seen.values, times)
     if (pool <= 0).any():
         raise InputRefused(
-            "calibration-empty", "the blood-pool region shows no activity when blood was drawn; check its place"
+            "calibration-empty",
+            "the blood-pool region shows no activity {minutes:.1f} min after time zero, when blood was drawn (frame "
+            "{frame}); check that frame, the region's place, and that image and blood share one clock",
+            minutes=float(times[int(np.argmax(pool <= 0))]) / 60,
+            frame=int(np.searchsorted(image.timing.starts_s, times[int(np.argmax(pool <= 0))], "right")),
         )
     if settings.calibration == "scale":
         return scale_calibration(times, blood, pool, settings.sample_cv)
