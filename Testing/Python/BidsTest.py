@@ -12,6 +12,7 @@ from TSPOQuantLib.acquisition.bids import find_bids, read_pet_json
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.participants import read_person
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
+from TSPOQuantLib.acquisition.tables import sidecars
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.study import study_of_bids
 
@@ -231,6 +232,20 @@ class ScanTest(Folder):
         (self.folder / "sub-1" / "sub-1_pet.json").write_text(json.dumps({"Units": "kBq/mL"}))
         self.assertEqual(find_bids(self.folder, "1", "a").pet_json.name, "sub-1_pet.json")
         np.testing.assert_allclose(read_dynamic_pet(path).activity[4], 5.0)  # the nearer file's kBq/mL
+
+    def test_files_that_git_annex_keeps_behind_links(self):
+        kept = self.folder / ".git" / "annex" / "objects" / "a1"
+        kept.mkdir(parents=True)
+        image = sitk.JoinSeries([sitk.GetImageFromArray(np.full((2, 2, 2), v, np.float32)) for v in range(1, 6)])
+        sitk.WriteImage(image, str(kept / "key.nii.gz"))
+        (kept / "key.json").write_text(json.dumps(GOOD))
+        for ending in (".nii.gz", ".json"):
+            (self.pet / f"sub-1_ses-a_pet{ending}").symlink_to(kept / f"key{ending}")
+        (self.folder / "pet.json").write_text(json.dumps({"Units": "Bq/mL", "ReconFilterSize": 2}))
+        found = find_bids(self.folder, "1", "a")
+        self.assertEqual(found.pet_json.name, "sub-1_ses-a_pet.json")
+        self.assertEqual([path.name for path in sidecars(found.image)], ["pet.json", "sub-1_ses-a_pet.json"])
+        np.testing.assert_allclose(read_dynamic_pet(found.image).activity[4], 5e-3)
 
     def test_regions_of_the_subject_with_the_table_of_the_dataset(self):
         self.touch("sub-1_ses-a_pet.nii.gz", "sub-1_ses-a_pet.json")

@@ -178,7 +178,7 @@ def inherited(path: Path, ending: str) -> tuple[Path, ...]:
     folders = [path.parent]
     root = dataset_of(path)
     if root is not None:
-        folders = [folder for folder in path.resolve().parents if folder.is_relative_to(root)]
+        folders = [folder for folder in _above(path) if folder.is_relative_to(root)]
     found: list[Path] = []
     for folder in reversed(folders):
         candidates = [file for file in folder.glob(f"*{ending}") if parts_of(file)[-1] == parts[-1]]
@@ -189,7 +189,13 @@ def inherited(path: Path, ending: str) -> tuple[Path, ...]:
 
 def dataset_of(path: Path) -> Path | None:
     """The folder of the BIDS dataset that a file lies in; None outside of one."""
-    return next((folder for folder in path.resolve().parents if (folder / "dataset_description.json").is_file()), None)
+    return next((folder for folder in _above(path) if (folder / "dataset_description.json").is_file()), None)
+
+
+def _above(path: Path) -> tuple[Path, ...]:
+    """The folders that a file lies in, the nearest first; of a link, as git-annex keeps files, where the link lies."""
+    here = path.parent.resolve()
+    return here, *here.parents
 
 
 def parts_of(path: Path) -> list[str]:
