@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from . import DISCLAIMER, __version__
-from .commands import cohort, comparison, developers, simulated, visit
+from .commands import cohort, comparison, developers, planning, simulated, visit
 from .messages import Cancelled, InputRefused
 from .terminal import end_progress, say_error, show, terminal_progress
 
-GROUPS = (simulated, visit, comparison, cohort, developers)
+GROUPS = (simulated, visit, comparison, planning, cohort, developers)
 """In the order of the list that ``--help`` prints."""
 DONE, OUR_FAULT, REFUSED, STOPPED = 0, 1, 3, 130
 NOT_OUR_FAULT = frozenset(
@@ -92,7 +92,8 @@ def _our_fault() -> int:
     return OUR_FAULT
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """Run the command line as a process of its own."""
     for ending in (signal.SIGTERM, signal.SIGHUP):  # leave by the front door, so that no scratch folder stays
         if signal.getsignal(ending) is signal.SIG_DFL:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
@@ -101,3 +102,7 @@ if __name__ == "__main__":
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # nor is a terminal without "³"
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    command()

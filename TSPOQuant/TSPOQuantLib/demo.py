@@ -9,6 +9,7 @@ from typing import Any
 from . import DISCLAIMER
 from .exports import write_for_others
 from .levels import LEVELS
+from .messages import Notice
 from .outcome.change import vt_key
 from .outcome.clinical import Lesion, read_clinical
 from .outcome.compare import Comparison, compare
@@ -24,7 +25,7 @@ from .reporting import tables
 from .reporting.comparison_files import main_text, write_comparison
 from .reporting.figures import fused_figure, write_png
 from .reporting.fused_pictures import comparison_pictures
-from .reporting.report import check_available, write_report
+from .reporting.report import missing_packages, write_report
 from .source import write_source
 from .study import read_study
 
@@ -46,6 +47,7 @@ class DemoReport:
 
     text: str
     record: dict[str, object]
+    notices: tuple[Notice, ...] = ()
 
 
 def run(
@@ -59,10 +61,9 @@ def run(
     """Write the phantom, quantify both visits from its files, compare, and write the report.
 
     input_source: "image-derived", or "true" for the phantom's own parent plasma. out: None takes the next free folder
-    out/demo, out/demo-2, …. Raises InputRefused, "report-unavailable" among others, before the work.
+    out/demo, out/demo-2, …. Raises InputRefused.
     """
-    if report:
-        check_available()
+    missing = missing_packages()
     target = out or _free_folder()
     with whole_folder(target, force) as folder:
         write_phantom(folder / PHANTOM, settings, part(progress, 0, 0.3))
@@ -92,16 +93,24 @@ def run(
         progress(0.9, "Drawing")
         pictures = comparison_pictures(comparison, [visit.fused for visit in visits if visit.fused])
         titled = [replace(picture, session=f"{picture.session} (simulated)") for picture in pictures]
-        write_png(folder / "fused.png", fused_figure(titled))
-        if report:
+        if not missing:
+            write_png(folder / "fused.png", fused_figure(titled))
+        if report and not missing:
             progress(0.92, "Writing the report")
             write_report(folder / COMPARISON, comparison, pictures)
+        if report:
             write_for_others(folder / COMPARISON, comparison)
         record = demo_record(visits, comparison, truth, target)
         tables.write_json(folder / "results.json", record)
         text = demo_text(settings, visits, comparison, known, input_source, target)
         (folder / "table1.txt").write_text(text + "\n", encoding="utf-8")
-    return DemoReport(text, record)
+    left_out = Notice(
+        "report-left-out",
+        "the report and its pictures were left out: they need {names}; run: pip install {packages}",
+        names=", ".join(missing),
+        packages=" ".join(missing),
+    )
+    return DemoReport(text, record, (left_out,) if missing else ())
 
 
 def foramina_of_interest(lesion: Lesion) -> tuple[str, ...]:

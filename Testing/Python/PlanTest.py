@@ -28,7 +28,6 @@ from TSPOQuantLib.outcome.plan import (
     recovery_at,
 )
 
-HALF_LIFE_S = 1221.84
 MINUTES = np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 121, 1.0)])
 PLASMA = 900 * MINUTES * np.exp(-5 * MINUTES) + 5 * np.exp(-0.28 * MINUTES) + np.exp(-0.009 * MINUTES)
 SOURCE = InputFunction(60 * MINUTES, PLASMA, 0.8 * PLASMA)
@@ -49,7 +48,7 @@ def case(corrected, minutes=60.0, **changes):
     protocol = Protocol(**changes)
     factor = protocol.injected_mbq / 400
     source = InputFunction(60 * MINUTES, factor * PLASMA, factor * 0.8 * PLASMA)
-    return detectable(protocol, 0.5, minutes, corrected, source, HALF_LIFE_S, np.random.default_rng(1), 30)
+    return detectable(protocol, 0.5, minutes, corrected, source, np.random.default_rng(1), 30)
 
 
 class ProtocolTest(unittest.TestCase):
@@ -80,7 +79,7 @@ class PlanTest(unittest.TestCase):
         protocol = Protocol(volume_mm3=8.0)
         frame = FrameTiming(np.array([1200.0]), np.array([600.0]))
         muscle = _one_tissue(frame, SOURCE, 0.06, 1.6, 0.05)
-        self.assertAlmostEqual(float(np.sqrt(muscle * _counts(protocol, frame, SOURCE, HALF_LIFE_S))[0]), 5)
+        self.assertAlmostEqual(float(np.sqrt(muscle * _counts(protocol, frame, SOURCE))[0]), 5)
 
     def test_the_error_is_the_budgets(self):
         """Without noise and delay what is left is known: scale, calibration and place, twice."""
@@ -119,6 +118,14 @@ class FileTest(unittest.TestCase):
         protocol = self.refusal(EXAMPLE)
         self.assertEqual(protocol, Protocol(injected_mbq=370, fwhm_mm=4.5, k1=(0.5, 0.5), vt=(13, 6.2), wcv=0.1))
 
+    def test_any_radionuclide(self):
+        def half_life(lines):
+            return self.refusal(EXAMPLE.replace("[scan]", f"[scan]\n{lines}")).half_life_s
+
+        self.assertEqual(half_life('tracer = "[18F]DPA-714"'), 6586.2)
+        self.assertEqual(half_life('tracer = "[64Cu]new"\nhalf_life_s = 45721'), 45721)
+        self.assertAlmostEqual(self.refusal(EXAMPLE).half_life_s, 1220, delta=2)
+
     def test_what_is_refused(self):
         for old, new, code in (
             ("fwhm_mm", "fwhm", "key"),
@@ -130,6 +137,9 @@ class FileTest(unittest.TestCase):
             ("[13, 6.2]", "[13, -1]", "value"),
             ("[plan]", '[plan]\nmodel = "2TCM"', "value"),
             ("[tissue]", "frames_s = [600, 600]\n[tissue]", "value"),
+            ("[scan]", '[scan]\ntracer = "DPA-714"', "value"),
+            ("[scan]", '[scan]\ntracer = "[18F]DPA-714"\nhalf_life_s = 1221', "value"),
+            ("[scan]", "[scan]\nhalf_life_s = 0", "value"),
             ("[scan]", "[scan", "unreadable"),
         ):
             with self.subTest(new):

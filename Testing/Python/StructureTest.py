@@ -64,7 +64,7 @@ def own_files(*suffixes):
     for path in sorted(REPOSITORY.iterdir()):
         if path.is_file() and not path.name.startswith(".") and (not suffixes or path.suffix in suffixes):
             yield path
-    for folder in ("TSPOQuant", "DICOMDynamicPETPlugin", "Testing", "Resources", "docs", "tools"):
+    for folder in ("TSPOQuant", "DICOMDynamicPETPlugin", "Testing", "Resources", "docs", "tools", "python"):
         yield from files(REPOSITORY / folder, *suffixes)
 
 
@@ -218,6 +218,47 @@ class ExtensionTest(unittest.TestCase):
 
     def test_licence_is_there(self):
         self.assertTrue((REPOSITORY / "LICENSE").is_file())
+
+
+class PackageTest(unittest.TestCase):
+    """What pip installs and what the launcher does, against what the files say elsewhere."""
+
+    def setUp(self):
+        self.project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def pinned(self, name):
+        lines = (REPOSITORY / name).read_text(encoding="utf-8").splitlines()
+        return {line.split("==")[0].lower().replace("_", "-") for line in lines if not line.startswith("#")}
+
+    def names(self, requirements):
+        return {re.split(r"[<>=\[]", one)[0].lower() for one in requirements}
+
+    def test_one_version_everywhere(self):
+        version = re.search(r'__version__ = "(.+)"', (LIBRARY / "__init__.py").read_text(encoding="utf-8"))[1]
+        self.assertEqual(self.project["dynamic"], ["version"])
+        self.assertIn(f"\nversion: {version}\n", (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+        self.assertIn(f"\n## {version} ", (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8"))
+
+    def test_pip_and_the_launcher_install_the_same(self):
+        extras = self.project["optional-dependencies"]
+        needed = self.names([*self.project["dependencies"], *extras["report"]])
+        self.assertLessEqual(needed, self.pinned("requirements.txt") | self.pinned("requirements-dicom.txt"))
+        self.assertLessEqual(self.names(extras["cohort"]), self.pinned("requirements-cohort.txt"))
+        self.assertLessEqual(self.names(extras["test"]) - {"tspoquant"}, self.pinned("requirements-test.txt"))
+        report = (MODULE / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        self.assertEqual({line for line in report if not line.startswith("#")}, set(extras["report"]))
+
+    def test_what_commands_need_is_light(self):
+        heavy = {"slicer-core", "vtk", "pyside6-essentials"}
+        for name in ("requirements.txt", "requirements-dicom.txt", "requirements-cohort.txt"):
+            self.assertFalse(self.pinned(name) & heavy, name)
+
+    def test_every_data_file_is_packed(self):
+        patterns = ("*.json", "templates/*")
+        for path in files(LIBRARY):
+            if path.suffix != ".py":
+                packed = path.suffix == ".json" or path.parent.name == "templates"
+                self.assertTrue(packed, f"{path}: add to package-data of pyproject.toml, which has {patterns}")
 
 
 class ImportTest(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""Between visits: ``compare``, and ``plan``, which says beforehand what a comparison could find."""
+"""Between visits: ``compare``."""
 
 import argparse
 from pathlib import Path
@@ -27,12 +27,6 @@ def register(commands: "Commands") -> None:
     report.add_argument("baseline", type=Path, metavar="VISIT_OUT", help="a folder that quantify wrote")
     report.set_defaults(followups=[], repeatability=None, budget=None, accept=[])
     _add_report(report)
-
-    plan = add_command(commands, "plan", run_plan, "which change a protocol could detect")
-    plan.add_argument("protocol", type=Path, metavar="PROTOCOL.toml")
-    plan.add_argument("--out", type=Path, metavar="DIR", help="where to write plan.json, plan.txt and plan.png")
-    add_force(plan)
-    add_json(plan)
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -85,19 +79,3 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
         sources = list(zip(folders, records, strict=True)) if options.dicom else []
         write_for_others(folder, comparison, sources, hidden, progress)
     return Result(comparison_text(comparison), {**comparison_content(comparison), "out": options.out})
-
-
-def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..output import whole_folder
-    from ..pipeline.planning import plan_protocol
-    from ..reporting.plan_files import plan_text, write_plan_figure
-    from ..reporting.tables import write_json
-
-    plan = plan_protocol(options.protocol, progress)
-    text = plan_text(plan)
-    if options.out:
-        with whole_folder(options.out, options.force, [options.protocol]) as folder:
-            write_json(folder / "plan.json", plan)
-            (folder / "plan.txt").write_text(text + "\n", encoding="utf-8")
-            write_plan_figure(folder / "plan.png", plan)
-    return Result(text, plan)

@@ -61,7 +61,7 @@ def run_demo(options: argparse.Namespace, progress: Progress) -> Result:
 
     settings, write = _settings(options), not options.no_report
     report = run(settings, options.out, options.force, options.input, progress, write)
-    return Result(report.text, report.record)
+    return Result(report.text, report.record, report.notices)
 
 
 def run_phantom(options: argparse.Namespace, progress: Progress) -> Result:

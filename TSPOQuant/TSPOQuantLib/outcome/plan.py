@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from ..acquisition.decay import HALF_LIFE_S, nuclide
 from ..acquisition.frames import FrameTiming
 from ..input_function import InputFunction
 from ..kinetics import FitOptions, fit, weights
@@ -47,6 +48,8 @@ REFERENCE_FRAME_S = (1200.0, 1800.0)
 DEFAULT_FRAMES_S = (15, 5, 5, 5, 10, 10, 10, 60, 60, 60, 60, 150, 150, 300, 300)
 """A schedule that has been used for another tracer; frames of 600 s follow to the end."""
 LONG_FRAME_S = 600.0
+HALF_LIFE_TOLERANCE = 0.01
+"""How far a stated half-life may be from that of the radionuclide that is named: a choice."""
 MODELS = ("1TCM", "Logan", "MA1")
 """Models that a plan can be made for: one-tissue curves identify them."""
 
@@ -55,14 +58,16 @@ MODELS = ("1TCM", "Logan", "MA1")
 class Protocol:
     """What is planned; every default is a choice.
 
-    injected_mbq, minutes, frames_s (durations; empty for the default), fwhm_mm: of the scan. noise_percent: SD of one
-    voxel of ``voxel_mm`` in muscle, in the frame from 20 to 30 min, at ``noise_mbq``: read it off a scan of one's own.
+    tracer: what it is called; half_life_s: of its radionuclide. injected_mbq, minutes, frames_s (durations; empty for
+    the default), fwhm_mm: of the scan. noise_percent: SD of one voxel of ``voxel_mm`` in muscle, in the frame from 20 to 30 min, at ``noise_mbq``: read it off a scan of one's own.
     k1: the range of K1, mL/cm³/min. vt: of the tissue at the first visit and at a later one, mL/cm³. vb: fraction.
     surroundings_k1, surroundings_vt: of what blur mixes in (muscle). volume_mm3: of the region; recovery: of its
     activity, None from the resolution. wcv: variation of V_T from day to day, a fraction. power: wanted.
     """
 
     injected_mbq: float = 400.0
+    tracer: str = "carbon-11"
+    half_life_s: float = HALF_LIFE_S["C11"]
     minutes: float = 60.0
     frames_s: tuple[float, ...] = ()
     fwhm_mm: float = 5.0
@@ -142,7 +147,6 @@ def recovery_at(fwhm_mm: float) -> float:
 def make_plan(
     protocol: Protocol,
     source: InputFunction,
-    half_life_s: float,
     seed: int = 1,
     progress: Progress = silent,
     draws: int = DRAWS,
@@ -157,10 +161,7 @@ def make_plan(
     for number, (k1, minutes) in enumerate(cases):
         progress(number / len(cases), Text("Simulating K1 {k1:.2g}, {minutes:g} min", k1=k1, minutes=minutes))
         rng = np.random.default_rng(seed)  # the same draws for every case, so that cases differ by what they are
-        found += [
-            detectable(protocol, k1, minutes, corrected, source, half_life_s, rng, draws)
-            for corrected in (False, True)
-        ]
+        found += [detectable(protocol, k1, minutes, corrected, source, rng, draws) for corrected in (False, True)]
     progress(1, "Done")
     split = 2 * len(values)
     return Plan(protocol, tuple(found[:split]), tuple(found[split:]), _assumptions(protocol))
@@ -172,7 +173,6 @@ def detectable(
     minutes: float,
     corrected: bool,
     source: InputFunction,
-    half_life_s: float,
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> Detectable:
@@ -183,11 +183,11 @@ def detectable(
     spreads, medians, lost, clean, delays = [], [], [], [], []
     for vt in protocol.vt:
         tissue, measured = _curves(protocol, k1, vt, timing, source)
-        scale = _counts(protocol, timing, source, half_life_s)
+        scale = _counts(protocol, timing, source)
         noise = np.sqrt(np.maximum(measured, 0) / scale)
         curve = tissue if corrected else measured
         size = noise * (AMPLIFICATION / protocol.recovered if corrected else 1.0)
-        options = FitOptions(weights=weights("counts", timing, measured[None], half_life_s))
+        options = FitOptions(weights=weights("counts", timing, measured[None], protocol.half_life_s))
         noisy = curve + size * rng.standard_normal((draws, len(timing)))
         values = np.array([one.parameters["VT"] for one in fit(protocol.model, timing, noisy, source, options)])
         good = np.isfinite(values) & (values > 0)
@@ -256,16 +256,16 @@ def _one_tissue(timing: FrameTiming, source: InputFunction, k1: float, vt: float
     return np.asarray(scan.equation(0.0).predict(point)[0])
 
 
-def _counts(protocol: Protocol, timing: FrameTiming, source: InputFunction, half_life_s: float) -> Array:
+def _counts(protocol: Protocol, timing: FrameTiming, source: InputFunction) -> Array:
     """(frames,): counts of the region for 1 kBq/mL of decay-corrected activity; noise independent between voxels."""
     begin, end = REFERENCE_FRAME_S
     frame = FrameTiming(np.array([begin]), np.array([end - begin]))
     factor = protocol.noise_mbq / protocol.injected_mbq
     at_reference = InputFunction(source.times_s, factor * source.parent_plasma, factor * source.whole_blood)
     muscle = _one_tissue(frame, at_reference, protocol.surroundings_k1, protocol.surroundings_vt, protocol.vb)
-    per_voxel = (100 / protocol.noise_percent) ** 2 / float(muscle[0] * _alive(frame, half_life_s)[0])
+    per_voxel = (100 / protocol.noise_percent) ** 2 / float(muscle[0] * _alive(frame, protocol.half_life_s)[0])
     voxels = protocol.volume_mm3 / protocol.voxel_mm**3
-    return per_voxel * voxels * _alive(timing, half_life_s)
+    return per_voxel * voxels * _alive(timing, protocol.half_life_s)
 
 
 def _alive(timing: FrameTiming, half_life_s: float) -> Array:
@@ -310,6 +310,7 @@ def _assumptions(protocol: Protocol) -> tuple[str, ...]:
 KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "scan": {
         "injected_mbq": (1, 5000),
+        "half_life_s": (30, 1e6),
         "minutes": (10, 180),
         "fwhm_mm": (1, 10),
         "voxel_mm": (0.5, 8),
@@ -322,7 +323,7 @@ KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "budget": LIMITS,
 }
 """Tables and numbers of a PROTOCOL.toml with their limits; beside them ``OTHER_KEYS``."""
-OTHER_KEYS = {"scan": ("frames_s",), "tissue": ("K1", "VT"), "plan": ("model",)}
+OTHER_KEYS = {"scan": ("frames_s", "tracer"), "tissue": ("K1", "VT"), "plan": ("model",)}
 
 
 def read_protocol(path: Path) -> Protocol:
@@ -346,6 +347,8 @@ def read_protocol(path: Path) -> Protocol:
             raise file.refuse("value", Text("[tissue] K1 must be the lower and the upper end of a range"))
     if "VT" in tissue:
         known["vt"] = _pair(file, "[tissue] VT", tissue["VT"], (0.1, 100))
+    if "tracer" in scan:
+        known |= _tracer(file, scan["tracer"], known.get("half_life_s"))
     if "frames_s" in scan:
         given = scan["frames_s"]
         if not isinstance(given, list) or not given:
@@ -358,6 +361,25 @@ def read_protocol(path: Path) -> Protocol:
     if len(protocol.timing) < 6 or protocol.timing.ends_s[-1] < 0.99 * protocol.minutes * 60:
         raise file.refuse("value", Text("[scan] frames_s must fill the minutes of the scan with at least 6 frames"))
     return protocol
+
+
+def _tracer(file: TomlFile, name: object, half_life_s: float | None) -> dict[str, Any]:
+    """Name and half-life; the half-life of what the name tells, where none is given."""
+    if not isinstance(name, str) or not name:
+        raise file.refuse("value", Text('[scan] tracer must be a name, such as "[18F]DPA-714"'))
+    known = HALF_LIFE_S.get(nuclide(name) or "")
+    if half_life_s is None and known is None:
+        problem = Text("the radionuclide of [scan] tracer '{name}' is not known; add [scan] half_life_s", name=name)
+        raise file.refuse("value", problem)
+    if half_life_s and known and abs(half_life_s / known - 1) > HALF_LIFE_TOLERANCE:
+        problem = Text(
+            "[scan] half_life_s is {stated:g}, but '{name}' has {known:g} s; correct one of them",
+            stated=half_life_s,
+            name=name,
+            known=known,
+        )
+        raise file.refuse("value", problem)
+    return {"tracer": name, "half_life_s": half_life_s or known}
 
 
 def _pair(file: TomlFile, where: str, value: object, limits: tuple[float, float]) -> tuple[float, float]:

@@ -12,7 +12,6 @@ _HOMES = {
     "mapping": ("make_visit_maps", "study_maps"),
     "placement": ("Alignment", "Placed", "align_visit", "place", "region_to_frame", "visit_fused"),
     "plasma": ("input_of", "visit_input"),
-    "planning": ("plan_protocol",),
     "quantification": ("quantify", "quantify_study", "quantify_visit"),
     "visit_data": ("VisitData", "carry_regions", "on_one_clock", "read_visit"),
 }

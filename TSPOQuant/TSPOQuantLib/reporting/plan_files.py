@@ -17,7 +17,7 @@ def plan_text(plan: Plan) -> str:
     protocol = plan.protocol
     first, second = protocol.vt
     title = (
-        f"Which change could be detected? {protocol.injected_mbq:g} MBq, {protocol.minutes:g} min, "
+        f"Which change could be detected? {protocol.injected_mbq:g} MBq {protocol.tracer}, {protocol.minutes:g} min, "
         f"{len(protocol.timing)} frames, {protocol.fwhm_mm:g} mm FWHM, {protocol.volume_mm3:g} mm³, {protocol.model}. "
         "Simulated."
     )

@@ -50,9 +50,14 @@ def write_report(
     return html_path, pdf_path
 
 
+def missing_packages() -> list[str]:
+    """What a report needs and is not installed, by the names that pip knows."""
+    return [package for module, package in NEEDED.items() if find_spec(module) is None]
+
+
 def check_available() -> None:
     """Raise InputRefused ("report-unavailable") unless everything that a report needs is installed."""
-    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
+    missing = missing_packages()
     if missing:
         names = ", ".join(missing)
         raise InputRefused(
