@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path
 from urllib.parse import urlsplit

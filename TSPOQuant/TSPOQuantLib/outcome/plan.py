@@ -59,10 +59,11 @@ class Protocol:
     """What is planned; every default is a choice.
 
     tracer: what it is called; half_life_s: of its radionuclide. injected_mbq, minutes, frames_s (durations; empty for
-    the default), fwhm_mm: of the scan. noise_percent: SD of one voxel of ``voxel_mm`` in muscle, in the frame from 20 to 30 min, at ``noise_mbq``: read it off a scan of one's own.
-    k1: the range of K1, mL/cm³/min. vt: of the tissue at the first visit and at a later one, mL/cm³. vb: fraction.
-    surroundings_k1, surroundings_vt: of what blur mixes in (muscle). volume_mm3: of the region; recovery: of its
-    activity, None from the resolution. wcv: variation of V_T from day to day, a fraction. power: wanted.
+    the default), fwhm_mm: of the scan. noise_percent: SD of one voxel of ``voxel_mm`` in muscle, in the frame from 20
+    to 30 min, at ``noise_mbq``: read it off a scan of one's own. k1: the range of K1, mL/cm³/min. vt: of the tissue at
+    the first visit and at a later one, mL/cm³. vb: fraction. surroundings_k1, surroundings_vt: of what blur mixes in
+    (muscle). volume_mm3: of the region; recovery: of its activity, None from the resolution. wcv: variation of V_T
+    from day to day, a fraction. power: wanted.
     """
 
     injected_mbq: float = 400.0
