@@ -35,9 +35,9 @@ class ViewsTest(PanelTest):
     def slice_node(self, name, columns=300, rows=200):
         node = views.slice_nodes().get(name)
         if node is None:  # no window
-            node = slicer.vtkMRMLSliceNode()
+            slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(slicer.mrmlScene)
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode")
             node.SetLayoutName(name)
-            slicer.mrmlScene.AddNode(node)
             self.addCleanup(slicer.mrmlScene.RemoveNode, node)
         node.SetDimensions(columns, rows, 1)
         return node
@@ -133,6 +133,17 @@ class PlaceTest(ViewsTest):
         width, height, _depth = node.GetFieldOfView()
         self.assertAlmostEqual(height, 100, delta=21)  # a ball of 10 mm, in voxels of 2 mm
         self.assertAlmostEqual(width / height, 1.5)
+
+    def test_the_way_back_to_the_whole(self):
+        study = self.fill_in()
+        node = self.slice_node("Red")
+        self.choose(self.ui.goToComboBox, FORAMEN)
+        self.panel.onGoTo(self.ui.goToComboBox.currentIndex)
+        self.assertEqual(node.GetOrientation(), views.PRESET)
+        self.choose(self.ui.goToComboBox, "Whole images")
+        self.panel.onGoTo(self.ui.goToComboBox.currentIndex)
+        self.assertEqual(node.GetOrientation(), "Axial")
+        self.assertIs(self.logic.visit("baseline").segmentation, study.segmentation)
 
     def test_pet_and_ct_side_by_side_have_one_zoom(self):
         above, below = self.slice_node("Red"), self.slice_node(f"{views.BESIDE}Red", 240, 160)
@@ -342,6 +353,15 @@ class StepsTest(ViewsTest):
         # They belong to the first visit; the next one waits for its own.
         self.choose(self.ui.visitComboBox, "followup")
         self.assertIsNone(self.logic.visit("followup").petSequence)
+
+    def test_vertebrae_are_found_by_their_names(self):
+        study = self.fill_in()
+        labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "vertebrae")
+        for level in ("C5", "C6"):
+            labels.GetSegmentation().AddEmptySegment("", f"vertebrae_{level}")
+        self.settle()
+        self.assertIs(self.logic.visit("baseline").labels, labels)
+        self.assertIs(self.logic.visit("baseline").segmentation, study.segmentation)
 
     def test_none_of_several_is_chosen(self):
         mrmlstudy.make(self.folder)

@@ -1339,6 +1339,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>{section}: {what}</source>
             <translation>{section} : {what}</translation>
         </message>
+        <message>
+            <source>Whole images</source>
+            <translation>Images entières</translation>
+        </message>
     </context>
     <context>
         <name>mrml.headline</name>

@@ -115,6 +115,12 @@ class StudyViews(StudyLogic):
         if visit.ctVolume is not None:
             fusion.style_ct(visit.ctVolume)
 
+    def showWhole(self) -> None:
+        """The images as a whole, in the body's own planes."""
+        views.reset_planes()
+        views.fit_slices()
+        self._place = ""
+
     def goTo(self, session: str, segmentID: str) -> None:
         """Move all slice views to the middle of a segment, a foramen in the planes of its canal."""
         from ..regions.region import plain_name

@@ -4,10 +4,11 @@ import slicer
 import slicer.util
 
 from ..mrml import study_nodes
+from ..mrml.regions import find_vertebrae
 
 
 class Candidates:
-    """Chooses the only PET sequence and the only CT of a scene for the visit that is shown."""
+    """Chooses the only PET sequence, CT and segmentation of vertebrae of a scene for the visit that is shown."""
 
     def __init__(self, logic) -> None:
         self._logic = logic
@@ -25,6 +26,8 @@ class Candidates:
             self._take(session, "petSequence", self._sequences())
         if visit.ctVolume is None and visit.petSequence is not None:
             self._take(session, "ctVolume", self._volumes())
+        if visit.labels is None and visit.ctVolume is not None:
+            self._take(session, "labels", list(find_vertebrae()))
 
     def _take(self, session: str, field: str, nodes: list) -> None:
         others = [getattr(self._logic.visit(other), field) for other in self._logic.sessions()]

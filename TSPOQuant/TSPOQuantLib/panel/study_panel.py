@@ -30,6 +30,8 @@ STUDY_PATHS = {
     "reportFolder": "reportFolderPathLineEdit",
 }
 VISIT_PATHS = {"bloodFile": "bloodFilePathLineEdit"}
+WHOLE = "*"
+"""In place of a segment's ID: the images as a whole, in the body's own planes."""
 
 
 class StudyPanel(VTKObservationMixin):
@@ -254,7 +256,8 @@ class StudyPanel(VTKObservationMixin):
             segments = [(segmentation.GetSegment(one).GetName(), one) for one in segmentation.GetSegmentIDs()]
         chosen = visit.bloodPoolSegmentID if visit else ""
         self._fill(self.ui.bloodPoolComboBox, [(_("None"), ""), *segments], chosen)
-        self._fill(self.ui.goToComboBox, segments, self.ui.goToComboBox.currentData)
+        places = [(_("Whole images"), WHOLE), *segments] if visit else []
+        self._fill(self.ui.goToComboBox, places, self.ui.goToComboBox.currentData)
 
     def _paths(self):
         """(parameter node, field, widget) of every path."""
@@ -493,7 +496,11 @@ class StudyPanel(VTKObservationMixin):
     def onGoTo(self, index: int) -> None:
         """Called when the user picks a region to go to."""
         segmentID = self.ui.goToComboBox.itemData(index)
-        if self.visit and segmentID:
+        if not (self.visit and segmentID):
+            return
+        if segmentID == WHOLE:
+            self.runner.run(lambda progress: self.logic.showWhole())
+        else:
             self.runner.run(lambda progress: self.logic.goTo(self.session, segmentID))
 
     def showChart(self, role: str) -> None:
