@@ -31,6 +31,8 @@ def spoken_text(header: Dataset, tag: BaseTag | int) -> str:
     """The element as text in the file's own character set, as people would compare it; "" when absent."""
     element = header.get_item(BaseTag(tag))
     value = None if element is None else element.value
+    if isinstance(value, bytes) and value.isascii() and b"\x1b" not in value:  # the same in every character set
+        return value.decode().strip(" \0")
     if isinstance(value, bytes):
         try:
             sets = convert_encodings([part or "ISO_IR 6" for part in text(header, CHARACTER_SET).split("\\")])
