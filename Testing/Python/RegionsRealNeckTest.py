@@ -8,7 +8,13 @@ from realdata import needs_data
 from realneck import RealNeck
 from tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment
+from TSPOQuantLib.regions.anatomy import Anatomy
+from TSPOQuantLib.regions.canal import Canal
+from TSPOQuantLib.regions.foramen import canal_axes
 from TSPOQuantLib.regions.proposals import propose_foramina
+from TSPOQuantLib.regions.quality import check
+from TSPOQuantLib.regions.region import Region, region_of
+from TSPOQuantLib.regions.two_click import foramen_between
 
 # What is asked of every case: as many proposed, and how far off at most.
 MEDIAN_MM, LARGEST_MM, MOST_INWARD, MOST_BONE = 1.5, 3.0, 0.5, 0.25
@@ -66,6 +72,53 @@ class AsScannedTest(RealNeckCase):
             bodies.append(Segment(one.id, one.name, mask))
         proposals = looked_for(self.neck, replace(self.labels, segments=tuple(bodies)), self.ct)
         self.assertEqual({one.code for one in proposals.values()} & {"vertebra-missing"}, set())
+
+
+@needs_data
+class DrawnTest(RealNeckCase):
+    """Regions that somebody drew, and two clicks."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.neck = RealNeck()
+        cls.ct = cls.neck.ct()
+        cls.labels = [region_of(one, cls.neck.labels().grid) for one in cls.neck.labels().segments]
+
+    def drawn(self, along=0.0, up=0.0, across=0.0):
+        """All six, moved in mm along their canals' axes."""
+        regions = []
+        for name, true in self.neck.truth.items():
+            level, side = name.split()[1:]
+            axes = canal_axes(1.0 if side == "left" else -1.0)
+            center = true["center"] + axes @ np.array([along, up, across])
+            canal = Canal(center, axes, 5.0, true["height_mm"], true["width_mm"])
+            regions.append(Region(name, Anatomy("foramen", level, side=side), canal.mask(self.ct.grid), self.ct.grid))
+        return regions
+
+    def objections(self, regions, ct=None):
+        return [n.code for n in check(regions, ct=ct) if n.code.startswith("region-")]
+
+    def test_the_truth_is_not_objected_to(self):
+        self.assertEqual(self.objections(self.drawn() + self.labels, self.ct), [])
+        self.assertEqual(self.objections(self.drawn(), self.ct), [])
+
+    def test_regions_in_the_canal_in_bone_and_between_no_pedicles(self):
+        inward = self.objections(self.drawn(along=-5) + self.labels, self.ct)
+        self.assertEqual(inward.count("region-in-canal"), 6)
+        self.assertEqual(self.objections(self.drawn(across=-5), self.ct).count("region-in-bone"), 6)
+        raised = self.objections(self.drawn(up=6) + self.labels)
+        self.assertEqual(raised.count("region-in-bone"), 6)
+        self.assertEqual(raised.count("region-no-pedicle"), 6)
+
+    def test_two_clicks_keep_the_clicks(self):
+        rng = np.random.default_rng(0)
+        for name, true in self.neck.truth.items():
+            half = np.array(true["tangent"]) * 2.5
+            for spread, most in ((0.0, 1.0), (1.0, 2.0)):
+                clicks = [true["center"] + sign * half + rng.normal(0, spread, 3) for sign in (-1, 1)]
+                with self.subTest(name, spread=spread):
+                    segment = foramen_between(*clicks, *name.split()[1:], self.ct)
+                    self.assertLess(self.neck.judged(name, segment.mask, self.ct.grid).distance, most)
 
 
 @slow

@@ -111,7 +111,7 @@ def quantify(
         input=input_record(source, blood),
         motion=motion_table(placed.motion, centers) if placed.motion else None,
         pet_to_ct=placed.to_ct,
-        quality=check_regions(placed.regions, image.grid, _width(settings)),
+        quality=check_regions(placed.regions, image.grid, _width(settings), placed.ct),
         notices=(*data.segmentation.notices, *unclear, *visit_notices(placed, blood, source, settings), *resolved),
         provenance=plain(visit_provenance(image, source, settings, inputs), lossless=False),
     )

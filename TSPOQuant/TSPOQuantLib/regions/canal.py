@@ -23,15 +23,14 @@ BONE_FROM_HU, BONE_FULL_HU = 150.0, 350.0
 """Between these a CT value counts as partly bone."""
 COARSEST_MM = 2.8
 """The narrowest foramen is 5.73 mm wide: two voxels across are the least that tell a void from its walls."""
-LARGEST_SHIFT_MM = 2.5
 SCALES = (0.85, 1.2)
 WALL = (1.05, 1.3)
 """Where bone is looked for, in radii of the ellipse; it is unwanted within ``INSIDE``."""
 INSIDE = 0.9
-BEYOND = 1.5
-"""The wall is looked for over this much of the length: reaching beyond both mouths, it centers the canal on it."""
 INSIDE_WEIGHT = 2.0
-STARTS_MM = (-1.5, 0.0, 1.5)
+STARTS_MM = (-0.8, 0.0, 0.8)
+MOVING = 0.15
+"""Of the score, what moving to a bound costs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +59,6 @@ class Canal:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class BoneFit:
-    """A fitted canal; wall: mean bone just outside it, inside: mean bone within it, 0 to 1."""
-
-    canal: Canal
-    wall: float
-    inside: float
-
-
 def check_ct(ct: Volume) -> None:
     """Raises InputRefused "ct-units", and "ct-coarse" for voxels too large to show a foramen between its walls."""
     if ct.units != "HU":
@@ -90,14 +80,17 @@ def bone_of(ct: Volume) -> Volume:
     return replace(ct, values=share.astype(np.float32), units="bone")
 
 
-def fit_to_bone(start: Canal, bone: Volume, largest_shift_mm: float = LARGEST_SHIFT_MM) -> BoneFit:
-    """Shift and scale a canal within bounds until its wall meets bone and its inside does not.
+def fit_across(start: Canal, bone: Volume, across_mm: float, along_mm: float) -> Canal:
+    """Shift and scale a canal, within bounds, until its wall meets bone and its inside does not.
 
-    bone: 0 to 1. The score is mean bone in the wall less ``INSIDE_WEIGHT`` times mean bone inside, sampled linearly;
-    it is climbed by the simplex method from the best of 27 starts. The direction and the proportions stay.
+    across_mm, along_mm: how far it may move at right angles to its course, and along it. bone: 0 to 1. The score is
+    mean bone in the wall less ``INSIDE_WEIGHT`` times mean bone inside, sampled linearly, less a toll on moving that
+    grows with the square of it; it is climbed by the simplex method from the best of 9 starts. The direction and the
+    proportions stay.
     """
-    wall, inside = _samples(start, WALL) * [BEYOND, 1, 1], _samples(start, (0.0, INSIDE))
+    wall, inside = _samples(start, WALL), _samples(start, (0.0, INSIDE))
     to_ijk = np.linalg.inv(bone.grid.ijk_to_lps)
+    limits = np.array([along_mm, across_mm, across_mm])
 
     def bone_at(offsets: Floats, shift: Floats, scale: float) -> float:
         points = start.center + (shift + offsets * [1, scale, scale]) @ start.axes.T
@@ -106,22 +99,22 @@ def fit_to_bone(start: Canal, bone: Volume, largest_shift_mm: float = LARGEST_SH
 
     def cost(change: Floats) -> float:
         shift, scale = change[:3], change[3]
-        return INSIDE_WEIGHT * bone_at(inside, shift, scale) - bone_at(wall, shift, scale)
+        toll = MOVING * float(np.sum(np.square(shift / limits)))
+        return INSIDE_WEIGHT * bone_at(inside, shift, scale) - bone_at(wall, shift, scale) + toll
 
-    starts = [np.array([a, b, c, 1.0]) for a in STARTS_MM for b in STARTS_MM for c in STARTS_MM]
-    bounds = [(-largest_shift_mm, largest_shift_mm)] * 3 + [SCALES]
+    starts = [np.array([0.0, up, across, 1.0]) for up in STARTS_MM for across in STARTS_MM]
+    bounds = [(-limit, limit) for limit in limits] + [SCALES]
     first = min(starts, key=cost)
-    simplex = np.vstack([first, first + np.diag([1.0, 1.0, 1.0, 0.1])])
+    simplex = np.vstack([first, first + np.diag([along_mm / 2, across_mm / 2, across_mm / 2, 0.1])])
     best = minimize(
         cost, first, method="Nelder-Mead", bounds=bounds, options={"initial_simplex": simplex, "xatol": 0.01}
     ).x
-    canal = replace(
+    return replace(
         start,
         center=start.center + start.axes @ best[:3],
         height=start.height * float(best[3]),
         width=start.width * float(best[3]),
     )
-    return BoneFit(canal, bone_at(wall, best[:3], best[3]), bone_at(inside, best[:3], best[3]))
 
 
 def _samples(canal: Canal, radii: tuple[float, float]) -> Floats:

@@ -4,7 +4,7 @@ A foramen is looked for as what it is (``foramen``), in the frames of its two ve
 between two pedicles, lies in bone or in the spinal canal, or is not sure enough is declined, and told why.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -15,11 +15,12 @@ from scipy.stats import chi2
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment, Segmentation
 from ..levels import SIZES_MM
-from ..messages import Text
+from ..messages import Notice, Text
 from ..progress import Progress, silent
 from .anatomy import FORAMINA, Anatomy, identify
 from .canal import LENGTH_MM, Canal, check_ct
 from .foramen import BONES_HU, Level, Passage, agreed, expected, is_bone, level_between, measured
+from .region import CONFIDENCE_TAG, PLACEMENT_TAG
 from .template import foramen_segment, name_of, segment_of
 from .vertebra import LabeledBone, Vertebra, labeled_bone, sampled, vertebrae_of
 from .vertebra_labels import vertebra_segments
@@ -52,6 +53,8 @@ LEAST_CONFIDENCE = 0.5
 BASE_MM, PER_VOXEL, PER_SPREAD, OPEN_MM = 0.45, 0.2, 0.3, 0.5
 """Error of a center along each axis (SD): what is always there, per mm of CT voxel, per mm that the thresholds of bone
 differ, and for each wall that is missing. Fitted to one real neck, scanned, turned and spoilt in many ways."""
+CUT_MM = 4.0
+"""A vertebra that ends nearer to the end of the CT may go on beyond it."""
 DENS_RATIO = 1.5
 """Height of C2 in its middle, with its dens, over that of C3's body: at least this."""
 
@@ -85,13 +88,20 @@ class Declined(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Neck:
-    """What labels and CT tell of the vertebrae. frames: by level, or why it is not usable."""
+    """What labels and CT tell of the vertebrae. frames: by level, or why it is not usable.
+
+    numbering: "vertebra-numbering" where the labels contradict the anatomy, "numbering-unknown" where nothing in the
+    field tells whether they are one level off, None where the dens of C2 agrees with them.
+    """
 
     bone: LabeledBone
     frames: Mapping[str, Vertebra | Declined]
+    numbering: Notice | None
 
     def vertebra(self, level: str) -> Vertebra:
         """Raises Declined."""
+        if self.numbering is not None and self.numbering.code == "vertebra-numbering":
+            raise Declined(self.numbering.code, self.numbering.message)
         found = self.frames.get(level)
         if found is None:
             raise Declined("vertebra-missing", Text("no label is called vertebra {level}", level=level))
@@ -100,16 +110,45 @@ class Neck:
         return found
 
 
-def neck_of(vertebrae: Segmentation, ct: Volume | None) -> Neck | None:
-    """The vertebrae's frames from their labels, with the edges of the CT's bone; None without a label of one."""
-    named = vertebra_segments(vertebrae)
+def neck_of(vertebrae: Segmentation, ct: Volume | None, only: Collection[str] = ()) -> Neck | None:
+    """The vertebrae's frames from their labels, with the edges of the CT's bone; None without a label of one.
+
+    only: levels that are wanted; all without it.
+    """
+    named = {level: place for level, place in vertebra_segments(vertebrae).items() if not only or level in only}
     if not named:
         return None
     bone = labeled_bone(vertebrae, named, ct)
     frames: dict[str, Vertebra | Declined] = {}
     for level, frame in vertebrae_of(bone).items():
         frames[level] = frame if isinstance(frame, Vertebra) else Declined(frame.code, frame.message)
-    return Neck(bone, frames)
+    return Neck(bone, frames, _numbering(frames, bone, ct))
+
+
+def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct: Volume | None) -> Notice | None:
+    """Count from the dens: only C2 is far taller in its middle than the vertebra below it."""
+    second, third = frames.get("C2"), frames.get("C3")
+    if not isinstance(second, Vertebra) or not isinstance(third, Vertebra):
+        return Notice(
+            "numbering-unknown",
+            "without labels of C2 and C3 nothing tells whether the vertebrae are numbered one level off; count them",
+        )
+    if second.height >= DENS_RATIO * third.height:
+        return None
+    if ct is not None:
+        above = np.array([*second.body[:2], bone.points("C2")[:, 2].max() + CUT_MM])
+        index = ct.grid.to_ijk(above)
+        if (index < 0).any() or (index > np.array(ct.grid.shape[::-1]) - 1).any():
+            return Notice(
+                "numbering-unknown",
+                "the dens of C2 lies beyond the CT: nothing tells whether the vertebrae are numbered one level off; "
+                "count them",
+            )
+    return Notice(
+        "vertebra-numbering",
+        "the label of C2 has no dens: the vertebrae are numbered one level off, or C2 is labeled in part; correct the "
+        "labels",
+    )
 
 
 def propose_foramina(vertebrae: Segmentation, ct: Volume, progress: Progress = silent) -> tuple[Proposal, ...]:
@@ -117,14 +156,21 @@ def propose_foramina(vertebrae: Segmentation, ct: Volume, progress: Progress = s
 
     Segments are on the CT's grid. Raises what ``canal.check_ct`` and ``vertebra_labels.vertebra_segments`` raise.
     """
+    return look_for_foramina(vertebrae, ct, progress)[0]
+
+
+def look_for_foramina(
+    vertebrae: Segmentation, ct: Volume, progress: Progress = silent
+) -> tuple[tuple[Proposal, ...], tuple[Notice, ...]]:
+    """``propose_foramina``, and what is to be known of the labels' numbering."""
     check_ct(ct)
-    progress(0.0, Text("Vertebrae"))
+    progress(0.0, "Vertebrae")
     neck = neck_of(vertebrae, ct)
     found = []
     for number, name in enumerate(FORAMINA):
         progress(0.4 + 0.1 * number, Text("Foramina {level}", level=name))
         found += [_proposal(Anatomy("foramen", name, FORAMINA[name], side), neck, ct) for side in ("left", "right")]
-    return tuple(found)
+    return tuple(found), (neck.numbering,) if neck and neck.numbering else ()
 
 
 def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:
@@ -296,7 +342,9 @@ def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume) -> Proposal
     voxels = np.argwhere(mask)
     bone = is_bone(ct.grid.to_lps(voxels[:, ::-1].astype(float)), ct, neck.bone, BONES_HU[1])
     mask[tuple(voxels[bone].T)] = False
-    return replace(proposal, segment=foramen_segment(anatomy.level, side, mask))
+    segment = foramen_segment(anatomy.level, side, mask)
+    told = {PLACEMENT_TAG: f"{placement:.2f}", CONFIDENCE_TAG: f"{confidence:.2f}"}
+    return replace(proposal, segment=replace(segment, tags={**segment.tags, **told}))
 
 
 def _canal(center: Floats, passage: Passage, level: str) -> Canal:
@@ -337,7 +385,7 @@ def _refuse_place(
             Text("its radius of {radius:.1f} mm is less than this CT can show", radius=passage.radius),
         )
     for sign, vertebra, code in ((1.0, level.upper, "pedicle-above"), (-1.0, level.lower, "pedicle-below")):
-        if not met_by(canal, sign, vertebra.level, neck.bone):
+        if not met_by(canal.center, canal.axes, sign, vertebra.level, neck.bone):
             where = Text("above") if sign > 0 else Text("below")
             raise Declined(
                 code, Text("no pedicle of {level} lies right {where} it", level=vertebra.level, where=where)
@@ -361,13 +409,16 @@ def _refuse_place(
         )
 
 
-def met_by(canal: Canal, sign: float, level: str, bone: LabeledBone) -> bool:
-    """Whether the first bone met upward (sign 1) or downward of a canal is a vertebra's, by most of its rays."""
+def met_by(center: Floats, axes: Floats, sign: float, level: str, bone: LabeledBone) -> bool:
+    """Whether the first bone met upward (sign 1) or downward of a center is a vertebra's, by most of nine rays.
+
+    axes: of the foramen's canal, as ``canal.Canal`` has them.
+    """
     far = np.arange(1.0, PEDICLE_MM + 0.1, 0.5)
     rays = [np.array([along, 0.0, across]) for along in (-1.5, 0.0, 1.5) for across in (-1.5, 0.0, 1.5)]
     hits = 0
     for ray in rays:
-        points = canal.center + (ray + far[:, None] * [0, sign, 0]) @ canal.axes.T
+        points = center + (ray + far[:, None] * [0, sign, 0]) @ axes.T
         numbers = sampled(bone.numbers, bone.grid, points, order=0)
         first = np.flatnonzero(numbers)
         hits += len(first) > 0 and bone.levels[numbers[first[0]] - 1] == level

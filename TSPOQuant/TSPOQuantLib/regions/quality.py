@@ -7,11 +7,14 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ..acquisition.image import Volume
+from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
 from ..levels import LEVELS, SIZES_MM
 from ..messages import Listed, Notice, Text
 from .measurements import usual_mm3
 from .region import Region
+from .whereabouts import check_places, labels_among
 
 Floats = NDArray[np.float64]
 
@@ -34,12 +37,19 @@ class _Drawn:
     center: Floats
 
 
-def check(regions: Sequence[Region], pet: Grid | None = None, fwhm_mm: float | None = None) -> tuple[Notice, ...]:
+def check(
+    regions: Sequence[Region],
+    pet: Grid | None = None,
+    fwhm_mm: float | None = None,
+    ct: Volume | None = None,
+    vertebrae: Segmentation | None = None,
+) -> tuple[Notice, ...]:
     """Every objection to a set of regions; none means nothing was found, not that the regions are right.
 
     Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
-    "levels-order", "regions-overlap", "region-size", "size-unchecked" (none is published), "cord-distance", with
-    ``pet`` "region-at-end", and with the scanner's resolution ``fwhm_mm`` "region-resolution".
+    "levels-order", "regions-overlap", "region-size", "cord-distance", with ``pet`` "region-at-end", and with the
+    scanner's resolution ``fwhm_mm`` "region-resolution". With a ``ct`` in HU, and with labels of the vertebrae (their
+    own, or among the regions) also "region-in-bone", "region-in-canal" and "region-no-pedicle" of each foramen.
     """
     drawn = []
     for region in regions:
@@ -51,6 +61,7 @@ def check(regions: Sequence[Region], pet: Grid | None = None, fwhm_mm: float | N
     cord = [one for one in drawn if one.region.anatomy.structure == "cord"]
     found = [*_sides(foramina, drawn), *_order(foramina), *_overlaps(drawn), *_sizes(foramina)]
     found += _cord_distances(foramina, cord)
+    found += check_places([one.region for one in foramina], ct, vertebrae or labels_among(regions))
     if pet is not None:
         found += _at_end([one for one in drawn if one.region.anatomy.structure != "vertebra"], pet)
     if fwhm_mm is not None:

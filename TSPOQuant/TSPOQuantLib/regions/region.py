@@ -6,17 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..acquisition.segmentation import Segment, Segmentation
+from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..grid import Grid
 from ..messages import InputRefused, Notice
 from .anatomy import CARRIED_TAG, Anatomy, identify
+
+PLACEMENT_TAG, CONFIDENCE_TAG = TAG_PREFIX + "PlacementMm", TAG_PREFIX + "Confidence"
+"""On a segment that was proposed: see ``proposals.Proposal``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Region:
     """A named set of voxels (k, j, i) on a grid of its own, usually the CT's.
 
-    carried_from: the visit that it was drawn at, where another visit's region was brought here.
+    carried_from: the visit that it was drawn at, where another visit's region was brought here. placement_mm: the
+    expected error of its center along each axis (SD), where it was proposed and says so; None for what was drawn.
     """
 
     name: str
@@ -24,6 +28,7 @@ class Region:
     mask: NDArray[np.bool_]
     grid: Grid
     carried_from: str = ""
+    placement_mm: float | None = None
 
     @property
     def volume_mm3(self) -> float:
@@ -57,7 +62,18 @@ def region_of(segment: Segment, grid: Grid) -> Region:
         mask = mask[box]
         grid = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), corner)
     anatomy, carried = identify(segment.name, segment.tags), segment.tags.get(CARRIED_TAG, "")
-    return Region(plain_name(segment.name), anatomy, mask, grid, carried)
+    return Region(
+        plain_name(segment.name), anatomy, mask, grid, carried, _millimeters(segment.tags.get(PLACEMENT_TAG))
+    )
+
+
+def _millimeters(text: str | None) -> float | None:
+    """A tag's positive number, None for anything else."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 < value < np.inf else None
 
 
 def regions_of(segmentation: Segmentation) -> tuple[Region, ...]:

@@ -7,11 +7,13 @@ from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment
 from ..levels import SIZES_MM
 from ..messages import InputRefused
-from .canal import Canal, bone_of, fit_to_bone
+from .canal import Canal, bone_of, fit_across
 from .template import foramen_segment
 
 # Choices: no canal is longer or shorter than this, and clicks further apart are mistakes.
 SHORTEST_MM, LONGEST_MM = 2.0, 15.0
+ACROSS_MM, ALONG_MM = 1.5, 0.5
+"""How far the fit may move the canal: clicks tell where along it the foramen is, bone tells where across."""
 UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -20,8 +22,9 @@ def foramen_between(
 ) -> Segment:
     """A foramen's segment on the CT's grid: an elliptic canal of the published size from one mouth to the other.
 
-    It is then shifted and scaled within bounds so that its wall meets the CT's bone (``canal.fit_to_bone``); its
-    direction is that of the clicks. Its height stands as near to upright as that direction allows.
+    It is then shifted and scaled so that its wall meets the CT's bone (``canal.fit_across``): its middle ends at most
+    ``ACROSS_MM`` in each direction across the canal, and ``ALONG_MM`` along it, from that of the clicks. Its direction
+    is theirs; its height stands as near to upright as that direction allows.
     Raises InputRefused "foramen-level", "foramen-clicks" (too near, too far, upright, or beyond the CT) and
     "foramen-side" where the clicks run inward for that side, and what ``canal.bone_of`` raises.
     """
@@ -59,4 +62,4 @@ def foramen_between(
     axes = np.stack([outward, np.cross(outward, across), across], axis=1)
     height, width = SIZES_MM[level]
     start = Canal((inner + outer) / 2, axes, length, height, width)
-    return foramen_segment(level, side, fit_to_bone(start, bone_of(ct)).canal.mask(ct.grid))
+    return foramen_segment(level, side, fit_across(start, bone_of(ct), ACROSS_MM, ALONG_MM).mask(ct.grid))

@@ -1,0 +1,136 @@
+"""Where a drawn foramen cannot be: in bone, in the spinal canal, between no pedicles."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.image import Volume
+from ..acquisition.segmentation import Segment, Segmentation
+from ..grid import Grid
+from ..levels import LEVELS
+from ..messages import InputRefused, Notice
+from .canal import COARSEST_MM
+from .foramen import BONES_HU, Level, canal_axes, is_bone, level_between
+from .proposals import Neck, in_canal, met_by, neck_of
+from .region import Region
+from .vertebra import Vertebra, sampled
+
+Floats = NDArray[np.float64]
+
+# None of these is published: choices.
+MOST_BONE, MOST_CANAL = 0.35, 0.35
+"""More of a region than this in bone or in the spinal canal is objected to: edges of coarse voxels overlap both."""
+
+
+def labels_among(regions: Sequence[Region]) -> Segmentation | None:
+    """The vertebrae among regions of one lattice as labels on one grid; None without two of them."""
+    drawn = [one for one in regions if one.anatomy.structure == "vertebra" and one.anatomy.level and one.mask.any()]
+    if len(drawn) < 2:
+        return None
+    lattice = drawn[0].grid
+    corners = [np.round(lattice.to_ijk(one.grid.ijk_to_lps[:3, 3])).astype(int) for one in drawn]
+    low = np.min(corners, axis=0)
+    high = np.max([corner + one.mask.shape[::-1] for corner, one in zip(corners, drawn, strict=True)], axis=0)
+    matrix = lattice.ijk_to_lps.copy()
+    matrix[:3, 3] = lattice.to_lps(low.astype(float))
+    i, j, k = (int(n) for n in high - low)
+    segments = []
+    for corner, one in zip(corners, drawn, strict=True):
+        mask = np.zeros((k, j, i), dtype=bool)
+        first = (corner - low)[::-1]
+        box = tuple(slice(a, a + n) for a, n in zip(first, one.mask.shape, strict=True))
+        mask[box] = one.mask
+        segments.append(Segment(one.anatomy.level, one.anatomy.level, mask))
+    return Segmentation(Grid((k, j, i), matrix), tuple(segments))
+
+
+def check_places(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segmentation | None) -> tuple[Notice, ...]:
+    """Objections to places of foramina, as far as the CT (in HU) and labels of the vertebrae can tell.
+
+    "region-in-bone": by labels and CT, or by the CT alone. "region-in-canal" and "region-no-pedicle": by labels.
+    """
+    if ct is not None and (ct.units != "HU" or max(ct.grid.spacing_mm) > COARSEST_MM):
+        ct = None
+    known = [one for one in foramina if one.anatomy.level in LEVELS and one.mask.any()]
+    neck = _neck(known, ct, vertebrae)
+    found: list[Notice] = []
+    for region in known:
+        points = region.grid.to_lps(np.argwhere(region.mask)[:, ::-1].astype(float))
+        share = _bone_share(points, ct, neck)
+        if share is not None and share > MOST_BONE:
+            found.append(
+                Notice(
+                    "region-in-bone",
+                    "{share:.0%} of '{region_name}' lies in bone",
+                    share=share,
+                    region_name=region.name,
+                )
+            )
+        level = _level(region, neck)
+        if level is not None and neck is not None:
+            found += _about_canal_and_pedicles(region, points, level, neck)
+    return tuple(found)
+
+
+def _neck(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segmentation | None) -> Neck | None:
+    """The vertebrae above and below what is drawn; None where the labels are of no use."""
+    if vertebrae is None or not foramina:
+        return None
+    levels = [LEVELS[one.anatomy.level] for one in foramina]
+    try:
+        return neck_of(vertebrae, ct, {name for level in levels for name in (level.upper, level.lower)})
+    except InputRefused:
+        return None
+
+
+def _bone_share(points: Floats, ct: Volume | None, neck: Neck | None) -> float | None:
+    if ct is not None and neck is not None:
+        return float(is_bone(points, ct, neck.bone, BONES_HU[1]).mean())
+    if ct is not None:
+        return float((sampled(ct.values, ct.grid, points, fill=-1000.0) > BONES_HU[1]).mean())
+    if neck is not None:
+        return float((sampled(neck.bone.numbers, neck.bone.grid, points, order=0) > 0).mean())
+    return None
+
+
+def _level(region: Region, neck: Neck | None) -> Level | None:
+    if neck is None:
+        return None
+    one = LEVELS[region.anatomy.level]
+    upper, lower = neck.frames.get(one.upper), neck.frames.get(one.lower)
+    if not isinstance(upper, Vertebra) or not isinstance(lower, Vertebra):
+        return None
+    return level_between(upper, lower)
+
+
+def _about_canal_and_pedicles(region: Region, points: Floats, level: Level, neck: Neck) -> list[Notice]:
+    found = []
+    share = float(in_canal(points, level).mean())
+    if share > MOST_CANAL:
+        found.append(
+            Notice(
+                "region-in-canal",
+                "{share:.0%} of '{region_name}' lies in the spinal canal",
+                share=share,
+                region_name=region.name,
+            )
+        )
+    sign = 1.0 if level.local(points.mean(axis=0))[0] > 0 else -1.0
+    axes = level.axes @ canal_axes(sign)
+    missing = [
+        vertebra.level
+        for up, vertebra in ((1.0, level.upper), (-1.0, level.lower))
+        if not met_by(points.mean(axis=0), axes, up, vertebra.level, neck.bone)
+    ]
+    if missing:
+        found.append(
+            Notice(
+                "region-no-pedicle",
+                "'{region_name}' does not lie between the pedicles of {upper} and {lower}",
+                region_name=region.name,
+                upper=level.upper.level,
+                lower=level.lower.level,
+            )
+        )
+    return found
