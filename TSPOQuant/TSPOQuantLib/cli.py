@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from . import DISCLAIMER, __version__
-from .commands import cohort, comparison, developers, planning, simulated, visit
+from .commands import cohort, comparison, developers, planning, regions, simulated, visit
 from .messages import Cancelled, InputRefused
 from .terminal import end_progress, say_error, show, terminal_progress
 
-GROUPS = (simulated, visit, comparison, planning, cohort, developers)
+GROUPS = (simulated, regions, visit, comparison, planning, cohort, developers)
 """In the order of the list that ``--help`` prints."""
 DONE, OUR_FAULT, REFUSED, STOPPED = 0, 1, 3, 130
 NOT_OUR_FAULT = frozenset(

@@ -50,7 +50,7 @@ SIZE_RATIO = (0.5, 1.35)
 """Of a measured height or width over the usual one: what is drawn stays within."""
 WITHIN_MM = 2.0
 LEAST_CONFIDENCE = 0.5
-BASE_MM, PER_VOXEL, PER_SPREAD, OPEN_MM = 0.45, 0.2, 0.3, 0.5
+BASE_MM, PER_VOXEL, PER_SPREAD, OPEN_MM = 0.55, 0.2, 0.3, 0.5
 """Error of a center along each axis (SD): what is always there, per mm of CT voxel, per mm that the thresholds of bone
 differ, and for each wall that is missing. Fitted to one real neck, scanned, turned and spoilt in many ways."""
 CUT_MM = 4.0

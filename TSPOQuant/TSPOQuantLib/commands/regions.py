@@ -1,0 +1,179 @@
+"""Regions without Slicer: ``propose`` them from labels of the vertebrae, ``regions compare`` two segmentations."""
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..messages import InputRefused, Listed, Text
+from ..progress import Progress
+from ..terminal import Result
+from .options import add_command, add_json
+
+if TYPE_CHECKING:
+    from ..pipeline.proposing import ProposedRegions
+    from ..regions.proposals import Proposal
+    from .options import Commands
+
+
+def register(commands: "Commands") -> None:
+    propose = add_command(
+        commands, "propose", run_propose, "foramina, cord and blood pool from labels of the vertebrae, to be looked at"
+    )
+    propose.add_argument("source", type=Path, metavar="STUDY|CT", help="a study.toml, or a CT: a file or DICOM folder")
+    propose.add_argument(
+        "--labels", type=Path, required=True, metavar="L", help="labels of vertebrae: a file, or a folder of masks"
+    )
+    propose.add_argument("--out", type=Path, required=True, metavar="FILE.seg.nrrd", help="the segmentation to write")
+    propose.add_argument("--force", action="store_true", help="replace the segmentation and its pictures")
+    add_json(propose)
+
+    regions = commands.add_parser("regions", help="compare two segmentations of one visit")
+    kinds = regions.add_subparsers(metavar="KIND", required=True)
+    compare = add_command(kinds, "compare", run_compare, "how far two segmentations of one visit agree")
+    compare.add_argument("first", type=Path, metavar="A")
+    compare.add_argument("second", type=Path, metavar="B")
+    compare.add_argument("study", type=Path, nargs="?", metavar="STUDY", help="a study.toml, for V_T with either")
+    add_json(compare)
+
+
+def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
+    """Writes the segmentation and, in ``…_pictures`` beside it, a picture of each foramen; both or none.
+
+    Raises InputRefused ("output-name", "output-exists", "regions-none").
+    """
+    from ..pipeline.proposing import described, propose_for_ct, propose_for_study
+
+    out = options.out
+    if not out.name.endswith(".seg.nrrd"):
+        raise InputRefused("output-name", "{out} must end in .seg.nrrd; name the segmentation to write", out=out)
+    pictures = out.with_name(out.name.removesuffix(".seg.nrrd") + "_pictures")
+    taken = [path for path in (out, pictures) if path.exists()]
+    if taken and not options.force:
+        raise InputRefused("output-exists", "{out} is there already; name another file or add --force", out=taken[0])
+    source = options.source
+    work = propose_for_study if source.suffix.lower() == ".toml" else propose_for_ct
+    found = work(source, options.labels, progress)
+    if not found.segmentation.segments:
+        raise InputRefused(
+            "regions-none",
+            "no region can be proposed: {reasons}",
+            reasons=Listed(dict.fromkeys(one.reason for one in found.proposals), "; "),
+        )
+    _write(found, out, pictures)
+    content = {"regions": [_row(one, pictures) for one in found.proposals], "out": str(out)}
+    lines = [described(one) for one in found.proposals]
+    return Result(
+        "\n".join([*lines, Text("written: {out}; look at {pictures}", out=out, pictures=pictures)]),
+        content,
+        found.notices,
+    )
+
+
+def _write(found: "ProposedRegions", out: Path, pictures: Path) -> None:
+    from ..acquisition.segmentation_files import write_segmentation
+    from ..reporting.region_pictures import draw_canal
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise InputRefused(
+            "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
+        ) from error
+    try:
+        write_segmentation(scratch / out.name, found.segmentation)
+        folder = scratch / pictures.name
+        folder.mkdir()
+        for one in found.proposals:
+            if one.canal is not None:
+                title = one.name if one.segment is not None else f"{one.name}: {one.code}"
+                draw_canal(folder / _picture(one), found.ct, one.canal, title, one.segment is not None)
+        if pictures.exists():
+            shutil.rmtree(pictures)
+        folder.rename(pictures)
+        (scratch / out.name).replace(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _picture(proposal: "Proposal") -> str:
+    return proposal.name.split(" (")[0].replace(" ", "_").replace("/", "_") + ".png"
+
+
+def _row(proposal: "Proposal", pictures: Path) -> dict[str, Any]:
+    from ..regions.anatomy import identify
+
+    anatomy, canal, passage = identify(proposal.name, {}), proposal.canal, proposal.passage
+    return {
+        "region": proposal.name,
+        "structure": anatomy.structure,
+        "level": anatomy.level,
+        "root": anatomy.root,
+        "side": anatomy.side,
+        "proposed": proposal.segment is not None,
+        "code": proposal.code,
+        "reason": str(proposal.reason),
+        "confidence": round(proposal.confidence, 3),
+        "placement_mm": proposal.placement_mm,
+        "center_lps_mm": None if canal is None else [round(float(x), 2) for x in canal.center],
+        "height_mm": None if passage is None else passage.height,
+        "width_mm": None if passage is None else passage.width,
+        "radius_mm": None if passage is None else passage.radius,
+        "picture": None if canal is None else str(pictures / _picture(proposal)),
+    }
+
+
+def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..acquisition.segmentation_files import read_segmentation
+    from ..regions.observers import agreements, placement_mm
+    from ..regions.region import regions_of
+
+    first, second = (read_segmentation(path) for path in (options.first, options.second))
+    found = agreements(regions_of(first), regions_of(second))
+    values = _vt_of(options, progress) if options.study is not None else {}
+    rows = []
+    lines = [f"{'region':34s} {'Dice':>5s} {'mm apart':>8s} {'along':>6s} {'across':>6s} {'volume':>7s} {'V_T':>7s}"]
+    for one in found:
+        change = values.get(one.region)
+        rows.append(
+            {
+                "region": one.region,
+                "dice": one.dice,
+                "distance_mm": one.distance_mm,
+                "along_mm": one.along_mm,
+                "across_mm": one.across_mm,
+                "volume_ratio": one.volume_ratio,
+                "VT_change": change,
+            }
+        )
+        along, across = ("" if x is None else f"{x:.1f}" for x in (one.along_mm, one.across_mm))
+        told = "" if change is None else f"{change:+.1%}"
+        lines.append(
+            f"{one.region[:34]:34s} {one.dice:5.2f} {one.distance_mm:8.1f} {along:>6s} {across:>6s} "
+            f"{one.volume_ratio - 1:+7.0%} {told:>7s}"
+        )
+    spread = placement_mm(found)
+    if spread is not None:
+        lines.append(Text("placement of one observer along each axis: SD {spread:.2f} mm", spread=spread))
+    return Result("\n".join(lines), {"regions": rows, "placement_mm": spread}, (*first.notices, *second.notices))
+
+
+def _vt_of(options: argparse.Namespace, progress: Progress) -> dict[str, float]:
+    """By region of the first segmentation: V_T with the second over that with the first, less 1; the first model's."""
+    from dataclasses import replace
+
+    from ..pipeline.quantification import quantify_study
+    from ..progress import part
+    from ..study import read_study
+
+    study = read_study(options.study)
+    found = []
+    for share, path in ((0.0, options.first), (0.5, options.second)):
+        one = replace(study, segmentation=path.absolute(), carried_from=None)
+        record = quantify_study(one, part(progress, share, share + 0.5)).record
+        model = record.models[0]
+        found.append({row.region: row.VT for row in record.rows if row.model == model and row.pvc == "none"})
+    first, second = found
+    return {name: second[name] / value - 1 for name, value in first.items() if name in second and value}

@@ -1,0 +1,110 @@
+"""Regions of one visit proposed from its CT, labels of its vertebrae and its PET, as a segmentation on the CT."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..acquisition.dicom import read_ct, read_dynamic_pet
+from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.label_names import read_folder
+from ..acquisition.segmentation import Segment, Segmentation
+from ..acquisition.segmentation_files import read_segmentation
+from ..acquisition.sequence_files import read_sequence
+from ..messages import InputRefused, Notice, Text
+from ..progress import Progress, part, silent
+from ..regions.anatomy import Anatomy, identify
+from ..regions.blood_pool import propose_blood_pool
+from ..regions.carry import drawn_on
+from ..regions.proposals import Proposal, look_for_foramina, propose_cord
+from ..regions.region import region_of
+from ..regions.template import name_of
+from ..regions.vertebra_labels import level_named
+from ..toml_file import read_toml
+
+
+@dataclass(frozen=True, eq=False)
+class ProposedRegions:
+    """What was looked for, in order, and the segmentation on the CT's grid of all that is proposed."""
+
+    proposals: tuple[Proposal, ...]
+    segmentation: Segmentation
+    ct: Volume
+    notices: tuple[Notice, ...]
+
+
+def read_labels(path: Path) -> Segmentation:
+    """Labels of vertebrae, of a cord as well: a file, or TotalSegmentator's folder of masks.
+
+    Raises InputRefused as ``read_segmentation`` and ``read_folder`` do.
+    """
+    if not path.is_dir():
+        return read_segmentation(path)
+    return read_folder(
+        path, lambda name: bool(level_named(name)) or identify(name, {}).structure in ("cord", "vertebra")
+    )
+
+
+def propose_for_study(file: Path, labels: Path, progress: Progress = silent) -> ProposedRegions:
+    """Foramina, pieces of cord, and the blood pool from the PET's first frames, of the visit of a study.toml.
+
+    Of the file [ct] and [pet] are read: its segmentation need not exist yet. Raises InputRefused ("study-ct", and what
+    the readers raise).
+    """
+    told = read_toml(file, "study", missing="missing")
+    folder = file.absolute().parent
+    paths = {table: told.data.get(table, {}).get("path") for table in ("ct", "pet")}
+    if not isinstance(paths["ct"], str):
+        raise InputRefused("study-ct", "{study} names no CT; add [ct] path", study=file)
+    image, width = None, told.data.get("pet", {}).get("fwhm_mm")
+    if isinstance(paths["pet"], str):
+        progress(0.0, "Reading the PET")
+        pet = folder / paths["pet"]
+        image = read_sequence(pet) if pet.name.endswith(".seq.nrrd") else read_dynamic_pet(pet)
+    fwhm_mm = float(width) if isinstance(width, int | float) else None
+    return propose_for_ct(folder / paths["ct"], labels, part(progress, 0.3, 1.0), image, fwhm_mm)
+
+
+def propose_for_ct(
+    ct_path: Path,
+    labels: Path,
+    progress: Progress = silent,
+    pet: DynamicImage | None = None,
+    fwhm_mm: float | None = None,
+) -> ProposedRegions:
+    """Foramina and pieces of cord; with a PET also the blood pool. Raises InputRefused."""
+    progress(0.0, "Reading the CT")
+    ct = read_ct(ct_path)
+    vertebrae = read_labels(labels)
+    foramina, notices = look_for_foramina(vertebrae, ct, part(progress, 0.1, 0.8))
+    cord = propose_cord(vertebrae)
+    proposals = [*foramina, *cord]
+    segments = [one.segment for one in foramina if one.segment is not None]
+    segments += [_on(one.segment, vertebrae, ct) for one in cord if one.segment is not None]
+    if pet is not None:
+        progress(0.9, "Blood pool")
+        pool = propose_blood_pool(pet, fwhm_mm, ct.grid)
+        code = "" if pool.segment is not None else "blood-pool"
+        proposals.append(Proposal(name_of(Anatomy("blood-pool")), pool.segment, pool.confidence, pool.reason, code))
+        segments += [pool.segment] if pool.segment is not None else []
+    segmentation = Segmentation(ct.grid, tuple(segments))
+    return ProposedRegions(tuple(proposals), segmentation, ct, (*vertebrae.notices, *ct.notices, *notices))
+
+
+def _on(segment: Segment, drawn: Segmentation, ct: Volume) -> Segment:
+    """A segment on the CT's grid, whatever grid it was drawn on."""
+    mask = drawn_on(region_of(segment, drawn.grid), ct.grid)
+    return Segment(segment.id, segment.name, mask, segment.color, segment.tags)
+
+
+def described(proposal: Proposal) -> str:
+    """One proposal in a line."""
+    if proposal.segment is None:
+        return Text(
+            "{name}: declined ({code}): {reason}", name=proposal.name, code=proposal.code, reason=proposal.reason
+        )
+    if proposal.placement_mm is None:
+        return Text("{name}: proposed", name=proposal.name)
+    return Text(
+        "{name}: proposed, within 2 mm in {confidence:.0%} of such cases",
+        name=proposal.name,
+        confidence=proposal.confidence,
+    )

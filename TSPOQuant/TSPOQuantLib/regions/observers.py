@@ -1,0 +1,83 @@
+"""Two segmentations of one visit: how well two observers, or an observer and a proposal, agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..messages import InputRefused
+from .foramen import canal_axes
+from .planes import center_of, foramen_centers, spine_axes
+from .region import Region
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One region of both. dice: overlap, 0 to 1. distance_mm: between centers; along_mm, across_mm: of it, along the
+    canal (outward positive, None for what is no foramen) and at right angles to it. volume_ratio: second over first.
+    """
+
+    region: str
+    dice: float
+    distance_mm: float
+    along_mm: float | None
+    across_mm: float | None
+    volume_ratio: float
+
+
+def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agreement, ...]:
+    """The regions that both hold, matched by structure, level and side, else by name; empty ones are left out.
+
+    Raises InputRefused "regions-unlike" where they share none.
+    """
+    others = {_key(region): region for region in second if region.mask.any()}
+    centers = foramen_centers(first)
+    found = []
+    for one in first:
+        other = others.get(_key(one))
+        if other is None or not one.mask.any():
+            continue
+        step = center_of(other) - center_of(one)
+        along = across = None
+        if one.anatomy.structure == "foramen" and one.anatomy.side in ("left", "right"):
+            sign = 1.0 if one.anatomy.side == "left" else -1.0
+            outward = (spine_axes(one.anatomy.level, centers) @ canal_axes(sign))[:, 0]
+            along = float(step @ outward)
+            across = float(np.linalg.norm(step - along * outward))
+        ratio = other.volume_mm3 / one.volume_mm3
+        found.append(Agreement(one.name, _dice(one, other), float(np.linalg.norm(step)), along, across, ratio))
+    if not found:
+        raise InputRefused(
+            "regions-unlike", "the two segmentations share no region of one structure, level and side; check the files"
+        )
+    return tuple(found)
+
+
+def placement_mm(found: Sequence[Agreement]) -> float | None:
+    """What one observer's placement errs along each axis (SD), from how far the foramina of two lie apart.
+
+    Each observer errs alike: the squared distance of two is on average 2 x 3 x SD^2. None without two foramina.
+    """
+    apart = [one.distance_mm for one in found if one.along_mm is not None]
+    return float(np.sqrt(np.mean(np.square(apart)) / 6)) if len(apart) > 1 else None
+
+
+def _key(region: Region) -> tuple[str, ...]:
+    anatomy = region.anatomy
+    if anatomy.structure == "other":
+        return ("other", region.name)
+    return (anatomy.structure, anatomy.level, anatomy.side)
+
+
+def _dice(one: Region, other: Region) -> float:
+    """Each one's voxels are looked up in the other: exact on one grid, good to half a voxel on two."""
+    shared = (_inside(one, other) + _inside(other, one)) / 2
+    return 2 * shared / (one.volume_mm3 + other.volume_mm3)
+
+
+def _inside(one: Region, other: Region) -> float:
+    """mm3 of the voxels whose middles lie in the other region."""
+    points = one.grid.to_lps(np.argwhere(one.mask)[:, ::-1].astype(float))
+    index = np.round(other.grid.to_ijk(points)).astype(int)[:, ::-1]
+    within = ((index >= 0) & (index < np.array(other.mask.shape))).all(axis=1)
+    return float(np.count_nonzero(other.mask[tuple(index[within].T)])) * one.grid.voxel_volume_mm3
