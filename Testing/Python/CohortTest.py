@@ -207,7 +207,7 @@ class ProcessesTest(unittest.TestCase):
             tinystudy.write_bids_visit(root, f"{participant:02d}", "baseline")
         process = self.start(root)
         self.addCleanup(process.kill)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not any(out.glob("sub-*/ses-*/visit.json")) and process.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
