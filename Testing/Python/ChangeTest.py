@@ -9,12 +9,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import visitrecords as made
+from TSPOQuantLib.acquisition.segmentation import Segment
+from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.outcome.budget import BudgetSettings, errors_of
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
-from TSPOQuantLib.outcome.sensitivity import Measured, of_correction_model
+from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_model
+from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
 from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.tables import plain
 
@@ -318,6 +321,21 @@ class ComparisonTest(unittest.TestCase):
         self.assertAlmostEqual(part.baseline, 0.2 * math.sqrt((1 + 0.25) / 2))  # the root of the mean square
         self.assertAlmostEqual(part.change, 0.1 * math.sqrt((1 + 0.25) / 2))
         self.assertEqual((part.correlation, part.assumed), (1.0, ""))
+
+    def test_a_proposed_region_brings_the_error_of_its_place(self):
+        segment = Segment("1", "foramen C6/C7 left", np.ones((2, 2, 2), dtype=bool), tags={PLACEMENT_TAG: "0.80"})
+        grid = Grid((2, 2, 2), np.eye(4))
+        for tags, expected in (
+            (segment.tags, 0.8),
+            ({}, None),
+            ({PLACEMENT_TAG: "-1"}, None),
+            ({PLACEMENT_TAG: "x"}, None),
+        ):
+            self.assertEqual(region_of(replace(segment, tags=tags), grid).placement_mm, expected)
+        measured = Measured("none", (region_of(segment, grid),), np.ones((1, 4)), {"1TCM": ()})
+        moves = {"placement": [(0.0, 0.1)] * 3, "registration": [(0.0, 0.1)] * 3}
+        told = {one.component: one.sd for one in _of_place(measured, 0, moves)}
+        self.assertEqual(told, {"placement": 0.8, "registration": None})
 
     def test_alternative_corrections_are_refitted_as_the_chosen_one(self):
         curve = SimpleNamespace(

@@ -304,10 +304,21 @@ def of_corrected_place(
 
 
 def _of_place(measured: Measured, number: int, moves: dict[str, list[tuple[float, float]]]) -> list[Sensitivity]:
-    region = measured.regions[number].name
+    """A region whose own place is known with an error says so; the CT's place has no estimate of its own."""
+    region = measured.regions[number]
+    sd = {"placement": region.placement_mm, "registration": None}
     return [
         Sensitivity(
-            region, model, measured.pvc, component, f"{component}:{axis}", "mm", PLACE_STEP_MM, lower, upper, None
+            region.name,
+            model,
+            measured.pvc,
+            component,
+            f"{component}:{axis}",
+            "mm",
+            PLACE_STEP_MM,
+            lower,
+            upper,
+            sd[component],
         )
         for model in measured.fits
         for component, along in moves.items()
