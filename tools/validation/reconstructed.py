@@ -58,7 +58,7 @@ AFFECTED = "foramen C6/C7 left"
 NOISE_PERCENT, FWHM_MM, MODEL = 20.0, 5.0, "1TCM"
 WAYS = ("as measured", "GTM", "RBV", "IY", "STC", "one bone", "one soft tissue")
 DEFAULT = "96 updates"
-UPDATES = {"36 updates": OsemOptions(3, 12), DEFAULT: OsemOptions(), "96 updates, PSF": OsemOptions(psf=True)}
+UPDATES = {"36 updates": OsemOptions(3, 12), DEFAULT: OsemOptions()}
 SAMPLES_FROM_S = (600.0, 120.0)
 SEED = 151
 GOAL_BIAS_PERCENT, GOAL_HELD_PERCENT = 10.0, 90.0
