@@ -308,8 +308,9 @@ def told(clean: dict[str, Visit], pairs: Sequence[tuple[Visit, Visit]]) -> Secti
             table(
                 ["reconstruction", "correction", "foramina, mean", "lowest", "highest", "cord"], recovery_rows(clean)
             ),
-            f"""{len(pairs)} necks, {draws} draws of both visits, noise drawn anew in every frame of every draw: few, so that the
-            ranges in brackets matter. True input; the 95 % interval is the fit's own, which knows of noise alone, and in brackets stands what chance
+            f"""{len(pairs)} necks, {draws} draws of both visits, noise drawn anew in every frame of every draw: few,
+            so that the ranges in brackets matter. True input; the 95 % interval is the fit's own, which knows of noise
+            alone, and in brackets stands what chance
             allows. SD: within a neck and region, over the draws:""",
             table(
                 [
@@ -324,9 +325,9 @@ def told(clean: dict[str, Visit], pairs: Sequence[tuple[Visit, Visit]]) -> Secti
                 rows,
             ),
             f"""Image-derived input from the carotids of the same images, recovery and spill-in calibrated by samples
-            from 600 s (or 120 s): area under parent plasma, {areas[600.0].size} visits, off by, %. The pool is what lies
-            of the carotids in these {FIELD_MM[1] - FIELD_MM[0]:g} mm, less 15 mm at both ends; a longer one is less
-            noisy:""",
+            from 600 s (or 120 s): area under parent plasma, {areas[600.0].size} visits, off by, %. The pool is what
+            lies of the carotids in these {FIELD_MM[1] - FIELD_MM[0]:g} mm, less 15 mm at both ends; a longer one is
+            less noisy:""",
             table(["samples from", "mean", "SD", "largest"], inputs),
         ),
         (
