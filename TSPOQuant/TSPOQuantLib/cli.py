@@ -6,7 +6,8 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from . import DISCLAIMER, __version__
@@ -76,11 +77,27 @@ def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["test"]:  # its options are pytest's
         return developers.run_tests(arguments[1:])
     options = build_parser().parse_args(arguments)
+    _check_names([Path.cwd(), *vars(options).values()])
     result = options.run(options, terminal_progress())
     show(result, options.json)
     if result.refusal is not None:
         raise result.refusal
     return DONE
+
+
+def _check_names(values: Iterable[object]) -> None:
+    """Refuse ("path-name") paths, alone or in lists, whose names are not UTF-8: libraries below end the process."""
+    for value in values:
+        if isinstance(value, list):
+            _check_names(value)
+        elif isinstance(value, Path):
+            full = os.fsencode(os.path.realpath(value))
+            try:
+                full.decode("utf-8")
+            except UnicodeDecodeError:
+                raise InputRefused(
+                    "path-name", "{path}: the name is not UTF-8; rename it", path=full.decode("utf-8", "replace")
+                ) from None
 
 
 def _our_fault() -> int:

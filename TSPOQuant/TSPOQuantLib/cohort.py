@@ -1,5 +1,6 @@
 """Many visits of a PET-BIDS dataset on Dask: each whole or not at all, a failure one row, then the changes."""
 
+import hashlib
 import logging
 import math
 import os
@@ -17,7 +18,7 @@ from . import DISCLAIMER
 from .messages import InputRefused, Text
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
-from .output import MARKER, whole_folder
+from .output import MARKER, only_run_in, whole_folder
 from .pipeline.quantification import quantify_study
 from .progress import Progress, part, silent
 from .quantities import COLUMN_KEYS
@@ -27,7 +28,7 @@ from .reporting.provenance import inputs, versions
 from .reporting.tables import number, write_tsv, write_visit
 from .settings import restored
 from .source import write_source
-from .study import Study, StudySettings, study_of_bids
+from .study import LABEL, Study, StudySettings, study_of_bids
 
 TABLE = "cohort.tsv"
 NO_SESSION = "baseline"
@@ -109,9 +110,21 @@ def run(
     Raises InputRefused: "cohort-…", "output-…", "bids-participant".
     """
     visits = find_visits(dataset, participants)
-    out = _prepared(out, dataset)
+    out = _prepared(out, dataset, force)
+    with only_run_in(out):
+        return _run(dataset, out, visits, (scheduler, force, source), progress)
+
+
+def _run(
+    dataset: Path,
+    out: Path,
+    visits: Sequence[Visit],
+    how: tuple[str | None, bool, str | None],
+    progress: Progress,
+) -> Report:
+    """The work of ``run``; how: its scheduler, force and source."""
     try:
-        rows = _quantified(dataset, out, visits, scheduler, force, source, part(progress, 0, 0.9))
+        rows = _quantified(dataset, out, visits, *how, part(progress, 0, 0.9))
     finally:
         _clean(out, visits)
     done = [visit for visit, row in zip(visits, rows, strict=True) if row.status in ("done", "kept")]
@@ -163,8 +176,11 @@ def _few(labels: Sequence[str]) -> str:
     return ", ".join(labels[:10]) + (" …" if len(labels) > 10 else "")
 
 
-def _prepared(out: Path, dataset: Path) -> Path:
-    """The cohort's folder: new, empty, or an earlier cohort's."""
+def _prepared(out: Path, dataset: Path, force: bool) -> Path:
+    """The cohort's folder: new, empty, or an earlier cohort's of the same dataset.
+
+    Its marker holds a hash of the dataset's place, which tells no name.
+    """
     out, inside = Path(os.path.realpath(out)), Path(os.path.realpath(dataset))
     if out == inside or inside.is_relative_to(out):
         raise InputRefused("output-holds-input", "{out} holds the dataset; name another folder", out=out)
@@ -172,9 +188,18 @@ def _prepared(out: Path, dataset: Path) -> Path:
         raise InputRefused("output-exists", "{out} holds files that no cohort wrote; name another folder", out=out)
     if any(out.glob("*")) and not (out / TABLE).exists():
         raise InputRefused("output-exists", "{out} holds other results than a cohort's; name another folder", out=out)
+    marker, place = out / MARKER, hashlib.sha256(os.fsencode(inside)).hexdigest()
+    earlier = marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
+    if earlier not in ("", place) and not force:
+        raise InputRefused(
+            "output-other",
+            "{out} holds the results of another dataset, or of this one from where it lay before; name another "
+            "folder, or add --force to make every visit again",
+            out=out,
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / MARKER).touch()
+        marker.write_text(place + "\n", encoding="utf-8")
         (out / TABLE).touch()
     except OSError as error:
         raise InputRefused(
@@ -185,6 +210,10 @@ def _prepared(out: Path, dataset: Path) -> Path:
 
 def _refused(dataset: Path, visit: Visit, source: str | None) -> Row | None:
     """The row of a visit that lacks a file; None where there is something to read."""
+    for label in (visit.participant, visit.session or NO_SESSION):
+        if not LABEL.fullmatch(label):
+            message = Text("'{label}' is no BIDS label, which has letters and digits alone; rename it", label=label)
+            return _row(visit, "refused", "bids-label", message)
     try:
         study_of_bids(dataset, visit.participant, visit.session, None, source)
     except InputRefused as refusal:
@@ -208,7 +237,7 @@ def quantify_one(dataset: Path, out: Path, visit: Visit, force: bool, source: st
             return _row(visit, "kept")
         with whole_folder(folder, True, study.files) as scratch:
             write_visit(scratch, quantify_study(study))
-            write_source(scratch, study)
+            write_source(scratch, study, folder)
     except InputRefused as refusal:
         return _row(visit, "refused", refusal.code, refusal.message)
     except MemoryError:

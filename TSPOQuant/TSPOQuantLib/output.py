@@ -1,21 +1,39 @@
 """Folders of results: written whole or not at all, never over somebody's work unasked."""
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from .messages import InputRefused
+
+try:
+    import fcntl as _fcntl
+except ImportError:  # Windows
+    _fcntl = None  # type: ignore[assignment]
+fcntl: Any = _fcntl
+LOCK = ".lock"
 
 MARKER = ".tspoquant"
 """A file that says: this folder was made by this program, so --force may replace it."""
 
 
+NO_RESULTS = {"lost+found"}
+"""What a file system of its own has at its top without anybody's doing."""
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
 @contextmanager
 def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> Iterator[Path]:
     """A scratch folder beside ``out`` that becomes ``out`` when the block ends well and vanishes when it does not.
+
+    What is replaced is kept until the new results stand. Where ``out`` is a mount point, which nothing can be renamed
+    to, the scratch folder lies in it and its content moves up. What a run that was killed left is removed, or put
+    back where the kill came between the old results and the new.
 
     inputs: what the results are made from; it is neither replaced nor written into.
     Raises InputRefused: "output-exists", unless ``force`` and this program made what is there ("output-foreign");
@@ -23,11 +41,16 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
     """
     out = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
     try:
+        if out.is_symlink():
+            raise InputRefused("output-link", "{out} is a link that leads in a circle; name another folder", out=out)
         _check_inputs(out, inputs)
+        remove_leftovers(out)
         _check_free(out, force)
         missing = [folder for folder in out.parents if not folder.exists()]
         out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        place = out if os.path.ismount(out) else out.parent
+        scratch = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=place))
+        lock = _locked(scratch)
     except OSError as error:
         raise InputRefused(
             "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
@@ -37,15 +60,120 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
         yield scratch
         (scratch / MARKER).touch()
         _check_free(out, force)
-        if out.exists():
-            shutil.rmtree(out)
-        scratch.rename(out)
+        _swap(scratch, out)
+    except OSError as error:
+        if error.errno in DISK_ERRORS and error.filename is None:
+            error.filename = str(out)  # writing to an open file does not say where
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        _release(scratch, lock)
         if not out.exists():
             with suppress(OSError):
                 for folder in missing:
                     folder.rmdir()
+
+
+def _swap(scratch: Path, out: Path) -> None:
+    """Put the new results in the place of the old, which go aside first and are deleted last."""
+    old = _aside(scratch)
+    if os.path.ismount(out):
+        old.mkdir()
+        for path in _results_in(out):
+            path.rename(old / path.name)
+        for path in sorted(scratch.iterdir()):
+            path.rename(out / path.name)
+        scratch.rmdir()
+    elif out.exists():
+        out.rename(old)
+        try:
+            scratch.rename(out)
+        except OSError:
+            old.rename(out)
+            raise
+    else:
+        scratch.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_leftovers(out: Path) -> None:
+    """Clear away what runs into ``out`` left behind that were killed; a run that goes on holds its lock."""
+    for place in {out.parent, out} if out.is_dir() else {out.parent}:
+        for lock in place.glob(f"{_prefix(out)}*{LOCK}"):
+            held = _try_lock(lock)
+            if held is None:
+                continue
+            scratch = lock.with_name(lock.name.removesuffix(LOCK))
+            old = _aside(scratch)
+            if old.exists() and place == out and scratch.exists():  # killed while contents changed places
+                for path in old.iterdir():
+                    shutil.rmtree(out / path.name, ignore_errors=True)
+                    path.rename(out / path.name)
+            elif old.exists() and place == out.parent and not out.exists():
+                old.rename(out)
+            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+            _release(scratch, held)
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name or 'results'}-"
+
+
+def _aside(scratch: Path) -> Path:
+    return scratch.with_name(scratch.name + ".old")
+
+
+def _locked(scratch: Path) -> IO[bytes] | None:
+    """Hold a lock beside the scratch folder, which ends with this process; None where there are no such locks."""
+    if fcntl is None:
+        return None
+    within = scratch / LOCK
+    lock = within.open("wb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    within.rename(scratch.with_name(scratch.name + LOCK))  # nobody has seen it without its lock
+    return lock
+
+
+def _try_lock(path: Path) -> IO[bytes] | None:
+    """The lock of a run that is over; None of one that goes on."""
+    if fcntl is None:
+        return None
+    try:
+        lock = path.open("rb+")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return None
+    return lock
+
+
+def _release(scratch: Path, lock: IO[bytes] | None) -> None:
+    """End a lock; its file stays while there is something that could not be deleted, for the next run to try."""
+    if lock is not None:
+        if not scratch.exists() and not _aside(scratch).exists():
+            scratch.with_name(scratch.name + LOCK).unlink(missing_ok=True)
+        lock.close()
+
+
+@contextmanager
+def only_run_in(folder: Path) -> Iterator[None]:
+    """Hold a folder into which several commands could write. Raises InputRefused ("output-busy") where one does."""
+    path = folder / (MARKER + LOCK)
+    path.touch()
+    lock = _try_lock(path)
+    if lock is None and fcntl is not None:
+        raise InputRefused("output-busy", "{folder} is being written by another run; wait for its end", folder=folder)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        if lock is not None:
+            lock.close()
+
+
+def _results_in(out: Path) -> list[Path]:
+    """What lies in a folder, but for what is no result of anybody."""
+    return [p for p in sorted(out.iterdir()) if p.name not in NO_RESULTS and not p.name.startswith(_prefix(out))]
 
 
 def _check_inputs(out: Path, inputs: Iterable[Path]) -> None:
@@ -66,7 +194,7 @@ def _check_free(out: Path, force: bool) -> None:
         return
     if not out.is_dir():
         raise InputRefused("output-exists", "{out} is a file; name a folder for the results", out=out)
-    if not any(out.iterdir()):
+    if not _results_in(out):
         return
     if not force:
         raise InputRefused("output-exists", "{out} holds files already; name another folder or add --force", out=out)

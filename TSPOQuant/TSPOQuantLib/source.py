@@ -19,10 +19,13 @@ ABOUT = (
 )
 
 
-def write_source(folder: Path, study: Study) -> None:
-    """Note in a folder of results where its study file lies; nothing for a visit of a PET-BIDS dataset."""
+def write_source(folder: Path, study: Study, final: Path | None = None) -> None:
+    """Note in a folder of results where its study file lies; nothing for a visit of a PET-BIDS dataset.
+
+    final: where the folder will lie; None where it is there already, or moves together with the study file.
+    """
     if study.file is not None:
-        path = os.path.relpath(os.path.realpath(study.file), os.path.realpath(folder))
+        path = os.path.relpath(os.path.realpath(study.file), os.path.realpath(final or folder))
         content = {"study": Path(path).as_posix(), "about": ABOUT}
         (folder / FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

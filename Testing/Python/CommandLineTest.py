@@ -189,6 +189,53 @@ class CheckoutTest(unittest.TestCase):
                     self.assertRegex(err, needed)
 
 
+@unittest.skipIf(sys.platform == "win32", "a shell script")
+class LauncherTest(unittest.TestCase):
+    """With a Python that stands in for .venv's, so that nothing is installed."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(os.path.realpath(folder.name))
+        self.clone = self.root / "clone"
+        (self.clone / ".venv" / "bin").mkdir(parents=True)
+        (self.clone / ".venv" / "created").touch()
+        launcher = Path(__file__).resolve().parents[2] / "tspoquant"
+        (self.clone / "tspoquant").write_bytes(launcher.read_bytes())
+        (self.clone / "tspoquant").chmod(0o755)
+        python = self.clone / ".venv" / "bin" / "python"
+        shown = 'echo "$PYTHONSAFEPATH|$PYTHONPATH|$@"'
+        python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exit 0\n{shown}\n')
+        python.chmod(0o755)
+
+    def started(self, launcher, **environment):
+        settings = {"PATH": os.environ["PATH"], **environment}
+        ran = subprocess.run([launcher, "x"], cwd=self.root, env=settings, capture_output=True, text=True, check=True)
+        return ran.stdout.strip()
+
+    def test_current_folder_is_no_part_of_the_program(self):
+        self.assertEqual(self.started(self.clone / "tspoquant"), f"1||{self.clone}/tspoquant x")
+
+    def test_links_lead_to_the_clone(self):
+        (self.root / "bin").mkdir()
+        (self.root / "bin" / "direct").symlink_to(self.clone / "tspoquant")
+        (self.root / "bin" / "again").symlink_to("direct")
+        for name in ("direct", "again"):
+            self.assertEqual(self.started(self.root / "bin" / name), f"1||{self.clone}/tspoquant x")
+
+
+class NameTest(unittest.TestCase):
+    @unittest.skipUnless(sys.platform == "linux", "other systems have no such names")
+    def test_names_that_are_not_utf8_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(os.fsencode(folder), b"caf\xe9")  # noqa: PTH118  # bytes
+            os.mkdir(path)  # noqa: PTH102
+            for arguments in (("inspect", os.fsdecode(path)), ("phantom", "--out", os.fsdecode(path))):
+                code, _, err = run(*arguments)
+                self.assertEqual(code, 3)
+                self.assertRegex(err, "^error: path-name: .*caf")
+
+
 class HelpTest(unittest.TestCase):
     def test_help_loads_no_science(self):
         show = "import sys; from TSPOQuantLib.cli import main; main(sys.argv[1:]); print(*sys.modules)"

@@ -1,11 +1,18 @@
 """Results are written whole or not at all, and never over somebody's work."""
 
+import errno
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
+import TSPOQuantLib
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.output import whole_folder
+from TSPOQuantLib.output import LOCK, MARKER, only_run_in, whole_folder
 
 
 class WholeFolderTest(unittest.TestCase):
@@ -46,6 +53,58 @@ class WholeFolderTest(unittest.TestCase):
         with self.assertRaises(ZeroDivisionError), whole_folder(self.out, force=True):
             raise ZeroDivisionError
         self.assertEqual((self.out / "a.txt").read_text(), "1")
+
+    def test_old_results_are_there_until_the_new_ones_stand(self):
+        self.write("1")
+        refusing = self.refuse_the_second_rename(Path.rename)
+        with mock.patch.object(Path, "rename", refusing), self.assertRaises(OSError):
+            self.write("2", force=True)
+        self.assertEqual((self.out / "a.txt").read_text(), "1")
+        self.assertEqual(list(self.root.iterdir()), [self.out])
+
+    def refuse_the_second_rename(self, rename):
+        """Of a scratch folder to its place, as a full disk or a lost connection would."""
+
+        def refuse(path, target):
+            if path.suffix != LOCK and target == self.out and path.suffix != ".old":
+                raise OSError(errno.EIO, "lost")
+            return rename(path, target)
+
+        return refuse
+
+    def test_what_cannot_be_deleted_costs_nothing(self):
+        self.write("1")
+        with mock.patch("shutil.rmtree"):  # as where an old file belongs to somebody else
+            self.write("2", force=True)
+        self.assertEqual((self.out / "a.txt").read_text(), "2")
+        self.write("3", force=True)  # finds what stayed, and removes it now that it can
+        self.assertEqual((self.out / "a.txt").read_text(), "3")
+        self.assertEqual(list(self.root.iterdir()), [self.out])
+
+    def test_a_mount_point_is_filled_and_replaced(self):
+        self.out.mkdir()
+        (self.out / "lost+found").mkdir()
+        with mock.patch("os.path.ismount", lambda path: Path(path) == self.out):
+            self.write("1")
+            with self.assertRaises(InputRefused):
+                self.write("2")
+            with whole_folder(self.out, force=True) as folder:
+                self.assertEqual(folder.parent, self.out)
+                (folder / "b.txt").write_text("3")
+                self.assertEqual((self.out / "a.txt").read_text(), "1")
+        self.assertEqual({path.name for path in self.out.iterdir()}, {"lost+found", "b.txt", MARKER})
+        self.assertEqual(list(self.root.iterdir()), [self.out])
+
+    def test_a_circle_of_links_is_refused_before_the_work(self):
+        (self.root / "other").symlink_to(self.out)
+        self.out.symlink_to(self.root / "other")
+        with self.assertRaisesRegex(InputRefused, "output-link"), whole_folder(self.out):
+            self.fail("no work for nothing")
+
+    def test_a_full_disk_says_where(self):
+        with self.assertRaises(OSError) as caught, whole_folder(self.out):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.assertEqual(caught.exception.filename, str(self.out))
 
     def test_foreign_folder_is_never_replaced(self):
         self.out.mkdir()
@@ -91,6 +150,82 @@ class WholeFolderTest(unittest.TestCase):
             with self.assertRaises(InputRefused) as caught, whole_folder(self.root / name):
                 pass
             self.assertEqual(caught.exception.code, "output-unwritable")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from unittest import mock
+from TSPOQuantLib import output
+real, kill = Path.rename, lambda: os.kill(os.getpid(), signal.SIGKILL)
+def rename(path, target):
+    if sys.argv[2] == "between" and path.parent == Path(sys.argv[1]).parent and target == Path(sys.argv[1]):
+        kill()
+    return real(path, target)
+with mock.patch.object(Path, "rename", rename), output.whole_folder(Path(sys.argv[1]), True) as folder:
+    (folder / "a.txt").write_text("2")
+    if sys.argv[2] == "wait":
+        print("there", flush=True)
+        sys.stdin.read()
+    elif sys.argv[2] == "work":
+        kill()
+"""
+
+
+@unittest.skipIf(sys.platform == "win32" or not Path(sys.executable).name.startswith("python"), "needs processes")
+class KilledTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(os.path.realpath(folder.name))
+        self.out = self.root / "results"
+
+    def start(self, where):
+        settings = {**os.environ, "PYTHONPATH": str(Path(TSPOQuantLib.__file__).parents[1])}
+        command = [sys.executable, "-c", KILLED, str(self.out), where]
+        return subprocess.Popen(command, env=settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def killed(self, where):
+        process = self.start(where)
+        process.communicate()
+        self.assertEqual(process.returncode, -signal.SIGKILL)
+        self.assertGreater(len(list(self.root.iterdir())), 0)
+
+    def write(self, text):
+        with whole_folder(self.out, True) as folder:
+            (folder / "a.txt").write_text(text)
+
+    def test_leftovers_are_removed_by_the_next_run(self):
+        self.write("1")
+        self.killed("work")
+        self.write("3")
+        self.assertEqual(list(self.root.iterdir()), [self.out])
+
+    def test_old_results_come_back_from_between_the_two(self):
+        self.write("1")
+        self.killed("between")
+        self.assertFalse(self.out.exists())
+        with self.assertRaisesRegex(InputRefused, "output-exists"), whole_folder(self.out):
+            pass
+        self.assertEqual((self.out / "a.txt").read_text(), "1")
+        self.assertEqual(list(self.root.iterdir()), [self.out])
+
+    def test_a_run_that_goes_on_is_left_alone(self):
+        with self.start("wait") as process:
+            self.assertEqual(process.stdout.readline(), "there\n")
+            self.write("3")
+            process.communicate("")
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual((self.out / "a.txt").read_text(), "2")
+        self.assertEqual(list(self.root.iterdir()), [self.out])
+
+    def test_one_run_at_a_time_in_a_shared_folder(self):
+        self.out.mkdir()
+        with only_run_in(self.out), self.assertRaisesRegex(InputRefused, "output-busy"), only_run_in(self.out):
+            pass
+        with only_run_in(self.out):
+            pass
+        self.assertEqual(list(self.out.iterdir()), [])
 
 
 if __name__ == "__main__":

@@ -208,7 +208,7 @@ def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
     with whole_folder(options.out, options.force, study.files) as folder:
         found = quantify_study(study, progress)
         write_visit(folder, found)
-        write_source(folder, study)
+        write_source(folder, study, options.out)
     record = found.record
     regions = [region_record(row) for row in record.rows]
     return Result(visit_text(record), {"regions": regions, "table1": [], "out": options.out}, record.warnings)
