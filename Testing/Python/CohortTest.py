@@ -169,6 +169,24 @@ class CohortTest(unittest.TestCase):
         self.assertIn("error: cohort-none", told[1])
 
 
+class FolderTest(unittest.TestCase):
+    def test_another_dataset_needs_another_folder(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for dataset in ("one", "other"):
+                (folder / dataset / "sub-01").mkdir(parents=True)
+            cohort._prepared(folder / "out", folder / "one", False)
+            cohort._prepared(folder / "out", folder / "one", False)
+            with self.assertRaisesRegex(InputRefused, "output-other"):
+                cohort._prepared(folder / "out", folder / "other", False)
+            cohort._prepared(folder / "out", folder / "other", True)
+
+    def test_labels_are_those_that_a_study_may_have(self):
+        for label in ("=cmd", "<b>x", "a b", "..x"):
+            for visit in (cohort.Visit(label, "1"), cohort.Visit("1", label)):
+                self.assertEqual(cohort._refused(Path("nowhere"), visit, None).code, "bids-label")
+
+
 @NEEDS_DASK
 class RealDatasetTest(unittest.TestCase):
     @needs_data
