@@ -184,8 +184,8 @@ class ImageDerivedInputTest(unittest.TestCase):
             TIMING, 0.7 * frame_means(self.truth), blood(self.truth), ImageDerivedSettings(calibration="scale", **FAST)
         )
         self.assertAlmostEqual(made.calibration.scale, 1 / 0.7, delta=0.003)
-        np.testing.assert_array_equal(made.calibration.sample_times_s, [600, 1200, 2400, 3540])
-        self.assertAlmostEqual(made.calibration.scale_se / made.calibration.scale, 0.03 / 2, places=6)
+        np.testing.assert_array_equal(made.calibration.sample_times_s, [300, 600, 1200, 2400, 3540])
+        self.assertAlmostEqual(made.calibration.scale_se / made.calibration.scale, 0.03 / np.sqrt(5), places=6)
         means = frame_means(at(made.input_function.times_s, made.input_function.whole_blood, TIMES_S))
         np.testing.assert_allclose(means, 0.7 * frame_means(self.truth) * made.calibration.scale, rtol=2e-4)
 
@@ -231,7 +231,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertEqual(one.calibration.method, "scale")
         self.assertIn("calibration-scale-only", codes(one.notices))
         self.assertIn("one-sample", one.calibration.flags)
-        none = blood(self.truth, (60, 300))
+        none = blood(self.truth, (60, 90))
         for method in ("scale", "recovery-spill-in", "none"):
             with self.assertRaises(InputRefused) as refused:
                 image_derived_input(TIMING, pool, none, ImageDerivedSettings(calibration=method, **FAST), around)

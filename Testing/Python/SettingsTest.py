@@ -38,7 +38,7 @@ OTHERS = {
     "calibration": ["scale"],
     "recovery": [0.7],
     "spill_in": [0.2],
-    "calibration_from_s": [120],
+    "calibration_from_s": [600],
     "sample_cv": [0.1],
     "plasma_ratio": [1.1],
     "plasma_ratio_model": ["constant"],

@@ -39,11 +39,11 @@ GOAL_PERCENT = 5.0
 REGIONS = ("foramen C6/C7 left (root C7)", "foramen C3/C4 left (root C4)", "cord C7", "cord C4")
 DRAWS, QUICK_DRAWS = 20, 1
 SEED = 61
-SCALE, SPILL, SPILL_EARLY = "one scale factor", "recovery and spill-in", "recovery and spill-in, samples from 120 s"
+SCALE, SPILL_LATE, SPILL = "one scale factor", "recovery and spill-in, samples from 600 s", "recovery and spill-in"
 WAYS = {
-    SCALE: ImageDerivedSettings(calibration="scale"),
+    SCALE: ImageDerivedSettings(calibration="scale", calibration_from_s=600.0),
+    SPILL_LATE: ImageDerivedSettings(calibration="recovery-spill-in", calibration_from_s=600.0),
     SPILL: ImageDerivedSettings(calibration="recovery-spill-in"),
-    SPILL_EARLY: ImageDerivedSettings(calibration="recovery-spill-in", calibration_from_s=120.0),
 }
 MINUTES = np.arange(0, 60.0001, 0.005)
 
@@ -197,7 +197,8 @@ def section(quick: bool) -> Section:
             drawn at its true size, surround found by the program). Blood samples have the phantom's errors ({error}
             of activity, {FRACTION_ERROR:g} of parent fraction), {draws} draws, the same for every way.
             "{SCALE}" multiplies the image by the mean of blood over image in the samples from 600 s on;
-            "{SPILL}" fits image = RC blood + m tissue to the same samples. The area is that of parent plasma over 60
+            "{SPILL_LATE}" fits image = RC blood + m tissue to the same samples, "{SPILL}" to those from 120 s on.
+            The area is that of parent plasma over 60
             min (mean ± SD over draws, error in %). V_T is that of 1TCM, V_B fitted, from the true tissue curves:
             mean errors in %, and the worst of a single draw.""",
             table(
