@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import tomllib
 import unittest
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -78,6 +79,7 @@ def cmake_value(text, name):
     return re.search(rf'^set\({name} "([^"]+)"\)', text, re.MULTILINE)[1]
 
 
+@cache
 def imports(path):
     """Dotted names that a file imports anywhere, relative ones as TSPOQuantLib.…"""
     package = ("TSPOQuantLib", *path.relative_to(LIBRARY).parts[:-1]) if path.is_relative_to(LIBRARY) else ()
@@ -95,6 +97,29 @@ def imports(path):
 def rooms_imported(path):
     """First names below TSPOQuantLib that a file imports."""
     return {name.split(".")[1] for name in imports(path) if name.startswith("TSPOQuantLib.")}
+
+
+def module_name(path):
+    """As Python calls it: TSPOQuantLib.kinetics.fit, and TSPOQuantLib.kinetics for the package's own file."""
+    parts = ("TSPOQuantLib", *path.relative_to(LIBRARY).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules_loaded(path):
+    """Modules of ours that are loaded with a file, not by its functions nor for the type checker alone."""
+    package = ("TSPOQuantLib", *path.relative_to(LIBRARY).parts[:-1])
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
+            names = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {name if is_module(name) else base for name in names}
+    return found - {module_name(path)}
+
+
+def is_module(name):
+    path = LIBRARY.joinpath(*name.split(".")[1:])
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 class CMakeTest(unittest.TestCase):
@@ -284,6 +309,43 @@ class ImportTest(unittest.TestCase):
             if path.parent.name not in SLICER_ROOMS:
                 with self.subTest(file=path.relative_to(LIBRARY).as_posix()):
                     self.assertFalse({name.split(".")[0] for name in imports(path)} & SLICER_ONLY)
+
+    def importers(self, room):
+        """Files outside a room that import it."""
+        outside = (path for path in files(LIBRARY, ".py") if path.relative_to(LIBRARY).parts[0] != room)
+        return {path.relative_to(LIBRARY).as_posix() for path in outside if room in rooms_imported(path)}
+
+    def test_only_doors_know_slicers_rooms_and_the_phantom(self):
+        panel = {path.relative_to(LIBRARY).as_posix() for path in files(LIBRARY / "panel", ".py")}
+        self.assertFalse(self.importers("panel"))
+        self.assertLessEqual(self.importers("mrml"), panel)
+        doors = {"demo.py", "commands/simulated.py", "commands/planning.py", "mrml/sample_data.py"}
+        self.assertLessEqual(self.importers("phantom"), doors)
+
+    def test_no_room_knows_the_corridor_or_the_doors(self):
+        for room in ("pipeline", "commands", "cli", "demo", "cohort", "exports", "terminal"):
+            inside = {name for name in self.importers(room) if name.split("/")[0] in (*ROOMS, "phantom")}
+            with self.subTest(room):
+                self.assertFalse(inside)
+        for door in ("commands", "cli", "demo", "cohort", "exports", "terminal"):
+            with self.subTest(door):
+                self.assertFalse({name for name in self.importers(door) if name.startswith("pipeline/")})
+
+    def test_no_file_imports_itself_by_way_of_others(self):
+        needed = {module_name(path): modules_loaded(path) for path in files(LIBRARY, ".py")}
+        done, way = set(), []
+
+        def follow(name):
+            self.assertNotIn(name, way, " → ".join([*way, name]))
+            if name not in done:
+                way.append(name)
+                for other in sorted(needed.get(name, ())):
+                    follow(other)
+                way.pop()
+                done.add(name)
+
+        for name in needed:
+            follow(name)
 
     def test_only_developers_commands_know_their_tools(self):
         for path in files(LIBRARY, ".py"):
