@@ -184,9 +184,9 @@ def _looked_up(points: Floats, ct: Volume, bone: LabeledBone) -> tuple[Floats, F
 
 
 def is_bone(points: Floats, ct: Volume, bone: LabeledBone, bone_hu: float) -> Bools:
-    """Whether LPS points (..., 3) lie in bone: bright and near a label, or deep within a vertebra."""
-    hu, outside, depth = _looked_up(points, ct, bone)
-    return np.asarray((hu > bone_hu) & (outside <= 0) | (depth > DEEP_MM))
+    """Whether LPS points (..., 3) lie in what no region may hold: bright voxels, and the depth of vertebrae."""
+    hu, _, depth = _looked_up(points, ct, bone)
+    return np.asarray((hu > bone_hu) | (depth > DEEP_MM))
 
 
 def _narrowest(block: _Block, level: Level, name: str) -> Passage | None:

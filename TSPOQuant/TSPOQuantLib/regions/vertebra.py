@@ -31,6 +31,9 @@ BONE_HU = 200.0
 LARGEST_LABEL_SHIFT_MM = 3.0
 REACH_MM = 1.0
 """A voxel of bone belongs to the nearest label within this and a voxel of the labels."""
+BRIGHT_SHARE, MOST_SHELLS = 0.2, 3
+"""Labels that end more than this share short of bright bone, in shells of 1 mm around them, are taken as drawn too
+small by a shell; what is bright further out is no bone: a vessel with contrast, or bone of another part."""
 DEEP_MM = 1.0
 """A label's inside is bone, whatever the CT shows, deeper than this and half a voxel of the labels."""
 FEWEST, FEWEST_IN_BODY = 500, 50
@@ -81,7 +84,8 @@ class LabeledBone:
     """Vertebrae on one grid of ``STEP_MM``: which voxel belongs to which, by CT and labels together.
 
     numbers: (k, j, i), 0 for none, else 1 + the position in ``levels``. shift_mm: (3,), how far the labels had to be
-    moved onto the CT's bone. voxel_mm: the labels' own largest voxel.
+    moved onto the CT's bone. voxel_mm: the labels' own largest voxel. outside_mm, depth_mm: (k, j, i), distance to the
+    nearest label, and into a vertebra. reach_mm: a bright voxel within this of a label is bone.
     """
 
     grid: Grid
@@ -91,11 +95,7 @@ class LabeledBone:
     voxel_mm: float
     outside_mm: Floats
     depth_mm: Floats
-
-    @property
-    def reach_mm(self) -> float:
-        """A bright voxel within this of a label is bone."""
-        return REACH_MM + self.voxel_mm
+    reach_mm: float
 
     def points(self, level: str) -> Floats:
         """(n, 3) LPS mm of one vertebra's voxels."""
@@ -135,14 +135,26 @@ def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | N
         shift = _shift_onto_bone(drawn, hu, grid)
     near = sampled(numbers, labels.grid, at - shift, order=0)
     outside, nearest = distance_transform_edt(near == 0, sampling=STEP_MM, return_indices=True)
-    kept = near > 0
+    kept, reach = near > 0, 0.0
     if ct is not None:
+        reach = _reach(hu, outside, voxel)
         inside = distance_transform_edt(kept, sampling=STEP_MM)
         kept = ((hu > BONE_HU) & (outside <= REACH_MM + voxel)) | (inside > DEEP_MM + voxel / 2)
         kept = binary_fill_holes(kept)
     depth = distance_transform_edt(kept, sampling=STEP_MM)
     found = np.where(kept, near[tuple(nearest)], 0).astype(np.uint8)
-    return LabeledBone(grid, found, names, shift, voxel, outside, depth)
+    return LabeledBone(grid, found, names, shift, voxel, outside, depth, reach)
+
+
+def _reach(hu: Floats, outside: Floats, voxel: float) -> float:
+    """How far beyond the labels bright voxels are their bone, in mm: by shells around them that are bright."""
+    reach = voxel / 2 + 0.25
+    for shell in range(MOST_SHELLS):
+        around = hu[(outside > shell) & (outside <= shell + 0.95)]
+        if len(around) == 0 or float(np.mean(around > BONE_HU)) <= BRIGHT_SHARE:
+            break
+        reach += 1.0
+    return reach
 
 
 def _grid_around(points: Floats) -> Grid:
