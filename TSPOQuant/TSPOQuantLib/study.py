@@ -82,7 +82,10 @@ def study_of_bids(
         if len(regions) != 1:
             problem = "holds several segmentations" if regions else "has no segmentation in derivatives"
             raise InputRefused(
-                "bids-segmentation", "{where} {problem}; name one with --segmentation", where=where, problem=problem
+                "bids-segmentation",
+                "{where} {problem}; name one with quantify --segmentation",
+                where=where,
+                problem=problem,
             )
         segmentation = regions[0]
     source = source or ("given" if found.bloodproc and not found.blood else "image-derived")

@@ -1,0 +1,71 @@
+"""What a message tells people to do can be done: every option, key, column and command that it names exists."""
+
+import argparse
+import json
+import re
+import unittest
+from pathlib import Path
+
+import TSPOQuantLib
+from TSPOQuantLib.cli import build_parser
+from TSPOQuantLib.outcome import plan
+from TSPOQuantLib.study import KEYS
+
+CATALOG = Path(TSPOQuantLib.__file__).parent / "languages" / "fr.json"
+TEMPLATES = tuple(json.loads(CATALOG.read_text(encoding="utf-8"))["messages"])
+"""Every English template: LanguagesTest holds the catalogue complete."""
+TABLES_OF_OTHER_FILES = {"lesion", "treatment"}
+"""Of clinical.toml, whose messages name a table and go on in words."""
+COLUMNS = {"metabolite_parent_fraction", "whole_blood_radioactivity"}
+"""Of BIDS blood files."""
+FIELDS = {"scl_slope", "scl_inter"}
+"""Of a NIfTI header."""
+
+
+def found(pattern):
+    """(what a pattern finds, the template it is in)"""
+    return [(match, template) for template in TEMPLATES for match in re.findall(pattern, template)]
+
+
+class AdviceTest(unittest.TestCase):
+    def setUp(self):
+        action = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+        self.commands = action.choices
+        self.keys = {table: {*KEYS.get(table, ())} for table in (*KEYS, *plan.KEYS)}
+        for table, keys in (*plan.KEYS.items(), *plan.OTHER_KEYS.items()):
+            self.keys[table] |= set(keys)
+
+    def test_options(self):
+        known = {option for parser in self.commands.values() for option in parser._option_string_actions}
+        named = found(r"(?<![\w-])--[a-z][a-z-]+")
+        self.assertGreater(len(named), 10)
+        for option, template in named:
+            with self.subTest(template):
+                self.assertIn(option, known)
+
+    def test_keys_with_their_table(self):
+        named = found(r"\[([a-z]+)\] ([A-Za-z0-9_]+)")
+        self.assertGreater(len(named), 10)
+        for (table, key), template in named:
+            if table not in TABLES_OF_OTHER_FILES:
+                with self.subTest(template):
+                    self.assertIn(key, self.keys[table])
+
+    def test_keys_without_it(self):
+        known = {key for keys in self.keys.values() for key in keys} | COLUMNS | FIELDS
+        for template in TEMPLATES:
+            for name in re.findall(r"\b[a-z]+(?:_[a-z0-9]+)+\b", re.sub(r"\{[^}]*\}", "", template)):
+                with self.subTest(template):
+                    self.assertIn(name, known)
+
+    def test_commands(self):
+        named = found(r"(?:run|tspoquant) (quantify|fit|maps|compare|cohort|inspect|report|propose)\b")
+        named += found(r"'([a-z]+)' quantifies") + found(r"one with ([a-z]+) --") + found(r"--[a-z]+ of ([a-z]+)\b")
+        self.assertGreater(len(named), 3)
+        for command, template in named:
+            with self.subTest(template):
+                self.assertIn(command, self.commands)
+
+
+if __name__ == "__main__":
+    unittest.main()
