@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import statistics
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -337,7 +338,8 @@ def _client(scheduler: str | None, visits: int) -> Iterator[Any]:
                 yield client
             return
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        with _later_interrupt():
+        with _later_interrupt(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Port .* is already in use")  # of a dashboard that nobody asked for
             cluster = LocalCluster(
                 n_workers=max(1, min(cores, visits)), threads_per_worker=1, processes=True, dashboard_address=None
             )

@@ -1,5 +1,6 @@
 """The report: what it says, in both languages, for whole and for broken data, as HTML and as PDF."""
 
+import importlib.util
 import re
 import tempfile
 import unittest
@@ -16,7 +17,8 @@ from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.repeatability import Coefficient
 from TSPOQuantLib.reporting import report
-from TSPOQuantLib.reporting.report_document import Bullets, English, Paragraph, Row, Table
+from TSPOQuantLib.reporting.report_document import Bullets, Document, English, Paragraph, Row, Section, Table
+from TSPOQuantLib.reporting.report_pdf import pdf
 from TSPOQuantLib.reporting.report_terms import main_places, point_of
 from TSPOQuantLib.reporting.words import LANGUAGES, Words, catalog
 
@@ -293,6 +295,15 @@ class HtmlTest(unittest.TestCase):
     def test_it_says_what_it_is(self):
         self.assertIn("Réservé à la recherche", self.reader.text)
         self.assertIn("@media print", self.html)
+
+
+@unittest.skipUnless(importlib.util.find_spec("fpdf"), "fpdf2 is not installed")
+class QuietTest(unittest.TestCase):
+    def test_a_letter_that_no_font_has_prints_no_line(self):
+        section = Section("one", (Paragraph("a syllable of Linear B: \N{LINEAR B SYLLABLE B008 A}"),))
+        document = Document("title", "en", "subject", (section,), "footer", "skip", "page")
+        with self.assertNoLogs("fpdf", "WARNING"):
+            self.assertTrue(pdf(document).startswith(b"%PDF"))
 
 
 @unittest.skipUnless(AVAILABLE, "what a report needs is not installed here")

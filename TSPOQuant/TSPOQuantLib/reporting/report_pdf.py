@@ -1,6 +1,7 @@
 """A report as one PDF: text that can be selected, bookmarks, page numbers, alternative texts."""
 
 import io
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -293,6 +294,8 @@ def _paper(document: Document) -> "FPDF":
     """An empty A4 document with its fonts, metadata and footer."""
     import matplotlib
     from fpdf import FPDF
+
+    logging.getLogger("fpdf").setLevel(logging.ERROR)  # a letter without a glyph shows as a box, and needs no line
 
     class Paper(FPDF):
         def footer(self) -> None:
