@@ -1,5 +1,6 @@
 """Section 4: bias and scatter of V_T against the length of the scan."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,8 @@ def measure(quick: bool) -> dict[Key, Spread]:
                 by_end = fit_by_duration(model, timing, same, source, ends, options)
                 for length, fits in zip(minutes, by_end, strict=True):
                     off = 100 * (np.array([one.parameters["VT"] for one in fits]) / VT - 1)
-                    low, median, high = np.nanpercentile(off, (16, 50, 84))
+                    known = off[np.isfinite(off)]  # none where no t* is found for such a length
+                    low, median, high = np.percentile(known, (16, 50, 84)) if known.size else (math.nan,) * 3
                     flagged = 100 * float(np.mean([bool(one.flags) for one in fits]))
                     lost = 100 * float(np.isnan(off).mean())
                     found[noise, k1, model, length] = Spread(float(median), float(low), float(high), flagged, lost)
@@ -82,7 +84,10 @@ def section(quick: bool) -> Section:
                 rows.append(
                     [
                         f"noise × {noise:g}, K1 {k1:g}, {model}",
-                        *(f"{one.median:+.1f} ± {one.scatter:.1f}" for one in cells),
+                        *(
+                            "–" if math.isnan(one.median) else f"{one.median:+.1f} ± {one.scatter:.1f}"
+                            for one in cells
+                        ),
                         *(f"{one.flagged:.0f}" for one in cells),
                     ]
                 )
