@@ -341,11 +341,11 @@ class ComparisonTest(unittest.TestCase):
         curve = SimpleNamespace(
             corrected=SimpleNamespace(mean=np.ones(4), alternatives={"RBV": 2 * np.ones(4), "STC": np.ones(4) / 2})
         )
-        fit = SimpleNamespace(parameters={"VT": 5.0})
+        fit = SimpleNamespace(outcome_value=5.0)
         measured = Measured("GTM", (SimpleNamespace(name="foramen"),), np.ones((1, 4)), {"1TCM": (fit,)})
 
         def refit(model, curves, source):
-            return [SimpleNamespace(parameters={"VT": 5.0 * one.mean()}) for one in curves]
+            return [SimpleNamespace(outcome_value=5.0 * one.mean()) for one in curves]
 
         source = SimpleNamespace(input_function=None)
         found = of_correction_model(measured, SimpleNamespace(curves=(curve,)), source, refit)

@@ -246,7 +246,7 @@ class ProposalsTest(NodeTest):
         placed = {p.name: p for p in regions.propose_foramina(labels, self.ct_node, self.node, levels=levels)}
         kept = placed["foramen C6/C7 left (root C7)"]
         self.assertEqual((kept.segment_id, kept.reason), ("", "it is drawn already, and was kept"))
-        self.assertIn("C4 has no usable label", placed["foramen C3/C4 right (root C4)"].reason)
+        self.assertIn("no label is called vertebra C4", placed["foramen C3/C4 right (root C4)"].reason)
         self.assertTrue(placed["foramen C6/C7 right (root C7)"].segment_id)
         self.assertEqual(len(placed), 6)
         self.assertEqual(np.count_nonzero(self.masks()[1]["foramen C6/C7 left"]), np.count_nonzero(mask))

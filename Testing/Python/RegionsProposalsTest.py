@@ -138,8 +138,8 @@ class FiveNecksTest(unittest.TestCase):
         self.assertGreaterEqual(len(proposed), len(found) - 4)
         self.assertTrue(all(one.right for one in proposed))
         distances = [one.distance_mm for one in proposed]
-        self.assertLess(max(distances), 2)
-        self.assertLessEqual(np.median(distances), 1)
+        self.assertLess(max(distances), 3)
+        self.assertLessEqual(np.median(distances), 1.5)
         self.assertGreaterEqual(min(one.dice for one in proposed), 0.6)
 
 
