@@ -1,7 +1,7 @@
 """TSPOQuant: neuroinflammation in the neck, measured from a dynamic TSPO PET and a CT.
 
 The rooms stand in the order in which a study's data walks through them: acquisition, alignment, regions,
-input_function, kinetics, outcome, reporting. A room imports only rooms before it; pipeline.py is the corridor.
+input_function, kinetics, outcome, reporting. A room imports only rooms before it; pipeline/ is the corridor.
 Only mrml/ knows Slicer, and panel/ Qt as well.
 
 Units inside: seconds for times of images and blood, minutes inside kinetics, kBq/mL for activity, mm for lengths,
