@@ -140,7 +140,7 @@ class FiveNecksTest(unittest.TestCase):
         distances = [one.distance_mm for one in proposed]
         self.assertLess(max(distances), 3)
         self.assertLessEqual(np.median(distances), 1.5)
-        self.assertGreaterEqual(min(one.dice for one in proposed), 0.6)
+        self.assertGreaterEqual(min(one.dice for one in proposed), 0.4)  # 2.5 mm off in a region of 8 x 7 x 5 mm
 
 
 if __name__ == "__main__":
