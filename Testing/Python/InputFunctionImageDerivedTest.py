@@ -242,6 +242,28 @@ class ImageDerivedInputTest(unittest.TestCase):
         np.testing.assert_allclose(means, frame_means(self.truth), rtol=1e-3, atol=1e-3)
         self.assertIn("calibration-given", codes(made.notices))
 
+    def test_a_blood_pool_cannot_read_more_than_its_blood(self):
+        """A whole image wrong by one factor, such as a decay correction applied twice, shows nowhere else."""
+        around = frame_means(self.around)
+        for factor, code in (
+            (2.78, None),
+            (1.6, None),
+            (1.3, "calibration-recovery-odd"),
+            (0.9, ""),
+            (0.1, "calibration-recovery-odd"),
+        ):
+            for method in ("scale", "recovery-spill-in"):
+                settings = ImageDerivedSettings(calibration=method, **FAST)
+                pool = factor * frame_means(self.truth)
+                with self.subTest(factor=factor, method=method):
+                    if code is None:
+                        with self.assertRaises(InputRefused) as refused:
+                            image_derived_input(TIMING, pool, blood(self.truth), settings, factor * around)
+                        self.assertEqual(refused.exception.code, "calibration-recovery")
+                    else:
+                        made = image_derived_input(TIMING, pool, blood(self.truth), settings, factor * around)
+                        self.assertEqual("calibration-recovery-odd" in codes(made.notices), bool(code))
+
     def test_refusals_and_warnings(self):
         pool, settings = frame_means(self.truth), ImageDerivedSettings(calibration="scale", **FAST)
         spill = ImageDerivedSettings(calibration="recovery-spill-in", **FAST)

@@ -1,6 +1,6 @@
 """From the image's blood pool to blood: one factor, or recovery and spill-in, from late blood samples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 RECOVERY_RANGE = (0.05, 2.0)
 SPILL_IN_RANGE = (0.0, 1.0)
 UNCERTAIN = 0.2
+USUAL_RECOVERY = (0.2, 1.15)
+HIGHEST_RECOVERY = 1.5
+"""A blood pool reads less than its blood, but for what scanner and well counter differ in. Far above, one of the two
+curves is wrong as a whole: its unit, its decay correction, or the place of the pool. Choices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,3 +137,29 @@ def given_calibration(recovery: float, spill_in: float) -> Calibration:
         spill_in=spill_in,
     )
     return Calibration("given", recovery, spill_in, np.zeros((2, 2)), np.zeros(0), (), (notice,))
+
+
+def plausible(calibration: Calibration) -> Calibration:
+    """A calibration by samples, with a notice where a blood pool hardly reads so much or so little of its blood.
+
+    Raises InputRefused ("calibration-recovery") above ``HIGHEST_RECOVERY``.
+    """
+    recovery = calibration.recovery
+    if recovery > HIGHEST_RECOVERY:
+        raise InputRefused(
+            "calibration-recovery",
+            "the blood pool reads {recovery:.2f} times the blood samples, and can only read less; check the units and "
+            "the decay correction of image and blood, and that [input] blood_pool names a vessel",
+            recovery=recovery,
+        )
+    if USUAL_RECOVERY[0] <= recovery <= USUAL_RECOVERY[1]:
+        return calibration
+    notice = Notice(
+        "calibration-recovery-odd",
+        "the blood pool reads {recovery:.2f} of the blood samples, where {low:g} to {high:g} is usual; check the "
+        "units and the decay correction of image and blood, and the place of the pool",
+        recovery=recovery,
+        low=USUAL_RECOVERY[0],
+        high=USUAL_RECOVERY[1],
+    )
+    return replace(calibration, notices=(*calibration.notices, notice))

@@ -9,7 +9,7 @@ from ..acquisition.blood import BloodSamples
 from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Notice
 from .arrival import check_arrival
-from .calibration import Calibration, given_calibration, recovery_calibration, scale_calibration
+from .calibration import Calibration, given_calibration, plausible, recovery_calibration, scale_calibration
 from .curve import InputFunction
 from .frame_integrals import ContinuousCurve, checked_frames, continuous_curve
 from .parent_fraction import ParentFractionFit
@@ -127,17 +127,17 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
             frame=int(np.searchsorted(image.timing.starts_s, times[int(np.argmax(pool <= 0))], "right")),
         )
     if settings.calibration == "scale":
-        return scale_calibration(times, blood, pool, settings.sample_cv)
+        return plausible(scale_calibration(times, blood, pool, settings.sample_cv))
     if len(times) == 1:
         scaled = scale_calibration(times, blood, pool, settings.sample_cv)
         notice = Notice(
             "calibration-scale-only", "recovery and spill-in need two late samples; only a scale was fitted"
         )
-        return replace(scaled, notices=(*scaled.notices, notice))
+        return plausible(replace(scaled, notices=(*scaled.notices, notice)))
     assert image.tissue is not None  # refused above
     around = continuous_curve(image.timing, image.tissue, bolus=False)
     tissue = evaluate(around.knots_s, around.values, times)
-    return recovery_calibration(times, blood, pool, tissue, settings.sample_cv)
+    return plausible(recovery_calibration(times, blood, pool, tissue, settings.sample_cv))
 
 
 def _late_samples(timing: FrameTiming, samples: BloodSamples, settings: ImageDerivedSettings) -> tuple[Floats, Floats]:
