@@ -160,7 +160,7 @@ def reconcile(
         raise InputRefused(
             "blood-image-clock",
             "blood runs from {times_s:g} to {end_s:g} s and the scan from {start:g} to {end:g} s: no whole "
-            "frame lies within both; bring both to one time zero",
+            "frame lies within both; bring both to one time zero, or end the fit later",
             times_s=curve.times_s[0],
             end_s=curve.end_s,
             start=start,

@@ -558,7 +558,8 @@ def _check_times(blood: BloodSamples) -> None:
     if end < SHORTEST_STUDY_S:
         raise InputRefused(
             "blood-time-units",
-            "the last blood sample is at {end:g} s: the times look like minutes; write min as the unit of time",
+            "the last blood sample is at {end:g} s: its times are minutes (write min as their unit), or blood ended "
+            "too early for any model (add later samples)",
             end=end,
         )
     if end > LONGEST_BLOOD_S:

@@ -377,7 +377,7 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     place = places[0]
     blocks: list[Block] = [_side_by_side(comparison, place, words)]
     changes = [change for change in changes_of(comparison, place, comparison.pvc) if change is not None]
-    blocks += [Paragraph(text) for change in changes if (text := limits(change, words))]
+    blocks += [Paragraph(text, "note") for change in changes if (text := limits(change, words))]
     if len(comparison.visits) > 1:
         blocks.append(Paragraph(f"{words('interval_means')} {words('no_cause')}", "note"))
     flags = _flags(comparison, words)
