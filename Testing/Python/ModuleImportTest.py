@@ -1,5 +1,6 @@
 """Slicer imports the module files of every extension each time it starts: they bring in nothing that can wait."""
 
+import os
 import subprocess
 import sys
 import unittest
@@ -32,9 +33,10 @@ print(*sorted(set(sys.modules) - before))
 @unittest.skipUnless(hasattr(slicer, "standIn"), "needs a process that has not loaded the modules yet")
 class StartTest(unittest.TestCase):
     def test_start_brings_in_the_module_files_alone(self):
-        found = subprocess.run(
-            [sys.executable, "-c", LOAD], cwd=TESTING, capture_output=True, text=True, check=True
-        ).stdout.split()
+        environment = {**os.environ, "PYTHONPATH": str(TESTING)}
+        run = subprocess.run([sys.executable, "-c", LOAD], env=environment, capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        found = run.stdout.split()
         self.assertIn("TSPOQuant", found)
         self.assertEqual([name for name in found if name.split(".")[0] in HEAVY], [])
         self.assertLess(len(found), 12, found)
