@@ -38,7 +38,7 @@ def palette(style):
 
 def fill_in(logic, folder):
     """Two visits with results, the second with half the V_T of the first."""
-    import mrmlstudy
+    from support import mrmlstudy
 
     import TSPOQuant
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 from pydicom.uid import JPEGLSLossless
-from Python.dicommaker import PetPlan, write_pet
+from Python.support.dicommaker import PetPlan, write_pet
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from Python.dicommaker import PATIENT_ID, PATIENT_NAME, PetPlan, save, write_pet
-from Python.tiers import slow
+from Python.support.dicommaker import PATIENT_ID, PATIENT_NAME, PetPlan, save, write_pet
+from Python.support.tiers import slow
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.inspect import describe, inspect
 from TSPOQuantLib.messages import InputRefused

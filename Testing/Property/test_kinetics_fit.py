@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from Python.kineticstruth import arterial_input, schedule, tissue_curve
-from Python.tiers import slow
+from Python.support.kineticstruth import arterial_input, schedule, tissue_curve
+from Python.support.tiers import slow
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import FitOptions, fit, weights
 

@@ -8,10 +8,10 @@ from unittest import mock
 
 import numpy as np
 import pydicom
-from dicommaker import VENDORS, PetPlan, decay_factors, reference_times_s, write_ct, write_pet
 from highdicom.legacy import LegacyConvertedEnhancedPETImage
 from pydicom import dcmread
 from pydicom.uid import generate_uid
+from support.dicommaker import VENDORS, PetPlan, decay_factors, reference_times_s, write_ct, write_pet
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.acquisition.tacs import read_frame_table, read_tacs

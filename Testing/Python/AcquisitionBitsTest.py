@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from dicommaker import PetPlan, write_ct, write_pet
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
+from support.dicommaker import PetPlan, write_ct, write_pet
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.messages import InputRefused
 

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from dicommaker import PetPlan, decay_factors, save, write_ct, write_pet
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import SecondaryCaptureImageStorage
-from realdata import DATA, needs_data
+from support.dicommaker import PetPlan, decay_factors, save, write_ct, write_pet
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage

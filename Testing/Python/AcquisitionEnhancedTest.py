@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from dicommaker import HALF_LIFE_S, STUDY_UID, PetPlan, write_pet
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
@@ -20,6 +19,7 @@ from pydicom.uid import (
     JPEGLosslessSV1,
     RLELossless,
 )
+from support.dicommaker import HALF_LIFE_S, STUDY_UID, PetPlan, write_pet
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.inspect import inspect
 from TSPOQuantLib.messages import InputRefused

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from dicommaker import HALF_LIFE_S, PetPlan, decay_factors, write_ct, write_pet
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
-from realdata import DATA, needs_data
+from support.dicommaker import HALF_LIFE_S, PetPlan, decay_factors, write_ct, write_pet
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.inspect import describe, inspect

@@ -5,7 +5,7 @@ import unittest
 from datetime import datetime
 
 import numpy as np
-from realdata import DATA, needs_data
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.decay import frame_factor, growth, nuclide, weighted_mean_s
 from TSPOQuantLib.acquisition.dicom_values import date_time, single_date_time
 from TSPOQuantLib.acquisition.vendor_timing import (

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import tinystudy
-from exacttissue import EDGES_S
+from support import tinystudy
+from support.exacttissue import EDGES_S
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation

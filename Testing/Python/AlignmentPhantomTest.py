@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from tiers import slow
+from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.alignment.motion import estimate_motion, motion_table, relative_counts

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
-from realdata import DATA, needs_data
 from scipy.ndimage import affine_transform, binary_dilation
 from scipy.spatial.transform import Rotation
-from tiers import slow
+from support.realdata import DATA, needs_data
+from support.tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment, align_visits
 from TSPOQuantLib.grid import Grid

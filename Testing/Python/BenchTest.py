@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-import checkout  # noqa: F401
 import numpy as np
+from support import checkout  # noqa: F401
 from TSPOQuantLib.messages import InputRefused
 
 from tools.bench import run

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 import slicer
-import tinystudy
+from support import tinystudy
 from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.compare import compare

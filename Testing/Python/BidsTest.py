@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from realdata import DATA, needs_data
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.bids import find_bids, read_pet_json
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.participants import read_person

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from realdata import DATA, needs_data
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, check_covers, reconcile
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming

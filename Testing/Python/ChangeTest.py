@@ -8,7 +8,7 @@ from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
-import visitrecords as made
+from support import visitrecords as made
 from TSPOQuantLib.acquisition.segmentation import Segment
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused, Notice

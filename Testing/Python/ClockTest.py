@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-from dicommaker import HALF_LIFE_S, VENDORS, PetPlan, write_pet
+from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, write_pet
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.clock import at_injection, blood_at
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet

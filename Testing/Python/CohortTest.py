@@ -14,10 +14,9 @@ import time
 import unittest
 from pathlib import Path
 
-import tiers
-import tinystudy
-from realdata import DATA, needs_data
-from tiers import slow
+from support import tiers, tinystudy
+from support.realdata import DATA, needs_data
+from support.tiers import slow
 from TSPOQuantLib import cohort
 from TSPOQuantLib.messages import InputRefused
 

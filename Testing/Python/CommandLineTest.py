@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 import SimpleITK as sitk
 import TSPOQuantLib
-from tiers import slow
+from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
 from TSPOQuantLib.cli import main

@@ -3,7 +3,7 @@
 import unittest
 from dataclasses import replace
 
-import visitrecords as made
+from support import visitrecords as made
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.comparability import CODES, IDENTITY, checked, findings_of
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-import checkout  # noqa: F401
 import numpy as np
-import visitrecords as made
-from tiers import slow
+from support import checkout  # noqa: F401
+from support import visitrecords as made
+from support.tiers import slow
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.cli import main

@@ -11,8 +11,8 @@ import slicer
 import slicer.util
 from AcquisitionEnhancedTest import enhanced
 from DICOMLib import DICOMLoadable, DICOMPlugin, DICOMUtils
-from dicommaker import VENDORS, PetPlan, save, write_ct, write_pet
-from realdata import DATA, needs_data
+from support.dicommaker import VENDORS, PetPlan, save, write_ct, write_pet
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition import dicom_files
 from TSPOQuantLib.acquisition.sequence_files import NOTICES
 from TSPOQuantLib.mrml import sequence_io

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from dicommaker import VENDORS, PetPlan, write_pet
+from support.dicommaker import VENDORS, PetPlan, write_pet
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.nifti import read_dynamic_nifti
 from TSPOQuantLib.grid import Grid

@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pydicom
-import tiers
-import tinystudy
-from tiers import slow
+from support import tiers, tinystudy
+from support.tiers import slow
 from TSPOQuantLib.acquisition.dicom_slice import key_of
 from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.clinical import read_clinical

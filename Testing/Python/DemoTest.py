@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from tiers import slow
+from support.tiers import slow
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.alignment.motion import estimate_motion
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct

@@ -15,10 +15,10 @@ import highdicom
 import numpy as np
 import pydicom
 import scipy.stats
-import tinystudy
-from dicommaker import PetPlan
-from exacttissue import centers
-from tinystudy import CORD, LEFT, RIGHT, DicomVisit
+from support import tinystudy
+from support.dicommaker import PetPlan
+from support.exacttissue import centers
+from support.tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
 from TSPOQuantLib.exports import write_dicom

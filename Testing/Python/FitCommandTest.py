@@ -8,8 +8,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from realdata import DATA, needs_data
-from tiers import slow
+from support.realdata import DATA, needs_data
+from support.tiers import slow
 from TSPOQuantLib.cli import main
 
 TACS = "FrameTimesStart\tFrameTimesEnd\tmuscle\n" + "".join(

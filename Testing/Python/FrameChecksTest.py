@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, write_pet
+from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, write_pet
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.frame_checks import check_frames, check_timing
 from TSPOQuantLib.acquisition.frames import FrameTiming

@@ -4,9 +4,9 @@ import unittest
 
 import numpy as np
 import slicer
-from exacttissue import centers
-from mrmlstudy import grid
-from slicerblending import blended_by_slicer
+from support.exacttissue import centers
+from support.mrmlstudy import grid
+from support.slicerblending import blended_by_slicer
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.anatomy import Anatomy

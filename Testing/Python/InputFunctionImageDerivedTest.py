@@ -2,7 +2,7 @@ import json
 import unittest
 
 import numpy as np
-from inputtruth import (
+from support.inputtruth import (
     DURATIONS_S,
     STARTS_S,
     TIMES_S,
@@ -14,7 +14,7 @@ from inputtruth import (
     plasma_ratio,
     tissue,
 )
-from realdata import DATA, needs_data
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming

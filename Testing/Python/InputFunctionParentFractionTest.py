@@ -1,8 +1,8 @@
 import unittest
 
 import numpy as np
-from realdata import DATA, needs_data
 from scipy import stats
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.blood import SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.input_function import fit_parent_fraction

@@ -1,9 +1,9 @@
 import unittest
 
 import numpy as np
-from inputtruth import STEP_S, TIMES_S, feng_bolus, parent_fraction, plasma_ratio
-from realdata import DATA, needs_data
 from scipy.signal import lfilter
+from support.inputtruth import STEP_S, TIMES_S, feng_bolus, parent_fraction, plasma_ratio
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.input_function import (

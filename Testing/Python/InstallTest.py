@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import slicer
-from tiers import slow
+from support.tiers import slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = Path("lib/Slicer-5.12/qt-scripted-modules")

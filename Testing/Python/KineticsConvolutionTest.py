@@ -3,7 +3,7 @@
 import unittest
 
 import numpy as np
-from kineticstruth import arterial_input, schedule, tissue_curve_by_ode
+from support.kineticstruth import arterial_input, schedule, tissue_curve_by_ode
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics.convolution import (

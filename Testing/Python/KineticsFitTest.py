@@ -2,7 +2,7 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
-from kineticstruth import arterial_input, schedule, tissue_curve
+from support.kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, weights
 from TSPOQuantLib.messages import InputRefused, Notice

@@ -1,7 +1,7 @@
 import unittest
 
 import numpy as np
-from kineticstruth import arterial_input, schedule, tissue_curve
+from support.kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.kinetics import FitOptions, fit
 from TSPOQuantLib.kinetics.graphical import plasma_integrals, tissue_double_integral, tissue_integral

@@ -2,7 +2,7 @@ import tracemalloc
 import unittest
 
 import numpy as np
-from kineticstruth import arterial_input, schedule, tissue_curve
+from support.kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, make_maps
 from TSPOQuantLib.messages import Cancelled, InputRefused
 

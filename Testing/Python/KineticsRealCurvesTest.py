@@ -4,7 +4,7 @@ import csv
 import unittest
 
 import numpy as np
-from realdata import DATA, needs_data
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs

@@ -3,11 +3,11 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-from kineticstruth import arterial_input, schedule, tissue_curve
 from scipy.optimize import curve_fit
 from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
+from support.kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import (
     FitOptions,

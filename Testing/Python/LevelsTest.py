@@ -4,7 +4,7 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
-import visitrecords as made
+from support import visitrecords as made
 from TSPOQuantLib.acquisition.segmentation import Segment
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.levels import CORD_SEGMENTS, LEVELS, OF_ROOT, SIZES_MM, VERTEBRAE, above

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-import mrmlstudy
 import numpy as np
 import slicer
 import slicer.util
-from exacttissue import EDGES_S
-from tiers import slow
+from support import mrmlstudy
+from support.exacttissue import EDGES_S
+from support.tiers import slow
 from TSPOQuantLib.messages import Cancelled, InputRefused, Notice
 from TSPOQuantLib.mrml import plots, study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State

@@ -6,8 +6,8 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
-from exacttissue import centers
-from mrmlstudy import add_segment, grid
+from support.exacttissue import centers
+from support.mrmlstudy import add_segment, grid
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.grid import Grid

@@ -5,12 +5,12 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
-import checkout  # noqa: F401
 import numpy as np
 import slicer
 import slicer.util
-from mrmlstudy import add_segment
-from tiers import slow
+from support import checkout  # noqa: F401
+from support.mrmlstudy import add_segment
+from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.grid import Grid

@@ -9,7 +9,7 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
-from mrmlstudy import add_segment
+from support.mrmlstudy import add_segment
 from TSPOQuantLib.acquisition import sequence_files
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume

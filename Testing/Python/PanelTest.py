@@ -5,11 +5,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-import mrmlstudy
 import slicer
 import slicer.util
 import vtk
-from tiers import slow
+from support import mrmlstudy
+from support.tiers import slow
 from TSPOQuantLib import pipeline
 from TSPOQuantLib.messages import Cancelled
 from TSPOQuantLib.mrml import further, study_nodes, tables, views

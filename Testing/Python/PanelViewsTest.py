@@ -5,13 +5,13 @@ The nodes are Slicer's own; what their views make of them, only Slicer shows.
 
 import unittest
 
-import mrmlstudy
 import numpy as np
 import slicer
 import slicer.util
 import vtk
 from PanelTest import PanelTest
-from tiers import slow
+from support import mrmlstudy
+from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.mrml import fusion, maps, plots, study_nodes, tables, views
 from TSPOQuantLib.outcome.record import RegionOutcome

@@ -15,7 +15,7 @@ from unittest import mock
 
 import numpy as np
 import pydicom
-from tiers import slow
+from support.tiers import slow
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, visits, write_phantom

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import visitrecords as made
+from support import visitrecords as made
 from TSPOQuantLib.kinetics.models import MODELS
 from TSPOQuantLib.outcome.record import RegionOutcome
 from TSPOQuantLib.outcome.recording import outcome_rows

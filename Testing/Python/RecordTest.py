@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-import visitrecords as made
+from support import visitrecords as made
 from TSPOQuantLib.messages import InputRefused, Listed, Notice, Text
 from TSPOQuantLib.outcome.record import FORMAT, from_json, read_record
 from TSPOQuantLib.plain import to_json

@@ -3,10 +3,10 @@
 import unittest
 from dataclasses import replace
 
-import checkout  # noqa: F401
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from tiers import slow
+from support import checkout  # noqa: F401
+from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S

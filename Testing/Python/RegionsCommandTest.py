@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from realdata import DATA, needs_data
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.segmentation import Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.cli import main

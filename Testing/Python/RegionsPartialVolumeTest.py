@@ -4,7 +4,7 @@ import unittest
 
 import numpy as np
 from scipy.special import erf
-from tiers import slow
+from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.grid import Grid

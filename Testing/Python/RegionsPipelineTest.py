@@ -8,8 +8,8 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
-from tiers import slow
-from tinystudy import LEFT, DicomVisit, segmentation
+from support.tiers import slow
+from support.tinystudy import LEFT, DicomVisit, segmentation
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
 from TSPOQuantLib.pipeline.quantification import quantify, quantify_visit

@@ -3,11 +3,11 @@
 import unittest
 from dataclasses import replace
 
-import checkout  # noqa: F401
 import numpy as np
 import SimpleITK as sitk
-from realdata import DATA, needs_data
-from tiers import slow
+from support import checkout  # noqa: F401
+from support.realdata import DATA, needs_data
+from support.tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused

@@ -4,9 +4,9 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
-from realdata import needs_data
-from realneck import RealNeck
-from tiers import slow
+from support.realdata import needs_data
+from support.realneck import RealNeck
+from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment
 from TSPOQuantLib.regions.anatomy import Anatomy
 from TSPOQuantLib.regions.canal import Canal

@@ -3,9 +3,9 @@
 import unittest
 from dataclasses import replace
 
-import checkout  # noqa: F401
 import numpy as np
-from tiers import slow
+from support import checkout  # noqa: F401
+from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused

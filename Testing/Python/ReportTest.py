@@ -11,8 +11,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from reportrecords import POOR, clinical, picture, unfitted, visit_record
-from tiers import slow
+from support.reportrecords import POOR, clinical, picture, unfitted, visit_record
+from support.tiers import slow
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.repeatability import Coefficient

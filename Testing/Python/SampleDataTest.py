@@ -12,7 +12,7 @@ from unittest import mock
 import SampleData
 import slicer
 import slicer.util
-from tiers import slow
+from support.tiers import slow
 from TSPOQuantLib import pipeline
 from TSPOQuantLib.messages import Cancelled
 from TSPOQuantLib.mrml import sample_data

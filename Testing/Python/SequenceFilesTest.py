@@ -9,8 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 import slicer
 import slicer.util
-from dicommaker import PetPlan, write_pet
 from MrmlTest import dynamic, two_transforms
+from support.dicommaker import PetPlan, write_pet
 from TSPOQuantLib.acquisition import sequence_files
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan

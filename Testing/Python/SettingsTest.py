@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import visitrecords as made
+from support import visitrecords as made
 from TSPOQuantLib.alignment.pet_to_ct import PetToCt
 from TSPOQuantLib.input_function import ImageDerivedSettings, SampledSettings
 from TSPOQuantLib.kinetics.options import FitChoices, FitSettings

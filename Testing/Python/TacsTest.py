@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from realdata import DATA, needs_data
+from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.messages import InputRefused
 

@@ -6,11 +6,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import checkout  # noqa: F401
 import numpy as np
-from kineticstruth import tissue_curve
-from realdata import DATA
-from tiers import slow
+from support import checkout  # noqa: F401
+from support.kineticstruth import tissue_curve
+from support.realdata import DATA
+from support.tiers import slow
 from TSPOQuantLib.messages import InputRefused
 
 from tools.validation import exactness, run

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import dicommaker
 import numpy as np
 import SimpleITK as sitk
-from exacttissue import EDGES_S, centers, frame_means, write_blood
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
 from TSPOQuantLib.cli import main
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.outcome.record import read_record
+
+from support import dicommaker
+from support.exacttissue import EDGES_S, centers, frame_means, write_blood
 
 TRUE_VT = {"baseline": {"left": 4.0, "right": 2.0}, "followup": {"left": 3.0, "right": 2.0}}
 LEFT, RIGHT, CORD = "foramen C6/C7 left (root C7)", "foramen C6/C7 right (root C7)", "cord C7"

@@ -8,11 +8,12 @@ import slicer
 import slicer.util
 import vtk
 import vtk.util.numpy_support
-from exacttissue import EDGES_S, centers, frame_means, write_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.mrml import sequence_io, volumes
+
+from support.exacttissue import EDGES_S, centers, frame_means, write_blood
 
 TRUE_VT = {"foramen C6/C7 left": 4.0, "foramen C6/C7 right": 2.0}
 BLOOD_POOL = "carotids"

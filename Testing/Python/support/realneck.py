@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
-from realdata import DATA
 from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, map_coordinates
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.grid import Grid
+
+from support.realdata import DATA
 
 NECK = DATA / "necks" / "vhf_neck"
 MIDDLE = np.array([246.0, 252.0, 40.0])

@@ -4,6 +4,6 @@ import os
 import unittest
 from pathlib import Path
 
-DATA = Path(os.environ.get("TSPOQUANT_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+DATA = Path(os.environ.get("TSPOQUANT_DATA") or Path(__file__).resolve().parents[4] / "shared" / "data")
 
 needs_data = unittest.skipUnless(DATA.is_dir(), f"real data not found in {DATA}; set TSPOQUANT_DATA")

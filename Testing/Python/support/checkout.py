@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 if str(REPOSITORY) not in sys.path:
     sys.path.append(str(REPOSITORY))

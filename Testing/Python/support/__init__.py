@@ -1,0 +1,1 @@
+"""What several test files share: truths, made inputs, records, and where real data lie."""
