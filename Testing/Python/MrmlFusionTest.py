@@ -5,7 +5,6 @@ import unittest
 import numpy as np
 import slicer
 import slicer.util
-import vtk
 from support.exacttissue import centers
 from support.mrmlstudy import add_segment, grid
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -103,13 +102,6 @@ class FusedViewsTest(ScenesTest):
         self.assertEqual(fusion.set_pet_range(proxy, None, 0.2), (0, 4))  # 20 kBq/mL are 4 SUV
         self.assertAlmostEqual(display.GetWindowLevelMax(), 20)
 
-    def test_mean_of_the_long_frames(self):
-        sequence, _ = self.sequence()
-        node = fusion.mean_node(sequence)
-        expected = (300 * self.frames[1] + 600 * self.frames[2]) / 900
-        np.testing.assert_allclose(slicer.util.arrayFromVolume(node), expected, rtol=1e-5)
-        self.assertIs(fusion.mean_node(sequence, node), node)
-
     def test_blinking_comes_back_to_where_it_was(self):
         views.set_opacity(0.35)
         self.assertFalse(views.blink())
@@ -119,9 +111,6 @@ class FusedViewsTest(ScenesTest):
         views.blink()
         views.set_opacity(0.6)
         self.assertFalse(views.blink(), "setting an opacity ends blinking")
-        for phase, opacity in ((0, 0), (0.25, 0.5), (0.5, 1), (1, 0)):
-            views.rock(phase)
-            self.assertAlmostEqual(views.composites()[0].GetForegroundOpacity(), opacity)
 
     def test_ct_and_pet_beside_each_other(self):
         _, proxy = self.sequence()
@@ -198,38 +187,6 @@ class GoToTest(ScenesTest):
             views.go_to_segment(node, self.ids["not drawn"])
         self.assertEqual(caught.exception.code, "segment-empty")
         self.assertNotIn(self.ids["not drawn"], segmentations.segment_centers(node))
-
-
-class AlignedFramesTest(ScenesTest):
-    def test_frames_are_shown_where_the_ct_is_and_read_as_they_were(self):
-        sequence, proxy = self.sequence()
-        moves = [np.eye(4) for _ in self.frames]
-        moves[1][:3, 3] = (4.0, -3.0, 2.0)
-        found = transforms.show_alignment(sequence, moves)
-        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(sequence)
-        for frame, matrix in enumerate(moves):
-            browser.SetSelectedItemNumber(frame)
-            slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-            to_world = vtk.vtkMatrix4x4()
-            proxy.GetParentTransformNode().GetMatrixTransformToParent(to_world)
-            there = transforms.LPS_FROM_RAS @ transforms.array_from_matrix(to_world) @ transforms.LPS_FROM_RAS
-            np.testing.assert_allclose(there, np.linalg.inv(matrix), atol=1e-9)
-        self.assertTrue(sequence_io.dynamic_from_node(sequence).grid.same_as(self.image.grid))
-        self.assertIs(transforms.show_alignment(sequence, [np.eye(4)] * len(moves)), found)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSequenceNode"), 2)
-
-    def test_the_users_own_transform_stays(self):
-        sequence, proxy = self.sequence()
-        own = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
-        shift = np.eye(4)
-        shift[0, 3] = 7.0
-        own.SetMatrixTransformToParent(transforms.matrix_from_array(shift))
-        proxy.SetAndObserveTransformNodeID(own.GetID())
-        move = np.eye(4)
-        move[2, 3] = 5.0
-        transforms.show_alignment(sequence, [move] * len(self.frames))
-        moved = sequence_io.dynamic_from_node(sequence).grid
-        np.testing.assert_allclose(moved.ijk_to_lps[:3, 3] - self.image.grid.ijk_to_lps[:3, 3], (-7, 0, 0), atol=1e-6)
 
 
 class CarriedTest(ScenesTest):

@@ -16,11 +16,11 @@ from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.mrml import regions, segmentations, sequence_io, transforms, volumes
-from TSPOQuantLib.mrml.surface_route import through_surface
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.anatomy import identify
 
 from tools.validation.regions import center, clean_frames, curves, labeled, neck, noisy, scan
+from tools.validation.surface_route import through_surface
 
 SEED = 2
 

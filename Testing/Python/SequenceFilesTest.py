@@ -2,15 +2,13 @@
 
 import tempfile
 import unittest
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 import slicer
 import slicer.util
-from MrmlTest import dynamic, two_transforms
-from support.dicommaker import PetPlan, write_pet
+from MrmlTest import dynamic
 from TSPOQuantLib.acquisition import sequence_files
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
@@ -215,96 +213,15 @@ class UnitsTest(FileTest):
         sequence_io.restore_units(node)
 
 
-class CompleteTest(FileTest):
-    plan = PetPlan(shape=(6, 4, 5), correction="NONE", starts_s=(5, 15, 60.0), durations_s=(10, 30, 60.0))
-
-    def setUp(self):
-        super().setUp()
-        self.truth = write_pet(self.folder / "pet", self.plan)
-
-    def foreign(self, flipped=False, change=lambda values: values):
-        """As MultiVolumeImporter leaves it: rescaled values in Bq/mL as stored, frames counted, nothing else told."""
-        factors = [
-            2 ** (start / self.plan.half_life_s)
-            * (x := np.log(2) * duration / self.plan.half_life_s)
-            / (1 - np.exp(-x))
-            for start, duration in zip(self.plan.starts_s, self.plan.durations_s, strict=True)
-        ]
-        values = change(1000 * self.truth / np.array(factors)[:, None, None, None]).astype(np.float32)
-        matrix = np.diag([*self.plan.spacing_mm, 1.0])
-        matrix[:3, 3] = self.plan.position(0)
-        if flipped:
-            values = values[:, ::-1]
-            matrix[:3, 3] = self.plan.position(self.plan.shape[0] - 1)
-            matrix[2, 2] *= -1
+class ForeignTest(FileTest):
+    def test_a_sequence_that_only_counts_its_frames_is_refused(self):
+        """As MultiVolumeImporter leaves it."""
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "PET")
-        for frame, array in enumerate(values):
-            volume = slicer.vtkMRMLScalarVolumeNode()
-            volumes.fill_node(volume, array, Grid(self.plan.shape, matrix), "")
-            node.SetDataNodeAtValue(volume, str(frame))
-        return node
-
-    def test_without_the_files_it_is_refused(self):
-        self.assert_refused("sequence-no-times", sequence_io.dynamic_from_node, self.foreign())
-
-    def test_times_units_and_values_are_the_series(self):
-        for flipped in (False, True):
-            with self.subTest(flipped=flipped):
-                node = self.foreign(flipped)
-                node.SetAttribute(sequence_files.NOTICES, '[["old", "of another reading"]]')
-                sequence_io.complete_from_dicom(node, self.folder / "pet")
-                image = sequence_io.dynamic_from_node(node)
-                np.testing.assert_array_equal(image.timing.starts_s, self.plan.starts_s)
-                np.testing.assert_array_equal(image.timing.durations_s, self.plan.durations_s)
-                np.testing.assert_allclose(image.activity, self.truth, rtol=1e-5)
-                np.testing.assert_allclose(image.grid.ijk_to_lps[:3, 3], self.plan.position(0), atol=1e-6)
-                self.assertEqual(image.time_zero_at, datetime(2021, 3, 4, 10, 30))
-                told = {"pet-decay-by-us", "frames-gaps", "injection-not-at-start"}
-                self.assertEqual({notice.code for notice in image.notices}, told)
-                self.assertEqual(node.GetNthDataNode(1).GetVoxelValueUnits().GetCodeValue(), "kBq/mL")
-
-    def test_browser_and_transform_stay(self):
-        node = self.foreign()
-        proxy = fusion.show_sequence(node)
-        parent, to_world = two_transforms()
-        proxy.SetAndObserveTransformNodeID(parent.GetID())
-        sequence_io.complete_from_dicom(node, self.folder / "pet")
-        self.assertIs(fusion.show_sequence(node), proxy)
-        browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(node)
-        self.assertEqual(browser.GetSelectedItemNumber(), 2)
-        np.testing.assert_allclose(slicer.util.arrayFromVolume(proxy), self.truth[2], rtol=1e-5)
-        at = sequence_io.dynamic_from_node(node).grid.ijk_to_lps[:3, 3]
-        np.testing.assert_allclose(at, (to_world @ [*self.plan.position(0), 1])[:3], atol=1e-6)
-
-    def test_another_series_is_refused_and_nothing_changes(self):
-        def swapped(values):
-            return values[[1, 0, 2]]
-
-        def one_slice_changed(values):
-            values[1, 3] = values[1, 3, ::-1]
-            return values
-
-        def a_frame_less(values):
-            return values[:2]
-
-        def emptied(values):
-            values[2] = 0
-            return values
-
-        for change in (swapped, one_slice_changed, a_frame_less, emptied):
-            with self.subTest(change.__name__):
-                node = self.foreign(change=change)
-                count = node.GetNumberOfDataNodes()
-                self.assert_refused(
-                    "sequence-other-series", sequence_io.complete_from_dicom, node, self.folder / "pet"
-                )
-                self.assertEqual((node.GetNumberOfDataNodes(), node.GetIndexUnit()), (count, "s"))
-                self.assertEqual(node.GetNthIndexValue(1), "1")
-                self.assertFalse(node.GetAttribute(sequence_files.DURATIONS))
-        shifted = self.foreign()
         for frame in range(3):
-            shifted.GetNthDataNode(frame).SetOrigin(0, 0, 0)
-        self.assert_refused("sequence-other-series", sequence_io.complete_from_dicom, shifted, self.folder / "pet")
+            volume = slicer.vtkMRMLScalarVolumeNode()
+            volumes.fill_node(volume, np.ones((6, 4, 5), np.float32), Grid((6, 4, 5), np.eye(4)), "")
+            node.SetDataNodeAtValue(volume, str(frame))
+        self.assert_refused("sequence-no-times", sequence_io.dynamic_from_node, node)
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ def sampling_errors(region: Region, image: DynamicImage) -> dict[str, tuple[floa
 
 def surface_route(region: Region, image: DynamicImage) -> list[list[str]]:
     """Rows of the table: a foramen on the PET's voxels by our fractions and by Slicer's conversions."""
-    from TSPOQuantLib.mrml.surface_route import through_surface  # Slicer's libraries, where they are installed
+    from .surface_route import through_surface  # Slicer's libraries, where they are installed
 
     covered = coverage(region, image.grid)
     ways = {"fractions of voxels, all": (covered.voxels, covered.fractions)}

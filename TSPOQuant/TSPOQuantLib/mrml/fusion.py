@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from ..display import CT_LEVEL_HU, CT_WINDOW_HU, PET_OPACITY
 from ..regions.anatomy import identify
-from . import sequence_io, views
+from . import views
 from .segmentations import tags_of
-from .volumes import fill_node, node_from_volume
 
 
 def style_ct(ct_node) -> None:
@@ -80,22 +79,6 @@ def set_pet_range(
         pet_range = (0.0, round_top(factor * pet_range_of(slicer.util.arrayFromVolume(pet_node))[1]))
     _window_pet(pet_node.GetDisplayNode(), (pet_range[0] / factor, pet_range[1] / factor))
     return pet_range
-
-
-def mean_node(sequence_node, node=None):
-    """The mean of a sequence's long frames as a volume node, under the transform that its proxy is under.
-
-    node: the one to fill; None makes one. Frames are taken as they lie: motion shows as blur.
-    """
-    from ..alignment.fused import long_frames  # Slicer's start need not wait for what this brings in
-    from ..alignment.resample import mean_image
-
-    image = sequence_io.dynamic_from_node(sequence_node)
-    mean = mean_image(image, long_frames(image.timing))
-    if node is None:
-        return node_from_volume(mean, sequence_node.GetName() + " mean")
-    fill_node(node, mean.values, mean.grid, mean.units)
-    return node
 
 
 def outline(segmentation_node, visible: bool, opacity: float = 1.0) -> None:

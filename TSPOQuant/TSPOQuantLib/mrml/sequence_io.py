@@ -1,7 +1,5 @@
 """vtkMRMLSequenceNode <-> DynamicImage; what its index and attributes mean is told in acquisition/sequence_files."""
 
-from pathlib import Path
-
 import numpy as np
 import slicer
 import slicer.util
@@ -11,7 +9,6 @@ from ..acquisition.image import DynamicImage
 from ..acquisition.sequence_files import NAMES, UNITS, attributes_of, sequence_header
 from ..grid import Grid
 from ..messages import InputRefused
-from ..progress import Progress, silent
 from .transforms import parent_to_world
 from .volumes import UNIT_CODES, array_from_node, fill_node, grid_of
 
@@ -113,54 +110,3 @@ def restore_units(node) -> None:
             entry = slicer.vtkCodedEntry()
             entry.SetValueSchemeMeaning(*code)
             volume.SetVoxelValueUnits(entry)
-
-
-def complete_from_dicom(node, path: Path, progress: Progress = silent) -> None:
-    """Give a sequence that another reader made of a DICOM series that series' times, units and values in kBq/mL.
-
-    The node stays, with its browsers and transforms; frames, index and attributes become what our reader finds. It is
-    left as it was unless every frame of it shows the same image as the series, up to a factor.
-    Raises InputRefused: "sequence-other-series", and as ``read_dynamic_pet`` and ``dynamic_from_node`` do.
-    """
-    from ..acquisition.dicom import read_dynamic_pet  # here, because Slicer's start need not wait for SimpleITK
-
-    values, grid = _voxels(_frames(node), np.eye(4))
-    image = read_dynamic_pet(path, progress=progress)
-    if len(values) != len(image.timing):
-        raise _other_series(f"has {len(values)} frames, the series {len(image.timing)}")
-    if not (image.grid.same_as(grid) or image.grid.same_as(_flipped(grid))):
-        raise _other_series("lies on another grid than the series")
-    order = 1 if image.grid.same_as(grid) else -1
-    for number, (theirs, ours) in enumerate(zip(values[:, ::order], image.activity, strict=True), start=1):
-        if not _same_up_to_a_factor(theirs, ours):
-            raise _other_series(f"shows another image in frame {number}")
-    selected = [(browser, browser.GetSelectedItemNumber()) for browser in _browsers_of(node)]
-    with slicer.util.NodeModify(node):
-        node.RemoveAllDataNodes()
-        _fill(node, image)
-    for browser, item in selected:
-        browser.SetSelectedItemNumber(item)
-        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-
-
-def _other_series(how: str) -> InputRefused:
-    return InputRefused(
-        "sequence-other-series", "the PET sequence {how}; give the DICOM series that the sequence was made of", how=how
-    )
-
-
-def _flipped(grid: Grid) -> Grid:
-    """The same voxels with the slices in the opposite order."""
-    matrix = grid.ijk_to_lps.copy()
-    matrix[:3, 3] += matrix[:3, 2] * (grid.shape[0] - 1)
-    matrix[:3, 2] *= -1
-    return Grid(grid.shape, matrix)
-
-
-def _same_up_to_a_factor(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """Whether the angle between two images, seen as vectors, is small; an empty image is like an empty one only."""
-    a, b = one.ravel().astype(float), other.ravel().astype(float)
-    lengths = np.linalg.norm(a), np.linalg.norm(b)
-    if not all(lengths):
-        return not any(lengths)
-    return bool(np.linalg.norm(a / lengths[0] - b / lengths[1]) <= SAME_VALUES)

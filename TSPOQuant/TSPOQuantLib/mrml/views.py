@@ -1,7 +1,5 @@
 """The views of a fused study: layouts, linked slices, blinking, and going to a region in the planes of its canal."""
 
-import math
-
 import numpy as np
 import slicer
 import slicer.util
@@ -114,12 +112,6 @@ def blink() -> bool:
             composite.SetForegroundOpacity(float(composite.GetAttribute(OPACITY)))
             composite.RemoveAttribute(OPACITY)
     return not on
-
-
-def rock(phase: float) -> None:
-    """The opacity of a slow change from CT (phase 0 and 1) to PET (phase 0.5) and back, in all slice views."""
-    for composite in composites():
-        composite.SetForegroundOpacity(0.5 * (1 - math.cos(2 * math.pi * phase)))
 
 
 def show_beside(ct_node, pet_node) -> bool:

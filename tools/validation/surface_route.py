@@ -4,10 +4,9 @@ import numpy as np
 import slicer
 import vtk.util.numpy_support
 from numpy.typing import NDArray
-
-from ..grid import Grid
-from .regions import labelmap_of
-from .transforms import LPS_FROM_RAS, matrix_from_array
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.mrml.regions import labelmap_of
+from TSPOQuantLib.mrml.transforms import LPS_FROM_RAS, matrix_from_array
 
 SMOOTHING = 0.5
 """Slicer's default smoothing factor of closed surfaces."""
