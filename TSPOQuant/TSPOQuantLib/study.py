@@ -68,7 +68,8 @@ def study_of_bids(
 
     segmentation: the regions; None takes the one .seg.nrrd or _dseg.nii.gz that lies in derivatives/*/ for the visit,
     or else for the subject. source: of the input function; None makes it image-derived where there is raw blood, and
-    takes a ready curve (_bloodproc.tsv) where there is none. Raises InputRefused ("bids-…", "table-…").
+    takes a ready curve (_bloodproc.tsv, _inputfunction.tsv) where there is none. Raises InputRefused ("bids-…",
+    "table-…").
     """
     found = find_bids(dataset, participant, session)
     where = "/".join(part for part in (found.participant, found.session) if part)
@@ -91,9 +92,17 @@ def study_of_bids(
     source = source or ("given" if found.bloodproc and not found.blood else "image-derived")
     lacking = {"given": not found.bloodproc, "blood": not found.blood}
     if lacking.get(source, False):
-        table = "_bloodproc.tsv" if source == "given" else "_blood.tsv"
+        table = "_bloodproc.tsv or _inputfunction.tsv" if source == "given" else "_blood.tsv"
         raise InputRefused(
             "bids-blood", "{where}/pet holds no {table}; choose another --input", where=where, table=table
+        )
+    if source == "given" and len(found.bloodproc) > 1:
+        raise InputRefused(
+            "bids-blood",
+            "{where} has several ready input functions ({names}); write a study.toml that names one of them as path "
+            "under [input]",
+            where=where,
+            names=", ".join(file.relative_to(dataset).as_posix() for file in found.bloodproc),
         )
     person = read_person(dataset, found.participant, found.session)
     return Study(

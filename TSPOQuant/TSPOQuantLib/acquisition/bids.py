@@ -21,6 +21,7 @@ from .tables import (
     read_json,
     sidecar,
     sidecars,
+    unboxed,
 )
 
 # Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
@@ -67,7 +68,11 @@ class PetSidecar:
 
 @dataclass(frozen=True)
 class BidsPet:
-    """The files of one PET session; ``blood`` are raw samples, ``bloodproc`` ready input curves."""
+    """The files of one PET session; ``blood`` are raw samples, ``bloodproc`` ready input curves.
+
+    Ready curves are the ``_bloodproc.tsv`` beside the scan; without one, what bloodstream or petfit left of it in the
+    derivatives (``_inputfunction.tsv``), one an analysis.
+    """
 
     participant: str
     session: str | None
@@ -118,7 +123,7 @@ def find_bids(dataset: Path, participant: str, session: str | None = None) -> Bi
         pet_json=told[-1],
         image=images[0] if images else None,
         blood=_of_scan(scan, "blood", where),
-        bloodproc=_of_scan(scan, "bloodproc", where),
+        bloodproc=_of_scan(scan, "bloodproc", where) or _input_functions(dataset, scan, where),
         tacs=(*sorted(folder.glob("*_tacs.tsv")), *derived),
     )
 
@@ -147,6 +152,14 @@ def _of_scan(scan: Path, suffix: str, where: str) -> tuple[Path, ...]:
     return fitting
 
 
+def _input_functions(dataset: Path, scan: Path, where: str) -> tuple[Path, ...]:
+    """The ``_inputfunction.tsv`` of this scan in the derivatives: of a program, or of its analyses, in pet/ or not."""
+    own = set(parts_of(scan)[:-1])
+    patterns = (f"derivatives/{inner}{where}/{last}" for inner in ("*/", "*/*/") for last in ("", "pet/"))
+    there = (file for pattern in patterns for file in dataset.glob(f"{pattern}*_inputfunction.tsv"))
+    return tuple(sorted(file for file in there if set(parts_of(file)[:-1]) <= own))
+
+
 def read_pet_json(path: Path) -> PetSidecar:
     """Read a PET-BIDS sidecar, or that of an image, what it inherits from folders above included.
 
@@ -157,12 +170,12 @@ def read_pet_json(path: Path) -> PetSidecar:
     metadata = sidecar(path) | (read_json(path) if path.suffix == ".json" else {})
     notices: list[Notice] = []
     timing = _timing(path.name, metadata)
-    units = metadata.get("Units")
+    units = unboxed(metadata.get("Units"))
     if not isinstance(units, str):
         raise InputRefused("pet-json-units", "{path_name} states no Units; write Bq/mL or kBq/mL", path_name=path.name)
     radionuclide = _text(metadata, "TracerRadionuclide")
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
-    corrected = metadata.get("ImageDecayCorrected")
+    corrected = unboxed(metadata.get("ImageDecayCorrected"))
     corrected_to = number_in(metadata, "ImageDecayCorrectionTime", path.name)
     factors = _decay_factors(path.name, metadata, len(timing))
     reference = None if factors is None else _decay_reference(factors, timing, half_life_s)
@@ -261,7 +274,7 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
 
 
 def _text(metadata: Mapping[str, Any], key: str) -> str | None:
-    value = metadata.get(key)
+    value = unboxed(metadata.get(key))
     return value.strip() or None if isinstance(value, str) else None
 
 

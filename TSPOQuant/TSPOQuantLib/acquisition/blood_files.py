@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
-from .blood import BloodSamples, SampledCurve
+from .blood import UNIT_SLIP, BloodSamples, SampledCurve
 from .tables import (
+    BECQUERELS,
     HIGHEST_KBQ_ML,
     LOWEST_PEAK_KBQ_ML,
     SHORTEST_STUDY_S,
@@ -24,6 +25,7 @@ from .tables import (
     sidecar,
     split_unit,
     stated_unit,
+    unboxed,
 )
 
 TIME = "time"
@@ -185,6 +187,7 @@ def _read_recording(path: Path, metadata: Mapping[str, Any], columns: Mapping[st
             path_name=path.name,
             line=line,
         )
+    understood = _understood_units(path.name, by_quantity, numbers, metadata, notices)
     unit = _unit(path.name, TIME, by_quantity[TIME], metadata, bids, notices)
     times = times * seconds_per(unit, f"{path.name}, time")
     curves = {}
@@ -204,7 +207,7 @@ def _read_recording(path: Path, metadata: Mapping[str, Any], columns: Mapping[st
                     "blood-ratio", "{where}: a plasma-to-blood ratio lies outside 0 to 10; correct it", where=where
                 )
         else:
-            unit = _unit(path.name, quantity, column, metadata, bids, notices)
+            unit = understood.get(quantity) or _unit(path.name, quantity, column, metadata, bids, notices)
             at, values = times[known], measured[known] * kbq_ml_per(unit, where)
             _check_activity(where, unit, values)
         curves[quantity] = _without_repeats(where, at, values, notices)
@@ -276,8 +279,8 @@ def _letters(text: str) -> str:
 
 def _refuse_uncorrected(file: str, metadata: Mapping[str, Any]) -> None:
     """Blood is decay-corrected to time zero (BIDS specification, PET, figure 1) unless its metadata says otherwise."""
-    descriptions = [entry.get("Description", "") for entry in metadata.values() if isinstance(entry, dict)]
-    denied = [key for key, value in metadata.items() if "decaycorrected" in key.lower() and _is_false(value)]
+    descriptions = [unboxed(entry.get("Description")) for entry in metadata.values() if isinstance(entry, dict)]
+    denied = [key for key, value in metadata.items() if "decaycorrected" in key.lower() and _is_false(unboxed(value))]
     uncorrected = re.compile(r"\b(not|non|un)[- ]?(been )?decay[- ]?corrected|decay[- ]uncorrected", re.IGNORECASE)
     if denied or any(isinstance(text, str) and uncorrected.search(text) for text in descriptions):
         raise InputRefused(
@@ -286,7 +289,7 @@ def _refuse_uncorrected(file: str, metadata: Mapping[str, Any]) -> None:
             file=file,
         )
     for key, value in metadata.items():
-        if "decaycorrectiontime" in key.lower() and value not in (0, None):
+        if "decaycorrectiontime" in key.lower() and unboxed(value) not in (0, None):
             raise InputRefused(
                 "blood-decay",
                 "{file}: {key} is {value}, not 0; bring the activities to time zero of the scan",
@@ -334,6 +337,55 @@ def _unit(
             "blood-units", "{where}: no unit; write it in the header in brackets or in a JSON", where=where
         )
     return unit
+
+
+def _understood_units(
+    file: str,
+    by_quantity: Mapping[str, Column],
+    numbers: Mapping[str, NDArray[np.float64]],
+    metadata: Mapping[str, Any],
+    notices: list[Notice],
+) -> dict[str, str]:
+    """Units with "/mL" for activities whose own unit names no volume, where the file leaves no doubt of it.
+
+    kinfitr, bloodstream and petfit write ``_inputfunction.tsv`` with the unit "Bq", and mean Bq/mL. That is taken from
+    whole blood or plasma beside parent plasma alone: two concentrations that then agree with each other, and with what
+    blood can hold. Raises InputRefused ("units-activity") for any other activity without a volume.
+    """
+    stated = {
+        quantity: column.unit or stated_unit(metadata, quantity, column.name) or ""
+        for quantity, column in by_quantity.items()
+        if quantity in ACTIVITIES
+    }
+    bare = [quantity for quantity, unit in stated.items() if unit in BECQUERELS]
+    if not bare:
+        return {}
+    full = {quantity: f"{unit}/mL" if quantity in bare else unit for quantity, unit in stated.items()}
+    peaks = [
+        float(np.nanmax(numbers[quantity])) * kbq_ml_per(unit, f"{file}, {by_quantity[quantity].name}")
+        for quantity, unit in full.items()
+        if unit and not np.isnan(numbers[quantity]).all()
+    ]
+    pair = PARENT_PLASMA in stated and len(peaks) > 1
+    if not pair or max(peaks) > UNIT_SLIP * min(peaks):
+        raise InputRefused(
+            "units-activity",
+            "{file}, {name}: '{unit}' is an activity without a volume; write the concentration that it is, such as "
+            "Bq/mL, as its Units into the JSON",
+            file=file,
+            name=by_quantity[bare[0]].name,
+            unit=stated[bare[0]],
+        )
+    notices.append(
+        Notice(
+            "blood-volume-understood",
+            "{file}: '{unit}' names no volume; read as {unit}/mL, as kinfitr, bloodstream and petfit mean it: whole "
+            "blood and parent plasma stand side by side and agree",
+            file=file,
+            unit=stated[bare[0]],
+        )
+    )
+    return {quantity: full[quantity] for quantity in bare}
 
 
 def _check_activity(where: str, unit: str, values: NDArray[np.float64]) -> None:
@@ -475,7 +527,7 @@ def _without_repeats(
 
 def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
     """Dispersion constant in seconds that is still to be corrected for; None where nothing is to be done."""
-    if _is_true(metadata.get("DispersionCorrected")):
+    if _is_true(unboxed(metadata.get("DispersionCorrected"))):
         return None
     constant = number_in(metadata, "DispersionConstant", file)
     if constant is None:
@@ -487,7 +539,7 @@ def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -
             )
         )
         return None
-    unit = metadata.get("DispersionConstantUnits", "s")
+    unit = unboxed(metadata.get("DispersionConstantUnits", "s"))
     if not isinstance(unit, str):
         raise InputRefused("blood-dispersion", "{file}: DispersionConstantUnits must be a unit of time", file=file)
     seconds = constant * seconds_per(unit, f"{file}, DispersionConstant")

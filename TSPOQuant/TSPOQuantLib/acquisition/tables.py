@@ -205,8 +205,13 @@ def parts_of(path: Path) -> list[str]:
 
 def number_in(metadata: Mapping[str, Any], key: str, file: str) -> float | None:
     """The number under ``key``, None without one; raises InputRefused ("json-number")."""
-    value = metadata.get(key)
+    value = unboxed(metadata.get(key))
     return None if value is None else _finite(value, key, file)
+
+
+def unboxed(value: object) -> object:
+    """A value that stands alone in a list as the value: R's jsonlite writes every single value so by default."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def numbers_in(metadata: Mapping[str, Any], key: str, file: str) -> list[float] | None:
@@ -223,7 +228,7 @@ def stated_unit(metadata: Mapping[str, Any], *names: str) -> str | None:
     """``Units`` of the first entry among ``names`` that states it, else None."""
     for name in names:
         entry = metadata.get(name)
-        unit = entry.get("Units") if isinstance(entry, dict) else None
+        unit = unboxed(entry.get("Units")) if isinstance(entry, dict) else None
         if isinstance(unit, str) and unit.strip():
             return unit.strip()
     return None

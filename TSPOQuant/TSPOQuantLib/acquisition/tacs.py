@@ -24,6 +24,7 @@ from .tables import (
     sidecar,
     split_unit,
     stated_unit,
+    unboxed,
 )
 
 STARTS = ("FrameTimesStart", "frame_start", "start")
@@ -161,7 +162,7 @@ def _check_frames(file: str, timing: FrameTiming, metadata: Mapping[str, Any]) -
 
 
 def _stated(column: Column, metadata: Mapping[str, Any]) -> str | None:
-    whole_file = metadata.get("Units")
+    whole_file = unboxed(metadata.get("Units"))
     return column.unit or stated_unit(metadata, column.name) or (whole_file if isinstance(whole_file, str) else None)
 
 
