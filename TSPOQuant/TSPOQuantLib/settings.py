@@ -142,6 +142,29 @@ class Frames(Kind):
 
 
 @dataclass(frozen=True)
+class Reasons(Kind):
+    """Frames by their number, counted from 1, each with the reason for naming it; kept in order, numbers as text."""
+
+    @property
+    def free(self) -> bool:
+        return True
+
+    def _accept(self, value: object) -> dict[str, str]:
+        if not isinstance(value, Mapping):
+            raise ValueError(value)
+        found: dict[int, str] = {}
+        for frame, reason in value.items():
+            number = int(frame) if str(frame).isascii() and str(frame).isdecimal() else 0
+            if number < 1 or number in found or not isinstance(reason, str) or not reason.strip():
+                raise ValueError(value)
+            found[number] = reason
+        return {str(number): found[number] for number in sorted(found)}
+
+    def _wanted(self) -> str:
+        return Text('a table such as {{ 3 = "moved" }}: frames, counted from 1, each with the reason')
+
+
+@dataclass(frozen=True)
 class Limits(Kind):
     """The lower and the upper bound of parameters, by the parameter's name."""
 

@@ -11,6 +11,7 @@ from .acquisition.participants import Person, read_person
 from .acquisition.segmentation_files import table_of
 from .acquisition.tables import sidecars
 from .acquisition.volume_files import is_nifti
+from .kinetics.options import FROM_FILE
 from .messages import InputRefused, Text
 from .outcome.settings import GENOTYPES, LABEL, SETTINGS, StudySettings
 from .settings import Kind, Line, Several
@@ -24,8 +25,8 @@ class Study:
     """A visit's files, absolute, and its settings.
 
     carried_from: the visit on whose CT the segmentation was drawn, where the regions are carried from another one.
-    frame_table: starts and durations of the PET's frames, where its own are absent or wrong. person: what a dataset's
-    table of participants says.
+    frame_table: starts and durations of the PET's frames, where its own are absent or wrong. frame_weights: the table
+    that lists their weights. person: what a dataset's table of participants says.
     """
 
     pet: Path
@@ -38,12 +39,14 @@ class Study:
     file: Path | None = None
     carried_from: "Study | None" = None
     frame_table: Path | None = None
+    frame_weights: Path | None = None
     person: Person = field(default_factory=Person)
 
     @property
     def files(self) -> list[Path]:
         """Every file and folder that the visit is computed from, the study file first, what belongs to a file next."""
         named = [self.file, self.pet, self.frame_table, self.ct, self.segmentation, *self.blood, self.given_input]
+        named.append(self.frame_weights)
         if self.carried_from is not None:
             named += [self.carried_from.file, self.carried_from.ct]
         found = [path for path in named if path is not None]
@@ -128,6 +131,7 @@ FILES = {
     "segmentation": ("path", "carried_from"),
     "blood": ("paths", "route"),
     "input": ("path",),
+    "model": ("weights_path",),
 }
 """Keys of a study file that are no settings, by table."""
 TABLES = ("subject", "pet", "ct", "segmentation", "blood", "input", "model")
@@ -195,6 +199,9 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
     given, carried = settings.input_source == "given", other_visit()
     if not given and "path" in data.get("input", {}):
         raise wrong("input", "path", Text('left out, or source be "given"'))
+    listed = settings.weights == FROM_FILE
+    if not listed and "weights_path" in data.get("model", {}):
+        raise wrong("model", "weights_path", Text('left out, or weights be "file"'))
     return Study(
         pet=file_of("pet"),
         ct=file_of("ct") if "ct" in data else None,
@@ -206,4 +213,5 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         file=file.path,
         carried_from=carried,
         frame_table=file_of("pet", "frames") if "frames" in data.get("pet", {}) else None,
+        frame_weights=file_of("model", "weights_path") if listed else None,
     )

@@ -21,6 +21,7 @@ from TSPOQuantLib.settings import (
     Line,
     Moment,
     Number,
+    Reasons,
     Several,
     Shared,
     declared,
@@ -57,6 +58,7 @@ OTHERS = {
     "delay_s": ["fit", 3],
     "bounds": [{"k2": [0, 1]}],
     "until_min": [40],
+    "leave_out": [{"3": "moved", "17": "coughed"}],
     "free_fraction": [0.1],
     "minimum_coverage": [0.3],
     "pvc": ["GTM"],
@@ -253,6 +255,7 @@ class DeclarationTest(unittest.TestCase):
             ("motion_reference", "3, 4", (3, 4)),
             ("bounds", "{k2 = [0, 0.5]}", {"k2": (0.0, 0.5)}),
             ("pvc_regions", "cord C7", ("cord C7",)),
+            ("leave_out", '{17 = "coughed", 3 = "moved"}', {"3": "moved", "17": "coughed"}),
         ):
             kind = next(one.kind for one in SETTINGS if one.name == name)
             self.assertEqual(typed(kind, text), value)
@@ -273,6 +276,7 @@ class DeclarationTest(unittest.TestCase):
             (Moment(), (True, "noon", float("inf"))),
             (Clock(), ("25:00", "noon", 3, "10:02:30+01:00")),
             (Line(), ("", " ", None)),
+            (Reasons(), ([3], {"0": "moved"}, {"3": ""}, {"3": 1}, {"3": "moved", "03": "moved"}, {"x": "moved"})),
         ):
             for value in values:
                 with self.subTest(kind=kind, value=value), self.assertRaises(ValueError):

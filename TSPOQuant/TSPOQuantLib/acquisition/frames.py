@@ -1,5 +1,6 @@
 """Frame timing of a dynamic acquisition."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,3 +73,23 @@ class FrameTiming:
 
     def __len__(self) -> int:
         return len(self.starts_s)
+
+    def only(self, kept: NDArray[np.bool_]) -> "FrameTiming":
+        """The frames in ``kept`` (frames,), with gaps where the others were."""
+        return FrameTiming(self.starts_s[kept], self.durations_s[kept])
+
+    def without(self, leave_out: Collection[int]) -> NDArray[np.bool_]:
+        """Which frames (frames,) stay; leave_out: numbers counted from 1. Raises InputRefused ("leave-out-frame")."""
+        unknown = sorted(number for number in leave_out if not 1 <= number <= len(self))
+        if unknown:
+            raise InputRefused(
+                "leave-out-frame",
+                "there is no frame {unknown} to leave out; the curves have {count} frames, counted from 1",
+                unknown=unknown[0],
+                count=len(self),
+            )
+        kept = np.ones(len(self), dtype=bool)
+        kept[[number - 1 for number in leave_out]] = False
+        if not kept.any():
+            raise InputRefused("leave-out-frame", "every frame is left out; leave out fewer")
+        return kept

@@ -110,6 +110,42 @@ def read_frame_table(path: Path) -> FrameTiming:
     return _frames(path.name, _without_pmod_unit(columns), sidecar(path))
 
 
+def read_frame_weights(path: Path, timing: FrameTiming) -> NDArray[np.float64]:
+    """Weights of the frames (frames,) from a table: its column weight, one row a frame in their order.
+
+    Where the table also has the frames' starts, they must be those of ``timing``, counted from the first of them.
+    Raises InputRefused ("weights-file", "table-…").
+    """
+    columns = {column.name: column for column in map(_with_unit, read_table(path, units=False))}
+    if "weight" not in columns:
+        raise InputRefused("weights-file", "{path_name} has no column weight; add it", path_name=path.name)
+    weights = columns["weight"].numbers()
+    if not (weights >= 0).all() or not (weights > 0).any():
+        raise InputRefused(
+            "weights-file",
+            "{path_name}: a weight is missing or negative, or all are 0; give one of at least 0 for every frame",
+            path_name=path.name,
+        )
+    if len(weights) != len(timing):
+        raise InputRefused(
+            "weights-file",
+            "{path_name} holds {found} weights, and there are {wanted} frames; give one a frame",
+            path_name=path.name,
+            found=len(weights),
+            wanted=len(timing),
+        )
+    starts = next((_seconds(columns[name], sidecar(path)) for name in STARTS if name in columns), timing.starts_s)
+    late = np.abs(starts - starts[0] - timing.starts_s + timing.starts_s[0])
+    if late.max() > FRAME_TOLERANCE_S:
+        raise InputRefused(
+            "weights-file",
+            "{path_name}: the start of frame {frame} is another than in the scan; give the weights of these frames",
+            path_name=path.name,
+            frame=int(np.argmax(late)) + 1,
+        )
+    return weights
+
+
 def _without_pmod_unit(columns: dict[str, Column]) -> dict[str, Column]:
     """PMOD's .tac heads its second column with the unit of the regions: ``end[kBq/cc]``, the time as the start's."""
     end, start = columns.get("end"), columns.get("start")
@@ -201,16 +237,7 @@ def without_frames(tacs: Tacs, leave_out: Collection[int], until_min: float | No
     leave_out: numbers of frames, counted from 1. until_min: frames that end later are left out too; None: none is.
     Raises InputRefused ("leave-out-frame", "until-short").
     """
-    unknown = sorted(number for number in leave_out if not 1 <= number <= len(tacs.timing))
-    if unknown:
-        raise InputRefused(
-            "leave-out-frame",
-            "there is no frame {unknown} to leave out; the curves have {count} frames, counted from 1",
-            unknown=unknown[0],
-            count=len(tacs.timing),
-        )
-    kept = np.ones(len(tacs.timing), dtype=bool)
-    kept[[number - 1 for number in leave_out]] = False
+    kept = tacs.timing.without(leave_out)
     if until_min is not None:
         kept &= tacs.timing.ends_s <= 60 * until_min
     if not kept.any():
@@ -218,5 +245,4 @@ def without_frames(tacs: Tacs, leave_out: Collection[int], until_min: float | No
             "until-short",
             "no frame of the curves is left; leave out fewer, or choose a later --until",
         )
-    timing = FrameTiming(tacs.timing.starts_s[kept], tacs.timing.durations_s[kept])
-    return replace(tacs, timing=timing, activity=tacs.activity[:, kept])
+    return replace(tacs, timing=tacs.timing.only(kept), activity=tacs.activity[:, kept])

@@ -39,11 +39,18 @@ def register(commands: "Commands") -> None:
     fit.add_argument("--pet-json", type=Path, metavar="P.json", help="the _pet.json of the scan")
     fit.add_argument("--models", required=True, type=_names, metavar="M,M,…", help="1TCM,2TCM,Logan,MA1,…")
     add_setting(fit, "--vb", "vb", type=_vb, default="fit", metavar="fit|fixed:F|none")
-    fit.add_argument("--weights", default="uniform", metavar="KIND", help="uniform (default), duration, counts of all")
+    fit.add_argument(
+        "--weights",
+        default="uniform",
+        metavar="KIND",
+        help="uniform (default), duration, counts of all, or a table: file:W.tsv",
+    )
     add_setting(fit, "--tstar", "tstar_s", type=_number_or("auto"), default="auto", metavar="S|auto")
     add_setting(fit, "--frames", "last_frames", type=_last, metavar="last:N")
     add_setting(fit, "--delay", "delay_s", type=_number_or("fit"), default=0.0, metavar="fit|S")
-    fit.add_argument("--leave-out", type=_frames, default=(), metavar="N,N,…", help="frames to leave out, from 1")
+    fit.add_argument(
+        "--leave-out", type=_frames, default={}, metavar="N,N,…", help="frames to leave out, from 1, or N=REASON,…"
+    )
     add_setting(fit, "--until", "until_min", type=_minutes, metavar="MIN")
     fit.add_argument("--profile", action="store_true", help="95 %% intervals by profile likelihood")
     fit.add_argument("--bootstrap", type=_draws, default=0, metavar="N", help="95 %% intervals by N bootstrap refits")
@@ -139,11 +146,12 @@ def _last(text: str) -> int:
     return int(count)
 
 
-def _frames(text: str) -> tuple[int, ...]:
-    numbers = [item.strip() for item in text.split(",")]
-    if not all(number.isdecimal() and int(number) > 0 for number in numbers):
+def _frames(text: str) -> dict[str, str]:
+    """The reason, "" without one, by the frame's number."""
+    named = [[part.strip() for part in item.partition("=")[::2]] for item in text.split(",")]
+    if not all(number.isdecimal() and int(number) > 0 for number, _ in named):
         raise argparse.ArgumentTypeError("say numbers of frames, counted from 1, with commas between them")
-    return tuple(sorted({int(number) for number in numbers}))
+    return {str(number): reason for number, reason in sorted((int(number), reason) for number, reason in named)}
 
 
 def _minutes(text: str) -> float:

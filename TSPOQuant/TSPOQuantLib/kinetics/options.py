@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Text
-from ..settings import Kind, Limits, Number, Several, Shared, setting
+from ..settings import Kind, Limits, Number, Reasons, Several, Shared, setting
 from .models import DEFAULT_BOUNDS, MODELS, Model
 
 Array = NDArray[np.float64]
@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 # empty first frame does not take all the weight.
 FEWEST_COUNTS = 0.01
 WEIGHT_KINDS = ("uniform", "duration", "counts")
+FROM_FILE = "file"
+"""Weights that a file lists."""
 WINDOW = Shared("window", Text("V_T of a graphical method depends on where its line begins"))
 
 
@@ -85,8 +87,8 @@ class FitSettings(FitChoices):
     weights: str = setting(
         "counts",
         "model",
-        Kind(WEIGHT_KINDS),
-        "of the frames in the fit",
+        Kind((*WEIGHT_KINDS, FROM_FILE)),
+        'of the frames in the fit; file: the column weight of the table that weights_path = "…" names',
         shared=Shared("weights", Text("V_T depends on the weights where the model does not fit")),
     )
     until_min: float | None = setting(
@@ -96,6 +98,13 @@ class FitSettings(FitChoices):
         "frames that end later are left out of the fits; unset: none is",
         unit="min",
         exempt="visits are compared in the window that was fitted",
+    )
+    leave_out: Mapping[str, str] = setting(
+        {},
+        "model",
+        Reasons(),
+        "frames that the fits do not see, as if the scan had a gap there; the input function still does",
+        shared=Shared("left-out", Text("frames that the fits of one visit alone do not see"), "warn"),
     )
 
 

@@ -1,6 +1,7 @@
 """What a fit returns: parameters, how sure they are, and why they may not be trusted."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,28 @@ class KineticFit:
     @property
     def degrees_of_freedom(self) -> int:
         return self.n_frames - self.n_parameters
+
+    def on_all_frames(self, kept: NDArray[np.bool_]) -> "KineticFit":
+        """The fit to the frames in ``kept`` (frames,) as one to all: nothing is known in those that it did not see."""
+
+        def spread(values: NDArray[Any], empty: float | bool) -> NDArray[Any]:
+            full = np.full(kept.shape, empty, dtype=values.dtype)
+            full[kept] = values
+            return full
+
+        line = self.line and replace(
+            self.line,
+            abscissa=spread(self.line.abscissa, np.nan),
+            ordinate=spread(self.line.ordinate, np.nan),
+            used=spread(self.line.used, False),
+        )
+        return replace(
+            self,
+            predicted=spread(self.predicted, np.nan),
+            residuals=spread(self.residuals, np.nan),
+            weights=spread(self.weights, 0.0),
+            line=line,
+        )
 
     def interval(self, name: str, level: float = 0.95, scale: str = "linear") -> tuple[float, float]:
         """Student's t interval of a parameter: estimate +- t SE, or estimate times exp(+- t SE/estimate) ("log").

@@ -191,7 +191,9 @@ def _window_s(visit: VisitRecord) -> tuple[float, float]:
     """From the first frame to the end of the last one that was fitted, in seconds from time zero."""
     scan, until_min = visit.acquisition, visit.settings.get("until_min")
     ends = [a + b for a, b in zip(scan.frame_starts_s, scan.frame_durations_s, strict=True)]
-    fitted = [end for end in ends if until_min is None or end <= 60 * until_min]
+    out = visit.settings.get("leave_out", {})
+    seen = [end for number, end in enumerate(ends, start=1) if str(number) not in out]
+    fitted = [end for end in seen if until_min is None or end <= 60 * until_min]
     return scan.frame_starts_s[0], max(fitted, default=ends[-1])
 
 
@@ -293,6 +295,7 @@ CAME_TO: dict[str, Callable[[VisitRecord], Any]] = {
     "pvc": lambda visit: visit.pvc,
     "input_source": lambda visit: visit.input.settings.get("source"),
     "calibration": _found("calibration", "method"),
+    "weights": lambda visit: visit.provenance.get("frame_weights"),
 }
 """What a setting came to, where that need not be what was asked for; None: what was asked for."""
 FOLLOWS_DATA: dict[str, Callable[[VisitRecord], Any]] = {

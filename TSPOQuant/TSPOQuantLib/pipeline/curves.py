@@ -1,6 +1,6 @@
 """From curves to V_T: the fits, for a visit's regions and for ready curves alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from ..acquisition.blood import reconcile
 from ..acquisition.blood_files import read_blood
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
-from ..acquisition.tacs import Tacs, read_tacs, without_frames
+from ..acquisition.tacs import Tacs, read_frame_weights, read_tacs, without_frames
 from ..input_function import InputFunctionResult, SampledSettings, sampled_input
 from ..kinetics import FitChoices, FitOptions, KineticFit, fit, with_intervals, with_start_of, within
 from ..kinetics import weights as frame_weights
 from ..kinetics.models import model_named
+from ..kinetics.options import FROM_FILE
 from ..messages import InputRefused
 from ..outcome.visit import FittedTable
 from ..reporting import provenance
@@ -24,21 +25,49 @@ from ..settings import part_of
 from ..study import StudySettings
 from .plasma import for_model
 
+LISTED = f"{FROM_FILE}:"
+"""Before the name of a table with weights, where a command names one."""
 
-def fit_options(image: DynamicImage, curve: NDArray[np.float64], settings: StudySettings) -> FitOptions:
-    """The study's choices for the fits; ``curve`` (frames,) in kBq/mL stands for the scan's counts."""
-    by_frame = frame_weights(settings.weights, image.timing, curve, image.scan.half_life_s)
+
+def fit_options(
+    image: DynamicImage,
+    curve: NDArray[np.float64],
+    settings: StudySettings,
+    listed: NDArray[np.float64] | None = None,
+) -> FitOptions:
+    """The study's choices for the fits; ``curve`` (frames,) in kBq/mL stands for the scan's counts.
+
+    listed: the weights of a file (frames,), where the study names one. Raises InputRefused ("weights-file",
+    "until-short", "leave-out-frame").
+    """
+    kept = seen_frames(image.timing, settings.leave_out)
+    by_frame = np.zeros(len(kept))
+    if settings.weights != FROM_FILE:
+        by_frame[kept] = frame_weights(settings.weights, image.timing.only(kept), curve[kept], image.scan.half_life_s)
+    elif listed is None:
+        raise InputRefused(
+            "weights-file",
+            "weights from a file need it: add weights_path to [model] of the study file, or choose other weights",
+        )
+    else:
+        by_frame[kept] = listed[kept]
     chosen = within(by_frame, image.timing, settings.until_min)
     return FitOptions(**asdict(part_of(FitChoices, settings)), weights=chosen)
 
 
+def seen_frames(timing: FrameTiming, leave_out: Mapping[str, str]) -> NDArray[np.bool_]:
+    """Which frames (frames,) the fits see. Raises InputRefused ("leave-out-frame")."""
+    return timing.without([int(number) for number in leave_out])
+
+
 @dataclass(frozen=True, eq=False)
 class Fitting:
-    """What every fit of one scan shares."""
+    """What every fit of one scan shares. seen: frames (frames,) that are there for the fits; None: all."""
 
     timing: FrameTiming
     source: InputFunctionResult
     options: FitOptions
+    seen: NDArray[np.bool_] | None = None
 
     def starting_as(self, fits: Sequence[KineticFit]) -> "Fitting":
         """The same from the t* that these fits were given or found."""
@@ -47,7 +76,11 @@ class Fitting:
     def fits(self, model: str, activity: NDArray[np.float64]) -> tuple[KineticFit, ...]:
         """One model on curves (n, frames) in kBq/mL, with the input as the model needs it."""
         plasma = for_model(self.source, model, self.options)
-        return fit(model, self.timing, activity, plasma, self.options)
+        if self.seen is None:
+            return fit(model, self.timing, activity, plasma, self.options)
+        options = only_seen(self.options, self.seen)
+        fits = fit(model, self.timing.only(self.seen), activity[:, self.seen], plasma, options)
+        return tuple(one.on_all_frames(self.seen) for one in fits)
 
     def named(
         self, model: str, regions: Sequence[str], activity: NDArray[np.float64], pvc: str = "none"
@@ -63,16 +96,21 @@ class Fitting:
         return with_intervals(fits, self.timing, tacs.activity, plasma, self.options, asked.profile, asked.draws)
 
 
+def only_seen(options: FitOptions, seen: NDArray[np.bool_]) -> FitOptions:
+    """Options of all frames as those of the frames that the fits see (frames,)."""
+    return replace(options, weights=None if options.weights is None else options.weights[seen])
+
+
 @dataclass(frozen=True)
 class CurveChoices:
     """What may be asked of ready curves besides the fit itself.
 
-    leave_out: numbers of frames, from 1, and until_min: the end of the fit; the rest is fitted as if the file ended or
-    had a gap there. profile, draws: intervals by profile likelihood, and by so many refits of the bootstrap. sampled:
-    how blood samples become an input.
+    leave_out: the reason ("" for none) by the number of a frame, from 1; until_min: the end of the fit. The rest is
+    fitted as if the file ended or had a gap there. profile, draws: intervals by profile likelihood, and by so many
+    refits of the bootstrap. sampled: how blood samples become an input.
     """
 
-    leave_out: tuple[int, ...] = ()
+    leave_out: Mapping[str, str] = field(default_factory=dict)
     until_min: float | None = None
     profile: bool = False
     draws: int = 0
@@ -91,6 +129,7 @@ def fit_tacs(
 ) -> FittedTable:
     """Fit models to ready curves with blood from files; ``options.weights`` is filled from ``weights``.
 
+    weights: a kind that kinetics.weights knows, or the table that lists them ("file:W.tsv").
     Raises InputRefused ("intervals-model", "leave-out-frame", "until-short", and what reading and fitting raise).
     """
     asked = CurveChoices() if asked is None else asked
@@ -101,26 +140,33 @@ def fit_tacs(
             "profile and bootstrap need a compartment model; add one to --models, or ask without --profile and "
             "--bootstrap",
         )
-    tacs = without_frames(read_tacs(tacs_path), asked.leave_out, asked.until_min)
+    whole = read_tacs(tacs_path)
+    tacs = without_frames(whole, [int(number) for number in asked.leave_out], asked.until_min)
     sidecar = read_pet_json(pet_json) if pet_json else None
     blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
     source = sampled_input(blood, float(tacs.timing.ends_s[-1]), asked.sampled)
     half_life = sidecar.half_life_s if sidecar else None
-    chosen = replace(options, weights=frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life))
-    fitting = Fitting(tacs.timing, source, chosen)
-    files = [tacs_path, *blood_paths, *(path for path in (blood_json, pet_json) if path)]
+    table = Path(weights.removeprefix(LISTED)) if weights.startswith(LISTED) else None
+    if table:
+        by_frame = read_frame_weights(table, whole.timing)[np.isin(whole.timing.starts_s, tacs.timing.starts_s)]
+    else:
+        by_frame = frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life)
+    fitting = Fitting(tacs.timing, source, replace(options, weights=by_frame))
+    files = [tacs_path, *blood_paths, *(path for path in (blood_json, pet_json, table) if path)]
     return FittedTable(
         regions=tacs.regions,
         timing=tacs.timing,
         activity=tacs.activity,
         fits={model: fitting.with_intervals(model, tacs, asked) for model in models},
         input=source,
-        weights=weights,
+        weights=FROM_FILE if table else weights,
         notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
         provenance={
             "inputs": provenance.inputs(files),
             "versions": provenance.versions(),
-            "settings": asdict(options) | {"weights": weights, "models": list(models)} | asdict(asked),
+            "settings": asdict(options)
+            | {"weights": FROM_FILE if table else weights, "models": list(models)}
+            | asdict(asked),
             "input_function": source.settings,
         },
     )

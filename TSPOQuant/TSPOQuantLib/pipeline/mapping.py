@@ -10,7 +10,7 @@ from ..outcome.visit import VisitMaps
 from ..progress import Progress, part, silent
 from ..reporting import provenance
 from ..study import Study, StudySettings
-from .curves import fit_options
+from .curves import fit_options, only_seen, seen_frames
 from .placement import Alignment, Placed, place
 from .plasma import BODY_MASK, body_curve, body_of, for_model, input_of
 from .quantification import visit_notices, visit_provenance
@@ -39,10 +39,14 @@ def make_visit_maps(
     curve = body_curve(image, mask)
     blood = reconcile(data.blood, image.timing, curve[None], settings.input_source != "image-derived")
     source = input_of(Placed(image, placed.regions), blood, settings)
-    options = fit_options(image, curve, settings)
+    options = fit_options(image, curve, settings, data.frame_weights)
     progress(0.6, Text("{model} maps", model=model))
     plasma = for_model(source, model, options)
-    maps = make_maps(model, image.timing, image.activity, plasma, options, mask, part(progress, 0.6, 1))
+    timing, activity = image.timing, image.activity
+    if settings.leave_out:
+        seen = seen_frames(timing, settings.leave_out)
+        timing, activity, options = timing.only(seen), activity[seen], only_seen(options, seen)
+    maps = make_maps(model, timing, activity, plasma, options, mask, part(progress, 0.6, 1))
     return VisitMaps(
         subject=settings.subject,
         session=settings.session,

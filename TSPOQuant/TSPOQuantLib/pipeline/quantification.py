@@ -11,6 +11,7 @@ from ..acquisition.image import DynamicImage
 from ..alignment.motion import motion_table
 from ..input_function import InputFunction, InputFunctionResult
 from ..kinetics import KineticFit
+from ..kinetics.options import FROM_FILE
 from ..messages import InputRefused, Notice, Text
 from ..outcome.record import FORMAT, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
@@ -26,7 +27,7 @@ from ..regions.quality import check as check_regions
 from ..regions.resolution import estimate_resolution
 from ..reporting import provenance
 from ..study import Study, StudySettings
-from .curves import Fitting, fit_options
+from .curves import Fitting, fit_options, seen_frames
 from .placement import Alignment, Placed, place, visit_fused
 from .plasma import body_curve, body_of, input_of
 from .visit_data import VisitData, read_visit
@@ -65,8 +66,9 @@ def quantify(
     blood = reconcile(data.blood, image.timing, activity, settings.input_source != "image-derived")
     source = input_of(placed, blood, settings)
     # Not the regions' counts: what else is drawn must not move a region's V_T.
-    options = fit_options(image, body_curve(image, body_of(image)), settings)
-    fitting = Fitting(image.timing, source, options)
+    options = fit_options(image, body_curve(image, body_of(image)), settings, data.frame_weights)
+    seen = seen_frames(image.timing, settings.leave_out) if settings.leave_out else None
+    fitting = Fitting(image.timing, source, options, seen)
     fits = {}
     for index, model in enumerate(settings.models):
         progress(0.85 + 0.05 * index / len(settings.models), Text("Fitting {model}", model=model))
@@ -113,7 +115,7 @@ def quantify(
         pet_to_ct=placed.to_ct,
         quality=check_regions(placed.regions, image.grid, _width(settings), placed.ct),
         notices=(*data.segmentation.notices, *unclear, *visit_notices(placed, blood, source, settings), *resolved),
-        provenance=plain(visit_provenance(image, source, settings, inputs), lossless=False),
+        provenance=plain(visit_provenance(image, source, settings, inputs) | _listed(data, settings), lossless=False),
     )
     fused = visit_fused(placed, data.segmentation, settings)
     progress(1, "Done")
@@ -201,6 +203,11 @@ def visit_provenance(
         "time_zero": image.time_zero,
         "decay_correction": image.decay_correction,
     }
+
+
+def _listed(data: VisitData, settings: StudySettings) -> dict[str, object]:
+    """The weights of a file as numbers, for those who do not have the file."""
+    return {"frame_weights": data.frame_weights} if settings.weights == FROM_FILE else {}
 
 
 def visit_notices(

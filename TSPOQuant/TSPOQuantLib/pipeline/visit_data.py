@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..acquisition.blood import BloodSamples
 from ..acquisition.blood_files import read_blood
 from ..acquisition.clock import at_injection, blood_at
@@ -12,7 +15,7 @@ from ..acquisition.segmentation import Segmentation
 from ..acquisition.segmentation_files import read_segmentation
 from ..acquisition.sequence_files import read_sequence
 from ..acquisition.settings import ClockSettings
-from ..acquisition.tacs import read_frame_table
+from ..acquisition.tacs import read_frame_table, read_frame_weights
 from ..alignment.visits import VisitAlignment, align_visits
 from ..messages import InputRefused
 from ..progress import Progress, part, silent
@@ -23,13 +26,17 @@ from ..study import Study
 
 @dataclass(frozen=True, eq=False)
 class VisitData:
-    """What was read of one visit; carried: where the levels of the visit lie whose regions were carried to it."""
+    """What was read of one visit.
+
+    carried: where the levels of the visit lie whose regions were carried to it. frame_weights: (frames,), from a file.
+    """
 
     image: DynamicImage
     segmentation: Segmentation
     blood: BloodSamples
     ct: Volume | None
     carried: VisitAlignment | None = None
+    frame_weights: NDArray[np.float64] | None = None
 
 
 def read_visit(study: Study, progress: Progress = silent) -> VisitData:
@@ -74,7 +81,8 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
             "{given_input_name} has no AIF column; raw blood belongs under [blood] paths",
             given_input_name=study.given_input.name,
         )
-    return on_one_clock(VisitData(image, segmentation, blood, ct, carried), study.settings)
+    listed = read_frame_weights(study.frame_weights, image.timing) if study.frame_weights else None
+    return on_one_clock(VisitData(image, segmentation, blood, ct, carried, listed), study.settings)
 
 
 def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:

@@ -30,7 +30,7 @@ TREATMENT = "neural tissue management"
 """The one kind of treatment that is told by name; other words of the record are not."""
 CHOICES = frozenset(one.name for one in SETTINGS if not one.kind.free)
 """Settings whose text is one of the program's own words; the text of all others is left out."""
-TOLD = ("versions", "time_zero", "decay_correction", "mask")
+TOLD = ("versions", "time_zero", "decay_correction", "mask", "frame_weights")
 """What of the provenance is passed on as it is."""
 
 
@@ -145,6 +145,7 @@ def _row(row: RegionOutcome, session: str, hidden: Hidden) -> RegionOutcome:
 def _settings(settings: Mapping[str, Any], session: str, hidden: Hidden) -> dict[str, Any]:
     told = {key: value for key, value in settings.items() if key in CHOICES or not _holds_text(value)}
     names = [hidden.names[name] for name in settings.get("pvc_regions", []) if name in hidden.names]
+    told["leave_out"] = dict.fromkeys(settings.get("leave_out", {}), REMOVED)
     return {**told, "subject": SUBJECT, "session": session, "pvc_regions": names}
 
 
