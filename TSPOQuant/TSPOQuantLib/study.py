@@ -145,8 +145,9 @@ def read_study(path: Path, may_carry: bool = True) -> Study:
     """
     file = read_toml(path, "study", missing="missing")
     file.check_tables(TABLES)
+    homes = {key: table for table, keys in KEYS.items() for key in keys if key != "path"}
     for table, content in file.data.items():
-        file.check_keys(table, content, KEYS[table])
+        file.check_keys(table, content, KEYS[table], homes=homes)
     return _study(file, may_carry)
 
 

@@ -41,14 +41,26 @@ class TomlFile:
                 return number
         return 1
 
-    def check_keys(self, table: str, content: Mapping[str, Any], known: Iterable[str], index: int = 0) -> None:
-        """Refuse ("…-key") a key that is not known, with its line."""
+    def check_keys(
+        self,
+        table: str,
+        content: Mapping[str, Any],
+        known: Iterable[str],
+        index: int = 0,
+        homes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Refuse ("…-key") a key that is not known, with its line; homes: the table that each key belongs in."""
         names = Listed(sorted(known))
         for key in content:
             if key not in names.items:
+                home = (homes or {}).get(key)
                 problem = Text(
                     "unknown key '{key}' in [{table}]; known are {names}", key=key, table=table, names=names
                 )
+                if home:
+                    problem = Text(
+                        "'{key}' belongs in [{home}], not in [{table}]; move it", key=key, home=home, table=table
+                    )
                 raise self.refuse("key", problem, self.line(table, index, key))
 
     def check_tables(self, single: Iterable[str], repeated: Iterable[str] = ()) -> None:

@@ -39,6 +39,30 @@ def all_templates():
             yield path.relative_to(LIBRARY), line, template, given
 
 
+def pieces(path):
+    """(line, sentence part) of every English text that a message takes in as a value, given there or by a variable."""
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+        said = [c for c in calls if len(c.args) > TEMPLATE_AT.get(getattr(c.func, "id", ""), 9)]
+        values = [keyword.value for call in said for keyword in call.keywords]
+        named = {value.id for value in values if isinstance(value, ast.Name)}
+        values += [
+            node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign) and any(getattr(target, "id", "") in named for target in node.targets)
+        ]
+        for value in values:
+            for one in (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,):
+                if isinstance(one, ast.JoinedStr):
+                    literal = "".join(str(part.value) for part in one.values if isinstance(part, ast.Constant))
+                else:
+                    literal = one.value if isinstance(one, ast.Constant) else ""
+                if isinstance(literal, str) and len(literal.split()) > 1 and literal.replace(" ", "").isalpha():
+                    yield one.lineno, literal
+
+
 def names(template):
     return sorted(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
@@ -82,6 +106,15 @@ class LanguagesTest(unittest.TestCase):
             missing = [f"{path}:{line} {text}" for path, line, text in said if language != "en" and text not in known]
             self.assertEqual(missing, [], language)
 
+    def test_every_part_of_a_message_stands_in_every_language(self):
+        said = [
+            (path.relative_to(LIBRARY), *piece) for path in sorted(LIBRARY.rglob("*.py")) for piece in pieces(path)
+        ]
+        for language in LANGUAGES:
+            known = catalog(language)["messages"]
+            missing = [f"{path}:{line} {text}" for path, line, text in said if language != "en" and text not in known]
+            self.assertEqual(missing, [], language)
+
     def test_every_translation_is_of_a_sentence_that_the_program_has(self):
         said = {
             node.value
@@ -99,14 +132,17 @@ class MessageTest(unittest.TestCase):
         flag = Notice("se-large", "the standard error of {name} is {error:.0%} of it", name="VT", error=0.31)
         self.assertEqual(french.notice(flag), "l’erreur type de VT atteint 31\u202f% de sa valeur")
         moved = Text(
-            "{far} moved by more than {limit_mm:g} mm (up to {highest:.1f} mm); look at their alignment",
+            "{far} moved by more than {limit_mm:g} mm (up to {highest:.1f} mm) against {reference}; look at their "
+            "alignment",
             far=Text("frames {frames}", frames="1-3"),
+            reference=Text("frame {frame}", frame=19),
             limit_mm=3.0,
             highest=4.2,
         )
         said = french.message(moved)
         self.assertTrue(said.startswith("trames 1-3 :") or said.startswith("trames 1-3\u00a0:"), said)
         self.assertIn("4,2 mm", said)
+        self.assertIn("trame 19", said)
 
     def test_lists_are_told_item_by_item(self):
         text = Text("{session}: {flags}", session="a", flags=Listed([Text("frame {frame}", frame=1), "C6/C7"], "; "))

@@ -97,6 +97,11 @@ class StudyTest(unittest.TestCase):
         self.assertIn("line 12", refusal.message)
         self.assertIn("'rout'", refusal.message)
 
+    def test_a_key_under_another_table_is_told_where_it_belongs(self):
+        refusal = self.refusal(GOOD.replace('route = "arterial"', "fwhm_mm = 5.0"))
+        self.assertEqual(refusal.code, "study-key")
+        self.assertIn("'fwhm_mm' belongs in [pet], not in [blood]; move it", refusal.message)
+
     def test_unknown_table_is_named_with_its_line(self):
         self.assertIn("line 16", self.refusal(GOOD + "[modell]\n").message)
 

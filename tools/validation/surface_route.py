@@ -1,5 +1,7 @@
 """How Slicer itself would bring a segment to the PET's voxels: through a closed surface. For comparison only."""
 
+from typing import Any
+
 import numpy as np
 import slicer
 import vtk.util.numpy_support
@@ -32,7 +34,7 @@ def through_surface(
     return found
 
 
-def _converted(kind: str, representation, wanted: str, parameters: dict[str, str]):
+def _converted(kind: str, representation: Any, wanted: str, parameters: dict[str, str]) -> Any:
     """One representation of a segment into another. Slicer registers the rules; its libraries alone do not."""
     for attempt in range(2):
         segment = slicer.vtkSegment()

@@ -182,7 +182,7 @@ def reconcile(
         raise InputRefused(
             "blood-image-units",
             "over the same time the image averages {tissue:.3g} kBq/mL and the blood {in_blood:.3g} kBq/mL: one "
-            "of them is most likely in Bq/mL and labeled kBq/mL, or the other way round; correct the units",
+            "of them is most likely in another unit than it says (Bq/mL, kBq/mL, nCi/mL); correct the unit",
             tissue=tissue,
             in_blood=in_blood,
         )

@@ -313,7 +313,12 @@ def _check_one_frame(frame: int, stack: tuple[Slice, ...]) -> None:
             elif mine is not None or its is not None:
                 apart = np.inf
         if not apart <= SAME_FRAME_S:
-            how = f"differ by {apart:.4g} s in their times" if np.isfinite(apart) else "do not all state their times"
+            known = np.isfinite(apart)
+            how = (
+                Text("differ by {apart:.4g} s in their times", apart=apart)
+                if known
+                else "do not all state their times"
+            )
             raise InputRefused(
                 "frames-mixed-times",
                 "the slices of frame {frame} {how}: several bed positions or mixed series; only a single bed "

@@ -171,13 +171,15 @@ def _layers(file: str, stored: NDArray[Any]) -> NDArray[np.integer]:
             or np.abs(rounded).max() > HIGHEST_LABEL
         ):
             raise InputRefused(
-                "segmentation-values", "{file} holds fractions: it is an image, not a label map", file=file
+                "segmentation-values",
+                "{file} holds fractions: it is an image, not a label map; name the file of the regions",
+                file=file,
             )
         values = rounded.astype(np.int32)
     if values.min() < 0 or values.max() > HIGHEST_LABEL:
         raise InputRefused(
             "segmentation-values",
-            "{file} holds {lowest} to {highest}: it is an image, not a label map",
+            "{file} holds {lowest} to {highest}: it is an image, not a label map; name the file of the regions",
             file=file,
             lowest=values.min(),
             highest=values.max(),
@@ -371,7 +373,11 @@ def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, n
     values = [index for index, box in enumerate(find_objects(layers[..., 0]), 1) if box is not None]
     unnamed = [value for value in values if value not in names]
     if not values:
-        raise InputRefused("segmentation-empty", "{path_name} holds no label", path_name=path.name)
+        raise InputRefused(
+            "segmentation-empty",
+            "{path_name} holds no label; draw the regions, or name another file",
+            path_name=path.name,
+        )
     if unnamed:
         where = table.name if table else "no table beside it"
         notices.append(
@@ -445,7 +451,11 @@ def _column_labels(path: Path) -> Labels:
     index = next((columns[name] for name in ("index", "labelvalue", "label", "value", "id") if name in columns), None)
     name = next((columns[key] for key in ("name", "labelname", "region") if key in columns), None)
     if index is None or name is None:
-        raise InputRefused("segmentation-table", "{path_name} needs the columns index and name", path_name=path.name)
+        raise InputRefused(
+            "segmentation-table",
+            "{path_name} needs the columns index and name, a row for every label; add them",
+            path_name=path.name,
+        )
     colors = columns["color"].cells if "color" in columns else ("",) * len(name.cells)
     labels: Labels = {}
     for value, text, color in zip(index.numbers(), name.cells, colors, strict=True):
@@ -457,10 +467,18 @@ def _column_labels(path: Path) -> Labels:
 
 def _add(labels: Labels, path: Path, value: float, name: str, color: tuple[float, float, float] | None = None) -> None:
     """Raises InputRefused ("segmentation-table") for what is no label value, and for one that has a name already."""
-    if not 0 <= value <= HIGHEST_LABEL or value != int(value) or int(value) in labels:
+    if not 0 <= value <= HIGHEST_LABEL or value != int(value):
         raise InputRefused(
             "segmentation-table",
-            "{path_name}: {value:g} is no label value, or stands there twice",
+            "{path_name}: {value:g} is no value of a label; write whole numbers from 0 to {highest}",
+            path_name=path.name,
+            value=value,
+            highest=HIGHEST_LABEL,
+        )
+    if int(value) in labels:
+        raise InputRefused(
+            "segmentation-table",
+            "{path_name}: label {value:g} has two names; keep one",
             path_name=path.name,
             value=value,
         )

@@ -162,8 +162,10 @@ def told_at(motion: FrameMotion, points_lps: NDArray[np.float64]) -> FrameMotion
     if (moved > LIMIT_MM).any():
         far = _named(np.flatnonzero(moved > LIMIT_MM).tolist())
         text = Text(
-            "{far} moved by more than {limit_mm:g} mm (up to {highest:.1f} mm); look at their alignment",
+            "{far} moved by more than {limit_mm:g} mm (up to {highest:.1f} mm) against {reference}; look at their "
+            "alignment",
             far=far,
+            reference=_named(motion.reference),
             limit_mm=LIMIT_MM,
             highest=moved.max(),
         )

@@ -52,7 +52,8 @@ class CompartmentScan:
         if scan.n_frames <= len(scan.fitted):
             raise InputRefused(
                 "fit-too-few-frames",
-                "{model_name} has {n_fitted} parameters for {n_frames} frames; fix some or use more frames",
+                "{model_name} has {n_fitted} parameters for {n_frames} frames; fix some, or use more frames (a later "
+                "until_min, fewer frames left out)",
                 model_name=model.name,
                 n_fitted=len(scan.fitted),
                 n_frames=scan.n_frames,

@@ -432,7 +432,8 @@ def enough_frames(model: str, available: Mask) -> None:
     if available.sum() < needed:
         raise InputRefused(
             "fit-too-few-frames",
-            "{model} has {sum} frames with weight after t* and needs {needed}; start it earlier",
+            "{model} has {sum} frames with weight after t* and needs {needed}; choose an earlier tstar_s, a later "
+            "until_min, or leave fewer frames out",
             model=model,
             sum=available.sum(),
             needed=needed,

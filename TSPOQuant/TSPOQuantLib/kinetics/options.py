@@ -164,7 +164,8 @@ def within(weights: Array, timing: FrameTiming, until_min: float | None) -> Arra
     if not inside.any():
         raise InputRefused(
             "until-short",
-            "no frame ends within the first {until_min:g} min, where the fits are to end; choose a later until_min",
+            "no frame ends within the first {until_min:g} min, where the fits are to end; choose a later end "
+            "(until_min, in minutes)",
             until_min=until_min,
         )
     return np.where(inside, weights, 0.0)
