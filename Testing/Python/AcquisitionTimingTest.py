@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.decay import frame_factor, growth, nuclide, weighted_mean_s
+from TSPOQuantLib.acquisition.decay import frame_factor, growth, weighted_mean_s
 from TSPOQuantLib.acquisition.dicom_values import date_time, single_date_time
 from TSPOQuantLib.acquisition.vendor_timing import (
     CONVENTION,
@@ -21,6 +21,7 @@ from TSPOQuantLib.acquisition.vendor_timing import (
     tags_of,
     vendor_of,
 )
+from TSPOQuantLib.tracers import nuclide
 
 NOON = datetime(2021, 5, 6, 12, 0)
 

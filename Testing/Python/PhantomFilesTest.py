@@ -22,6 +22,7 @@ from TSPOQuantLib.phantom import PhantomSettings, visits, write_phantom
 from TSPOQuantLib.phantom.dicom import Identity, write_ct, write_pet
 from TSPOQuantLib.phantom.neck import FORAMINA
 from TSPOQuantLib.phantom.scanner import blur_between
+from TSPOQuantLib.phantom.tracer import simulated_tracer
 
 VENDORS = ("ge", "siemens", "philips")
 TARGET = "foramen C6/C7 left (root C7)"
@@ -244,7 +245,12 @@ class DicomTest(Scratch):
         ramp = np.linspace(0, 50, np.prod(SMALL_PET.shape), dtype=np.float32).reshape(SMALL_PET.shape)
         identity = Identity(("test",), "followup")
         write_pet(
-            self.scratch / vendor / "pet", iter([ramp * (f + 1) for f in range(19)]), SMALL_PET, identity, vendor
+            self.scratch / vendor / "pet",
+            iter([ramp * (f + 1) for f in range(19)]),
+            SMALL_PET,
+            identity,
+            vendor,
+            simulated_tracer("[11C]DPA-713"),
         )
         write_ct(self.scratch / vendor / "ct", np.full(SMALL_CT.shape, 40, np.float32), SMALL_CT, identity, vendor)
         return ramp, sorted((self.scratch / vendor / "pet").iterdir())

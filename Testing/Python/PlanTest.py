@@ -124,7 +124,24 @@ class FileTest(unittest.TestCase):
 
         self.assertEqual(half_life('tracer = "[18F]DPA-714"'), 6586.2)
         self.assertEqual(half_life('tracer = "[64Cu]new"\nhalf_life_s = 45721'), 45721)
+        self.assertEqual(half_life('tracer = "DPA-714"'), 6586.2)
         self.assertAlmostEqual(self.refusal(EXAMPLE).half_life_s, 1220, delta=2)
+
+    def test_a_tracer_given_beside_the_file_takes_the_place_of_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "protocol.toml"
+            path.write_text(EXAMPLE.replace("[scan]", '[scan]\ntracer = "[11C]PBR28"\nhalf_life_s = 1220'), "utf-8")
+            given = read_protocol(path, "GE-180")
+            self.assertEqual((given.tracer, given.half_life_s, given.injected_mbq), ("GE-180", 6586.2, 370))
+            self.assertEqual(read_protocol(path, "[64Cu]new", 45721).half_life_s, 45721)
+            for wrong in (("[64Cu]new", None), (None, 6586.0), (None, -1.0), (None, math.nan)):
+                with self.subTest(wrong), self.assertRaises(InputRefused) as refused:
+                    read_protocol(path, *wrong)
+                self.assertEqual(refused.exception.code, "protocol-value")
+
+    def test_what_is_published_of_the_tracer_is_told(self):
+        for tracer, told in (("DPA-713", "±70 %"), ("[18F]GE-180", "No published"), ("[18F]new", "not known here")):
+            self.assertTrue(any(told in text for text in plan._assumptions(Protocol(tracer=tracer))), tracer)
 
     def test_what_is_refused(self):
         for old, new, code in (
@@ -137,7 +154,7 @@ class FileTest(unittest.TestCase):
             ("[13, 6.2]", "[13, -1]", "value"),
             ("[plan]", '[plan]\nmodel = "2TCM"', "value"),
             ("[tissue]", "frames_s = [600, 600]\n[tissue]", "value"),
-            ("[scan]", '[scan]\ntracer = "DPA-714"', "value"),
+            ("[scan]", '[scan]\ntracer = "DPA-715"', "value"),
             ("[scan]", '[scan]\ntracer = "[18F]DPA-714"\nhalf_life_s = 1221', "value"),
             ("[scan]", "[scan]\nhalf_life_s = 0", "value"),
             ("[scan]", "[scan", "unreadable"),

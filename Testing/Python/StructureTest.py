@@ -25,6 +25,7 @@ SHARED_MODULES = (
     "information",
     "plain",
     "quantities",
+    "tracers",
     "levels",
     "grid",
     "output",

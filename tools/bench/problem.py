@@ -22,6 +22,7 @@ from TSPOQuantLib.phantom.tracer import (
     blood_of,
     frame_averages,
     kinetics_of,
+    simulated_tracer,
 )
 from TSPOQuantLib.progress import silent
 
@@ -104,7 +105,7 @@ def write_series(folder: Path, size: Size) -> int:
     rng = np.random.default_rng(1)
     grid = Grid((size.slices, size.pixels, size.pixels), np.diag([2.0, 2.0, 2.0, 1.0]))
     frames = (rng.gamma(2.0, 3.0, grid.shape).astype(np.float32) for _ in FRAME_STARTS_S)
-    write_pet(folder, frames, grid, Identity(("benchmark",), VISIT), "siemens")
+    write_pet(folder, frames, grid, Identity(("benchmark",), VISIT), "siemens", simulated_tracer("[11C]DPA-713"))
     return len(FRAME_STARTS_S) * size.slices
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
-from .decay import HALF_LIFE_S, nuclide, weighted_mean_s
+from ..tracers import nuclide
+from .decay import HALF_LIFE_S, weighted_mean_s
 from .frames import FrameTiming
 from .tables import (
     SHORTEST_STUDY_S,

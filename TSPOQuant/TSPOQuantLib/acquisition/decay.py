@@ -1,7 +1,5 @@
 """Radioactive decay: half-lives, and the two factors of a frame-by-frame decay correction."""
 
-import re
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,17 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 # own value comes first. Sources: 11C 20.3402(53) min, NUBASE2020 (10.1088/1674-1137/abddae); 13N 9.965 min, 15O
 # 122.24 s and 18F 109.77 min, the values of ENSDF that scanners write into their headers.
 HALF_LIFE_S = {"C11": 1220.412, "N13": 597.9, "O15": 122.24, "F18": 6586.2}
-
-_NUCLIDE_BY_MASS = {"11": "C11", "13": "N13", "15": "O15", "18": "F18"}
-
-
-def nuclide(text: str) -> str | None:
-    """The key of HALF_LIFE_S that ``text`` names ("^11^Carbon", "C-11", "[18F]", "Fluorine 18"), or None."""
-    mass = re.search(r"(?<!\d)(11|13|15|18)(?!\d)", text)
-    if mass is None:
-        return None
-    name = _NUCLIDE_BY_MASS[mass.group(1)]
-    return name if name[0] in re.findall(r"(?<![A-Za-z])[A-Za-z]", text.upper()) else None
 
 
 def growth(seconds: ArrayLike, half_life_s: float) -> NDArray[np.float64]:

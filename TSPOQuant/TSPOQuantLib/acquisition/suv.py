@@ -12,7 +12,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from ..messages import InputRefused, Notice
-from .decay import HALF_LIFE_S, frame_factor, growth, nuclide
+from ..tracers import nuclide
+from .decay import HALF_LIFE_S, frame_factor, growth
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
 from .dicom_values import date_time, first_item, number, single_date_time, text, texts
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def register(commands: "Commands") -> None:
     plan = add_command(commands, "plan", run_plan, "which change a protocol could detect")
     plan.add_argument("protocol", type=Path, metavar="PROTOCOL.toml")
+    plan.add_argument("--tracer", metavar="NAME", help="instead of the one in the file")
+    plan.add_argument("--half-life", type=float, metavar="S", help="of its radionuclide, likewise")
     plan.add_argument("--out", type=Path, metavar="DIR", help="where to write plan.json, plan.txt and plan.png")
     add_force(plan)
     add_json(plan)
@@ -28,7 +30,7 @@ def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
     from ..reporting.plan_files import plan_text, write_plan_figure
     from ..reporting.tables import write_json
 
-    protocol = read_protocol(options.protocol)
+    protocol = read_protocol(options.protocol, options.tracer, options.half_life)
     plan = make_plan(protocol, simulated_input(protocol), progress=progress)
     text = plan_text(plan)
     if options.out:

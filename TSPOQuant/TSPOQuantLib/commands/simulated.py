@@ -53,6 +53,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--two-tissue", action="store_true", help="a second compartment in cord, marrow and glands")
     parser.add_argument("--foramen-k1", type=float, default=0.5, metavar="K1", help="mL/cm3/min")
+    parser.add_argument(
+        "--tracer",
+        default="[11C]DPA-713",
+        metavar="NAME",
+        help="whose name, code and half-life; the kinetics stay those of the phantom",
+    )
     parser.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by region and visit, to replace ours")
 
 
@@ -85,6 +91,7 @@ def _settings(options: argparse.Namespace) -> "PhantomSettings":
         hot_neighbors={"hot": True, "plain": False, None: None}[options.neighbors],
         two_tissue=options.two_tissue,
         foramen_k1=options.foramen_k1,
+        tracer=options.tracer,
         truth=_truth(options.truth) if options.truth else {},
     )
 

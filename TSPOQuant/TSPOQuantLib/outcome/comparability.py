@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ..messages import InputRefused, Listed, Text
 from ..settings import Setting, Shared
+from ..tracers import same_tracer
 from .record import VisitRecord
 from .settings import SETTINGS
 
@@ -212,7 +213,7 @@ def _windows_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
 
 SHARPNESS = Text("it changes resolution, and with it every small region")
 ACQUIRED = (
-    _acquired("tracer", Text("another tracer has another V_T"), lambda v: v.acquisition.tracer),
+    _acquired("tracer", Text("another tracer has another V_T"), lambda v: v.acquisition.tracer, alike=same_tracer),
     _acquired("scanner", Text("another scanner has another resolution and calibration"), _scanner),
     _acquired("reconstruction", SHARPNESS, lambda v: v.acquisition.reconstruction),
     _acquired("filter", SHARPNESS, lambda v: v.acquisition.filter),

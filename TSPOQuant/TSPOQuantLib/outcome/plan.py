@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from ..acquisition.decay import HALF_LIFE_S, nuclide
+from ..acquisition.decay import HALF_LIFE_S
 from ..acquisition.frames import FrameTiming
 from ..input_function import InputFunction
 from ..kinetics import FitOptions, fit, weights
@@ -24,6 +24,7 @@ from ..kinetics.models import model_named
 from ..messages import Listed, Text
 from ..progress import Progress, silent
 from ..toml_file import TomlFile, read_toml
+from ..tracers import nuclide, tracer_named
 from .budget import LIMITS, BudgetSettings
 from .repeatability import TWO_SIDED
 
@@ -295,6 +296,7 @@ def _assumptions(protocol: Protocol) -> tuple[str, ...]:
             per_mm_2=100 * PER_MM[True],
         ),
         *protocol.budget.sentences,
+        _repeatability(protocol.tracer),
         Text(
             "V_T varies from day to day by {wcv:g} % (within-subject coefficient of variation), which alone "
             "makes {two_sided:.0f} % a change by chance.",
@@ -304,6 +306,17 @@ def _assumptions(protocol: Protocol) -> tuple[str, ...]:
         if protocol.wcv
         else "Variation of V_T from day to day is left out: none is known for foramina.",
     )
+
+
+def _repeatability(tracer: str) -> Text:
+    """What is published of the tracer itself, which nobody should take for that of a foramen."""
+    known = tracer_named(tracer)
+    if known is None:
+        return Text("What is published on the repeatability of {tracer} is not known here.", tracer=tracer)
+    if known.repeatability is None:
+        return Text("No published repeatability of {tracer} was found.", tracer=known.name)
+    told = known.repeatability
+    return Text("{tracer}: {said} ({source}).", tracer=known.name, said=told.said, source=told.source)
 
 
 # --- The file --------------------------------------------------------------------------------------------------------
@@ -327,11 +340,18 @@ KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
 OTHER_KEYS = {"scan": ("frames_s", "tracer"), "tissue": ("K1", "VT"), "plan": ("model",)}
 
 
-def read_protocol(path: Path) -> Protocol:
-    """Read a PROTOCOL.toml. Raises InputRefused: "protocol-unreadable", "protocol-key", "protocol-value"."""
+def read_protocol(path: Path, tracer: str | None = None, half_life_s: float | None = None) -> Protocol:
+    """Read a PROTOCOL.toml; tracer and half_life_s take the place of what it says of them.
+
+    Raises InputRefused: "protocol-unreadable", "protocol-key", "protocol-value".
+    """
     file = read_toml(path, "protocol")
     file.check_tables(KEYS)
     known: dict[str, Any] = {}
+    if tracer is not None or half_life_s is not None:
+        scan = {key: value for key, value in file.data.get("scan", {}).items() if key != "half_life_s"}
+        given = {"tracer": tracer, "half_life_s": half_life_s}
+        file.data["scan"] = scan | {key: value for key, value in given.items() if value is not None}
     for table, limits in KEYS.items():
         content = file.data.get(table, {})
         file.check_keys(table, content, (*limits, *OTHER_KEYS.get(table, ())))
@@ -368,9 +388,13 @@ def _tracer(file: TomlFile, name: object, half_life_s: float | None) -> dict[str
     """Name and half-life; the half-life of what the name tells, where none is given."""
     if not isinstance(name, str) or not name:
         raise file.refuse("value", Text('[scan] tracer must be a name, such as "[18F]DPA-714"'))
-    known = HALF_LIFE_S.get(nuclide(name) or "")
+    tracer = tracer_named(name)
+    known = HALF_LIFE_S.get(tracer.radionuclide if tracer else nuclide(name) or "")
     if half_life_s is None and known is None:
-        problem = Text("the radionuclide of [scan] tracer '{name}' is not known; add [scan] half_life_s", name=name)
+        problem = Text(
+            "the radionuclide of [scan] tracer '{name}' is not known; add [scan] half_life_s, or --half-life",
+            name=name,
+        )
         raise file.refuse("value", problem)
     if half_life_s and known and abs(half_life_s / known - 1) > HALF_LIFE_TOLERANCE:
         problem = Text(

@@ -19,13 +19,12 @@ from ..kinetics import KineticFit
 from ..messages import InputRefused, Notice, Text
 from ..plain import restored
 from ..regions.partial_volume import Corrected
+from ..tracers import SIMULATED
 
 FORMAT = 1
 """Of the JSON. Keys may be added, with a default for the records that lack them; a change of meaning needs a new
 number."""
 FILE = "visit.json"
-SIMULATED = "simulated"
-"""A tracer's name that holds this word tells simulated data."""
 
 Numbers = tuple[float, ...]
 

@@ -28,16 +28,15 @@ from pydicom.uid import (
 )
 
 from ..grid import Grid
-from .scanner import DECAY_PER_S, decay_factors
+from .scanner import decay_factors
 from .tracer import (
     AGE_YEARS,
     FRAME_DURATIONS_S,
     FRAME_STARTS_S,
-    HALF_LIFE_S,
     HEIGHT_M,
     INJECTED_MBQ,
-    TRACER,
     WEIGHT_KG,
+    SimulatedTracer,
 )
 
 Floats = NDArray[np.float32]
@@ -89,16 +88,17 @@ VENDOR = {
 }
 
 
-def reference_times_ms(vendor: str) -> NDArray[np.float64]:
+def reference_times_ms(vendor: str, half_life_s: float) -> NDArray[np.float64]:
     """FrameReferenceTime of every frame, in ms from the series' start, by the vendor's rule.
 
     The decay-weighted mean is where the decaying activity equals its mean over the frame:
     t + ln(x / (1 - e^-x)) / lambda, with x = lambda d [textbook].
     """
-    x = DECAY_PER_S * FRAME_DURATIONS_S
+    per_s = np.log(2) / half_life_s
+    x = per_s * FRAME_DURATIONS_S
     into = {
         "ge": np.zeros_like(x),
-        "siemens": np.log(x / -np.expm1(-x)) / DECAY_PER_S,
+        "siemens": np.log(x / -np.expm1(-x)) / per_s,
         "philips": FRAME_DURATIONS_S / 2,
     }[vendor]
     return np.asarray((FRAME_STARTS_S + into) * 1000)
@@ -141,7 +141,9 @@ def write_ct(folder: Path, hounsfield: Floats, grid: Grid, identity: Identity, v
         series.write(number, encoded(_place(grid, k)), stored[k])
 
 
-def write_pet(folder: Path, frames: Iterator[Floats], grid: Grid, identity: Identity, vendor: str) -> None:
+def write_pet(
+    folder: Path, frames: Iterator[Floats], grid: Grid, identity: Identity, vendor: str, tracer: SimulatedTracer
+) -> None:
     """One file a slice and frame, in Bq/mL, each slice with its own RescaleSlope; frames: kBq/mL (k, j, i)."""
     kind = VENDOR[vendor]
     started = SCAN_START[identity.visit]
@@ -168,16 +170,16 @@ def write_pet(folder: Path, frames: Iterator[Floats], grid: Grid, identity: Iden
     header.RescaleIntercept = 0
     window = _dataset(EnergyWindowLowerLimit=435, EnergyWindowUpperLimit=650)
     header.EnergyWindowRangeSequence = DicomSequence([window])
-    header.RadiopharmaceuticalInformationSequence = DicomSequence([_radiopharmaceutical(identity.visit)])
+    header.RadiopharmaceuticalInformationSequence = DicomSequence([_radiopharmaceutical(identity.visit, tracer)])
     header.PatientOrientationCodeSequence = DicomSequence([_supine()])
     header.PatientGantryRelationshipCodeSequence = DicomSequence([_code("102540001", "SCT", "headfirst")])
     _add_grid(header, grid, signed=kind.signed)
     largest = 32767 if kind.signed else 65535
-    factors = np.ones(len(FRAME_STARTS_S)) if vendor == "philips" else decay_factors()
+    factors = np.ones(len(FRAME_STARTS_S)) if vendor == "philips" else decay_factors(tracer.half_life_s)
     series = SeriesWriter(folder, header)
     from_head = range(grid.shape[0] - 1, -1, -1)
     places = [encoded(_place(grid, k)) for k in from_head]
-    for f, (image, reference) in enumerate(zip(frames, reference_times_ms(vendor), strict=True)):
+    for f, (image, reference) in enumerate(zip(frames, reference_times_ms(vendor, tracer.half_life_s), strict=True)):
         at = _time(started + timedelta(seconds=float(FRAME_STARTS_S[f])))
         timing = _dataset(
             AcquisitionTime=at,
@@ -292,18 +294,18 @@ def _place(grid: Grid, k: int) -> Dataset:
     return _dataset(ImagePositionPatient=[x, y, z], SliceLocation=z)
 
 
-def _radiopharmaceutical(visit: str) -> Dataset:
+def _radiopharmaceutical(visit: str, tracer: SimulatedTracer) -> Dataset:
     started = SCAN_START[visit]
     return _dataset(
-        Radiopharmaceutical=TRACER,
+        Radiopharmaceutical=tracer.name,
         RadiopharmaceuticalRoute="Intravenous route",
         RadiopharmaceuticalStartTime=_time(started),
         RadiopharmaceuticalStartDateTime=_date(started) + _time(started),
         RadionuclideTotalDose=_decimal(INJECTED_MBQ[visit] * 1e6),
-        RadionuclideHalfLife=_decimal(HALF_LIFE_S),
-        RadionuclidePositronFraction="0.9977",
-        RadionuclideCodeSequence=DicomSequence([_code("C-105A1", "SRT", "^11^Carbon")]),
-        RadiopharmaceuticalCodeSequence=DicomSequence([_code("DPA-713", "99TSPOQUANT", TRACER)]),
+        RadionuclideHalfLife=_decimal(tracer.half_life_s),
+        RadionuclidePositronFraction=tracer.positron_fraction,
+        RadionuclideCodeSequence=DicomSequence([_code(*tracer.radionuclide)]),
+        RadiopharmaceuticalCodeSequence=DicomSequence([_code(*tracer.code)]),
     )
 
 

@@ -20,7 +20,7 @@ from ..grid import Grid
 from .projection import FWHM_PER_SIGMA, Rays, ray_matrix
 from .scanner import axis_weights, centers_and_spacing, decay_factors, edges_of
 from .settings import OsemOptions
-from .tracer import FRAME_DURATIONS_S
+from .tracer import FRAME_DURATIONS_S, HALF_LIFE_S
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -194,10 +194,12 @@ def moved_labels(labels: Labels, source: Grid, motion: Doubles) -> Labels:
     return np.asarray(affine_transform(labels, back[2::-1, 2::-1], back[2::-1, 3], order=0, mode="nearest"), np.uint8)
 
 
-def counts_per_length(frame: int, noise_percent: float) -> float:
+def counts_per_length(frame: int, noise_percent: float, half_life_s: float = HALF_LIFE_S) -> float:
     """Counts of a ray per kBq/mL (decay-corrected) and mm in a frame, before attenuation."""
+    late = int(np.argmax(FRAME_DURATIONS_S == 600))
+    factors, alike = decay_factors(half_life_s), decay_factors()[late] / decay_factors(half_life_s)[late]
     scale = COUNTS_PER_LENGTH * (REFERENCE_NOISE_PERCENT / noise_percent) ** 2 if noise_percent else COUNTS_PER_LENGTH
-    return float(scale * FRAME_DURATIONS_S[frame] / decay_factors()[frame])
+    return float(scale / alike * FRAME_DURATIONS_S[frame] / factors[frame])
 
 
 def osem_frames(
@@ -208,6 +210,7 @@ def osem_frames(
     motion: Doubles,
     noise_percent: float,
     streams: list[np.random.Generator],
+    half_life_s: float = HALF_LIFE_S,
 ) -> Iterator[Floats]:
     """Each frame's image (k, j, i) in kBq/mL, in order; labels, curves and motion as for ``scanner.image_frames``.
 
@@ -215,7 +218,7 @@ def osem_frames(
     """
     values = curves.T.astype(np.float32)
     for frame, (activity, matrix) in enumerate(zip(values, motion, strict=True)):
-        per_length = counts_per_length(frame, noise_percent)
+        per_length = counts_per_length(frame, noise_percent, half_life_s)
         here = labels if np.array_equal(matrix, np.eye(4)) else moved_labels(labels, source, matrix)
         mean, background = scanner.expected(activity[here], per_length)
         counts = streams[frame].poisson(mean).astype(np.float32) if noise_percent else mean

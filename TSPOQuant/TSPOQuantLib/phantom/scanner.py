@@ -20,17 +20,17 @@ Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Labels = NDArray[np.uint8]
 
-DECAY_PER_S = np.log(2) / HALF_LIFE_S
 BEYOND_MM = 1000.0
 # Below this resolution the PET grid is too coarse to interpolate a blurred image on.
 COARSE_ENOUGH_FWHM_MM = 4.0
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 
 
-def decay_factors() -> Doubles:
+def decay_factors(half_life_s: float = HALF_LIFE_S) -> Doubles:
     """What turns each frame's mean activity into decay-corrected activity: lambda d / (1 - e^-lambda d) e^lambda t."""
-    x = DECAY_PER_S * FRAME_DURATIONS_S
-    return np.asarray(x / -np.expm1(-x) * np.exp(DECAY_PER_S * FRAME_STARTS_S))
+    per_s = np.log(2) / half_life_s
+    x = per_s * FRAME_DURATIONS_S
+    return np.asarray(x / -np.expm1(-x) * np.exp(per_s * FRAME_STARTS_S))
 
 
 def axis_weights(centers_mm: Doubles, width_mm: float, edges_mm: Doubles, sigma_mm: float) -> Floats:
@@ -182,14 +182,16 @@ def _halved(grid: Grid) -> Grid:
     return Grid((2 * grid.shape[0], 2 * grid.shape[1], 2 * grid.shape[2]), matrix)
 
 
-def counts_per_activity(curves: Doubles, noise_percent: float) -> float:
+def counts_per_activity(curves: Doubles, noise_percent: float, half_life_s: float = HALF_LIFE_S) -> float:
     """Counts of a voxel per (kBq/mL decaying for a second) for the noise asked in muscle's first 600-s frame."""
     frame = int(np.argmax(FRAME_DURATIONS_S == 600))
-    exposure = curves[LABEL["muscle"], frame] * FRAME_DURATIONS_S[frame] / decay_factors()[frame]
+    exposure = curves[LABEL["muscle"], frame] * FRAME_DURATIONS_S[frame] / decay_factors(half_life_s)[frame]
     return float((100 / noise_percent) ** 2 / exposure)
 
 
-def with_count_noise(image: Floats, frame: int, per_activity: float, rng: np.random.Generator) -> Floats:
+def with_count_noise(
+    image: Floats, frame: int, per_activity: float, rng: np.random.Generator, half_life_s: float = HALF_LIFE_S
+) -> Floats:
     """Poisson counts in each voxel, independent, then back to decay-corrected activity."""
-    scale = per_activity * FRAME_DURATIONS_S[frame] / decay_factors()[frame]
+    scale = per_activity * FRAME_DURATIONS_S[frame] / decay_factors(half_life_s)[frame]
     return np.asarray(rng.poisson(image * scale) / scale, np.float32)

@@ -46,6 +46,7 @@ class PhantomSettings:
     hot_neighbors: marrow apart from cortex, glands and epidural veins; None is with the scanner "osem" alone.
     two_tissue: cord, marrow, thyroid and glands have a second compartment.
     foramen_k1: of all foramina, mL/cm3/min.
+    tracer: what is written of it: name, code and half-life; the kinetics stay those of this phantom.
     truth: other V_T (mL/cm3) than the phantom's own: region name -> visit ("baseline", "followup") -> V_T. The name
         of a foramen may leave out its root. Unknown regions are refused where the regions are known, in ``tracer``.
 
@@ -62,6 +63,7 @@ class PhantomSettings:
     hot_neighbors: bool | None = None
     two_tissue: bool = False
     foramen_k1: float = 0.5
+    tracer: str = "[11C]DPA-713"
     truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from ..messages import InputRefused
+from ..tracers import SIMULATED, nuclide, tracer_named
 from .neck import BLOOD, BONES, CORD_LEVELS, FORAMINA, STRUCTURES
 from .settings import VISITS
 
 Doubles = NDArray[np.float64]
 
-TRACER = "[11C]DPA-713 (simulated)"
 # 20.364 min: NuDat 3, after Kelley et al., Nucl Phys A 2012;880:88.
 HALF_LIFE_S = 1221.84
 # A 60-min schedule that has been used for another tracer; the injection is at the start of the scan.
@@ -39,6 +39,44 @@ PUBLISHED_VT = {
     "foramen C6/C7 left (root C7)": {"baseline": 12.96, "followup": 6.21},
     "cord C7": {"baseline": 6.43, "followup": 5.38},
 }
+
+
+@dataclass(frozen=True)
+class SimulatedTracer:
+    """What a tracer's name changes: what the header says of it, and how fast it decays.
+
+    radionuclide, code: value, scheme and meaning in DICOM. positron_fraction: per decay.
+    """
+
+    name: str
+    half_life_s: float
+    positron_fraction: str
+    radionuclide: tuple[str, str, str]
+    code: tuple[str, str, str]
+
+
+# 18F: 109.77 min, ENSDF. Codes of PS3.16, CID 4020.
+_RADIONUCLIDES = {
+    "C11": (HALF_LIFE_S, "0.9977", ("40565003", "SCT", "^11^Carbon")),
+    "F18": (6586.2, "0.9673", ("77004003", "SCT", "^18^Fluorine")),
+}
+
+
+def simulated_tracer(asked: str) -> SimulatedTracer:
+    """The tracer that a person names, with the kinetics of this phantom. Raises InputRefused ("phantom-tracer")."""
+    known = tracer_named(asked)
+    labeled = known.radionuclide if known else nuclide(asked)
+    if labeled not in _RADIONUCLIDES:
+        raise InputRefused(
+            "phantom-tracer",
+            "the phantom makes tracers of carbon-11 and fluorine-18, and {asked!r} names neither; name a tracer such "
+            "as [18F]DPA-714, or put the radionuclide before the name",
+            asked=asked,
+        )
+    name = known.name if known else asked
+    code = known.code if known else None
+    coded = (code.value, code.scheme, code.meaning) if code else (name, "99TSPOQUANT", name)
+    return SimulatedTracer(f"{name} ({SIMULATED})", *_RADIONUCLIDES[labeled], coded)
 
 
 @dataclass(frozen=True)

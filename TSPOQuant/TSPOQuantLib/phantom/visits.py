@@ -24,13 +24,13 @@ from .tracer import (
     ARRIVAL_MIN,
     FRAME_DURATIONS_S,
     FRAME_STARTS_S,
-    HALF_LIFE_S,
     INJECTED_MBQ,
-    TRACER,
     WEIGHT_KG,
     Kinetics,
+    SimulatedTracer,
     blood_of,
     frame_averages,
+    simulated_tracer,
 )
 
 Doubles = NDArray[np.float64]
@@ -44,6 +44,7 @@ ASSUMPTIONS = (
     "V_T of foramen C6/C7 left (12.96, 6.21) and of the cord at C7 (6.43, 5.38) are the study's published values, "
     "taken as the truth; they were measured, most likely without partial-volume correction.",
     "A V_T given in the settings replaces the phantom's own.",
+    "Another tracer changes its name, its code and its decay alone: V_T, K1 and blood stay those of this phantom.",
     "All other V_T, every K1 and every V_B are assumptions; foramina have K1 0.5 so that 60 min identify their V_T.",
     "Blood curves, parent fraction and whole-blood-to-plasma ratio are formulas of the phantom's own.",
     "Sizes of foramina and cord are published; every other size is an assumption.",
@@ -130,10 +131,10 @@ def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = sil
     Raises InputRefused: as ``output.whole_folder`` does, and "phantom-truth" for a truth of a region that the phantom
     does not have. What ``progress`` raises stops the work and leaves nothing behind.
     """
-    neighbors = neighbors_of(settings)
+    tracer, neighbors = simulated_tracer(settings.tracer), neighbors_of(settings)
     kinetics = {visit: kinetics_with(settings, visit, neighbors) for visit in VISITS}
     with whole_folder(out, force) as folder:
-        truth = _write_all(folder, settings, kinetics, neighbors, progress)
+        truth = _write_all(folder, settings, tracer, kinetics, neighbors, progress)
         (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
         (folder / "clinical.toml").write_text(_CLINICAL, encoding="utf-8")
     progress(1.0, "the phantom is written")
@@ -148,6 +149,7 @@ def neighbors_of(settings: PhantomSettings) -> Neighbors | None:
 def _write_all(
     folder: Path,
     settings: PhantomSettings,
+    tracer: SimulatedTracer,
     kinetics: dict[str, dict[str, Kinetics]],
     neighbors: Neighbors | None,
     progress: Progress,
@@ -158,12 +160,12 @@ def _write_all(
     for n, visit in enumerate(VISITS):
         share = part(progress, n / len(VISITS), (n + 1) / len(VISITS))
         visits[visit] = _write_visit(
-            folder / f"ses-{visit}", visit, settings, kinetics[visit], build, neighbors, visit_seeds[n], share
+            folder / f"ses-{visit}", visit, settings, tracer, kinetics[visit], build, neighbors, visit_seeds[n], share
         )
     return {
         "simulated": True,
         "software": f"TSPOQuant {__version__}",
-        "tracer": TRACER,
+        "tracer": tracer.name,
         "seed": settings.seed,
         "settings": {
             "vendor": settings.vendor,
@@ -184,7 +186,7 @@ def _write_all(
             *(OF_HOT if neighbors else ()),
         ],
         "build": {"size": build.size, "lordosis_deg": build.lordosis_deg, "scoliosis_mm": build.scoliosis_mm},
-        "half_life_s": HALF_LIFE_S,
+        "half_life_s": tracer.half_life_s,
         "weight_kg": WEIGHT_KG,
         "delay_s": 0.0,
         "frame_starts_s": FRAME_STARTS_S.tolist(),
@@ -197,6 +199,7 @@ def _write_visit(
     folder: Path,
     visit: str,
     settings: PhantomSettings,
+    tracer: SimulatedTracer,
     kinetics: dict[str, Kinetics],
     build: Build,
     neighbors: Neighbors | None,
@@ -222,7 +225,16 @@ def _write_visit(
     progress(0.4, Text("{visit}: CT and segmentation written", visit=visit))
 
     _write_pet(
-        folder / "pet", anatomy, tissues, curves, motion, settings, identity, count_seed, part(progress, 0.4, 1.0)
+        folder / "pet",
+        anatomy,
+        tissues,
+        curves,
+        motion,
+        settings,
+        tracer,
+        identity,
+        count_seed,
+        part(progress, 0.4, 1.0),
     )
     stem = f"sub-phantom_ses-{visit}"
     write_blood(folder / f"{stem}_recording-manual_blood", blood, np.random.default_rng(blood_seed) if noisy else None)
@@ -240,20 +252,26 @@ def _write_pet(
     curves: Doubles,
     motion: Doubles,
     settings: PhantomSettings,
+    tracer: SimulatedTracer,
     identity: Identity,
     seed: np.random.SeedSequence,
     progress: Progress,
 ) -> None:
     streams = [np.random.default_rng(s) for s in seed.spawn(curves.shape[1])]
+    half_life_s = tracer.half_life_s
     grid = pet_grid(settings.fast, settings.osem is not None)
     if settings.osem is None:
         frames = image_frames(tissues, anatomy.grid, grid, curves, motion, settings.fwhm_mm)
         if settings.noise_percent > 0:
-            per_activity = counts_per_activity(curves, settings.noise_percent)
-            frames = (with_count_noise(image, f, per_activity, streams[f]) for f, image in enumerate(frames))
+            per_activity = counts_per_activity(curves, settings.noise_percent, half_life_s)
+            frames = (
+                with_count_noise(image, f, per_activity, streams[f], half_life_s) for f, image in enumerate(frames)
+            )
     else:
         scanner = osem_scanner(anatomy.hounsfield, anatomy.grid, grid, settings.fwhm_mm, settings.osem)
-        frames = osem_frames(scanner, tissues, anatomy.grid, curves, motion, settings.noise_percent, streams)
+        frames = osem_frames(
+            scanner, tissues, anatomy.grid, curves, motion, settings.noise_percent, streams, half_life_s
+        )
 
     def reported() -> Iterator[NDArray[np.float32]]:
         for f, image in enumerate(frames):
@@ -263,7 +281,7 @@ def _write_pet(
             )
             yield image
 
-    write_pet(folder, reported(), grid, identity, settings.vendor)
+    write_pet(folder, reported(), grid, identity, settings.vendor, tracer)
 
 
 def _truth_of(

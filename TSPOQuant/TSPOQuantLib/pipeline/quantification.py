@@ -27,6 +27,7 @@ from ..regions.quality import check as check_regions
 from ..regions.resolution import estimate_resolution
 from ..reporting import provenance
 from ..study import Study, StudySettings
+from ..tracers import tracer_named
 from .curves import Fitting, fit_options, seen_frames
 from .placement import Alignment, Placed, place, visit_fused
 from .plasma import body_curve, body_of, input_of
@@ -215,7 +216,23 @@ def visit_notices(
 ) -> tuple[Notice, ...]:
     """Every warning of the visit, in the order of the rooms, each once."""
     found = [*placed.image.notices, *blood.notices, *placed.notices, *source.notices, *placed.unsure]
-    if settings.genotype in ("LAB", "unknown"):
-        known = "a low-affinity binder" if settings.genotype == "LAB" else "not known"
-        found.append(Notice("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known))
+    found += tracer_notices(placed.image.scan.tracer, settings.genotype)
     return tuple(dict.fromkeys(found))
+
+
+def tracer_notices(name: str | None, genotype: str) -> list[Notice]:
+    """What has to be known of a tracer and is not, and a genotype on which its binding depends."""
+    tracer, found = tracer_named(name), []
+    if name and tracer is None:
+        found.append(
+            Notice(
+                "tracer-unknown",
+                "the tracer {name} is not in the table of tracers: which model suits it, whether its binding depends "
+                "on rs6971 and how repeatable it is are not known here",
+                name=name,
+            )
+        )
+    if genotype in ("LAB", "unknown") and (tracer is None or tracer.genotype is not False):
+        known = Text("a low-affinity binder") if genotype == "LAB" else Text("not known")
+        found.append(Notice("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known))
+    return found

@@ -13,6 +13,7 @@ from ..outcome.comparability import ITEMS
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import VisitRecord
 from ..quantities import BY_KEY, COLUMNS
+from ..tracers import Sourced, tracer_named
 from . import plots
 from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
 from .report_terms import (
@@ -305,6 +306,7 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
         ("genotype", visit.genotype),
         ("washout", visit.settings.get("washout") or None),
         ("tracer", scan.tracer),
+        *_literature(scan.tracer, words),
         ("dose", None if scan.injected_mbq is None else f"{words.significant(scan.injected_mbq, 4)} MBq"),
         ("weight", None if scan.weight_kg is None else f"{words.significant(scan.weight_kg, 4)} kg"),
         ("half_life", None if scan.half_life_s is None else f"{words.significant(scan.half_life_s, 6)} s"),
@@ -321,6 +323,22 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
     ]
     told = tuple((words(f"fact.{key}"), words("not_told") if value is None else value) for key, value in rows)
     return Table(words("acquisition.caption", visit=visit.session), (), told, "ll")
+
+
+def _literature(name: str | None, words: Words) -> list[tuple[str, str]]:
+    """What is known of the tracer, and from where; what is not."""
+    tracer = tracer_named(name)
+    if tracer is None:
+        return [] if name is None else [("tracer_model", words("tracer.unknown"))]
+
+    def told(one: Sourced | None) -> str:
+        return words("tracer.not_found") if one is None else words.pair(words.message(one.said), one.source)
+
+    return [
+        ("tracer_model", told(tracer.preferred)),
+        ("tracer_genotype", told(tracer.genotype_told)),
+        ("tracer_repeatability", told(tracer.repeatability)),
+    ]
 
 
 def _time_zero(visit: VisitRecord, words: Words) -> str:
