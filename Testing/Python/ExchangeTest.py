@@ -10,6 +10,7 @@ from support import tinystudy
 from support.exacttissue import EDGES_S, frame_means, parent_plasma
 from TSPOQuantLib.acquisition.bids import find_bids
 from TSPOQuantLib.acquisition.blood_files import read_blood
+from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.messages import InputRefused
 
 SECONDS = np.linspace(0, 3600, 1201)
@@ -144,6 +145,93 @@ class BloodstreamFolderTest(Folder):
         own = "sub-1/ses-a/pet/sub-1_ses-a_run-1_bloodproc.tsv"
         self.write(own, table(CURVES))
         self.assertEqual(self.found(), [own])
+
+
+STARTS, ENDS = np.array([0.0, 60, 120, 300, 900]), np.array([60.0, 120, 300, 900, 2700])
+CORD, FORAMEN = np.array([1.0, 8, 6, 5, 4]), np.array([0.5, 3, 4, 5, 5.5])
+
+
+class PetprepTest(Folder):
+    """petprep: wide curves in Bq/mL, what they were corrected for in the JSON, volumes in a morph file elsewhere."""
+
+    STEM = "sub-1/ses-a/pet/sub-1_ses-a_desc-preproc"
+
+    def curves(self, entities="seg-gtm", **metadata):
+        listed = {"FrameTimesStart": STARTS.tolist(), "FrameDuration": (ENDS - STARTS).tolist(), "TaskName": None}
+        self.write(f"{self.STEM}_{entities}_tacs.json", listed | {"Units": "Bq/mL"} | metadata)
+        columns = {"frame_start": STARTS, "frame_end": ENDS, "cord": 1000 * CORD, "3rd-Ventricle": 1000 * FORAMEN}
+        return self.write(f"{self.STEM}_{entities}_tacs.tsv", table(columns))
+
+    def morph(self, name, cord):
+        rows = f"index\tname\tvolume-mm3\n2\tcord\t{cord}\n4\t3rd-Ventricle\t30.5\n"
+        return self.write(name, rows)
+
+    def test_curves(self):
+        tacs = read_tacs(self.curves())
+        np.testing.assert_allclose(tacs.activity, [CORD, FORAMEN], rtol=1e-12)
+        np.testing.assert_array_equal(tacs.timing.ends_s, ENDS)
+        self.assertEqual((tacs.regions, tacs.pvc, tacs.notices), (("cord", "3rd-Ventricle"), "none", ()))
+        self.assertEqual(dict(tacs.volumes_mm3), {})
+
+    def test_partial_volume_is_told(self):
+        psf = {"FWHM_x": 4.0, "FWHM_y": 4.5, "FWHM_z": 5}
+        tacs = read_tacs(self.curves("seg-gtm_pvc-GTM", PVCMethod="GTM", SoftwareName="petpvc", **psf))
+        self.assertEqual((tacs.pvc, tacs.fwhm_mm), ("GTM", (4, 4.5, 5)))
+        (told,) = tacs.notices
+        self.assertIn("GTM, 4 × 4.5 × 5 mm", told.message)
+        named_alone = read_tacs(self.curves("seg-gtm_pvc-RBV"))
+        self.assertEqual((named_alone.pvc, named_alone.fwhm_mm), ("RBV", ()))
+        contradicted = read_tacs(self.curves("seg-gtm_pvc-MG", PVCMethod="GTM"))
+        self.assertEqual([notice.code for notice in contradicted.notices], ["tacs-pvc", "tacs-pvc-contradicts"])
+
+    def test_volumes_come_from_the_morph_of_the_same_segmentation(self):
+        path = self.curves("seg-gtm_pvc-GTM")
+        for other in ("sub-1_desc-preproc_seg-aseg", "sub-2_desc-preproc_seg-gtm", "sub-1_ses-b_seg-gtm"):
+            self.morph(f"sub-1/anat/{other}_morph.tsv", 1.0)
+        self.assertEqual(dict(read_tacs(path).volumes_mm3), {})
+        self.morph("sub-1/anat/sub-1_desc-preproc_seg-gtm_morph.tsv", 800.25)
+        self.assertEqual(dict(read_tacs(path).volumes_mm3), {"cord": 800.25, "3rd-Ventricle": 30.5})
+        self.morph("sub-1/ses-a/anat/sub-1_ses-a_seg-gtm_morph.tsv", 801.0)
+        self.assertEqual(read_tacs(path).volumes_mm3["cord"], 801.0)
+
+
+class PetfitTest(Folder):
+    """petfit: one row a region and frame, kBq/mL, with the JSON of the whole study above it alone."""
+
+    HEADER = (
+        "pet\tregion\tvolume_mm3\tInjectedRadioactivity\tbodyweight\tframe_start\tframe_end\tframe_dur\tframe_mid\tTAC"
+    )
+
+    def curves(self, scans=("sub-1",), regions=(("cord", CORD), ("foramen", FORAMEN)), skip=()):
+        rows = [
+            f"{scan}\t{name}\t120.5\tNA\tNA\t{start:g}\t{end:g}\t{end - start:g}\t{(start + end) / 2:g}\t{value:.15g}"
+            for scan in scans
+            for name, values in regions
+            for start, end, value in zip(STARTS, ENDS, values, strict=True)
+            if (name, start) not in skip
+        ]
+        path = "derivatives/petfit/first/sub-1/pet/sub-1_desc-combinedregions_tacs.tsv"
+        return self.write(path, "\n".join([self.HEADER, *rows]) + "\n")
+
+    def described(self):
+        self.write("dataset_description.json", {"Name": "x", "BIDSVersion": "1.11.0"})
+        units = {"TAC": {"Description": "TAC", "Units": "kBq/mL"}, "frame_start": {"Units": "seconds"}}
+        self.write("derivatives/petfit/desc-combinedregions_tacs.json", units)
+
+    def test_long_rows_become_curves(self):
+        self.described()
+        tacs = read_tacs(self.curves())
+        np.testing.assert_allclose(tacs.activity, [CORD, FORAMEN], rtol=1e-12)
+        np.testing.assert_array_equal(tacs.timing.durations_s, ENDS - STARTS)
+        self.assertEqual((tacs.regions, dict(tacs.volumes_mm3)["cord"]), (("cord", "foramen"), 120.5))
+
+    def test_kilobecquerels_are_not_taken_for_becquerels(self):
+        self.assertIn("kBq/mL", self.refused("tacs-units", read_tacs, self.curves()))
+
+    def test_several_scans_or_missing_frames_are_refused(self):
+        self.described()
+        self.assertIn("sub-1, sub-2", self.refused("tacs-several", read_tacs, self.curves(("sub-1", "sub-2"))))
+        self.refused("tacs-frames", read_tacs, self.curves(skip=[("foramen", 60.0)]))
 
 
 if __name__ == "__main__":

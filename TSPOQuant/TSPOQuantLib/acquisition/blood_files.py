@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
 from .blood import UNIT_SLIP, BloodSamples, SampledCurve
+from .curve_tables import STARTS
+from .pmod import COMPOSITE, CURVES, tables_in
 from .tables import (
     BECQUERELS,
     HIGHEST_KBQ_ML,
@@ -20,7 +22,6 @@ from .tables import (
     kbq_ml_per,
     number_in,
     read_json,
-    read_table,
     seconds_per,
     sidecar,
     split_unit,
@@ -49,6 +50,8 @@ HEADERS = {
     **dict.fromkeys(("parentfraction", "plasmaparentfraction"), PARENT_FRACTION),
     **dict.fromkeys(("aif", "parent", "parentplasma", "plasmaparent"), PARENT_PLASMA),
     **dict.fromkeys(("plasmawholebloodratio", "plasmatowholebloodratio", "plasmabloodratio"), PLASMA_RATIO),
+    # PKIN: total plasma is whole blood times the plasma fraction.
+    "plasmafraction": PLASMA_RATIO,
 }
 
 # Times that only a slipped unit brings about (the program's limits, not published).
@@ -90,8 +93,9 @@ def read_blood(
 ) -> BloodSamples:
     """Read blood from one or several files and merge them.
 
-    paths: PET-BIDS ``_blood.tsv`` (manual, autosampler) or ``_bloodproc.tsv`` (AIF is ready parent plasma); PMOD
-    ``.bld`` or ``.txt``, as text or spreadsheet; plain CSV.
+    paths: PET-BIDS ``_blood.tsv`` (manual, autosampler) or ``_bloodproc.tsv`` (AIF is ready parent plasma);
+    ``_inputfunction.tsv`` of bloodstream and petfit; PMOD ``.bld``, ``.crv``, ``.kmData`` or ``.txt``, as text or
+    spreadsheet; plain CSV.
     json: metadata for all of them; without it, each table's own JSON sidecars are looked for.
     route: "arterial", "venous" or "unknown".
     columns: for other tables, which header means which quantity: {"t (min)": "time", "Cwb": "AIF"}, quantities by
@@ -109,7 +113,9 @@ def read_blood(
         raise InputRefused("blood-files", "no blood file was given")
     given = read_json(json) if json else None
     recordings = [
-        _read_recording(path, sidecar(path) if given is None else given, columns or {}) for path in map(Path, paths)
+        _read_recording(path, table, sidecar(path) if given is None else given, columns or {})
+        for path in map(Path, paths)
+        for table in _blood_tables(path)
     ]
     ready = [recording for recording in recordings if PARENT_PLASMA in recording.curves]
     whole = [recording for recording in recordings if WHOLE_BLOOD in recording.curves]
@@ -159,8 +165,30 @@ def read_blood(
     return blood
 
 
-def _read_recording(path: Path, metadata: Mapping[str, Any], columns: Mapping[str, str]) -> _Recording:
-    table = read_table(path)
+def _blood_tables(path: Path) -> tuple[tuple[Column, ...], ...]:
+    """The tables of blood in a file; of PMOD's composite .kmData the sections without tissue.
+
+    PMOD's files may state a unit of activity once, behind the name of the second column.
+    """
+    tables = tables_in(path)
+    if path.suffix.lower() == COMPOSITE:
+        tables = tuple(table for table in tables if table[0].name not in STARTS)
+        if not tables:
+            raise InputRefused("blood-empty", "{path_name} holds no measured value", path_name=path.name)
+    if path.suffix.lower() not in (COMPOSITE, *CURVES):
+        return tables
+    return tuple(
+        tuple(
+            column if column.unit or _quantity(path, column) not in ACTIVITIES else replace(column, unit=table[1].unit)
+            for column in table
+        )
+        for table in tables
+    )
+
+
+def _read_recording(
+    path: Path, table: Sequence[Column], metadata: Mapping[str, Any], columns: Mapping[str, str]
+) -> _Recording:
     notices: list[Notice] = []
     _refuse_uncorrected(path.name, metadata)
     by_quantity, unknown = _identify(path, table, columns)

@@ -46,6 +46,12 @@ HIGHEST_KBQ_ML = 2000.0  # 1 GBq in the half liter that passes the heart in 6 s
 LOWEST_PEAK_KBQ_ML = 0.1
 
 
+Line = tuple[int, str]
+"""Number and text of a line of a file."""
+Row = tuple[int, list[str]]
+"""Number of a line and its cells."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column as written: its name and unit from its header (``time[min]``), its cells, the lines they stand on."""
@@ -70,6 +76,14 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
     Raises InputRefused ("table-…") for a file that is no table, a row of another length than the header, and columns
     without a name or of one name.
     """
+    content = table_content(path)
+    spreadsheet = content[:2] == b"PK"
+    rows = list(_spreadsheet_rows(path) if spreadsheet else split_rows(text_lines(content, path.name), path.name))
+    return columns_of(path.name, rows, units, spreadsheet)
+
+
+def table_content(path: Path) -> bytes:
+    """The bytes of a table's file; raises InputRefused ("table-missing", "file-pointer")."""
     check_link(path)
     try:
         content = path.read_bytes()
@@ -81,18 +95,23 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
             strerror=error.strerror,
         ) from None
     check_content(path, content[:POINTER_BYTES])
-    rows = list(_spreadsheet_rows(path) if content[:2] == b"PK" else _text_rows(content, path.name))
+    return content
+
+
+def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool = False) -> tuple[Column, ...]:
+    """The columns of a header and the rows below it. ragged: a row may leave out empty cells at its end.
+
+    Raises InputRefused ("table-…") as ``read_table`` does.
+    """
     if len(rows) < 2:
-        raise InputRefused(
-            "table-empty", "{path_name} has no header with rows of numbers below it", path_name=path.name
-        )
+        raise InputRefused("table-empty", "{path_name} has no header with rows of numbers below it", path_name=file)
     header = _trimmed(rows[0][1])
     for line, row in rows[1:]:
-        if len(_trimmed(row)) > len(header) or (len(row) < len(header) and content[:2] != b"PK"):
+        if len(_trimmed(row)) > len(header) or (len(row) < len(header) and not ragged):
             raise InputRefused(
                 "table-row",
                 "{path_name} line {line} has {n_row} cells under a header of {n_header}; correct it",
-                path_name=path.name,
+                path_name=file,
                 line=line,
                 n_row=len(row),
                 n_header=len(header),
@@ -102,13 +121,13 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
     for index, cell in enumerate(header):
         cells = tuple(row[index].strip() if index < len(row) else "" for _, row in rows[1:])
         name, unit = split_unit(cell) if units else (cell.strip(), None)
-        columns.append(Column(path.name, name, unit, cells, lines))
+        columns.append(Column(file, name, unit, cells, lines))
     names = [column.name for column in columns]
     if len(set(names)) < len(names) or not all(names):
         raise InputRefused(
             "table-header",
             "{path_name} has a column without a name, or two of one name: {names}",
-            path_name=path.name,
+            path_name=file,
             names=names,
         )
     return tuple(columns)
@@ -301,15 +320,19 @@ def _number(text: str, where: str) -> float:
     )
 
 
-def _text_rows(content: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells of the lines that are not blank."""
+def text_lines(content: bytes, file: str) -> list[Line]:
+    """Numbers and texts of the lines that are not blank; raises InputRefused ("table-encoding")."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputRefused("table-encoding", "{file} is not UTF-8 text; save it as UTF-8", file=file) from None
     if "\0" in text:
         raise InputRefused("table-encoding", "{file} is not a text table; save it as UTF-8 text", file=file)
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def split_rows(lines: Sequence[Line], file: str) -> Iterator[Row]:
+    """Line numbers and cells; the header tells what parts them. Raises InputRefused ("table-row")."""
     delimiter = next((mark for mark in "\t;," if lines and mark in lines[0][1]), None)
     try:
         for number, line in lines:
@@ -330,7 +353,7 @@ def _split(line: str, delimiter: str | None) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, strict=True))
 
 
-def _spreadsheet_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _spreadsheet_rows(path: Path) -> Iterator[Row]:
     """Rows of the first sheet of an Office Open XML workbook (ECMA-376, part 1, section 18.3)."""
     tag = SPREADSHEET_NAMESPACE
     try:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
+from . import pmod
+from .curve_tables import DURATIONS, ENDS, MIDDLES, STARTS, read_curve_table
 from .frames import FrameTiming
 from .tables import (
     HIGHEST_KBQ_ML,
@@ -27,9 +29,7 @@ from .tables import (
     unboxed,
 )
 
-STARTS = ("FrameTimesStart", "frame_start", "start")
-ENDS = ("FrameTimesEnd", "frame_end", "end")
-DURATIONS = ("FrameDuration", "frame_duration")
+FRAME_COLUMNS = (*STARTS, *ENDS, *DURATIONS, *MIDDLES)
 # What regional curves of BIDS derivatives are in where nothing else is said.
 DEFAULT_UNIT = "Bq/mL"
 # Frame times of the table and of its JSON may be rounded apart by this much.
@@ -40,27 +40,37 @@ ACTIVITY_LIKE = re.compile(r"Bq|Ci\b|SUV|/ ?(mL|cc|cm)", re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class Tacs:
-    """Curves of several regions on shared frames: activity (regions, frames) in kBq/mL, decay-corrected as given."""
+    """Curves of several regions on shared frames: activity (regions, frames) in kBq/mL, decay-corrected as given.
+
+    volumes_mm3: of the regions, as far as the files tell. pvc: the partial-volume correction that the curves went
+    through before, as their program calls it, "none" without one; fwhm_mm: the resolution along x, y and z that it
+    assumed, empty where nothing says.
+    """
 
     timing: FrameTiming
     regions: tuple[str, ...]
     activity: NDArray[np.float64]
     notices: tuple[Notice, ...] = ()
+    volumes_mm3: Mapping[str, float] = field(default_factory=dict)
+    pvc: str = "none"
+    fwhm_mm: tuple[float, ...] = ()
 
 
-def read_tacs(path: Path, json: Path | None = None) -> Tacs:
-    """Read a table of frames (rows) by regions (columns).
+def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None = None) -> Tacs:
+    """Read a table of frames (rows) by regions (columns), or what ``curve_tables`` brings into that form.
 
     Frames: FrameTimesStart or frame_start, with FrameTimesEnd, frame_end or FrameDuration; seconds unless a header or
     the JSON says otherwise. Activity: Bq/mL unless a header or the JSON (``Units`` of the region, or of the file) says
-    otherwise. json: the metadata; without it the table's own sidecars are looked for.
+    otherwise. json: the metadata; without it the table's own sidecars are looked for. frames: those of the scan, for
+    a table that holds only their middles; else they come from its JSON, or from PMOD's ``.acqtimes`` beside it.
     Raises InputRefused ("tacs-…", "frames-…", "table-…", "units-…"), among them "tacs-time-units" for minutes taken
     for seconds and "tacs-activity-units" for Bq taken for kBq or the other way round.
     """
     path = Path(path)
     metadata = read_json(json) if json else sidecar(path)
     columns: dict[str, Column] = {}
-    for column in map(_with_unit, read_table(path, units=False)):
+    table = read_curve_table(path, metadata)
+    for column in map(_with_unit, table.columns):
         if column.name in columns:
             raise InputRefused(
                 "table-header",
@@ -70,7 +80,7 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
             )
         columns[column.name] = column
     columns = _without_pmod_unit(columns)
-    timing = _frames(path.name, columns, metadata)
+    timing = _timing(path, columns, metadata, frames)
     if timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "tacs-time-units",
@@ -80,11 +90,11 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
             ends_s=timing.ends_s[-1],
         )
     _check_frames(path.name, timing, metadata)
-    regions = [name for name in columns if name not in (*STARTS, *ENDS, *DURATIONS)]
+    regions = [name for name in columns if name not in FRAME_COLUMNS]
     if not regions:
         raise InputRefused("tacs-regions", "{path_name} holds frames but no region", path_name=path.name)
     units = {name: _stated(columns[name], metadata) for name in regions}
-    notices = []
+    notices = list(table.notices)
     if not all(units.values()):
         notices.append(
             Notice(
@@ -97,7 +107,8 @@ def read_tacs(path: Path, json: Path | None = None) -> Tacs:
     activity = np.stack([_activity(columns[name], units[name] or DEFAULT_UNIT) for name in regions])
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
     activity.flags.writeable = False
-    return Tacs(timing, tuple(regions), activity, tuple(notices))
+    volumes = {region: volume for region, volume in table.volumes_mm3.items() if region in regions}
+    return Tacs(timing, tuple(regions), activity, tuple(notices), volumes, table.pvc, table.fwhm_mm)
 
 
 def read_frame_table(path: Path) -> FrameTiming:
@@ -147,8 +158,15 @@ def read_frame_weights(path: Path, timing: FrameTiming) -> NDArray[np.float64]:
 
 
 def _without_pmod_unit(columns: dict[str, Column]) -> dict[str, Column]:
-    """PMOD's .tac heads its second column with the unit of the regions: ``end[kBq/cc]``, the time as the start's."""
+    """PMOD's .tac heads its second column with the unit of the regions: ``end[kBq/cc]``, the time as the start's.
+
+    Without starts and ends the second column is a region, whose unit is that of the others as well.
+    """
     end, start = columns.get("end"), columns.get("start")
+    middle = next((name for name in MIDDLES if name in columns), None)
+    if middle is not None and start is None and len(columns) > 1:
+        unit = list(columns.values())[1].unit
+        return {name: column if column.unit else replace(column, unit=unit) for name, column in columns.items()}
     if end is None or start is None or end.unit is None or not ACTIVITY_LIKE.search(end.unit):
         return columns
     regions = {name: column if column.unit else replace(column, unit=end.unit) for name, column in columns.items()}
@@ -162,9 +180,40 @@ def _frames(file: str, columns: Mapping[str, Column], metadata: Mapping[str, Any
     return FrameTiming(starts, ends if end.name in DURATIONS else ends - starts)
 
 
+def _timing(
+    path: Path, columns: Mapping[str, Column], metadata: Mapping[str, Any], frames: FrameTiming | None
+) -> FrameTiming:
+    """The frames that the table holds; where it holds only their middles, those that are told elsewhere."""
+    middle = next((columns[name] for name in MIDDLES if name in columns), None)
+    if middle is None or any(name in columns for name in STARTS):
+        return _frames(path.name, columns, metadata)
+    starts, durations = (numbers_in(metadata, key, path.name) for key in ("FrameTimesStart", "FrameDuration"))
+    beside = pmod.frame_times_beside(path)
+    if frames is None and starts and durations:
+        frames = FrameTiming(np.array(starts), np.array(durations))
+    elif frames is None and beside is not None:
+        start, end = (column.numbers() for column in beside)
+        frames = FrameTiming(start, end - start)
+    if frames is None:
+        raise InputRefused(
+            "tacs-frames",
+            "{file} holds only the middles of its frames; name the scan's JSON with --pet-json, write FrameTimesStart "
+            "and FrameDuration into a JSON beside it, or put PMOD's .acqtimes beside it",
+            file=path.name,
+        )
+    found = _seconds(middle, metadata)
+    if found.shape != frames.mids_s.shape or np.abs(found - frames.mids_s).max() > FRAME_TOLERANCE_S:
+        raise InputRefused(
+            "tacs-frames",
+            "{file}: the middles of its frames are not those of the frames that are told beside it; correct one",
+            file=path.name,
+        )
+    return frames
+
+
 def _with_unit(column: Column) -> Column:
     name, unit = split_unit(column.name)
-    of_frames = name in (*STARTS, *ENDS, *DURATIONS)
+    of_frames = name in FRAME_COLUMNS
     return replace(column, name=name, unit=unit) if unit and (of_frames or ACTIVITY_LIKE.search(unit)) else column
 
 

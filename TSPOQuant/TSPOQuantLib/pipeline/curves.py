@@ -140,9 +140,9 @@ def fit_tacs(
             "profile and bootstrap need a compartment model; add one to --models, or ask without --profile and "
             "--bootstrap",
         )
-    whole = read_tacs(tacs_path)
-    tacs = without_frames(whole, [int(number) for number in asked.leave_out], asked.until_min)
     sidecar = read_pet_json(pet_json) if pet_json else None
+    whole = read_tacs(tacs_path, frames=sidecar.timing if sidecar else None)
+    tacs = without_frames(whole, [int(number) for number in asked.leave_out], asked.until_min)
     blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
     source = sampled_input(blood, float(tacs.timing.ends_s[-1]), asked.sampled)
     half_life = sidecar.half_life_s if sidecar else None
@@ -168,5 +168,6 @@ def fit_tacs(
             | {"weights": FROM_FILE if table else weights, "models": list(models)}
             | asdict(asked),
             "input_function": source.settings,
+            "curves": {"pvc": tacs.pvc, "fwhm_mm": tacs.fwhm_mm, "volumes_mm3": dict(tacs.volumes_mm3)},
         },
     )
