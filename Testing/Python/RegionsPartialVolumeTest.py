@@ -3,6 +3,7 @@
 import unittest
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 from scipy.special import erf
 from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -30,6 +31,7 @@ from TSPOQuantLib.progress import silent
 from TSPOQuantLib.regions.anatomy import Anatomy, identify
 from TSPOQuantLib.regions.partial_volume import METHODS, axis_response, correct
 from TSPOQuantLib.regions.region import Region
+from TSPOQuantLib.regions.tissues import surroundings, tissues_in, within
 
 FWHM_MM = 5.0
 SIGMA_MM = FWHM_MM / np.sqrt(8 * np.log(2))
@@ -77,11 +79,11 @@ class BoxTest(unittest.TestCase):
         cls.image = image_of(np.array([c + (h - c) * seen for h, c in zip(HOT, COLD, strict=True)]))
 
     def test_every_method_restores_both_frames(self):
-        for method, within in {"GTM": 2e-3, "RBV": 2e-3, "IY": 2e-2, "STC": 1e-1}.items():
+        for method, tolerance in {"GTM": 2e-3, "RBV": 2e-3, "IY": 2e-2, "STC": 1e-1}.items():
             with self.subTest(method):
                 result = correct(self.image, [box_region()], method, FWHM_MM)
                 curve = result.curves[0]
-                np.testing.assert_allclose(curve.corrected.mean, HOT, rtol=within)
+                np.testing.assert_allclose(curve.corrected.mean, HOT, rtol=tolerance)
                 self.assertLess(curve.measured.mean[0], 0.85 * HOT[0])
                 self.assertEqual([notice.code for notice in result.notices], ["pvc-no-ct"])
 
@@ -179,6 +181,41 @@ class ResponseTest(unittest.TestCase):
         for fwhm in (0.0, 4.0, 6.5):
             response = axis_response(voxels, 2.0, edges, fwhm)
             np.testing.assert_allclose(2.0 * response.sum(axis=0), 0.5, rtol=1e-6)
+
+
+class TissuesTest(unittest.TestCase):
+    """What lies where, looked up at once, against one region and one distance at a time."""
+
+    def test_within_a_distance_is_what_the_distances_say(self):
+        rng, spacing = np.random.default_rng(2), (0.7, 2 / 3, 1.1)
+        masks = [rng.random((9, 14, 12)) < share for share in (0.004, 0.2, 0.97)]
+        for mask in (*masks, np.zeros((4, 5, 6), bool)):
+            for reach in (0.3, 1.0, 4.0):
+                expected = distance_transform_edt(~mask, sampling=spacing) <= reach if mask.any() else mask
+                np.testing.assert_array_equal(within(mask, reach, spacing), expected)
+
+    def test_the_smallest_counts_and_what_moves_uncovers_what_lies_below(self):
+        def box(name, grid, low, high):
+            return Region(name, Anatomy("other"), ((points(grid) > low) & (points(grid) < high)).all(axis=-1), grid)
+
+        angle = np.deg2rad(20)
+        turn = np.eye(4)
+        turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        turned = Grid(FINE.shape, turn @ FINE.ijk_to_lps)
+        large, middle = box("large", FINE, 10.0, 40.0), box("middle", FINE, 15.0, 30.0)
+        oblique, own = box("oblique", turned, (20, 5, 20), (30, 15, 30)), box("own", FINE, 20.0, 24.0)
+        move, shift = np.eye(4), np.eye(4)
+        move[:3, 3], shift[0, 3] = (0.37, -1.23, 2.21), 3.0
+        cells = Grid((60, 60, 60), np.diag([0.8, 0.8, 0.8, 1.0]))
+        labels, names = tissues_in(cells, own, surroundings([own, large, oblique, middle], None), move @ shift, move)
+        expected = np.full(cells.shape, "rest", dtype=object)
+        for region, to in ((large, move), (middle, move), (oblique, move), (own, move @ shift)):
+            drawn = points(cells) @ np.linalg.inv(to)[:3, :3].T + np.linalg.inv(to)[:3, 3]
+            index = np.round(region.grid.to_ijk(drawn)).astype(int)[..., ::-1]
+            inside = ((index >= 0) & (index < np.array(region.mask.shape))).all(axis=-1)
+            at = np.clip(index, 0, np.array(region.mask.shape) - 1)
+            expected[inside & region.mask[tuple(np.moveaxis(at, -1, 0))]] = region.name
+        np.testing.assert_array_equal(np.array(names, dtype=object)[labels], expected)
 
 
 VISIT, TARGET = "baseline", "foramen C6/C7 left (root C7)"

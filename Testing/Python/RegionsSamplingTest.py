@@ -1,6 +1,7 @@
 """A region is read off the PET by the exact fraction of every voxel that it covers."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 from scipy.stats import qmc
@@ -79,6 +80,20 @@ class CoverageTest(unittest.TestCase):
         pet, fine = grid((2.0, 2.0, 2.0)), grid((0.5, 0.5, 0.5), origin=(-20.0, 0.0, 0.0))
         region = ball(fine, np.array([0.0, 18.0, 15.0]), 5.0)
         self.assertAlmostEqual(sampling.coverage(region, pet).outside, 0.5, places=6)
+
+    def test_every_place_of_a_region_is_worked_out_once(self):
+        pet = grid((2.0, 2.0, 2.0))
+        shifted = np.eye(4)
+        shifted[0, 3] = 1.3
+        region, other = (ball(grid((0.5, 0.5, 0.5)), np.array([19.0, 17.0, 13.0]), 4.0) for _ in range(2))
+        with mock.patch.object(sampling, "_covered", wraps=sampling._covered) as worked_out:
+            for move in (None, shifted, np.eye(4), shifted.copy()):
+                sampling.coverage(region, pet, move)
+            self.assertEqual(worked_out.call_count, 2)
+            sampling.coverage(other, pet)
+            self.assertEqual(worked_out.call_count, 3)
+            sampling.coverage(region, grid((4.0, 4.0, 2.0)))
+            self.assertEqual(worked_out.call_count, 4)
 
 
 class SampleTest(unittest.TestCase):

@@ -15,15 +15,15 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Volume
 from ..alignment.motion import late_frames
 from ..alignment.resample import mean_image
-from ..grid import Grid
 from ..input_function import Calibration, InputFunction, InputFunctionResult, ParentFractionFit, PlasmaRatioFit
 from ..input_function.ensemble import varied
 from ..kinetics import KineticFit
 from ..messages import InputRefused, Text
 from ..progress import Progress, part, silent
-from ..regions.partial_volume import FWHM_PER_SIGMA, FWHM_STEP_MM, PartialVolumeResult, correct
+from ..regions.partial_volume import FWHM_PER_SIGMA, FWHM_STEP_MM, PartialVolumeResult, corrected_mean
 from ..regions.region import Region
 from ..regions.sampling import sample
+from ..regions.tissues import surroundings
 from .record import Sensitivity
 
 Array = NDArray[np.float64]
@@ -247,9 +247,8 @@ def _shift(axis: int, distance_mm: float) -> Array:
     return matrix
 
 
-def _moves(measure: Callable[[Array], float]) -> list[tuple[float, float]]:
+def _moves(here: float, measure: Callable[[Array], float]) -> list[tuple[float, float]]:
     """ln of the mean, moved a step down and up along each axis, over the mean where it is."""
-    here = measure(np.eye(4))
     return [
         (
             _log_ratio(measure(_shift(axis, -PLACE_STEP_MM)), here),
@@ -268,7 +267,7 @@ def _sampled_moves(still: DynamicImage, region: Region, geometry: Geometry) -> d
         except InputRefused:  # moved beyond the field
             return float("nan")
 
-    moves = _moves(measure)
+    moves = _moves(measure(np.eye(4)), measure)
     return {"placement": moves, "registration": moves}
 
 
@@ -282,24 +281,22 @@ def of_corrected_place(
 ) -> list[Sensitivity]:
     """One corrected region, moved alone and with all that tells tissues apart."""
     region = corrected.regions[number]
-
+    around = surroundings((region, *others), geometry.ct)
     i, j, k = (float(np.hypot(width, SMOOTHING_MM)) for width in pvc.fwhm_mm)
 
-    def measure(chosen: Region, shift: Array | None) -> float:
-        to_frame = None if shift is None else [shift]
+    def measure(own: Array, rest: Array) -> float:
         try:
-            curves = correct(
-                still, [chosen], pvc.method, (i, j, k), to_frame, geometry.ct, geometry.minimum_coverage, others
-            ).curves
-        except InputRefused:
+            return float(
+                corrected_mean(still, region, around, pvc.method, (i, j, k), own, rest, geometry.minimum_coverage)[0]
+            )
+        except InputRefused:  # moved beyond the field
             return float("nan")
-        return float(curves[0].corrected.mean[0])
 
-    def drawn_elsewhere(shift: Array) -> float:
-        grid = Grid(region.grid.shape, shift @ region.grid.ijk_to_lps)
-        return measure(replace(region, grid=grid), None)
-
-    moves = {"placement": _moves(drawn_elsewhere), "registration": _moves(lambda shift: measure(region, shift))}
+    here = measure(np.eye(4), np.eye(4))
+    moves = {
+        "placement": _moves(here, lambda shift: measure(shift, np.eye(4))),
+        "registration": _moves(here, lambda shift: measure(shift, shift)),
+    }
     return _of_place(corrected, number, moves)
 
 

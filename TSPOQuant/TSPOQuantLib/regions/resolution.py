@@ -17,7 +17,8 @@ from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
 from ..messages import InputRefused, Notice
 from ..progress import Progress, silent
-from .partial_volume import CLASS_EDGES_HU, axis_response
+from .partial_volume import axis_response
+from .tissues import CLASS_EDGES_HU
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]

@@ -6,6 +6,7 @@ voxel counts by the fraction of its volume that lies inside the region.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +39,28 @@ class Coverage:
     outside: float
 
 
+_KNOWN: WeakKeyDictionary[Region, dict[tuple[tuple[int, ...], bytes], Coverage]] = WeakKeyDictionary()
+"""What was worked out for a region, by the PET's shape and the transform between both grids' indices; it goes with the
+region. Curve, correction and errors of place ask for the same places again and again."""
+
+
 def coverage(region: Region, pet: Grid, region_to_pet: NDArray[np.float64] | None = None) -> Coverage:
-    """Fraction of every PET voxel that the region covers.
+    """Fraction of every PET voxel that the region covers, worked out once for each place of a region.
 
     region_to_pet: rigid 4 x 4 in LPS mm that carries a point of the region to where it lies in the PET; None for
     identity. Exact (separable overlap) where the two grids' axes are parallel, else by small boxes.
     """
+    transform = np.eye(4) if region_to_pet is None else region_to_pet
+    to_pet_index = np.linalg.inv(pet.ijk_to_lps) @ transform @ region.grid.ijk_to_lps
+    known = _KNOWN.setdefault(region, {})
+    place = (pet.shape, to_pet_index.tobytes())
+    if place not in known:
+        known[place] = _covered(region, pet.shape, to_pet_index)
+    return known[place]
+
+
+def _covered(region: Region, shape: tuple[int, int, int], to_pet_index: NDArray[np.float64]) -> Coverage:
+    """The covered fractions of a PET of a shape (k, j, i); to_pet_index: from the region's voxel indices to its."""
     indices = np.argwhere(region.mask)
     if len(indices) == 0:
         raise InputRefused(
@@ -51,21 +68,19 @@ def coverage(region: Region, pet: Grid, region_to_pet: NDArray[np.float64] | Non
             "the region '{region_name}' holds no voxel; draw it or leave it out",
             region_name=region.name,
         )
-    first, last = indices.min(axis=0), indices.max(axis=0) + 1
-    box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-    transform = np.eye(4) if region_to_pet is None else region_to_pet
-    to_pet_index = np.linalg.inv(pet.ijk_to_lps) @ transform @ region.grid.ijk_to_lps
     linear = to_pet_index[:3, :3]
     if np.abs(linear - np.diag(np.diag(linear))).max() <= AXIS_ALIGNED_TOLERANCE * np.abs(linear).max():
+        first, last = indices.min(axis=0), indices.max(axis=0) + 1
+        box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
         grid_values, origin = _overlap(region.mask[box], first, to_pet_index)
     else:
-        grid_values, origin = _boxes(region.mask[box], first, to_pet_index)
+        grid_values, origin = _boxes(indices, to_pet_index)
     covered = np.argwhere(grid_values > 0)
     fractions = grid_values[tuple(covered.T)]
     covered = covered + origin
-    inside = ((covered >= 0) & (covered < np.array(pet.shape))).all(axis=1)
+    inside = ((covered >= 0) & (covered < np.array(shape))).all(axis=1)
     total = fractions.sum()
-    flat = np.ravel_multi_index(tuple(covered[inside].T), pet.shape) if inside.any() else np.empty(0, dtype=np.intp)
+    flat = np.ravel_multi_index(tuple(covered[inside].T), shape) if inside.any() else np.empty(0, dtype=np.intp)
     return Coverage(flat, fractions[inside], float(1 - fractions[inside].sum() / total))
 
 
@@ -88,28 +103,35 @@ def _overlap(
 
 
 def _boxes(
-    mask: NDArray[np.bool_], first: NDArray[np.intp], to_pet_index: NDArray[np.float64]
+    indices: NDArray[np.intp], to_pet_index: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Covered fractions for oblique axes: region voxels cut into small boxes, each shared out among the eight PET
-    voxels that it may touch as if its sides ran along the PET's; what that neglects cancels along a face."""
+    """Covered fractions for oblique axes: region voxels (n, 3: k, j, i) cut into small boxes, each shared out among
+    the eight PET voxels that it may touch as if its sides ran along the PET's; what that neglects cancels along a
+    face. (values (k, j, i), PET index of [0])."""
     linear = to_pet_index[:3, :3]
     cuts = max(SMALLEST_CUTS, int(np.ceil(np.linalg.norm(linear, axis=1).max())))
     steps = (np.arange(cuts) + 0.5) / cuts - 0.5
-    offsets = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    ijk = (np.argwhere(mask) + first)[:, None, ::-1] + offsets
-    centers = ijk.reshape(-1, 3) @ linear.T + to_pet_index[:3, 3]
-    half = np.linalg.norm(linear, axis=1) / cuts / 2
-    lowest = np.floor(centers - half + 0.5).astype(np.intp)
-    share_of_lower = np.clip((lowest + 0.5 - (centers - half)) / (2 * half), 0, 1)
-    origin = lowest.min(axis=0)
-    shape = lowest.max(axis=0) - origin + 2
+    offsets = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3) @ linear.T
+    middles = indices[:, ::-1] @ linear.T + to_pet_index[:3, 3]
+    halves = np.linalg.norm(linear, axis=1) / cuts / 2
+    lowest, shares = [], []  # along k, j, i: the lower of the two voxels, and what either has of the box
+    for xyz in (2, 1, 0):
+        edge = (middles[:, xyz, None] + offsets[:, xyz]).ravel() + (0.5 - halves[xyz])
+        lower = np.floor(edge)
+        of_lower = np.minimum((lower + 1 - edge) / (2 * halves[xyz]), 1)
+        lowest.append(lower.astype(np.intp))
+        shares.append((of_lower, 1 - of_lower))
+    origin = np.array([lower.min() for lower in lowest])
+    shape = tuple(int(lower.max()) - first + 2 for lower, first in zip(lowest, origin.tolist(), strict=True))
+    start = np.ravel_multi_index(tuple(lower - first for lower, first in zip(lowest, origin, strict=True)), shape)
     values = np.zeros(int(np.prod(shape)))
-    for corner in np.ndindex(2, 2, 2):
-        shares = np.where(np.array(corner) == 0, share_of_lower, 1 - share_of_lower).prod(axis=1)
-        cells = np.ravel_multi_index(tuple((lowest - origin + corner).T), tuple(shape))
-        values += np.bincount(cells, weights=shares, minlength=values.size)
+    for k, j in np.ndindex(2, 2):
+        plane = shares[0][k] * shares[1][j]
+        for i in range(2):
+            cells = start + ((k * shape[1] + j) * shape[2] + i)
+            values += np.bincount(cells, weights=plane * shares[2][i], minlength=values.size)
     values *= abs(np.linalg.det(linear)) / cuts**3
-    return values.reshape(shape).transpose(2, 1, 0), origin[::-1]
+    return values.reshape(shape), origin
 
 
 def sample(

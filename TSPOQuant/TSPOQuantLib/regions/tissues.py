@@ -1,0 +1,265 @@
+"""Which tissue lies where around a region: the drawn regions, and what the CT shows between them, on fine cells."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.image import Volume
+from ..grid import Grid
+from .region import Region
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+# None of these is published: choices.
+CLASS_EDGES_HU = (-300.0, -30.0, 150.0)
+CLASSES = ("air", "fat", "soft tissue", "bone", "marrow", "around the cord")
+CORTEX_MM = 1.0
+"""Bone is cortex this far below its surface, and marrow deeper, where the CT shows no more than ``CORTEX_HU``."""
+CORTEX_HU = 500.0
+AROUND_CORD_MM = 4.0
+"""Soft tissue so near to a drawn cord counts as a tissue of its own: cerebrospinal fluid holds next to no tracer, and
+CT does not tell it from muscle."""
+NOT_TISSUE = ("vertebra",)
+"""Drawn for orientation: where there is a CT, bone is told by it."""
+BACKGROUND_SMALLEST_MM3 = 8.0
+"""A tissue with less than this in the box is left to its neighbor in the list: it could not be measured."""
+SAME_LATTICE = 1e-6
+"""Voxels by which two grids may differ and still count as parts of one lattice; also the index by which a slope may
+move the far end of a box and still count as none."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Lattice:
+    """Drawn regions of one lattice, looked up at once.
+
+    corner: (k, j, i) of the first voxel in ``grid``. covered: (k, j, i), which of ``sets`` covers the voxel. sets:
+    the positions of regions in ``Surroundings.regions``; the first is empty.
+    """
+
+    grid: Grid
+    corner: Ints
+    covered: NDArray[np.uint16]
+    sets: tuple[frozenset[int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """All that tells tissues apart, ready to be looked up.
+
+    regions: smallest first, since the smallest counts where they overlap. ct: in HU, or None.
+    """
+
+    regions: tuple[Region, ...]
+    ct: Volume | None
+    lattices: tuple[_Lattice, ...]
+
+    def tells(self, number: int) -> bool:
+        """Whether a region is a tissue of its own."""
+        return self.ct is None or self.regions[number].anatomy.structure not in NOT_TISSUE
+
+
+def surroundings(regions: Sequence[Region], ct: Volume | None) -> Surroundings:
+    """Regions and CT of one visit; ct: in the position in which the regions were drawn."""
+    ordered = tuple(sorted(regions, key=lambda region: region.volume_mm3))
+    references = [ct.grid] if ct is not None else []
+    members: list[list[tuple[int, Ints]]] = [[] for _ in references]
+    for number, region in enumerate(ordered):
+        if not region.mask.any():
+            continue
+        corners = [_corner(region.grid, reference) for reference in references]
+        place = next((n for n, corner in enumerate(corners) if corner is not None), len(references))
+        if place == len(references):
+            references.append(region.grid)
+            members.append([])
+            corners.append(np.zeros(3, dtype=np.intp))
+        corner = corners[place]
+        assert corner is not None
+        members[place].append((number, corner))
+    lattices = [_lattice(ordered, grid, group) for grid, group in zip(references, members, strict=True) if group]
+    return Surroundings(ordered, ct, tuple(lattices))
+
+
+def _corner(grid: Grid, reference: Grid) -> Ints | None:
+    """Where (k, j, i) a grid's first voxel lies in another's lattice; None where that is not its lattice."""
+    between = np.linalg.inv(reference.ijk_to_lps) @ grid.ijk_to_lps
+    corner = np.round(between[2::-1, 3])
+    turned = np.abs(between[:3, :3] - np.eye(3)).max() * max(grid.shape)
+    if turned > SAME_LATTICE or np.abs(between[2::-1, 3] - corner).max() > SAME_LATTICE:
+        return None
+    return corner.astype(np.intp)
+
+
+def _lattice(regions: Sequence[Region], grid: Grid, members: Sequence[tuple[int, Ints]]) -> _Lattice:
+    """members: positions in ``regions``, and the corner of each in the lattice of ``grid``."""
+    low = np.min([corner for _, corner in members], axis=0)
+    high = np.max([corner + regions[number].mask.shape for number, corner in members], axis=0)
+    covered = np.zeros((high - low).tolist(), dtype=np.uint16)
+    sets = {frozenset[int](): 0}
+    for number, corner in members:
+        mask = regions[number].mask
+        part = covered[tuple(slice(a, a + n) for a, n in zip(corner - low, mask.shape, strict=True))]
+        known = list(sets)
+        joined = np.zeros(len(known), dtype=np.uint16)
+        for code in np.unique(part[mask]).tolist():
+            joined[code] = sets.setdefault(known[code] | {number}, len(sets))
+        part[mask] = joined[part[mask]]
+    return _Lattice(grid, low, covered, tuple(sets))
+
+
+def tissues_in(
+    cells: Grid, region: Region, around: Surroundings, own_move: Floats, move: Floats
+) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+    """The tissue of every cell (k, j, i), into the names that are returned with it; 0 is the region itself.
+
+    own_move: rigid 4 x 4 (LPS mm) by which the region has moved from where it was drawn, move: the CT and everything
+    else that was drawn.
+    """
+    back: Floats = np.asarray(np.linalg.inv(move))
+    own = np.zeros(cells.shape, dtype=bool)
+    _look_up(own, region.mask, region.grid, np.zeros(3, dtype=np.intp), cells, np.asarray(np.linalg.inv(own_move)))
+    count = len(around.regions)
+    smallest = np.full(cells.shape, count, dtype=np.int16)
+    cord, vertebrae = own & (region.anatomy.structure == "cord"), np.zeros(cells.shape, dtype=bool)
+    for lattice in around.lattices:
+        seen = np.zeros(cells.shape, dtype=np.uint16)
+        _look_up(seen, lattice.covered, lattice.grid, lattice.corner, cells, back)
+        others = [
+            [n for n in sorted(each) if around.tells(n) and around.regions[n] is not region] for each in lattice.sets
+        ]
+        first = np.array([min(each, default=count) for each in others], dtype=np.int16)
+        smallest = np.minimum(smallest, first[seen])
+        cord |= np.array([any(around.regions[n].anatomy.structure == "cord" for n in each) for each in others])[seen]
+        vertebrae |= np.array([any(not around.tells(n) for n in each) for each in lattice.sets])[seen]
+    labels, classes = _background(cells, around.ct, back, cord, vertebrae)
+    # Behind the classes the largest first, so that the smallest of what is too small is left to its like.
+    labels = np.where(smallest < count, len(classes) + count - 1 - smallest, labels) + 1
+    labels[own] = 0
+    names = [region.name, *classes, *(one.name for one in reversed(around.regions))]
+    return _without_slivers(labels, names, cells.voxel_volume_mm3)
+
+
+def _background(
+    cells: Grid, ct: Volume | None, back: Floats, cord: Bools, vertebrae: Bools
+) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+    """The CT's tissue class of every cell, those beyond the CT as its last voxels; one class without a CT.
+
+    Marrow lies deep in what the CT shows as bone or what is drawn as vertebra: old marrow is no denser than muscle.
+    """
+    if ct is None:
+        return np.zeros(cells.shape, dtype=np.int16), ("rest",)
+    places = _nearest(np.linalg.inv(ct.grid.ijk_to_lps) @ back @ cells.ijk_to_lps, cells.shape)
+    values = _taken(ct.values, [np.clip(at, 0, n - 1) for at, n in zip(places, ct.values.shape, strict=True)])
+    classes = np.zeros(cells.shape, dtype=np.int16)
+    for edge in CLASS_EDGES_HU:
+        classes += values >= edge
+    deep = np.zeros(cells.shape, dtype=bool)
+    for solid in (classes == CLASSES.index("bone"), vertebrae):
+        deep |= ~within(~solid, CORTEX_MM, cells.spacing_mm[::-1])
+    classes[deep & (values < CORTEX_HU) & (values >= CLASS_EDGES_HU[0])] = CLASSES.index("marrow")
+    near_cord = within(cord, AROUND_CORD_MM, cells.spacing_mm[::-1])
+    classes[near_cord & (classes == CLASSES.index("soft tissue"))] = CLASSES.index("around the cord")
+    return classes, CLASSES
+
+
+def within(mask: Bools, reach_mm: float, spacing_mm: Sequence[float]) -> Bools:
+    """Voxels whose middle is no farther than ``reach_mm`` from that of a voxel of the mask; spacing: along its axes.
+
+    The mask moved by every step within reach, whole rows at once: for a few voxels of reach faster than distances.
+    """
+    found = np.zeros(mask.shape, dtype=bool)
+    if not mask.any():
+        return found
+    steps = [int(reach_mm / spacing) for spacing in spacing_mm]
+    spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    box = tuple(slice(max(int(span[0]) - n, 0), int(span[-1]) + n + 1) for span, n in zip(spans, steps, strict=True))
+    padded = np.pad(mask[box], [(n, n) for n in steps])
+    grown = [padded.ravel()]  # along the last axis, by 0, 1, … voxels
+    for n in range(1, steps[2] + 1):
+        longer = grown[-1].copy()
+        for shift in (n, -n):
+            _join(longer, grown[0], shift)
+        grown.append(longer)
+    reached = grown[0].copy()
+    lengths = np.arange(steps[2] + 1) * spacing_mm[2]
+    for k in range(-steps[0], steps[0] + 1):
+        for j in range(-steps[1], steps[1] + 1):
+            fits = np.sqrt((k * spacing_mm[0]) ** 2 + (j * spacing_mm[1]) ** 2 + lengths**2) <= reach_mm
+            if fits.any():
+                _join(reached, grown[int(fits.sum()) - 1], (k * padded.shape[1] + j) * padded.shape[2])
+    inner = tuple(slice(n, size - n) for n, size in zip(steps, padded.shape, strict=True))
+    found[box] = reached.reshape(padded.shape)[inner]
+    return found
+
+
+def _join(into: Bools, one: Bools, shift: int) -> None:
+    """Add a flat mask, moved by ``shift``, to another."""
+    if shift >= 0:
+        into[shift:] |= one[: len(one) - shift]
+    else:
+        into[:shift] |= one[-shift:]
+
+
+def _look_up(into: NDArray[Any], values: NDArray[Any], grid: Grid, corner: Ints, cells: Grid, back: Floats) -> None:
+    """Fill ``into`` (k, j, i) of the cells from the nearest voxels; only cells near them are looked at.
+
+    corner: (k, j, i) in ``grid`` of the first voxel of ``values``; back: rigid 4 x 4 (LPS mm) from where the
+    cells are to where it was drawn.
+    """
+    to_index = np.linalg.inv(grid.ijk_to_lps) @ back @ cells.ijk_to_lps
+    to_index[:3, 3] -= corner[::-1]
+    far = np.array(values.shape[::-1]) - 0.5
+    corners = np.array([[i, j, k, 1] for i in (-0.5, far[0]) for j in (-0.5, far[1]) for k in (-0.5, far[2])])
+    reached = (corners @ np.linalg.inv(to_index).T)[:, 2::-1]
+    low = np.maximum(np.floor(reached.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(reached.max(axis=0)).astype(int) + 1, np.array(cells.shape))
+    if (low >= high).any():
+        return
+    to_index[:3, 3] += to_index[:3, :3] @ low[::-1]
+    places = _nearest(to_index, tuple((high - low).tolist()))
+    inside, kept = np.ones((1, 1, 1), dtype=bool), []
+    for at, n in zip(places, values.shape, strict=True):
+        inside = inside & (at >= 0) & (at < n)
+        kept.append(np.clip(at, 0, n - 1))
+    box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
+    np.copyto(into[box], _taken(values, kept), where=inside)
+
+
+def _nearest(to_index: Floats, shape: tuple[int, ...]) -> list[Ints]:
+    """Index (k, j, i) of the voxel in which every cell's middle lies; each of size 1 along axes that do not matter.
+
+    to_index: 4 x 4 from indices (i, j, k) of the cells, of whom there are ``shape`` (k, j, i).
+    """
+    found = []
+    for xyz in (2, 1, 0):
+        at = np.full((1, 1, 1), to_index[xyz, 3] + 0.5)
+        for axis, n in enumerate(shape):
+            slope = to_index[xyz, 2 - axis]
+            if abs(slope) * n > SAME_LATTICE:
+                along = [1, 1, 1]
+                along[axis] = n
+                at = at + slope * np.arange(n).reshape(along)
+        found.append(np.floor(at).astype(np.intp))
+    return found
+
+
+def _taken(values: NDArray[Any], places: Sequence[Ints]) -> NDArray[Any]:
+    """Values (k, j, i) at indices that are broadcast against each other."""
+    k, j, i = places
+    rows = (k * values.shape[1] + j) * values.shape[2]
+    return np.asarray(values.reshape(-1)[rows + i])
+
+
+def _without_slivers(
+    labels: NDArray[np.int16], names: Sequence[str], cell_mm3: float
+) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+    """Tissues of next to no volume join the one before them in the list; the region itself stays."""
+    volumes = np.bincount(labels.ravel(), minlength=len(names)) * cell_mm3
+    kept = [0] + [n for n in range(1, len(names)) if volumes[n] >= BACKGROUND_SMALLEST_MM3]
+    place = np.searchsorted(kept, np.arange(len(names)), side="right") - 1
+    place[1:] = np.maximum(place[1:], min(1, len(kept) - 1))
+    return place.astype(np.int16)[labels], tuple(names[n] for n in kept)
