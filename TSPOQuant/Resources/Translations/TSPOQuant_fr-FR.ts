@@ -956,6 +956,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Compute another visit first; a change needs two.</source>
             <translation>Calculer d’abord une autre visite ; une évolution en demande deux.</translation>
         </message>
+        <message>
+            <source>{line} – live</source>
+            <translation>{line} – en direct</translation>
+        </message>
     </context>
     <context>
         <name>mrml.study_steps</name>
@@ -1398,6 +1402,17 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>[{table}] {key}: {help}. It must be {wanted}.</source>
             <translation>[{table}] {key} : {help}. Valeurs permises : {wanted}.</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.study_live</name>
+        <message>
+            <source>Alignment or input function are no longer those of the results.</source>
+            <translation>L’alignement ou la fonction d’entrée ne sont plus ceux des résultats.</translation>
+        </message>
+        <message>
+            <source>The blood pool was changed, and with it the input function.</source>
+            <translation>La région sanguine a changé, et avec elle la fonction d’entrée.</translation>
         </message>
     </context>
 </TS>

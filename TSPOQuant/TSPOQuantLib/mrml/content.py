@@ -13,8 +13,8 @@ import slicer.util
 import vtk.util.numpy_support
 from numpy.typing import NDArray
 
-from ..acquisition.segmentation import TAG_PREFIX
 from ..acquisition.sequence_files import NAMES
+from .drawing import Drawing, drawing_of
 from .transforms import array_from_matrix, parent_to_world
 
 # Of a volume no more voxels than this are looked at, evenly spread: enough to tell images apart, fast enough for a
@@ -123,54 +123,28 @@ def segmentation_key(node) -> str:
     times += [layer.GetMTime() for layer in layers if layer is not None]
 
     def make() -> str:
-        from .segmentations import tags_of
-
-        parts = [_numbers(_world(node))]
-        cropped: dict[int, tuple[NDArray, NDArray]] = {}
-        for segment, layer in zip(segments, layers, strict=True):
-            # Status and terminology, which Slicer's views set by themselves, change no result.
-            tags = sorted(tag for tag in tags_of(segment).items() if tag[0].startswith(TAG_PREFIX))
-            parts.append(f"{segment.GetName()} {tags}".encode())
-            if layer is not None:
-                if id(layer) not in cropped:
-                    cropped[id(layer)] = _cropped_layer(layer)
-                parts.append(_drawn(*cropped[id(layer)], segment.GetLabelValue()))
+        drawing = drawing_of(node, _world(node))
+        masks = [layer.masks() for layer in drawing.layers]
+        parts = [_numbers(drawing.world)]
+        for segment_id, (name, tags) in drawing.said.items():
+            parts.append(f"{name} {sorted(tags.items())}".encode())
+            if segment_id in drawing.places:
+                layer, label = drawing.places[segment_id]
+                parts.append(_drawn(*masks[layer][label]) if label in masks[layer] else b"")
         return _hash(*parts)
 
     return _remembered(node, times, make)
 
 
-def _cropped(values: NDArray) -> tuple[NDArray, NDArray[np.intp]]:
-    """The box (k, j, i) that holds all voxels that are not 0, and its first index."""
-    spans = [np.flatnonzero(values.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    if not all(len(span) for span in spans):
-        return values[:0, :0, :0], np.zeros(3, dtype=np.intp)
-    box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
-    return values[box], np.array([part.start for part in box])
+def drawing(node) -> Drawing:
+    """What is drawn in a segmentation node now, to be compared with what will be drawn later."""
+    return drawing_of(node, _world(node), keep=True)
 
 
-def _cropped_layer(layer) -> tuple[NDArray, NDArray]:
-    """Labels (k, j, i) around all that is drawn on a layer, and the 4 x 4 from their indices (i, j, k) to RAS."""
-    i0, i1, j0, j1, k0, k1 = layer.GetExtent()
-    shape = max(k1 - k0 + 1, 0), max(j1 - j0 + 1, 0), max(i1 - i0 + 1, 0)
-    if 0 in shape or layer.GetPointData().GetScalars() is None:
-        return np.zeros((0, 0, 0)), np.eye(4)
-    values, first = _cropped(vtk.util.numpy_support.vtk_to_numpy(layer.GetPointData().GetScalars()).reshape(shape))
-    matrix = vtk.vtkMatrix4x4()
-    layer.GetImageToWorldMatrix(matrix)
-    shift = np.eye(4)
-    shift[:3, 3] = first[::-1] + np.array([i0, j0, k0])
-    return values, array_from_matrix(matrix) @ shift
-
-
-def _drawn(labels: NDArray, to_ras: NDArray, label: int) -> bytes:
-    """One segment of a layer: its mask and where it lies; nothing for an empty one."""
-    mask, first = _cropped(labels == label)
-    if mask.size == 0:
-        return b""
-    corner = to_ras @ np.array([*first[::-1], 1.0])
+def _drawn(mask: NDArray[np.bool_], to_ras: NDArray) -> bytes:
+    """One segment: its mask and where it lies."""
     return (
-        _numbers(np.hstack([to_ras[:3, :3].ravel(), corner[:3]]))
+        _numbers(np.hstack([to_ras[:3, :3].ravel(), to_ras[:3, 3]]))
         + str(mask.shape).encode()
         + np.packbits(mask).tobytes()
     )

@@ -13,7 +13,7 @@ from . import study_nodes, tables
 from .choices import Level, Side
 from .language import refusal, told
 from .panel_state import SECTIONS, State
-from .study_steps import StudySteps
+from .study_live import StudyLive
 
 FINDINGS = "findings"
 """Role of the text that keeps in what the visits differ."""
@@ -42,7 +42,7 @@ def kept(finding) -> KeptFinding:
     return KeptFinding(finding.code, finding.severity == "refuse", finding.acceptable, said)
 
 
-class StudyReport(StudySteps):
+class StudyReport(StudyLive):
     """All steps of a study: what the module's logic hands on to the panel and to scripts."""
 
     # The panel's first lines
@@ -54,17 +54,27 @@ class StudyReport(StudySteps):
         said: list[str] = []
         for session in self.comparable():
             try:
-                record = self.record(session)
+                record = self.shownRecord(session)
             except InputRefused as refused:
                 said.append(told(refused.message))
                 continue
             row = self.mainRow(record)
             if place(row) not in said:
                 said.append(place(row))
-            line = visit_line(record, row)
-            fresh = self.state("kinetics", session) is State.DONE
-            said.append(line if fresh else _("{line} – out of date").format(line=line))
+            said.append(self._visitLine(session, visit_line(record, row)))
+            also = record.row_of(self.liveRegion(session), row.model) if self.liveRecord(session) else None
+            if also is not None and also.region != row.region:
+                said += [place(also), self._visitLine(session, visit_line(record, also))]
         return "\n".join(said)
+
+    def _visitLine(self, session: str, line: str) -> str:
+        """With a word on how far it can be relied on."""
+        if self.liveRecord(session) is not None:
+            return _("{line} – live").format(line=line)
+        if self.state("kinetics", session) is State.DONE:
+            return line
+        note = self.liveNote(session)
+        return "\n".join(filter(None, (_("{line} – out of date").format(line=line), note)))
 
     def whatIsNext(self, session: str) -> tuple[str, str]:
         """The section where something is to be done next, and what, in one sentence."""

@@ -28,6 +28,10 @@ CLICKS = "clicks"
 class StudySteps(StudyViews):
     """Steps raise InputRefused, and Cancelled through ``progress``."""
 
+    def __init__(self, *given, **named) -> None:
+        super().__init__(*given, **named)
+        self._charted: dict[str, str] = {}  # name of the region that a visit's charts show
+
     # Steps
 
     def _read(self, session: str, *, regions: bool, progress: Progress = silent):
@@ -282,12 +286,20 @@ class StudySteps(StudyViews):
         self._keepAlignment(session, data, aligned, inputs["fusion"])
         self._keepInput(session, record.acquisition.timing, record.input, inputs["input"])
         study_nodes.store_text(session, study_nodes.QUALITY, lines(record.quality), inputs["regions"])
+        self._fillTable(session, record)
+        self._computed(session, data, aligned, settings)
+        self.showRegion(session, self.mainRow(record).region)
+        return record
+
+    def _computed(self, session: str, data, aligned, settings) -> None:
+        """Called when a visit was computed in full, with what it was computed from."""
+
+    def _fillTable(self, session: str, record: VisitRecord, notices=None) -> None:
+        """A visit's results as a table; notices: in place of the record's."""
         table = study_nodes.find_or_add(session, "results", "vtkMRMLTableNode", f"TSPOQuant {session} results")
         main = self.mainRow(record).region
         rows = sorted(record.rows, key=lambda row: row.region != main)  # what the study is about comes first
-        tables.fill_table(table, rows, tables.result_columns(rows), record.notices)
-        self.showRegion(session, main)
-        return record
+        tables.fill_table(table, rows, tables.result_columns(rows), record.notices if notices is None else notices)
 
     def _provenance(self, session: str, data) -> list[dict[str, str]]:
         """What a visit was computed from, as the command line tells its files: voxels of nodes, bytes of files."""
@@ -310,13 +322,25 @@ class StudySteps(StudyViews):
         """Draw a region's curves and line into that visit's charts, and compare its models in a table."""
         from . import plots
 
-        record = self.record(session)
+        record = self.shownRecord(session)
+        self._charted[session] = region
         plots.draw(plots.curves_chart(record, region, pvc), session)
         line = plots.line_chart(record, region, pvc)
         if line is not None:
             plots.draw(line, session)
         table = study_nodes.find_or_add(session, "models", "vtkMRMLTableNode", f"TSPOQuant {session} models")
         tables.fill_table(table, tables.model_rows(record, region, pvc), tables.model_columns())
+
+    def chartRegion(self, session: str) -> str:
+        """The region whose curve a visit's charts show; the affected foramen where none was chosen."""
+        record = self.record(session)
+        chosen = self._charted.get(session, "")
+        known = any(region.name == chosen for region in self.shownRecord(session).regions)
+        return chosen if known else self.mainRow(record).region
+
+    def shownRecord(self, session: str) -> VisitRecord:
+        """The results that the panel shows."""
+        return self.record(session)
 
     def record(self, session: str):
         """The results of a visit as TSPOQuantLib.outcome.record.VisitRecord; refuses ("input-missing") without any."""

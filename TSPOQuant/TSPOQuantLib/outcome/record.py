@@ -224,6 +224,10 @@ class VisitRecord:
         wanted = (structure, level, side, model, pvc)
         return next((r for r in self.rows if (r.structure, r.level, r.side, r.model, r.pvc) == wanted), None)
 
+    def row_of(self, region: str, model: str, pvc: str = "none") -> RegionOutcome | None:
+        """The row of a region by its name, or None."""
+        return next((r for r in self.rows if (r.region, r.model, r.pvc) == (region, model, pvc)), None)
+
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
 

@@ -9,18 +9,26 @@ from slicer.util import VTKObservationMixin
 
 SETTLE_MS = 300
 """Changes of an image or a region are looked at when they have stopped for so long: every stroke of a brush is one."""
+LIVE_MS = 30
+"""Results follow sooner: Slicer tells a stroke when it ends, by several events at once."""
 
 
 class ContentWatch(VTKObservationMixin):
-    """settled: called once after a stretch of changes."""
+    """settled: called once after a stretch of changes. live: called as soon as it can be, to let results follow."""
 
-    def __init__(self, settled: Callable[[], None]) -> None:
+    def __init__(self, settled: Callable[[], None], live: Callable[[], None]) -> None:
         VTKObservationMixin.__init__(self)
         self._observed: dict = {}
-        self.timer = qt.QTimer()
-        self.timer.setSingleShot(True)
-        self.timer.setInterval(SETTLE_MS)
-        self.timer.connect("timeout()", settled)
+        self.timer = self._timer(SETTLE_MS, settled)
+        self.live = self._timer(LIVE_MS, live)
+
+    @staticmethod
+    def _timer(milliseconds: int, ended: Callable[[], None]):
+        timer = qt.QTimer()
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.connect("timeout()", ended)
+        return timer
 
     def watch(self, visit) -> bool:
         """Follow the images and regions of this visit, and no others; whether the regions are other ones now."""
@@ -52,8 +60,10 @@ class ContentWatch(VTKObservationMixin):
 
     def _onModified(self, caller, event) -> None:
         self.timer.start()
+        self.live.start()
 
     def stop(self) -> None:
         """The panel is about to go."""
         self.timer.stop()
+        self.live.stop()
         self.removeObservers()

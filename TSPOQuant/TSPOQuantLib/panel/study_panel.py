@@ -69,7 +69,7 @@ class StudyPanel(VTKObservationMixin):
         widget.setMRMLScene(slicer.mrmlScene)
         # Sequences of anything but volumes are no PET.
         self.ui.petSequenceSelector.addAttribute("vtkMRMLSequenceNode", "DataNodeClassName", "vtkMRMLScalarVolumeNode")
-        self.content = ContentWatch(self.updateGUI)
+        self.content = ContentWatch(self.updateGUI, self.followChanges)
         self.runner = Runner(self.ui, self.updateGUI)
         self.editor = SegmentEditor(self.ui.editorCollapsibleButton, logic.moduleName)
         self.place = PointPlacer(self.ui.placeFrame, self.updateGUI)
@@ -122,6 +122,7 @@ class StudyPanel(VTKObservationMixin):
         """Called when the application closes and the module widget is destroyed."""
         self.runner.stop()
         self.setParameterNode(None)
+        self.logic.unfollow()
         self.content.stop()
         self.editor.cleanUp()
         self.removeObservers()
@@ -143,6 +144,7 @@ class StudyPanel(VTKObservationMixin):
         """Called just before the scene is closed."""
         # Parameter node will be reset, do not use it anymore
         self.runner.stop()
+        self.logic.unfollow()
         self.setParameterNode(None)
         self.editor.closeScene()
 
@@ -181,6 +183,7 @@ class StudyPanel(VTKObservationMixin):
         Set and observe the parameter node of the study, and that of its current visit.
         Observation is needed because when the parameter node is changed then the GUI must be updated immediately.
         """
+        self.content.live.stop()
         self.visit = self._rebind("visit", self.visit, None)
         self.study = self._rebind("study", self.study, inputParameterNode)
         self.session = ""
@@ -226,8 +229,18 @@ class StudyPanel(VTKObservationMixin):
             self._showFindings()
             self._showStates()
             self._enableControls()
+            if self.visit and not self.runner.running and self.logic.follow(self.session):
+                self.content.live.start()  # a choice may have changed
         finally:
             self._updating = False
+
+    def followChanges(self) -> None:
+        """Called soon after a change: results, table and charts follow it; once more until all do."""
+        if self.visit is None or self.runner.running:
+            return
+        if self.logic.followChanges(self.session):
+            self._showResults()
+            self.content.live.start()
 
     def _watchContent(self) -> None:
         visit = self.visit

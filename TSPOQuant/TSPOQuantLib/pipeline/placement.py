@@ -79,14 +79,17 @@ def place(
     regions = regions_of(data.segmentation)
     targets = tuple(region for region in regions if region.anatomy.structure not in ANATOMY_ONLY)
     if to_quantify and not targets:
-        raise InputRefused(
-            "regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord"
-        )
+        raise no_region()
     motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress)
     drawn = [center_of(region) for region in targets if region.mask.any()]
     if motion is not None and drawn:
         motion = told_at(motion, np.array(drawn))
     return Placed(data.image, regions, region_to_frame(motion, to_ct), targets, data.ct, motion, to_ct)
+
+
+def no_region() -> InputRefused:
+    """Where nothing is drawn that V_T could be told of."""
+    return InputRefused("regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord")
 
 
 def align_visit(

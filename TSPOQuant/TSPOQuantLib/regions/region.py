@@ -1,5 +1,6 @@
 """Regions and the curves measured in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,12 +80,16 @@ def _millimeters(text: str | None) -> float | None:
 def regions_of(segmentation: Segmentation) -> tuple[Region, ...]:
     """Every segment as a region. Raises InputRefused ("region-name") where a name is missing or stands twice."""
     regions = tuple(region_of(segment, segmentation.grid) for segment in segmentation.segments)
-    names = [region.name for region in regions]
+    check_apart([region.name for region in regions])
+    return regions
+
+
+def check_apart(names: Sequence[str]) -> None:
+    """Refuse ("region-name") names of regions of which one is missing or stands twice."""
     wrong = next((name for name in names if not name or names.count(name) > 1), None)
     if wrong is not None:
         what = f"several segments are called '{wrong}'" if wrong else "a segment has no name"
         raise InputRefused("region-name", "{what}; give every segment a name of its own", what=what)
-    return regions
 
 
 def plain_name(name: str) -> str:

@@ -41,9 +41,10 @@ def shift(millimeters) -> "vtk.vtkMatrix4x4":
     return matrix
 
 
-def erase_a_voxel(node) -> None:
-    """From the first segment, as an effect of the Segment Editor would."""
-    segment_id = node.GetSegmentation().GetNthSegmentID(0)
+def erase_a_voxel(node, name="") -> None:
+    """From the segment of that name, else the first one, as an effect of the Segment Editor would."""
+    segmentation = node.GetSegmentation()
+    segment_id = segmentation.GetSegmentIdBySegmentName(name) if name else segmentation.GetNthSegmentID(0)
     image = slicer.vtkOrientedImageData()
     node.GetBinaryLabelmapRepresentation(segment_id, image)
     values = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
