@@ -26,6 +26,12 @@ DEEP_MM = 1.2
 """A vertebra's inside is bone deeper than this, whatever the CT shows: cancellous bone may be as dark as muscle."""
 MOUTH_MM = 0.75
 """The passage ends where its radius is larger than at the narrowest place by this much."""
+RAYS, FAR_MM, NARROW_MM = 16, 6.0, 0.8
+"""How narrow the passage is at a place along it: mean free distance of so many rays across it, each at most so long.
+It counts as narrow where that is less than so much above its least."""
+PEDICLE_HALF_MM, PEDICLE_OFF_MM, FEWEST_LINES = 6.0, 2.0, 5
+"""A pedicle is looked for within this of its column along the foramen's canal, on lines this far beside each other and
+beside the column; with fewer lines that show both its borders it has none."""
 LIMIT_MM = 5.0
 """A wall is looked for within this of the middle: half of the widest foramina."""
 BEYOND_EDGE_MM = 1.0
@@ -124,12 +130,50 @@ def measured(level: Level, side: str, name: str, ct: Volume, bone: LabeledBone) 
     name: of the level, for the usual size. It is looked for twice, the second time around what was found first.
     """
     center, axes = expected(level, side)
-    first = _narrowest(_block(_Space.at(center, axes, ct, bone), BONES_HU[1], level), level, name)
+    course = [float(center @ axes[:, 0])]
+    pedicles = [_pedicle_middle(vertebra, side, axes, bone) for vertebra in (level.upper, level.lower)]
+    if pedicles[0] is not None and pedicles[1] is not None:
+        course.append((pedicles[0] + pedicles[1]) / 2)
+    first = _narrowest(_block(_Space.at(center, axes, ct, bone), BONES_HU[1], level), level, name, course)
     if first is None:
         return []
     space = _Space.at(first.center, axes, ct, bone)
-    found = [_narrowest(_block(space, bone_hu, level), level, name) for bone_hu in BONES_HU]
+    found = [_narrowest(_block(space, bone_hu, level), level, name, course) for bone_hu in BONES_HU]
     return [one for one in found if one is not None]
+
+
+def _pedicle_middle(vertebra: Vertebra, side: str, axes: Floats, bone: LabeledBone) -> float | None:
+    """Where along a foramen's canal (LPS . axes[:, 0], mm) the middle of a pedicle lies, between its own two borders.
+
+    Its inner border is the spinal canal's, its outer one that of the transverse foramen or of what lies beside the
+    spine. A CT whose voxels thicken bone moves both alike, and their middle not.
+    """
+    pedicle = vertebra.pedicles[side]
+    center = vertebra.canal + vertebra.axes @ pedicle.center
+    heights = np.arange(pedicle.bottom, pedicle.top + 0.1, 1.0) - pedicle.center[2]
+    beside = np.arange(-PEDICLE_OFF_MM, PEDICLE_OFF_MM + 0.1, 1.0)
+    along = np.arange(-PEDICLE_HALF_MM, PEDICLE_HALF_MM + 0.1, 0.25)
+    lines = heights[:, None, None, None] * vertebra.axes[:, 2] + beside[:, None, None] * axes[:, 2]
+    points = center + lines + along[:, None] * axes[:, 0]
+    own = (bone.numbers == 1 + bone.levels.index(vertebra.level)).astype(np.float32)
+    middles = [
+        float(along[run].mean())
+        for line in (sampled(own, bone.grid, points) >= 0.5).reshape(-1, len(along))
+        if (run := _run_at_middle(line)) is not None
+    ]
+    return float(center @ axes[:, 0] + np.median(middles)) if len(middles) >= FEWEST_LINES else None
+
+
+def _run_at_middle(line: Bools) -> slice | None:
+    """The run of True nearest to the middle of a line; None where there is none or it does not end within the line."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(int)))
+    if len(edges) == 0:
+        return None
+    middle = len(line) // 2
+    begins, ends = edges[::2], edges[1::2]
+    nearest = int(np.argmin(np.maximum(np.maximum(begins - middle, middle - ends + 1), 0)))
+    begin, end = int(begins[nearest]), int(ends[nearest])
+    return slice(begin, end) if begin > 0 and end < len(line) else None
 
 
 AT_MM = np.arange(-HALF_MM, HALF_MM + STEP_MM / 2, STEP_MM)
@@ -189,14 +233,20 @@ def is_bone(points: Floats, ct: Volume, bone: LabeledBone, bone_hu: float) -> Bo
     return np.asarray((hu > bone_hu) | (depth > DEEP_MM))
 
 
-def _narrowest(block: _Block, level: Level, name: str) -> Passage | None:
+def _narrowest(block: _Block, level: Level, name: str, course: Sequence[float]) -> Passage | None:
+    """The passage of a block; course: where along the canal (LPS . axes[:, 0], mm) the vertebrae alone would have it.
+
+    Where along its course its center is, three tell: where it is narrow, the middle of the pedicles, and the edge of
+    the spinal canal. The middle one of them is taken, so that none can be far off alone: a passage as wide as long has
+    no one narrowest place, and a lip or spur makes one beside its middle.
+    """
     path = _way(block, level)
     if path is None:
         return None
     radius = block.value(block.free_mm, path)
     low = int(np.argmin(radius))
     ends = [_mouth(path, radius, low, step) for step in (-1, 1)]
-    along = (ends[0][0] + ends[1][0]) / 2
+    along = float(np.median([_narrow_middle(block, path), *(at - block.center @ block.axes[:, 0] for at in course)]))
     middle = np.array([np.interp(along, path[:, 0], path[:, n]) for n in range(3)])
     reach, closed = _walls(block, middle)
     sizes = []
@@ -251,6 +301,18 @@ def _way(block: _Block, level: Level) -> Floats | None:
         path.append(at)
     across_path = gaussian_filter1d(AT_MM[np.array(path[::-1])], 1.5, axis=0, mode="nearest")
     return np.column_stack([AT_MM[steps], across_path])
+
+
+def _narrow_middle(block: _Block, path: Floats) -> float:
+    """Where along a path its narrow part has its middle, each place weighted by how narrow it is, seen all around."""
+    angle = np.arange(RAYS) * 2 * np.pi / RAYS
+    rays = np.stack([np.zeros(RAYS), np.sin(angle), np.cos(angle)], axis=1)
+    far = np.arange(0.0, FAR_MM + 0.01, 0.25)
+    wall = (block.free_mm <= 0).astype(float)
+    hit = block.value(wall, path[:, None, None, :] + far[:, None] * rays[:, None, :]) >= 0.5
+    free = np.where(hit.any(axis=-1), far[hit.argmax(axis=-1)], FAR_MM).mean(axis=1)
+    narrow = np.clip(np.sort(free)[1] + NARROW_MM - free, 0, None)
+    return float(path[:, 0] @ narrow / narrow.sum())
 
 
 def _mouth(path: Floats, radius: Floats, low: int, step: int) -> Floats:
