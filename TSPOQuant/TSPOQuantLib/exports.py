@@ -44,7 +44,8 @@ def write_dicom(
     told = shown or record
     progress(0, "DICOM: checking the sources")
     study = study_of_results(results, record)
-    context = read_context(study.pet, study.ct, created, hidden.salt if hidden else "", told.subject)
+    salt, modality = hidden.salt if hidden else "", study.settings.anatomical_modality
+    context = read_context(study.pet, study.ct, created, salt, told.subject, modality)
     data = read_visit(study, part(progress, 0.1, 0.5))
     drawn = hidden.segmentation(data.segmentation) if hidden else data.segmentation
     regions = segmentation_object(context, drawn, [region.name for region in told.regions])

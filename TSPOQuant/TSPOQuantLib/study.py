@@ -1,16 +1,17 @@
 """study.toml: one visit's files and choices. Unknown keys are refused with their line; paths are relative to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .acquisition.bids import find_bids
 from .acquisition.blood_files import ROUTES
 from .acquisition.files import check_link
+from .acquisition.modality import MR
 from .acquisition.participants import Person, read_person
 from .acquisition.segmentation_files import table_of
 from .acquisition.tables import sidecars
-from .acquisition.volume_files import is_nifti
+from .acquisition.volume_files import is_nifti, is_volume_file
 from .kinetics.options import FROM_FILE
 from .messages import InputRefused, Text
 from .outcome.settings import GENOTYPES, LABEL, SETTINGS, StudySettings
@@ -24,9 +25,10 @@ __all__ = ("GENOTYPES", "KEYS", "LABEL", "TABLES", "Study", "StudySettings", "re
 class Study:
     """A visit's files, absolute, and its settings.
 
-    carried_from: the visit on whose CT the segmentation was drawn, where the regions are carried from another one.
-    frame_table: starts and durations of the PET's frames, where its own are absent or wrong. frame_weights: the table
-    that lists their weights. person: what a dataset's table of participants says.
+    ct: the CT, or the MR in its place. carried_from: the visit on whose CT the segmentation was drawn, where the
+    regions are carried from another one. frame_table: starts and durations of the PET's frames, where its own are
+    absent or wrong. frame_weights: the table that lists their weights. person: what a dataset's table of participants
+    says.
     """
 
     pet: Path
@@ -55,7 +57,7 @@ class Study:
 
 def _read_with(file: Path) -> list[Path]:
     """What is read with a NIfTI or a table: the JSON that it has or inherits, and a label map's table of names."""
-    if not file.name.endswith((".nii.gz", ".nii", ".tsv")):
+    if not (is_volume_file(file) or file.name.endswith(".tsv")):
         return []
     table = table_of(file) if is_nifti(file) else None
     return [*sidecars(file), *([table] if table and table not in sidecars(file) else [])]
@@ -128,13 +130,14 @@ def study_of_bids(
 FILES = {
     "pet": ("path", "frames"),
     "ct": ("path",),
+    "mr": ("path",),
     "segmentation": ("path", "carried_from"),
     "blood": ("paths", "route"),
     "input": ("path",),
     "model": ("weights_path",),
 }
 """Keys of a study file that are no settings, by table."""
-TABLES = ("subject", "pet", "ct", "segmentation", "blood", "input", "model")
+TABLES = ("subject", "pet", "ct", "mr", "segmentation", "blood", "input", "model")
 KEYS = {table: (*FILES.get(table, ()), *(one.key for one in SETTINGS if one.table == table)) for table in TABLES}
 
 
@@ -192,11 +195,16 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         if not may_carry:
             raise wrong("segmentation", "carried_from", Text("left out where another visit's regions come from here"))
         other = read_study(file_of("segmentation", "carried_from"), may_carry=False)
-        if other.ct is None or "ct" not in data:
+        if other.ct is None or anatomical is None:
             raise wrong("segmentation", "carried_from", Text("left out, or both visits have a CT, which carries them"))
         return other
 
+    if "ct" in data and "mr" in data:
+        raise wrong("mr", "path", Text("left out where [ct] names the image that the regions were drawn on"))
+    anatomical = file_of("mr") if "mr" in data else file_of("ct") if "ct" in data else None
     settings = StudySettings(**{one.name: value_of(one.table, one.key, one.kind, one.default) for one in SETTINGS})
+    if "mr" in data:
+        settings = replace(settings, anatomical_modality=MR)
     given, carried = settings.input_source == "given", other_visit()
     if not given and "path" in data.get("input", {}):
         raise wrong("input", "path", Text('left out, or source be "given"'))
@@ -205,7 +213,7 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         raise wrong("model", "weights_path", Text('left out, or weights be "file"'))
     return Study(
         pet=file_of("pet"),
-        ct=file_of("ct") if "ct" in data else None,
+        ct=anatomical,
         segmentation=carried.segmentation if carried else file_of("segmentation"),
         blood=tuple(existing("blood", "paths", name) for name in value_of("blood", "paths", Several(), ())),
         route=value_of("blood", "route", Kind(ROUTES), "unknown"),

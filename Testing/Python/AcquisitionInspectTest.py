@@ -290,11 +290,12 @@ class NiftiTest(Folder):
             read_ct(path)
         self.assertEqual(caught.exception.code, "nifti-unreadable")
 
-    def test_static_pet_and_ct(self) -> None:
+    def test_static_pet_is_no_ct(self) -> None:
         truth = self.write(frames=1, FrameTimesStart=[0], FrameDuration=[600])
         np.testing.assert_allclose(read_static_pet(self.folder / "sub-01_pet.nii.gz").values, truth[0], rtol=1e-6)
-        ct = read_ct(self.folder / "sub-01_pet.nii.gz")
-        self.assertEqual((ct.units, ct.values.shape), ("HU", (3, 4, 5)))
+        with self.assertRaises(InputRefused) as caught:
+            read_ct(self.folder / "sub-01_pet.nii.gz")
+        self.assertEqual(caught.exception.code, "anatomy-unlabeled")
         self.assertEqual(set(self.inspected(self.folder)), {"static-pet"})
 
 

@@ -64,6 +64,7 @@ class PetSidecar:
     reconstruction: str | None
     manufacturer: str | None
     scanner_model: str | None
+    attenuation: str | None = None
     notices: tuple[Notice, ...] = ()
 
 
@@ -229,6 +230,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         reconstruction=_text(metadata, "ReconMethodName"),
         manufacturer=_text(metadata, "Manufacturer"),
         scanner_model=_text(metadata, "ManufacturersModelName"),
+        attenuation=_text(metadata, "AttenuationCorrection") or _text(metadata, "AttenuationCorrectionMethod"),
         notices=tuple(notices),
     )
 

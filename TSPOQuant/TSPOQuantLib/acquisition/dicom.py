@@ -1,5 +1,6 @@
-"""Read a dynamic PET, a static PET or a CT from DICOM (or NIfTI): whole, checked, in kBq/mL or HU."""
+"""Read a dynamic PET, a static PET, a CT or an MR from DICOM (or NIfTI): whole, checked, in kBq/mL or HU."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ from ..progress import Progress, part, silent
 from .dicom_files import MAX_RESCALE, Found, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, duplicate_slice, scan_of, understand_pet
-from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, PET, Slice
+from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
 from .dicom_values import number, text
 from .frame_checks import check_frames
 from .frames import FrameTiming
-from .image import DynamicImage, Volume
+from .image import HU, DynamicImage, Volume
+from .modality import AUTO, as_mr, as_what_it_is
+from .modality import MR as MR_IMAGE
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
-from .volume_files import is_nifti
+from .volume_files import is_nifti, is_volume_file
 
 
 def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:
@@ -84,24 +87,37 @@ def read_static_pet(path: Path, progress: Progress = silent) -> Volume:
 
 
 def read_ct(path: Path, progress: Progress = silent) -> Volume:
-    """The only CT under ``path`` in HU; localizers are passed over. A file of SimpleITK's formats is taken as HU.
+    """The only CT under ``path`` in HU; localizers are passed over.
 
-    Raises InputRefused: path-missing, folder-empty, dicom-none, ct-none, ct-several, dicom-….
+    Raises InputRefused as ``read_anatomical`` does, and ct-none for an MR.
+    """
+    found = read_anatomical(path, progress=progress)
+    if not found.is_ct:
+        raise InputRefused("ct-none", "{path_name} is an MR, no CT; check the path", path_name=Path(path).name)
+    return found
+
+
+def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silent) -> Volume:
+    """The CT under ``path`` in HU, or the MR there as MR signal; localizers are passed over.
+
+    modality: "CT" or "MR" where that is known; "auto" takes the CT where DICOM files of both are there, and a volume
+    file as what it says or shows itself to be. Raises InputRefused: path-missing, folder-empty, dicom-none, ct-none,
+    mr-none, ct-several, mr-several, anatomy-…, nifti-…, dicom-….
     """
     path = Path(path)
     if path.name.endswith(".seg.nrrd"):
         raise InputRefused("ct-none", "{path_name} is a segmentation, no CT; check the path", path_name=path.name)
-    if is_nifti(path) or path.name.endswith((".nrrd", ".mha")):
-        return read_volume_file(path, "HU")
+    if is_volume_file(path):
+        return as_what_it_is(path, read_volume_file(path, ""), modality)
     found = _dicom(path, part(progress, 0, 0.7))
-    series = _only_ct(path, found)
-    stack = ct_stack(series)
+    series = _only_anatomical(path, found, modality)
+    stack = anatomical_stack(series)
     grid = stack_grid(stack, number(series.header, Tag("SliceThickness")))
     values = np.empty(grid.shape, dtype=np.float32)
     for position, piece in enumerate(stack):
         rescale(piece, values[position], 1.0)
-    scan = scan_of(series.facts, series.header)
-    return Volume(values, grid, "HU", scan, _unreadable(found), (str(path),))
+    volume = Volume(values, grid, HU, scan_of(series.facts, series.header), _unreadable(found), (str(path),))
+    return volume if is_ct(series) else as_mr(volume, path)
 
 
 def dynamic_pet_series(path: Path) -> Series:
@@ -111,50 +127,62 @@ def dynamic_pet_series(path: Path) -> Series:
     return chosen.series
 
 
-def ct_series(path: Path) -> Series:
-    """The DICOM series that ``read_ct`` reads under ``path``, as files; raises InputRefused as that does."""
-    return _only_ct(Path(path), _dicom(Path(path), silent))
+def anatomical_series(path: Path, modality: str = AUTO) -> Series:
+    """The DICOM series that ``read_anatomical`` reads under ``path``, as files; raises InputRefused as that does."""
+    return _only_anatomical(Path(path), _dicom(Path(path), silent), modality)
 
 
-def _only_ct(path: Path, found: Found) -> Series:
-    series = [one for one in found.series if is_ct(one)]
+def _only_anatomical(path: Path, found: Found, modality: str) -> Series:
+    """The one CT or, where there is none or the MR is asked for, the one MR."""
+    cts, mrs = ([one for one in found.series if test(one)] for test in (is_ct, is_mr))
+    take_mr = modality == MR_IMAGE or (modality == AUTO and not cts and bool(mrs))
+    kind, series = ("MR", mrs) if take_mr else ("CT", cts)
     if not series:
         raise InputRefused(
-            "ct-none",
-            "there is no CT under {path}, only {found}; check the path",
+            f"{kind.lower()}-none",
+            "there is no {kind} under {path}, only {found}; check the path",
+            kind=kind,
             path=path,
             found=describe_found(found),
         )
     if len(series) > 1:
         raise InputRefused(
-            "ct-several",
-            "there are {n_series} CT series under {path} ({series}); give one of them",
+            f"{kind.lower()}-several",
+            "there are {n_series} {kind} series under {path} ({series}); give one of them",
             n_series=len(series),
+            kind=kind,
             path=path,
             series=_listed(series),
         )
     return series[0]
 
 
-def ct_stack(series: Series) -> list[Slice]:
-    """The slices of a CT series along its normal, checked."""
+def anatomical_stack(series: Series) -> list[Slice]:
+    """The slices of a CT or MR series along its normal, checked; an MR's need not state how they are rescaled."""
     check_uniform(series.slices)
     along, index = locations(series.slices)
     if len(along) < len(series.slices):
         raise duplicate_slice(along, index)
     rescale_type = text(series.header, Tag("RescaleType")).upper()
-    if rescale_type not in ("", "HU", "US"):
+    if is_ct(series) and rescale_type not in ("", "HU", "US"):
         raise InputRefused(
             "ct-units",
             "RescaleType (0028,1054) is {rescale_type}, not HU; use the original CT",
             rescale_type=rescale_type,
         )
-    for piece in series.slices:
+    slices = series.slices if is_ct(series) else tuple(_rescaled_by_default(piece) for piece in series.slices)
+    for piece in slices:
         if piece.truncated:
             raise truncated(piece)
         if any(value is None or not abs(value) < MAX_RESCALE for value in (piece.slope, piece.intercept)):
-            raise InputRefused("dicom-rescale", "RescaleSlope or RescaleIntercept of a CT slice is no number")
-    return [series.slices[position] for position in np.argsort(index)]
+            raise InputRefused("dicom-rescale", "RescaleSlope or RescaleIntercept of an anatomical slice is no number")
+    return [slices[position] for position in np.argsort(index)]
+
+
+def _rescaled_by_default(piece: Slice) -> Slice:
+    """A slice that states no rescaling as one whose stored values are its values."""
+    slope = 1.0 if piece.slope is None else piece.slope
+    return replace(piece, slope=slope, intercept=piece.intercept or 0.0)
 
 
 def rescale(piece: Slice, into: NDArray[np.float32], scale: float) -> None:
@@ -175,10 +203,15 @@ def is_ct(series: Series) -> bool:
     return series.facts.sop_class == CT and not series.facts.localizer
 
 
+def is_mr(series: Series) -> bool:
+    return series.facts.sop_class == MR and not series.facts.localizer
+
+
 def describe_found(found: Found) -> str:
     """What lies there, in words that name nobody."""
     parts = []
-    for name, test in (("PET", is_pet), ("CT", is_ct), ("other", lambda one: not is_pet(one) and not is_ct(one))):
+    known = {"PET": is_pet, "CT": is_ct, "MR": is_mr}
+    for name, test in (*known.items(), ("other", lambda one: not any(known[kind](one) for kind in known))):
         series = [one for one in found.series if test(one)]
         if series:
             parts.append(f"{name}: {_listed(series)}")

@@ -164,6 +164,7 @@ def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -
         injected_mbq=injection.dose_bq / 1e6 if injection and injection.dose_bq else None,
         weight_kg=weight if weight is not None and weight > 0 else None,
         half_life_s=injection.half_life_s if injection else None,
+        attenuation=told("AttenuationCorrectionMethod"),
     )
 
 

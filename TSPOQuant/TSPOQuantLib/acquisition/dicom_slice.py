@@ -8,9 +8,12 @@ from typing import NamedTuple
 from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
     EnhancedPETImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
     LegacyConvertedEnhancedPETImageStorage,
+    MRImageStorage,
     PositronEmissionTomographyImageStorage,
 )
 
@@ -20,6 +23,8 @@ LEGACY_PET = str(LegacyConvertedEnhancedPETImageStorage)
 """A classic series as one file: what has no place of its own stands unassigned, per frame or shared by all."""
 CT = str(CTImageStorage)
 ENHANCED_CT = (str(EnhancedCTImageStorage), str(LegacyConvertedEnhancedCTImageStorage))
+MR = str(MRImageStorage)
+ENHANCED_MR = (str(EnhancedMRImageStorage), str(LegacyConvertedEnhancedMRImageStorage))
 
 
 class Facts(NamedTuple):

@@ -10,6 +10,9 @@ from ..grid import Grid
 from ..messages import Notice
 from .frames import FrameTiming
 
+HU, MR_SIGNAL = "HU", "MR signal"
+"""Units of an anatomical image: an MR's values mean nothing by themselves, and change from scan to scan."""
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -18,6 +21,7 @@ class Scan:
     ``patient_key`` is the beginning of an unsalted SHA-256 of PatientID, for telling whether two files claim the same
     patient. Whoever knows all patient numbers can invert it: results keep a few digits of it (see outcome.recording).
     ``frame_of_reference_key``: the same of FrameOfReferenceUID, which images share whose places can be compared.
+    ``attenuation``: how the file says that its attenuation was corrected, in its own words.
     """
 
     patient_key: str | None = None
@@ -30,6 +34,7 @@ class Scan:
     injected_mbq: float | None = None
     weight_kg: float | None = None
     half_life_s: float | None = None
+    attenuation: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +62,7 @@ class DynamicImage:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """One 3-D image: float32 (k, j, i) in ``units`` ("HU", "kBq/mL")."""
+    """One 3-D image: float32 (k, j, i) in ``units`` ("HU", "MR signal", "kBq/mL")."""
 
     values: NDArray[np.float32]
     grid: Grid
@@ -65,3 +70,8 @@ class Volume:
     scan: Scan = Scan()
     notices: tuple[Notice, ...] = ()
     sources: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_ct(self) -> bool:
+        """Whether its values are CT numbers, by which air, fat, soft tissue and bone can be told apart."""
+        return self.units == HU

@@ -9,16 +9,18 @@ from pydicom.tag import Tag
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice, Text
-from .dicom import ct_stack, is_ct, is_pet
+from .dicom import anatomical_stack, is_ct, is_mr, is_pet
 from .dicom_files import Found, Series, find_series, read_pixels
 from .dicom_geometry import stack_grid
 from .dicom_pet import PetSeries, understand_pet
-from .dicom_slice import ENHANCED_CT
+from .dicom_slice import ENHANCED_CT, ENHANCED_MR
 from .dicom_values import integer, number, text
 from .frames import FrameTiming
+from .image import HU, MR_SIGNAL
+from .modality import CT, MR, as_what_it_is, told_by
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
 from .suv import suvbw_factor
-from .tables import sidecars
+from .tables import sidecar
 from .volume_files import is_nifti
 
 Entry = dict[str, Any]
@@ -89,9 +91,14 @@ def _series(series: Series) -> Entry:
     if is_pet(series):
         return entry | _pet(series)
     if is_ct(series):
-        return entry | _ct(series)
+        return entry | _anatomical(series, "ct", HU)
+    if is_mr(series):
+        return entry | _anatomical(series, "mr", MR_SIGNAL)
     if facts.sop_class in ENHANCED_CT:
         refusal = InputRefused("ct-enhanced", "multi-frame CT is not read; export the classic CT images")
+        return entry | {"refusals": _told([refusal])}
+    if facts.sop_class in ENHANCED_MR:
+        refusal = InputRefused("mr-enhanced", "multi-frame MR is not read; export the classic MR images")
         return entry | {"refusals": _told([refusal])}
     if facts.modality == "PT":
         refusal = InputRefused("pet-sop-class", "stored as another kind of object than PET images: nothing to measure")
@@ -156,12 +163,12 @@ def _largest(pet: PetSeries, factor: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _ct(series: Series) -> Entry:
+def _anatomical(series: Series, kind: str, units: str) -> Entry:
     try:
-        grid = stack_grid(ct_stack(series), number(series.header, Tag("SliceThickness")))
+        grid = stack_grid(anatomical_stack(series), number(series.header, Tag("SliceThickness")))
     except InputRefused as reason:
-        return {"kind": "ct", "units": "HU", "refusals": _told([reason])}
-    return {"kind": "ct", "units": "HU", **_geometry(grid, None)}
+        return {"kind": kind, "units": units, "refusals": _told([reason])}
+    return {"kind": kind, "units": units, **_geometry(grid, None)}
 
 
 def _nifti(path: Path) -> Entry:
@@ -185,9 +192,9 @@ def _nifti(path: Path) -> Entry:
         "suvbw_max": None,
     }
     try:
-        if not sidecars(path):
-            volume = read_volume_file(path, "")
-            return entry | _geometry(volume.grid, None)
+        metadata = sidecar(path)
+        if not metadata or told_by(metadata) in (CT, MR):
+            return entry | _anatomical_file(path)
         try:
             image = read_dynamic_nifti(path)
         except InputRefused as reason:
@@ -223,6 +230,18 @@ def _nifti(path: Path) -> Entry:
             "half_life_s": image.scan.half_life_s,
         }
     )
+
+
+def _anatomical_file(path: Path) -> Entry:
+    """A volume file that is no PET: a CT or an MR, where it says or shows that it is one."""
+    volume = read_volume_file(path, "")
+    entry = _geometry(volume.grid, None)
+    try:
+        volume = as_what_it_is(path, volume)
+    except InputRefused:
+        return entry
+    kind = CT if volume.is_ct else MR
+    return entry | {"kind": kind.lower(), "modality": kind, "units": volume.units, "warnings": _told(volume.notices)}
 
 
 def _geometry(grid: Grid | None, frames: int | None) -> Entry:

@@ -214,4 +214,5 @@ def _scan(told: PetSidecar) -> Scan:
         tracer=told.tracer,
         injected_mbq=told.injected_mbq,
         half_life_s=told.half_life_s,
+        attenuation=told.attenuation,
     )

@@ -1,8 +1,22 @@
-"""What can be chosen about the clock that image and blood share."""
+"""What can be chosen about the anatomical image, and about the clock that image and blood share."""
 
 from dataclasses import dataclass
 
-from ..settings import Moment, setting
+from ..settings import Kind, Moment, setting
+from .modality import AUTO, MODALITIES
+
+
+@dataclass(frozen=True)
+class AnatomySettings:
+    """What the image is on which the regions were drawn, where its file does not say it."""
+
+    anatomical_modality: str = setting(
+        AUTO,
+        "ct.modality",
+        Kind(MODALITIES),
+        "what the image that [ct] names is; auto: what its file says, or its values where they are plainly HU",
+        exempt="what the image turned out to be is compared",
+    )
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,11 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith(NIFTI_SUFFIXES)
 
 
+def is_volume_file(path: Path) -> bool:
+    """Whether a path names a NIfTI, NRRD or MetaImage file, none of DICOM."""
+    return is_nifti(path) or path.name.endswith((".nrrd", ".mha"))
+
+
 def read_volume(path: Path, content: bytes | None = None) -> VolumeFile:
     """The stored voxels of a NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or MetaImage (.mha) file, scaled as it says.
 

@@ -1,4 +1,4 @@
-"""Where the CT lies in the PET: rigid, from the mean of the frames brought to one position."""
+"""Where the CT, or the MR in its place, lies in the PET: rigid, from the mean of the frames in one position."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage, Volume
 from ..messages import InputRefused, Notice, Text
+from .contrast import windowed
 from .motion import FrameMotion, late_frames
 from .resample import mean_image
 from .rigid import displacement_mm, field_points, register_rigid, root_scaled, rotation_deg, similarity, to_sitk
@@ -107,10 +108,9 @@ def _chosen(image: DynamicImage, frames: Frames) -> list[int]:
 
 
 def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
-    """The CT, windowed and as blurred as the PET, on the PET's grid; and where on that grid it shows anything."""
+    """The CT or MR, windowed and as blurred as the PET, on the PET's grid; and where on it that shows anything."""
     low, high = WINDOW_HU
-    windowed = sitk.Clamp(to_sitk(ct.values, ct.grid), sitk.sitkFloat32, low, high)
-    smooth = sitk.SmoothingRecursiveGaussian(windowed, CT_SMOOTHING_MM)
+    smooth = sitk.SmoothingRecursiveGaussian(windowed(ct, WINDOW_HU), CT_SMOOTHING_MM)
     outside = low - 1000.0
     on_pet = sitk.Resample(smooth, pet, sitk.Transform(), sitk.sitkLinear, outside)
     return sitk.Clamp(on_pet, sitk.sitkFloat32, low, high), on_pet > low - 500.0

@@ -1,7 +1,7 @@
-"""Visit to visit: where each level of the neck lies in the other visit's CT.
+"""Visit to visit: where each level of the spine lies in the other visit's CT, or in its MR.
 
 The neck bends between visits, so no one rigid transform fits all of it: one for the whole gives the start, then one a
-level follows the bone around that level's foramina.
+level follows the bone around that level's foramina; of an MR everything around them, since bone is no edge there.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..acquisition.image import Volume
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
-from .rigid import CORRELATION, middle, register_rigid, similarity, to_sitk, to_sitk_transform
+from .contrast import windowed
+from .rigid import CORRELATION, middle, register_rigid, similarity, to_sitk_transform
 
 Matrix = NDArray[np.float64]
 
@@ -27,6 +28,8 @@ START_STEP_MM, START_REACH_MM = 12.0, 72.0
 """The other visit may lie this much higher or lower in its CT: every step is tried."""
 HALF_BOX_MM = (34.0, 36.0, 18.0)
 """Half the box around a level's points, across, front to back and along: both vertebrae that make the foramina."""
+AROUND_MM = (26.0, 30.0)
+"""Of an MR what lies this far across and front to back of a level's middle: vertebra, canal and the muscles on it."""
 MARGIN_MM = 3.0
 """Around bone that counts: its edges carry the information."""
 WHOLE_SHRINK, LEVEL_SHRINK = (2, 1), (2, 1)
@@ -67,15 +70,22 @@ def align_visits(
 ) -> VisitAlignment:
     """Find every level of ``ct`` in the ``other`` visit's CT.
 
-    points_lps: level to points (n, 3) in ``ct``, such as the centers of its two foramina. Deterministic. Raises
-    InputRefused: "levels-missing" without points, "visits-mismatch" where no level is found, Cancelled through
-    ``progress``. A level that is not found keeps its neighbor's transform, with the notice "level-not-found".
+    points_lps: level to points (n, 3) in ``ct``, such as the centers of its two foramina. Deterministic. Both are CTs,
+    or MRs of one contrast. Raises InputRefused: "levels-missing" without points, "visits-modality" for a CT and an MR,
+    "visits-mismatch" where no level is found, Cancelled through ``progress``. A level that is not found keeps its
+    neighbor's transform, with the notice "level-not-found".
     """
     if not points_lps:
         raise InputRefused("levels-missing", "no level was given to align; name the centers of the foramina")
+    if ct.is_ct != other.is_ct:
+        raise InputRefused(
+            "visits-modality",
+            "one visit has a CT, the other an MR, so that regions cannot be carried between them; draw them at each "
+            "visit",
+        )
     progress(0, "Visit to visit: the whole neck")
-    whole = _align_whole(_windowed(ct), _windowed(other))
-    moving = _windowed(other)
+    moving = windowed(other, WINDOW_HU)
+    whole = _align_whole(windowed(ct, WINDOW_HU), moving)
     centers = {level: np.mean(points, axis=0) for level, points in points_lps.items()}
     order = sorted(centers, key=lambda level: float(centers[level][2]))
     boxes = {level: _level_box(ct, centers[level]) for level in order}
@@ -88,7 +98,7 @@ def align_visits(
         progress(0.3 + 0.7 * done / len(order), Text("Visit to visit: {level}", level=level))
         neighbor = order[at - 1] if at > start else order[at + 1] if at < start else ""
         initial = found[neighbor].to_other if neighbor else whole
-        fixed, mask = boxes[level]
+        fixed, mask = boxes[level].image, boxes[level].mask
         matrix = register_rigid(fixed, moving, initial, CORRELATION, LEVEL_SHRINK, mask, centers[level])
         correlation = similarity(fixed, moving, matrix, CORRELATION, mask)
         if correlation < LEAST_CORRELATION:
@@ -99,7 +109,7 @@ def align_visits(
             )
             notices.append(Notice("level-not-found", text))
             matrix = initial
-        residual = _surface_distance_mm(fixed, moving, mask, matrix)
+        residual = _surface_distance_mm(boxes[level], moving, matrix)
         found[level] = LevelTransform(level, matrix, centers[level], residual, correlation)
     best = max(level.correlation for level in found.values())
     if best < LEAST_CORRELATION:
@@ -113,10 +123,13 @@ def align_visits(
     return VisitAlignment(whole, tuple(found[level] for level in order), tuple(notices))
 
 
-def _windowed(ct: Volume) -> sitk.Image:
-    low, high = WINDOW_HU
-    image: sitk.Image = sitk.Clamp(to_sitk(ct.values, ct.grid), sitk.sitkFloat32, low, high)
-    return image
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """A level's surroundings. mask: what counts. edge: the value whose surface tells how well a fit is."""
+
+    image: sitk.Image
+    mask: sitk.Image
+    edge: float
 
 
 def _resampled(
@@ -165,25 +178,35 @@ def _align_whole(fixed: sitk.Image, moving: sitk.Image) -> Matrix:
     return register_rigid(coarse, target, best, CORRELATION, WHOLE_SHRINK)
 
 
-def _level_box(ct: Volume, center: NDArray[np.float64]) -> tuple[sitk.Image, sitk.Image]:
-    """The CT around a level, and the mask of its bone with a margin."""
-    box = _resampled(_windowed(ct), LEVEL_SPACING_MM, center, np.array(HALF_BOX_MM))
-    reach = [round(MARGIN_MM / LEVEL_SPACING_MM)] * 3
-    mask: sitk.Image = sitk.BinaryDilate(box > BONE_HU, reach, sitk.sitkBall, 0.0, 1.0)
-    return box, mask
+def _level_box(ct: Volume, center: NDArray[np.float64]) -> _Box:
+    """The image around a level: of a CT its bone with a margin counts, of an MR all that is near."""
+    box = _resampled(windowed(ct, WINDOW_HU), LEVEL_SPACING_MM, center, np.array(HALF_BOX_MM))
+    if ct.is_ct:
+        reach = [round(MARGIN_MM / LEVEL_SPACING_MM)] * 3
+        return _Box(box, sitk.BinaryDilate(box > BONE_HU, reach, sitk.sitkBall, 0.0, 1.0), BONE_HU)
+    slices, rows, columns = sitk.GetArrayViewFromImage(box).shape
+    y, x = (LEVEL_SPACING_MM * (np.arange(n) - (n - 1) / 2) for n in (rows, columns))
+    near = (x / AROUND_MM[0]) ** 2 + (y[:, None] / AROUND_MM[1]) ** 2 <= 1
+    mask = sitk.GetImageFromArray(np.repeat(near[None].astype(np.uint8), slices, axis=0))
+    mask.CopyInformation(box)
+    between = sitk.OtsuThresholdImageFilter()
+    between.SetMaskOutput(False)
+    between.Execute(box, mask)
+    return _Box(box, mask, float(between.GetThreshold()))
 
 
-def _fit(box: tuple[sitk.Image, sitk.Image], moving: sitk.Image, matrix: Matrix) -> float:
+def _fit(box: _Box, moving: sitk.Image, matrix: Matrix) -> float:
     try:
-        return similarity(box[0], moving, matrix, CORRELATION, box[1])
+        return similarity(box.image, moving, matrix, CORRELATION, box.mask)
     except InputRefused:
         return 0.0
 
 
-def _surface_distance_mm(fixed: sitk.Image, moving: sitk.Image, mask: sitk.Image, matrix: Matrix) -> float:
-    """Root mean square distance of one visit's bone surface from the other's."""
-    carried = sitk.Resample(moving, fixed, to_sitk_transform(matrix), sitk.sitkLinear, WINDOW_HU[0]) > BONE_HU
-    surface = sitk.GetArrayFromImage(sitk.LabelContour(fixed > BONE_HU)) > 0
+def _surface_distance_mm(box: _Box, moving: sitk.Image, matrix: Matrix) -> float:
+    """Root mean square distance of one visit's bone surface from the other's; of an MR, of bright from dark."""
+    fixed, mask, edge = box.image, box.mask, box.edge
+    carried = sitk.Resample(moving, fixed, to_sitk_transform(matrix), sitk.sitkLinear, WINDOW_HU[0]) > edge
+    surface = sitk.GetArrayFromImage(sitk.LabelContour(fixed > edge)) > 0
     if not surface.any() or not sitk.GetArrayViewFromImage(carried).any():
         return float("inf")
     away = sitk.SignedMaurerDistanceMap(carried, squaredDistance=False, useImageSpacing=True)

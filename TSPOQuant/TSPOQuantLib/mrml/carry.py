@@ -2,15 +2,21 @@
 
 import slicer
 
+from ..acquisition.modality import AUTO
 from ..messages import InputRefused, Notice
 from ..progress import Progress, silent
 from .segmentations import segmentation_from_node
 from .transforms import node_from_matrix
-from .volumes import fill_node, volume_from_node
+from .volumes import anatomical_from_node, fill_node
 
 
 def carry_regions(
-    segmentation_node, drawn_on_node, ct_node, session: str, progress: Progress = silent
+    segmentation_node,
+    drawn_on_node,
+    ct_node,
+    session: str,
+    progress: Progress = silent,
+    modality: str = AUTO,
 ) -> tuple[object, tuple[Notice, ...]]:
     """A new segmentation node with the segments of another visit where that visit's levels lie in this one's CT.
 
@@ -22,8 +28,9 @@ def carry_regions(
     from ..pipeline.visit_data import carry_regions as carry  # Slicer's start need not wait for what this brings in
 
     drawn = segmentation_from_node(segmentation_node, "segmentation of the other visit")
-    other = volume_from_node(drawn_on_node, "HU", "CT of the other visit")
-    found, alignment = carry(drawn, other, volume_from_node(ct_node, "HU", "CT volume"), session, progress)
+    other = anatomical_from_node(drawn_on_node, "CT of the other visit", modality)
+    here = anatomical_from_node(ct_node, modality=modality)
+    found, alignment = carry(drawn, other, here, session, progress)
     empty = [segment.name for segment in found.segments if not segment.mask.any()]
     if len(empty) == len(found.segments):
         raise InputRefused("regions-beyond", "no region lies within this visit's CT; check that both show one neck")

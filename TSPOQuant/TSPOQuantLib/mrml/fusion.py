@@ -5,18 +5,23 @@ import slicer
 import slicer.util
 from numpy.typing import NDArray
 
-from ..display import CT_LEVEL_HU, CT_WINDOW_HU, PET_OPACITY
+from ..display import CT_LEVEL_HU, CT_WINDOW_HU, PET_OPACITY, signal_window
 from ..regions.anatomy import identify
 from . import views
 from .segmentations import tags_of
+from .volumes import is_ct_node
 
 
 def style_ct(ct_node) -> None:
-    """Gray, in a window that shows bone with soft tissue."""
+    """Gray, in a window that shows bone with soft tissue; of an MR in one that its own voxels make."""
     if ct_node.GetDisplayNode() is None:
         ct_node.CreateDefaultDisplayNodes()
     ct_node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeGrey")
-    _window_ct(ct_node.GetDisplayNode())
+    display, hounsfield = ct_node.GetDisplayNode(), (CT_LEVEL_HU - CT_WINDOW_HU / 2, CT_LEVEL_HU + CT_WINDOW_HU / 2)
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(
+        *(hounsfield if is_ct_node(ct_node) else signal_window(slicer.util.arrayFromVolume(ct_node)))
+    )
 
 
 def style_pet(pet_node, pet_range: tuple[float, float] | None = None) -> None:
@@ -26,11 +31,6 @@ def style_pet(pet_node, pet_range: tuple[float, float] | None = None) -> None:
     palette = slicer.vtkMRMLColorLogic.GetPETColorNodeID(slicer.vtkMRMLPETProceduralColorNode.PETDICOM)
     pet_node.GetDisplayNode().SetAndObserveColorNodeID(palette)
     set_pet_range(pet_node, pet_range)
-
-
-def _window_ct(display) -> None:
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevel(CT_WINDOW_HU, CT_LEVEL_HU)
 
 
 def _window_pet(display, pet_range: tuple[float, float]) -> None:

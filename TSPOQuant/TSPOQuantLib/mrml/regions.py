@@ -17,6 +17,7 @@ import vtk
 import vtk.util.numpy_support
 from numpy.typing import NDArray
 
+from ..acquisition.modality import AUTO
 from ..acquisition.segmentation import Segment, Segmentation
 from ..grid import Grid
 from ..messages import InputRefused, Notice
@@ -31,7 +32,7 @@ from ..regions.template import name_of, template
 from .segmentations import LATTICE_TOLERANCE, segmentation_from_node, tags_of
 from .sequence_io import dynamic_from_node
 from .transforms import LPS_FROM_RAS, matrix_from_array, parent_to_world
-from .volumes import volume_from_node
+from .volumes import anatomical_from_node, is_ct_node, volume_from_node
 
 LEAST_VERTEBRAE = 2
 """So many make a segmentation worth proposing from."""
@@ -76,7 +77,7 @@ def add_template(
     Raises InputRefused ("template-level", "template-side", "segmentation-surfaces", "segmentation-geometry",
     "volume-…", "transform-not-linear").
     """
-    ct = volume_from_node(ct_node, "HU", "CT volume")
+    ct = volume_from_node(ct_node, "", "CT volume")
     wanted = template(level, side, Grid((1, 1, 1), ct.grid.ijk_to_lps)).segments
     page = _Page(segmentation_node, ct_node, ct.grid)
     return page.write([(segment, None) for segment in wanted], before_change)
@@ -85,9 +86,9 @@ def add_template(
 def editor_settings(editor_node, segmentation_node, ct_node, segment_id: str = "") -> None:
     """Set a vtkMRMLSegmentEditorNode to draw soft tissue between bone: Paint with a sphere brush in millimeters.
 
-    Only voxels of the CT within ``SOFT_TISSUE_HU`` can be painted or erased, and painting takes nothing from other
-    segments. To be called after the editor's widget has been given segmentation and CT: it resets the brush when its
-    geometry changes.
+    Only voxels of a CT within ``SOFT_TISSUE_HU`` can be painted or erased (an MR masks nothing, nor does an image of
+    which nothing says that it is a CT), and painting takes nothing from other segments. To be called after the
+    editor's widget has been given segmentation and CT: it resets the brush when its geometry changes.
     """
     with slicer.util.NodeModify(editor_node):
         editor_node.SetAndObserveSegmentationNode(segmentation_node)
@@ -97,7 +98,7 @@ def editor_settings(editor_node, segmentation_node, ct_node, segment_id: str = "
         editor_node.SetMaskMode(slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere)
         editor_node.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
         editor_node.SetSourceVolumeIntensityMaskRange(*SOFT_TISSUE_HU)
-        editor_node.SetSourceVolumeIntensityMask(True)
+        editor_node.SetSourceVolumeIntensityMask(is_ct_node(ct_node))
         # What effects read as common parameters (qSlicerSegmentEditorPaintEffect::setMRMLDefaults).
         editor_node.SetAttribute("BrushSphere", "1")
         editor_node.SetAttribute("BrushDiameterIsRelative", "0")
@@ -114,6 +115,7 @@ def add_two_click(
     level: str,
     side: str,
     before_change: Callable[[], object] = _nothing,
+    modality: str = AUTO,
 ) -> str:
     """A foramen between its two mouths, in world RAS mm (``regions.two_click.foramen_between``); its segment's ID.
 
@@ -121,7 +123,7 @@ def add_two_click(
     "foramen-side", "ct-coarse", "segmentation-surfaces", "segmentation-geometry",
     "segmentation-coarse", "volume-…", "transform-not-linear").
     """
-    ct = volume_from_node(ct_node, "HU", "CT volume")
+    ct = anatomical_from_node(ct_node, modality=modality)
     inner, outer = (np.array([-point[0], -point[1], point[2]], dtype=float) for point in (inner_ras, outer_ras))
     segment = two_click.foramen_between(inner, outer, level, side, ct)
     page = _Page(segmentation_node, ct_node, ct.grid)
@@ -156,6 +158,7 @@ def propose_foramina(
     levels: Collection[str] | None = None,
     replace_drawn: bool = False,
     before_change: Callable[[], object] = _nothing,
+    modality: str = AUTO,
 ) -> tuple[Placed, ...]:
     """Foramina on both sides, then pieces of cord, from labels of the vertebrae; what came of each.
 
@@ -164,7 +167,7 @@ def propose_foramina(
     kept unless ``replace_drawn``. Nothing is written where all are declined.
     Raises InputRefused ("vertebrae-missing", "ct-coarse", "segmentation-…", "volume-…", "transform-not-linear").
     """
-    ct = volume_from_node(ct_node, "HU", "CT volume")
+    ct = anatomical_from_node(ct_node, modality=modality)
     labels = _labels_from(labels_node, names)
     if not any(identify(one.name, one.tags).structure == "vertebra" for one in labels.segments):
         raise InputRefused(
@@ -214,7 +217,7 @@ def propose_blood_pool(
     Raises InputRefused ("segmentation-…", "sequence-…", "volume-…", "transform-not-linear").
     """
     image = dynamic_from_node(sequence_node)
-    grid = volume_from_node(ct_node, "HU", "CT volume").grid if ct_node is not None else _halved(image.grid)
+    grid = volume_from_node(ct_node, "", "CT volume").grid if ct_node is not None else _halved(image.grid)
     page = _Page(segmentation_node, ct_node, grid)
     found = blood_pool.propose_blood_pool(image, fwhm_mm, page.grid)
     pool = Anatomy("blood-pool")

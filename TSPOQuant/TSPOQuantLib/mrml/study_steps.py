@@ -44,7 +44,8 @@ class StudySteps(StudyViews):
         image = sequence_io.dynamic_from_node(visit.petSequence)
         said: dict[str, Any] = {"injected_mbq": visit.injectedDose or None, "weight_kg": visit.weight or None}
         image = replace(image, scan=replace(image.scan, **{key: value for key, value in said.items() if value}))
-        ct = volumes.volume_from_node(visit.ctVolume, "HU", "CT volume") if visit.ctVolume else None
+        modality = self.settingsOf(session).anatomical_modality
+        ct = volumes.anatomical_from_node(visit.ctVolume, modality=modality) if visit.ctVolume else None
         drawn, blood = None, None
         if regions and visit.segmentation and visit.segmentation.GetSegmentation().GetNumberOfSegments():
             drawn = segmentations.segmentation_from_node(visit.segmentation)
@@ -180,7 +181,11 @@ class StudySteps(StudyViews):
         self._requireNodes(visit.ctVolume, visit.segmentation, visit.labels)
         progress(0.0, _("Looking for the foramina"))
         placed = regions.propose_foramina(
-            visit.labels, visit.ctVolume, visit.segmentation, before_change=beforeChange or _nothing
+            visit.labels,
+            visit.ctVolume,
+            visit.segmentation,
+            before_change=beforeChange or _nothing,
+            modality=self.settingsOf(session).anatomical_modality,
         )
         return self._whatCameOf(placed)
 
@@ -209,7 +214,8 @@ class StudySteps(StudyViews):
         self._requireNodes(visit.ctVolume)
         if self.whyNotCarried(session):
             raise InputRefused("input-missing", self.whyNotCarried(session))
-        node, notices = carry_regions(source.segmentation, source.ctVolume, visit.ctVolume, first, progress)
+        modality = self.settingsOf(session).anatomical_modality
+        node, notices = carry_regions(source.segmentation, source.ctVolume, visit.ctVolume, first, progress, modality)
         visit.segmentation, visit.bloodPoolSegmentID = node, self.findBloodPool(node)
         self.showRegions(session)
         said = [_("Carried over; look at each region before it is used."), *(sentence(one.message) for one in notices)]
@@ -243,6 +249,7 @@ class StudySteps(StudyViews):
             visit.clickedLevel.value,
             visit.clickedSide.value,
             beforeChange or _nothing,
+            self.settingsOf(session).anatomical_modality,
         )
         points.RemoveAllControlPoints()
 

@@ -1,12 +1,16 @@
 """vtkMRMLScalarVolumeNode <-> Volume."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import slicer
 import slicer.util
 import vtk
 from numpy.typing import NDArray
 
-from ..acquisition.image import Volume
+from ..acquisition.image import HU, Volume
+from ..acquisition.modality import AUTO, MR, as_mr, as_what_it_is
 from ..grid import Grid
 from ..messages import InputRefused
 from .transforms import LPS_FROM_RAS, array_from_matrix, matrix_from_array, parent_to_world
@@ -16,6 +20,8 @@ UNIT_CODES = {
     "HU": ("[hnsf'U]", "UCUM", "Hounsfield unit"),
     "kBq/mL": ("kBq/mL", "UCUM", "kilobecquerel per milliliter"),
 }
+MR_QUANTITY = ("110852", "DCM")
+"""What Slicer's own DICOM reader says that an MR's voxels are: signal intensity."""
 
 
 def array_from_node(node, role: str) -> NDArray:
@@ -50,6 +56,34 @@ def volume_from_node(node, units: str, role: str = "volume") -> Volume:
     """
     values = array_from_node(node, role).astype(np.float32)
     return Volume(values, grid_of(node, parent_to_world(node, role)), units)
+
+
+def anatomical_from_node(node, role: str = "CT volume", modality: str = AUTO) -> Volume:
+    """The CT or MR in a volume node: by the units that its DICOM reader left, else as ``read_anatomical`` has it.
+
+    modality: "CT" or "MR" where the user states it. Raises InputRefused (what ``volume_from_node`` raises,
+    "anatomy-modality", "anatomy-unlabeled").
+    """
+    volume = volume_from_node(node, "", role)
+    storage = node.GetStorageNode()
+    file = Path((storage.GetFileName() if storage is not None else None) or node.GetName() or role)
+    if modality == AUTO and _coded(node.GetVoxelValueUnits()) == UNIT_CODES[HU][:2]:
+        return replace(volume, units=HU)
+    if modality in (AUTO, MR) and _coded(node.GetVoxelValueQuantity()) == MR_QUANTITY:
+        return as_mr(volume, file)
+    return as_what_it_is(file, volume, modality)
+
+
+def is_ct_node(node) -> bool:
+    """Whether a volume node is known to hold a CT."""
+    try:
+        return anatomical_from_node(node).is_ct
+    except InputRefused:
+        return False
+
+
+def _coded(entry) -> tuple[str, str] | None:
+    return None if entry is None else (entry.GetCodeValue(), entry.GetCodingSchemeDesignator())
 
 
 def fill_node(node, values: NDArray, grid: Grid, units: str) -> None:

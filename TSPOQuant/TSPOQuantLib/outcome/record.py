@@ -37,7 +37,8 @@ class Acquisition:
     voxel_mm: along i, j, k. shape: voxels along i, j, k. fwhm_mm: the resolution, as the study states it or
     the images told it; fwhm_se_mm: its standard error where the images did.
     frame_starts_s, frame_durations_s: seconds from ``time_zero`` ("injection", "first frame").
-    time_zero_at: wall clock in ISO 8601. injected_mbq, weight_kg: as the files have them.
+    time_zero_at: wall clock in ISO 8601. injected_mbq, weight_kg: as the files have them. attenuation: how it was
+    corrected, in the file's words. anatomy: what the regions were drawn on, "CT" or "MR".
     """
 
     patient_key: str | None
@@ -58,6 +59,8 @@ class Acquisition:
     frame_starts_s: Numbers
     frame_durations_s: Numbers
     fwhm_se_mm: float | None = None
+    attenuation: str | None = None
+    anatomy: str | None = None
 
     @property
     def timing(self) -> FrameTiming:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..acquisition.blood import BloodSamples, SampledCurve
-from ..acquisition.image import DynamicImage
+from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.modality import CT, MR
 from ..input_function import InputFunctionResult
 from ..kinetics import KineticFit
 from ..plain import plain
@@ -22,7 +23,9 @@ PATIENT_KEY_DIGITS = 4
 possible patient numbers leaves too many that fit to find out whose visit this is. A choice."""
 
 
-def acquisition_of(image: DynamicImage, fwhm_mm: float | None, fwhm_se_mm: float | None = None) -> Acquisition:
+def acquisition_of(
+    image: DynamicImage, fwhm_mm: float | None, fwhm_se_mm: float | None = None, anatomical: Volume | None = None
+) -> Acquisition:
     scan, grid = image.scan, image.grid
     at = image.time_zero_at
     return Acquisition(
@@ -44,6 +47,8 @@ def acquisition_of(image: DynamicImage, fwhm_mm: float | None, fwhm_se_mm: float
         decay_correction=image.decay_correction,
         frame_starts_s=_numbers(image.timing.starts_s),
         frame_durations_s=_numbers(image.timing.durations_s),
+        attenuation=scan.attenuation,
+        anatomy=None if anatomical is None else CT if anatomical.is_ct else MR,
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ..acquisition.settings import ClockSettings
+from ..acquisition.settings import AnatomySettings, ClockSettings
 from ..alignment.settings import MotionSettings
 from ..input_function.settings import ImageDerivedSettings, SampledSettings, SourceSettings
 from ..kinetics.options import FitSettings
@@ -49,6 +49,7 @@ class StudySettings(
     SourceSettings,
     RegionSettings,
     MotionSettings,
+    AnatomySettings,
     ClockSettings,
     SubjectSettings,
 ):

@@ -46,6 +46,11 @@ class Placed:
         return sample(self.image, region, self.to_frames, minimum_coverage)
 
     @property
+    def hounsfield(self) -> Volume | None:
+        """The CT, where there is one: an MR cannot tell tissues apart by its values."""
+        return self.ct if self.ct is not None and self.ct.is_ct else None
+
+    @property
     def notices(self) -> tuple[Notice, ...]:
         """What is to be known about the CT and the alignment."""
         return tuple(n for each in (self.ct, self.motion, self.to_ct) if each is not None for n in each.notices)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..acquisition.dicom import read_ct, read_dynamic_pet
+from ..acquisition.dicom import read_anatomical, read_dynamic_pet
 from ..acquisition.image import DynamicImage, Volume
 from ..acquisition.label_names import read_folder
+from ..acquisition.modality import AUTO, MR
 from ..acquisition.segmentation import Segment, Segmentation
 from ..acquisition.segmentation_files import read_segmentation
 from ..acquisition.sequence_files import read_sequence
@@ -46,21 +47,23 @@ def read_labels(path: Path) -> Segmentation:
 def propose_for_study(file: Path, labels: Path, progress: Progress = silent) -> ProposedRegions:
     """Foramina, pieces of cord, and the blood pool from the PET's first frames, of the visit of a study.toml.
 
-    Of the file [ct] and [pet] are read: its segmentation need not exist yet. Raises InputRefused ("study-ct", and what
-    the readers raise).
+    Of the file [ct] or [mr], and [pet], are read: its segmentation need not exist yet. Raises InputRefused
+    ("study-ct", and what the readers raise).
     """
     told = read_toml(file, "study", missing="missing")
     folder = file.absolute().parent
-    paths = {table: told.data.get(table, {}).get("path") for table in ("ct", "pet")}
-    if not isinstance(paths["ct"], str):
-        raise InputRefused("study-ct", "{study} names no CT; add [ct] path", study=file)
+    paths = {table: told.data.get(table, {}).get("path") for table in ("ct", "mr", "pet")}
+    anatomical = paths["ct"] or paths["mr"]
+    if not isinstance(anatomical, str):
+        raise InputRefused("study-ct", "{study} names no CT; add [ct] path, or [mr] path", study=file)
+    modality = str(told.data["ct"].get("modality", AUTO)) if paths["ct"] else MR
     image, width = None, told.data.get("pet", {}).get("fwhm_mm")
     if isinstance(paths["pet"], str):
         progress(0.0, "Reading the PET")
         pet = folder / paths["pet"]
         image = read_sequence(pet) if pet.name.endswith(".seq.nrrd") else read_dynamic_pet(pet)
     fwhm_mm = float(width) if isinstance(width, int | float) else None
-    return propose_for_ct(folder / paths["ct"], labels, part(progress, 0.3, 1.0), image, fwhm_mm)
+    return propose_for_ct(folder / anatomical, labels, part(progress, 0.3, 1.0), image, fwhm_mm, modality)
 
 
 def propose_for_ct(
@@ -69,10 +72,11 @@ def propose_for_ct(
     progress: Progress = silent,
     pet: DynamicImage | None = None,
     fwhm_mm: float | None = None,
+    modality: str = AUTO,
 ) -> ProposedRegions:
     """Foramina and pieces of cord; with a PET also the blood pool. Raises InputRefused."""
     progress(0.0, "Reading the CT")
-    ct = read_ct(ct_path)
+    ct = read_anatomical(ct_path, modality)
     vertebrae = read_labels(labels)
     foramina, notices = look_for_foramina(vertebrae, ct, part(progress, 0.1, 0.8))
     cord = propose_cord(vertebrae)

@@ -102,7 +102,7 @@ def quantify(
         subject=settings.subject,
         session=settings.session,
         genotype=settings.genotype,
-        acquisition=acquisition_of(image, _width(settings), width_se_mm),
+        acquisition=acquisition_of(image, _width(settings), width_se_mm, placed.ct),
         settings=plain(settings, lossless=False),
         models=settings.models,
         rows=outcome_rows(settings.session, records, all_fits),
@@ -115,7 +115,13 @@ def quantify(
         motion=motion_table(placed.motion, centers) if placed.motion else None,
         pet_to_ct=placed.to_ct,
         quality=check_regions(placed.regions, image.grid, _width(settings), placed.ct),
-        notices=(*data.segmentation.notices, *unclear, *visit_notices(placed, blood, source, settings), *resolved),
+        notices=(
+            *data.segmentation.notices,
+            *unclear,
+            *visit_notices(placed, blood, source, settings),
+            *resolved,
+            *(corrected.notices if corrected else ()),
+        ),
         provenance=plain(visit_provenance(image, source, settings, inputs) | _listed(data, settings), lossless=False),
     )
     fused = visit_fused(placed, data.segmentation, settings)
@@ -167,7 +173,7 @@ def _corrected(placed: Placed, settings: StudySettings, progress: Progress) -> P
     chosen = [r for r in placed.targets if not settings.pvc_regions or r.name in settings.pvc_regions]
     others = [region for region in placed.regions if region not in chosen]
     where, least = placed.to_frames, settings.minimum_coverage
-    return correct(placed.image, chosen, settings.pvc, width, where, placed.ct, least, others, progress)
+    return correct(placed.image, chosen, settings.pvc, width, where, placed.hounsfield, least, others, progress)
 
 
 def _sensitivities(
@@ -187,7 +193,7 @@ def _sensitivities(
         return replace(same, source=varied).fits(model, curves)
 
     others = tuple(region for region in placed.regions if region not in placed.targets)
-    geometry = Geometry(placed.image, placed.to_frames, placed.ct, others, settings.minimum_coverage)
+    geometry = Geometry(placed.image, placed.to_frames, placed.hounsfield, others, settings.minimum_coverage)
     delayed = settings.delay_s == "fit"
     return sensitivities(*measured, corrected, geometry, fitting.source, refit, delayed, width_se_mm, progress)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..acquisition.blood import BloodSamples
 from ..acquisition.blood_files import read_blood
 from ..acquisition.clock import at_injection, blood_at
-from ..acquisition.dicom import read_ct, read_dynamic_pet
+from ..acquisition.dicom import read_anatomical, read_dynamic_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference
 from ..acquisition.image import DynamicImage, Volume
 from ..acquisition.segmentation import Segmentation
@@ -55,8 +55,8 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     told = (*image.notices, *study.person.notices)
     image = replace(image, scan=replace(image.scan, weight_kg=weight), notices=told)
     progress(0.7, "Reading the CT")
-    ct = read_ct(study.ct) if study.ct else None
-    other = read_ct(study.carried_from.ct) if study.carried_from and study.carried_from.ct else None
+    ct = anatomical_of(study)
+    other = anatomical_of(study.carried_from) if study.carried_from else None
     scans = [image.scan, *(volume.scan for volume in (ct, other) if volume)]
     if len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
         also = study.carried_from.ct if study.carried_from else None
@@ -83,6 +83,11 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
         )
     listed = read_frame_weights(study.frame_weights, image.timing) if study.frame_weights else None
     return on_one_clock(VisitData(image, segmentation, blood, ct, carried, listed), study.settings)
+
+
+def anatomical_of(study: Study) -> Volume | None:
+    """The CT or the MR of a visit; None without either. Raises what ``read_anatomical`` raises."""
+    return read_anatomical(study.ct, study.settings.anatomical_modality) if study.ct else None
 
 
 def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:

@@ -62,7 +62,11 @@ class Canal:
 def check_ct(ct: Volume) -> None:
     """Raises InputRefused "ct-units", and "ct-coarse" for voxels too large to show a foramen between its walls."""
     if ct.units != "HU":
-        raise InputRefused("ct-units", "the CT is in '{units}', not in HU; give the CT", units=ct.units)
+        raise InputRefused(
+            "ct-units",
+            "the image is in '{units}', not in HU, so that bone cannot be told by its values; give a CT",
+            units=ct.units,
+        )
     if max(ct.grid.spacing_mm) > COARSEST_MM:
         size = " × ".join(f"{step:.3g}" for step in ct.grid.spacing_mm)
         raise InputRefused(

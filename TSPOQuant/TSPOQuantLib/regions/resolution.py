@@ -72,9 +72,11 @@ def estimate_resolution(
         size = " × ".join(f"{step:.3g}" for step in ct.grid.spacing_mm)
         raise InputRefused(
             "resolution-ct",
-            "the resolution cannot be told with this CT ({size} mm, in {units}); give fwhm_mm as a number",
+            "the resolution cannot be told with this image ({size} mm, in {units}): a CT of at most {coarsest:g} mm "
+            "is needed; give fwhm_mm as a number",
             size=size,
             units=ct.units,
+            coarsest=COARSEST_CT_MM,
         )
     frames = _frames(image)
     weights = image.timing.durations_s[list(frames)]

@@ -17,12 +17,13 @@ from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 
 from .. import DISCLAIMER, __version__
-from ..acquisition.dicom import ct_series, dynamic_pet_series
+from ..acquisition.dicom import anatomical_series, dynamic_pet_series
 from ..acquisition.dicom_files import Series
 from ..acquisition.dicom_slice import ENHANCED_PET, LEGACY_PET
 from ..acquisition.dicom_values import date_time, number, numbers, text
+from ..acquisition.modality import AUTO
 from ..acquisition.segmentation import PRIVATE_SCHEME
-from ..acquisition.volume_files import is_nifti
+from ..acquisition.volume_files import is_nifti, is_volume_file
 from ..grid import Grid
 from ..levels import LEVELS
 from ..messages import InputRefused
@@ -111,8 +112,11 @@ def uid_of(*parts: str) -> str:
     return f"2.25.{uuid.uuid5(NAMESPACE, name).int}"
 
 
-def read_context(pet: Path, ct: Path | None, created: datetime, salt: str = "", subject: str = "") -> DicomContext:
-    """The headers of a visit's PET and CT. salt: where not empty, identity is replaced by ``subject``, UIDs by ours.
+def read_context(
+    pet: Path, ct: Path | None, created: datetime, salt: str = "", subject: str = "", modality: str = AUTO
+) -> DicomContext:
+    """The headers of a visit's PET and CT (or MR, by ``modality``). salt: where not empty, identity is replaced by
+    ``subject``, UIDs by ours.
 
     Raises InputRefused: "dicom-source" (the PET is no DICOM, or several enhanced files), "dicom-study" (PET and CT
     belong to different studies or frames of reference), and what the readers of series raise.
@@ -124,8 +128,8 @@ def read_context(pet: Path, ct: Path | None, created: datetime, salt: str = "", 
             pet_name=pet.name,
         )
     first = _headers(dynamic_pet_series(pet), salt, subject)
-    other = ct is not None and not is_nifti(ct) and not ct.name.endswith((".nrrd", ".mha"))
-    second = _headers(ct_series(ct), salt, subject) if other and ct is not None else ()
+    other = None if ct is None or is_volume_file(ct) else anatomical_series(ct, modality)
+    second = _headers(other, salt, subject) if other else ()
     for name, keyword in (("study", "StudyInstanceUID"), ("frame of reference", "FrameOfReferenceUID")):
         found = {str(headers[0].get(keyword, "")) for headers in (first, second or first)}
         if len(found) > 1 or "" in found:

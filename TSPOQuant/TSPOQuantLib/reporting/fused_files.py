@@ -7,36 +7,39 @@ import numpy as np
 import SimpleITK as sitk
 
 from .. import DISCLAIMER
-from ..acquisition.image import Volume
+from ..acquisition.image import HU, MR_SIGNAL, Volume
+from ..acquisition.modality import CT, MR
 from ..acquisition.nifti import read_volume_file
 from ..acquisition.segmentation_files import read_segmentation, write_segmentation
 from ..alignment.fused import FusedImages
 from ..alignment.rigid import to_sitk
 from ..messages import InputRefused
 
-CT = "desc-neck_ct.nii.gz"
-PET = "space-CT_desc-mean_pet.nii.gz"
-ABOUT = "space-CT_desc-mean_pet.json"
-REGIONS = "space-CT_desc-regions_dseg.seg.nrrd"
+ANATOMY = {CT: "desc-neck_ct.nii.gz", MR: "desc-neck_mr.nii.gz"}
+PET = "space-{kind}_desc-mean_pet.nii.gz"
+ABOUT = "space-{kind}_desc-mean_pet.json"
+REGIONS = "space-{kind}_desc-regions_dseg.seg.nrrd"
 
 
 def write_fused_images(folder: Path, stem: str, images: FusedImages) -> None:
     """``<stem>_desc-neck_ct.nii.gz`` in whole HU, ``<stem>_space-CT_desc-mean_pet.nii.gz`` with its JSON, and the
-    regions, which 3D Slicer can open and correct."""
-    ct = sitk.Cast(sitk.Round(to_sitk(images.ct.values, images.ct.grid)), sitk.sitkInt16)
-    sitk.WriteImage(ct, str(folder / f"{stem}_{CT}"))
-    sitk.WriteImage(to_sitk(images.pet.values, images.pet.grid), str(folder / f"{stem}_{PET}"))
-    write_segmentation(folder / f"{stem}_{REGIONS}", images.regions)
+    regions, which 3D Slicer can open and correct; of an MR ``…_mr.nii.gz``, as it is, and space-MR."""
+    kind, image = CT if images.ct.is_ct else MR, to_sitk(images.ct.values, images.ct.grid)
+    if images.ct.is_ct:
+        image = sitk.Cast(sitk.Round(image), sitk.sitkInt16)
+    sitk.WriteImage(image, str(folder / f"{stem}_{ANATOMY[kind]}"))
+    sitk.WriteImage(to_sitk(images.pet.values, images.pet.grid), str(folder / f"{stem}_{PET.format(kind=kind)}"))
+    write_segmentation(folder / f"{stem}_{REGIONS.format(kind=kind)}", images.regions)
     about = {
         "About": DISCLAIMER,
-        "Description": "Mean PET of the long frames in the CT's position, cut to the neck around the regions",
+        "Description": f"Mean PET of the long frames in the {kind}'s position, cut to the spine around the regions",
         "Units": images.pet.units,
         "Frames": [frame + 1 for frame in images.frames],
         "SUVPerKBqPerML": images.suv_per_kbq_ml,
         "Subject": images.subject,
         "Session": images.session,
     }
-    (folder / f"{stem}_{ABOUT}").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{stem}_{ABOUT.format(kind=kind)}").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def read_fused_images(folder: Path) -> FusedImages:
@@ -45,7 +48,8 @@ def read_fused_images(folder: Path) -> FusedImages:
     Raises InputRefused: "fused-missing" where the folder holds none (a visit without a CT has none) or several,
     "fused-unreadable", and what the readers of its files raise.
     """
-    found = sorted(folder.glob(f"*_{ABOUT}"))
+    kinds = {file: kind for kind in ANATOMY for file in folder.glob(f"*_{ABOUT.format(kind=kind)}")}
+    found = list(kinds)
     if len(found) != 1:
         raise InputRefused(
             "fused-missing",
@@ -53,7 +57,8 @@ def read_fused_images(folder: Path) -> FusedImages:
             folder=folder,
             n_found=len(found),
         )
-    stem = found[0].name.removesuffix(ABOUT)
+    kind = kinds[found[0]]
+    stem = found[0].name.removesuffix(ABOUT.format(kind=kind))
     try:
         about = json.loads(found[0].read_text(encoding="utf-8"))
         frames = tuple(int(frame) - 1 for frame in about["Frames"])
@@ -62,13 +67,13 @@ def read_fused_images(folder: Path) -> FusedImages:
         raise InputRefused(
             "fused-unreadable", "{found} is not as it was written; quantify it again", found=found[0]
         ) from error
-    pet = read_volume_file(folder / f"{stem}{PET}", "kBq/mL")
+    pet = read_volume_file(folder / f"{stem}{PET.format(kind=kind)}", "kBq/mL")
     return FusedImages(
         subject,
         session,
-        read_volume_file(folder / f"{stem}{CT}", "HU"),
+        read_volume_file(folder / f"{stem}{ANATOMY[kind]}", HU if kind == CT else MR_SIGNAL),
         Volume(np.maximum(pet.values, 0), pet.grid, "kBq/mL"),
-        read_segmentation(folder / f"{stem}{REGIONS}"),
+        read_segmentation(folder / f"{stem}{REGIONS.format(kind=kind)}"),
         frames,
         None if factor is None else float(factor),
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from ..acquisition.image import Volume
+from ..alignment.contrast import window_of
 from ..alignment.fused import FusedImages
 from ..display import CT_LEVEL_HU, CT_WINDOW_HU, PET_OPACITY
 from ..messages import InputRefused
@@ -53,7 +54,7 @@ def fused_slice(
     points_lps: (rows, columns, 3) mm, see ``planes.plane_points``. pet_range: values of ``pet`` at both ends of the
     color scale. opacity: share of the PET.
     """
-    ends = CT_LEVEL_HU - CT_WINDOW_HU / 2, CT_LEVEL_HU + CT_WINDOW_HU / 2
+    ends = window_of(ct, (CT_LEVEL_HU - CT_WINDOW_HU / 2, CT_LEVEL_HU + CT_WINDOW_HU / 2))
     hounsfield, in_ct = _linear(ct, points_lps)
     activity, in_pet = _linear(pet, points_lps)
     gray = np.where(in_ct, _steps(hounsfield, ends), 0)[..., None]

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+    generate_uid,
+)
 
 HALF_LIFE_S = 1220.4
 VENDORS = {"ge": "GE MEDICAL SYSTEMS", "siemens": "SIEMENS", "philips": "Philips Medical Systems"}
@@ -33,7 +39,7 @@ def unchanged(header: Dataset, frame: int, k: int) -> None:
 class PetPlan:
     """A dynamic PET. Times in seconds from the injection; scan_s: SeriesTime, to which START corrects.
 
-    edit(header, frame, k) changes each file's header last; frame is -1 in a CT.
+    edit(header, frame, k) changes each file's header last; frame is -1 in a CT or MR.
     """
 
     vendor: str = "siemens"
@@ -126,6 +132,21 @@ def write_ct(folder: Path, plan: PetPlan = PetPlan(), prefix: str = "ct") -> NDA
         _edited(plan, header, -1, k)
         save(header, folder / f"{prefix}{k:04d}.dcm")
     return stored.astype(float) - 1024
+
+
+def write_mr(folder: Path, plan: PetPlan = PetPlan(), prefix: str = "mr") -> NDArray[np.float64]:
+    """Write an MR on the PET's grid, which states no rescaling, and return its signal (k, j, i)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = np.random.default_rng(plan.seed).integers(0, 900, plan.shape).astype("<i2")
+    uid = generate_uid(entropy_srcs=["series", prefix, str(plan.seed)])
+    for k in range(plan.shape[0]):
+        header = _header(plan, MRImageStorage, "MR", uid)
+        header.ImagePositionPatient = [f"{value:.8g}" for value in plan.position(k)]
+        header.SOPInstanceUID = f"{uid[:50]}.{k}"
+        header.PixelData = stored[k].tobytes()
+        _edited(plan, header, -1, k)
+        save(header, folder / f"{prefix}{k:04d}.dcm")
+    return stored.astype(float)
 
 
 def _edited(plan: PetPlan, header: Dataset, frame: int, k: int) -> None:

@@ -1,0 +1,92 @@
+"""Whether a volume file is a CT or an MR: what is no CT must never be read as HU.
+
+The JSON beside a file says it; where none does, values that can only be HU make it a CT, and all else is asked for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..messages import InputRefused, Notice, Text
+from .image import HU, MR_SIGNAL, Volume
+from .tables import sidecar
+
+AUTO, CT, MR = "auto", "CT", "MR"
+MODALITIES = (AUTO, CT, MR)
+SPELLED = {"CT": CT, "MR": MR, "MRI": MR}
+ONLY_MR = ("MagneticFieldStrength", "EchoTime", "RepetitionTime", "MRAcquisitionType", "ScanningSequence")
+"""Keys of BIDS and of dcm2niix that only an MR has."""
+# Choices; they hold for the real CTs at hand (head and neck, chest, a neck cut out of a body), and for no MR: its
+# magnitude is never negative, and its phase is spread evenly.
+AIR_BELOW_HU, BODY_ABOVE_HU, BONE_ABOVE_HU = -900.0, -300.0, 150.0
+SOFT_TISSUE_HU = (-200.0, 200.0)
+LEAST_SOFT_TISSUE = 0.3
+"""Share of what is no air that soft tissue makes up."""
+
+
+def plainly_hu(values: NDArray[np.floating]) -> bool:
+    """Whether values can only be HU: air near -1000, bone, and mostly soft tissue between."""
+    body = values[values > BODY_ABOVE_HU]
+    if values.size == 0 or values.min() > AIR_BELOW_HU or body.size == 0 or body.max() < BONE_ABOVE_HU:
+        return False
+    soft = np.count_nonzero((body > SOFT_TISSUE_HU[0]) & (body < SOFT_TISSUE_HU[1]))
+    return bool(soft >= LEAST_SOFT_TISSUE * body.size)
+
+
+def told_by(metadata: Mapping[str, Any]) -> str | None:
+    """ "CT" or "MR" as a sidecar says, any other modality as it is written there, None where it says nothing."""
+    stated = str(metadata.get("Modality") or "").strip().upper()
+    if stated:
+        return SPELLED.get(stated, stated)
+    return MR if any(key in metadata for key in ONLY_MR) else None
+
+
+def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
+    """A volume file's values in HU or as MR signal, by what it says of itself, by ``asked``, or by its values.
+
+    asked: "auto", or the "CT" or "MR" that the study states. Raises InputRefused: "anatomy-modality" (the file says
+    otherwise, or is neither), "anatomy-unlabeled" (nothing says it).
+    """
+    said = told_by(sidecar(path))
+    if said not in (None, CT, MR):
+        raise InputRefused(
+            "anatomy-modality",
+            "{file} is neither a CT nor an MR: the JSON beside it says Modality {said}; check the path",
+            file=path.name,
+            said=said,
+        )
+    known = said or (CT if plainly_hu(volume.values) else None)
+    if known and asked not in (AUTO, known):
+        by = Text("the JSON beside it says so") if said else Text("its values are HU, with air near -1000")
+        raise InputRefused(
+            "anatomy-modality",
+            "{file} was given as {asked}, but is {known}: {by}; correct the path, the JSON or [ct] modality",
+            file=path.name,
+            asked=asked,
+            known=known,
+            by=by,
+        )
+    found = known or (None if asked == AUTO else asked)
+    if found is None:
+        raise InputRefused(
+            "anatomy-unlabeled",
+            "nothing says whether {file} is a CT or an MR, and its values are not plainly HU; say it with "
+            '[ct] modality = "CT" or "MR" in the study file, or with "Modality" in {json} beside it',
+            file=path.name,
+            json=path.name.split(".")[0] + ".json",
+        )
+    return as_mr(volume, path) if found == MR else replace(volume, units=HU)
+
+
+def as_mr(volume: Volume, path: Path) -> Volume:
+    """A volume as the MR that it is, and what that means for the rest."""
+    notice = Notice(
+        "anatomy-mr",
+        "{file} is an MR: its values are no HU, so nothing that rests on CT numbers is done with it",
+        file=path.name,
+    )
+    return replace(volume, units=MR_SIGNAL, notices=(*volume.notices, notice))

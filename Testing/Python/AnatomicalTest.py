@@ -1,0 +1,188 @@
+"""A CT is read as HU, an MR as MR signal, and what may be either is asked for: by every road into the program."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from support import dicommaker
+from support.tinystudy import CT_MM, CT_SHAPE, DicomVisit, grid_of, quiet
+from TSPOQuantLib.acquisition.dicom import read_anatomical, read_ct
+from TSPOQuantLib.acquisition.image import HU, MR_SIGNAL
+from TSPOQuantLib.acquisition.inspect import inspect
+from TSPOQuantLib.alignment.rigid import to_sitk
+from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.study import read_study
+
+RANDOM = np.random.default_rng(4)
+
+
+def body(shape=CT_SHAPE):
+    """A CT in HU: air at the edges, soft tissue with fat, and a piece of bone."""
+    values = np.full(shape, -1000.0)
+    values[:, 4:-4, 4:-4] = RANDOM.normal(40, 30, values[:, 4:-4, 4:-4].shape)
+    values[:, 6:8, 6:-6], values[:, 9:12, 9:12] = -100, 700
+    return values.round()
+
+
+HOUNSFIELD = body()
+MAGNITUDE = RANDOM.gamma(2.0, 200.0, CT_SHAPE).round()
+PHASE = RANDOM.integers(-4096, 4096, CT_SHAPE).astype(float)
+NORMALIZED = RANDOM.normal(0, 1, CT_SHAPE)
+STORED_WITH_OFFSET = HOUNSFIELD + 1024
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+
+    def written(self, values, says=None, name="image.nii.gz"):
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        sitk.WriteImage(to_sitk(values, grid_of(CT_SHAPE, CT_MM)), str(path))
+        if says is not None:
+            path.with_name(name.split("/")[-1].split(".")[0] + ".json").write_text(json.dumps(says))
+        return path
+
+    def refused(self, code, work, *arguments):
+        with self.assertRaises(InputRefused) as caught:
+            work(*arguments)
+        self.assertEqual(caught.exception.code, code)
+        return caught.exception.message
+
+
+class VolumeFileTest(Folder):
+    def test_what_a_file_says_holds(self):
+        for says, values, units in (
+            ({"Modality": "MR"}, MAGNITUDE, MR_SIGNAL),
+            ({"Modality": "mr"}, HOUNSFIELD, MR_SIGNAL),
+            ({"EchoTime": 0.01, "MagneticFieldStrength": 3}, MAGNITUDE, MR_SIGNAL),
+            ({"Modality": "CT"}, STORED_WITH_OFFSET, HU),
+            ({"Modality": "CT"}, HOUNSFIELD, HU),
+        ):
+            for name in ("image.nii.gz", "image.nii", "image.nrrd", "image.mha"):
+                found = read_anatomical(self.written(values, says, name))
+                self.assertEqual(found.units, units, (says, name))
+                np.testing.assert_allclose(found.values, values, atol=1e-3)
+                self.assertEqual([n.code for n in found.notices], ["anatomy-mr"] if units == MR_SIGNAL else [])
+
+    def test_a_file_that_says_nothing_is_a_ct_only_where_its_values_are_hu(self):
+        self.assertEqual(read_anatomical(self.written(HOUNSFIELD)).units, HU)
+        self.assertEqual(read_anatomical(self.written(HOUNSFIELD, {"Manufacturer": "Nobody"})).units, HU)
+        for values in (MAGNITUDE, PHASE, NORMALIZED, STORED_WITH_OFFSET, np.zeros(CT_SHAPE), -PHASE.clip(0)):
+            said = self.refused("anatomy-unlabeled", read_anatomical, self.written(values, name="bare.nii.gz"))
+            self.assertIn('[ct] modality = "CT" or "MR"', said)
+            self.refused("anatomy-unlabeled", read_anatomical, self.written(values, name="bare.mha"))
+
+    def test_what_the_study_says_fills_the_gap_and_contradicts_nothing(self):
+        bare, hounsfield = self.written(MAGNITUDE, name="bare.nii"), self.written(HOUNSFIELD, name="hu.nii")
+        self.assertEqual(read_anatomical(bare, "MR").units, MR_SIGNAL)
+        self.assertEqual(read_anatomical(bare, "CT").units, HU)
+        self.assertEqual(read_anatomical(hounsfield, "CT").units, HU)
+        self.refused("anatomy-modality", read_anatomical, hounsfield, "MR")
+        mr = self.written(MAGNITUDE, {"Modality": "MR"}, "mr.nii")
+        ct = self.written(HOUNSFIELD, {"Modality": "CT"}, "ct.nii")
+        self.assertIn("mr.nii was given as CT, but is MR", self.refused("anatomy-modality", read_anatomical, mr, "CT"))
+        self.refused("anatomy-modality", read_anatomical, ct, "MR")
+        self.refused("ct-none", read_ct, mr)
+        pet = self.written(HOUNSFIELD, {"Modality": "PT"}, "pt.nii")
+        self.assertIn("PT", self.refused("anatomy-modality", read_anatomical, pet))
+
+    def test_a_sidecar_is_inherited_as_bids_has_it(self):
+        (self.folder / "dataset_description.json").write_text("{}")
+        (self.folder / "T1w.json").write_text(json.dumps({"Modality": "MR"}))
+        path = self.written(MAGNITUDE, name="sub-1/anat/sub-1_T1w.nii.gz")
+        self.assertEqual(read_anatomical(path).units, MR_SIGNAL)
+
+    def test_inspect_names_what_it_is(self):
+        for says, values, kind in (
+            ({"Modality": "MR"}, MAGNITUDE, "mr"),
+            (None, HOUNSFIELD, "ct"),
+            (None, MAGNITUDE, "other"),
+        ):
+            path = self.written(values, says, f"{kind}.nii.gz")
+            self.assertEqual(inspect(path)["series"][0]["kind"], kind)
+
+
+class DicomTest(Folder):
+    def test_an_mr_is_read_where_there_is_no_ct(self):
+        truth = dicommaker.write_mr(self.folder / "mr")
+        found = read_anatomical(self.folder / "mr")
+        np.testing.assert_array_equal(found.values, truth)
+        self.assertEqual((found.units, [n.code for n in found.notices]), (MR_SIGNAL, ["anatomy-mr"]))
+        self.refused("ct-none", read_anatomical, self.folder / "mr", "CT")
+        self.refused("ct-none", read_ct, self.folder / "mr")
+
+    def test_philips_scales_each_slice(self):
+        def edit(header, frame, k):
+            header.RescaleSlope, header.RescaleIntercept, header.RescaleType = str(2 + k), "5", "normalized"
+
+        truth = dicommaker.write_mr(self.folder / "mr", dicommaker.PetPlan(edit=edit))
+        slope = np.array([2, 3, 4])[:, None, None]
+        np.testing.assert_array_equal(read_anatomical(self.folder / "mr").values, slope * truth + 5)
+
+    def test_of_both_the_ct_is_taken_unless_the_mr_is_asked_for(self):
+        dicommaker.write_mr(self.folder / "mr")
+        dicommaker.write_ct(self.folder / "ct")
+        self.assertEqual(read_anatomical(self.folder).units, HU)
+        self.assertEqual(read_anatomical(self.folder, "MR").units, MR_SIGNAL)
+        self.refused("mr-none", read_anatomical, self.folder / "ct", "MR")
+        dicommaker.write_mr(self.folder / "again", dicommaker.PetPlan(seed=9))
+        self.refused("mr-several", read_anatomical, self.folder, "MR")
+        kinds = sorted(one["kind"] for one in inspect(self.folder)["series"])
+        self.assertEqual(kinds, ["ct", "mr", "mr"])
+
+
+class StudyTest(Folder):
+    def study(self, anatomical, more=""):
+        text = DicomVisit().write(self.folder / "visit").read_text(encoding="utf-8")
+        study = self.folder / "visit" / "study.toml"
+        study.write_text(text.replace('[ct]\npath = "ct"\n', anatomical).replace("[segmentation]", more, 1))
+        return study
+
+    def test_the_table_mr_says_that_it_is_one(self):
+        path = self.written(MAGNITUDE, name="visit/t1.nii.gz")
+        path.parent.rename(self.folder / "kept")
+        study = self.study('[mr]\npath = "../kept/t1.nii.gz"\n', "[segmentation]")
+        self.assertEqual(read_study(study).settings.anatomical_modality, "MR")
+        both = study.read_text(encoding="utf-8") + '[ct]\npath = "ct"\n'
+        study.write_text(both)
+        self.assertIn("left out where [ct]", self.refused("study-value", read_study, study))
+
+    def test_an_mr_given_as_ct_is_an_mr_all_the_way(self):
+        path = self.written(MAGNITUDE, {"Modality": "MR"}, "kept/t1.nii.gz")
+        study = self.study(f'[ct]\npath = "{path}"\n', '[segmentation]\npvc = "GTM"')
+        study.write_text(study.read_text().replace("[pet]", "[pet]\nfwhm_mm = 5"))
+        code, told = quiet("quantify", study, "--out", self.folder / "out")
+        self.assertEqual(code, 0, told)
+        self.assertIn("t1.nii.gz is an MR", told)
+        self.assertIn("without a CT all that was not drawn", told)
+        files = {file.name.split("_", 2)[-1] for file in (self.folder / "out").iterdir()}
+        self.assertIn("desc-neck_mr.nii.gz", files)
+        self.assertNotIn("desc-neck_ct.nii.gz", files)
+        record = json.loads((self.folder / "out" / "visit.json").read_text())
+        self.assertEqual(record["acquisition"]["anatomy"], "MR")
+
+    def test_no_resolution_is_told_from_an_mr(self):
+        path = self.written(MAGNITUDE, name="kept/t1.nii.gz")
+        study = self.study(f'[mr]\npath = "{path}"\n', '[segmentation]\npvc = "GTM"')
+        study.write_text(study.read_text().replace("[pet]", '[pet]\nfwhm_mm = "estimate"'))
+        code, told = quiet("quantify", study, "--out", self.folder / "out")
+        self.assertEqual(code, 3)
+        self.assertIn("resolution-ct", told)
+
+    def test_an_unlabeled_one_is_asked_for(self):
+        path = self.written(MAGNITUDE, name="kept/t1.nii.gz")
+        study = self.study(f'[ct]\npath = "{path}"\n', "[segmentation]")
+        code, told = quiet("quantify", study, "--out", self.folder / "out")
+        self.assertEqual((code, "anatomy-unlabeled" in told), (3, True), told)
+        study.write_text(study.read_text().replace("[ct]\n", '[ct]\nmodality = "MR"\n'))
+        self.assertEqual(quiet("quantify", study, "--out", self.folder / "out")[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
