@@ -195,13 +195,13 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         if not may_carry:
             raise wrong("segmentation", "carried_from", Text("left out where another visit's regions come from here"))
         other = read_study(file_of("segmentation", "carried_from"), may_carry=False)
-        if other.ct is None or anatomical is None:
+        if other.ct is None or drawn_on not in data:
             raise wrong("segmentation", "carried_from", Text("left out, or both visits have a CT, which carries them"))
         return other
 
     if "ct" in data and "mr" in data:
         raise wrong("mr", "path", Text("left out where [ct] names the image that the regions were drawn on"))
-    anatomical = file_of("mr") if "mr" in data else file_of("ct") if "ct" in data else None
+    drawn_on = "mr" if "mr" in data else "ct"
     settings = StudySettings(**{one.name: value_of(one.table, one.key, one.kind, one.default) for one in SETTINGS})
     if "mr" in data:
         settings = replace(settings, anatomical_modality=MR)
@@ -213,7 +213,7 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         raise wrong("model", "weights_path", Text('left out, or weights be "file"'))
     return Study(
         pet=file_of("pet"),
-        ct=anatomical,
+        ct=file_of(drawn_on) if drawn_on in data else None,
         segmentation=carried.segmentation if carried else file_of("segmentation"),
         blood=tuple(existing("blood", "paths", name) for name in value_of("blood", "paths", Several(), ())),
         route=value_of("blood", "route", Kind(ROUTES), "unknown"),

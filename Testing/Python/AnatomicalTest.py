@@ -3,17 +3,21 @@
 import json
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from support import dicommaker
 from support.tinystudy import CT_MM, CT_SHAPE, DicomVisit, grid_of, quiet
+from support.visitrecords import visit
 from TSPOQuantLib.acquisition.dicom import read_anatomical, read_ct
 from TSPOQuantLib.acquisition.image import HU, MR_SIGNAL
 from TSPOQuantLib.acquisition.inspect import inspect
 from TSPOQuantLib.alignment.rigid import to_sitk
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.outcome.comparability import attenuation_source, findings_of
+from TSPOQuantLib.reporting.fused_files import read_fused_images
 from TSPOQuantLib.study import read_study
 
 RANDOM = np.random.default_rng(4)
@@ -161,9 +165,10 @@ class StudyTest(Folder):
         self.assertEqual(code, 0, told)
         self.assertIn("t1.nii.gz is an MR", told)
         self.assertIn("without a CT all that was not drawn", told)
-        files = {file.name.split("_", 2)[-1] for file in (self.folder / "out").iterdir()}
-        self.assertIn("desc-neck_mr.nii.gz", files)
-        self.assertNotIn("desc-neck_ct.nii.gz", files)
+        names = " ".join(file.name for file in (self.folder / "out").iterdir())
+        self.assertIn("_desc-neck_mr.nii.gz", names)
+        self.assertNotIn("ct.nii.gz", names)
+        np.testing.assert_allclose(read_fused_images(self.folder / "out").ct.values.max(), MAGNITUDE.max())
         record = json.loads((self.folder / "out" / "visit.json").read_text())
         self.assertEqual(record["acquisition"]["anatomy"], "MR")
 
@@ -182,6 +187,35 @@ class StudyTest(Folder):
         self.assertEqual((code, "anatomy-unlabeled" in told), (3, True), told)
         study.write_text(study.read_text().replace("[ct]\n", '[ct]\nmodality = "MR"\n'))
         self.assertEqual(quiet("quantify", study, "--out", self.folder / "out")[0], 0)
+
+
+class AttenuationTest(unittest.TestCase):
+    def finding(self, *told):
+        visits = [visit("baseline"), visit("followup")]
+        made = [
+            replace(one, acquisition=replace(one.acquisition, attenuation=says, anatomy=anatomy))
+            for one, (says, anatomy) in zip(visits, told, strict=True)
+        ]
+        return {one.code: one.severity for one in findings_of(made)}
+
+    def test_what_scanners_write(self):
+        for told, source in (
+            ("measured,AC_CT_Brain", "CT"),
+            ("CT-derived mu-map", "CT"),
+            ("MR-based DIXON", "MR"),
+            ("MRAC ZTE", "MR"),
+            ("measured,, 0.096000 cm-1,", ""),
+            ("NONE", ""),
+        ):
+            self.assertEqual(attenuation_source(told), source, told)
+
+    def test_a_map_from_mr_does_not_compare_with_one_from_ct(self):
+        self.assertEqual(self.finding(("CTAC", "CT"), ("MR DIXON", "MR"))["visits-attenuation"], "refuse")
+        self.assertEqual(self.finding(("CTAC", "CT"), ("MR DIXON", "MR"))["visits-anatomy"], "warn")
+        self.assertEqual(self.finding(("MR DIXON", "MR"), ("MR UTE", "MR"))["visits-attenuation"], "warn")
+        self.assertNotIn("visits-attenuation", self.finding(("CTAC", "CT"), ("CTAC", "CT")))
+        told = self.finding((None, None), (None, None))
+        self.assertFalse({"visits-attenuation", "visits-anatomy"} & set(told))
 
 
 if __name__ == "__main__":

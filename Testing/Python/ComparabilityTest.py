@@ -49,6 +49,8 @@ WARNS = {
         }
     },
     "visits-pvc": {"pvc": "GTM"},
+    "visits-attenuation": {"acquisition": {"attenuation": "MR DIXON"}},
+    "visits-anatomy": {"acquisition": {"anatomy": "MR"}},
     "visits-program": {"provenance": {"versions": {"TSPOQuant": "0.2.0"}}},
     "visits-motion-reference": {"settings": {"motion_reference": [1, 2]}},
     "visits-registration-window": {"settings": {"registration_window": "early"}},

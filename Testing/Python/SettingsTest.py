@@ -64,6 +64,7 @@ OTHERS = {
     "pvc": ["GTM"],
     "pvc_regions": [["cord C7"]],
     "fwhm_mm": ["estimate", 6.0],
+    "anatomical_modality": ["CT", "MR"],
     "motion_correction": ["frames", "none"],
     "motion_reference": [[18, 19]],
     "registration_window": ["early"],
@@ -82,7 +83,12 @@ WRONG = {
     Moment: ["noon", "25:00", True, float("nan")],
 }
 FILES = ("pet", "s.seg.nrrd", "b.tsv", "ready.tsv")
-HEAD = {"pet": 'path = "pet"', "segmentation": 'path = "s.seg.nrrd"', "blood": 'paths = ["b.tsv"]'}
+HEAD = {
+    "pet": 'path = "pet"',
+    "ct": 'path = "pet"',
+    "segmentation": 'path = "s.seg.nrrd"',
+    "blood": 'paths = ["b.tsv"]',
+}
 
 
 def toml(value):

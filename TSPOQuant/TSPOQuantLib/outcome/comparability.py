@@ -8,6 +8,7 @@ visits must share is declared with each of them.
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -39,6 +40,9 @@ WEIGHT_RATIO, DOSE_RATIO = 1.1, 2.0
 VOLUME_WARNS, VOLUME_REFUSES = 1.25, 1.5
 """Volumes of one region that differ by such a factor change its recovery."""
 MOTION_MM = 3.0
+CT_METHODS = frozenset({"CT", "CTAC", "ACCT", "LDCT"})
+MR_METHODS = frozenset({"DIXON", "UTE", "ZTE", "ATLAS", "LAVA", "PSEUDOCT", "BOSS"})
+"""How scanners and papers name the source of an attenuation map; anything that begins with MR is one, too."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,23 @@ def _windows_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
     return "warn" if late <= START_TOLERANCE_S and long <= END_TOLERANCE * min(first_end, end) else "refuse"
 
 
+def attenuation_source(told: str) -> str:
+    """What an attenuation map was made from, by what a file calls its method: "CT", "MR", or "" where none says it."""
+    words = set(re.findall(r"[A-Z]+", told.upper()))
+    if words & MR_METHODS or any(word.startswith("MR") for word in words):
+        return "MR"
+    return "CT" if words & CT_METHODS else ""
+
+
+def _attenuation_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
+    """Another source of the map can fake a change; the same one in other words, or none told, is only told."""
+    first, other = a.acquisition.attenuation, b.acquisition.attenuation
+    if first == other:
+        return None
+    sources = {attenuation_source(told or "") for told in (first, other)}
+    return "refuse" if sources == {"CT", "MR"} else "warn"
+
+
 SHARPNESS = Text("it changes resolution, and with it every small region")
 ACQUIRED = (
     _acquired("tracer", Text("another tracer has another V_T"), lambda v: v.acquisition.tracer, alike=same_tracer),
@@ -256,6 +277,21 @@ ACQUIRED = (
     ),
     _acquired("sampling", Text("venous blood differs from arterial"), lambda v: v.input.route),
 )
+SEEN = (
+    _Fact(
+        Shared("attenuation", Text("maps made from CT and MR differ near bone, and with them what foramina show")),
+        lambda v: v.acquisition.attenuation,
+        str,
+        _attenuation_judged,
+    ),
+    _acquired(
+        "anatomy",
+        Text("regions drawn on a CT and on an MR need not lie in the same place"),
+        lambda v: v.acquisition.anatomy,
+        severity="warn",
+    ),
+)
+"""Compared where a file tells it, and not missed where none does."""
 PROGRAM = _acquired(
     "program",
     Text("another version may choose, correct or fit in another way"),
@@ -361,7 +397,7 @@ def _words(value: Any) -> str:
 
 def _items() -> Iterator[Item]:
     """What is acquired and what is chosen, by the name that it is compared under."""
-    facts = [*ACQUIRED, PROGRAM, *(_setting(one, one.shared) for one in SETTINGS if one.shared is not None)]
+    facts = [*ACQUIRED, *SEEN, PROGRAM, *(_setting(one, one.shared) for one in SETTINGS if one.shared is not None)]
     for name in dict.fromkeys(fact.shared.item for fact in facts):
         yield Item(name, tuple(fact for fact in facts if fact.shared.item == name))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
-from ..outcome.comparability import ITEMS
+from ..outcome.comparability import ITEMS, attenuation_source
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import VisitRecord
 from ..quantities import BY_KEY, COLUMNS
@@ -313,6 +313,8 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
         ("scanner", " ".join(part for part in (scan.manufacturer, scan.scanner_model) if part) or None),
         ("reconstruction", scan.reconstruction),
         ("filter", scan.filter),
+        ("attenuation", _attenuation(visit, words)),
+        ("anatomy", None if scan.anatomy is None else words.value(scan.anatomy)),
         ("voxels", words("voxels", size=size, shape=shape)),
         ("fwhm", None if scan.fwhm_mm is None else f"{words.significant(scan.fwhm_mm)} mm"),
         ("time_zero", _time_zero(visit, words)),
@@ -339,6 +341,12 @@ def _literature(name: str | None, words: Words) -> list[tuple[str, str]]:
         ("tracer_genotype", told(tracer.genotype_told)),
         ("tracer_repeatability", told(tracer.repeatability)),
     ]
+
+
+def _attenuation(visit: VisitRecord, words: Words) -> str | None:
+    """The file's own words, and what a map made from an MR means for foramina."""
+    told = visit.acquisition.attenuation
+    return words("attenuation.mr", told=told) if told and attenuation_source(told) == "MR" else told
 
 
 def _time_zero(visit: VisitRecord, words: Words) -> str:
