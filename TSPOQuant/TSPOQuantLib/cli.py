@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import DISCLAIMER, __version__
-from .commands import cohort, comparison, developers, planning, regions, simulated, visit
+from .commands import cohort, comparison, developers, group, planning, regions, simulated, visit
 from .messages import Cancelled, InputRefused
 from .terminal import end_progress, say_error, show, terminal_progress
 
-GROUPS = (simulated, regions, visit, comparison, planning, cohort, developers)
+GROUPS = (simulated, regions, visit, comparison, planning, cohort, group, developers)
 """In the order of the list that ``--help`` prints."""
 DONE, OUR_FAULT, REFUSED, STOPPED = 0, 1, 3, 130
 NOT_OUR_FAULT = frozenset(
@@ -41,8 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tspoquant {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in GROUPS:
-        group.register(commands)
+    for module in GROUPS:
+        module.register(commands)
     return parser
 
 

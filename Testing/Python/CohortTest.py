@@ -115,6 +115,23 @@ class CohortTest(unittest.TestCase):
         self.assertTrue((self.out / "sub-01" / "comparison" / "comparison.json").is_file())
         self.assertTrue((self.out / "bids" / "sub-02" / "ses-baseline" / "pet").is_dir())
 
+    def test_two_sessions_may_be_test_and_retest(self):
+        out = self.folder / "retest"
+        shutil.copytree(self.out, out)
+        how = ("cohort", self.dataset, "--out", out, "--scheduler", self.scheduler, "--test-retest")
+        code, told = tinystudy.quiet(*how, "baseline", "followup")
+        self.assertEqual((code, "error: group-pairs: 01 alone" in told), (3, True), told)  # one person alone has both
+        shutil.copytree(self.out / "sub-01", out / "sub-02", dirs_exist_ok=True)
+        code, told = tinystudy.quiet("group", out, "--test-retest", "baseline", "followup", "--out", out / "group")
+        self.assertEqual(code, 3, told)  # results do not go into what they are made from
+        code, told = tinystudy.quiet(
+            "group", out, "--test-retest", "baseline", "followup", "--out", self.folder / "group"
+        )
+        self.assertEqual(code, 0, told)
+        row = table(self.folder / "group" / "test-retest.tsv")[0]
+        self.assertEqual((row["outcome"], row["model"], row["people"], row["regions"]), ("VT", "1TCM", "2", "2"))
+        self.assertAlmostEqual(float(row["mean"]), 2.75, delta=0.05)  # of 4 and 2, then 3 and 2
+
     def test_second_run_keeps_what_is_up_to_date(self):
         out = self.folder / "second"
         shutil.copytree(self.out, out)

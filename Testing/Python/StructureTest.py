@@ -34,7 +34,7 @@ SHARED_MODULES = (
     "toml_file",
 )
 SHARED = (*SHARED_MODULES, "__version__", "DISCLAIMER")
-ROOMS = ("acquisition", "alignment", "regions", "input_function", "kinetics", "outcome", "reporting")
+ROOMS = ("acquisition", "alignment", "regions", "input_function", "kinetics", "outcome", "groups", "reporting")
 SLICER_ROOMS = ("mrml", "panel")
 QT = {"qt", "ctk"}
 SLICER_ONLY = {"slicer", "vtk", "qt", "ctk", "mrml", "vtkmodules", "sitkUtils"}

@@ -1,15 +1,17 @@
 """Many visits: ``cohort``."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_input, add_json
+from .options import add_command, add_input, add_json, add_test_retest
 
 if TYPE_CHECKING:
+    from ..cohort import Report
     from .options import Commands
 
 
@@ -22,6 +24,7 @@ def register(commands: "Commands") -> None:
         "--participants", nargs="+", default=[], metavar="LABEL", help="these alone, with spaces or commas between"
     )
     add_input(cohort)
+    add_test_retest(cohort)
     cohort.add_argument("--force", action="store_true", help="make every visit again, also those that are up to date")
     add_json(cohort)
 
@@ -43,4 +46,23 @@ def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:
         refusal = InputRefused(
             "cohort-none", "no visit could be quantified; the reasons are in {table}", table=report.out / TABLE
         )
-    return Result(report.text, record_of(report), refusal=refusal)
+    if report.empty or not options.test_retest:
+        return Result(report.text, record_of(report), refusal=refusal)
+    return _with_repeats(report, options.test_retest)
+
+
+def _with_repeats(report: "Report", sessions: Sequence[str]) -> Result:
+    """How two sessions repeat each other, beside the tables; what forbids it is said when these are written."""
+    from ..cohort import record_of
+    from ..groups.cohort import pairs_of, read_cohort
+    from ..groups.test_retest import test_retest
+    from ..reporting.group_files import test_retest_text, write_test_retest
+
+    cohort = read_cohort(report.out)
+    try:
+        repeats = test_retest(cohort, pairs_of(cohort, (sessions[0], sessions[1])))
+    except InputRefused as refusal:
+        return Result(report.text, record_of(report), refusal=refusal)
+    write_test_retest(report.out, cohort, repeats)
+    content = {**record_of(report), "test_retest": repeats.rows}
+    return Result(f"{test_retest_text(repeats)}\n\n{report.text}", content, repeats.notices)

@@ -68,6 +68,12 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="machine-readable results on stdout")
 
 
+def add_test_retest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--test-retest", nargs=2, metavar=("SES_A", "SES_B"), help="two sessions with nothing between them"
+    )
+
+
 def finite(text: str) -> float | None:
     """A number that a person would call one, else None."""
     try:

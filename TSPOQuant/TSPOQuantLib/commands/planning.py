@@ -19,22 +19,28 @@ def register(commands: "Commands") -> None:
     plan.add_argument("protocol", type=Path, metavar="PROTOCOL.toml")
     plan.add_argument("--tracer", metavar="NAME", help="instead of the one in the file")
     plan.add_argument("--half-life", type=float, metavar="S", help="of its radionuclide, likewise")
+    plan.add_argument("--repeatability", type=Path, metavar="RC.toml", help="how V_T repeats, as group writes it")
     plan.add_argument("--out", type=Path, metavar="DIR", help="where to write plan.json, plan.txt and plan.png")
     add_force(plan)
     add_json(plan)
 
 
 def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..outcome.plan import make_plan, read_protocol
+    from ..outcome.plan import make_plan, read_protocol, with_coefficient
+    from ..outcome.repeatability import read_repeatability
     from ..output import whole_folder
     from ..reporting.plan_files import plan_text, write_plan_figure
     from ..reporting.tables import write_json
 
     protocol = read_protocol(options.protocol, options.tracer, options.half_life)
+    if options.repeatability:
+        protocol = with_coefficient(protocol, read_repeatability(options.repeatability))
     plan = make_plan(protocol, simulated_input(protocol), progress=progress)
     text = plan_text(plan)
     if options.out:
-        with whole_folder(options.out, options.force, [options.protocol]) as folder:
+        with whole_folder(
+            options.out, options.force, [p for p in (options.protocol, options.repeatability) if p]
+        ) as folder:
             write_json(folder / "plan.json", plan)
             (folder / "plan.txt").write_text(text + "\n", encoding="utf-8")
             write_plan_figure(folder / "plan.png", plan)

@@ -6,7 +6,7 @@ noise; everything is fitted as a visit is; what else the error budget holds is a
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from ..kinetics import FitOptions, fit, weights
 from ..kinetics.compartment import NAMES
 from ..kinetics.compartment_fit import CompartmentScan
 from ..kinetics.models import model_named
-from ..messages import Listed, Text
+from ..messages import InputRefused, Listed, Text
 from ..progress import Progress, silent
 from ..toml_file import TomlFile, read_toml
 from ..tracers import nuclide, tracer_named
 from .budget import LIMITS, BudgetSettings
-from .repeatability import TWO_SIDED
+from .repeatability import TWO_SIDED, Coefficient, coefficient_for
 
 Array = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class Protocol:
     to 30 min, at ``noise_mbq``: read it off a scan of one's own. k1: the range of K1, mL/cm³/min. vt: of the tissue at
     the first visit and at a later one, mL/cm³. vb: fraction. surroundings_k1, surroundings_vt: of what blur mixes in
     (muscle). volume_mm3: of the region; recovery: of its activity, None from the resolution. wcv: variation of V_T
-    from day to day, a fraction. power: wanted.
+    from day to day, a fraction; wcv_source: where it comes from, "" as stated. power: wanted.
     """
 
     injected_mbq: float = 400.0
@@ -85,6 +85,7 @@ class Protocol:
     recovery: float | None = None
     model: str = "1TCM"
     wcv: float = 0.0
+    wcv_source: str = ""
     power: float = 0.8
     budget: BudgetSettings = field(default_factory=BudgetSettings)
 
@@ -298,9 +299,10 @@ def _assumptions(protocol: Protocol) -> tuple[str, ...]:
         *protocol.budget.sentences,
         _repeatability(protocol.tracer),
         Text(
-            "V_T varies from day to day by {wcv:g} % (within-subject coefficient of variation), which alone "
+            "V_T varies from day to day by {wcv:g} % (within-subject coefficient of variation, {source}), which alone "
             "makes {two_sided:.0f} % a change by chance.",
             wcv=100 * protocol.wcv,
+            source=protocol.wcv_source or Text("as stated"),
             two_sided=100 * TWO_SIDED * protocol.wcv,
         )
         if protocol.wcv
@@ -382,6 +384,29 @@ def read_protocol(path: Path, tracer: str | None = None, half_life_s: float | No
     if len(protocol.timing) < 6 or protocol.timing.ends_s[-1] < 0.99 * protocol.minutes * 60:
         raise file.refuse("value", Text("[scan] frames_s must fill the minutes of the scan with at least 6 frames"))
     return protocol
+
+
+def with_coefficient(protocol: Protocol, known: Sequence[Coefficient]) -> Protocol:
+    """The protocol with the coefficient for its model: of foramina, else of any structure, else the one there is.
+
+    Raises InputRefused: "protocol-repeatability" (none for the model, several to choose from, or wcv_percent too).
+    """
+    if protocol.wcv:
+        raise InputRefused(
+            "protocol-repeatability",
+            "[plan] wcv_percent and --repeatability both say how V_T varies from day to day; leave one out",
+        )
+    own = [one for one in known if (one.model, one.pvc) == (protocol.model, "none")]
+    found = coefficient_for(tuple(own), protocol.model, "foramen", "none") or (own[0] if len(own) == 1 else None)
+    if found is None:
+        raise InputRefused(
+            "protocol-repeatability",
+            "no coefficient tells how V_T by {model} repeats in a foramen; those given are for {known}: add one, or "
+            "choose another [plan] model",
+            model=protocol.model,
+            known=Listed([f"{one.model} {one.structure}" for one in known], "; "),
+        )
+    return replace(protocol, wcv=found.wcv, wcv_source=f"{found.structure}: {found.source}")
 
 
 def _tracer(file: TomlFile, name: object, half_life_s: float | None) -> dict[str, Any]:

@@ -1,0 +1,326 @@
+"""A group as arrays are made from: every value of every visit, and what the dataset's tables say of each."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..acquisition.tables import MISSING_CELLS, Column, read_table
+from ..kinetics.models import MODELS
+from ..messages import InputRefused, Listed
+from ..outcome.record import FILE, VisitRecord, read_record
+from ..quantities import UNITS
+from ..regions.anatomy import ANATOMY_ONLY, identify
+from .estimates import Array
+
+KINPAR = re.compile(r"model-(?P<model>[^_]+?)(_pvc-(?P<pvc>[^_]+))?_kinpar\.tsv")
+OUTCOMES = ("VT", "Ki", "K1", "VB", "VT/fP", "VS")
+"""Numbers of a fit that a group is told of: macroparameters, and the two that single scans tell well."""
+MACRO = ("VT", "Ki", "VT/fP", "VS")
+NOT_TOLD = ("not-identifiable", "not-positive", "se-large", "vt-beyond-scan")
+"""Flags of a fit whose macroparameters the data do not tell: such values are left out, and named. A choice."""
+CRITERIA = ("AIC", "AICc", "BIC")
+NO_PVC = "none"
+CONDITION = "condition"
+TEST, RETEST, BOTH = "test", "retest", "test-retest"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number of one region at one visit, nan where it was not estimated.
+
+    outcome: a key of quantities.BY_KEY. place: "foramen C6/C7 left" where structure, level and side are known, else
+    the region's name. flags: codes. criteria: by name, of the fit.
+    """
+
+    participant: str
+    session: str
+    outcome: str
+    model: str
+    pvc: str
+    place: str
+    structure: str
+    level: str
+    side: str
+    value: float
+    flags: tuple[str, ...] = ()
+    criteria: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> str:
+        return UNITS[self.outcome]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the data do not tell it; empty where they do."""
+        found = tuple(flag for flag in self.flags if flag in NOT_TOLD) if self.outcome in MACRO else ()
+        return found or (() if math.isfinite(self.value) else ("not-estimated",))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visit. told: what tables and images say of it, by column. record: where quantify wrote one."""
+
+    participant: str
+    session: str
+    told: Mapping[str, str] = field(default_factory=dict)
+    record: VisitRecord | None = None
+
+    @property
+    def name(self) -> str:
+        return f"sub-{self.participant} ses-{self.session}"
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A visit, or a comparison of visits, that is missing, and why."""
+
+    participant: str
+    session: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """name: of the folder. lost: what could not be quantified or compared. left_out: values that the data do not tell.
+
+    values: all the others.
+    """
+
+    name: str
+    visits: tuple[Visit, ...]
+    values: tuple[Value, ...]
+    lost: tuple[Lost, ...] = ()
+    left_out: tuple[Value, ...] = ()
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(visit.participant for visit in self.visits))
+
+    @property
+    def simulated(self) -> bool:
+        return any(visit.record is not None and visit.record.acquisition.simulated for visit in self.visits)
+
+    def sessions(self, participant: str) -> tuple[str, ...]:
+        """A person's visits, in the order of the cohort."""
+        return tuple(visit.session for visit in self.visits if visit.participant == participant)
+
+    def visit(self, participant: str, session: str) -> Visit | None:
+        return next((v for v in self.visits if (v.participant, v.session) == (participant, session)), None)
+
+    def kinds(self) -> tuple[tuple[str, str, str], ...]:
+        """(outcome, model, correction) of all values, each once."""
+        return tuple(dict.fromkeys((one.outcome, one.model, one.pvc) for one in self.values))
+
+    def of_kind(self, outcome: str, model: str, pvc: str) -> tuple[Value, ...]:
+        return tuple(v for v in self.values if (v.outcome, v.model, v.pvc) == (outcome, model, pvc))
+
+
+def matrix(values: Iterable[Value], visits: Sequence[tuple[str, str]], places: Sequence[str]) -> Array:
+    """(visits, places): the values, nan where there is none. visits: (participant, session)."""
+    rows = {visit: row for row, visit in enumerate(visits)}
+    columns = {place: column for column, place in enumerate(places)}
+    found = np.full((len(visits), len(places)), np.nan)
+    for one in values:
+        row, column = rows.get((one.participant, one.session)), columns.get(one.place)
+        if row is not None and column is not None:
+            found[row, column] = one.value
+    return found
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = False) -> Cohort:
+    """What ``cohort`` wrote, or folders ``sub-…/ses-…`` that ``quantify`` or ``fit`` did, with a dataset's own tables.
+
+    keep_flagged: values that the data do not tell stay, as long as they are numbers.
+
+    Raises InputRefused: "group-empty", and what reading a record or a table raises.
+    """
+    visits: list[Visit] = []
+    values: list[Value] = []
+    for place in sorted(folder.glob("sub-*/ses-*"), key=_first_baseline):
+        participant, session = (part.name.split("-", 1)[1] for part in (place.parent, place))
+        found = _of_folder(place, participant, session)
+        if found is not None:
+            visits.append(found[0])
+            values += found[1]
+    if not visits:
+        raise InputRefused(
+            "group-empty",
+            "{folder} holds no sub-…/ses-… folder with results; name what cohort wrote, or put what quantify or fit "
+            "wrote into such folders",
+            folder=folder,
+        )
+    if dataset is not None:
+        visits = [replace(one, told={**one.told, **read_told(dataset, one)}) for one in visits]
+    out = [one for one in values if (one.reasons and not keep_flagged) or not math.isfinite(one.value)]
+    dropped = set(map(id, out))
+    kept = tuple(one for one in values if id(one) not in dropped)
+    return Cohort(folder.resolve().name, tuple(visits), kept, _lost(folder), tuple(out))
+
+
+def _first_baseline(place: Path) -> tuple[str, bool, str]:
+    return place.parent.name, place.name != "ses-baseline", place.name
+
+
+def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list[Value]] | None:
+    record = read_record(place) if (place / FILE).is_file() else None
+    visit = Visit(participant, session, {} if record is None else _told_by(record), record)
+    if record is not None:
+        return visit, _of_record(visit, record)
+    tables = [(path, known) for path in sorted(place.glob("*_kinpar.tsv")) if (known := KINPAR.search(path.name))]
+    values = [v for path, known in tables for v in _of_table(visit, path, known["model"], known["pvc"] or NO_PVC)]
+    return (visit, values) if values else None
+
+
+def _told_by(record: VisitRecord) -> dict[str, str]:
+    """Covariates that images and study tell: see README."""
+    scan = record.acquisition
+    scanner = " ".join(part for part in (scan.manufacturer, scan.scanner_model) if part)
+    told = {"genotype": record.genotype, "scanner": scanner}
+    if scan.injected_mbq is not None:
+        told["injected_mbq"] = f"{scan.injected_mbq:.6g}"
+    if record.motion is not None:
+        told["motion_mm"] = f"{float(np.max(record.motion.displacement_mm)):.4g}"
+    return {name: cell for name, cell in told.items() if cell and cell != "unknown"}
+
+
+def _of_record(visit: Visit, record: VisitRecord) -> list[Value]:
+    values = []
+    for fit in record.fits:
+        region = record.region(fit.region)
+        place = (region.structure, region.level, region.side)
+        criteria = {"AIC": fit.aic, "AICc": fit.aicc, "BIC": fit.bic}
+        flags = tuple(flag.code for flag in fit.flags)
+        values += [
+            _value(visit, name, fit.model, fit.pvc, region.name, place, fit.parameters[name], flags, criteria)
+            for name in OUTCOMES
+            if name in fit.parameters
+        ]
+    return values
+
+
+def _of_table(visit: Visit, path: Path, model: str, pvc: str) -> list[Value]:
+    columns = {column.name: column for column in read_table(path, units=False)}
+    if model not in MODELS or "region" not in columns:
+        return []
+    numbers = {name: columns[name].numbers() for name in (*OUTCOMES, *CRITERIA) if name in columns}
+    values = []
+    for row, name in enumerate(columns["region"].cells):
+        anatomy = identify(name, {})
+        cell = columns["flags"].cells[row] if "flags" in columns else ""
+        flags = tuple(flag for flag in cell.split(";") if flag and flag not in MISSING_CELLS)
+        criteria = {key: float(numbers[key][row]) for key in CRITERIA if key in numbers}
+        place = (anatomy.structure, anatomy.level, anatomy.side)
+        values += [
+            _value(visit, key, model, pvc, name, place, float(numbers[key][row]), flags, criteria)
+            for key in OUTCOMES
+            if key in numbers and anatomy.structure not in ANATOMY_ONLY
+        ]
+    return values
+
+
+def _value(
+    visit: Visit,
+    outcome: str,
+    model: str,
+    pvc: str,
+    region: str,
+    where: tuple[str, str, str],
+    value: float,
+    flags: tuple[str, ...],
+    criteria: Mapping[str, float],
+) -> Value:
+    structure, level, side = where
+    place = " ".join((structure, level, *([] if side == "midline" else [side]))) if level else region
+    return Value(
+        visit.participant, visit.session, outcome, model, pvc, place, structure, level, side, value, flags, criteria
+    )
+
+
+def _lost(folder: Path) -> tuple[Lost, ...]:
+    """The rows of cohort.tsv and comparisons.tsv that tell of a refusal or a failure."""
+    found = []
+    for name in ("cohort.tsv", "comparisons.tsv"):
+        path = folder / name
+        if path.is_file() and len(path.read_text(encoding="utf-8").splitlines()) > 1:
+            columns = {column.name: column.cells for column in read_table(path, units=False)}
+            rows = zip(*(columns[key] for key in ("participant", "session", "status", "code", "message")), strict=True)
+            found += [
+                Lost(who, session, *why) for who, session, status, *why in rows if status not in ("done", "kept")
+            ]
+    return tuple(found)
+
+
+def read_told(dataset: Path, visit: Visit) -> dict[str, str]:
+    """A visit's cells of participants.tsv, of phenotype/*.tsv and of its sessions.tsv, the later ones first."""
+    label, session = f"sub-{visit.participant}", f"ses-{visit.session}"
+    own = dataset / label
+    told: dict[str, str] = {}
+    for path in (dataset / "participants.tsv", *sorted((dataset / "phenotype").glob("*.tsv"))):
+        told |= _row(path, {"participant_id": label, "session_id": session}) if path.is_file() else {}
+    for path in (own / f"{label}_sessions.tsv", dataset / "sessions.tsv"):
+        told |= _row(path, {"session_id": session, "participant_id": label}) if path.is_file() else {}
+    return told
+
+
+def _row(path: Path, keys: Mapping[str, str]) -> dict[str, str]:
+    """The cells of the row whose keys, as far as the table has them, are these; missing cells left out."""
+    columns = {column.name: column for column in read_table(path, units=False)}
+    asked = [(columns[key], wanted) for key, wanted in keys.items() if key in columns]
+    rows = [n for n in range(_length(columns)) if all(_label(column.cells[n], wanted) for column, wanted in asked)]
+    if not asked or not rows:
+        return {}
+    cells = {name: column.cells[rows[-1]] for name, column in columns.items() if name not in keys}
+    return {name: cell for name, cell in cells.items() if cell.lower() not in MISSING_CELLS}
+
+
+def _length(columns: Mapping[str, Column]) -> int:
+    return len(next(iter(columns.values())).cells)
+
+
+def _label(cell: str, wanted: str) -> bool:
+    """Whether a cell is a label, with or without its "sub-" or "ses-"."""
+    return cell == wanted or cell == wanted.split("-", 1)[1]
+
+
+# --- Which visits belong together ------------------------------------------------------------------------------------
+
+Pair = tuple[str, str, str]
+"""Participant, first and second session."""
+
+
+def pairs_of(cohort: Cohort, sessions: tuple[str, str]) -> tuple[Pair, ...]:
+    """Everybody with both sessions. Raises InputRefused ("group-session") where nobody has."""
+    first, second = (label.removeprefix("ses-") for label in sessions)
+    found = [(who, first, second) for who in cohort.participants if {first, second} <= set(cohort.sessions(who))]
+    if not found or first == second:
+        known = Listed(dict.fromkeys(visit.session for visit in cohort.visits))
+        raise InputRefused(
+            "group-session",
+            "nobody has both sessions, {first} and {second}; the sessions are {known}: name two of them",
+            first=first,
+            second=second,
+            known=known,
+        )
+    return tuple(found)
+
+
+def test_retest_pairs(cohort: Cohort) -> tuple[Pair, ...]:
+    """Pairs that a column "condition" marks: "test" and "retest" of two sessions, or "test-retest" of a person with
+    two; empty where none does."""
+    found = []
+    for who in cohort.participants:
+        own = [visit for visit in cohort.visits if visit.participant == who]
+        said = [visit.told.get(CONDITION, "").strip().lower() for visit in own]
+        if said.count(TEST) == said.count(RETEST) == 1:
+            found.append((who, own[said.index(TEST)].session, own[said.index(RETEST)].session))
+        elif said == [BOTH, BOTH]:
+            found.append((who, own[0].session, own[1].session))
+    return tuple(found)

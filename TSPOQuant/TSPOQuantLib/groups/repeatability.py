@@ -1,0 +1,261 @@
+"""How well a measurement repeats where nothing happened between two visits.
+
+Within-subject SD and coefficient of variation, repeatability coefficient (QIBA, 10.1177/0962280214537344), intraclass
+correlations (Shrout & Fleiss 1979, 10.1037/0033-2909.86.2.420; McGraw & Wong 1996, 10.1037/1082-989X.1.1.30), limits
+of agreement (Bland & Altman 1986, 10.1016/S0140-6736(86)90837-8; exact intervals: Carkeet 2015,
+10.1097/OPX.0000000000000513). Functions of arrays (..., n, …) serve many samples at once.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import chdtri, fdtri, nctdtrit, stdtrit
+
+from ..outcome.repeatability import TWO_SIDED
+from .estimates import FEWEST, TAIL, UNKNOWN, Array, Estimate, estimated, mean_interval
+
+LIMITS = 1.959963984540054
+"""Limits of agreement, in SDs of the differences."""
+OUTLIER_CHANCE = 0.05
+"""Of a set without outliers in which one is found: a choice."""
+OUTLIER_SHARE = 5
+"""At most one value in so many, and at least one, can be an outlier: a choice."""
+
+
+@dataclass(frozen=True)
+class BlandAltman:
+    """Difference (second - first) against mean. lower, upper: limits of agreement, each with its own interval.
+
+    proportional: Kendall's tau of the difference's size and the mean (an error that grows with the value), with its
+    chance; tilt: Pearson's r of difference and mean (Pitman's test of unequal spread), with its chance. nan for fewer
+    than FEWEST people.
+    """
+
+    mean: Estimate
+    lower: Estimate
+    upper: Estimate
+    proportional: float
+    proportional_chance: float
+    tilt: float
+    tilt_chance: float
+
+
+@dataclass(frozen=True)
+class Repeatability:
+    """One kind of number under one model, in one region or in all of a structure.
+
+    people: with both visits. regions: in the structure. degrees_of_freedom: of the within-subject SD; regions of one
+    person count by how far their errors go together (``together``, their correlation).
+    difference: second - first, of each person's mean over the regions; percent: the same of the logarithms, in %.
+    wsd: in the value's unit. wcv_log, wcv_difference: fractions. rc = 1.96 sqrt(2) wsd; rc_percent = 1.96 sqrt(2)
+    wcv_log, in %. icc21, icc31, agreement: of each person's mean over the regions.
+    """
+
+    people: int
+    regions: int
+    mean: float
+    degrees_of_freedom: float
+    together: float
+    difference: Estimate
+    percent: Estimate
+    wsd: Estimate
+    wcv_log: Estimate
+    wcv_difference: Estimate
+    rc: Estimate
+    rc_percent: Estimate
+    icc21: Estimate
+    icc31: Estimate
+    agreement: BlandAltman
+
+
+def repeatability(first: Array, second: Array) -> Repeatability:
+    """Of values (people, regions) at two visits, nan where one is missing; people without a pair do not count.
+
+    Raises ValueError for fewer than two people with a pair.
+    """
+    there = np.isfinite(first) & np.isfinite(second)
+    kept = there.any(axis=1)
+    if kept.sum() < 2:
+        raise ValueError("repeatability needs two people with two visits")
+    there = there[kept]
+    first, second = np.where(there, first[kept], np.nan), np.where(there, second[kept], np.nan)
+    means = np.stack([np.nanmean(first, axis=1), np.nanmean(second, axis=1)], axis=-1)
+    positive = bool((first[there] > 0).all() and (second[there] > 0).all())
+    wsd, df, together = within_subject(second - first)
+    half = (first + second) / 2
+    unknown = (np.array(math.nan),) * 3
+    log_wsd, log_df, _ = within_subject(np.log(second / first)) if positive else unknown
+    relative, relative_df, _ = within_subject((second - first) / half) if positive else unknown
+    wcv_log = estimated(tuple(_as_wcv(part) for part in spread_interval(log_wsd, log_df)))  # type: ignore[arg-type]
+    spread = estimated(spread_interval(wsd, df))
+    logs = np.log(means[:, 1] / means[:, 0]) if positive else np.full(len(means), np.nan)
+    percent = tuple(100 * np.expm1(part) for part in mean_interval(logs))
+    two_one, three_one = intraclass(means)
+    return Repeatability(
+        people=len(means),
+        regions=first.shape[1],
+        mean=float(means.mean()),
+        degrees_of_freedom=float(df),
+        together=float(together),
+        difference=estimated(mean_interval(means[:, 1] - means[:, 0])),
+        percent=estimated(percent),  # type: ignore[arg-type]
+        wsd=spread,
+        wcv_log=wcv_log,
+        wcv_difference=estimated(spread_interval(relative, relative_df)),
+        rc=_times(spread, TWO_SIDED),
+        rc_percent=_times(wcv_log, 100 * TWO_SIDED),
+        icc21=two_one,
+        icc31=three_one,
+        agreement=bland_altman(means),
+    )
+
+
+def within_subject(difference: Array) -> tuple[Array, Array, Array]:
+    """Within-subject SD, its degrees of freedom, and how errors of one person's regions go together.
+
+    difference: (..., people, regions) between two visits, nan where there is none. wSD^2 is the mean of d^2 / 2
+    (QIBA), so that a shift between the visits counts as error. Regions share person, input and scanner: with the
+    correlation r between them, N^2 / sum(m + m (m - 1) r^2) is the number of independent differences they are worth
+    (all N for r = 0, the people alone for r = 1). Few people tell r badly: it counts as larger by its standard error,
+    with which the intervals cover what they should in simulation.
+    """
+    there = np.isfinite(difference)
+    filled = np.where(there, difference, 0.0)
+    each = there.sum(axis=-1)
+    total = each.sum(axis=-1)
+    squares = (filled**2).sum(axis=(-2, -1))
+    variance = squares / total
+    pairs = (each * (each - 1)).sum(axis=-1)
+    products = (filled.sum(axis=-1) ** 2).sum(axis=-1) - squares
+    with np.errstate(invalid="ignore", divide="ignore"):
+        together = np.where(pairs > 0, products / np.maximum(pairs, 1) / variance, 0.0)
+    together = np.clip(np.nan_to_num(together), -1.0, 1.0)
+    with np.errstate(divide="ignore"):
+        error = (1 - together) * (1 + (pairs / total) * together) * np.sqrt(2 / np.maximum(pairs, 1))
+    cautious = np.where(pairs > 0, np.minimum(abs(together) + abs(error), 1.0), 0.0)
+    df = total**2 / (each + each * (each - 1) * cautious[..., None] ** 2).sum(axis=-1)
+    return np.sqrt(variance / 2), np.asarray(df), np.asarray(together)
+
+
+def spread_interval(sd: Array, degrees_of_freedom: Array) -> tuple[Array, Array, Array]:
+    """A standard deviation with its 95 % interval, by chi squared."""
+    low, high = (np.sqrt(degrees_of_freedom / chdtri(degrees_of_freedom, tail)) for tail in (TAIL, 1 - TAIL))
+    return sd, sd * low, sd * high
+
+
+def _as_wcv(log_sd: Array) -> Array:
+    """Coefficient of variation of a log-normal error; of a huge interval's end it may be infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.sqrt(np.expm1(log_sd**2)))
+
+
+def _times(estimate: Estimate, factor: float) -> Estimate:
+    return Estimate(factor * estimate.value, factor * estimate.low, factor * estimate.high)
+
+
+def intraclass(values: Array) -> tuple[Estimate, Estimate]:
+    """ICC(2,1) (absolute agreement) and ICC(3,1) (consistency) of values (people, visits), with 95 % intervals."""
+    if len(values) < 2 or not np.ptp(values):
+        return UNKNOWN, UNKNOWN
+    two, three = intraclass_intervals(values)
+    return estimated(two), estimated(three)
+
+
+def intraclass_intervals(values: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
+    """The same for (..., people, visits): value, low, high of ICC(2,1) and of ICC(3,1)."""
+    n, k = values.shape[-2:]
+    rows, columns = values.mean(axis=-1), values.mean(axis=-2)
+    between = k * rows.var(axis=-1, ddof=1)
+    visits = n * columns.var(axis=-1, ddof=1)
+    rest = values - rows[..., None] - columns[..., None, :] + values.mean(axis=(-2, -1))[..., None, None]
+    error = (rest**2).sum(axis=(-2, -1)) / ((n - 1) * (k - 1))
+    error = np.maximum(error, np.finfo(float).tiny)
+    ratio = between / error
+    quantile = fdtri(n - 1, (n - 1) * (k - 1), 1 - TAIL)
+    low, high = ratio / quantile, ratio * fdtri((n - 1) * (k - 1), n - 1, 1 - TAIL)
+    three = tuple(np.asarray((f - 1) / (f + k - 1)) for f in (ratio, low, high))
+    two = (between - error) / (between + (k - 1) * error + k * (visits - error) / n)
+    between_0_and_1 = np.clip(two, 0.0, 1 - 1e-12)
+    share = k * between_0_and_1 / (n * (1 - between_0_and_1))
+    a, b = share, 1 + share * (n - 1)
+    df = (a * visits + b * error) ** 2 / ((a * visits) ** 2 / (k - 1) + (b * error) ** 2 / ((n - 1) * (k - 1)))
+    lower, upper = fdtri(n - 1, df, 1 - TAIL), fdtri(df, n - 1, 1 - TAIL)
+    other = k * visits + (k * n - k - n) * error
+    ends = (
+        n * (between - lower * error) / (lower * other + n * between),
+        n * (upper * between - error) / (other + n * upper * between),
+    )
+    return (np.asarray(two), np.asarray(ends[0]), np.asarray(ends[1])), three  # type: ignore[return-value]
+
+
+def bland_altman(values: Array) -> BlandAltman:
+    """Of values (people, 2)."""
+    difference, mean = values[:, 1] - values[:, 0], values.mean(axis=1)
+    lower, upper = limits_of_agreement(difference)
+    tau = tau_chance = tilt = tilt_chance = math.nan
+    if len(values) >= FEWEST and np.ptp(mean) > 0 and np.ptp(difference) > 0:
+        from scipy.stats import kendalltau, pearsonr  # 0.5 s to import
+
+        tau, tau_chance = (float(part) for part in kendalltau(abs(difference), mean))
+        tilt, tilt_chance = (float(part) for part in pearsonr(difference, mean))
+    return BlandAltman(
+        estimated(mean_interval(difference)), estimated(lower), estimated(upper), tau, tau_chance, tilt, tilt_chance
+    )
+
+
+def limits_of_agreement(difference: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
+    """Lower and upper limit, mean -+ 1.96 SD of differences (..., n), each with its exact 95 % interval."""
+    n = difference.shape[-1]
+    mean = difference.mean(axis=-1)
+    if n < 2:
+        nothing = np.full_like(mean, np.nan)
+        return (nothing,) * 3, (nothing,) * 3
+    sd = difference.std(axis=-1, ddof=1)
+    near, far = (nctdtrit(n - 1, LIMITS * math.sqrt(n), tail) / math.sqrt(n) for tail in (TAIL, 1 - TAIL))
+    return (
+        (mean - LIMITS * sd, mean - far * sd, mean - near * sd),
+        (mean + LIMITS * sd, mean + near * sd, mean + far * sd),
+    )
+
+
+def outliers(values: Array, chance: float = OUTLIER_CHANCE) -> tuple[int, ...]:
+    """Which of (n,) values lie too far out for a normal distribution, by the generalized extreme Studentized deviate.
+
+    Rosner 1983, 10.1080/00401706.1983.10487848. Fewer than FEWEST values are not judged.
+    """
+    n = len(values)
+    if n < FEWEST:
+        return ()
+    left, removed, found = list(range(n)), [], 0
+    for count in range(1, max(1, n // OUTLIER_SHARE) + 1):
+        kept = values[left]
+        spread = kept.std(ddof=1)
+        if not spread > 0:
+            break
+        away = abs(kept - kept.mean()) / spread
+        worst = int(np.argmax(away))
+        rest = n - count + 1
+        t = float(stdtrit(rest - 2, 1 - chance / (2 * rest)))
+        limit = (rest - 1) * t / math.sqrt((rest - 2 + t * t) * rest)
+        removed.append(left.pop(worst))
+        found = count if away[worst] > limit else found
+    return tuple(sorted(removed[:found]))
+
+
+def differing_people(first: Array, second: Array) -> tuple[int, ...]:
+    """The people (rows) whose change stands out among those of values (people, regions) at two visits.
+
+    Judged by the person's mean log ratio over the regions; by the mean difference where a value is not positive.
+    """
+    there = np.isfinite(first) & np.isfinite(second)
+    rows = np.flatnonzero(there.any(axis=1))
+    positive = bool((first[there] > 0).all() and (second[there] > 0).all())
+    change = np.where(there, np.log(np.where(there, second / first, 1.0)) if positive else second - first, np.nan)
+    return tuple(int(rows[index]) for index in outliers(np.nanmean(change[rows], axis=1)))
+
+
+def without(people: Sequence[int], values: Array) -> Array:
+    """Values (people, …) without some rows."""
+    return np.delete(values, list(people), axis=0)
