@@ -66,6 +66,12 @@ class PublishedTest(unittest.TestCase):
             self.assertAlmostEqual(2 * math.sqrt(2) * found.wsd.value, published, delta=0.1)
             self.assertAlmostEqual(found.rc.value, TWO_SIDED * found.wsd.value, places=9)
 
+    def test_values_without_any_spread_are_no_fault(self):
+        for table in ([(4, 3), (4, 3)], [(4, 4), (4, 4)], [(4, 4), (5, 5), (6, 6)]):
+            first, second = np.array(table, float).T
+            found = rule.repeatability(first[:, None], second[:, None])
+            self.assertAlmostEqual(found.wsd.value, math.sqrt(np.mean((second - first) ** 2) / 2))
+
     def test_both_rules_agree_for_small_errors_and_not_for_large(self):
         rng = np.random.default_rng(4)
         small, large = (

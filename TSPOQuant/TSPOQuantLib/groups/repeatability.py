@@ -171,7 +171,7 @@ def intraclass_intervals(values: Array) -> tuple[tuple[Array, Array, Array], tup
     visits = n * columns.var(axis=-1, ddof=1)
     rest = values - rows[..., None] - columns[..., None, :] + values.mean(axis=(-2, -1))[..., None, None]
     error = (rest**2).sum(axis=(-2, -1)) / ((n - 1) * (k - 1))
-    error = np.maximum(error, np.finfo(float).tiny)
+    error = np.maximum(error, np.finfo(float).eps * (values**2).mean(axis=(-2, -1)))  # of equal rows: not 0 / 0
     ratio = between / error
     quantile = fdtri(n - 1, (n - 1) * (k - 1), 1 - TAIL)
     low, high = ratio / quantile, ratio * fdtri((n - 1) * (k - 1), n - 1, 1 - TAIL)
