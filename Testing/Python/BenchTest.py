@@ -30,7 +30,12 @@ class RunTest(unittest.TestCase):
         self.assertEqual((steps[0], steps[-1]), (0, 1))
         for task in ("Logan map, 128", "MA1 map, 128", "1TCM map, 128", "2TCM map, 16 voxels", "1TCM fit, 3 curves"):
             self.assertIn(task, text)
-        for task in ("2TCM fit, 3", "DICOM reading, 76 files", "motion estimation, 19 frames"):
+        for task in (
+            "2TCM fit, 3",
+            "DICOM reading, 76 files",
+            "motion estimation, 19 frames",
+            "stroke to V_T, 1 regions",
+        ):
             self.assertIn(task, text)
         for peer in ("numpy lstsq loop", "pydicom.dcmread alone"):
             self.assertIn(peer, text)

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from TSPOQuantLib.acquisition.blood import BloodSamples
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.input_function import InputFunction, InputFunctionResult
+from TSPOQuantLib.outcome.record import FORMAT, VisitRecord
+from TSPOQuantLib.outcome.recording import acquisition_of, input_record
+from TSPOQuantLib.outcome.settings import StudySettings
 from TSPOQuantLib.phantom.anatomy import build_anatomy, pet_grid
 from TSPOQuantLib.phantom.dicom import Identity, write_pet
 from TSPOQuantLib.phantom.neck import draw_build, draw_pose
@@ -24,7 +28,12 @@ from TSPOQuantLib.phantom.tracer import (
     kinetics_of,
     simulated_tracer,
 )
+from TSPOQuantLib.pipeline.live import Live
+from TSPOQuantLib.pipeline.placement import Placed
+from TSPOQuantLib.pipeline.plasma import body_curve, body_of
 from TSPOQuantLib.progress import silent
+from TSPOQuantLib.regions.anatomy import Anatomy
+from TSPOQuantLib.regions.region import Region
 
 from ..validation.simulation import REGION_VOXELS, VISIT, Truth, integrate, true_input, two_tissues, with_noise
 
@@ -34,6 +43,8 @@ Image = NDArray[np.float32]
 # 22 frames in 60 minutes, a usual number; the phantom's own schedule has 19.
 DURATIONS_S = np.array([15.0] + [5.0] * 3 + [10.0] * 3 + [60.0] * 4 + [150.0] * 2 + [300.0] * 8 + [600.0])
 TRUTHS = 64
+FOLLOWED = 18
+"""Regions of a visit: the foramina from C2/C3 to C7/T1 with cord and muscle."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,52 @@ def moving_neck(size: Size) -> DynamicImage:
     activity = np.stack([with_count_noise(frame, f, per_activity, rng) for f, frame in enumerate(frames)])
     timing = FrameTiming(FRAME_STARTS_S, FRAME_DURATIONS_S)
     return DynamicImage(activity, seen, timing, "injection", None, "to the start", Scan(half_life_s=HALF_LIFE_S))
+
+
+def followed_neck(size: Size) -> tuple[Live, tuple[Region, ...]]:
+    """A visit of the moving neck that was computed, as the panel holds it while one draws, and its regions.
+
+    These are balls of 5 mm, drawn at 0.8 mm as a CT has it.
+    """
+    image, settings, source = moving_neck(size), StudySettings(), true_input()
+    found = InputFunctionResult(source, None, None, None, None, (), {})
+    motion = draw_motion(PhantomSettings().motion_mm, np.random.default_rng(2))
+    record = VisitRecord(
+        format=FORMAT,
+        subject=settings.subject,
+        session=settings.session,
+        genotype=settings.genotype,
+        acquisition=acquisition_of(image, None),
+        settings={},
+        models=(),
+        rows=(),
+        regions=(),
+        fits=(),
+        sensitivities=(),
+        pvc="none",
+        pvc_fwhm_mm=None,
+        input=input_record(found, BloodSamples()),
+        motion=None,
+        pet_to_ct=None,
+        quality=(),
+        notices=(),
+        provenance={},
+    )
+    regions = tuple(_ball(image.grid, number, 0.8 * size.coarser) for number in range(FOLLOWED))
+    live = Live(Placed(image, (), list(motion)), found, body_curve(image, body_of(image)), settings, record)
+    return live.with_changes(settings, [region.name for region in regions], regions), regions
+
+
+def _ball(within: Grid, number: int, voxel_mm: float) -> Region:
+    """Around the middle of the field, each at a place of its own."""
+    half = np.arange(-7, 8) * voxel_mm
+    k, j, i = np.meshgrid(half, half, half, indexing="ij")
+    middle = within.to_lps(np.array(within.shape[::-1]) / 2.0) + np.array([1.3, 0.7, 0.9]) * (number - FOLLOWED / 2)
+    matrix = np.diag([voxel_mm, voxel_mm, voxel_mm, 1.0])
+    matrix[:3, 3] = middle + half[0]
+    return Region(
+        f"ball {number + 1}", Anatomy("other"), i**2 + j**2 + k**2 < (6.3 * voxel_mm) ** 2, Grid((15, 15, 15), matrix)
+    )
 
 
 def _coarser(grid: Grid, times: int) -> Grid:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +20,20 @@ from TSPOQuantLib.reporting.provenance import versions
 from ..validation.document import Goal, goal_line, prose
 from .machine import best_cpu_s, processor, product_once, read_once
 from .peers import Peer, measure, median_error
-from .problem import DURATIONS_S, Problem, Size, moving_neck, simulate, write_series
+from .problem import DURATIONS_S, Problem, Size, followed_neck, moving_neck, simulate, write_series
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
 
 TSTAR_S = 1200.0
-GOAL_US = {"Logan map": 0.2, "MA1 map": 0.2, "1TCM map": 1.5, "2TCM map": 50.0, "DICOM reading": 1500.0}
+GOAL_US = {
+    "Logan map": 0.2,
+    "MA1 map": 0.2,
+    "1TCM map": 1.5,
+    "2TCM map": 50.0,
+    "DICOM reading": 1500.0,
+    "stroke to V_T": 300_000.0,
+}
 NONE = "–"
 
 
@@ -80,6 +87,7 @@ def run(peers: bool = False, progress: Progress = silent, size: Size | None = No
             "region fits": lambda: tasks.extend(fit_tasks(problem, size)),
             "DICOM": lambda: _add_dicom(tasks, beside, series, size),
             "motion": lambda: tasks.append(motion_task(size)),
+            "live results": lambda: tasks.append(stroke_task(size)),
         }
         if peers:
             steps["peers (1.3 GB at first use)"] = lambda: _add_peers(beside, used, problem, size, handed)
@@ -169,6 +177,17 @@ def motion_task(size: Size) -> Task:
     """Frame-to-frame motion of the simulated neck; once, as it is long."""
     neck = moving_neck(size)
     return Task("motion estimation", "frames", best_cpu_s(lambda: estimate_motion(neck), 1), len(neck.timing))
+
+
+def stroke_task(size: Size) -> Task:
+    """What the panel works out after a stroke of the brush: curve, fits and V_T of one region of a moving neck."""
+    live, regions = followed_neck(size)
+    names = [region.name for region in regions]
+
+    def stroke() -> None:
+        live.with_changes(live.settings, names, [replace(regions[0])])  # a new one: nothing of it is known
+
+    return Task("stroke to V_T", "regions", best_cpu_s(stroke, size.repeats), 1)
 
 
 def _add_peers(beside: list[Peer], used: dict[str, str], problem: Problem, size: Size, folder: Path) -> None:
