@@ -239,7 +239,7 @@ class StudyPanel(VTKObservationMixin):
         if self.visit is None or self.runner.running:
             return
         if self.logic.followChanges(self.session):
-            self._showResults()
+            self._showHeadline(self.session)  # the rest when the changes have stopped
             self.content.live.start()
 
     def _watchContent(self) -> None:
@@ -288,9 +288,15 @@ class StudyPanel(VTKObservationMixin):
         label.text = text
         label.visible = bool(text)
 
+    def _showHeadline(self, session: str) -> None:
+        """V_T and what it is warned of; nothing without a visit."""
+        self._say(self.ui.headlineLabel, self.logic.headline() if session else "")
+        results = study_nodes.find(session, "results", "vtkMRMLTableNode")
+        self._say(self.ui.noticesLabel, (results.GetAttribute(tables.NOTICES) or "") if results else "")
+
     def _showResults(self) -> None:
         ui, session, study = self.ui, self.session if self.visit else "", study_nodes.WHOLE_STUDY
-        self._say(ui.headlineLabel, self.logic.headline() if session else "")
+        self._showHeadline(session)
         section, what = self.logic.whatIsNext(session) if session else ("", "")
         if section:
             what = _("{section}: {what}").format(section=self._titles[section], what=what[:1].upper() + what[1:])
@@ -305,7 +311,6 @@ class StudyPanel(VTKObservationMixin):
                 view.setMRMLTableNode(node)
             view.visible = node is not None
             view.resizeColumnsToContents()  # Slicer does that for a new table alone
-        self._say(ui.noticesLabel, (results.GetAttribute(tables.NOTICES) or "") if results else "")
         self._say(ui.petLabel, self.logic.aboutPet(self.visit) if self.visit else "")
         self._say(ui.fusionLabel, self.logic.aboutAlignment(session) if session else "")
         self._say(ui.regionsLabel, self.logic.aboutRegions(session) if session else "")
