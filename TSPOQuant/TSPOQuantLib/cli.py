@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import DISCLAIMER, __version__
-from .commands import cohort, comparison, developers, group, planning, regions, simulated, visit
+from .commands import cohort, comparison, developers, group, inputs, planning, regions, simulated, visit
 from .messages import Cancelled, InputRefused
 from .terminal import end_progress, say_error, show, terminal_progress
 
-GROUPS = (simulated, regions, visit, comparison, planning, cohort, group, developers)
+GROUPS = (simulated, regions, inputs, visit, comparison, planning, cohort, group, developers)
 """In the order of the list that ``--help`` prints."""
 DONE, OUR_FAULT, REFUSED, STOPPED = 0, 1, 3, 130
 NOT_OUR_FAULT = frozenset(

@@ -45,6 +45,11 @@ class Study:
     person: Person = field(default_factory=Person)
 
     @property
+    def blood_files(self) -> list[Path]:
+        """What the input function is read from, image aside, the study file first."""
+        return [path for path in (self.file, *self.blood, self.given_input) if path is not None]
+
+    @property
     def files(self) -> list[Path]:
         """Every file and folder that the visit is computed from, the study file first, what belongs to a file next."""
         named = [self.file, self.pet, self.frame_table, self.ct, self.segmentation, *self.blood, self.given_input]

@@ -35,6 +35,8 @@ from TSPOQuantLib.study import KEYS, TABLES, read_study
 REPOSITORY = Path(__file__).resolve().parents[2]
 OTHERS = {
     "input_source": ["blood", "given"],
+    "given_domain": ["plasma", "whole-blood"],
+    "given_unit": ["Bq/mL"],
     "blood_pool": ["aorta"],
     "calibration": ["scale"],
     "recovery": [0.7],

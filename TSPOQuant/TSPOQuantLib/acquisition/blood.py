@@ -62,6 +62,8 @@ class BloodSamples:
     autosampler: whole blood of a continuous sampler, not corrected for dispersion unless dispersion_s is None.
     parent_plasma: metabolite-corrected plasma given ready (the AIF column of a _bloodproc.tsv), else None.
     route: "arterial", "venous" or "unknown".
+    given: "whole-blood" or "plasma" where that curve came ready as the input, and the samples only lead on from it:
+    whole blood then stands in ``autosampler``, finished.
     """
 
     whole_blood: SampledCurve | None = None
@@ -71,6 +73,7 @@ class BloodSamples:
     dispersion_s: float | None = None
     parent_plasma: SampledCurve | None = None
     route: str = "unknown"
+    given: str = ""
     notices: tuple[Notice, ...] = ()
 
     @property

@@ -90,6 +90,7 @@ def read_blood(
     json: Path | None = None,
     route: str = "unknown",
     columns: Mapping[str, str] | None = None,
+    unit: str | None = None,
 ) -> BloodSamples:
     """Read blood from one or several files and merge them.
 
@@ -101,6 +102,7 @@ def read_blood(
     columns: for other tables, which header means which quantity: {"t (min)": "time", "Cwb": "AIF"}, quantities by
     their BIDS names, "AIF" for parent plasma and "plasma_to_whole_blood_ratio". Units come from brackets in the header
     or from ``Units`` in the JSON.
+    unit: of the activities, where the files say none.
 
     Whole blood of a file named ``recording-autosampler`` becomes ``autosampler``. Raises InputRefused ("blood-…",
     "parent-fraction-…", "units-…", "table-…", "json-…") for what cannot be believed; the Notices name the rest.
@@ -113,7 +115,7 @@ def read_blood(
         raise InputRefused("blood-files", "no blood file was given")
     given = read_json(json) if json else None
     recordings = [
-        _read_recording(path, table, sidecar(path) if given is None else given, columns or {})
+        _read_recording(path, table, sidecar(path) if given is None else given, columns or {}, unit)
         for path in map(Path, paths)
         for table in _blood_tables(path)
     ]
@@ -179,7 +181,9 @@ def _blood_tables(path: Path) -> tuple[tuple[Column, ...], ...]:
         return tables
     return tuple(
         tuple(
-            column if column.unit or _quantity(path, column) not in ACTIVITIES else replace(column, unit=table[1].unit)
+            column
+            if column.unit or quantity_of(path, column) not in ACTIVITIES
+            else replace(column, unit=table[1].unit)
             for column in table
         )
         for table in tables
@@ -187,7 +191,11 @@ def _blood_tables(path: Path) -> tuple[tuple[Column, ...], ...]:
 
 
 def _read_recording(
-    path: Path, table: Sequence[Column], metadata: Mapping[str, Any], columns: Mapping[str, str]
+    path: Path,
+    table: Sequence[Column],
+    metadata: Mapping[str, Any],
+    columns: Mapping[str, str],
+    told: str | None = None,
 ) -> _Recording:
     notices: list[Notice] = []
     _refuse_uncorrected(path.name, metadata)
@@ -215,7 +223,7 @@ def _read_recording(
             path_name=path.name,
             line=line,
         )
-    understood = _understood_units(path.name, by_quantity, numbers, metadata, notices)
+    understood = {} if told else _understood_units(path.name, by_quantity, numbers, metadata, notices)
     unit = _unit(path.name, TIME, by_quantity[TIME], metadata, bids, notices)
     times = times * seconds_per(unit, f"{path.name}, time")
     curves = {}
@@ -235,7 +243,7 @@ def _read_recording(
                     "blood-ratio", "{where}: a plasma-to-blood ratio lies outside 0 to 10; correct it", where=where
                 )
         else:
-            unit = understood.get(quantity) or _unit(path.name, quantity, column, metadata, bids, notices)
+            unit = understood.get(quantity) or _unit(path.name, quantity, column, metadata, bids, notices, told)
             at, values = times[known], measured[known] * kbq_ml_per(unit, where)
             _check_activity(where, unit, values)
         curves[quantity] = _without_repeats(where, at, values, notices)
@@ -261,7 +269,7 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
     found: dict[str, Column] = {}
     unknown = []
     for column in table:
-        quantity = headers.get(column.name) if headers else _quantity(path, column)
+        quantity = headers.get(column.name) if headers else quantity_of(path, column)
         if quantity is None:
             unknown += [] if column.name in UNUSED else [column.name]
         elif quantity in found:
@@ -287,7 +295,7 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
     return found, unknown
 
 
-def _quantity(path: Path, column: Column) -> str | None:
+def quantity_of(path: Path, column: Column) -> str | None:
     if column.name in QUANTITIES:
         return column.name
     letters = _letters(column.name)
@@ -336,8 +344,15 @@ def _is_true(value: object) -> bool:
 
 
 def _unit(
-    file: str, quantity: str, column: Column, metadata: Mapping[str, Any], bids: bool, notices: list[Notice]
+    file: str,
+    quantity: str,
+    column: Column,
+    metadata: Mapping[str, Any],
+    bids: bool,
+    notices: list[Notice],
+    told: str | None = None,
 ) -> str:
+    """told: the unit that the user states, where the file states none, or an activity without its volume."""
     stated = stated_unit(metadata, quantity, column.name)
     factor = seconds_per if quantity == TIME else kbq_ml_per
     where = f"{file}, {column.name}"
@@ -350,6 +365,16 @@ def _unit(
             stated=stated,
         )
     unit = column.unit or stated
+    if told and (unit is None or (unit in BECQUERELS and told.startswith(f"{unit}/"))):
+        return told
+    if told and unit and kbq_ml_per(unit, where) != kbq_ml_per(told, where):
+        raise InputRefused(
+            "blood-units",
+            "{where}: the file says {unit}, and {told} was stated; correct one",
+            where=where,
+            unit=unit,
+            told=told,
+        )
     if unit is None and bids:
         unit = BIDS_UNITS[quantity]
         notices.append(

@@ -2,10 +2,11 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..messages import InputRefused, Listed
 from ..progress import Progress
 from ..terminal import Result
 
@@ -81,3 +82,47 @@ def finite(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def add_set(parser: argparse.ArgumentParser, which: str) -> None:
+    """``--set KEY=VALUE`` for settings that have no option of their own."""
+    parser.add_argument("--set", type=_key_and_value, action="append", default=[], metavar="KEY=VALUE", help=which)
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, sign, value = (part.strip() for part in text.partition("="))
+    if not key or not sign or not value:
+        raise argparse.ArgumentTypeError("say KEY=VALUE, such as parent_fraction_model=hill")
+    return key, value
+
+
+def settings_of(given: Sequence[tuple[str, str]], *kinds: type, free: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Settings by name, from KEY=VALUE: those of ``kinds``, and the keys ``free`` of any.
+
+    Raises InputRefused ("settings-key", "settings-value").
+    """
+    from ..outcome.settings import SETTINGS
+    from ..settings import declared, typed
+
+    known = {one.key: one for kind in kinds for one in declared(kind)}
+    known |= {one.key: one for one in SETTINGS if one.key in free}
+    found = {}
+    for key, text in given:
+        if key not in known:
+            raise InputRefused(
+                "settings-key", "--set knows no '{key}'; known are {known}", key=key, known=Listed(sorted(known))
+            )
+        try:
+            found[known[key].name] = typed(known[key].kind, text)
+        except ValueError as error:
+            raise InputRefused(
+                "settings-value", "--set {key} must be {wanted}", key=key, wanted=known[key].kind.wanted
+            ) from error
+    return found
+
+
+def minutes(text: str) -> float:
+    value = finite(text)
+    if value is None or value <= 0:
+        raise argparse.ArgumentTypeError("say a number of minutes above 0")
+    return value

@@ -1,14 +1,25 @@
 """One visit: ``quantify``, ``maps``, ``fit`` (ready curves) and ``inspect`` (what files hold)."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..messages import InputRefused, Listed
+from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_force, add_input, add_json, add_out, add_setting, finite
+from .options import (
+    add_command,
+    add_force,
+    add_input,
+    add_json,
+    add_out,
+    add_set,
+    add_setting,
+    finite,
+    minutes,
+    settings_of,
+)
 
 # An interval's ends rest on the outer 2.5 % of the refits; more than the largest number only takes time.
 FEWEST_DRAWS = 100
@@ -34,7 +45,13 @@ def register(commands: "Commands") -> None:
 
     fit = add_command(commands, "fit", run_fit, "kinetic models on ready curves")
     fit.add_argument("tacs", type=Path, metavar="TACS.tsv", help="time-activity curves, as BIDS derivatives have them")
-    fit.add_argument("--blood", type=Path, metavar="B.tsv", required=True, action="append", help="blood (repeatable)")
+    fit.add_argument("--blood", type=Path, metavar="B.tsv", default=[], action="append", help="blood (repeatable)")
+    fit.add_argument(
+        "--given",
+        type=Path,
+        metavar="G.tsv",
+        help="a ready input; --set domain and unit say what it is (default: AIF)",
+    )
     fit.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood file")
     fit.add_argument("--pet-json", type=Path, metavar="P.json", help="the _pet.json of the scan")
     fit.add_argument("--models", required=True, type=_names, metavar="M,M,…", help="1TCM,2TCM,Logan,MA1,…")
@@ -51,18 +68,11 @@ def register(commands: "Commands") -> None:
     fit.add_argument(
         "--leave-out", type=_frames, default={}, metavar="N,N,…", help="frames to leave out, from 1, or N=REASON,…"
     )
-    add_setting(fit, "--until", "until_min", type=_minutes, metavar="MIN")
+    add_setting(fit, "--until", "until_min", type=minutes, metavar="MIN")
     fit.add_argument("--profile", action="store_true", help="95 %% intervals by profile likelihood")
     fit.add_argument("--bootstrap", type=_draws, default=0, metavar="N", help="95 %% intervals by N bootstrap refits")
     add_setting(fit, "--bounds", "bounds", type=_bounds, default={}, metavar="k2=0:0.5,…")
-    fit.add_argument(
-        "--set",
-        type=_key_and_value,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="free_fraction, or a key of a study file's [input] about blood samples (repeatable)",
-    )
+    add_set(fit, "free_fraction, or a key of a study file's [input] about samples or a ready curve (repeatable)")
     add_out(fit)
     add_force(fit)
     add_json(fit)
@@ -109,36 +119,6 @@ def _number_or(word: str) -> Callable[[str], str | float]:
     return number
 
 
-def _key_and_value(text: str) -> tuple[str, str]:
-    key, sign, value = (part.strip() for part in text.partition("="))
-    if not key or not sign or not value:
-        raise argparse.ArgumentTypeError("say KEY=VALUE, such as parent_fraction_model=hill")
-    return key, value
-
-
-def _settings_of(given: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Settings of ready curves by name, from KEY=VALUE. Raises InputRefused ("settings-key", "settings-value")."""
-    from ..input_function import SampledSettings
-    from ..kinetics import FitChoices
-    from ..settings import declared, typed
-
-    known = {one.key: one for one in declared(SampledSettings)}
-    known |= {one.key: one for one in declared(FitChoices) if one.key == "free_fraction"}
-    found = {}
-    for key, text in given:
-        if key not in known:
-            raise InputRefused(
-                "settings-key", "--set knows no '{key}'; known are {known}", key=key, known=Listed(sorted(known))
-            )
-        try:
-            found[known[key].name] = typed(known[key].kind, text)
-        except ValueError as error:
-            raise InputRefused(
-                "settings-value", "--set {key} must be {wanted}", key=key, wanted=known[key].kind.wanted
-            ) from error
-    return found
-
-
 def _last(text: str) -> int:
     kind, _, count = text.partition(":")
     if kind != "last" or not count.isdecimal() or int(count) < 2:
@@ -152,13 +132,6 @@ def _frames(text: str) -> dict[str, str]:
     if not all(number.isdecimal() and int(number) > 0 for number, _ in named):
         raise argparse.ArgumentTypeError("say numbers of frames, counted from 1, with commas between them")
     return {str(number): reason for number, reason in sorted((int(number), reason) for number, reason in named)}
-
-
-def _minutes(text: str) -> float:
-    value = finite(text)
-    if value is None or value <= 0:
-        raise argparse.ArgumentTypeError("say a number of minutes above 0")
-    return value
 
 
 def _draws(text: str) -> int:
@@ -235,14 +208,14 @@ def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
 
 
 def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..input_function import SampledSettings
+    from ..input_function import GivenSettings, SampledSettings
     from ..kinetics import FitOptions
     from ..output import whole_folder
     from ..pipeline.curves import CurveChoices, fit_tacs
     from ..reporting.model_comparison import comparison_rows
     from ..reporting.tables import fits_text, kinpar_row, write_fits
 
-    chosen = _settings_of(options.set)
+    chosen = settings_of(options.set, SampledSettings, GivenSettings, free=("free_fraction",))
     settings = FitOptions(
         vb=options.vb,
         bounds=options.bounds,
@@ -252,10 +225,19 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
         free_fraction=chosen.pop("free_fraction", None),
     )
     sidecars = options.blood_json, options.pet_json
-    inputs = [path for path in (options.tacs, *options.blood, *sidecars) if path]
+    if not options.blood and not options.given:
+        raise InputRefused("blood-missing", "fit needs an input; name blood files with --blood, or --given a curve")
+    inputs = [path for path in (options.tacs, *options.blood, options.given, *sidecars) if path]
+    about = GivenSettings(**{key: chosen.pop(key) for key in ("given_domain", "given_unit") if key in chosen})
     with whole_folder(options.out, options.force, inputs) as folder:
         asked = CurveChoices(
-            options.leave_out, options.until, options.profile, options.bootstrap, SampledSettings(**chosen)
+            options.leave_out,
+            options.until,
+            options.profile,
+            options.bootstrap,
+            SampledSettings(**chosen),
+            options.given,
+            about,
         )
         fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars, asked)
         write_fits(folder, fitted)

@@ -9,11 +9,12 @@ from .image_derived import image_derived_input
 from .parent_fraction import ParentFractionFit, fit_parent_fraction
 from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio
 from .result import InputFunctionResult
-from .settings import ImageDerivedSettings, SampledSettings, SourceSettings
+from .settings import GivenSettings, ImageDerivedSettings, SampledSettings, SourceSettings
 
 __all__ = [
     "Calibration",
     "ContinuousCurve",
+    "GivenSettings",
     "ImageDerivedSettings",
     "InputFunction",
     "InputFunctionResult",

@@ -64,9 +64,11 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
         until_s,
     )
     ratio = None
-    if samples.plasma is not None and not _denser_whole_blood(samples, samples.plasma):
+    given_plasma = samples.given == "plasma"
+    if samples.plasma is not None and (given_plasma or not _denser_whole_blood(samples, samples.plasma)):
         measured = _from_zero(samples.plasma, "plasma", notices)
-        whole_blood, corners = _whole_blood_beside(samples.whole_blood, samples.plasma.end_s, notices)
+        beside = samples.whole_blood or _corrected_sampler(samples, settings)
+        whole_blood, corners = _whole_blood_beside(beside, samples.plasma.end_s, notices)
         total_plasma = _straight(measured)
     else:
         sampler = _corrected_sampler(samples, settings)
@@ -85,7 +87,8 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
 
     notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
     notices += fraction.notices
-    record: dict[str, object] = {"source": "samples", **asdict(settings), "found": findings(fraction, ratio, None)}
+    made_from = f"given-{samples.given}" if samples.given else "samples"
+    record: dict[str, object] = {"source": made_from, **asdict(settings), "found": findings(fraction, ratio, None)}
     curve, knots = _shaped(parent_plasma, measured.times_s, settings.interpolation, record)
     made = assemble(np.union1d(knots, corners), curve, whole_blood, tuple(notices), record)
     return InputFunctionResult(made, fraction, ratio, None, None, made.notices, record)
@@ -177,8 +180,8 @@ def _corrected_sampler(samples: BloodSamples, settings: SampledSettings) -> Samp
     """The automatic sampler without dispersion, without noise before the bolus arrives, and not negative."""
     sampler = samples.autosampler
     dispersion_s = samples.dispersion_s if settings.dispersion_s is None else settings.dispersion_s
-    if sampler is None:
-        return None
+    if sampler is None or samples.given == "whole-blood":
+        return sampler
     values = sampler.values
     if dispersion_s is not None:
         if not (np.isfinite(dispersion_s) and dispersion_s >= 0):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..acquisition.given_input import DOMAINS
 from ..messages import Text
 from ..settings import Kind, Line, Number, Shared, setting
 from .parent_fraction import INTERPOLATION
@@ -9,6 +10,7 @@ from .parent_fraction import MODELS as FRACTION_MODELS
 from .plasma_ratio import MODELS as RATIO_MODELS
 
 SOURCES = ("image-derived", "blood", "given")
+UNITS = ("Bq/mL", "kBq/mL", "MBq/mL", "nCi/mL", "uCi/mL")
 CALIBRATIONS = ("scale", "recovery-spill-in", "none")
 CURVES = ("linear", "feng", "tri-exponential")
 WEIGHTINGS = ("equal", "relative")
@@ -22,11 +24,34 @@ FRACTION = Shared("parent-fraction", Text("another parent fraction after the las
 RATIO = Shared("plasma-ratio", Text("another plasma-to-blood ratio makes another V_T"))
 FROM_IMAGE = ("input_source", ("image-derived",))
 FROM_SAMPLES = ("input_source", ("blood", "given"))
-RAW = ("input_source", ("image-derived", "blood"))
+GIVEN = ("input_source", ("given",))
 
 
 @dataclass(frozen=True)
-class SourceSettings:
+class GivenSettings:
+    """What a curve is that comes ready as the input."""
+
+    given_domain: str | None = setting(
+        None,
+        "input.domain",
+        Kind(tuple(DOMAINS), optional=True),
+        "what the ready curve is: from plasma and whole-blood, the samples of [blood] paths lead on to parent plasma; "
+        "unset: its column AIF",
+        exempt="visits are compared in what the input was made from",
+        applies=GIVEN,
+    )
+    given_unit: str | None = setting(
+        None,
+        "input.unit",
+        Kind(UNITS, optional=True),
+        "of the ready curve, where its file does not say it",
+        exempt="visits may have files in different units",
+        applies=GIVEN,
+    )
+
+
+@dataclass(frozen=True)
+class SourceSettings(GivenSettings):
     """What the input function is made of."""
 
     input_source: str = setting(
@@ -56,7 +81,6 @@ class PlasmaSettings:
         Number(optional=True, low=0, above=True),
         "constant plasma-to-blood ratio, used only where plasma and whole blood were not sampled together",
         shared=RATIO,
-        applies=RAW,
     )
     plasma_ratio_model: str = setting(
         BEST,
@@ -64,7 +88,6 @@ class PlasmaSettings:
         Kind(RATIO_CHOICES),
         "curve of the plasma-to-blood ratio; best: lowest AICc",
         shared=RATIO,
-        applies=RAW,
     )
     parent_fraction_model: str = setting(
         BEST,
@@ -72,7 +95,6 @@ class PlasmaSettings:
         Kind(FRACTION_CHOICES),
         "curve of the parent fraction; best: lowest AICc",
         shared=FRACTION,
-        applies=RAW,
     )
     parent_fraction_weights: str = setting(
         "equal",
@@ -80,7 +102,6 @@ class PlasmaSettings:
         Kind(WEIGHTINGS),
         "of its samples; relative: 1 / fraction², for the sake of the late, low fractions",
         shared=FRACTION,
-        applies=RAW,
     )
     parent_fraction_extrapolation: str = setting(
         "model",
@@ -88,7 +109,6 @@ class PlasmaSettings:
         Kind(EXTRAPOLATIONS),
         "after its last sample the fitted model runs on, or its value there is held",
         shared=FRACTION,
-        applies=RAW,
     )
 
 

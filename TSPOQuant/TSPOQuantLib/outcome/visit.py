@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..acquisition.blood import BloodSamples
 from ..acquisition.frames import FrameTiming
 from ..alignment.fused import FusedImages
 from ..alignment.visits import VisitAlignment
@@ -32,7 +33,8 @@ class VisitResult:
 class FittedTable:
     """Models fitted to ready curves: activity (regions, frames) in kBq/mL, ``fits[model]`` in the order of regions.
 
-    weights: of the frames; "counts" are those of the mean of all curves, all that a table knows of the scan.
+    blood: what the input was made from. weights: of the frames; "counts" are those of the mean of all curves, all that
+    a table knows of the scan.
     """
 
     regions: tuple[str, ...]
@@ -40,6 +42,7 @@ class FittedTable:
     activity: NDArray[np.float64]
     fits: dict[str, tuple[KineticFit, ...]]
     input: InputFunctionResult
+    blood: BloodSamples
     weights: str
     notices: tuple[Notice, ...]
     provenance: dict[str, object] = field(default_factory=dict)

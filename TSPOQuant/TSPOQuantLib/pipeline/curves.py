@@ -13,7 +13,7 @@ from ..acquisition.blood_files import read_blood
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
 from ..acquisition.tacs import Tacs, read_frame_weights, read_tacs, without_frames
-from ..input_function import InputFunctionResult, SampledSettings, sampled_input
+from ..input_function import GivenSettings, InputFunctionResult, SampledSettings, sampled_input
 from ..kinetics import FitChoices, FitOptions, KineticFit, fit, with_intervals, with_start_of, within
 from ..kinetics import weights as frame_weights
 from ..kinetics.models import model_named
@@ -24,6 +24,7 @@ from ..reporting import provenance
 from ..settings import part_of
 from ..study import StudySettings
 from .plasma import for_model
+from .visit_data import blood_with_given
 
 LISTED = f"{FROM_FILE}:"
 """Before the name of a table with weights, where a command names one."""
@@ -107,7 +108,7 @@ class CurveChoices:
 
     leave_out: the reason ("" for none) by the number of a frame, from 1; until_min: the end of the fit. The rest is
     fitted as if the file ended or had a gap there. profile, draws: intervals by profile likelihood, and by so many
-    refits of the bootstrap. sampled: how blood samples become an input.
+    refits of the bootstrap. sampled: how blood samples become an input. given: a ready curve, and what it is.
     """
 
     leave_out: Mapping[str, str] = field(default_factory=dict)
@@ -115,6 +116,8 @@ class CurveChoices:
     profile: bool = False
     draws: int = 0
     sampled: SampledSettings = field(default_factory=SampledSettings)
+    given: Path | None = None
+    about_given: GivenSettings = field(default_factory=GivenSettings)
 
 
 def fit_tacs(
@@ -143,7 +146,11 @@ def fit_tacs(
     sidecar = read_pet_json(pet_json) if pet_json else None
     whole = read_tacs(tacs_path, frames=sidecar.timing if sidecar else None)
     tacs = without_frames(whole, [int(number) for number in asked.leave_out], asked.until_min)
-    blood = reconcile(read_blood(blood_paths, blood_json), tacs.timing, tacs.activity)
+    if asked.given:
+        read = blood_with_given(asked.given, blood_paths, asked.about_given, json=blood_json)
+    else:
+        read = read_blood(blood_paths, blood_json)
+    blood = reconcile(read, tacs.timing, tacs.activity)
     source = sampled_input(blood, float(tacs.timing.ends_s[-1]), asked.sampled)
     half_life = sidecar.half_life_s if sidecar else None
     table = Path(weights.removeprefix(LISTED)) if weights.startswith(LISTED) else None
@@ -152,13 +159,14 @@ def fit_tacs(
     else:
         by_frame = frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life)
     fitting = Fitting(tacs.timing, source, replace(options, weights=by_frame))
-    files = [tacs_path, *blood_paths, *(path for path in (blood_json, pet_json, table) if path)]
+    files = [tacs_path, *blood_paths, *(path for path in (asked.given, blood_json, pet_json, table) if path)]
     return FittedTable(
         regions=tacs.regions,
         timing=tacs.timing,
         activity=tacs.activity,
         fits={model: fitting.with_intervals(model, tacs, asked) for model in models},
         input=source,
+        blood=blood,
         weights=FROM_FILE if table else weights,
         notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
         provenance={
@@ -166,8 +174,14 @@ def fit_tacs(
             "versions": provenance.versions(),
             "settings": asdict(options)
             | {"weights": FROM_FILE if table else weights, "models": list(models)}
-            | asdict(asked),
+            | _told(asked),
             "input_function": source.settings,
             "curves": {"pvc": tacs.pvc, "fwhm_mm": tacs.fwhm_mm, "volumes_mm3": dict(tacs.volumes_mm3)},
         },
     )
+
+
+def _told(asked: CurveChoices) -> dict[str, object]:
+    """The choices as the outputs tell them, which name files among their inputs alone."""
+    told: dict[str, object] = asdict(asked)
+    return {key: told[key] for key in told if key not in ("given", "about_given")} | asdict(asked.about_given)

@@ -1,6 +1,8 @@
 """What is read of one visit, before anything is computed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from ..acquisition.blood_files import read_blood
 from ..acquisition.clock import at_injection, blood_at
 from ..acquisition.dicom import read_anatomical, read_dynamic_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference
+from ..acquisition.given_input import read_given, with_given
 from ..acquisition.image import DynamicImage, Volume
 from ..acquisition.segmentation import Segmentation
 from ..acquisition.segmentation_files import read_segmentation
@@ -17,10 +20,12 @@ from ..acquisition.sequence_files import read_sequence
 from ..acquisition.settings import ClockSettings
 from ..acquisition.tacs import read_frame_table, read_frame_weights
 from ..alignment.visits import VisitAlignment, align_visits
+from ..input_function import GivenSettings
 from ..messages import InputRefused
 from ..progress import Progress, part, silent
 from ..regions.carry import carry_segmentation, level_points
 from ..regions.region import regions_of
+from ..settings import part_of
 from ..study import Study
 
 
@@ -71,16 +76,7 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     if study.carried_from and ct and other:
         session, stretch = study.carried_from.settings.session, part(progress, 0.8, 1)
         segmentation, carried = carry_regions(segmentation, other, ct, session, stretch)
-    paths = [study.given_input] if study.given_input else list(study.blood)
-    if not paths:
-        raise InputRefused("blood-missing", "the study names no blood file; add [blood] paths to the study file")
-    blood = read_blood(paths, route=study.route)
-    if study.given_input and blood.parent_plasma is None:
-        raise InputRefused(
-            "input-not-ready",
-            "{given_input_name} has no AIF column; raw blood belongs under [blood] paths",
-            given_input_name=study.given_input.name,
-        )
+    blood = blood_of(study)
     listed = read_frame_weights(study.frame_weights, image.timing) if study.frame_weights else None
     return on_one_clock(VisitData(image, segmentation, blood, ct, carried, listed), study.settings)
 
@@ -88,6 +84,37 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
 def anatomical_of(study: Study) -> Volume | None:
     """The CT or the MR of a visit; None without either. Raises what ``read_anatomical`` raises."""
     return read_anatomical(study.ct, study.settings.anatomical_modality) if study.ct else None
+
+
+def blood_of(study: Study) -> BloodSamples:
+    """The study's blood as its files have it, with the ready curve where there is one.
+
+    Raises InputRefused ("blood-missing", "input-not-ready", "given-…", "blood-…").
+    """
+    given = part_of(GivenSettings, study.settings)
+    if study.given_input:
+        return blood_with_given(study.given_input, study.blood, given, study.route)
+    if not study.blood:
+        raise InputRefused("blood-missing", "the study names no blood file; add [blood] paths to the study file")
+    return read_blood(study.blood, route=study.route)
+
+
+def blood_with_given(
+    path: Path, blood: Sequence[Path], given: GivenSettings, route: str = "unknown", json: Path | None = None
+) -> BloodSamples:
+    """A ready curve with the samples that lead on from it; json: what describes the latter."""
+    if given.given_domain is None:
+        found = read_blood([path], route=route, unit=given.given_unit)
+        if found.parent_plasma is None:
+            raise InputRefused(
+                "input-not-ready",
+                "{given_input_name} has no AIF column; state what the curve is with [input] domain (--set domain=… "
+                "of fit), or put raw blood under [blood] paths",
+                given_input_name=path.name,
+            )
+        return found
+    samples = read_blood(blood, json, route) if blood else BloodSamples(route=route)
+    return with_given(samples, read_given(path, given.given_domain, given.given_unit), given.given_domain)
 
 
 def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:

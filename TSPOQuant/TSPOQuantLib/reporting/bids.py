@@ -87,7 +87,7 @@ def _pet_folder(folder: Path, subject: str, session: str) -> Path:
 def _write_visit(folder: Path, record: VisitRecord) -> None:
     pet, stem = _pet_folder(folder, record.subject, record.session), stem_of(record)
     write_curves(pet, stem, record)
-    write_input(pet, stem, record)
+    write_input(pet, stem, record.input)
     about: Mapping[str, object] = {"About": DISCLAIMER, **record.provenance}
     for pvc in dict.fromkeys(fit.pvc for fit in record.fits):
         for model in record.models:

@@ -72,7 +72,7 @@ def _drawn(picture: Picture, kind: str, **options: Any) -> Drawn:
     return Drawn(buffer.getvalue(), float(width), float(height))
 
 
-def _canvas(width: float, height: float) -> "Figure":
+def canvas(width: float, height: float) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
     from matplotlib.figure import Figure
 
@@ -99,7 +99,7 @@ def _localize(figure: "Figure", words: Words) -> None:
 
 def fused(picture: FusedPicture, words: Words, side: float = 1.72) -> "Figure":
     """A fused slice with its edges, a scale bar and the PET's color bar."""
-    figure = _canvas(side, side * 1.28)
+    figure = canvas(side, side * 1.28)
     axes = figure.add_subplot()
     draw_fused(axes, picture, figure_words(words), 7)
     axes.set_title(picture.session, fontsize=min(8, 8 * TITLE_LETTERS / len(picture.session)))
@@ -135,7 +135,7 @@ class Series:
 
 def intervals(sessions: Sequence[str], series: Sequence[Series], words: Words) -> "Figure":
     """V_T over the visits with 95 % intervals."""
-    figure = _canvas(3.4, 2.2)
+    figure = canvas(3.4, 2.2)
     axes = figure.add_subplot()
     spread = 0.5 / max(len(series), 1)
     for index, line in enumerate(series):
@@ -172,7 +172,7 @@ def with_clinic(
     words: Words,
 ) -> "Figure":
     """V_T on the left axis, clinical scores as a share of their scale's range on the right one."""
-    figure = _canvas(PAGE_WIDTH, 2.8)
+    figure = canvas(PAGE_WIDTH, 2.8)
     axes = figure.add_subplot()
     positions = np.arange(len(sessions))
     values = np.array([point.value for point in vt.points])
@@ -202,7 +202,7 @@ def with_clinic(
 def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure":
     """Each component of the error of ln(V_T ratio), one group of bars a change, the sum below."""
     names = list(dict.fromkeys(part.component for _, change in changes for part in change.budget))
-    figure = _canvas(PAGE_WIDTH, 0.9 + 0.3 * (len(names) + 1) * max(1.0, 0.5 * len(changes)))
+    figure = canvas(PAGE_WIDTH, 0.9 + 0.3 * (len(names) + 1) * max(1.0, 0.5 * len(changes)))
     axes = figure.add_subplot()
     rows = np.arange(len(names) + 1)
     height = 0.8 / max(len(changes), 1)
@@ -244,7 +244,7 @@ def motion(visit: VisitRecord, words: Words) -> "Figure":
 
 def input_function(visit: VisitRecord, words: Words) -> "Figure":
     """Whole blood, parent plasma and the samples, over the scan; the parent fraction beside them."""
-    figure = _canvas(PAGE_WIDTH, 3.2)
+    figure = canvas(PAGE_WIDTH, 3.2)
     source = visit.input
     minutes = np.array(source.times_s) / 60
     left, right = figure.subplots(1, 2, width_ratios=(2, 1))
@@ -292,7 +292,7 @@ def input_function(visit: VisitRecord, words: Words) -> "Figure":
 
 def fits(visit: VisitRecord, shown: Sequence[tuple[str, KineticFit]], words: Words) -> "Figure":
     """Measured and fitted curves above, residuals below: one column a region. shown: (title, fit)."""
-    figure = _canvas(PAGE_WIDTH, 3.0)
+    figure = canvas(PAGE_WIDTH, 3.0)
     minutes = visit.acquisition.timing.mids_s / 60
     panels = figure.subplots(2, len(shown), squeeze=False, sharex=True, height_ratios=(3, 1))
     for column, (title, fit) in enumerate(shown):
@@ -318,7 +318,7 @@ def fits(visit: VisitRecord, shown: Sequence[tuple[str, KineticFit]], words: Wor
 
 def lines(shown: Sequence[tuple[str, KineticFit]], words: Words) -> "Figure":
     """Graphical methods in their own coordinates: frames used, frames left out, the line. shown: (title, fit)."""
-    figure = _canvas(PAGE_WIDTH, 2.6)
+    figure = canvas(PAGE_WIDTH, 2.6)
     for index, (title, fit) in enumerate(shown):
         axes = figure.add_subplot(1, len(shown), index + 1)
         line = fit.line

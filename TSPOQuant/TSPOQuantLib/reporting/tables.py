@@ -18,7 +18,8 @@ from ..alignment.transform_files import write_transform
 from ..kinetics import KineticFit
 from ..kinetics.options import FitSettings
 from ..outcome.change import Change
-from ..outcome.record import FILE, RegionOutcome, VisitRecord
+from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord
+from ..outcome.recording import input_record
 from ..outcome.visit import FittedTable, VisitResult
 from ..plain import plain, to_json
 from ..quantities import BY_KEY, UNITS, decimals_for
@@ -138,7 +139,7 @@ def write_visit(folder: Path, result: VisitResult) -> None:
     record = result.record
     stem = stem_of(record)
     write_curves(folder, stem, record)
-    write_input(folder, stem, record)
+    write_input(folder, stem, record.input)
     for model in record.models:
         fits = [fit for fit in record.fits if fit.model == model]
         write_kinpar(folder, [fit for fit in fits if fit.pvc == "none"], record.provenance)
@@ -176,14 +177,31 @@ def write_curves(folder: Path, stem: str, record: VisitRecord) -> None:
         write_tacs(folder / f"{stem}pvc-{record.pvc}_seg-regions_tacs.tsv", timing, corrected)
 
 
-def write_input(folder: Path, stem: str, record: VisitRecord) -> None:
-    """``_bloodproc.tsv``: the input function, with its settings in the JSON."""
-    source = record.input
-    rows = zip(source.times_s, source.whole_blood, source.parent_plasma, strict=True)
-    columns = ["time", "whole_blood_radioactivity", "AIF"]
-    write_tsv(folder / f"{stem}bloodproc.tsv", columns, [[number(value) for value in row] for row in rows])
-    units = {"time": {"Units": "s"}} | {column: {"Units": "kBq/mL"} for column in columns[1:]}
-    write_json(folder / f"{stem}bloodproc.json", units | source.settings)
+def write_input(folder: Path, stem: str, source: InputRecord) -> None:
+    """The input function, its settings in the JSON: ``_bloodproc.tsv``, whole blood and parent plasma, as BIDS raw
+    data have it, and ``_inputfunction.tsv``, with total plasma and the parent fraction, as derivatives do.
+    """
+    nothing = (math.nan,) * len(source.times_s)
+    whole, fraction = source.whole_blood, source.parent_fraction or nothing
+    plasma = [
+        blood * ratio if source.plasma_ratio else (parent / part if part else math.nan)
+        for blood, ratio, parent, part in zip(
+            whole, source.plasma_ratio or nothing, source.parent_plasma, fraction, strict=True
+        )
+    ]
+    kinds = {
+        "time": (source.times_s, "s"),
+        "whole_blood_radioactivity": (whole, "kBq/mL"),
+        "plasma_radioactivity": (plasma, "kBq/mL"),
+        "metabolite_parent_fraction": (fraction, "1"),
+        "AIF": (source.parent_plasma, "kBq/mL"),
+    }
+    ready = ("time", "whole_blood_radioactivity", "AIF")
+    for name, columns in (("bloodproc", ready), ("inputfunction", tuple(kinds))):
+        rows = zip(*(kinds[column][0] for column in columns), strict=True)
+        write_tsv(folder / f"{stem}{name}.tsv", columns, [[number(value) for value in row] for row in rows])
+        units = {column: {"Units": kinds[column][1]} for column in columns}
+        write_json(folder / f"{stem}{name}.json", units | source.settings)
 
 
 def _write_measurements(folder: Path, stem: str, record: VisitRecord) -> None:
@@ -285,8 +303,9 @@ def _other_widths(record: VisitRecord, fit: KineticFit) -> dict[str, float]:
 
 
 def write_fits(folder: Path, fitted: FittedTable) -> None:
-    """A ``_kinpar.tsv`` and its JSON for every model."""
+    """A ``_kinpar.tsv`` and its JSON for every model, and the input function."""
     about = {"Notices": fitted.notices, **fitted.provenance}
+    write_input(folder, "", input_record(fitted.input, fitted.blood))
     for fits in fitted.fits.values():
         write_kinpar(folder, fits, about)
     rows = comparison_rows(fitted)

@@ -1,0 +1,145 @@
+"""What an input function could be made of: as a table, as curves, as a picture and for a terminal."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import DISCLAIMER
+from ..acquisition.blood import SampledCurve
+from ..input_function.candidates import FRACTION, PLASMA, RATIO, Candidate, Candidates
+from .plots import COLORS, DASHES, GRAY, MARKERS, SCREEN_PIXELS_PER_INCH, STYLE, canvas
+from .provenance import inputs, versions
+from .tables import columns_text, number, write_json, write_tsv
+
+ABOUT = {
+    "step": "what the curve is of",
+    "key": "of the setting that chooses it, [input] in a study file",
+    "choice": "what to write there",
+    "used": "1: what the settings take now",
+    "AICc": "of the fit to the samples; n/a where nothing is fitted",
+    "dAICc": "above the lowest of the step",
+    "last": "value at the last sample",
+    "end": "value at the end of the scan",
+    "area": "under parent plasma to the end, % above that of the input as it is used; n/a where the image makes it",
+    "flags": "of the fit, or why there is none",
+}
+EARLY_MIN = 6.0
+"""What the picture shows of the bolus: a choice."""
+UNITS = {FRACTION: "1", RATIO: "1", PLASMA: "kBq/mL"}
+
+
+def write_candidates(folder: Path, found: Candidates, files: Sequence[Path]) -> None:
+    """candidates.tsv with its JSON, candidates_curves.tsv, candidates.png. files: what was read."""
+    write_tsv(folder / "candidates.tsv", list(ABOUT), [list(row.values()) for row in candidate_rows(found)])
+    about = {key: {"Description": text} for key, text in ABOUT.items()}
+    write_json(folder / "candidates.json", {**about, "inputs": inputs(files), "versions": versions()})
+    names = [f"{one.step.replace(' ', '_')}_{one.choice}" for one in found.found]
+    rows = np.column_stack([found.times_s, *(one.curve for one in found.found)])
+    write_tsv(folder / "candidates_curves.tsv", ["time", *names], [[number(v) for v in row] for row in rows])
+    units = {name: {"Units": UNITS[one.step]} for name, one in zip(names, found.found, strict=True)}
+    write_json(folder / "candidates_curves.json", {"time": {"Units": "s"}, **units})
+    _draw(folder / "candidates.png", found)
+
+
+def candidate_rows(found: Candidates) -> list[dict[str, str]]:
+    """One row a candidate, cells as texts."""
+    best = {
+        step: min((c.aicc for c in found.found if c.step == step and math.isfinite(c.aicc)), default=math.nan)
+        for step in UNITS
+    }
+    return [
+        {
+            "step": one.step,
+            "key": one.key,
+            "choice": one.choice,
+            "used": str(int(one.used)),
+            "AICc": number(one.aicc),
+            "dAICc": number(one.aicc - best[one.step]),
+            "last": number(one.last),
+            "end": number(one.end),
+            "area": number(100 * (one.area - 1)),
+            "flags": str(one.refused) if one.refused else ";".join(one.flags),
+        }
+        for one in found.found
+    ]
+
+
+def candidates_text(found: Candidates) -> str:
+    """The table for a terminal."""
+    cells = [["choice", "AICc", "at last sample", "at the end", "area"]]
+    for one in found.found:
+        mark = " (used)" if one.used else ""
+        values = ["–" if one.refused else _short(value) for value in (one.aicc, one.last, one.end)]
+        change = f"{100 * (one.area - 1):+.1f} %" if math.isfinite(one.area) else "n/a"
+        cells.append([f"{one.key} = {one.choice}{mark}", *values, "–" if one.refused else change])
+    title = "What the input function could be made of; area: under parent plasma, against the one in use"
+    return "\n".join([title, columns_text(cells), DISCLAIMER])
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "n/a"
+
+
+def _draw(path: Path, found: Candidates) -> None:
+    """One panel a step, samples as points, what is used as a full line; of parent plasma the first minutes, too."""
+    from matplotlib import rc_context
+
+    steps = list(dict.fromkeys(one.step for one in found.found))
+    count = len(steps) + (PLASMA in steps)
+    with rc_context(STYLE):
+        figure = canvas(3.6 * count, 3.6)
+        panels = figure.subplots(1, count, squeeze=False)[0]
+        for axes, step in zip(panels, [*steps, PLASMA], strict=False):
+            _panel(axes, step, found)
+        if PLASMA in steps:
+            panels[-2].set_yscale("symlog", linthresh=1.0)
+            panels[-2].yaxis.set_major_formatter("{x:g}")
+            panels[-1].set_xlim(-0.2, EARLY_MIN)
+        for axes in panels:
+            axes.set_ylim(bottom=0)
+        figure.savefig(path, dpi=SCREEN_PIXELS_PER_INCH, metadata={"Software": None})
+
+
+def _panel(axes: Any, step: str, found: Candidates) -> None:
+    shown = [one for one in found.found if one.step == step and one.refused is None]
+    for at, one in enumerate(shown):
+        dash = "-" if one.used else DASHES[1 + at % (len(DASHES) - 1)]
+        axes.plot(
+            found.times_s / 60,
+            one.curve,
+            color=COLORS[at % len(COLORS)],
+            ls=dash,
+            lw=2.2 if one.used else 1.0,
+            label=f"{one.choice}{_difference(one, shown)}",
+        )
+    for at, (name, samples) in enumerate(_samples(step, found).items()):
+        axes.plot(
+            samples.times_s / 60, samples.values, color=GRAY, marker=MARKERS[at], mfc="none", ls="none", label=name
+        )
+    axes.set_title(step)
+    axes.set_xlabel("minutes")
+    axes.set_ylabel("kBq/mL" if step == PLASMA else "")
+    axes.legend()
+
+
+def _samples(step: str, found: Candidates) -> dict[str, SampledCurve]:
+    """What was measured of a step; of parent plasma, the blood that it was made from."""
+    if step != PLASMA:
+        return {"samples": found.samples[step]}
+    blood = found.blood
+    measured = {
+        "parent plasma": blood.parent_plasma,
+        "plasma": blood.plasma,
+        "whole blood": blood.whole_blood,
+        "autosampler": blood.autosampler,
+    }
+    return {name: curve for name, curve in measured.items() if curve is not None}
+
+
+def _difference(one: Candidate, shown: Sequence[Candidate]) -> str:
+    """How far its AICc lies above the lowest of those that were fitted."""
+    lowest = min((other.aicc for other in shown if math.isfinite(other.aicc)), default=math.nan)
+    return f", ΔAICc {one.aicc - lowest:.1f}" if math.isfinite(one.aicc) else ""
