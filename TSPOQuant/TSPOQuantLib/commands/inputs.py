@@ -42,7 +42,9 @@ def run_candidates(options: argparse.Namespace, progress: Progress) -> Result:
     if any(path.suffix.lower() == ".toml" for path in sources):
         if len(sources) > 1 or options.set or options.blood_json:
             raise InputRefused(
-                "candidates-study", "a study file says all of its blood; name it alone, and change its [input] instead"
+                "candidates-study",
+                "a study file says all of its blood; name it alone, and change its keys, such as "
+                "[input] parent_fraction_model",
             )
         study = read_study(sources[0])
         found, files = candidates_of_study(study, options.until, progress), study.blood_files

@@ -48,7 +48,7 @@ def fit_options(
     elif listed is None:
         raise InputRefused(
             "weights-file",
-            "weights from a file need it: add weights_path to [model] of the study file, or choose other weights",
+            "weights from a file need it: add [model] weights_path to the study file, or choose other weights",
         )
     else:
         by_frame[kept] = listed[kept]
