@@ -17,12 +17,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ImplicitVRLittleEndian
 
 from ..messages import InputRefused
 from ..progress import Progress, silent
+from .dicom_header import NATIVE, plain_header
 from .dicom_slice import ENHANCED_PET, LEGACY_PET, Facts, Slice, key_of, rounded
-from .dicom_values import date_time, integer, number, numbers, spoken_text, text, texts
+from .dicom_values import Header, date_time, integer, number, numbers, spoken_text, text, texts
 from .enhanced_pet import classic_frames, classic_header, enhanced_slices
 from .files import POINTER_BYTES, check_content, check_link
 
@@ -79,7 +80,36 @@ _PHILIPS_ACTIVITY = Tag(0x7053, 0x1009)
 _READ = [*_TAG.values(), _PHILIPS_BLOCK, _PHILIPS_SUV, _PHILIPS_ACTIVITY]
 _PIXEL_DATA = b"\xe0\x7f\x10\0"
 _UNDEFINED_LENGTH = b"\xff\xff\xff\xff"
-_NATIVE = (str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian))
+_WANTED = frozenset(int(tag) for tag in _READ)
+_FACTS = tuple(
+    int(_TAG[keyword])
+    for keyword in (
+        "SpecificCharacterSet",
+        "ImageType",
+        "SOPClassUID",
+        "SeriesDate",
+        "SeriesTime",
+        "Modality",
+        "Manufacturer",
+        "PatientID",
+        "SeriesInstanceUID",
+        "ImageOrientationPatient",
+        "SamplesPerPixel",
+        "Rows",
+        "Columns",
+        "PixelSpacing",
+        "FrameOfReferenceUID",
+        "BitsAllocated",
+        "PixelRepresentation",
+        "CorrectedImage",
+        "SeriesType",
+        "Units",
+        "DecayCorrection",
+    )
+)
+"""What ``Facts`` are made of."""
+_HEAD_BYTES = 1 << 15
+"""Longer than the header of nearly every slice, and shorter than most slices."""
 
 
 @dataclass(frozen=True)
@@ -133,25 +163,25 @@ def find_series(path: Path, progress: Progress = silent) -> Found:
     Raises InputRefused: path-missing, folder-empty, file-pointer (where nothing else lies there).
     """
     slices: dict[tuple[str, str, bool], list[Slice]] = {}
-    interned: dict[Facts, Facts] = {}
+    shared = _Shared({}, {})
     imageless: dict[str, None] = {}
     others = unreadable = 0
     files = _files(path)
     for count, file in enumerate(files):
         if count % 64 == 0:
             progress(count / len(files), "reading DICOM headers")
-        content = _dicom_bytes(file)
-        if content is None:
+        read = _dicom_bytes(file)
+        if read is None:
             others += 1
             continue
         try:
-            found = _slices(file, content, interned)
+            found = _slices(file, *read, shared)
         except Exception:  # pydicom raises whatever its parser met in a damaged file
             unreadable += 1
             continue
         if not found:
             others += 1
-            imageless[text(_parse(content, [_TAG["Modality"]])[0], _TAG["Modality"]) or "?"] = None
+            imageless[_modality(file)] = None
         for piece in found:
             key = (piece.facts.series_uid, piece.facts.sop_class, piece.facts.localizer)
             slices.setdefault(key, []).append(piece)
@@ -181,15 +211,21 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _dicom_bytes(file: Path) -> bytes | None:
-    """The file's content if it looks like DICOM: with its preamble, or starting with group 0002 or 0008."""
+def _dicom_bytes(file: Path) -> tuple[bytes, int] | None:
+    """The file's beginning and its size, if it looks like DICOM: with its preamble, or starting with group 0002 or
+    0008."""
     try:
-        with file.open("rb") as stream:
-            head = stream.read(132)
-            is_dicom = head[128:] == b"DICM" or head[:2] in (b"\x02\0", b"\x08\0")
-            return head + stream.read() if is_dicom else None
+        with open(file, "rb", buffering=0) as stream:  # noqa: PTH123 (thousands of files: Path.open costs more)
+            head = stream.read(_HEAD_BYTES)
+            is_dicom = head[128:132] == b"DICM" or head[:2] in (b"\x02\0", b"\x08\0")
+            return (head, os.fstat(stream.fileno()).st_size) if is_dicom else None
     except OSError:
         return None
+
+
+def _modality(file: Path) -> str:
+    """The modality of a file without an image, "?" where it states none."""
+    return text(_parse(file.read_bytes(), [_TAG["Modality"]])[0], _TAG["Modality"]) or "?"
 
 
 def _parse(content: bytes, only: list[Any] | None = None) -> tuple[Dataset, int]:
@@ -202,10 +238,29 @@ def _parse(content: bytes, only: list[Any] | None = None) -> tuple[Dataset, int]
     return header, stream.tell()
 
 
-def _slices(file: Path, content: bytes, interned: dict[Facts, Facts]) -> list[Slice]:
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """What slices share, so that it is kept and understood once: facts by themselves, and by the bytes of a file."""
+
+    facts: dict[Facts, Facts]
+    by_bytes: dict[tuple[object, ...], Facts]
+
+
+def _slices(file: Path, head: bytes, size: int, shared: _Shared) -> list[Slice]:
+    """The slices of a file of ``size`` bytes that begins with ``head``. Raises what pydicom raises."""
+    plain = plain_header(head, _WANTED)
+    if plain is not None and text(plain, _TAG["SOPClassUID"]) not in (ENHANCED_PET, LEGACY_PET):
+        if not _is_image(plain):
+            return []
+        given = tuple(plain.elements.get(tag) for tag in _FACTS)
+        facts = shared.by_bytes.get(given)
+        if facts is None:
+            facts = shared.by_bytes[given] = _facts(plain, shared)
+        return [_classic_slice(file, plain, facts, plain.pixels_at, size)]
+    content = head if len(head) == size else file.read_bytes()
     header, pixels_at = _parse(content, _READ)
-    if not text(header, _TAG["SeriesInstanceUID"]) or integer(header, _TAG["Rows"]) is None:
-        return []  # a directory, a report, a plan: nothing to look at
+    if not _is_image(header):
+        return []
     start = _native_pixels(header, content, pixels_at)
     if text(header, _TAG["SOPClassUID"]) == ENHANCED_PET:
         whole, _ = _parse(content)
@@ -213,10 +268,15 @@ def _slices(file: Path, content: bytes, interned: dict[Facts, Facts]) -> list[Sl
     if text(header, _TAG["SOPClassUID"]) == LEGACY_PET:
         whole, _ = _parse(content)
         return [
-            _of_many(_classic_slice(file, frame, start, len(content), interned), number, len(content))
+            _of_many(_classic_slice(file, frame, _facts(frame, shared), start, len(content)), number, len(content))
             for number, frame in enumerate(classic_frames(whole))
         ]
-    return [_classic_slice(file, header, start, len(content), interned)]
+    return [_classic_slice(file, header, _facts(header, shared), start, len(content))]
+
+
+def _is_image(header: Header) -> bool:
+    """Not a directory, a report or a plan: there is something to look at."""
+    return bool(text(header, _TAG["SeriesInstanceUID"])) and integer(header, _TAG["Rows"]) is not None
 
 
 def _of_many(piece: Slice, frame: int, length: int) -> Slice:
@@ -233,19 +293,17 @@ def _native_pixels(header: Dataset, content: bytes, at: int) -> int | None:
     """
     stated = str(getattr(header.file_meta, "TransferSyntaxUID", ""))
     implicit, little = (stated == str(ImplicitVRLittleEndian), True) if stated else header.original_encoding
-    if (stated and stated not in _NATIVE) or not little or content[at : at + 4] != _PIXEL_DATA:
+    if (stated and stated not in NATIVE) or not little or content[at : at + 4] != _PIXEL_DATA:
         return None
     start = at + (8 if implicit else 12)
     return None if content[start - 4 : start] == _UNDEFINED_LENGTH else start
 
 
-def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, interned: dict[Facts, Facts]) -> Slice:
+def _facts(header: Header, shared: _Shared) -> Facts:
+    """What the slice has in common with others."""
+
     def value(keyword: str) -> str:
         return text(header, _TAG[keyword])
-
-    def seconds(keyword: str) -> float | None:
-        milliseconds = number(header, _TAG[keyword])
-        return None if milliseconds is None else milliseconds / 1000
 
     series_at = date_time(value("SeriesDate"), value("SeriesTime"))
     patient = spoken_text(header, _TAG["PatientID"])
@@ -271,9 +329,20 @@ def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, 
         series_at=series_at,
         decay_reference_at=None,
     )
+    return shared.facts.setdefault(facts, facts)
+
+
+def _classic_slice(file: Path, header: Header, facts: Facts, start: int | None, length: int) -> Slice:
+    def value(keyword: str) -> str:
+        return text(header, _TAG[keyword])
+
+    def seconds(keyword: str) -> float | None:
+        milliseconds = number(header, _TAG[keyword])
+        return None if milliseconds is None else milliseconds / 1000
+
     philips = text(header, _PHILIPS_BLOCK) == PHILIPS_CREATOR
     return Slice(
-        facts=interned.setdefault(facts, facts),
+        facts=facts,
         path=str(file),
         pixel_start=start,
         truncated=start is not None and start + slice_bytes(facts) > length,
@@ -282,7 +351,7 @@ def _classic_slice(file: Path, header: Dataset, start: int | None, length: int, 
         position_mm=numbers(header, _TAG["ImagePositionPatient"]),
         slope=number(header, _TAG["RescaleSlope"]),
         intercept=number(header, _TAG["RescaleIntercept"]),
-        acquired=_acquired(value("AcquisitionDate"), value("AcquisitionTime"), series_at),
+        acquired=_acquired(value("AcquisitionDate"), value("AcquisitionTime"), facts.series_at),
         duration_s=seconds("ActualFrameDuration"),
         reference_s=seconds("FrameReferenceTime"),
         decay_factor=number(header, _TAG["DecayFactor"]),

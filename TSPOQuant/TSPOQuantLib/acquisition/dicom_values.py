@@ -11,12 +11,16 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from .dicom_header import PlainHeader
+
 CHARACTER_SET = 0x00080005
 
+Header = Dataset | PlainHeader
 
-def text(header: Dataset, tag: BaseTag | int) -> str:
+
+def text(header: Header, tag: BaseTag | int) -> str:
     """The element as text, values joined by a backslash, padding removed; "" when absent."""
-    element = header.get_item(BaseTag(tag))
+    element = header.get_item(tag if isinstance(tag, BaseTag) else BaseTag(tag))
     value = None if element is None else element.value
     if value is None:
         return ""
@@ -27,33 +31,35 @@ def text(header: Dataset, tag: BaseTag | int) -> str:
     return str(value).strip(" \0")
 
 
-def spoken_text(header: Dataset, tag: BaseTag | int) -> str:
+def spoken_text(header: Header, tag: BaseTag | int) -> str:
     """The element as text in the file's own character set, as people would compare it; "" when absent."""
-    element = header.get_item(BaseTag(tag))
+    element = header.get_item(tag if isinstance(tag, BaseTag) else BaseTag(tag))
     value = None if element is None else element.value
     if isinstance(value, bytes) and value.isascii() and b"\x1b" not in value:  # the same in every character set
         return value.decode().strip(" \0")
     if isinstance(value, bytes):
         try:
             sets = convert_encodings([part or "ISO_IR 6" for part in text(header, CHARACTER_SET).split("\\")])
-            value = decode_bytes(value, sets, set(b"\\^="))
+            spoken = decode_bytes(value, sets, set(b"\\^="))
         except (LookupError, ValueError):
-            value = value.decode("latin-1")
-    return unicodedata.normalize("NFC", str(value or "").strip(" \0"))
+            spoken = value.decode("latin-1")
+    else:
+        spoken = str(value or "")
+    return unicodedata.normalize("NFC", spoken.strip(" \0"))
 
 
-def texts(header: Dataset, tag: BaseTag | int) -> tuple[str, ...]:
+def texts(header: Header, tag: BaseTag | int) -> tuple[str, ...]:
     """The element's values as upper-case text; () when absent."""
     return tuple(part.strip().upper() for part in text(header, tag).split("\\") if part.strip())
 
 
-def number(header: Dataset, tag: BaseTag | int) -> float | None:
+def number(header: Header, tag: BaseTag | int) -> float | None:
     """The first value of a DS or IS element (possibly nan); None when absent or not a number."""
     values = numbers(header, tag)
     return values[0] if values else None
 
 
-def numbers(header: Dataset, tag: BaseTag | int) -> tuple[float, ...]:
+def numbers(header: Header, tag: BaseTag | int) -> tuple[float, ...]:
     """All values of a DS or IS element; () when absent or when one is not a number."""
     try:
         return tuple(float(part) for part in text(header, tag).split("\\") if part.strip())
@@ -61,9 +67,9 @@ def numbers(header: Dataset, tag: BaseTag | int) -> tuple[float, ...]:
         return ()
 
 
-def integer(header: Dataset, tag: BaseTag | int) -> int | None:
+def integer(header: Header, tag: BaseTag | int) -> int | None:
     """A US, SS, UL, IS or DS element as an integer; None when absent or not one."""
-    element = header.get_item(BaseTag(tag))
+    element = header.get_item(tag if isinstance(tag, BaseTag) else BaseTag(tag))
     value = None if element is None else element.value
     if isinstance(value, bytes) and element is not None and element.VR not in ("IS", "DS") and len(value) in (2, 4):
         little_endian = getattr(element, "is_little_endian", True)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtr
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment, Segmentation
@@ -332,7 +332,7 @@ def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume) -> Proposal
     center = center + middle.axes @ (EXPECTED_SHARE * aside)
     canal = _canal(center, middle, anatomy.level)
     placement = _placement(middle, float(np.linalg.norm(spread)), ct)
-    confidence = float(chi2.cdf((WITHIN_MM / placement) ** 2, 3))
+    confidence = float(chdtr(3, (WITHIN_MM / placement) ** 2))
     proposal = Proposal(name_of(anatomy), None, confidence, "", "", canal, placement, middle)
     mask = canal.mask(ct.grid)
     try:
