@@ -353,6 +353,11 @@ class RefusalTest(Folder):
 
         self.refused("pet-half-life", PetPlan(edit=unknown))
 
+    def test_a_tracer_that_names_another_radionuclide_is_told(self) -> None:
+        for tracer, told in (("[18F]DPA-714", True), ("[11C]PBR28", False), ("PBR28", False)):
+            image, _ = self.read(PetPlan(edit=injecting(Radiopharmaceutical=tracer)))
+            self.assertEqual("tracer-radionuclide" in [one.code for one in image.notices], told, tracer)
+
     def test_empty_and_missing_sequences(self) -> None:
         for sequence in (Items([]), Items([Dataset()]), None):
             self.refused("pet-half-life", PetPlan(edit=setting(RadiopharmaceuticalInformationSequence=sequence)))

@@ -100,9 +100,25 @@ class SidecarTest(Folder):
             ("json-number", {"InjectionStart": 10**400}),
             ("pet-json-units", {"Units": None}),
             ("units-activity", {"Units": "SUV"}),
+            ("frames-scan-start", {"ScanStart": 600}),
+            ("tracer-radionuclide", {"TracerName": "[18F]DPA-714"}),
+            (
+                "tracer-radionuclide",
+                {"TracerName": "[11C]DPA-713", "TracerRadionuclide": "F18", "RadionuclideHalfLife": None},
+            ),
             ("units-activity", {"InjectedRadioactivityUnits": "barrels"}),
         ):
             self.refused(code, read_pet_json, self.path(**changed))
+
+    def test_late_frames_and_the_tracers_own_radionuclide_are_right(self):
+        late = [600, 660, 720, 900, 1500]
+        for changed in (
+            {"ScanStart": 600, "FrameTimesStart": late},
+            {"FrameTimesStart": late},
+            {"TracerName": "[11C]DPA-713"},
+            {"TracerName": "PBR28"},
+        ):
+            self.assertEqual(self.read(**changed).half_life_s, HALF_LIFE, changed)
 
     def test_injected_activity_with_a_slipped_unit(self):
         slipped = {"InjectedRadioactivity": 400_000, "InjectedRadioactivityUnits": "Bq"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, check_covers, reconcile
+from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, check_covers, odd_samples, reconcile
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs
@@ -364,13 +364,24 @@ class FitToScanTest(Folder):
         self.assertAlmostEqual(curve.mean_over(0, 30), 10)  # two triangles: 100 + 200
         self.assertAlmostEqual(curve.mean_over(5, 15), (0.5 * (10 + 20) * 5 + 0.5 * (20 + 15) * 5) / 10)
 
+    def test_a_sample_that_its_neighbors_speak_against_is_odd(self):
+        times = np.array([10.0, 20, 30, 45, 60, 120, 300, 600, 1200, 1800, 2400, 3000, 3600])
+        smooth = 40 * np.exp(-times / 90) + 6 * (times / 300 + 1) ** -0.8
+        smooth[:2] = (0.1, 12)
+        self.assertEqual(odd_samples(SampledCurve(times, smooth)), [])
+        for at, factor in ((6, 10), (7, 0.1), (9, 3), (11, 10), (11, 100), (12, 10), (12, 0.1)):
+            slipped = smooth.copy()
+            slipped[at] *= factor
+            self.assertEqual(odd_samples(SampledCurve(times, slipped)), [at], (at, factor))
+        slipped = smooth.copy()
+        slipped[[7, 10]] *= 10
+        self.assertEqual(odd_samples(SampledCurve(times, slipped)), [7, 10])
+
     def test_coverage(self):
-        blood = self.samples(whole_blood=(TIMES, WHOLE), parent_fraction=((0, 600), (1, 0.6)))
+        blood = self.samples(whole_blood=(TIMES, WHOLE))
         self.assertEqual([notice.code for notice in check_covers(blood, 600)], [])
-        self.assertEqual(
-            [notice.code for notice in check_covers(blood, 3700)], ["blood-short", "parent-fraction-short"]
-        )
-        self.assertEqual(len(check_covers(blood, 3600 / 0.8)), 2)
+        self.assertEqual([notice.code for notice in check_covers(blood, 3700)], ["blood-short"])
+        self.assertEqual(len(check_covers(blood, 3600 / 0.8)), 1)
         self.refused("blood-ends-early", check_covers, blood, 3600 / 0.79)
         self.refused("blood-none", check_covers, BloodSamples(), 3600)
 

@@ -227,6 +227,19 @@ class SampledInputTest(unittest.TestCase):
             self.assertIn("parent-fraction-extrapolated", codes(made.notices))
         self.assertEqual(made.parent_fraction(np.array([60.0]))[0], made.parent_fraction(np.array([40.0]))[0])
 
+    def test_fraction_that_nearly_lasts_needs_no_word_and_one_that_ends_early_is_refused(self):
+        for end_s, said in ((3300.0, False), (3000.0, True)):
+            times = np.append(FRACTIONS_S[end_s > FRACTIONS_S], end_s)
+            fractions = SampledCurve(times, parent_fraction(times / 60))
+            made = sampled_input(manual(parent_fraction=fractions), END_S, SampledSettings())
+            self.assertEqual("parent-fraction-extrapolated" in codes(made.notices), said, end_s)
+        times = np.array([60.0, 180, 300, 600, 1200, 1700])
+        early = manual(parent_fraction=SampledCurve(times, parent_fraction(times / 60)))
+        with self.assertRaises(InputRefused) as caught:
+            sampled_input(early, END_S, SampledSettings())
+        self.assertEqual(caught.exception.code, "parent-fraction-ends-early")
+        sampled_input(early, 3000.0, SampledSettings())
+
     def test_refusals(self):
         for samples, settings, code in (
             (BloodSamples(), SampledSettings(), "parent-fraction-missing"),

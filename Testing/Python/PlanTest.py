@@ -6,14 +6,17 @@ import json
 import math
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 from support.tiers import slow
+from support.visitrecords import visit
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.cli import main
 from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.kinetics import FitOptions, fit, weights
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome import plan
 from TSPOQuantLib.outcome.budget import BudgetSettings
@@ -27,6 +30,7 @@ from TSPOQuantLib.outcome.plan import (
     read_protocol,
     recovery_at,
 )
+from TSPOQuantLib.outcome.region_noise import counts_of, independent_voxels, undecayed_s
 
 MINUTES = np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 121, 1.0)])
 PLASMA = 900 * MINUTES * np.exp(-5 * MINUTES) + 5 * np.exp(-0.28 * MINUTES) + np.exp(-0.009 * MINUTES)
@@ -70,13 +74,13 @@ class ProtocolTest(unittest.TestCase):
 class PlanTest(unittest.TestCase):
     def test_noise_goes_as_one_over_the_root_of_the_dose(self):
         for corrected in (False, True):
-            strong, weak = (case(corrected, injected_mbq=dose).noise for dose in (1600.0, 400.0))
+            strong, weak = (case(corrected, injected_mbq=dose, noise_fwhm_mm=0.0).noise for dose in (1600.0, 400.0))
             for one, other in zip(strong, weak, strict=True):
                 self.assertAlmostEqual(other / one, 2, delta=0.15)
 
     def test_voxel_noise_is_the_stated_one(self):
         """One voxel of muscle alone, one frame from 20 to 30 min: 20 %."""
-        protocol = Protocol(volume_mm3=8.0)
+        protocol = Protocol(volume_mm3=8.0, noise_fwhm_mm=0.0)
         frame = FrameTiming(np.array([1200.0]), np.array([600.0]))
         muscle = _one_tissue(frame, SOURCE, 0.06, 1.6, 0.05)
         self.assertAlmostEqual(float(np.sqrt(muscle * _counts(protocol, frame, SOURCE))[0]), 5)
@@ -102,6 +106,46 @@ class PlanTest(unittest.TestCase):
         self.assertGreater(case(True, minutes=30.0).error, usual.error)
         self.assertGreater(case(True, wcv=0.2).error, math.sqrt(2) * 0.19)
         self.assertGreater(case(True, fwhm_mm=7.0).noise[0], 1.3 * usual.noise[0])
+
+
+class RegionNoiseTest(unittest.TestCase):
+    def test_independent_voxels_against_all_pairs(self):
+        for volume, voxel, fwhm in ((220.0, 2.0, 2.8), (220.0, 1.0, 5.0), (4000.0, 2.0, 6.0)):
+            radius = (3 * volume / (4 * math.pi)) ** (1 / 3)
+            at = np.arange(-radius, radius + voxel, voxel)
+            points = np.stack(np.meshgrid(at, at, at), axis=-1).reshape(-1, 3)
+            points = points[np.linalg.norm(points, axis=1) <= radius]
+            apart2 = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
+            correlation = np.exp(-apart2 * 2 * math.log(2) / fwhm**2)  # 4 s² = fwhm² / (2 ln 2)
+            found = independent_voxels(len(points) * voxel**3, voxel, fwhm)
+            self.assertAlmostEqual(found * correlation.mean(), 1, delta=0.15)
+        self.assertEqual(independent_voxels(220.0, 2.0, 0.0), 27.5)
+        self.assertLess(independent_voxels(220.0, 2.0, 40.0), 1.05)
+
+    def test_counts_come_back_from_the_residuals_of_fits(self):
+        protocol = Protocol(frames_s=(60.0,) * 10 + (300.0,) * 10)
+        timing, counts = protocol.timing, 3.0
+        rng = np.random.default_rng(3)
+        clean = _one_tissue(timing, SOURCE, 0.3, 6.0, 0.05)
+        spread = np.sqrt(clean / (counts * undecayed_s(timing, protocol.half_life_s)))
+        curves = clean + spread * rng.standard_normal((60, len(timing)))
+        options = FitOptions(weights=weights("counts", timing, clean[None], protocol.half_life_s))
+        names = [f"foramen {n}" for n in range(60)]
+        fits = fit("1TCM", timing, curves, SOURCE, options)
+        scan = {"frame_starts_s": tuple(timing.starts_s), "frame_durations_s": tuple(timing.durations_s)}
+        one = visit(acquisition=scan | {"half_life_s": protocol.half_life_s})
+        record = replace(
+            one,
+            regions=tuple(replace(one.regions[0], name=name) for name in names),
+            fits=tuple(replace(each, region=name) for name, each in zip(names, fits, strict=True)),
+        )
+        self.assertAlmostEqual(counts_of(record) / counts, 1, delta=0.15)
+        planned = plan.with_noise_of(protocol, record)
+        again = _counts(planned, timing, SOURCE) / undecayed_s(timing, protocol.half_life_s)
+        np.testing.assert_allclose(again, counts, rtol=0.15)
+        with self.assertRaises(InputRefused) as caught:
+            counts_of(replace(record, fits=record.fits[:1]))
+        self.assertEqual(caught.exception.code, "plan-noise")
 
 
 class FileTest(unittest.TestCase):
@@ -175,8 +219,17 @@ class FileTest(unittest.TestCase):
             names = {file.name for file in (Path(folder) / "plan").iterdir()}
             self.assertEqual(names, {".tspoquant", "plan.json", "plan.txt", "plan.png"})
             text = (Path(folder) / "plan" / "plan.txt").read_text(encoding="utf-8")
-            for words in ("Simulated", "370 MBq", "none is published", "within-subject"):
+            for words in ("Simulated", "370 MBq", "none is published", "within-subject", "independent voxels"):
                 self.assertIn(words, text)
+
+    def test_takes_its_noise_from_a_visit(self):
+        record = Path(__file__).parents[1] / "Data" / "visit-v0.1.json"
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(plan, "LENGTHS", (1.0,)):
+            path = Path(folder) / "p.toml"
+            path.write_text(EXAMPLE, encoding="utf-8")
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                self.assertEqual(main(["plan", str(path), "--from", str(record)]), 0)
+        self.assertRegex(out.getvalue(), "Noise as the foramina of the scan .*, baseline had it in their fits")
 
 
 if __name__ == "__main__":

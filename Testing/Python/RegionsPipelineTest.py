@@ -8,10 +8,13 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from support.tiers import slow
 from support.tinystudy import LEFT, DicomVisit, segmentation
+from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
+from TSPOQuantLib.pipeline.placement import place
 from TSPOQuantLib.pipeline.quantification import quantify, quantify_visit
 from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.reporting.tables import write_visit
@@ -67,6 +70,21 @@ class VisitTest(unittest.TestCase):
         about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         self.assertEqual(about["volume_mm3"]["UnitsCode"], ["mm3", "UCUM", "cubic millimeter"])
         self.assertEqual([one["code"] for one in about["Quality"]], ["region-resolution"])
+
+
+class PlaceTest(unittest.TestCase):
+    def test_a_ct_of_another_place_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            study = read_study(DicomVisit().write(Path(folder) / "visit"))
+            data = read_visit(study)
+        place(data, study.settings)
+        for shift in (np.array([300.0, 0, 0]), np.array([0, 0, -250.0])):
+            matrix = data.ct.grid.ijk_to_lps.copy()
+            matrix[:3, 3] += shift
+            elsewhere = replace(data.ct, grid=Grid(data.ct.grid.shape, matrix))
+            with self.assertRaises(InputRefused) as caught:
+                place(replace(data, ct=elsewhere), study.settings)
+            self.assertEqual(caught.exception.code, "ct-elsewhere")
 
 
 class WeightsTest(unittest.TestCase):

@@ -34,6 +34,8 @@ INJECTED_RANGE_MBQ = (5.0, 5000.0)
 OF_BLOOD_ALONE = ("recording", "desc")
 # Clock differences above this are named: 1 s is 0.06 % for C-11.
 CLOCK_TOLERANCE_S = 1.0
+SAME_HALF_LIFE = 0.02
+"""How far a stated half-life may be from that of the radionuclide that the tracer's name says: rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +179,10 @@ def read_pet_json(path: Path) -> PetSidecar:
         raise InputRefused("pet-json-units", "{path_name} states no Units; write Bq/mL or kBq/mL", path_name=path.name)
     radionuclide = _text(metadata, "TracerRadionuclide")
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
+    tracer = _text(metadata, "TracerName")
+    _check_tracer(path.name, tracer, half_life_s)
+    scan_start_s = number_in(metadata, "ScanStart", path.name)
+    _check_scan_start(path.name, scan_start_s, float(timing.starts_s[0]))
     corrected = unboxed(metadata.get("ImageDecayCorrected"))
     corrected_to = number_in(metadata, "ImageDecayCorrectionTime", path.name)
     factors = _decay_factors(path.name, metadata, len(timing))
@@ -215,11 +221,11 @@ def read_pet_json(path: Path) -> PetSidecar:
     return PetSidecar(
         timing=timing,
         time_zero=_text(metadata, "TimeZero"),
-        scan_start_s=number_in(metadata, "ScanStart", path.name),
+        scan_start_s=scan_start_s,
         injection_start_s=number_in(metadata, "InjectionStart", path.name),
         units=units,
         kbq_ml_per_unit=kbq_ml_per(units, f"{path.name}, Units"),
-        tracer=_text(metadata, "TracerName"),
+        tracer=tracer,
         radionuclide=radionuclide,
         half_life_s=half_life_s,
         injected_mbq=_injected_mbq(path.name, metadata, notices),
@@ -279,6 +285,35 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
 def _text(metadata: Mapping[str, Any], key: str) -> str | None:
     value = unboxed(metadata.get(key))
     return value.strip() or None if isinstance(value, str) else None
+
+
+def _check_tracer(file: str, tracer: str | None, half_life_s: float | None) -> None:
+    """Refuse ("tracer-radionuclide") a tracer whose name says another radionuclide than the half-life."""
+    named = nuclide(tracer or "")
+    if named is not None and half_life_s is not None and abs(half_life_s / HALF_LIFE_S[named] - 1) > SAME_HALF_LIFE:
+        raise InputRefused(
+            "tracer-radionuclide",
+            "{file}: TracerName '{tracer}' names {named}, whose half-life is {known:g} s, and the radionuclide has "
+            "{stated:g} s; correct the one that is wrong",
+            file=file,
+            tracer=tracer,
+            named=named,
+            known=HALF_LIFE_S[named],
+            stated=half_life_s,
+        )
+
+
+def _check_scan_start(file: str, scan_start_s: float | None, first_s: float) -> None:
+    """Refuse ("frames-scan-start") frames that start before the scan: they were counted from the scan's start."""
+    if scan_start_s is not None and first_s < scan_start_s - CLOCK_TOLERANCE_S:
+        raise InputRefused(
+            "frames-scan-start",
+            "{file}: the first frame starts at {first_s:g} s and the scan at {scan_start_s:g} s: BIDS counts both "
+            "from TimeZero; add ScanStart to FrameTimesStart, or correct ScanStart",
+            file=file,
+            first_s=first_s,
+            scan_start_s=scan_start_s,
+        )
 
 
 def _half_life(

@@ -15,6 +15,10 @@ COVERAGE_NEEDED = 0.8
 # from 1: half of the slip on a log scale. Real ratios lie well within it (total distribution volumes of TSPO
 # tracers are about 1 to 15 mL/cm3).
 UNIT_SLIP = 1000**0.5
+# From when the bolus has mixed, and how far off a sample is odd: choices (see ``odd_samples``).
+BOLUS_OVER_S = 180.0
+ODD = 2.0
+SPARSE_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +87,34 @@ class BloodSamples:
         return tuple(curve for curve in curves if curve is not None)
 
 
+def odd_samples(curve: SampledCurve) -> list[int]:
+    """Indices of samples after the bolus that their neighbors speak against, the first in time first.
+
+    Activity in blood falls smoothly then: between two neighbors it is close to a straight line of both logarithms, so
+    that a decimal point in the wrong place stands out. The oddest is taken away until none is left that is ``ODD``
+    times what the line says, or less than one ``ODD``-th of it; of the last sample only twice that is asked, of both
+    samples before it. No manual sample of the real curves at hand is; where samples follow each other within seconds,
+    as an automatic sampler's do, none of them decides a model, and noise is left alone.
+    """
+    left = [i for i in range(len(curve.times_s)) if curve.times_s[i] > 0 and curve.values[i] > 0]
+    odd: list[int] = []
+    while len(left) > 3:
+        x, y = np.log(curve.times_s[left]), np.log(curve.values[left])
+        share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
+        apart = np.abs(y[1:-1] - (1 - share) * y[:-2] - share * y[2:])
+        apart = np.concatenate(([0.0], apart, [np.abs(y[-1] - y[-3:-1]).min()]))
+        allowed = np.full(len(left), np.log(ODD))
+        allowed[-1] = np.log(2 * ODD)
+        times = curve.times_s[left]
+        reach = np.concatenate(([0.0], times[2:] - times[:-2], [times[-1] - times[-2]]))
+        apart[(apart <= allowed) | (reach < SPARSE_S) | (times < BOLUS_OVER_S)] = 0.0
+        worst = int(np.argmax(apart))
+        if apart[worst] == 0:
+            break
+        odd.append(left.pop(worst))
+    return sorted(odd)
+
+
 def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
     """Whether blood lasts to the end of a fit window that runs to ``until_s`` seconds after time zero.
 
@@ -117,17 +149,6 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
                 "blood-short",
                 "blood ends {missing_s:.0f} s before the fit window; its last value is held",
                 missing_s=until_s - end,
-            )
-        )
-    fraction = blood.parent_fraction
-    if blood.parent_plasma is None and fraction is not None and fraction.end_s < COVERAGE_NEEDED * until_s:
-        notices.append(
-            Notice(
-                "parent-fraction-short",
-                "the last parent fraction is from {end_s:g} s, the fit window runs to {until_s:g} s: what lies "
-                "between rests on the parent-fraction model",
-                end_s=fraction.end_s,
-                until_s=until_s,
             )
         )
     return tuple(notices)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
-from .blood import UNIT_SLIP, BloodSamples, SampledCurve
+from .blood import UNIT_SLIP, BloodSamples, SampledCurve, odd_samples
 from .curve_tables import STARTS
 from .pmod import COMPOSITE, CURVES, tables_in
 from .tables import (
@@ -147,6 +147,7 @@ def read_blood(
             )
         )
     notices += _exchanged(curves)
+    notices += [notice for quantity in ACTIVITIES if quantity in curves for notice in _odd(quantity, curves[quantity])]
     if route == "venous" and PARENT_FRACTION in curves:
         notices.append(
             Notice(
@@ -624,6 +625,21 @@ def _plasma_from_ratio(ratio: SampledCurve, whole_blood: SampledCurve | None) ->
         )
     times = ratio.times_s[covered]
     return SampledCurve(times, ratio.values[covered] * np.interp(times, whole_blood.times_s, whole_blood.values))
+
+
+def _odd(quantity: str, curve: SampledCurve) -> list[Notice]:
+    """Single samples that their neighbors speak against, as a slipped decimal point does."""
+    return [
+        Notice(
+            "blood-sample-odd",
+            "{quantity}: {value:.4g} kBq/mL at {seconds:g} s does not fit the samples before and after it; check it, "
+            "or write n/a",
+            quantity=quantity,
+            value=curve.values[at],
+            seconds=curve.times_s[at],
+        )
+        for at in odd_samples(curve)
+    ]
 
 
 def _exchanged(curves: Mapping[str, SampledCurve]) -> list[Notice]:

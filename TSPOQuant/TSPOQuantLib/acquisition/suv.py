@@ -73,6 +73,18 @@ def read_injection(header: Dataset) -> Injection:
                 half_life_s=HALF_LIFE_S[name],
             )
         )
+    named = nuclide(tracer)
+    if named is not None and name is not None and named != name:
+        notices.append(
+            Notice(
+                "tracer-radionuclide",
+                "the tracer '{tracer}' names {named}, the header's radionuclide is {name}; check which one was "
+                "injected: the scanner corrected for the decay of {name}",
+                tracer=tracer,
+                named=named,
+                name=name,
+            )
+        )
     zone = text(header, Tag("TimezoneOffsetFromUTC"))
     # The time of day belongs to no date yet; any date serves to parse it.
     return Injection(

@@ -21,12 +21,16 @@ def register(commands: "Commands") -> None:
     plan.add_argument("--half-life", type=float, metavar="S", help="of its radionuclide, likewise")
     plan.add_argument("--repeatability", type=Path, metavar="RC.toml", help="how V_T repeats, as group writes it")
     plan.add_argument("--out", type=Path, metavar="DIR", help="where to write plan.json, plan.txt and plan.png")
+    plan.add_argument(
+        "--from", type=Path, dest="noise_of", metavar="VISIT_OUT", help="a folder that quantify wrote, for its noise"
+    )
     add_force(plan)
     add_json(plan)
 
 
 def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..outcome.plan import make_plan, read_protocol, with_coefficient
+    from ..outcome.plan import make_plan, read_protocol, with_coefficient, with_noise_of
+    from ..outcome.record import read_record
     from ..outcome.repeatability import read_repeatability
     from ..output import whole_folder
     from ..reporting.plan_files import plan_text, write_plan_figure
@@ -35,12 +39,13 @@ def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
     protocol = read_protocol(options.protocol, options.tracer, options.half_life)
     if options.repeatability:
         protocol = with_coefficient(protocol, read_repeatability(options.repeatability))
+    if options.noise_of:
+        protocol = with_noise_of(protocol, read_record(options.noise_of))
     plan = make_plan(protocol, simulated_input(protocol), progress=progress)
     text = plan_text(plan)
+    read = [path for path in (options.protocol, options.repeatability, options.noise_of) if path]
     if options.out:
-        with whole_folder(
-            options.out, options.force, [p for p in (options.protocol, options.repeatability) if p]
-        ) as folder:
+        with whole_folder(options.out, options.force, read) as folder:
             write_json(folder / "plan.json", plan)
             (folder / "plan.txt").write_text(text + "\n", encoding="utf-8")
             write_plan_figure(folder / "plan.png", plan)

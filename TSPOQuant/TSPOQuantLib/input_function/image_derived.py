@@ -36,11 +36,13 @@ def image_derived_input(
     samples: BloodSamples,
     settings: ImageDerivedSettings,
     tissue_activity: Floats | None = None,
+    until_s: float | None = None,
 ) -> InputFunctionResult:
     """Blood-pool frame averages (frames,) in kBq/mL to the input function, calibrated to blood.
 
-    tissue_activity: frame averages of the tissue around the vessel, (frames,), for spill-in. The whole-blood curve's
-    mean over every frame equals that frame's calibrated average.
+    tissue_activity: frame averages of the tissue around the vessel, (frames,), for spill-in. until_s: where the fits
+    end, None for the scan's end; the parent fraction has to last that long. The whole-blood curve's mean over every
+    frame equals that frame's calibrated average.
 
     Raises InputRefused: "calibration-…", "input-…", "plasma-ratio-…", "parent-fraction-…", "blood-…",
     "settings-choice".
@@ -52,7 +54,7 @@ def image_derived_input(
         settings.parent_fraction_model,
         settings.parent_fraction_weights,
         settings.parent_fraction_extrapolation,
-        end_s,
+        end_s if until_s is None else min(end_s, until_s),
     )
     ratio = plasma_ratio_of(samples, settings.plasma_ratio, settings.plasma_ratio_model)
     tissue = None if tissue_activity is None else checked_frames(timing, tissue_activity, "tissue")

@@ -26,6 +26,10 @@ SHORTEST_INTERVAL_S = 0.05
 # Below this fraction, "relative" weights stop growing: counting error does not shrink with the fraction for ever.
 # Not from a source.
 RELATIVE_FLOOR = 0.05
+# Parts of the fitted time: a parent fraction that ends before the first carries no model to the end, one that ends
+# after the second needs no word. Choices.
+FRACTION_NEEDED = 0.5
+FRACTION_ENOUGH = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +77,11 @@ def plasma_ratio_of(samples: BloodSamples, given: float | None, model: str) -> P
 def parent_fraction_of(
     samples: BloodSamples, model: str, weighting: str, extrapolation: str, until_s: float
 ) -> ParentFractionFit:
-    """The fitted parent fraction with a Notice appended when it is needed beyond its last sample.
+    """The fitted parent fraction with a Notice appended when it is needed far beyond its last sample.
 
     weighting: "equal" for every sample, or "relative", 1 / fraction² (the error is a part of the fraction).
-    Raises InputRefused: "parent-fraction-…", and "settings-choice" for an unknown extrapolation or weighting.
+    Raises InputRefused: "parent-fraction-…" ("parent-fraction-ends-early" before half of the time), and
+    "settings-choice" for an unknown extrapolation or weighting.
     """
     check_choice("parent_fraction_extrapolation", extrapolation, EXTRAPOLATIONS)
     check_choice("parent_fraction_weights", weighting, WEIGHTINGS)
@@ -84,7 +89,17 @@ def parent_fraction_of(
     if weighting == "relative" and samples.parent_fraction is not None:
         weights = np.maximum(samples.parent_fraction.values, RELATIVE_FLOOR) ** -2.0
     fit = fit_parent_fraction(samples.parent_fraction, model, weights, hold=extrapolation == "hold")
-    if until_s / 60 <= fit.last_sample_min:
+    if 60 * fit.last_sample_min < FRACTION_NEEDED * until_s:
+        raise InputRefused(
+            "parent-fraction-ends-early",
+            "the last parent fraction was measured at {last_sample_min:.1f} min, before {needed:.0%} of the scan, "
+            "which is fitted to {until_min:.1f} min: no model carries it that far; add later samples, or end the "
+            "fits earlier (until_min in a study file's [model], --until of fit)",
+            last_sample_min=fit.last_sample_min,
+            needed=FRACTION_NEEDED,
+            until_min=until_s / 60,
+        )
+    if 60 * fit.last_sample_min >= FRACTION_ENOUGH * until_s:
         return fit
     held = fit.hold or not fit.parameters
     notice = Notice(

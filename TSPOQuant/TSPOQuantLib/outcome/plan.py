@@ -26,6 +26,8 @@ from ..progress import Progress, silent
 from ..toml_file import TomlFile, read_toml
 from ..tracers import nuclide, tracer_named
 from .budget import LIMITS, BudgetSettings
+from .record import VisitRecord
+from .region_noise import counts_of, independent_voxels, undecayed_s
 from .repeatability import TWO_SIDED, Coefficient, coefficient_for
 
 Array = NDArray[np.float64]
@@ -40,6 +42,9 @@ CALIBRATION = 0.02
 """SD of ln V_T by the calibration of an image-derived input to its samples."""
 PER_MM = {False: 0.02, True: 0.03}
 """SD of ln V_T for a region 1 mm (root mean square) out of place, as measured and as corrected."""
+NOISE_FWHM_MM = 2.8
+"""Of the noise of the simulated reconstructing scanner (6 iterations of 16 subsets, voxels of 2 mm): its correlation
+is one half at 2 mm. A default, not a published value: a filter makes it longer."""
 DRAWS = 100
 K1_STEPS = 5
 LENGTHS = (0.5, 0.67, 0.83, 1.0)
@@ -61,10 +66,12 @@ class Protocol:
 
     tracer: what it is called; half_life_s: of its radionuclide. injected_mbq, minutes, frames_s (durations; empty for
     the default), fwhm_mm: of the scan. noise_percent: SD of one voxel of ``voxel_mm`` in muscle, in the frame from 20
-    to 30 min, at ``noise_mbq``: read it off a scan of one's own. k1: the range of K1, mL/cm³/min. vt: of the tissue at
-    the first visit and at a later one, mL/cm³. vb: fraction. surroundings_k1, surroundings_vt: of what blur mixes in
-    (muscle). volume_mm3: of the region; recovery: of its activity, None from the resolution. wcv: variation of V_T
-    from day to day, a fraction; wcv_source: where it comes from, "" as stated. power: wanted.
+    to 30 min, at ``noise_mbq``: read it off a scan of one's own; noise_fwhm_mm: how far it reaches, as
+    ``region_noise.independent_voxels`` takes it. region_counts: in place of these, what ``region_noise.counts_of``
+    found in the scan of ``noise_from``, for a region of its foramina's size. k1: the range of K1, mL/cm³/min. vt: of
+    the tissue at the first visit and at a later one, mL/cm³. vb: fraction. surroundings_k1, surroundings_vt: of what
+    blur mixes in (muscle). volume_mm3: of the region; recovery: of its activity, None from the resolution. wcv:
+    variation of V_T from day to day, a fraction; wcv_source: where it comes from, "" as stated. power: wanted.
     """
 
     injected_mbq: float = 400.0
@@ -76,6 +83,9 @@ class Protocol:
     voxel_mm: float = 2.0
     noise_percent: float = 20.0
     noise_mbq: float = 400.0
+    noise_fwhm_mm: float = NOISE_FWHM_MM
+    region_counts: float | None = None
+    noise_from: str = ""
     k1: tuple[float, float] = (0.1, 0.5)
     vt: tuple[float, float] = (12.96, 6.21)
     vb: float = 0.05
@@ -260,21 +270,17 @@ def _one_tissue(timing: FrameTiming, source: InputFunction, k1: float, vt: float
 
 
 def _counts(protocol: Protocol, timing: FrameTiming, source: InputFunction) -> Array:
-    """(frames,): counts of the region for 1 kBq/mL of decay-corrected activity; noise independent between voxels."""
+    """(frames,): counts of the region for 1 kBq/mL of decay-corrected activity, as a scan had them or from voxels."""
+    if protocol.region_counts is not None:
+        return protocol.region_counts * undecayed_s(timing, protocol.half_life_s)
     begin, end = REFERENCE_FRAME_S
     frame = FrameTiming(np.array([begin]), np.array([end - begin]))
     factor = protocol.noise_mbq / protocol.injected_mbq
     at_reference = InputFunction(source.times_s, factor * source.parent_plasma, factor * source.whole_blood)
     muscle = _one_tissue(frame, at_reference, protocol.surroundings_k1, protocol.surroundings_vt, protocol.vb)
-    per_voxel = (100 / protocol.noise_percent) ** 2 / float(muscle[0] * _alive(frame, protocol.half_life_s)[0])
-    voxels = protocol.volume_mm3 / protocol.voxel_mm**3
-    return per_voxel * voxels * _alive(timing, protocol.half_life_s)
-
-
-def _alive(timing: FrameTiming, half_life_s: float) -> Array:
-    """(frames,): seconds of undecayed activity that a frame sees of 1 at time zero."""
-    rate = math.log(2) / half_life_s
-    return np.asarray(np.exp(-rate * timing.starts_s) * -np.expm1(-rate * timing.durations_s) / rate)
+    per_voxel = (100 / protocol.noise_percent) ** 2 / float(muscle[0] * undecayed_s(frame, protocol.half_life_s)[0])
+    voxels = independent_voxels(protocol.volume_mm3, protocol.voxel_mm, protocol.noise_fwhm_mm)
+    return per_voxel * voxels * undecayed_s(timing, protocol.half_life_s)
 
 
 def _assumptions(protocol: Protocol) -> tuple[str, ...]:
@@ -284,9 +290,9 @@ def _assumptions(protocol: Protocol) -> tuple[str, ...]:
             "Recovery {recovered:.2f} of the region's own activity; the rest of what is measured is muscle.",
             recovered=protocol.recovered,
         ),
+        _noise_sentence(protocol),
         Text(
-            "Noise independent between voxels; corrected curves have {amplification:.1f} times the noise (found "
-            "on the simulated neck).",
+            "Corrected curves have {amplification:.1f} times the noise (found on the simulated neck).",
             amplification=AMPLIFICATION / protocol.recovered,
         ),
         Text(
@@ -321,6 +327,26 @@ def _repeatability(tracer: str) -> Text:
     return Text("{tracer}: {said} ({source}).", tracer=known.name, said=told.said, source=told.source)
 
 
+def _noise_sentence(protocol: Protocol) -> Text:
+    if protocol.region_counts is not None:
+        return Text("Noise as the foramina of the scan {scan} had it in their fits.", scan=protocol.noise_from)
+    return Text(
+        "Noise of {noise:g} % in a voxel of {voxel_mm:g} mm reaches {fwhm_mm:g} mm (full width at half maximum), so "
+        "that the region averages {independent:.1f} independent voxels of {voxels:.0f}.",
+        noise=protocol.noise_percent,
+        voxel_mm=protocol.voxel_mm,
+        fwhm_mm=protocol.noise_fwhm_mm,
+        independent=independent_voxels(protocol.volume_mm3, protocol.voxel_mm, protocol.noise_fwhm_mm),
+        voxels=max(protocol.volume_mm3 / protocol.voxel_mm**3, 1.0),
+    )
+
+
+def with_noise_of(protocol: Protocol, record: VisitRecord) -> Protocol:
+    """The same plan with the noise of a scan of one's own. Raises InputRefused ("plan-noise")."""
+    scan = f"{record.subject}, {record.session}"
+    return replace(protocol, region_counts=counts_of(record), noise_from=scan)
+
+
 # --- The file --------------------------------------------------------------------------------------------------------
 
 KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
@@ -332,6 +358,7 @@ KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "voxel_mm": (0.5, 8),
         "noise_percent": (0.1, 500),
         "noise_mbq": (1, 5000),
+        "noise_fwhm_mm": (0, 30),
     },
     "tissue": {"vb": (0, 0.5), "surroundings_k1": (0.001, 2), "surroundings_vt": (0.01, 100)},
     "region": {"volume_mm3": (8, 1e5), "recovery": (0.05, 1)},

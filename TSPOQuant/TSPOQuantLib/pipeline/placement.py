@@ -85,6 +85,8 @@ def place(
     targets = tuple(region for region in regions if region.anatomy.structure not in ANATOMY_ONLY)
     if to_quantify and not targets:
         raise no_region()
+    if data.ct is not None:
+        check_over_ct(data.ct, targets)
     motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress)
     drawn = [center_of(region) for region in targets if region.mask.any()]
     if motion is not None and drawn:
@@ -95,6 +97,21 @@ def place(
 def no_region() -> InputRefused:
     """Where nothing is drawn that V_T could be told of."""
     return InputRefused("regions-missing", "the segmentation holds no region to quantify; draw a foramen or the cord")
+
+
+def check_over_ct(ct: Volume, regions: Sequence[Region]) -> None:
+    """Refuse ("ct-elsewhere") a CT that shows none of the regions, which are drawn on it: it lies somewhere else."""
+    centers = [center_of(region) for region in regions if region.mask.any()]
+    if not centers:
+        return
+    ijk = ct.grid.to_ijk(np.array(centers))
+    inside = ((ijk >= -0.5) & (ijk <= np.array(ct.grid.shape[::-1]) - 0.5)).all(axis=1)
+    if not inside.any():
+        raise InputRefused(
+            "ct-elsewhere",
+            "none of the regions lies within the CT: it shows another place or another frame of reference; give the "
+            "CT of this scan, or leave it out",
+        )
 
 
 def align_visit(

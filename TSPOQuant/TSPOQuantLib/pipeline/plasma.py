@@ -41,12 +41,12 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     """
     image, regions = placed.image, placed.regions
     pool = next((region for region in regions if region.name == plain_name(settings.blood_pool)), None)
+    end_s = float(image.timing.ends_s[-1])
+    until_s = end_s if settings.until_min is None else min(end_s, 60 * settings.until_min)
     if settings.input_source != "image-derived":
         if pool is not None and pool.mask.any():
             seen = placed.read(pool, settings.minimum_coverage)
             blood = replace(blood, notices=(*blood.notices, *check_arrival(image.timing, seen.mean, blood)))
-        end_s = float(image.timing.ends_s[-1])
-        until_s = end_s if settings.until_min is None else min(end_s, 60 * settings.until_min)
         return sampled_input(blood, until_s, part_of(SampledSettings, settings))
     if pool is None:
         names = ", ".join(f"'{region.name}'" for region in regions)
@@ -59,7 +59,9 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     curve = placed.read(pool, settings.minimum_coverage)
     shell = surround(image.grid, pool, regions)
     tissue = sample(image, shell, placed.to_frames).mean if shell else None
-    return image_derived_input(image.timing, curve.mean, blood, part_of(ImageDerivedSettings, settings), tissue)
+    return image_derived_input(
+        image.timing, curve.mean, blood, part_of(ImageDerivedSettings, settings), tissue, until_s
+    )
 
 
 def visit_input(placed: Placed, blood: BloodSamples, settings: StudySettings) -> InputFunctionResult:
