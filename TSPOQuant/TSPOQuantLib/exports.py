@@ -29,14 +29,15 @@ def write_dicom(
     hidden: Hidden | None = None,
     progress: Progress = silent,
 ) -> VisitMaps:
-    """``seg.dcm``, ``vt-map.dcm``, ``sr.dcm`` and ``sr-<model>….dcm`` of one visit into ``folder``, in the patient's
-    study; gives the map. ``sr.dcm`` holds the primary model without partial-volume correction.
+    """``seg.dcm``, ``rtstruct.dcm``, ``vt-map.dcm``, ``sr.dcm`` and ``sr-<model>….dcm`` of one visit into ``folder``,
+    in the patient's study; gives the map. ``sr.dcm`` holds the primary model without partial-volume correction.
 
     results: the folder that the record lies in. shown, hidden: the record as it may be told and what stands for
     what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
     """
     # highdicom is slow to load, and not installed where no DICOM objects are asked for.
     from .reporting.dicom_context import read_context
+    from .reporting.dicom_contours import contours_object
     from .reporting.dicom_map import map_object
     from .reporting.dicom_seg import segmentation_object
     from .reporting.dicom_sr import report_names, report_object
@@ -54,12 +55,13 @@ def write_dicom(
     maps = replace(found, subject=told.subject, session=told.session, notices=(), provenance=about)
     progress(0.9, "DICOM: writing")
     values = map_object(context, maps)
-    objects = {"seg": regions.dataset, "vt-map": values}
+    contours = contours_object(context, drawn, (data.ct if context.ct and data.ct else data.image).grid)
+    objects = {"seg": regions.dataset, "rtstruct": contours, "vt-map": values}
     for (kind, pvc), name in report_names(told).items():
         objects[name] = report_object(context, told, kind, pvc, regions, [values])
     folder.mkdir(parents=True, exist_ok=True)
     for name, dataset in objects.items():
-        dataset.save_as(folder / f"{name}.dcm")
+        dataset.save_as(folder / f"{name}.dcm", enforce_file_format=True)
     progress(1, "DICOM: done")
     return maps
 

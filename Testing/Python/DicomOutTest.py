@@ -30,13 +30,15 @@ from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.region import plain_name
 from TSPOQuantLib.regions.template import segment_of
 from TSPOQuantLib.reporting.dicom_context import read_context
+from TSPOQuantLib.reporting.dicom_contours import contours_object
 from TSPOQuantLib.reporting.dicom_map import PADDING_VT, map_object
 from TSPOQuantLib.reporting.dicom_seg import segmentation_object
 from TSPOQuantLib.reporting.dicom_sr import report_object
 from TSPOQuantLib.source import study_of_results
+from TSPOQuantLib.study import read_study
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5)
-OBJECTS = ("seg", "sr", "sr-Logan", "vt-map")
+OBJECTS = ("seg", "rtstruct", "sr", "sr-Logan", "vt-map")
 
 
 def places(mask, grid):
@@ -69,6 +71,8 @@ class DicomOutTest(unittest.TestCase):
                 self.assertEqual(dataset.AccessionNumber, "A1")
                 self.assertEqual(dataset.StudyInstanceUID, f"{tinystudy.FRAME_OF_REFERENCE['baseline']}.9")
                 self.assertNotIn("PatientWeight", dataset)
+                if name == "rtstruct":
+                    continue  # it holds no codes
                 scheme = dataset.CodingSchemeIdentificationSequence[0]
                 self.assertEqual(scheme.CodingSchemeDesignator, "99TSPOQUANT")
         for name in ("seg", "vt-map"):
@@ -89,6 +93,36 @@ class DicomOutTest(unittest.TestCase):
             self.assertEqual(identify("", after.tags), identify(before.name, before.tags))  # not by its name
             written = segment_of(identify(before.name, before.tags), before.mask)
             self.assertEqual({key: after.tags[key] for key in written.tags}, written.tags)
+
+    def test_contours_are_the_same_voxels_on_the_ct_and_give_the_same_results(self):
+        truth, contours = tinystudy.segmentation(), self.out / "rtstruct.dcm"
+        found = read_segmentation(contours, on=truth.grid)
+        self.assertEqual([segment.name for segment in found.segments], [LEFT, RIGHT, CORD])
+        for before, after in zip(truth.segments, found.segments, strict=True):
+            np.testing.assert_array_equal(after.mask, before.mask)
+        files = {pydicom.dcmread(path).SOPInstanceUID for path in (self.study.parent / "ct").iterdir()}
+        drawn = self.objects["rtstruct"].ROIContourSequence[0].ContourSequence
+        self.assertLessEqual({one.ContourImageSequence[0].ReferencedSOPInstanceUID for one in drawn}, files)
+        other = self.study.with_name("contours.toml")
+        drawn_in = read_study(self.study).segmentation.name
+        other.write_text(self.study.read_text().replace(drawn_in, str(contours)))
+        record = tinystudy.quantified(other, self.folder / "by-contours")
+        self.assertEqual([row.VT for row in record.rows], [row.VT for row in self.record.rows])
+        code, told = tinystudy.quiet("regions", "compare", read_study(self.study).segmentation, contours)
+        self.assertEqual((code, told.count(" 1.00 ")), (0, 3), told)
+
+    def test_contours_of_another_grid_are_taken_at_the_centers_of_the_ct(self):
+        truth = tinystudy.segmentation()
+        fine = Grid(tuple(2 * size for size in truth.grid.shape), truth.grid.ijk_to_lps @ np.diag([0.5, 0.5, 0.5, 1]))
+        doubled = [
+            replace(segment, mask=np.kron(segment.mask, np.ones((2, 2, 2), dtype=bool))) for segment in truth.segments
+        ]
+        drawn = Segmentation(fine, tuple(doubled))
+        context = read_context(self.study.parent / "pet", self.study.parent / "ct", WHEN)
+        contours_object(context, drawn, truth.grid).save_as(self.folder / "fine.dcm")
+        found = read_segmentation(self.folder / "fine.dcm", on=truth.grid)
+        for before, after in zip(truth.segments, found.segments, strict=True):
+            np.testing.assert_array_equal(after.mask, before.mask)
 
     def test_segments_come_back_by_highdicom(self):
         seg = highdicom.seg.segread(self.out / "seg.dcm")
@@ -204,8 +238,8 @@ class DicomOutTest(unittest.TestCase):
             told = subprocess.run(["dciodvfy", self.out / f"{name}.dcm"], capture_output=True, text=True, check=False)
             lines = (told.stderr + told.stdout).splitlines()
             self.assertEqual([line for line in lines if line.startswith("Error")], [], name)
-            kind = {"seg": "Segmentation", "vt-map": "ParametricMap"}.get(name, "Comprehensive3DSR")
-            self.assertIn(kind, lines)  # or nothing was verified
+            kinds = {"seg": "Segmentation", "vt-map": "ParametricMap", "rtstruct": "RTStructureSet"}
+            self.assertIn(kinds.get(name, "Comprehensive3DSR"), lines)  # or nothing was verified
 
     def test_any_grid_is_kept_exactly(self):
         """Oblique, left-handed, of its own spacing and not the CT's."""

@@ -467,6 +467,38 @@ class DicomTest(Folder):
                 setattr(dataset, attribute, before)
                 self.refused("segmentation-bits", read_segmentation, self.folder / "bad.dcm")
 
+    def altered(self, change):
+        dataset = pydicom.dcmread(self.written("BINARY")[0])
+        dataset.Manufacturer = "Another"
+        for segment in dataset.SegmentSequence:
+            change(segment)
+        dataset.save_as(self.folder / "other.dcm")
+        return read_segmentation(self.folder / "other.dcm")
+
+    def test_what_other_makers_leave_out_is_told(self):
+        def bare(segment):
+            del segment.SegmentLabel, segment.SegmentedPropertyCategoryCodeSequence
+            del segment.SegmentedPropertyTypeCodeSequence
+
+        read = self.altered(bare)
+        self.assertEqual([segment.name for segment in read.segments], ["Segment 1", "Segment 2"])
+        self.assertEqual([notice.code for notice in read.notices], 2 * ["segmentation-undescribed"])
+        self.assertEqual(np.count_nonzero(read.segments[0].mask), np.count_nonzero(self.written("BINARY")[1][0]))
+
+    def test_a_code_tells_what_a_label_does_not(self):
+        def numbered(segment):
+            segment.SegmentLabel = f"Segment {segment.SegmentNumber}"
+            code = segment.SegmentedPropertyTypeCodeSequence[0]
+            if segment.SegmentNumber == 1:  # SNOMED's code of old for the same
+                code.CodeValue, code.CodingSchemeDesignator = "T-A7010", "SRT"
+            else:
+                code.CodeValue, code.CodeMeaning = "51114001", "Artery"
+
+        cord, artery = self.altered(numbered).segments
+        self.assertEqual((cord.name, cord.tags["TSPOQuant.Structure"]), ("Spinal cord (Segment 1)", "cord"))
+        self.assertEqual(artery.name, "Segment 2")
+        self.assertNotIn("TSPOQuant.Structure", artery.tags)  # any artery, not the blood pool
+
     def test_tells_its_frame_of_reference(self):
         path, _ = self.written("BINARY")
         uid = str(pydicom.dcmread(path).FrameOfReferenceUID)

@@ -1,20 +1,22 @@
-"""Segmentations in and out: Slicer's .seg.nrrd, NIfTI and NRRD label maps with their tables, DICOM SEG."""
+"""Segmentations in and out: Slicer's .seg.nrrd, NIfTI and NRRD label maps with their tables, DICOM SEG, contours."""
 
 import gzip
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.sr.coding import Code
 from scipy.ndimage import find_objects
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice
+from .contour_files import CONTOURS, read_contours
 from .dicom_slice import key_of
 from .files import check_content, check_link
 from .label_names import names_in_header
@@ -39,6 +41,11 @@ STRUCTURES_BY_CODE = {
     ("SCT", "51114001"): "blood-pool",
     ("SCT", "51282000"): "vertebra",
 }
+# Of what other makers tell by code, these are one thing alone; an artery may be any, a foramen has no code.
+FOREIGN = (Code("2748008", "SCT", "Spinal cord"), Code("51282000", "SCT", "Vertebra"))
+GENERIC_LABEL = re.compile(r"segment[ _-]?\d*", re.IGNORECASE)
+LABEL = "SegmentLabel"
+DESCRIBED = (LABEL, "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence")
 SIDES_BY_CODE = {"7771000": "left", "24028007": "right"}
 LEVEL_MEANING = re.compile(r"Level (?P<Level>[^,]+)(, root (?P<Root>.+))?")
 
@@ -55,15 +62,16 @@ class _Label:
     tags: Mapping[str, str] | None = None
 
 
-def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
+def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = None) -> Segmentation:
     """Read a segmentation.
 
-    path: a .seg.nrrd (layers that overlap included), a NIfTI or NRRD label map, or a DICOM SEG (BINARY or LABELMAP).
+    path: a .seg.nrrd (layers that overlap included), a NIfTI or NRRD label map, a DICOM SEG (BINARY or LABELMAP), or
+    a DICOM RT Structure Set. on: the grid of the image on whose slices the contours of the latter were drawn.
     table: the names of a label map's labels: a table with index and name (BIDS ``_dseg.tsv``), JSON, a Slicer color
     table or a FreeSurfer look-up table. Without it, a table with the label map's own name is looked for beside it,
     then the one in a NIfTI file's header (``label_names``); labels without a name are called Segment_<label>, with a
     Notice.
-    Raises InputRefused ("segmentation-…", "table-…", "json-…").
+    Raises InputRefused ("segmentation-…", "contours-…", "table-…", "json-…").
     """
     path = Path(path)
     check_link(path)
@@ -78,12 +86,14 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
             strerror=error.strerror,
         ) from None
     if start[128:] == b"DICM":
-        return _read_dicom(path)
+        return _read_dicom(path, on)
     nrrd = start.startswith(b"NRRD")
     if not nrrd and not is_nifti(path):
         check_content(path, start)
         raise InputRefused(
-            "segmentation-format", "{path_name} is neither .seg.nrrd, NIfTI nor DICOM SEG", path_name=path.name
+            "segmentation-format",
+            "{path_name} is neither .seg.nrrd, NIfTI, DICOM SEG nor RT Structure Set",
+            path_name=path.name,
         )
     try:
         file = read_volume(path)
@@ -111,6 +121,17 @@ def read_segmentation(path: Path, table: Path | None = None) -> Segmentation:
     if not labels:
         labels = _named_labels(path, layers, table, notices)
     return Segmentation(file.grid, tuple(_segments(labels, layers)), tuple(notices))
+
+
+def is_contours(path: Path) -> bool:
+    """Whether a file is a DICOM RT Structure Set, which needs the image that it was drawn on."""
+    try:
+        with path.open("rb") as stream:
+            if stream.read(132)[128:] != b"DICM":
+                return False
+        return bool(pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality") == CONTOURS)
+    except (OSError, pydicom.errors.InvalidDicomError):
+        return False  # reading it tells what is wrong
 
 
 def write_segmentation(path: Path, segmentation: Segmentation) -> None:
@@ -485,16 +506,18 @@ def _add(labels: Labels, path: Path, value: float, name: str, color: tuple[float
     labels[int(value)] = (name, color)
 
 
-# --- DICOM SEG ------------------------------------------------------------------------------------------------------
+# --- DICOM ----------------------------------------------------------------------------------------------------------
 
 
-def _read_dicom(path: Path) -> Segmentation:
+def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        if dataset.get("Modality") == CONTOURS:
+            return read_contours(path.name, dataset, on)
         if dataset.get("Modality") != "SEG":
             raise InputRefused(
                 "segmentation-format",
-                "{path_name} is DICOM {dataset}, not SEG",
+                "{path_name} is DICOM {dataset}, neither SEG nor RTSTRUCT",
                 path_name=path.name,
                 dataset=dataset.get("Modality"),
             )
@@ -515,19 +538,54 @@ def _read_dicom(path: Path) -> Segmentation:
             )
         import highdicom  # slow to load, and needed here alone
 
-        file = highdicom.seg.segread(path)
+        told: list[Notice] = []
+        if _lacks_descriptions(dataset):
+            whole = _with_descriptions(path.name, pydicom.dcmread(path), told)
+            file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)
+        else:
+            file = highdicom.seg.segread(path)
         numbers = [number for number in file.segment_numbers if number > 0]
-        return _dicom_segments(file, numbers)
+        return replace(_dicom_segments(file, numbers), notices=tuple(told))
     except InputRefused:
         raise
     except Exception as error:  # highdicom and pydicom raise many kinds for files that break the standard
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise InputRefused(
             "segmentation-dicom",
-            "{path_name} is not a usable DICOM SEG: {reason}",
+            "{path_name} is not a usable DICOM SEG or RTSTRUCT: {reason}",
             path_name=path.name,
             reason=reason[0][:160],
         ) from None
+
+
+def _lacks_descriptions(dataset: pydicom.Dataset) -> bool:
+    return any(keyword not in item for item in dataset.get("SegmentSequence", ()) for keyword in DESCRIBED)
+
+
+def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: list[Notice]) -> pydicom.Dataset:
+    """What the standard wants of every segment, and some makers leave out: a label, and what kind of thing it is."""
+    for segment in dataset.SegmentSequence:
+        lacking = [keyword for keyword in DESCRIBED if keyword not in segment]
+        for keyword in lacking:
+            setattr(segment, keyword, f"Segment {segment.SegmentNumber}" if keyword == LABEL else [_tissue()])
+        if lacking:
+            notices.append(
+                Notice(
+                    "segmentation-undescribed",
+                    "{file}: segment {number} states no {lacking}; make sure that it is what it is taken for: {label}",
+                    file=file,
+                    number=int(segment.SegmentNumber),
+                    lacking=", ".join(lacking),
+                    label=str(segment.SegmentLabel),
+                )
+            )
+    return dataset
+
+
+def _tissue() -> pydicom.Dataset:
+    code = pydicom.Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "85756007", "SCT", "Tissue"
+    return code
 
 
 def _dicom_segments(file: "highdicom.seg.Segmentation", numbers: Sequence[int]) -> Segmentation:
@@ -540,9 +598,12 @@ def _dicom_segments(file: "highdicom.seg.Segmentation", numbers: Sequence[int]) 
             grid = Grid(volume.spatial_shape, volume.affine[:, [2, 1, 0, 3]])
         description = file.get_segment_description(number)
         tags = _dicom_tags(description, file.get("Manufacturer") == OWN_MANUFACTURER)
+        label = description.segment_label
+        if GENERIC_LABEL.fullmatch(label.strip()) and TAG_PREFIX + "Structure" in tags:
+            label = f"{description.segmented_property_type.meaning} ({label})"
         labels = volume.array[..., 0]
         mask = _mask(labels, 1, next(iter(find_objects(labels)), None))
-        segments.append(Segment(f"Segment_{number}", description.segment_label, mask, None, tags))
+        segments.append(Segment(f"Segment_{number}", label, mask, None, tags))
     if grid is None:
         raise InputRefused("segmentation-empty", "the DICOM SEG holds no segment")
     reference = str(file.get("FrameOfReferenceUID") or "")
@@ -559,6 +620,10 @@ def _dicom_tags(description: "highdicom.seg.SegmentDescription", own: bool) -> d
     tags["TerminologyEntry"] = TERMINOLOGY.format(category=category, kind=kind)
     code = description.segmented_property_type
     structure = STRUCTURES_BY_CODE.get((code.scheme_designator, code.value)) if own else None
+    if not own and GENERIC_LABEL.fullmatch(description.segment_label.strip()):
+        # pydicom takes the SNOMED codes of old, "SRT", for those of now.
+        known = Code(code.value, code.scheme_designator, code.meaning)
+        structure = next((STRUCTURES_BY_CODE["SCT", one.value] for one in FOREIGN if one == known), None)
     if structure is None:
         return tags
     found = {"Structure": structure, "Side": "midline"}

@@ -12,6 +12,7 @@ from ..terminal import Result
 from .options import add_command, add_json
 
 if TYPE_CHECKING:
+    from ..acquisition.segmentation import Segmentation
     from ..pipeline.proposing import ProposedRegions
     from ..regions.proposals import Proposal
     from .options import Commands
@@ -126,11 +127,10 @@ def _row(proposal: "Proposal", pictures: Path) -> dict[str, Any]:
 
 
 def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..acquisition.segmentation_files import read_segmentation
     from ..regions.observers import agreements, placement_mm
     from ..regions.region import regions_of
 
-    first, second = (read_segmentation(path) for path in (options.first, options.second))
+    first, second = _both(options)
     found = agreements(regions_of(first), regions_of(second))
     values = _vt_of(options, progress) if options.study is not None else {}
     rows = []
@@ -158,6 +158,24 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     if spread is not None:
         lines.append(Text("placement of one observer along each axis: SD {spread:.2f} mm", spread=spread))
     return Result("\n".join(lines), {"regions": rows, "placement_mm": spread}, (*first.notices, *second.notices))
+
+
+def _both(options: argparse.Namespace) -> "tuple[Segmentation, Segmentation]":
+    """Both segmentations; contours on the grid of the study's CT, or else of the other one."""
+    from ..acquisition.dicom import read_ct
+    from ..acquisition.segmentation_files import is_contours, read_segmentation
+    from ..study import read_study
+
+    paths = (options.first, options.second)
+    contours = [is_contours(path) for path in paths]
+    on = None
+    if any(contours) and options.study is not None:
+        ct = read_study(options.study).ct
+        on = read_ct(ct).grid if ct else None
+    elif any(contours) and not all(contours):
+        on = read_segmentation(paths[contours.index(False)]).grid
+    first, second = (read_segmentation(path, on=on) for path in paths)
+    return first, second
 
 
 def _vt_of(options: argparse.Namespace, progress: Progress) -> dict[str, float]:

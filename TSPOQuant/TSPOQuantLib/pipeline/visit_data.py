@@ -68,7 +68,8 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
         named = ", ".join(str(path) for path in (study.pet, study.ct, also) if path)
         raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
     progress(0.8, "Reading the segmentation and the blood")
-    segmentation, carried = read_segmentation(study.segmentation), None
+    drawn_on = (other if study.carried_from else ct) or image
+    segmentation, carried = read_segmentation(study.segmentation, on=drawn_on.grid), None
     registered = study.settings.motion_correction == "rigid"
     on = None if study.carried_from else segmentation
     placed = check_frames_of_reference(image.scan, ct.scan if ct else None, on, registered)

@@ -62,7 +62,7 @@ REMOVED_AT = datetime(1900, 1, 1)
 """Stands for every date that a DICOM object must state and that was removed."""
 DEIDENTIFICATION = "PS3.15 Basic Profile: identity, dates removed; UIDs replaced"
 
-_COPIED = (
+COPIED = (
     "PatientName",
     "PatientID",
     "IssuerOfPatientID",
@@ -147,7 +147,7 @@ def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
     """One reduced header a file: what references and geometry need, and the patient and study."""
     header, facts = series.header, series.facts
     base = Dataset()
-    for keyword in _COPIED:
+    for keyword in COPIED:
         setattr(base, keyword, "" if salt else _copied(header, keyword))
     if salt:
         base.PatientID = subject
@@ -180,31 +180,31 @@ def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
         whole = instance(series.slices[0].instance_uid.partition("/")[0])  # a frame's own ends in /<number>
         whole.NumberOfFrames = len(series.slices)
         plane = highdicom.PlaneOrientationSequence("PATIENT", orientation)
-        pixels = _item(PixelSpacing=_decimals(spacing), SliceThickness=_decimal(thickness))
-        whole.SharedFunctionalGroupsSequence = [_item(PixelMeasuresSequence=[pixels], PlaneOrientationSequence=plane)]
+        pixels = item(PixelSpacing=decimals(spacing), SliceThickness=_decimal(thickness))
+        whole.SharedFunctionalGroupsSequence = [item(PixelMeasuresSequence=[pixels], PlaneOrientationSequence=plane)]
         whole.PerFrameFunctionalGroupsSequence = [
-            _item(PlanePositionSequence=highdicom.PlanePositionSequence("PATIENT", piece.position_mm))
+            item(PlanePositionSequence=highdicom.PlanePositionSequence("PATIENT", piece.position_mm))
             for piece in sorted(series.slices, key=lambda piece: piece.frame)
         ]
         return (whole,)
-    base.PixelSpacing, base.ImageOrientationPatient = _decimals(spacing), _decimals(orientation)
+    base.PixelSpacing, base.ImageOrientationPatient = decimals(spacing), decimals(orientation)
     base.SliceThickness = _decimal(thickness)
     headers = []
     for piece in series.slices:
         one = instance(piece.instance_uid)
-        one.ImagePositionPatient = _decimals(piece.position_mm)
+        one.ImagePositionPatient = decimals(piece.position_mm)
         headers.append(one)
     return tuple(headers)
 
 
-def _item(**elements: object) -> Dataset:
+def item(**elements: object) -> Dataset:
     item = Dataset()
     for keyword, value in elements.items():
         setattr(item, keyword, value)
     return item
 
 
-def _decimals(values: Sequence[float]) -> list[str]:
+def decimals(values: Sequence[float]) -> list[str]:
     return [_decimal(value) for value in values]
 
 

@@ -1,6 +1,8 @@
 """A map of V_T as a DICOM Parametric Map in the patient's study."""
 
 import hashlib
+import inspect
+from typing import Any
 
 import highdicom
 import numpy as np
@@ -59,8 +61,7 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
         plane_positions=volume.get_plane_positions(),
         contains_recognizable_visual_features=True,  # the field of view may reach the face
         real_world_value_mappings=[mapping],
-        window_center=width / 2,
-        window_width=width,
+        **_window(width),
         content_label=quantity.key.upper(),
         content_description=f"{quantity.symbol} by {study_name}",
         **making(context, "PM", 9103, f"TSPOQuant {quantity.symbol} map, {study_name}", digest.hexdigest()),
@@ -71,3 +72,11 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
     dataset.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [neck]
     finish(dataset, context, "PM")
     return dataset
+
+
+def _window(width: float) -> dict[str, Any]:
+    """The display from 0 to ``width``, as this version of highdicom is told: 0.28 has another word than 0.27."""
+    limits = {"window_center": width / 2, "window_width": width}
+    if "voi_lut_transformations" not in inspect.signature(highdicom.pm.ParametricMap.__init__).parameters:
+        return limits
+    return {"voi_lut_transformations": [highdicom.VOILUTTransformation(**limits)]}

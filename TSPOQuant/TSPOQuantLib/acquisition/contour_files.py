@@ -1,0 +1,204 @@
+"""DICOM RT Structure Sets in: contours drawn on the slices of an image, to masks on its grid.
+
+A voxel belongs to a region where its center lies within the contours of its slice (even-odd rule): a contour within
+another one cuts a hole, as CLOSEDPLANAR_XOR says, as a keyhole shows, and as programs that write CLOSED_PLANAR twice
+mean it (PS3.3, C.8.8.6).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from ..grid import Grid
+from ..messages import InputRefused, Notice
+from .dicom_slice import key_of
+from .segmentation import Segment, Segmentation
+
+CONTOURS = "RTSTRUCT"
+CLOSED, EXCLUSIVE = "CLOSED_PLANAR", "CLOSEDPLANAR_XOR"
+# Contours lie in the plane of a slice, to what decimal strings and the rounding of planning systems leave: parts of
+# the distance between slices. Our choice; half a slice would be another one's.
+PLANE_TOLERANCE = 0.1
+SLICE_TOLERANCE = 0.25
+FEWEST_POINTS = 3
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Region:
+    """One region of interest: its name, its color, and the points (n, 3) in LPS mm of each closed contour."""
+
+    number: int
+    name: str
+    color: tuple[float, float, float] | None
+    contours: tuple[Floats, ...]
+    open_contours: int
+    exclusive: bool
+
+
+def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
+    """The regions of an RT Structure Set as masks on the grid of the image that they were drawn on.
+
+    Raises InputRefused ("contours-…"): without that grid, for contours that are not in its slices or outside of it,
+    for regions of several frames of reference, and where nothing was drawn.
+    """
+    if on is None:
+        raise InputRefused(
+            "contours-image",
+            "{file} holds contours, which need the image that they were drawn on; name a study.toml with that CT",
+            file=file,
+        )
+    references = {
+        str(item.get("ReferencedFrameOfReferenceUID") or "") for item in dataset.get("StructureSetROISequence", ())
+    } - {""}
+    if len(references) > 1:
+        raise InputRefused(
+            "contours-frames",
+            "{file} holds regions of several frames of reference; export those of this CT alone",
+            file=file,
+        )
+    notices: list[Notice] = []
+    segments = []
+    for region in _regions(dataset):
+        if region.open_contours:
+            notices.append(
+                Notice(
+                    "contours-open",
+                    "{file}, {region}: {count} contours are points or open lines; they enclose nothing",
+                    file=file,
+                    region=region.name,
+                    count=region.open_contours,
+                )
+            )
+        if region.contours:
+            mask = _mask(file, region, on, notices)
+            segments.append(Segment(f"Segment_{region.number}", region.name, mask, region.color))
+    if not segments:
+        raise InputRefused("contours-none", "{file} holds no closed contour", file=file)
+    key = key_of(next(iter(references))) if references else None
+    return Segmentation(on, tuple(segments), tuple(notices), frame_of_reference_key=key)
+
+
+def _regions(dataset: Dataset) -> Iterator[_Region]:
+    """The regions in the order of the structure set; their contours are told in any other one, by number."""
+    drawn = {item.get("ReferencedROINumber"): item for item in dataset.get("ROIContourSequence", ())}
+    for item in dataset.get("StructureSetROISequence", ()):
+        number = item.get("ROINumber")
+        contours = list(drawn[number].get("ContourSequence", ()) if number in drawn else ())
+        color = drawn[number].get("ROIDisplayColor") if number in drawn else None
+        closed = [one for one in contours if one.get("ContourGeometricType") in (CLOSED, EXCLUSIVE)]
+        points = [np.array(one.ContourData, dtype=float).reshape(-1, 3) for one in closed]
+        yield _Region(
+            number=int(number),
+            name=str(item.get("ROIName") or "").strip() or f"ROI_{number}",
+            color=(color[0] / 255, color[1] / 255, color[2] / 255) if color and len(color) == 3 else None,
+            contours=tuple(one for one in points if len(one) >= FEWEST_POINTS),
+            open_contours=len(contours) - sum(len(one) >= FEWEST_POINTS for one in points),
+            exclusive=any(one.get("ContourGeometricType") == EXCLUSIVE for one in closed),
+        )
+
+
+def _mask(file: str, region: _Region, on: Grid, notices: list[Notice]) -> NDArray[np.bool_]:
+    mask = np.zeros(on.shape, dtype=bool)
+    nested = False
+    for points in region.contours:
+        ijk = on.to_ijk(points)
+        level = float(ijk[:, 2].mean())
+        k = round(level)
+        if np.ptp(ijk[:, 2]) > PLANE_TOLERANCE or abs(level - k) > SLICE_TOLERANCE:
+            raise InputRefused(
+                "contours-plane",
+                "{file}, {region}: a contour does not lie in a slice of the CT; it was drawn on another image, or in "
+                "another direction",
+                file=file,
+                region=region.name,
+            )
+        if not 0 <= k < on.shape[0]:
+            raise InputRefused(
+                "contours-outside",
+                "{file}, {region}: a contour lies outside of the CT; it was drawn on another image",
+                file=file,
+                region=region.name,
+            )
+        within = enclosed(ijk[:, :2], on.shape[1:])
+        nested |= bool((mask[k] & within).any())
+        mask[k] ^= within
+    if nested and not region.exclusive:
+        notices.append(
+            Notice(
+                "contours-nested",
+                "{file}, {region}: where contours of one slice overlap, what both enclose was taken for a hole",
+                file=file,
+                region=region.name,
+            )
+        )
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    missing = int(np.ptp(slices)) + 1 - slices.size if slices.size else 0
+    if missing:
+        notices.append(
+            Notice(
+                "contours-gap",
+                "{file}, {region}: {count} slices between its contours hold none; they were left empty",
+                file=file,
+                region=region.name,
+                count=missing,
+            )
+        )
+    mask.flags.writeable = False
+    return mask
+
+
+def enclosed(corners: Floats, shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Which points with whole coordinates (rows j, columns i) lie within a closed polygon, by the even-odd rule.
+
+    corners: (n, 2), i and j of each.
+    """
+    rows, columns = shape
+    crossed = np.zeros((rows, columns + 1), dtype=np.int32)
+    for (i, j), (next_i, next_j) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if j == next_j:
+            continue
+        first, last = (int(np.ceil(np.clip(one, 0, rows))) for one in sorted((j, next_j)))
+        at = np.arange(first, last)
+        crossing = i + (at - j) * (next_i - i) / (next_j - j)
+        crossed[at, np.clip(np.ceil(crossing), 0, columns).astype(int)] += 1
+    return np.asarray(np.cumsum(crossed[:, :-1], axis=1) % 2 == 1)
+
+
+def outlines(mask: NDArray[np.bool_]) -> list[Floats]:
+    """The closed polygons (n, 2), i and j of each corner, along the edges of the voxels of a slice (j, i).
+
+    ``enclosed`` makes the very same slice of them. Outer ones run clockwise on the screen (i to the right, j down),
+    holes the other way round.
+    """
+    padded = np.pad(mask, 1)
+    edges: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    # An edge between a voxel and its empty neighbor runs so that the voxel lies to its right.
+    for step_j, step_i, begin, end in (
+        (-1, 0, (0, 0), (1, 0)),
+        (0, 1, (1, 0), (1, 1)),
+        (1, 0, (1, 1), (0, 1)),
+        (0, -1, (0, 1), (0, 0)),
+    ):
+        bare = mask & ~np.roll(padded, (-step_j, -step_i), axis=(0, 1))[1:-1, 1:-1]
+        for j, i in np.argwhere(bare).tolist():
+            edges.setdefault((i + begin[0], j + begin[1]), []).append((i + end[0], j + end[1]))
+    polygons = []
+    while edges:
+        start = next(iter(edges))
+        loop = [start]
+        while loop[-1] != start or len(loop) == 1:
+            ends = edges[loop[-1]]
+            following = ends.pop()
+            if not ends:
+                del edges[loop[-1]]
+            loop.append(following)
+        corners = np.array(loop[:-1], dtype=float)
+        steps = np.roll(corners, -1, axis=0) - corners
+        turns = (steps != np.roll(steps, 1, axis=0)).any(axis=1)
+        polygons.append(corners[turns] - 0.5)
+    return polygons

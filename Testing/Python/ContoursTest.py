@@ -1,0 +1,180 @@
+"""DICOM RT Structure Sets of other makers, made here: their contours become the voxels that they enclose."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import FileDataset, FileMetaDataset
+from TSPOQuantLib.acquisition.contour_files import enclosed, outlines
+from TSPOQuantLib.acquisition.dicom_slice import key_of
+from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
+
+SHAPE = (6, 24, 30)
+FRAME = "1.2.826.0.1.3680043.10.1.9"
+
+
+def oblique_grid():
+    turn = np.deg2rad(20)
+    axes = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes * [0.9, 1.1, 2.5]
+    matrix[:3, 3] = [-40.0, 12.0, 300.0]
+    return Grid(SHAPE, matrix)
+
+
+GRID = oblique_grid()
+
+
+def square(k, low, high, shift=0.0):
+    """Corners (n, 3) in LPS mm of a square from voxel ``low`` to ``high`` of slice ``k``, their edges included."""
+    a, b = low - 0.5, high + 0.5
+    level = k + shift
+    return GRID.to_lps(np.array([[a, a, level], [b, a, level], [b, b, level], [a, b, level]]))
+
+
+def box(*sides):
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[tuple(slice(low, high + 1) for low, high in sides)] = True
+    return mask
+
+
+def item(**elements):
+    made = pydicom.Dataset()
+    for keyword, value in elements.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def contour(points, kind="CLOSED_PLANAR"):
+    data = [f"{value:.6f}" for value in np.asarray(points).ravel()]
+    return item(ContourGeometricType=kind, NumberOfContourPoints=len(points), ContourData=data)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def write(self, regions, frames=None, reverse=True):
+        """regions: contours by name, numbered from 11 on; their contours are told in the reverse order."""
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = pydicom.uid.RTStructureSetStorage
+        meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+        meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian  # as most planning systems write
+        dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+        dataset.SOPClassUID, dataset.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+        dataset.Modality, dataset.Manufacturer = "RTSTRUCT", "Another"
+        numbered = list(enumerate(regions.items(), 11))
+        frames = frames or [FRAME] * len(numbered)
+        dataset.StructureSetROISequence = [
+            item(ROINumber=number, ROIName=name, ReferencedFrameOfReferenceUID=uid)
+            for (number, (name, _)), uid in zip(numbered, frames, strict=True)
+        ]
+        drawn = [
+            item(ReferencedROINumber=number, ROIDisplayColor=[255, 0, 51], ContourSequence=contours)
+            for number, (_, contours) in numbered
+            if contours
+        ]
+        dataset.ROIContourSequence = drawn[::-1] if reverse else drawn
+        path = self.folder / "rs.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        return path
+
+    def read(self, regions, **keywords):
+        return read_segmentation(self.write(regions, **keywords), on=GRID)
+
+    def refused(self, code, call, *arguments, **keywords):
+        with self.assertRaises(InputRefused) as caught:
+            call(*arguments, **keywords)
+        self.assertEqual(caught.exception.code, code)
+        return caught.exception.message
+
+
+class ReadContoursTest(Folder):
+    def test_each_name_has_its_own_contours(self):
+        read = self.read(
+            {
+                "cord C7": [contour(square(k, 3, 6)) for k in (1, 2, 3)],
+                "foramen C6/C7 left": [contour(square(2, 10, 12))],
+                "never drawn": [],
+            }
+        )
+        cord, foramen = read.segments
+        self.assertEqual((cord.name, foramen.name), ("cord C7", "foramen C6/C7 left"))
+        np.testing.assert_array_equal(cord.mask, box((1, 3), (3, 6), (3, 6)))
+        np.testing.assert_array_equal(foramen.mask, box((2, 2), (10, 12), (10, 12)))
+        self.assertEqual((cord.color, read.frame_of_reference_key), ((1.0, 0.0, 0.2), key_of(FRAME)))
+        self.assertEqual(read.notices, ())
+
+    def test_holes_of_all_three_kinds(self):
+        ring = box((2, 2), (3, 12), (3, 12)) & ~box((2, 2), (6, 8), (6, 8))
+        outer, inner = square(2, 3, 12), square(2, 6, 8)
+        keyhole = np.concatenate([outer, outer[:1], inner[::-1], inner[-1:]])
+        for kinds, told in (
+            ([contour(outer, "CLOSEDPLANAR_XOR"), contour(inner, "CLOSEDPLANAR_XOR")], []),
+            ([contour(keyhole)], []),
+            ([contour(inner), contour(outer)], ["contours-nested"]),
+        ):
+            read = self.read({"ring": kinds})
+            np.testing.assert_array_equal(read.segments[0].mask, ring)
+            self.assertEqual([notice.code for notice in read.notices], told)
+
+    def test_a_circle_has_its_area(self):
+        angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+        points = np.column_stack([14 + 7.3 * np.cos(angle), 11.5 + 7.3 * np.sin(angle), np.full(200, 2.0)])
+        read = self.read({"disc": [contour(GRID.to_lps(points))]})
+        self.assertAlmostEqual(np.count_nonzero(read.segments[0].mask) / (np.pi * 7.3**2), 1, delta=0.02)
+
+    def test_points_and_gaps_are_told(self):
+        read = self.read(
+            {"x": [contour(square(1, 3, 4)), contour(square(4, 3, 4)), contour(square(1, 9, 9)[:1], "POINT")]}
+        )
+        self.assertEqual([notice.code for notice in read.notices], ["contours-open", "contours-gap"])
+        self.assertIn("2 slices", read.notices[1].message)
+
+    def test_what_is_refused(self):
+        good = {"x": [contour(square(1, 3, 4))]}
+        self.assertIn("study.toml", self.refused("contours-image", read_segmentation, self.write(good)))
+        tilted = square(1, 3, 4)
+        tilted[2:, 2] += 2.5
+        for code, regions in (
+            ("contours-none", {"x": [contour(square(1, 3, 4)[:1], "POINT")]}),
+            ("contours-plane", {"x": [contour(square(1, 3, 4, shift=0.4))]}),
+            ("contours-plane", {"x": [contour(tilted)]}),
+            ("contours-outside", {"x": [contour(square(9, 3, 4))]}),
+        ):
+            self.refused(code, self.read, regions)
+        two = {"x": good["x"], "y": good["x"]}
+        self.refused("contours-frames", self.read, two, frames=[FRAME, FRAME + ".1"])
+        dataset = pydicom.dcmread(self.write(good))
+        dataset.ROIContourSequence[0].ContourSequence[0].ContourData = ["1", "2"]
+        dataset.save_as(self.folder / "cut.dcm", enforce_file_format=True)
+        self.refused("segmentation-dicom", read_segmentation, self.folder / "cut.dcm", on=GRID)
+
+
+class OutlineTest(unittest.TestCase):
+    """Outlines along the voxels' edges, and what they enclose, undo each other."""
+
+    def test_any_slice_comes_back(self):
+        random = np.random.default_rng(4)
+        for density in (0.2, 0.5, 0.8, 1.0):
+            mask = random.random((13, 17)) < density
+            found = np.zeros_like(mask)
+            for polygon in outlines(mask):
+                found ^= enclosed(polygon, mask.shape)
+            np.testing.assert_array_equal(found, mask)
+
+    def test_corners_alone(self):
+        mask = np.zeros((8, 9), dtype=bool)
+        mask[2:5, 3:7] = True
+        (polygon,) = outlines(mask)
+        self.assertEqual({tuple(corner) for corner in polygon}, {(2.5, 1.5), (6.5, 1.5), (6.5, 4.5), (2.5, 4.5)})
+
+
+if __name__ == "__main__":
+    unittest.main()
