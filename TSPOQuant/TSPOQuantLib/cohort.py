@@ -17,8 +17,10 @@ from typing import Any
 
 from . import DISCLAIMER
 from .messages import InputRefused, Text
+from .outcome.change import Beside
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
+from .outcome.uptake import MEASURES
 from .output import MARKER, only_run_in, whole_folder
 from .pipeline.quantification import quantify_study
 from .progress import Progress, part, silent
@@ -26,7 +28,7 @@ from .quantities import COLUMN_KEYS
 from .reporting.bids import write_derivatives
 from .reporting.comparison_files import write_comparison
 from .reporting.provenance import inputs, versions
-from .reporting.tables import number, write_tsv, write_visit
+from .reporting.tables import UPTAKE_COLUMNS, number, uptake_records, write_tsv, write_visit
 from .settings import restored
 from .source import write_source
 from .study import LABEL, Study, StudySettings, study_of_bids
@@ -408,7 +410,9 @@ def _write_tables(
     records: Sequence[VisitRecord],
     comparisons: Sequence[tuple[str, Comparison]],
 ) -> None:
-    """cohort.tsv, regions.tsv, comparisons.tsv, changes.tsv, group_regions.tsv, group_changes.tsv and bids/."""
+    """cohort.tsv, regions.tsv, comparisons.tsv, changes.tsv, group_regions.tsv, group_changes.tsv, uptake.tsv,
+    group_uptake.tsv, besides.tsv and bids/.
+    """
     columns = [field.name for field in fields(Row)]
     for name, found in (("comparisons.tsv", told), (TABLE, rows)):
         write_tsv(out / name, columns, [[cell or "n/a" for cell in astuple(row)] for row in found])
@@ -426,6 +430,19 @@ def _write_tables(
             ]
             for participant, row in regions
         ],
+    )
+    uptake = [
+        (visit.participant, row)
+        for visit, record in zip(visits, records, strict=True)
+        for row in uptake_records(record)
+    ]
+    cells = [[participant, *(_text(value) for value in row.values())] for participant, row in uptake]
+    write_tsv(out / "uptake.tsv", ["participant", *UPTAKE_COLUMNS], cells)
+    named = UPTAKE_COLUMNS[: UPTAKE_COLUMNS.index("SUV")]
+    _write_group(
+        out / "group_uptake.tsv",
+        (*named, "measure"),
+        [((*(row[name] for name in named), key), row[key]) for _, row in uptake for key in MEASURES],
     )
     _write_group(
         out / "group_regions.tsv",
@@ -451,10 +468,29 @@ def _write_tables(
         (*pair, *REGION_COLUMNS),
         [(tuple(getattr(c, name) for name in (*pair, *REGION_COLUMNS)), c.log_ratio) for _, c in changes],
     )
+    besides = [
+        [participant, one.measure, one.region, one.pvc, one.unit, *pairs]
+        for participant, comparison in comparisons
+        for one in comparison.besides
+        for pairs in _pairs(comparison, one)
+    ]
+    about = ("measure", "region", "pvc", "unit")
+    write_tsv(out / "besides.tsv", ["participant", *about, *pair, "baseline", "followup", "percent"], besides)
     shutil.rmtree(out / "bids", ignore_errors=True)
     if records:
         with whole_folder(out / "bids") as folder:
             write_derivatives(folder, records)
+
+
+def _pairs(comparison: Comparison, one: Beside) -> Iterator[list[str]]:
+    """Both sessions, both values and the change in percent, for every later visit."""
+    first, *later = comparison.visits
+    for visit, value, percent in zip(later, one.values[1:], one.percents, strict=True):
+        yield [first.session, visit.session, number(one.values[0]), number(value), number(percent)]
+
+
+def _text(value: str | float) -> str:
+    return value or "n/a" if isinstance(value, str) else number(value)
 
 
 def _write_group(path: Path, keys: Sequence[str], values: Sequence[tuple[tuple[str, ...], float]]) -> None:

@@ -15,7 +15,7 @@ from .pipeline.plasma import BODY_MASK
 from .pipeline.visit_data import read_visit
 from .progress import Progress, part, silent
 from .reporting.bids import write_derivatives
-from .reporting.csv_files import write_changes_csv, write_regions_csv
+from .reporting.csv_files import write_changes_csv, write_regions_csv, write_uptake_csv
 from .reporting.deidentify import Hidden
 from .source import study_of_results
 
@@ -29,8 +29,9 @@ def write_dicom(
     hidden: Hidden | None = None,
     progress: Progress = silent,
 ) -> VisitMaps:
-    """``seg.dcm``, ``rtstruct.dcm``, ``vt-map.dcm``, ``sr.dcm`` and ``sr-<model>….dcm`` of one visit into ``folder``,
-    in the patient's study; gives the map. ``sr.dcm`` holds the primary model without partial-volume correction.
+    """``seg.dcm``, ``rtstruct.dcm``, ``vt-map.dcm``, ``sr.dcm``, ``sr-<model>….dcm`` and ``sr-uptake.dcm`` of one visit
+    into ``folder``, in the patient's study; gives the map. ``sr.dcm`` holds the primary model without partial-volume
+    correction.
 
     results: the folder that the record lies in. shown, hidden: the record as it may be told and what stands for
     what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
@@ -40,7 +41,7 @@ def write_dicom(
     from .reporting.dicom_contours import contours_object
     from .reporting.dicom_map import map_object
     from .reporting.dicom_seg import segmentation_object
-    from .reporting.dicom_sr import report_names, report_object
+    from .reporting.dicom_sr import report_names, report_object, uptake_object
 
     told = shown or record
     progress(0, "DICOM: checking the sources")
@@ -59,6 +60,9 @@ def write_dicom(
     objects = {"seg": regions.dataset, "rtstruct": contours, "vt-map": values}
     for (kind, pvc), name in report_names(told).items():
         objects[name] = report_object(context, told, kind, pvc, regions, [values])
+    uptake = uptake_object(context, told, regions)
+    if uptake is not None:
+        objects["sr-uptake"] = uptake
     folder.mkdir(parents=True, exist_ok=True)
     for name, dataset in objects.items():
         dataset.save_as(folder / f"{name}.dcm", enforce_file_format=True)
@@ -73,12 +77,14 @@ def write_for_others(
     hidden: Hidden | None = None,
     progress: Progress = silent,
 ) -> None:
-    """``regions.csv``, ``changes.csv`` and ``bids/``; with ``sources`` also ``dicom/ses-<label>/`` and V_T in bids/.
+    """``regions.csv``, ``uptake.csv``, ``changes.csv`` and ``bids/``; with ``sources`` also ``dicom/ses-<label>/`` and
+    V_T in bids/.
 
     sources: the folders that quantify wrote and the records in them, in the order of the comparison's visits.
     hidden: where the comparison was made of records without identity.
     """
     write_regions_csv(folder / "regions.csv", comparison.visits)
+    write_uptake_csv(folder / "uptake.csv", comparison.visits)
     write_changes_csv(folder / "changes.csv", comparison)
     maps, created = [], datetime.now()
     for number, (path, record) in enumerate(sources):

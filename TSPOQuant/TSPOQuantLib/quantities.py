@@ -24,7 +24,8 @@ class Quantity:
 
     key: stable, in files. symbol: as people write it. name: what it is, to be told in any language. unit: as files
     have it, "1" for none. decimals: shown where no standard error says how far the number is known. heading: over a
-    column for people, where the symbol alone would not do. column: see above.
+    column for people, where the symbol alone would not do. column: see above. uptake: it needs no fit, and has a
+    column in every table of what does not (outcome.uptake).
     """
 
     key: str
@@ -34,6 +35,7 @@ class Quantity:
     decimals: int
     heading: str = ""
     column: bool = False
+    uptake: bool = False
 
     @property
     def ucum(self) -> str:
@@ -68,20 +70,27 @@ QUANTITIES = (
     Quantity("k4", "k4", Text("rate constant from the second to the first compartment"), "1/min", 4, column=True),
     Quantity("VB", "V_B", Text("blood volume fraction of the tissue"), "mL/cm3", 3, column=True),
     Quantity("Ki", "K_i", Text("net influx rate constant"), "mL/cm3/min", 4, column=True),
+    Quantity("DVR", "DVR", Text("V_T over that of the reference region"), "1", 2, column=True),
     Quantity("Kb", "K_b", Text("rate constant from blood to the vessel wall"), "1/min", 4),
     Quantity("VT/fP", "V_T/f_P", Text("volume of distribution over the free fraction in plasma"), "mL/cm3", 2),
     Quantity("VS", "V_S", Text("volume of distribution of the second compartment"), "mL/cm3", 2),
     Quantity("V0", "V_0", Text("intercept of the Patlak line"), "mL/cm3", 2),
     Quantity("intercept", "b", Text("intercept of the Logan line"), "min", 2),
     Quantity("delay", "delay", Text("delay of the input"), "s", 1),
-    Quantity("SUV", "SUV", Text("standardized uptake value"), "g/mL", 2),
-    Quantity("TBR-PP", "TBR-PP", Text("tissue over unchanged tracer in plasma"), "1", 2),
-    Quantity("TBR-WB", "TBR-WB", Text("tissue over whole blood"), "1", 2),
+    Quantity("SUV", "SUV", Text("standardized uptake value by body weight, mean"), "g/mL", 2, uptake=True),
+    Quantity("SUVmax", "SUVmax", Text("SUV of the highest voxel"), "g/mL", 2, uptake=True),
+    Quantity("SUVpeak", "SUVpeak", Text("SUV of the hottest sphere of 1 cm³ round a voxel"), "g/mL", 2, uptake=True),
+    Quantity("SUVsd", "SUV SD", Text("standard deviation of SUV over the voxels"), "g/mL", 2, uptake=True),
+    Quantity("SUVR", "SUVR", Text("SUV over that of the reference region"), "1", 2, uptake=True),
+    Quantity("TBR-PP", "TBR-PP", Text("tissue over unchanged tracer in plasma"), "1", 2, uptake=True),
+    Quantity("TBR-WB", "TBR-WB", Text("tissue over whole blood"), "1", 2, uptake=True),
 )
 BY_KEY: Mapping[str, Quantity] = MappingProxyType({quantity.key: quantity for quantity in QUANTITIES})
 UNITS: Mapping[str, str] = MappingProxyType({quantity.key: quantity.unit for quantity in QUANTITIES})
 COLUMNS = tuple(quantity for quantity in QUANTITIES if quantity.column)
 """Those with a column in every table of regions, in this order."""
+UPTAKE = tuple(quantity for quantity in QUANTITIES if quantity.uptake)
+"""Those that need no fit."""
 COLUMN_KEYS = tuple(key for quantity in COLUMNS for key in (quantity.key, quantity.error_key))
 """Of the columns: every quantity with its standard error."""
 

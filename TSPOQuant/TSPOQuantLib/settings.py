@@ -165,6 +165,24 @@ class Reasons(Kind):
 
 
 @dataclass(frozen=True)
+class Span(Kind):
+    """From one number to a larger one; low: the smallest that there may be."""
+
+    low: float = -math.inf
+
+    def _accept(self, value: object) -> tuple[float, float]:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise ValueError(value)
+        begin, end = (Number(low=self.low).accept(one) for one in value)
+        if not begin < end:
+            raise ValueError(value)
+        return begin, end
+
+    def _wanted(self) -> str:
+        return Text("a list of two numbers, the smaller first, such as [40, 60]")
+
+
+@dataclass(frozen=True)
 class Limits(Kind):
     """The lower and the upper bound of parameters, by the parameter's name."""
 

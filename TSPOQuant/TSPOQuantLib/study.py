@@ -142,7 +142,7 @@ FILES = {
     "model": ("weights_path",),
 }
 """Keys of a study file that are no settings, by table."""
-TABLES = ("subject", "pet", "ct", "mr", "segmentation", "blood", "input", "model")
+TABLES = ("subject", "pet", "ct", "mr", "segmentation", "blood", "input", "model", "outcome")
 KEYS = {table: (*FILES.get(table, ()), *(one.key for one in SETTINGS if one.table == table)) for table in TABLES}
 
 

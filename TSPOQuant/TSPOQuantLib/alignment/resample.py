@@ -32,7 +32,10 @@ def carried(
 
 
 def mean_image(
-    image: DynamicImage, frames: Sequence[int], to_frame: Sequence[NDArray[np.float64]] | None = None
+    image: DynamicImage,
+    frames: Sequence[int],
+    to_frame: Sequence[NDArray[np.float64]] | None = None,
+    seconds: NDArray[np.float64] | None = None,
 ) -> Volume:
     """The time-weighted mean of some frames, kBq/mL, on the PET's grid; 0 where no frame reaches.
 
@@ -40,9 +43,10 @@ def mean_image(
     registration to themselves.
 
     to_frame: for every frame of the image a rigid 4 x 4 (LPS mm) from the wanted position to that frame; None where
-    nothing moved. For looking and for registration; regions are read off the frames themselves.
+    nothing moved. seconds: (frames of the image,), how much of each counts; None for all of it. For
+    looking and for registration; regions are read off the frames themselves.
     """
-    durations = image.timing.durations_s[list(frames)]
+    durations = (image.timing.durations_s if seconds is None else seconds)[list(frames)]
     total, reached = np.zeros((2, *image.grid.shape), dtype=np.float32)
     for frame, share in zip(frames, (durations / durations.sum()).astype(np.float32), strict=True):
         values = image.activity[frame] if to_frame is None else carried(image, frame, to_frame[frame], OUTSIDE)

@@ -182,7 +182,7 @@ def study_of(options: argparse.Namespace) -> "Study":
 def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
     from ..output import whole_folder
     from ..pipeline.quantification import quantify_study
-    from ..reporting.tables import region_record, visit_text, write_visit
+    from ..reporting.tables import region_record, uptake_records, visit_text, write_visit
     from ..source import write_source
 
     study = study_of(options)
@@ -192,7 +192,11 @@ def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
         write_source(folder, study, options.out)
     record = found.record
     regions = [region_record(row) for row in record.rows]
-    return Result(visit_text(record), {"regions": regions, "table1": [], "out": options.out}, record.warnings)
+    return Result(
+        visit_text(record),
+        {"regions": regions, "uptake": uptake_records(record), "table1": [], "out": options.out},
+        record.warnings,
+    )
 
 
 def run_maps(options: argparse.Namespace, progress: Progress) -> Result:

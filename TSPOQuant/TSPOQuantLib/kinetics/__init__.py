@@ -4,7 +4,7 @@ from .fit import fit, with_start_of
 from .maps import ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
 from .options import FitChoices, FitOptions, weights, within
-from .ratios import suv, suvr, tbr, window_mean
+from .ratios import suv, suvr, tbr, window_mean, window_notices, window_seconds
 from .result import KineticFit, Line
 from .selection import Comparison, NestedTest, compare, f_test, likelihood_ratio, nested_tests, preferred
 from .uncertainty import bootstrap, fit_by_duration, profile_interval, with_intervals
@@ -35,6 +35,8 @@ __all__ = [
     "tbr",
     "weights",
     "window_mean",
+    "window_notices",
+    "window_seconds",
     "with_intervals",
     "with_start_of",
     "within",

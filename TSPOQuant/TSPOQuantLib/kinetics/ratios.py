@@ -1,14 +1,15 @@
 """Ratios that need no fit: SUV, SUVR, and the target-to-blood ratios TBR-PP and TBR-WB.
 
-A window counts the frames whose middle lies in it; curve and blood are averaged over exactly those frames.
+A window counts every frame by the time that both share: the mean of a frame that it cuts counts for that part.
+Curve and blood are averaged over exactly those frames with those weights.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.frames import FrameTiming
+from ..acquisition.frames import EDGE_TOLERANCE_S, FrameTiming
 from ..input_function.curve import InputFunction
-from ..messages import InputRefused
+from ..messages import InputRefused, Listed, Notice, Text
 from .convolution import curve_frame_averages
 
 Array = NDArray[np.float64]
@@ -22,17 +23,49 @@ def suv(activity: Array, injected_mbq: float, weight_kg: float) -> Array:
 
 
 def window_mean(timing: FrameTiming, activity: Array, window_s: tuple[float, float]) -> Array:
-    """Mean of curves (..., frames) over a window, each frame by its duration; raises InputRefused ("window-empty")."""
-    inside = (timing.mids_s >= window_s[0]) & (timing.mids_s <= window_s[1])
-    if not inside.any():
+    """Mean of curves (..., frames) over a window; raises InputRefused ("window-empty")."""
+    shared = window_seconds(timing, window_s)
+    inside = shared > 0
+    return np.asarray(np.asarray(activity)[..., inside] @ (shared[inside] / shared.sum()))
+
+
+def window_seconds(timing: FrameTiming, window_s: tuple[float, float]) -> Array:
+    """(frames,): how many seconds of each frame lie in a window. Raises InputRefused ("window-empty")."""
+    shared = np.minimum(timing.ends_s, window_s[1]) - np.maximum(timing.starts_s, window_s[0])
+    shared = np.where(shared > EDGE_TOLERANCE_S, shared, 0.0)
+    if not shared.any():
         raise InputRefused(
             "window-empty",
-            "no frame's middle lies in {window_s:g} to {second_window_s:g} s; choose another window",
-            window_s=window_s[0],
-            second_window_s=window_s[1],
+            "no frame lies in {begin:g} to {end:g} min; choose another [outcome] window_min",
+            begin=window_s[0] / 60,
+            end=window_s[1] / 60,
         )
-    duration = timing.durations_s[inside]
-    return np.asarray(np.asarray(activity)[..., inside] @ (duration / duration.sum()))
+    return shared
+
+
+def window_notices(timing: FrameTiming, window_s: tuple[float, float]) -> tuple[Notice, ...]:
+    """Tell of frames that a window cuts, and of a part of it where there is no data."""
+    shared = window_seconds(timing, window_s)
+    cut = np.flatnonzero((shared > 0) & (shared < timing.durations_s - EDGE_TOLERANCE_S))
+    found = []
+    if cut.size:
+        parts = Listed(
+            Text("frame {frame}, {share:.0%} of it", frame=int(f) + 1, share=float(shared[f] / timing.durations_s[f]))
+            for f in cut
+        )
+        found.append(
+            Notice(
+                "window-cuts-frames",
+                "the window of SUV cuts frames, whose means count by the time that lies in it: {parts}",
+                parts=parts,
+            )
+        )
+    lacking = window_s[1] - window_s[0] - float(shared.sum())
+    if lacking > EDGE_TOLERANCE_S * len(timing):
+        found.append(
+            Notice("window-lacks-data", "{seconds:.0f} s of the window of SUV hold no frame", seconds=lacking)
+        )
+    return tuple(found)
 
 
 def suvr(timing: FrameTiming, activity: Array, reference: Array, window_s: tuple[float, float]) -> Array:

@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 
 from ..messages import InputRefused
 from ..outcome.record import RegionOutcome, VisitRecord
+from ..outcome.uptake import uptake_of
 from ..progress import Progress, part, silent
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
 from .choices import Level, Side, TSPOQuantVisitParameterNode
@@ -306,7 +307,8 @@ class StudySteps(StudyViews):
         table = study_nodes.find_or_add(session, "results", "vtkMRMLTableNode", f"TSPOQuant {session} results")
         main = self.mainRow(record).region
         rows = sorted(record.rows, key=lambda row: row.region != main)  # what the study is about comes first
-        tables.fill_table(table, rows, tables.result_columns(rows), record.notices if notices is None else notices)
+        columns = tables.result_columns(rows, uptake_of(record))
+        tables.fill_table(table, rows, columns, record.notices if notices is None else notices)
 
     def _provenance(self, session: str, data) -> list[dict[str, str]]:
         """What a visit was computed from, as the command line tells its files: voxels of nodes, bytes of files."""

@@ -12,7 +12,8 @@ from slicer.i18n import tr as _
 from ..kinetics.models import model_named
 from ..messages import Notice, Text
 from ..outcome.record import VisitRecord
-from ..quantities import COLUMNS, Quantity, decimals_for
+from ..outcome.uptake import RegionUptake
+from ..quantities import COLUMNS, UPTAKE, Quantity, decimals_for
 from .language import lines, told
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
@@ -34,9 +35,12 @@ class Column:
     value: Callable[[object], object] | None = None
 
 
-def result_columns(rows: Sequence[object]) -> tuple[Column, ...]:
+def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) -> tuple[Column, ...]:
     """Columns of the pipeline's rows; what is looked for first comes first, the panel is narrow. Of the quantities
-    those that some row has a value of."""
+    those that some row has a value of.
+
+    uptake: what needs no fit, of the same regions; it stands in every row of its region and correction.
+    """
     vt, *others = COLUMNS
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
@@ -45,6 +49,7 @@ def result_columns(rows: Sequence[object]) -> tuple[Column, ...]:
         Column("flags", _("reasons to be careful"), headline=_("careful"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
         *(column for one in others if _is_known(one.key, rows) for column in _quantity_columns(one)),
+        *_uptake_columns(uptake),
         Column("structure", _("kind of region"), headline=_("structure"), number=False),
         Column("level", told(Text("level of the spine")), headline=_("level"), number=False),
         Column("root", _("nerve root that leaves there"), headline=_("root"), number=False),
@@ -67,6 +72,20 @@ def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
         Column(one.key, told(one.name), one.unit, one.title, value=rounded(one.key)),
         Column(one.error_key, told(error), one.unit, "SE", value=rounded(one.error_key)),
     )
+
+
+def _uptake_columns(uptake: Sequence[RegionUptake]) -> list[Column]:
+    """SUV and its ratios, those that some region has."""
+    found = {(row.region, row.pvc): row for row in uptake}
+
+    def column(one: Quantity) -> Column:
+        def value(row: Any) -> float | None:
+            own = found.get((row.region, row.pvc))
+            return None if own is None else round(own.value(one.key), one.decimals)
+
+        return Column(one.key, told(one.name), one.unit, one.symbol, value=value)
+
+    return [column(one) for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in uptake)]
 
 
 def _is_known(key: str, rows: Sequence[object]) -> bool:

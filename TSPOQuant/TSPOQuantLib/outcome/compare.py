@@ -5,10 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
-from ..input_function import InputFunction
-from ..kinetics.ratios import suv, tbr, window_mean
 from ..levels import LEVELS
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UNITS
@@ -26,8 +22,10 @@ from .budget import (
 from .change import NO_PVC, Beside, Change, Contrast, RegionChange, table1, vt_key
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
+from .ratio import vt_ratio
 from .record import RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, Verdict, coefficient_for, judge
+from .uptake import MEASURES, RegionUptake, region_uptake, window_of
 
 __all__ = [
     "Beside",
@@ -44,9 +42,8 @@ __all__ = [
     "comparison_record",
 ]
 
-WINDOW_S = 1200.0
-"""SUV and the target-to-blood ratios are averaged over the last so many seconds of the scan. The study's own window
-is not published: a choice."""
+ALWAYS = ("SUV", "TBR-PP", "TBR-WB")
+"""What is shown where no visit has it, too: that it is not known is told."""
 BLUR = Text(
     "V_T as measured lies below that of a small region's tissue, and its change is smaller than the tissue's: the "
     "intervals of uncorrected values do not hold that bias."
@@ -273,13 +270,12 @@ def _contrast(
     first: tuple[Errors, float] | None,
     settings: BudgetSettings,
 ) -> tuple[Contrast, Errors]:
-    own, others = (errors_of(visit, r.region, r.model, r.pvc, settings) for r in (row, other))
-    errors = own.minus(others)
-    variance = errors.variance()
-    log_ratio = math.log(row.VT / other.VT)
+    found = vt_ratio(visit, row, other, settings)
+    errors, variance, ratio = found.errors, found.variance, found.ratio
+    log_ratio = math.log(ratio)
     half = reach(variance, degrees_of_freedom(variance, errors))
-    ratio = row.VT / other.VT
-    shared = (own.variance() + others.variance() - variance) / 2
+    own, others = (errors_of(visit, r.region, r.model, r.pvc, settings) for r in (row, other))
+    shared = (found.apart - variance) / 2
     spread = own.variance() * row.VT**2 + others.variance() * other.VT**2 - 2 * row.VT * other.VT * shared
     moved: tuple[float | None, float | None, float | None] = (None, None, None)
     if first is not None:
@@ -301,7 +297,7 @@ def _contrast(
         value=row.VT,
         other=other.VT,
         ratio=ratio,
-        ratio_se=ratio * math.sqrt(variance),
+        ratio_se=found.error,
         ratio_low=_exp(log_ratio - half),
         ratio_high=_exp(log_ratio + half),
         difference=row.VT - other.VT,
@@ -316,20 +312,32 @@ def _contrast(
 
 
 def _besides(visits: Sequence[VisitRecord], model: str) -> tuple[Beside, ...]:
-    """SUV, TBR-PP and TBR-WB over the end of the scan, and V_T by the other models, of every region of the first."""
+    """What needs no fit, over the window, and V_T by the other models, of every region of the first visit."""
     found = []
     for region in visits[0].regions:
         for pvc in (NO_PVC, visits[0].pvc) if region.corrected else (NO_PVC,):
-            for measure in ("SUV", "TBR-PP", "TBR-WB"):
-                values = tuple(_ratio(visit, visit.same_place(region), pvc, measure) for visit in visits)
-                found.append(_beside(region, measure, pvc, values, _window(visits[0])))
             there = [visit.same_place(region) for visit in visits]
+            uptake = [_uptake(visit, at, pvc) for visit, at in zip(visits, there, strict=True)]
+            for measure in MEASURES:
+                values = tuple(math.nan if one is None else one.value(measure) for one in uptake)
+                if measure in ALWAYS or any(map(math.isfinite, values)):
+                    found.append(_beside(region, measure, pvc, values, window_of(visits[0])))
             for other in visits[0].models:
                 rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 if other != model:
                     values = tuple(row.VT if row else math.nan for row in rows)
                     found.append(_beside(region, other, pvc, values, None))
     return tuple(found)
+
+
+def _uptake(visit: VisitRecord, region: RegionRecord | None, pvc: str) -> RegionUptake | None:
+    """None where the visit lacks the region, its correction, or frames in the window."""
+    if region is None or (pvc != NO_PVC and region.corrected is None):
+        return None
+    try:
+        return region_uptake(visit, region, pvc)
+    except InputRefused:
+        return None
 
 
 def _beside(
@@ -354,32 +362,6 @@ def _beside(
         percents,
         window,
     )
-
-
-def _window(visit: VisitRecord) -> tuple[float, float]:
-    end = float(visit.acquisition.timing.ends_s[-1])
-    return max(0.0, end - WINDOW_S), end
-
-
-def _ratio(visit: VisitRecord, region: RegionRecord | None, pvc: str, measure: str) -> float:
-    """One region's SUV or target-to-blood ratio; nan where dose, weight, blood or the region is missing."""
-    if region is None or (pvc != NO_PVC and region.corrected is None):
-        return math.nan
-    curve = np.array(region.corrected.mean if pvc != NO_PVC and region.corrected else region.mean)
-    scan, timing, window = visit.acquisition, visit.acquisition.timing, _window(visit)
-    source = InputFunction(
-        np.array(visit.input.times_s), np.array(visit.input.parent_plasma), np.array(visit.input.whole_blood)
-    )
-    try:
-        if measure == "SUV":
-            if scan.injected_mbq is None or scan.weight_kg is None:
-                return math.nan
-            return float(window_mean(timing, suv(curve, scan.injected_mbq, scan.weight_kg), window))
-        if measure == "TBR-WB" and not source.has_whole_blood:
-            return math.nan
-        return float(tbr(timing, curve, source, window, measure.removeprefix("TBR-")))
-    except InputRefused:  # a window without activity
-        return math.nan
 
 
 # --- Words -----------------------------------------------------------------------------------------------------------

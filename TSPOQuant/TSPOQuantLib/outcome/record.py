@@ -19,6 +19,7 @@ from ..kinetics import KineticFit
 from ..messages import InputRefused, Notice, Text
 from ..plain import restored
 from ..regions.partial_volume import Corrected
+from ..regions.peak import Hottest
 from ..tracers import SIMULATED
 
 FORMAT = 1
@@ -76,7 +77,7 @@ class RegionRecord:
     """One region. mean, sd: (frames,) kBq/mL. center_lps_mm: of its voxels, where it was drawn.
 
     carried_from: the visit that it was drawn at, "" for this one. corrected: None where it was not corrected.
-    measurements: size and place by the keys of regions.measurements.
+    measurements: size and place by the keys of regions.measurements. hottest: over the window of SUV, kBq/mL.
     """
 
     name: str
@@ -93,6 +94,15 @@ class RegionRecord:
     notices: tuple[Notice, ...]
     corrected: Corrected | None
     measurements: dict[str, float] = field(default_factory=dict)
+    hottest: Hottest | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The region that others are divided by. mean: (frames,) kBq/mL."""
+
+    name: str
+    mean: Numbers
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,8 @@ class RegionOutcome:
     VB_se: float | None = None
     Ki: float | None = None
     Ki_se: float | None = None
+    DVR: float | None = None
+    DVR_se: float | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +193,7 @@ class VisitRecord:
     settings: the study's choices (study.StudySettings) by name. motion: where the neck lay in each frame, at the
     quantified regions. pet_to_ct: how CT and PET were brought together. quality: objections to the drawn regions.
     notices: every other warning of the visit. provenance: names and hashes of the inputs, versions of the programs.
+    reference: what SUVR divides by, None without.
     """
 
     format: int
@@ -202,6 +215,7 @@ class VisitRecord:
     quality: tuple[Notice, ...]
     notices: tuple[Notice, ...]
     provenance: dict[str, Any]
+    reference: Reference | None = None
 
     @property
     def warnings(self) -> tuple[Notice, ...]:

@@ -14,6 +14,7 @@ from ..kinetics import KineticFit
 from ..plain import plain
 from ..quantities import COLUMNS
 from ..regions.partial_volume import Corrected
+from ..regions.peak import Hottest
 from ..regions.planes import center_of
 from ..regions.region import Region, TimeActivityCurve
 from .record import Acquisition, InputRecord, Numbers, RegionOutcome, RegionRecord
@@ -53,7 +54,11 @@ def acquisition_of(
 
 
 def region_record(
-    region: Region, curve: TimeActivityCurve, corrected: Corrected | None, measurements: Mapping[str, float]
+    region: Region,
+    curve: TimeActivityCurve,
+    corrected: Corrected | None,
+    measurements: Mapping[str, float],
+    hot: Hottest | None = None,
 ) -> RegionRecord:
     anatomy = region.anatomy
     return RegionRecord(
@@ -71,6 +76,7 @@ def region_record(
         notices=curve.notices,
         corrected=corrected,
         measurements=dict(measurements),
+        hottest=hot,
     )
 
 

@@ -9,7 +9,7 @@ from ..input_function.settings import ImageDerivedSettings, SampledSettings, Sou
 from ..kinetics.options import FitSettings
 from ..messages import Text
 from ..regions.settings import RegionSettings
-from ..settings import Kind, Line, Shared, declared, setting
+from ..settings import Kind, Line, Shared, Span, declared, setting
 
 GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
 LABEL = re.compile(r"[A-Za-z0-9+]+")
@@ -42,7 +42,29 @@ class SubjectSettings:
 
 
 @dataclass(frozen=True)
+class OutcomeSettings:
+    """Outcomes that need no fit: SUV, and its ratios to a region and to blood."""
+
+    window_min: tuple[float, float] | None = setting(
+        None,
+        "outcome",
+        Span(optional=True, low=0.0),
+        "SUV, SUVR and TBR are means from one minute to another after time zero; unset: the last 20 min of the scan",
+        unit="min",
+        shared=Shared("outcome-window", Text("SUV and its ratios change with time (V_T does not need them)"), "warn"),
+    )
+    reference: str = setting(
+        "",
+        "outcome",
+        Line(optional=True),
+        "the segment whose SUV and V_T the regions' are divided by (SUVR, DVR), the blood pool or any other",
+        shared=Shared("outcome-reference", Text("ratios to another region are other numbers"), "warn"),
+    )
+
+
+@dataclass(frozen=True)
 class StudySettings(
+    OutcomeSettings,
     FitSettings,
     SampledSettings,
     ImageDerivedSettings,

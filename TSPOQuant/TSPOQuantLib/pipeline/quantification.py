@@ -13,9 +13,11 @@ from ..input_function import InputFunction, InputFunctionResult
 from ..kinetics import KineticFit
 from ..kinetics.options import FROM_FILE
 from ..messages import InputRefused, Notice, Text
+from ..outcome.ratio import with_dvr
 from ..outcome.record import FORMAT, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
 from ..outcome.sensitivity import Geometry, Measured, sensitivities
+from ..outcome.uptake import uptake_notices
 from ..outcome.visit import VisitResult
 from ..plain import plain
 from ..progress import Progress, part, silent
@@ -31,6 +33,7 @@ from ..tracers import tracer_named
 from .curves import Fitting, fit_options, seen_frames
 from .placement import Alignment, Placed, place, visit_fused
 from .plasma import body_curve, body_of, input_of
+from .uptake import hottest_of, reference_of
 from .visit_data import VisitData, read_visit
 
 
@@ -62,6 +65,7 @@ def quantify(
     image, targets = placed.image, placed.targets
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
+    reference, hot = reference_of(placed, settings), hottest_of(placed, settings)
     progress(0.8, "Input function")
     activity = np.array([curve.mean for curve in curves])
     blood = reconcile(data.blood, image.timing, activity, settings.input_source != "image-derived")
@@ -91,8 +95,8 @@ def quantify(
     )
     recovered = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
     records = tuple(
-        region_record(region, curve, recovered.get(region.name), measure(region, placed.regions, image.grid))
-        for region, curve in zip(targets, curves, strict=True)
+        region_record(region, curve, recovered.get(region.name), measure(region, placed.regions, image.grid), warm)
+        for region, curve, warm in zip(targets, curves, hot, strict=True)
     )
     both = [done for done in (measured, again) if done is not None]
     all_fits = tuple(fit for done in both for each in done.fits.values() for fit in each)
@@ -123,7 +127,10 @@ def quantify(
             *(corrected.notices if corrected else ()),
         ),
         provenance=plain(visit_provenance(image, source, settings, inputs) | _listed(data, settings), lossless=False),
+        reference=reference,
     )
+    record, ratios = with_dvr(record)
+    record = replace(record, notices=(*record.notices, *uptake_notices(record), *ratios))
     fused = visit_fused(placed, data.segmentation, settings)
     progress(1, "Done")
     return VisitResult(record, fused, data.carried)

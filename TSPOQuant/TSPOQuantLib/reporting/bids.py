@@ -8,10 +8,10 @@ from ..messages import InputRefused
 from ..outcome.record import VisitRecord
 from ..outcome.visit import VisitMaps
 from .maps import write_maps
-from .tables import stem_of, write_curves, write_input, write_json, write_kinpar, write_tsv
+from .tables import stem_of, write_curves, write_input, write_json, write_kinpar, write_tsv, write_uptake
 
 BIDS_VERSION = "1.10.0"
-IGNORED = ("*_tacs.*", "*_kinpar.*", "*_mimap.*", "*_bloodproc.*")
+IGNORED = ("*_tacs.*", "*_kinpar.*", "*_mimap.*", "*_bloodproc.*", "*_uptake.*")
 """What the draft names and the standard does not know yet: .bidsignore keeps validators from calling it wrong."""
 README = f"""# Time-activity curves and kinetic parameters of TSPO PET in the neck
 
@@ -23,6 +23,7 @@ One folder a visit, `sub-<label>/ses-<label>/pet/`, with names of the draft BEP0
 |---|---|
 | `…_seg-regions_tacs.tsv` | mean activity by region and frame, kBq/mL; `pvc-<method>`: partial volume corrected |
 | `…_model-<model>_kinpar.tsv` | parameters, standard errors, criteria and flags of every region |
+| `…_seg-regions_uptake.tsv` | SUV (mean, max, peak, SD), SUVR and target-to-blood ratios; its JSON says how |
 | `…_model-<model>_meas-VT_mimap.nii.gz` | a map of V_T, mL/cm3, where one was asked for |
 | `…_bloodproc.tsv` | the input function: parent plasma (`AIF`) and whole blood, kBq/mL |
 
@@ -88,6 +89,7 @@ def _write_visit(folder: Path, record: VisitRecord) -> None:
     pet, stem = _pet_folder(folder, record.subject, record.session), stem_of(record)
     write_curves(pet, stem, record)
     write_input(pet, stem, record.input)
+    write_uptake(pet, stem, record)
     about: Mapping[str, object] = {"About": DISCLAIMER, **record.provenance}
     for pvc in dict.fromkeys(fit.pvc for fit in record.fits):
         for model in record.models:

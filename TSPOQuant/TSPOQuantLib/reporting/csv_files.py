@@ -8,7 +8,7 @@ from ..outcome.compare import Comparison
 from ..outcome.record import VisitRecord
 from ..quantities import COLUMN_KEYS
 from .comparison_files import CHANGE_COLUMNS
-from .tables import no_formula, number
+from .tables import UPTAKE_COLUMNS, no_formula, number, uptake_records
 
 REGION_COLUMNS = (
     "visit",
@@ -31,6 +31,16 @@ def write_regions_csv(path: Path, records: Sequence[VisitRecord]) -> None:
         for row in record.rows
     ]
     _write(path, ["subject", *REGION_COLUMNS, "flags"], rows)
+
+
+def write_uptake_csv(path: Path, records: Sequence[VisitRecord]) -> None:
+    """SUV and its ratios of every visit and region; units and definitions as in _uptake.json."""
+    rows = [
+        [record.subject, *(_cell(value) for value in row.values())]
+        for record in records
+        for row in uptake_records(record)
+    ]
+    _write(path, ["subject", *UPTAKE_COLUMNS], rows)
 
 
 def write_changes_csv(path: Path, comparison: Comparison) -> None:

@@ -12,14 +12,16 @@ from itertools import takewhile
 import highdicom
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from scipy.special import stdtrit
 
 from .. import __version__
 from ..kinetics.models import MODELS
-from ..messages import InputRefused
+from ..messages import InputRefused, Notice
 from ..outcome.record import RegionOutcome, VisitRecord
+from ..outcome.uptake import RegionUptake, uptake_of
 from ..plain import to_json
-from ..quantities import COLUMN_KEYS, COLUMNS
+from ..quantities import COLUMN_KEYS, COLUMNS, UPTAKE
 from ..regions.anatomy import Anatomy
 from .dicom_context import (
     DicomContext,
@@ -34,6 +36,15 @@ from .dicom_context import (
 )
 from .dicom_seg import DicomRegions
 
+SUVBW = Code("126401", "DCM", "SUVbw")
+SUVBW_UNIT = Code("g/ml{SUVbw}", "UCUM", "Standardized Uptake Value body weight")
+DERIVATION = {
+    "SUV": Code("373098007", "SCT", "Mean"),
+    "SUVmax": Code("56851009", "SCT", "Maximum"),
+    "SUVpeak": Code("126031", "DCM", "Peak Value Within ROI"),
+    "SUVsd": Code("386136009", "SCT", "Standard Deviation"),
+}
+"""What each SUV is of the region's voxels."""
 LEVEL = 0.95
 """Of the confidence interval, Student's t with the fit's own degrees of freedom."""
 
@@ -66,9 +77,52 @@ def report_object(
             model=model,
             pvc=pvc,
         )
-    groups = [_group(context, record, row, regions) for row in rows]
+    method = private_code(model, MODELS[model].study_name)
+    groups = [_group(context, record, row, regions, method, _measurements(record, row), row.flags) for row in rows]
     number = list(report_names(record)).index((model, pvc))
-    title = MODELS[model].study_name + ("" if pvc == "none" else f", corrected by {pvc}")
+    title = "V_T, " + MODELS[model].study_name + ("" if pvc == "none" else f", corrected by {pvc}")
+    return _report(context, record, groups, regions, others, (f"{model}\n{pvc}", title, 9110 + number))
+
+
+def uptake_object(
+    context: DicomContext, record: VisitRecord, regions: DicomRegions
+) -> highdicom.sr.Comprehensive3DSR | None:
+    """The report of SUV and its ratios, as measured; None where no region has any."""
+    method = private_code("WINDOW-MEAN", "Mean over a window of the scan")
+    found = [
+        (row, _without_fit(row)) for row in uptake_of(record) if row.pvc == "none" and math.isfinite(row.value("SUV"))
+    ]
+    if not found:
+        return None
+    groups = [_group(context, record, row, regions, method, measured) for row, measured in found]
+    return _report(context, record, groups, regions, (), ("uptake", "SUV and its ratios", 9190))
+
+
+def _without_fit(row: RegionUptake) -> list[highdicom.sr.Measurement]:
+    """What a region has of quantities.UPTAKE; SUV by its standard code, with what it is of the voxels."""
+    found = []
+    for one in UPTAKE:
+        value = row.value(one.key)
+        if not math.isfinite(value):
+            continue
+        if one.key in DERIVATION:
+            measured = highdicom.sr.Measurement(SUVBW, value, SUVBW_UNIT, derivation=DERIVATION[one.key])
+        else:
+            measured = highdicom.sr.Measurement(private_code(one.key), value, unit_code(one.key))
+        found.append(measured)
+    return found
+
+
+def _report(
+    context: DicomContext,
+    record: VisitRecord,
+    groups: Sequence[highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations],
+    regions: DicomRegions,
+    others: Sequence[Dataset],
+    named: tuple[str, str, int],
+) -> highdicom.sr.Comprehensive3DSR:
+    """named: what tells the report from the others of the visit, its title, and its series number."""
+    what, title, number = named
     device = highdicom.sr.ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=highdicom.sr.DeviceObserverIdentifyingAttributes(
@@ -81,19 +135,25 @@ def report_object(
         imaging_measurements=groups,
         title=codes.DCM.PETMeasurementReport,
     )
-    digest = hashlib.sha256("\n".join((model, pvc, str(regions.dataset.SOPInstanceUID), to_json(record))).encode())
+    digest = hashlib.sha256("\n".join((what, str(regions.dataset.SOPInstanceUID), to_json(record))).encode())
     dataset = highdicom.sr.Comprehensive3DSR(
         evidence=[regions.dataset, *others, *context.pet, *context.ct],
         content=content[0],
         is_complete=True,
-        **making(context, "SR", 9110 + number, f"TSPOQuant V_T, {title}", digest.hexdigest()),
+        **making(context, "SR", number, f"TSPOQuant {title}", digest.hexdigest()),
     )
     finish(dataset, context, "SR")
     return dataset
 
 
 def _group(
-    context: DicomContext, record: VisitRecord, row: RegionOutcome, regions: DicomRegions
+    context: DicomContext,
+    record: VisitRecord,
+    row: RegionOutcome | RegionUptake,
+    regions: DicomRegions,
+    method: Code,
+    measurements: Sequence[highdicom.sr.Measurement],
+    flagged: Sequence[Notice] = (),
 ) -> highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     number = regions.numbers.get(row.region)
     if number is None:
@@ -105,7 +165,7 @@ def _group(
     anatomy = Anatomy(row.structure, row.level, row.root, row.side)
     site, side, level = place_codes(anatomy)
     pvc = private_code(f"PVC-{row.pvc}", "none" if row.pvc == "none" else f"Corrected by {row.pvc}")
-    flags = [private_code(flag.code, flag.code.replace("-", " ")) for flag in row.flags]
+    flags = [private_code(flag.code, flag.code.replace("-", " ")) for flag in flagged]
     evaluations = [(private_code("PVC"), pvc), *((private_code("FLAG"), flag) for flag in dict.fromkeys(flags))]
     return highdicom.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=highdicom.sr.TrackingIdentifier(
@@ -119,9 +179,9 @@ def _group(
         ),
         time_point_context=highdicom.sr.TimePointContext(time_point=record.session),
         finding_type=region_codes(anatomy, {})[1],
-        method=private_code(row.model, MODELS[row.model].study_name),
+        method=method,
         finding_sites=[highdicom.sr.FindingSite(site, side, level)],
-        measurements=_measurements(record, row),
+        measurements=measurements,
         qualitative_evaluations=[highdicom.sr.QualitativeEvaluation(name, value) for name, value in evaluations],
     )
 

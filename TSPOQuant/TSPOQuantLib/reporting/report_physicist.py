@@ -12,7 +12,8 @@ from ..kinetics.models import MODELS
 from ..outcome.comparability import ITEMS, attenuation_source
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import VisitRecord
-from ..quantities import BY_KEY, COLUMNS
+from ..outcome.uptake import RegionUptake, uptake_notices, uptake_of, window_of
+from ..quantities import BY_KEY, COLUMNS, UPTAKE
 from ..tracers import Sourced, tracer_named
 from . import plots
 from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
@@ -286,6 +287,7 @@ def _visit(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Sec
     sections = [
         opening,
         part("all_regions", [_regions(comparison, visit, words), _sizes(visit, words), *_mixtures(visit, words)]),
+        part("uptake", _uptake(visit, words)),
         part("fits", _fits(comparison, visit, words)),
         part("models", [_models(comparison, visit, words)]),
         part("flags", _flags(visit, words)),
@@ -376,7 +378,7 @@ def _pvc(visit: VisitRecord, words: Words) -> str:
 
 def _parameter_columns(visit: VisitRecord) -> list[str]:
     names = {name for fit in visit.fits for name in fit.parameters}
-    return [one.key for one in COLUMNS if one.key in names]
+    return [one.key for one in COLUMNS if one.key in names or (one.key == "DVR" and visit.reference is not None)]
 
 
 def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
@@ -394,7 +396,11 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
             if fit is not None and name in fit.parameters
             else "–"
             for name in names
+            if name != "DVR"
         ]
+        if "DVR" in names:
+            ratio = row.DVR, row.DVR_se, BY_KEY["DVR"].decimals
+            cells.append("–" if ratio[0] is None else words.with_error(*ratio))
         flags = ", ".join(flag.code for flag in row.flags)
         name = region_title(words, row.region, Place(row.structure, row.level, row.side))
         rows.append((name, row.model, _short_pvc(row.pvc, words), *cells, flags or "–"))
@@ -408,6 +414,46 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
         strong=tuple(strong),
         notes=(words("note.se"),),
     )
+
+
+def _uptake(visit: VisitRecord, words: Words) -> list[Block]:
+    """What needs no fit, of every region, and what is to be known of it."""
+    rows = uptake_of(visit)
+    known = [one for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in rows)]
+    if not known:
+        return [Paragraph(words("uptake.none"), "note")]
+    table = [
+        (
+            region_title(words, row.region, Place(row.structure, row.level, row.side)),
+            _short_pvc(row.pvc, words),
+            *(_with_range(row, one.key, words) for one in known),
+        )
+        for row in rows
+    ]
+    heads = [one.symbol if one.unit == "1" else f"{one.symbol}, {one.shown_unit}" for one in known]
+    reference = visit.reference
+    about = words("uptake.window", window=_minutes(window_of(visit), words))
+    against = [words("uptake.against", region=reference.name)] if reference else []
+    cautions = [words.notice(one) for one in uptake_notices(visit)]
+    return [
+        Table(
+            words("uptake.caption", visit=visit.session),
+            (words("column.region"), words("column.pvc"), *heads),
+            tuple(table),
+            "ll" + "r" * len(known),
+            notes=(" ".join([about, *against]), words("uptake.how"), *cautions),
+        )
+    ]
+
+
+def _with_range(row: RegionUptake, key: str, words: Words) -> str:
+    """A value, with the lowest and the highest frame of the window where there are several."""
+    value = row.value(key)
+    if not math.isfinite(value):
+        return "–"
+    low, high = (getattr(row, f"{key}_{end}", math.nan) for end in ("low", "high"))
+    shown = words.number(value)
+    return words.pair(shown, words.interval(low, high)) if math.isfinite(low) else shown
 
 
 def _sizes(visit: VisitRecord, words: Words) -> Table:

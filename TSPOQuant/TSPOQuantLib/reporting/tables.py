@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from ..kinetics.options import FitSettings
 from ..outcome.change import Change
 from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord
 from ..outcome.recording import input_record
+from ..outcome.uptake import TOLD, RegionUptake, uptake_notices, uptake_of, window_of
 from ..outcome.visit import FittedTable, VisitResult
 from ..plain import plain, to_json
-from ..quantities import BY_KEY, UNITS, decimals_for
+from ..quantities import BY_KEY, UNITS, UPTAKE, Quantity, decimals_for
 from ..regions.measurements import MEASUREMENTS
 from .fused_files import write_fused_images
 from .model_comparison import ABOUT, comparison_rows
@@ -31,6 +33,20 @@ WIDTH, INDENT = 80, 4
 """Of what terminals show: tables stay within it."""
 # What a column may add to the name of the quantity whose unit it has.
 OF_A_QUANTITY = re.compile("-(se|(profile|bootstrap)-(low|high))$")
+WINDOW_TOLD = (
+    "From time zero. A frame counts by the time that lies in the window; low and high are the lowest and the highest "
+    "frame of it."
+)
+HOW = {
+    "SUV": "Mean over region and window, kBq/mL times body weight over injected activity",
+    "SUVmax": "Highest voxel of the region in the mean image of the window, frames brought to rest where they moved",
+    "SUVpeak": "Highest mean, in that image, of a sphere of 1 cm3 round a voxel of the region; it reaches beyond "
+    "a region that is smaller (10.1186/s13550-016-0177-8)",
+    "SUVsd": "Over the region's voxels of that image, each by the share that the region covers",
+    "SUVR": "Mean over the window over that of the reference region",
+    "TBR-PP": "Mean over the window over that of the parent plasma in the same frames (10.3389/fnume.2025.1569991)",
+    "TBR-WB": "The same over whole blood",
+}
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
 
@@ -151,16 +167,67 @@ def write_visit(folder: Path, result: VisitResult) -> None:
         {
             "about": DISCLAIMER,
             "regions": [region_record(row) for row in record.rows],
+            "uptake": uptake_records(record),
             "notices": record.warnings,
             "provenance": record.provenance,
         },
     )
     if any(region.measurements for region in record.regions):
         _write_measurements(folder, stem, record)
+    write_uptake(folder, stem, record)
     _write_alignment(folder, stem, result)
     if result.fused is not None:
         write_fused_images(folder, stem, result.fused)
     (folder / FILE).write_text(to_json(record), encoding="utf-8")
+
+
+UPTAKE_COLUMNS = tuple(name.replace("TBR_", "TBR-") for name in TOLD)
+
+
+def uptake_records(record: VisitRecord) -> list[dict[str, Any]]:
+    """SUV and its ratios as other programs read them, by the quantities' own keys."""
+    return [
+        {key: getattr(row, name) for key, name in zip(UPTAKE_COLUMNS, TOLD, strict=True)} for row in uptake_of(record)
+    ]
+
+
+def write_uptake(folder: Path, stem: str, record: VisitRecord) -> None:
+    """``_uptake.tsv``: SUV and its ratios of every region; its JSON says over which window and how they are made."""
+    cells = [
+        [value or "n/a" if isinstance(value, str) else number(value) for value in row.values()]
+        for row in uptake_records(record)
+    ]
+    write_tsv(folder / f"{stem}seg-regions_uptake.tsv", UPTAKE_COLUMNS, cells)
+    begin, end = window_of(record)
+    about: dict[str, object] = {
+        one.key: {"LongName": one.name, "Units": one.ucum} | ({"Description": HOW[one.key]} if one.key in HOW else {})
+        for one in UPTAKE
+    }
+    about["Window"] = {"Start": begin, "End": end, "Units": "s", "Description": WINDOW_TOLD}
+    about["Reference"] = None if record.reference is None else record.reference.name
+    about["Notes"] = uptake_notices(record)
+    write_json(folder / f"{stem}seg-regions_uptake.json", about)
+
+
+def uptake_text(record: VisitRecord) -> str:
+    """SUV and its ratios for a terminal; what no region has is left out. "" where there is nothing."""
+    rows = uptake_of(record)
+    known = [one for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in rows)]
+    if not known:
+        return ""
+    begin, end = window_of(record)
+    against = "" if record.reference is None else f", SUVR against {record.reference.name}"
+    title = f"SUV by body weight in g/mL and its ratios, {begin / 60:g} to {end / 60:g} min{against}"
+    cells = [
+        [row.region + ("" if row.pvc == "none" else f", corrected ({row.pvc})"), *(_shown(row, one) for one in known)]
+        for row in rows
+    ]
+    return f"{title}\n{columns_text([['region', *(one.symbol for one in known)], *cells])}"
+
+
+def _shown(row: RegionUptake, one: Quantity) -> str:
+    value = row.value(one.key)
+    return f"{value:.{one.decimals}f}" if math.isfinite(value) else "n/a"
 
 
 def stem_of(record: VisitRecord) -> str:
@@ -337,7 +404,8 @@ def visit_text(record: VisitRecord) -> str:
                 rows.append([name, *(_main_value(record.fit(region.name, model, pvc)) for model in record.models)])
     title = f"{record.subject}, {record.session}: Vr (V_T) in mL/cm³ (± standard error; * flagged)"
     weights = f"frames weighted: {record.settings.get('weights')} (the command fit's default: uniform)"
-    return "\n".join([title, columns_text([["region", *record.models], *rows]), weights, DISCLAIMER])
+    table = "\n".join([title, columns_text([["region", *record.models], *rows]), weights])
+    return "\n\n".join([part for part in (table, uptake_text(record)) if part]) + f"\n{DISCLAIMER}"
 
 
 def _main_value(fit: KineticFit) -> str:

@@ -1,0 +1,77 @@
+"""V_T of one region over another's of the same scan (DVR): errors of what both share cancel."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..messages import Notice
+from .budget import BudgetSettings, Errors, errors_of
+from .record import RegionOutcome, VisitRecord
+
+
+@dataclass(frozen=True)
+class VtRatio:
+    """V_T of one region over another's. variance: of the ratio's logarithm, with what both share; errors: its parts.
+
+    apart: of the logarithm, had the two regions' errors nothing in common.
+    """
+
+    ratio: float
+    errors: Errors
+    variance: float
+    apart: float
+
+    @property
+    def error(self) -> float:
+        """Standard error of the ratio."""
+        return self.ratio * math.sqrt(self.variance)
+
+
+def vt_ratio(visit: VisitRecord, row: RegionOutcome, other: RegionOutcome, settings: BudgetSettings) -> VtRatio:
+    """Two rows of one visit, model and correction, both with a V_T above 0."""
+    own, others = (errors_of(visit, one.region, one.model, one.pvc, settings) for one in (row, other))
+    joint = own.minus(others)
+    return VtRatio(row.VT / other.VT, joint, joint.variance(), own.variance() + others.variance())
+
+
+def with_dvr(visit: VisitRecord) -> tuple[VisitRecord, tuple[Notice, ...]]:
+    """The visit with DVR against its reference region, where that has a V_T, and by how much shared errors cancel."""
+    rows, ratios = [], []
+    for row in visit.rows:
+        found = _against_reference(visit, row)
+        rows.append(row if found is None else replace(row, DVR=found.ratio, DVR_se=found.error))
+        ratios += [] if found is None or row.region == _reference(visit) else [found]
+    return replace(visit, rows=tuple(rows)), _told(visit, ratios)
+
+
+def _reference(visit: VisitRecord) -> str | None:
+    return None if visit.reference is None else visit.reference.name
+
+
+def _against_reference(visit: VisitRecord, row: RegionOutcome) -> VtRatio | None:
+    wanted = (_reference(visit), row.model, row.pvc)
+    other = next((one for one in visit.rows if (one.region, one.model, one.pvc) == wanted), None)
+    if other is None or not all(math.isfinite(one.VT) and one.VT > 0 for one in (row, other)):
+        return None
+    return vt_ratio(visit, row, other, BudgetSettings())
+
+
+def _told(visit: VisitRecord, ratios: Sequence[VtRatio]) -> tuple[Notice, ...]:
+    known = [one for one in ratios if math.isfinite(one.variance) and math.isfinite(one.apart)]
+    if not known:
+        return ()
+    joint, apart = (sorted(math.sqrt(value) for value in values)[len(known) // 2] for values in _both(known))
+    return (
+        Notice(
+            "dvr-error",
+            "DVR against {reference}: the standard error is {joint:.1%} (median), for errors of the input, which "
+            "both share, cancel; with errors of their own it were {apart:.1%}",
+            reference=_reference(visit),
+            joint=joint,
+            apart=apart,
+        ),
+    )
+
+
+def _both(ratios: Sequence[VtRatio]) -> tuple[list[float], list[float]]:
+    return [one.variance for one in ratios], [one.apart for one in ratios]
