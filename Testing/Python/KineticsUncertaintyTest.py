@@ -194,11 +194,11 @@ class RatiosTest(unittest.TestCase):
         multiple = tissue_curve(timing, plasma, 0.0, 0.1, VB=0.5) * 2  # exact frame averages of whole blood
         self.assertAlmostEqual(float(tbr(timing, multiple, plasma, (100, 2000), "WB")), 1.0, places=9)
 
-    def test_frames_count_by_duration(self):
+    def test_frames_count_by_the_time_within(self):
         timing = schedule(60)
-        inside = (timing.mids_s >= 400) & (timing.mids_s <= 3000)
+        shared = np.minimum(timing.ends_s, 3000) - np.maximum(timing.starts_s, 400)
         curve = np.arange(len(timing), dtype=float)
-        expected = np.average(curve[inside], weights=timing.durations_s[inside])
+        expected = np.average(curve, weights=np.maximum(shared, 0))
         self.assertAlmostEqual(float(window_mean(timing, curve, (400, 3000))), expected)
 
     def test_refusals(self):

@@ -62,6 +62,8 @@ OTHERS = {
     "until_min": [40],
     "leave_out": [{"3": "moved", "17": "coughed"}],
     "free_fraction": [0.1],
+    "window_min": [[40, 60]],
+    "reference": ["muscle"],
     "minimum_coverage": [0.3],
     "pvc": ["GTM"],
     "pvc_regions": [["cord C7"]],
