@@ -60,6 +60,7 @@ WARNS = {
     "visits-moved": {"motion": replace(BASE.motion, displacement_mm=(0.0, 4.0, 0.0, 0.0, 0.0, 0.0))},
     "visits-order": {"acquisition": {"time_zero_at": "2025-01-01T10:00:00"}},
     "visits-regions": {"regions": followup().regions[1:]},
+    "visits-left-out": {"settings": {"leave_out": {"3": "moved"}}},
     "visits-outcome-window": {"settings": {"window_min": [40, 60]}},
     "visits-outcome-reference": {"settings": {"reference": "muscle"}},
 }
