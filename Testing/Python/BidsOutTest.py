@@ -44,7 +44,13 @@ class BidsOutTest(unittest.TestCase):
 
     def test_files_are_named_by_the_draft(self):
         stem = "sub-p1_ses-baseline_"
-        tables = ["seg-regions_tacs", "pvc-GTM_seg-regions_tacs", "model-1TCM_kinpar", "model-1TCM_pvc-GTM_kinpar"]
+        tables = [
+            "seg-regions_tacs",
+            "seg-regions_uptake",
+            "pvc-GTM_seg-regions_tacs",
+            "model-1TCM_kinpar",
+            "model-1TCM_pvc-GTM_kinpar",
+        ]
         tables += ["model-Logan_kinpar", "bloodproc"]
         maps = [f"model-Logan_meas-{name}_mimap" for name in ("VT", "VTse", "intercept", "flags")]
         expected = {f"{stem}{name}{end}" for name in tables for end in (".tsv", ".json")}
