@@ -29,9 +29,9 @@ def write_dicom(
     hidden: Hidden | None = None,
     progress: Progress = silent,
 ) -> VisitMaps:
-    """``seg.dcm``, ``rtstruct.dcm``, ``vt-map.dcm``, ``sr.dcm``, ``sr-<model>….dcm`` and ``sr-uptake.dcm`` of one visit
-    into ``folder``, in the patient's study; gives the map. ``sr.dcm`` holds the primary model without partial-volume
-    correction.
+    """``seg.dcm``, ``rtstruct.dcm``, ``vt-map.dcm``, ``sr.dcm``, ``sr-<model>….dcm`` and ``sr-uptake.dcm`` of one
+    visit into ``folder``, in the patient's study; gives the map. ``sr.dcm`` holds the primary model without
+    partial-volume correction.
 
     results: the folder that the record lies in. shown, hidden: the record as it may be told and what stands for
     what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
