@@ -15,6 +15,7 @@ from support.reportrecords import POOR, clinical, picture, unfitted, visit_recor
 from support.tiers import slow
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.record import with_accepted
 from TSPOQuantLib.outcome.repeatability import Coefficient
 from TSPOQuantLib.reporting import report
 from TSPOQuantLib.reporting.report_document import Bullets, Document, English, Paragraph, Row, Section, Table
@@ -118,6 +119,13 @@ class DocumentTest(unittest.TestCase):
     def test_french_names_regions_in_french_on_every_page(self):
         said = " ".join(texts(self.document(two_visits(), "fr")))
         self.assertNotIn("C6/C7 left", said)
+
+    def test_who_accepted_a_region_is_said(self):
+        first, second = visit_record("baseline"), visit_record("sixweeks")
+        first = with_accepted(first, first.regions[1].name, "A. B.")
+        found = texts(self.document(compare([first, second], clinical("baseline", "sixweeks"))))
+        self.assertEqual([row.endswith("A. B.") for row in found].count(True), 1)
+        self.assertTrue(any(row.endswith("Accepted by") for row in found))
 
     def test_table1_holds_the_study(self):
         table = first_table(self.document(two_visits()))

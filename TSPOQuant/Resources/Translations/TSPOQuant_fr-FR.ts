@@ -652,6 +652,66 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>V_T (shown as Vr) of the affected foramen at every visit, with its standard error and 95 % interval, in mL/cm³.</source>
             <translation>V_T (affiché comme Vr) du foramen atteint à chaque visite, avec son erreur type et son intervalle à 95 %, en mL/cm³.</translation>
         </message>
+        <message>
+            <source>Accept</source>
+            <translation>Accepter</translation>
+        </message>
+        <message>
+            <source>Accept place and fit of the region that is shown; once more takes it back.</source>
+            <translation>Accepte la place et l’ajustement de la région montrée ; une seconde fois le retire.</translation>
+        </message>
+        <message>
+            <source>Accepted by:</source>
+            <translation>Acceptée par :</translation>
+        </message>
+        <message>
+            <source>Compare readers</source>
+            <translation>Comparer les lecteurs</translation>
+        </message>
+        <message>
+            <source>Go through the regions of all visits, one after the other: fit, PET over CT, and what to be careful about.</source>
+            <translation>Parcourir les régions de toutes les visites l’une après l’autre : ajustement, TEP sur TDM et points à surveiller.</translation>
+        </message>
+        <message>
+            <source>How far another reader's regions agree with these.</source>
+            <translation>Accord entre les régions d’un autre lecteur et celles-ci.</translation>
+        </message>
+        <message>
+            <source>Next</source>
+            <translation>Suivante</translation>
+        </message>
+        <message>
+            <source>Other reader:</source>
+            <translation>Autre lecteur :</translation>
+        </message>
+        <message>
+            <source>Overlap, distance along and across the canal, and V_T of both readers' regions.</source>
+            <translation>Recouvrement, distance le long et en travers du canal, et V_T des régions des deux lecteurs.</translation>
+        </message>
+        <message>
+            <source>Previous</source>
+            <translation>Précédente</translation>
+        </message>
+        <message>
+            <source>Review:</source>
+            <translation>Relecture :</translation>
+        </message>
+        <message>
+            <source>Show the next region.</source>
+            <translation>Montre la région suivante.</translation>
+        </message>
+        <message>
+            <source>Show the region before.</source>
+            <translation>Montre la région précédente.</translation>
+        </message>
+        <message>
+            <source>The same regions as another reader drew them, to be compared with these.</source>
+            <translation>Les mêmes régions dessinées par un autre lecteur, à comparer avec celles-ci.</translation>
+        </message>
+        <message>
+            <source>Your initials, no patient's; they are kept with the results and shown in the report.</source>
+            <translation>Vos initiales, jamais celles d’un patient ; elles sont gardées avec les résultats et figurent dans le rapport.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.choices</name>
@@ -1210,6 +1270,46 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>frames</source>
             <translation>trames</translation>
         </message>
+        <message>
+            <source>V_T against this visit's</source>
+            <translation>V_T par rapport à celui de cette visite</translation>
+        </message>
+        <message>
+            <source>across</source>
+            <translation>en travers</translation>
+        </message>
+        <message>
+            <source>along</source>
+            <translation>le long</translation>
+        </message>
+        <message>
+            <source>apart</source>
+            <translation>écart</translation>
+        </message>
+        <message>
+            <source>distance of the middles</source>
+            <translation>distance des centres</translation>
+        </message>
+        <message>
+            <source>of it across the canal</source>
+            <translation>dont en travers du canal</translation>
+        </message>
+        <message>
+            <source>of it along the canal, outward</source>
+            <translation>dont le long du canal, vers l’extérieur</translation>
+        </message>
+        <message>
+            <source>overlap of the two, 0 to 1</source>
+            <translation>recouvrement des deux, de 0 à 1</translation>
+        </message>
+        <message>
+            <source>volume</source>
+            <translation>volume</translation>
+        </message>
+        <message>
+            <source>volume against this visit's</source>
+            <translation>volume par rapport à celui de cette visite</translation>
+        </message>
     </context>
     <context>
         <name>panel.buttons</name>
@@ -1264,6 +1364,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>The foramen is made; look at it before it is used.</source>
             <translation>Le foramen est fait ; le regarder avant de l’utiliser.</translation>
+        </message>
+        <message>
+            <source>Compute at least one visit.</source>
+            <translation>Calculez au moins une visite.</translation>
         </message>
     </context>
     <context>
@@ -1351,12 +1455,12 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
     <context>
         <name>mrml.headline</name>
         <message>
-            <source>{session}: {vt} ± {se} ({low} to {high})</source>
-            <translation>{session} : {vt} ± {se} ({low} à {high})</translation>
-        </message>
-        <message>
             <source>{region}, {model}: Vr (V_T) ± SE (95 %)</source>
             <translation>{region}, {model} : Vr (V_T) ± ET (95 %)</translation>
+        </message>
+        <message>
+            <source>{what}: {vt} ± {se} ({low} to {high})</source>
+            <translation>{what} : {vt} ± {se} ({low} à {high})</translation>
         </message>
     </context>
     <context>
@@ -1413,6 +1517,60 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>The blood pool was changed, and with it the input function.</source>
             <translation>La région sanguine a changé, et avec elle la fonction d’entrée.</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.study_review</name>
+        <message>
+            <source>Accepted by {name}.</source>
+            <translation>Acceptée par {name}.</translation>
+        </message>
+        <message>
+            <source>Compute the visit '{session}' first.</source>
+            <translation>Calculez d’abord la visite « {session} ».</translation>
+        </message>
+        <message>
+            <source>Done</source>
+            <translation>Terminé</translation>
+        </message>
+        <message>
+            <source>Not accepted yet.</source>
+            <translation>Pas encore acceptée.</translation>
+        </message>
+        <message>
+            <source>One reader places them within {spread:.1f} mm (SD along an axis).</source>
+            <translation>Un lecteur les place à {spread:.1f} mm près (écart type selon un axe).</translation>
+        </message>
+        <message>
+            <source>Select or create a segmentation.</source>
+            <translation>Choisissez ou créez une segmentation.</translation>
+        </message>
+        <message>
+            <source>Select the segmentation of another reader.</source>
+            <translation>Choisissez la segmentation d’un autre lecteur.</translation>
+        </message>
+        <message>
+            <source>Showing PET over CT</source>
+            <translation>Affichage de la TEP sur le scanner</translation>
+        </message>
+        <message>
+            <source>{count} regions compared.</source>
+            <translation>{count} régions comparées.</translation>
+        </message>
+    </context>
+    <context>
+        <name>panel.review</name>
+        <message>
+            <source>Compute the visit '{session}' first.</source>
+            <translation>Calculez d’abord la visite « {session} ».</translation>
+        </message>
+        <message>
+            <source>Type your initials first.</source>
+            <translation>Tapez d’abord vos initiales.</translation>
+        </message>
+        <message>
+            <source>{session}, {region} ({number} of {count})</source>
+            <translation>{session}, {region} ({number} sur {count})</translation>
         </message>
     </context>
 </TS>

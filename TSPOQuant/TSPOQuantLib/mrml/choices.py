@@ -195,6 +195,7 @@ class TSPOQuantParameterNode:
     language - Of the report.
     reportFolder - Where the report goes.
     showOtherVisits - Whether the views show the other visits' regions as well.
+    reviewer - Who accepts regions, in a few letters of that person's own.
     """
 
     subject: str = "unnamed"
@@ -209,6 +210,7 @@ class TSPOQuantParameterNode:
     language: Language = Language.EN
     reportFolder: str
     showOtherVisits: bool = False
+    reviewer: str
 
 
 @parameterNodeWrapper
@@ -224,6 +226,7 @@ class TSPOQuantVisitParameterNode:
     motion - What is brought in register.
     segmentation - The regions to quantify, and the blood pool.
     labels - Segmentation with vertebrae, from which regions are proposed.
+    otherReader - The regions as another reader drew them.
     clickedLevel, clickedSide - The foramen that two points mark.
     inputSource - What the input function is made of.
     bloodPoolSegmentID - The segment that holds blood only; needed for an image-derived input.
@@ -248,6 +251,7 @@ class TSPOQuantVisitParameterNode:
     motion: Motion = Motion.RIGID
     segmentation: vtkMRMLSegmentationNode
     labels: vtkMRMLSegmentationNode
+    otherReader: vtkMRMLSegmentationNode
     clickedLevel: Level = Level.UNKNOWN
     clickedSide: Side = Side.UNKNOWN
     inputSource: InputSource = InputSource.IMAGE

@@ -27,10 +27,23 @@ def place(row: RegionOutcome) -> str:
 
 def visit_line(record: VisitRecord, row: RegionOutcome) -> str:
     """Vr (V_T) of one region with its standard error and 95 % interval."""
+    return _with_interval(record, row, record.session)
+
+
+def outcome_line(record: VisitRecord, row: RegionOutcome) -> str:
+    """The outcome of one model; K_i alone where nothing leaves the tissue."""
+    name = model_named(row.model).study_name + ("" if row.pvc == "none" else f", {row.pvc}")
+    if row.Ki is not None:
+        digits = decimals_for(row.Ki_se, BY_KEY["Ki"].decimals)
+        return f"{name}: K_i {row.Ki:.{digits}f}" + ("" if row.Ki_se is None else f" ± {row.Ki_se:.{digits}f}")
+    return _with_interval(record, row, name)
+
+
+def _with_interval(record: VisitRecord, row: RegionOutcome, what: str) -> str:
     digits = decimals_for(row.VT_se, BY_KEY["VT"].decimals)
     low, high = interval(record, row)
-    return _("{session}: {vt} ± {se} ({low} to {high})").format(
-        session=record.session,
+    return _("{what}: {vt} ± {se} ({low} to {high})").format(
+        what=what,
         vt=f"{row.VT:.{digits}f}",
         se=f"{row.VT_se:.{digits}f}",
         low=f"{low:.{digits}f}",

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from ..alignment.settings import MotionSettings
 from ..input_function.settings import ImageDerivedSettings, SampledSettings, SourceSettings
 from ..messages import InputRefused
+from ..outcome.record import VisitRecord
 from ..outcome.settings import StudySettings
 from ..progress import Progress, silent
 from ..regions.anatomy import identify
@@ -92,7 +93,7 @@ class StudyLogic:
             raise refusal("visit-unknown", _("No visit is called '{session}'; add it.").format(session=session))
         tag, name = self._tag(session), f"{self.moduleName} {session}"
         found: TSPOQuantVisitParameterNode = self._parameters(TSPOQuantVisitParameterNode, tag, name)
-        chosen = (found.petSequence, found.ctVolume, found.segmentation, found.labels)
+        chosen = (found.petSequence, found.ctVolume, found.segmentation, found.labels, found.otherReader)
         if any(node is not None and not slicer.mrmlScene.IsNodePresent(node) for node in chosen):
             self._wrapped.pop(tag)  # it remembers a node that was deleted
             found = self._parameters(TSPOQuantVisitParameterNode, tag, name)
@@ -194,6 +195,18 @@ class StudyLogic:
     def comparable(self) -> list[str]:
         """Labels of the visits that have results, in the order of the study."""
         return [session for session in self.sessions() if study_nodes.has_record(session)]
+
+    def readable(self) -> dict[str, VisitRecord]:
+        """By label, the results of those of them that can be read."""
+        found = {}
+        for session in self.comparable():
+            try:
+                record = study_nodes.stored_record(session)
+            except InputRefused:
+                continue
+            if record is not None:
+                found[session] = record
+        return found
 
     # States
 
@@ -301,7 +314,13 @@ class StudyLogic:
                 " repeatability": content.file_key(study.repeatabilityFile),
                 " choices": [sorted(study.accepted), study.level.value, study.side.value, study.language.value],
             }
-            return fingerprint(parts)
+            accepted = [
+                [session, region.name, region.accepted_by]
+                for session, record in self.readable().items()
+                for region in record.regions
+                if region.accepted_by
+            ]
+            return fingerprint(parts | ({" accepted": accepted} if accepted else {}))
         pet = {"pet": content.sequence_key(visit.petSequence)}
         drawn = {"regions": content.segmentation_key(visit.segmentation)}
         if section in ("study", "regions"):

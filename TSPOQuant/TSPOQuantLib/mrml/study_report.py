@@ -13,7 +13,7 @@ from . import study_nodes, tables
 from .choices import Level, Side
 from .language import refusal, told
 from .panel_state import SECTIONS, State
-from .study_live import StudyLive
+from .study_review import StudyReview
 
 FINDINGS = "findings"
 """Role of the text that keeps in what the visits differ."""
@@ -42,7 +42,7 @@ def kept(finding) -> KeptFinding:
     return KeptFinding(finding.code, finding.severity == "refuse", finding.acceptable, said)
 
 
-class StudyReport(StudyLive):
+class StudyReport(StudyReview):
     """All steps of a study: what the module's logic hands on to the panel and to scripts."""
 
     # The panel's first lines

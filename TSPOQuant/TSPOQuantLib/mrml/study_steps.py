@@ -289,7 +289,7 @@ class StudySteps(StudyViews):
             inputs=self._provenance(session, data),
         )
         progress(1.0, _("Done"))
-        record = result.record
+        record = self._accepted(session, result.record)
         study_nodes.store_record(record, inputs["kinetics"])
         self._keepAlignment(session, data, aligned, inputs["fusion"])
         self._keepInput(session, record.acquisition.timing, record.input, inputs["input"])
@@ -298,6 +298,17 @@ class StudySteps(StudyViews):
         self._computed(session, data, aligned, settings)
         self.showRegion(session, self.mainRow(record).region)
         return record
+
+    @staticmethod
+    def _accepted(session: str, record: VisitRecord) -> VisitRecord:
+        """What was accepted before is accepted as long as nothing of it changed."""
+        from ..outcome.record import accepted_as
+
+        try:
+            before = study_nodes.stored_record(session)
+        except InputRefused:  # of another version: its acceptance goes with it
+            before = None
+        return record if before is None else accepted_as(record, before)
 
     def _computed(self, session: str, data, aligned, settings) -> None:
         """Called when a visit was computed in full, with what it was computed from."""

@@ -130,6 +130,21 @@ def change_columns() -> tuple[Column, ...]:
     )
 
 
+def reader_columns() -> tuple[Column, ...]:
+    """Columns of study_review.ReaderRow."""
+    return (
+        Column("region", _("name of the segment"), headline=_("region"), number=False),
+        Column("dice", _("overlap of the two, 0 to 1"), headline="Dice", value=_rounded("dice", 2)),
+        Column("vt_percent", _("V_T against this visit's"), "%", "V_T", value=_rounded("vt_percent", 1)),
+        Column("distance_mm", _("distance of the middles"), "mm", _("apart"), value=_rounded("distance_mm", 1)),
+        Column("along_mm", _("of it along the canal, outward"), "mm", _("along"), value=_rounded("along_mm", 1)),
+        Column("across_mm", _("of it across the canal"), "mm", _("across"), value=_rounded("across_mm", 1)),
+        Column(
+            "volume_percent", _("volume against this visit's"), "%", _("volume"), value=_rounded("volume_percent", 0)
+        ),
+    )
+
+
 def _verdict(change) -> str:
     return told(change.verdict.text)
 

@@ -5,7 +5,7 @@ The record holds no image: a comparison needs none. The command line writes it b
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,8 @@ class RegionRecord:
 
     carried_from: the visit that it was drawn at, "" for this one. corrected: None where it was not corrected.
     measurements: size and place by the keys of regions.measurements. hottest: over the window of SUV, kBq/mL.
+    accepted_by: who looked at place and fit and accepted them, in that person's words (initials); "" as long as nobody
+    did.
     """
 
     name: str
@@ -95,6 +97,7 @@ class RegionRecord:
     corrected: Corrected | None
     measurements: dict[str, float] = field(default_factory=dict)
     hottest: Hottest | None = None
+    accepted_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,27 @@ class VisitRecord:
     def row_of(self, region: str, model: str, pvc: str = "none") -> RegionOutcome | None:
         """The row of a region by its name, or None."""
         return next((r for r in self.rows if (r.region, r.model, r.pvc) == (region, model, pvc)), None)
+
+
+def with_accepted(record: VisitRecord, region: str, name: str) -> VisitRecord:
+    """The record with who accepted a region; "" for nobody."""
+    regions = tuple(replace(one, accepted_by=name) if one.name == region else one for one in record.regions)
+    return replace(record, regions=regions)
+
+
+def accepted_as(record: VisitRecord, before: VisitRecord) -> VisitRecord:
+    """A record computed again, with who accepted its regions before, where curve and results are still the same."""
+
+    def seen(one: VisitRecord, region: RegionRecord) -> tuple[object, ...]:
+        rows = sorted((row.model, row.pvc, row.VT) for row in one.rows if row.region == region.name)
+        return (region.mean, *rows)
+
+    accepted = {region.name: region for region in before.regions if region.accepted_by}
+    for region in record.regions:
+        was = accepted.get(region.name)
+        if was is not None and seen(record, region) == seen(before, was):
+            record = with_accepted(record, region.name, was.accepted_by)
+    return record
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------

@@ -87,6 +87,18 @@ def _label(panel: Panel) -> str:
     return "" if panel.ui.newVisitLineEdit.text.strip() else _("Type a label first.")
 
 
+def _readers(panel: Panel) -> str:
+    return panel.logic.whyNoReaders(panel.session)
+
+
+def _reviewable(panel: Panel) -> str:
+    return "" if panel.review.places() else _("Compute at least one visit.")
+
+
+def _acceptable(panel: Panel) -> str:
+    return panel.review.whyNotAccepted()
+
+
 def _chart(role: str) -> Callable[[Panel], str]:
     def missing(panel: Panel) -> str:
         there = study_nodes.find(panel.session, f"chart {role}", "vtkMRMLPlotChartNode") is not None
@@ -153,6 +165,12 @@ def buttons() -> tuple[Button, ...]:
             missing=_any(drawing, _points),
             done=_("The foramen is made; look at it before it is used."),
         ),
+        Button(
+            "readers",
+            "Compare",
+            lambda panel, progress: panel.logic.compareReaders(panel.session, progress),
+            missing=_readers,
+        ),
         Button("check", "Check", lambda panel, progress: panel.checkRegions(), missing=_section("regions")),
         Button(
             "input",
@@ -164,6 +182,9 @@ def buttons() -> tuple[Button, ...]:
         Button("inputPlot", "Plot", press=lambda panel: panel.showChart("input"), missing=_chart("input")),
         Button("curvesPlot", "Plot", press=lambda panel: panel.showChart("curves"), missing=_chart("curves")),
         Button("linePlot", "Plot", press=lambda panel: panel.showChart("line"), missing=_chart("line")),
+        Button("previous", step=lambda panel, progress: panel.review.show(-1, progress), missing=_reviewable),
+        Button("next", step=lambda panel, progress: panel.review.show(1, progress), missing=_reviewable),
+        Button("accept", "Check", press=lambda panel: panel.review.accept(), missing=_acceptable),
         Button(
             "map",
             "Map",

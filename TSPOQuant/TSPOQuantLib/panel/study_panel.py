@@ -14,11 +14,13 @@ from ..mrml import further, plots, study_nodes, tables, views
 from ..mrml.choices import BloodVolume, InputSource, PartialVolume
 from ..mrml.panel_state import SECTIONS, State
 from ..mrml.study_report import KeptFinding
+from ..mrml.study_review import READERS
 from ..progress import Progress
 from .buttons import Button, buttons
 from .candidates import Candidates
 from .editors import PointPlacer, SegmentEditor
 from .observed import ContentWatch
+from .review import Review
 from .runner import Runner
 from .settings_table import SettingsTable
 
@@ -74,6 +76,7 @@ class StudyPanel(VTKObservationMixin):
         self.editor = SegmentEditor(self.ui.editorCollapsibleButton, logic.moduleName)
         self.place = PointPlacer(self.ui.placeFrame, self.updateGUI)
         self.candidates = Candidates(logic)
+        self.review = Review(self)
         self.further = SettingsTable(self.ui.settingsTableWidget, self.onFurtherSettings, self.runner.say)
         policy = self.ui.progressBar.sizePolicy
         policy.setRetainSizeWhenHidden(True)  # nothing moves when work begins
@@ -304,6 +307,7 @@ class StudyPanel(VTKObservationMixin):
         results = study_nodes.find(session, "results", "vtkMRMLTableNode")
         for view, node in (
             (ui.resultTableView, results),
+            (ui.readersTableView, study_nodes.find(session, READERS, "vtkMRMLTableNode")),
             (ui.modelTableView, study_nodes.find(session, "models", "vtkMRMLTableNode")),
             (ui.changeTableView, study_nodes.find(study, "changes", "vtkMRMLTableNode") if session else None),
         ):
@@ -311,6 +315,7 @@ class StudyPanel(VTKObservationMixin):
                 view.setMRMLTableNode(node)
             view.visible = node is not None
             view.resizeColumnsToContents()  # Slicer does that for a new table alone
+        self._say(ui.reviewLabel, self.review.about() if session else "")
         self._say(ui.petLabel, self.logic.aboutPet(self.visit) if self.visit else "")
         self._say(ui.fusionLabel, self.logic.aboutAlignment(session) if session else "")
         self._say(ui.regionsLabel, self.logic.aboutRegions(session) if session else "")

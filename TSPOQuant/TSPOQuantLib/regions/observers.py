@@ -13,8 +13,10 @@ from .region import Region
 
 @dataclass(frozen=True)
 class Agreement:
-    """One region of both. dice: overlap, 0 to 1. distance_mm: between centers; along_mm, across_mm: of it, along the
-    canal (outward positive, None for what is no foramen) and at right angles to it. volume_ratio: second over first.
+    """One region of both; other: its name in the second.
+
+    dice: overlap, 0 to 1. distance_mm: between centers; along_mm, across_mm: of it, along the canal (outward positive,
+    None for what is no foramen) and at right angles to it. volume_ratio: second over first.
     """
 
     region: str
@@ -23,6 +25,7 @@ class Agreement:
     along_mm: float | None
     across_mm: float | None
     volume_ratio: float
+    other: str = ""
 
 
 def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agreement, ...]:
@@ -45,7 +48,9 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
             along = float(step @ outward)
             across = float(np.linalg.norm(step - along * outward))
         ratio = other.volume_mm3 / one.volume_mm3
-        found.append(Agreement(one.name, _dice(one, other), float(np.linalg.norm(step)), along, across, ratio))
+        found.append(
+            Agreement(one.name, _dice(one, other), float(np.linalg.norm(step)), along, across, ratio, other.name)
+        )
     if not found:
         raise InputRefused(
             "regions-unlike", "the two segmentations share no region of one structure, level and side; check the files"

@@ -469,12 +469,13 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
                 words.number(one.recovery) if one else "–",
                 words.number(one.noise_amplification) if one else "–",
                 region.carried_from or "–",
+                region.accepted_by or "–",
             )
         )
-    keys = ("region", "volume", "voxels", "recovery", "noise", "carried")
+    keys = ("region", "volume", "voxels", "recovery", "noise", "carried", "accepted")
     header = tuple(words(f"column.{key}") for key in keys)
     return Table(
-        words("sizes.caption", visit=visit.session), header, tuple(rows), "lrrrrl", notes=(words("sizes.note"),)
+        words("sizes.caption", visit=visit.session), header, tuple(rows), "lrrrrll", notes=(words("sizes.note"),)
     )
 
 
