@@ -5,6 +5,7 @@ import io
 import json
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,18 @@ class CompareTest(unittest.TestCase):
             code, out, _ = run("regions", "compare", files[0], files[0])
             self.assertEqual(code, 0)
             self.assertIn("1.00", out)
+
+    def test_segmentations_of_two_images_are_refused(self):
+        with tempfile.TemporaryDirectory() as name:
+            files = [Path(name) / f"{letter}.seg.nrrd" for letter in "ab"]
+            first = drawn(0.0)
+            matrix = first.grid.ijk_to_lps.copy()
+            matrix[2, 3] += 300.0
+            write_segmentation(files[0], first)
+            write_segmentation(files[1], replace(first, grid=Grid(first.grid.shape, matrix)))
+            code, _, err = run("regions", "compare", *files)
+            self.assertEqual(code, 3)
+            self.assertIn("regions-apart", err)
 
 
 @needs_data

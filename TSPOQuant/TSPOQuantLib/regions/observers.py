@@ -10,6 +10,9 @@ from .foramen import canal_axes
 from .planes import center_of, foramen_centers, spine_axes
 from .region import Region
 
+ONE_IMAGE_MM = 50.0
+"""Farther apart than this, two levels or more, no two regions of one place were drawn on one image: a choice."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -31,7 +34,7 @@ class Agreement:
 def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agreement, ...]:
     """The regions that both hold, matched by structure, level and side, else by name; empty ones are left out.
 
-    Raises InputRefused "regions-unlike" where they share none.
+    Raises InputRefused "regions-unlike" where they share none, "regions-apart" where all are far from each other.
     """
     others = {_key(region): region for region in second if region.mask.any()}
     centers = foramen_centers(first)
@@ -54,6 +57,14 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
     if not found:
         raise InputRefused(
             "regions-unlike", "the two segmentations share no region of one structure, level and side; check the files"
+        )
+    nearest = min(one.distance_mm for one in found)
+    if nearest > ONE_IMAGE_MM:
+        raise InputRefused(
+            "regions-apart",
+            "every region of the one lies at least {nearest:.0f} mm from that of the other: the two were not drawn on "
+            "one image; give two segmentations of one visit",
+            nearest=nearest,
         )
     return tuple(found)
 
