@@ -226,7 +226,6 @@ class CommandTest(unittest.TestCase):
         for arguments, code in (
             (("--test-retest", "a", "c"), "group-session"),
             (("--test-retest", "a", "a"), "group-session"),
-            ((), "group-nothing"),
         ):
             self.assertEqual(self.run_group(*arguments)[0], 3)
             self.assertIn(f"error: {code}: ", self.run_group(*arguments)[1])

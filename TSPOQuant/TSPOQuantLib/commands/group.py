@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
 from .options import add_command, add_force, add_json, add_out, add_test_retest
@@ -20,27 +19,34 @@ def register(commands: "Commands") -> None:
         "--dataset", type=Path, metavar="BIDS_DIR", help="its participants.tsv, sessions.tsv, phenotype/"
     )
     add_test_retest(group)
+    group.add_argument("--by", type=_columns, default=(), metavar="COLUMN,…", help="make groups (group, genotype)")
+    group.add_argument(
+        "--covariates", type=_columns, default=("genotype",), metavar="COLUMN,…", help="of groups (genotype); or none"
+    )
+    group.add_argument("--scores", type=_columns, default=(), metavar="COLUMN,…", help="more clinical scores")
     group.add_argument("--keep-flagged", action="store_true", help="keep V_T that the data do not tell (see flags)")
     add_out(group)
     add_force(group)
     add_json(group)
 
 
+def _columns(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip() not in ("", "none")))
+
+
 def run_group(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..groups.analysis import analyze
     from ..groups.cohort import pairs_of, read_cohort, test_retest_pairs
-    from ..groups.test_retest import test_retest
     from ..output import whole_folder
-    from ..reporting.group_files import test_retest_text, write_test_retest
+    from ..reporting.group_files import group_content, group_text, write_group
 
     progress(0, "Reading the visits")
     cohort = read_cohort(options.cohort, options.dataset, options.keep_flagged)
-    pairs = pairs_of(cohort, tuple(options.test_retest)) if options.test_retest else test_retest_pairs(cohort)
-    if not pairs:
-        raise InputRefused(
-            "group-nothing", "nothing was asked of the group; add --test-retest with the labels of two sessions"
-        )
-    repeats = test_retest(cohort, pairs)
+    sessions = options.test_retest
+    pairs = pairs_of(cohort, (sessions[0], sessions[1])) if sessions else test_retest_pairs(cohort)
+    progress(0.3, "Comparing people")
+    found = analyze(cohort, pairs, options.by, options.covariates, options.scores)
     inputs = [path for path in (options.cohort, options.dataset) if path is not None]
     with whole_folder(options.out, options.force, inputs) as folder:
-        write_test_retest(folder, cohort, repeats)
-    return Result(test_retest_text(repeats), {"test_retest": repeats.rows, "out": options.out}, repeats.notices)
+        write_group(folder, found)
+    return Result(group_text(found), {**group_content(found), "out": options.out}, found.notices)

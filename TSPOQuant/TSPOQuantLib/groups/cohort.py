@@ -11,20 +11,26 @@ import numpy as np
 from ..acquisition.tables import MISSING_CELLS, Column, read_table
 from ..kinetics.models import MODELS
 from ..messages import InputRefused, Listed
+from ..outcome.clinical import read_clinical
 from ..outcome.record import FILE, VisitRecord, read_record
+from ..outcome.uptake import region_uptake
 from ..quantities import UNITS
-from ..regions.anatomy import ANATOMY_ONLY, identify
+from ..regions.anatomy import ANATOMY_ONLY, identify, read_name
 from .estimates import Array
 
 KINPAR = re.compile(r"model-(?P<model>[^_]+?)(_pvc-(?P<pvc>[^_]+))?_kinpar\.tsv")
 OUTCOMES = ("VT", "Ki", "K1", "VB", "VT/fP", "VS")
 """Numbers of a fit that a group is told of: macroparameters, and the two that single scans tell well."""
+RATIOS = ("SUV", "SUVR", "TBR-PP", "TBR-WB")
+NO_MODEL = "none"
+"""Of ratios, which need no fit."""
 MACRO = ("VT", "Ki", "VT/fP", "VS")
 NOT_TOLD = ("not-identifiable", "not-positive", "se-large", "vt-beyond-scan")
 """Flags of a fit whose macroparameters the data do not tell: such values are left out, and named. A choice."""
 CRITERIA = ("AIC", "AICc", "BIC")
 NO_PVC = "none"
-CONDITION = "condition"
+CONDITION, AFFECTED = "condition", "affected"
+"""Columns: see README."""
 TEST, RETEST, BOTH = "test", "retest", "test-retest"
 
 
@@ -68,6 +74,12 @@ class Visit:
     session: str
     told: Mapping[str, str] = field(default_factory=dict)
     record: VisitRecord | None = None
+
+    @property
+    def affected(self) -> str:
+        """The place of the affected foramen ("foramen C6/C7 left"), "" where none is told."""
+        found = read_name(f"foramen {self.told.get(AFFECTED, '')}").anatomy
+        return f"foramen {found.level} {found.side}" if found.level and found.side != "midline" else ""
 
     @property
     def name(self) -> str:
@@ -158,7 +170,10 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
             folder=folder,
         )
     if dataset is not None:
-        visits = [replace(one, told={**one.told, **read_told(dataset, one)}) for one in visits]
+        visits = [
+            replace(one, told={**one.told, **read_told(dataset, one), **_clinical(dataset, one)}) for one in visits
+        ]
+    values = [one for one in values if one.outcome not in RATIOS or math.isfinite(one.value)]
     out = [one for one in values if (one.reasons and not keep_flagged) or not math.isfinite(one.value)]
     dropped = set(map(id, out))
     kept = tuple(one for one in values if id(one) not in dropped)
@@ -203,6 +218,16 @@ def _of_record(visit: Visit, record: VisitRecord) -> list[Value]:
             for name in OUTCOMES
             if name in fit.parameters
         ]
+    for region in record.regions:
+        place = (region.structure, region.level, region.side)
+        for pvc in dict.fromkeys((NO_PVC, record.pvc if region.corrected else NO_PVC)):
+            try:
+                uptake = region_uptake(record, region, pvc)
+            except InputRefused:  # a window without frames
+                continue
+            values += [
+                _value(visit, name, NO_MODEL, pvc, region.name, place, uptake.value(name), (), {}) for name in RATIOS
+            ]
     return values
 
 
@@ -268,6 +293,16 @@ def read_told(dataset: Path, visit: Visit) -> dict[str, str]:
     for path in (own / f"{label}_sessions.tsv", dataset / "sessions.tsv"):
         told |= _row(path, {"session_id": session, "participant_id": label}) if path.is_file() else {}
     return told
+
+
+def _clinical(dataset: Path, visit: Visit) -> dict[str, str]:
+    """Scores of the visit, and the affected foramen, where a person's folder holds a clinical.toml."""
+    path = dataset / f"sub-{visit.participant}" / "clinical.toml"
+    if not path.is_file():
+        return {}
+    clinical = read_clinical(path)
+    told = {key: f"{value:g}" for key, value in clinical.visits.get(visit.session, {}).items()}
+    return told | ({AFFECTED: f"{clinical.lesion.level} {clinical.lesion.side}"} if clinical.lesion else {})
 
 
 def _row(path: Path, keys: Mapping[str, str]) -> dict[str, str]:

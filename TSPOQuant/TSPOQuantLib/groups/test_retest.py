@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kinetics.models import MODELS
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Notice, Text
 from ..outcome.repeatability import LEAST_WCV, MOST_PERCENT
 from .cohort import Cohort, Pair, Value, matrix
 from .estimates import FEWEST, Array
@@ -54,7 +54,7 @@ class TestRetest:
             for row in self.rows
             if row.region == ALL
             and row.way == INCLUDED
-            and row.outcome == MODELS[row.model].outcome == "VT"
+            and row.outcome == "VT" == MODELS[row.model].outcome
             and row.found.people >= FEWEST_FOR_COEFFICIENT
             and LEAST_WCV <= row.found.wcv_log.value <= MOST_PERCENT / 100
         )
@@ -81,18 +81,6 @@ def test_retest(cohort: Cohort, pairs: Sequence[Pair]) -> TestRetest:
                 "sought; the intervals say how little so few can tell",
                 people=len(pairs),
                 fewest=FEWEST,
-            )
-        )
-    if cohort.left_out:
-        codes = Listed(dict.fromkeys(reason for one in cohort.left_out for reason in one.reasons))
-        notices.append(
-            Notice(
-                "group-left-out",
-                "{count} of {all} values are left out because the data do not tell them ({codes}); --keep-flagged "
-                "keeps them",
-                count=len(cohort.left_out),
-                all=len(cohort.left_out) + len(cohort.values),
-                codes=codes,
             )
         )
     shifted = sorted({_shift(row) for row in rows if row.region == ALL and row.way == INCLUDED and _moved(row)})

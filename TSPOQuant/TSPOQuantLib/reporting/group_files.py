@@ -2,19 +2,36 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
-from .. import __version__
-from ..groups.cohort import Cohort
+from .. import DISCLAIMER, __version__
+from ..groups.analysis import Analysis
+from ..groups.association import Association
+from ..groups.cohort import NO_PVC, Cohort
+from ..groups.comparison import Effect
 from ..groups.estimates import Estimate
+from ..groups.methods import Exclusion, Flow, Methods
+from ..groups.model_choice import Agreement, LostFits, Preferred
 from ..groups.repeatability import BlandAltman, Repeatability
 from ..groups.test_retest import ALL, INCLUDED, Repeat, TestRetest
 from .tables import columns_text, number, write_json, write_tsv
 
 COEFFICIENTS = "RC.toml"
 ENDS = ("", "_low", "_high")
+ABOUT_EFFECTS = {
+    "question": "affected: affected against the person's other foramina; change: a visit against the first; group: "
+    "second group against the first, at the first visit; group-change: the same of the change",
+    "percent": "of the second against the first, by the log scale, %; …_low and …_high: 95 % interval",
+    "size": "Hedges' g",
+    "p": "two-sided; n/a for fewer than six people in a group",
+    "how": "permutations, or Student's t",
+    "p_adjusted": "Holm, over the structures and visits that one model was asked the question about",
+    "gee": "percent by GEE over all regions, persons as clusters",
+    "left_out": "covariates that the model could not have: missing for somebody, the same for all, or too few people",
+}
 ABOUT_REPEATS = {
     "interval": "…_low and …_high are the ends of 95 % intervals",
     "difference": "second minus first visit, of each person's mean over the regions, in the unit",
@@ -37,11 +54,42 @@ ABOUT_REPEATS = {
 }
 
 
+def write_group(folder: Path, found: Analysis) -> None:
+    """Every table of a group."""
+    if found.repeats is not None:
+        write_test_retest(folder, found.cohort, found.repeats)
+    write_effects(folder, found.effects)
+    write_associations(folder, found.associations)
+    write_model_choice(folder, found.preferred, found.lost, found.agreements)
+    write_methods(folder, found.methods)
+
+
+def group_content(found: Analysis) -> dict[str, object]:
+    """What ``--json`` prints."""
+    return {
+        "test_retest": found.repeats.rows if found.repeats else [],
+        "effects": found.effects,
+        "associations": found.associations,
+        "preferred": found.preferred,
+        "lost": found.lost,
+        "agreements": found.agreements,
+        "flow": found.methods.flow,
+    }
+
+
+def group_text(found: Analysis) -> str:
+    """What a terminal shows."""
+    parts = [test_retest_text(found.repeats)] if found.repeats else []
+    parts += [effects_text(found.effects)] if found.effects else []
+    parts += [associations_text(found.associations)] if found.associations else []
+    header, *rows = found.methods.table1
+    parts.append(columns_text([list(header), *map(list, rows)]))
+    return "\n\n".join([*parts, DISCLAIMER])
+
+
 def write_test_retest(folder: Path, cohort: Cohort, found: TestRetest) -> None:
     """test-retest.tsv with its JSON, and RC.toml where there is a coefficient."""
-    rows = [_repeat_cells(row) for row in found.rows]
-    columns = list(rows[0]) if rows else ["outcome"]
-    write_tsv(folder / "test-retest.tsv", columns, [list(row.values()) for row in rows])
+    _write_cells(folder / "test-retest.tsv", [_repeat_cells(row) for row in found.rows])
     write_json(folder / "test-retest.json", {**ABOUT_REPEATS, "Pairs": found.pairs, "Notices": found.notices})
     if found.coefficients:
         (folder / COEFFICIENTS).write_text(coefficients_toml(cohort, found), encoding="utf-8")
@@ -108,6 +156,134 @@ def _bounded(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "any"
 
 
+def write_effects(folder: Path, effects: Sequence[Effect]) -> None:
+    """effects.tsv with its JSON."""
+    names = ("question", "outcome", "model", "pvc", "structure", "session", "by", "first", "second")
+    rows = []
+    for one in effects:
+        cells = {name: str(getattr(one, name)) or "n/a" for name in names}
+        cells |= {"people_first": str(one.people[0]), "people_second": str(one.people[1])}
+        cells |= estimate_cells("percent", one.percent) | estimate_cells("size", one.size)
+        cells |= {"p": number(one.chance), "how": one.how or "n/a", "p_adjusted": number(one.adjusted)}
+        cells |= estimate_cells("gee", one.gee)
+        cells |= {name: " ".join(getattr(one, name)) or "n/a" for name in ("covariates", "left_out")}
+        rows.append(cells)
+    _write_cells(folder / "effects.tsv", rows)
+    write_json(folder / "effects.json", ABOUT_EFFECTS)
+
+
+def write_associations(folder: Path, found: Sequence[Association]) -> None:
+    """associations.tsv: a row a pair of imaging and clinic."""
+    names = ("told", "session", "outcome", "model", "pvc", "structure", "score")
+    rows = []
+    for one in found:
+        cells = {name: str(getattr(one, name)) for name in names} | {"people": str(len(one.who))}
+        cells |= estimate_cells("spearman", one.found.spearman)
+        cells |= {"spearman_p": number(one.found.chance), "spearman_p_adjusted": number(one.adjusted)}
+        cells |= estimate_cells("pearson", one.found.pearson)
+        rows.append(cells | {"pearson_p": number(one.found.pearson_chance)})
+    _write_cells(folder / "associations.tsv", rows)
+
+
+def write_model_choice(
+    folder: Path, preferred: Sequence[Preferred], lost: Sequence[LostFits], agreements: Sequence[Agreement]
+) -> None:
+    """model-preferred.tsv, model-lost.tsv, model-agreement.tsv."""
+    _write_cells(
+        folder / "model-preferred.tsv",
+        [
+            {
+                "structure": one.structure,
+                "pvc": one.pvc,
+                "criterion": one.criterion,
+                "curves": str(one.curves),
+                "model": model,
+                "preferred": str(wins),
+            }
+            for one in preferred
+            for model, wins in one.wins
+        ],
+    )
+    _write_cells(
+        folder / "model-lost.tsv",
+        [
+            {
+                **{name: str(getattr(one, name)) for name in ("structure", "model", "pvc", "curves", "lost")},
+                "reasons": "; ".join(f"{reason} {count}" for reason, count in one.reasons) or "n/a",
+            }
+            for one in lost
+        ],
+    )
+    rows = []
+    for one in agreements:
+        cells = {name: str(getattr(one, name)) for name in ("structure", "measure", "pvc", "people", "curves")}
+        for name in ("r", "slope", "percent", "lower", "upper"):
+            cells |= estimate_cells(name, getattr(one, name))
+        rows.append(cells)
+    _write_cells(folder / "model-agreement.tsv", rows)
+
+
+def write_methods(folder: Path, told: Methods) -> None:
+    """methods.md, references.bib, table1.tsv, exclusions.tsv and flow.tsv."""
+    dois = [f"- [{one.key}] {one.doi or one.title}" for one in told.sources]
+    (folder / "methods.md").write_text("\n".join([told.paragraph, "", *dois]) + "\n", encoding="utf-8")
+    entries = "\n\n".join(one.bibtex for one in told.sources)
+    (folder / "references.bib").write_text(entries + "\n", encoding="utf-8")
+    header, *rows = told.table1
+    write_tsv(folder / "group_table1.tsv", ["what", *header[1:]], rows)
+    for name, kind, found in (("exclusions", Exclusion, told.exclusions), ("flow", Flow, told.flow)):
+        columns = [one.name for one in fields(kind)]
+        cells = [[str(getattr(row, column)) or "n/a" for column in columns] for row in found]
+        write_tsv(folder / f"{name}.tsv", columns, cells)
+
+
+def _write_cells(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """A table of rows of the same columns; nothing where there is no row."""
+    if rows:
+        write_tsv(path, list(rows[0]), [list(row.values()) for row in rows])
+
+
+Compared = TypeVar("Compared", Effect, Association)
+
+
+def _primary(found: Sequence[Compared]) -> list[Compared]:
+    """Those of the first kind of number alone, without correction for partial volume; the tables hold all."""
+    return [one for one in found if (one.outcome, one.model, one.pvc) == (found[0].outcome, found[0].model, NO_PVC)]
+
+
+def effects_text(effects: Sequence[Effect]) -> str:
+    """The comparisons of the first model that has them, for a terminal."""
+    rows = [["", "people", "difference, % (95 %)", "p", "p, Holm"]]
+    for one in _primary(effects):
+        corrected = "" if one.pvc == "none" else f", {one.pvc}"
+        asked = {"affected": one.session, "change": one.session}.get(one.question, f"{one.second} / {one.first}")
+        more = "" if one.question in ("affected", "change", "group") else f", {one.session}"
+        title = f"{one.question}: {one.outcome} {one.model}{corrected}, {one.structure}, {asked}{more}"
+        people = str(one.people[0]) if one.question in ("affected", "change") else f"{one.people[0]} / {one.people[1]}"
+        rows.append([title, people, _told(one.percent, 1), _chance(one.chance), _chance(one.adjusted)])
+    return columns_text(rows)
+
+
+def associations_text(found: Sequence[Association]) -> str:
+    rows = [["", "people", "Spearman (95 %)", "Pearson (95 %)", "p, Holm"]]
+    for one in _primary(found):
+        corrected = "" if one.pvc == "none" else f", {one.pvc}"
+        rows.append(
+            [
+                f"{one.told}: {one.outcome} {one.model}{corrected}, {one.structure}, {one.score}, {one.session}",
+                str(len(one.who)),
+                _told(one.found.spearman, 1, 2),
+                _told(one.found.pearson, 1, 2),
+                _chance(one.adjusted),
+            ]
+        )
+    return columns_text(rows)
+
+
+def _chance(value: float) -> str:
+    return "not tested" if not math.isfinite(value) else f"{value:.4f}"
+
+
 def test_retest_text(found: TestRetest) -> str:
     """How each structure repeats, for a terminal."""
     rows = [["", "n", "wCV, % (95 %)", "RC, %", "ICC(2,1) (95 %)", "shift, % (95 %)"]]
@@ -130,5 +306,7 @@ def test_retest_text(found: TestRetest) -> str:
 
 
 def _told(estimate: Estimate, scale: float, digits: int = 1) -> str:
+    if not math.isfinite(estimate.value):
+        return "n/a"
     parts = [f"{scale * part:.{digits}f}" for part in (estimate.value, estimate.low, estimate.high)]
     return f"{parts[0]} ({parts[1]} to {parts[2]})"

@@ -1,0 +1,248 @@
+"""What differs: affected against unaffected, a visit against the first, patients against controls.
+
+Levels and sides of one person are not independent, so a person is one number: the mean of ln V over the regions, each
+first brought to the region's own mean. Its linear model on group and covariates is, where nothing is missing, the
+mixed model with persons as random effects, and keeps exact degrees of freedom for few people. Beside it stands GEE
+with all regions (persons as clusters, standard errors corrected for few clusters: Mancl & DeRouen 2001,
+10.1111/j.0006-341X.2001.00126.x). Where people are few, chances come from permutations.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.special import nctdtrinc, stdtrit
+
+from .estimates import FEWEST, TAIL, UNKNOWN, Array, Estimate, estimated, holm, mean_interval, two_sided
+
+PERMUTED_BELOW = 30
+"""People below whom chances come from permutations: a choice."""
+PERMUTATIONS = 9999
+SEED = 1
+"""Of permutations, so that the same data give the same chance."""
+PEOPLE_PER_PARAMETER = 5
+"""People that each parameter of a model needs, or the covariate is left out and told: a choice."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One difference. question: "affected", "change", "group" or "group-change".
+
+    by: the column that makes groups; first, second: its groups (second against first), or the sessions or places that
+    are compared. session: the visit, or both as "a → b". people: in the first and the second group, or in pairs.
+    percent: of the second against the first, by the log scale. size: Hedges' g (of the difference's SD for pairs).
+    chance: two-sided, nan for fewer than FEWEST in a group; how: "permutations" or "t"; adjusted: for how many
+    structures and visits one model was asked the question (Holm). gee: percent by GEE. covariates: that the model has.
+    left_out: covariates that it could not have. values: (participant, group, ln of the value or of the ratio).
+    """
+
+    question: Literal["affected", "change", "group", "group-change"]
+    outcome: str
+    model: str
+    pvc: str
+    structure: str
+    session: str
+    by: str
+    first: str
+    second: str
+    people: tuple[int, int]
+    percent: Estimate
+    size: Estimate
+    chance: float
+    how: str
+    adjusted: float
+    gee: Estimate
+    covariates: tuple[str, ...]
+    left_out: tuple[str, ...]
+    values: tuple[tuple[str, str, float], ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of logarithms; chance as for Effect."""
+
+    value: Estimate
+    size: Estimate
+    chance: float
+    how: str
+
+
+def as_percent(log: Estimate) -> Estimate:
+    """A difference of logarithms as a change in %."""
+    return Estimate(*(100 * math.expm1(min(part, 700.0)) for part in (log.value, log.low, log.high)))
+
+
+def with_adjusted(effects: Sequence[Effect]) -> tuple[Effect, ...]:
+    """The same, each chance adjusted within its question, column, outcome, model and correction."""
+    families: dict[tuple[str, ...], list[int]] = {}
+    for index, one in enumerate(effects):
+        families.setdefault((one.question, one.by, one.outcome, one.model, one.pvc), []).append(index)
+    adjusted = [math.nan] * len(effects)
+    for members in families.values():
+        for index, chance in zip(members, holm([effects[index].chance for index in members]), strict=True):
+            adjusted[index] = chance
+    return tuple(replace(one, adjusted=chance) for one, chance in zip(effects, adjusted, strict=True))
+
+
+def person_means(logs: Array) -> Array:
+    """(people,): each person's mean over the regions of (people, regions), as if nobody's region were missing.
+
+    Rows and columns are fitted as sums (alternating means), which for whole tables is the plain mean.
+    """
+    there = np.isfinite(logs)
+    filled = np.where(there, logs, 0.0)
+    person, place = np.zeros(len(logs)), np.zeros(logs.shape[1])
+    each, all_ = np.maximum(there.sum(axis=1), 1), np.maximum(there.sum(axis=0), 1)
+    for _ in range(200):
+        place = (filled - there * person[:, None]).sum(axis=0) / all_
+        before, person = person, (filled - there * place).sum(axis=1) / each
+        if np.abs(person - before).max() < 1e-12:
+            break
+    return np.where(there.any(axis=1), person + place[there.any(axis=0)].mean(), np.nan)
+
+
+def paired(differences: Array) -> Difference:
+    """Of (people,) differences of logarithms from 0."""
+    n = len(differences)
+    value = estimated(mean_interval(differences))
+    sd = float(differences.std(ddof=1)) if n > 1 else 0.0
+    if n < 2 or not sd > 0:
+        return Difference(value, UNKNOWN, math.nan, "")
+    t = value.value / (sd / math.sqrt(n))
+    size = standardized(t, n - 1, 1 / math.sqrt(n))
+    if n < FEWEST:
+        return Difference(value, size, math.nan, "")
+    if n < PERMUTED_BELOW:
+        return Difference(value, size, sign_chance(differences), "permutations")
+    return Difference(value, size, two_sided(t, n - 1), "t")
+
+
+def standardized(t: float, degrees_of_freedom: int, scale: float) -> Estimate:
+    """Hedges' g and its exact interval (of the noncentral t distribution); g = J t scale."""
+    correction = 1 - 3 / (4 * degrees_of_freedom - 1) if degrees_of_freedom > 1 else 1.0
+    low, high = (float(nctdtrinc(degrees_of_freedom, tail, t)) for tail in (1 - TAIL, TAIL))
+    return Estimate(*(correction * part * scale for part in (t, low, high)))
+
+
+def sign_chance(differences: Array) -> float:
+    """Two-sided chance of a mean as far from 0 if each difference might as well have the other sign.
+
+    All signs where they are few enough, else PERMUTATIONS of them, the one that is there included.
+    """
+    n = len(differences)
+    if 2**n <= PERMUTATIONS:
+        signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+    else:
+        signs = np.random.default_rng(SEED).choice([-1, 1], size=(PERMUTATIONS + 1, n))
+        signs[0] = 1
+    sums = np.abs(signs @ differences)
+    return float(np.mean(sums >= sums[0] * (1 - 1e-12)))
+
+
+def between(values: Array, second: Array, covariates: Array) -> Difference:
+    """Of the second group against the first, of (people,) logarithms, with (people, columns) covariates.
+
+    second: (people,) 1 in the second group, 0 in the first.
+    """
+    people, sizes = len(values), (int((second == 0).sum()), int(second.sum()))
+    reduced = np.column_stack([np.ones(people), covariates])
+    design = np.column_stack([second, reduced])
+    df = people - design.shape[1]
+    if min(sizes) < 2 or df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+        mean = float(values[second == 1].mean() - values[second == 0].mean()) if min(sizes) else math.nan
+        return Difference(Estimate(mean, math.nan, math.nan), UNKNOWN, math.nan, "")
+    effect, error = (float(part[0]) for part in slopes(values[None], design))
+    half = float(stdtrit(df, 1 - TAIL)) * error
+    value = Estimate(effect, effect - half, effect + half)
+    if not error > 0:
+        return Difference(value, UNKNOWN, math.nan, "")
+    size = standardized(effect / error, df, math.sqrt(1 / sizes[0] + 1 / sizes[1]))
+    if min(sizes) < FEWEST:
+        return Difference(value, size, math.nan, "")
+    if people < PERMUTED_BELOW:
+        return Difference(value, size, label_chance(values, design), "permutations")
+    return Difference(value, size, two_sided(effect / error, df), "t")
+
+
+def slopes(values: Array, design: Array) -> tuple[Array, Array]:
+    """The first coefficient of least squares of each row of (samples, people), and its standard error."""
+    inverse = np.linalg.pinv(design)
+    fitted = values @ inverse.T
+    rest = values - fitted @ design.T
+    variance = (rest**2).sum(axis=1) / (design.shape[0] - design.shape[1])
+    return fitted[:, 0], np.sqrt(variance * float((inverse[0] ** 2).sum()))
+
+
+def label_chance(values: Array, design: Array, permutations: int = PERMUTATIONS) -> float:
+    """Two-sided chance of a t as large if the first column of the design told nothing (Freedman & Lane 1983).
+
+    Residuals of the model without that column are exchanged between people.
+    """
+    reduced = design[:, 1:]
+    fitted = reduced @ (np.linalg.pinv(reduced) @ values)
+    residuals = values - fitted
+    random = np.random.default_rng(SEED)
+    order = np.argsort(random.random((permutations, len(values))), axis=1)
+    effect, error = slopes(fitted + np.vstack([residuals, residuals[order]]), design)
+    t = np.abs(effect) / np.maximum(error, np.finfo(float).tiny)
+    return float(np.mean(t >= t[0] * (1 - 1e-12)))
+
+
+def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
+    """The group's difference of logarithms by GEE over all regions of (people, regions); UNKNOWN without statsmodels.
+
+    Exchangeable within a person, regions as fixed effects, bias-reduced standard errors, t with as many degrees of
+    freedom as people less between-person parameters.
+    """
+    try:
+        from statsmodels.genmod.cov_struct import Exchangeable  # 2 s to import
+        from statsmodels.genmod.generalized_estimating_equations import GEE
+    except ImportError:
+        return UNKNOWN
+    people, regions = logs.shape
+    rows = np.argwhere(np.isfinite(logs))
+    of_person = np.column_stack([second, np.ones(people), covariates])
+    used = [column for column in range(1, regions) if np.isfinite(logs[:, column]).any()]
+    places = (rows[:, 1:] == np.array(used, dtype=int)).astype(float)
+    design = np.column_stack([of_person[rows[:, 0]], places])
+    df = len(np.unique(rows[:, 0])) - of_person.shape[1]
+    if df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+        return UNKNOWN
+    model = GEE(logs[tuple(rows.T)], design, groups=rows[:, 0], cov_struct=Exchangeable())
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        fitted = model.fit(cov_type="bias_reduced")
+    if said:  # it has not converged
+        return UNKNOWN
+    effect, half = float(fitted.params[0]), float(stdtrit(df, 1 - TAIL)) * float(fitted.bse[0])
+    return Estimate(effect, effect - half, effect + half)
+
+
+def design_of(told: Sequence[dict[str, str]], names: Sequence[str]) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+    """Covariates of people as (people, columns), those that are in it, and those that are not.
+
+    Numbers are centered; words become a column for each but the first by name. Left out: what is missing for somebody,
+    is the same for all, or needs more parameters than people can bear.
+    """
+    columns: list[Array] = []
+    kept: list[str] = []
+    dropped: list[str] = []
+    for name in names:
+        cells = [one.get(name, "") for one in told]
+        made = _columns(cells) if all(cells) else []
+        room = len(told) >= PEOPLE_PER_PARAMETER * (2 + len(columns) + len(made))
+        (kept if made and room else dropped).append(name)
+        columns += made if room else []
+    return np.column_stack(columns) if columns else np.zeros((len(told), 0)), tuple(kept), tuple(dropped)
+
+
+def _columns(cells: Sequence[str]) -> list[Array]:
+    try:
+        numbers = np.array([float(cell) for cell in cells])
+    except ValueError:
+        words = sorted(set(cells))
+        return [np.array([float(cell == word) for cell in cells]) for word in words[1:]]
+    return [numbers - numbers.mean()] if np.isfinite(numbers).all() and np.ptp(numbers) > 0 else []

@@ -1,0 +1,298 @@
+"""The questions that a cohort answers: which values of which people go into each comparison and association."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from ..kinetics.models import MODELS
+from ..outcome.clinical import score_named
+from .association import Association, correlation
+from .cohort import MACRO, RATIOS, Cohort, Value, Visit, matrix
+from .comparison import Difference, Effect, as_percent, between, design_of, gee, paired, person_means, with_adjusted
+from .estimates import FEWEST, UNKNOWN, Array, Estimate, holm
+
+ASKED = (*MACRO[:2], *RATIOS)
+"""Numbers that groups are compared by."""
+GROUP, GENOTYPE = "group", "genotype"
+CONTROLS = re.compile(r"(healthy|control|unaffected|hc\b|ctrl)", re.IGNORECASE)
+"""A group of that name is the one that others are compared with; else the first by name."""
+FORAMEN = "foramen"
+AFFECTED, UNAFFECTED = "foramen, affected", "foramen, unaffected"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One kind of number in one structure, or in its affected or unaffected part.
+
+    places: of the structure. kept: by participant, the places that count; all where a person has no affected one.
+    """
+
+    outcome: str
+    model: str
+    pvc: str
+    structure: str
+    places: tuple[str, ...]
+    values: tuple[Value, ...]
+    kept: Mapping[str, tuple[str, ...]]
+
+    def logs(self, people: Sequence[str], sessions: Sequence[str]) -> Array:
+        """(people, places): ln of the values at a session of each, nan where there is none or it is not positive."""
+        found = matrix(self.values, list(zip(people, sessions, strict=True)), self.places)
+        for row, who in enumerate(people):
+            found[row, [place not in self.kept.get(who, self.places) for place in self.places]] = np.nan
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(found > 0, np.log(found), np.nan)
+
+
+def measured(cohort: Cohort) -> Iterator[Measured]:
+    """Every kind of number that is asked about, by structure, and foramina also by whether they are affected."""
+    affected = {visit.participant: visit.affected for visit in cohort.visits if visit.affected}
+    for outcome, model, pvc in cohort.kinds():
+        if outcome not in ASKED or (model in MODELS and MODELS[model].outcome != outcome):
+            continue
+        values = cohort.of_kind(outcome, model, pvc)
+        for structure in dict.fromkeys(one.structure for one in values):
+            own = tuple(one for one in values if one.structure == structure)
+            places = tuple(dict.fromkeys(one.place for one in own))
+            yield Measured(outcome, model, pvc, structure, places, own, {})
+            if structure == FORAMEN and affected:
+                here = {who: (place,) for who, place in affected.items()}
+                others = {who: tuple(p for p in places if p != place) for who, place in affected.items()}
+                yield Measured(outcome, model, pvc, AFFECTED, places, own, here)
+                yield Measured(outcome, model, pvc, UNAFFECTED, places, own, others)
+
+
+def effects(cohort: Cohort, by: Sequence[str] = (), covariates: Sequence[str] = (GENOTYPE,)) -> tuple[Effect, ...]:
+    """Everything that is compared. by: columns that make groups; empty for "group" and "genotype" where they do."""
+    columns = tuple(by) or tuple(name for name in (GROUP, GENOTYPE) if len(_groups(cohort, name)) > 1)
+    found: list[Effect] = []
+    for one in measured(cohort):
+        if one.structure == AFFECTED:
+            found += _affected(cohort, one)
+        for first, second in _session_pairs(cohort):
+            found += _changed(cohort, one, first, second)
+        for column in columns:
+            names = tuple(name for name in covariates if name != column)
+            found += _between_groups(cohort, one, column, names)
+    return with_adjusted(found)
+
+
+def _groups(cohort: Cohort, column: str) -> dict[str, list[str]]:
+    """People by group, the group that others are compared with first."""
+    found: dict[str, list[str]] = {}
+    for visit in _first_visits(cohort):
+        if visit.told.get(column):
+            found.setdefault(visit.told[column], []).append(visit.participant)
+    return dict(sorted(found.items(), key=lambda item: (not CONTROLS.match(item[0]), item[0])))
+
+
+def _first_visits(cohort: Cohort) -> list[Visit]:
+    return list({visit.participant: visit for visit in reversed(cohort.visits)}.values())[::-1]
+
+
+def _session_pairs(cohort: Cohort) -> tuple[tuple[str, str], ...]:
+    """Each person's first session with each later one, by label."""
+    found = []
+    for who in cohort.participants:
+        first, *later = cohort.sessions(who)
+        found += [(first, session) for session in later]
+    return tuple(dict.fromkeys(found))
+
+
+def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **told: object) -> Effect:
+    empty: dict[str, object] = {"by": "", "covariates": (), "left_out": (), "adjusted": math.nan}
+    return Effect(
+        outcome=one.outcome,
+        model=one.model,
+        pvc=one.pvc,
+        structure=one.structure,
+        percent=as_percent(difference.value),
+        size=difference.size,
+        chance=difference.chance,
+        how=difference.how,
+        gee=as_percent(gees),
+        **{**empty, **told},  # type: ignore[arg-type]
+    )
+
+
+def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
+    """The affected foramen against the mean of the person's others, at each session."""
+    found = []
+    for session in dict.fromkeys(visit.session for visit in cohort.visits):
+        people = [v.participant for v in cohort.visits if v.session == session and v.affected]
+        if len(people) < 2:
+            continue
+        logs = replace(one, kept={}).logs(people, [session] * len(people))
+        mine = np.array([[place in one.kept[who] for place in one.places] for who in people])
+        there = np.flatnonzero((np.isfinite(logs) & mine).any(axis=1) & (np.isfinite(logs) & ~mine).any(axis=1))
+        if len(there) < 2:
+            continue
+        logs, mine = logs[there], mine[there]
+        change = _mean(np.where(mine, logs, np.nan)) - _mean(np.where(mine, np.nan, logs))
+        who = [people[int(row)] for row in there]
+        found.append(
+            _effect(
+                one,
+                paired(change),
+                question="affected",
+                session=session,
+                first=UNAFFECTED,
+                second=AFFECTED,
+                people=(len(who), len(who)),
+                values=tuple(zip(who, [""] * len(who), change.tolist(), strict=True)),
+            )
+        )
+    return found
+
+
+def _mean(values: Array) -> Array:
+    return np.asarray(np.nanmean(values, axis=1))
+
+
+def changes(cohort: Cohort, one: Measured, first: str, second: str) -> tuple[list[str], Array]:
+    """People with both sessions, and (people, places) ln of the ratio."""
+    people = [who for who in cohort.participants if {first, second} <= set(cohort.sessions(who))]
+    ratio = one.logs(people, [second] * len(people)) - one.logs(people, [first] * len(people))
+    kept = np.flatnonzero(np.isfinite(ratio).any(axis=1))
+    return [people[int(row)] for row in kept], ratio[kept]
+
+
+def _changed(cohort: Cohort, one: Measured, first: str, second: str) -> list[Effect]:
+    people, ratio = changes(cohort, one, first, second)
+    if len(people) < 2:
+        return []
+    means = person_means(ratio)
+    return [
+        _effect(
+            one,
+            paired(means),
+            question="change",
+            session=f"{first} → {second}",
+            first=first,
+            second=second,
+            people=(len(people), len(people)),
+            values=tuple(zip(people, [""] * len(people), means.tolist(), strict=True)),
+        )
+    ]
+
+
+def _between_groups(cohort: Cohort, one: Measured, column: str, covariates: Sequence[str]) -> list[Effect]:
+    """Each group against the one that others are compared with, at the first visit and in every change."""
+    visits = {visit.participant: visit for visit in _first_visits(cohort)}
+    tables: list[tuple[Literal["group", "group-change"], str, list[str], Array]] = []
+    people = list(visits)
+    logs = one.logs(people, [visits[who].session for who in people])
+    tables.append(("group", "first visit", people, logs))
+    tables += [
+        ("group-change", f"{first} → {second}", *changes(cohort, one, first, second))
+        for first, second in _session_pairs(cohort)
+    ]
+    found = []
+    reference, *others = _groups(cohort, column) or [""]
+    for question, session, everybody, table in tables:
+        for other in others:
+            found += _two_groups(
+                one, visits, (everybody, table), (column, reference, other), covariates, (question, session)
+            )
+    return found
+
+
+def _two_groups(
+    one: Measured,
+    visits: Mapping[str, Visit],
+    data: tuple[Sequence[str], Array],
+    groups: tuple[str, str, str],
+    covariates: Sequence[str],
+    asked: tuple[str, str],
+) -> list[Effect]:
+    column, first, second = groups
+    everybody, table = data
+    rows = [
+        row
+        for row, who in enumerate(everybody)
+        if visits[who].told.get(column) in (first, second) and np.isfinite(table[row]).any()
+    ]
+    people, logs = [everybody[row] for row in rows], table[rows]
+    belongs = np.array([float(visits[who].told[column] == second) for who in people])
+    if not 0 < belongs.sum() < len(people):
+        return []
+    design, kept, dropped = design_of([dict(visits[who].told) for who in people], covariates)
+    means = person_means(logs)
+    return [
+        _effect(
+            one,
+            between(means, belongs, design),
+            gee(logs, belongs, design) if FEWEST <= belongs.sum() <= len(people) - FEWEST else UNKNOWN,
+            question=asked[0],
+            session=asked[1],
+            by=column,
+            first=first,
+            second=second,
+            people=(int((belongs == 0).sum()), int(belongs.sum())),
+            covariates=kept,
+            left_out=dropped,
+            values=tuple(
+                (who, visits[who].told[column], float(mean)) for who, mean in zip(people, means, strict=True)
+            ),
+        )
+    ]
+
+
+# --- Imaging against clinic ------------------------------------------------------------------------------------------
+
+
+def scores_of(cohort: Cohort, asked: Sequence[str] = ()) -> tuple[str, ...]:
+    """Columns that are clinical scores, by their names or because they are asked for."""
+    names = dict.fromkeys(name for visit in cohort.visits for name in visit.told)
+    return tuple(name for name in names if name in asked or score_named(name.lower()) is not None)
+
+
+def associations(cohort: Cohort, asked: Sequence[str] = ()) -> tuple[Association, ...]:
+    """Changes of numbers against changes of scores, and both at the first visit where there is but one."""
+    pairs = _session_pairs(cohort)
+    found = []
+    for one in measured(cohort):
+        for score in scores_of(cohort, asked):
+            for first, second in pairs:
+                people, ratio = changes(cohort, one, first, second)
+                y = _score(cohort, people, score, second) - _score(cohort, people, score, first)
+                found += _association(one, score, ("change", f"{first} → {second}"), people, ratio, y)
+            if not pairs:
+                visits = _first_visits(cohort)
+                people, sessions = [v.participant for v in visits], [v.session for v in visits]
+                y = np.concatenate([_score(cohort, [v.participant], score, v.session) for v in visits])
+                found += _association(one, score, ("visit", "first visit"), people, one.logs(people, sessions), y)
+    adjusted = [math.nan] * len(found)
+    for family in dict.fromkeys((a.told, a.outcome, a.model, a.pvc) for a in found):
+        members = [n for n, a in enumerate(found) if (a.told, a.outcome, a.model, a.pvc) == family]
+        for index, chance in zip(members, holm([found[n].found.chance for n in members]), strict=True):
+            adjusted[index] = chance
+    return tuple(replace(one, adjusted=chance) for one, chance in zip(found, adjusted, strict=True))
+
+
+def _score(cohort: Cohort, people: Sequence[str], score: str, session: str) -> Array:
+    return np.array([_number(cohort.visit(who, session), score) for who in people], dtype=float)
+
+
+def _number(visit: Visit | None, score: str) -> float:
+    try:
+        return float(visit.told[score]) if visit is not None else math.nan
+    except (KeyError, ValueError):
+        return math.nan
+
+
+def _association(
+    one: Measured, score: str, told: tuple[str, str], people: Sequence[str], logs: Array, y: Array
+) -> list[Association]:
+    rows = np.flatnonzero(np.isfinite(logs).any(axis=1) & np.isfinite(y))
+    if len(rows) < 2:
+        return []
+    x = person_means(logs[rows])
+    who = tuple(people[int(row)] for row in rows)
+    found = correlation(x, y[rows])
+    kind = (one.outcome, one.model, one.pvc, one.structure)
+    return [Association(*told, *kind, score, who, x, y[rows], found, math.nan)]
