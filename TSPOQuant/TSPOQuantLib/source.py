@@ -14,7 +14,8 @@ from .study import Study, StudySettings, read_study
 FILE = "source.json"
 """In a visit's folder of results: where its study file lies."""
 ABOUT = (
-    "Points to the study file that these results were made from, relative to this folder; 'compare --dicom' needs it. "
+    "Points to the study file that these results were made from, relative to this folder; 'compare' needs it for "
+    "what is made from images. "
     "A path may name a person: delete this file before passing the folder on."
 )
 
@@ -42,8 +43,8 @@ def study_of_results(results: Path, record: VisitRecord) -> Study:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputRefused(
             "dicom-source",
-            "{results} does not say where its DICOM files lie ({file} is missing, as it is for a PET-BIDS "
-            "dataset); quantify again from a study.toml, or leave --dicom out",
+            "{results} does not say where its images lie ({file} is missing, as it is for a PET-BIDS dataset); "
+            "quantify again from a study.toml, or leave out --dicom and what quantifies again",
             results=results,
             file=FILE,
         ) from error

@@ -68,6 +68,7 @@ OTHERS = {
     "pvc": ["GTM"],
     "pvc_regions": [["cord C7"]],
     "fwhm_mm": ["estimate", 6.0],
+    "smooth_to_mm": [8.0],
     "anatomical_modality": ["CT", "MR"],
     "motion_correction": ["frames", "none"],
     "motion_reference": [[18, 19]],

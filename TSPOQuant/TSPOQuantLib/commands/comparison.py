@@ -4,11 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..progress import Progress
+from ..progress import Progress, part
 from ..terminal import Result
-from .options import add_command, add_force, add_json, add_out
+from .options import add_command, add_force, add_json, add_out, finite
 
 if TYPE_CHECKING:
+    from ..outcome.alike import Beside
     from .options import Commands
 
 
@@ -21,11 +22,24 @@ def register(commands: "Commands") -> None:
     compare.add_argument(
         "--accept", metavar="CODE", action="append", default=[], help="compare although visits differ in this"
     )
+    compare.add_argument(
+        "--common-window",
+        action="store_true",
+        help="quantify again in the window that all visits have, from their images",
+    )
+    compare.add_argument(
+        "--common-resolution",
+        type=_mm,
+        metavar="MM",
+        help="quantify again with all images smoothed to this resolution",
+    )
     _add_report(compare)
 
     report = add_command(commands, "report", run_report, "the report of one visit")
     report.add_argument("baseline", type=Path, metavar="VISIT_OUT", help="a folder that quantify wrote")
-    report.set_defaults(followups=[], repeatability=None, budget=None, accept=[])
+    report.set_defaults(
+        followups=[], repeatability=None, budget=None, accept=[], common_window=False, common_resolution=None
+    )
     _add_report(report)
 
 
@@ -46,6 +60,7 @@ def run_report(options: argparse.Namespace, progress: Progress) -> Result:
 
 def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..exports import write_for_others
+    from ..outcome.alike import Alike, side_by_side
     from ..outcome.budget import read_budget
     from ..outcome.clinical import read_clinical
     from ..outcome.comparability import checked
@@ -53,16 +68,26 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..outcome.record import FILE, read_record
     from ..outcome.repeatability import read_repeatability
     from ..output import whole_folder
+    from ..pipeline.alike import quantified_alike
+    from ..reporting.alike_files import alike_rows, alike_text, write_alike
     from ..reporting.comparison_files import comparison_content, comparison_text, write_comparison
     from ..reporting.deidentify import hide
     from ..reporting.fused_pictures import comparison_pictures
     from ..reporting.report import check_available, write_report
+    from ..source import study_of_results
 
     check_available()
     named = [options.baseline, *options.followups]
     records = [read_record(path) for path in named]
     folders = [path.parent if path.is_file() and path.name == FILE else path for path in named]
-    checked(records, options.accept)  # of the visits as they are: hidden names could not differ
+    asked = Alike(options.common_window, options.common_resolution)
+    checked(records, [*options.accept, *asked.cured])  # of the visits as they are: hidden names could not differ
+    plain_records = records
+    if asked.asked:
+        studies = [study_of_results(folder, record) for folder, record in zip(folders, records, strict=True)]
+        redone = quantified_alike(studies, asked.changes(records), part(progress, 0, 0.9))
+        records = [result.record for result in redone]
+        checked(records, options.accept)
     clinical = read_clinical(options.clinical) if options.clinical else None
     shown, told, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)
     comparison = compare(
@@ -73,9 +98,26 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
         read_budget(options.budget) if options.budget else None,
     )
     files = [path for path in (options.clinical, options.repeatability, options.budget) if path]
+    both: tuple[Beside, ...] = ()
+    if asked.asked:
+        names = hide(plain_records, clinical)[0] if options.deidentify else plain_records
+        plain = compare(names, told, (), [*options.accept, *asked.cured], comparison.budget)
+        both = side_by_side(plain, comparison)
     with whole_folder(options.out, options.force, [*folders, *files]) as folder:
         write_comparison(folder, comparison)
         write_report(folder, comparison, comparison_pictures(comparison, folders, hidden), options.lang)
         sources = list(zip(folders, records, strict=True)) if options.dicom else []
         write_for_others(folder, comparison, sources, hidden, progress)
-    return Result(comparison_text(comparison), {**comparison_content(comparison), "out": options.out})
+        if both:
+            write_alike(folder, both, asked.changes(plain_records), () if options.deidentify else records)
+    text, content = comparison_text(comparison), {**comparison_content(comparison), "out": options.out}
+    if both:
+        text, content = f"{text}\n\n{alike_text(both)}", {**content, "alike": alike_rows(both)}
+    return Result(text, content)
+
+
+def _mm(text: str) -> float:
+    value = finite(text)
+    if value is None or value <= 0:
+        raise argparse.ArgumentTypeError("say a resolution in mm, FWHM")
+    return value

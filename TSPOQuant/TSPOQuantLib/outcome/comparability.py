@@ -137,14 +137,19 @@ def _acquired(
     told: Callable[[Any], str] = str,
     alike: Callable[[Any, Any], bool] = lambda one, other: one == other,
     severity: Severity = "refuse",
+    smoothed: bool = False,
 ) -> _Fact:
-    """Something that a visit's files tell; a visit that does not tell it differs from one that does."""
+    """Something that a visit's files tell; a visit that does not tell it differs from one that does.
+
+    smoothed: whether a difference is only told of images that were brought to one resolution.
+    """
 
     def judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
         one, other = value(a), value(b)
-        if one is None or other is None:
-            return None if one is other else severity
-        return None if alike(one, other) else severity
+        if (one is None and other is None) or (one is not None and other is not None and alike(one, other)):
+            return None
+        width = a.settings.get("smooth_to_mm")
+        return "warn" if smoothed and width is not None and width == b.settings.get("smooth_to_mm") else severity
 
     return _Fact(Shared(item, why, severity), value, told, judged)
 
@@ -192,7 +197,7 @@ def _resolution(visit: VisitRecord) -> tuple[float, float] | None:
     return None if scan.fwhm_mm is None else (scan.fwhm_mm, scan.fwhm_se_mm or 0.0)
 
 
-def _window_s(visit: VisitRecord) -> tuple[float, float]:
+def window_s(visit: VisitRecord) -> tuple[float, float]:
     """From the first frame to the end of the last one that was fitted, in seconds from time zero."""
     scan, until_min = visit.acquisition, visit.settings.get("until_min")
     ends = [a + b for a, b in zip(scan.frame_starts_s, scan.frame_durations_s, strict=True)]
@@ -208,7 +213,7 @@ def _window_told(window: tuple[float, float]) -> str:
 
 
 def _windows_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
-    (first_start, first_end), (start, end) = _window_s(a), _window_s(b)
+    (first_start, first_end), (start, end) = window_s(a), window_s(b)
     late, long = abs(first_start - start), abs(first_end - end)
     if max(late, long) <= CLOCK_TOLERANCE_S:
         return None
@@ -236,8 +241,8 @@ SHARPNESS = Text("it changes resolution, and with it every small region")
 ACQUIRED = (
     _acquired("tracer", Text("another tracer has another V_T"), lambda v: v.acquisition.tracer, alike=same_tracer),
     _acquired("scanner", Text("another scanner has another resolution and calibration"), _scanner),
-    _acquired("reconstruction", SHARPNESS, lambda v: v.acquisition.reconstruction),
-    _acquired("filter", SHARPNESS, lambda v: v.acquisition.filter),
+    _acquired("reconstruction", SHARPNESS, lambda v: v.acquisition.reconstruction, smoothed=True),
+    _acquired("filter", SHARPNESS, lambda v: v.acquisition.filter, smoothed=True),
     _acquired(
         "voxel",
         Text("voxels of another size see another share of a small region"),
@@ -256,7 +261,7 @@ ACQUIRED = (
     ),
     _Fact(
         Shared("window", Text("V_T of TSPO tracers drifts with the length of the scan")),
-        _window_s,
+        window_s,
         _window_told,
         _windows_judged,
     ),
@@ -416,6 +421,11 @@ OTHERS = (
     "visits-moved",
     "visits-order",
 )
+CURES = {
+    "visits-window": "--common-window",
+    **dict.fromkeys(("visits-resolution", "visits-filter", "visits-reconstruction"), "--common-resolution MM"),
+}
+"""The option that may take a difference away, by its code."""
 CODES = tuple(item.code for item in ITEMS) + OTHERS
 
 
@@ -466,11 +476,16 @@ def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[
 
 def _refusal(first: Finding, others: Listed) -> InputRefused:
     """others: the codes of what bars the comparison besides."""
-    what = (
-        Text("to compare all the same, accept it (--accept {finding})", finding=first.code)
-        if first.acceptable
-        else Text("check the folders")
-    )
+    what = Text("check the folders")
+    if first.acceptable:
+        what = Text("to compare all the same, accept it (--accept {finding})", finding=first.code)
+    if first.code in CURES:
+        what = Text(
+            "quantify the visits again on what all of them have ({option} of compare), or compare all the same "
+            "(--accept {finding})",
+            option=CURES[first.code],
+            finding=first.code,
+        )
     values = Listed(first.values, " | ")
     if others:
         return InputRefused(

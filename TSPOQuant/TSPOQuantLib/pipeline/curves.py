@@ -97,6 +97,18 @@ class Fitting:
         return with_intervals(fits, self.timing, tacs.activity, plasma, self.options, asked.profile, asked.draws)
 
 
+def fitting_of(
+    image: DynamicImage,
+    curve: NDArray[np.float64],
+    source: InputFunctionResult,
+    settings: StudySettings,
+    listed: NDArray[np.float64] | None = None,
+) -> Fitting:
+    """What the fits of a visit share; curve, listed: as for ``fit_options``."""
+    seen = seen_frames(image.timing, settings.leave_out) if settings.leave_out else None
+    return Fitting(image.timing, source, fit_options(image, curve, settings, listed), seen)
+
+
 def only_seen(options: FitOptions, seen: NDArray[np.bool_]) -> FitOptions:
     """Options of all frames as those of the frames that the fits see (frames,)."""
     return replace(options, weights=None if options.weights is None else options.weights[seen])

@@ -24,8 +24,9 @@ from ..outcome.recording import outcome_rows, region_record
 from ..outcome.settings import StudySettings
 from ..regions.anatomy import ANATOMY_ONLY
 from ..regions.region import Region
+from ..regions.smoothing import smoothed_to
 from ..settings import part_of
-from .curves import Fitting, fit_options
+from .curves import fitting_of
 from .placement import Alignment, Placed, no_region, region_to_frame
 from .plasma import body_curve, body_of
 
@@ -49,7 +50,7 @@ class Live:
 
     def follows(self, settings: StudySettings) -> bool:
         """Whether alignment, input function and the way in which regions are read are these settings', too."""
-        names = {field.name for room in _RESTS_ON for field in fields(room)} | {"minimum_coverage"}
+        names = {field.name for room in _RESTS_ON for field in fields(room)} | {"minimum_coverage", "smooth_to_mm"}
         if settings.input_source != "image-derived":
             names.add("until_min")  # as far as the samples are made a curve
         return all(getattr(settings, name) == getattr(self.settings, name) for name in names)
@@ -84,7 +85,7 @@ class Live:
         if not regions:
             raise no_region()
         again = {region.name for region in drawn}
-        fitting = Fitting(self.placed.image.timing, self.source, fit_options(self.placed.image, self.counts, settings))
+        fitting = fitting_of(self.placed.image, self.counts, self.source, settings)
         kept = self._kept(settings, again)
         curves = {region.name: np.array(region.mean) for region in regions}
         fits: list[KineticFit] = []
@@ -127,5 +128,7 @@ def live_of(image: DynamicImage, aligned: Alignment, settings: StudySettings, re
         np.array(kept.times_s), np.array(kept.parent_plasma), np.array(kept.whole_blood), record.notices, kept.settings
     )
     source = InputFunctionResult(curve, None, None, None, None, record.notices, kept.settings)
+    if settings.smooth_to_mm is not None:
+        image = smoothed_to(image, record.settings["fwhm_mm"], settings.smooth_to_mm)
     placed = Placed(image, (), region_to_frame(*aligned))
     return Live(placed, source, body_curve(image, body_of(image)), settings, record)

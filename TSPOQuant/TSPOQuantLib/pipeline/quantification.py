@@ -27,10 +27,11 @@ from ..regions.partial_volume import PartialVolumeResult, correct
 from ..regions.planes import center_of
 from ..regions.quality import check as check_regions
 from ..regions.resolution import estimate_resolution
+from ..regions.smoothing import smoothed_to
 from ..reporting import provenance
 from ..study import Study, StudySettings
 from ..tracers import tracer_named
-from .curves import Fitting, fit_options, seen_frames
+from .curves import Fitting, fitting_of
 from .placement import Alignment, Placed, place, visit_fused
 from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
@@ -62,6 +63,9 @@ def quantify(
     unclear = check_names(data.segmentation.segments)
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
     settings, width_se_mm, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
+    if settings.smooth_to_mm is not None:
+        own_mm = None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
+        placed = replace(placed, image=smoothed_to(placed.image, own_mm, settings.smooth_to_mm))
     image, targets = placed.image, placed.targets
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
@@ -71,9 +75,7 @@ def quantify(
     blood = reconcile(data.blood, image.timing, activity, settings.input_source != "image-derived")
     source = input_of(placed, blood, settings)
     # Not the regions' counts: what else is drawn must not move a region's V_T.
-    options = fit_options(image, body_curve(image, body_of(image)), settings, data.frame_weights)
-    seen = seen_frames(image.timing, settings.leave_out) if settings.leave_out else None
-    fitting = Fitting(image.timing, source, options, seen)
+    fitting = fitting_of(image, body_curve(image, body_of(image)), source, settings, data.frame_weights)
     fits = {}
     for index, model in enumerate(settings.models):
         progress(0.85 + 0.05 * index / len(settings.models), Text("Fitting {model}", model=model))
@@ -158,7 +160,9 @@ def _with_resolution(
 
 
 def _width(settings: StudySettings) -> float | None:
-    """The resolution where it is a number."""
+    """The resolution, of smoothed images that to which they were, where it is a number."""
+    if settings.smooth_to_mm is not None:
+        return settings.smooth_to_mm
     return None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
 
 

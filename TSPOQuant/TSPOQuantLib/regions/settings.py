@@ -45,3 +45,11 @@ class RegionSettings:
         unit="mm",
         exempt="visits are compared in the resolution that was used, stated or estimated",
     )
+    smooth_to_mm: float | None = setting(
+        None,
+        "pet",
+        Number(optional=True, low=0, above=True),
+        "resolution to which the images are smoothed before anything is read off them; needs fwhm_mm, which is finer",
+        unit="mm",
+        shared=Shared("smoothing", Text("smoothed images see small regions in another way")),
+    )

@@ -1,0 +1,91 @@
+"""Visits that differ in length or resolution, brought to what all of them have, beside what they are as they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .change import RegionChange
+from .comparability import CLOCK_TOLERANCE_S, CURES, END_TOLERANCE, window_s
+from .compare import Comparison
+from .record import VisitRecord
+
+
+@dataclass(frozen=True)
+class Alike:
+    """What was asked for: one fit window for all visits; all images at one resolution, mm FWHM."""
+
+    window: bool = False
+    resolution_mm: float | None = None
+
+    @property
+    def asked(self) -> bool:
+        return self.window or self.resolution_mm is not None
+
+    @property
+    def cured(self) -> tuple[str, ...]:
+        """Codes of the differences that this is meant to take away."""
+        options: tuple[str, ...] = ("--common-window",) if self.window else ()
+        options += ("--common-resolution MM",) if self.resolution_mm is not None else ()
+        return tuple(code for code, option in CURES.items() if option in options)
+
+    def changes(self, visits: Sequence[VisitRecord]) -> dict[str, Any]:
+        """The settings, by name, with which every visit is to be quantified again."""
+        found: dict[str, Any] = {}
+        if self.window:
+            found["until_min"] = common_end_s(visits) / 60
+            found |= _common_start(visits)
+        if self.resolution_mm is not None:
+            found["smooth_to_mm"] = self.resolution_mm
+        return found
+
+
+def common_end_s(visits: Sequence[VisitRecord]) -> float:
+    """The latest end of a frame that every visit has, if it lies close to the end of the shortest; else that end."""
+    shortest = min(window_s(visit)[1] for visit in visits)
+    ends = [[a + b for a, b in zip(*_frames(visit), strict=True)] for visit in visits]
+    shared = [
+        end
+        for end in ends[0]
+        if end <= shortest + CLOCK_TOLERANCE_S
+        and all(any(abs(end - other) <= CLOCK_TOLERANCE_S for other in others) for others in ends[1:])
+    ]
+    latest = max(shared, default=0.0)
+    if latest < (1 - END_TOLERANCE) * shortest:
+        return shortest
+    # Clocks differ by up to the tolerance: the same frame must be within it at every visit.
+    return max(end for others in ends for end in others if abs(end - latest) <= CLOCK_TOLERANCE_S)
+
+
+def _frames(visit: VisitRecord) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return visit.acquisition.frame_starts_s, visit.acquisition.frame_durations_s
+
+
+def _common_start(visits: Sequence[VisitRecord]) -> dict[str, Any]:
+    """Where the visits were told different starts of the line, the latest that one of them had; else nothing."""
+    rules = {(visit.settings.get("tstar_s", "auto"), visit.settings.get("last_frames")) for visit in visits}
+    starts = [fit.tstar_s for visit in visits for fit in visit.fits if fit.tstar_s is not None]
+    if len(rules) == 1 or not starts:
+        return {}
+    return {"tstar_s": max(starts), "last_frames": None}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """One change as the visits are, and as they are alike. cost: the latter's error over the former's."""
+
+    plain: RegionChange
+    alike: RegionChange
+
+    @property
+    def cost(self) -> float:
+        return self.alike.log_ratio_se / self.plain.log_ratio_se if self.plain.log_ratio_se > 0 else float("nan")
+
+
+def side_by_side(plain: Comparison, alike: Comparison) -> tuple[Beside, ...]:
+    """Every change that both comparisons have."""
+
+    def key(one: RegionChange) -> tuple[str, str, str, str]:
+        return one.outcome, one.followup_session, one.model, one.pvc
+
+    known = {key(one): one for one in plain.changes}
+    return tuple(Beside(known[key(one)], one) for one in alike.changes if key(one) in known)

@@ -1,0 +1,77 @@
+"""Changes as the visits are beside changes of the visits brought to what all of them have: files and text."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..outcome.alike import Beside
+from ..outcome.record import FILE, VisitRecord
+from ..plain import to_json
+from .tables import columns_text, number, write_json, write_tsv
+
+ABOUT = {
+    "outcome": "place of the region",
+    "model": "kinetic model",
+    "pvc": "partial-volume correction",
+    "followup_session": "the visit that is compared with the first",
+    "percent": "change as the visits are, %; what they differ in may have made it",
+    "percent_low": "of its 95 % interval, which does not hold what the visits differ in",
+    "percent_high": "of the same",
+    "alike_percent": "change with both visits quantified again alike, %",
+    "alike_percent_low": "of its 95 % interval",
+    "alike_percent_high": "of the same",
+    "cost": "standard error of the log ratio alike over that as they are: what it cost",
+}
+
+
+def alike_rows(both: Sequence[Beside]) -> list[dict[str, Any]]:
+    """One row a change."""
+    return [
+        {
+            "outcome": one.alike.outcome,
+            "model": one.alike.model,
+            "pvc": one.alike.pvc,
+            "followup_session": one.alike.followup_session,
+            **{name: getattr(one.plain, name) for name in ("percent", "percent_low", "percent_high")},
+            **{f"alike_{name}": getattr(one.alike, name) for name in ("percent", "percent_low", "percent_high")},
+            "cost": one.cost,
+        }
+        for one in both
+    ]
+
+
+def write_alike(
+    folder: Path, both: Sequence[Beside], changes: Mapping[str, Any], records: Sequence[VisitRecord] = ()
+) -> None:
+    """alike.tsv with its JSON, and every visit as it was quantified again in a folder of its own, to compare again.
+
+    changes: the settings that made the visits alike, by name.
+    """
+    rows = [[cell if isinstance(cell, str) else number(cell) for cell in row.values()] for row in alike_rows(both)]
+    write_tsv(folder / "alike.tsv", list(ABOUT), rows)
+    about: dict[str, object] = {name: {"Description": text} for name, text in ABOUT.items()}
+    write_json(folder / "alike.json", about | {"settings": dict(changes)})
+    for record in records:
+        own = folder / f"alike_ses-{record.session}"
+        own.mkdir()
+        (own / FILE).write_text(to_json(record), encoding="utf-8")
+
+
+def alike_text(both: Sequence[Beside]) -> str:
+    """The primary changes of both ways, for a terminal."""
+    cells = [["change of V_T", "as they are", "alike", "95 % interval", "error"]]
+    for one in both:
+        if one.alike.primary or one.alike.pvc != "none":
+            low, high = one.alike.percent_low, one.alike.percent_high
+            cells.append(
+                [
+                    f"{one.alike.region}, {one.alike.model}"
+                    + ("" if one.alike.pvc == "none" else f", {one.alike.pvc}"),
+                    f"{one.plain.percent:+.1f} %",
+                    f"{one.alike.percent:+.1f} %",
+                    f"{low:+.1f} to {high:+.1f} %",
+                    f"× {one.cost:.2f}" if math.isfinite(one.cost) else "n/a",
+                ]
+            )
+    return "\n".join(["As the visits are, and both quantified again on what both have", columns_text(cells)])
