@@ -2,7 +2,7 @@
 
 import importlib.util
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_
 from TSPOQuantLib.phantom.neck import LABEL, VERTEBRAE, draw_build, draw_pose
 from TSPOQuantLib.phantom.scanner import counts_per_activity, image_frames, with_count_noise
 from TSPOQuantLib.phantom.segments import segment_numbers, segments
+from TSPOQuantLib.phantom.shape import PLAIN, Shape
 from TSPOQuantLib.phantom.tables import true_input_times_min, write_blood
 from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
@@ -74,17 +75,20 @@ POINTS = 2**14
 # --- Simulated necks and scans ---------------------------------------------------------------------------------------
 
 
-def neck(seed: int) -> tuple[Neck, Volume]:
-    """One simulated neck, flexed as at its second visit, and its noisy CT."""
-    build = draw_build(seed, np.random.default_rng(seed))
-    pose = draw_pose(seed, "followup", np.random.default_rng(seed + 1000))
-    anatomy = build_anatomy(ct_grid(True), build, pose, silent)
+def neck(seed: int, shape: Shape = PLAIN, grid: Grid | None = None) -> tuple[Neck, Volume]:
+    """One simulated neck, flexed as at its second visit, and its noisy CT, on the fast CT's grid unless told."""
+    build = draw_build(seed, np.random.default_rng(seed), shape)
+    pose = draw_pose(seed, "followup", np.random.default_rng(seed + 1000), shape)
+    anatomy = build_anatomy(grid or ct_grid(True), build, pose, silent)
     values = with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(seed))
     return anatomy, Volume(values, anatomy.grid, "HU")
 
 
-def labeled(anatomy: Neck, seed: int) -> Segmentation:
-    """Vertebrae and cord as another program might label them: voxels of 1.5 mm, the boundary off by up to one."""
+def labeled(anatomy: Neck, seed: int, missing: Collection[str] = ()) -> Segmentation:
+    """Vertebrae and cord as another program might label them: voxels of 1.5 mm, the boundary off by up to one.
+
+    missing: vertebrae that it leaves out.
+    """
     rng = np.random.default_rng(seed)
     size = np.array(anatomy.grid.shape[::-1]) * anatomy.grid.spacing_mm
     matrix = np.diag([LABEL_MM] * 3 + [1.0])
@@ -101,7 +105,8 @@ def labeled(anatomy: Neck, seed: int) -> Segmentation:
         noise /= noise.std()
         mask = np.where(noise > NOISY_SHARE_SD, binary_dilation(mask), mask)
         mask = np.where(noise < -NOISY_SHARE_SD, binary_erosion(mask), mask)
-        found.append(Segment(vertebra.name, f"vertebrae_{vertebra.name}", mask))
+        if vertebra.name not in missing:
+            found.append(Segment(vertebra.name, f"vertebrae_{vertebra.name}", mask))
     cord = np.isin(labels, [number for name, number in LABEL.items() if name.startswith("cord")])
     found.append(Segment("cord", "spinal_cord", cord))
     return Segmentation(grid, tuple(found))

@@ -23,6 +23,7 @@ from . import (
     reconstructed,
     regions,
     scan_length,
+    shapes,
     verdict,
 )
 from .document import (
@@ -54,6 +55,7 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "verdict": lambda data, quick: verdict.section(quick),
     "regions": lambda data, quick: regions.section(quick),
     "reconstructed": lambda data, quick: reconstructed.section(quick),
+    "shapes": lambda data, quick: shapes.section(quick),
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 RULERS = {

@@ -59,6 +59,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="whose name, code and half-life; the kinetics stay those of the phantom",
     )
+    parser.add_argument(
+        "--shape",
+        default="",
+        metavar="SHAPE",
+        help="ailments and posture, such as foramina=0.75,spurs=2,facets=1,lean=20,turn=10,tilt=5,fused=C5/C6,"
+        "missing=C5,metal=C6/C7,contrast",
+    )
     parser.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by region and visit, to replace ours")
 
 
@@ -92,6 +99,7 @@ def _settings(options: argparse.Namespace) -> "PhantomSettings":
         two_tissue=options.two_tissue,
         foramen_k1=options.foramen_k1,
         tracer=options.tracer,
+        shape=options.shape,
         truth=_truth(options.truth) if options.truth else {},
     )
 

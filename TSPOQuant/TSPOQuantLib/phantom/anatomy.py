@@ -34,8 +34,10 @@ from .neck import (
     Vertebra,
     foramen_along_mm,
     foramen_axes,
+    foramen_size_mm,
     spine_of,
 )
+from .shape import PLAIN, Shape
 from .spine import Spine, SpineTable, tabulated
 
 Floats = NDArray[np.float32]
@@ -54,6 +56,7 @@ HOUNSFIELD = {
 }
 CORD_HU, BLOOD_HU, CANCELLOUS_HU, CORTICAL_HU = 36.0, 45.0, 260.0, 850.0
 NERVE_HU, FORAMEN_FAT_HU = 42.0, -70.0
+CONTRAST_HU, METAL_HU = 320.0, 4000.0
 CT_BLUR_MM = 0.45
 CT_NOISE_HU = 14.0
 SLAB_VOXELS = 1_000_000
@@ -69,6 +72,9 @@ PEDICLE_RIM_MM = 1.0
 ARTERY_LEFT_MM, ARTERY_POSTERIOR_MM, ARTERY_RADIUS_MM = 17.8, -6.5, 1.9
 CORD_POSTERIOR_MM = 6.5
 NERVE_RADIUS_MM = 1.8
+SLEEVE_MM = 1.0
+"""Of bone around a foramen that is narrower than usual."""
+IMPLANT_HALF_MM, IMPLANT_POSTERIOR_MM = 7.0, (-13.0, -3.0)
 LARYNX_TOP_T = 0.72
 
 # Cross-sections at heights t = 0 (middle of T1) to 1 (middle of C3): (center left, center behind the axis, half
@@ -158,12 +164,16 @@ def build_anatomy(grid: Grid, build: Build, pose: Pose, progress: Progress) -> A
     """Draw the neck on an axis-aligned grid."""
     labels = np.empty(grid.shape, np.uint8)
     nerve = np.empty(grid.shape, np.bool_)
-    table = spine_table(grid, build, pose)
+    metal = np.zeros(grid.shape, np.bool_)
+    table, shape = spine_table(grid, build, pose), build.shape
     for slab, points in slabs_of(grid, build, pose):
-        found, is_nerve = structures_at(points, table)
+        found, is_nerve = structures_at(points, table, shape)
         labels[slab], nerve[slab] = found.reshape(labels[slab].shape), is_nerve.reshape(labels[slab].shape)
+        if shape.metal:
+            metal[slab] = _implants(points, table, shape).reshape(labels[slab].shape)
         progress(slab.stop / grid.shape[0], "drawing the neck")
-    return Anatomy(grid, labels, _hounsfield(grid, labels, nerve), _foramina(table.spine, build, pose))
+    hounsfield = _hounsfield(grid, labels, nerve, metal, shape.contrast)
+    return Anatomy(grid, labels, hounsfield, _foramina(table.spine, build, pose))
 
 
 def slabs_of(grid: Grid, build: Build, pose: Pose) -> Iterator[tuple[slice, Floats]]:
@@ -187,7 +197,7 @@ def spine_table(grid: Grid, build: Build, pose: Pose) -> SpineTable:
     return tabulated(spine_of(build, pose), low[1:], high[1:])
 
 
-def structures_at(points: Floats, table: SpineTable) -> tuple[Labels, Bools]:
+def structures_at(points: Floats, table: SpineTable, shape: Shape = PLAIN) -> tuple[Labels, Bools]:
     """The label of each point (3, n) of the reference-sized neck's frame, and whether a nerve root runs through it."""
     x, y, z = points
     spine = table.spine
@@ -199,7 +209,7 @@ def structures_at(points: Floats, table: SpineTable) -> tuple[Labels, Bools]:
     labels[inside] = soft_tissue(x[inside], behind[inside], t[inside])
     near = inside[(np.abs(x[inside]) < 40) & (behind[inside] > -34) & (behind[inside] < 62)]
     left, posterior, along = table.to_spine(x[near], y[near], z[near])
-    labels[near], nerve[near] = spinal_column(left, posterior, along, labels[near])
+    labels[near], nerve[near] = spinal_column(left, posterior, along, labels[near], shape)
     return labels, nerve
 
 
@@ -225,22 +235,24 @@ def soft_tissue(x: Floats, behind: Floats, t: Floats) -> Labels:
     return labels
 
 
-def spinal_column(left: Floats, posterior: Floats, along: Floats, around: Labels) -> tuple[Labels, Bools]:
+def spinal_column(
+    left: Floats, posterior: Floats, along: Floats, around: Labels, shape: Shape
+) -> tuple[Labels, Bools]:
     """Vertebrae, discs, canal, cord, vertebral arteries and foramina over what is around them."""
     labels = around.copy()
     side = np.abs(left)
     deep = ((side / 25) ** 2 + ((posterior - 12) / 13) ** 2 < 1) & (labels == LABEL["fat"])
     labels[deep] = LABEL["muscle"]
-    _draw_discs(labels, side, posterior, along)
+    _draw_discs(labels, side, posterior, along, shape)
     for vertebra, start, end in zip(VERTEBRAE, STARTS_MM, ENDS_MM, strict=True):
         near = np.flatnonzero((along > start - 26) & (along < end + 22))
-        bone = _vertebra(vertebra, start, end, side[near], posterior[near], along[near])
+        bone = _vertebra(vertebra, start, end, side[near], posterior[near], along[near], shape)
         labels[near[bone]] = LABEL[f"vertebra {vertebra.name}"]
-    _draw_facet_joints(labels, side, posterior, along)
+    _draw_facet_joints(labels, side, posterior, along, shape)
     _draw_atlas(labels, side, posterior, along)
     _draw_canal(labels, side, posterior, along)
     _draw_vertebral_arteries(labels, left, posterior, along)
-    return labels, _draw_foramina(labels, left, posterior, along)
+    return labels, _draw_foramina(labels, left, posterior, along, shape)
 
 
 def height_of(along: Floats) -> Floats:
@@ -306,7 +318,9 @@ def _joint_mm(posterior: Floats, disc_mm: float) -> Floats:
     return np.asarray(disc_mm - (posterior - FACET_POSTERIOR_MM))
 
 
-def _vertebra(vertebra: Vertebra, start: float, end: float, side: Floats, posterior: Floats, along: Floats) -> Bools:
+def _vertebra(
+    vertebra: Vertebra, start: float, end: float, side: Floats, posterior: Floats, along: Floats, shape: Shape
+) -> Bools:
     """Body, uncinate processes, pedicles, articular pillars, laminae, spinous and transverse processes, dens."""
     name, center, half = vertebra.name, (start + end) / 2, (end - start) / 2
     above, below = _neighbours(name)
@@ -316,12 +330,12 @@ def _vertebra(vertebra: Vertebra, start: float, end: float, side: Floats, poster
     if name != "C2" and not name.startswith("T"):
         lip = (side > vertebra.width_mm / 2 - 2.5) & (side < max(vertebra.width_mm / 2 + 1.2, 11.8))
         bone |= lip & (posterior > -10) & (posterior < -0.5) & (rise > half - 4) & (rise < half + 3.5)
-    top = foramen_along_mm(above) - FORAMEN_SIZE_MM[above][0] / 2 if above in FORAMEN_SIZE_MM else center + 5
-    bottom = foramen_along_mm(below) + FORAMEN_SIZE_MM[below][0] / 2 if below in FORAMEN_SIZE_MM else center - 5
+    top = foramen_along_mm(above) - foramen_size_mm(above, shape)[0] / 2 if above in FORAMEN_SIZE_MM else center + 5
+    bottom = foramen_along_mm(below) + foramen_size_mm(below, shape)[0] / 2 if below in FORAMEN_SIZE_MM else center - 5
     # The foramina are carved out afterwards; a little more bone here closes their round tops and bottoms.
     level = (along < top + PEDICLE_RIM_MM) & (along > bottom - PEDICLE_RIM_MM)
     bone |= level & _capsule(side, posterior, (9.0, -4.0), (18.0, 6.0), 3.2)
-    pillar = ((side - PILLAR_LEFT_MM) / 6.3) ** 2 + ((posterior - FACET_POSTERIOR_MM) / 7.0) ** 2 < 1
+    pillar = _pillar(side, posterior, shape)
     pillar &= along < (_joint_mm(posterior, end + vertebra.disc_mm / 2) if above else center + 6)
     pillar &= along > (_joint_mm(posterior, start - _disc_below(start)) if below else center - 8)
     bone |= pillar
@@ -333,6 +347,14 @@ def _vertebra(vertebra: Vertebra, start: float, end: float, side: Floats, poster
         dens = (side / 5.2) ** 2 + ((posterior + 7) / 5.4) ** 2 < 1
         bone |= dens & (along >= end) & (along < end + DENS_MM)
     return np.asarray(bone)
+
+
+def _pillar(side: Floats, posterior: Floats, shape: Shape) -> Bools:
+    """Within the column of the facet joints, thicker by half of what arthrosis adds."""
+    half_width, half_depth = 6.3 + shape.facets / 2, 7.0 + shape.facets / 2
+    return np.asarray(
+        ((side - PILLAR_LEFT_MM) / half_width) ** 2 + ((posterior - FACET_POSTERIOR_MM) / half_depth) ** 2 < 1
+    )
 
 
 def _neighbours(name: str) -> tuple[str, str]:
@@ -361,17 +383,22 @@ def _transverse_process(name: str, side: Floats, posterior: Floats, rise: Floats
     return np.asarray((ring | bar) & (np.abs(rise) < 3))
 
 
-def _draw_discs(labels: Labels, side: Floats, posterior: Floats, along: Floats) -> None:
+def _draw_discs(labels: Labels, side: Floats, posterior: Floats, along: Floats, shape: Shape) -> None:
     for vertebra, end in zip(VERTEBRAE[:-1], ENDS_MM, strict=False):
         between = (along >= end) & (along <= end + vertebra.disc_mm)
-        labels[between & _body(vertebra, side, posterior, 1.0)] = LABEL["cartilage"]
+        bone = _neighbours(vertebra.name)[0] in shape.fused
+        labels[between & _body(vertebra, side, posterior, 1.0)] = LABEL[
+            f"vertebra {vertebra.name}" if bone else "cartilage"
+        ]
     below = (along < 0) & (along > -VERTEBRAE[0].disc_mm)
     labels[below & _body(VERTEBRAE[0], side, posterior, 1.0)] = LABEL["cartilage"]
 
 
-def _draw_facet_joints(labels: Labels, side: Floats, posterior: Floats, along: Floats) -> None:
-    pillar = ((side - PILLAR_LEFT_MM) / 6.3) ** 2 + ((posterior - FACET_POSTERIOR_MM) / 7.0) ** 2 < 1
+def _draw_facet_joints(labels: Labels, side: Floats, posterior: Floats, along: Floats, shape: Shape) -> None:
+    pillar = _pillar(side, posterior, shape)
     for vertebra, end in zip(VERTEBRAE[:-1], ENDS_MM, strict=False):
+        if _neighbours(vertebra.name)[0] in shape.fused:
+            continue
         gap = np.abs(along - _joint_mm(posterior, end + vertebra.disc_mm / 2)) < 0.9
         labels[pillar & gap] = LABEL["cartilage"]
 
@@ -411,10 +438,15 @@ def _draw_vertebral_arteries(labels: Labels, left: Floats, posterior: Floats, al
     labels[inside & (left <= 0)] = LABEL["vertebral artery right"]
 
 
-def _draw_foramina(labels: Labels, left: Floats, posterior: Floats, along: Floats) -> Bools:
-    """Carve the twelve canals (elliptic cylinders) and return where the nerve root runs, low in each of them."""
+def _draw_foramina(labels: Labels, left: Floats, posterior: Floats, along: Floats, shape: Shape) -> Bools:
+    """Carve the twelve canals (elliptic cylinders) and return where the nerve root runs, low in each of them.
+
+    Bone that narrows them is the upper vertebra's above, else the lower one's, whose uncus and joint bound a foramen.
+    """
     nerve = np.zeros(labels.shape, np.bool_)
-    for level, (height, width) in FORAMEN_SIZE_MM.items():
+    for level, usual in FORAMEN_SIZE_MM.items():
+        height, width = foramen_size_mm(level, shape)
+        upper, lower = (LABEL[f"vertebra {name}"] for name in level.split("/"))
         middle = foramen_along_mm(level)
         near = np.flatnonzero((np.abs(along - middle) < height) & (np.abs(np.abs(left) - FORAMEN_LEFT_MM) < 12))
         for side in SIDES:
@@ -422,8 +454,17 @@ def _draw_foramina(labels: Labels, left: Floats, posterior: Floats, along: Float
             center = (sign * FORAMEN_LEFT_MM, FORAMEN_POSTERIOR_MM, middle)
             offset = [a[near] - c for a, c in zip((left, posterior, along), center, strict=True)]
             outward, up, across = foramen_axes(side).T @ np.stack(offset)
-            inside = (2 * up / height) ** 2 + (2 * across / width) ** 2 < 1
-            inside &= np.abs(outward) < FORAMEN_LENGTH_MM / 2
+            within = np.abs(outward) < FORAMEN_LENGTH_MM / 2
+            inside = within & ((2 * up / height) ** 2 + (2 * across / width) ** 2 < 1)
+            if shape.foramina < 1:
+                tall, wide = (size + 2 * SLEEVE_MM for size in usual)
+                sleeve = within & ((2 * up / tall) ** 2 + (2 * across / wide) ** 2 < 1)
+                labels[near[sleeve]] = np.where(up[sleeve] > height / 4, upper, lower)
+            if shape.spurs or shape.facets:
+                closed = inside & (np.hypot(np.hypot(outward, up), across + width / 2) < shape.spurs)
+                closed |= inside & ((2 * up / height) ** 2 + (2 * (across + shape.facets) / width) ** 2 >= 1)
+                labels[near[closed]] = lower
+                inside &= ~closed
             labels[near[inside]] = LABEL[f"foramen {level} {side} (root {ROOTS[level]})"]
             nerve[near] |= inside & (np.hypot(up + height / 5, across) < NERVE_RADIUS_MM)
     return nerve
@@ -431,11 +472,15 @@ def _draw_foramina(labels: Labels, left: Floats, posterior: Floats, along: Float
 
 def _foramina(spine: Spine, build: Build, pose: Pose) -> tuple[Foramen, ...]:
     found = []
-    for level, (height, width) in FORAMEN_SIZE_MM.items():
+    for level in FORAMEN_SIZE_MM:
+        height, width = foramen_size_mm(level, build.shape)
+        width -= build.shape.facets
         along = foramen_along_mm(level)
         for side in SIDES:
             sign = 1.0 if side == "left" else -1.0
-            center = build.size * spine.to_lps(sign * FORAMEN_LEFT_MM, FORAMEN_POSTERIOR_MM, along)
+            left, behind, above = -build.shape.facets / 2 * foramen_axes(side)[:, 2]
+            place = (sign * FORAMEN_LEFT_MM + left, FORAMEN_POSTERIOR_MM + behind, along + above)
+            center = build.size * spine.to_lps(*place)
             found.append(
                 Foramen(
                     name=f"foramen {level} {side} (root {ROOTS[level]})",
@@ -450,7 +495,18 @@ def _foramina(spine: Spine, build: Build, pose: Pose) -> tuple[Foramen, ...]:
     return tuple(found)
 
 
-def _hounsfield(grid: Grid, labels: Labels, nerve: Bools) -> Floats:
+def _implants(points: Floats, table: SpineTable, shape: Shape) -> Bools:
+    """Where metal is instead of a disc."""
+    side, posterior, along = table.to_spine(*points)
+    front, back = IMPLANT_POSTERIOR_MM
+    metal = np.zeros(side.shape, np.bool_)
+    for vertebra, end in zip(VERTEBRAE[:-1], ENDS_MM, strict=False):
+        if _neighbours(vertebra.name)[0] in shape.metal:
+            metal |= (along > end) & (along < end + vertebra.disc_mm)
+    return metal & (np.abs(side) < IMPLANT_HALF_MM) & (posterior > front) & (posterior < back)
+
+
+def _hounsfield(grid: Grid, labels: Labels, nerve: Bools, metal: Bools, contrast: bool) -> Floats:
     """What a noise-free CT of the labels shows, a little blurred; bone has a cortex one voxel thick."""
     numbers = np.full(256, CANCELLOUS_HU, np.float32)
     for name, number in LABEL.items():
@@ -459,13 +515,14 @@ def _hounsfield(grid: Grid, labels: Labels, nerve: Bools) -> Floats:
         elif name.startswith("cord"):
             numbers[number] = CORD_HU
         elif name in BLOOD:
-            numbers[number] = BLOOD_HU
+            numbers[number] = CONTRAST_HU if contrast and "artery" in name else BLOOD_HU
         elif name in HOUNSFIELD:
             numbers[number] = HOUNSFIELD[name]
     image = numbers[labels]
     image[nerve] = NERVE_HU
     bone = np.isin(labels, [LABEL[name] for name in BONES])
     image[bone & ~binary_erosion(bone, border_value=1)] = CORTICAL_HU
+    image[metal] = METAL_HU
     sigma = [CT_BLUR_MM / spacing for spacing in reversed(grid.spacing_mm)]
     return np.asarray(gaussian_filter(image, sigma, mode="nearest"))
 

@@ -4,12 +4,13 @@ Published figures (each with its source) are the sizes of the foramina and of th
 assumption, chosen to look like an adult's neck.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .settings import REFERENCE_SEED
+from .shape import PLAIN, Shape
 from .spine import Spine, bent_spine
 
 SIDES = ("left", "right")
@@ -103,6 +104,7 @@ class Build:
     size: float = 1.0
     lordosis_deg: float = 0.0
     scoliosis_mm: float = 0.0
+    shape: Shape = PLAIN
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,14 +115,15 @@ class Pose:
     flexion_deg: float = 0.0
 
 
-def draw_build(seed: int, rng: np.random.Generator) -> Build:
+def draw_build(seed: int, rng: np.random.Generator, shape: Shape = PLAIN) -> Build:
     """The reference neck for the reference seed; else one drawn from plausible (assumed) spreads."""
     if seed == REFERENCE_SEED:
-        return Build()
+        return Build(shape=shape)
     return Build(
         size=float(np.clip(rng.normal(1.0, 0.03), 0.94, 1.06)),
         lordosis_deg=float(np.clip(rng.normal(0.0, 5.0), -10, 10)),
         scoliosis_mm=float(np.clip(rng.normal(0.0, 2.0), -4, 4)),
+        shape=shape,
     )
 
 
@@ -141,8 +144,13 @@ def rigid(degrees_xyz: NDArray[np.float64], shift_mm: NDArray[np.float64]) -> ND
     return matrix
 
 
-def draw_pose(seed: int, visit: str, rng: np.random.Generator) -> Pose:
-    """Straight at baseline; another position and some flexion at the second visit (assumed sizes)."""
+def draw_pose(seed: int, visit: str, rng: np.random.Generator, shape: Shape = PLAIN) -> Pose:
+    """Straight at baseline; another position and some flexion at the second visit (assumed sizes); posed as told."""
+    pose = _plain_pose(seed, visit, rng)
+    return replace(pose, neck_to_lps=pose.neck_to_lps @ shape.turned)
+
+
+def _plain_pose(seed: int, visit: str, rng: np.random.Generator) -> Pose:
     if visit == "baseline":
         return Pose(np.eye(4))
     if seed == REFERENCE_SEED:
@@ -161,6 +169,12 @@ def foramen_along_mm(level: str) -> float:
     """Where on the axis a foramen lies: at the middle of its disc."""
     lower = [v.name for v in VERTEBRAE].index(level.split("/")[1])
     return ENDS_MM[lower] + VERTEBRAE[lower].disc_mm / 2
+
+
+def foramen_size_mm(level: str, shape: Shape) -> tuple[float, float]:
+    """Height and width of a foramen before spurs and facets narrow it."""
+    height, width = FORAMEN_SIZE_MM[level]
+    return shape.foramina * height, shape.foramina * width
 
 
 def foramen_axes(side: str) -> NDArray[np.float64]:

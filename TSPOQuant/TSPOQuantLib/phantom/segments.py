@@ -1,6 +1,7 @@
 """The phantom's segmentation, in Slicer's own file format (.seg.nrrd), without Slicer."""
 
 import gzip
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,8 @@ class PhantomSegment:
         return {key: value for key, value in found.items() if value}
 
 
-def segments() -> tuple[PhantomSegment, ...]:
-    """The foramina, the cord by vertebral level, the blood pool and the vertebrae."""
+def segments(missing: Collection[str] = ()) -> tuple[PhantomSegment, ...]:
+    """The foramina, the cord by vertebral level, the blood pool and the vertebrae but for those that are missing."""
     foramina = [
         PhantomSegment(
             f"foramen {level} {side} (root {ROOTS[level]})",
@@ -76,14 +77,15 @@ def segments() -> tuple[PhantomSegment, ...]:
             f"vertebra {v.name}", "vertebra", (f"vertebra {v.name}",), (0.95, 0.63 + 0.03 * n, 0.57), v.name
         )
         for n, v in enumerate(VERTEBRAE)
+        if v.name not in missing
     ]
     return (*foramina, *cord, pool, *reversed(bones))
 
 
-def segment_numbers(labels: Labels, grid: Grid) -> Labels:
-    """The anatomy's labels (k, j, i) to the numbers of ``segments()``, counted from 1; 0 where there is none."""
+def segment_numbers(labels: Labels, grid: Grid, missing: Collection[str] = ()) -> Labels:
+    """The anatomy's labels (k, j, i) to the numbers of ``segments``, counted from 1; 0 where there is none."""
     numbers = np.zeros(256, np.uint8)
-    for number, segment in enumerate(segments(), start=1):
+    for number, segment in enumerate(segments(missing), start=1):
         numbers[[LABEL[name] for name in segment.labels]] = number
     found = numbers[labels]
     margin = round(BLOOD_POOL_MARGIN_MM / grid.spacing_mm[2])
@@ -93,9 +95,9 @@ def segment_numbers(labels: Labels, grid: Grid) -> Labels:
     return found
 
 
-def write_segmentation(path: Path, labels: Labels, grid: Grid) -> None:
-    """One shared labelmap layer in LPS; the same bytes in every run."""
-    numbers = segment_numbers(labels, grid)
+def write_segmentation(path: Path, labels: Labels, grid: Grid, missing: Collection[str] = ()) -> None:
+    """One shared labelmap layer in LPS, without the vertebrae that are missing; the same bytes in every run."""
+    numbers = segment_numbers(labels, grid, missing)
     matrix = grid.ijk_to_lps
     directions = " ".join(f"({','.join(f'{v:.12g}' for v in matrix[:3, axis])})" for axis in range(3))
     lines = [
@@ -109,7 +111,7 @@ def write_segmentation(path: Path, labels: Labels, grid: Grid) -> None:
         "encoding: gzip",
         f"space origin: ({','.join(f'{v:.12g}' for v in matrix[:3, 3])})",
     ]
-    for n, segment in enumerate(segments()):
+    for n, segment in enumerate(segments(missing)):
         tags = "".join(f"{key}:{value}|" for key, value in segment.tags.items())
         entries = {
             "Color": " ".join(f"{c:.6g}" for c in segment.color),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..messages import InputRefused
+from .shape import Shape, shape_of
 
 VENDORS = ("ge", "siemens", "philips")
 VISITS = ("baseline", "followup")
@@ -47,6 +48,7 @@ class PhantomSettings:
     two_tissue: cord, marrow, thyroid and glands have a second compartment.
     foramen_k1: of all foramina, mL/cm3/min.
     tracer: what is written of it: name, code and half-life; the kinetics stay those of this phantom.
+    shape: what is unlike the textbook's neck, as ``shape.shape_of`` reads it, such as "foramina=0.75,fused=C5/C6".
     truth: other V_T (mL/cm3) than the phantom's own: region name -> visit ("baseline", "followup") -> V_T. The name
         of a foramen may leave out its root. Unknown regions are refused where the regions are known, in ``tracer``.
 
@@ -64,6 +66,7 @@ class PhantomSettings:
     two_tissue: bool = False
     foramen_k1: float = 0.5
     tracer: str = "[11C]DPA-713"
+    shape: str = ""
     truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,6 +93,7 @@ class PhantomSettings:
                 )
         if self.scanner != GAUSSIAN:
             osem_options(self.scanner)
+        shape_of(self.shape)
         for region, by_visit in self.truth.items():
             _refuse_bad_truth(region, by_visit)
 
@@ -97,6 +101,10 @@ class PhantomSettings:
     def osem(self) -> OsemOptions | None:
         """How the scanner that projects reconstructs; None for the Gaussian one."""
         return None if self.scanner == GAUSSIAN else osem_options(self.scanner)
+
+    @property
+    def neck_shape(self) -> Shape:
+        return shape_of(self.shape)
 
     @property
     def hot(self) -> bool:

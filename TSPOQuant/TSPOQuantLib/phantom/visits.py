@@ -19,6 +19,7 @@ from .osem import osem_frames, osem_scanner
 from .scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
 from .segments import BLOOD_POOL, segments, write_segmentation
 from .settings import VISITS, PhantomSettings
+from .shape import described
 from .tables import write_blood, write_true_input
 from .tracer import (
     ARRIVAL_MIN,
@@ -64,6 +65,10 @@ OF_OSEM = (
     "background of scattered (25 %) and random (15 %) coincidences whose mean is known; Poisson counts; OSEM; a "
     "Gaussian filter.",
     "The object's attenuation stays where the CT saw it when the head moves.",
+)
+OF_SHAPE = (
+    "The neck's shape is as asked for; sizes of spurs, thick facets and implants are assumptions; an implant makes no "
+    "streaks.",
 )
 OF_HOT = (
     "V_T, K1 and V_B of marrow, cortex, thyroid, glands and epidural veins are assumptions: no published values were "
@@ -155,7 +160,7 @@ def _write_all(
     progress: Progress,
 ) -> dict[str, object]:
     build_seed, *visit_seeds = np.random.SeedSequence(settings.seed).spawn(1 + len(VISITS))
-    build = draw_build(settings.seed, np.random.default_rng(build_seed))
+    build = draw_build(settings.seed, np.random.default_rng(build_seed), settings.neck_shape)
     visits = {}
     for n, visit in enumerate(VISITS):
         share = part(progress, n / len(VISITS), (n + 1) / len(VISITS))
@@ -177,6 +182,7 @@ def _write_all(
             "hot_neighbors": settings.hot,
             "two_tissue": settings.two_tissue,
             "foramen_k1": settings.foramen_k1,
+            "shape": settings.shape,
             "truth": {region: dict(by_visit) for region, by_visit in settings.truth.items()},
         },
         "units": {"VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "VB": "1", "lengths": "mm", "coordinates": "LPS"},
@@ -184,7 +190,9 @@ def _write_all(
             *ASSUMPTIONS,
             *(OF_SCANNER if settings.osem is None else OF_OSEM),
             *(OF_HOT if neighbors else ()),
+            *(OF_SHAPE if settings.shape else ()),
         ],
+        "shape": described(build.shape),
         "build": {"size": build.size, "lordosis_deg": build.lordosis_deg, "scoliosis_mm": build.scoliosis_mm},
         "half_life_s": tracer.half_life_s,
         "weight_kg": WEIGHT_KG,
@@ -211,7 +219,7 @@ def _write_visit(
     folder.mkdir()
     blood = blood_of(visit)
     curves = frame_averages(kinetics, blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN)
-    pose = draw_pose(settings.seed, visit, np.random.default_rng(pose_seed))
+    pose = draw_pose(settings.seed, visit, np.random.default_rng(pose_seed), build.shape)
     motion = draw_motion(settings.motion_mm, np.random.default_rng(motion_seed))
 
     wide = settings.osem is not None
@@ -221,7 +229,7 @@ def _write_visit(
     noisy = settings.noise_percent > 0
     ct = with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(ct_seed)) if noisy else anatomy.hounsfield
     write_ct(folder / "ct", ct, anatomy.grid, identity, settings.vendor)
-    write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid)
+    write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid, build.shape.missing)
     progress(0.4, Text("{visit}: CT and segmentation written", visit=visit))
 
     _write_pet(
@@ -242,7 +250,8 @@ def _write_visit(
     correction = "rigid" if settings.motion_mm > 0 else "none"
     study = _STUDY.format(visit=visit, motion_correction=correction, blood_pool=BLOOD_POOL)
     (folder / "study.toml").write_text(study, encoding="utf-8")
-    return _truth_of(visit, kinetics, curves, anatomy, tissues, pose, motion)
+    truth = _truth_of(visit, kinetics, curves, anatomy, tissues, pose, motion)
+    return {**truth, "segments": {segment.name: list(segment.labels) for segment in segments(build.shape.missing)}}
 
 
 def _write_pet(
@@ -310,7 +319,6 @@ def _truth_of(
             }
             for n, (name, k) in enumerate(kinetics.items())
         },
-        "segments": {segment.name: list(segment.labels) for segment in segments()},
         "foramina": {
             f.name: {
                 "level": f.level,
