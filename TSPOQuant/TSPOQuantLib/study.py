@@ -72,16 +72,21 @@ REGION_FILES = (".seg.nrrd", "_dseg.nii.gz", "_dseg.nii")
 
 
 def study_of_bids(
-    dataset: Path, participant: str, session: str | None, segmentation: Path | None, source: str | None = None
+    dataset: Path,
+    participant: str,
+    session: str | None,
+    segmentation: Path | None,
+    source: str | None = None,
+    scan: str | None = None,
 ) -> Study:
     """A visit of a PET-BIDS dataset as a study, with the default settings, and the genotype of participants.tsv.
 
     segmentation: the regions; None takes the one .seg.nrrd or _dseg.nii.gz that lies in derivatives/*/ for the visit,
     or else for the subject. source: of the input function; None makes it image-derived where there is raw blood, and
-    takes a ready curve (_bloodproc.tsv, _inputfunction.tsv) where there is none. Raises InputRefused ("bids-…",
-    "table-…").
+    takes a ready curve (_bloodproc.tsv, _inputfunction.tsv) where there is none. scan: which of several of a session,
+    see find_bids. Raises InputRefused ("bids-…", "table-…").
     """
-    found = find_bids(dataset, participant, session)
+    found = find_bids(dataset, participant, session, scan)
     where = "/".join(part for part in (found.participant, found.session) if part)
     if found.image is None:
         raise InputRefused("bids-image", "{where}/pet holds no image; 'fit' quantifies ready curves", where=where)

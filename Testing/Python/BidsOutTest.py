@@ -51,7 +51,8 @@ class BidsOutTest(unittest.TestCase):
             "model-1TCM_kinpar",
             "model-1TCM_pvc-GTM_kinpar",
         ]
-        tables += ["model-Logan_kinpar", "bloodproc"]
+        tables += ["model-Logan_kinpar", "bloodproc", "inputfunction", "seg-regions_morph"]
+        tables += ["desc-preproc_seg-regions_tacs", "desc-preproc_seg-regions_pvc-GTM_tacs"]
         maps = [f"model-Logan_meas-{name}_mimap" for name in ("VT", "VTse", "intercept", "flags")]
         expected = {f"{stem}{name}{end}" for name in tables for end in (".tsv", ".json")}
         expected |= {f"{stem}{name}{end}" for name in maps for end in (".nii.gz", ".json")}
@@ -61,7 +62,7 @@ class BidsOutTest(unittest.TestCase):
 
     def test_dataset_says_what_made_it(self):
         about = json.loads((self.out / "dataset_description.json").read_text(encoding="utf-8"))
-        self.assertEqual(about["DatasetType"], "derivative")
+        self.assertEqual((about["DatasetType"], about["BIDSVersion"]), ("derivative", "1.11.0"))
         makers = {entry["Name"]: entry["Version"] for entry in about["GeneratedBy"]}
         self.assertEqual(makers["TSPOQuant"], self.records[0].provenance["versions"]["TSPOQuant"])
         self.assertIn("numpy", makers)
@@ -81,6 +82,33 @@ class BidsOutTest(unittest.TestCase):
         self.assertEqual(code, 0, told)
         found = json.loads(told[told.index("{") :])["regions"][0]
         self.assertAlmostEqual(float(found["VT"]), 4.0, delta=0.001)
+
+    def test_what_petfit_and_kinfitr_read_gives_the_same_numbers(self):
+        """Their columns and units: frame_start, frame_end and Bq/mL; "Bq", numbers alone; volumes by name."""
+        stem = self.pet / "sub-p1_ses-baseline_"
+        found = []
+        for curves, blood in (("seg-regions_tacs", "bloodproc"), ("desc-preproc_seg-regions_tacs", "inputfunction")):
+            code, told = tinystudy.quiet(
+                *("fit", f"{stem}{curves}.tsv", "--blood", f"{stem}{blood}.tsv"),
+                *("--models", "1TCM", "--out", self.folder / f"fit-{blood}", "--json"),
+            )
+            self.assertEqual(code, 0, told)
+            found.append(json.loads(told[told.index("{") :])["regions"][0])
+        for key in ("VT", "K1", "k2"):
+            self.assertAlmostEqual(
+                float(found[0][key]), float(found[1][key]), delta=1e-9 * float(found[1][key]) + 1e-9
+            )
+        with Path(f"{stem}inputfunction.tsv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        self.assertEqual((rows[0]["time"], {"n/a"} & {cell for row in rows for cell in row.values()}), ("0", set()))
+        about = json.loads(Path(f"{stem}inputfunction.json").read_text(encoding="utf-8"))
+        self.assertEqual((about["AIF"]["Units"], about["whole_blood_radioactivity"]["Units"]), ("Bq", "Bq"))
+        tacs = read_tacs(Path(f"{stem}desc-preproc_seg-regions_pvc-GTM_tacs.tsv"))
+        self.assertEqual(tacs.pvc, "GTM")
+        region = self.records[0].regions[0]
+        self.assertAlmostEqual(tacs.volumes_mm3[region.name], region.volume_mm3, places=4)
+        header = Path(f"{stem}desc-preproc_seg-regions_tacs.tsv").read_text(encoding="utf-8").split("\n")[0]
+        self.assertEqual(header.split("\t")[:2], ["frame_start", "frame_end"])
 
     def test_map_holds_the_true_values(self):
         image = sitk.ReadImage(str(self.pet / "sub-p1_ses-baseline_model-Logan_meas-VT_mimap.nii.gz"))

@@ -147,6 +147,39 @@ class BloodstreamFolderTest(Folder):
         self.assertEqual(self.found(), [own])
 
 
+class SeveralScansTest(Folder):
+    """Two runs of two tracers in one session, or without sessions: each is found with what belongs to it."""
+
+    def scans(self, visit):
+        for name in ("run-1", "run-2", "trc-other_run-1"):
+            stem = f"{visit}/pet/{visit.replace('/', '_')}_{name}"
+            self.write(f"{stem}_pet.json", {"Units": "Bq/mL"})
+            self.write(f"{stem}_recording-manual_blood.tsv", table(CURVES))
+            self.write(f"derivatives/petprep/{stem}_desc-preproc_seg-gtm_tacs.tsv", "")
+        self.write(f"derivatives/petprep/{visit}/pet/{visit.replace('/', '_')}_seg-gtm_tacs.tsv", "")
+
+    def test_a_scan_is_named_by_its_entities(self):
+        for visit, session in (("sub-1/ses-a", "a"), ("sub-2", None)):
+            self.scans(visit)
+            person, stem = visit.split("/")[0], visit.replace("/", "_")
+            message = self.refused("bids-several", find_bids, self.folder, person, session)
+            self.assertIn("--scan", message)
+            self.refused("bids-several", find_bids, self.folder, person, session, "run-1")  # of both tracers
+            self.refused("bids-scan", find_bids, self.folder, person, session, "run-3")
+            for scan, name in (("run-2", "run-2"), ("run-1_trc-other", "trc-other_run-1")):
+                found = find_bids(self.folder, person, session, scan)
+                self.assertEqual(found.pet_json.name, f"{stem}_{name}_pet.json")
+                self.assertEqual([file.name for file in found.blood], [f"{stem}_{name}_recording-manual_blood.tsv"])
+                curves = {file.name for file in found.tacs}
+                self.assertEqual(curves, {f"{stem}_{name}_desc-preproc_seg-gtm_tacs.tsv", f"{stem}_seg-gtm_tacs.tsv"})
+
+    def test_what_lies_at_the_root_is_inherited(self):
+        self.write("dataset_description.json", {"Name": "x", "BIDSVersion": "1.11.0"})
+        self.write("inputfunction.json", sidecar("Bq", True))
+        path = self.write("sub-1/ses-a/pet/sub-1_ses-a_run-1_inputfunction.tsv", table(becquerels()))
+        np.testing.assert_allclose(read_blood([path]).parent_plasma.values, AIF, rtol=1e-12)
+
+
 STARTS, ENDS = np.array([0.0, 60, 120, 300, 900]), np.array([60.0, 120, 300, 900, 2700])
 CORD, FORAMEN = np.array([1.0, 8, 6, 5, 4]), np.array([0.5, 3, 4, 5, 5.5])
 

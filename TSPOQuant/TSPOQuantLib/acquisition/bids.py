@@ -32,6 +32,8 @@ ACTIVITY_AGREEMENT = 0.05
 INJECTED_RANGE_MBQ = (5.0, 5000.0)
 # Entities by which tables of blood are told apart, and scans are not.
 OF_BLOOD_ALONE = ("recording", "desc")
+# Entities by which the scans of one session are told apart.
+OF_SCANS = ("task", "acq", "trc", "rec", "run")
 # Clock differences above this are named: 1 s is 0.06 % for C-11.
 CLOCK_TOLERANCE_S = 1.0
 SAME_HALF_LIFE = 0.02
@@ -87,11 +89,12 @@ class BidsPet:
     tacs: tuple[Path, ...]
 
 
-def find_bids(dataset: Path, participant: str, session: str | None = None) -> BidsPet:
+def find_bids(dataset: Path, participant: str, session: str | None = None, scan: str | None = None) -> BidsPet:
     """The PET files of a participant's session ("01" or "sub-01", "baseline" or "ses-baseline").
 
-    Curves are looked for beside the image and in ``derivatives/*``. Raises InputRefused ("bids-…") where the
-    participant, the session or its _pet.json is missing, or where the session holds several scans.
+    scan: which of several, by the entities of its name ("run-2", "trc-DPA713_rec-OSEM"). Curves are looked for beside
+    the image and in ``derivatives/*``. Raises InputRefused ("bids-…") where the participant, the session or its
+    _pet.json is missing, or where the session holds several scans.
     """
     dataset = Path(dataset)
     subject = _labeled(dataset, "sub-", participant)
@@ -105,10 +108,24 @@ def find_bids(dataset: Path, participant: str, session: str | None = None) -> Bi
     images = sorted([*folder.glob("*_pet.nii.gz"), *folder.glob("*_pet.nii")])
     own = sorted(folder.glob("*_pet.json"))
     where = visit.relative_to(dataset).as_posix()
+    several = images or own
+    if scan is not None:
+        images, own = (
+            [file for file in files if set(scan.split("_")) <= set(parts_of(file))] for files in (images, own)
+        )
+        if several and not (images or own):
+            raise InputRefused(
+                "bids-scan",
+                "{where} holds no PET scan {scan}; it holds {names}",
+                where=where,
+                scan=scan,
+                names=", ".join(file.name for file in several),
+            )
     if len(images) > 1 or (not images and len(own) > 1):
         raise InputRefused(
             "bids-several",
-            "{where} holds several PET scans ({names}); write a study.toml that names one of them, with its blood",
+            "{where} holds several PET scans ({names}); name one with --scan, such as --scan run-1, or write a "
+            "study.toml that names it, with its blood",
             where=where,
             names=", ".join(file.name for file in (images or own)),
         )
@@ -119,31 +136,28 @@ def find_bids(dataset: Path, participant: str, session: str | None = None) -> Bi
             "{where}/pet holds no _pet.json; a PET without one cannot be quantified",
             where=where,
         )
-    scan = images[0] if images else own[0]
+    chosen = images[0] if images else own[0]
     derived = sorted(dataset.glob(f"derivatives/*/{where}/pet/*_tacs.tsv"))
+    curves = [*sorted(folder.glob("*_tacs.tsv")), *derived]
     return BidsPet(
         participant=subject.name,
         session=None if session is None else visit.name,
         pet_json=told[-1],
         image=images[0] if images else None,
-        blood=_of_scan(scan, "blood", where),
-        bloodproc=_of_scan(scan, "bloodproc", where) or _input_functions(dataset, scan, where),
-        tacs=(*sorted(folder.glob("*_tacs.tsv")), *derived),
+        blood=_of_scan(chosen, "blood", where),
+        bloodproc=_of_scan(chosen, "bloodproc", where) or _input_functions(dataset, chosen, where),
+        tacs=tuple(file for file in curves if _belongs(file, chosen, OF_SCANS)),
     )
 
 
 def _of_scan(scan: Path, suffix: str, where: str) -> tuple[Path, ...]:
-    """The tables of this suffix beside a scan that belong to it: no entity of theirs is another of the scan's.
+    """The tables of this suffix beside a scan that belong to it: no entity of theirs is another of the scan's, and no
+    other scan there is closer to their name.
 
     Raises InputRefused ("bids-blood") where there are some and none belongs to it.
     """
-    own = set(parts_of(scan)[:-1])
     there = sorted(scan.parent.glob(f"*_{suffix}.tsv"))
-    fitting = tuple(
-        file
-        for file in there
-        if {part for part in parts_of(file)[:-1] if part.partition("-")[0] not in OF_BLOOD_ALONE} <= own
-    )
+    fitting = tuple(file for file in there if _belongs(file, scan))
     if there and not fitting:
         raise InputRefused(
             "bids-blood",
@@ -156,12 +170,28 @@ def _of_scan(scan: Path, suffix: str, where: str) -> tuple[Path, ...]:
     return fitting
 
 
+def _belongs(file: Path, scan: Path, counted: tuple[str, ...] = ()) -> bool:
+    """Whether a table belongs to a scan, by the entities of their names.
+
+    counted: those of the table that count; all but those of blood alone where none are named.
+    """
+    told = {
+        part
+        for part in parts_of(file)[:-1]
+        if (part.partition("-")[0] in counted if counted else part.partition("-")[0] not in OF_BLOOD_ALONE)
+    }
+    own = set(parts_of(scan)[:-1])
+    others = (set(parts_of(other)[:-1]) for other in scan.parent.glob("*_pet.*"))
+    # run-1 alone is of the scan run-1, though that of another tracer is run-1 as well; what tells no scan is of all.
+    closer = any(told <= other and len(other) < len(own) for other in others)
+    return told <= own and not (closer and any(part.partition("-")[0] in OF_SCANS for part in told))
+
+
 def _input_functions(dataset: Path, scan: Path, where: str) -> tuple[Path, ...]:
     """The ``_inputfunction.tsv`` of this scan in the derivatives: of a program, or of its analyses, in pet/ or not."""
-    own = set(parts_of(scan)[:-1])
     patterns = (f"derivatives/{inner}{where}/{last}" for inner in ("*/", "*/*/") for last in ("", "pet/"))
     there = (file for pattern in patterns for file in dataset.glob(f"{pattern}*_inputfunction.tsv"))
-    return tuple(sorted(file for file in there if set(parts_of(file)[:-1]) <= own))
+    return tuple(sorted(file for file in there if _belongs(file, scan)))
 
 
 def read_pet_json(path: Path) -> PetSidecar:

@@ -88,6 +88,7 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", type=Path, metavar="STUDY", help="a study.toml, or a PET-BIDS dataset")
     parser.add_argument("--participant", metavar="LABEL", help="of a PET-BIDS dataset")
     parser.add_argument("--session", metavar="LABEL", help="of a PET-BIDS dataset")
+    parser.add_argument("--scan", metavar="ENTITIES", help="which of a session's scans, such as run-2 or trc-DPA713")
     add_input(parser)
     parser.add_argument("--segmentation", type=Path, metavar="FILE", help="regions, for a PET-BIDS dataset")
 
@@ -160,7 +161,12 @@ def study_of(options: argparse.Namespace) -> "Study":
 
     if not options.study.is_dir():
         unused = next(
-            (o for o in ("participant", "session", "segmentation", "input") if getattr(options, o) is not None), None
+            (
+                o
+                for o in ("participant", "session", "scan", "segmentation", "input")
+                if getattr(options, o) is not None
+            ),
+            None,
         )
         if unused and options.study.exists():
             raise InputRefused(
@@ -176,7 +182,9 @@ def study_of(options: argparse.Namespace) -> "Study":
             "{study} is a folder; name its study.toml, or whose visit of a dataset with --participant",
             study=options.study,
         )
-    return study_of_bids(options.study, options.participant, options.session, options.segmentation, options.input)
+    return study_of_bids(
+        options.study, options.participant, options.session, options.segmentation, options.input, options.scan
+    )
 
 
 def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:

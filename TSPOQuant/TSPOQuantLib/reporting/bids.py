@@ -8,10 +8,22 @@ from ..messages import InputRefused
 from ..outcome.record import VisitRecord
 from ..outcome.visit import VisitMaps
 from .maps import write_maps
-from .tables import stem_of, write_curves, write_input, write_json, write_kinpar, write_tsv, write_uptake
+from .tables import (
+    stem_of,
+    write_curves,
+    write_for_petfit,
+    write_input,
+    write_json,
+    write_kinpar,
+    write_tsv,
+    write_uptake,
+)
 
-BIDS_VERSION = "1.10.0"
-IGNORED = ("*_tacs.*", "*_kinpar.*", "*_mimap.*", "*_bloodproc.*", "*_uptake.*")
+BIDS_VERSION = "1.11.0"
+IGNORED = (
+    *("*_tacs.*", "*_kinpar.*", "*_mimap.*", "*_bloodproc.*", "*_uptake.*"),
+    *("*_inputfunction.*", "*_morph.*"),
+)
 """What the draft names and the standard does not know yet: .bidsignore keeps validators from calling it wrong."""
 README = f"""# Time-activity curves and kinetic parameters of TSPO PET in the neck
 
@@ -22,10 +34,12 @@ One folder a visit, `sub-<label>/ses-<label>/pet/`, with names of the draft BEP0
 | file | what |
 |---|---|
 | `…_seg-regions_tacs.tsv` | mean activity by region and frame, kBq/mL; `pvc-<method>`: partial volume corrected |
+| `…_desc-preproc_seg-regions_tacs.tsv`, `…_morph.tsv` | the same in Bq/mL, and the volumes, as petfit reads them |
 | `…_model-<model>_kinpar.tsv` | parameters, standard errors, criteria and flags of every region |
 | `…_seg-regions_uptake.tsv` | SUV (mean, max, peak, SD), SUVR and target-to-blood ratios; its JSON says how |
 | `…_model-<model>_meas-VT_mimap.nii.gz` | a map of V_T, mL/cm3, where one was asked for |
 | `…_bloodproc.tsv` | the input function: parent plasma (`AIF`) and whole blood, kBq/mL |
+| `…_inputfunction.tsv` | the same in Bq/mL, with total plasma and parent fraction, as kinfitr and petfit read it |
 
 The JSON beside each holds units, settings, versions and the hashes of what it was made from.
 """
@@ -88,6 +102,7 @@ def _pet_folder(folder: Path, subject: str, session: str) -> Path:
 def _write_visit(folder: Path, record: VisitRecord) -> None:
     pet, stem = _pet_folder(folder, record.subject, record.session), stem_of(record)
     write_curves(pet, stem, record)
+    write_for_petfit(pet, stem, record)
     write_input(pet, stem, record.input)
     write_uptake(pet, stem, record)
     about: Mapping[str, object] = {"About": DISCLAIMER, **record.provenance}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import DISCLAIMER
+from ..acquisition.curve_tables import MORPH_VOLUME
 from ..acquisition.frames import FrameTiming
 from ..alignment.motion import LIMIT_MM
 from ..alignment.transform_files import write_transform
@@ -47,6 +48,7 @@ HOW = {
     "TBR-PP": "Mean over the window over that of the parent plasma in the same frames (10.3389/fnume.2025.1569991)",
     "TBR-WB": "The same over whole blood",
 }
+READY_COLUMNS = ("time", "whole_blood_radioactivity", "AIF")
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
 
@@ -244,6 +246,38 @@ def write_curves(folder: Path, stem: str, record: VisitRecord) -> None:
         write_tacs(folder / f"{stem}pvc-{record.pvc}_seg-regions_tacs.tsv", timing, corrected)
 
 
+def write_for_petfit(folder: Path, stem: str, record: VisitRecord) -> None:
+    """Curves and volumes as petprep writes them and petfit reads them: ``_desc-preproc_seg-regions…_tacs.tsv`` in
+    Bq/mL by frame_start and frame_end, and ``_seg-regions_morph.tsv``."""
+    timing = record.acquisition.timing
+    injected = record.acquisition.injected_mbq
+    about: dict[str, object] = {
+        "FrameTimesStart": timing.starts_s,
+        "FrameDuration": timing.durations_s,
+        "Units": "Bq/mL",
+        "radioactivity": {"Units": "Bq/mL"},  # where petfit looks for it
+    }
+    if injected is not None:
+        about |= {"InjectedRadioactivity": injected * 1e6, "InjectedRadioactivityUnits": "Bq"}
+    corrected = {region.name: region.corrected.mean for region in record.regions if region.corrected is not None}
+    psf = dict.fromkeys(("FWHM_x", "FWHM_y", "FWHM_z"), record.pvc_fwhm_mm)
+    curves = {region.name: region.mean for region in record.regions}
+    for ending, values, more in (
+        ("seg-regions_tacs", curves, {}),
+        (f"seg-regions_pvc-{record.pvc}_tacs", corrected, {"PVCMethod": record.pvc, **psf}),
+    ):
+        if values:
+            table = np.vstack([timing.starts_s, timing.ends_s, *(1000 * np.array(one) for one in values.values())]).T
+            rows = [[number(value) for value in row] for row in table]
+            write_tsv(folder / f"{stem}desc-preproc_{ending}.tsv", ["frame_start", "frame_end", *values], rows)
+            # Said of each region as well: a reader inherits what the JSON with fewer entities says of it.
+            units = {name: {"Units": "Bq/mL"} for name in values}
+            write_json(folder / f"{stem}desc-preproc_{ending}.json", about | units | more)
+    volumes = [[str(index), one.name, number(one.volume_mm3)] for index, one in enumerate(record.regions, 1)]
+    write_tsv(folder / f"{stem}seg-regions_morph.tsv", ["index", "name", MORPH_VOLUME], volumes)
+    write_json(folder / f"{stem}seg-regions_morph.json", {MORPH_VOLUME: {"Units": "mm3"}})
+
+
 def write_input(folder: Path, stem: str, source: InputRecord) -> None:
     """The input function, its settings in the JSON: ``_bloodproc.tsv``, whole blood and parent plasma, as BIDS raw
     data have it, and ``_inputfunction.tsv``, with total plasma and the parent fraction, as derivatives do.
@@ -256,19 +290,37 @@ def write_input(folder: Path, stem: str, source: InputRecord) -> None:
             whole, source.plasma_ratio or nothing, source.parent_plasma, fraction, strict=True
         )
     ]
-    kinds = {
-        "time": (source.times_s, "s"),
-        "whole_blood_radioactivity": (whole, "kBq/mL"),
-        "plasma_radioactivity": (plasma, "kBq/mL"),
-        "metabolite_parent_fraction": (fraction, "1"),
-        "AIF": (source.parent_plasma, "kBq/mL"),
+    curves = {
+        "time": source.times_s,
+        "whole_blood_radioactivity": whole,
+        "plasma_radioactivity": plasma,
+        "metabolite_parent_fraction": fraction,
+        "AIF": source.parent_plasma,
     }
-    ready = ("time", "whole_blood_radioactivity", "AIF")
-    for name, columns in (("bloodproc", ready), ("inputfunction", tuple(kinds))):
-        rows = zip(*(kinds[column][0] for column in columns), strict=True)
-        write_tsv(folder / f"{stem}{name}.tsv", columns, [[number(value) for value in row] for row in rows])
-        units = {column: {"Units": kinds[column][1]} for column in columns}
-        write_json(folder / f"{stem}{name}.json", units | source.settings)
+    ready = {name: (curves[name], "s" if name == "time" else "kBq/mL") for name in READY_COLUMNS}
+    _write_columns(folder / f"{stem}bloodproc", ready, source.settings)
+    # kinfitr takes no text among the numbers of a column, and of units only an activity without its volume; that means
+    # Bq/mL where whole blood or plasma stands beside parent plasma.
+    known = {name: values for name, values in curves.items() if any(map(math.isfinite, values))}
+    units = {"time": "s", "metabolite_parent_fraction": "1"}
+    unit = "Bq" if len({*known} & {"whole_blood_radioactivity", "plasma_radioactivity"}) else "Bq/mL"
+    derived = {
+        name: (values, units[name]) if name in units else ([1000 * value for value in values], unit)
+        for name, values in known.items()
+    }
+    about = {"Description": 'Concentrations are in Bq/mL; "Bq" is how bloodstream calls it, and kinfitr reads it'}
+    _write_columns(folder / f"{stem}inputfunction", derived, about | source.settings)
+
+
+def _write_columns(
+    stem: Path, columns: Mapping[str, tuple[Sequence[float], str]], about: Mapping[str, object]
+) -> None:
+    """A table and its JSON. columns: values and unit by name; exact enough that nothing is lost by reading it."""
+    rows = zip(*(values for values, _ in columns.values()), strict=True)
+    cells = [[f"{value:.15g}" if math.isfinite(value) else "n/a" for value in row] for row in rows]
+    write_tsv(stem.with_name(f"{stem.name}.tsv"), list(columns), cells)
+    units = {name: {"Units": unit} for name, (_, unit) in columns.items()}
+    write_json(stem.with_name(f"{stem.name}.json"), units | dict(about))
 
 
 def _write_measurements(folder: Path, stem: str, record: VisitRecord) -> None:
