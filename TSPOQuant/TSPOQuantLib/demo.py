@@ -8,7 +8,6 @@ from typing import Any
 
 from . import DISCLAIMER
 from .exports import write_for_others
-from .levels import LEVELS
 from .messages import Notice
 from .outcome.change import vt_key
 from .outcome.clinical import Lesion, read_clinical
@@ -20,7 +19,8 @@ from .phantom import PhantomSettings, write_phantom
 from .pipeline.quantification import quantify_visit
 from .pipeline.visit_data import read_visit
 from .progress import Progress, part, silent
-from .regions.anatomy import three_levels_above
+from .regions.anatomy import CONTRALATERAL, REFERENCE_RULES, Anatomy, reference_of
+from .regions.template import name_of
 from .reporting import tables
 from .reporting.comparison_files import main_text, write_comparison
 from .reporting.figures import fused_figure, write_png
@@ -115,9 +115,9 @@ def run(
 
 def foramina_of_interest(lesion: Lesion) -> tuple[str, ...]:
     """Names of the affected foramen, the contralateral one, and the one three levels above."""
-    above, other = three_levels_above(lesion.level), "right" if lesion.side == "left" else "left"
-    places = [(lesion.level, lesion.side), (lesion.level, other), *([(above, lesion.side)] if above else [])]
-    return tuple(f"foramen {level} {side} (root {LEVELS[level].root})" for level, side in places)
+    affected = Anatomy("foramen", lesion.level, lesion.root, lesion.side)
+    others = (reference_of(affected, rule) for rule in (CONTRALATERAL, REFERENCE_RULES[0]))
+    return tuple(name_of(place) for place in (affected, *others) if place is not None)
 
 
 def _free_folder() -> Path:

@@ -41,8 +41,11 @@ SIZES_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
         "C7/T1": (7.97, 7.33),
     }
 )
-"""Height and width: a published CT study of 320 people aged 16 to 37. Of lower levels no figures by level were at
-hand: the size of their foramina is not checked."""
+"""Height and width: a published CT study of 320 people aged 16 to 37. Of lower levels no figures by level, and none of
+the length, were at hand: the volume of their foramina is not checked."""
+LUMBAR_SIZE_MM = (17.46, 9.08)
+"""Height and width, the mean over L1/L2 to L5/S1 of 600 people aged 18 to 35 [Harianja et al., Anatomic Assessment of
+L1-S1 Neuroforaminal Dimensions Using Computed Tomography, Loma Linda]; not by level. Its width is the sagittal one."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def _level(upper: str, lower: str) -> Level:
     root = "C8" if upper == "C7" else lower if upper[0] == "C" else upper
     vertebra = lower if upper[0] == "C" else upper
     cord = vertebra if vertebra in CORD_SEGMENTS else ""
-    return Level(name, upper, lower, root, cord, SIZES_MM.get(name), bony=upper != "C1")
+    size = LUMBAR_SIZE_MM if upper[0] == "L" else SIZES_MM.get(name)
+    return Level(name, upper, lower, root, cord, size, bony=upper != "C1")
 
 
 LEVELS: Mapping[str, Level] = MappingProxyType(

@@ -57,6 +57,22 @@ class ScoresTest(FileTest):
         both = HEAD + "ndi = 27\nndi_items = [3, 3, 3, 3, 3, 3, 3, 2, 3, 2]\n"
         self.assertEqual(self.refusal(both).code, "clinical-items")
 
+    def test_lumbar_scores(self):
+        clinical = self.read(
+            HEAD
+            + "vas_leg = 70\nnprs_leg = 6\nodi_items = [2, 2, 2, 2, 2, 2, 2, 2, 2, 1]\nmrc_ankle_dorsiflexion = 3\n"
+            '[[visit]]\nsession = "followup"\nvas_leg = 30\nnprs_leg = 2\n'
+            'odi_items = [1, 1, 1, 1, "missing", 1, 1, 1, 1, 1]\nmrc_ankle_dorsiflexion = 4\n'
+        )
+        self.assertEqual(clinical.visits["baseline"]["odi"], 38.0)
+        self.assertAlmostEqual(clinical.visits["followup"]["odi"], 100 * 9 / 45)  # a missing item leaves the sum's end
+        changes = {change.score.key: change for change in clinical_changes(clinical, "baseline", "followup")}
+        self.assertEqual(list(changes), ["vas_leg", "nprs_leg", "odi", "mrc_ankle_dorsiflexion"])
+        self.assertEqual((changes["odi"].baseline_band, changes["odi"].followup_band), ("moderate", "minimal"))
+        self.assertEqual([(t.kind, a) for t, a in changes["odi"].thresholds], [("MDC", "yes")])
+        self.assertEqual([(t.kind, a) for t, a in changes["vas_leg"].thresholds], [("MCID", "depends")])
+        self.assertEqual(changes["nprs_leg"].thresholds, ())
+
     def test_bands(self):
         for score, band in (
             (0, "none"),
@@ -123,7 +139,7 @@ class ScoresTest(FileTest):
         for score in SCORES.values():
             for threshold in score.thresholds:
                 self.assertRegex(threshold.citation, r"10\.\d{4,}/")
-                self.assertIn("cervical", threshold.population)
+                self.assertRegex(threshold.population, "cervical|sciatica|lumbar")
 
     def test_unknown_keys_are_named_with_their_line(self):
         text = HEAD + 'vas_arm = 42\n[[visit]]\nsession = "b"\nvas_am = 3\n'

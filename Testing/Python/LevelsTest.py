@@ -2,18 +2,21 @@
 
 import unittest
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from support import visitrecords as made
+from TSPOQuantLib.acquisition.image import MR_SIGNAL, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.levels import CORD_SEGMENTS, LEVELS, OF_ROOT, SIZES_MM, VERTEBRAE, above
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion
 from TSPOQuantLib.outcome.compare import compare
-from TSPOQuantLib.regions.anatomy import Anatomy, identify
+from TSPOQuantLib.regions.anatomy import Anatomy, has_cord, identify
 from TSPOQuantLib.regions.naming import check_names
 from TSPOQuantLib.regions.template import name_of, segment_of, template
+from TSPOQuantLib.regions.two_click import foramen_between
 from TSPOQuantLib.reporting.dicom_context import place_codes, region_codes
 
 # Textbook: pairs of vertebrae, the root that leaves between them.
@@ -53,9 +56,24 @@ class LevelsTest(unittest.TestCase):
         self.assertEqual(list(CORD_SEGMENTS), list(VERTEBRAE[: VERTEBRAE.index("L2")]))
 
     def test_sizes_are_those_that_were_published_or_none(self):
-        self.assertEqual({name: level.size_mm for name, level in LEVELS.items() if level.size_mm}, dict(SIZES_MM))
+        sized = {name: level.size_mm for name, level in LEVELS.items() if level.size_mm}
+        lumbar = ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")
+        self.assertEqual(sized, {**SIZES_MM, **dict.fromkeys(lumbar, (17.46, 9.08))})
         self.assertEqual(LEVELS["C6/C7"].size_mm, (8.43, 6.83))
-        self.assertIsNone(LEVELS["L4/L5"].size_mm)
+        self.assertIsNone(LEVELS["T4/T5"].size_mm)
+
+    def test_every_level_has_its_neighbors(self):
+        order = list(LEVELS)
+        for above_it, level in pairwise(order):
+            self.assertEqual(LEVELS[above_it].lower, LEVELS[level].upper)
+            self.assertEqual(above(level, 1), above_it if above_it != "C1/C2" else None)
+        self.assertEqual((order[0], order[-1]), ("C1/C2", "S1/S2"))
+
+    def test_every_level_has_its_cord_or_roots_alone(self):
+        for level in LEVELS.values():
+            own = level.lower if level.part == "cervical" else level.upper
+            self.assertEqual(level.cord, own if own in CORD_SEGMENTS else "", level.name)
+            self.assertEqual(has_cord(own), own[0] in "CT" or own == "L1", level.name)
 
     def test_levels_above(self):
         for level, steps, wanted in (
@@ -196,6 +214,40 @@ class UseTest(unittest.TestCase):
             ],
         )
         self.assertEqual(check_names(template("C6/C7", "left", grid).segments), ())
+        for rule, second in (("one-above", "L3/L4"), ("contralateral", None), ("foramen L2/L3 right", "L2/L3")):
+            levels = {identify(one.name, {}).level for one in template("L4/L5", "left", grid, rule).segments}
+            self.assertEqual(levels - {"", "L4/L5"}, {second} - {None}, rule)
+
+    def test_two_clicks_make_a_lumbar_foramen_on_an_mr(self):
+        """Where bone cannot be told, the canal stays where it was clicked."""
+        grid = Grid((60, 60, 60), np.diag([1.0, 1.0, 1.0, 1.0]))
+        mr = Volume(np.zeros(grid.shape, np.float32), grid, MR_SIGNAL)
+        inner, outer = np.array([25.0, 30.0, 30.0]), np.array([33.0, 30.0, 29.0])
+        drawn = foramen_between(inner, outer, "L4/L5", "left", mr)
+        voxels = np.argwhere(drawn.mask)[:, ::-1]
+        np.testing.assert_allclose(voxels.mean(axis=0), (inner + outer) / 2, atol=0.3)
+        height, width = np.ptp(voxels[:, 2]) + 1, np.ptp(voxels[:, 1]) + 1
+        self.assertAlmostEqual(height, 17.46, delta=1.6)
+        self.assertAlmostEqual(width, 9.08, delta=1.1)
+        self.assertEqual(identify(drawn.name, drawn.tags), Anatomy("foramen", "L4/L5", "L4", "left"))
+        with self.assertRaises(InputRefused) as caught:
+            foramen_between(inner, outer, "T4/T5", "left", mr)
+        self.assertEqual(caught.exception.code, "foramen-level")
+
+    def test_the_reference_is_a_setting_of_the_study(self):
+        """Every rule picks the region that stands beside the affected one."""
+        for rule, wanted in (
+            (
+                "three-above",
+                {("unaffected", made.ABOVE), ("contralateral", made.RIGHT), ("unaffected", made.CORD_ABOVE)},
+            ),
+            ("contralateral", {("contralateral", made.RIGHT)}),
+            (made.RIGHT, {("unaffected", made.RIGHT), ("contralateral", made.RIGHT)}),
+        ):
+            visits = [made.visit("baseline"), made.visit("followup", vt={k: 0.9 * v for k, v in made.VT.items()})]
+            visits = [replace(one, settings={**one.settings, "reference": rule}) for one in visits]
+            found = compare(visits, Clinical({}, Lesion("C6/C7", "left"))).contrasts
+            self.assertEqual({(one.kind, one.against) for one in found}, wanted, rule)
 
     def test_codes_say_which_part_of_the_spine(self):
         for level, site, kind in (

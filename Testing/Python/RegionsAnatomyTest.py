@@ -2,7 +2,7 @@
 
 import unittest
 
-from TSPOQuantLib.regions.anatomy import FORAMINA, Anatomy, identify, three_levels_above
+from TSPOQuantLib.regions.anatomy import FORAMINA, REFERENCE_RULES, Anatomy, identify, reference_of
 
 
 class AnatomyTest(unittest.TestCase):
@@ -10,11 +10,26 @@ class AnatomyTest(unittest.TestCase):
         self.assertEqual(FORAMINA["C6/C7"], "C7")
         self.assertEqual(FORAMINA["C7/T1"], "C8")
 
-    def test_three_levels_above(self):
-        self.assertEqual(three_levels_above("C6/C7"), "C3/C4")
-        self.assertEqual(three_levels_above("C7"), "C4")
-        self.assertEqual(three_levels_above("T1"), "C5")
-        self.assertIsNone(three_levels_above("C3/C4"))
+    def test_the_reference_by_every_rule(self):
+        left, cord = Anatomy("foramen", "C6/C7", "C7", "left"), Anatomy("cord", "C7")
+        for place, rule, wanted in (
+            (left, "three-above", Anatomy("foramen", "C3/C4", "C4", "left")),
+            (left, "one-above", Anatomy("foramen", "C5/C6", "C6", "left")),
+            (left, "contralateral", Anatomy("foramen", "C6/C7", "C7", "right")),
+            (left, "foramen C4/C5 right", Anatomy("foramen", "C4/C5", "C5", "right")),
+            (left, "cord C4", None),
+            (left, "muscle", None),
+            (cord, "three-above", Anatomy("cord", "C4")),
+            (cord, "one-above", Anatomy("cord", "C6")),
+            (cord, "contralateral", None),
+            (cord, "cord C4", Anatomy("cord", "C4")),
+            (cord, "foramen C4/C5 right", None),
+            (Anatomy("foramen", "C3/C4", "C4", "left"), "three-above", None),
+            (Anatomy("cord", "T1"), "three-above", Anatomy("cord", "C5")),
+            (Anatomy("foramen", "L5/S1", "L5", "right"), "one-above", Anatomy("foramen", "L4/L5", "L4", "right")),
+        ):
+            self.assertEqual(reference_of(place, rule), wanted, (place, rule))
+        self.assertEqual(REFERENCE_RULES[0], "three-above")
 
     def test_names(self):
         expected = {

@@ -17,9 +17,9 @@ from TSPOQuantLib.regions.vertebra_labels import LEVELS, level_named, level_of, 
 NECK = DATA / "necks" / "vhf_neck"
 
 
-def stacked(*names, tags=None):
-    """One block a name, the first on top."""
-    grid = Grid((4 * len(names), 3, 3), np.eye(4))
+def stacked(*names, tags=None, apart_mm=4.0):
+    """One block a name, the first on top, so far apart."""
+    grid = Grid((4 * len(names), 3, 3), np.diag([1, 1, apart_mm / 4, 1]))
     segments = []
     for place, name in enumerate(names):
         mask = np.zeros(grid.shape, bool)
@@ -83,6 +83,25 @@ class NumbersTest(unittest.TestCase):
                 self.assertEqual(found(*[f"Segment_{n}" for n in one]), neck)
         self.assertEqual(found(*[f"Segment_{n}" for n in range(41, 34, -1)]), list(LEVELS[:7]))  # TotalSegmentator 1
 
+    def test_lumbar_vertebrae_are_told_by_how_far_they_lie_apart(self):
+        lumbar = ["L1", "L2", "L3", "L4", "L5"]
+        for tool, one in {
+            "VerSe": range(20, 25),
+            "TotalSegmentator 2": range(31, 26, -1),
+            "TotalSegmentator 1": range(22, 17, -1),
+            "TotalSegmentator vertebrae_mr": range(6, 1, -1),
+            "TotalSpineSeg": range(41, 46),
+        }.items():
+            with self.subTest(tool):
+                self.assertEqual(found(*[f"Segment_{n}" for n in one], apart_mm=34), lumbar)
+        # 22 to 18 are T10 to L5 of one tool and C4 to T1 of another: a neck's vertebrae lie half as far apart.
+        self.assertEqual(
+            found(*[f"Segment_{n}" for n in range(22, 17, -1)], apart_mm=16), ["C4", "C5", "C6", "C7", "T1"]
+        )
+        extra = [f"Segment_{n}" for n in (1, 41, 42, 43, 44, 45, 46, 50)]  # cord, and a sixth lumbar vertebra
+        self.assertEqual(found(*extra, apart_mm=36), lumbar)
+        self.assertEqual(found("vertebrae_L5", "vertebrae_S1"), ["L5", "S1"])
+
     def test_organs_beside_them_do_not_matter(self):
         self.assertEqual(found("Segment_90", "Segment_49", "Segment_48", "Segment_1"), ["C2", "C3"])
 
@@ -135,9 +154,11 @@ class FilesTest(unittest.TestCase):
                 read_folder(folder, lambda name: True)
             self.assertEqual(caught.exception.code, "segmentation-grids")
 
-    def test_a_thoracic_verse_file_has_no_neck(self):
+    def test_a_verse_file_from_below_the_neck(self):
         verse = read_segmentation(DATA / "necks" / "verse_sample" / "sub-verse004_seg-vert_msk.nii.gz")
-        self.assertEqual(vertebra_segments(verse), {})
+        levels = list(vertebra_segments(verse))
+        self.assertEqual(levels[-5:], ["L1", "L2", "L3", "L4", "L5"])
+        self.assertFalse([level for level in levels if level.startswith("C")])
 
 
 if __name__ == "__main__":

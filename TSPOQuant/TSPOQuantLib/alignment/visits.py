@@ -191,6 +191,7 @@ def _level_box(ct: Volume, center: NDArray[np.float64]) -> _Box:
     mask.CopyInformation(box)
     between = sitk.OtsuThresholdImageFilter()
     between.SetMaskOutput(False)
+    between.SetMaskValue(1)
     between.Execute(box, mask)
     return _Box(box, mask, float(between.GetThreshold()))
 

@@ -22,7 +22,7 @@ from ..acquisition.segmentation import Segment, Segmentation
 from ..grid import Grid
 from ..messages import InputRefused, Notice
 from ..regions import blood_pool, proposals, quality, two_click
-from ..regions.anatomy import FORAMINA, Anatomy, identify
+from ..regions.anatomy import FORAMINA, REFERENCE_RULES, Anatomy, identify
 from ..regions.blood_pool import BloodPoolProposal
 from ..regions.carry import drawn_on
 from ..regions.measurements import MEASUREMENTS, Code, measure
@@ -69,7 +69,12 @@ def _nothing() -> None:
 
 
 def add_template(
-    segmentation_node, ct_node, level: str, side: str, before_change: Callable[[], object] = _nothing
+    segmentation_node,
+    ct_node,
+    level: str,
+    side: str,
+    before_change: Callable[[], object] = _nothing,
+    reference: str = REFERENCE_RULES[0],
 ) -> tuple[str, ...]:
     """Empty named, colored, tagged segments for one affected foramen (``regions.template.template``).
 
@@ -78,7 +83,7 @@ def add_template(
     "volume-…", "transform-not-linear").
     """
     ct = volume_from_node(ct_node, "", "CT volume")
-    wanted = template(level, side, Grid((1, 1, 1), ct.grid.ijk_to_lps)).segments
+    wanted = template(level, side, Grid((1, 1, 1), ct.grid.ijk_to_lps), reference).segments
     page = _Page(segmentation_node, ct_node, ct.grid)
     return page.write([(segment, None) for segment in wanted], before_change)
 

@@ -149,7 +149,12 @@ class StudySteps(StudyViews):
         source = visit.segmentation.GetSegmentation()
         before = source.GetNumberOfSegments()
         regions.add_template(
-            visit.segmentation, visit.ctVolume, study.level.value, study.side.value, beforeChange or _nothing
+            visit.segmentation,
+            visit.ctVolume,
+            study.level.value,
+            study.side.value,
+            beforeChange or _nothing,
+            self.settingsOf(session).reference,
         )
         added = source.GetNumberOfSegments() - before
         if not added:

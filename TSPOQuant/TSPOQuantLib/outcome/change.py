@@ -8,9 +8,9 @@ from typing import Literal
 
 from ..levels import LEVELS
 from ..messages import Notice
-from ..regions.anatomy import three_levels_above
+from ..regions.anatomy import REFERENCE_RULES, Anatomy, reference_of
 from .budget import BudgetPart
-from .clinical import PAIN, ClinicalChange, Lesion
+from .clinical import FIRST, ClinicalChange, Lesion
 from .record import RegionOutcome
 from .repeatability import Verdict
 
@@ -66,7 +66,7 @@ class RegionChange:
 class Contrast:
     """The affected region against another one of the same visit; errors that both share cancel.
 
-    kind: "unaffected" (same side, three levels above) or "contralateral". ratio = value / other with its 95 %
+    kind: "unaffected" (by the study's reference) or "contralateral". ratio = value / other with its 95 %
     interval (log scale); difference = value - other, mL/cm³, with its standard error.
     change_*: of the ratio against the first visit's ratio: in %, with 95 % interval; None at the first visit.
     """
@@ -152,27 +152,29 @@ class Change:
 
 
 def table1(
-    changes: Sequence[RegionChange], scores: Sequence[ClinicalChange], lesion: Lesion | None, model: str
+    changes: Sequence[RegionChange],
+    scores: Sequence[ClinicalChange],
+    lesion: Lesion | None,
+    model: str,
+    rule: str = REFERENCE_RULES[0],
 ) -> tuple[Change, ...]:
     """Arm pain, V_T of the affected foramen, strength and disability, as in the study; then the cord at that level
-    and the study's unaffected tissue, both three levels above (same side). Without a lesion: every foramen and cord.
+    and the study's unaffected tissue by ``rule`` (``anatomy.reference_of``). Without a lesion: every foramen and cord.
 
     changes: of one later visit.
     """
     rows = [_of_score(score) for score in scores]
-    pain = [row for row, score in zip(rows, scores, strict=True) if score.score.measures == PAIN]
-    others = [row for row, score in zip(rows, scores, strict=True) if score.score.measures != PAIN]
+    pain = [row for row, score in zip(rows, scores, strict=True) if score.score.measures in FIRST]
+    others = [row for row, score in zip(rows, scores, strict=True) if score.score.measures not in FIRST]
     if lesion is None:
         places = [(c.structure, c.level, c.side, "") for c in changes if c.structure in ("foramen", "cord")]
         return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), model, None))
     vertebra = LEVELS[lesion.level].cord
-    above_foramen, above_cord = three_levels_above(lesion.level), three_levels_above(vertebra)
     affected = ("foramen", lesion.level, lesion.side, "")
-    further = (
-        ("cord", vertebra, "midline", ""),
-        ("foramen", above_foramen or "", lesion.side, "unaffected"),
-        ("cord", above_cord or "", "midline", "unaffected"),
-    )
+    places = (Anatomy("foramen", lesion.level, lesion.root, lesion.side), Anatomy("cord", vertebra))
+    against = [reference_of(place, rule) for place in places if place.level]
+    unaffected = [(one.structure, one.level, one.side, "unaffected") for one in against if one is not None]
+    further = (("cord", vertebra, "midline", ""), *unaffected)
     return (*pain, *_at(changes, (affected,), model, affected), *others, *_at(changes, further, model, affected))
 
 
@@ -187,7 +189,7 @@ def _at(
     for place in places:
         structure, level, side, remark = place
         if affected is not None and not level:
-            continue  # no cord at a lumbar level, nothing three levels above an upper one
+            continue  # no cord at a lumbar level
         here = [c for c in changes if (c.structure, c.level, c.side, c.model) == (structure, level, side, model)]
         rows += [_of_region(c, remark, place == affected) for c in here]
     return rows

@@ -44,8 +44,8 @@ class Score:
 
     title: in English, and in the catalogues of the other languages. low, high: its ends. better: the direction of
     improvement. change: how it is told ("%", "points", "grade"); grades are whole numbers. measures: what it is a
-    measure of, where another scale may measure the same. items: of how many questions it is the sum, each from 0 to
-    ``item_high``; given as ``<key>_items``. bands: upper end and name of each.
+    measure of, where another scale may measure the same. items: of how many questions it is made, each from 0 to
+    ``item_high``; given as ``<key>_items``, their sum stretched to the scale. bands: upper end and name of each.
     """
 
     key: str
@@ -66,8 +66,9 @@ class Score:
         return next((name for upper, name in self.bands if value < upper + 1), "")
 
 
-PAIN = "arm pain"
-"""Stands first in Table 1, as in the study."""
+PAIN, LEG_PAIN = "arm pain", "leg pain"
+FIRST = (PAIN, LEG_PAIN)
+"""What stands first in Table 1, as in the study."""
 MRC = re.compile(r"mrc(_[a-z]+)+")
 MRC_GRADES = (
     "no contraction",
@@ -92,6 +93,9 @@ _MACDOWALL = (
     "cervical radiculopathy, surgery for disc degeneration, n = 151",
     "MacDowall 2018, 10.3171/2017.5.SPINE1732",
 )
+
+_SCIATICA = ("sciatica, by how bad the pain was at first", "J Clin Epidemiol 2014, 10.1016/j.jclinepi.2014.07.008")
+_STENOSIS = ("lumbar spinal stenosis, n = 128", "J Clin Neurosci 2025, 10.1016/j.jocn.2025.111717")
 
 SCORES: dict[str, Score] = {
     score.key: score
@@ -133,6 +137,29 @@ SCORES: dict[str, Score] = {
             items=10,
             item_high=5,
             bands=((4, "none"), (14, "mild"), (24, "moderate"), (34, "severe"), (50, "complete")),  # Vernon & Mior
+        ),
+        Score(
+            "vas_leg",
+            Text("Leg pain, VAS 0–100"),
+            0,
+            100,
+            "lower",
+            "%",
+            (Threshold("MCID", 17.2, 53.5, *_SCIATICA),),
+            measures=LEG_PAIN,
+        ),
+        Score("nprs_leg", Text("Leg pain, NPRS 0–10"), 0, 10, "lower", "points", measures=LEG_PAIN),
+        Score(
+            "odi",
+            Text("Oswestry Disability Index, 0–100"),
+            0,
+            100,
+            "lower",
+            "points",
+            (Threshold("MDC", 8.5, 8.5, *_STENOSIS),),
+            items=10,
+            item_high=5,
+            bands=((20, "minimal"), (40, "moderate"), (60, "severe"), (80, "crippled"), (100, "bed-bound")),
         ),
     )
 }
@@ -325,6 +352,7 @@ def _scores(file: TomlFile, session: str, entry: Mapping[str, Any]) -> tuple[dic
         if not score.items or key + ITEMS not in entry:
             continue
         total, remark = _sum(file, session, score, entry[key + ITEMS])
+        total *= score.high / (score.items * score.item_high)
         if abs(scores.get(key, total) - total) > 1e-9:
             problem = Text(
                 "visit {session}: {key} is {given:g} but its items add up to {total:g}; correct one",

@@ -1,14 +1,14 @@
 """Two visits or more against the first: what has changed, and how sure that is."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from ..levels import LEVELS
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UNITS
-from ..regions.anatomy import three_levels_above
+from ..regions.anatomy import CONTRALATERAL, OPPOSITE, REFERENCE_RULES, Anatomy, read_name, reference_of
 from .budget import (
     BudgetPart,
     BudgetSettings,
@@ -124,7 +124,7 @@ def compare(
         told = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
         scores += told
         own = [change for change in changes if change.followup_session == visit.session]
-        tables += table1(own, told, lesion, model)
+        tables += table1(own, told, lesion, model, reference_rule(visits[0]))
     return Comparison(
         visits=visits,
         model=model,
@@ -232,27 +232,18 @@ def _exp(value: float) -> float:
 
 def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSettings) -> tuple[Contrast, ...]:
     """Foramen against unaffected and contralateral, cord against unaffected, for every model and correction."""
-    vertebra = LEVELS[lesion.level].cord
-    other_side = "right" if lesion.side == "left" else "left"
-    pairs = [
-        (
-            "unaffected",
-            ("foramen", lesion.level, lesion.side),
-            ("foramen", three_levels_above(lesion.level), lesion.side),
-        ),
-        ("contralateral", ("foramen", lesion.level, lesion.side), ("foramen", lesion.level, other_side)),
-        ("unaffected", ("cord", vertebra, "midline"), ("cord", three_levels_above(vertebra), "midline")),
-    ]
     found = []
-    for kind, place, against in pairs:
-        if not place[1] or not against[1]:
-            continue  # no cord at a lumbar level, nothing three levels above an upper one
+    for kind, place, against in _pairs(lesion, reference_rule(visits[0])):
         for model in visits[0].models:
             for pvc in dict.fromkeys((NO_PVC, visits[0].pvc)):
                 first: tuple[Errors, float] | None = None
                 for visit in visits:
-                    row = visit.row(*place, model, pvc)
-                    other = visit.row(against[0], against[1], against[2], model, pvc)
+                    row = visit.row(place.structure, place.level, place.side, model, pvc)
+                    other = (
+                        visit.row_of(against, model, pvc)
+                        if isinstance(against, str)
+                        else visit.row(against.structure, against.level, against.side, model, pvc)
+                    )
                     if row is None or other is None or not (_positive(row.VT) and _positive(other.VT)):
                         continue
                     contrast, errors = _contrast(visit, kind, row, other, first, settings)
@@ -260,6 +251,23 @@ def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSe
                     if visit is visits[0]:
                         first = errors, math.log(contrast.ratio)
     return tuple(found)
+
+
+def reference_rule(visit: VisitRecord) -> str:
+    """What stands for unaffected tissue, as the visit's study says it."""
+    return str(visit.settings.get("reference", REFERENCE_RULES[0]))
+
+
+def _pairs(lesion: Lesion, rule: str) -> Iterator[tuple[str, Anatomy, Anatomy | str]]:
+    """What is held against what: a region that stands at no level of the spine goes by its name."""
+    foramen = Anatomy("foramen", lesion.level, lesion.root, lesion.side)
+    cord = Anatomy("cord", LEVELS[lesion.level].cord)
+    named = rule not in REFERENCE_RULES and read_name(rule).anatomy.structure == "other"
+    if rule != CONTRALATERAL and (against := rule if named else reference_of(foramen, rule)):
+        yield "unaffected", foramen, against
+    yield "contralateral", foramen, Anatomy("foramen", lesion.level, lesion.root, OPPOSITE[lesion.side])
+    if cord.level and (against := rule if named else reference_of(cord, rule)):
+        yield "unaffected", cord, against
 
 
 def _contrast(

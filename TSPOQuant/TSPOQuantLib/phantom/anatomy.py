@@ -124,13 +124,14 @@ class Foramen:
 class Anatomy:
     """One visit's neck on the CT grid.
 
-    labels: uint8 (k, j, i) into ``STRUCTURES``. hounsfield: float32 (k, j, i), without noise.
+    labels: uint8 (k, j, i) into ``STRUCTURES``. hounsfield: float32 (k, j, i), without noise. nerve: where roots run.
     """
 
     grid: Grid
     labels: Labels
     hounsfield: Floats
     foramina: tuple[Foramen, ...]
+    nerve: Bools
 
 
 def ct_grid(fast: bool, wide: bool = False) -> Grid:
@@ -173,7 +174,7 @@ def build_anatomy(grid: Grid, build: Build, pose: Pose, progress: Progress) -> A
             metal[slab] = _implants(points, table, shape).reshape(labels[slab].shape)
         progress(slab.stop / grid.shape[0], "drawing the neck")
     hounsfield = _hounsfield(grid, labels, nerve, metal, shape.contrast)
-    return Anatomy(grid, labels, hounsfield, _foramina(table.spine, build, pose))
+    return Anatomy(grid, labels, hounsfield, _foramina(table.spine, build, pose), nerve)
 
 
 def slabs_of(grid: Grid, build: Build, pose: Pose) -> Iterator[tuple[slice, Floats]]:

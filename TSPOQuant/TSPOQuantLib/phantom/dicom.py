@@ -23,12 +23,14 @@ from pydicom.uid import (
     UID,
     CTImageStorage,
     ExplicitVRLittleEndian,
+    MRImageStorage,
     PositronEmissionTomographyImageStorage,
     generate_uid,
 )
 
 from ..grid import Grid
 from .scanner import decay_factors
+from .settings import CT
 from .tracer import (
     AGE_YEARS,
     FRAME_DURATIONS_S,
@@ -44,6 +46,7 @@ Floats = NDArray[np.float32]
 # Fixed dates, 42 days apart; simulated.
 SCAN_START = {"baseline": datetime(2020, 1, 6, 10, 0, 0), "followup": datetime(2020, 2, 17, 10, 30, 0)}
 CT_BEFORE_PET = timedelta(minutes=4)
+MR_ATTENUATION = "MRAC, simulated"
 MODEL_NAME = "TSPOQuant digital neck"
 CT_INTERCEPT_HU = -1024
 
@@ -141,10 +144,42 @@ def write_ct(folder: Path, hounsfield: Floats, grid: Grid, identity: Identity, v
         series.write(number, encoded(_place(grid, k)), stored[k])
 
 
+def write_mr(folder: Path, signal: Floats, grid: Grid, identity: Identity, vendor: str) -> None:
+    """One file a slice, from the head down, without rescaling, as an MR is mostly written."""
+    started = SCAN_START[identity.visit] - CT_BEFORE_PET
+    header = _common(identity, vendor, started)
+    header.Modality = "MR"
+    header.SOPClassUID = MRImageStorage
+    header.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+    header.PatientPosition = "HFS"
+    header.SeriesInstanceUID = identity.uid("mr")
+    header.SeriesNumber = 2
+    header.SeriesDescription = "T1 3D, simulated"
+    header.AcquisitionNumber = 1
+    header.ScanningSequence, header.SequenceVariant, header.MRAcquisitionType = "GR", "SP", "3D"
+    header.MagneticFieldStrength, header.RepetitionTime, header.EchoTime, header.FlipAngle = 3, 20, 2.5, 25
+    header.AcquisitionDate, header.AcquisitionTime = _date(started), _time(started)
+    header.ContentDate, header.ContentTime = header.AcquisitionDate, header.AcquisitionTime
+    _add_grid(header, grid, signed=False)
+    stored = np.clip(np.rint(signal), 0, 4095).astype("<u2")
+    series = SeriesWriter(folder, header)
+    for number, k in enumerate(range(grid.shape[0] - 1, -1, -1), start=1):
+        series.write(number, encoded(_place(grid, k)), stored[k])
+
+
 def write_pet(
-    folder: Path, frames: Iterator[Floats], grid: Grid, identity: Identity, vendor: str, tracer: SimulatedTracer
+    folder: Path,
+    frames: Iterator[Floats],
+    grid: Grid,
+    identity: Identity,
+    vendor: str,
+    tracer: SimulatedTracer,
+    anatomy: str = CT,
 ) -> None:
-    """One file a slice and frame, in Bq/mL, each slice with its own RescaleSlope; frames: kBq/mL (k, j, i)."""
+    """One file a slice and frame, in Bq/mL, each slice with its own RescaleSlope; frames: kBq/mL (k, j, i).
+
+    anatomy: what the attenuation map is said to be made from.
+    """
     kind = VENDOR[vendor]
     started = SCAN_START[identity.visit]
     header = _common(identity, vendor, started)
@@ -160,7 +195,7 @@ def write_pet(
     header.CorrectedImage = list(kind.corrected)
     header.DecayCorrection = "START"
     header.RandomsCorrectionMethod = "DLYD"
-    header.AttenuationCorrectionMethod = kind.attenuation
+    header.AttenuationCorrectionMethod = kind.attenuation if anatomy == CT else MR_ATTENUATION
     header.ScatterCorrectionMethod = kind.scatter
     header.ReconstructionMethod = kind.reconstruction
     header.CollimatorType = "NONE"

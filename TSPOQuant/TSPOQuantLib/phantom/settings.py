@@ -14,6 +14,8 @@ REFERENCE_SEED = 1
 # The largest values that still make sense for a neck; not from a published source.
 LARGEST = {"fwhm_mm": 30.0, "noise_percent": 1000.0, "motion_mm": 20.0, "foramen_k1": 10.0}
 GAUSSIAN, OSEM = "gaussian", "osem"
+CT, MR = "ct", "mr"
+ANATOMIES = (CT, MR)
 MOST_ITERATIONS, MOST_SUBSETS = 100, 48
 
 
@@ -49,6 +51,7 @@ class PhantomSettings:
     foramen_k1: of all foramina, mL/cm3/min.
     tracer: what is written of it: name, code and half-life; the kinetics stay those of this phantom.
     shape: what is unlike the textbook's neck, as ``shape.shape_of`` reads it, such as "foramina=0.75,fused=C5/C6".
+    anatomy: "ct", or "mr" for a PET/MR: an MR in place of the CT, whose attenuation is corrected without error.
     truth: other V_T (mL/cm3) than the phantom's own: region name -> visit ("baseline", "followup") -> V_T. The name
         of a foramen may leave out its root. Unknown regions are refused where the regions are known, in ``tracer``.
 
@@ -67,6 +70,7 @@ class PhantomSettings:
     foramen_k1: float = 0.5
     tracer: str = "[11C]DPA-713"
     shape: str = ""
+    anatomy: str = CT
     truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -80,6 +84,13 @@ class PhantomSettings:
                 "the phantom's vendor is {vendor!r}; choose one of {vendors}",
                 vendor=self.vendor,
                 vendors=", ".join(VENDORS),
+            )
+        if self.anatomy not in ANATOMIES:
+            raise InputRefused(
+                "phantom-setting",
+                "the phantom's anatomy is {anatomy!r}; choose one of {anatomies}",
+                anatomy=self.anatomy,
+                anatomies=", ".join(ANATOMIES),
             )
         for name, largest in LARGEST.items():
             value = getattr(self, name)

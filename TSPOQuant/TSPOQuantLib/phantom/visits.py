@@ -12,13 +12,14 @@ from ..messages import Text
 from ..output import whole_folder
 from ..progress import Progress, part, silent
 from .anatomy import Anatomy, build_anatomy, ct_grid, pet_grid, with_noise
-from .dicom import Identity, write_ct, write_pet
+from .dicom import Identity, write_ct, write_mr, write_pet
+from .mr import mr_signal, with_magnitude_noise
 from .neck import Build, Pose, draw_build, draw_pose
 from .neighbors import Neighbors, draw_neighbors, kinetics_with, tissues_of
 from .osem import osem_frames, osem_scanner
 from .scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
 from .segments import BLOOD_POOL, segments, write_segmentation
-from .settings import VISITS, PhantomSettings
+from .settings import CT, MR, VISITS, PhantomSettings
 from .shape import described
 from .tables import write_blood, write_true_input
 from .tracer import (
@@ -75,6 +76,11 @@ OF_HOT = (
     "found. V_T of a neck that is not the reference one is drawn from wide ranges.",
 )
 
+OF_MR = (
+    "The MR has one signal a tissue, magnitude noise and no distortion; the attenuation is corrected without error, "
+    "as no map made from an MR is.",
+)
+
 _STUDY = """[subject]
 id = "phantom"
 session = "{visit}"
@@ -84,8 +90,8 @@ genotype = "HAB"
 path = "pet"
 motion_correction = "{motion_correction}"
 
-[ct]
-path = "ct"
+[{anatomy}]
+path = "{anatomy}"
 
 [segmentation]
 path = "segmentation.seg.nrrd"
@@ -183,6 +189,7 @@ def _write_all(
             "two_tissue": settings.two_tissue,
             "foramen_k1": settings.foramen_k1,
             "shape": settings.shape,
+            "anatomy": settings.anatomy,
             "truth": {region: dict(by_visit) for region, by_visit in settings.truth.items()},
         },
         "units": {"VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "VB": "1", "lengths": "mm", "coordinates": "LPS"},
@@ -191,6 +198,7 @@ def _write_all(
             *(OF_SCANNER if settings.osem is None else OF_OSEM),
             *(OF_HOT if neighbors else ()),
             *(OF_SHAPE if settings.shape else ()),
+            *(OF_MR if settings.anatomy == MR else ()),
         ],
         "shape": described(build.shape),
         "build": {"size": build.size, "lordosis_deg": build.lordosis_deg, "scoliosis_mm": build.scoliosis_mm},
@@ -227,10 +235,9 @@ def _write_visit(
     tissues = anatomy.labels if neighbors is None else tissues_of(anatomy, build, pose, neighbors)
     identity = Identity((f"TSPOQuant phantom {settings!r}",), visit)
     noisy = settings.noise_percent > 0
-    ct = with_noise(anatomy.hounsfield, anatomy.grid, np.random.default_rng(ct_seed)) if noisy else anatomy.hounsfield
-    write_ct(folder / "ct", ct, anatomy.grid, identity, settings.vendor)
+    _write_anatomy(folder, anatomy, settings, identity, np.random.default_rng(ct_seed) if noisy else None)
     write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid, build.shape.missing)
-    progress(0.4, Text("{visit}: CT and segmentation written", visit=visit))
+    progress(0.4, Text("{visit}: anatomy and segmentation written", visit=visit))
 
     _write_pet(
         folder / "pet",
@@ -248,10 +255,23 @@ def _write_visit(
     write_blood(folder / f"{stem}_recording-manual_blood", blood, np.random.default_rng(blood_seed) if noisy else None)
     write_true_input(folder / f"{stem}_desc-truth_bloodproc", blood)
     correction = "rigid" if settings.motion_mm > 0 else "none"
-    study = _STUDY.format(visit=visit, motion_correction=correction, blood_pool=BLOOD_POOL)
+    study = _STUDY.format(visit=visit, motion_correction=correction, blood_pool=BLOOD_POOL, anatomy=settings.anatomy)
     (folder / "study.toml").write_text(study, encoding="utf-8")
     truth = _truth_of(visit, kinetics, curves, anatomy, tissues, pose, motion)
     return {**truth, "segments": {segment.name: list(segment.labels) for segment in segments(build.shape.missing)}}
+
+
+def _write_anatomy(
+    folder: Path, anatomy: Anatomy, settings: PhantomSettings, identity: Identity, rng: np.random.Generator | None
+) -> None:
+    """The CT, or the MR of a PET/MR; rng: of their noise, None for none."""
+    if settings.anatomy == MR:
+        signal = mr_signal(anatomy)
+        signal = signal if rng is None else with_magnitude_noise(signal, rng)
+        write_mr(folder / MR, signal, anatomy.grid, identity, settings.vendor)
+        return
+    ct = anatomy.hounsfield if rng is None else with_noise(anatomy.hounsfield, anatomy.grid, rng)
+    write_ct(folder / CT, ct, anatomy.grid, identity, settings.vendor)
 
 
 def _write_pet(
@@ -290,7 +310,7 @@ def _write_pet(
             )
             yield image
 
-    write_pet(folder, reported(), grid, identity, settings.vendor, tracer)
+    write_pet(folder, reported(), grid, identity, settings.vendor, tracer, settings.anatomy)
 
 
 def _truth_of(

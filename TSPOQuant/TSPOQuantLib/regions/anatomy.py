@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..acquisition.segmentation import TAG_PREFIX
 from ..levels import CORD_SEGMENTS, LEVELS, OF_ROOT, VERTEBRAE, above
@@ -15,6 +15,11 @@ STRUCTURES = ("foramen", "cord", "blood-pool", "vertebra", "other")
 ANATOMY_ONLY = ("vertebra", "blood-pool")
 """Structures that are drawn for orientation or for the input function, not quantified."""
 SIDES = ("left", "right", "midline")
+OPPOSITE = {"left": "right", "right": "left"}
+STEPS_ABOVE = {"three-above": 3, "one-above": 1}
+"""Levels above the affected one, on its side; three is the study's own rule."""
+CONTRALATERAL = "contralateral"
+REFERENCE_RULES = (*STEPS_ABOVE, CONTRALATERAL)
 CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
 """On a segment that was brought here from another visit: that visit's session."""
 
@@ -76,9 +81,19 @@ class Named:
         return Anatomy("blood-pool" if self.structure == "blood-pool" else "other", side=self.side)
 
 
-def three_levels_above(level: str) -> str | None:
-    """The study's unaffected reference: the foramen or cord three levels above; None beyond C2."""
-    return above(level, 3)
+def reference_of(place: Anatomy, rule: str) -> Anatomy | None:
+    """What stands for unaffected tissue beside a foramen or a piece of cord; None where there is no such place.
+
+    rule: one of ``REFERENCE_RULES``, or the name of a region, which serves its own structure alone.
+    """
+    if rule in STEPS_ABOVE:
+        level = above(place.level, STEPS_ABOVE[rule])
+        root = LEVELS[level].root if level in LEVELS else ""
+        return replace(place, level=level, root=root) if level else None
+    if rule == CONTRALATERAL:
+        return replace(place, side=OPPOSITE[place.side]) if place.side in OPPOSITE else None
+    named = read_name(rule).anatomy
+    return named if named.structure == place.structure and named.level and named != place else None
 
 
 def read_name(name: str) -> Named:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtr
 
-from ..acquisition.image import Volume
+from ..acquisition.image import HU, Volume
 from ..acquisition.segmentation import Segment, Segmentation
 from ..levels import SIZES_MM
 from ..messages import Notice, Text
@@ -22,7 +22,7 @@ from .canal import LENGTH_MM, Canal, check_ct
 from .foramen import BONES_HU, Level, Passage, agreed, expected, is_bone, level_between, measured
 from .region import CONFIDENCE_TAG, PLACEMENT_TAG
 from .template import foramen_segment, name_of, segment_of
-from .vertebra import LabeledBone, Vertebra, labeled_bone, sampled, vertebrae_of
+from .vertebra import BONE_HU, LabeledBone, Vertebra, labeled_bone, points_of, sampled, vertebrae_of
 from .vertebra_labels import vertebra_segments
 
 Floats = NDArray[np.float64]
@@ -55,6 +55,8 @@ BASE_MM, PER_VOXEL, PER_SPREAD, OPEN_MM = 0.55, 0.2, 0.3, 0.5
 differ, and for each wall that is missing. Fitted to one real neck, scanned, turned and spoilt in many ways."""
 CUT_MM = 4.0
 """A vertebra that ends nearer to the end of the CT may go on beyond it."""
+LABEL_HU = 2 * BONE_HU
+"""Inside of a label that stands for bone."""
 DENS_RATIO = 1.5
 """Height of C2 in its middle, with its dens, over that of C3's body: at least this."""
 
@@ -154,7 +156,8 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
 def propose_foramina(vertebrae: Segmentation, ct: Volume, progress: Progress = silent) -> tuple[Proposal, ...]:
     """All foramina C2/C3 to C7/T1 on both sides from vertebra labels of any tool that ``vertebra_labels`` knows.
 
-    Segments are on the CT's grid. Raises what ``canal.check_ct`` and ``vertebra_labels.vertebra_segments`` raise.
+    ct: the CT, or an MR, where the labels alone tell what is bone (``walls_of``). Segments are on its grid. Raises
+    what ``canal.check_ct`` and ``vertebra_labels.vertebra_segments`` raise.
     """
     return look_for_foramina(vertebrae, ct, progress)[0]
 
@@ -163,6 +166,15 @@ def look_for_foramina(
     vertebrae: Segmentation, ct: Volume, progress: Progress = silent
 ) -> tuple[tuple[Proposal, ...], tuple[Notice, ...]]:
     """``propose_foramina``, and what is to be known of the labels' numbering."""
+    told: tuple[Notice, ...] = ()
+    if not ct.is_ct:
+        ct = walls_of(vertebrae, ct)
+        told = (
+            Notice(
+                "walls-by-labels",
+                "without a CT the labels of the vertebrae alone tell where a foramen's walls are: look at each",
+            ),
+        )
     check_ct(ct)
     progress(0.0, "Vertebrae")
     neck = neck_of(vertebrae, ct)
@@ -170,7 +182,16 @@ def look_for_foramina(
     for number, name in enumerate(FORAMINA):
         progress(0.4 + 0.1 * number, Text("Foramina {level}", level=name))
         found += [_proposal(Anatomy("foramen", name, FORAMINA[name], side), neck, ct) for side in ("left", "right")]
-    return tuple(found), (neck.numbering,) if neck and neck.numbering else ()
+    return tuple(found), (*told, *((neck.numbering,) if neck and neck.numbering else ()))
+
+
+def walls_of(vertebrae: Segmentation, image: Volume) -> Volume:
+    """On an image's grid, labels of vertebrae as a CT of nothing else would show them: ``LABEL_HU`` in a label, 0
+    outside, linear at its border, so that half-way between is what counts as bone."""
+    places = vertebra_segments(vertebrae).values()
+    drawn = np.any([vertebrae.segments[place].mask for place in places], axis=0) if places else np.zeros((1, 1, 1))
+    values = LABEL_HU * sampled(drawn.astype(np.float32), vertebrae.grid, points_of(image.grid))
+    return replace(image, values=values.astype(np.float32), units=HU)
 
 
 def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:

@@ -137,7 +137,8 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
     found = []
     if unknown:
         message = Text(
-            "no published size of a foramen at {levels} was at hand: that of what is drawn there was not checked",
+            "no published height, width and length of a foramen at {levels} were at hand: the volume of what is drawn "
+            "there was not checked",
             levels=Listed(unknown),
         )
         found.append(Notice("size-unchecked", message))

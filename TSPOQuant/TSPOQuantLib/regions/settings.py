@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ..messages import Text
-from ..settings import Kind, Number, Several, Shared, setting
+from ..settings import Kind, Line, Number, Several, Shared, setting
+from .anatomy import REFERENCE_RULES
 from .partial_volume import METHODS
 from .sampling import MINIMUM_COVERAGE
 
@@ -36,6 +37,14 @@ class RegionSettings:
         "names of the regions to correct; empty: all",
         shared=Shared("pvc", CORRECTED, "warn"),
         applies=WHERE_CORRECTED,
+    )
+    reference: str = setting(
+        REFERENCE_RULES[0],
+        "segmentation",
+        Line(words=REFERENCE_RULES, like=Text("the name of a region")),
+        "what stands for unaffected tissue: three levels above on the same side, one level above, the other side, or "
+        "a region by its name",
+        exempt="it names a region and changes no number; the first visit's holds",
     )
     fwhm_mm: str | float | None = setting(
         None,

@@ -1,7 +1,5 @@
 """Segments that say what they are: names, tags, codes and colors, and the empty ones of one affected level."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +7,7 @@ from ..acquisition.segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, 
 from ..grid import Grid
 from ..levels import LEVELS
 from ..messages import InputRefused
-from .anatomy import Anatomy, three_levels_above
+from .anatomy import OPPOSITE, REFERENCE_RULES, Anatomy, reference_of
 
 Color = tuple[float, float, float]
 
@@ -60,9 +58,10 @@ def foramen_segment(level: str, side: str, mask: NDArray[np.bool_]) -> Segment:
     return segment_of(Anatomy("foramen", level, LEVELS[level].root, side), mask)
 
 
-def template(level: str, side: str, grid: Grid) -> Segmentation:
-    """Empty segments for one affected foramen: it, its other side, the same three levels above, cord, blood pool.
+def template(level: str, side: str, grid: Grid, reference: str = REFERENCE_RULES[0]) -> Segmentation:
+    """Empty segments for one affected foramen: it, its other side, both of the reference, cord, blood pool.
 
+    reference: the rule or region that ``anatomy.reference_of`` takes, three levels above by default.
     The cord's pieces are those of the exiting roots' vertebrae (C7 for C6/C7, where the root leaves above its own), as
     far down as there is cord.
     Raises InputRefused "template-level", "template-side".
@@ -76,10 +75,10 @@ def template(level: str, side: str, grid: Grid) -> Segmentation:
         )
     if side not in ("left", "right"):
         raise InputRefused("template-side", "the side '{side}' is neither left nor right", side=side)
-    other = "right" if side == "left" else "left"
-    above = three_levels_above(level)
-    levels: Sequence[str] = [level] if above is None else [level, above]
-    wanted = [Anatomy("foramen", at, LEVELS[at].root, on) for at in levels for on in (side, other)]
+    affected = Anatomy("foramen", level, LEVELS[level].root, side)
+    against = reference_of(affected, reference)
+    levels = dict.fromkeys([level] if against is None else [level, against.level])
+    wanted = [Anatomy("foramen", at, LEVELS[at].root, on) for at in levels for on in (side, OPPOSITE[side])]
     wanted += [Anatomy("cord", LEVELS[at].cord) for at in levels if LEVELS[at].cord]
     wanted.append(Anatomy("blood-pool"))
     return Segmentation(grid, tuple(segment_of(one, np.zeros(grid.shape, dtype=bool)) for one in wanted))

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment
-from ..levels import SIZES_MM
+from ..levels import LEVELS
 from ..messages import InputRefused
 from .canal import Canal, bone_of, fit_across
 from .template import foramen_segment
@@ -23,17 +23,19 @@ def foramen_between(
     """A foramen's segment on the CT's grid: an elliptic canal of the published size from one mouth to the other.
 
     It is then shifted and scaled so that its wall meets the CT's bone (``canal.fit_across``): its middle ends at most
-    ``ACROSS_MM`` in each direction across the canal, and ``ALONG_MM`` along it, from that of the clicks. Its direction
-    is theirs; its height stands as near to upright as that direction allows.
+    ``ACROSS_MM`` in each direction across the canal, and ``ALONG_MM`` along it, from that of the clicks. On an MR,
+    where bone is not to be told by its values, it stays where the clicks put it. Its direction is theirs; its height
+    stands as near to upright as that direction allows.
     Raises InputRefused "foramen-level", "foramen-clicks" (too near, too far, upright, or beyond the CT) and
     "foramen-side" where the clicks run inward for that side, and what ``canal.bone_of`` raises.
     """
-    if level not in SIZES_MM:
+    size = LEVELS[level].size_mm if level in LEVELS else None
+    if size is None:
         raise InputRefused(
             "foramen-level",
-            "no cervical foramen is called '{level}'; known are {size_mm}",
+            "of no foramen called '{level}' is a size published; known are {levels}",
             level=level,
-            size_mm=", ".join(SIZES_MM),
+            levels=", ".join(name for name, one in LEVELS.items() if one.size_mm),
         )
     inner, outer = np.asarray(inner_lps_mm, dtype=float), np.asarray(outer_lps_mm, dtype=float)
     length = float(np.linalg.norm(outer - inner))
@@ -60,6 +62,6 @@ def foramen_between(
         raise InputRefused("foramen-clicks", "the clicks lie above each other; a foramen runs outward")
     across /= np.linalg.norm(across)
     axes = np.stack([outward, np.cross(outward, across), across], axis=1)
-    height, width = SIZES_MM[level]
-    start = Canal((inner + outer) / 2, axes, length, height, width)
-    return foramen_segment(level, side, fit_across(start, bone_of(ct), ACROSS_MM, ALONG_MM).mask(ct.grid))
+    clicked = Canal((inner + outer) / 2, axes, length, *size)
+    canal = fit_across(clicked, bone_of(ct), ACROSS_MM, ALONG_MM) if ct.is_ct else clicked
+    return foramen_segment(level, side, canal.mask(ct.grid))

@@ -3,17 +3,22 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from ..acquisition.segmentation import Segment, Segmentation
 from ..messages import InputRefused
 
-LEVELS = tuple(f"{part}{n}" for part, most in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, most + 1))
+LEVELS = tuple(f"{part}{n}" for part, most in (("C", 7), ("T", 12), ("L", 5), ("S", 1)) for n in range(1, most + 1))
 """From above downward."""
 NECK = LEVELS[: LEVELS.index("T2") + 1]
+SPACING_MM = {"C": 17.0, "T": 24.0, "L": 36.0, "S": 36.0}
+SPACING_RATIO = 1.4
+"""From one vertebra's middle to the next one's, by part of the spine, and the factor that it may differ by: choices,
+which tell tools apart whose numbers mean a neck with the one and a lumbar spine with the other."""
 
-_LEVEL = r"(?P<level>[ctl] ?\d{1,2})"
+_LEVEL = r"(?P<level>[ctls] ?\d{1,2})"
 _NAMES = tuple(
     re.compile(pattern)
     for pattern in (
@@ -32,7 +37,7 @@ _CODES = (
     *("11068009", "82687006", "7610001", "12989004", "23215003"),  # T8 to T12
     *("66794005", "14293000", "36470004", "11994002", "49668003"),  # L1 to L5
 )
-SNOMED = dict(zip(_CODES, LEVELS, strict=True))
+SNOMED = dict(zip(_CODES, LEVELS[:-1], strict=True))
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,17 @@ NUMBERINGS = (
         _numbered((1, "C", 1, 7), (8, "T", 1, 12), (20, "L", 1, 5)),
         (25, 26, 27, 28, *range(100, 1000)),
     ),
-    Numbering("TotalSegmentator 2", _numbered((27, "L", 5, 1), (32, "T", 12, 1), (44, "C", 7, 1)), range(1, 118)),
+    Numbering(
+        "TotalSegmentator 2",
+        _numbered((26, "S", 1, 1), (27, "L", 5, 1), (32, "T", 12, 1), (44, "C", 7, 1)),
+        range(1, 118),
+    ),
     Numbering("TotalSegmentator 1", _numbered((18, "L", 5, 1), (23, "T", 12, 1), (35, "C", 7, 1)), range(1, 105)),
     Numbering("TotalSegmentator vertebrae_mr", _numbered((2, "L", 5, 1), (7, "T", 12, 1), (19, "C", 7, 1)), (1,)),
     Numbering(
-        "TotalSpineSeg", _numbered((11, "C", 1, 7), (21, "T", 1, 12), (41, "L", 1, 5)), (1, 2, 50, *range(60, 101))
+        "TotalSpineSeg",
+        _numbered((11, "C", 1, 7), (21, "T", 1, 12), (41, "L", 1, 5)),
+        (1, 2, 46, 47, 50, *range(60, 101)),
     ),
 )
 """Of label maps whose labels have no names."""
@@ -135,7 +146,9 @@ def _by_number(segmentation: Segmentation, drawn: Sequence[tuple[int, Segment]])
         if match:
             middle = segmentation.grid.to_lps(np.argwhere(segment.mask).mean(axis=0)[::-1])
             heights[int(match[2])] = (float(middle[2]), place)
-    fits = [one for one in NUMBERINGS if _fits(one, {number: height for number, (height, _) in heights.items()})]
+    middles = {number: height for number, (height, _) in heights.items()}
+    fits = [one for one in NUMBERINGS if _fits(one, middles)]
+    fits = [one for one in fits if _as_far_apart(one, middles)] or fits
     if not fits:
         return []
     if len(fits) > 1:
@@ -150,11 +163,25 @@ def _by_number(segmentation: Segmentation, drawn: Sequence[tuple[int, Segment]])
 
 
 def _fits(numbering: Numbering, heights: Mapping[int, float]) -> bool:
-    """Whether at least two vertebrae of the neck are among the numbers, and all lie in the right order."""
+    """Whether at least two vertebrae are among the numbers, and all lie in the right order; below the neck, where more
+    tools have such numbers, also as far apart as such vertebrae do."""
     present = sorted(number for number in heights if number in numbering.numbers)
     if any(number not in numbering.numbers and number not in numbering.others for number in heights):
         return False
-    if sum(numbering.numbers[number] in NECK for number in present) < 2:
+    if len(present) < 2:
         return False
     steps = np.diff([heights[number] for number in present])
-    return bool((steps < 0).all() if numbering.downward else (steps > 0).all())
+    if not ((steps < 0).all() if numbering.downward else (steps > 0).all()):
+        return False
+    neck = sum(numbering.numbers[number] in NECK for number in present)
+    return neck >= 2 or _as_far_apart(numbering, heights)
+
+
+def _as_far_apart(numbering: Numbering, heights: Mapping[int, float]) -> bool:
+    """Whether the vertebrae that the numbers mean would lie so far apart."""
+    present = sorted(number for number in heights if number in numbering.numbers)
+    steps = np.diff([heights[number] for number in present])
+    places = [LEVELS.index(numbering.numbers[number]) for number in present]
+    usual = [SPACING_MM[LEVELS[max(pair)][0]] * abs(pair[1] - pair[0]) for pair in pairwise(places)]
+    ratio = float(np.median(np.abs(steps) / usual))
+    return 1 / SPACING_RATIO <= ratio <= SPACING_RATIO

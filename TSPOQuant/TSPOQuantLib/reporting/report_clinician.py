@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from ..outcome.clinical import PAIN, SCORES, Score, Treatment, score_named
+from ..outcome.clinical import FIRST, SCORES, Score, Treatment, score_named
 from ..outcome.compare import Comparison, RegionChange
 from ..outcome.record import RegionOutcome
 from . import plots
@@ -117,8 +117,8 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     scores = _score_rows(comparison, words)
     imaging, strong = _vt_rows(comparison, words)
     # As in the study: pain first, then the affected foramen, then the other scores.
-    pain = [row for score, row in scores if score.measures == PAIN]
-    others = [row for score, row in scores if score.measures != PAIN]
+    pain = [row for score, row in scores if score.measures in FIRST]
+    others = [row for score, row in scores if score.measures not in FIRST]
     rows = [*pain, *imaging, *others]
     header = [words("column.outcome"), *(visit.session for visit in visits)]
     if len(visits) == 2:

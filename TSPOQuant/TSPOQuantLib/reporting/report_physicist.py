@@ -10,10 +10,11 @@ from typing import Any
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
 from ..outcome.comparability import ITEMS, attenuation_source
-from ..outcome.compare import Comparison, RegionChange
+from ..outcome.compare import Comparison, RegionChange, reference_rule
 from ..outcome.record import VisitRecord
 from ..outcome.uptake import RegionUptake, uptake_notices, uptake_of, window_of
 from ..quantities import BY_KEY, COLUMNS, UPTAKE
+from ..regions.anatomy import REFERENCE_RULES
 from ..tracers import Sourced, tracer_named
 from . import plots
 from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
@@ -206,6 +207,12 @@ def _degrees(change: RegionChange, words: Words) -> str:
     return words("budget.degrees", count=count)
 
 
+def _reference_note(comparison: Comparison, words: Words) -> str:
+    rule = reference_rule(comparison.baseline)
+    told = words(f"reference.{rule}") if rule in REFERENCE_RULES else words("reference.named", name=rule)
+    return words("contrasts.note", rule=told)
+
+
 def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
     blocks: list[Block] = []
     shown = [c for c in comparison.contrasts if c.model == comparison.model]
@@ -230,7 +237,9 @@ def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
         header = tuple(words(f"column.{key}") for key in keys[:columns])
         shortened = tuple(row[:columns] for row in rows)
         align = "lllrrrrr"[:columns]
-        blocks.append(Table(words("contrasts.caption"), header, shortened, align, notes=(words("contrasts.note"),)))
+        blocks.append(
+            Table(words("contrasts.caption"), header, shortened, align, notes=(_reference_note(comparison, words),))
+        )
     blocks += _besides(comparison, words)
     return [Section(words("title.contrasts"), tuple(blocks))] if blocks else []
 

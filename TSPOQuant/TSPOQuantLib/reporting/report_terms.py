@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
 
@@ -10,20 +10,19 @@ from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
 from ..levels import LEVELS
 from ..outcome.change import vt_key
-from ..outcome.compare import Comparison, RegionChange
+from ..outcome.compare import Comparison, RegionChange, reference_rule
 from ..outcome.record import RegionOutcome, VisitRecord
-from ..regions.anatomy import three_levels_above
+from ..regions.anatomy import OPPOSITE, Anatomy, reference_of
 from .plots import Point
 from .words import Words
 
 NORMAL_95 = 1.959964
 """Quantile of the normal distribution for 95 % intervals."""
-SIDES = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True)
 class Place:
-    """A region by what it is. role: "affected", "unaffected" (three levels above), "contralateral", or ""."""
+    """A region by what it is. role: "affected", "unaffected" (by the reference rule), "contralateral", or ""."""
 
     structure: str
     level: str
@@ -32,19 +31,22 @@ class Place:
 
 
 def main_places(comparison: Comparison) -> tuple[Place, ...]:
-    """The affected foramen, the cord at its level, the same three levels above, and the other side; without a lesion
+    """The affected foramen, the cord at its level, their references, and the other side; without a lesion
     every foramen and piece of cord. Only those that some visit has."""
     lesion = comparison.lesion
     if lesion is None:
         rows = [row for row in _rows(comparison) if row.structure in ("foramen", "cord")]
         return tuple(dict.fromkeys(Place(row.structure, row.level, row.side) for row in rows))
     vertebra = LEVELS[lesion.level].cord
+    affected = (Anatomy("foramen", lesion.level, lesion.root, lesion.side), Anatomy("cord", vertebra))
+    against = [reference_of(place, reference_rule(comparison.baseline)) for place in affected if place.level]
+    contralateral = Place("foramen", lesion.level, OPPOSITE[lesion.side], "contralateral")
+    unaffected = [Place(one.structure, one.level, one.side, "unaffected") for one in against if one is not None]
     wanted = (
         Place("foramen", lesion.level, lesion.side, "affected"),
         Place("cord", vertebra, "midline"),
-        Place("foramen", three_levels_above(lesion.level) or "", lesion.side, "unaffected"),
-        Place("cord", three_levels_above(vertebra) or "", "midline", "unaffected"),
-        Place("foramen", lesion.level, SIDES[lesion.side], "contralateral"),
+        *(one for one in unaffected if replace(one, role=contralateral.role) != contralateral),
+        contralateral,
     )
     there = {(row.structure, row.level, row.side) for row in _rows(comparison)}
     return tuple(place for place in wanted if place.level and (place.structure, place.level, place.side) in there)

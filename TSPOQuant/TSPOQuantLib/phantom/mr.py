@@ -1,0 +1,52 @@
+"""What an MR shows of the digital spine: a T1-weighted gradient echo in words, simulated by one signal a tissue.
+
+No relaxation is computed: the figures are assumptions, chosen for the order of gray values that such an MR has (fat
+and marrow bright, cord above muscle, CSF, flowing blood, cortex and air dark). The coil sees every place alike.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, gaussian_filter
+
+from .anatomy import CT_BLUR_MM, Anatomy
+from .neck import BLOOD, BONES, LABEL
+
+Floats = NDArray[np.float32]
+
+SIGNAL = {
+    "csf": 120.0,
+    "cartilage": 300.0,
+    "thyroid": 420.0,
+    "muscle": 350.0,
+    "fat": 900.0,
+    "skin": 500.0,
+    "air": 0.0,
+}
+CORD, NERVE, BLOOD_FLOW, MARROW, CORTEX, FORAMEN_FAT = 430.0, 380.0, 100.0, 620.0, 40.0, 850.0
+NOISE = 14.0
+
+
+def mr_signal(anatomy: Anatomy) -> Floats:
+    """A noise-free MR of the anatomy (k, j, i), a little blurred; bone has a dark cortex one voxel thick."""
+    values = np.full(256, MARROW, np.float32)
+    for name, number in LABEL.items():
+        if name.startswith("foramen"):
+            values[number] = FORAMEN_FAT
+        elif name.startswith("cord"):
+            values[number] = CORD
+        elif name in BLOOD:
+            values[number] = BLOOD_FLOW
+        elif name in SIGNAL:
+            values[number] = SIGNAL[name]
+    image = values[anatomy.labels]
+    image[anatomy.nerve] = NERVE
+    bone = np.isin(anatomy.labels, [LABEL[name] for name in BONES])
+    image[bone & ~binary_erosion(bone, border_value=1)] = CORTEX
+    sigma = [CT_BLUR_MM / spacing for spacing in reversed(anatomy.grid.spacing_mm)]
+    return np.asarray(gaussian_filter(image, sigma, mode="nearest"))
+
+
+def with_magnitude_noise(signal: Floats, rng: np.random.Generator) -> Floats:
+    """The magnitude of a complex image with noise of ``NOISE`` in both parts: never negative, as an MR is."""
+    real, imaginary = (rng.standard_normal(signal.shape, np.float32) * np.float32(NOISE) for _ in range(2))
+    return np.asarray(np.hypot(signal + real, imaginary))
