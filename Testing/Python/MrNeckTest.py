@@ -60,7 +60,9 @@ class MrNeckTest(unittest.TestCase):
 
     def test_the_pet_is_brought_to_it(self):
         vt = np.array([[one.vt] for one in kinetics_of("baseline", {}).values()])
-        activity = np.array(list(image_frames(self.anatomy.labels, self.anatomy.grid, pet_grid(True), vt, None, 5.0)))
+        activity = np.array(
+            list(image_frames(self.anatomy.labels, self.anatomy.grid, pet_grid(True), vt, np.eye(4)[None], 5.0))
+        )
         timing = FrameTiming(np.array([1800.0]), np.array([600.0]))
         pet = DynamicImage(activity, pet_grid(True), timing, "injection", None, "simulated", Scan())
         still = FrameMotion([np.eye(4)], (0,))
