@@ -88,8 +88,9 @@ def reference_of(place: Anatomy, rule: str) -> Anatomy | None:
     """
     if rule in STEPS_ABOVE:
         level = above(place.level, STEPS_ABOVE[rule])
-        root = LEVELS[level].root if level in LEVELS else ""
-        return replace(place, level=level, root=root) if level else None
+        if level is None:
+            return None
+        return replace(place, level=level, root=LEVELS[level].root if level in LEVELS else "")
     if rule == CONTRALATERAL:
         return replace(place, side=OPPOSITE[place.side]) if place.side in OPPOSITE else None
     named = read_name(rule).anatomy
