@@ -245,7 +245,7 @@ class UseTest(unittest.TestCase):
             (made.RIGHT, {("unaffected", made.RIGHT), ("contralateral", made.RIGHT)}),
         ):
             visits = [made.visit("baseline"), made.visit("followup", vt={k: 0.9 * v for k, v in made.VT.items()})]
-            visits = [replace(one, settings={**one.settings, "reference": rule}) for one in visits]
+            visits = [replace(one, settings={**one.settings, "unaffected": rule}) for one in visits]
             found = compare(visits, Clinical({}, Lesion("C6/C7", "left"))).contrasts
             self.assertEqual({(one.kind, one.against) for one in found}, wanted, rule)
 

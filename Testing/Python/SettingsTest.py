@@ -67,7 +67,7 @@ OTHERS = {
     "minimum_coverage": [0.3],
     "pvc": ["GTM"],
     "pvc_regions": [["cord C7"]],
-    "reference": ["one-above", "contralateral", "muscle"],
+    "unaffected": ["one-above", "contralateral", "muscle"],
     "fwhm_mm": ["estimate", 6.0],
     "smooth_to_mm": [8.0],
     "anatomical_modality": ["CT", "MR"],

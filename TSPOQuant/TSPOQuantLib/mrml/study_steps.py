@@ -154,7 +154,7 @@ class StudySteps(StudyViews):
             study.level.value,
             study.side.value,
             beforeChange or _nothing,
-            self.settingsOf(session).reference,
+            self.settingsOf(session).unaffected,
         )
         added = source.GetNumberOfSegments() - before
         if not added:

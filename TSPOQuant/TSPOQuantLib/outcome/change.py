@@ -171,8 +171,8 @@ def table1(
         return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), model, None))
     vertebra = LEVELS[lesion.level].cord
     affected = ("foramen", lesion.level, lesion.side, "")
-    places = (Anatomy("foramen", lesion.level, lesion.root, lesion.side), Anatomy("cord", vertebra))
-    against = [reference_of(place, rule) for place in places if place.level]
+    beside = (Anatomy("foramen", lesion.level, lesion.root, lesion.side), Anatomy("cord", vertebra))
+    against = [reference_of(one, rule) for one in beside if one.level]
     unaffected = [(one.structure, one.level, one.side, "unaffected") for one in against if one is not None]
     further = (("cord", vertebra, "midline", ""), *unaffected)
     return (*pain, *_at(changes, (affected,), model, affected), *others, *_at(changes, further, model, affected))

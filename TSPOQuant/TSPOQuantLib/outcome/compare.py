@@ -255,7 +255,7 @@ def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSe
 
 def reference_rule(visit: VisitRecord) -> str:
     """What stands for unaffected tissue, as the visit's study says it."""
-    return str(visit.settings.get("reference", REFERENCE_RULES[0]))
+    return str(visit.settings.get("unaffected", REFERENCE_RULES[0]))
 
 
 def _pairs(lesion: Lesion, rule: str) -> Iterator[tuple[str, Anatomy, Anatomy | str]]:

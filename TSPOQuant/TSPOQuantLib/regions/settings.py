@@ -38,7 +38,7 @@ class RegionSettings:
         shared=Shared("pvc", CORRECTED, "warn"),
         applies=WHERE_CORRECTED,
     )
-    reference: str = setting(
+    unaffected: str = setting(
         REFERENCE_RULES[0],
         "segmentation",
         Line(words=REFERENCE_RULES, like=Text("the name of a region")),
