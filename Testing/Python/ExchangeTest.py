@@ -10,6 +10,7 @@ from support import tinystudy
 from support.exacttissue import EDGES_S, frame_means, parent_plasma
 from TSPOQuantLib.acquisition.bids import find_bids
 from TSPOQuantLib.acquisition.blood_files import read_blood
+from TSPOQuantLib.acquisition.parameter_tables import read_parameters
 from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.messages import InputRefused
 
@@ -265,6 +266,74 @@ class PetfitTest(Folder):
         self.described()
         self.assertIn("sub-1, sub-2", self.refused("tacs-several", read_tacs, self.curves(("sub-1", "sub-2"))))
         self.refused("tacs-frames", read_tacs, self.curves(skip=[("foramen", 60.0)]))
+
+
+class BesideTest(Folder):
+    """Parameters of others beside ours: kinfitr's errors are parts of the value, its shift is in minutes."""
+
+    HEADER = ["pet", "region", "K1", "k2", "vB", "inpshift", "VT", "K1-se", "VT-se", "AIC"]
+
+    def curves(self):
+        edges = {"FrameTimesStart": EDGES_S[:-1], "FrameTimesEnd": EDGES_S[1:]}
+        return self.write("sub-1_tacs.tsv", table(edges | {"cord": 1000 * frame_means(4.0)}))
+
+    def kinpar(self, rows, name="sub-1_model_1TCM_desc-model1_kinpar", metadata="1TCM"):
+        path = self.write(f"{name}.tsv", "\n".join("\t".join(row) for row in [self.HEADER, *rows]) + "\n")
+        if metadata:
+            self.write(f"{name}.json", {"ModelName": metadata, "Description": "fit"})
+        return path
+
+    ROW = ["sub-1", "cord", "0.24", "0.06", "0.0001", "0.05", "4.0", "0.1", "0.025", "-3"]
+
+    def test_petfit(self):
+        table_of_theirs = read_parameters(self.kinpar([self.ROW]))
+        self.assertEqual((table_of_theirs.model, table_of_theirs.notices), ("1TCM", ()))
+        values, errors = table_of_theirs.values["cord"], table_of_theirs.errors["cord"]
+        self.assertEqual((values["VT"], values["VB"], values["delay"]), (4.0, 0.0001, 3.0))
+        self.assertAlmostEqual(errors["VT"], 0.1)
+        self.assertAlmostEqual(errors["K1"], 0.024)
+        without = read_parameters(self.kinpar([self.ROW], "sub-1_model_2TCM_desc-model2_kinpar", None))
+        self.assertEqual((without.model, dict(without.errors)), ("2TCM", {}))
+        self.assertEqual([notice.code for notice in without.notices], ["parameters-errors"])
+        irreversible = self.kinpar([self.ROW], "sub-1_model_2TCM_desc-model3_kinpar", "2TCM_irr")
+        self.assertEqual(read_parameters(irreversible).model, "2TCM3k")
+
+    def test_the_delay_of_a_scan_has_no_region(self):
+        path = self.write("sub-1_model-1TCM_desc-delayfit_kinpar.tsv", "blood_timeshift\n-0.1\n")
+        self.assertEqual(dict(read_parameters(path).values), {"": {"delay": -6.0}})
+
+    def test_pmod_with_units_and_the_means_of_a_map(self):
+        path = self.write("p.txt", "Region\tK1[ml/ccm/min]\tk2[1/sec]\tvB[%]\tVt[ml/ccm]\ncord\t0.24\t0.001\t5\t4\n")
+        values = read_parameters(path).values["cord"]
+        self.assertEqual((values["K1"], values["VB"], values["VT"]), (0.24, 0.05, 4))
+        self.assertAlmostEqual(values["k2"], 0.06)
+        self.refused("parameters-units", read_parameters, self.write("q.txt", "Region\tVt[ml/g]\ncord\t4\n"))
+        head = "# PMOD_VOI_STATISTICS\n# DATA\n// PatientName [string]\tSeriesDescription [string]\t"
+        head += "VoiName(Region) [string]\tTime [seconds]\tAveraged [ml/ccm]\tVolume [ccm]\n"
+        stats = self.write("m.voistat", head + "Doe\tVt_Logan |> PVC corrected\tcord\t0.5\t3.9\t1.0\n")
+        found = read_parameters(stats)
+        self.assertEqual((found.model, found.values["cord"]), ("Logan", {"VT": 3.9}))
+        unnamed = self.write("n.voistat", head + "Doe\tPET in atlas space\tcord\t0.5\t3.9\t1.0\n")
+        self.refused("parameters-map", read_parameters, unnamed)
+
+    def test_what_is_refused(self):
+        other = ["sub-2", *self.ROW[1:]]
+        self.refused("parameters-several", read_parameters, self.kinpar([self.ROW, other]))
+        self.refused("parameters-columns", read_parameters, self.write("x.tsv", "region\tBPnd\ncord\t1\n"))
+
+    def test_fit_tells_how_far_apart_two_programs_are(self):
+        tacs, blood = self.curves(), self.write("sub-1_bloodproc.tsv", table({n: CURVES[n] for n in ("time", "AIF")}))
+        theirs, out = self.kinpar([self.ROW]), self.folder / "out"
+        fit = ("fit", tacs, "--blood", blood, "--vb", "none", "--beside", theirs, "--json")
+        code, told = tinystudy.quiet(*fit, "--models", "1TCM", "--out", out)
+        self.assertEqual(code, 0, told)
+        rows = {row["quantity"]: row for row in json.loads(told[told.index("{") :])["beside"]}
+        self.assertLess(abs(rows["VT"]["percent"]), 0.2)
+        self.assertAlmostEqual(rows["VT"]["ours"] - 4.0, rows["VT"]["difference"])
+        self.assertEqual(rows["delay"]["difference"], -3.0)
+        self.assertIn("VT", (out / "beside.tsv").read_text())
+        code, told = tinystudy.quiet(*fit, "--models", "Logan", "--out", self.folder / "other")
+        self.assertEqual((code, "beside-model" in told, (self.folder / "other").exists()), (3, True, False), told)
 
 
 if __name__ == "__main__":

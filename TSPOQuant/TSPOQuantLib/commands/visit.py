@@ -53,6 +53,14 @@ def register(commands: "Commands") -> None:
         help="a ready input; --set domain and unit say what it is (default: AIF)",
     )
     fit.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood file")
+    fit.add_argument(
+        "--beside",
+        type=Path,
+        metavar="K.tsv",
+        default=[],
+        action="append",
+        help="parameters that petfit, PMOD or another program found, to stand beside ours (repeatable)",
+    )
     fit.add_argument("--pet-json", type=Path, metavar="P.json", help="the _pet.json of the scan")
     fit.add_argument("--models", required=True, type=_names, metavar="M,M,…", help="1TCM,2TCM,Logan,MA1,…")
     add_setting(fit, "--vb", "vb", type=_vb, default="fit", metavar="fit|fixed:F|none")
@@ -220,10 +228,12 @@ def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
 
 
 def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..acquisition.parameter_tables import read_parameters
     from ..input_function import GivenSettings, SampledSettings
     from ..kinetics import FitOptions
     from ..output import whole_folder
     from ..pipeline.curves import CurveChoices, fit_tacs
+    from ..reporting.beside import beside_rows, beside_text, write_beside
     from ..reporting.model_comparison import comparison_rows
     from ..reporting.tables import fits_text, kinpar_row, write_fits
 
@@ -239,7 +249,7 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     sidecars = options.blood_json, options.pet_json
     if not options.blood and not options.given:
         raise InputRefused("blood-missing", "fit needs an input; name blood files with --blood, or --given a curve")
-    inputs = [path for path in (options.tacs, *options.blood, options.given, *sidecars) if path]
+    inputs = [path for path in (options.tacs, *options.blood, options.given, *sidecars, *options.beside) if path]
     about = GivenSettings(**{key: chosen.pop(key) for key in ("given_domain", "given_unit") if key in chosen})
     with whole_folder(options.out, options.force, inputs) as folder:
         asked = CurveChoices(
@@ -253,13 +263,18 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
         )
         fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars, asked)
         write_fits(folder, fitted)
+        tables = [read_parameters(path) for path in options.beside]
+        beside = beside_rows(fitted, tables)
+        if beside:
+            write_beside(folder, beside)
     rows = [
         {"region": region, "model": model, **kinpar_row(fit)}
         for model, fits in fitted.fits.items()
         for region, fit in zip(fitted.regions, fits, strict=True)
     ]
-    content = {"regions": rows, "comparison": comparison_rows(fitted), "out": options.out}
-    return Result(fits_text(fitted), content, fitted.notices)
+    content = {"regions": rows, "comparison": comparison_rows(fitted), "beside": beside, "out": options.out}
+    notices = [*fitted.notices, *(notice for table in tables for notice in table.notices)]
+    return Result("\n".join([fits_text(fitted), *beside_text(beside)]), content, notices)
 
 
 def run_inspect(options: argparse.Namespace, progress: Progress) -> Result:
