@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
+from support import checkout  # noqa: F401
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.segmentation import Segmentation
+from support.tinystudy import LEFT, RIGHT, DicomVisit
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.cli import main
 from TSPOQuantLib.grid import Grid
@@ -19,6 +22,9 @@ from TSPOQuantLib.regions.canal import Canal
 from TSPOQuantLib.regions.foramen import canal_axes
 from TSPOQuantLib.regions.region import regions_of
 from TSPOQuantLib.regions.template import foramen_segment
+
+from tools.validation.regions import labeled, neck
+from tools.validation.shapes import LEVELS, middle_grid
 
 NECK = DATA / "necks" / "vhf_neck"
 
@@ -74,6 +80,65 @@ class CompareTest(unittest.TestCase):
             code, _, err = run("regions", "compare", *files)
             self.assertEqual(code, 3)
             self.assertIn("regions-apart", err)
+
+
+class CompareWithStudyTest(unittest.TestCase):
+    def test_what_a_moved_region_does_to_vt(self):
+        with tempfile.TemporaryDirectory() as name:
+            study = DicomVisit(names=(LEFT, RIGHT)).write(Path(name) / "visit")
+            first = study.parent / "regions.seg.nrrd"
+            drawn = read_segmentation(first)
+            left, right = drawn.segments
+            # As another reader names it, and half of it moved to the other half of the neck, whose V_T is half.
+            moved = Segment(left.id, "C6-C7 left", np.roll(left.mask, -6, axis=2))
+            second = Path(name) / "second.seg.nrrd"
+            write_segmentation(second, Segmentation(drawn.grid, (moved, right)))
+            code, out, err = run("regions", "compare", first, second, study, "--json")
+            self.assertEqual(code, 0, err)
+            told = {row["region"]: row for row in json.loads(out)["regions"]}
+            self.assertAlmostEqual(told[LEFT]["distance_mm"], 12.0, delta=0.1)
+            self.assertTrue(-0.35 < told[LEFT]["VT_change"] < -0.15, told[LEFT])
+            self.assertAlmostEqual(told[RIGHT]["VT_change"], 0.0, delta=1e-9)
+
+
+class StudyTest(unittest.TestCase):
+    """A study.toml with a PET, on a part of a simulated neck."""
+
+    def test_regions_and_blood_pool_of_a_study(self):
+        anatomy, ct = neck(3, grid=middle_grid())
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            study = DicomVisit(with_ct=False).write(folder / "visit")
+            image = sitk.GetImageFromArray(ct.values)
+            image.SetSpacing(ct.grid.spacing_mm)
+            image.SetOrigin(ct.grid.ijk_to_lps[:3, 3].tolist())
+            sitk.WriteImage(image, str(folder / "ct.nii.gz"))
+            write_segmentation(folder / "labels.seg.nrrd", labeled(anatomy, 3))
+            told = '[ct]\npath = "../ct.nii.gz"\nmodality = "CT"\n'
+            study.write_text(told + study.read_text(encoding="utf-8"), encoding="utf-8")
+            (study.parent / "regions.seg.nrrd").unlink()  # it is what is to be made
+            out = folder / "proposed.seg.nrrd"
+            code, text, err = run("propose", study, "--labels", folder / "labels.seg.nrrd", "--out", out, "--json")
+            self.assertEqual(code, 0, err)
+            rows = {row["region"]: row for row in json.loads(text)["regions"]}
+            proposed = {name for name, row in rows.items() if row["proposed"]}
+            true = {f.name: f.center_lps_mm for f in anatomy.foramina if f.level in LEVELS}
+            self.assertLessEqual(set(true), proposed)
+            for name, center in true.items():
+                self.assertLess(np.linalg.norm(np.array(rows[name]["center_lps_mm"]) - center), 2)
+            self.assertLessEqual({"cord C5", "cord C6"}, proposed)
+            # No bolus reaches the few voxels of this PET.
+            self.assertEqual((rows["blood pool"]["proposed"], rows["blood pool"]["code"]), (False, "blood-pool"))
+            self.assertTrue(rows["blood pool"]["reason"])
+            self.assertEqual({one.name for one in regions_of(read_segmentation(out))}, proposed)
+
+    def test_a_study_without_a_ct(self):
+        with tempfile.TemporaryDirectory() as name:
+            study = Path(name) / "study.toml"
+            study.write_text('[pet]\npath = "pet"\n', encoding="utf-8")
+            code, _, err = run("propose", study, "--labels", study, "--out", Path(name) / "r.seg.nrrd")
+            self.assertEqual(code, 3)
+            self.assertIn("study-ct", err)
 
 
 @needs_data

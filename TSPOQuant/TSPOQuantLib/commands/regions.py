@@ -132,11 +132,11 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
 
     first, second = _both(options)
     found = agreements(regions_of(first), regions_of(second))
-    values = _vt_of(options, progress) if options.study is not None else {}
+    values = _vt_of(options, progress) if options.study is not None else ({}, {})
     rows = []
     lines = [f"{'region':34s} {'Dice':>5s} {'mm apart':>8s} {'along':>6s} {'across':>6s} {'volume':>7s} {'V_T':>7s}"]
     for one in found:
-        change = values.get(one.region)
+        change = _change(values[0].get(one.region), values[1].get(one.other))
         rows.append(
             {
                 "region": one.region,
@@ -178,8 +178,12 @@ def _both(options: argparse.Namespace) -> "tuple[Segmentation, Segmentation]":
     return first, second
 
 
-def _vt_of(options: argparse.Namespace, progress: Progress) -> dict[str, float]:
-    """By region of the first segmentation: V_T with the second over that with the first, less 1; the first model's."""
+def _change(first: float | None, second: float | None) -> float | None:
+    return second / first - 1 if first and second is not None else None
+
+
+def _vt_of(options: argparse.Namespace, progress: Progress) -> tuple[dict[str, float], dict[str, float]]:
+    """V_T by region with the first and with the second segmentation; the first model's, as measured."""
     from dataclasses import replace
 
     from ..pipeline.quantification import quantify_study
@@ -194,4 +198,4 @@ def _vt_of(options: argparse.Namespace, progress: Progress) -> dict[str, float]:
         model = record.models[0]
         found.append({row.region: row.VT for row in record.rows if row.model == model and row.pvc == "none"})
     first, second = found
-    return {name: second[name] / value - 1 for name, value in first.items() if name in second and value}
+    return first, second
