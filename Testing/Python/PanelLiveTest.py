@@ -63,11 +63,11 @@ class LiveTest(PanelTest):
 
     def test_undone_is_as_it_was(self):
         before = self.table()
-        self.ui.loganCheckBox.checked = False
+        self.check("Logan", False)
         self.follow()
         self.assertIn("– live", self.ui.headlineLabel.text)
         self.assertEqual({model for _, model in self.table()}, {"1T2k"})
-        self.ui.loganCheckBox.checked = True
+        self.check("Logan", True)
         self.follow()
         self.assertNotIn("live", self.ui.headlineLabel.text)
         self.assertEqual(self.table(), before)

@@ -11,6 +11,7 @@ import vtk
 from support import mrmlstudy
 from support.tiers import slow
 from TSPOQuantLib import pipeline
+from TSPOQuantLib.kinetics.models import MODELS
 from TSPOQuantLib.messages import Cancelled
 from TSPOQuantLib.mrml import further, study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS
@@ -58,6 +59,11 @@ class PanelTest(unittest.TestCase):
         self.choose_quick()
         self.ui.computeButton.click()
         return study
+
+    def check(self, model, checked):
+        models = self.ui.modelsListWidget
+        (item,) = (models.item(row) for row in range(models.count) if models.item(row).text() == model)
+        item.setCheckState(qt.Qt.Checked if checked else qt.Qt.Unchecked)
 
     def choose(self, comboBox, text):
         index = comboBox.findText(text)
@@ -172,9 +178,30 @@ class ChoicesTest(PanelTest):
         wanted = ["computeButton", "cancelButton", "subjectLineEdit", "petSequenceSelector", "addVisitButton"]
         wanted += ["motionComboBox", "opacitySlider"]
         wanted += ["segmentationSelector", "editorCollapsibleButton", "checkButton", "inputSourceComboBox"]
-        wanted += ["inputButton", "oneTissueCheckBox", "curvesPlotButton", "mapButton", "clinicalPathLineEdit"]
+        wanted += ["inputButton", "modelsListWidget", "curvesPlotButton", "mapButton", "clinicalPathLineEdit"]
         wanted += ["reportButton"]
         self.assertEqual([name for name in found if name in wanted], wanted)
+
+    def test_every_model_of_the_library_can_be_fitted(self):
+        models = self.ui.modelsListWidget
+        shown = [models.item(row).text() for row in range(models.count)]
+        self.assertEqual(sorted(shown), sorted(model.study_name for model in MODELS.values()))
+        for name in shown:
+            self.check(name, True)
+        settings = self.logic.settingsOf("baseline")
+        self.assertEqual([MODELS[name].study_name for name in settings.models], shown)
+        self.assertEqual(set(settings.models), set(MODELS))
+        outcomes = [MODELS[name].outcome for name in settings.models]
+        self.assertEqual(outcomes, sorted(outcomes, reverse=True))  # V_T before K_i: the first is the primary one
+        for name in shown[1:]:
+            self.check(name, False)
+        self.assertEqual(self.logic.settingsOf("baseline").models, settings.models[:1])
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.logic.settingsOf("followup").models, ("1TCM", "Logan"))
+        checked = [
+            models.item(row).text() for row in range(models.count) if models.item(row).checkState() == qt.Qt.Checked
+        ]
+        self.assertEqual(checked, ["1T2k", "Logan"])
 
     def test_every_button_is_a_qt_button(self):
         for button in (self.ui.fuseButton, self.ui.computeButton, self.ui.cancelButton):
@@ -217,9 +244,9 @@ class FurtherSettingsTest(PanelTest):
             with self.subTest(setting=name):
                 self.type(name, text)
                 self.assertEqual(getattr(self.logic.settingsOf("baseline"), name), value)
-        self.assertFalse(self.ui.oneTissueCheckBox.enabled)
+        self.assertFalse(self.ui.modelsListWidget.enabled)
         self.type("models", "")
-        self.assertTrue(self.ui.oneTissueCheckBox.enabled)
+        self.assertTrue(self.ui.modelsListWidget.enabled)
         self.assertEqual(self.logic.settingsOf("baseline").models, ("1TCM", "Logan"))
         self.type("registration_window", "sometimes")
         self.assertIn("registration_window must be", self.ui.statusLabel.text)
@@ -321,7 +348,7 @@ class ComputeTest(PanelTest):
 
     def test_out_of_date_is_said_until_it_is_computed_again(self):
         study = self.computed()
-        self.ui.loganCheckBox.checked = False
+        self.check("Logan", False)
         self.assertEqual(self.states()[1:], ["done", "done", "done", "out of date", "ready"])
         self.ui.computeButton.click()
         self.assertEqual(self.states()[4], "done")

@@ -299,9 +299,9 @@ class StatesTest(ViewsTest):
         write()
         self.settle()
         self.assertEqual(self.states()[5], "done")
-        self.ui.loganCheckBox.checked = False
+        self.check("Logan", False)
         self.assertEqual(self.states()[5], "out of date")
-        self.ui.loganCheckBox.checked = True
+        self.check("Logan", True)
         self.assertEqual(self.states()[5], "done")
         mrmlstudy.erase_a_voxel(study.segmentation)
         self.settle()

@@ -392,22 +392,6 @@
             <translation>Modèles :</translation>
         </message>
         <message>
-            <source>1T2k</source>
-            <translation>1T2k</translation>
-        </message>
-        <message>
-            <source>2T4k</source>
-            <translation>2T4k</translation>
-        </message>
-        <message>
-            <source>Logan</source>
-            <translation>Logan</translation>
-        </message>
-        <message>
-            <source>MA1</source>
-            <translation>MA1</translation>
-        </message>
-        <message>
             <source>Blood within a region: its fraction fitted in 0-0.5, fixed, or neglected.</source>
             <translation>Sang dans une région : fraction ajustée entre 0 et 0,5, fixée ou négligée.</translation>
         </message>
@@ -1571,6 +1555,13 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>{session}, {region} ({number} of {count})</source>
             <translation>{session}, {region} ({number} sur {count})</translation>
+        </message>
+    </context>
+    <context>
+        <name>panel.model_list</name>
+        <message>
+            <source>{outcome}; {source}</source>
+            <translation>{outcome} ; {source}</translation>
         </message>
     </context>
 </TS>

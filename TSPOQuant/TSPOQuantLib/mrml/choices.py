@@ -233,7 +233,8 @@ class TSPOQuantVisitParameterNode:
     calibration - How an image-derived curve meets the samples.
     bloodFile - Blood measurements of the visit.
     bloodRoute - Where the blood samples were drawn.
-    oneTissue, twoTissue, logan, ma1 - Which models are fitted.
+    oneTissue, twoTissue, logan, ma1 - Which of the usual models are fitted.
+    furtherModels - Which others of the library are fitted, by name.
     bloodVolume - How the models treat the blood fraction V_B of a region.
     fixedBloodVolume - V_B if it is fixed. 0.05 is a common value for brain, assumed here.
     fitDelay - Whether the input's delay is fitted.
@@ -263,6 +264,7 @@ class TSPOQuantVisitParameterNode:
     twoTissue: bool = False
     logan: bool = True
     ma1: bool = False
+    furtherModels: list[str]
     bloodVolume: BloodVolume = BloodVolume.FITTED
     fixedBloodVolume: Annotated[float, WithinRange(0, 0.5)] = 0.05
     fitDelay: bool = False
@@ -270,3 +272,29 @@ class TSPOQuantVisitParameterNode:
     fwhm: Annotated[float, WithinRange(0, 20)] = 0.0
     mapModel: MapModel = MapModel.LOGAN
     furtherSettings: str
+
+
+USUAL = {"1TCM": "oneTissue", "2TCM": "twoTissue", "Logan": "logan", "MA1": "ma1"}
+"""Models that have a field of their own."""
+
+
+def offered_models() -> tuple[str, ...]:
+    """Every model of the library: those that give V_T first, since the first that is chosen is the primary one."""
+    from ..kinetics.models import MODELS  # not before the panel is opened
+
+    return tuple(sorted(MODELS, key=lambda name: MODELS[name].outcome != "VT"))
+
+
+def chosen_models(visit: TSPOQuantVisitParameterNode) -> tuple[str, ...]:
+    """Those that a visit is fitted with, in the order in which they are offered."""
+    chosen = {name for name, field in USUAL.items() if getattr(visit, field)} | set(visit.furtherModels)
+    return tuple(name for name in offered_models() if name in chosen)
+
+
+def choose_model(visit: TSPOQuantVisitParameterNode, name: str, chosen: bool) -> None:
+    """Fit a visit with a model, or no longer."""
+    if name in USUAL:
+        setattr(visit, USUAL[name], chosen)
+        return
+    others = [one for one in visit.furtherModels if one != name]
+    visit.furtherModels = [*others, name] if chosen else others

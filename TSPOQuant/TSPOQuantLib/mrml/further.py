@@ -25,12 +25,13 @@ CONTROLLED = {
 }
 """Settings that the panel's own controls set to whatever is allowed, with the field of the parameter nodes."""
 SHORTCUTS = {
-    "models": ("oneTissue", "twoTissue", "logan", "ma1"),
+    "models": (),
     "calibration": ("calibration",),
     "delay_s": ("fitDelay",),
     "fwhm_mm": ("fwhm",),
 }
-"""Settings of which controls offer what is chosen most often; what is typed here counts instead."""
+"""Settings of which controls offer what is chosen most often, by the fields that widgets are bound to; what is typed
+here counts instead."""
 
 
 def offered() -> tuple[Setting, ...]:

@@ -30,6 +30,7 @@ from .choices import (
     Side,
     TSPOQuantParameterNode,
     TSPOQuantVisitParameterNode,
+    chosen_models,
 )
 from .language import refusal, told
 from .panel_state import State, Step, fingerprint, state_of, study_state
@@ -134,7 +135,6 @@ class StudyLogic:
         Raises InputRefused ("settings-unreadable") where the scene holds further settings that are not allowed.
         """
         study, visit = self.getParameterNode(), self.visit(session)
-        chosen = {"1TCM": visit.oneTissue, "2TCM": visit.twoTissue, "Logan": visit.logan, "MA1": visit.ma1}
         fixed = visit.bloodVolume is BloodVolume.FIXED
         values = {
             "subject": study.subject,
@@ -144,7 +144,7 @@ class StudyLogic:
             "blood_pool": self.bloodPoolName(visit),
             "input_source": visit.inputSource.value,
             "calibration": visit.calibration.value,
-            "models": tuple(name for name, on in chosen.items() if on),
+            "models": chosen_models(visit),
             "vb": visit.fixedBloodVolume if fixed else visit.bloodVolume.value,
             "delay_s": "fit" if visit.fitDelay else 0.0,
             "motion_correction": visit.motion.value,

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ..mrml import further, plots, study_nodes, tables, views
-from ..mrml.choices import BloodVolume, InputSource, PartialVolume
+from ..mrml.choices import BloodVolume, InputSource, PartialVolume, choose_model
 from ..mrml.panel_state import SECTIONS, State
 from ..mrml.study_report import KeptFinding
 from ..mrml.study_review import READERS
@@ -19,6 +19,7 @@ from ..progress import Progress
 from .buttons import Button, buttons
 from .candidates import Candidates
 from .editors import PointPlacer, SegmentEditor
+from .model_list import ModelList
 from .observed import ContentWatch
 from .review import Review
 from .runner import Runner
@@ -77,6 +78,7 @@ class StudyPanel(VTKObservationMixin):
         self.place = PointPlacer(self.ui.placeFrame, self.updateGUI)
         self.candidates = Candidates(logic)
         self.review = Review(self)
+        self.models = ModelList(self.ui.modelsListWidget, self.onModelChosen)
         self.further = SettingsTable(self.ui.settingsTableWidget, self.onFurtherSettings, self.runner.say)
         policy = self.ui.progressBar.sizePolicy
         policy.setRetainSizeWhenHidden(True)  # nothing moves when work begins
@@ -364,6 +366,7 @@ class StudyPanel(VTKObservationMixin):
             typed = bool(visit) and f'"{name}"' in visit.furtherSettings  # which counts instead
             for field in fields:
                 self._bound[field].enabled = usable.get(field, True) and not typed
+        self.models.show(visit, bool(visit) and '"models"' in visit.furtherSettings)
         for button in self._buttons:
             control = getattr(ui, f"{button.name}Button")
             missing = button.missing(self) if visit else _("The module is not active.")
@@ -396,6 +399,11 @@ class StudyPanel(VTKObservationMixin):
             path = lineEdit.currentPath
             if node and getattr(node, field) != path:
                 setattr(node, field, path)
+
+    def onModelChosen(self, name: str, chosen: bool) -> None:
+        """Called when a model is checked, or no longer."""
+        if self.visit:
+            choose_model(self.visit, name, chosen)
 
     def onFurtherSettings(self, text: str) -> None:
         """Called when a setting that has no control of its own is typed."""
