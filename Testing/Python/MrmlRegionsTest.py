@@ -246,7 +246,11 @@ class ProposalsTest(NodeTest):
         placed = {p.name: p for p in regions.propose_foramina(labels, self.ct_node, self.node, levels=levels)}
         kept = placed["foramen C6/C7 left (root C7)"]
         self.assertEqual((kept.segment_id, kept.reason), ("", "it is drawn already, and was kept"))
-        self.assertIn("no label is called vertebra C4", placed["foramen C3/C4 right (root C4)"].reason)
+        self.assertEqual(kept.code, "kept")
+        np.testing.assert_allclose(kept.center_ras, np.array([-1, -1, 1]) * true.center_lps_mm, atol=2.5)
+        declined = placed["foramen C3/C4 right (root C4)"]
+        self.assertEqual((declined.code, declined.center_ras), ("vertebra-missing", None))
+        self.assertIn("no label is called vertebra C4", declined.reason)
         self.assertTrue(placed["foramen C6/C7 right (root C7)"].segment_id)
         self.assertEqual(len(placed), 6)
         self.assertEqual(np.count_nonzero(self.masks()[1]["foramen C6/C7 left"]), np.count_nonzero(mask))
@@ -272,7 +276,8 @@ class ProposalsTest(NodeTest):
         self.assertEqual((self.names(), self.saved), ([], 0))
 
     def test_names_of_other_programs(self):
-        for names in (("C5 vertebra", "C6 vertebra"), ("vertebrae_C5", "vertebrae_C6")):
+        conventions = (("C5 vertebra", "C6 vertebra"), ("vertebrae_C5", "vertebrae_C6"), ("C5", "C6"))
+        for names in (*conventions, ("VERT_C5", "VERT_C6"), ("vertèbre C5", "vertèbre C6")):
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "labels")
             for name in names:
                 node.GetSegmentation().AddEmptySegment(name, name)
@@ -281,6 +286,12 @@ class ProposalsTest(NodeTest):
         for level in ("C5", "C6"):
             by_id.GetSegmentation().AddEmptySegment(f"vertebrae_{level}", "Wirbel")
         self.assertIn(by_id, regions.find_vertebrae())
+        by_code = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "labels")
+        for number, code in enumerate(("36978003", "36054005"), start=5):  # C5, C6
+            segment_id = by_code.GetSegmentation().AddEmptySegment(f"Segment_{number}", f"Segment {number}")
+            entry = f"Segmentation category~SCT^123037004^Anatomical Structure~SCT^{code}^Bone~^^~^^~^^~^^"
+            by_code.GetSegmentation().GetSegment(segment_id).SetTag("TerminologyEntry", entry)
+        self.assertIn(by_code, regions.find_vertebrae())
         self.assertNotIn(self.node, regions.find_vertebrae())
 
 

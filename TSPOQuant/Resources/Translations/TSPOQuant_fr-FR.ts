@@ -696,6 +696,18 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Your initials, no patient's; they are kept with the results and shown in the report.</source>
             <translation>Vos initiales, jamais celles d’un patient ; elles sont gardées avec les résultats et figurent dans le rapport.</translation>
         </message>
+        <message>
+            <source>Label the vertebrae of this CT with the extension TotalSegmentator; minutes without a graphics card.</source>
+            <translation>Étiquette les vertèbres de cette TDM avec l’extension TotalSegmentator ; des minutes sans carte graphique.</translation>
+        </message>
+        <message>
+            <source>Label vertebrae</source>
+            <translation>Étiqueter les vertèbres</translation>
+        </message>
+        <message>
+            <source>What was proposed, and what was declined and why. Click a row to see where it would have been.</source>
+            <translation>Ce qui a été proposé, et ce qui a été refusé et pourquoi. Cliquez une ligne pour voir où elle se serait trouvée.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.choices</name>
@@ -1103,6 +1115,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>{count} empty segments were added; draw them.</source>
             <translation>{count} segments vides ajoutés ; les dessiner.</translation>
         </message>
+        <message>
+            <source>{count} labels; propose foramina from them.</source>
+            <translation>{count} étiquettes ; proposez-en les foramens.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.tables</name>
@@ -1294,6 +1310,54 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>volume against this visit's</source>
             <translation>volume par rapport à celui de cette visite</translation>
         </message>
+        <message>
+            <source>code</source>
+            <translation>code</translation>
+        </message>
+        <message>
+            <source>declined</source>
+            <translation>refusée</translation>
+        </message>
+        <message>
+            <source>how often such a proposal is within 2 mm</source>
+            <translation>part de telles propositions à moins de 2 mm</translation>
+        </message>
+        <message>
+            <source>kept</source>
+            <translation>gardée</translation>
+        </message>
+        <message>
+            <source>outcome</source>
+            <translation>issue</translation>
+        </message>
+        <message>
+            <source>proposed</source>
+            <translation>proposée</translation>
+        </message>
+        <message>
+            <source>reason</source>
+            <translation>motif</translation>
+        </message>
+        <message>
+            <source>stable name of the reason</source>
+            <translation>nom stable du motif</translation>
+        </message>
+        <message>
+            <source>what became of it</source>
+            <translation>ce qu’il en est advenu</translation>
+        </message>
+        <message>
+            <source>where it lies, or would have lain</source>
+            <translation>où elle se trouve, ou se serait trouvée</translation>
+        </message>
+        <message>
+            <source>why it was declined</source>
+            <translation>pourquoi elle a été refusée</translation>
+        </message>
+        <message>
+            <source>within 2 mm</source>
+            <translation>à moins de 2 mm</translation>
+        </message>
     </context>
     <context>
         <name>panel.buttons</name>
@@ -1435,6 +1499,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Whole images</source>
             <translation>Images entières</translation>
         </message>
+        <message>
+            <source>TotalSegmentator takes minutes, and at its first use downloads several GB of packages and weights. Go on?</source>
+            <translation>TotalSegmentator prend des minutes et, à sa première utilisation, télécharge plusieurs Go de paquets et de poids. Continuer ?</translation>
+        </message>
     </context>
     <context>
         <name>mrml.headline</name>
@@ -1562,6 +1630,25 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>{outcome}; {source}</source>
             <translation>{outcome} ; {source}</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.labeling</name>
+        <message>
+            <source>Done</source>
+            <translation>Terminé</translation>
+        </message>
+        <message>
+            <source>Install the extension TotalSegmentator (View, Extensions Manager) and start Slicer again.</source>
+            <translation>Installez l’extension TotalSegmentator (Affichage, gestionnaire d’extensions) et redémarrez Slicer.</translation>
+        </message>
+        <message>
+            <source>TotalSegmentator failed ({error}); try it in its own module first.</source>
+            <translation>TotalSegmentator a échoué ({error}) ; essayez d’abord dans son propre module.</translation>
+        </message>
+        <message>
+            <source>TotalSegmentator is labeling the vertebrae</source>
+            <translation>TotalSegmentator étiquette les vertèbres</translation>
         </message>
     </context>
 </TS>

@@ -7,7 +7,7 @@ unless the function says otherwise, and no segment takes voxels from another.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from ..regions.measurements import MEASUREMENTS, Code, measure
 from ..regions.naming import check_names
 from ..regions.region import Region, region_of, regions_of
 from ..regions.template import name_of, template
+from ..regions.vertebra_labels import level_of, vertebra_segments
 from .segmentations import LATTICE_TOLERANCE, segmentation_from_node, tags_of
 from .sequence_io import dynamic_from_node
 from .transforms import LPS_FROM_RAS, matrix_from_array, parent_to_world
@@ -51,14 +52,16 @@ KEPT = "it is drawn already, and was kept"
 class Placed:
     """What became of one proposed region.
 
-    segment_id: where it was written, "" where it was not, for ``reason``. confidence: 0 to 1, no probability; see
-    ``regions.proposals.Proposal``.
+    segment_id: where it was written, "" where it was not, for ``reason`` with its stable ``code``. confidence: see
+    ``regions.proposals.Proposal``. center_ras: where it lies or would have lain, world mm; None where nothing tells.
     """
 
     name: str
     segment_id: str
     confidence: float
     reason: str = ""
+    code: str = ""
+    center_ras: tuple[float, float, float] | None = None
 
 
 def _nothing() -> None:
@@ -139,10 +142,10 @@ def add_two_click(
 
 
 def find_vertebrae(scene=None) -> tuple:
-    """The segmentations of a scene with drawn segments called like vertebrae ("vertebrae_C5", "C5 vertebra").
+    """The segmentations of a scene with segments that are vertebrae, by name, ID or code as every labeling tool gives
+    them (``regions.vertebra_labels``).
 
-    The one with most cervical levels first; empty where none has two. Names are tried first, then segment IDs,
-    which keep TotalSegmentator's own names.
+    The one with most levels first; empty where none has two.
     """
     found: list[tuple[int, int, Any]] = []
     for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode", scene or slicer.mrmlScene):
@@ -174,7 +177,7 @@ def propose_foramina(
     """
     ct = anatomical_from_node(ct_node, modality=modality)
     labels = _labels_from(labels_node, names)
-    if not any(identify(one.name, one.tags).structure == "vertebra" for one in labels.segments):
+    if not vertebra_segments(labels):
         raise InputRefused(
             "vertebrae-missing", "no label is called like a vertebra, such as 'vertebrae_C5'; name them or pick others"
         )
@@ -191,19 +194,26 @@ def propose_foramina(
         if anatomy.level not in (wanted if anatomy.structure == "foramen" else pieces):
             continue
         if proposal.segment is not None and not replace_drawn and page.is_drawn(anatomy):
-            placed.append(Placed(proposal.name, "", proposal.confidence, KEPT))
+            placed.append(Placed(proposal.name, "", proposal.confidence, KEPT, "kept", _middle(proposal)))
             continue
         if proposal.segment is not None:
             # Pieces of cord meet in the middle of a voxel: the first one has it.
             mask = page.fitted(proposal.segment, grid) & ~taken
             taken |= mask
             writes.append((len(placed), proposal.segment, mask))
-        placed.append(Placed(proposal.name, "", proposal.confidence, proposal.reason))
+        told = proposal.reason, proposal.code, _middle(proposal)
+        placed.append(Placed(proposal.name, "", proposal.confidence, *told))
     ids = page.write([(segment, mask) for _, segment, mask in writes], before_change)
     for (place, _, _), segment_id in zip(writes, ids, strict=True):
-        one = placed[place]
-        placed[place] = Placed(one.name, segment_id, one.confidence)
+        placed[place] = replace(placed[place], segment_id=segment_id)
     return tuple(placed)
+
+
+def _middle(proposal: proposals.Proposal) -> tuple[float, float, float] | None:
+    if proposal.canal is None:
+        return None
+    left, posterior, superior = (float(value) for value in proposal.canal.center)
+    return -left, -posterior, superior
 
 
 def propose_blood_pool(
@@ -243,13 +253,10 @@ def _halved(grid: Grid) -> Grid:
 
 
 def _vertebra_of(segmentation, segment_id: str) -> str:
-    """The cervical or upper thoracic level of a segment that is a vertebra, else ""."""
+    """The level of a segment that is a vertebra, else ""."""
     segment = segmentation.GetSegment(segment_id)
-    for name in (segment.GetName(), segment_id):
-        anatomy = identify(name or "", tags_of(segment))
-        if anatomy.structure == "vertebra" and anatomy.level:
-            return anatomy.level
-    return ""
+    nothing = np.zeros((0, 0, 0), dtype=bool)
+    return level_of(Segment(segment_id, segment.GetName() or "", nothing, None, tags_of(segment)))
 
 
 def _labels_from(node, names: Mapping[int, str] | None) -> Segmentation:

@@ -22,6 +22,8 @@ def _nothing() -> None:
     """Where no undo is kept."""
 
 
+PROPOSALS = "proposals"
+"""Role of the table of what was proposed and what was declined."""
 CLICKS = "clicks"
 """Role of the points that mark the mouths of a foramen."""
 
@@ -193,7 +195,19 @@ class StudySteps(StudyViews):
             before_change=beforeChange or _nothing,
             modality=self.settingsOf(session).anatomical_modality,
         )
+        table = study_nodes.find_or_add(session, PROPOSALS, "vtkMRMLTableNode", f"TSPOQuant {session} proposals")
+        tables.fill_table(table, placed, tables.proposal_columns())
         return self._whatCameOf(placed)
+
+    def labelVertebrae(self, session: str, progress: Progress = silent) -> str:
+        """Labels of the vertebrae by TotalSegmentator, chosen for the visit; what came of it."""
+        from . import labeling
+
+        visit = self.visit(session)
+        self._requireNodes(visit.ctVolume)
+        visit.labels = labeling.label_vertebrae(visit.ctVolume, progress)
+        count = visit.labels.GetSegmentation().GetNumberOfSegments()
+        return _("{count} labels; propose foramina from them.").format(count=count)
 
     @staticmethod
     def _whatCameOf(placed) -> str:

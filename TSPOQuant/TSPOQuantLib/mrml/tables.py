@@ -130,6 +130,36 @@ def change_columns() -> tuple[Column, ...]:
     )
 
 
+def proposal_columns() -> tuple[Column, ...]:
+    """Columns of mrml.regions.Placed."""
+
+    def outcome(row: Any) -> str:
+        return _("proposed") if row.segment_id else _("declined") if row.code != "kept" else _("kept")
+
+    def along(axis: int) -> Callable[[Any], float | None]:
+        return lambda row: None if row.center_ras is None else round(row.center_ras[axis], 1)
+
+    return (
+        Column("name", _("name of the segment"), headline=_("region"), number=False),
+        Column("outcome", _("what became of it"), headline=_("outcome"), number=False, value=outcome),
+        Column("reason", _("why it was declined"), headline=_("reason"), number=False, value=_told_reason),
+        Column("confidence", _("how often such a proposal is within 2 mm"), headline=_("within 2 mm"), value=_sure),
+        Column("code", _("stable name of the reason"), headline=_("code"), number=False),
+        *(
+            Column(letter.lower(), _("where it lies, or would have lain"), "mm", letter, value=along(axis))
+            for axis, letter in enumerate("RAS")
+        ),
+    )
+
+
+def _told_reason(row: Any) -> str:
+    return told(row.reason)
+
+
+def _sure(row: Any) -> float | None:
+    return round(row.confidence, 2) if row.segment_id or row.code not in ("", "kept") else None
+
+
 def reader_columns() -> tuple[Column, ...]:
     """Columns of study_review.ReaderRow."""
     return (

@@ -1,5 +1,7 @@
 """The views of a fused study: layouts, linked slices, blinking, and going to a region in the planes of its canal."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import slicer
 import slicer.util
@@ -190,6 +192,14 @@ def go_to_segment(segmentation_node, segment_id: str, oblique: bool = True) -> N
             plane = OBLIQUE[view] if canal else SLICE_VIEWS[view].lower()
             set_slice_plane(node, centers[segment_id], plane_of(anatomy[segment_id], plane, foramina))
             zoom(node, places[segment_id][1] / SHARE)
+
+
+def go_to_point(ras: Sequence[float]) -> None:
+    """Bring a point of the world into the middle of every slice view, in the planes that it has."""
+    for name, node in slice_nodes().items():
+        if name.removeprefix(BESIDE) in SLICE_VIEWS:
+            node.JumpSliceByCentering(*ras)
+            zoom(node, FIELD_MM[0])
 
 
 def zoom(slice_node, field_mm: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from ..mrml import study_nodes, views
+from ..mrml import labeling, study_nodes, views
 from ..mrml.choices import Level, Side
 from ..progress import Progress
 
@@ -143,6 +143,12 @@ def buttons() -> tuple[Button, ...]:
                 panel.session, panel.editor.saveStateForUndo, progress
             ),
             missing=_any(_section("study"), _regions),
+        ),
+        Button(
+            "label",
+            "Propose",
+            press=lambda panel: panel.labelVertebrae(),
+            missing=_any(_ct, lambda panel: labeling.why_not()),
         ),
         Button(
             "propose",

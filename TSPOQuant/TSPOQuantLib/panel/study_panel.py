@@ -1,5 +1,6 @@
 """The work of the module's panel: one set of controls for all visits, bound to the parameter node of one of them."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..mrml.choices import BloodVolume, InputSource, PartialVolume, choose_model
 from ..mrml.panel_state import SECTIONS, State
 from ..mrml.study_report import KeptFinding
 from ..mrml.study_review import READERS
+from ..mrml.study_steps import PROPOSALS
 from ..progress import Progress
 from .buttons import Button, buttons
 from .candidates import Candidates
@@ -115,6 +117,7 @@ class StudyPanel(VTKObservationMixin):
         ui.newVisitLineEdit.connect("textChanged(QString)", self._enableControls)
         ui.opacitySlider.connect("valueChanged(int)", self.onOpacity)
         ui.resultTableView.connect("selectionChanged()", self.onResultSelected)
+        ui.proposalsTableView.connect("selectionChanged()", self.onProposalSelected)
         ui.findingsListWidget.connect("itemChanged(QListWidgetItem*)", self.onFindingChanged)
         ui.goToComboBox.connect("activated(int)", self.onGoTo)
         ui.otherVisitsCheckBox.connect("toggled(bool)", self.onOtherVisits)
@@ -309,6 +312,7 @@ class StudyPanel(VTKObservationMixin):
         results = study_nodes.find(session, "results", "vtkMRMLTableNode")
         for view, node in (
             (ui.resultTableView, results),
+            (ui.proposalsTableView, study_nodes.find(session, PROPOSALS, "vtkMRMLTableNode")),
             (ui.readersTableView, study_nodes.find(session, READERS, "vtkMRMLTableNode")),
             (ui.modelTableView, study_nodes.find(session, "models", "vtkMRMLTableNode")),
             (ui.changeTableView, study_nodes.find(study, "changes", "vtkMRMLTableNode") if session else None),
@@ -457,6 +461,14 @@ class StudyPanel(VTKObservationMixin):
         self.logic.showVisit(self.session)
         return said
 
+    def labelVertebrae(self) -> None:
+        """Label the vertebrae with TotalSegmentator, once it is confirmed that it may download what it needs."""
+        question = _(
+            "TotalSegmentator takes minutes, and at its first use downloads several GB of packages and weights. Go on?"
+        )
+        if slicer.util.confirmOkCancelDisplay(question):
+            self.runner.run(lambda progress: self.logic.labelVertebrae(self.session, progress))
+
     def checkRegions(self) -> str:
         """Look for mistakes in the regions."""
         said = self.logic.checkRegions(self.session)
@@ -558,6 +570,16 @@ class StudyPanel(VTKObservationMixin):
             if found is not None:
                 self.logic.selectFrame(*found)
                 return
+
+    def onProposalSelected(self) -> None:
+        """Called when a row of the proposals is clicked: go to where it lies, or would have lain."""
+        table = self.ui.proposalsTableView.mrmlTableNode()
+        row = self.ui.proposalsTableView.currentIndex().row()
+        if self.runner.running or self.visit is None or table is None or not 0 <= row < table.GetNumberOfRows():
+            return
+        place = [float(tables.cell(table, row, key)) for key in "ras"]
+        if not any(map(math.isnan, place)):
+            views.go_to_point(place)
 
     def onResultSelected(self) -> None:
         """Called when a row of the results is clicked: show its curve, and go there in the slice views."""

@@ -1,0 +1,61 @@
+"""Labels of the vertebrae by the extension TotalSegmentator, where it is installed.
+
+What it is asked for is read in its source (github.com/lassoan/SlicerTotalSegmentator, TotalSegmentatorLogic.process).
+"""
+
+import slicer
+import slicer.util
+from slicer.i18n import tr as _
+
+from ..messages import Cancelled
+from ..progress import Progress, silent
+from ..regions.vertebra_labels import NECK
+from .language import refusal
+
+MODULE = "TotalSegmentator"
+STRUCTURES = (*(f"vertebrae_{level}" for level in NECK), "spinal_cord")
+"""Its names of what foramina, and pieces of cord, are proposed from."""
+
+
+def why_not() -> str:
+    """What is missing before vertebrae can be labeled; empty if nothing."""
+    if slicer.app.moduleManager().module(MODULE) is not None:
+        return ""
+    return _("Install the extension TotalSegmentator (View, Extensions Manager) and start Slicer again.")
+
+
+def label_vertebrae(ct_node, progress: Progress = silent):
+    """A new segmentation node with the vertebrae of the neck and the cord, which takes minutes without a GPU.
+
+    TotalSegmentator cannot be stopped on its way: who cancels waits for its end, and nothing is kept. At its first use
+    it downloads packages and weights: a panel asks before.
+    Raises InputRefused ("labels-missing-extension", "labels-failed"), Cancelled.
+    """
+    if why_not():
+        raise refusal("labels-missing-extension", why_not())
+    logic = slicer.util.getModuleLogic(MODULE)
+    stopped: list[Cancelled] = []
+
+    def tell(text: str) -> None:
+        try:
+            progress(0.5, text)
+        except Cancelled as cancelled:
+            stopped.append(cancelled)
+
+    progress(0.0, _("TotalSegmentator is labeling the vertebrae"))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{ct_node.GetName()} vertebrae")
+    before, logic.logCallback = logic.logCallback, tell
+    try:
+        logic.setupPythonRequirements()
+        logic.process(ct_node, node, quality="normal", subset=list(STRUCTURES), interactive=True)
+    except Exception as error:  # whatever the other extension and its packages raise
+        slicer.mrmlScene.RemoveNode(node)
+        message = _("TotalSegmentator failed ({error}); try it in its own module first.")
+        raise refusal("labels-failed", message.format(error=error)) from error
+    finally:
+        logic.logCallback = before
+    if stopped:
+        slicer.mrmlScene.RemoveNode(node)
+        raise stopped[0]
+    progress(1.0, _("Done"))
+    return node

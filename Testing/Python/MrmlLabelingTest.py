@@ -1,0 +1,70 @@
+"""Labels of vertebrae by the extension TotalSegmentator: asked for, taken over, or said to be missing."""
+
+import unittest
+from unittest import mock
+
+import slicer
+import slicer.util
+from support import checkout  # noqa: F401
+from TSPOQuantLib.messages import Cancelled, InputRefused
+from TSPOQuantLib.mrml import labeling, regions
+
+
+class LabelingTest(unittest.TestCase):
+    """With a stand-in for the other extension's logic: what it is asked for, and what becomes of its answers."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+        self.ct_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+
+    def segmentations(self):
+        return slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
+
+    def assert_refused(self, code):
+        with self.assertRaises(InputRefused) as caught:
+            labeling.label_vertebrae(self.ct_node)
+        self.assertEqual((caught.exception.code, self.segmentations()), (code, 0))
+
+    def logic(self, process):
+        logic = mock.Mock(logCallback=None)
+        logic.process.side_effect = process
+        for target, value in (("slicer.app.moduleManager", mock.Mock()), ("slicer.util.getModuleLogic", logic)):
+            patched = mock.patch(target, return_value=value, create=True)
+            patched.start()
+            self.addCleanup(patched.stop)
+        return logic
+
+    def test_without_the_extension_it_is_said_what_to_install(self):
+        self.assertIn("TotalSegmentator", labeling.why_not())
+        self.assert_refused("labels-missing-extension")
+
+    def test_the_neck_is_asked_for_and_comes_as_labels(self):
+        def process(volume, node, quality, subset, interactive):
+            self.assertIs(volume, self.ct_node)
+            self.assertLessEqual({"vertebrae_C2", "vertebrae_T1", "spinal_cord"}, set(subset))
+            logic.logCallback("half-way")
+            for name in subset:
+                node.GetSegmentation().AddEmptySegment(name, name)
+
+        logic, seen = self.logic(process), []
+        node = labeling.label_vertebrae(self.ct_node, lambda fraction, text: seen.append(text))
+        self.assertIn(node, regions.find_vertebrae())
+        self.assertIn("half-way", seen)
+        self.assertIsNone(logic.logCallback)
+        logic.setupPythonRequirements.assert_called_once_with()
+
+    def test_nothing_is_left_of_what_failed_or_was_stopped(self):
+        def stop(fraction, text):
+            if text == "half-way":
+                raise Cancelled
+
+        logic = self.logic(lambda *given, **named: logic.logCallback("half-way"))
+        with self.assertRaises(Cancelled):
+            labeling.label_vertebrae(self.ct_node, stop)
+        self.assertEqual(self.segmentations(), 0)
+        logic.process.side_effect = RuntimeError("Python was not found")
+        self.assert_refused("labels-failed")
+
+
+if __name__ == "__main__":
+    unittest.main()
