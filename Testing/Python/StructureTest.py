@@ -49,7 +49,12 @@ SET_BY_CODE = {
     "sessions": "visits are added and removed by buttons",
     "currentSession": "its combo box lists the visits",
     "furtherSettings": "its table follows from the declarations of all settings",
-    "accepted": "a list of findings with check boxes, which Slicer's bindings do not know", "oneTissue", "twoTissue", "logan", "ma1", "furtherModels"}
+    "accepted": "a list of findings with check boxes, which Slicer's bindings do not know",
+    **dict.fromkeys(
+        ("oneTissue", "twoTissue", "logan", "ma1", "furtherModels"),
+        "one list offers every model of the library, which Slicer's bindings do not know",
+    ),
+}
 
 
 def files(folder, *suffixes):
