@@ -37,6 +37,7 @@ REFUSES = {
     "visits-coverage": {"settings": {"minimum_coverage": 0.3}},
     "visits-motion": {"settings": {"motion_correction": "none"}},
     "visits-genotype": {"genotype": "MAB"},
+    "visits-smoothing": {"settings": {"smooth_to_mm": 8.0}},
     "visits-bounds": {"settings": {"bounds": {"k2": [0.0, 1.0]}}},
     "visits-parent-fraction": {"settings": {"parent_fraction_model": "hill"}},
     "visits-plasma-ratio": {"settings": {"plasma_ratio_model": "linear"}},

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_force, add_json
+from .options import add_command, add_force, add_json, add_out, minutes
 
 if TYPE_CHECKING:
     from ..input_function import InputFunction
@@ -27,12 +28,44 @@ def register(commands: "Commands") -> None:
     add_force(plan)
     add_json(plan)
 
+    length = add_command(commands, "length", run_length, "V_T against the length of the scan, from a visit's results")
+    length.add_argument("visit", type=Path, metavar="VISIT_OUT", help="a folder that quantify wrote")
+    length.add_argument("--ends", type=_ends, default=(), metavar="MIN,MIN,…", help="default: every 10 min from 30 on")
+    add_out(length)
+    add_force(length)
+    add_json(length)
+
+
+def _ends(text: str) -> tuple[float, ...]:
+    return tuple(minutes(one.strip()) for one in text.split(","))
+
+
+def run_length(options: argparse.Namespace, progress: Progress) -> Result:
+    from ..outcome.record import read_record
+    from ..output import whole_folder
+    from ..pipeline.scan_length import by_length, settled
+    from ..reporting.length_files import length_text, write_lengths
+
+    record = read_record(options.visit)
+    found = by_length(record, options.ends)
+    if len({one.end_min for one in found}) < 2:
+        raise InputRefused(
+            "length-short",
+            "the fits end at {minutes:.0f} min, and no length to try is shorter; name some with --ends",
+            minutes=found[0].end_min,
+        )
+    with whole_folder(options.out, options.force, [options.visit]) as folder:
+        write_lengths(folder, found, record)
+    content = {"lengths": found, "settled": settled(found), "out": options.out}
+    return Result(length_text(found, record), content, record.warnings)
+
 
 def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..outcome.plan import make_plan, read_protocol, with_coefficient, with_noise_of
+    from ..outcome.plan import make_plan, read_protocol, with_coefficient, with_drift_of, with_noise_of
     from ..outcome.record import read_record
     from ..outcome.repeatability import read_repeatability
     from ..output import whole_folder
+    from ..pipeline.scan_length import by_length, drift
     from ..reporting.plan_files import plan_text, write_plan_figure
     from ..reporting.tables import write_json
 
@@ -40,7 +73,8 @@ def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
     if options.repeatability:
         protocol = with_coefficient(protocol, read_repeatability(options.repeatability))
     if options.noise_of:
-        protocol = with_noise_of(protocol, read_record(options.noise_of))
+        record = read_record(options.noise_of)
+        protocol = with_drift_of(with_noise_of(protocol, record), drift(by_length(record), protocol.model))
     plan = make_plan(protocol, simulated_input(protocol), progress=progress)
     text = plan_text(plan)
     read = [path for path in (options.protocol, options.repeatability, options.noise_of) if path]

@@ -68,7 +68,8 @@ class Protocol:
     the default), fwhm_mm: of the scan. noise_percent: SD of one voxel of ``voxel_mm`` in muscle, in the frame from 20
     to 30 min, at ``noise_mbq``: read it off a scan of one's own; noise_fwhm_mm: how far it reaches, as
     ``region_noise.independent_voxels`` takes it. region_counts: in place of these, what ``region_noise.counts_of``
-    found in the scan of ``noise_from``, for a region of its foramina's size. k1: the range of K1, mL/cm³/min. vt: of
+    found in the scan of ``noise_from``, for a region of its foramina's size; drift: how far V_T of that scan lay
+    from the whole scan's at shorter lengths, (minutes, %). k1: the range of K1, mL/cm³/min. vt: of
     the tissue at the first visit and at a later one, mL/cm³. vb: fraction. surroundings_k1, surroundings_vt: of what
     blur mixes in (muscle). volume_mm3: of the region; recovery: of its activity, None from the resolution. wcv:
     variation of V_T from day to day, a fraction; wcv_source: where it comes from, "" as stated. power: wanted.
@@ -86,6 +87,7 @@ class Protocol:
     noise_fwhm_mm: float = NOISE_FWHM_MM
     region_counts: float | None = None
     noise_from: str = ""
+    drift: tuple[tuple[float, float], ...] = ()
     k1: tuple[float, float] = (0.1, 0.5)
     vt: tuple[float, float] = (12.96, 6.21)
     vb: float = 0.05
@@ -303,6 +305,7 @@ def _assumptions(protocol: Protocol) -> tuple[str, ...]:
             per_mm_2=100 * PER_MM[True],
         ),
         *protocol.budget.sentences,
+        *_drift(protocol),
         _repeatability(protocol.tracer),
         Text(
             "V_T varies from day to day by {wcv:g} % (within-subject coefficient of variation, {source}), which alone "
@@ -327,6 +330,23 @@ def _repeatability(tracer: str) -> Text:
     return Text("{tracer}: {said} ({source}).", tracer=known.name, said=told.said, source=told.source)
 
 
+def _drift(protocol: Protocol) -> tuple[Text, ...]:
+    """What length alone does to V_T, which these one-tissue curves do not show."""
+    if not protocol.drift:
+        return ()
+    told = Listed(
+        Text("{minutes:.0f} min {percent:+.1f} %", minutes=at, percent=moved) for at, moved in protocol.drift
+    )
+    return (
+        Text(
+            "Against the whole scan {scan}, V_T (median of its regions) came out at {told}: visits of other lengths "
+            "differ by as much.",
+            scan=protocol.noise_from,
+            told=told,
+        ),
+    )
+
+
 def _noise_sentence(protocol: Protocol) -> Text:
     if protocol.region_counts is not None:
         return Text("Noise as the foramina of the scan {scan} had it in their fits.", scan=protocol.noise_from)
@@ -345,6 +365,11 @@ def with_noise_of(protocol: Protocol, record: VisitRecord) -> Protocol:
     """The same plan with the noise of a scan of one's own. Raises InputRefused ("plan-noise")."""
     scan = f"{record.subject}, {record.session}"
     return replace(protocol, region_counts=counts_of(record), noise_from=scan)
+
+
+def with_drift_of(protocol: Protocol, lengths: Sequence[tuple[float, float]]) -> Protocol:
+    """The same plan with what V_T of a scan of one's own did with its length: (minutes, % of the whole scan's)."""
+    return replace(protocol, drift=tuple(lengths))
 
 
 # --- The file --------------------------------------------------------------------------------------------------------
