@@ -11,7 +11,8 @@ import numpy as np
 from support.tinystudy import LEFT, DicomVisit, quantified, quiet
 from TSPOQuantLib.outcome import plan
 from TSPOQuantLib.outcome.plan import Protocol, with_drift_of
-from TSPOQuantLib.pipeline.scan_length import by_length, drift, settled
+from TSPOQuantLib.outcome.scan_length import drift, settled
+from TSPOQuantLib.pipeline.scan_length import by_length
 
 
 class ScanLengthTest(unittest.TestCase):

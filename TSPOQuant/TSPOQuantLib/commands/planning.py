@@ -42,8 +42,9 @@ def _ends(text: str) -> tuple[float, ...]:
 
 def run_length(options: argparse.Namespace, progress: Progress) -> Result:
     from ..outcome.record import read_record
+    from ..outcome.scan_length import settled
     from ..output import whole_folder
-    from ..pipeline.scan_length import by_length, settled
+    from ..pipeline.scan_length import by_length
     from ..reporting.length_files import length_text, write_lengths
 
     record = read_record(options.visit)
@@ -64,8 +65,9 @@ def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
     from ..outcome.plan import make_plan, read_protocol, with_coefficient, with_drift_of, with_noise_of
     from ..outcome.record import read_record
     from ..outcome.repeatability import read_repeatability
+    from ..outcome.scan_length import drift
     from ..output import whole_folder
-    from ..pipeline.scan_length import by_length, drift
+    from ..pipeline.scan_length import by_length
     from ..reporting.plan_files import plan_text, write_plan_figure
     from ..reporting.tables import write_json
 

@@ -5,17 +5,17 @@ the scan by 13 to 25 % (Endres 2009, PMC2883612); how much it does in this scan,
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from ..acquisition.frames import FrameTiming
 from ..input_function import InputFunction, InputFunctionResult
 from ..kinetics import FitChoices, FitOptions, KineticFit, fit_by_duration
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused
 from ..outcome.record import VisitRecord
+from ..outcome.scan_length import Shortened, shortened
 from ..outcome.settings import StudySettings
 from ..settings import part_of, restored
 from .curves import only_seen, seen_frames
@@ -25,39 +25,6 @@ Array = NDArray[np.float64]
 
 SHORTEST_MIN, STEP_MIN = 30.0, 10.0
 """Lengths that are tried where none are asked for: a choice."""
-LEVEL = 0.975
-
-
-@dataclass(frozen=True)
-class Shortened:
-    """One region under one model, had the scan ended at ``end_min``. value, error: of V_T (or K_i), mL/cm³ (/min).
-
-    low, high: its 95 % interval. change: of the value at the end of the whole scan, % of that, with the 95 % interval
-    change_low to change_high. nan where no value came out.
-    """
-
-    region: str
-    model: str
-    end_min: float
-    value: float
-    error: float
-    low: float
-    high: float
-    change: float
-    change_low: float
-    change_high: float
-    flags: tuple[Notice, ...]
-
-
-@dataclass(frozen=True)
-class Settled:
-    """From ``end_min`` on the model's outcome changes by less than ``percent``, in every region and at every longer
-    length; ``percent_high``: by the ends of the 95 % intervals."""
-
-    model: str
-    end_min: float
-    percent: float
-    percent_high: float
 
 
 def by_length(record: VisitRecord, ends_min: Sequence[float] = ()) -> tuple[Shortened, ...]:
@@ -88,7 +55,7 @@ def by_length(record: VisitRecord, ends_min: Sequence[float] = ()) -> tuple[Shor
         tried = {end: _fits(model, short, activity[:, seen], plasma, end, chosen) for end in (*ends, whole_s)}
         for number, region in enumerate(record.regions):
             own = {end: fits[number] for end, fits in tried.items() if fits}
-            found += [_shortened(region.name, model, end / 60, own.get(end), own.get(whole_s)) for end in tried]
+            found += [shortened(region.name, model, end / 60, own.get(end), own.get(whole_s)) for end in tried]
     return tuple(found)
 
 
@@ -105,39 +72,3 @@ def _fits(
 def _used(record: VisitRecord) -> NDArray[np.bool_]:
     """Frames (frames,) that some fit used."""
     return np.asarray(np.any([fit.weights > 0 for fit in record.fits], axis=0))
-
-
-def _shortened(region: str, model: str, end_min: float, one: KineticFit | None, whole: KineticFit | None) -> Shortened:
-    if one is None or whole is None:
-        unknown = float("nan")
-        return Shortened(region, model, end_min, unknown, unknown, unknown, unknown, unknown, unknown, unknown, ())
-    value, error, full = one.outcome_value, one.outcome_error, whole.outcome_value
-    low, high = one.interval(one.outcome)
-    change = 100 * (value / full - 1)
-    # The longer fit holds the shorter one's frames: their difference varies by what the shorter one lacks (Hausman
-    # 1978, 10.2307/1913827).
-    spread = np.sqrt(max(error**2 - whole.outcome_error**2, 0.0)) if one is not whole else 0.0
-    reach = 100 * float(stdtrit(one.degrees_of_freedom, LEVEL)) * spread / abs(full)
-    return Shortened(
-        region, model, end_min, value, error, low, high, change, change - reach, change + reach, one.flags
-    )
-
-
-def settled(found: Sequence[Shortened]) -> tuple[Settled, ...]:
-    """For every model and length, how far the outcome still moves from there on."""
-    rows = []
-    for model, end in dict.fromkeys((one.model, one.end_min) for one in found):
-        later = [one for one in found if one.model == model and one.end_min >= end]
-        moves = [abs(one.change) for one in later]  # nan where one of them is not known
-        reaches = [max(abs(one.change_low), abs(one.change_high)) for one in later]
-        rows.append(Settled(model, end, float(np.max(moves)), float(np.max(reaches))))
-    return tuple(rows)
-
-
-def drift(found: Sequence[Shortened], model: str) -> list[tuple[float, float]]:
-    """(minutes, %): median over the regions of the change against the whole scan; empty without the model."""
-    moved: dict[float, list[float]] = {}
-    for one in found:
-        if one.model == model and np.isfinite(one.change):
-            moved.setdefault(one.end_min, []).append(one.change)
-    return [(end, float(np.median(values))) for end, values in list(moved.items())[:-1]]

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import DISCLAIMER
 from ..outcome.record import VisitRecord
-from ..pipeline.scan_length import Settled, Shortened, settled
+from ..outcome.scan_length import Settled, Shortened, settled
 from .plots import COLORS, DASHES, SCREEN_PIXELS_PER_INCH, STYLE, canvas
 from .tables import columns_text, number, write_json, write_tsv
 
