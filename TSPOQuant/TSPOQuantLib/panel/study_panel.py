@@ -246,7 +246,13 @@ class StudyPanel(VTKObservationMixin):
         """Called soon after a change: results, table and charts follow it; once more until all do."""
         if self.visit is None or self.runner.running:
             return
-        if self.logic.followChanges(self.session):
+        # A table that is filled anew may choose another row, at which nobody clicked: the views stay where they are.
+        wasBlocked = self.ui.resultTableView.blockSignals(True)
+        try:
+            followed = self.logic.followChanges(self.session)
+        finally:
+            self.ui.resultTableView.blockSignals(wasBlocked)
+        if followed:
             self._showHeadline(self.session)  # the rest when the changes have stopped
             self.content.live.start()
 
