@@ -1,9 +1,11 @@
 """Results as files that others can use: CSV, BIDS derivatives, and DICOM objects in the patient's study."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from pydicom import Dataset
 
 from .alignment.motion import FrameMotion
 from .alignment.pet_to_ct import PetToCt
@@ -28,10 +30,10 @@ def write_dicom(
     shown: VisitRecord | None = None,
     hidden: Hidden | None = None,
     progress: Progress = silent,
-) -> VisitMaps:
+) -> VisitMaps | None:
     """``seg.dcm``, ``rtstruct.dcm``, ``vt-map.dcm``, ``sr.dcm``, ``sr-<model>….dcm`` and ``sr-uptake.dcm`` of one
-    visit into ``folder``, in the patient's study; gives the map. ``sr.dcm`` holds the primary model without
-    partial-volume correction.
+    visit into ``folder``, in the patient's study; gives the map, None without a V_T. ``sr.dcm`` holds the
+    primary model without partial-volume correction.
 
     results: the folder that the record lies in. shown, hidden: the record as it may be told and what stands for
     what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
@@ -51,23 +53,29 @@ def write_dicom(
     data = read_visit(study, part(progress, 0.1, 0.5))
     drawn = hidden.segmentation(data.segmentation) if hidden else data.segmentation
     regions = segmentation_object(context, drawn, [region.name for region in told.regions])
+    contours = contours_object(context, drawn, (data.ct if context.ct and data.ct else data.image).grid)
+    uptake = uptake_object(context, told, regions)
+    drawn_and_read = {"seg": regions.dataset, "rtstruct": contours} | ({"sr-uptake": uptake} if uptake else {})
+    if not told.models:
+        _save(folder, drawn_and_read)
+        return None
     found = make_visit_maps(data, study.settings, record.models[0], _alignment(record), part(progress, 0.5, 0.9))
     about = told.provenance | {"mask": BODY_MASK}
     maps = replace(found, subject=told.subject, session=told.session, notices=(), provenance=about)
     progress(0.9, "DICOM: writing")
     values = map_object(context, maps)
-    contours = contours_object(context, drawn, (data.ct if context.ct and data.ct else data.image).grid)
-    objects = {"seg": regions.dataset, "rtstruct": contours, "vt-map": values}
+    objects = drawn_and_read | {"vt-map": values}
     for (kind, pvc), name in report_names(told).items():
         objects[name] = report_object(context, told, kind, pvc, regions, [values])
-    uptake = uptake_object(context, told, regions)
-    if uptake is not None:
-        objects["sr-uptake"] = uptake
+    _save(folder, objects)
+    progress(1, "DICOM: done")
+    return maps
+
+
+def _save(folder: Path, objects: Mapping[str, Dataset]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, dataset in objects.items():
         dataset.save_as(folder / f"{name}.dcm", enforce_file_format=True)
-    progress(1, "DICOM: done")
-    return maps
 
 
 def write_for_others(
@@ -91,7 +99,8 @@ def write_for_others(
         shown = comparison.visits[number]
         stretch = part(progress, number / len(sources), (number + 1) / len(sources))
         target = folder / "dicom" / f"ses-{shown.session}"
-        maps.append(write_dicom(target, path, record, created, shown, hidden, stretch))
+        written = write_dicom(target, path, record, created, shown, hidden, stretch)
+        maps += [] if written is None else [written]
     (folder / "bids").mkdir()
     write_derivatives(folder / "bids", comparison.visits, maps)
 

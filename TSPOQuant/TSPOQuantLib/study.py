@@ -28,7 +28,7 @@ class Study:
     ct: the CT, or the MR in its place. carried_from: the visit on whose CT the segmentation was drawn, where the
     regions are carried from another one. frame_table: starts and durations of the PET's frames, where its own are
     absent or wrong. frame_weights: the table that lists their weights. person: what a dataset's table of participants
-    says.
+    says. further_pet: the later parts of a scan that is kept in several.
     """
 
     pet: Path
@@ -43,6 +43,7 @@ class Study:
     frame_table: Path | None = None
     frame_weights: Path | None = None
     person: Person = field(default_factory=Person)
+    further_pet: tuple[Path, ...] = ()
 
     @property
     def blood_files(self) -> list[Path]:
@@ -52,7 +53,16 @@ class Study:
     @property
     def files(self) -> list[Path]:
         """Every file and folder that the visit is computed from, the study file first, what belongs to a file next."""
-        named = [self.file, self.pet, self.frame_table, self.ct, self.segmentation, *self.blood, self.given_input]
+        named = [
+            self.file,
+            self.pet,
+            *self.further_pet,
+            self.frame_table,
+            self.ct,
+            self.segmentation,
+            *self.blood,
+            self.given_input,
+        ]
         named.append(self.frame_weights)
         if self.carried_from is not None:
             named += [self.carried_from.file, self.carried_from.ct]
@@ -189,6 +199,12 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
             raise file.refuse("missing", problem, file.line(table, 0, key))
         return found
 
+    def pet_parts() -> list[Path]:
+        """One path, or a list of the scan's parts in their order."""
+        content = data.get("pet", {}).get("path")
+        names = value_of("pet", "path", Several(empty=False)) if isinstance(content, list) else ()
+        return [existing("pet", "path", name) for name in names] or [file_of("pet")]
+
     def file_of(table: str, key: str = "path") -> Path:
         name = value_of(table, key, Line())
         if name is None:
@@ -216,13 +232,15 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
     if "mr" in data:
         settings = replace(settings, anatomical_modality=MR)
     given, carried = settings.input_source == "given", other_visit()
+    first, *further = pet_parts()
     if not given and "path" in data.get("input", {}):
         raise wrong("input", "path", Text('left out, or source be "given"'))
     listed = settings.weights == FROM_FILE
     if not listed and "weights_path" in data.get("model", {}):
         raise wrong("model", "weights_path", Text('left out, or weights be "file"'))
     return Study(
-        pet=file_of("pet"),
+        pet=first,
+        further_pet=tuple(further),
         ct=file_of(drawn_on) if drawn_on in data else None,
         segmentation=carried.segmentation if carried else file_of("segmentation"),
         blood=tuple(existing("blood", "paths", name) for name in value_of("blood", "paths", Several(), ())),

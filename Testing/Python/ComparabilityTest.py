@@ -216,7 +216,7 @@ class EachDifferenceTest(unittest.TestCase):
                     self.assertNotEqual(*finding.values, finding.code)
 
     def test_every_code_is_tested(self):
-        tested = {*REFUSES, *WARNS, "visits-volume", "visits-not-told"}
+        tested = {*REFUSES, *WARNS, "visits-volume", "visits-not-told", "visits-uptake-time"}
         self.assertEqual(tested, set(CODES))
         self.assertEqual({*NEVER, "visits-same"}, set(IDENTITY))
 

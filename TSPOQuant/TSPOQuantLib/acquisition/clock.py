@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from ..messages import InputRefused, Notice, Text
 from .blood import BloodSamples, SampledCurve
 from .decay import growth
-from .dicom_values import clock_of
+from .dicom_values import DAY, clock_after, clock_of
 from .frames import FrameTiming
 from .image import DynamicImage
 
@@ -75,7 +75,7 @@ def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
             factor=factor,
         ),
         notices=(*kept, told),
-        zero_clock=None if image.zero_clock is None else _clock_after(image.zero_clock, shift),
+        zero_clock=clock_after(image.zero_clock, shift),
     )
 
 
@@ -147,12 +147,5 @@ def _clock_s(image: DynamicImage, clock: str, first_s: float) -> float:
     return first_s + math.remainder(apart - first_s, 24 * 3600.0)
 
 
-DAY = datetime(2000, 1, 1).date()
-
-
 def _moved(moment: datetime | None, seconds: float) -> datetime | None:
     return None if moment is None else moment + timedelta(seconds=seconds)
-
-
-def _clock_after(clock: time, seconds: float) -> time:
-    return (datetime.combine(DAY, clock) + timedelta(seconds=seconds)).time()

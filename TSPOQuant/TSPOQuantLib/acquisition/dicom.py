@@ -11,7 +11,7 @@ from ..messages import InputRefused, Notice
 from ..progress import Progress, part, silent
 from .dicom_files import MAX_RESCALE, Found, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
-from .dicom_pet import PetSeries, duplicate_slice, scan_of, understand_pet
+from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, understand_pet
 from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
 from .dicom_values import number, text
 from .frame_checks import check_frames
@@ -37,6 +37,25 @@ def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progres
     pets = [understand_pet(series, frame_table) for series in found.series if is_pet(series)]
     chosen, told = _only(pets, "dynamic-pet", found)
     _raise_first(chosen)
+    return _frames(path, found, chosen, told, progress)
+
+
+def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:
+    """As ``read_dynamic_pet``; where no series is dynamic, the only static one as an image of a single frame.
+
+    Raises InputRefused as read_dynamic_pet and read_static_pet do.
+    """
+    path = Path(path)
+    if is_nifti(path):
+        return read_dynamic_nifti(path, frame_table, may_be_static=True)
+    found = _dicom(path, part(progress, 0, 0.7))
+    pets = [understand_pet(series, frame_table) for series in found.series if is_pet(series)]
+    chosen, told = _chosen(pets, found)
+    return _frames(path, found, as_one_frame(chosen) if chosen.kind == "static-pet" else chosen, told, progress)
+
+
+def _frames(path: Path, found: Found, chosen: PetSeries, told: tuple[Notice, ...], progress: Progress) -> DynamicImage:
+    """The pixels of a series that can be used."""
     assert chosen.grid is not None and chosen.timing is not None and chosen.time_zero is not None
     activity = np.empty((len(chosen.timing), *chosen.grid.shape), dtype=np.float32)
     for frame, stack in enumerate(chosen.stacks):
@@ -67,12 +86,7 @@ def read_static_pet(path: Path, progress: Progress = silent) -> Volume:
         return read_static_nifti(path)
     found = _dicom(path, part(progress, 0, 0.7))
     pets = [understand_pet(series) for series in found.series if is_pet(series)]
-    chosen, told = _only(pets, "static-pet", found)
-    _raise_first(chosen)
-    if chosen.decay_correction == "NONE" and chosen.bed_positions > 1:
-        raise InputRefused(
-            "pet-decay-reference", "bed positions that are not decay-corrected cannot be one image; correct them first"
-        )
+    chosen, told = _only_static(pets, found)
     assert chosen.grid is not None
     values = np.empty(chosen.grid.shape, dtype=np.float32)
     for position, piece in enumerate(chosen.stacks[0]):
@@ -120,11 +134,11 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
     return volume if is_ct(series) else as_mr(volume, path)
 
 
-def dynamic_pet_series(path: Path) -> Series:
-    """The DICOM series that ``read_dynamic_pet`` reads under ``path``, as files; raises InputRefused as that does."""
+def pet_series(path: Path) -> Series:
+    """The DICOM series that ``read_pet`` reads under ``path``, as files; raises InputRefused as that does."""
     found = _dicom(Path(path), silent)
-    chosen, _ = _only([understand_pet(series) for series in found.series if is_pet(series)], "dynamic-pet", found)
-    return chosen.series
+    pets = [understand_pet(series) for series in found.series if is_pet(series)]
+    return _chosen(pets, found)[0].series
 
 
 def anatomical_series(path: Path, modality: str = AUTO) -> Series:
@@ -274,6 +288,26 @@ def _only(pets: list[PetSeries], kind: str, found: Found) -> tuple[PetSeries, tu
             passed_over=passed_over,
         ),
     )
+
+
+def _chosen(pets: list[PetSeries], found: Found) -> tuple[PetSeries, tuple[Notice, ...]]:
+    """The only dynamic series, or the only static one where none is dynamic."""
+    kinds = {pet.kind for pet in pets}
+    if "static-pet" in kinds and "dynamic-pet" not in kinds:
+        return _only_static(pets, found)
+    chosen, told = _only(pets, "dynamic-pet", found)
+    _raise_first(chosen)
+    return chosen, told
+
+
+def _only_static(pets: list[PetSeries], found: Found) -> tuple[PetSeries, tuple[Notice, ...]]:
+    chosen, told = _only(pets, "static-pet", found)
+    _raise_first(chosen)
+    if chosen.decay_correction == "NONE" and chosen.bed_positions > 1:
+        raise InputRefused(
+            "pet-decay-reference", "bed positions that are not decay-corrected cannot be one image; correct them first"
+        )
+    return chosen, told
 
 
 def _raise_first(pet: PetSeries) -> None:

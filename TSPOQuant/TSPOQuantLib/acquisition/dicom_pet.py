@@ -1,7 +1,7 @@
 """What one DICOM PET series is: frames, clock, the way of its values to kBq/mL, and all that speaks against it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import TypeVar
@@ -405,6 +405,38 @@ def _clocked(
     elif injected is not None:
         check_decay_factor(tags, clock, zero_s)
     return _Clocked(timing, name, zero_at, words, 1e-3 * to_zero, tuple(notices))
+
+
+def as_one_frame(pet: PetSeries) -> PetSeries:
+    """A static series as a dynamic one of a single frame, from the start of the first bed position to the last's end.
+
+    Raises InputRefused as the times of a dynamic series do.
+    """
+    at = sorted(pet.stacks[0], key=_times)
+    first, last = at[0], at[-1]
+    clocked = _clocked(pet.series, ((first,),), read_injection(pet.series.header), None)
+    # A late scan starts long after the injection: its uptake time is told, not warned of.
+    timing, told = clocked.timing, [one for one in clocked.notices if one.code != "injection-not-at-start"]
+    if pet.bed_positions > 1 and first.acquired and last.acquired and last.duration_s:
+        whole = (last.acquired - first.acquired).total_seconds() + last.duration_s
+        timing = FrameTiming(timing.starts_s, np.array([whole]))
+        told.append(
+            Notice(
+                "pet-bed-positions",
+                "the scan has {beds} bed positions within {minutes:.1f} min: by so much uptake times may differ",
+                beds=pet.bed_positions,
+                minutes=whole / 60,
+            )
+        )
+    return replace(
+        pet,
+        timing=timing,
+        time_zero=clocked.time_zero,
+        time_zero_at=clocked.time_zero_at,
+        decay_correction=clocked.decay_correction,
+        to_kbq=clocked.to_kbq,
+        notices=(*pet.notices, *told),
+    )
 
 
 def _timed_by_table(tags: FrameTags, correction: str, injection: Injection, table: FrameTiming) -> _Clocked:

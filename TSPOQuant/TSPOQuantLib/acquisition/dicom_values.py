@@ -123,6 +123,15 @@ def clock_of(text: str) -> time | None:
     return moment.time() if moment else None
 
 
+DAY = datetime(2000, 1, 1).date()
+"""Any day, for times of day that belong to none."""
+
+
+def clock_after(clock: time | None, seconds: float) -> time | None:
+    """The time of day so many seconds later."""
+    return None if clock is None else (datetime.combine(DAY, clock) + timedelta(seconds=seconds)).time()
+
+
 def single_date_time(value: str, clock_offset: str = "") -> datetime | None:
     """DICOM DT as a wall clock in the file's own time zone; None when absent or absurd.
 

@@ -1,5 +1,6 @@
 """PET from NIfTI with its PET-BIDS sidecar, and any 3-D volume file, on the grid that the other rooms use."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from ..messages import InputRefused, Notice, Text
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
-from .dicom_values import clock_of
+from .dicom_values import clock_after, clock_of
 from .frame_checks import check_factors, check_frames, check_growth, check_timing
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
@@ -27,14 +28,19 @@ def sidecar_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
 
 
-def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> DynamicImage:
+def read_dynamic_nifti(
+    path: Path, frame_table: FrameTiming | None = None, may_be_static: bool = False
+) -> DynamicImage:
     """A 4-D NIfTI with the PET-BIDS JSON beside it; times count from the sidecar's TimeZero, as its blood's do.
 
-    ``frame_table`` overrides FrameTimesStart and FrameDuration. Raises InputRefused: nifti-…, pet-json-…, frames-…,
+    ``frame_table`` overrides FrameTimesStart and FrameDuration. may_be_static: take a 3-D image of one frame, whose
+    times then count from the injection where the sidecar tells it. Raises InputRefused: nifti-…, pet-json-…, frames-…,
     pet-decay-correction, pet-half-life.
     """
     told = _sidecar(path)
     values, file = _read(path)
+    if values.ndim == 3 and may_be_static:
+        values = values[None]
     if values.ndim != 4:
         raise InputRefused(
             "pet-not-dynamic", "{path_name} has no time axis; give the dynamic PET", path_name=path.name
@@ -57,7 +63,12 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
         values *= (told.kbq_ml_per_unit * factors)[:, None, None, None]
     check_finite(path.name, values)
     check_frames(values, factors)
-    injected_s = told.injection_start_s
+    injected_s, zero_clock = told.injection_start_s, None if told.time_zero is None else clock_of(told.time_zero)
+    if may_be_static and len(timing) == 1 and injected_s:
+        values *= growth(-injected_s, told.half_life_s or math.inf)
+        timing = FrameTiming(timing.starts_s - injected_s, timing.durations_s)
+        words = Text("{before}; then to the injection, {seconds:+g} s from it", before=words, seconds=injected_s)
+        zero_clock, injected_s = clock_after(zero_clock, injected_s), 0.0
     at_injection = injected_s is not None and abs(injected_s) <= SAME_CLOCK_S
     if not at_injection:
         when = "is not stated" if injected_s is None else Text("is {injected_s:g} s after it", injected_s=injected_s)
@@ -72,7 +83,7 @@ def read_dynamic_nifti(path: Path, frame_table: FrameTiming | None = None) -> Dy
         scan=_scan(told),
         notices=tuple(notices),
         sources=(str(path),),
-        zero_clock=None if told.time_zero is None else clock_of(told.time_zero),
+        zero_clock=zero_clock,
     )
 
 

@@ -5,6 +5,7 @@ mutual information, which stands the change of contrast between blood and tissue
 not corrected.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -34,6 +35,8 @@ STILL_MM = 0.2
 than so many times its own uncertainty: else correction would add noise to a neck that lay still."""
 LIMIT_MM = 3.0
 """Frames displaced by more are named: what moved so far between frames also moved within them."""
+PAUSE_S = 60.0
+"""After a longer gap between frames the person may lie elsewhere: frames on both sides of it are not put together."""
 FAILED_MM = 30.0
 """A displacement beyond this is a failed registration, not a neck that moved: the frame stays where it was."""
 
@@ -96,8 +99,16 @@ def relative_counts(image: DynamicImage) -> NDArray[np.float64]:
     return np.asarray(counts / counts.max())
 
 
-def groups(counts: NDArray[np.float64], least: float = COUNTS_SHARE) -> list[list[int]]:
-    """Frame indices in runs that hold at least ``least`` counts each; what is left at the start joins the first."""
+def groups(counts: NDArray[np.float64], least: float = COUNTS_SHARE, breaks: Sequence[int] = ()) -> list[list[int]]:
+    """Frame indices in runs that hold at least ``least`` counts each; what is left at the start joins the first.
+
+    breaks: frames before which the person may have got up; no run goes on beyond one, however few counts it has.
+    """
+    edges = [0, *breaks, len(counts)]
+    return [run for begin, end in itertools.pairwise(edges) for run in _groups(counts[begin:end], least, begin)]
+
+
+def _groups(counts: NDArray[np.float64], least: float, first: int) -> list[list[int]]:
     runs: list[list[int]] = []
     run: list[int] = []
     for frame in reversed(range(len(counts))):
@@ -107,7 +118,7 @@ def groups(counts: NDArray[np.float64], least: float = COUNTS_SHARE) -> list[lis
             run = []
     if run and runs:
         runs[0] = run + runs[0]
-    return runs or [run]
+    return [[first + frame for frame in one] for one in runs or [run]]
 
 
 def late_frames(timing: FrameTiming) -> list[int]:
@@ -138,7 +149,8 @@ def estimate_motion(
     notices = []
     anchor = max(frames, key=lambda frame: counts[frame])
     fixed = _reference(image, frames, anchor, part(progress, 0, 0.1))
-    runs = [run for run in groups(counts) if anchor not in run]
+    pauses = np.flatnonzero(image.timing.gaps_s > PAUSE_S) + 1
+    runs = [run for run in groups(counts, breaks=pauses.tolist()) if anchor not in run]
     for done, run in enumerate(runs):
         progress(0.1 + 0.9 * done / len(runs), Text("Motion: {run}", run=_named(run)))
         moving = _prepared(image, run)

@@ -11,7 +11,7 @@ from ..messages import Notice
 from ..regions.anatomy import REFERENCE_RULES, Anatomy, reference_of
 from .budget import BudgetPart
 from .clinical import FIRST, ClinicalChange, Lesion
-from .record import RegionOutcome
+from .record import RegionOutcome, VisitRecord
 from .repeatability import Verdict
 
 NO_PVC = "none"
@@ -232,10 +232,34 @@ def _of_score(score: ClinicalChange) -> Change:
     )
 
 
+def uptake_changes(besides: Sequence[Beside], visits: Sequence[VisitRecord], later: int) -> tuple[Change, ...]:
+    """Rows of Table 1 where no visit has a V_T: SUV and SUVR, as measured, of every foramen and cord, else of all."""
+    found = [one for one in besides if one.measure in ("SUV", "SUVR") and one.pvc == NO_PVC]
+    main = [one for one in found if one.structure in ("foramen", "cord")] or found
+    return tuple(
+        Change(
+            outcome=outcome_key(one.measure, one),
+            title=f"{one.measure}, {one.region}",
+            baseline=one.values[0],
+            followup=one.values[later],
+            told="%",
+            baseline_session=visits[0].session,
+            followup_session=visits[later].session,
+        )
+        for one in main
+        if math.isfinite(one.values[0]) and math.isfinite(one.values[later])
+    )
+
+
 def vt_key(row: RegionOutcome) -> str:
     """The stable key of a V_T outcome: "VT_foramen_C6C7_left", "VT_cord_C7", "VT_cord_C7_pvc-GTM"; a region of no
     known level goes by its name ("VT_my_muscle")."""
+    return outcome_key("VT", row)
+
+
+def outcome_key(quantity: str, row: RegionOutcome | Beside) -> str:
+    """The key of any quantity of a region."""
     place = [row.structure, row.level.replace("/", "")] if row.level else [re.sub(r"\W+", "_", row.region).strip("_")]
-    parts = ["VT", *place]
+    parts = [quantity, *place]
     parts += [] if row.side == "midline" or not row.level else [row.side]
     return "_".join(parts if row.pvc == NO_PVC else [*parts, f"pvc-{row.pvc}"])

@@ -40,6 +40,8 @@ WEIGHT_RATIO, DOSE_RATIO = 1.1, 2.0
 VOLUME_WARNS, VOLUME_REFUSES = 1.25, 1.5
 """Volumes of one region that differ by such a factor change its recovery."""
 MOTION_MM = 3.0
+UPTAKE_WARNS_MIN, UPTAKE_REFUSES_MIN = 1.0, 10.0
+"""Uptake times of single late frames that differ by more are told apart, and refused."""
 CT_METHODS = frozenset({"CT", "CTAC", "ACCT", "LDCT"})
 MR_METHODS = frozenset({"DIXON", "UTE", "ZTE", "ATLAS", "LAVA", "PSEUDOCT", "BOSS"})
 """How scanners and papers name the source of an attenuation map; anything that begins with MR is one, too."""
@@ -213,6 +215,8 @@ def _window_told(window: tuple[float, float]) -> str:
 
 
 def _windows_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
+    if not (a.models or b.models):
+        return None  # told as uptake time
     (first_start, first_end), (start, end) = window_s(a), window_s(b)
     late, long = abs(first_start - start), abs(first_end - end)
     if max(late, long) <= CLOCK_TOLERANCE_S:
@@ -235,6 +239,20 @@ def _attenuation_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
         return None
     sources = {attenuation_source(told or "") for told in (first, other)}
     return "refuse" if sources == {"CT", "MR"} else "warn"
+
+
+def _uptake_time_min(visit: VisitRecord) -> float | None:
+    """From the injection to the start of a single late frame; None where that is not told or V_T is compared."""
+    scan = visit.acquisition
+    return None if visit.models or scan.time_zero != "injection" else scan.frame_starts_s[0] / 60
+
+
+def _uptake_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
+    one, other = _uptake_time_min(a), _uptake_time_min(b)
+    if one is None or other is None:
+        return None
+    apart = abs(one - other)
+    return None if apart <= UPTAKE_WARNS_MIN else "warn" if apart <= UPTAKE_REFUSES_MIN else "refuse"
 
 
 SHARPNESS = Text("it changes resolution, and with it every small region")
@@ -264,6 +282,12 @@ ACQUIRED = (
         window_s,
         _window_told,
         _windows_judged,
+    ),
+    _Fact(
+        Shared("uptake-time", Text("SUV and its ratios change with the time since the injection")),
+        _uptake_time_min,
+        lambda minutes: Text("{minutes:.1f} min after the injection", minutes=minutes),
+        _uptake_judged,
     ),
     _acquired(
         "window",
@@ -347,6 +371,8 @@ FOLLOWS_DATA: dict[str, Callable[[VisitRecord], Any]] = {
     "tstar_s": _tstar,
 }
 """The same where the data choose by one rule: a difference is told, and refused only where the rules differ, too."""
+OF_VT = ("blood", "input", "model")
+"""Tables of the study file that have no effect where no V_T is asked for: on a single late frame."""
 UNSET = "none"
 _BY_NAME = {one.name: one for one in SETTINGS}
 
@@ -373,6 +399,8 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
     alone = sum(fact.shared is not None and fact.shared.item == shared.item for fact in SETTINGS) == 1
 
     def value(visit: VisitRecord) -> Any:
+        if not visit.models and one.table in OF_VT:
+            return None
         if one.applies and _asked(_BY_NAME[one.applies[0]], visit) not in one.applies[1]:
             return None
         came_to = found(visit) if found else None
@@ -386,6 +414,8 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
         first, other = value(a), value(b)
         if first is None or other is None or first == other:
             return None  # where it applies to one visit alone, the setting that decides so differs
+        if one.table == "outcome" and not (a.models or b.models):
+            return "refuse"  # what only stands beside V_T is here the outcome
         one_rule = one.name in FOLLOWS_DATA and _plain(_asked(one, a)) == _plain(_asked(one, b))
         return "warn" if one_rule else shared.severity
 

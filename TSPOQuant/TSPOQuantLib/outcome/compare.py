@@ -19,7 +19,7 @@ from .budget import (
     errors_of,
     reach,
 )
-from .change import NO_PVC, Beside, Change, Contrast, RegionChange, table1, vt_key
+from .change import NO_PVC, Beside, Change, Contrast, RegionChange, table1, uptake_changes, vt_key
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
 from .ratio import vt_ratio
@@ -110,7 +110,9 @@ def compare(
     visits = tuple(records)
     settings = budget or BudgetSettings()
     findings = checked(visits, accept) if len(visits) > 1 else ()
-    model = next((m for m in visits[0].models if all(m in visit.models for visit in visits)), visits[0].models[0])
+    shared = (m for m in visits[0].models if all(m in visit.models for visit in visits))
+    model = next(shared, next(iter(visits[0].models), ""))
+    besides = _besides(visits, model)
     changes = tuple(
         _change(visits[0], visit, row, model, settings, tuple(repeatability))
         for visit in visits[1:]
@@ -125,6 +127,7 @@ def compare(
         scores += told
         own = [change for change in changes if change.followup_session == visit.session]
         tables += table1(own, told, lesion, model, reference_rule(visits[0]))
+        tables += () if visits[0].models else uptake_changes(besides, visits, visits.index(visit))
     return Comparison(
         visits=visits,
         model=model,
@@ -134,7 +137,7 @@ def compare(
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
         changes=changes,
         contrasts=_contrasts(visits, lesion, settings) if lesion else (),
-        besides=_besides(visits, model),
+        besides=besides,
         table1=tuple(tables),
         scores=tuple(scores),
         clinical=clinical,
@@ -471,14 +474,14 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
     if clinical is not None and lesion is None:
         found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
     for visit in visits:
-        if visit.input.parent_fraction is None:
+        if visit.models and visit.input.parent_fraction is None:
             text = Text(
                 "{session}: parent plasma was given ready; its parent fraction's error is not in the budget",
                 session=visit.session,
             )
             found.append(Notice("budget-input-given", text))
-        row = visit.row("foramen", lesion.level, lesion.side, visit.models[0]) if lesion else None
-        if lesion and row is None:
+        row = visit.row("foramen", lesion.level, lesion.side, visit.models[0]) if lesion and visit.models else None
+        if lesion and visit.models and row is None:
             place = f"foramen {lesion.level} {lesion.side}"
             found.append(
                 Notice(

@@ -154,6 +154,10 @@ class InputRecord:
     settings: dict[str, Any]
 
 
+NO_INPUT = InputRecord("none", "unknown", (), (), (), {}, None, None, None, None, {})
+"""Of a visit without a V_T: a single late frame."""
+
+
 @dataclass(frozen=True)
 class RegionOutcome:
     """One region under one model: the quantities that have a column (quantities.COLUMNS), with their standard errors.

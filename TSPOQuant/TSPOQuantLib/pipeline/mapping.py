@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ..acquisition.blood import reconcile
 from ..alignment.resample import at_rest
 from ..kinetics import make_maps
-from ..messages import Text
+from ..messages import InputRefused, Text
 from ..outcome.visit import VisitMaps
 from ..progress import Progress, part, silent
 from ..reporting import provenance
@@ -32,7 +32,13 @@ def make_visit_maps(
     progress: Progress = silent,
     inputs: Sequence[dict[str, str]] = (),
 ) -> VisitMaps:
-    """Parametric maps from a visit's data; aligned, inputs: as for ``quantify``."""
+    """Parametric maps from a visit's data; aligned, inputs: as for ``quantify``. Raises InputRefused ("vt-static")."""
+    if data.blood is None:
+        raise InputRefused(
+            "vt-static",
+            "a map of {model} needs the course of tissue and blood, and the PET is one frame; give the dynamic series",
+            model=model,
+        )
     placed = place(data, settings, aligned, part(progress, 0, 0.5))
     image = at_rest(placed.image, placed.to_frames)
     mask = body_of(image)
@@ -52,6 +58,6 @@ def make_visit_maps(
         session=settings.session,
         maps=maps,
         grid=image.grid,
-        notices=visit_notices(placed, blood, source, settings),
-        provenance=visit_provenance(image, source, settings, inputs) | {"mask": BODY_MASK},
+        notices=visit_notices(placed, settings, (*blood.notices, *source.notices)),
+        provenance=visit_provenance(image, source.settings, settings, inputs) | {"mask": BODY_MASK},
     )

@@ -1,20 +1,21 @@
 """One visit from its images and its blood to V_T per region and model."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples, reconcile
+from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
 from ..alignment.motion import motion_table
-from ..input_function import InputFunction, InputFunctionResult
+from ..input_function import InputFunction
 from ..kinetics import KineticFit
 from ..kinetics.options import FROM_FILE
 from ..messages import InputRefused, Notice, Text
 from ..outcome.ratio import with_dvr
-from ..outcome.record import FORMAT, Sensitivity, VisitRecord
+from ..outcome.record import FORMAT, NO_INPUT, InputRecord, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
 from ..outcome.sensitivity import Geometry, Measured, sensitivities
 from ..outcome.uptake import uptake_notices
@@ -26,6 +27,7 @@ from ..regions.naming import check_names
 from ..regions.partial_volume import PartialVolumeResult, correct
 from ..regions.planes import center_of
 from ..regions.quality import check as check_regions
+from ..regions.region import TimeActivityCurve
 from ..regions.resolution import estimate_resolution
 from ..regions.smoothing import smoothed_to
 from ..reporting import provenance
@@ -70,18 +72,107 @@ def quantify(
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
     reference, hot = reference_of(placed, settings), hottest_of(placed, settings)
-    progress(0.8, "Input function")
-    activity = np.array([curve.mean for curve in curves])
-    blood = reconcile(data.blood, image.timing, activity, settings.input_source != "image-derived")
+    corrected = _corrected(placed, settings, part(progress, 0.75, 0.8))
+    if data.blood is None:
+        fitted = _without_vt(image.timing)
+    else:
+        read = _Read(placed, curves, corrected, width_se_mm)
+        fitted = _fitted(read, data.blood, data.frame_weights, settings, part(progress, 0.8, 1))
+    recovered = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
+    records = tuple(
+        region_record(region, curve, recovered.get(region.name), measure(region, placed.regions, image.grid), warm)
+        for region, curve, warm in zip(targets, curves, hot, strict=True)
+    )
+    centers = np.array([center_of(region) for region in targets])
+    made_from = visit_provenance(image, fitted.input.settings, settings, inputs)
+    record = VisitRecord(
+        format=FORMAT,
+        subject=settings.subject,
+        session=settings.session,
+        genotype=settings.genotype,
+        acquisition=acquisition_of(image, _width(settings), width_se_mm, placed.ct),
+        settings=plain(settings, lossless=False),
+        models=fitted.models,
+        rows=outcome_rows(settings.session, records, fitted.fits),
+        regions=records,
+        fits=fitted.fits,
+        sensitivities=fitted.sensitivities,
+        pvc=corrected.method if corrected else "none",
+        pvc_fwhm_mm=corrected.fwhm_mm if corrected else None,
+        input=fitted.input,
+        motion=motion_table(placed.motion, centers) if placed.motion else None,
+        pet_to_ct=placed.to_ct,
+        quality=check_regions(placed.regions, image.grid, _width(settings), placed.ct),
+        notices=(
+            *data.segmentation.notices,
+            *unclear,
+            *visit_notices(placed, settings, fitted.notices),
+            *resolved,
+            *(corrected.notices if corrected else ()),
+        ),
+        provenance=plain(made_from | _listed(data, settings), lossless=False),
+        reference=reference,
+    )
+    record, ratios = with_dvr(record)
+    record = replace(record, notices=(*record.notices, *uptake_notices(record), *ratios))
+    fused = visit_fused(placed, data.segmentation, settings)
+    progress(1, "Done")
+    return VisitResult(record, fused, data.carried)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What was read off the images: a curve of every region to quantify, and what correction made of them."""
+
+    placed: Placed
+    curves: tuple[TimeActivityCurve, ...]
+    corrected: PartialVolumeResult | None
+    width_se_mm: float | None
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What a visit's input and fits came to; notices: of blood and input."""
+
+    models: tuple[str, ...]
+    fits: tuple[KineticFit, ...]
+    sensitivities: tuple[Sensitivity, ...]
+    input: InputRecord
+    notices: tuple[Notice, ...]
+
+
+def _without_vt(timing: FrameTiming) -> _Fitted:
+    """A single late frame: SUV and its ratios are all that it tells."""
+    told = Notice(
+        "vt-static",
+        "V_T cannot be had of this visit: the PET is a single frame of {minutes:.3g} min, and V_T needs the course of "
+        "tissue and blood; SUV and SUVR are given",
+        minutes=float(timing.durations_s[0]) / 60,
+    )
+    return _Fitted((), (), (), NO_INPUT, (told,))
+
+
+def _fitted(
+    read: _Read,
+    samples: BloodSamples,
+    frame_weights: NDArray[np.float64] | None,
+    settings: StudySettings,
+    progress: Progress,
+) -> _Fitted:
+    """The input function, every model on every region, and how V_T answers to errors."""
+    progress(0, "Input function")
+    placed, corrected = read.placed, read.corrected
+    image, targets = placed.image, placed.targets
+    activity = np.array([curve.mean for curve in read.curves])
+    blood = reconcile(samples, image.timing, activity, settings.input_source != "image-derived")
     source = input_of(placed, blood, settings)
     # Not the regions' counts: what else is drawn must not move a region's V_T.
-    fitting = fitting_of(image, body_curve(image, body_of(image)), source, settings, data.frame_weights)
+    fitting = fitting_of(image, body_curve(image, body_of(image)), source, settings, frame_weights)
     fits = {}
     for index, model in enumerate(settings.models):
-        progress(0.85 + 0.05 * index / len(settings.models), Text("Fitting {model}", model=model))
+        progress(0.25 + 0.25 * index / len(settings.models), Text("Fitting {model}", model=model))
         fits[model] = fitting.named(model, [region.name for region in targets], activity)
     measured = Measured("none", targets, activity, fits)
-    corrected = _corrected(placed, settings, part(progress, 0.9, 0.95))
     again = None
     if corrected is not None:
         by_name = {region.name: region for region in targets}
@@ -92,50 +183,15 @@ def quantify(
             model: fitting.starting_as(fits[model]).named(model, names, means, corrected.method) for model in fits
         }
         again = Measured(corrected.method, regions, means, corrected_fits)
-    errors = _sensitivities(
-        placed, settings, fitting, (measured, again), corrected, width_se_mm, part(progress, 0.95, 1)
+    both = (measured, again)
+    errors = _sensitivities(placed, settings, fitting, both, corrected, read.width_se_mm, part(progress, 0.5, 1))
+    return _Fitted(
+        settings.models,
+        tuple(fit for done in both if done is not None for each in done.fits.values() for fit in each),
+        errors,
+        input_record(source, blood),
+        (*blood.notices, *source.notices),
     )
-    recovered = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
-    records = tuple(
-        region_record(region, curve, recovered.get(region.name), measure(region, placed.regions, image.grid), warm)
-        for region, curve, warm in zip(targets, curves, hot, strict=True)
-    )
-    both = [done for done in (measured, again) if done is not None]
-    all_fits = tuple(fit for done in both for each in done.fits.values() for fit in each)
-    centers = np.array([center_of(region) for region in targets])
-    record = VisitRecord(
-        format=FORMAT,
-        subject=settings.subject,
-        session=settings.session,
-        genotype=settings.genotype,
-        acquisition=acquisition_of(image, _width(settings), width_se_mm, placed.ct),
-        settings=plain(settings, lossless=False),
-        models=settings.models,
-        rows=outcome_rows(settings.session, records, all_fits),
-        regions=records,
-        fits=all_fits,
-        sensitivities=errors,
-        pvc=corrected.method if corrected else "none",
-        pvc_fwhm_mm=corrected.fwhm_mm if corrected else None,
-        input=input_record(source, blood),
-        motion=motion_table(placed.motion, centers) if placed.motion else None,
-        pet_to_ct=placed.to_ct,
-        quality=check_regions(placed.regions, image.grid, _width(settings), placed.ct),
-        notices=(
-            *data.segmentation.notices,
-            *unclear,
-            *visit_notices(placed, blood, source, settings),
-            *resolved,
-            *(corrected.notices if corrected else ()),
-        ),
-        provenance=plain(visit_provenance(image, source, settings, inputs) | _listed(data, settings), lossless=False),
-        reference=reference,
-    )
-    record, ratios = with_dvr(record)
-    record = replace(record, notices=(*record.notices, *uptake_notices(record), *ratios))
-    fused = visit_fused(placed, data.segmentation, settings)
-    progress(1, "Done")
-    return VisitResult(record, fused, data.carried)
 
 
 def _with_resolution(
@@ -210,14 +266,14 @@ def _sensitivities(
 
 
 def visit_provenance(
-    image: DynamicImage, source: InputFunctionResult, settings: StudySettings, inputs: Sequence[dict[str, str]]
+    image: DynamicImage, source: Mapping[str, object], settings: StudySettings, inputs: Sequence[dict[str, str]]
 ) -> dict[str, object]:
     """What the results of a visit were made from, and with what."""
     return {
         "inputs": list(inputs),
         "versions": provenance.versions(),
         "settings": asdict(settings),
-        "input_function": source.settings,
+        "input_function": source,
         "time_zero": image.time_zero,
         "decay_correction": image.decay_correction,
     }
@@ -228,11 +284,9 @@ def _listed(data: VisitData, settings: StudySettings) -> dict[str, object]:
     return {"frame_weights": data.frame_weights} if settings.weights == FROM_FILE else {}
 
 
-def visit_notices(
-    placed: Placed, blood: BloodSamples, source: InputFunctionResult, settings: StudySettings
-) -> tuple[Notice, ...]:
-    """Every warning of the visit, in the order of the rooms, each once."""
-    found = [*placed.image.notices, *blood.notices, *placed.notices, *source.notices, *placed.unsure]
+def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[Notice]) -> tuple[Notice, ...]:
+    """Every warning of the visit, in the order of the rooms, each once; of_input: those of blood and input."""
+    found = [*placed.image.notices, *placed.notices, *of_input, *placed.unsure]
     found += tracer_notices(placed.image.scan.tracer, settings.genotype)
     return tuple(dict.fromkeys(found))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..acquisition.blood import BloodSamples
 from ..acquisition.blood_files import read_blood
 from ..acquisition.clock import at_injection, blood_at
-from ..acquisition.dicom import read_anatomical, read_dynamic_pet
+from ..acquisition.dicom import read_anatomical, read_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference
 from ..acquisition.given_input import read_given, with_given
 from ..acquisition.image import DynamicImage, Volume
@@ -19,6 +19,7 @@ from ..acquisition.segmentation_files import read_segmentation
 from ..acquisition.sequence_files import read_sequence
 from ..acquisition.settings import ClockSettings
 from ..acquisition.tacs import read_frame_table, read_frame_weights
+from ..alignment.parts import join_parts
 from ..alignment.visits import VisitAlignment, align_visits
 from ..input_function import GivenSettings
 from ..messages import InputRefused
@@ -33,12 +34,13 @@ from ..study import Study
 class VisitData:
     """What was read of one visit.
 
-    carried: where the levels of the visit lie whose regions were carried to it. frame_weights: (frames,), from a file.
+    blood: None for a single late frame, which tells no V_T. carried: where the levels of the visit lie whose regions
+    were carried to it. frame_weights: (frames,), from a file.
     """
 
     image: DynamicImage
     segmentation: Segmentation
-    blood: BloodSamples
+    blood: BloodSamples | None
     ct: Volume | None
     carried: VisitAlignment | None = None
     frame_weights: NDArray[np.float64] | None = None
@@ -49,13 +51,7 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
 
     Raises InputRefused where something cannot be used.
     """
-    sequence = study.pet.name.endswith(".seq.nrrd")
-    table = read_frame_table(study.frame_table) if study.frame_table else None
-    if sequence and table:
-        raise InputRefused(
-            "frames-table-sequence", "a sequence of Slicer has its own frame times; leave [pet] frames out"
-        )
-    image = read_sequence(study.pet) if sequence else read_dynamic_pet(study.pet, table, part(progress, 0, 0.7))
+    image = read_scan(study, part(progress, 0, 0.7))
     weight = image.scan.weight_kg or study.person.weight_kg
     told = (*image.notices, *study.person.notices)
     image = replace(image, scan=replace(image.scan, weight_kg=weight), notices=told)
@@ -77,7 +73,7 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     if study.carried_from and ct and other:
         session, stretch = study.carried_from.settings.session, part(progress, 0.8, 1)
         segmentation, carried = carry_regions(segmentation, other, ct, session, stretch)
-    blood = blood_of(study)
+    blood = None if len(image.timing) == 1 else blood_of(study)
     listed = read_frame_weights(study.frame_weights, image.timing) if study.frame_weights else None
     return on_one_clock(VisitData(image, segmentation, blood, ct, carried, listed), study.settings)
 
@@ -116,6 +112,31 @@ def blood_with_given(
         return found
     samples = read_blood(blood, json, route) if blood else BloodSamples(route=route)
     return with_given(samples, read_given(path, given.given_domain, given.given_unit), given.given_domain)
+
+
+def read_scan(study: Study, progress: Progress = silent) -> DynamicImage:
+    """The PET of a visit: one dynamic image, a static one as a single frame, or several parts of one scan as one.
+
+    Raises InputRefused ("frames-table-sequence", "frames-table-parts", and what reading and joining raise).
+    """
+    table = read_frame_table(study.frame_table) if study.frame_table else None
+    if table and study.pet.name.endswith(".seq.nrrd"):
+        raise InputRefused(
+            "frames-table-sequence", "a sequence of Slicer has its own frame times; leave [pet] frames out"
+        )
+    if table and study.further_pet:
+        raise InputRefused(
+            "frames-table-parts", "a scan in several parts takes its times from them; leave [pet] frames out"
+        )
+    paths = (study.pet, *study.further_pet)
+    images = [
+        read_sequence(path)
+        if path.name.endswith(".seq.nrrd")
+        else read_pet(path, table, part(progress, number / len(paths), (number + 1) / len(paths)))
+        for number, path in enumerate(paths)
+    ]
+    registered = study.settings.motion_correction != "none"
+    return images[0] if len(images) == 1 else join_parts(images, registered)
 
 
 def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:

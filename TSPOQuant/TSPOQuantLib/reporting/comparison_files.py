@@ -151,10 +151,11 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
         rows = [row for row in comparison.table1 if row.followup_session == visit.session]
         title = f"Table 1: {comparison.baseline.session} and {visit.session}"
         blocks.append(f"{title}\n\n{table1_text(rows, truth)}")
-    blocks.append(
-        f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
-        "budget."
-    )
+    if comparison.model:
+        blocks.append(
+            f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
+            "budget."
+        )
     return "\n\n".join(blocks)
 
 

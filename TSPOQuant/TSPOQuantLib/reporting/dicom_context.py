@@ -17,7 +17,7 @@ from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 
 from .. import DISCLAIMER, __version__
-from ..acquisition.dicom import anatomical_series, dynamic_pet_series
+from ..acquisition.dicom import anatomical_series, pet_series
 from ..acquisition.dicom_files import Series
 from ..acquisition.dicom_slice import ENHANCED_PET, LEGACY_PET
 from ..acquisition.dicom_values import date_time, number, numbers, text
@@ -127,7 +127,7 @@ def read_context(
             "{pet_name} is no DICOM: its patient and study are unknown; --dicom needs a DICOM PET",
             pet_name=pet.name,
         )
-    first = _headers(dynamic_pet_series(pet), salt, subject)
+    first = _headers(pet_series(pet), salt, subject)
     other = None if ct is None or is_volume_file(ct) else anatomical_series(ct, modality)
     second = _headers(other, salt, subject) if other else ()
     for name, keyword in (("study", "StudyInstanceUID"), ("frame of reference", "FrameOfReferenceUID")):

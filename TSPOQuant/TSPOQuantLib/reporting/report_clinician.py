@@ -72,6 +72,8 @@ def _opening(comparison: Comparison, words: Words) -> list[Block]:
 
 def _conclusions(comparison: Comparison, words: Words) -> list[str]:
     """What the scans say of the first main place, one sentence a later visit; why there is none."""
+    if not comparison.model:
+        return [words("no_vt")]
     places = main_places(comparison)
     if not places:
         return []
@@ -115,7 +117,7 @@ def _days(comparison: Comparison, words: Words) -> str:
 def _table1(comparison: Comparison, words: Words) -> Table:
     visits = comparison.visits
     scores = _score_rows(comparison, words)
-    imaging, strong = _vt_rows(comparison, words)
+    imaging, strong = _vt_rows(comparison, words) if comparison.model else (_uptake_rows(comparison, words), [])
     # As in the study: pain first, then the affected foramen, then the other scores.
     pain = [row for score, row in scores if score.measures in FIRST]
     others = [row for score, row in scores if score.measures not in FIRST]
@@ -129,6 +131,8 @@ def _table1(comparison: Comparison, words: Words) -> Table:
         header.append(words("column.threshold"))
     citations = _citations(comparison) if len(visits) > 1 else []
     notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
+    if not comparison.model:
+        notes = [words("note.uptake")]
     if citations:
         listed = [
             f"[{n}] {words.value(population)} ({citation})"
@@ -172,6 +176,18 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
             changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
             rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
     return rows, strong
+
+
+def _uptake_rows(comparison: Comparison, words: Words) -> list[tuple[str, ...]]:
+    """SUV and SUVR, as measured, where there is no V_T: of every foramen and cord, else of every region."""
+    found = [one for one in comparison.besides if one.measure in ("SUV", "SUVR") and one.pvc == "none"]
+    rows = []
+    for one in [one for one in found if one.structure in ("foramen", "cord")] or found:
+        place = place_title(words, Place(one.structure, one.level, one.side), one.region)
+        values = [words.number(value) if math.isfinite(value) else "–" for value in one.values]
+        changes = [words.percent(value, signed=True) if math.isfinite(value) else "–" for value in one.percents]
+        rows.append((f"{one.measure}, {place}", *values, *changes, ""))
+    return rows
 
 
 def _table_places(comparison: Comparison) -> list[Place]:
@@ -372,6 +388,9 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
 
 def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     places = main_places(comparison)
+    if not comparison.model:
+        told = [words.notice(n) for visit in comparison.visits for n in (*visit.notices, *comparison.notices)]
+        return [Paragraph(words("no_vt"), "note"), Bullets(tuple(dict.fromkeys(told)), "note")]
     if not places:
         return [Paragraph(words("no_region"), "warning")]
     place = places[0]

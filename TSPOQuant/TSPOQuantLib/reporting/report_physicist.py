@@ -1,7 +1,7 @@
 """The report's further pages, for the physicist: comparability, error budget, and everything of each visit."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -55,7 +55,7 @@ def further_pages(comparison: Comparison, words: Words) -> list[Section]:
     """Everything after page one."""
     sections = []
     if len(comparison.visits) > 1:
-        sections += [_comparability(comparison, words), *_budget(comparison, words)]
+        sections += [_comparability(comparison, words), *(_budget(comparison, words) if comparison.model else ())]
     sections += _contrasts(comparison, words)
     for visit in comparison.visits:
         sections += _visit(comparison, visit, words)
@@ -292,6 +292,8 @@ def _visit(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Sec
     def part(key: str, blocks: Sequence[Block]) -> Section:
         return Section(words(f"title.{key}", visit=visit.session), tuple(blocks), level=3)
 
+    if not visit.models:
+        return _visit_without_vt(visit, part, words)
     opening = Section(words("title.visit", visit=visit.session), (_acquisition(visit, words),), new_page=True)
     sections = [
         opening,
@@ -301,6 +303,22 @@ def _visit(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Sec
         part("models", [_models(comparison, visit, words)]),
         part("flags", _flags(visit, words)),
         part("input", _input(visit, words)),
+        part("motion", _motion(visit, words)),
+        part("notices", _notices(visit, words)),
+        part("settings", _settings(visit, words)),
+    ]
+    return [section for section in sections if section.blocks]
+
+
+def _visit_without_vt(
+    visit: VisitRecord, part: Callable[[str, Sequence[Block]], Section], words: Words
+) -> list[Section]:
+    """A single late frame: what was read of it."""
+    title = words("title.visit", visit=visit.session)
+    sections = [
+        Section(title, (_acquisition(visit, words),), new_page=True),
+        part("uptake", _uptake(visit, words)),
+        part("all_regions", [_sizes(visit, words)]),
         part("motion", _motion(visit, words)),
         part("notices", _notices(visit, words)),
         part("settings", _settings(visit, words)),
@@ -329,6 +347,7 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
         ("voxels", words("voxels", size=size, shape=shape)),
         ("fwhm", None if scan.fwhm_mm is None else f"{words.significant(scan.fwhm_mm)} mm"),
         ("time_zero", _time_zero(visit, words)),
+        *_uptake_time(visit, words),
         ("decay", words.message(scan.decay_correction)),
         ("frames", _schedule(visit, words)),
         ("motion_correction", words.value(str(visit.settings.get("motion_correction", "none")))),
@@ -336,6 +355,14 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
     ]
     told = tuple((words(f"fact.{key}"), words("not_told") if value is None else value) for key, value in rows)
     return Table(words("acquisition.caption", visit=visit.session), (), told, "ll")
+
+
+def _uptake_time(visit: VisitRecord, words: Words) -> list[tuple[str, str]]:
+    """How long after the injection a single late frame began."""
+    scan = visit.acquisition
+    if visit.models or scan.time_zero != "injection":
+        return []
+    return [("uptake_time", words("minutes_list", times=words.significant(scan.frame_starts_s[0] / 60, 3)))]
 
 
 def _literature(name: str | None, words: Words) -> list[tuple[str, str]]:

@@ -281,7 +281,10 @@ def write_for_petfit(folder: Path, stem: str, record: VisitRecord) -> None:
 def write_input(folder: Path, stem: str, source: InputRecord) -> None:
     """The input function, its settings in the JSON: ``_bloodproc.tsv``, whole blood and parent plasma, as BIDS raw
     data have it, and ``_inputfunction.tsv``, with total plasma and the parent fraction, as derivatives do.
+    Nothing where there is none.
     """
+    if not source.times_s:
+        return
     nothing = (math.nan,) * len(source.times_s)
     whole, fraction = source.whole_blood, source.parent_fraction or nothing
     plasma = [
@@ -448,6 +451,8 @@ def fits_text(fitted: FittedTable) -> str:
 
 def visit_text(record: VisitRecord) -> str:
     """V_T of every region and model of one visit, as measured and corrected, for a terminal."""
+    if not record.models:
+        return f"{record.subject}, {record.session}\n\n{uptake_text(record)}\n{DISCLAIMER}"
     rows = []
     for pvc in dict.fromkeys(("none", record.pvc)):
         for region in record.regions:

@@ -1,0 +1,138 @@
+"""A late static scan alone: SUV and SUVR without blood, V_T refused by name, visits compared by uptake time."""
+
+import json
+import shutil
+import tempfile
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from support.realdata import DATA
+from support.tinystudy import LEFT, RIGHT, DicomVisit, activity, quantified, quiet
+from TSPOQuantLib.acquisition.dicom import read_pet
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
+from TSPOQuantLib.outcome.comparability import findings_of
+from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.uptake import uptake_of
+from TSPOQuantLib.reporting.report import report_document
+from TSPOQuantLib.reporting.report_html import html
+
+FRAME = 16
+"""40 to 50 min."""
+
+
+def static_visit(folder, session="baseline"):
+    """The tiny study's one late frame, as a static series; no blood."""
+    study = DicomVisit(session=session, with_ct=False).write(folder)
+    headers = [(path, pydicom.dcmread(path)) for path in (folder / "pet").rglob("*.dcm")]
+    times = sorted({header.AcquisitionTime for _, header in headers})
+    for path, header in headers:
+        if header.AcquisitionTime != times[FRAME]:
+            path.unlink()
+            continue
+        header.SeriesType, header.NumberOfTimeSlices = ["STATIC", "IMAGE"], 1
+        header.save_as(path)
+    text = study.read_text().split("[input]")[0]
+    study.write_text(text + f'[outcome]\nreference = "{RIGHT}"\n')
+    return study
+
+
+class StaticTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.scratch)
+        cls.studies = {s: static_visit(cls.scratch / s, s) for s in ("baseline", "followup")}
+        cls.records = [quantified(study, cls.scratch / f"out-{s}") for s, study in cls.studies.items()]
+
+    def test_suv_and_ratio_are_those_of_the_image(self):
+        for session, record in zip(self.studies, self.records, strict=True):
+            frame = activity(session)[FRAME]
+            left, right = frame[:, :, -1].mean(), frame[:, :, 0].mean()
+            found = {row.region: row for row in uptake_of(record)}
+            self.assertAlmostEqual(found[LEFT].SUV, left * 80 / 400, delta=2e-3 * left)
+            self.assertAlmostEqual(found[LEFT].SUVR, left / right, delta=2e-3)
+            self.assertEqual((record.acquisition.time_zero, record.acquisition.frame_starts_s), ("injection", (2400,)))
+
+    def test_vt_is_refused_by_name_with_the_reason(self):
+        (told,) = [notice for notice in self.records[0].notices if notice.code == "vt-static"]
+        self.assertIn("single frame of 10 min", told.message)
+        self.assertEqual((self.records[0].rows, self.records[0].models), ((), ()))
+        code, said = quiet("maps", self.studies["baseline"], "--model", "Logan", "--out", self.scratch / "maps")
+        self.assertEqual((code, "vt-static" in said), (3, True))
+
+    def test_two_visits_compare_in_suv_and_suvr(self):
+        out = self.scratch / "comparison"
+        code, told = quiet("compare", self.scratch / "out-baseline", self.scratch / "out-followup", "--out", out)
+        self.assertEqual(code, 0, told)
+        rows = json.loads((out / "comparison.json").read_text())["table1"]
+        keys = {row["outcome"]: row for row in rows}
+        self.assertIn("SUVR_foramen_C6C7_left", keys)
+        first, later = (uptake_of(record)[0] for record in self.records)
+        self.assertAlmostEqual(keys["SUV_foramen_C6C7_left"]["percent"], 100 * (later.SUV / first.SUV - 1), places=6)
+
+    def test_the_report_in_both_languages(self):
+        for records in (self.records[:1], self.records):
+            comparison = compare(records)
+            for lang, words in (("en", "V<sub>T</sub> cannot be had"), ("fr", "V<sub>T</sub> ne peut être obtenu")):
+                page = html(report_document(comparison, [], lang))
+                self.assertIn(words, page)
+                self.assertIn("SUVpeak", page)
+
+    def test_uptake_times_are_compared(self):
+        base = self.records[0]
+
+        def codes(minutes):
+            scan = replace(self.records[1].acquisition, frame_starts_s=(2400 + 60 * minutes,))
+            return {one.code: one.severity for one in findings_of([base, replace(self.records[1], acquisition=scan)])}
+
+        self.assertNotIn("visits-uptake-time", codes(0.5))
+        self.assertEqual(codes(5)["visits-uptake-time"], "warn")
+        self.assertEqual(codes(15)["visits-uptake-time"], "refuse")
+        self.assertNotIn("visits-window", codes(15))
+
+    def test_another_reference_is_refused_where_ratios_are_all_there_is(self):
+        other = replace(self.records[1], settings=self.records[1].settings | {"reference": "cord C7"})
+        found = {one.code: one.severity for one in findings_of([self.records[0], other])}
+        self.assertEqual(found["visits-outcome-reference"], "refuse")
+
+
+@unittest.skipUnless((DATA / "pet_dicom/ge_sts001").is_dir(), "the real series is not here")
+class RealSeriesTest(unittest.TestCase):
+    def test_a_whole_body_scan_of_six_beds_through_the_command(self):
+        """Its published SUVmax, and means of a box summed here."""
+        scratch = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, scratch)
+        image = read_pet(DATA / "pet_dicom/ge_sts001")
+        values = image.activity[0]
+        self.assertEqual(len(image.timing), 1)
+        self.assertIn("pet-bed-positions", [notice.code for notice in image.notices])
+        top = np.unravel_index(values.argmax(), values.shape)
+        mask, low = np.zeros(values.shape, bool), np.zeros(values.shape, bool)
+        mask[top[0] - 2 : top[0] + 3, top[1] - 2 : top[1] + 3, top[2] - 2 : top[2] + 3] = True
+        low[100:104, 60:64, 60:64] = True
+        segments = (Segment("a", "hot", mask), Segment("b", "muscle", low))
+        write_segmentation(scratch / "r.seg.nrrd", Segmentation(image.grid, segments))
+        study = scratch / "study.toml"
+        study.write_text(
+            '[subject]\nid = "s1"\n[pet]\n'
+            f'path = "{DATA / "pet_dicom/ge_sts001"}"\nmotion_correction = "none"\n'
+            '[segmentation]\npath = "r.seg.nrrd"\n[outcome]\nreference = "muscle"\n'
+        )
+        found = {row.region: row for row in uptake_of(quantified(study, scratch / "out"))}
+        headers = [pydicom.dcmread(path) for path in (DATA / "pet_dicom/ge_sts001").rglob("*") if path.is_file()]
+        heights = sorted(headers, key=lambda one: float(one.ImagePositionPatient[2]))
+        stored = np.stack([one.pixel_array * float(one.RescaleSlope) for one in heights])
+        suv = stored * 2.4290295e-4
+        self.assertEqual(np.unravel_index(suv.argmax(), suv.shape), top)
+        self.assertAlmostEqual(found["hot"].SUVmax, 66.5215, delta=1e-3)
+        self.assertAlmostEqual(found["hot"].SUV, suv[mask].mean(), delta=1e-4 * suv[mask].mean())
+        self.assertAlmostEqual(found["hot"].SUVsd, suv[mask].std(), delta=1e-3 * suv[mask].std())
+        self.assertAlmostEqual(found["hot"].SUVR, suv[mask].mean() / suv[low].mean(), places=3)
+
+
+if __name__ == "__main__":
+    unittest.main()
