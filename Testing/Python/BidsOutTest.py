@@ -47,6 +47,7 @@ class BidsOutTest(unittest.TestCase):
         tables = [
             "seg-regions_tacs",
             "seg-regions_uptake",
+            "inputfunction",
             "pvc-GTM_seg-regions_tacs",
             "model-1TCM_kinpar",
             "model-1TCM_pvc-GTM_kinpar",
