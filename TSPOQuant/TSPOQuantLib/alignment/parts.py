@@ -265,8 +265,8 @@ def _held(grid: Grid, other: Grid) -> NDArray[np.bool_]:
     """Which voxels (k, j, i) of a grid have their centers within another grid's field."""
     where = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1)[..., ::-1].astype(float)
     inside = other.to_ijk(grid.to_lps(where))
-    held: NDArray[np.bool_] = ((inside >= -1e-6) & (inside <= np.array(other.shape[::-1]) - 1 + 1e-6)).all(axis=-1)
-    return held
+    within = (inside >= -1e-6) & (inside <= np.array(other.shape[::-1]) - 1 + 1e-6)
+    return np.asarray(within.all(axis=-1))
 
 
 def _held_box(held: NDArray[np.bool_]) -> tuple[slice, slice, slice]:

@@ -17,7 +17,8 @@ from .visit_data import blood_of, read_visit
 def candidates_of_study(study: Study, until_min: float | None = None, progress: Progress = silent) -> Candidates:
     """The candidates of a study; until_min: the end of the scan, None takes that of the fits or of the blood."""
     settings = study.settings
-    blood = blood_of(study) if settings.blood_time_zero is None else read_visit(study, progress).blood
+    moved = None if settings.blood_time_zero is None else read_visit(study, progress).blood
+    blood = blood_of(study) if moved is None else moved
     sampled = settings.input_source != "image-derived"
     chosen: PlasmaSettings = part_of(SampledSettings if sampled else ImageDerivedSettings, settings)
     return candidates(blood, _end_s(blood, until_min or settings.until_min), chosen)
