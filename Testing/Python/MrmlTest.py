@@ -17,6 +17,7 @@ from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.mrml import fusion, segmentations, sequence_io, tables, transforms, volumes
 from TSPOQuantLib.outcome.record import RegionOutcome
+from TSPOQuantLib.outcome.uptake import RegionUptake
 
 
 def rotation(degrees):
@@ -360,6 +361,16 @@ class TablesTest(SceneTest):
         self.assertNotIn("k2", column)  # no row has one
         self.assertEqual(node.GetColumnUnitLabel("VT"), "mL/cm3")
         self.assertEqual(node.GetColumnTitle("VT"), "Vr (V_T)")  # to which Slicer's views add the unit
+
+    def test_uptake_stands_beside_the_row_of_its_region_and_correction(self):
+        def uptake(pvc, value):
+            return RegionUptake("baseline", "foramen C6/C7 left", "foramen", "C6/C7", "C7", "left", pvc, value)
+
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+        rows = [self.row(), self.row(pvc="GTM"), self.row(region="cord C7")]
+        tables.fill_table(node, rows, tables.result_columns(rows, [uptake("none", 1.234), uptake("GTM", 2.0)]))
+        np.testing.assert_array_equal(slicer.util.arrayFromTableColumn(node, "SUV"), [1.23, 2.0, np.nan])
+        self.assertNotIn("SUVR", [node.GetColumnName(index) for index in range(node.GetNumberOfColumns())])
 
     def test_filling_again_replaces(self):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")

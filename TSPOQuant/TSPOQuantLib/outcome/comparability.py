@@ -283,12 +283,6 @@ ACQUIRED = (
         _window_told,
         _windows_judged,
     ),
-    _Fact(
-        Shared("uptake-time", Text("SUV and its ratios change with the time since the injection")),
-        _uptake_time_min,
-        lambda minutes: Text("{minutes:.1f} min after the injection", minutes=minutes),
-        _uptake_judged,
-    ),
     _acquired(
         "window",
         Text("times count from different moments"),
@@ -321,6 +315,13 @@ SEEN = (
     ),
 )
 """Compared where a file tells it, and not missed where none does."""
+UPTAKE_TIME = _Fact(
+    Shared("uptake-time", Text("SUV and its ratios change with the time since the injection")),
+    _uptake_time_min,
+    lambda minutes: Text("{minutes:.1f} min after the injection", minutes=minutes),
+    _uptake_judged,
+)
+"""Of single late frames alone."""
 PROGRAM = _acquired(
     "program",
     Text("another version may choose, correct or fit in another way"),
@@ -432,7 +433,13 @@ def _words(value: Any) -> str:
 
 def _items() -> Iterator[Item]:
     """What is acquired and what is chosen, by the name that it is compared under."""
-    facts = [*ACQUIRED, *SEEN, PROGRAM, *(_setting(one, one.shared) for one in SETTINGS if one.shared is not None)]
+    facts = [
+        *ACQUIRED,
+        *SEEN,
+        UPTAKE_TIME,
+        PROGRAM,
+        *(_setting(one, one.shared) for one in SETTINGS if one.shared is not None),
+    ]
     for name in dict.fromkeys(fact.shared.item for fact in facts):
         yield Item(name, tuple(fact for fact in facts if fact.shared.item == name))
 
