@@ -195,7 +195,7 @@ def _vt_of(options: argparse.Namespace, progress: Progress) -> tuple[dict[str, f
     for share, path in ((0.0, options.first), (0.5, options.second)):
         one = replace(study, segmentation=path.absolute(), carried_from=None)
         record = quantify_study(one, part(progress, share, share + 0.5)).record
-        model = record.models[0]
+        model = next(iter(record.models), "")  # a single late frame has none
         found.append({row.region: row.VT for row in record.rows if row.model == model and row.pvc == "none"})
     first, second = found
     return first, second
