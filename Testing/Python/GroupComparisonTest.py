@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import re
 import tempfile
 import unittest
 from pathlib import Path
@@ -10,9 +11,15 @@ import numpy as np
 from GroupRepeatabilityTest import columns
 from scipy import stats
 from support.groupfolders import write_visit
+from support.tiers import slow
 from support.tinystudy import quiet
 from TSPOQuantLib.groups import association, comparison
+from TSPOQuantLib.groups.analysis import analyze
+from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.groups.estimates import holm
+from TSPOQuantLib.reporting.group_report import group_document
+from TSPOQuantLib.reporting.report_document import Bullets, English
+from TSPOQuantLib.reporting.words import Words
 
 REPETITIONS = 500
 NEEDS_STATSMODELS = unittest.skipUnless(importlib.util.find_spec("statsmodels"), "statsmodels is not installed")
@@ -130,6 +137,7 @@ class SimulationTest(unittest.TestCase):
 PLACES = [f"foramen {level} {side}" for level in ("C5/C6", "C6/C7", "C7/T1") for side in ("left", "right")]
 
 
+@slow
 class CohortOf24Test(unittest.TestCase):
     """Made: 12 patients before and after, 12 controls once; the affected foramen is raised and falls with the pain."""
 
@@ -245,6 +253,30 @@ class CohortOf24Test(unittest.TestCase):
         self.assertEqual(flow["with two visits or more"], ("12", "24"))
         missing = columns(self.out / "exclusions.tsv")
         self.assertEqual({(row["participant"], row["code"]) for row in missing}, {("03", "se-large")})
+
+    def test_the_report_answers_on_page_one_and_leads_to_every_person(self):
+        text = (self.out / "group_en.html").read_text(encoding="utf-8")
+        first = text[: text.index("Differences</h2>")]
+        self.assertTrue("foramen, affected, VT by 1TCM: patient against control: +119 %" in first)
+        self.assertTrue("more than chance explains" in first)
+        self.assertEqual(first.count("<img"), 1)
+        self.assertLess(first.count("<li>"), 15)
+        links = re.findall(r'href="(people/[^"]+)"', text)
+        self.assertEqual(len(links), 24)
+        for link in links:
+            self.assertTrue("../group_en.html" in (self.out / link).read_text(encoding="utf-8"))
+        self.assertTrue("se-large" in (self.out / "people" / "sub-03_en.html").read_text(encoding="utf-8"))
+        self.assertTrue((self.out / "group_en.pdf").read_bytes().startswith(b"%PDF"))
+
+    def test_the_report_is_french_where_french_is_asked_for(self):
+        cohort = read_cohort(self.cohort, self.dataset)
+        document = group_document(analyze(cohort), Words("fr"))
+        self.assertEqual(document.sections[0].title, "La réponse")
+        told = [block for section in document.sections for block in section.blocks]
+        items = [item for block in told if isinstance(block, Bullets) for item in block.items]
+        self.assertIn("foramen atteint", " ".join(items))
+        english = [item for item in items if isinstance(item, English)]
+        self.assertTrue(all(item.startswith("[") for item in english), english)  # references alone
 
     def test_columns_that_nobody_has_are_refused(self):
         for option in ("--by", "--scores"):

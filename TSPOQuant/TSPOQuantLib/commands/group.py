@@ -25,6 +25,7 @@ def register(commands: "Commands") -> None:
     )
     group.add_argument("--scores", type=_columns, default=(), metavar="COLUMN,…", help="more clinical scores")
     group.add_argument("--keep-flagged", action="store_true", help="keep V_T that the data do not tell (see flags)")
+    group.add_argument("--lang", choices=("en", "fr"), default="en", help="language of the report")
     add_out(group)
     add_force(group)
     add_json(group)
@@ -39,7 +40,10 @@ def run_group(options: argparse.Namespace, progress: Progress) -> Result:
     from ..groups.cohort import pairs_of, read_cohort, test_retest_pairs
     from ..output import whole_folder
     from ..reporting.group_files import group_content, group_text, write_group
+    from ..reporting.group_report import write_group_report
+    from ..reporting.report import check_available
 
+    check_available()
     progress(0, "Reading the visits")
     cohort = read_cohort(options.cohort, options.dataset, options.keep_flagged)
     sessions = options.test_retest
@@ -49,4 +53,6 @@ def run_group(options: argparse.Namespace, progress: Progress) -> Result:
     inputs = [path for path in (options.cohort, options.dataset) if path is not None]
     with whole_folder(options.out, options.force, inputs) as folder:
         write_group(folder, found)
+        progress(0.6, "Writing the report")
+        write_group_report(folder, found, options.lang)
     return Result(group_text(found), {**group_content(found), "out": options.out}, found.notices)

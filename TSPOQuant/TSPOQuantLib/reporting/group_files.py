@@ -246,7 +246,7 @@ def _write_cells(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 Compared = TypeVar("Compared", Effect, Association)
 
 
-def _primary(found: Sequence[Compared]) -> list[Compared]:
+def primary(found: Sequence[Compared]) -> list[Compared]:
     """Those of the first kind of number alone, without correction for partial volume; the tables hold all."""
     return [one for one in found if (one.outcome, one.model, one.pvc) == (found[0].outcome, found[0].model, NO_PVC)]
 
@@ -254,7 +254,7 @@ def _primary(found: Sequence[Compared]) -> list[Compared]:
 def effects_text(effects: Sequence[Effect]) -> str:
     """The comparisons of the first model that has them, for a terminal."""
     rows = [["", "people", "difference, % (95 %)", "p", "p, Holm"]]
-    for one in _primary(effects):
+    for one in primary(effects):
         corrected = "" if one.pvc == "none" else f", {one.pvc}"
         asked = {"affected": one.session, "change": one.session}.get(one.question, f"{one.second} / {one.first}")
         more = "" if one.question in ("affected", "change", "group") else f", {one.session}"
@@ -266,7 +266,7 @@ def effects_text(effects: Sequence[Effect]) -> str:
 
 def associations_text(found: Sequence[Association]) -> str:
     rows = [["", "people", "Spearman (95 %)", "Pearson (95 %)", "p, Holm"]]
-    for one in _primary(found):
+    for one in primary(found):
         corrected = "" if one.pvc == "none" else f", {one.pvc}"
         rows.append(
             [

@@ -81,7 +81,7 @@ def canvas(width: float, height: float) -> "Figure":
     return figure
 
 
-def _localize(figure: "Figure", words: Words) -> None:
+def localize(figure: "Figure", words: Words) -> None:
     """Tick labels with the language's decimal sign, and the T of V_T below the line; no other text is a formula."""
     from matplotlib.text import Text
     from matplotlib.ticker import FuncFormatter
@@ -104,7 +104,7 @@ def fused(picture: FusedPicture, words: Words, side: float = 1.72) -> "Figure":
     draw_fused(axes, picture, figure_words(words), 7)
     axes.set_title(picture.session, fontsize=min(8, 8 * TITLE_LETTERS / len(picture.session)))
     color_bar(figure, [axes], picture, figure_words(words), 6, location="bottom")
-    _localize(figure, words)
+    localize(figure, words)
     return figure
 
 
@@ -161,7 +161,7 @@ def intervals(sessions: Sequence[str], series: Sequence[Series], words: Words) -
     axes.set_ylim(bottom=0)
     axes.set_ylabel(words("axis.vt"))
     figure.legend(loc="outside lower center", ncols=1 if len(series) < 3 else 2, fontsize=6, columnspacing=1.0)
-    _localize(figure, words)
+    localize(figure, words)
     return figure
 
 
@@ -195,7 +195,7 @@ def with_clinic(
     other.set_ylim(0, 105)
     other.set_ylabel(words("axis.score_share"))
     figure.legend(loc="outside lower center", ncols=2)
-    _localize(figure, words)
+    localize(figure, words)
     return figure
 
 
@@ -229,7 +229,7 @@ def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure
     axes.set_xlabel(words("axis.budget"))
     if len(changes) > 1:
         figure.legend(loc="outside lower center", ncols=min(len(changes), 2))
-    _localize(figure, words)
+    localize(figure, words)
     return figure
 
 
@@ -238,7 +238,7 @@ def motion(visit: VisitRecord, words: Words) -> "Figure":
     assert visit.motion is not None
     figure = motion_figure(visit.motion, visit.acquisition.timing, words=figure_words(words))
     figure.set_size_inches(PAGE_WIDTH, 4.2)
-    _localize(figure, words)
+    localize(figure, words)
     return figure
 
 
@@ -286,7 +286,7 @@ def input_function(visit: VisitRecord, words: Words) -> "Figure":
     right.set_ylabel(words("axis.fraction"))
     right.set_xlabel(words("axis.minutes"))
     figure.legend(loc="outside lower center", ncols=3)
-    _localize(figure, words)
+    localize(figure, words)
     return figure
 
 
@@ -312,7 +312,7 @@ def fits(visit: VisitRecord, shown: Sequence[tuple[str, KineticFit]], words: Wor
         if column == 0:
             upper.set_ylabel(words("axis.activity"))
             lower.set_ylabel(words("axis.residual"))
-    _localize(figure, words)
+    localize(figure, words)
     return figure
 
 
@@ -337,5 +337,5 @@ def lines(shown: Sequence[tuple[str, KineticFit]], words: Words) -> "Figure":
         if index == 0:
             axes.set_ylabel(words("axis.logan_y"))
             figure.legend(loc="outside lower center", ncols=3)
-    _localize(figure, words)
+    localize(figure, words)
     return figure

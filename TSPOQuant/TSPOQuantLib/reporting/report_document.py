@@ -71,7 +71,14 @@ class Row:
     pictures: tuple[Picture, ...]
 
 
-Block = Paragraph | Bullets | Table | Picture | Row
+@dataclass(frozen=True)
+class Links:
+    """Texts that lead to other files, each with its address relative to the report."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+Block = Paragraph | Bullets | Links | Table | Picture | Row
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .plots import Drawn, png
-from .report_document import Bullets, Document, Paragraph, Picture, Row, Section, Table
+from .report_document import Bullets, Document, Links, Paragraph, Picture, Row, Section, Table
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -88,6 +88,8 @@ class _Page:
             self._paragraph(block.text, block.kind)
         elif isinstance(block, Bullets):
             self._bullets(block)
+        elif isinstance(block, Links):  # a paper leads nowhere
+            self._text(", ".join(text for text, _ in block.items), TEXT_PT, INK)
         elif isinstance(block, Table):
             self._table(block)
         elif isinstance(block, Row):

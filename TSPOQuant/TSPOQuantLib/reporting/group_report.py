@@ -1,0 +1,426 @@
+"""The report of a group: the answer in plain words and one picture, then the tables; every person one click away."""
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from ..groups.analysis import Analysis
+from ..groups.association import Association
+from ..groups.cohort import MACRO, NO_PVC, Cohort, Value
+from ..groups.comparison import Effect
+from ..groups.estimates import FEWEST, Estimate
+from ..groups.questions import AFFECTED, FORAMEN
+from ..groups.test_retest import ALL, INCLUDED, Repeat
+from ..kinetics.models import MODELS
+from ..messages import Text
+from . import group_plots
+from .group_files import Compared, primary
+from .report_document import Block, Bullets, Document, English, Links, Paragraph, Picture, Section, Table
+from .report_html import html
+from .report_pdf import pdf
+from .words import Words
+
+STEM = "group"
+PEOPLE = "people"
+MOST_ROWS = 60
+"""Of a table in the report; the files hold all."""
+MOST_ANSWERS = 6
+"""Sentences of each kind on page one: a choice."""
+MOST_SCATTERS = 4
+"""Pictures of imaging against clinic: a choice."""
+
+
+def write_group_report(folder: Path, found: Analysis, lang: str = "en") -> None:
+    """group_<lang>.html and .pdf, and a page for every person in people/. Raises InputRefused ("report-language")."""
+    words = Words(lang)
+    document = group_document(found, words)
+    (folder / f"{STEM}_{lang}.html").write_text(html(document), encoding="utf-8")
+    (folder / f"{STEM}_{lang}.pdf").write_bytes(pdf(document))
+    (folder / PEOPLE).mkdir()
+    for who in found.cohort.participants:
+        page = person_document(found.cohort, who, words)
+        (folder / _page_of(who, lang)).write_text(html(page), encoding="utf-8")
+
+
+def _page_of(who: str, lang: str) -> str:
+    return f"{PEOPLE}/sub-{who}_{lang}.html"
+
+
+def group_document(found: Analysis, words: Words) -> Document:
+    """The report before it becomes HTML or PDF."""
+    say = words.message
+    cohort = found.cohort
+    subject = Text(
+        "{people} people, {visits} visits; cohort {name}",
+        people=len(cohort.participants),
+        visits=len(cohort.visits),
+        name=cohort.name,
+    )
+    sections = [Section(say(Text("The answer")), tuple(_page_one(found, words)))]
+    parts = (
+        (Text("Test and retest"), _repeats(found, words)),
+        (Text("Differences"), _effects(found.effects, words)),
+        (Text("Imaging against clinic"), _associations(found.associations, words)),
+        (Text("Choice of model"), _models(found, words)),
+        (Text("People"), _people(found, words)),
+        (Text("Methods, for the paper"), _methods(found)),
+    )
+    told = [(title, blocks) for title, blocks in parts if blocks]
+    sections += [Section(say(title), tuple(blocks), new_page=not n) for n, (title, blocks) in enumerate(told)]
+    return Document(
+        title=say(Text("Report of a group")),
+        language=words.language,
+        subject=say(subject),
+        sections=tuple(sections),
+        footer=words("disclaimer"),
+        skip=words("skip"),
+        page=words("page"),
+    )
+
+
+# --- Page one --------------------------------------------------------------------------------------------------------
+
+
+def answers(found: Analysis) -> tuple[Text, ...]:
+    """What was found, in sentences: repeatability, then comparisons and associations of the first V_T.
+
+    Those that chance explains least come first, and MOST_ANSWERS are told; the tables tell all.
+    """
+    told = [_repeat_answer(row) for row in (found.repeats.coefficients if found.repeats else ()) if row.pvc == NO_PVC]
+    told += [_effect_answer(one) for one in _telling(found.effects)[:MOST_ANSWERS]]
+    known = [one for one in _telling(found.associations) if math.isfinite(one.adjusted)]
+    told += [_association_answer(one) for one in known[:MOST_ANSWERS]]
+    return tuple(told) or (
+        Text("Nothing was compared: add --test-retest, or tables that make groups, visits or scores (--dataset)."),
+    )
+
+
+def _telling(found: Sequence[Compared]) -> list[Compared]:
+    """The primary ones; foramina as affected and unaffected where they are told apart, the least chance first."""
+    own = primary(found)
+    apart = any(one.structure == AFFECTED for one in own)
+    kept = [one for one in own if not (apart and one.structure == FORAMEN)]
+    return sorted(kept, key=lambda one: one.adjusted if math.isfinite(one.adjusted) else 2.0)
+
+
+def _repeat_answer(row: Repeat) -> Text:
+    wcv = row.found.wcv_log
+    return Text(
+        "{structure}, {model}: without anything between two visits V_T varies by {wcv:.1f} % ({low:.1f} to {high:.1f} "
+        "%; {people} people), so that a change of one patient counts from {rc:.0f} % on.",
+        structure=row.structure,
+        model=row.model,
+        wcv=100 * wcv.value,
+        low=100 * wcv.low,
+        high=100 * wcv.high,
+        people=row.found.people,
+        rc=row.found.rc_percent.value,
+    )
+
+
+def _effect_answer(one: Effect) -> Text:
+    what = {
+        "affected": Text("affected against the person's other foramina, {session}", session=one.session),
+        "change": Text("change {session}", session=one.session),
+        "group": Text("{second} against {first}", first=one.first, second=one.second),
+        "group-change": Text(
+            "change {session}, {second} against {first}", session=one.session, first=one.first, second=one.second
+        ),
+    }[one.question]
+    return Text(
+        "{structure}, {outcome} by {model}: {what}: {size}; {sure}.",
+        structure=one.structure,
+        outcome=one.outcome,
+        model=one.model,
+        what=what,
+        size=_percent(one.percent),
+        sure=_sure(one.adjusted),
+    )
+
+
+def _percent(one: Estimate) -> Text:
+    if not math.isfinite(one.low):
+        return Text("{value:+.0f} %, without an interval", value=one.value)
+    return Text("{value:+.0f} % ({low:+.0f} to {high:+.0f} %)", value=one.value, low=one.low, high=one.high)
+
+
+def _sure(chance: float) -> Text:
+    if not math.isfinite(chance):
+        return Text("not tested, fewer than {fewest} people", fewest=FEWEST)
+    if chance < 0.05:
+        return Text("more than chance explains (p {chance:.4f}, adjusted)", chance=chance)
+    return Text("chance may explain it (p {chance:.2f}, adjusted)", chance=chance)
+
+
+def _association_answer(one: Association) -> Text:
+    return Text(
+        "{structure}, {outcome} with {score}: Spearman {value:.2f} ({low:.2f} to {high:.2f}), {people} people; "
+        "{sure}.",
+        structure=one.structure,
+        outcome=one.outcome,
+        score=one.score,
+        value=one.found.spearman.value,
+        low=one.found.spearman.low,
+        high=one.found.spearman.high,
+        people=len(one.who),
+        sure=_sure(one.adjusted),
+    )
+
+
+def _page_one(found: Analysis, words: Words) -> Iterator[Block]:
+    say = words.message
+    if found.cohort.simulated:
+        yield Paragraph(say(Text("Simulated data.")), "warning")
+    yield Bullets(tuple(say(text) for text in answers(found)))
+    yield Paragraph(say(Text("A difference between people or visits does not say what caused it.")), "note")
+    if found.notices:
+        yield Bullets(tuple(words.notice(notice) for notice in found.notices), "note")
+    picture = _main_picture(found, words)
+    if picture is not None:
+        yield picture
+
+
+def _main_picture(found: Analysis, words: Words) -> Picture | None:
+    """Of the first question that has an answer: groups, affected, change, test and retest."""
+    effects = _telling(found.effects)
+    for question in ("group", "affected", "change"):
+        for one in effects:
+            if one.question == question:
+                caption = words.message(_effect_answer(one))
+                return Picture(caption, caption, partial(group_plots.people, one, words))
+    rows = _main_rows(found)
+    return _bland_altman(rows[0], words) if rows else None
+
+
+def _main_rows(found: Analysis) -> list[Repeat]:
+    rows = found.repeats.rows if found.repeats else ()
+    return [row for row in rows if row.region == ALL and row.way == INCLUDED and row.outcome in MACRO]
+
+
+def _bland_altman(row: Repeat, words: Words) -> Picture:
+    caption = words.message(
+        Text(
+            "Each person's second against first visit, {outcome} by {model}, {structure}: mean difference, limits of "
+            "agreement, and their 95 % intervals (shaded).",
+            outcome=row.outcome,
+            model=row.model,
+            structure=row.structure,
+        )
+    )
+    return Picture(caption, caption, partial(group_plots.agreement, row, words))
+
+
+# --- Tables ----------------------------------------------------------------------------------------------------------
+
+
+def _repeats(found: Analysis, words: Words) -> list[Block]:
+    say = words.message
+    if found.repeats is None:
+        return []
+    rows = []
+    for row in found.repeats.rows:
+        if row.outcome in MACRO:
+            one = row.found
+            place = words.value(row.structure) if row.region == ALL else row.region
+            out = say(Text("without {who}", who=", ".join(row.outliers))) if row.way != INCLUDED else ""
+            rows.append(
+                (
+                    " ".join(filter(None, (row.outcome, row.model, "" if row.pvc == NO_PVC else row.pvc, place, out))),
+                    f"{one.people} × {one.regions}",
+                    words.estimate(100 * one.wcv_log.value, 100 * one.wcv_log.low, 100 * one.wcv_log.high, 1),
+                    words.number(one.rc_percent.value, 1),
+                    words.estimate(one.icc21.value, one.icc21.low, one.icc21.high),
+                    words.estimate(one.icc31.value, one.icc31.low, one.icc31.high),
+                    words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
+                )
+            )
+    header = ("", "n", "wCV, %", "RC, %", "ICC(2,1)", "ICC(3,1)", say(Text("shift")))
+    note = say(
+        Text("n: people × regions. All numbers, limits of agreement and tests: {file}.", file="test-retest.tsv")
+    )
+    blocks: list[Block] = [_table(Text("How V_T repeats"), header, rows, words, note)]
+    return blocks + [_bland_altman(row, words) for row in _main_rows(found)[1:3]]
+
+
+def _table(
+    caption: Text, header: Sequence[str], rows: Sequence[tuple[str, ...]], words: Words, note: str = ""
+) -> Table:
+    """The first MOST_ROWS rows; numbers to the right."""
+    notes = [note] if note else []
+    if len(rows) > MOST_ROWS:
+        more = Text("{shown} of {all} rows; the files hold all.", shown=MOST_ROWS, all=len(rows))
+        notes.append(words.message(more))
+    align = "l" + "r" * (len(header) - 1)
+    return Table(words.message(caption), tuple(header), tuple(rows[:MOST_ROWS]), align, notes=tuple(notes))
+
+
+def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
+    say = words.message
+    rows = []
+    for one in effects:
+        pvc = "" if one.pvc == NO_PVC else one.pvc
+        pair = f"{words.value(one.second)} / {words.value(one.first)}" if one.by else one.session
+        title = [one.question, one.outcome, "" if one.model == "none" else one.model, pvc, words.value(one.structure)]
+        rows.append(
+            (
+                " ".join(filter(None, (*title, pair, one.session if one.question == "group-change" else ""))),
+                str(one.people[0]) if not one.by else f"{one.people[0]} / {one.people[1]}",
+                words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
+                words.estimate(one.size.value, one.size.low, one.size.high),
+                words.number(one.chance, 4),
+                words.number(one.adjusted, 4),
+            )
+        )
+    header = ("", "n", say(Text("difference")), "g", "p", "p (Holm)")
+    return [_table(Text("Differences between places, visits and groups"), header, rows, words)] if rows else []
+
+
+def _associations(found: Sequence[Association], words: Words) -> list[Block]:
+    rows = []
+    for one in found:
+        spearman, pearson = one.found.spearman, one.found.pearson
+        model = "" if one.model == "none" else one.model
+        pvc = "" if one.pvc == NO_PVC else one.pvc
+        rows.append(
+            (
+                " ".join(filter(None, (one.outcome, model, pvc, words.value(one.structure), one.score, one.session))),
+                str(len(one.who)),
+                words.estimate(spearman.value, spearman.low, spearman.high),
+                words.estimate(pearson.value, pearson.low, pearson.high),
+                words.number(one.found.chance, 4),
+                words.number(one.adjusted, 4),
+            )
+        )
+    if not rows:
+        return []
+    header = ("", "n", "Spearman", "Pearson", "p", "p (Holm)")
+    blocks: list[Block] = [_table(Text("Imaging and clinical scores across people"), header, rows, words)]
+    for one in _telling(found)[:MOST_SCATTERS]:
+        caption = words.message(_association_answer(one))
+        blocks.append(Picture(caption, caption, partial(group_plots.association, one, words)))
+    return blocks
+
+
+def _models(found: Analysis, words: Words) -> list[Block]:
+    say = words.message
+    blocks: list[Block] = []
+    if found.preferred:
+        rows = [
+            (
+                f"{words.value(one.structure)} {'' if one.pvc == NO_PVC else one.pvc} {one.criterion}",
+                str(one.curves),
+                told,
+            )
+            for one in found.preferred
+            for told in (", ".join(f"{model} {wins}" for model, wins in one.wins),)
+        ]
+        header = ("", say(Text("curves")), say(Text("lowest with")))
+        blocks.append(_table(Text("Compartment models by information criteria"), header, rows, words))
+    if any(one.lost for one in found.lost):
+        lost = [
+            (
+                f"{words.value(one.structure)} {one.model} {'' if one.pvc == NO_PVC else one.pvc}",
+                f"{one.lost} / {one.curves}",
+                ", ".join(f"{reason} {count}" for reason, count in one.reasons),
+            )
+            for one in found.lost
+            if one.lost
+        ]
+        header = ("", say(Text("lost")), say(Text("why")))
+        blocks.append(_table(Text("Curves whose V_T the data do not tell"), header, lost, words))
+    if found.agreements:
+        rows_of = [
+            (
+                f"{words.value(one.structure)} {one.measure} {'' if one.pvc == NO_PVC else one.pvc}",
+                f"{one.people} / {one.curves}",
+                words.estimate(one.r.value, one.r.low, one.r.high, 3),
+                words.estimate(one.slope.value, one.slope.low, one.slope.high),
+                words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
+            )
+            for one in found.agreements
+        ]
+        header5 = ("", say(Text("people / curves")), "r", say(Text("slope")), say(Text("difference")))
+        blocks.append(_table(Text("Other measures against V_T of 1TCM"), header5, rows_of, words))
+        first = found.agreements[0]
+        caption = say(Text("{measure} against V_T of 1TCM, one point a curve", measure=first.measure))
+        blocks.append(Picture(caption, caption, partial(group_plots.model_agreement, first, words)))
+    return blocks
+
+
+def _people(found: Analysis, words: Words) -> list[Block]:
+    say = words.message
+    header, *rows = found.methods.table1
+    blocks: list[Block] = [
+        _table(Text("People at their first visit"), (header[0], *map(words.value, header[1:])), rows, words),
+        _table(
+            Text("From the dataset to the analysis"),
+            ("", say(Text("people")), say(Text("visits"))),
+            [(English(one.step), str(one.people), str(one.visits)) for one in found.methods.flow],
+            words,
+        ),
+    ]
+    missing = found.methods.exclusions
+    if missing:
+        told = [
+            (f"sub-{x.participant} {x.session}", x.what, " ".join(filter(None, (x.code, x.message)))) for x in missing
+        ]
+        blocks.append(_table(Text("Who is missing, and why"), ("", say(Text("what")), say(Text("why"))), told, words))
+    links = tuple((f"sub-{who}", _page_of(who, words.language)) for who in found.cohort.participants)
+    return [*blocks, Paragraph(say(Text("Every person:"))), Links(links)]
+
+
+def _methods(found: Analysis) -> list[Block]:
+    told = found.methods
+    sources = tuple(English(f"[{one.key}] {one.authors} ({one.year}) {one.title}. {one.doi}") for one in told.sources)
+    return [Paragraph(English(told.paragraph)), Bullets(sources, "note")]
+
+
+# --- One person ------------------------------------------------------------------------------------------------------
+
+
+def person_document(cohort: Cohort, who: str, words: Words) -> Document:
+    """Everything that the group holds of one person."""
+    say = words.message
+    sessions = cohort.sessions(who)
+    visits = [visit for visit in cohort.visits if visit.participant == who]
+    names = dict.fromkeys(name for visit in visits for name in visit.told)
+    facts = [(name, *(visit.told.get(name, "") for visit in visits)) for name in names]
+    rows = []
+    own = [v for v in (*cohort.values, *cohort.left_out) if v.participant == who and _shown(v)]
+    for key in dict.fromkeys((v.outcome, v.model, v.pvc, v.place) for v in own):
+        found = {v.session: v for v in own if (v.outcome, v.model, v.pvc, v.place) == key}
+        name = " ".join(part for part in key if part not in (NO_PVC, ""))
+        rows.append((name, *(_cell(found.get(session), words) for session in sessions)))
+    header = ("", *sessions)
+    return Document(
+        title=f"sub-{who}",
+        language=words.language,
+        subject=say(Text("cohort {name}", name=cohort.name)),
+        sections=(
+            Section(
+                say(Text("What is told of the visits")),
+                (
+                    _table(Text("What is told of the visits"), header, facts, words),
+                    Links(((say(Text("Report of a group")), f"../{STEM}_{words.language}.html"),)),
+                ),
+            ),
+            Section(
+                say(Text("Numbers")), (Table(say(Text("Numbers")), header, tuple(rows), "l" + "r" * len(sessions)),)
+            ),
+        ),
+        footer=words("disclaimer"),
+        skip=words("skip"),
+        page=words("page"),
+    )
+
+
+def _shown(value: Value) -> bool:
+    return value.model not in MODELS or value.outcome == MODELS[value.model].outcome
+
+
+def _cell(value: Value | None, words: Words) -> str:
+    """A number, with the reasons why it is left out."""
+    if value is None:
+        return ""
+    return " ".join((words.number(value.value), *value.reasons))
