@@ -102,6 +102,15 @@ class InputFunctionTest(Folder):
     def test_what_no_blood_can_hold_stays_refused(self):
         self.refused("blood-activity-units", read_blood, [self.input_function(becquerels(), sidecar("kBq", True))])
 
+    def test_it_may_be_given_as_the_ready_input(self):
+        edges = {"FrameTimesStart": EDGES_S[:-1], "FrameTimesEnd": EDGES_S[1:]}
+        tacs = self.write("sub-1_tacs.tsv", table(edges | {"cord": 1000 * frame_means(4.0)}))
+        theirs = self.input_function(becquerels(), sidecar("Bq", True))
+        fit = ("fit", tacs, "--given", theirs, "--models", "1TCM", "--vb", "none", "--json")
+        code, told = tinystudy.quiet(*fit, "--out", self.folder / "out")
+        self.assertEqual(code, 0, told)
+        self.assertAlmostEqual(float(json.loads(told[told.index("{") :])["regions"][0]["VT"]), 4.0, delta=0.01)
+
     def test_the_same_fit_as_from_our_own_units(self):
         edges = {"FrameTimesStart": EDGES_S[:-1], "FrameTimesEnd": EDGES_S[1:]}
         tacs = self.write("sub-1_tacs.tsv", table(edges | {"cord": 1000 * frame_means(4.0)}))

@@ -69,6 +69,17 @@ class TacTest(Folder):
         np.testing.assert_allclose(tacs.activity, [CORD, 2 * CORD], rtol=1e-12)
         self.assertEqual([notice.code for notice in tacs.notices], ["tacs-corrected"])
 
+    def test_regions_without_any_number_are_left_out_and_told(self):
+        rows = [f"{row}\tNaN" for row in self.rows(STARTS, ENDS, CORD)]
+        tacs = read_tacs(self.write("a.tac", ["start[seconds]\tend[kBq/cc]\tcord\tventricle_C", *rows]))
+        self.assertEqual((tacs.regions, [notice.code for notice in tacs.notices]), (("cord",), ["tacs-empty"]))
+        rows[0] = rows[0].replace("NaN", "1.5")
+        self.refused(
+            "table-not-finite",
+            read_tacs,
+            self.write("b.tac", ["start[seconds]\tend[kBq/cc]\tcord\tventricle", *rows]),
+        )
+
     def test_middles_alone_need_the_frames_from_elsewhere(self):
         middles = (STARTS + ENDS) / 2
         path = self.write("a.crv", ["time[minutes]\tcord[nCi/cc]\tforamen", *self.rows(middles / 60, CORD, FORAMEN)])

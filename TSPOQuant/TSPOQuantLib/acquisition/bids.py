@@ -124,8 +124,8 @@ def find_bids(dataset: Path, participant: str, session: str | None = None, scan:
     if len(images) > 1 or (not images and len(own) > 1):
         raise InputRefused(
             "bids-several",
-            "{where} holds several PET scans ({names}); name one with --scan, such as --scan run-1, or write a "
-            "study.toml that names it, with its blood",
+            "{where} holds several PET scans ({names}); name one with quantify --scan, such as --scan run-1, or "
+            "write a study.toml that names it, with its blood",
             where=where,
             names=", ".join(file.name for file in (images or own)),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Listed, Notice
 from . import pmod
 from .tables import Column, parts_of, read_table, split_unit, stated_unit, unboxed
 
@@ -58,13 +58,13 @@ def read_curve_table(path: Path, metadata: Mapping[str, Any]) -> CurveTable:
             )
     (columns,) = tables
     if path.suffix.lower() == pmod.STATISTICS:
-        return _of_statistics(path.name, columns)
+        return _without_empty(path.name, _of_statistics(path.name, columns))
     by_name = {column.name: column for column in columns}
     table = CurveTable(columns)
     if LONG_REGION in by_name and LONG_VALUE in by_name:
         table = _of_long(path.name, by_name, metadata)
-    elif path.suffix.lower() in pmod.CURVES:
-        table = _with_corrected_told(path.name, table)
+    elif path.suffix.lower() in (*pmod.CURVES, pmod.COMPOSITE):
+        table = _without_empty(path.name, _with_corrected_told(path.name, table))
     return _with_correction(path, replace(table, volumes_mm3=table.volumes_mm3 or morph_volumes(path)), metadata)
 
 
@@ -145,6 +145,18 @@ def _with_corrected_told(file: str, table: CurveTable) -> CurveTable:
     if not any(name + CORRECTED in names for name in names):
         return table
     return replace(table, notices=(*table.notices, _told_corrected(file)))
+
+
+def _without_empty(file: str, table: CurveTable) -> CurveTable:
+    """Without the regions for which PMOD has NaN in every frame: it could not correct them, or they hold no voxel."""
+    empty = [column.name for column in table.columns if {cell.lower() for cell in column.cells} <= {"nan", ""}]
+    if not empty:
+        return table
+    told = Notice(
+        "tacs-empty", "{file}: not a number in any frame, and left out: {regions}", file=file, regions=Listed(empty)
+    )
+    kept = tuple(column for column in table.columns if column.name not in empty)
+    return replace(table, columns=kept, notices=(*table.notices, told))
 
 
 def _wide(file: str, regions: Column, times: Sequence[Column], values: Mapping[str, Column]) -> tuple[Column, ...]:
