@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import unittest
 import warnings
+from argparse import Namespace
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from support.exacttissue import centers
 from support.tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
+from TSPOQuantLib.commands.regions import both_segmentations
 from TSPOQuantLib.exports import write_dicom
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.kinetics import ParametricMaps
@@ -110,6 +112,12 @@ class DicomOutTest(unittest.TestCase):
         self.assertEqual([row.VT for row in record.rows], [row.VT for row in self.record.rows])
         code, told = tinystudy.quiet("regions", "compare", read_study(self.study).segmentation, contours)
         self.assertEqual((code, told.count(" 1.00 ")), (0, 3), told)
+        both = Namespace(first=contours, second=contours, study=self.study)
+        self.assertTrue(both_segmentations(both)[1].grid.same_as(truth.grid))
+        both.study = None
+        with self.assertRaises(InputRefused) as caught:
+            both_segmentations(both)
+        self.assertEqual(caught.exception.code, "contours-image")
 
     def test_contours_of_another_grid_are_taken_at_the_centers_of_the_ct(self):
         truth = tinystudy.segmentation()

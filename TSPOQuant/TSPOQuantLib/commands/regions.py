@@ -130,7 +130,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..regions.observers import agreements, placement_mm
     from ..regions.region import regions_of
 
-    first, second = _both(options)
+    first, second = both_segmentations(options)
     found = agreements(regions_of(first), regions_of(second))
     values = _vt_of(options, progress) if options.study is not None else ({}, {})
     rows = []
@@ -160,18 +160,18 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     return Result("\n".join(lines), {"regions": rows, "placement_mm": spread}, (*first.notices, *second.notices))
 
 
-def _both(options: argparse.Namespace) -> "tuple[Segmentation, Segmentation]":
-    """Both segmentations; contours on the grid of the study's CT, or else of the other one."""
-    from ..acquisition.dicom import read_ct
+def both_segmentations(options: argparse.Namespace) -> "tuple[Segmentation, Segmentation]":
+    """Both segmentations; contours on the grid of the study's CT or MR, or else of the other one."""
     from ..acquisition.segmentation_files import is_contours, read_segmentation
+    from ..pipeline.visit_data import anatomical_of
     from ..study import read_study
 
     paths = (options.first, options.second)
     contours = [is_contours(path) for path in paths]
     on = None
     if any(contours) and options.study is not None:
-        ct = read_study(options.study).ct
-        on = read_ct(ct).grid if ct else None
+        drawn_on = anatomical_of(read_study(options.study))
+        on = drawn_on.grid if drawn_on else None
     elif any(contours) and not all(contours):
         on = read_segmentation(paths[contours.index(False)]).grid
     first, second = (read_segmentation(path, on=on) for path in paths)
