@@ -57,8 +57,8 @@ def fill_in(logic, folder):
     logic.visit("baseline").ma1 = True  # one section out of date
 
 
-def sheet(language, style, width, path):
-    """One sheet; in a process of its own, because a language is chosen when a module is loaded."""
+def opened(language, style, width):
+    """The panel in a frame of that width, in a process that has no language yet."""
     sys.path[:0] = [str(TESTING), str(TESTING / "Python")]
     from host import application, install
 
@@ -72,23 +72,47 @@ def sheet(language, style, width, path):
     app.setStyle("Fusion")
     app.setPalette(palette(style))
     slicer.util.selectModule("TSPOQuant")
-    panel = slicer.util.getModuleWidget("TSPOQuant").panel
-    frame = slicer.util.getModuleWidget("TSPOQuant").parent
-    frame.setFixedWidth(width)
-    frame.show()
-    pictures = []
+    widget = slicer.util.getModuleWidget("TSPOQuant")
+    widget.parent.setFixedWidth(width)
+    widget.parent.show()
+    return widget.panel, widget.parent
+
+
+def grabbed(panel, frame, section):
+    """A picture of the panel with one section unfolded, all of it."""
+    import slicer
+
+    for other in panel.sections.values():
+        other.collapsed = other is not section
+    panel.updateGUI()  # the stand-in unfolds also what the panel hides
+    for _ in range(5):
+        slicer.app.processEvents()
+        # In Slicer the sections are scrolled; here all of each is to be seen.
+        panel.ui.sectionsScrollArea.setMinimumHeight(panel.ui.sectionsWidget.sizeHint().height() + 4)
+        frame.setFixedHeight(max(frame.layout().totalHeightForWidth(frame.width), frame.sizeHint().height()))
+    return frame.grab()
+
+
+def save(image, path):
+    """A picture in the 256 colors that it has most of: a tenth of the bytes."""
+    import qt
+
+    page = image.convertToFormat(qt.QImage.Format_RGB32)
+    colors, counts = np.unique(np.frombuffer(page.constBits(), dtype=np.uint32), return_counts=True)
+    most = [int(color) for color in colors[np.argsort(-counts)][:256]]
+    plain = qt.Qt.ThresholdDither | qt.Qt.AvoidDither
+    page.convertToFormat(qt.QImage.Format_Indexed8, most, plain).save(str(path))
+
+
+def sheet(language, style, width, path):
+    """One sheet; in a process of its own, because a language is chosen when a module is loaded."""
+    panel, frame = opened(language, style, width)
+    import qt
+
     with tempfile.TemporaryDirectory() as folder:
         fill_in(panel.logic, folder)
         panel.updateGUI()
-        for section in panel.sections.values():
-            for other in panel.sections.values():
-                other.collapsed = other is not section
-            for _ in range(3):
-                app.processEvents()
-                # In Slicer the sections are scrolled; here all of each is to be seen.
-                panel.ui.sectionsScrollArea.setMinimumHeight(panel.ui.sectionsWidget.sizeHint().height() + 4)
-                frame.setFixedHeight(max(frame.layout().totalHeightForWidth(width), frame.sizeHint().height()))
-            pictures.append(frame.grab())
+        pictures = [grabbed(panel, frame, section) for section in panel.sections.values()]
     height = max(picture.height() for picture in pictures)
     columns = 3
     page = qt.QImage(columns * (width + GAP) + GAP, 2 * (height + GAP) + GAP, qt.QImage.Format_RGB32)
@@ -98,10 +122,7 @@ def sheet(language, style, width, path):
         row, column = divmod(number, columns)
         painter.drawPixmap(GAP + column * (width + GAP), GAP + row * (height + GAP), picture)
     painter.end()
-    colors, counts = np.unique(np.frombuffer(page.constBits(), dtype=np.uint32), return_counts=True)
-    most = [int(color) for color in colors[np.argsort(-counts)][:256]]
-    plain = qt.Qt.ThresholdDither | qt.Qt.AvoidDither
-    page.convertToFormat(qt.QImage.Format_Indexed8, most, plain).save(str(path))
+    save(page, path)
 
 
 def main(folder):

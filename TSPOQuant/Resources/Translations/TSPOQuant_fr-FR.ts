@@ -701,12 +701,12 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Étiquette les vertèbres de cette TDM avec l’extension TotalSegmentator ; des minutes sans carte graphique.</translation>
         </message>
         <message>
-            <source>Label vertebrae</source>
-            <translation>Étiqueter les vertèbres</translation>
-        </message>
-        <message>
             <source>What was proposed, and what was declined and why. Click a row to see where it would have been.</source>
             <translation>Ce qui a été proposé, et ce qui a été refusé et pourquoi. Cliquez une ligne pour voir où elle se serait trouvée.</translation>
+        </message>
+        <message>
+            <source>Label</source>
+            <translation>Étiqueter</translation>
         </message>
     </context>
     <context>
