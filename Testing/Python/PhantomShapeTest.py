@@ -12,8 +12,13 @@ from TSPOQuantLib.phantom.neck import FORAMEN_SIZE_MM, LABEL, Build, Pose, draw_
 from TSPOQuantLib.phantom.segments import segment_numbers, segments
 from TSPOQuantLib.phantom.shape import PLAIN, Shape, described, shape_of
 from TSPOQuantLib.progress import silent
+from TSPOQuantLib.regions.anatomy import Anatomy
+from TSPOQuantLib.regions.canal import Canal
+from TSPOQuantLib.regions.region import Region
+from TSPOQuantLib.regions.whereabouts import check_places
 
-from tools.validation.shapes import proposals
+from tools.validation.regions import labeled, neck
+from tools.validation.shapes import middle_grid, proposals
 
 LEFT = "foramen C5/C6 left (root C6)"
 
@@ -133,6 +138,30 @@ class ProposedTest(unittest.TestCase):
         self.assertGreaterEqual(len(near), 3)
         self.assertLess(max(near), 3)
         self.assertLess(np.median(near), 1.5)
+
+    def test_what_lies_in_the_canal_in_bone_or_beside_pedicles_is_objected_to(self):
+        shape = Shape(foramina=0.8, spurs=2)
+        anatomy, ct = neck(3, shape, middle_grid())
+        expected = {
+            (0, 0, 0): set(),
+            (-5, 0, 0): {"region-in-canal", "region-no-pedicle"},
+            (0, 6, 0): {"region-in-bone", "region-no-pedicle"},
+            (0, -6, 0): {"region-in-bone", "region-no-pedicle"},
+            (0, 0, 5): {"region-in-bone", "region-no-pedicle"},
+        }
+        drawn_wrong = []
+        for true in (one for one in anatomy.foramina if one.level == "C5/C6"):
+            for along, up, across in expected:
+                center = true.center_lps_mm + true.axes_lps @ np.array([along, up, across], dtype=float)
+                mask = Canal(center, true.axes_lps, *true.length_height_width_mm).mask(ct.grid)
+                name = f"{true.side} {along} {up} {across}"
+                drawn_wrong.append(Region(name, Anatomy("foramen", true.level, side=true.side), mask, ct.grid))
+        told = check_places(drawn_wrong, ct, labeled(anatomy, 3))
+        for side in ("left", "right"):
+            for move, codes in expected.items():
+                name = f"{side} {move[0]} {move[1]} {move[2]}"
+                with self.subTest(name):
+                    self.assertEqual({n.code for n in told if f"'{name}'" in n.message}, codes)
 
 
 if __name__ == "__main__":

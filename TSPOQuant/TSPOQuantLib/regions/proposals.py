@@ -36,6 +36,7 @@ TURNED_DEG = 40.0
 """Two neighbors whose frames differ by more were not both understood."""
 NARROWEST_MM = 0.75
 """Radius of a passage, below which this CT shows none."""
+FEWEST_RAYS = 3
 PEDICLE_MM = 10.0
 """From a foramen's middle up and down, a pedicle of the right vertebra must come within this."""
 MOST_BONE, MOST_CANAL = 0.25, 0.25
@@ -433,17 +434,20 @@ def _refuse_place(
 def met_by(center: Floats, axes: Floats, sign: float, level: str, bone: LabeledBone) -> bool:
     """Whether the first bone met upward (sign 1) or downward of a center is a vertebra's, by most of nine rays.
 
-    axes: of the foramen's canal, as ``canal.Canal`` has them.
+    Rays that begin in bone, in the wall or a spur of a narrow foramen, tell nothing of what is above; with fewer than
+    ``FEWEST_RAYS`` others it is not met. axes: of the foramen's canal, as ``canal.Canal`` has them.
     """
     far = np.arange(1.0, PEDICLE_MM + 0.1, 0.5)
     rays = [np.array([along, 0.0, across]) for along in (-1.5, 0.0, 1.5) for across in (-1.5, 0.0, 1.5)]
-    hits = 0
+    free = hits = 0
     for ray in rays:
         points = center + (ray + far[:, None] * [0, sign, 0]) @ axes.T
         numbers = sampled(bone.numbers, bone.grid, points, order=0)
-        first = np.flatnonzero(numbers)
-        hits += len(first) > 0 and bone.levels[numbers[first[0]] - 1] == level
-    return hits > len(rays) / 2
+        if numbers[0] == 0:
+            free += 1
+            first = np.flatnonzero(numbers)
+            hits += len(first) > 0 and bone.levels[numbers[first[0]] - 1] == level
+    return free >= FEWEST_RAYS and hits > free / 2
 
 
 def in_canal(points: Floats, level: Level) -> Bools:
