@@ -29,6 +29,8 @@ REFERENCE_S = 1200.0
 """The "late" reference: the last frames that together last this long: the flattest contrast."""
 SMOOTHING_MM = 3.0
 """SD of the Gaussian that quiets noise before registration; the image that is measured is never smoothed."""
+COMPARED_MM = (8.0, 6.0)
+"""How far apart the points lie at which frames are compared, coarse to fine: what smoothing left needs no more."""
 STILL_UNCERTAINTIES = 3.0
 STILL_MM = 0.2
 """A frame is moved only if its displacement is more than ``STILL_MM``, which interpolation alone can feign, and more
@@ -200,11 +202,17 @@ def _reference(image: DynamicImage, frames: Sequence[int], anchor: int, progress
 def _register(fixed: sitk.Image, moving: sitk.Image) -> NDArray[np.float64] | None:
     """Where ``fixed`` lies in ``moving``; None where that cannot be found."""
     try:
-        found = register_rigid(fixed, moving)
+        found = register_rigid(fixed, moving, shrink=_shrink(max(fixed.GetSpacing())), smooth=True)
     except InputRefused:
         return None
     center = np.array([fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])])
     return found if displacement_mm(found, center) <= FAILED_MM else None
+
+
+def _shrink(spacing_mm: float) -> tuple[int, int]:
+    """Every which voxel is compared, coarse and fine; never the same, since the coarse level finds the way."""
+    coarse, fine = COMPARED_MM
+    return max(2, int(np.ceil(coarse / spacing_mm))), max(1, int(fine / spacing_mm))
 
 
 def _prepared(image: DynamicImage, frames: Sequence[int]) -> sitk.Image:
@@ -222,21 +230,21 @@ def _uncertainty_mm(
     of voxels over which smoothed noise is alike: (2 sqrt(pi) SD / voxel)^3 for white noise behind a Gaussian filter.
     An approximation: the registration itself is by mutual information.
     """
-    spacing = np.array(fixed.GetSpacing())
-    carried = sitk.GetArrayFromImage(sitk.Resample(moving, fixed, to_sitk_transform(found), sitk.sitkLinear, -1.0))
-    values = sitk.GetArrayFromImage(fixed).astype(float)
+    lattice, inner = _compared(fixed)
+    carried = sitk.GetArrayFromImage(sitk.Resample(moving, lattice, to_sitk_transform(found), sitk.sitkLinear, -1.0))
     seen = carried >= 0
-    coefficients = np.polynomial.polynomial.polyfit(values[seen], carried[seen], 2)
-    predicted = np.polynomial.polynomial.polyval(values, coefficients)
-    residual = np.sqrt(np.mean((carried - predicted)[seen] ** 2))
-    slopes = np.stack(np.gradient(predicted, *spacing[::-1])[::-1], axis=-1)[seen]  # along i, j, k
+    values = sitk.GetArrayViewFromImage(fixed)
+    here = values[inner][seen].astype(float)
+    coefficients = np.polynomial.polynomial.polyfit(here, carried[seen], 2)
+    residual = np.sqrt(np.mean((carried[seen] - np.polynomial.polynomial.polyval(here, coefficients)) ** 2))
+    steepness = np.polynomial.polynomial.polyval(here, np.polynomial.polynomial.polyder(coefficients))
     direction = np.array(fixed.GetDirection()).reshape(3, 3)
-    index = np.argwhere(seen)[:, ::-1]
+    slopes = steepness[:, None] * _slopes(values, inner, fixed.GetSpacing())[seen] @ direction.T
     center = points_lps.mean(axis=0)
-    arm = (index * spacing) @ direction.T + np.array(fixed.GetOrigin()) - center
-    slopes = slopes @ direction.T
+    index = np.argwhere(seen)[:, ::-1]
+    arm = (index * np.array(lattice.GetSpacing())) @ direction.T + np.array(lattice.GetOrigin()) - center
     jacobian = np.hstack([slopes, np.cross(arm, slopes)])
-    alike = np.prod(2 * np.sqrt(np.pi) * SMOOTHING_MM / spacing)
+    alike = np.prod(2 * np.sqrt(np.pi) * SMOOTHING_MM / np.array(lattice.GetSpacing()))
     try:
         covariance = residual**2 * alike * np.linalg.inv(jacobian.T @ jacobian)
     except np.linalg.LinAlgError:
@@ -246,6 +254,29 @@ def _uncertainty_mm(
     motions = np.concatenate([np.tile(np.eye(3), (len(arms), 1, 1)), turn], axis=1)  # (points, 6, 3)
     variance = np.einsum("pai,ab,pbi->p", motions, covariance, motions)
     return float(np.sqrt(variance.mean()))
+
+
+def _compared(image: sitk.Image) -> tuple[sitk.Image, tuple[slice, ...]]:
+    """The lattice of the points that are compared, without the outermost voxels, and how they are cut (k, j, i)."""
+    spacing, size = np.array(image.GetSpacing()), image.GetSize()
+    steps = [_shrink(one)[-1] for one in spacing]
+    inner = [slice(1, n - 1, step) for n, step in zip(size, steps, strict=True)]
+    lattice = sitk.Image([len(range(n)[cut]) for n, cut in zip(size, inner, strict=True)], image.GetPixelID())
+    lattice.SetDirection(image.GetDirection())
+    lattice.SetOrigin(image.TransformIndexToPhysicalPoint((1, 1, 1)))
+    lattice.SetSpacing((spacing * steps).tolist())
+    return lattice, tuple(reversed(inner))
+
+
+def _slopes(values: NDArray[np.float32], inner: tuple[slice, ...], spacing_mm: Sequence[float]) -> NDArray[np.float64]:
+    """(..., 3) change of an image (k, j, i) along i, j, k in a mm, by central differences at the inner voxels."""
+    found = []
+    for axis, spacing in zip((2, 1, 0), spacing_mm, strict=True):
+        before, after = list(inner), list(inner)
+        before[axis] = slice(0, values.shape[axis] - 2, inner[axis].step)
+        after[axis] = slice(2, None, inner[axis].step)
+        found.append((values[tuple(after)] - values[tuple(before)]) / (2 * spacing))
+    return np.stack(found, axis=-1).astype(float)
 
 
 def _named(frames: Sequence[int]) -> Text:

@@ -26,12 +26,13 @@ def register_rigid(
     shrink: Sequence[int] = SHRINK,
     mask: sitk.Image | None = None,
     center: NDArray[np.float64] | None = None,
+    smooth: bool = False,
 ) -> NDArray[np.float64]:
     """The rigid 4 x 4 (LPS mm) that carries points of ``fixed`` to ``moving``.
 
     Every voxel (of ``mask``, on the grid of ``fixed``) counts: nothing random, the same result every time.
     Regular-step gradient descent about ``center`` (default: the middle of ``fixed``) from ``initial`` (default:
-    identity).
+    identity). smooth: both images are; slopes are then taken where they are asked for, not of a whole blurred image.
     Raises InputRefused ("registration-failed") where the images do not overlap or hold nothing.
     """
     transform = sitk.Euler3DTransform()
@@ -41,6 +42,8 @@ def register_rigid(
         transform.SetMatrix(initial[:3, :3].ravel().tolist(), 1e-6)
         transform.SetTranslation((initial[:3, :3] @ pivot + initial[:3, 3] - pivot).tolist())
     method = _method(metric, mask)
+    if smooth:
+        method.MetricUseMovingImageGradientFilterOff()
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=1.0, minStep=0.01, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6
     )
