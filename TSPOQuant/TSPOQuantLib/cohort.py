@@ -4,13 +4,16 @@ import hashlib
 import logging
 import math
 import os
+import shlex
 import shutil
 import signal
 import statistics
+import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,8 @@ from .study import LABEL, Study, StudySettings, study_of_bids
 TABLE = "cohort.tsv"
 NO_SESSION = "baseline"
 """The session of a participant whose visits are not told apart."""
+COPIES = 6
+"""Of an image that a process must have room for: a choice; frames are read, moved, and kept in part."""
 CONNECT_S = "10s"
 """How long a scheduler may take to answer: a choice."""
 
@@ -55,13 +60,32 @@ class Visit:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a visit or a comparison. status: "done", "kept" (of an earlier run), "refused" or "failed"."""
+    """What became of a visit or a comparison. status: "done", "kept" (of an earlier run), "refused" or "failed".
+
+    reason: why a visit was made, where an earlier run had it.
+    """
 
     participant: str
     session: str
     status: str
     code: str = ""
     message: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class How:
+    """How visits are made. scheduler, force, source: see ``run``. choices: settings by name, over the defaults.
+
+    jobs: of SLURM, 0 for none; slurm: what they ask for, by dask-jobqueue's names.
+    """
+
+    scheduler: str | None = None
+    force: bool = False
+    source: str | None = None
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    jobs: int = 0
+    slurm: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +108,8 @@ class Report:
             counts = {status: [row.status for row in rows].count(status) for status in ("done", "kept")}
             counts["refused or failed"] = len(rows) - sum(counts.values())
             lines.append(f"{len(rows)} {name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+        again = Counter(row.reason for row in self.visits if row.reason)
+        lines += [f"{count} made again: {reason}" for reason, count in again.items()]
         bad = [row for row in (*self.visits, *self.comparisons) if row.code]
         lines += [f"sub-{row.participant} {row.session}: {row.code}: {row.message}" for row in bad]
         return "\n".join([*lines, f"Everything is in {self.out}. {DISCLAIMER}"])
@@ -102,32 +128,37 @@ def run(
     force: bool = False,
     progress: Progress = silent,
     source: str | None = None,
+    choices: Mapping[str, Any] | None = None,
+    jobs: int = 0,
+    slurm: Mapping[str, str] | None = None,
 ) -> Report:
-    """Quantify every visit with the default settings, compare each participant's visits, and write group tables.
+    """Quantify every visit with the same settings, compare each participant's visits, and write group tables.
 
     A folder that an earlier run wrote is continued: visits made from the very same files by the same versions are
     kept, others made again; ``force`` makes all again. participants: labels; empty for all; the tables tell of these
     alone, until a run with more of them, which finds their visits done. scheduler: address of a running Dask
     scheduler, whose workers see the same paths and which can import this package; None for processes of our own, one a
-    core. source: of every input function, see study_of_bids.
+    core, or of SLURM where ``jobs`` says how many, see ``slurm_cluster``. source: of every input function, see
+    study_of_bids. choices: settings by name, see study.read_choices; visits made with others are made again.
     Raises InputRefused: "cohort-…", "output-…", "bids-participant".
     """
     visits = find_visits(dataset, participants)
     out = _prepared(out, dataset, force)
     with only_run_in(out):
-        return _run(dataset, out, visits, (scheduler, force, source), progress)
+        how = How(scheduler, force, source, choices or {}, jobs, slurm or {})
+        return _run(dataset, out, visits, how, progress)
 
 
 def _run(
     dataset: Path,
     out: Path,
     visits: Sequence[Visit],
-    how: tuple[str | None, bool, str | None],
+    how: How,
     progress: Progress,
 ) -> Report:
-    """The work of ``run``; how: its scheduler, force and source."""
+    """The work of ``run``."""
     try:
-        rows = _quantified(dataset, out, visits, *how, part(progress, 0, 0.9))
+        rows = _quantified(dataset, out, visits, how, part(progress, 0, 0.9))
     finally:
         _clean(out, visits)
     done = [visit for visit, row in zip(visits, rows, strict=True) if row.status in ("done", "kept")]
@@ -224,19 +255,21 @@ def _refused(dataset: Path, visit: Visit, source: str | None) -> Row | None:
     return None
 
 
-def _row(visit: Visit, status: str, code: str = "", message: str = "") -> Row:
-    return Row(visit.participant, visit.session or NO_SESSION, status, code, " ".join(message.split()))
+def _row(visit: Visit, status: str, code: str = "", message: str = "", reason: str = "") -> Row:
+    return Row(visit.participant, visit.session or NO_SESSION, status, code, " ".join(message.split()), reason)
 
 
 # --- One visit, in whatever process ----------------------------------------------------------------------------------
 
 
-def quantify_one(dataset: Path, out: Path, visit: Visit, force: bool, source: str | None = None) -> Row:
+def quantify_one(dataset: Path, out: Path, visit: Visit, how: How) -> Row:
     """Quantify one visit into its folder, whole or not at all; whatever goes wrong becomes the row."""
     folder = out / visit.folder
     try:
-        study = study_of_bids(dataset, visit.participant, visit.session, None, source)
-        if not force and _up_to_date(folder, study):
+        study = study_of_bids(dataset, visit.participant, visit.session, None, how.source)
+        study = replace(study, settings=replace(study.settings, **how.choices))
+        reason = "asked for (--force)" if how.force and folder.exists() else made_again(folder, study)
+        if reason is None:
             return _row(visit, "kept")
         with whole_folder(folder, True, study.files) as scratch:
             write_visit(scratch, quantify_study(study))
@@ -247,46 +280,49 @@ def quantify_one(dataset: Path, out: Path, visit: Visit, force: bool, source: st
         return _row(visit, "failed", "memory", "this needs more memory than there is; use a larger machine")
     except Exception as error:  # one visit's fault, ours or the files', must not stop the others
         return _row(visit, "failed", "internal", f"{type(error).__name__}: {error}")
-    return _row(visit, "done")
+    return _row(visit, "done", reason=reason)
 
 
-def _up_to_date(folder: Path, study: Study) -> bool:
-    """Whether the folder holds what these very files and this program gave."""
+def made_again(folder: Path, study: Study) -> str | None:
+    """Why a visit must be made, "" where there is none yet; None where these very files, settings and versions made
+    what the folder holds."""
     try:
         record = read_record(folder)
     except InputRefused:
-        return False
+        return ""
     try:
-        alike = restored(StudySettings, record.settings) == study.settings
-    except (TypeError, ValueError):  # of another version
-        return False
-    same = alike and record.provenance.get("inputs") == inputs(study.files, study.person.read)
-    return same and record.provenance.get("versions") == versions()
+        before = restored(StudySettings, record.settings)
+    except (TypeError, ValueError):
+        return "another version of the program"
+    changed = [one.name for one in fields(before) if getattr(before, one.name) != getattr(study.settings, one.name)]
+    if changed:
+        return f"settings changed: {', '.join(changed)}"
+    known, now = record.provenance.get("inputs"), inputs(study.files, study.person.read)
+    if known != now:
+        other = [one["name"] for one in now if one not in (known or [])]
+        return f"files changed: {', '.join(dict.fromkeys(other)) or 'one is gone'}"
+    return None if record.provenance.get("versions") == versions() else "another version of a library or the program"
 
 
 def _quantified(
     dataset: Path,
     out: Path,
     visits: Sequence[Visit],
-    scheduler: str | None,
-    force: bool,
-    source: str | None,
+    how: How,
     progress: Progress,
 ) -> tuple[Row, ...]:
     """Every visit's row, in the order of the visits."""
     from distributed import as_completed  # 0.5 s to import: only where a cohort is run
 
-    rows = {visit: row for visit in visits if (row := _refused(dataset, visit, source)) is not None}
+    rows = {visit: row for visit in visits if (row := _refused(dataset, visit, how.source)) is not None}
     waiting = [visit for visit in visits if visit not in rows]
     if not waiting:
         return tuple(rows[visit] for visit in visits)
-    progress(0, "Starting Dask")
-    with _client(scheduler, len(waiting)) as client:
+    images = [study_of_bids(dataset, visit.participant, visit.session, None, how.source).pet for visit in waiting]
+    largest = max(map(image_bytes, images))
+    with _client(how, len(waiting), largest, progress) as client:
         paths = Path(os.path.abspath(dataset)), out  # noqa: PTH100 (links stay: workers see the path that was given)
-        futures = {
-            client.submit(quantify_one, *paths, visit, force, source, pure=False, retries=0): visit
-            for visit in waiting
-        }
+        futures = {client.submit(quantify_one, *paths, visit, how, pure=False, retries=0): visit for visit in waiting}
         try:
             for future in as_completed(futures):
                 visit = futures[future]
@@ -315,8 +351,12 @@ def _row_of(future: Any, visit: Visit) -> Row:
 
 
 @contextmanager
-def _client(scheduler: str | None, visits: int) -> Iterator[Any]:
-    """A Dask client: of a running scheduler, or of processes of our own that end with it."""
+def _client(how: How, visits: int, largest: int, progress: Progress) -> Iterator[Any]:
+    """A Dask client: of a running scheduler, of SLURM's jobs, or of processes of our own; the last two end with it.
+
+    largest: bytes of the largest image.
+    """
+    scheduler = how.scheduler
     import dask
     from distributed import Client, LocalCluster
 
@@ -339,14 +379,89 @@ def _client(scheduler: str | None, visits: int) -> Iterator[Any]:
             with client:
                 yield client
             return
+        if how.jobs:
+            progress(0, "Asking SLURM for workers")
+            with slurm_cluster(min(how.jobs, visits), how.slurm) as cluster, Client(cluster) as client:
+                yield client
+            return
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         with _later_interrupt(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Port .* is already in use")  # of a dashboard that nobody asked for
+            workers, limit = workers_for(min(cores, visits), largest, free_bytes())
+            progress(
+                0,
+                Text(
+                    "Starting {workers} workers, each with {limit_gb:.1f} GB at most",
+                    workers=workers,
+                    limit_gb=limit / 1e9,
+                ),
+            )
             cluster = LocalCluster(
-                n_workers=max(1, min(cores, visits)), threads_per_worker=1, processes=True, dashboard_address=None
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=limit,
             )
         with cluster, Client(cluster) as client:
             yield client
+
+
+def image_bytes(path: Path) -> int:
+    """What all frames of an image take in memory, in double precision; 0 where its header tells no size."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:  # it becomes a row when it is read
+        return 0
+    return int(8 * math.prod(reader.GetSize()) * reader.GetNumberOfComponents())
+
+
+def free_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def workers_for(most: int, largest: int, free: int) -> tuple[int, int]:
+    """How many processes share the free memory, each with room for COPIES of the largest image, and each one's limit.
+
+    A process that goes beyond its limit is ended, and its visit becomes a row.
+    """
+    workers = max(1, min(most, free // max(COPIES * largest, 1)))
+    return workers, free // workers
+
+
+def slurm_cluster(jobs: int, asked: Mapping[str, str]) -> Any:
+    """Jobs of SLURM, one visit at a time in each.
+
+    asked: what a job asks for, by dask-jobqueue's names (queue, account, walltime, memory, …), over what its own
+    configuration says. Raises InputRefused: "cohort-slurm".
+    """
+    if shutil.which("sbatch") is None:
+        raise InputRefused(
+            "cohort-slurm",
+            "there is no sbatch on this machine; run this where SLURM's commands are, or leave --slurm out",
+        )
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise InputRefused("cohort-slurm", "dask-jobqueue is not installed; run: pip install dask-jobqueue") from error
+    here = Path(__file__).resolve().parents[1]
+    settings = {"cores": 1, "processes": 1, "memory": "8GB", "python": sys.executable}
+    try:
+        cluster = SLURMCluster(
+            **{**settings, **asked}, job_script_prologue=[f"export PYTHONPATH={shlex.quote(str(here))}"]
+        )
+    except (TypeError, ValueError) as error:
+        raise InputRefused(
+            "cohort-slurm", "SLURM's jobs cannot be asked for: {error}; correct --slurm-job", error=error
+        ) from error
+    cluster.scale(jobs=jobs)
+    return cluster
 
 
 @contextmanager
@@ -413,7 +528,7 @@ def _write_tables(
     """cohort.tsv, regions.tsv, comparisons.tsv, changes.tsv, group_regions.tsv, group_changes.tsv, uptake.tsv,
     group_uptake.tsv, besides.tsv and bids/.
     """
-    columns = [field.name for field in fields(Row)]
+    columns = [one.name for one in fields(Row)]
     for name, found in (("comparisons.tsv", told), (TABLE, rows)):
         write_tsv(out / name, columns, [[cell or "n/a" for cell in astuple(row)] for row in found])
     regions = [(visit.participant, row) for visit, record in zip(visits, records, strict=True) for row in record.rows]

@@ -161,6 +161,36 @@ TABLES = ("subject", "pet", "ct", "mr", "segmentation", "blood", "input", "model
 KEYS = {table: (*FILES.get(table, ()), *(one.key for one in SETTINGS if one.table == table)) for table in TABLES}
 
 
+CHOICES = {
+    table: tuple(one.key for one in SETTINGS if one.table == table)
+    for table in TABLES
+    if table != "subject" and any(one.table == table for one in SETTINGS)
+}
+"""Keys that a file of choices for many visits may have, by table."""
+
+
+def read_choices(path: Path) -> dict[str, Any]:
+    """Settings by name from a file like a study's, without files and persons: for every visit of a dataset.
+
+    Raises InputRefused: "study-missing", "study-unreadable", "study-key" (with the line), "study-value".
+    """
+    file = read_toml(path, "study", missing="missing")
+    file.check_tables(CHOICES)
+    chosen = {}
+    for table, content in file.data.items():
+        file.check_keys(table, content, CHOICES[table])
+        for one in SETTINGS:
+            if one.table == table and one.key in content:
+                try:
+                    chosen[one.name] = one.kind.accept(content[one.key])
+                except ValueError as error:
+                    problem = Text(
+                        "[{table}] {key} must be {wanted}", table=table, key=one.key, wanted=one.kind.wanted
+                    )
+                    raise file.refuse("value", problem, file.line(table, 0, one.key)) from error
+    return chosen
+
+
 def read_study(path: Path, may_carry: bool = True) -> Study:
     """Read and check a study.toml; may_carry: whether its regions may be carried from yet another visit.
 

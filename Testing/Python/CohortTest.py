@@ -4,6 +4,7 @@ import csv
 import gzip
 import importlib.util
 import json
+import math
 import os
 import shutil
 import signal
@@ -13,12 +14,14 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from support import tiers, tinystudy
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from TSPOQuantLib import cohort
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.study import read_choices
 
 NEEDS_DASK = unittest.skipUnless(importlib.util.find_spec("distributed"), "Dask (distributed) is not installed")
 
@@ -148,6 +151,27 @@ class CohortTest(unittest.TestCase):
         forced = cohort.run(self.dataset, out, self.scheduler, ["sub-02"], force=True)
         self.assertEqual([row.status for row in forced.visits], ["done"])
 
+    def test_a_setting_that_changes_makes_again_what_depends_on_it_and_says_so(self):
+        out, choices = self.folder / "settings", self.folder / "s.toml"
+        shutil.copytree(self.out, out)
+        choices.write_text('[model]\nnames = ["1TCM"]\nvb = "none"\n', encoding="utf-8")
+        how = (
+            "cohort",
+            self.dataset,
+            "--out",
+            out,
+            "--scheduler",
+            self.scheduler,
+            "--participants",
+            "02",
+            "--settings",
+        )
+        code, told = tinystudy.quiet(*how, choices)
+        self.assertEqual((code, "1 made again: settings changed: vb, models" in told), (0, True), told)
+        self.assertEqual({row["model"] for row in table(out / "regions.tsv")}, {"1TCM"})
+        self.assertEqual(table(out / "cohort.tsv")[0]["reason"], "settings changed: vb, models")
+        self.assertIn("1 kept", tinystudy.quiet(*how, choices)[1])
+
     def test_what_is_inherited_makes_a_visit_out_of_date(self):
         out = self.folder / "inherited"
         shutil.copytree(self.out, out)
@@ -183,6 +207,72 @@ class CohortTest(unittest.TestCase):
         told = tinystudy.quiet("cohort", self.dataset, "--out", new, "--participants", "05")
         self.assertEqual(told[0], 3)
         self.assertIn("error: cohort-none", told[1])
+
+
+class ScaleTest(unittest.TestCase):
+    def test_workers_share_the_memory_and_never_have_less_than_a_visit_needs(self):
+        gigabyte = 10**9
+        self.assertEqual(cohort.workers_for(8, gigabyte, 64 * gigabyte), (8, 8 * gigabyte))
+        self.assertEqual(cohort.workers_for(32, gigabyte, 64 * gigabyte)[0], 64 // cohort.COPIES)
+        self.assertEqual(cohort.workers_for(4, 100 * gigabyte, 16 * gigabyte), (1, 16 * gigabyte))
+        self.assertEqual(cohort.workers_for(4, 0, gigabyte)[0], 4)
+
+    def test_the_size_of_an_image_is_known_before_it_is_read(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = tinystudy.write_bids_visit(Path(name), "01", "baseline")
+            frames = len(tinystudy.EDGES_S) - 1
+            voxels = math.prod(tinystudy.PET_SHAPE)
+            self.assertEqual(cohort.image_bytes(next(folder.glob("*_pet.nii.gz"))), 8 * voxels * frames)
+            self.assertEqual(cohort.image_bytes(folder / "nothing.nii.gz"), 0)
+
+    def test_slurm_is_refused_where_it_is_not(self):
+        with mock.patch.object(cohort.shutil, "which", return_value=None), self.assertRaises(InputRefused) as caught:
+            cohort.slurm_cluster(2, {})
+        self.assertEqual(caught.exception.code, "cohort-slurm")
+
+    @unittest.skipUnless(importlib.util.find_spec("dask_jobqueue"), "dask-jobqueue is not installed")
+    def test_slurm_is_asked_for_what_the_user_says(self):
+        """A stand-in for sbatch keeps the script that it is given: what a cluster would run."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            sbatch = folder / "sbatch"
+            sbatch.write_text(
+                f'#!/bin/sh\ncat "$1" > {folder}/job.$$\necho "Submitted batch job 1"\n', encoding="utf-8"
+            )
+            sbatch.chmod(0o755)
+            (folder / "scancel").symlink_to("/bin/true")
+            with mock.patch.dict(os.environ, PATH=f"{folder}{os.pathsep}{os.environ['PATH']}"):
+                asked = {"queue": "night", "account": "pet", "walltime": "02:00:00", "memory": "6GB"}
+                with cohort.slurm_cluster(1, asked) as cluster:
+                    until = time.monotonic() + 60
+                    while not list(folder.glob("job.*")) and time.monotonic() < until:
+                        time.sleep(0.1)
+                    script = cluster.job_script()
+            self.assertTrue(list(folder.glob("job.*")))
+        for said in (
+            "#SBATCH -p night",
+            "#SBATCH -A pet",
+            "#SBATCH -t 02:00:00",
+            "#SBATCH --mem=6G",
+            "export PYTHONPATH=",
+        ):
+            self.assertIn(said, script)
+        self.assertIn(sys.executable, script)
+
+    def test_choices_are_settings_alone(self):
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "s.toml"
+            path.write_text('[model]\nnames = ["1TCM", "2TCM"]\nvb = "none"\n[segmentation]\npvc = "none"\n')
+            self.assertEqual(read_choices(path), {"models": ("1TCM", "2TCM"), "vb": "none", "pvc": "none"})
+            for text, code in (
+                ('[pet]\npath = "x"\n', "study-key"),
+                ('[subject]\nid = "x"\n', "study-key"),
+                ('[model]\nvb = "much"\n', "study-value"),
+            ):
+                path.write_text(text)
+                with self.assertRaises(InputRefused) as caught:
+                    read_choices(path)
+                self.assertEqual(caught.exception.code, code)
 
 
 class FolderTest(unittest.TestCase):

@@ -20,6 +20,11 @@ def register(commands: "Commands") -> None:
     cohort.add_argument("dataset", type=Path, metavar="BIDS_DIR", help="a PET-BIDS dataset")
     cohort.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to write, or an earlier cohort")
     cohort.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler (default: own processes)")
+    cohort.add_argument("--slurm", type=_jobs, default=0, metavar="JOBS", help="so many jobs of SLURM, one visit each")
+    cohort.add_argument(
+        "--slurm-job", nargs="+", default=[], type=_pair, metavar="KEY=VALUE", help="queue, account, walltime, memory"
+    )
+    cohort.add_argument("--settings", type=Path, metavar="S.toml", help="a study file without files: for every visit")
     cohort.add_argument(
         "--participants", nargs="+", default=[], metavar="LABEL", help="these alone, with spaces or commas between"
     )
@@ -29,8 +34,22 @@ def register(commands: "Commands") -> None:
     add_json(cohort)
 
 
+def _jobs(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("say how many jobs, 1 or more")
+    return int(text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = (part.strip() for part in text.partition("="))
+    if not (key and sign and value):
+        raise argparse.ArgumentTypeError("say KEY=VALUE, such as queue=normal")
+    return key, value
+
+
 def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:
     from ..cohort import TABLE, record_of, run
+    from ..study import read_choices
 
     report = run(
         options.dataset,
@@ -40,6 +59,9 @@ def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:
         options.force,
         progress,
         options.input,
+        read_choices(options.settings) if options.settings else {},
+        options.slurm,
+        dict(options.slurm_job),
     )
     refusal = None
     if report.empty:
