@@ -79,6 +79,7 @@ def register(commands: "Commands") -> None:
     add_setting(fit, "--until", "until_min", type=minutes, metavar="MIN")
     fit.add_argument("--profile", action="store_true", help="95 %% intervals by profile likelihood")
     fit.add_argument("--bootstrap", type=_draws, default=0, metavar="N", help="95 %% intervals by N bootstrap refits")
+    fit.add_argument("--coupled", action="store_true", help="also with one V_B and one delay for all curves, F-tested")
     add_setting(fit, "--bounds", "bounds", type=_bounds, default={}, metavar="k2=0:0.5,…")
     add_set(fit, "free_fraction, or a key of a study file's [input] about samples or a ready curve (repeatable)")
     add_out(fit)
@@ -258,6 +259,7 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
             options.profile,
             options.bootstrap,
             SampledSettings(**chosen),
+            options.coupled,
             options.given,
             about,
         )

@@ -1,5 +1,6 @@
 """Convolution, compartment models, graphical methods, weights, fit, selection, parametric maps."""
 
+from .coupled import Coupled, fit_coupled
 from .fit import fit, with_start_of
 from .maps import ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
@@ -13,6 +14,7 @@ __all__ = [
     "DEFAULT_BOUNDS",
     "MODELS",
     "Comparison",
+    "Coupled",
     "FitChoices",
     "FitOptions",
     "KineticFit",
@@ -25,6 +27,7 @@ __all__ = [
     "f_test",
     "fit",
     "fit_by_duration",
+    "fit_coupled",
     "likelihood_ratio",
     "make_maps",
     "nested_tests",

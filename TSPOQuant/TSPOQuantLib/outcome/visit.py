@@ -11,7 +11,7 @@ from ..alignment.fused import FusedImages
 from ..alignment.visits import VisitAlignment
 from ..grid import Grid
 from ..input_function import InputFunctionResult
-from ..kinetics import KineticFit, ParametricMaps
+from ..kinetics import Coupled, KineticFit, ParametricMaps
 from ..messages import Notice
 from .record import VisitRecord
 
@@ -46,6 +46,7 @@ class FittedTable:
     weights: str
     notices: tuple[Notice, ...]
     provenance: dict[str, object] = field(default_factory=dict)
+    coupled: dict[str, Coupled] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

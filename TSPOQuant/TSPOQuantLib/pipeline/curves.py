@@ -14,7 +14,17 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
 from ..acquisition.tacs import Tacs, read_frame_weights, read_tacs, without_frames
 from ..input_function import GivenSettings, InputFunctionResult, SampledSettings, sampled_input
-from ..kinetics import FitChoices, FitOptions, KineticFit, fit, with_intervals, with_start_of, within
+from ..kinetics import (
+    Coupled,
+    FitChoices,
+    FitOptions,
+    KineticFit,
+    fit,
+    fit_coupled,
+    with_intervals,
+    with_start_of,
+    within,
+)
 from ..kinetics import weights as frame_weights
 from ..kinetics.models import model_named
 from ..kinetics.options import FROM_FILE
@@ -90,6 +100,17 @@ class Fitting:
         fits = self.fits(model, activity)
         return tuple(replace(one, region=region, pvc=pvc) for region, one in zip(regions, fits, strict=True))
 
+    def coupled(self, models: Sequence[str], tacs: Tacs) -> dict[str, Coupled]:
+        """Compartment models on ready curves with one V_B and one delay for all. Raises as ``fit_coupled`` does."""
+        able = [model for model in models if model_named(model).compartmental] or models[:1]
+        found = {}
+        for model in able:
+            plasma = for_model(self.source, model, self.options)
+            one = fit_coupled(model, self.timing, tacs.activity, plasma, self.options)
+            fits = tuple(replace(fit, region=name) for name, fit in zip(tacs.regions, one.fits, strict=True))
+            found[model] = replace(one, fits=fits)
+        return found
+
     def with_intervals(self, model: str, tacs: Tacs, asked: "CurveChoices") -> tuple[KineticFit, ...]:
         """One model on ready curves, with the intervals that were asked for."""
         fits = self.named(model, tacs.regions, tacs.activity)
@@ -120,7 +141,8 @@ class CurveChoices:
 
     leave_out: the reason ("" for none) by the number of a frame, from 1; until_min: the end of the fit. The rest is
     fitted as if the file ended or had a gap there. profile, draws: intervals by profile likelihood, and by so many
-    refits of the bootstrap. sampled: how blood samples become an input. given: a ready curve, and what it is.
+    refits of the bootstrap. sampled: how blood samples become an input. given: a ready curve, and
+    what it is. coupled: whether compartment models are also fitted with one V_B and one delay for all curves.
     """
 
     leave_out: Mapping[str, str] = field(default_factory=dict)
@@ -128,6 +150,7 @@ class CurveChoices:
     profile: bool = False
     draws: int = 0
     sampled: SampledSettings = field(default_factory=SampledSettings)
+    coupled: bool = False
     given: Path | None = None
     about_given: GivenSettings = field(default_factory=GivenSettings)
 
@@ -179,6 +202,7 @@ def fit_tacs(
         fits={model: fitting.with_intervals(model, tacs, asked) for model in models},
         input=source,
         blood=blood,
+        coupled=fitting.coupled(models, tacs) if asked.coupled else {},
         weights=FROM_FILE if table else weights,
         notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
         provenance={

@@ -17,7 +17,7 @@ from ..acquisition.curve_tables import MORPH_VOLUME
 from ..acquisition.frames import FrameTiming
 from ..alignment.motion import LIMIT_MM
 from ..alignment.transform_files import write_transform
-from ..kinetics import KineticFit
+from ..kinetics import Coupled, KineticFit
 from ..kinetics.options import FitSettings
 from ..outcome.change import Change
 from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord
@@ -430,11 +430,25 @@ def write_fits(folder: Path, fitted: FittedTable) -> None:
     write_input(folder, "", input_record(fitted.input, fitted.blood))
     for fits in fitted.fits.values():
         write_kinpar(folder, fits, about)
+    for one in fitted.coupled.values():
+        write_kinpar(folder, one.fits, {**about, "Coupled": _about_coupled(one)}, "desc-coupled_")
     rows = comparison_rows(fitted)
     if rows:
         cells = [[one if isinstance(one, str) else number(one) for one in row.values()] for row in rows]
         write_tsv(folder / "model-comparison.tsv", list(rows[0]), cells)
         write_json(folder / "model-comparison.json", {**ABOUT, **fitted.provenance})
+
+
+def _about_coupled(one: Coupled) -> dict[str, object]:
+    """What was shared, and whether sharing it costs more misfit than chance would."""
+    return {
+        "Shared": one.shared,
+        "SharedStandardErrors": one.shared_errors,
+        "OutcomeCovariance": one.covariance,
+        "F": one.f,
+        "FChance": one.f_chance,
+        "About": "one value for all regions; FChance: the chance of so large an F where they do share it",
+    }
 
 
 def fits_text(fitted: FittedTable) -> str:
