@@ -35,6 +35,8 @@ class RunTest(unittest.TestCase):
             "DICOM reading, 76 files",
             "motion estimation, 19 frames",
             "stroke to V_T, 1 regions",
+            "start of --help, 1 starts",
+            "start of quantify, 1 starts",
         ):
             self.assertIn(task, text)
         for peer in ("numpy lstsq loop", "pydicom.dcmread alone"):

@@ -18,7 +18,7 @@ from TSPOQuantLib.progress import Progress, silent
 from TSPOQuantLib.reporting.provenance import versions
 
 from ..validation.document import Goal, goal_line, prose
-from .machine import best_cpu_s, processor, product_once, read_once
+from .machine import best_cpu_s, child_cpu_s, processor, product_once, read_once
 from .peers import Peer, measure, median_error
 from .problem import DURATIONS_S, Problem, Size, followed_neck, moving_neck, simulate, write_series
 
@@ -33,6 +33,8 @@ GOAL_US = {
     "2TCM map": 50.0,
     "DICOM reading": 1500.0,
     "stroke to V_T": 300_000.0,
+    "start of --help": 300_000.0,
+    "start of quantify": 1_500_000.0,
 }
 NONE = "–"
 
@@ -88,6 +90,7 @@ def run(peers: bool = False, progress: Progress = silent, size: Size | None = No
             "DICOM": lambda: _add_dicom(tasks, beside, series, size),
             "motion": lambda: tasks.append(motion_task(size)),
             "live results": lambda: tasks.append(stroke_task(size)),
+            "starts": lambda: tasks.extend(start_tasks(size)),
         }
         if peers:
             steps["peers (1.3 GB at first use)"] = lambda: _add_peers(beside, used, problem, size, handed)
@@ -188,6 +191,15 @@ def stroke_task(size: Size) -> Task:
         live.with_changes(live.settings, names, [replace(regions[0])])  # a new one: nothing of it is known
 
     return Task("stroke to V_T", "regions", best_cpu_s(stroke, size.repeats), 1)
+
+
+def start_tasks(size: Size) -> list[Task]:
+    """From nothing to the help of the command line, and to what quantify needs."""
+    starts = {
+        "start of --help": ("-m", "TSPOQuantLib.cli", "--help"),
+        "start of quantify": ("-c", "import TSPOQuantLib.pipeline.quantification"),
+    }
+    return [Task(name, "starts", child_cpu_s(arguments, size.repeats), 1) for name, arguments in starts.items()]
 
 
 def _add_peers(beside: list[Peer], used: dict[str, str], problem: Problem, size: Size, folder: Path) -> None:
