@@ -1,10 +1,12 @@
 """A late static scan alone: SUV and SUVR without blood, V_T refused by name, visits compared by uptake time."""
 
 import json
+import re
 import shutil
 import tempfile
 import unittest
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from support.tinystudy import LEFT, RIGHT, DicomVisit, activity, quantified, qui
 from TSPOQuantLib.acquisition.dicom import read_pet
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
+from TSPOQuantLib.exports import write_dicom
 from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.uptake import uptake_of
@@ -81,6 +84,17 @@ class StaticTest(unittest.TestCase):
                 page = html(report_document(comparison, [], lang))
                 self.assertIn(words, page)
                 self.assertIn("SUVpeak", page)
+
+    def test_dicom_objects_without_a_map(self):
+        """SUVbw by its standard code (DCM 126401), as measured."""
+        folder = self.scratch / "dicom"
+        self.assertIsNone(write_dicom(folder, self.scratch / "out-baseline", self.records[0], datetime(2026, 1, 1)))
+        names = sorted(path.name for path in folder.iterdir())
+        self.assertEqual(names, ["rtstruct.dcm", "seg.dcm", "sr-uptake.dcm"])
+        told = str(pydicom.dcmread(folder / "sr-uptake.dcm"))
+        self.assertEqual(told.count("126401"), 4 * len(self.records[0].regions))
+        values = [float(value) for value in re.findall(r"Numeric Value\s+DS: '?([0-9.]+)", told)]
+        self.assertAlmostEqual(values[0], uptake_of(self.records[0])[0].SUV, places=6)
 
     def test_uptake_times_are_compared(self):
         base = self.records[0]
