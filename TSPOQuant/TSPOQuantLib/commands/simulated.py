@@ -66,6 +66,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         help="ailments and posture, such as foramina=0.75,spurs=2,facets=1,lean=20,turn=10,tilt=5,fused=C5/C6,"
         "missing=C5,metal=C6/C7,contrast",
     )
+    parser.add_argument("--spine", choices=("cervical", "lumbar"), default="cervical", help="which part of it")
     parser.add_argument("--anatomy", choices=("ct", "mr"), default="ct", help="mr: a PET/MR, with an MR for the CT")
     parser.add_argument("--truth", type=Path, metavar="FILE.json", help="V_T by region and visit, to replace ours")
 
@@ -102,6 +103,7 @@ def _settings(options: argparse.Namespace) -> "PhantomSettings":
         tracer=options.tracer,
         shape=options.shape,
         anatomy=options.anatomy,
+        spine=options.spine,
         truth=_truth(options.truth) if options.truth else {},
     )
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..acquisition.modality import AUTO
 from ..acquisition.segmentation import Segment, Segmentation
 from ..grid import Grid
+from ..levels import LEVELS
 from ..messages import InputRefused, Notice
 from ..regions import blood_pool, proposals, quality, two_click
 from ..regions.anatomy import FORAMINA, REFERENCE_RULES, Anatomy, identify
@@ -181,7 +182,7 @@ def propose_foramina(
         raise InputRefused(
             "vertebrae-missing", "no label is called like a vertebra, such as 'vertebrae_C5'; name them or pick others"
         )
-    wanted = FORAMINA if levels is None else levels
+    wanted = LEVELS if levels is None else levels
     pieces = [FORAMINA[level] for level in wanted if level in FORAMINA]
     drawn = [(proposal, ct.grid) for proposal in proposals.propose_foramina(labels, ct)]
     drawn += [(proposal, labels.grid) for proposal in proposals.propose_cord(labels)]

@@ -14,8 +14,6 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 from ..grid import Grid
 from ..progress import Progress
 from .neck import (
-    BLOOD,
-    BONES,
     CENTERS_MM,
     CORD_LEVELS,
     CORD_SIZE_MM,
@@ -25,11 +23,13 @@ from .neck import (
     FORAMEN_POSTERIOR_MM,
     FORAMEN_SIZE_MM,
     LABEL,
+    NECK,
     ROOTS,
     SIDES,
     STARTS_MM,
     VERTEBRAE,
     Build,
+    Plan,
     Pose,
     Vertebra,
     foramen_along_mm,
@@ -50,6 +50,7 @@ HOUNSFIELD = {
     "cartilage": 95.0,
     "thyroid": 110.0,
     "muscle": 58.0,
+    "bowel": 40.0,
     "fat": -95.0,
     "skin": 15.0,
     "air": -1000.0,
@@ -142,18 +143,18 @@ def ct_grid(fast: bool, wide: bool = False) -> Grid:
     """
     if fast:
         columns = 184 if wide else 136
-        return _centered_grid((98, 160, columns), (1.0, 1.0, 1.5), FAST_CENTER_LPS_MM + CT_SHIFT_MM)
-    return _centered_grid((170, 300, 300), (0.6, 0.6, 1.0), CENTER_LPS_MM + CT_SHIFT_MM)
+        return centered_grid((98, 160, columns), (1.0, 1.0, 1.5), FAST_CENTER_LPS_MM + CT_SHIFT_MM)
+    return centered_grid((170, 300, 300), (0.6, 0.6, 1.0), CENTER_LPS_MM + CT_SHIFT_MM)
 
 
 def pet_grid(fast: bool, wide: bool = False) -> Grid:
     """The PET's grid over nearly the same field, in voxels of 2 x 2 x 2 mm."""
     if fast:
-        return _centered_grid((73, 80, 92 if wide else 68), (2.0, 2.0, 2.0), FAST_CENTER_LPS_MM)
-    return _centered_grid((85, 90, 90), (2.0, 2.0, 2.0), CENTER_LPS_MM)
+        return centered_grid((73, 80, 92 if wide else 68), (2.0, 2.0, 2.0), FAST_CENTER_LPS_MM)
+    return centered_grid((85, 90, 90), (2.0, 2.0, 2.0), CENTER_LPS_MM)
 
 
-def _centered_grid(
+def centered_grid(
     shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], center_lps_mm: NDArray[np.float64]
 ) -> Grid:
     matrix = np.diag([*spacing_mm, 1.0])
@@ -173,7 +174,7 @@ def build_anatomy(grid: Grid, build: Build, pose: Pose, progress: Progress) -> A
         if shape.metal:
             metal[slab] = _implants(points, table, shape).reshape(labels[slab].shape)
         progress(slab.stop / grid.shape[0], "drawing the neck")
-    hounsfield = _hounsfield(grid, labels, nerve, metal, shape.contrast)
+    hounsfield = hounsfield_of(grid, labels, nerve, NECK, metal, shape.contrast)
     return Anatomy(grid, labels, hounsfield, _foramina(table.spine, build, pose), nerve)
 
 
@@ -191,11 +192,16 @@ def slabs_of(grid: Grid, build: Build, pose: Pose) -> Iterator[tuple[slice, Floa
 
 def spine_table(grid: Grid, build: Build, pose: Pose) -> SpineTable:
     """The spine's coordinates over all that the grid can reach of the neck's sagittal plane."""
+    return table_of(spine_of(build, pose), grid, build, pose)
+
+
+def table_of(spine: Spine, grid: Grid, build: Build, pose: Pose) -> SpineTable:
+    """A spine's coordinates over all that the grid can reach of its sagittal plane."""
     far = np.array(grid.shape[::-1]) - 1.0
     corners = grid.to_lps(np.array([[i, j, k] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])]))
     neck = ((corners - pose.neck_to_lps[:3, 3]) @ pose.neck_to_lps[:3, :3]) / build.size
     low, high = neck.min(axis=0), neck.max(axis=0)
-    return tabulated(spine_of(build, pose), low[1:], high[1:])
+    return tabulated(spine, low[1:], high[1:])
 
 
 def structures_at(points: Floats, table: SpineTable, shape: Shape = PLAIN) -> tuple[Labels, Bools]:
@@ -300,13 +306,13 @@ def _draw_mandible(labels: Labels, side: Floats, behind: Floats, t: Floats) -> N
     labels[outer & ~inner & jaw] = LABEL["mandible"]
 
 
-def _body(vertebra: Vertebra, side: Floats, posterior: Floats, waist: Floats | float) -> Bools:
+def within_body(vertebra: Vertebra, side: Floats, posterior: Floats, waist: Floats | float) -> Bools:
     """Within the cross-section of a vertebral body (or of the disc on it): flat behind, round in front."""
     half_width, half_depth = vertebra.width_mm / 2, vertebra.depth_mm / 2
     return np.asarray((side / (half_width * waist)) ** 2.6 + np.abs((posterior + half_depth) / half_depth) ** 2.6 < 1)
 
 
-def _capsule(p: Floats, q: Floats, begin: tuple[float, float], end: tuple[float, float], radius: float) -> Bools:
+def within_capsule(p: Floats, q: Floats, begin: tuple[float, float], end: tuple[float, float], radius: float) -> Bools:
     """Within ``radius`` of the segment between two points of the (side, posterior) plane."""
     direction = np.array(end) - np.array(begin)
     part = np.clip(((p - begin[0]) * direction[0] + (q - begin[1]) * direction[1]) / (direction @ direction), 0, 1)
@@ -327,7 +333,7 @@ def _vertebra(
     above, below = _neighbours(name)
     rise = along - center
     waist = 0.94 + 0.06 * np.clip(np.abs(rise) / half, 0, 1)
-    bone = _body(vertebra, side, posterior, waist) & (np.abs(rise) < half)
+    bone = within_body(vertebra, side, posterior, waist) & (np.abs(rise) < half)
     if name != "C2" and not name.startswith("T"):
         lip = (side > vertebra.width_mm / 2 - 2.5) & (side < max(vertebra.width_mm / 2 + 1.2, 11.8))
         bone |= lip & (posterior > -10) & (posterior < -0.5) & (rise > half - 4) & (rise < half + 3.5)
@@ -335,13 +341,13 @@ def _vertebra(
     bottom = foramen_along_mm(below) + foramen_size_mm(below, shape)[0] / 2 if below in FORAMEN_SIZE_MM else center - 5
     # The foramina are carved out afterwards; a little more bone here closes their round tops and bottoms.
     level = (along < top + PEDICLE_RIM_MM) & (along > bottom - PEDICLE_RIM_MM)
-    bone |= level & _capsule(side, posterior, (9.0, -4.0), (18.0, 6.0), 3.2)
+    bone |= level & within_capsule(side, posterior, (9.0, -4.0), (18.0, 6.0), 3.2)
     pillar = _pillar(side, posterior, shape)
     pillar &= along < (_joint_mm(posterior, end + vertebra.disc_mm / 2) if above else center + 6)
     pillar &= along > (_joint_mm(posterior, start - _disc_below(start)) if below else center - 8)
     bone |= pillar
     arch = np.abs(rise + 0.35 * (posterior - 12)) < 0.84 * half
-    bone |= arch & _capsule(side, posterior, (15.0, 13.0), (0.0, 20.0), 2.6)
+    bone |= arch & within_capsule(side, posterior, (15.0, 13.0), (0.0, 20.0), 2.6)
     bone |= arch & (side < 2.4 + 0.06 * (posterior - 18)) & (posterior > 18) & (posterior < vertebra.spinous_tip_mm)
     bone |= _transverse_process(name, side, posterior, rise)
     if name == "C2":
@@ -377,10 +383,10 @@ def _transverse_process(name: str, side: Floats, posterior: Floats, rise: Floats
     """A ring round the vertebral artery with a bar behind it at C2 to C6; a plain bar at C7 and below."""
     if name in ("C7", "T1", "T2"):
         reach, radius = {"C7": (29.0, 3.5), "T1": (34.0, 4.2), "T2": (32.0, 4.2)}[name]
-        return np.asarray(_capsule(side, posterior, (16.0, 6.0), (reach, 9.0), radius) & (np.abs(rise) < 4))
+        return np.asarray(within_capsule(side, posterior, (16.0, 6.0), (reach, 9.0), radius) & (np.abs(rise) < 4))
     distance = np.hypot(side - ARTERY_LEFT_MM, posterior - ARTERY_POSTERIOR_MM)
     ring = (distance > 2.7) & (distance < 5.0)
-    bar = _capsule(side, posterior, (20.0, 2.0), (25.0, -2.0), 2.2)
+    bar = within_capsule(side, posterior, (20.0, 2.0), (25.0, -2.0), 2.2)
     return np.asarray((ring | bar) & (np.abs(rise) < 3))
 
 
@@ -388,11 +394,11 @@ def _draw_discs(labels: Labels, side: Floats, posterior: Floats, along: Floats, 
     for vertebra, end in zip(VERTEBRAE[:-1], ENDS_MM, strict=False):
         between = (along >= end) & (along <= end + vertebra.disc_mm)
         bone = _neighbours(vertebra.name)[0] in shape.fused
-        labels[between & _body(vertebra, side, posterior, 1.0)] = LABEL[
+        labels[between & within_body(vertebra, side, posterior, 1.0)] = LABEL[
             f"vertebra {vertebra.name}" if bone else "cartilage"
         ]
     below = (along < 0) & (along > -VERTEBRAE[0].disc_mm)
-    labels[below & _body(VERTEBRAE[0], side, posterior, 1.0)] = LABEL["cartilage"]
+    labels[below & within_body(VERTEBRAE[0], side, posterior, 1.0)] = LABEL["cartilage"]
 
 
 def _draw_facet_joints(labels: Labels, side: Floats, posterior: Floats, along: Floats, shape: Shape) -> None:
@@ -507,23 +513,36 @@ def _implants(points: Floats, table: SpineTable, shape: Shape) -> Bools:
     return metal & (np.abs(side) < IMPLANT_HALF_MM) & (posterior > front) & (posterior < back)
 
 
-def _hounsfield(grid: Grid, labels: Labels, nerve: Bools, metal: Bools, contrast: bool) -> Floats:
+def hounsfield_of(
+    grid: Grid, labels: Labels, nerve: Bools, plan: Plan = NECK, metal: Bools | None = None, contrast: bool = False
+) -> Floats:
     """What a noise-free CT of the labels shows, a little blurred; bone has a cortex one voxel thick."""
     numbers = np.full(256, CANCELLOUS_HU, np.float32)
-    for name, number in LABEL.items():
+    for name, number in plan.label.items():
         if name.startswith("foramen"):
             numbers[number] = FORAMEN_FAT_HU
         elif name.startswith("cord"):
             numbers[number] = CORD_HU
-        elif name in BLOOD:
+        elif name in plan.blood:
             numbers[number] = CONTRAST_HU if contrast and "artery" in name else BLOOD_HU
         elif name in HOUNSFIELD:
             numbers[number] = HOUNSFIELD[name]
-    image = numbers[labels]
-    image[nerve] = NERVE_HU
-    bone = np.isin(labels, [LABEL[name] for name in BONES])
-    image[bone & ~binary_erosion(bone, border_value=1)] = CORTICAL_HU
-    image[metal] = METAL_HU
+    image = with_cortex(numbers[labels], labels, nerve, plan, (NERVE_HU, CORTICAL_HU))
+    if metal is not None:
+        image[metal] = METAL_HU
+    return blurred(image, grid)
+
+
+def with_cortex(image: Floats, labels: Labels, nerve: Bools, plan: Plan, values: tuple[float, float]) -> Floats:
+    """An image of the tissues with roots and the cortex of bones drawn in: ``values`` of both."""
+    image[nerve], cortex = values
+    bone = np.isin(labels, [plan.label[name] for name in plan.bones])
+    image[bone & ~binary_erosion(bone, border_value=1)] = cortex
+    return image
+
+
+def blurred(image: Floats, grid: Grid) -> Floats:
+    """As sharp as the scanner of the CT, or of the MR, is."""
     sigma = [CT_BLUR_MM / spacing for spacing in reversed(grid.spacing_mm)]
     return np.asarray(gaussian_filter(image, sigma, mode="nearest"))
 

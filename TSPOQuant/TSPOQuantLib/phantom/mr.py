@@ -6,10 +6,9 @@ and marrow bright, cord above muscle, CSF, flowing blood, cortex and air dark). 
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion, gaussian_filter
 
-from .anatomy import CT_BLUR_MM, Anatomy
-from .neck import BLOOD, BONES, LABEL
+from .anatomy import Anatomy, blurred, with_cortex
+from .neck import NECK, Plan
 
 Floats = NDArray[np.float32]
 
@@ -18,6 +17,7 @@ SIGNAL = {
     "cartilage": 300.0,
     "thyroid": 420.0,
     "muscle": 350.0,
+    "bowel": 400.0,
     "fat": 900.0,
     "skin": 500.0,
     "air": 0.0,
@@ -26,24 +26,20 @@ CORD, NERVE, BLOOD_FLOW, MARROW, CORTEX, FORAMEN_FAT = 430.0, 380.0, 100.0, 620.
 NOISE = 14.0
 
 
-def mr_signal(anatomy: Anatomy) -> Floats:
+def mr_signal(anatomy: Anatomy, plan: Plan = NECK) -> Floats:
     """A noise-free MR of the anatomy (k, j, i), a little blurred; bone has a dark cortex one voxel thick."""
     values = np.full(256, MARROW, np.float32)
-    for name, number in LABEL.items():
+    for name, number in plan.label.items():
         if name.startswith("foramen"):
             values[number] = FORAMEN_FAT
         elif name.startswith("cord"):
             values[number] = CORD
-        elif name in BLOOD:
+        elif name in plan.blood:
             values[number] = BLOOD_FLOW
         elif name in SIGNAL:
             values[number] = SIGNAL[name]
-    image = values[anatomy.labels]
-    image[anatomy.nerve] = NERVE
-    bone = np.isin(anatomy.labels, [LABEL[name] for name in BONES])
-    image[bone & ~binary_erosion(bone, border_value=1)] = CORTEX
-    sigma = [CT_BLUR_MM / spacing for spacing in reversed(anatomy.grid.spacing_mm)]
-    return np.asarray(gaussian_filter(image, sigma, mode="nearest"))
+    labels = anatomy.labels
+    return blurred(with_cortex(values[labels], labels, anatomy.nerve, plan, (NERVE, CORTEX)), anatomy.grid)
 
 
 def with_magnitude_noise(signal: Floats, rng: np.random.Generator) -> Floats:

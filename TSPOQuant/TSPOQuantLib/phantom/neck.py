@@ -5,6 +5,7 @@ assumption, chosen to look like an adult's neck.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,46 @@ BONES = tuple(name for name in STRUCTURES if name.startswith("vertebra ") or nam
 BLOOD = tuple(name for name in STRUCTURES if "artery" in name or "vein" in name)
 
 
+@dataclass(frozen=True, eq=False)
+class CanalPlan:
+    """One foramen of a spine's plan. center_mm: (left, posterior, along); axes: unit columns (canal outward, up,
+    across) in the spine's frame; size_mm: length, height and width."""
+
+    level: str
+    side: str
+    root: str
+    center_mm: tuple[float, float, float]
+    axes: NDArray[np.float64]
+    size_mm: tuple[float, float, float]
+
+    @property
+    def name(self) -> str:
+        return f"foramen {self.level} {self.side} (root {self.root})"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Which structures a spine has. foramina: level, side and root of each. structures: in the order of their labels,
+    small ones of interest first. cords: levels of the cord's pieces that are drawn as regions. blood: vessels; pool:
+    those that make the blood pool."""
+
+    foramina: tuple[tuple[str, str, str], ...]
+    vertebrae: tuple[str, ...]
+    cords: tuple[str, ...]
+    structures: tuple[str, ...]
+    blood: tuple[str, ...]
+    pool: tuple[str, ...]
+
+    @cached_property
+    def label(self) -> dict[str, int]:
+        """The number of each structure in a label map."""
+        return {name: number for number, name in enumerate(self.structures)}
+
+    @property
+    def bones(self) -> tuple[str, ...]:
+        return tuple(name for name in self.structures if name.startswith("vertebra ") or name == "mandible")
+
+
 @dataclass(frozen=True)
 class Build:
     """How one neck differs from the reference neck; assumptions."""
@@ -185,3 +226,13 @@ def foramen_axes(side: str) -> NDArray[np.float64]:
     across = np.array([sign * np.sin(forward), np.cos(forward), 0.0])
     up = np.array([sign * np.cos(forward) * np.sin(down), -np.sin(forward) * np.sin(down), np.cos(down)])
     return np.stack([outward, up, across], axis=1)
+
+
+NECK = Plan(
+    foramina=tuple((level, side, ROOTS[level]) for level in FORAMEN_SIZE_MM for side in SIDES),
+    vertebrae=tuple(v.name for v in VERTEBRAE),
+    cords=CORD_LEVELS[1:],
+    structures=STRUCTURES,
+    blood=BLOOD,
+    pool=("carotid artery left", "carotid artery right"),
+)

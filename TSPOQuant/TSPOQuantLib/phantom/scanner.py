@@ -13,7 +13,7 @@ from scipy.ndimage import affine_transform
 from scipy.stats import norm
 
 from ..grid import Grid
-from .neck import LABEL, STRUCTURES, rigid
+from .neck import LABEL, rigid
 from .tracer import FRAME_DURATIONS_S, FRAME_STARTS_S, HALF_LIFE_S
 
 Doubles = NDArray[np.float64]
@@ -90,7 +90,7 @@ def blur_between(source: Grid, target: Grid, voxel_mm: tuple[float, float, float
 def majority_labels(labels: Labels, source: Grid, target: Grid) -> Labels:
     """The label that fills the largest share of each target voxel, by exact overlap; of equals the lowest number."""
     cells, shares = zip(*(_overlaps(source, target, axis) for axis in range(3)), strict=True)
-    covered = np.zeros((len(STRUCTURES), *target.shape), np.float32)
+    covered = np.zeros((int(labels.max()) + 1, *target.shape), np.float32)
     voxel = np.ogrid[tuple(slice(n) for n in target.shape)]
     for dz in range(cells[2].shape[1]):
         for dy in range(cells[1].shape[1]):
@@ -182,10 +182,15 @@ def _halved(grid: Grid) -> Grid:
     return Grid((2 * grid.shape[0], 2 * grid.shape[1], 2 * grid.shape[2]), matrix)
 
 
-def counts_per_activity(curves: Doubles, noise_percent: float, half_life_s: float = HALF_LIFE_S) -> float:
-    """Counts of a voxel per (kBq/mL decaying for a second) for the noise asked in muscle's first 600-s frame."""
+def counts_per_activity(
+    curves: Doubles, noise_percent: float, half_life_s: float = HALF_LIFE_S, muscle: int = LABEL["muscle"]
+) -> float:
+    """Counts of a voxel per (kBq/mL decaying for a second) for the noise asked in muscle's first 600-s frame.
+
+    muscle: its number among the structures.
+    """
     frame = int(np.argmax(FRAME_DURATIONS_S == 600))
-    exposure = curves[LABEL["muscle"], frame] * FRAME_DURATIONS_S[frame] / decay_factors(half_life_s)[frame]
+    exposure = curves[muscle, frame] * FRAME_DURATIONS_S[frame] / decay_factors(half_life_s)[frame]
     return float((100 / noise_percent) ** 2 / exposure)
 
 

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grid import Grid
-from .neck import FORAMEN_SIZE_MM, LABEL, ROOTS, SIDES, VERTEBRAE
+from .neck import NECK, Plan
 
 Labels = NDArray[np.uint8]
 
 BLOOD_POOL = "blood pool"
 # How far the blood pool stays from the upper and lower ends of the field, where a scanner is at its worst.
 BLOOD_POOL_MARGIN_MM = 15.0
-_CORD_SEGMENTS = ("C3", "C4", "C5", "C6", "C7", "T1")
 _TERMINOLOGY = (
     "Segmentation category and type - 3D Slicer General Anatomy list~{category}~{type}~^^~"
     "Anatomic codes - DICOM master list~^^~^^"
@@ -52,52 +51,51 @@ class PhantomSegment:
         return {key: value for key, value in found.items() if value}
 
 
-def segments(missing: Collection[str] = ()) -> tuple[PhantomSegment, ...]:
+def segments(missing: Collection[str] = (), plan: Plan = NECK) -> tuple[PhantomSegment, ...]:
     """The foramina, the cord by vertebral level, the blood pool and the vertebrae but for those that are missing."""
     foramina = [
         PhantomSegment(
-            f"foramen {level} {side} (root {ROOTS[level]})",
+            f"foramen {level} {side} (root {root})",
             "foramen",
-            (f"foramen {level} {side} (root {ROOTS[level]})",),
-            (0.95, 0.35 + 0.05 * n, 0.15) if side == "left" else (0.95, 0.75, 0.15 + 0.08 * n),
+            (f"foramen {level} {side} (root {root})",),
+            (0.95, 0.35 + 0.05 * (n // 2), 0.15) if side == "left" else (0.95, 0.75, 0.15 + 0.08 * (n // 2)),
             level,
             side,
-            ROOTS[level],
+            root,
         )
-        for n, level in enumerate(FORAMEN_SIZE_MM)
-        for side in SIDES
+        for n, (level, side, root) in enumerate(plan.foramina)
     ]
     cord = [
         PhantomSegment(f"cord {level}", "cord", (f"cord {level}",), (0.35 + 0.08 * n, 0.75, 0.95), level)
-        for n, level in enumerate(_CORD_SEGMENTS)
+        for n, level in enumerate(plan.cords)
     ]
-    pool = PhantomSegment(BLOOD_POOL, "blood-pool", ("carotid artery left", "carotid artery right"), (0.85, 0.1, 0.1))
+    pool = PhantomSegment(BLOOD_POOL, "blood-pool", plan.pool, (0.85, 0.1, 0.1))
     bones = [
-        PhantomSegment(
-            f"vertebra {v.name}", "vertebra", (f"vertebra {v.name}",), (0.95, 0.63 + 0.03 * n, 0.57), v.name
-        )
-        for n, v in enumerate(VERTEBRAE)
-        if v.name not in missing
+        PhantomSegment(f"vertebra {name}", "vertebra", (f"vertebra {name}",), (0.95, 0.63 + 0.03 * n, 0.57), name)
+        for n, name in enumerate(plan.vertebrae)
+        if name not in missing
     ]
     return (*foramina, *cord, pool, *reversed(bones))
 
 
-def segment_numbers(labels: Labels, grid: Grid, missing: Collection[str] = ()) -> Labels:
+def segment_numbers(labels: Labels, grid: Grid, missing: Collection[str] = (), plan: Plan = NECK) -> Labels:
     """The anatomy's labels (k, j, i) to the numbers of ``segments``, counted from 1; 0 where there is none."""
     numbers = np.zeros(256, np.uint8)
-    for number, segment in enumerate(segments(missing), start=1):
-        numbers[[LABEL[name] for name in segment.labels]] = number
+    for number, segment in enumerate(segments(missing, plan), start=1):
+        numbers[[plan.label[name] for name in segment.labels]] = number
     found = numbers[labels]
     margin = round(BLOOD_POOL_MARGIN_MM / grid.spacing_mm[2])
-    pool = next(n for n, segment in enumerate(segments(), start=1) if segment.name == BLOOD_POOL)
+    pool = next(n for n, segment in enumerate(segments(plan=plan), start=1) if segment.name == BLOOD_POOL)
     for end in (found[:margin], found[-margin:]):
         end[end == pool] = 0
     return found
 
 
-def write_segmentation(path: Path, labels: Labels, grid: Grid, missing: Collection[str] = ()) -> None:
+def write_segmentation(
+    path: Path, labels: Labels, grid: Grid, missing: Collection[str] = (), plan: Plan = NECK
+) -> None:
     """One shared labelmap layer in LPS, without the vertebrae that are missing; the same bytes in every run."""
-    numbers = segment_numbers(labels, grid, missing)
+    numbers = segment_numbers(labels, grid, missing, plan)
     matrix = grid.ijk_to_lps
     directions = " ".join(f"({','.join(f'{v:.12g}' for v in matrix[:3, axis])})" for axis in range(3))
     lines = [
@@ -111,7 +109,7 @@ def write_segmentation(path: Path, labels: Labels, grid: Grid, missing: Collecti
         "encoding: gzip",
         f"space origin: ({','.join(f'{v:.12g}' for v in matrix[:3, 3])})",
     ]
-    for n, segment in enumerate(segments(missing)):
+    for n, segment in enumerate(segments(missing, plan)):
         tags = "".join(f"{key}:{value}|" for key, value in segment.tags.items())
         entries = {
             "Color": " ".join(f"{c:.6g}" for c in segment.color),

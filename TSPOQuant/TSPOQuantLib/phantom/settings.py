@@ -16,6 +16,8 @@ LARGEST = {"fwhm_mm": 30.0, "noise_percent": 1000.0, "motion_mm": 20.0, "foramen
 GAUSSIAN, OSEM = "gaussian", "osem"
 CT, MR = "ct", "mr"
 ANATOMIES = (CT, MR)
+CERVICAL, LUMBAR = "cervical", "lumbar"
+SPINES = (CERVICAL, LUMBAR)
 MOST_ITERATIONS, MOST_SUBSETS = 100, 48
 
 
@@ -52,6 +54,7 @@ class PhantomSettings:
     tracer: what is written of it: name, code and half-life; the kinetics stay those of this phantom.
     shape: what is unlike the textbook's neck, as ``shape.shape_of`` reads it, such as "foramina=0.75,fused=C5/C6".
     anatomy: "ct", or "mr" for a PET/MR: an MR in place of the CT, whose attenuation is corrected without error.
+    spine: "cervical", the neck; or "lumbar", T12 to S1 in a field that cuts the trunk, with the scanner "gaussian".
     truth: other V_T (mL/cm3) than the phantom's own: region name -> visit ("baseline", "followup") -> V_T. The name
         of a foramen may leave out its root. Unknown regions are refused where the regions are known, in ``tracer``.
 
@@ -71,6 +74,7 @@ class PhantomSettings:
     tracer: str = "[11C]DPA-713"
     shape: str = ""
     anatomy: str = CT
+    spine: str = CERVICAL
     truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,6 +95,19 @@ class PhantomSettings:
                 "the phantom's anatomy is {anatomy!r}; choose one of {anatomies}",
                 anatomy=self.anatomy,
                 anatomies=", ".join(ANATOMIES),
+            )
+        if self.spine not in SPINES:
+            raise InputRefused(
+                "phantom-setting",
+                "the phantom's spine is {spine!r}; choose one of {spines}",
+                spine=self.spine,
+                spines=", ".join(SPINES),
+            )
+        if self.spine == LUMBAR and (self.scanner != GAUSSIAN or self.hot_neighbors or self.shape):
+            raise InputRefused(
+                "phantom-setting",
+                "the lumbar phantom has no projecting scanner, hot neighbors or ailments; leave out --scanner, "
+                "--neighbors and --shape",
             )
         for name, largest in LARGEST.items():
             value = getattr(self, name)

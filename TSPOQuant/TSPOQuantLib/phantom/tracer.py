@@ -129,7 +129,13 @@ def kinetics_of(
     beyond those, which then follow, or has otherwise. Raises InputRefused ("phantom-truth") for a structure that the
     phantom does not have, or that has no V_T.
     """
-    table = {name: _kinetics(name, visit) for name in STRUCTURES} | dict(others or {})
+    return with_truth({name: _kinetics(name, visit) for name in STRUCTURES} | dict(others or {}), visit, truth)
+
+
+def with_truth(
+    table: dict[str, Kinetics], visit: str, truth: Mapping[str, Mapping[str, float]]
+) -> dict[str, Kinetics]:
+    """The parameters with the V_T that were asked for. Raises InputRefused ("phantom-truth")."""
     for asked, by_visit in truth.items():
         name = _structure(asked, table)
         if visit in by_visit:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ from ..output import whole_folder
 from ..progress import Progress, part, silent
 from .anatomy import Anatomy, build_anatomy, ct_grid, pet_grid, with_noise
 from .dicom import Identity, write_ct, write_mr, write_pet
+from .lumbar import LUMBAR, build_lumbar, grids, kinetics_at
 from .mr import mr_signal, with_magnitude_noise
-from .neck import Build, Pose, draw_build, draw_pose
+from .neck import NECK, Build, Plan, Pose, draw_build, draw_pose
 from .neighbors import Neighbors, draw_neighbors, kinetics_with, tissues_of
 from .osem import osem_frames, osem_scanner
 from .scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
 from .segments import BLOOD_POOL, segments, write_segmentation
 from .settings import CT, MR, VISITS, PhantomSettings
+from .settings import LUMBAR as LUMBAR_SPINE
 from .shape import described
 from .tables import write_blood, write_true_input
 from .tracer import (
@@ -33,6 +36,7 @@ from .tracer import (
     blood_of,
     frame_averages,
     simulated_tracer,
+    with_truth,
 )
 
 Doubles = NDArray[np.float64]
@@ -76,6 +80,10 @@ OF_HOT = (
     "found. V_T of a neck that is not the reference one is drawn from wide ranges.",
 )
 
+OF_LUMBAR = (
+    "Of the lumbar spine only height and width of the foramina are published (their mean over L1/L2 to L5/S1); every "
+    "V_T, and every other size, is an assumption. The field cuts the trunk: the object goes on as its last voxels do.",
+)
 OF_MR = (
     "The MR has one signal a tissue, magnitude noise and no distortion; the attenuation is corrected without error, "
     "as no map made from an MR is.",
@@ -136,6 +144,24 @@ ndi = 13
 """
 
 
+_LUMBAR_CLINICAL = """[lesion]
+level = "L4/L5"
+side = "left"
+
+[[visit]]
+session = "baseline"
+vas_leg = 60
+mrc_ankle_dorsiflexion = 4
+odi = 42
+
+[[visit]]
+session = "followup"
+vas_leg = 20
+mrc_ankle_dorsiflexion = 5
+odi = 22
+"""
+
+
 def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = silent, force: bool = False) -> None:
     """Write both visits and truth.json into ``out``, whole or not at all; the same bytes for the same settings.
 
@@ -143,12 +169,24 @@ def write_phantom(out: Path, settings: PhantomSettings, progress: Progress = sil
     does not have. What ``progress`` raises stops the work and leaves nothing behind.
     """
     tracer, neighbors = simulated_tracer(settings.tracer), neighbors_of(settings)
-    kinetics = {visit: kinetics_with(settings, visit, neighbors) for visit in VISITS}
+    kinetics = {visit: _kinetics_of(settings, visit, neighbors) for visit in VISITS}
     with whole_folder(out, force) as folder:
         truth = _write_all(folder, settings, tracer, kinetics, neighbors, progress)
         (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
-        (folder / "clinical.toml").write_text(_CLINICAL, encoding="utf-8")
+        clinical = _LUMBAR_CLINICAL if settings.spine == LUMBAR_SPINE else _CLINICAL
+        (folder / "clinical.toml").write_text(clinical, encoding="utf-8")
     progress(1.0, "the phantom is written")
+
+
+def _kinetics_of(settings: PhantomSettings, visit: str, neighbors: Neighbors | None) -> dict[str, Kinetics]:
+    """Raises InputRefused ("phantom-truth")."""
+    if settings.spine == LUMBAR_SPINE:
+        table = with_truth(kinetics_at(visit), visit, settings.truth)
+        return {
+            name: replace(one, k1=settings.foramen_k1) if name.startswith("foramen ") else one
+            for name, one in table.items()
+        }
+    return kinetics_with(settings, visit, neighbors)
 
 
 def neighbors_of(settings: PhantomSettings) -> Neighbors | None:
@@ -190,6 +228,7 @@ def _write_all(
             "foramen_k1": settings.foramen_k1,
             "shape": settings.shape,
             "anatomy": settings.anatomy,
+            "spine": settings.spine,
             "truth": {region: dict(by_visit) for region, by_visit in settings.truth.items()},
         },
         "units": {"VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "VB": "1", "lengths": "mm", "coordinates": "LPS"},
@@ -199,6 +238,7 @@ def _write_all(
             *(OF_HOT if neighbors else ()),
             *(OF_SHAPE if settings.shape else ()),
             *(OF_MR if settings.anatomy == MR else ()),
+            *(OF_LUMBAR if settings.spine == LUMBAR_SPINE else ()),
         ],
         "shape": described(build.shape),
         "build": {"size": build.size, "lordosis_deg": build.lordosis_deg, "scoliosis_mm": build.scoliosis_mm},
@@ -231,12 +271,15 @@ def _write_visit(
     motion = draw_motion(settings.motion_mm, np.random.default_rng(motion_seed))
 
     wide = settings.osem is not None
-    anatomy = build_anatomy(ct_grid(settings.fast, wide), build, pose, part(progress, 0.0, 0.3))
+    lumbar = settings.spine == LUMBAR_SPINE
+    grid = grids(settings.fast)[0] if lumbar else ct_grid(settings.fast, wide)
+    draw, plan = (build_lumbar, LUMBAR) if lumbar else (build_anatomy, NECK)
+    anatomy = draw(grid, build, pose, part(progress, 0.0, 0.3))
     tissues = anatomy.labels if neighbors is None else tissues_of(anatomy, build, pose, neighbors)
     identity = Identity((f"TSPOQuant phantom {settings!r}",), visit)
     noisy = settings.noise_percent > 0
-    _write_anatomy(folder, anatomy, settings, identity, np.random.default_rng(ct_seed) if noisy else None)
-    write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid, build.shape.missing)
+    _write_anatomy(folder, anatomy, plan, settings, identity, np.random.default_rng(ct_seed) if noisy else None)
+    write_segmentation(folder / "segmentation.seg.nrrd", anatomy.labels, anatomy.grid, build.shape.missing, plan)
     progress(0.4, Text("{visit}: anatomy and segmentation written", visit=visit))
 
     _write_pet(
@@ -258,15 +301,21 @@ def _write_visit(
     study = _STUDY.format(visit=visit, motion_correction=correction, blood_pool=BLOOD_POOL, anatomy=settings.anatomy)
     (folder / "study.toml").write_text(study, encoding="utf-8")
     truth = _truth_of(visit, kinetics, curves, anatomy, tissues, pose, motion)
-    return {**truth, "segments": {segment.name: list(segment.labels) for segment in segments(build.shape.missing)}}
+    drawn = segments(build.shape.missing, plan)
+    return {**truth, "segments": {segment.name: list(segment.labels) for segment in drawn}}
 
 
 def _write_anatomy(
-    folder: Path, anatomy: Anatomy, settings: PhantomSettings, identity: Identity, rng: np.random.Generator | None
+    folder: Path,
+    anatomy: Anatomy,
+    plan: Plan,
+    settings: PhantomSettings,
+    identity: Identity,
+    rng: np.random.Generator | None,
 ) -> None:
     """The CT, or the MR of a PET/MR; rng: of their noise, None for none."""
     if settings.anatomy == MR:
-        signal = mr_signal(anatomy)
+        signal = mr_signal(anatomy, plan)
         signal = signal if rng is None else with_magnitude_noise(signal, rng)
         write_mr(folder / MR, signal, anatomy.grid, identity, settings.vendor)
         return
@@ -288,11 +337,13 @@ def _write_pet(
 ) -> None:
     streams = [np.random.default_rng(s) for s in seed.spawn(curves.shape[1])]
     half_life_s = tracer.half_life_s
-    grid = pet_grid(settings.fast, settings.osem is not None)
+    lumbar = settings.spine == LUMBAR_SPINE
+    grid = grids(settings.fast)[1] if lumbar else pet_grid(settings.fast, settings.osem is not None)
+    muscle = (LUMBAR if lumbar else NECK).label["muscle"]
     if settings.osem is None:
         frames = image_frames(tissues, anatomy.grid, grid, curves, motion, settings.fwhm_mm)
         if settings.noise_percent > 0:
-            per_activity = counts_per_activity(curves, settings.noise_percent, half_life_s)
+            per_activity = counts_per_activity(curves, settings.noise_percent, half_life_s, muscle)
             frames = (
                 with_count_noise(image, f, per_activity, streams[f], half_life_s) for f, image in enumerate(frames)
             )

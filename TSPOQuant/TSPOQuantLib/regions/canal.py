@@ -17,6 +17,8 @@ LENGTH_MM = 5.0
 """The canal is 4 to 5 mm long [published anatomy]; the longest is taken."""
 FORWARD_DEG, DOWNWARD_DEG = 45.0, 12.5
 """The canal runs about 45 degrees to the coronal plane and 10 to 15 degrees downward [published anatomy]."""
+LUMBAR_LENGTH_MM, LUMBAR_FORWARD_DEG, LUMBAR_DOWNWARD_DEG = 8.0, 10.0, 10.0
+"""Of a lumbar canal: choices, no figures were at hand. It runs to the side, and is as long as a pedicle is wide."""
 
 # None of these is published: choices.
 BONE_FROM_HU, BONE_FULL_HU = 150.0, 350.0

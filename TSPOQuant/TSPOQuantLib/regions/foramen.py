@@ -1,5 +1,6 @@
 """A foramen found by what it is: the narrowest free way from the spinal canal to the side, between two pedicles."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter1d, map_coordinates
 
 from ..acquisition.image import Volume
-from ..levels import SIZES_MM
-from .canal import DOWNWARD_DEG, FORWARD_DEG
+from ..levels import LEVELS
+from .canal import DOWNWARD_DEG, FORWARD_DEG, LUMBAR_DOWNWARD_DEG, LUMBAR_FORWARD_DEG
 from .vertebra import LabeledBone, Vertebra, sampled
 
 Floats = NDArray[np.float64]
@@ -40,6 +41,8 @@ BEFORE_FRONT_MM = 0.5
 """And this far before its front."""
 DISC_SHARE = 0.7
 """Of the canal's half width, within which what lies before the canal is disc, and no way out."""
+LUMBAR_BEYOND_MM, LUMBAR_BEHIND_MM, LUMBAR_DISC_SHARE, LUMBAR_LIMIT_MM = 4.5, 4.5, 1.8, 9.2
+"""The same of a lumbar level, where the disc closes the front of the foramen, too."""
 TURNS = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)]
 WALL_COST, NEVER = 50.0, 1e6
 
@@ -56,6 +59,14 @@ class Level:
     origin: Floats
     axes: Floats
     edges: tuple[float, float, float]
+
+    @property
+    def lumbar(self) -> bool:
+        return self.upper.level.startswith("L")
+
+    @property
+    def limit_mm(self) -> float:
+        return LUMBAR_LIMIT_MM if self.lumbar else LIMIT_MM
 
     def local(self, points: Floats) -> Floats:
         """LPS points (..., 3) in the level's frame."""
@@ -98,9 +109,10 @@ def _unit(vector: Floats) -> Floats:
     return np.asarray(vector / np.linalg.norm(vector))
 
 
-def canal_axes(sign: float) -> Floats:
+def canal_axes(sign: float, lumbar: bool = False) -> Floats:
     """Unit columns (outward, up, across) of a foramen's canal in (left, posterior, up); sign 1 left, -1 right."""
-    forward, down = np.deg2rad(FORWARD_DEG), np.deg2rad(DOWNWARD_DEG)
+    degrees = (LUMBAR_FORWARD_DEG, LUMBAR_DOWNWARD_DEG) if lumbar else (FORWARD_DEG, DOWNWARD_DEG)
+    forward, down = np.deg2rad(degrees)
     outward = np.array([sign * np.cos(forward) * np.cos(down), -np.sin(forward) * np.cos(down), -np.sin(down)])
     across = np.array([sign * np.sin(forward), np.cos(forward), 0.0])
     up = np.array([sign * np.cos(forward) * np.sin(down), -np.sin(forward) * np.sin(down), np.cos(down)])
@@ -120,8 +132,9 @@ def expected(level: Level, side: str) -> tuple[Floats, Floats]:
         point = vertebra.canal + vertebra.axes @ np.array([*pedicle.center[:2], getattr(pedicle, end)])
         heights.append(float(level.local(point)[2]))
     edge = level.edges[0] if sign > 0 else -level.edges[1]
-    place = np.array([sign * (edge + BEYOND_EDGE_MM), level.edges[2] - BEFORE_FRONT_MM, np.mean(heights)])
-    return level.origin + level.axes @ place, level.axes @ canal_axes(sign)
+    beyond, behind = (LUMBAR_BEYOND_MM, LUMBAR_BEHIND_MM) if level.lumbar else (BEYOND_EDGE_MM, -BEFORE_FRONT_MM)
+    place = np.array([sign * (edge + beyond), level.edges[2] + behind, np.mean(heights)])
+    return level.origin + level.axes @ place, level.axes @ canal_axes(sign, level.lumbar)
 
 
 def measured(level: Level, side: str, name: str, ct: Volume, bone: LabeledBone) -> list[Passage]:
@@ -215,7 +228,7 @@ def _block(space: _Space, bone_hu: float, level: Level) -> _Block:
     bone = (space.hu > bone_hu) & (space.outside <= 0) | (space.depth > DEEP_MM)
     free = distance_transform_edt(~bone, sampling=STEP_MM)
     local = level.local(space.points)
-    half = DISC_SHARE * min(level.edges[0], -level.edges[1])
+    half = (LUMBAR_DISC_SHARE if level.lumbar else DISC_SHARE) * min(level.edges[0], -level.edges[1])
     free[(np.abs(local[..., 0]) < half) & (local[..., 1] < level.edges[2] - BEFORE_FRONT_MM)] = 0
     return _Block(space.center, space.axes, free)
 
@@ -248,10 +261,14 @@ def _narrowest(block: _Block, level: Level, name: str, course: Sequence[float]) 
     ends = [_mouth(path, radius, low, step) for step in (-1, 1)]
     along = float(np.median([_narrow_middle(block, path), *(at - block.center @ block.axes[:, 0] for at in course)]))
     middle = np.array([np.interp(along, path[:, 0], path[:, n]) for n in range(3)])
-    reach, closed = _walls(block, middle)
+    reach, closed = _walls(block, middle, level.limit_mm)
     sizes = []
     for axis, usual, (one, other), (met, met_other) in zip(
-        (1, 2), SIZES_MM[name], (reach[:2], reach[2:]), (closed[:2], closed[2:]), strict=True
+        (1, 2),
+        LEVELS[name].size_mm or (math.inf, math.inf),
+        (reach[:2], reach[2:]),
+        (closed[:2], closed[2:]),
+        strict=True,
     ):
         # Where one wall is missing, the canal is of its usual size beside the other.
         if met and not met_other:
@@ -327,9 +344,9 @@ def _mouth(path: Floats, radius: Floats, low: int, step: int) -> Floats:
     return np.asarray(path[at - step] + share * (path[at] - path[at - step]))
 
 
-def _walls(block: _Block, at: Floats) -> tuple[list[float], tuple[bool, bool, bool, bool]]:
-    """From a point up, down, back and to the front: mm to what is no way, ``LIMIT_MM`` at most; was it met."""
-    far = np.arange(0.0, LIMIT_MM + 0.01, 0.1)
+def _walls(block: _Block, at: Floats, limit_mm: float) -> tuple[list[float], tuple[bool, bool, bool, bool]]:
+    """From a point up, down, back and to the front: mm to what is no way, ``limit_mm`` at most; was it met."""
+    far = np.arange(0.0, limit_mm + 0.01, 0.1)
     wall = (block.free_mm <= 0).astype(float)
     reach, met = [], []
     for axis, sign in ((1, 1.0), (1, -1.0), (2, 1.0), (2, -1.0)):
@@ -337,7 +354,7 @@ def _walls(block: _Block, at: Floats) -> tuple[list[float], tuple[bool, bool, bo
         offsets[:, axis] = sign * far
         hit = np.flatnonzero(block.value(wall, at + offsets) >= 0.5)
         met.append(len(hit) > 0)
-        reach.append(float(far[hit[0]]) if len(hit) else LIMIT_MM)
+        reach.append(float(far[hit[0]]) if len(hit) else limit_mm)
     return reach, (met[0], met[1], met[2], met[3])
 
 

@@ -47,7 +47,8 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
         along = across = None
         if one.anatomy.structure == "foramen" and one.anatomy.side in ("left", "right"):
             sign = 1.0 if one.anatomy.side == "left" else -1.0
-            outward = (spine_axes(one.anatomy.level, centers) @ canal_axes(sign))[:, 0]
+            level = one.anatomy.level
+            outward = (spine_axes(level, centers) @ canal_axes(sign, level.startswith("L")))[:, 0]
             along = float(step @ outward)
             across = float(np.linalg.norm(step - along * outward))
         ratio = other.volume_mm3 / one.volume_mm3

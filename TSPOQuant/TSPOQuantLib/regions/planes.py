@@ -50,7 +50,7 @@ def plane_of(anatomy: Anatomy, plane: str, foramina: Mapping[tuple[str, str], Fl
     if anatomy.structure != "foramen" or anatomy.side == "midline":
         return _BODY["sagittal" if plane == "across canal" else "axial"]
     spine = spine_axes(anatomy.level, foramina)
-    _, up, across = (spine @ canal_axes(1.0 if anatomy.side == "left" else -1.0)).T
+    _, up, across = (spine @ canal_axes(1.0 if anatomy.side == "left" else -1.0, anatomy.level.startswith("L"))).T
     if plane == "across canal":
         return np.stack([across, up], axis=1)
     right = spine[:, 0] - up * (up @ spine[:, 0])

@@ -14,11 +14,11 @@ from scipy.special import chdtr
 
 from ..acquisition.image import HU, Volume
 from ..acquisition.segmentation import Segment, Segmentation
-from ..levels import SIZES_MM
+from ..levels import LEVELS, VERTEBRAE
 from ..messages import Notice, Text
 from ..progress import Progress, silent
 from .anatomy import FORAMINA, Anatomy, identify
-from .canal import LENGTH_MM, Canal, check_ct
+from .canal import LENGTH_MM, LUMBAR_LENGTH_MM, Canal, check_ct
 from .foramen import BONES_HU, Level, Passage, agreed, expected, is_bone, level_between, measured
 from .region import CONFIDENCE_TAG, PLACEMENT_TAG
 from .template import foramen_segment, name_of, segment_of
@@ -155,7 +155,8 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
 
 
 def propose_foramina(vertebrae: Segmentation, ct: Volume, progress: Progress = silent) -> tuple[Proposal, ...]:
-    """All foramina C2/C3 to C7/T1 on both sides from vertebra labels of any tool that ``vertebra_labels`` knows.
+    """All foramina C2/C3 to C7/T1 on both sides from vertebra labels of any tool that ``vertebra_labels`` knows; of
+    labels without a neck, and beside it, those of every lumbar level whose vertebrae are both labeled.
 
     ct: the CT, or an MR, where the labels alone tell what is bone (``walls_of``). Segments are on its grid. Raises
     what ``canal.check_ct`` and ``vertebra_labels.vertebra_segments`` raise.
@@ -180,10 +181,19 @@ def look_for_foramina(
     progress(0.0, "Vertebrae")
     neck = neck_of(vertebrae, ct)
     found = []
-    for number, name in enumerate(FORAMINA):
-        progress(0.4 + 0.1 * number, Text("Foramina {level}", level=name))
-        found += [_proposal(Anatomy("foramen", name, FORAMINA[name], side), neck, ct) for side in ("left", "right")]
+    names = _looked_for(neck)
+    for number, name in enumerate(names):
+        progress(0.4 + 0.6 * number / len(names), Text("Foramina {level}", level=name))
+        root = LEVELS[name].root
+        found += [_proposal(Anatomy("foramen", name, root, side), neck, ct) for side in ("left", "right")]
     return tuple(found), (*told, *((neck.numbering,) if neck and neck.numbering else ()))
+
+
+def _looked_for(neck: Neck | None) -> tuple[str, ...]:
+    """Levels by what is labeled: the neck's unless only what lies below it is, and lumbar ones between two labels."""
+    labeled = set() if neck is None else set(neck.bone.levels)
+    lumbar = [one.name for one in LEVELS.values() if one.part == "lumbar" and {one.upper, one.lower} <= labeled]
+    return (*(FORAMINA if not lumbar or any(name[0] == "C" for name in labeled) else ()), *lumbar)
 
 
 def walls_of(vertebrae: Segmentation, image: Volume) -> Volume:
@@ -286,10 +296,11 @@ def _refuse_odd_sizes(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
     C2 is left out: its dens belongs to it.
     """
     known = _known(neck)
-    order = [name for name in ("C3", "C4", "C5", "C6", "C7", "T1") if name in known]
+    row = ("C3", "C4", "C5", "C6", "C7", "T1") if upper.level[0] == "C" else VERTEBRAE[VERTEBRAE.index("T11") :]
+    order = [name for name in row if name in known]
     heights = np.median([known[name].height for name in order])
     steps = [
-        float(np.linalg.norm(known[a].canal - known[b].canal)) for a, b in pairwise(order) if f"{a}/{b}" in FORAMINA
+        float(np.linalg.norm(known[a].canal - known[b].canal)) for a, b in pairwise(order) if f"{a}/{b}" in LEVELS
     ]
     for vertebra in (upper, lower):
         if vertebra.level != "C2" and not RATIO[0] < vertebra.height / heights < RATIO[1]:
@@ -374,9 +385,10 @@ def _canal(center: Floats, passage: Passage, level: str) -> Canal:
     low, high = SIZE_RATIO
     height, width = (
         float(np.clip(size, low * usual, high * usual))
-        for size, usual in zip((passage.height, passage.width), SIZES_MM[level], strict=True)
+        for size, usual in zip((passage.height, passage.width), LEVELS[level].size_mm or (0.0, 0.0), strict=True)
     )
-    return Canal(center, passage.axes, LENGTH_MM, height, width)
+    length = LUMBAR_LENGTH_MM if LEVELS[level].part == "lumbar" else LENGTH_MM
+    return Canal(center, passage.axes, length, height, width)
 
 
 def _placement(passage: Passage, spread: float, ct: Volume) -> float:

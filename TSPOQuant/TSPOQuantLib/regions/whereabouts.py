@@ -117,7 +117,7 @@ def _about_canal_and_pedicles(region: Region, points: Floats, level: Level, neck
             )
         )
     sign = 1.0 if level.local(points.mean(axis=0))[0] > 0 else -1.0
-    axes = level.axes @ canal_axes(sign)
+    axes = level.axes @ canal_axes(sign, level.lumbar)
     missing = [
         vertebra.level
         for up, vertebra in ((1.0, level.upper), (-1.0, level.lower))

@@ -1,0 +1,131 @@
+"""The lumbar spine: the simulated one, proposals on it, and a whole lumbar PET/MR study of tiny visits."""
+
+import unittest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from support import dicommaker
+from support.tiers import slow
+from support.tinystudy import CT_MM, CT_SHAPE, INJECTION, TRUE_VT, DicomVisit, quantified, quiet
+from TSPOQuantLib.acquisition.image import MR_SIGNAL, Volume
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.levels import LEVELS
+from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.outcome.clinical import read_clinical
+from TSPOQuantLib.phantom import PhantomSettings
+from TSPOQuantLib.phantom.lumbar import AFFECTED, LUMBAR, build_lumbar, grids, kinetics_at
+from TSPOQuantLib.phantom.mr import mr_signal, with_magnitude_noise
+from TSPOQuantLib.phantom.neck import Build, Pose
+from TSPOQuantLib.phantom.segments import segments
+from TSPOQuantLib.progress import silent
+from TSPOQuantLib.regions.anatomy import identify
+from TSPOQuantLib.regions.naming import check_names
+from TSPOQuantLib.regions.proposals import look_for_foramina
+
+NAMES = ("foramen L4/L5 left (root L4)", "L4-5 D", "foramen L1/L2 gauche")
+CLINICAL = """[lesion]
+level = "L4/L5"
+side = "left"
+[[visit]]
+session = "baseline"
+vas_leg = 60
+odi = 42
+mrc_ankle_dorsiflexion = 4
+[[visit]]
+session = "followup"
+vas_leg = 20
+odi = 22
+mrc_ankle_dorsiflexion = 5
+"""
+
+
+class PlanTest(unittest.TestCase):
+    def test_every_structure_has_its_kinetics(self):
+        for visit in ("baseline", "followup"):
+            self.assertEqual(list(kinetics_at(visit)), list(LUMBAR.structures))
+        self.assertLess(kinetics_at("followup")[AFFECTED].vt, kinetics_at("baseline")[AFFECTED].vt)
+
+    def test_segments_say_what_they_are(self):
+        drawn = segments(plan=LUMBAR)
+        for one in drawn:
+            found = identify(one.name, one.tags)
+            self.assertEqual((found.structure, found.level, found.side), (one.structure, one.level, one.side))
+        foramina = [one for one in drawn if one.structure == "foramen"]
+        self.assertEqual({one.level for one in foramina}, {"L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1"})
+        self.assertEqual({one.level: one.root for one in foramina}, {n: LEVELS[n].root for n in LEVELS if n[0] == "L"})
+        named = [Segment(one.name, one.name, np.ones((1, 1, 1), bool), one.color, one.tags) for one in drawn]
+        self.assertEqual(check_names(named), ())
+
+    def test_what_it_does_not_have_is_refused(self):
+        for more in ({"scanner": "osem"}, {"hot_neighbors": True}, {"shape": "facets=1"}):
+            with self.assertRaises(InputRefused) as caught:
+                PhantomSettings(spine="lumbar", **more)
+            self.assertEqual(caught.exception.code, "phantom-setting")
+        for wrong in ({"spine": "sacral"}, {"anatomy": "us"}):
+            with self.assertRaises(InputRefused):
+                PhantomSettings(**wrong)
+
+
+@slow
+class ProposalTest(unittest.TestCase):
+    def test_foramina_are_proposed_on_an_mr_from_labels(self):
+        anatomy = build_lumbar(grids(True)[0], Build(), Pose(np.eye(4)), silent)
+        sizes = np.bincount(anatomy.labels.ravel(), minlength=len(LUMBAR.structures)) * anatomy.grid.voxel_volume_mm3
+        wanted = np.pi / 4 * 17.46 * 9.08 * 8
+        np.testing.assert_allclose(sizes[:10], wanted, rtol=0.15)
+        mr = Volume(
+            with_magnitude_noise(mr_signal(anatomy, LUMBAR), np.random.default_rng(2)), anatomy.grid, MR_SIGNAL
+        )
+        drawn = [
+            Segment(name, f"vertebra {name}", anatomy.labels == LUMBAR.label[f"vertebra {name}"])
+            for name in ("L3", "L4", "L5")
+        ]
+        found, _ = look_for_foramina(Segmentation(anatomy.grid, tuple(drawn)), mr)
+        true = {one.name: one.center_lps_mm for one in anatomy.foramina}
+        off = {one.name: np.linalg.norm(one.canal.center - true[one.name]) for one in found if one.segment}
+        self.assertEqual(len(off), 4, [(one.name, one.code) for one in found])
+        self.assertLess(max(off.values()), 2.2)
+
+
+@slow
+class StudyTest(unittest.TestCase):
+    """PET/MR of a lumbar spine, from DICOM to the report in both languages."""
+
+    def test_from_dicom_to_the_report(self):
+        with TemporaryDirectory() as name:
+            folder, results = Path(name), []
+            for session in ("baseline", "followup"):
+
+                def as_mr(header):
+                    if header.Modality == "PT":
+                        header.AttenuationCorrectionMethod = "MRAC DIXON"
+
+                study = DicomVisit(session, names=NAMES, with_ct=False, edit=as_mr).write(folder / session)
+                plan = dicommaker.PetPlan(shape=CT_SHAPE, spacing_mm=CT_MM, injection=INJECTION[session])
+                dicommaker.write_mr(folder / session / "mr", plan)
+                text = study.read_text(encoding="utf-8").replace("[segmentation]", '[mr]\npath = "mr"\n[segmentation]')
+                study.write_text(text, encoding="utf-8")
+                results.append(folder / f"out-{session}")
+                record = quantified(study, results[-1])
+                left, right = (record.row("foramen", "L4/L5", side, "1TCM") for side in ("left", "right"))
+                np.testing.assert_allclose((left.VT, right.VT), tuple(TRUE_VT[session].values()), rtol=1e-3)
+                self.assertEqual((record.acquisition.anatomy, record.acquisition.attenuation), ("MR", "MRAC DIXON"))
+            (folder / "clinical.toml").write_text(CLINICAL, encoding="utf-8")
+            self.assertEqual(read_clinical(folder / "clinical.toml").lesion.root, "L4")
+            for language, words in (
+                ("en", ("Leg pain", "Oswestry", "made from an MR", "L4/L5")),
+                ("fr", ("Douleur à la jambe", "Oswestry", "issue d'une IRM", "L4/L5")),
+            ):
+                out = folder / language
+                code, told = quiet(
+                    "compare", *results, "--clinical", folder / "clinical.toml", "--lang", language, "--out", out
+                )
+                self.assertEqual(code, 0, told)
+                page = next(out.glob("*.html")).read_text(encoding="utf-8").replace("&#39;", "'").replace("’", "'")
+                for word in words:
+                    self.assertIn(word, page)
+
+
+if __name__ == "__main__":
+    unittest.main()
