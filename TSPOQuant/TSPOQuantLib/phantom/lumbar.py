@@ -220,8 +220,8 @@ def _column(left: Floats, posterior: Floats, along: Floats, around: Labels) -> t
     labels[sac] = label["csf"]
     cord = (side / CORD_HALF_MM[0]) ** 2 + ((posterior - CORD_POSTERIOR_MM) / CORD_HALF_MM[1]) ** 2 < 1
     cord &= along > CONUS_MM
-    between = ENDS_MM[5] + VERTEBRAE[5].disc_mm / 2
-    labels[cord] = np.where(along[cord] > between, label["cord T12"], label["cord L1"])
+    disc_mm = ENDS_MM[5] + VERTEBRAE[5].disc_mm / 2
+    labels[cord] = np.where(along[cord] > disc_mm, label["cord T12"], label["cord L1"])
     nerve = np.zeros(labels.shape, np.bool_)
     for one in CANALS:
         offset = np.stack([a - c for a, c in zip((left, posterior, along), one.center_mm, strict=True)])
