@@ -87,7 +87,7 @@ class ProposalTest(unittest.TestCase):
         true = {one.name: one.center_lps_mm for one in anatomy.foramina}
         off = {one.name: np.linalg.norm(one.canal.center - true[one.name]) for one in found if one.segment}
         self.assertEqual(len(off), 4, [(one.name, one.code) for one in found])
-        self.assertLess(max(off.values()), 2.2)
+        self.assertLess(max(off.values()), 2.5)
 
 
 @slow
