@@ -256,7 +256,7 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         return other
 
     if "ct" in data and "mr" in data:
-        raise wrong("mr", "path", Text("left out where [ct] names the image that the regions were drawn on"))
+        raise wrong("mr", "path", Text("left out: [ct] path names an image, too, and the regions were drawn on one"))
     drawn_on = "mr" if "mr" in data else "ct"
     settings = StudySettings(**{one.name: value_of(one.table, one.key, one.kind, one.default) for one in SETTINGS})
     if "mr" in data:

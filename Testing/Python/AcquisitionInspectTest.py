@@ -18,7 +18,7 @@ from TSPOQuantLib.acquisition.inspect import describe, inspect
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import dicom as phantom_dicom
-from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
+from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S, simulated_tracer
 
 KEYS = {
     "path",
@@ -192,9 +192,9 @@ class PhantomTest(Folder):
         truth = np.random.default_rng(1).uniform(0, 90, (len(FRAME_STARTS_S), *grid.shape)).astype(np.float32)
         for vendor in ("ge", "siemens", "philips"):
             folder = self.folder / vendor
-            phantom_dicom.write_pet(
-                folder / "pet", iter(truth), grid, phantom_dicom.Identity(("test",), "baseline"), vendor
-            )
+            identity = phantom_dicom.Identity(("test",), "baseline")
+            tracer = simulated_tracer("[11C]DPA-713")
+            phantom_dicom.write_pet(folder / "pet", iter(truth), grid, identity, vendor, tracer)
             image = read_dynamic_pet(folder)
             np.testing.assert_allclose(image.timing.starts_s, FRAME_STARTS_S, atol=1e-3)
             np.testing.assert_allclose(image.timing.durations_s, FRAME_DURATIONS_S, atol=1e-3)
