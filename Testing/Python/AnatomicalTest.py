@@ -155,7 +155,7 @@ class StudyTest(Folder):
         self.assertEqual(read_study(study).settings.anatomical_modality, "MR")
         both = study.read_text(encoding="utf-8") + '[ct]\npath = "ct"\n'
         study.write_text(both)
-        self.assertIn("left out where [ct]", self.refused("study-value", read_study, study))
+        self.assertIn("left out: [ct] path", self.refused("study-value", read_study, study))
 
     def test_an_mr_given_as_ct_is_an_mr_all_the_way(self):
         path = self.written(MAGNITUDE, {"Modality": "MR"}, "kept/t1.nii.gz")

@@ -309,11 +309,11 @@ class ProcessTest(SmallStudy):
         for number, expected in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             with self.subTest(number), tempfile.TemporaryDirectory() as name:
                 process = self.start("phantom", "--fast", "--out", Path(name) / "a" / "neck")
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 240
                 while not list(Path(name).rglob("*.dcm")) and time.monotonic() < deadline:
                     time.sleep(0.02)
                 process.send_signal(number)
-                _, err = process.communicate(timeout=60)
+                _, err = process.communicate(timeout=240)
                 self.assertEqual(process.returncode, expected)
                 self.assertNotIn(b"Traceback", err)
                 self.assertEqual(list(Path(name).iterdir()), [])
@@ -323,13 +323,13 @@ class ProcessTest(SmallStudy):
         os.close(reading)
         process = self.start("quantify", self.study, "--out", self.out, "--json", stdout=writing)
         os.close(writing)
-        err = process.communicate(timeout=60)[1].decode()
+        err = process.communicate(timeout=240)[1].decode()
         self.assertEqual((process.returncode, [x for x in err.splitlines() if not x.startswith("warning")]), (0, []))
         self.assertTrue((self.out / "results.json").exists())
 
     def test_a_terminal_that_lacks_our_letters_is_no_error(self):
         process = self.start("quantify", self.study, "--out", self.out, PYTHONIOENCODING="ascii")
-        out = process.communicate(timeout=60)[0]
+        out = process.communicate(timeout=240)[0]
         self.assertEqual(process.returncode, 0)
         self.assertIn(b"muscle", out)
 

@@ -235,7 +235,9 @@ def _uncertainty_mm(
     seen = carried >= 0
     values = sitk.GetArrayViewFromImage(fixed)
     here = values[inner][seen].astype(float)
-    coefficients = np.polynomial.polynomial.polyfit(here, carried[seen], 2)
+    coefficients, (_, rank, _, _) = np.polynomial.polynomial.polyfit(here, carried[seen], 2, full=True)
+    if rank < len(coefficients):  # too few different values to predict anything from
+        return float("inf")
     residual = np.sqrt(np.mean((carried[seen] - np.polynomial.polynomial.polyval(here, coefficients)) ** 2))
     steepness = np.polynomial.polynomial.polyval(here, np.polynomial.polynomial.polyder(coefficients))
     direction = np.array(fixed.GetDirection()).reshape(3, 3)
