@@ -10,7 +10,14 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
-from TSPOQuantLib.alignment.motion import FrameMotion, estimate_motion, groups, late_frames, motion_table
+from TSPOQuantLib.alignment.motion import (
+    FrameMotion,
+    _settled,
+    estimate_motion,
+    groups,
+    late_frames,
+    motion_table,
+)
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
 from TSPOQuantLib.alignment.resample import mean_image
 from TSPOQuantLib.alignment.rigid import field_points
@@ -113,6 +120,19 @@ class MotionTest(RefusingTest):
         self.assertRegex(large[0], r"against frames 6-7; look at their alignment$")
         again = estimate_motion(image)
         np.testing.assert_array_equal(again.reference_to_frame, motion.reference_to_frame)
+
+    def test_a_poor_frame_lies_where_its_neighbor_does_rather_than_back_at_the_reference(self):
+        """A neck that moved in the last minutes moved away from all frames before, those of the bolus too."""
+        points = np.array([[0.0, 0, 0], [40, 0, 0], [0, 40, 0], [0, 0, 40]])
+        found, moved = rigid((0.2, 0.1, 3.9), (0, 0, 0)), rigid((0, 0, 3.8), (0.5, 0, 0))
+        for error, neighbor, expected in (
+            (1.2, moved, found),  # sure
+            (1.4, moved, moved),  # not sure: as the neighbor
+            (1.4, np.eye(4), np.eye(4)),  # not sure, and nothing else moved
+        ):
+            np.testing.assert_array_equal(_settled(found, error, neighbor, points), expected)
+        small = rigid((0, 0, 0.3), (0, 0, 0))
+        np.testing.assert_array_equal(_settled(small, 1.4, moved, points), np.eye(4))
 
     def test_what_lies_still_is_left_still(self):
         motion = estimate_motion(dynamic([np.eye(4)] * 7))

@@ -153,6 +153,7 @@ def estimate_motion(
     fixed = _reference(image, frames, anchor, part(progress, 0, 0.1))
     pauses = np.flatnonzero(image.timing.gaps_s > PAUSE_S) + 1
     runs = [run for run in groups(counts, breaks=pauses.tolist()) if anchor not in run]
+    runs.sort(key=lambda run: min(abs(frame - anchor) for frame in run))  # each after its neighbor
     for done, run in enumerate(runs):
         progress(0.1 + 0.9 * done / len(runs), Text("Motion: {run}", run=_named(run)))
         moving = _prepared(image, run)
@@ -162,11 +163,25 @@ def estimate_motion(
             continue
         error = _uncertainty_mm(fixed, moving, found, field_points(image.grid))
         uncertainty[run] = error
-        if displacement_mm(found, field_points(image.grid)) > max(STILL_MM, STILL_UNCERTAINTIES * error):
-            transforms[run] = found
+        neighbor = transforms[run[-1] + 1 if run[-1] < anchor else run[0] - 1]
+        transforms[run] = _settled(found, error, neighbor, field_points(image.grid))
     center = image.grid.to_lps((np.array(image.grid.shape[::-1]) - 1) / 2)
     motion = FrameMotion(transforms, tuple(frames), tuple(notices), uncertainty, center)
     return told_at(motion, field_points(image.grid))
+
+
+def _settled(
+    found: NDArray[np.float64], error_mm: float, neighbor: NDArray[np.float64], points_lps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where a frame lies: where it was found if that is surely another place than the reference's.
+
+    Else nothing says that it moved by itself, and it lies where the neck already was: at the reference, or where the
+    ``neighbor`` frame towards the reference lies, whichever is nearer to what was found. All are 4 x 4, LPS mm.
+    """
+    if displacement_mm(found, points_lps) > max(STILL_MM, STILL_UNCERTAINTIES * error_mm):
+        return found
+    places = (np.eye(4), neighbor)
+    return min(places, key=lambda place: displacement_mm(np.linalg.inv(place) @ found, points_lps))
 
 
 def told_at(motion: FrameMotion, points_lps: NDArray[np.float64]) -> FrameMotion:
