@@ -61,7 +61,7 @@ class ReviewTest(PanelTest):
         self.assertIn("initials", self.ui.acceptButton.toolTip)
         self.ui.reviewerLineEdit.text = "A. B."
         self.ui.acceptButton.click()
-        self.assertIn("Accepted by A. B.", self.ui.reviewLabel.text)
+        self.assertIn("Accepted by: A. B.", self.ui.reviewLabel.text)
         self.assertEqual(record().region(LEFT).accepted_by, "A. B.")
         self.assertEqual(self.states()[4], "done")
         self.ui.nextButton.click()

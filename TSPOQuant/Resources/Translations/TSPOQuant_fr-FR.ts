@@ -1574,8 +1574,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
     <context>
         <name>mrml.study_review</name>
         <message>
-            <source>Accepted by {name}.</source>
-            <translation>Acceptée par {name}.</translation>
+            <source>Accepted by: {name}</source>
+            <translation>Acceptée par : {name}</translation>
         </message>
         <message>
             <source>Compute the visit '{session}' first.</source>

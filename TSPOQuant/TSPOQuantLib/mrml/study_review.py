@@ -54,7 +54,7 @@ class StudyReview(StudyLive):
         warned += [notice for notice in record.warnings if region in str(notice.message)]
         said += [sentence(one.message) for one in dict.fromkeys(warned)]
         name = record.region(region).accepted_by
-        said.append(_("Accepted by {name}.").format(name=name) if name else _("Not accepted yet."))
+        said.append(_("Accepted by: {name}").format(name=name) if name else _("Not accepted yet."))
         return "\n".join(said)
 
     def whyNotAccepted(self, session: str) -> str:
