@@ -389,9 +389,14 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _asked(one: Setting, visit: VisitRecord) -> Any:
+def asked(one: Setting, visit: VisitRecord) -> Any:
     """A setting as it was given. A record from before it existed was made as its default says."""
     return visit.settings.get(one.name, visit.input.settings.get(one.name, one.default))
+
+
+def in_effect(one: Setting, visit: VisitRecord) -> bool:
+    """Whether a setting had any effect, as another one was chosen."""
+    return one.applies is None or asked(_BY_NAME[one.applies[0]], visit) in one.applies[1]
 
 
 def _setting(one: Setting, shared: Shared) -> _Fact:
@@ -402,10 +407,10 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
     def value(visit: VisitRecord) -> Any:
         if not visit.models and one.table in OF_VT:
             return None
-        if one.applies and _asked(_BY_NAME[one.applies[0]], visit) not in one.applies[1]:
+        if not in_effect(one, visit):
             return None
         came_to = found(visit) if found else None
-        return _plain(_asked(one, visit) if came_to is None else came_to)
+        return _plain(asked(one, visit) if came_to is None else came_to)
 
     def told(chosen: Any) -> str:
         words = f"{_words(chosen)} {one.unit}" if one.unit and not isinstance(chosen, str) else _words(chosen)
@@ -417,7 +422,7 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
             return None  # where it applies to one visit alone, the setting that decides so differs
         if one.table == "outcome" and not (a.models or b.models):
             return "refuse"  # what only stands beside V_T is here the outcome
-        one_rule = one.name in FOLLOWS_DATA and _plain(_asked(one, a)) == _plain(_asked(one, b))
+        one_rule = one.name in FOLLOWS_DATA and _plain(asked(one, a)) == _plain(asked(one, b))
         return "warn" if one_rule else shared.severity
 
     return _Fact(shared, value, told, judged, f"[{one.table}] {one.key}" if one.name in FOLLOWS_DATA else "")

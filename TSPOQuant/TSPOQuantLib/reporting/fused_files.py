@@ -22,14 +22,17 @@ REGIONS = "space-{kind}_desc-regions_dseg.seg.nrrd"
 
 
 def write_fused_images(folder: Path, stem: str, images: FusedImages) -> None:
-    """``<stem>_desc-neck_ct.nii.gz`` in whole HU, ``<stem>_space-CT_desc-mean_pet.nii.gz`` with its JSON, and the
-    regions, which 3D Slicer can open and correct; of an MR ``…_mr.nii.gz``, as it is, and space-MR."""
+    """``<stem>desc-neck_ct.nii.gz`` in whole HU, ``<stem>space-CT_desc-mean_pet.nii.gz`` with its JSON, and the
+    regions, which 3D Slicer can open and correct; of an MR ``…_mr.nii.gz``, as it is, and space-MR.
+
+    stem: ``sub-…_ses-…_``.
+    """
     kind, image = CT if images.ct.is_ct else MR, to_sitk(images.ct.values, images.ct.grid)
     if images.ct.is_ct:
         image = sitk.Cast(sitk.Round(image), sitk.sitkInt16)
-    sitk.WriteImage(image, str(folder / f"{stem}_{ANATOMY[kind]}"))
-    sitk.WriteImage(to_sitk(images.pet.values, images.pet.grid), str(folder / f"{stem}_{PET.format(kind=kind)}"))
-    write_segmentation(folder / f"{stem}_{REGIONS.format(kind=kind)}", images.regions)
+    sitk.WriteImage(image, str(folder / f"{stem}{ANATOMY[kind]}"))
+    sitk.WriteImage(to_sitk(images.pet.values, images.pet.grid), str(folder / f"{stem}{PET.format(kind=kind)}"))
+    write_segmentation(folder / f"{stem}{REGIONS.format(kind=kind)}", images.regions)
     about = {
         "About": DISCLAIMER,
         "Description": f"Mean PET of the long frames in the {kind}'s position, cut to the spine around the regions",
@@ -39,7 +42,7 @@ def write_fused_images(folder: Path, stem: str, images: FusedImages) -> None:
         "Subject": images.subject,
         "Session": images.session,
     }
-    (folder / f"{stem}_{ABOUT.format(kind=kind)}").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{stem}{ABOUT.format(kind=kind)}").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
 def read_fused_images(folder: Path) -> FusedImages:

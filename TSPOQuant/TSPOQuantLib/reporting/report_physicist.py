@@ -9,9 +9,10 @@ from typing import Any
 
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
-from ..outcome.comparability import ITEMS, attenuation_source
+from ..outcome.comparability import ITEMS, asked, attenuation_source, in_effect
 from ..outcome.compare import Comparison, RegionChange, reference_rule
 from ..outcome.record import VisitRecord
+from ..outcome.settings import SETTINGS
 from ..outcome.uptake import RegionUptake, uptake_notices, uptake_of, window_of
 from ..quantities import BY_KEY, COLUMNS, UPTAKE
 from ..regions.anatomy import REFERENCE_RULES
@@ -810,12 +811,14 @@ def _notices(visit: VisitRecord, words: Words) -> list[Block]:
 
 
 def _settings(visit: VisitRecord, words: Words) -> list[Block]:
-    """Choices by their stable names, versions, and hashes of the inputs."""
-    found = (visit.input.settings.get("found") or {}).get("calibration") or {}
+    """Choices by their keys in the study file, versions, and hashes of the inputs."""
     # What was found from the samples stands with the input function: its setting, which was not used, would mislead.
-    own = {k: v for k, v in visit.input.settings.items() if k != "found" and k not in found}
-    choices = {**visit.settings, **{f"input.{key}": value for key, value in own.items()}}
-    rows = tuple((key, _plain(value, words)) for key, value in choices.items())
+    found = (visit.input.settings.get("found") or {}).get("calibration") or {}
+    used = [one for one in SETTINGS if one.name not in found and in_effect(one, visit)]
+    asked_for = {f"[{one.table}] {one.key}": asked(one, visit) for one in sorted(used, key=lambda one: one.table)}
+    known = {"source", "found", *(one.name for one in SETTINGS)}
+    further = {f"input.{key}": value for key, value in visit.input.settings.items() if key not in known}
+    rows = tuple((key, _plain(value, words)) for key, value in {**asked_for, **further}.items())
     blocks: list[Block] = [
         Table(words("settings.caption", visit=visit.session), (), rows, "ll", notes=(words("note.settings"),))
     ]
@@ -834,7 +837,7 @@ def _settings(visit: VisitRecord, words: Words) -> list[Block]:
 
 
 def _plain(value: Any, words: Words) -> str:
-    if value is None or value == "" or value == []:
+    if value is None or value in ("", [], (), {}):
         return "–"
     if isinstance(value, bool):
         return words("yes" if value else "no")
