@@ -69,6 +69,10 @@ def need_checkout(needed: str) -> None:
         sys.path.insert(0, str(REPOSITORY))
 
 
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Two workers; a file stays with one of them, so that what its tests share is made once."""
+
+
 def run_tests(options: Sequence[str]) -> int:
     """The style checks, the type checker and pytest, as CI runs them; ``--quick`` leaves out what is slow."""
     need_checkout("Testing/Python")
@@ -78,7 +82,7 @@ def run_tests(options: Sequence[str]) -> int:
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["pytest", "-q", "-n", "2", *rest],
+        ["pytest", "-q", *SIDE_BY_SIDE, *rest],
     ]
     # Two workers share the two cores that the tests may count on; more threads would only stand in their way.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "TSPOQUANT_QUICK": "1" if quick else ""}
