@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import (
     binary_closing,
-    binary_fill_holes,
     distance_transform_edt,
     gaussian_filter,
     label,
@@ -140,10 +139,23 @@ def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | N
         reach = _reach(hu, outside, voxel)
         inside = distance_transform_edt(kept, sampling=STEP_MM)
         kept = ((hu > BONE_HU) & (outside <= REACH_MM + voxel)) | (inside > DEEP_MM + voxel / 2)
-        kept = binary_fill_holes(kept)
+        kept |= enclosed(kept)[0] > 0
     depth = distance_transform_edt(kept, sampling=STEP_MM)
     found = np.where(kept, near[tuple(nearest)], 0).astype(np.uint8)
     return LabeledBone(grid, found, names, shift, voxel, outside, depth, reach)
+
+
+def enclosed(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], int]:
+    """The holes of a mask, numbered from 1 on, and how many there are: what no way along the axes leads to from
+    outside. One numbering of all that is not in the mask is faster than to flood it from its border."""
+    parts, count = label(~mask)
+    outer = np.zeros(count + 1, dtype=bool)
+    for axis in range(mask.ndim):
+        for end in (0, -1):
+            outer[np.take(parts, end, axis=axis)] = True
+    outer[0] = True
+    numbers = np.where(outer, 0, np.cumsum(~outer))
+    return numbers[parts], int(count + 1 - np.count_nonzero(outer))
 
 
 def _reach(hu: Floats, outside: Floats, voxel: float) -> float:
@@ -285,7 +297,7 @@ def _hole(local: Floats) -> tuple[float, ...] | None:
     seen = np.zeros(pixels.max(axis=0) + 5, dtype=bool)
     seen[tuple(pixels.T)] = True
     seen = binary_closing(seen, iterations=2)
-    holes, count = label(binary_fill_holes(seen) & ~seen)
+    holes, count = enclosed(seen)
     if count == 0:
         return None
     sizes = np.bincount(holes.ravel())[1:]
