@@ -77,17 +77,22 @@ class TabulatedBasis:
         return self.with_slope(theta)[0]
 
     def with_slope(self, theta: Array) -> tuple[Array, Array]:
-        position = np.log(theta + self.offset)
+        averages, slope = self.at(np.log(theta + self.offset))
+        slope /= (theta + self.offset)[:, None]
+        return averages, slope
+
+    def at(self, position: Array) -> tuple[Array, Array]:
+        """The response at x and its slope in x."""
         node = self.node(position)
         away = (position - self.first - node * self.step)[:, None]
-        bend = self.curvature[node]
+        bend = self.curvature.take(node, axis=0)
         bend *= away
-        slope = self.slope[node]
-        averages = slope + bend / 2
+        slope = self.slope.take(node, axis=0)
+        averages = bend / 2
+        averages += slope
         averages *= away
-        averages += self.table[node]
+        averages += self.table.take(node, axis=0)
         slope += bend
-        slope /= (theta + self.offset)[:, None]
         return averages, slope
 
 
@@ -179,9 +184,10 @@ class OneTissueBlock:
             free *= free
             free += by_blood * by_blood / square
             np.copyto(gain, free, where=fraction >= low)
-            over = np.flatnonzero((fraction > high).any(axis=1))
-            at_high = _gain_at(high, alone[over], along, by_blood[over], square)
-            gain[over] = np.where(fraction[over] > high, at_high, gain[over])
+            over = np.flatnonzero(fraction.max(axis=1) > high)
+            if len(over):
+                at_high = _gain_at(high, alone[over], along, by_blood[over], square)
+                gain[over] = np.where(fraction[over] > high, at_high, gain[over])
         voxel, best = np.arange(len(data)), np.clip(np.argmax(gain, axis=1), 1, _GRID_ONE - 2)
         before, here, after = (gain[voxel, best + shift] for shift in (-1, 0, 1))
         bend = before - 2 * here + after
@@ -195,30 +201,28 @@ class OneTissueBlock:
         ends = basis.node(self.position[[0, -1]])
         node = basis.node(start)
         lowest, highest = np.maximum(node - reach, ends[0]), np.minimum(node + reach, ends[1])
-        solved = self._solve(data, node)
+        steps = self._solve(data, node).step
         running = np.arange(len(node))
         for _ in range(_STEPS):
-            step = solved.step[running]
+            step = steps[running]
             moved = np.clip(node[running] + np.rint(step / basis.step), lowest[running], highest[running])
             far = (np.abs(step) > _LAST_STEP) & (moved != node[running])
             running = running[far]
             if not len(running):
                 break
             node[running] = moved[far]
-            solved.put(running, self._solve(data[running], node[running]))
-        return self._estimates(data, node, solved)
+            steps[running] = self._solve(data.take(running, axis=0), node[running]).step
+        return self._estimates(data, node, steps)
 
     def _solve(self, data: Array, node: NDArray[np.intp]) -> "_OneTissueSolution":
         """The solution of data (voxels, frames) on the nodes of the table."""
         tables = (self.scan.basis.table, self.scan.basis.slope, self.tt, self.ts, self.ss, self.tb, self.sb)
-        return self._least_squares(data, *(table[node] for table in tables))
+        return self._least_squares(data, *(table.take(node, axis=0) for table in tables))
 
     def _solve_at(self, data: Array, position: Array) -> "_OneTissueSolution":
         """The same anywhere between the nodes, at x (voxels,)."""
-        basis, blood = self.scan.basis, self.scan.equation.blood
-        rate = np.exp(position) - basis.offset
-        tissue, slope = basis.with_slope(np.clip(rate, 0.0, basis.highest))
-        slope *= (rate + basis.offset)[:, None]
+        blood = self.scan.equation.blood
+        tissue, slope = self.scan.basis.at(position)
         products = _dot(tissue, tissue), _dot(tissue, slope), _dot(slope, slope)
         return self._least_squares(data, tissue, slope, *products, rows_dot(tissue, blood), rows_dot(slope, blood))
 
@@ -241,18 +245,22 @@ class OneTissueBlock:
         step = np.where(amplitude > 0, along / np.where(amplitude > 0, amplitude, 1.0), 0.0)
         return _OneTissueSolution(amplitude, step, vb, tissue, slope, tb, sb, ptt, pts, pss)
 
-    def _estimates(self, data: Array, node: NDArray[np.intp], solved: "_OneTissueSolution") -> BlockEstimates:
+    def _estimates(self, data: Array, node: NDArray[np.intp], steps: Array) -> BlockEstimates:
+        """steps: from each voxel's node to its optimum in x."""
         scan, basis = self.scan, self.scan.basis
         # A rate at its bound, or a voxel without a clear optimum, stays on its node.
-        near = np.abs(solved.step) <= _LAST_STEP
-        position = basis.first + basis.step * node + np.where(near, solved.step, 0.0)
+        near = np.abs(steps) <= _LAST_STEP
+        position = basis.first + basis.step * node + np.where(near, steps, 0.0)
         position = np.clip(position, self.position[0], self.position[-1])
         solved = self._solve_at(data, position)
         step = np.where(near & (np.abs(solved.step) <= _LAST_STEP), solved.step, 0.0)
         position = np.clip(position + step, self.position[0], self.position[-1])
         rate = np.clip(np.exp(position) - basis.offset, scan.low["k2"], scan.high["k2"])
         vb, amplitude = solved.vb, np.maximum(solved.amplitude, 0.0)
-        residual = data - amplitude[:, None] * (solved.tissue + step[:, None] * solved.slope)
+        residual = solved.slope * step[:, None]
+        residual += solved.tissue
+        residual *= -amplitude[:, None]
+        residual += data
         residual -= vb[:, None] * scan.equation.blood
         variance = _dot(residual, residual) / (data.shape[1] - scan.n_parameters)
         fitted = (rate > NO_WASHOUT) & (amplitude > 0)
@@ -294,11 +302,6 @@ class _OneTissueSolution:
     ptt: Array
     pts: Array
     pss: Array
-
-    def put(self, rows: NDArray[np.intp], part: "_OneTissueSolution") -> None:
-        """Overwrite the solution of some voxels."""
-        for name in self.__dataclass_fields__:
-            getattr(self, name)[rows] = getattr(part, name)
 
 
 class TwoTissueBlock:
