@@ -18,8 +18,10 @@ def at_rest(image: DynamicImage, to_frame: Sequence[NDArray[np.float64]] | None)
     """The image with every frame brought to one position by its rigid 4 x 4 (LPS mm) in ``to_frame``; linear."""
     if to_frame is None:
         return image
-    frames = [carried(image, frame, matrix) for frame, matrix in enumerate(to_frame)]
-    return replace(image, activity=np.stack(frames))
+    activity = np.empty_like(image.activity)  # filled frame by frame: never a second copy of all of them
+    for frame, matrix in enumerate(to_frame):
+        activity[frame] = carried(image, frame, matrix)
+    return replace(image, activity=activity)
 
 
 def carried(
