@@ -77,7 +77,8 @@ class Row:
 class How:
     """How visits are made. scheduler, force, source: see ``run``. choices: settings by name, over the defaults.
 
-    jobs: of SLURM, 0 for none; slurm: what they ask for, by dask-jobqueue's names.
+    jobs: of SLURM, 0 for none; slurm: what they ask for, by dask-jobqueue's names. scan: which of several of a
+    session, see find_bids.
     """
 
     scheduler: str | None = None
@@ -86,6 +87,12 @@ class How:
     choices: Mapping[str, Any] = field(default_factory=dict)
     jobs: int = 0
     slurm: Mapping[str, str] = field(default_factory=dict)
+    scan: str | None = None
+
+    def study(self, dataset: Path, visit: "Visit") -> Study:
+        """The visit's files, and the settings of all."""
+        found = study_of_bids(dataset, visit.participant, visit.session, None, self.source, self.scan)
+        return replace(found, settings=replace(found.settings, **self.choices))
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,7 @@ def run(
     choices: Mapping[str, Any] | None = None,
     jobs: int = 0,
     slurm: Mapping[str, str] | None = None,
+    scan: str | None = None,
 ) -> Report:
     """Quantify every visit with the same settings, compare each participant's visits, and write group tables.
 
@@ -140,12 +148,13 @@ def run(
     scheduler, whose workers see the same paths and which can import this package; None for processes of our own, one a
     core, or of SLURM where ``jobs`` says how many, see ``slurm_cluster``. source: of every input function, see
     study_of_bids. choices: settings by name, see study.read_choices; visits made with others are made again.
+    scan: see How.
     Raises InputRefused: "cohort-…", "output-…", "bids-participant".
     """
     visits = find_visits(dataset, participants)
     out = _prepared(out, dataset, force)
     with only_run_in(out):
-        how = How(scheduler, force, source, choices or {}, jobs, slurm or {})
+        how = How(scheduler, force, source, choices or {}, jobs, slurm or {}, scan)
         return _run(dataset, out, visits, how, progress)
 
 
@@ -242,14 +251,14 @@ def _prepared(out: Path, dataset: Path, force: bool) -> Path:
     return out
 
 
-def _refused(dataset: Path, visit: Visit, source: str | None) -> Row | None:
+def _refused(dataset: Path, visit: Visit, how: How) -> Row | None:
     """The row of a visit that lacks a file; None where there is something to read."""
     for label in (visit.participant, visit.session or NO_SESSION):
         if not LABEL.fullmatch(label):
             message = Text("'{label}' is no BIDS label, which has letters and digits alone; rename it", label=label)
             return _row(visit, "refused", "bids-label", message)
     try:
-        study_of_bids(dataset, visit.participant, visit.session, None, source)
+        how.study(dataset, visit)
     except InputRefused as refusal:
         return _row(visit, "refused", refusal.code, refusal.message)
     return None
@@ -266,8 +275,7 @@ def quantify_one(dataset: Path, out: Path, visit: Visit, how: How) -> Row:
     """Quantify one visit into its folder, whole or not at all; whatever goes wrong becomes the row."""
     folder = out / visit.folder
     try:
-        study = study_of_bids(dataset, visit.participant, visit.session, None, how.source)
-        study = replace(study, settings=replace(study.settings, **how.choices))
+        study = how.study(dataset, visit)
         reason = "asked for (--force)" if how.force and folder.exists() else made_again(folder, study)
         if reason is None:
             return _row(visit, "kept")
@@ -314,11 +322,11 @@ def _quantified(
     """Every visit's row, in the order of the visits."""
     from distributed import as_completed  # 0.5 s to import: only where a cohort is run
 
-    rows = {visit: row for visit in visits if (row := _refused(dataset, visit, how.source)) is not None}
+    rows = {visit: row for visit in visits if (row := _refused(dataset, visit, how)) is not None}
     waiting = [visit for visit in visits if visit not in rows]
     if not waiting:
         return tuple(rows[visit] for visit in visits)
-    images = [study_of_bids(dataset, visit.participant, visit.session, None, how.source).pet for visit in waiting]
+    images = [how.study(dataset, visit).pet for visit in waiting]
     largest = max(map(image_bytes, images))
     with _client(how, len(waiting), largest, progress) as client:
         paths = Path(os.path.abspath(dataset)), out  # noqa: PTH100 (links stay: workers see the path that was given)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from support import inputtruth as truth
 from support.tiers import slow
-from support.tinystudy import LEFT, TRUE_VT, DicomVisit, quantified, quiet
+from support.tinystudy import LEFT, TRUE_VT, DicomVisit, quantified, quiet, write_bids_visit
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.grid import Grid
@@ -100,6 +100,28 @@ class CommonWindowTest(unittest.TestCase):
         code, told = self.compare("--common-resolution", "5", "--accept", "visits-window")
         self.assertEqual((code, "smooth-finer" in told), (3, True), told)
         self.assertEqual(self.compare("--common-resolution", "0")[0], 2)
+
+
+class BidsVisitsTest(unittest.TestCase):
+    """Visits of a PET-BIDS dataset have no study file: their results name the files."""
+
+    def test_they_are_quantified_again_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            for session in TRUE_VT:
+                write_bids_visit(root / "data", "01", session)
+                named = ("--participant", "01", "--session", session, "--input", "given")
+                code, told = quiet("quantify", root / "data", *named, "--out", root / session)
+                self.assertEqual(code, 0, told)
+            results = [root / session for session in TRUE_VT]
+            code, told = quiet("compare", *results, "--common-window", "--out", root / "compared")
+            self.assertEqual(code, 0, told)
+            row = next(row for row in rows_of(root / "compared" / "alike.tsv") if "left" in row["outcome"])
+            self.assertEqual(row["percent"], row["alike_percent"])  # the windows were alike before
+            gone = next((root / "data").rglob("*ses-followup_pet.nii.gz"))
+            gone.rename(gone.with_name("elsewhere.nii.gz"))
+            code, told = quiet("compare", *results, "--common-window", "--out", root / "again")
+            self.assertEqual((code, "error: dicom-source:" in told), (3, True), told)
 
 
 VOXEL_MM, SHAPE = 2.0, (16, 16, 16)

@@ -28,6 +28,9 @@ def register(commands: "Commands") -> None:
     cohort.add_argument(
         "--participants", nargs="+", default=[], metavar="LABEL", help="these alone, with spaces or commas between"
     )
+    cohort.add_argument(
+        "--scan", metavar="ENTITIES", help="which scan of a session that holds several, such as run-2 or trc-DPA713"
+    )
     add_input(cohort)
     add_test_retest(cohort)
     cohort.add_argument("--force", action="store_true", help="make every visit again, also those that are up to date")
@@ -62,6 +65,7 @@ def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:
         read_choices(options.settings) if options.settings else {},
         options.slurm,
         dict(options.slurm_job),
+        options.scan,
     )
     refusal = None
     if report.empty:
