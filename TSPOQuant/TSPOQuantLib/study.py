@@ -261,10 +261,10 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
     settings = StudySettings(**{one.name: value_of(one.table, one.key, one.kind, one.default) for one in SETTINGS})
     if "mr" in data:
         settings = replace(settings, anatomical_modality=MR)
-    given, carried = settings.input_source == "given", other_visit()
+    given, carried = settings.input_source in ("given", "population"), other_visit()
     first, *further = pet_parts()
     if not given and "path" in data.get("input", {}):
-        raise wrong("input", "path", Text('left out, or source be "given"'))
+        raise wrong("input", "path", Text('left out, or source be "given" or "population"'))
     listed = settings.weights == FROM_FILE
     if not listed and "weights_path" in data.get("model", {}):
         raise wrong("model", "weights_path", Text('left out, or weights be "file"'))

@@ -34,7 +34,9 @@ from TSPOQuantLib.study import KEYS, TABLES, read_study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OTHERS = {
-    "input_source": ["blood", "given"],
+    "input_source": ["blood", "given", "population"],
+    "population_scale": ["suv"],
+    "arrival_s": [20],
     "given_domain": ["plasma", "whole-blood"],
     "given_unit": ["Bq/mL"],
     "blood_pool": ["aorta"],
@@ -179,7 +181,7 @@ class ComparedTest(unittest.TestCase):
             field.name for field in fields(ImageDerivedSettings)
         }
         for one in SETTINGS:
-            if one.name in sampled:
+            if one.name in sampled or one.name == "population_scale":
                 continue  # without effect on an image-derived input
             for value in OTHERS[one.name]:
                 with self.subTest(setting=one.name, value=value):
@@ -205,6 +207,12 @@ class ComparedTest(unittest.TestCase):
         vt = {name: 0.9 * value for name, value in made.VT.items()}
         other = made.visit("followup", vt=vt, settings={"motion_correction": "none", "registration_window": "late"})
         self.assertEqual(findings_of([still, other]), ())
+
+    def test_template(self):
+        vt = {name: 0.9 * value for name, value in made.VT.items()}
+        first = made.visit(settings={"input_source": "population"})
+        other = made.visit("followup", vt=vt, settings={"input_source": "population", "population_scale": "suv"})
+        self.assertEqual([each.item for each in findings_of([first, other])], ["input"])
 
     def test_sampled_input(self):
         vt = {name: 0.9 * value for name, value in made.VT.items()}

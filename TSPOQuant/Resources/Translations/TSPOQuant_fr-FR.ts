@@ -776,6 +776,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Prête, dans le fichier</translation>
         </message>
         <message>
+            <source>Template of your own cohort, in the blood file</source>
+            <translation>Modèle de votre cohorte, dans le fichier</translation>
+        </message>
+        <message>
             <source>Recovery and spill-in</source>
             <translation>Recouvrement, débordement</translation>
         </message>

@@ -69,6 +69,8 @@ class PetSidecar:
     manufacturer: str | None
     scanner_model: str | None
     attenuation: str | None = None
+    administration: str | None = None
+    infusion_s: float | None = None
     notices: tuple[Notice, ...] = ()
 
 
@@ -267,6 +269,8 @@ def read_pet_json(path: Path) -> PetSidecar:
         manufacturer=_text(metadata, "Manufacturer"),
         scanner_model=_text(metadata, "ManufacturersModelName"),
         attenuation=_text(metadata, "AttenuationCorrection") or _text(metadata, "AttenuationCorrectionMethod"),
+        administration=(_text(metadata, "ModeOfAdministration") or "").lower() or None,
+        infusion_s=_infusion_s(path.name, metadata),
         notices=tuple(notices),
     )
 
@@ -456,6 +460,12 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
         )
         return None
     return value
+
+
+def _infusion_s(file: str, metadata: Mapping[str, Any]) -> float | None:
+    """How long the tracer was injected, where the file says when that ended."""
+    begin, end = (number_in(metadata, key, file) for key in ("InjectionStart", "InjectionEnd"))
+    return end - begin if begin is not None and end is not None and end > begin else None
 
 
 def _mass_times_specific(file: str, metadata: Mapping[str, Any]) -> float | None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
 from .frames import FrameTiming
+from .population import Population
 
 # Blood that ends earlier than this part of the fit window cannot carry the input: the program's rule, not a
 # published one.
@@ -68,6 +69,7 @@ class BloodSamples:
     route: "arterial", "venous" or "unknown".
     given: "whole-blood" or "plasma" where that curve came ready as the input, and the samples only lead on from it:
     whole blood then stands in ``autosampler``, finished.
+    population: a template that the samples only scale.
     """
 
     whole_blood: SampledCurve | None = None
@@ -78,6 +80,7 @@ class BloodSamples:
     parent_plasma: SampledCurve | None = None
     route: str = "unknown"
     given: str = ""
+    population: Population | None = None
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -169,6 +172,9 @@ def reconcile(
     """
     if not blood.activities:
         return blood
+    if blood.population is not None:
+        _check_late_unit(blood, timing, np.asarray(activity))
+        return blood
     curve = max(blood.activities, key=lambda curve: curve.end_s - float(curve.times_s[0]))
     start, end = float(timing.starts_s[0]), float(timing.ends_s[-1])
     if COVERAGE_NEEDED <= curve.end_s * 60 / end <= 1 / COVERAGE_NEEDED:
@@ -203,13 +209,7 @@ def reconcile(
             empty=empty,
         )
     if not 1 / UNIT_SLIP < tissue / in_blood < UNIT_SLIP:
-        raise InputRefused(
-            "blood-image-units",
-            "over the same time the image averages {tissue:.3g} kBq/mL and the blood {in_blood:.3g} kBq/mL: one "
-            "of them is most likely in another unit than it says (Bq/mL, kBq/mL, nCi/mL); correct the unit",
-            tissue=tissue,
-            in_blood=in_blood,
-        )
+        raise _other_unit(tissue, in_blood)
     notices = []
     first_sample = min(float(one.times_s[0]) for one in blood.activities)
     if from_samples and first_sample > timing.ends_s[0]:
@@ -222,3 +222,22 @@ def reconcile(
             )
         )
     return replace(blood, notices=(*blood.notices, *notices))
+
+
+def _check_late_unit(blood: BloodSamples, timing: FrameTiming, activity: NDArray[np.float64]) -> None:
+    """Refuse ("blood-image-units") the last of a few late samples where it is in another unit than the image says."""
+    curve = blood.activities[0]
+    frame = int(np.argmin(np.abs((timing.starts_s + timing.ends_s) / 2 - curve.end_s)))
+    tissue, sampled = float(activity[:, frame].max()), float(curve.values[-1])
+    if tissue > 0 and sampled > 0 and not 1 / UNIT_SLIP < tissue / sampled < UNIT_SLIP:
+        raise _other_unit(tissue, sampled)
+
+
+def _other_unit(tissue: float, in_blood: float) -> InputRefused:
+    return InputRefused(
+        "blood-image-units",
+        "over the same time the image averages {tissue:.3g} kBq/mL and the blood {in_blood:.3g} kBq/mL: one "
+        "of them is most likely in another unit than it says (Bq/mL, kBq/mL, nCi/mL); correct the unit",
+        tissue=tissue,
+        in_blood=in_blood,
+    )

@@ -165,6 +165,7 @@ def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -
         weight_kg=weight if weight is not None and weight > 0 else None,
         half_life_s=injection.half_life_s if injection else None,
         attenuation=told("AttenuationCorrectionMethod"),
+        infusion_s=injection.infusion_s if injection else None,
     )
 
 

@@ -22,6 +22,7 @@ class Scan:
     patient. Whoever knows all patient numbers can invert it: results keep a few digits of it (see outcome.recording).
     ``frame_of_reference_key``: the same of FrameOfReferenceUID, which images share whose places can be compared.
     ``attenuation``: how the file says that its attenuation was corrected, in its own words.
+    ``administration``: "bolus" and the like, lower case; ``infusion_s``: how long the tracer was injected.
     """
 
     patient_key: str | None = None
@@ -35,6 +36,8 @@ class Scan:
     weight_kg: float | None = None
     half_life_s: float | None = None
     attenuation: str | None = None
+    administration: str | None = None
+    infusion_s: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,7 @@ def read_dynamic_nifti(
         time_zero="injection" if at_injection else "TimeZero",
         time_zero_at=None,
         decay_correction=words,
-        scan=_scan(told),
+        scan=scan_of(told),
         notices=tuple(notices),
         sources=(str(path),),
         zero_clock=zero_clock,
@@ -95,7 +95,7 @@ def read_static_nifti(path: Path) -> Volume:
         values=volume.values * np.float32(told.kbq_ml_per_unit),
         grid=volume.grid,
         units="kBq/mL",
-        scan=_scan(told),
+        scan=scan_of(told),
         notices=(*told.notices, *volume.notices),
         sources=volume.sources,
     )
@@ -217,7 +217,8 @@ def _decay_reference(told: PetSidecar, timing: FrameTiming, half_life: float, no
     return stated
 
 
-def _scan(told: PetSidecar) -> Scan:
+def scan_of(told: PetSidecar) -> Scan:
+    """What a sidecar says of the scan."""
     return Scan(
         manufacturer=told.manufacturer,
         scanner_model=told.scanner_model,
@@ -226,4 +227,6 @@ def _scan(told: PetSidecar) -> Scan:
         injected_mbq=told.injected_mbq,
         half_life_s=told.half_life_s,
         attenuation=told.attenuation,
+        administration=told.administration,
+        infusion_s=told.infusion_s,
     )

@@ -28,7 +28,10 @@ HALF_LIFE_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Injection:
-    """What the header says of the injected activity; None where it is silent. ``tracer`` is as written."""
+    """What the header says of the injected activity; None where it is silent. ``tracer`` is as written.
+
+    infusion_s: from the start of the injection to its stop.
+    """
 
     tracer: str | None
     nuclide: str | None
@@ -36,6 +39,7 @@ class Injection:
     half_life_s: float | None
     dated: datetime | None
     time_of_day: datetime | None
+    infusion_s: float | None = None
     notices: tuple[Notice, ...] = ()
 
     def at(self, scan_start: datetime, half_life_s: float) -> datetime | None:
@@ -94,8 +98,20 @@ def read_injection(header: Dataset) -> Injection:
         half_life_s=half_life,
         dated=single_date_time(text(item, Tag("RadiopharmaceuticalStartDateTime")), zone),
         time_of_day=date_time("20000101", text(item, Tag("RadiopharmaceuticalStartTime"))),
+        infusion_s=_infusion_s(item),
         notices=tuple(notices),
     )
+
+
+def _infusion_s(item: Dataset) -> float | None:
+    begin, end = (
+        single_date_time(text(item, Tag(f"Radiopharmaceutical{end}DateTime")), "")
+        or date_time("20000101", text(item, Tag(f"Radiopharmaceutical{end}Time")))
+        for end in ("Start", "Stop")
+    )
+    if begin is None or end is None or end.date() != begin.date():
+        return None
+    return _positive((end.replace(tzinfo=None) - begin.replace(tzinfo=None)).total_seconds())
 
 
 def suvbw_factor(header: Dataset) -> float:

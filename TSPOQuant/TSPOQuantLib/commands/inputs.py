@@ -1,4 +1,4 @@
-"""The input function before it is used: ``input candidates``, what it could be made of."""
+"""Input functions: ``input candidates``, what one could be made of, and ``input template``, one of your own cohort."""
 
 import argparse
 from pathlib import Path
@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_force, add_json, add_out, add_set, minutes, settings_of
+from .options import add_command, add_force, add_json, add_out, add_set, finite, minutes, settings_of
+
+EARLIEST_SAMPLE_MIN = 10
+"""As input_function.population has it, which is not loaded for the help."""
 
 if TYPE_CHECKING:
     from .options import Commands
 
 
 def register(commands: "Commands") -> None:
-    about = commands.add_parser("input", help="input functions: what one could be made of")
+    about = commands.add_parser(
+        "input", help="input functions: what one could be made of, and a template of your own cohort"
+    )
     kinds = about.add_subparsers(metavar="KIND", required=True)
     candidates = add_command(
         kinds, "candidates", run_candidates, "every curve that an input could be made of, by AICc"
@@ -28,6 +33,38 @@ def register(commands: "Commands") -> None:
     add_out(candidates)
     add_force(candidates)
     add_json(candidates)
+
+    template = add_command(
+        kinds, "template", run_template, "an input for scans without blood, from your own cohort, and what it costs"
+    )
+    template.add_argument("dataset", type=Path, metavar="DATASET", help="PET-BIDS, with blood or ready curves")
+    template.add_argument("--participants", nargs="+", default=[], metavar="LABEL", help="these alone")
+    template.add_argument("--sessions", nargs="+", default=[], metavar="LABEL", help="these alone")
+    template.add_argument(
+        "--samples",
+        type=_minutes,
+        default=(30.0, 60.0),
+        metavar="MIN,MIN",
+        help="when late samples would be drawn, in the trial of leaving people out (default: 30,60)",
+    )
+    template.add_argument(
+        "--models", type=_models, default=("1TCM", "Logan"), metavar="M,M", help="of that trial (default: 1TCM,Logan)"
+    )
+    add_set(template, "a key of a study file's [input] about blood samples (repeatable)")
+    add_out(template)
+    add_force(template)
+    add_json(template)
+
+
+def _minutes(text: str) -> tuple[float, ...]:
+    values = [finite(part) for part in text.split(",")]
+    if not all(value is not None and value >= EARLIEST_SAMPLE_MIN for value in values):
+        raise argparse.ArgumentTypeError(f"say minutes of at least {EARLIEST_SAMPLE_MIN}, with commas between them")
+    return tuple(sorted({value for value in values if value is not None}))
+
+
+def _models(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def run_candidates(options: argparse.Namespace, progress: Progress) -> Result:
@@ -56,3 +93,30 @@ def run_candidates(options: argparse.Namespace, progress: Progress) -> Result:
         write_candidates(folder, found, files)
     notices = found.input.notices if found.input else found.blood.notices
     return Result(candidates_text(found), {"candidates": candidate_rows(found), "out": options.out}, notices)
+
+
+def run_template(options: argparse.Namespace, progress: Progress) -> Result:
+    """Raises InputRefused ("template-scans" where no visit is left, "model-unknown", "template-…")."""
+    from ..cohort import find_visits
+    from ..input_function import SampledSettings
+    from ..kinetics.models import model_named
+    from ..output import whole_folder
+    from ..pipeline.population import template_of_dataset
+    from ..reporting.template_files import left_out_rows, template_text, write_template
+
+    for model in options.models:
+        model_named(model)
+    wanted = [label.removeprefix("ses-") for label in options.sessions]
+    visits = [
+        (visit.participant, visit.session)
+        for visit in find_visits(options.dataset, options.participants)
+        if not wanted or visit.session in wanted
+    ]
+    if not visits:
+        raise InputRefused("template-scans", "{dataset} holds no scan of these sessions", dataset=options.dataset)
+    chosen = SampledSettings(**settings_of(options.set, SampledSettings))
+    with whole_folder(options.out, options.force, [options.dataset]) as folder:
+        made = template_of_dataset(options.dataset, visits, chosen, options.samples, options.models, progress)
+        write_template(folder, made)
+    content = {"people": made.population.people, "left_out": left_out_rows(made), "out": options.out}
+    return Result(template_text(made), content)

@@ -52,6 +52,13 @@ def register(commands: "Commands") -> None:
         metavar="G.tsv",
         help="a ready input; --set domain and unit say what it is (default: AIF)",
     )
+    fit.add_argument(
+        "--template",
+        type=Path,
+        metavar="T.json",
+        help="a template of your own cohort as input, scaled by late --blood; with --pet-json",
+    )
+    fit.add_argument("--weight", type=_kilograms, metavar="KG", help="of the person, for a template scaled by SUV")
     fit.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood file")
     fit.add_argument(
         "--beside",
@@ -144,6 +151,13 @@ def _frames(text: str) -> dict[str, str]:
     return {str(number): reason for number, reason in sorted((int(number), reason) for number, reason in named)}
 
 
+def _kilograms(text: str) -> float:
+    value = finite(text)
+    if value is None or value <= 0:
+        raise argparse.ArgumentTypeError("say a weight in kg")
+    return value
+
+
 def _draws(text: str) -> int:
     if not text.isdecimal() or not FEWEST_DRAWS <= int(text) <= MOST_DRAWS:
         raise argparse.ArgumentTypeError(f"say a number of refits from {FEWEST_DRAWS} to {MOST_DRAWS}")
@@ -230,7 +244,7 @@ def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
 
 def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     from ..acquisition.parameter_tables import read_parameters
-    from ..input_function import GivenSettings, SampledSettings
+    from ..input_function import GivenSettings, PopulationSettings, SampledSettings
     from ..kinetics import FitOptions
     from ..output import whole_folder
     from ..pipeline.curves import CurveChoices, fit_tacs
@@ -238,7 +252,8 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     from ..reporting.model_comparison import comparison_rows
     from ..reporting.tables import fits_text, kinpar_row, write_fits
 
-    chosen = settings_of(options.set, SampledSettings, GivenSettings, free=("free_fraction",))
+    kinds = SampledSettings, GivenSettings, PopulationSettings
+    chosen = settings_of(options.set, *kinds, free=("free_fraction",))
     settings = FitOptions(
         vb=options.vb,
         bounds=options.bounds,
@@ -248,10 +263,14 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
         free_fraction=chosen.pop("free_fraction", None),
     )
     sidecars = options.blood_json, options.pet_json
-    if not options.blood and not options.given:
+    if not (options.blood or options.given or options.template):
         raise InputRefused("blood-missing", "fit needs an input; name blood files with --blood, or --given a curve")
-    inputs = [path for path in (options.tacs, *options.blood, options.given, *sidecars, *options.beside) if path]
+    if options.given and options.template:
+        raise InputRefused("input-twice", "--given and --template both name the input; leave one of them out")
+    ready = options.given, options.template
+    inputs = [path for path in (options.tacs, *options.blood, *ready, *sidecars, *options.beside) if path]
     about = GivenSettings(**{key: chosen.pop(key) for key in ("given_domain", "given_unit") if key in chosen})
+    scaled = {key: chosen.pop(key) for key in ("population_scale", "arrival_s") if key in chosen}
     with whole_folder(options.out, options.force, inputs) as folder:
         asked = CurveChoices(
             options.leave_out,
@@ -262,6 +281,9 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
             options.coupled,
             options.given,
             about,
+            options.template,
+            PopulationSettings(**scaled),
+            options.weight,
         )
         fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars, asked)
         write_fits(folder, fitted)

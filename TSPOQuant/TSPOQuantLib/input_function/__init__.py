@@ -8,8 +8,9 @@ from .from_samples import sampled_input
 from .image_derived import image_derived_input
 from .parent_fraction import ParentFractionFit, fit_parent_fraction
 from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio
-from .result import InputFunctionResult
-from .settings import GivenSettings, ImageDerivedSettings, SampledSettings, SourceSettings
+from .population import population_input
+from .result import InputFunctionResult, PopulationSpread
+from .settings import GivenSettings, ImageDerivedSettings, PopulationSettings, SampledSettings, SourceSettings
 
 __all__ = [
     "Calibration",
@@ -20,6 +21,8 @@ __all__ = [
     "InputFunctionResult",
     "ParentFractionFit",
     "PlasmaRatioFit",
+    "PopulationSettings",
+    "PopulationSpread",
     "SampledSettings",
     "SourceSettings",
     "continuous_curve",
@@ -27,5 +30,6 @@ __all__ = [
     "fit_parent_fraction",
     "fit_plasma_ratio",
     "image_derived_input",
+    "population_input",
     "sampled_input",
 ]

@@ -68,6 +68,18 @@ def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: B
     return tuple(notices)
 
 
+def seen_arrival(timing: FrameTiming, activity: NDArray[np.float64]) -> float | None:
+    """When a curve (frames,) rises through a tenth of its peak, in seconds, straight between the frames' middles; None
+    where the first frame lies above it."""
+    level = ARRIVED * float(activity.max())
+    frame = int(np.argmax(activity > level))
+    if frame == 0:
+        return None
+    before, after = ((timing.starts_s[n] + timing.ends_s[n]) / 2 for n in (frame - 1, frame))
+    share = (level - activity[frame - 1]) / (activity[frame] - activity[frame - 1])
+    return float(before + share * (after - before))
+
+
 SCAN_START_S = 5.0
 """A scan that starts earlier than this before the injection saw the time before the bolus."""
 

@@ -42,12 +42,26 @@ class ImageFrames:
 
 
 @dataclass(frozen=True, eq=False)
+class PopulationSpread:
+    """Inputs that the person might have had, one a scan of the template.
+
+    sds: (scans,) what one standard normal step along each is worth, so that their squares add up to the variance of a
+    person who is not in the template. df: degrees of freedom of that variance. arrival_s: of the tracer.
+    """
+
+    inputs: tuple[InputFunction, ...]
+    arrival_s: float
+    sds: tuple[float, ...]
+    df: int
+
+
+@dataclass(frozen=True, eq=False)
 class InputFunctionResult:
     """The input function, each step that led to it, and the settings and findings as a JSON-able dictionary.
 
     parent_fraction: None when parent plasma was given ready. plasma_ratio: None then, and when measured plasma was
     used as it is. calibration, image: None unless image-derived. notices: of all steps; the same as
-    ``input_function.notices``.
+    ``input_function.notices``. population: None unless the input is a template's.
     """
 
     input_function: InputFunction
@@ -57,6 +71,7 @@ class InputFunctionResult:
     image: ImageFrames | None
     notices: tuple[Notice, ...]
     settings: dict[str, object]
+    population: PopulationSpread | None = None
 
 
 def plasma_ratio_of(samples: BloodSamples, given: float | None, model: str) -> PlasmaRatioFit:

@@ -9,7 +9,8 @@ from .parent_fraction import INTERPOLATION
 from .parent_fraction import MODELS as FRACTION_MODELS
 from .plasma_ratio import MODELS as RATIO_MODELS
 
-SOURCES = ("image-derived", "blood", "given")
+SOURCES = ("image-derived", "blood", "given", "population")
+SCALES = ("samples", "suv")
 UNITS = ("Bq/mL", "kBq/mL", "MBq/mL", "nCi/mL", "uCi/mL")
 CALIBRATIONS = ("scale", "recovery-spill-in", "none")
 CURVES = ("linear", "feng", "tri-exponential")
@@ -25,6 +26,7 @@ RATIO = Shared("plasma-ratio", Text("another plasma-to-blood ratio makes another
 FROM_IMAGE = ("input_source", ("image-derived",))
 FROM_SAMPLES = ("input_source", ("blood", "given"))
 GIVEN = ("input_source", ("given",))
+FROM_POPULATION = ("input_source", ("population",))
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class SourceSettings(GivenSettings):
         "image-derived",
         "input.source",
         Kind(SOURCES),
-        'the blood pool in the image, the blood samples, or with path = "…" a ready curve (a _bloodproc.tsv\'s AIF)',
+        'the blood pool in the image, the blood samples, or with path = "…" a ready curve (a _bloodproc.tsv\'s AIF) '
+        "or a template of your own cohort",
         shared=INPUT,
     )
     blood_pool: str = setting(
@@ -68,6 +71,30 @@ class SourceSettings(GivenSettings):
         "name of the segment that holds nothing but blood",
         shared=Shared("blood-pool", Text("another vessel may have another recovery"), "warn"),
         applies=FROM_IMAGE,
+    )
+
+
+@dataclass(frozen=True)
+class PopulationSettings:
+    """How a template of one's own cohort is brought to a person."""
+
+    population_scale: str = setting(
+        "samples",
+        "input.scale_by",
+        Kind(SCALES),
+        "what a template is scaled by: late blood samples of [blood] paths (one or two will do), or injected activity "
+        "over weight (suv)",
+        shared=INPUT,
+        applies=FROM_POPULATION,
+    )
+    arrival_s: float | None = setting(
+        None,
+        "input",
+        Number(optional=True),
+        "when the tracer reaches the blood, for a template; unset: seen in the image",
+        unit="s",
+        exempt="every scan has its own",
+        applies=FROM_POPULATION,
     )
 
 

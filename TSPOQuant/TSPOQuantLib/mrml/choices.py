@@ -108,12 +108,14 @@ class InputSource(enum.Enum):
     IMAGE = "image-derived"
     SAMPLES = "blood"
     GIVEN = "given"
+    POPULATION = "population"
 
     def label(self) -> str:
         return {
             "IMAGE": _("Blood pool in the PET"),
             "SAMPLES": _("Blood samples"),
             "GIVEN": _("Ready, in the blood file"),
+            "POPULATION": _("Template of your own cohort, in the blood file"),
         }[self.name]
 
 

@@ -12,7 +12,7 @@ from ..outcome.record import RegionOutcome, VisitRecord
 from ..outcome.uptake import uptake_of
 from ..progress import Progress, part, silent
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
-from .choices import Level, Side, TSPOQuantVisitParameterNode
+from .choices import InputSource, Level, Side, TSPOQuantVisitParameterNode
 from .language import lines, refusal, sentence, told
 from .panel_state import SECTIONS, State, state_of
 from .study_views import StudyViews
@@ -40,7 +40,9 @@ class StudySteps(StudyViews):
     def _read(self, session: str, *, regions: bool, progress: Progress = silent):
         """A visit's nodes and files as TSPOQuantLib.pipeline.VisitData."""
         from .. import pipeline
+        from ..acquisition.blood import BloodSamples
         from ..acquisition.blood_files import read_blood
+        from ..acquisition.population import read_population
 
         visit = self.visit(session)
         progress(0.0, _("Reading the images"))
@@ -54,7 +56,11 @@ class StudySteps(StudyViews):
             drawn = segmentations.segmentation_from_node(visit.segmentation)
         if visit.bloodFile and regions:
             progress(0.5, _("Reading the blood measurements"))
-            blood = read_blood([Path(visit.bloodFile)], route=visit.bloodRoute.value)
+            file, route = Path(visit.bloodFile), visit.bloodRoute.value
+            if visit.inputSource is InputSource.POPULATION:
+                blood = BloodSamples(route=route, population=read_population(file))
+            else:
+                blood = read_blood([file], route=route)
         data = pipeline.VisitData(image, drawn, blood, ct)
         return pipeline.on_one_clock(data, self.settingsOf(session))
 

@@ -8,7 +8,7 @@ counts as an error, too.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from scipy.special import stdtrit
@@ -21,6 +21,7 @@ COMPONENTS = (
     "noise",
     "input-calibration",
     "input-scale",
+    "population-input",
     "plasma-ratio",
     "parent-fraction",
     "delay",
@@ -157,32 +158,30 @@ class BudgetPart:
 class Term:
     """What one standard normal nuisance does to ln V_T: linear z + quadratic z².
 
-    known: whether its size was told by the visit's own data, and not assumed.
+    known: whether its size was told by the visit's own data, and not assumed. df: degrees of freedom of its size, 0
+    where it counts as known.
     """
 
     component: str
     linear: float
     quadratic: float
     known: bool = False
+    df: int = 0
 
 
 @dataclass(frozen=True)
 class Errors:
-    """All nuisances of one ln V_T, or of the difference of two of one visit, by factor.
-
-    noise_df: degrees of freedom of each noise term, by factor.
-    """
+    """All nuisances of one ln V_T, or of the difference of two of one visit, by factor."""
 
     terms: Mapping[str, Term]
-    noise_df: Mapping[str, int]
 
     def minus(self, other: "Errors") -> "Errors":
         """The errors of the difference: what both share cancels as far as it moves both alike."""
         terms = dict(self.terms)
         for factor, term in other.terms.items():
             own = terms.get(factor, Term(term.component, 0.0, 0.0))
-            terms[factor] = Term(term.component, own.linear - term.linear, own.quadratic - term.quadratic, term.known)
-        return Errors(terms, {**self.noise_df, **other.noise_df})
+            terms[factor] = replace(term, linear=own.linear - term.linear, quadratic=own.quadratic - term.quadratic)
+        return Errors(terms)
 
     def variance(self, component: str | None = None) -> float:
         """Mean square of the error of one component, or of all."""
@@ -212,11 +211,11 @@ def errors_from(
 ) -> Errors:
     """The errors of one ln V_T. noise: its standard error by the fit, with ``noise_df`` degrees of freedom."""
     own = f"noise@{region}"
-    terms = {own: Term("noise", noise, 0.0)}
+    terms = {own: Term("noise", noise, 0.0, df=noise_df)}
     for one in sensitivities:
         factor = f"{one.factor}@{region}" if one.component in OWN else one.factor
         terms[factor] = _term(one, settings.size(one))
-    return Errors(terms, {own: noise_df})
+    return Errors(terms)
 
 
 def _term(one: Sensitivity, size: float) -> Term:
@@ -228,7 +227,7 @@ def _term(one: Sensitivity, size: float) -> Term:
     if math.isnan(lower):
         return Term(one.component, math.inf, 0.0, known)
     reach = size / one.step
-    return Term(one.component, (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2, known)
+    return Term(one.component, (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2, known, one.df or 0)
 
 
 def change_variance(before: Errors, after: Errors, settings: BudgetSettings, component: str) -> float:
@@ -266,10 +265,16 @@ def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[
 
 
 def degrees_of_freedom(total_variance: float, *visits: Errors) -> float:
-    """Welch and Satterthwaite: noise has the fits' degrees of freedom, all else counts as known."""
-    weighted = sum(
-        errors.terms[factor].linear ** 4 / df for errors in visits for factor, df in errors.noise_df.items() if df > 0
-    )
+    """Welch and Satterthwaite: noise has the fits' degrees of freedom, a template's people have theirs together, all
+    else counts as known."""
+    weighted = 0.0
+    for errors in visits:
+        known: dict[tuple[str, int], float] = {}
+        for factor, term in errors.terms.items():
+            if term.df > 0:
+                key = (factor if term.component == "noise" else term.component, term.df)
+                known[key] = known.get(key, 0.0) + term.linear**2
+        weighted += sum(variance**2 / df for (_, df), variance in known.items())
     return total_variance**2 / weighted if weighted > 0 and math.isfinite(weighted) else math.inf
 
 

@@ -255,6 +255,12 @@ def _uptake_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
     return None if apart <= UPTAKE_WARNS_MIN else "warn" if apart <= UPTAKE_REFUSES_MIN else "refuse"
 
 
+def _template(visit: VisitRecord) -> tuple[str, int] | None:
+    """Which template the input is, and of how many people; None for one that was measured."""
+    found = visit.input.settings.get("found", {}).get("population")
+    return (found["template"], found["people"]) if found else None
+
+
 SHARPNESS = Text("it changes resolution, and with it every small region")
 ACQUIRED = (
     _acquired("tracer", Text("another tracer has another V_T"), lambda v: v.acquisition.tracer, alike=same_tracer),
@@ -312,6 +318,12 @@ SEEN = (
         Text("regions drawn on a CT and on an MR need not lie in the same place"),
         lambda v: v.acquisition.anatomy,
         severity="warn",
+    ),
+    _acquired(
+        "input",
+        Text("another template is another input"),
+        _template,
+        lambda found: Text("template {key} of {people} people", key=found[0], people=found[1]),
     ),
 )
 """Compared where a file tells it, and not missed where none does."""

@@ -23,7 +23,7 @@ from .change import NO_PVC, Beside, Change, Contrast, RegionChange, table1, upta
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
 from .ratio import vt_ratio
-from .record import RegionOutcome, RegionRecord, VisitRecord
+from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, Verdict, coefficient_for, judge
 from .uptake import MEASURES, RegionUptake, region_uptake, window_of
 
@@ -474,7 +474,7 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
     if clinical is not None and lesion is None:
         found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
     for visit in visits:
-        if visit.models and visit.input.parent_fraction is None:
+        if visit.models and visit.input.parent_fraction is None and visit.input.source != POPULATION:
             text = Text(
                 "{session}: parent plasma was given ready; its parent fraction's error is not in the budget",
                 session=visit.session,

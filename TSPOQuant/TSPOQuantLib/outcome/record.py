@@ -116,7 +116,8 @@ class Sensitivity:
     regions of one visit, or two visits, share under one name moves them together.
     lower, upper: ln(V_T / V_T as reported) for the nuisance ``step`` below and above; nan where no V_T came out.
     sd: the nuisance's standard deviation where the data tell it (a fitted calibration), in ``unit``; None where it
-    must be assumed.
+    must be assumed. df: degrees of freedom of that sd, where so few data tell it that it matters; those of one
+    component count once.
     """
 
     region: str
@@ -129,6 +130,7 @@ class Sensitivity:
     lower: float
     upper: float
     sd: float | None
+    df: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,8 @@ class InputRecord:
     settings: dict[str, Any]
 
 
+POPULATION = "population"
+"""Source of an input that is a template's."""
 NO_INPUT = InputRecord("none", "unknown", (), (), (), {}, None, None, None, None, {})
 """Of a visit without a V_T: a single late frame."""
 

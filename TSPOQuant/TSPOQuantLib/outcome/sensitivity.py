@@ -101,6 +101,7 @@ def sensitivities(
     """
     everything = [one for one in (measured, corrected) if one is not None]
     found = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
+    found += [row for one in everything for row in of_population(one, source, refit)]
     still = still_image(geometry)
     for number, region in enumerate(measured.regions):
         progress(
@@ -225,6 +226,21 @@ def _volumes(refit: Refit, model: str, activity: Array, source: InputFunction) -
 
 def _log_ratio(value: float, reference: float) -> float:
     return float(np.log(value / reference)) if value > 0 and reference > 0 else float("nan")
+
+
+def of_population(measured: Measured, source: InputFunctionResult, refit: Refit) -> list[Sensitivity]:
+    """How far V_T by each scan of the template lies from V_T by their mean; nothing for an input that was measured."""
+    spread, rows = source.population, []
+    if spread is None:
+        return []
+    for model, fits in measured.fits.items():
+        for number, (other, sd) in enumerate(zip(spread.inputs, spread.sds, strict=True), start=1):
+            volumes = _volumes(refit, model, measured.activity, other)
+            for region, fit, volume in zip(measured.regions, fits, volumes, strict=True):
+                away, factor = _log_ratio(volume, fit.outcome_value), f"population-input:{number}"
+                one = (region.name, model, measured.pvc, "population-input", factor, "SD", 1.0, -away, away, sd)
+                rows.append(Sensitivity(*one, df=spread.df))
+    return rows
 
 
 # --- The place -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..acquisition.settings import AnatomySettings, ClockSettings
 from ..alignment.settings import MotionSettings
-from ..input_function.settings import ImageDerivedSettings, SampledSettings, SourceSettings
+from ..input_function.settings import ImageDerivedSettings, PopulationSettings, SampledSettings, SourceSettings
 from ..kinetics.options import FitSettings
 from ..messages import Text
 from ..regions.settings import RegionSettings
@@ -67,6 +67,7 @@ class StudySettings(
     OutcomeSettings,
     FitSettings,
     SampledSettings,
+    PopulationSettings,
     ImageDerivedSettings,
     SourceSettings,
     RegionSettings,

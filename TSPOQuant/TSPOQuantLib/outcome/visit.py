@@ -34,7 +34,8 @@ class FittedTable:
     """Models fitted to ready curves: activity (regions, frames) in kBq/mL, ``fits[model]`` in the order of regions.
 
     blood: what the input was made from. weights: of the frames; "counts" are those of the mean of all curves, all that
-    a table knows of the scan.
+    a table knows of the scan. population_errors: by model, the standard deviation of ln V_T of every curve that a
+    template brings, where the input is one.
     """
 
     regions: tuple[str, ...]
@@ -47,6 +48,7 @@ class FittedTable:
     notices: tuple[Notice, ...]
     provenance: dict[str, object] = field(default_factory=dict)
     coupled: dict[str, Coupled] = field(default_factory=dict)
+    population_errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

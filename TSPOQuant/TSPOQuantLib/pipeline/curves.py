@@ -8,12 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.bids import read_pet_json
-from ..acquisition.blood import reconcile
+from ..acquisition.blood import BloodSamples, reconcile
 from ..acquisition.blood_files import read_blood
 from ..acquisition.frames import FrameTiming
-from ..acquisition.image import DynamicImage
+from ..acquisition.image import DynamicImage, Scan
+from ..acquisition.nifti import scan_of
+from ..acquisition.population import read_population
 from ..acquisition.tacs import Tacs, read_frame_weights, read_tacs, without_frames
-from ..input_function import GivenSettings, InputFunctionResult, SampledSettings, sampled_input
+from ..input_function import (
+    GivenSettings,
+    InputFunctionResult,
+    PopulationSettings,
+    SampledSettings,
+    sampled_input,
+)
 from ..kinetics import (
     Coupled,
     FitChoices,
@@ -33,7 +41,7 @@ from ..outcome.visit import FittedTable
 from ..reporting import provenance
 from ..settings import part_of
 from ..study import StudySettings
-from .plasma import for_model
+from .plasma import Seen, for_model, template_input
 from .visit_data import blood_with_given
 
 LISTED = f"{FROM_FILE}:"
@@ -143,6 +151,7 @@ class CurveChoices:
     fitted as if the file ended or had a gap there. profile, draws: intervals by profile likelihood, and by so many
     refits of the bootstrap. sampled: how blood samples become an input. given: a ready curve, and
     what it is. coupled: whether compartment models are also fitted with one V_B and one delay for all curves.
+    template: of one's own cohort, and how it is brought to this person, of this weight.
     """
 
     leave_out: Mapping[str, str] = field(default_factory=dict)
@@ -153,6 +162,9 @@ class CurveChoices:
     coupled: bool = False
     given: Path | None = None
     about_given: GivenSettings = field(default_factory=GivenSettings)
+    template: Path | None = None
+    about_template: PopulationSettings = field(default_factory=PopulationSettings)
+    weight_kg: float | None = None
 
 
 def fit_tacs(
@@ -181,12 +193,21 @@ def fit_tacs(
     sidecar = read_pet_json(pet_json) if pet_json else None
     whole = read_tacs(tacs_path, frames=sidecar.timing if sidecar else None)
     tacs = without_frames(whole, [int(number) for number in asked.leave_out], asked.until_min)
-    if asked.given:
+    if asked.template:
+        samples = read_blood(blood_paths, blood_json) if blood_paths else BloodSamples()
+        read = replace(samples, population=read_population(asked.template))
+    elif asked.given:
         read = blood_with_given(asked.given, blood_paths, asked.about_given, json=blood_json)
     else:
         read = read_blood(blood_paths, blood_json)
     blood = reconcile(read, tacs.timing, tacs.activity)
-    source = sampled_input(blood, float(tacs.timing.ends_s[-1]), asked.sampled)
+    end_s = float(tacs.timing.ends_s[-1])
+    if asked.template:
+        scan = replace(scan_of(sidecar) if sidecar else Scan(), weight_kg=asked.weight_kg)
+        seen = Seen(tacs.timing, tacs.activity.mean(axis=0), blood=False)
+        source = template_input(blood, scan, seen, end_s, asked.about_template)
+    else:
+        source = sampled_input(blood, end_s, asked.sampled)
     half_life = sidecar.half_life_s if sidecar else None
     table = Path(weights.removeprefix(LISTED)) if weights.startswith(LISTED) else None
     if table:
@@ -194,15 +215,21 @@ def fit_tacs(
     else:
         by_frame = frame_weights(weights, tacs.timing, tacs.activity.mean(axis=0), half_life)
     fitting = Fitting(tacs.timing, source, replace(options, weights=by_frame))
-    files = [tacs_path, *blood_paths, *(path for path in (asked.given, blood_json, pet_json, table) if path)]
+    files = [
+        tacs_path,
+        *blood_paths,
+        *(path for path in (asked.given, asked.template, blood_json, pet_json, table) if path),
+    ]
+    fits = {model: fitting.with_intervals(model, tacs, asked) for model in models}
     return FittedTable(
         regions=tacs.regions,
         timing=tacs.timing,
         activity=tacs.activity,
-        fits={model: fitting.with_intervals(model, tacs, asked) for model in models},
+        fits=fits,
         input=source,
         blood=blood,
         coupled=fitting.coupled(models, tacs) if asked.coupled else {},
+        population_errors=_template_errors(fitting, tacs, fits),
         weights=FROM_FILE if table else weights,
         notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
         provenance={
@@ -220,4 +247,33 @@ def fit_tacs(
 def _told(asked: CurveChoices) -> dict[str, object]:
     """The choices as the outputs tell them, which name files among their inputs alone."""
     told: dict[str, object] = asdict(asked)
-    return {key: told[key] for key in told if key not in ("given", "about_given")} | asdict(asked.about_given)
+    kept = {key: told[key] for key in told if key not in ("given", "about_given", "template", "about_template")}
+    return kept | asdict(asked.about_given) | asdict(asked.about_template)
+
+
+def population_errors(
+    fitting: Fitting, model: str, activity: NDArray[np.float64], fits: Sequence[KineticFit]
+) -> tuple[float, ...]:
+    """Standard deviation of ln V_T of every curve that a template brings: V_T by every scan of it against ``fits``.
+
+    nan where V_T is none, and for an input that was measured.
+    """
+    spread = fitting.source.population
+    if spread is None:
+        return (float("nan"),) * len(fits)
+    same, total = fitting.starting_as(fits), np.zeros(len(fits))
+    volumes = np.array([one.outcome_value for one in fits])
+    for other, sd in zip(spread.inputs, spread.sds, strict=True):
+        by_other = replace(same, source=replace(fitting.source, input_function=other)).fits(model, activity)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total += (sd * np.log(np.array([one.outcome_value for one in by_other]) / volumes)) ** 2
+    return tuple(np.sqrt(total).tolist())
+
+
+def _template_errors(
+    fitting: Fitting, tacs: Tacs, fits: Mapping[str, tuple[KineticFit, ...]]
+) -> dict[str, tuple[float, ...]]:
+    """By model, the standard deviation of ln V_T of every curve that a template brings; nothing for other inputs."""
+    if fitting.source.population is None:
+        return {}
+    return {model: population_errors(fitting, model, tacs.activity, found) for model, found in fits.items()}

@@ -1,25 +1,29 @@
 """The input function of a visit, and what of it a model takes."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples, reconcile
-from ..acquisition.image import DynamicImage
+from ..acquisition.frames import FrameTiming
+from ..acquisition.image import DynamicImage, Scan
 from ..alignment.resample import mean_image
 from ..input_function import (
     ImageDerivedSettings,
     InputFunction,
     InputFunctionResult,
+    PopulationSettings,
     SampledSettings,
     image_derived_input,
+    population_input,
     sampled_input,
 )
-from ..input_function.arrival import check_arrival
-from ..kinetics import FitOptions
+from ..input_function.arrival import check_arrival, seen_arrival
+from ..input_function.population import check_alike
+from ..kinetics import FitOptions, fit
 from ..kinetics.models import model_named
-from ..messages import InputRefused
+from ..messages import InputRefused, Notice
 from ..regions.region import plain_name
 from ..regions.sampling import sample
 from ..regions.surround import surround
@@ -29,13 +33,15 @@ from .placement import Placed
 
 LONGEST_DELAY_S = 600.0
 """A delay beyond this is a slip of clock or unit, and shifts the input out of the scan: a choice."""
+DELAYS_S: tuple[float, ...] = tuple(np.arange(-60.0, 11.0, 5.0).tolist())
+"""Between the rise that is seen in tissue and the arrival of its blood: a choice."""
 BODY_SHARE = 0.1
 BODY_MASK = "voxels whose mean over the scan exceeds 10 % of its 99th percentile"
 """The body, as told from air by a choice of ours."""
 
 
 def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> InputFunctionResult:
-    """The visit's input function, from the blood pool of the image, from blood samples, or given.
+    """The visit's input function, from the blood pool of the image, from blood samples, given, or a template's.
 
     blood: reconciled with the image's units. Raises InputRefused ("blood-pool-missing").
     """
@@ -43,6 +49,12 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     pool = next((region for region in regions if region.name == plain_name(settings.blood_pool)), None)
     end_s = float(image.timing.ends_s[-1])
     until_s = end_s if settings.until_min is None else min(end_s, 60 * settings.until_min)
+    if settings.input_source == "population":
+        drawn = pool is not None and pool.mask.any()
+        read = placed.read(pool, settings.minimum_coverage) if pool and drawn else None
+        course = body_curve(image, body_of(image)) if read is None else read.mean
+        how = part_of(PopulationSettings, settings)
+        return template_input(blood, image.scan, Seen(image.timing, course, bool(drawn)), until_s, how)
     if settings.input_source != "image-derived":
         if pool is not None and pool.mask.any():
             seen = placed.read(pool, settings.minimum_coverage)
@@ -56,12 +68,74 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
             blood_pool=settings.blood_pool,
             names=names,
         )
-    curve = placed.read(pool, settings.minimum_coverage)
+    read = placed.read(pool, settings.minimum_coverage)
     shell = surround(image.grid, pool, regions)
     tissue = sample(image, shell, placed.to_frames).mean if shell else None
     return image_derived_input(
-        image.timing, curve.mean, blood, part_of(ImageDerivedSettings, settings), tissue, until_s
+        image.timing, read.mean, blood, part_of(ImageDerivedSettings, settings), tissue, until_s
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The curve (frames,) of a scan in which the tracer's arrival is seen; blood: whether it is of blood alone."""
+
+    timing: FrameTiming
+    curve: NDArray[np.float64]
+    blood: bool
+
+
+def template_input(
+    blood: BloodSamples, scan: Scan, seen: Seen, until_s: float, settings: PopulationSettings
+) -> InputFunctionResult:
+    """The input that a template gives this scan.
+
+    Where nothing says when the tracer arrives, a blood pool's own rise does; tissue rises later than its blood, so
+    that there the delay is fitted with which one tissue compartment follows the template. Raises InputRefused
+    ("template-…").
+    """
+    if blood.population is None:
+        raise InputRefused(
+            "template-missing",
+            'the input is to come from a template and none is named; add [input] path, or choose another "source"',
+        )
+    unsure = check_alike(blood.population, scan)
+    known_s = seen_arrival(seen.timing, seen.curve) if settings.arrival_s is None else settings.arrival_s
+    arrival_s = float(seen.timing.starts_s[0]) if known_s is None else known_s
+    if known_s is None and seen.blood:
+        unsure = (
+            *unsure,
+            Notice(
+                "template-arrival",
+                "the tracer is there in the first frame already, so that its arrival was not seen; the template "
+                "begins with that frame, at {seconds:.0f} s: state [input] arrival_s where it is known",
+                seconds=arrival_s,
+            ),
+        )
+    told = replace(blood, notices=(*blood.notices, *unsure))
+    made = population_input(told, scan, arrival_s, until_s, settings)
+    if settings.arrival_s is not None or seen.blood:
+        return made
+    return population_input(told, scan, arrival_s + _followed_s(made, seen), until_s, settings)
+
+
+def _followed_s(made: InputFunctionResult, seen: Seen) -> float:
+    """The delay, of ``DELAYS_S``, with which one tissue compartment follows the input best; where it is not the first
+    or the last of them, at the lowest point of the parabola through its misfit and its neighbors'."""
+
+    def misfit(delay_s: float) -> float:
+        options = FitOptions(delay_s=delay_s)
+        (one,) = fit("1TCM", seen.timing, seen.curve[None], for_model(made, "1TCM", options), options)
+        return one.wrss
+
+    found = [misfit(delay_s) for delay_s in DELAYS_S]
+    at = int(np.argmin(found))
+    if at in (0, len(found) - 1):
+        return DELAYS_S[at]
+    before, lowest, after = found[at - 1 : at + 2]
+    bend = before - 2 * lowest + after
+    step_s = DELAYS_S[1] - DELAYS_S[0]
+    return DELAYS_S[at] + (step_s * (before - after) / (2 * bend) if bend > 0 else 0.0)
 
 
 def visit_input(placed: Placed, blood: BloodSamples, settings: StudySettings) -> InputFunctionResult:

@@ -14,6 +14,7 @@ from ..acquisition.dicom import read_anatomical, read_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference
 from ..acquisition.given_input import read_given, with_given
 from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.population import read_population
 from ..acquisition.segmentation import Segmentation
 from ..acquisition.segmentation_files import read_segmentation
 from ..acquisition.sequence_files import read_sequence
@@ -84,11 +85,14 @@ def anatomical_of(study: Study) -> Volume | None:
 
 
 def blood_of(study: Study) -> BloodSamples:
-    """The study's blood as its files have it, with the ready curve where there is one.
+    """The study's blood as its files have it, with the ready curve or the template where there is one.
 
-    Raises InputRefused ("blood-missing", "input-not-ready", "given-…", "blood-…").
+    Raises InputRefused ("blood-missing", "input-not-ready", "given-…", "template-…", "blood-…").
     """
     given = part_of(GivenSettings, study.settings)
+    if study.given_input and study.settings.input_source == "population":
+        samples = read_blood(study.blood, route=study.route) if study.blood else BloodSamples(route=study.route)
+        return replace(samples, population=read_population(study.given_input))
     if study.given_input:
         return blood_with_given(study.given_input, study.blood, given, study.route)
     if not study.blood:

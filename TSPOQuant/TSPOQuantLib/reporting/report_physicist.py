@@ -663,12 +663,32 @@ def _input(visit: VisitRecord, words: Words) -> list[Block]:
     rows = [
         (words("input.source"), words.value(source.source)),
         (words("input.route"), words.value(source.route)),
+        *_population(found.get("population"), words),
         *_calibration(found.get("calibration"), words),
         *_fitted("parent_fraction", found.get("parent_fraction"), words),
         *_fitted("plasma_ratio", found.get("plasma_ratio"), words),
     ]
     facts = Table(words("input.caption", visit=visit.session), (), tuple(rows), "ll")
     return [picture, facts, *_samples(visit, words)]
+
+
+def _population(found: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
+    """Whose curve stands for this person's, and what it was scaled by."""
+    if not found:
+        return []
+    told = words(
+        "input.population_told",
+        people=found["people"],
+        scans=found["scans"],
+        template=found["template"],
+        spread=words.significant(100 * found["area_sd"]),
+    )
+    times = found["sample_times_s"]
+    scaled = words.value(f"{found['scaled_by']}-late" if times else found["scaled_by"])
+    if times:
+        minutes = words.listed((words.significant(t / 60) for t in times), "; ")
+        scaled = f"{scaled} ({words('minutes_list', times=minutes)})"
+    return [(words("input.population"), told), (words("input.scaled_by"), scaled)]
 
 
 def _calibration(found: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:

@@ -428,8 +428,8 @@ def write_fits(folder: Path, fitted: FittedTable) -> None:
     """A ``_kinpar.tsv`` and its JSON for every model, and the input function."""
     about = {"Notices": fitted.notices, **fitted.provenance}
     write_input(folder, "", input_record(fitted.input, fitted.blood))
-    for fits in fitted.fits.values():
-        write_kinpar(folder, fits, about)
+    for model, fits in fitted.fits.items():
+        write_kinpar(folder, fits, about | _about_population(fitted, model))
     for one in fitted.coupled.values():
         write_kinpar(folder, one.fits, {**about, "Coupled": _about_coupled(one)}, "desc-coupled_")
     rows = comparison_rows(fitted)
@@ -437,6 +437,21 @@ def write_fits(folder: Path, fitted: FittedTable) -> None:
         cells = [[one if isinstance(one, str) else number(one) for one in row.values()] for row in rows]
         write_tsv(folder / "model-comparison.tsv", list(rows[0]), cells)
         write_json(folder / "model-comparison.json", {**ABOUT, **fitted.provenance})
+
+
+def _about_population(fitted: FittedTable, model: str) -> dict[str, object]:
+    """What the template costs, which no standard error of a fit holds."""
+    spread = fitted.input.population
+    if spread is None:
+        return {}
+    errors = fitted.population_errors[model]
+    return {
+        "PopulationInput": {
+            "LogVTStandardDeviation": dict(zip(fitted.regions, errors, strict=True)),
+            "DegreesOfFreedom": spread.df,
+            "About": "of the outcome, by the differences between the template's people; not in the standard errors",
+        }
+    }
 
 
 def _about_coupled(one: Coupled) -> dict[str, object]:
@@ -460,7 +475,13 @@ def fits_text(fitted: FittedTable) -> str:
         rows.append([region, *values, *([str(best.get(region, ""))] if best else [])])
     title = "V_T in mL/cm³ (± standard error; * flagged)"
     weights = f"frames weighted: {fitted.weights} (quantify's default: {FitSettings().weights})"
-    return "\n".join([title, columns_text(rows), weights, DISCLAIMER])
+    lines = [title, columns_text(rows), weights]
+    if fitted.population_errors:
+        told = ", ".join(
+            f"{model} {100 * float(np.median(errors)):.0f} %" for model, errors in fitted.population_errors.items()
+        )
+        lines.append(f"the input is a template's: SD that this adds to V_T, median of the regions: {told}")
+    return "\n".join([*lines, DISCLAIMER])
 
 
 def visit_text(record: VisitRecord) -> str:
