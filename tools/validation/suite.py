@@ -20,6 +20,7 @@ from . import (
     image_derived,
     model_choice,
     people,
+    population,
     reconstructed,
     regions,
     scan_length,
@@ -56,11 +57,13 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "regions": lambda data, quick: regions.section(quick),
     "reconstructed": lambda data, quick: reconstructed.section(quick),
     "shapes": lambda data, quick: shapes.section(quick),
+    "population input": population.section,
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 RULERS = {
     "exactness": EXACT,
     "human curves": HUMAN,
+    "population input": HUMAN,
     "coverage": EXACT,
     "scan length": EXACT,
     "model selection": EXACT,
