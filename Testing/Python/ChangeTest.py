@@ -179,6 +179,19 @@ class VerdictTest(unittest.TestCase):
         sure = compare(pair(error=0.02), CLINICAL, repeatability=(self.known(0.1),)).change(KEY, "followup")
         self.assertEqual((sure.verdict.code, sure.verdict.misfit), ("beyond", None))
 
+    def test_no_rule_alone_is_beyond_what_the_own_interval_does_not_tell_from_no_change(self):
+        """ln(6.21 / 12.96) is -0.736, beyond the log rule alone for a wCV of 20 %; a rise of 50 % beyond the other."""
+        for baseline, followup, wcv, half, code in (
+            (12.96, 6.21, 0.2, 0.73, "rules-differ"),
+            (12.96, 6.21, 0.2, 0.74, "own-interval"),
+            (12.96, 6.21, 0.2, math.inf, "own-interval"),
+            (4.0, 6.0, 0.16, 0.40, "rules-differ"),
+            (4.0, 6.0, 0.16, 0.41, "own-interval"),
+            (4.0, 6.0, 0.3, 0.1, "within"),
+        ):
+            with self.subTest(followup=followup, half=half):
+                self.assertEqual(judge(baseline, followup, self.known(wcv), 0.1, half).code, code)
+
     def test_a_coefficient_that_these_scans_cannot_have(self):
         """wCV 10 % lets the log ratio have a SD of 14 %; the fits alone have 0.15 sqrt(2), 21 %, or 3 %."""
         for error, misfit in ((0.15, True), (0.02, False)):

@@ -52,9 +52,9 @@ class Coefficient:
 class Verdict:
     """Whether a change is beyond measurement error, which only a repeatability coefficient can tell.
 
-    code: "beyond" (both rules, and the scans' own interval), "own-interval" (both rules, but the scans' own interval
-    holds no change), "within" (neither rule), "rules-differ", "unknown" (no coefficient for this model and
-    structure), "not-estimated" (no V_T at one visit). wcv: within-subject coefficient of variation, a fraction.
+    code: "beyond" (both rules, and the scans' own interval), "rules-differ" (one rule, and the scans' own interval),
+    "own-interval" (a rule or both, but the scans' own interval holds no change), "within" (neither rule), "unknown"
+    (no coefficient for this model and structure), "not-estimated" (no V_T at one visit). wcv: within-subject coefficient of variation, a fraction.
     limit_percent: the difference rule's limit, % of the baseline. limit_log: the log rule's limit of the size of
     ln(followup / baseline).
     source: of the coefficient. text: one to three sentences. misfit: where the error budget of these scans is larger
@@ -104,13 +104,13 @@ def judge(
     log_ratio = math.log(followup / baseline)
     by_difference, by_log = abs(percent) > limit_percent, abs(log_ratio) > limit_log
     code: Literal["beyond", "own-interval", "within", "rules-differ"] = (
-        "rules-differ"
-        if by_difference != by_log
-        else "within"
-        if not by_log
-        else "beyond"
-        if abs(log_ratio) > half
+        "within"
+        if not (by_difference or by_log)
         else "own-interval"
+        if abs(log_ratio) <= half
+        else "beyond"
+        if by_difference and by_log
+        else "rules-differ"
     )
     rule = Text("log") if by_log else Text("difference")
     told = {
