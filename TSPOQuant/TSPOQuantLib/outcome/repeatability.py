@@ -54,9 +54,9 @@ class Verdict:
 
     code: "beyond" (both rules, and the scans' own interval), "rules-differ" (one rule, and the scans' own interval),
     "own-interval" (a rule or both, but the scans' own interval holds no change), "within" (neither rule), "unknown"
-    (no coefficient for this model and structure), "not-estimated" (no V_T at one visit). wcv: within-subject coefficient of variation, a fraction.
-    limit_percent: the difference rule's limit, % of the baseline. limit_log: the log rule's limit of the size of
-    ln(followup / baseline).
+    (no coefficient for this model and structure), "not-estimated" (no V_T at one visit). wcv: within-subject
+    coefficient of variation, a fraction. limit_percent: the difference rule's limit, % of the baseline. limit_log:
+    the log rule's limit of the size of ln(followup / baseline).
     source: of the coefficient. text: one to three sentences. misfit: where the error budget of these scans is larger
     than the coefficient allows, its SD of the change and the coefficient's, both in %.
     """
