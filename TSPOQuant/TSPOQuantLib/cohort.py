@@ -23,6 +23,7 @@ from .messages import InputRefused, Text
 from .outcome.change import Beside
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
+from .outcome.settings import session_order
 from .outcome.uptake import MEASURES
 from .output import MARKER, only_run_in, whole_folder
 from .pipeline.quantification import quantify_study
@@ -205,14 +206,9 @@ def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit,
         if not wanted or participant in wanted:
             folder = dataset / f"sub-{participant}"
             sessions = sorted(path.parent.name.removeprefix("ses-") for path in folder.glob("ses-*/pet"))
-            visits += [Visit(participant, session) for session in sorted(sessions, key=_first_baseline)]
+            visits += [Visit(participant, session) for session in sorted(sessions, key=session_order)]
             visits += [] if sessions else [Visit(participant, None)]
     return tuple(visits)
-
-
-def _first_baseline(session: str) -> tuple[bool, str]:
-    """Sessions in the order of their labels, "baseline" first: a dataset without dates tells no other order."""
-    return session != "baseline", session
 
 
 def _few(labels: Sequence[str]) -> str:
@@ -229,7 +225,7 @@ def _prepared(out: Path, dataset: Path, force: bool) -> Path:
         raise InputRefused("output-holds-input", "{out} holds the dataset; name another folder", out=out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARKER).exists())):
         raise InputRefused("output-exists", "{out} holds files that no cohort wrote; name another folder", out=out)
-    if any(out.glob("*")) and not (out / TABLE).exists():
+    if any(path.name != MARKER for path in out.glob("*")) and not (out / TABLE).exists():
         raise InputRefused("output-exists", "{out} holds other results than a cohort's; name another folder", out=out)
     marker, place = out / MARKER, hashlib.sha256(os.fsencode(inside)).hexdigest()
     earlier = marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""

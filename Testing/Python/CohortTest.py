@@ -287,6 +287,15 @@ class FolderTest(unittest.TestCase):
                 cohort._prepared(folder / "out", folder / "other", False)
             cohort._prepared(folder / "out", folder / "other", True)
 
+    def test_a_run_that_was_killed_between_its_first_two_files_goes_on(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "dataset" / "sub-01").mkdir(parents=True)
+            cohort._prepared(folder / "out", folder / "dataset", False)
+            (folder / "out" / cohort.TABLE).unlink()
+            cohort._prepared(folder / "out", folder / "dataset", False)
+            self.assertTrue((folder / "out" / cohort.TABLE).exists())
+
     def test_labels_are_those_that_a_study_may_have(self):
         for label in ("=cmd", "<b>x", "a b", "..x"):
             for visit in (cohort.Visit(label, "1"), cohort.Visit("1", label)):

@@ -14,6 +14,7 @@ GENOTYPES = {
     **dict.fromkeys(("mab", "mixedaffinitybinder", "mixed", "ct", "tc", "alathr", "thrala"), "MAB"),
     **dict.fromkeys(("lab", "lowaffinitybinder", "low", "tt", "thrthr"), "LAB"),
 }
+UNKNOWN_GENOTYPE = "unknown"
 GENOTYPE_COLUMNS = ("genotype", "rs6971", "tspogenotype", "tspo", "tspors6971", "binding", "bindingstatus", "affinity")
 WEIGHT_COLUMNS = ("weight", "weightkg", "bodyweight", "bodyweightkg")
 KILOGRAMS = {"kg": 1.0, "g": 1e-3, "lb": 0.45359237, "lbs": 0.45359237}
@@ -26,7 +27,7 @@ MISSING = ("", "n/a", "na", "unknown")
 class Person:
     """Genotype "HAB", "MAB", "LAB" or "unknown"; weight None where it is not known; read: the cells it comes from."""
 
-    genotype: str = "unknown"
+    genotype: str = UNKNOWN_GENOTYPE
     weight_kg: float | None = None
     read: str = ""
     notices: tuple[Notice, ...] = ()
@@ -45,7 +46,7 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
         if label is not None and path.is_file():
             cells |= _row(path, key, label)
     notices: list[Notice] = []
-    genotype = _genotype(next((cells[name][0] for name in GENOTYPE_COLUMNS if name in cells), ""), notices)
+    genotype = genotype_of(next((cells[name][0] for name in GENOTYPE_COLUMNS if name in cells), ""), notices)
     told = next((cells[name] for name in WEIGHT_COLUMNS if name in cells), None)
     weight = None if told is None else _weight(*told, notices)
     used = {name: cells[name] for name in (*GENOTYPE_COLUMNS, *WEIGHT_COLUMNS) if name in cells}
@@ -75,13 +76,14 @@ def _unit(column: Column, described: object) -> str:
     return column.unit or (stated if isinstance(stated, str) else "")
 
 
-def _genotype(cell: str, notices: list[Notice]) -> str:
+def genotype_of(cell: str, notices: list[Notice]) -> str:
+    """ "HAB", "MAB" or "LAB", however it is written; UNKNOWN_GENOTYPE, with a notice, for what is none."""
     found = GENOTYPES.get(re.sub(r"[^a-z]", "", cell.lower()))
     if cell and found is None:
         notices.append(
             Notice("participants-genotype", "'{cell}' is no rs6971 genotype known here; it was not used", cell=cell)
         )
-    return found or "unknown"
+    return found or UNKNOWN_GENOTYPE
 
 
 def _weight(cell: str, unit: str, notices: list[Notice]) -> float | None:

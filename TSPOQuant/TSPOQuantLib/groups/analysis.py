@@ -1,17 +1,18 @@
 """Everything that a cohort tells, in one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..messages import InputRefused, Listed, Notice
 from .association import Association
-from .cohort import Cohort, Pair
+from .cohort import Cohort, Pair, half_pairs
 from .comparison import Effect
 from .estimates import FEWEST
-from .methods import Methods, methods
+from .methods import DESCRIBED, Methods, methods
 from .model_choice import Agreement, LostFits, Preferred, agreements, lost_fits, preferred
-from .questions import GENOTYPE, GROUP, associations, effects
+from .questions import GROUP, associations, effects, scores_of
 from .test_retest import TestRetest, test_retest
+from .told import AFFECTED, CONDITION, GENOTYPE, alike
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Analysis:
     agreements: tuple[Agreement, ...]
     methods: Methods
     notices: tuple[Notice, ...]
+    columns: frozenset[str]
+    """Of the tables that something was made of."""
 
 
 def analyze(
@@ -40,7 +43,9 @@ def analyze(
     anything, and are not told as such. Raises InputRefused ("group-column") for columns that nobody has.
     """
     known = dict.fromkeys(name for visit in cohort.visits for name in visit.told)
-    unknown = next((name for name in (*by, *scores) if name not in known), None)
+    by, covariates, scores = (tuple(name.lower() for name in names) for names in (by, covariates, scores))
+    asked = (*by, *scores, *(name for name in covariates if name != GENOTYPE))
+    unknown = next((name for name in asked if name not in known), None)
     if unknown is not None:
         raise InputRefused(
             "group-column",
@@ -51,7 +56,7 @@ def analyze(
     repeats = test_retest(cohort, pairs) if pairs else None
     others = _without_retests(cohort, pairs)
     compared = effects(others, by, covariates)
-    related = associations(others, scores)
+    related = associations(others, scores, by)
     told = methods(cohort, repeats, compared, related, by[0] if by else GROUP)
     return Analysis(
         cohort,
@@ -62,19 +67,72 @@ def analyze(
         lost_fits(cohort),
         agreements(cohort),
         told,
-        (*_notices(cohort, compared), *(repeats.notices if repeats else ())),
+        (
+            *cohort.notices,
+            *_of_people(cohort, pairs, by or (GROUP,)),
+            *_notices(cohort, compared),
+            *(repeats.notices if repeats else ()),
+        ),
+        frozenset((*DESCRIBED, GROUP, CONDITION, AFFECTED, *by, *covariates, *scores_of(others, scores))),
     )
+
+
+def _of_people(cohort: Cohort, pairs: Sequence[Pair], by: Sequence[str]) -> list[Notice]:
+    """Who does not count where one would expect it."""
+    notices = []
+    missing = cohort.without_first()
+    if missing:
+        notices.append(
+            Notice(
+                "group-first-missing",
+                "the first visit of {people} is missing: their later ones are in no comparison of groups or visits",
+                people=Listed(f"sub-{who}" for who in missing),
+            )
+        )
+    half = half_pairs(cohort, pairs) if not pairs or any(CONDITION in visit.told for visit in cohort.visits) else ()
+    if half:
+        notices.append(
+            Notice(
+                "group-half-pair",
+                "the column condition marks {people}, who have no visit marked test with one marked retest, nor two "
+                "visits alone that are test-retest",
+                people=Listed(f"sub-{who}" for who in half),
+            )
+        )
+    for column in by:
+        told = {visit.participant: visit.told.get(column, "") for visit in cohort.first_visits()}
+        without = [who for who, group in told.items() if not group]
+        if without and len(without) < len(told):
+            notices.append(
+                Notice(
+                    "group-none",
+                    "{people} have no {column}: they are in no comparison of groups, nor of visits within one",
+                    people=Listed(f"sub-{who}" for who in without),
+                    column=column,
+                )
+            )
+        pair = alike(sorted({group for group in told.values() if group}))
+        if pair is not None:
+            notices.append(
+                Notice(
+                    "group-alike",
+                    "'{one}' and '{other}' of the column {column} are taken for two groups; give them one spelling if "
+                    "they are one",
+                    one=pair[0],
+                    other=pair[1],
+                    column=column,
+                )
+            )
+    return notices
 
 
 def _without_retests(cohort: Cohort, pairs: Sequence[Pair]) -> Cohort:
     """The cohort without second visits of test and retest."""
     again = {(who, second) for who, _, second in pairs}
-    return Cohort(
-        cohort.name,
-        tuple(one for one in cohort.visits if (one.participant, one.session) not in again),
-        tuple(one for one in cohort.values if (one.participant, one.session) not in again),
-        cohort.lost,
-        cohort.left_out,
+    return replace(
+        cohort,
+        visits=tuple(one for one in cohort.visits if (one.participant, one.session) not in again),
+        values=tuple(one for one in cohort.values if (one.participant, one.session) not in again),
     )
 
 

@@ -27,11 +27,13 @@ class Association:
     """A number's change against a score's, or both at one visit.
 
     x: ln of the ratio (change) or of the value; y: the score's difference or value. told: "change" or "visit".
+    within: the group whose people these are; "" for all.
     adjusted: Spearman's chance, for how many associations were looked at (Holm).
     """
 
     told: str
     session: str
+    within: str
     outcome: str
     model: str
     pvc: str

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition.tables import MISSING_CELLS, Column, read_table
+from ..acquisition.tables import MISSING_CELLS, read_table
 from ..kinetics.models import MODELS
-from ..messages import InputRefused, Listed
-from ..outcome.clinical import read_clinical
+from ..messages import InputRefused, Listed, Notice
 from ..outcome.record import FILE, VisitRecord, read_record
+from ..outcome.settings import session_order
 from ..outcome.uptake import region_uptake
 from ..quantities import UNITS
 from ..regions.anatomy import ANATOMY_ONLY, identify, read_name
 from .estimates import Array
+from .told import AFFECTED, BOTH, CONDITION, RETEST, TEST, one_spelling, told_of
 
 KINPAR = re.compile(r"model-(?P<model>[^_]+?)(_pvc-(?P<pvc>[^_]+))?_kinpar\.tsv")
 OUTCOMES = ("VT", "Ki", "K1", "VB", "VT/fP", "VS")
@@ -29,9 +30,6 @@ NOT_TOLD = ("not-identifiable", "not-positive", "se-large", "vt-beyond-scan")
 """Flags of a fit whose macroparameters the data do not tell: such values are left out, and named. A choice."""
 CRITERIA = ("AIC", "AICc", "BIC")
 NO_PVC = "none"
-CONDITION, AFFECTED = "condition", "affected"
-"""Columns: see README."""
-TEST, RETEST, BOTH = "test", "retest", "test-retest"
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class Lost:
 class Cohort:
     """name: of the folder. lost: what could not be quantified or compared. left_out: values that the data do not tell.
 
-    values: all the others.
+    values: all the others. notices: what the dataset's tables leave unsaid.
     """
 
     name: str
@@ -108,6 +106,7 @@ class Cohort:
     values: tuple[Value, ...]
     lost: tuple[Lost, ...] = ()
     left_out: tuple[Value, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     @property
     def participants(self) -> tuple[str, ...]:
@@ -120,6 +119,36 @@ class Cohort:
     def sessions(self, participant: str) -> tuple[str, ...]:
         """A person's visits, in the order of the cohort."""
         return tuple(visit.session for visit in self.visits if visit.participant == participant)
+
+    def first_visits(self) -> tuple[Visit, ...]:
+        """Each person's first visit; nobody's whose first one is missing, see ``without_first``."""
+        first = {visit.participant: visit for visit in reversed(self.visits)}
+        missing = self.without_first()
+        return tuple(first[who] for who in self.participants if who not in missing)
+
+    def without_first(self) -> tuple[str, ...]:
+        """People whose first visit is a later one of others, or who lost an earlier one."""
+        own = {who: self.sessions(who) for who in self.participants}
+        later = {session for sessions in own.values() for session in sessions[1:]}
+        lost = {(one.participant, one.session) for one in self.lost}
+        return tuple(
+            who
+            for who, (first, *_) in own.items()
+            if first in later
+            or any((who, other) in lost and session_order(other) < session_order(first) for other in self.labels)
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every session's label, of those that were lost, too."""
+        labels = [*(visit.session for visit in self.visits), *(one.session for one in self.lost)]
+        return tuple(dict.fromkeys(labels))
+
+    def session_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Each person's first session with each later one, by label."""
+        missing = self.without_first()
+        own = [self.sessions(who) for who in self.participants if who not in missing]
+        return tuple(dict.fromkeys((first, session) for first, *later in own for session in later))
 
     def visit(self, participant: str, session: str) -> Visit | None:
         return next((v for v in self.visits if (v.participant, v.session) == (participant, session)), None)
@@ -152,11 +181,11 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
 
     keep_flagged: values that the data do not tell stay, as long as they are numbers.
 
-    Raises InputRefused: "group-empty", and what reading a record or a table raises.
+    Raises InputRefused: "group-empty", what told_of raises, and what reading a record or a table raises.
     """
     visits: list[Visit] = []
     values: list[Value] = []
-    for place in sorted(folder.glob("sub-*/ses-*"), key=_first_baseline):
+    for place in sorted(folder.glob("sub-*/ses-*"), key=_place_order):
         participant, session = (part.name.split("-", 1)[1] for part in (place.parent, place))
         found = _of_folder(place, participant, session)
         if found is not None:
@@ -169,19 +198,20 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
             "wrote into such folders",
             folder=folder,
         )
+    notices: tuple[Notice, ...] = ()
     if dataset is not None:
-        visits = [
-            replace(one, told={**one.told, **read_told(dataset, one), **_clinical(dataset, one)}) for one in visits
-        ]
+        told, notices = told_of(dataset, [(one.participant, one.session) for one in visits])
+        merged = one_spelling([{**one.told, **cells} for one, cells in zip(visits, told, strict=True)])
+        visits = [replace(one, told=cells) for one, cells in zip(visits, merged, strict=True)]
     values = [one for one in values if one.outcome not in RATIOS or math.isfinite(one.value)]
     out = [one for one in values if (one.reasons and not keep_flagged) or not math.isfinite(one.value)]
     dropped = set(map(id, out))
     kept = tuple(one for one in values if id(one) not in dropped)
-    return Cohort(folder.resolve().name, tuple(visits), kept, _lost(folder), tuple(out))
+    return Cohort(folder.resolve().name, tuple(visits), kept, _lost(folder), tuple(out), notices)
 
 
-def _first_baseline(place: Path) -> tuple[str, bool, str]:
-    return place.parent.name, place.name != "ses-baseline", place.name
+def _place_order(place: Path) -> tuple[str, bool, str]:
+    return place.parent.name, *session_order(place.name.removeprefix("ses-"))
 
 
 def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list[Value]] | None:
@@ -283,48 +313,6 @@ def _lost(folder: Path) -> tuple[Lost, ...]:
     return tuple(found)
 
 
-def read_told(dataset: Path, visit: Visit) -> dict[str, str]:
-    """A visit's cells of participants.tsv, of phenotype/*.tsv and of its sessions.tsv, the later ones first."""
-    label, session = f"sub-{visit.participant}", f"ses-{visit.session}"
-    own = dataset / label
-    told: dict[str, str] = {}
-    for path in (dataset / "participants.tsv", *sorted((dataset / "phenotype").glob("*.tsv"))):
-        told |= _row(path, {"participant_id": label, "session_id": session}) if path.is_file() else {}
-    for path in (own / f"{label}_sessions.tsv", dataset / "sessions.tsv"):
-        told |= _row(path, {"session_id": session, "participant_id": label}) if path.is_file() else {}
-    return told
-
-
-def _clinical(dataset: Path, visit: Visit) -> dict[str, str]:
-    """Scores of the visit, and the affected foramen, where a person's folder holds a clinical.toml."""
-    path = dataset / f"sub-{visit.participant}" / "clinical.toml"
-    if not path.is_file():
-        return {}
-    clinical = read_clinical(path)
-    told = {key: f"{value:g}" for key, value in clinical.visits.get(visit.session, {}).items()}
-    return told | ({AFFECTED: f"{clinical.lesion.level} {clinical.lesion.side}"} if clinical.lesion else {})
-
-
-def _row(path: Path, keys: Mapping[str, str]) -> dict[str, str]:
-    """The cells of the row whose keys, as far as the table has them, are these; missing cells left out."""
-    columns = {column.name: column for column in read_table(path, units=False)}
-    asked = [(columns[key], wanted) for key, wanted in keys.items() if key in columns]
-    rows = [n for n in range(_length(columns)) if all(_label(column.cells[n], wanted) for column, wanted in asked)]
-    if not asked or not rows:
-        return {}
-    cells = {name: column.cells[rows[-1]] for name, column in columns.items() if name not in keys}
-    return {name: cell for name, cell in cells.items() if cell.lower() not in MISSING_CELLS}
-
-
-def _length(columns: Mapping[str, Column]) -> int:
-    return len(next(iter(columns.values())).cells)
-
-
-def _label(cell: str, wanted: str) -> bool:
-    """Whether a cell is a label, with or without its "sub-" or "ses-"."""
-    return cell == wanted or cell == wanted.split("-", 1)[1]
-
-
 # --- Which visits belong together ------------------------------------------------------------------------------------
 
 Pair = tuple[str, str, str]
@@ -347,13 +335,20 @@ def pairs_of(cohort: Cohort, sessions: tuple[str, str]) -> tuple[Pair, ...]:
     return tuple(found)
 
 
+def half_pairs(cohort: Cohort, pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """People whom the column "condition" marks, and who make no pair."""
+    whole = {who for who, _, _ in pairs}
+    marked = dict.fromkeys(v.participant for v in cohort.visits if v.told.get(CONDITION) in (TEST, RETEST, BOTH))
+    return tuple(who for who in marked if who not in whole)
+
+
 def test_retest_pairs(cohort: Cohort) -> tuple[Pair, ...]:
     """Pairs that a column "condition" marks: "test" and "retest" of two sessions, or "test-retest" of a person with
     two; empty where none does."""
     found = []
     for who in cohort.participants:
         own = [visit for visit in cohort.visits if visit.participant == who]
-        said = [visit.told.get(CONDITION, "").strip().lower() for visit in own]
+        said = [visit.told.get(CONDITION, "") for visit in own]
         if said.count(TEST) == said.count(RETEST) == 1:
             found.append((who, own[said.index(TEST)].session, own[said.index(RETEST)].session))
         elif said == [BOTH, BOTH]:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import nctdtrinc, stdtrit
 
 from .estimates import FEWEST, TAIL, UNKNOWN, Array, Estimate, estimated, holm, mean_interval, two_sided
+from .told import COMMA, WORDS, number_of
 
 PERMUTED_BELOW = 30
 """People below whom chances come from permutations: a choice."""
@@ -31,8 +33,9 @@ PEOPLE_PER_PARAMETER = 5
 class Effect:
     """One difference. question: "affected", "change", "group" or "group-change".
 
-    by: the column that makes groups; first, second: its groups (second against first), or the sessions or places that
-    are compared. session: the visit, or both as "a → b". people: in the first and the second group, or in pairs.
+    within: the group whose people these are, for "change"; "" for all. by: the column that makes groups; first,
+    second: its groups (second against first), or the sessions or places that are compared. session: the visit,
+    or both as "a → b". people: in the first and the second group, or in pairs.
     percent: of the second against the first, by the log scale. size: Hedges' g (of the difference's SD for pairs).
     chance: two-sided, nan for fewer than FEWEST in a group; how: "permutations" or "t"; adjusted: for how many
     structures and visits one model was asked the question (Holm). gee: percent by GEE. covariates: that the model has.
@@ -45,6 +48,7 @@ class Effect:
     pvc: str
     structure: str
     session: str
+    within: str
     by: str
     first: str
     second: str
@@ -90,7 +94,8 @@ def with_adjusted(effects: Sequence[Effect]) -> tuple[Effect, ...]:
 def person_means(logs: Array) -> Array:
     """(people,): each person's mean over the regions of (people, regions), as if nobody's region were missing.
 
-    Rows and columns are fitted as sums (alternating means), which for whole tables is the plain mean.
+    Rows and columns are fitted as sums (alternating means), which for whole tables is the plain mean. People without
+    a common region have no common scale: each part of the table that hangs together has its own.
     """
     there = np.isfinite(logs)
     filled = np.where(there, logs, 0.0)
@@ -101,7 +106,19 @@ def person_means(logs: Array) -> Array:
         before, person = person, (filled - there * place).sum(axis=1) / each
         if np.abs(person - before).max() < 1e-12:
             break
-    return np.where(there.any(axis=1), person + place[there.any(axis=0)].mean(), np.nan)
+    parts = connected(there)
+    for part in np.unique(parts):
+        person[parts == part] += place[there[parts == part].any(axis=0)].mean() if there[parts == part].any() else 0.0
+    return np.where(there.any(axis=1), person, np.nan)
+
+
+def connected(there: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """(people,): which part of a table (people, regions) each belongs to; a region that two have joins them."""
+    parts = np.arange(len(there))
+    for column in there.T:
+        joined = np.unique(parts[column])
+        parts[np.isin(parts, joined[1:])] = joined[0] if len(joined) else 0
+    return parts
 
 
 def paired(differences: Array) -> Difference:
@@ -221,28 +238,42 @@ def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
     return Estimate(effect, effect - half, effect + half)
 
 
-def design_of(told: Sequence[dict[str, str]], names: Sequence[str]) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
+def design_of(
+    told: Sequence[dict[str, str]], names: Sequence[str], beside: Array | None = None
+) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
     """Covariates of people as (people, columns), those that are in it, and those that are not.
 
     Numbers are centered; words become a column for each but the first by name. Left out: what is missing for somebody,
-    is the same for all, or needs more parameters than people can bear.
+    is the same for all, needs more parameters than people can bear, or goes with the groups, or with another
+    covariate, so that nobody can tell them apart. beside: (people, columns) of the groups. Raises InputRefused
+    ("group-number") for a decimal comma.
     """
-    columns: list[Array] = []
+    design = np.column_stack([np.ones(len(told)), *([] if beside is None else [beside])])
+    alone = design.shape[1]
     kept: list[str] = []
     dropped: list[str] = []
     for name in names:
         cells = [one.get(name, "") for one in told]
-        made = _columns(cells) if all(cells) else []
-        room = len(told) >= PEOPLE_PER_PARAMETER * (2 + len(columns) + len(made))
-        (kept if made and room else dropped).append(name)
-        columns += made if room else []
-    return np.column_stack(columns) if columns else np.zeros((len(told), 0)), tuple(kept), tuple(dropped)
+        wider = np.column_stack([design, *(_columns(name, cells) if all(cells) else [])])
+        room = len(told) >= PEOPLE_PER_PARAMETER * (2 + wider.shape[1] - alone)
+        more = wider.shape[1] > design.shape[1] and room and np.linalg.matrix_rank(wider) == wider.shape[1]
+        (kept if more else dropped).append(name)
+        design = wider if more else design
+    return design[:, alone:], tuple(kept), tuple(dropped)
 
 
-def _columns(cells: Sequence[str]) -> list[Array]:
+def _columns(name: str, cells: Sequence[str]) -> list[Array]:
+    comma = next((cell for cell in cells if COMMA.fullmatch(cell)), "")
+    if name not in WORDS and (comma or all(map(_is_number, cells))):
+        numbers = np.array([number_of(name, comma or cell) for cell in cells])
+        return [numbers - numbers.mean()] if np.isfinite(numbers).all() and np.ptp(numbers) > 0 else []
+    words = sorted(set(cells))
+    return [np.array([float(cell == word) for cell in cells]) for word in words[1:]]
+
+
+def _is_number(cell: str) -> bool:
     try:
-        numbers = np.array([float(cell) for cell in cells])
+        float(cell)
     except ValueError:
-        words = sorted(set(cells))
-        return [np.array([float(cell == word) for cell in cells]) for word in words[1:]]
-    return [numbers - numbers.mean()] if np.isfinite(numbers).all() and np.ptp(numbers) > 0 else []
+        return False
+    return True

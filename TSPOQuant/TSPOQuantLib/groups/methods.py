@@ -281,7 +281,7 @@ def _spread(values: Sequence[float]) -> str:
 
 def table1(cohort: Cohort, by: str) -> tuple[tuple[str, ...], ...]:
     """People at their first visit by group: number, what is known of them, and V_T of each structure and model."""
-    visits = list({visit.participant: visit for visit in reversed(cohort.visits)}.values())[::-1]
+    visits = list(cohort.first_visits())
     groups: dict[str, list[Visit]] = {"all": visits}
     for visit in visits:
         if visit.told.get(by):

@@ -12,12 +12,24 @@ from ..kinetics.models import MODELS
 from ..outcome.clinical import score_named
 from .association import Association, correlation
 from .cohort import MACRO, RATIOS, Cohort, Value, Visit, matrix
-from .comparison import Difference, Effect, as_percent, between, design_of, gee, paired, person_means, with_adjusted
+from .comparison import (
+    Difference,
+    Effect,
+    as_percent,
+    between,
+    connected,
+    design_of,
+    gee,
+    paired,
+    person_means,
+    with_adjusted,
+)
 from .estimates import FEWEST, UNKNOWN, Array, Estimate, holm
+from .told import GENOTYPE, number_of
 
 ASKED = (*MACRO[:2], *RATIOS)
 """Numbers that groups are compared by."""
-GROUP, GENOTYPE = "group", "genotype"
+GROUP = "group"
 CONTROLS = re.compile(r"(healthy|control|unaffected|hc\b|ctrl)", re.IGNORECASE)
 """A group of that name is the one that others are compared with; else the first by name."""
 FORAMEN = "foramen"
@@ -70,11 +82,13 @@ def effects(cohort: Cohort, by: Sequence[str] = (), covariates: Sequence[str] = 
     """Everything that is compared. by: columns that make groups; empty for "group" and "genotype" where they do."""
     columns = tuple(by) or tuple(name for name in (GROUP, GENOTYPE) if len(_groups(cohort, name)) > 1)
     found: list[Effect] = []
+    within = _own_groups(cohort, columns)
     for one in measured(cohort):
         if one.structure == AFFECTED:
             found += _affected(cohort, one)
-        for first, second in _session_pairs(cohort):
-            found += _changed(cohort, one, first, second)
+        for first, second in cohort.session_pairs():
+            for group, members in within.items():
+                found += _changed(one, members, first, second, group)
         for column in columns:
             names = tuple(name for name in covariates if name != column)
             found += _between_groups(cohort, one, column, names)
@@ -84,27 +98,27 @@ def effects(cohort: Cohort, by: Sequence[str] = (), covariates: Sequence[str] = 
 def _groups(cohort: Cohort, column: str) -> dict[str, list[str]]:
     """People by group, the group that others are compared with first."""
     found: dict[str, list[str]] = {}
-    for visit in _first_visits(cohort):
+    for visit in cohort.first_visits():
         if visit.told.get(column):
             found.setdefault(visit.told[column], []).append(visit.participant)
     return dict(sorted(found.items(), key=lambda item: (not CONTROLS.match(item[0]), item[0])))
 
 
-def _first_visits(cohort: Cohort) -> list[Visit]:
-    return list({visit.participant: visit for visit in reversed(cohort.visits)}.values())[::-1]
+def _own_groups(cohort: Cohort, columns: Sequence[str]) -> dict[str, Cohort]:
+    """The cohort of each group apart, where groups are no genotypes: what happened to one did not to the other."""
+    column = next((name for name in columns if name != GENOTYPE), "")
+    groups = _groups(cohort, column)
+    if len(groups) < 2:
+        return {"": cohort}
+    return {name: replace(cohort, visits=_visits_of(cohort, people)) for name, people in groups.items()}
 
 
-def _session_pairs(cohort: Cohort) -> tuple[tuple[str, str], ...]:
-    """Each person's first session with each later one, by label."""
-    found = []
-    for who in cohort.participants:
-        first, *later = cohort.sessions(who)
-        found += [(first, session) for session in later]
-    return tuple(dict.fromkeys(found))
+def _visits_of(cohort: Cohort, people: Sequence[str]) -> tuple[Visit, ...]:
+    return tuple(visit for visit in cohort.visits if visit.participant in people)
 
 
 def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **told: object) -> Effect:
-    empty: dict[str, object] = {"by": "", "covariates": (), "left_out": (), "adjusted": math.nan}
+    empty: dict[str, object] = {"within": "", "by": "", "covariates": (), "left_out": (), "adjusted": math.nan}
     return Effect(
         outcome=one.outcome,
         model=one.model,
@@ -155,13 +169,13 @@ def _mean(values: Array) -> Array:
 
 def changes(cohort: Cohort, one: Measured, first: str, second: str) -> tuple[list[str], Array]:
     """People with both sessions, and (people, places) ln of the ratio."""
-    people = [who for who in cohort.participants if {first, second} <= set(cohort.sessions(who))]
+    people = [v.participant for v in cohort.first_visits() if {first, second} <= set(cohort.sessions(v.participant))]
     ratio = one.logs(people, [second] * len(people)) - one.logs(people, [first] * len(people))
     kept = np.flatnonzero(np.isfinite(ratio).any(axis=1))
     return [people[int(row)] for row in kept], ratio[kept]
 
 
-def _changed(cohort: Cohort, one: Measured, first: str, second: str) -> list[Effect]:
+def _changed(one: Measured, cohort: Cohort, first: str, second: str, within: str) -> list[Effect]:
     people, ratio = changes(cohort, one, first, second)
     if len(people) < 2:
         return []
@@ -171,6 +185,7 @@ def _changed(cohort: Cohort, one: Measured, first: str, second: str) -> list[Eff
             one,
             paired(means),
             question="change",
+            within=within,
             session=f"{first} → {second}",
             first=first,
             second=second,
@@ -182,14 +197,14 @@ def _changed(cohort: Cohort, one: Measured, first: str, second: str) -> list[Eff
 
 def _between_groups(cohort: Cohort, one: Measured, column: str, covariates: Sequence[str]) -> list[Effect]:
     """Each group against the one that others are compared with, at the first visit and in every change."""
-    visits = {visit.participant: visit for visit in _first_visits(cohort)}
+    visits = {visit.participant: visit for visit in cohort.first_visits()}
     tables: list[tuple[Literal["group", "group-change"], str, list[str], Array]] = []
     people = list(visits)
     logs = one.logs(people, [visits[who].session for who in people])
     tables.append(("group", "first visit", people, logs))
     tables += [
         ("group-change", f"{first} → {second}", *changes(cohort, one, first, second))
-        for first, second in _session_pairs(cohort)
+        for first, second in cohort.session_pairs()
     ]
     found = []
     reference, *others = _groups(cohort, column) or [""]
@@ -218,9 +233,15 @@ def _two_groups(
     ]
     people, logs = [everybody[row] for row in rows], table[rows]
     belongs = np.array([float(visits[who].told[column] == second) for who in people])
-    if not 0 < belongs.sum() < len(people):
+    parts = connected(np.isfinite(logs))
+    both = [row for row in range(len(people)) if 0 < belongs[parts == parts[row]].mean() < 1]
+    if not both:
         return []
-    design, kept, dropped = design_of([dict(visits[who].told) for who in people], covariates)
+    people, logs, belongs, parts = [people[row] for row in both], logs[both], belongs[both], parts[both]
+    apart = np.column_stack([np.zeros((len(people), 0)), *(parts == part for part in np.unique(parts)[1:])])
+    told = [dict(visits[who].told) for who in people]
+    design, kept, dropped = design_of(told, covariates, np.column_stack([belongs, apart]))
+    design = np.column_stack([design, apart])
     means = person_means(logs)
     return [
         _effect(
@@ -251,21 +272,16 @@ def scores_of(cohort: Cohort, asked: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(name for name in names if name in asked or score_named(name.lower()) is not None)
 
 
-def associations(cohort: Cohort, asked: Sequence[str] = ()) -> tuple[Association, ...]:
-    """Changes of numbers against changes of scores, and both at the first visit where there is but one."""
-    pairs = _session_pairs(cohort)
+def associations(cohort: Cohort, asked: Sequence[str] = (), by: Sequence[str] = ()) -> tuple[Association, ...]:
+    """Changes of numbers against changes of scores, and both at the first visit where there is but one.
+
+    In each group apart, see ``effects``: patients and controls together would correlate by being two groups.
+    """
     found = []
-    for one in measured(cohort):
-        for score in scores_of(cohort, asked):
-            for first, second in pairs:
-                people, ratio = changes(cohort, one, first, second)
-                y = _score(cohort, people, score, second) - _score(cohort, people, score, first)
-                found += _association(one, score, ("change", f"{first} → {second}"), people, ratio, y)
-            if not pairs:
-                visits = _first_visits(cohort)
-                people, sessions = [v.participant for v in visits], [v.session for v in visits]
-                y = np.concatenate([_score(cohort, [v.participant], score, v.session) for v in visits])
-                found += _association(one, score, ("visit", "first visit"), people, one.logs(people, sessions), y)
+    for within, own in _own_groups(cohort, tuple(by) or (GROUP,)).items():
+        for one in measured(cohort):
+            for score in scores_of(cohort, asked):
+                found += _associated(one, own, score, within)
     adjusted = [math.nan] * len(found)
     for family in dict.fromkeys((a.told, a.outcome, a.model, a.pvc) for a in found):
         members = [n for n, a in enumerate(found) if (a.told, a.outcome, a.model, a.pvc) == family]
@@ -274,21 +290,37 @@ def associations(cohort: Cohort, asked: Sequence[str] = ()) -> tuple[Association
     return tuple(replace(one, adjusted=chance) for one, chance in zip(found, adjusted, strict=True))
 
 
+def _associated(one: Measured, cohort: Cohort, score: str, within: str) -> list[Association]:
+    pairs = cohort.session_pairs()
+    found = []
+    for first, second in pairs:
+        people, ratio = changes(cohort, one, first, second)
+        y = _score(cohort, people, score, second) - _score(cohort, people, score, first)
+        found += _association(one, score, ("change", f"{first} → {second}", within), people, ratio, y)
+    if not pairs:
+        visits = cohort.first_visits()
+        people, sessions = [v.participant for v in visits], [v.session for v in visits]
+        y = np.array([_number(v, score) for v in visits])
+        found += _association(one, score, ("visit", "first visit", within), people, one.logs(people, sessions), y)
+    return found
+
+
 def _score(cohort: Cohort, people: Sequence[str], score: str, session: str) -> Array:
     return np.array([_number(cohort.visit(who, session), score) for who in people], dtype=float)
 
 
 def _number(visit: Visit | None, score: str) -> float:
-    try:
-        return float(visit.told[score]) if visit is not None else math.nan
-    except (KeyError, ValueError):
-        return math.nan
+    cell = visit.told.get(score, "") if visit is not None else ""
+    return number_of(score, cell) if cell else math.nan
 
 
 def _association(
-    one: Measured, score: str, told: tuple[str, str], people: Sequence[str], logs: Array, y: Array
+    one: Measured, score: str, told: tuple[str, str, str], people: Sequence[str], logs: Array, y: Array
 ) -> list[Association]:
     rows = np.flatnonzero(np.isfinite(logs).any(axis=1) & np.isfinite(y))
+    if told[0] == "visit" and len(rows):  # people without a common region have no common scale
+        parts = connected(np.isfinite(logs[rows]))
+        rows = rows[parts == np.bincount(parts).argmax()]
     if len(rows) < 2:
         return []
     x = person_means(logs[rows])

@@ -15,6 +15,13 @@ GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
 LABEL = re.compile(r"[A-Za-z0-9+]+")
 """A BIDS label."""
 LABELED = Line(pattern=LABEL.pattern, like=Text("letters and digits alone, as a BIDS label is"))
+FIRST_SESSIONS = ("baseline", "bl", "pre", "test")
+"""Labels of a first visit that do not come first by letters."""
+
+
+def session_order(session: str) -> tuple[bool, str]:
+    """Sessions by label, those of FIRST_SESSIONS first: a dataset without dates tells no other order."""
+    return session.lower() not in FIRST_SESSIONS, session
 
 
 @dataclass(frozen=True)

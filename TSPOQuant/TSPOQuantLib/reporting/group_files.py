@@ -24,13 +24,15 @@ ENDS = ("", "_low", "_high")
 ABOUT_EFFECTS = {
     "question": "affected: affected against the person's other foramina; change: a visit against the first; group: "
     "second group against the first, at the first visit; group-change: the same of the change",
+    "within": "the group whose people these are, where groups changed apart",
     "percent": "of the second against the first, by the log scale, %; …_low and …_high: 95 % interval",
     "size": "Hedges' g",
     "p": "two-sided; n/a for fewer than six people in a group",
     "how": "permutations, or Student's t",
     "p_adjusted": "Holm, over the structures and visits that one model was asked the question about",
     "gee": "percent by GEE over all regions, persons as clusters",
-    "left_out": "covariates that the model could not have: missing for somebody, the same for all, or too few people",
+    "left_out": "covariates that the model could not have: missing for somebody, the same for all, too few people, "
+    "or not to be told apart from the groups",
 }
 ABOUT_REPEATS = {
     "interval": "…_low and …_high are the ends of 95 % intervals",
@@ -158,7 +160,7 @@ def _bounded(value: float) -> str:
 
 def write_effects(folder: Path, effects: Sequence[Effect]) -> None:
     """effects.tsv with its JSON."""
-    names = ("question", "outcome", "model", "pvc", "structure", "session", "by", "first", "second")
+    names = ("question", "outcome", "model", "pvc", "structure", "session", "within", "by", "first", "second")
     rows = []
     for one in effects:
         cells = {name: str(getattr(one, name)) or "n/a" for name in names}
@@ -174,10 +176,10 @@ def write_effects(folder: Path, effects: Sequence[Effect]) -> None:
 
 def write_associations(folder: Path, found: Sequence[Association]) -> None:
     """associations.tsv: a row a pair of imaging and clinic."""
-    names = ("told", "session", "outcome", "model", "pvc", "structure", "score")
+    names = ("told", "session", "within", "outcome", "model", "pvc", "structure", "score")
     rows = []
     for one in found:
-        cells = {name: str(getattr(one, name)) for name in names} | {"people": str(len(one.who))}
+        cells = {name: str(getattr(one, name)) or "n/a" for name in names} | {"people": str(len(one.who))}
         cells |= estimate_cells("spearman", one.found.spearman)
         cells |= {"spearman_p": number(one.found.chance), "spearman_p_adjusted": number(one.adjusted)}
         cells |= estimate_cells("pearson", one.found.pearson)
@@ -258,6 +260,7 @@ def effects_text(effects: Sequence[Effect]) -> str:
         corrected = "" if one.pvc == "none" else f", {one.pvc}"
         asked = {"affected": one.session, "change": one.session}.get(one.question, f"{one.second} / {one.first}")
         more = "" if one.question in ("affected", "change", "group") else f", {one.session}"
+        more += f", {one.within}" if one.within else ""
         title = f"{one.question}: {one.outcome} {one.model}{corrected}, {one.structure}, {asked}{more}"
         people = str(one.people[0]) if one.question in ("affected", "change") else f"{one.people[0]} / {one.people[1]}"
         rows.append([title, people, _told(one.percent, 1), _chance(one.chance), _chance(one.adjusted)])
@@ -270,7 +273,8 @@ def associations_text(found: Sequence[Association]) -> str:
         corrected = "" if one.pvc == "none" else f", {one.pvc}"
         rows.append(
             [
-                f"{one.told}: {one.outcome} {one.model}{corrected}, {one.structure}, {one.score}, {one.session}",
+                f"{one.told}: {one.outcome} {one.model}{corrected}, {one.structure}, {one.score}, {one.session}"
+                + (f", {one.within}" if one.within else ""),
                 str(len(one.who)),
                 _told(one.found.spearman, 1, 2),
                 _told(one.found.pearson, 1, 2),

@@ -1,7 +1,7 @@
 """The report of a group: the answer in plain words and one picture, then the tables; every person one click away."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def write_group_report(folder: Path, found: Analysis, lang: str = "en") -> None:
     (folder / f"{STEM}_{lang}.pdf").write_bytes(pdf(document))
     (folder / PEOPLE).mkdir()
     for who in found.cohort.participants:
-        page = person_document(found.cohort, who, words)
+        page = person_document(found.cohort, who, words, found.columns)
         (folder / _page_of(who, lang)).write_text(html(page), encoding="utf-8")
 
 
@@ -122,7 +122,9 @@ def _repeat_answer(row: Repeat) -> Text:
 def _effect_answer(one: Effect) -> Text:
     what = {
         "affected": Text("affected against the person's other foramina, {session}", session=one.session),
-        "change": Text("change {session}", session=one.session),
+        "change": Text("change {session}, {within}", session=one.session, within=one.within)
+        if one.within
+        else Text("change {session}", session=one.session),
         "group": Text("{second} against {first}", first=one.first, second=one.second),
         "group-change": Text(
             "change {session}, {second} against {first}", session=one.session, first=one.first, second=one.second
@@ -157,7 +159,9 @@ def _association_answer(one: Association) -> Text:
     return Text(
         "{structure}, {outcome} with {score}: Spearman {value:.2f} ({low:.2f} to {high:.2f}), {people} people; "
         "{sure}.",
-        structure=one.structure,
+        structure=Text("{structure} ({within})", structure=one.structure, within=one.within)
+        if one.within
+        else one.structure,
         outcome=one.outcome,
         score=one.score,
         value=one.found.spearman.value,
@@ -262,6 +266,7 @@ def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
         pvc = "" if one.pvc == NO_PVC else one.pvc
         pair = f"{words.value(one.second)} / {words.value(one.first)}" if one.by else one.session
         title = [one.question, one.outcome, "" if one.model == "none" else one.model, pvc, words.value(one.structure)]
+        title += [words.value(one.within)] if one.within else []
         rows.append(
             (
                 " ".join(filter(None, (*title, pair, one.session if one.question == "group-change" else ""))),
@@ -284,7 +289,12 @@ def _associations(found: Sequence[Association], words: Words) -> list[Block]:
         pvc = "" if one.pvc == NO_PVC else one.pvc
         rows.append(
             (
-                " ".join(filter(None, (one.outcome, model, pvc, words.value(one.structure), one.score, one.session))),
+                " ".join(
+                    filter(
+                        None,
+                        (one.outcome, model, pvc, words.value(one.structure), one.score, one.session, one.within),
+                    )
+                ),
                 str(len(one.who)),
                 words.estimate(spearman.value, spearman.low, spearman.high),
                 words.estimate(pearson.value, pearson.low, pearson.high),
@@ -379,12 +389,15 @@ def _methods(found: Analysis) -> list[Block]:
 # --- One person ------------------------------------------------------------------------------------------------------
 
 
-def person_document(cohort: Cohort, who: str, words: Words) -> Document:
-    """Everything that the group holds of one person."""
+def person_document(cohort: Cohort, who: str, words: Words, shown: Collection[str]) -> Document:
+    """Every number that the group holds of one person, and the columns ``shown`` of what tables say of the visits.
+
+    Others, which nothing was made of, may be names or dates.
+    """
     say = words.message
     sessions = cohort.sessions(who)
     visits = [visit for visit in cohort.visits if visit.participant == who]
-    names = dict.fromkeys(name for visit in visits for name in visit.told)
+    names = dict.fromkeys(name for visit in visits for name in visit.told if name in shown)
     facts = [(name, *(visit.told.get(name, "") for visit in visits)) for name in names]
     rows = []
     own = [v for v in (*cohort.values, *cohort.left_out) if v.participant == who and _shown(v)]
