@@ -153,7 +153,7 @@ def loadSampleData():
     try:
         first = logic.loadDigitalNeck(part(progress, 0, 0.9))[0]
         logic.showFused(first, progress=part(progress, 0.9, 1))
-        logic.goToRegion(first, "foramen C6/C7 left")
+        logic.goToAffected(first)
     except Cancelled:
         return
     finally:

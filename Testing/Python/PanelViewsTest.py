@@ -14,6 +14,7 @@ from support import mrmlstudy
 from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.mrml import fusion, maps, plots, study_nodes, tables, views
+from TSPOQuantLib.mrml.choices import Level, Side
 from TSPOQuantLib.outcome.record import RegionOutcome
 
 FORAMEN = "foramen C6/C7 left"
@@ -125,6 +126,26 @@ class VisitTest(ViewsTest):
 
 
 class PlaceTest(ViewsTest):
+    def test_the_affected_foramen_is_found_by_what_it_is(self):
+        study = self.fill_in()
+        node = self.slice_node("Red")
+        chosen = self.logic.getParameterNode()
+        chosen.level, chosen.side = Level("C6/C7"), Side("left")
+        segments = study.segmentation.GetSegmentation()
+        segment = segments.GetSegment(segments.GetSegmentIdBySegmentName(FORAMEN))
+        self.assertTrue(self.logic.goToRegion("baseline", FORAMEN))
+        place = [node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
+        segment.SetName(segment.GetName() + " (root C7)")
+        node.GetSliceToRAS().SetElement(0, 3, 500.0)
+        self.assertTrue(self.logic.goToAffected("baseline"))
+        found = [node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
+        np.testing.assert_allclose(found, place, atol=1e-6)
+
+    def test_a_study_without_an_affected_foramen_goes_nowhere(self):
+        self.fill_in()
+        self.logic.getParameterNode().level = Level.UNKNOWN
+        self.assertFalse(self.logic.goToAffected("baseline"))
+
     def test_a_region_takes_a_tenth_of_the_view(self):
         study = self.fill_in()
         node = self.slice_node("Red")

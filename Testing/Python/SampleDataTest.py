@@ -70,6 +70,7 @@ class NeckTest(unittest.TestCase):
             for section in ("fusion", "regions", "input", "kinetics"):
                 missing = self.logic.whatIsMissing(section, session)
                 self.assertIs(self.logic.state(section, session), State.READY, missing)
+            self.assertTrue(self.logic.goToAffected(session))
         kinds = "vtkMRMLSequenceNode", "vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode"
         for node in (node for kind in kinds for node in slicer.util.getNodesByClass(kind)):
             self.assertIn("simulated", node.GetName())

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from ..display import PET_OPACITY
 from ..progress import Progress, silent
-from . import fusion, sequence_io, study_nodes, views
+from . import fusion, segmentations, sequence_io, study_nodes, views
 from .study_logic import StudyLogic
 
 
@@ -136,6 +136,20 @@ class StudyViews(StudyLogic):
         segmentation = self.visit(session).segmentation
         for segmentID in segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ():
             if plain_name(segmentation.GetSegmentation().GetSegment(segmentID).GetName()) == region:
+                self.goTo(session, segmentID)
+                return True
+        return False
+
+    def goToAffected(self, session: str) -> bool:
+        """Move all slice views to the foramen that the study is about; whether it is drawn here."""
+        from ..regions.anatomy import identify
+
+        study, segmentation = self.getParameterNode(), self.visit(session).segmentation
+        wanted = "foramen", study.level.value, study.side.value
+        for segmentID in segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ():
+            segment = segmentation.GetSegmentation().GetSegment(segmentID)
+            anatomy = identify(segment.GetName(), segmentations.tags_of(segment))
+            if (anatomy.structure, anatomy.level, anatomy.side) == wanted:
                 self.goTo(session, segmentID)
                 return True
         return False
