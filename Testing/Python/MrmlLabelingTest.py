@@ -28,8 +28,11 @@ class LabelingTest(unittest.TestCase):
     def logic(self, process):
         logic = mock.Mock(logCallback=None)
         logic.process.side_effect = process
-        for target, value in (("slicer.app.moduleManager", mock.Mock()), ("slicer.util.getModuleLogic", logic)):
-            patched = mock.patch(target, return_value=value, create=True)
+        for target, value in (
+            ("slicer.modules.totalsegmentator", None),
+            ("slicer.util.getModuleLogic", lambda name: logic),
+        ):
+            patched = mock.patch(target, value, create=True)
             patched.start()
             self.addCleanup(patched.stop)
         return logic

@@ -19,7 +19,7 @@ STRUCTURES = (*(f"vertebrae_{level}" for level in NECK), "spinal_cord")
 
 def why_not() -> str:
     """What is missing before vertebrae can be labeled; empty if nothing."""
-    if slicer.app.moduleManager().module(MODULE) is not None:
+    if hasattr(slicer.modules, MODULE.lower()):  # asked for by name, Slicer's module manager writes a log line
         return ""
     return _("Install the extension TotalSegmentator (View, Extensions Manager) and start Slicer again.")
 
