@@ -98,6 +98,32 @@ class IntervalTest(unittest.TestCase):
         self.assertGreater(change.baseline_total_se, 0.09 * 12)
         self.assertAlmostEqual(change.difference_se, 0.5 * change.baseline_total_se, places=6)  # of 12 and of 6
 
+    def test_two_estimates_of_one_resolution(self):
+        """V_T moves by 20 % a mm. Estimates with SE of 1 mm that differ by 0.3 mm, of a scanner whose resolution may
+        change by 0.5 sqrt(0.2) mm, leave that difference; sure ones, or an assumed width, err as they did."""
+        per_mm, drift = 0.2, 0.5 * math.sqrt(0.2)
+        for widths, errors, expected in (
+            ((4.0, 4.3), (1.2, 1.1), per_mm * math.hypot(0.3, drift)),
+            ((4.0, 7.0), (1.2, 1.1), per_mm * math.hypot(1.2, 1.1)),
+            ((5.0, 5.05), (0.05, 0.04), per_mm * math.hypot(0.05, 0.04)),
+            ((5.0, 5.0), (None, None), per_mm * drift),
+        ):
+            visits = [
+                replace(
+                    visit,
+                    acquisition=replace(visit.acquisition, fwhm_mm=width, fwhm_se_mm=error),
+                    sensitivities=(
+                        moved(made.LEFT, "resolution", "resolution", 1.0, per_mm, 0.0, unit="mm", sd=error),
+                    ),
+                )
+                for visit, width, error in zip(pair(error=0.0), widths, errors, strict=True)
+            ]
+            with self.subTest(widths=widths):
+                change = compare(visits, accept=("visits-resolution",) if widths[1] == 7.0 else ()).change(
+                    KEY, "followup"
+                )
+                self.assertAlmostEqual(change.log_ratio_se, expected)
+
     def test_one_side_stands_for_both(self):
         change = {}
         for name, ends in (("both", (-0.1, 0.1)), ("lower", (-0.1, math.nan)), ("none", (math.nan, math.nan))):

@@ -67,7 +67,7 @@ class BudgetSettings:
 
     def correlation(self, *terms: "Term") -> float:
         """Of one nuisance between two visits. What each visit's data told of itself errs independently, but for the
-        correction's model, which is the same at both."""
+        correction's model, which is the same at both, and the resolution (see ``between``)."""
         if any(term.component == "correction-model" for term in terms):
             return 1.0
         assumed = all(term.component == "resolution" and not term.known for term in terms)
@@ -171,9 +171,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Errors:
-    """All nuisances of one ln V_T, or of the difference of two of one visit, by factor."""
+    """All nuisances of one ln V_T, or of the difference of two of one visit, by factor.
+
+    resolution_mm: FWHM and its standard error, where the visit's images told them.
+    """
 
     terms: Mapping[str, Term]
+    resolution_mm: tuple[float, float] | None = None
 
     def minus(self, other: "Errors") -> "Errors":
         """The errors of the difference: what both share cancels as far as it moves both alike."""
@@ -181,7 +185,7 @@ class Errors:
         for factor, term in other.terms.items():
             own = terms.get(factor, Term(term.component, 0.0, 0.0))
             terms[factor] = replace(term, linear=own.linear - term.linear, quadratic=own.quadratic - term.quadratic)
-        return Errors(terms)
+        return Errors(terms, self.resolution_mm)
 
     def variance(self, component: str | None = None) -> float:
         """Mean square of the error of one component, or of all."""
@@ -198,7 +202,9 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     fit = record.fit(region, model, pvc)
     own = [one for one in record.sensitivities if (one.region, one.model, one.pvc) == (region, model, pvc)]
     relative = relative_error(fit.outcome_value, fit.outcome_error)
-    return errors_from(region, relative, fit.degrees_of_freedom, own, settings)
+    found = errors_from(region, relative, fit.degrees_of_freedom, own, settings)
+    width, error = record.acquisition.fwhm_mm, record.acquisition.fwhm_se_mm
+    return found if width is None or not error else replace(found, resolution_mm=(width, error))
 
 
 def relative_error(value: float, error: float) -> float:
@@ -230,6 +236,21 @@ def _term(one: Sensitivity, size: float) -> Term:
     return Term(one.component, (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2, known, one.df or 0)
 
 
+def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Term) -> float:
+    """The correlation of one nuisance between two visits.
+
+    A scanner has one resolution: two estimates of it can be off by no more in their difference than they differ, but
+    for what the resolution itself may have changed by (``fwhm_mm`` and ``resolution_correlation`` of the settings).
+    Of errors with the SD s and t whose difference has the mean square D² the correlation is (s² + t² - D²) / (2 s t).
+    """
+    first, second = before.resolution_mm, after.resolution_mm
+    if first is None or second is None or any(term.component != "resolution" or not term.known for term in terms):
+        return settings.correlation(*terms)
+    (one, s), (other, t) = first, second
+    apart = (one - other) ** 2 + 2 * (1 - settings.resolution_correlation) * settings.fwhm_mm**2
+    return min(max((s**2 + t**2 - apart) / (2 * s * t), 0.0), 1.0)
+
+
 def change_variance(before: Errors, after: Errors, settings: BudgetSettings, component: str) -> float:
     """Mean square of one component's error of after - before, with the correlation between the visits."""
     total, mean = 0.0, 0.0
@@ -237,7 +258,7 @@ def change_variance(before: Errors, after: Errors, settings: BudgetSettings, com
         pair = [errors.terms.get(factor) for errors in (before, after)]
         if all(term is None or term.component != component for term in pair):
             continue
-        rho = settings.correlation(*(term for term in pair if term is not None))
+        rho = between(before, after, settings, *(term for term in pair if term is not None))
         first, second = (term or Term(component, 0.0, 0.0) for term in pair)
         total += sum(term.linear**2 + 2 * term.quadratic**2 for term in (first, second))
         if rho:
@@ -255,7 +276,7 @@ def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[
             component=component,
             baseline=math.sqrt(before.variance(component)),
             followup=math.sqrt(after.variance(component)),
-            correlation=settings.correlation(*found),
+            correlation=between(before, after, settings, *found),
             change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
             assumed="" if all(term.known for term in found) else settings.told.get(component, ""),
         )
