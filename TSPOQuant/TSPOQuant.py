@@ -80,6 +80,7 @@ Built on 3D Slicer. The source of each formula is given where it is computed.
 """)
         # Additional initialization step after application startup is complete
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", registerLayouts)
 
 
 #
@@ -109,6 +110,22 @@ def installTranslations():
             if translator.load(str(path)):
                 qt.QCoreApplication.installTranslator(translator)
                 TRANSLATORS.append(translator)
+
+
+#
+# Register layouts of views
+#
+
+
+def registerLayouts():
+    """Let scenes be loaded that were saved with this module's layouts, also where its panel was never opened."""
+
+    def onStartImport(caller, event):
+        from TSPOQuantLib.mrml import views
+
+        views.register_layouts()
+
+    slicer.mrmlScene.AddObserver(slicer.mrmlScene.StartImportEvent, onStartImport)
 
 
 #

@@ -72,6 +72,23 @@ class ScenesTest(unittest.TestCase):
         return node
 
 
+class LayoutTest(ScenesTest):
+    def test_a_scene_that_was_saved_with_a_layout_of_ours_finds_it(self):
+        import TSPOQuant
+
+        layout = slicer.vtkMRMLLayoutNode()
+        layout.SetSingletonTag("another")
+        layout = slicer.mrmlScene.AddNode(layout)
+        self.addCleanup(slicer.mrmlScene.RemoveNode, layout)
+        for number in views.LAYOUTS:
+            self.assertFalse(layout.IsLayoutDescription(number))
+        TSPOQuant.registerLayouts()
+        slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.StartImportEvent)
+        for number, description in views.LAYOUTS.items():
+            self.assertTrue(layout.IsLayoutDescription(number))
+            self.assertEqual(layout.GetLayoutDescription(number), description)
+
+
 class FusedViewsTest(ScenesTest):
     def test_one_call_sets_all(self):
         _, proxy = self.sequence()

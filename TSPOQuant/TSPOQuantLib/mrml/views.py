@@ -72,10 +72,17 @@ def show_layout(layout: int) -> bool:
     node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     if node is None:  # no window
         return False
-    if not node.IsLayoutDescription(layout):
-        node.AddLayoutDescription(layout, LAYOUTS[layout])
+    register_layouts()
     node.SetViewArrangement(layout)
     return True
+
+
+def register_layouts() -> None:
+    """Make ``LAYOUTS`` known to Slicer: a scene that was saved with one shows no views where it is not known."""
+    for node in slicer.util.getNodesByClass("vtkMRMLLayoutNode"):
+        for layout, description in LAYOUTS.items():
+            if not node.IsLayoutDescription(layout):
+                node.AddLayoutDescription(layout, description)
 
 
 def composites() -> list:
