@@ -128,6 +128,22 @@ class SampleTest(unittest.TestCase):
         np.testing.assert_allclose(sampling.sample(image, region, [np.eye(4), shifted]).mean, [5.0, 5.0], rtol=1e-6)
         self.assertLess(sampling.sample(image, region).mean[1], 4.0)
 
+    def test_what_lies_inside_stands_for_a_region_of_which_little_lies_outside(self):
+        image = self.image(np.full((2, *self.pet.shape), 3.0))
+        fine = grid((0.5, 0.5, 0.5), origin=(-20.0, 0.0, 0.0))
+        edge = float(self.pet.to_lps(np.array([-0.5, 0.0, 0.0]))[0])
+        slightly, half = (ball(fine, np.array([edge + inside, 18.0, 15.0]), 5.0) for inside in (4.0, 0.0))
+        curve = sampling.sample(image, slightly)
+        np.testing.assert_allclose(curve.mean, 3.0)
+        share = 0.028  # a cap of height h of a ball of radius r: h^2 (3r - h) / (4 r^3), here 1 and 5 mm
+        (told,) = [notice for notice in curve.notices if notice.code == "region-partly-outside"]
+        self.assertAlmostEqual(float(str(told.message).split("%")[0]), 100 * share, delta=0.4)
+        with self.assertRaises(InputRefused) as caught:
+            sampling.sample(image, half)
+        self.assertEqual(caught.exception.code, "region-outside")
+        vessel = sampling.sample(image, half, most_outside=0.6)
+        np.testing.assert_allclose(vessel.mean, 3.0)
+
     def test_refusals(self):
         fine = grid((0.5, 0.5, 0.5), origin=(-20.0, 0.0, 0.0))
         image = self.image(np.ones((2, *self.pet.shape)))

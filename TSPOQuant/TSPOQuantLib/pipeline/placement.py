@@ -16,7 +16,7 @@ from ..progress import Progress, part, silent
 from ..regions.anatomy import ANATOMY_ONLY
 from ..regions.planes import center_of, corners_of
 from ..regions.region import Region, TimeActivityCurve, regions_of
-from ..regions.sampling import sample
+from ..regions.sampling import MOST_OUTSIDE, sample
 from ..study import StudySettings
 from .visit_data import VisitData
 
@@ -41,9 +41,9 @@ class Placed:
     motion: FrameMotion | None = None
     to_ct: PetToCt | None = None
 
-    def read(self, region: Region, minimum_coverage: float) -> TimeActivityCurve:
+    def read(self, region: Region, minimum_coverage: float, most_outside: float = MOST_OUTSIDE) -> TimeActivityCurve:
         """The region's curve. Raises InputRefused as ``regions.sampling.sample`` does."""
-        return sample(self.image, region, self.to_frames, minimum_coverage)
+        return sample(self.image, region, self.to_frames, minimum_coverage, most_outside)
 
     @property
     def hounsfield(self) -> Volume | None:

@@ -25,7 +25,7 @@ from ..kinetics import FitOptions, fit
 from ..kinetics.models import model_named
 from ..messages import InputRefused, Notice
 from ..regions.region import plain_name
-from ..regions.sampling import sample
+from ..regions.sampling import MOST_OF_VESSEL_OUTSIDE, sample
 from ..regions.surround import surround
 from ..settings import part_of
 from ..study import StudySettings
@@ -57,7 +57,7 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
         return template_input(blood, image.scan, Seen(image.timing, course, bool(drawn)), until_s, how)
     if settings.input_source != "image-derived":
         if pool is not None and pool.mask.any():
-            seen = placed.read(pool, settings.minimum_coverage)
+            seen = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
             blood = replace(blood, notices=(*blood.notices, *check_arrival(image.timing, seen.mean, blood)))
         return sampled_input(blood, until_s, part_of(SampledSettings, settings))
     if pool is None:
@@ -68,9 +68,10 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
             blood_pool=settings.blood_pool,
             names=names,
         )
-    read = placed.read(pool, settings.minimum_coverage)
+    read = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
+    blood = replace(blood, notices=(*blood.notices, *read.notices))
     shell = surround(image.grid, pool, regions)
-    tissue = sample(image, shell, placed.to_frames).mean if shell else None
+    tissue = sample(image, shell, placed.to_frames, most_outside=MOST_OF_VESSEL_OUTSIDE).mean if shell else None
     return image_derived_input(
         image.timing, read.mean, blood, part_of(ImageDerivedSettings, settings), tissue, until_s
     )

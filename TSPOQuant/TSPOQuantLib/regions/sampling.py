@@ -20,6 +20,12 @@ MINIMUM_COVERAGE = 0.5
 """A PET voxel counts only when at least this fraction of it lies in the region: a choice, not published. Voxels
 that are mostly something else would add more of the neighborhood than of the region."""
 
+MOST_OUTSIDE = 0.05
+"""More of a region than this beyond the PET's field is refused (a choice): its inside no longer stands for it."""
+MOST_OF_VESSEL_OUTSIDE = 0.5
+"""The same of a blood pool, which holds the same blood all along: a vessel often runs on beyond the field."""
+OUTSIDE_ROUNDING = 1e-6
+
 AXIS_ALIGNED_TOLERANCE = 1e-6
 SMALLEST_CUTS = 2
 """Oblique grids: boxes per region voxel and axis. Two leave coverage errors below 2e-3 for 0.5 × 0.6 × 1-mm voxels
@@ -139,20 +145,22 @@ def sample(
     region: Region,
     region_to_frame: Sequence[NDArray[np.float64]] | None = None,
     minimum_coverage: float = MINIMUM_COVERAGE,
+    most_outside: float = MOST_OUTSIDE,
 ) -> TimeActivityCurve:
     """The region's curve: weighted mean and SD over the PET voxels in every frame.
 
     region_to_frame: one rigid 4 x 4 (LPS mm) a frame that carries the region into that frame; None where nothing
-    moved. Raises InputRefused "region-outside" where part of the region lies beyond the PET, and "region-too-small"
-    where no PET voxel is covered by ``minimum_coverage``.
+    moved. Raises InputRefused "region-outside" where more of the region than ``most_outside`` lies beyond the PET, and
+    "region-too-small" where no PET voxel is covered by ``minimum_coverage``.
     """
     frames = len(image.timing)
     voxels = image.activity.reshape(frames, -1)
-    mean, sd, effective = np.empty(frames), np.empty(frames), np.empty(frames)
+    mean, sd, effective, outside = np.empty(frames), np.empty(frames), np.empty(frames), np.empty(frames)
     found = coverage(region, image.grid) if region_to_frame is None else None
     for frame in range(frames):
         covered = found or coverage(region, image.grid, None if region_to_frame is None else region_to_frame[frame])
-        if covered.outside > 1e-6:
+        outside[frame] = covered.outside
+        if covered.outside > most_outside:
             raise InputRefused(
                 "region-outside",
                 "{outside:.0%} of the region '{region_name}' lies outside the PET in frame {frame}; draw it "
@@ -183,14 +191,25 @@ def sample(
         mean[frame] = np.average(values, weights=weights)
         sd[frame] = np.sqrt(np.average((values - mean[frame]) ** 2, weights=weights))
         effective[frame] = weights.sum() ** 2 / (weights**2).sum()
-    notices: tuple[Notice, ...] = ()
+    notices = []
     if effective.min() < SMALL_REGION_VOXELS:
-        notices = (
+        notices.append(
             Notice(
                 "region-small",
                 "'{region_name}' rests on {lowest:.1f} PET voxels",
                 region_name=region.name,
                 lowest=effective.min(),
-            ),
+            )
         )
-    return TimeActivityCurve(region.name, image.timing, mean, sd, float(effective.min()), notices)
+    if outside.max() > OUTSIDE_ROUNDING:
+        notices.append(
+            Notice(
+                "region-partly-outside",
+                "{outside:.1%} of the region '{region_name}' lies outside the PET in frame {frame}; what lies inside "
+                "stands for it",
+                outside=outside.max(),
+                region_name=region.name,
+                frame=int(outside.argmax()) + 1,
+            )
+        )
+    return TimeActivityCurve(region.name, image.timing, mean, sd, float(effective.min()), tuple(notices))
