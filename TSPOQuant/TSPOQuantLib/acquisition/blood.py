@@ -20,6 +20,12 @@ UNIT_SLIP = 1000**0.5
 BOLUS_OVER_S = 180.0
 ODD = 2.0
 SPARSE_S = 60.0
+# What a ratio of curves has to do before decay is seen in it (choices): last for so many half-lives, with so many
+# samples, along a straight line of the logarithm this closely, and as steeply as the tracer decays.
+DECAY_SPAN = 1.5
+FEWEST_RATIOS = 4
+DECAY_SCATTER = 0.15
+DECAY_TOLERANCE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +102,14 @@ def odd_samples(curve: SampledCurve) -> list[int]:
     Activity in blood falls smoothly then: between two neighbors it is close to a straight line of both logarithms, so
     that a decimal point in the wrong place stands out. The oddest is taken away until none is left that is ``ODD``
     times what the line says, or less than one ``ODD``-th of it; of the last sample only twice that is asked, of both
-    samples before it. No manual sample of the real curves at hand is; where samples follow each other within seconds,
-    as an automatic sampler's do, none of them decides a model, and noise is left alone.
+    samples before it. A sample of nothing at all is odd in itself. No manual sample of the real curves
+    at hand is; where samples follow each other within seconds, as an automatic sampler's do, none of them decides a
+    model, and noise is left alone.
     """
     left = [i for i in range(len(curve.times_s)) if curve.times_s[i] > 0 and curve.values[i] > 0]
-    odd: list[int] = []
+    gaps = np.diff(curve.times_s, prepend=-np.inf)
+    late = (curve.values <= 0) & (curve.times_s >= BOLUS_OVER_S) & (gaps >= SPARSE_S)
+    odd: list[int] = np.flatnonzero(late).tolist() if left else []
     while len(left) > 3:
         x, y = np.log(curve.times_s[left]), np.log(curve.values[left])
         share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
@@ -116,6 +125,26 @@ def odd_samples(curve: SampledCurve) -> list[int]:
             break
         odd.append(left.pop(worst))
     return sorted(odd)
+
+
+def check_decay(curve: SampledCurve, against: SampledCurve, half_life_s: float) -> str | None:
+    """Which of two curves of one blood was most likely not decay-corrected: "first", "second"; None for neither.
+
+    Their ratio then falls, or rises, as the tracer decays. Asked only of samples after the bolus that span at least
+    ``DECAY_SPAN`` half-lives, over which no ratio of plasma, whole blood and vessel changes by so much.
+    """
+    both = (curve.times_s >= max(BOLUS_OVER_S, against.times_s[0])) & (curve.times_s <= against.end_s)
+    other = np.interp(curve.times_s[both], against.times_s, against.values)
+    alive = (curve.values[both] > 0) & (other > 0)
+    times, ratio = curve.times_s[both][alive], curve.values[both][alive] / other[alive]
+    if times.size < FEWEST_RATIOS or np.ptp(times) < DECAY_SPAN * half_life_s:
+        return None
+    slope, begin = np.polyfit(times, np.log(ratio), 1)
+    scatter = float(np.std(np.log(ratio) - begin - slope * times))
+    decays = float(slope) * half_life_s / np.log(2)
+    if scatter > DECAY_SCATTER or abs(abs(decays) - 1) > DECAY_TOLERANCE:
+        return None
+    return "first" if decays < 0 else "second"
 
 
 def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:

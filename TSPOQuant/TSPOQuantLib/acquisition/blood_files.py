@@ -64,6 +64,13 @@ EXPLICIT_FRACTIONS = frozenset({"1", "1/1", "fraction"})
 PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
 # A fraction this little above 1 is the noise of its measurement (our choice).
 HIGHEST_FRACTION = 1.1
+# A parent fraction that is at least so high at so late a time was hardly measured (choices).
+STAYS_AT, NEVER_FALLS_S = 0.99, 1200.0
+METABOLITES_OUT = re.compile(
+    r"metabolite[- ]?(free|corrected)|correct\w+ for (radio)?(labell?ed )?metabolites|parent (plasma|compound|tracer)",
+    re.IGNORECASE,
+)
+METABOLITES_IN = re.compile(r"\b(not|non|un|without|before|total)\b", re.IGNORECASE)
 # A parent fraction that rises again by more than this is named (our choice; HPLC repeats to a few percent).
 FRACTION_RISE = 0.05
 # A first parent fraction below this is named; above it is the noise of its measurement (our choice).
@@ -146,7 +153,7 @@ def read_blood(
                 "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
             )
         )
-    notices += _exchanged(curves)
+    notices += _exchanged(curves) + _never_falls(curves)
     notices += [notice for quantity in ACTIVITIES if quantity in curves for notice in _odd(quantity, curves[quantity])]
     if route == "venous" and PARENT_FRACTION in curves:
         notices.append(
@@ -201,6 +208,7 @@ def _read_recording(
     notices: list[Notice] = []
     _refuse_uncorrected(path.name, metadata)
     by_quantity, unknown = _identify(path, table, columns)
+    _refuse_corrected_twice(path.name, by_quantity, metadata)
     numbers = {quantity: column.numbers() for quantity, column in by_quantity.items()}
     used = ~np.all([np.isnan(values) for values in numbers.values()], axis=0)
     if unknown:
@@ -577,6 +585,37 @@ def _without_repeats(
         )
     keep = np.delete(np.arange(times.size), repeated + 1)
     return SampledCurve(times[keep], values[keep])
+
+
+def _refuse_corrected_twice(file: str, by_quantity: Mapping[str, Column], metadata: Mapping[str, Any]) -> None:
+    """Plasma that is said to be parent plasma already, beside a parent fraction."""
+    if PLASMA not in by_quantity or PARENT_FRACTION not in by_quantity:
+        return
+    entry = metadata.get(PLASMA, metadata.get(by_quantity[PLASMA].name))
+    said = unboxed(entry.get("Description")) if isinstance(entry, dict) else None
+    if isinstance(said, str) and METABOLITES_OUT.search(said) and not METABOLITES_IN.search(said):
+        raise InputRefused(
+            "blood-parent-twice",
+            "{file}: its metadata says that plasma is metabolite-corrected already, and a parent fraction is given, "
+            "too; leave the parent fraction out and call the plasma AIF, or correct the description",
+            file=file,
+        )
+
+
+def _never_falls(curves: Mapping[str, SampledCurve]) -> list[Notice]:
+    """A parent fraction that was most likely not measured: it stays at 1."""
+    fraction = curves.get(PARENT_FRACTION)
+    if fraction is None or fraction.end_s < NEVER_FALLS_S or fraction.values.min() < STAYS_AT:
+        return []
+    return [
+        Notice(
+            "parent-fraction-constant",
+            "the parent fraction is still {lowest:.3f} or more at {minutes:.0f} min: it looks as if it had not been "
+            "measured, and metabolites count as tracer",
+            lowest=fraction.values.min(),
+            minutes=fraction.end_s / 60,
+        )
+    ]
 
 
 def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:

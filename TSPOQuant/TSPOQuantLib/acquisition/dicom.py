@@ -14,7 +14,7 @@ from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, understand_pet
 from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
 from .dicom_values import number, text
-from .frame_checks import check_frames
+from .frame_checks import check_frames, check_slopes
 from .frames import FrameTiming
 from .image import HU, DynamicImage, Volume
 from .modality import AUTO, as_mr, as_what_it_is
@@ -63,6 +63,7 @@ def _frames(path: Path, found: Found, chosen: PetSeries, told: tuple[Notice, ...
         for position, piece in enumerate(stack):
             rescale(piece, activity[frame, position], chosen.bq_per_value(piece) * float(chosen.to_kbq[frame]))
     check_frames(activity, chosen.to_kbq)
+    check_slopes(activity, chosen.to_kbq, {piece.slope or 0.0 for stack in chosen.stacks for piece in stack})
     return DynamicImage(
         activity=activity,
         grid=chosen.grid,

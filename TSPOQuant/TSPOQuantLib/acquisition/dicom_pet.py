@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -192,9 +193,17 @@ def _not_an_acquisition(facts: Facts) -> InputRefused:
 def _check_values(series: Series) -> None:
     for piece in series.slices:
         if piece.slope is None or not 0 <= piece.slope < MAX_RESCALE:
-            raise InputRefused("dicom-rescale", "RescaleSlope (0028,1053) of a slice is absent or no positive number")
+            raise InputRefused(
+                "dicom-rescale",
+                "{file}: RescaleSlope (0028,1053) is absent or no positive number; export the series again",
+                file=Path(piece.path).name,
+            )
         if piece.intercept is not None and not abs(piece.intercept) < MAX_RESCALE:
-            raise InputRefused("dicom-rescale", "RescaleIntercept (0028,1052) of a slice is not a number")
+            raise InputRefused(
+                "dicom-rescale",
+                "{file}: RescaleIntercept (0028,1052) is not a number; export the series again",
+                file=Path(piece.path).name,
+            )
         if piece.truncated:
             raise truncated(piece)
 

@@ -96,6 +96,15 @@ def first_item(header: Dataset, keyword: str) -> Dataset:
     return value[0] if isinstance(value, Sequence) and len(value) else Dataset()
 
 
+def differing_items(header: Dataset, keyword: str) -> int:
+    """How many different items a sequence holds; 0 when it is absent or damaged."""
+    try:
+        value = header.get(keyword)
+        return len({str(item) for item in value}) if isinstance(value, Sequence) else 0
+    except Exception:  # as for the first item
+        return 0
+
+
 _TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?\d*$")
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})$")
 _OFFSET = re.compile(r"(.*?)([+-])(\d{2})(\d{2})$")

@@ -24,8 +24,14 @@ ARRIVED = 0.1
 BARELY_ALIVE = 0.1
 # Frames that differ by less than this part are the same stored frame, scaled in single precision.
 SAME_FRAME = 2e-6
-# A measured frame holds more different values than this; made ones that are the same everywhere are no copies.
-FEWEST_VALUES = 16
+# A frame of different tissues holds more different values than this; made ones that are the same everywhere are no
+# copies.
+FEWEST_VALUES = 3
+# The last frame of a scan holds at least this part of the highest frame, decay corrected: no tissue clears faster.
+LEAST_AT_END = 0.01
+# Slices of a volume that are scaled alike do not all reach the same highest stored value: this part of them.
+MOST_ALIKE = 0.9
+FEWEST_SLICES = 20
 
 
 def check_timing(timing: FrameTiming) -> tuple[Notice, ...]:
@@ -110,7 +116,7 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
     """Refuse frames and slices that hold nothing where there must be something, and frames that are there twice.
 
     activity: (frames, k, j, i). factors: what each stored frame was multiplied by, where that differs.
-    Raises InputRefused: "pet-frame-empty", "pet-slice-empty", "pet-frame-repeated".
+    Raises InputRefused: "pet-frame-empty", "pet-slice-empty", "pet-frame-order", "pet-frame-repeated".
     """
     sums = activity.sum(axis=(2, 3), dtype=np.float64)  # (frames, slices)
     filled = sums != 0
@@ -129,7 +135,35 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
             frame=arrived + int(late[0]) + 1,
         )
     _check_slices(filled[arrived:], sums[arrived:], arrived)
+    if totals[-1] < LEAST_AT_END * totals.max():
+        raise InputRefused(
+            "pet-frame-order",
+            "the last frame holds {part:.2%} of the activity of frame {frame}, decay corrected, which no tissue does: "
+            "the frames are in reverse order or the last one is damaged; correct their order or export the series "
+            "again",
+            part=float(totals[-1] / totals.max()),
+            frame=int(totals.argmax()) + 1,
+        )
     _check_repeated(activity, totals, np.ones(len(activity)) if factors is None else factors)
+
+
+def check_slopes(activity: NDArray[np.float32], factors: NDArray[np.float64], slopes: set[float]) -> None:
+    """Refuse slices that were stored each to its full range, and whose own slopes one constant has replaced.
+
+    activity: (frames, k, j, i); factors: what each stored frame was multiplied by besides the slope; slopes: all that
+    the slices state. Raises InputRefused: "dicom-slopes-alike".
+    """
+    if len(slopes) != 1:
+        return
+    highest = activity.max(axis=(2, 3)) / factors[:, None]
+    reached = highest[highest > 0]
+    same = np.isclose(reached, reached.max(), rtol=SAME_FRAME, atol=0) if reached.size else np.zeros(0, bool)
+    if reached.size >= FEWEST_SLICES and len(activity) > 1 and same.mean() > MOST_ALIKE:
+        raise InputRefused(
+            "dicom-slopes-alike",
+            "all slices of all frames state the same RescaleSlope (0028,1053) and reach the same highest stored "
+            "value: each was stored with a slope of its own, which was overwritten; export the series again",
+        )
 
 
 def _check_slices(filled: NDArray[np.bool_], sums: NDArray[np.float64], first: int) -> None:

@@ -10,6 +10,8 @@ from ..messages import InputRefused
 
 # Frame edges are written in tenths of milliseconds at best; closer than this they are the same edge.
 EDGE_TOLERANCE_S = 0.0015
+# Durations that exceed the time to the next start by this factor are in another unit: half of the slip on a log scale.
+THOUSANDFOLD = 1000**0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,12 @@ class FrameTiming:
         if (np.diff(starts) <= 0).any():
             frame = int(np.argmax(np.diff(starts) <= 0)) + 2
             raise InputRefused("frames-backwards", "frame {frame} does not start after the one before it", frame=frame)
+        if starts.size > 1 and np.median(durations[:-1] / np.diff(starts)) > THOUSANDFOLD:
+            raise InputRefused(
+                "frames-time-units",
+                "the frames' durations are about a thousand times the time from one start to the next: they look like "
+                "milliseconds; give both in seconds",
+            )
         overlap = (starts + durations)[:-1] - starts[1:]
         if (overlap > EDGE_TOLERANCE_S).any():
             frame = int(np.argmax(overlap)) + 1

@@ -14,6 +14,17 @@ HU, MR_SIGNAL = "HU", "MR signal"
 """Units of an anatomical image: an MR's values mean nothing by themselves, and change from scan to scan."""
 
 
+# Plausibility limits, not published: a weight in grams or pounds, a dose in MBq or mCi are not believed.
+MAX_WEIGHT_KG = 500.0
+MIN_DOSE_BQ = 1e5
+MAX_DOSE_BQ = 1e11
+
+
+def possible_for_suv(injected_mbq: float, weight_kg: float) -> bool:
+    """Whether dose and weight can be those of a person."""
+    return MIN_DOSE_BQ <= 1e6 * injected_mbq <= MAX_DOSE_BQ and 0 < weight_kg <= MAX_WEIGHT_KG
+
+
 @dataclass(frozen=True)
 class Scan:
     """What two visits must share to be comparable, and what SUV needs; None where the file does not say.

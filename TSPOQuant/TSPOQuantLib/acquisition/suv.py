@@ -15,13 +15,10 @@ from ..messages import InputRefused, Notice
 from ..tracers import nuclide
 from .decay import HALF_LIFE_S, frame_factor, growth
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
-from .dicom_values import date_time, first_item, number, single_date_time, text, texts
+from .dicom_values import date_time, differing_items, first_item, number, single_date_time, text, texts
+from .image import MAX_DOSE_BQ, MAX_WEIGHT_KG, MIN_DOSE_BQ
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
 
-# Plausibility limits, not published: a weight in grams or pounds, a dose in MBq or mCi are refused, not believed.
-MAX_WEIGHT_KG = 500.0
-MIN_DOSE_BQ = 1e5
-MAX_DOSE_BQ = 1e11
 # A header's half-life further than this from the nuclide's own is told.
 HALF_LIFE_TOLERANCE = 0.02
 
@@ -50,6 +47,7 @@ class Injection:
 def read_injection(header: Dataset) -> Injection:
     """The first item of RadiopharmaceuticalInformationSequence, whatever is missing in it."""
     item = first_item(header, "RadiopharmaceuticalInformationSequence")
+    several = differing_items(header, "RadiopharmaceuticalInformationSequence")
     code = first_item(item, "RadionuclideCodeSequence")
     agent = first_item(item, "RadiopharmaceuticalCodeSequence")
     tracer = text(item, Tag("Radiopharmaceutical")) or text(agent, Tag("CodeMeaning"))
@@ -57,6 +55,16 @@ def read_injection(header: Dataset) -> Injection:
     dose = _positive(number(item, Tag("RadionuclideTotalDose")))
     half_life = _positive(number(item, Tag("RadionuclideHalfLife")))
     notices = []
+    if several > 1:
+        dose = None
+        notices.append(
+            Notice(
+                "pet-injections-several",
+                "the header tells of {several} injections that differ; the first one's time was taken, and no SUV is "
+                "given; correct RadiopharmaceuticalInformationSequence (0054,0016)",
+                several=several,
+            )
+        )
     if half_life is None and name is not None:
         half_life = HALF_LIFE_S[name]
         notices.append(

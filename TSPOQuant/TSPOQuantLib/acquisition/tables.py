@@ -148,12 +148,28 @@ def split_unit(header: str) -> tuple[str, str | None]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raises InputRefused ("json-…", "file-pointer") for anything else."""
+    """Read a JSON object; raises InputRefused ("json-…", "file-pointer") for anything else.
+
+    "json-twice": one object has a key twice; programs differ in which of both they take.
+    """
     check_link(path)
+
+    def entries(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise InputRefused(
+                "json-twice",
+                "{path_name} has the key {key} twice; keep the right one",
+                path_name=path.name,
+                key=next(key for key in keys if keys.count(key) > 1),
+            )
+        return found
+
     try:
         stored = path.read_bytes()
         check_content(path, stored[:POINTER_BYTES])
-        content = json.loads(stored.decode("utf-8-sig"), parse_constant=_no_constant)
+        content = json.loads(stored.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=entries)
     except OSError as error:
         raise InputRefused(
             "json-missing",

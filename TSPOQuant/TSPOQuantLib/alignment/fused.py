@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.image import DynamicImage, Volume, possible_for_suv
 from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
 from .resample import mean_image
@@ -71,7 +71,7 @@ def long_frames(timing: FrameTiming) -> list[int]:
 def suv_per_kbq_ml(image: DynamicImage) -> float | None:
     """SUVbw of 1 kBq/mL: weight in g over the dose in kBq, both at the injection, to which the PET is corrected."""
     dose, weight = image.scan.injected_mbq, image.scan.weight_kg
-    if image.time_zero != "injection" or not dose or not weight:
+    if image.time_zero != "injection" or not dose or not weight or not possible_for_suv(dose, weight):
         return None
     return weight / dose
 

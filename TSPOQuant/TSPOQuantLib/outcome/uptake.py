@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
+from ..acquisition.image import possible_for_suv
 from ..input_function import InputFunction
 from ..kinetics.ratios import suv, tbr, window_mean, window_notices, window_seconds
 from ..messages import InputRefused, Notice
@@ -112,6 +113,8 @@ def suv_factor(visit: VisitRecord) -> float:
     scan = visit.acquisition
     if scan.injected_mbq is None or scan.weight_kg is None or scan.time_zero != "injection":
         return NAN
+    if not possible_for_suv(scan.injected_mbq, scan.weight_kg):
+        return NAN
     return float(suv(np.array(1.0), scan.injected_mbq, scan.weight_kg))
 
 
@@ -147,6 +150,18 @@ def _to_blood(visit: VisitRecord, curve: Array, blood: str) -> float:
 def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
     """What is to be known of SUV and its ratios. Raises InputRefused: window-empty."""
     found = list(window_notices(visit.acquisition.timing, window_of(visit)))
+    scan = visit.acquisition
+    dose, weight = scan.injected_mbq, scan.weight_kg
+    if dose is not None and weight is not None and not possible_for_suv(dose, weight):
+        found.append(
+            Notice(
+                "suv-implausible",
+                "an injected activity of {dose:g} MBq in {weight:g} kg is not possible, so that there is no SUV; "
+                "correct dose (Bq, or MBq in a sidecar) or weight (kg) in the header",
+                dose=dose,
+                weight=weight,
+            )
+        )
     asked = visit.settings.get("window_min") or visit.reference is not None or not visit.models
     if asked and math.isnan(suv_factor(visit)):
         found.append(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.blood import BloodSamples, reconcile
+from ..acquisition.blood import BloodSamples, SampledCurve, check_decay, reconcile
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Scan
 from ..alignment.resample import mean_image
@@ -23,7 +23,7 @@ from ..input_function.arrival import check_arrival, seen_arrival
 from ..input_function.population import check_alike
 from ..kinetics import FitOptions, fit
 from ..kinetics.models import model_named
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from ..regions.region import plain_name
 from ..regions.sampling import MOST_OF_VESSEL_OUTSIDE, sample
 from ..regions.surround import surround
@@ -58,7 +58,8 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     if settings.input_source != "image-derived":
         if pool is not None and pool.mask.any():
             seen = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
-            blood = replace(blood, notices=(*blood.notices, *check_arrival(image.timing, seen.mean, blood)))
+            told = (*check_arrival(image.timing, seen.mean, blood), *decay_notices(blood, image, seen.mean))
+            blood = replace(blood, notices=(*blood.notices, *told))
         return sampled_input(blood, until_s, part_of(SampledSettings, settings))
     if pool is None:
         names = ", ".join(f"'{region.name}'" for region in regions)
@@ -69,12 +70,36 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
             names=names,
         )
     read = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
-    blood = replace(blood, notices=(*blood.notices, *read.notices))
+    blood = replace(blood, notices=(*blood.notices, *read.notices, *decay_notices(blood, image, read.mean)))
     shell = surround(image.grid, pool, regions)
     tissue = sample(image, shell, placed.to_frames, most_outside=MOST_OF_VESSEL_OUTSIDE).mean if shell else None
     return image_derived_input(
         image.timing, read.mean, blood, part_of(ImageDerivedSettings, settings), tissue, until_s
     )
+
+
+def decay_notices(blood: BloodSamples, image: DynamicImage, pool: NDArray[np.float64]) -> list[Notice]:
+    """Blood that looks as if it had not been decay-corrected, against the blood pool (frames,) or within itself."""
+    half_life, whole = image.scan.half_life_s, blood.whole_blood
+    if half_life is None or whole is None:
+        return []
+    named = {"plasma": blood.plasma, "the blood pool of the image": SampledCurve(image.timing.mids_s, pool)}
+    for name, curve in named.items():
+        wrong = None if curve is None else check_decay(curve, whole, half_life)
+        if wrong is not None:
+            samples = Text("plasma") if wrong == "first" and name == "plasma" else Text("whole blood")
+            if wrong == "first" and name != "plasma":
+                continue  # of the image the header tells
+            return [
+                Notice(
+                    "blood-decay-odd",
+                    "{samples} falls as the tracer decays, against {other}: its samples look as if they had not been "
+                    "decay-corrected to time zero; correct them",
+                    samples=samples,
+                    other=Text("whole blood") if wrong == "first" else Text(name),
+                )
+            ]
+    return []
 
 
 @dataclass(frozen=True, eq=False)

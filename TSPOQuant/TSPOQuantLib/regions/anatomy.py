@@ -32,8 +32,8 @@ _NOT_OURS = re.compile(
     r"|\bvertebral artery\b|\bartere vertebrale\b"
 )
 """What only sounds like cord, foramen or vertebra."""
-_LEFT = re.compile(r"\b(left|lt|gauche)\b")
-_RIGHT = re.compile(r"\b(right|rt|droite?)\b")
+_LEFT = re.compile(r"\b(left|lt|gauche|links|sinistr[ao]|izquierd[ao])\b")
+_RIGHT = re.compile(r"\b(right|rt|droite?|rechts|destr[ao]|derech[ao])\b")
 _LETTERS = {"l": "left", "g": "left", "r": "right", "d": "right"}
 _PART = r"(c|th|t|d|l|s)"
 _PAIR = re.compile(rf"(?<![a-z0-9]){_PART}(\d\d?) ?(?:[/–—-] ?{_PART}?|{_PART})(\d\d?)([lrgd]?)(?![a-z0-9])")

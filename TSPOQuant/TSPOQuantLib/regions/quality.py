@@ -6,6 +6,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segmentation
@@ -27,6 +28,8 @@ OVERLAP_SHARE = 0.01
 WIDTHS_FOR_RECOVERY = 2.0
 """Of the resolution, below which an object does not reach its full activity even at its middle [textbook]."""
 END_MARGIN_MM = 10.0
+# More of a region than this, so far from the middle of its largest piece, was hardly meant (choices).
+PIECE_SHARE, PIECE_APART_MM = 0.01, 15.0
 """Nearer than this to the upper or lower end of the PET's field, a scanner is at its worst."""
 
 
@@ -47,7 +50,7 @@ def check(
     """Every objection to a set of regions; none means nothing was found, not that the regions are right.
 
     Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
-    "levels-order", "regions-overlap", "region-size", "cord-distance", with ``pet`` "region-at-end", and with the
+    "levels-order", "regions-overlap", "region-size", "region-pieces", "cord-distance", with ``pet`` "region-at-end", and with the
     scanner's resolution ``fwhm_mm`` "region-resolution". With a ``ct`` in HU, and with labels of the vertebrae (their
     own, or among the regions) also "region-in-bone", "region-in-canal" and "region-no-pedicle" of each foramen.
     """
@@ -59,7 +62,13 @@ def check(
             drawn.append(_Drawn(region, points, points.mean(axis=0)))
     foramina = [one for one in drawn if one.region.anatomy.structure == "foramen"]
     cord = [one for one in drawn if one.region.anatomy.structure == "cord"]
-    found = [*_sides(foramina, drawn), *_order(foramina), *_overlaps(drawn), *_sizes(foramina)]
+    found = [
+        *_sides(foramina, drawn),
+        *_order(foramina),
+        *_overlaps(drawn),
+        *_sizes(foramina),
+        *_pieces([*foramina, *cord]),
+    ]
     found += _cord_distances(foramina, cord)
     found += check_places([one.region for one in foramina], ct, vertebrae or labels_among(regions))
     if pet is not None:
@@ -153,6 +162,31 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
                     normal=normal,
                 )
                 found.append(Notice("region-size", message))
+    return found
+
+
+def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
+    """A part that lies apart, as a forgotten stroke of the brush does."""
+    found = []
+    for one in drawn:
+        pieces, count = label(one.region.mask, np.ones((3, 3, 3)))
+        if count < 2:
+            continue
+        numbers = pieces[one.region.mask]
+        largest = int(np.bincount(numbers)[1:].argmax()) + 1
+        apart = np.linalg.norm(one.points - one.points[numbers == largest].mean(axis=0), axis=1)
+        far = (numbers != largest) & (apart > PIECE_APART_MM)
+        if far.mean() > PIECE_SHARE:
+            found.append(
+                Notice(
+                    "region-pieces",
+                    "{share:.0%} of '{region}' lies apart from the rest of it, up to {distance:.0f} mm away; erase "
+                    "what was drawn by mistake",
+                    share=far.mean(),
+                    region=one.region.name,
+                    distance=apart[far].max(),
+                )
+            )
     return found
 
 
