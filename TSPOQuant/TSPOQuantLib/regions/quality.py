@@ -50,9 +50,10 @@ def check(
     """Every objection to a set of regions; none means nothing was found, not that the regions are right.
 
     Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
-    "levels-order", "regions-overlap", "region-size", "region-pieces", "cord-distance", with ``pet`` "region-at-end", and with the
-    scanner's resolution ``fwhm_mm`` "region-resolution". With a ``ct`` in HU, and with labels of the vertebrae (their
-    own, or among the regions) also "region-in-bone", "region-in-canal" and "region-no-pedicle" of each foramen.
+    "levels-order", "regions-overlap", "region-size", "region-pieces", "cord-distance", with ``pet`` "region-at-end",
+    and with the scanner's resolution ``fwhm_mm`` "region-resolution". With a ``ct`` in HU, and with labels of the
+    vertebrae (their own, or among the regions) also "region-in-bone", "region-in-canal" and "region-no-pedicle" of
+    each foramen.
     """
     drawn = []
     for region in regions:
