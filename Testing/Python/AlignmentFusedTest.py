@@ -91,7 +91,7 @@ class FusedImagesTest(unittest.TestCase):
             folder = Path(name)
             with self.assertRaisesRegex(InputRefused, "fused-missing.*with its CT"):
                 read_fused_images(folder)
-            write_fused_images(folder, "sub-p1_ses-baseline", found)
+            write_fused_images(folder, "sub-p1_ses-baseline_", found)
             back = read_fused_images(folder)
             np.testing.assert_allclose(back.ct.values, found.ct.values, atol=0.501)
             np.testing.assert_array_equal(back.pet.values, found.pet.values)
