@@ -39,7 +39,7 @@ def write_dicom(
     what, where identity is removed. Raises InputRefused as ``study_of_results`` and the writers of the objects do.
     """
     # highdicom is slow to load, and not installed where no DICOM objects are asked for.
-    from .reporting.dicom_context import read_context
+    from .reporting.dicom_context import field_of, read_context
     from .reporting.dicom_contours import contours_object
     from .reporting.dicom_map import map_object
     from .reporting.dicom_seg import segmentation_object
@@ -50,6 +50,7 @@ def write_dicom(
     study = study_of_results(results, record)
     salt, modality = hidden.salt if hidden else "", study.settings.anatomical_modality
     context = read_context(study.pet, study.ct, created, salt, told.subject, modality)
+    context = replace(context, field=field_of(region.level for region in record.regions))
     data = read_visit(study, part(progress, 0.1, 0.5))
     drawn = hidden.segmentation(data.segmentation) if hidden else data.segmentation
     regions = segmentation_object(context, drawn, [region.name for region in told.regions])

@@ -5,11 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from support import dicommaker
 from support.tiers import slow
 from support.tinystudy import CT_MM, CT_SHAPE, INJECTION, TRUE_VT, DicomVisit, quantified
-from TSPOQuantLib.acquisition.image import MR_SIGNAL, Volume
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.image import MR_SIGNAL, DynamicImage, Scan, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.levels import LEVELS
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.clinical import read_clinical
@@ -22,8 +25,9 @@ from TSPOQuantLib.phantom.neck import Build, Pose
 from TSPOQuantLib.phantom.segments import segments
 from TSPOQuantLib.progress import silent
 from TSPOQuantLib.regions.anatomy import identify
+from TSPOQuantLib.regions.blood_pool import propose_blood_pool
 from TSPOQuantLib.regions.naming import check_names
-from TSPOQuantLib.regions.proposals import look_for_foramina
+from TSPOQuantLib.regions.proposals import look_for_foramina, propose_cord
 
 NAMES = ("foramen L4/L5 left (root L4)", "L4-5 D", "foramen L1/L2 gauche")
 CLINICAL = """[lesion]
@@ -83,11 +87,44 @@ class ProposalTest(unittest.TestCase):
             Segment(name, f"vertebra {name}", anatomy.labels == LUMBAR.label[f"vertebra {name}"])
             for name in ("L3", "L4", "L5")
         ]
-        found, _ = look_for_foramina(Segmentation(anatomy.grid, tuple(drawn)), mr)
+        found, told = look_for_foramina(Segmentation(anatomy.grid, tuple(drawn)), mr)
+        self.assertIn("count them from the sacrum", told[-1].message)
         true = {one.name: one.center_lps_mm for one in anatomy.foramina}
         off = {one.name: np.linalg.norm(one.canal.center - true[one.name]) for one in found if one.segment}
         self.assertEqual(len(off), 4, [(one.name, one.code) for one in found])
         self.assertLess(max(off.values()), 2.5)
+        labels = {name: anatomy.labels == LUMBAR.label[name] for name in ("cord T12", "cord L1")}
+        bones = ("T12", "L1", "L2", "L3")
+        drawn = [Segment(name, name, anatomy.labels == LUMBAR.label[f"vertebra {name}"]) for name in bones]
+        (piece,) = propose_cord(Segmentation(anatomy.grid, tuple(drawn)))
+        self.assertEqual((piece.name, piece.code), ("cord L1", "cord-missing"))
+        drawn.append(Segment("cord", "spinal_cord", np.any(list(labels.values()), axis=0)))
+        (piece,) = propose_cord(Segmentation(anatomy.grid, tuple(drawn)))
+        off = np.argwhere(piece.segment.mask).mean(axis=0) - np.argwhere(labels["cord L1"]).mean(axis=0)
+        self.assertLess(np.linalg.norm(off * anatomy.grid.spacing_mm[::-1]), 4.0)
+
+
+class BloodPoolTest(unittest.TestCase):
+    """The aorta, not the vena cava beside it, in an image of two wide tubes."""
+
+    def test_the_aorta_alone_is_proposed(self):
+        spacing, shape = np.array([4.0, 3.0, 3.0]), (30, 48, 48)
+        _, j, i = np.indices(shape)
+        x, y = (i - 23.5) * spacing[2], (j - 23.5) * spacing[1]
+        body = np.hypot(x, y) < 60
+        aorta, cava = np.hypot(x - 9, y + 12) < 8.5, np.hypot(x + 14, y + 12) < 9.5
+        times = FrameTiming([0, 10, 20, 30, 60, 300], [10, 10, 10, 30, 240, 600])
+        tissue, blood = (0, 0.3, 1, 2, 3, 3), (0, 25, 50, 20, 4, 2)
+        still = np.stack([np.where(aorta | cava, b, t * body) for t, b in zip(tissue, blood, strict=True)])
+        blurred = gaussian_filter(still.astype(float), (0, *(5 / 2.355 / spacing)))
+        origin = np.diag([*spacing[::-1], 1.0])
+        origin[:3, 3] = -spacing[::-1] * (np.array(shape[::-1]) - 1) / 2
+        image = DynamicImage(blurred.astype(np.float32), Grid(shape, origin), times, "injection", None, "", Scan())
+        found = propose_blood_pool(image, 5.0, below_neck=True)
+        self.assertEqual([one.side for one in found.vessels], ["left"], found.reason)
+        self.assertAlmostEqual(found.vessels[0].diameter_mm, 17, delta=1.5)
+        self.assertGreater(aorta[found.segment.mask].mean(), 0.97)
+        self.assertFalse(cava[found.segment.mask].any())
 
 
 @slow

@@ -236,8 +236,8 @@
             <translation>Ajouter le modèle</translation>
         </message>
         <message>
-            <source>Propose carotid arteries from the early frames; look at them before they are used.</source>
-            <translation>Propose les carotides d’après les premières trames ; à vérifier avant usage.</translation>
+            <source>Propose the carotid arteries, below the neck the aorta, from the early frames; look at them before they are used.</source>
+            <translation>Propose les carotides, sous le cou l’aorte, d’après les premières trames ; à vérifier avant usage.</translation>
         </message>
         <message>
             <source>Propose blood pool</source>
@@ -1108,8 +1108,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Tous les segments du modèle sont déjà là.</translation>
         </message>
         <message>
-            <source>Looking for the carotids</source>
-            <translation>Recherche des carotides</translation>
+            <source>Looking for the arteries</source>
+            <translation>Recherche des artères</translation>
         </message>
         <message>
             <source>Looking for the foramina</source>

@@ -8,7 +8,7 @@ from ..settings import Frames, Kind, Shared, setting
 
 CORRECTIONS = ("rigid", "frames", "none")
 WINDOWS = ("all", "early", "late")
-PLACE = Text("regions may lie in a slightly different place of the neck")
+PLACE = Text("regions may lie in a slightly different place")
 
 
 @dataclass(frozen=True)

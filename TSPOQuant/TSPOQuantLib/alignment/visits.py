@@ -83,7 +83,7 @@ def align_visits(
             "one visit has a CT, the other an MR, so that regions cannot be carried between them; draw them at each "
             "visit",
         )
-    progress(0, "Visit to visit: the whole neck")
+    progress(0, "Visit to visit: the whole spine")
     moving = windowed(other, WINDOW_HU)
     whole = _align_whole(windowed(ct, WINDOW_HU), moving)
     centers = {level: np.mean(points, axis=0) for level, points in points_lps.items()}

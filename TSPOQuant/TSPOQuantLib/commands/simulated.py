@@ -83,7 +83,8 @@ def run_phantom(options: argparse.Namespace, progress: Progress) -> Result:
     from ..phantom import write_phantom
 
     write_phantom(options.out, _settings(options), progress, options.force)
-    return Result(f"A simulated neck, two visits, in {options.out}")
+    what = "neck" if options.spine == "cervical" else f"{options.spine} spine"
+    return Result(f"A simulated {what}, two visits, in {options.out}")
 
 
 def _settings(options: argparse.Namespace) -> "PhantomSettings":

@@ -33,7 +33,9 @@ def carry_regions(
     found, alignment = carry(drawn, other, here, session, progress)
     empty = [segment.name for segment in found.segments if not segment.mask.any()]
     if len(empty) == len(found.segments):
-        raise InputRefused("regions-beyond", "no region lies within this visit's CT; check that both show one neck")
+        raise InputRefused(
+            "regions-beyond", "no region lies within this visit's CT; check that both show the same part of one spine"
+        )
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"regions of {session}, carried")
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(ct_node)

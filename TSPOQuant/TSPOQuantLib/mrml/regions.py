@@ -23,7 +23,7 @@ from ..grid import Grid
 from ..levels import LEVELS
 from ..messages import InputRefused, Notice
 from ..regions import blood_pool, proposals, quality, two_click
-from ..regions.anatomy import FORAMINA, REFERENCE_RULES, Anatomy, identify
+from ..regions.anatomy import REFERENCE_RULES, Anatomy, identify
 from ..regions.blood_pool import BloodPoolProposal
 from ..regions.carry import drawn_on
 from ..regions.measurements import MEASUREMENTS, Code, measure
@@ -183,7 +183,7 @@ def propose_foramina(
             "vertebrae-missing", "no label is called like a vertebra, such as 'vertebrae_C5'; name them or pick others"
         )
     wanted = LEVELS if levels is None else levels
-    pieces = [FORAMINA[level] for level in wanted if level in FORAMINA]
+    pieces = [LEVELS[level].cord for level in wanted]
     drawn = [(proposal, ct.grid) for proposal in proposals.propose_foramina(labels, ct)]
     drawn += [(proposal, labels.grid) for proposal in proposals.propose_cord(labels)]
     page = _Page(segmentation_node, ct_node, ct.grid)
@@ -224,8 +224,10 @@ def propose_blood_pool(
     fwhm_mm: float | None = None,
     replace_drawn: bool = False,
     before_change: Callable[[], object] = _nothing,
+    below_neck: bool = False,
 ) -> tuple[Placed, BloodPoolProposal]:
-    """Both carotids as one blood-pool segment, from the PET's first frames (``regions.blood_pool``).
+    """Both carotids, below the neck the aorta, as one blood-pool segment, from the PET's first frames
+    (``regions.blood_pool``).
 
     ct_node: whose voxels a segmentation that is still empty takes; None: half the PET's. fwhm_mm: the scanner's
     resolution; without it no diameter or recovery is told. Returns what came of it, and the vessels. A blood pool that
@@ -235,7 +237,7 @@ def propose_blood_pool(
     image = dynamic_from_node(sequence_node)
     grid = volume_from_node(ct_node, "", "CT volume").grid if ct_node is not None else _halved(image.grid)
     page = _Page(segmentation_node, ct_node, grid)
-    found = blood_pool.propose_blood_pool(image, fwhm_mm, page.grid)
+    found = blood_pool.propose_blood_pool(image, fwhm_mm, page.grid, below_neck)
     pool = Anatomy("blood-pool")
     if found.segment is None:
         return Placed(name_of(pool), "", 0.0, found.reason), found

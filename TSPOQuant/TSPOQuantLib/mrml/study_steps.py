@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from slicer.i18n import tr as _
 
+from ..levels import LEVELS
 from ..messages import InputRefused
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..outcome.uptake import uptake_of
@@ -170,18 +171,19 @@ class StudySteps(StudyViews):
         return _("{count} empty segments were added; draw them.").format(count=added)
 
     def proposeBloodPool(self, session: str, beforeChange=None, progress: Progress = silent) -> str:
-        """Both carotids from the early frames, as one segment; what came of it."""
+        """Both carotids from the early frames, below the neck the aorta, as one segment; what came of it."""
         from . import regions
 
         visit = self.visit(session)
         self._requireNodes(visit.petSequence, visit.segmentation)
-        progress(0.0, _("Looking for the carotids"))
+        progress(0.0, _("Looking for the arteries"))
         placed, _found = regions.propose_blood_pool(
             visit.petSequence,
             visit.segmentation,
             visit.ctVolume,
             visit.fwhm or None,
             before_change=beforeChange or _nothing,
+            below_neck=LEVELS[self.getParameterNode().level.value].part != "cervical",
         )
         if placed.segment_id and not self.bloodPoolName(visit):
             visit.bloodPoolSegmentID = placed.segment_id

@@ -638,7 +638,7 @@ def _moved(visits: Sequence[VisitRecord]) -> list[Finding]:
         return []
     told = tuple(f"up to {value:.1f} mm" for value in most)
     message = Text(
-        "the neck moved by more than {limit:g} mm: what moved so far between frames also moved within them",
+        "the body moved by more than {limit:g} mm: what moved so far between frames also moved within them",
         limit=MOTION_MM,
     )
     return [Finding("visits-moved", "warn", "moved", told, message)]

@@ -1,6 +1,6 @@
 """Repeatability coefficients that the user knows, with their source: the only measure of "beyond measurement error".
 
-For V_T of [11C]DPA-713 in cervical foramina none has been published. RC = 1.96 sqrt(2) wSD; proportional errors are
+For V_T of [11C]DPA-713 in foramina none has been published. RC = 1.96 sqrt(2) wSD; proportional errors are
 treated on the log scale (QIBA, 10.1177/0962280214537344).
 """
 
@@ -26,7 +26,7 @@ LEAST_WCV = 0.01
 MOST_PERCENT = 100.0
 """Beyond it no fall could ever be more than error."""
 NONE_KNOWN = Text(
-    "No repeatability coefficient of V_T in cervical neuroforamina or cord is known, so that nothing can be called "
+    "No repeatability coefficient of V_T in neuroforamina or cord is known, so that nothing can be called "
     "beyond measurement error. What is published: in brain, Logan V_T of five volunteers had a mean bias of 30 % and "
     "95 % limits of agreement of ±70 % (10.1186/s40658-021-00381-8)."
 )

@@ -47,18 +47,22 @@ NEIGHBORS_STREAM = 15
 
 ASSUMPTIONS = (
     "Everything is simulated: no person was scanned.",
-    "V_T of foramen C6/C7 left (12.96, 6.21) and of the cord at C7 (6.43, 5.38) are the study's published values, "
-    "taken as the truth; they were measured, most likely without partial-volume correction.",
     "A V_T given in the settings replaces the phantom's own.",
     "Another tracer changes its name, its code and its decay alone: V_T, K1 and blood stay those of this phantom.",
-    "All other V_T, every K1 and every V_B are assumptions; foramina have K1 0.5 so that 60 min identify their V_T.",
+    "All other V_T, every K1 and every V_B are assumptions; foramina have K1 0.5, unless another is "
+    "asked for, so that 60 min identify their V_T.",
     "Blood curves, parent fraction and whole-blood-to-plasma ratio are formulas of the phantom's own.",
-    "Sizes of foramina and cord are published; every other size is an assumption.",
-    "One-tissue kinetics but where a structure has k3 and k4; delay 0; vessels hold whole blood; the airway and the "
-    "outside hold nothing.",
+    "One-tissue kinetics but where a structure has k3 and k4; delay 0; vessels hold whole blood; air and the outside "
+    "hold nothing.",
     "A frame's activity is the plain mean over the frame of the decay-corrected curve.",
     "Beyond the field the object goes on as its last voxels do; no motion within a frame.",
-    "Dose, weight, scores' dates and noise of the blood samples are assumptions; scores are the study's Table 1.",
+    "Dose, weight, scores' dates and noise of the blood samples are assumptions.",
+)
+OF_NECK = (
+    "V_T of foramen C6/C7 left (12.96, 6.21) and of the cord at C7 (6.43, 5.38) are the study's published values, "
+    "taken as the truth; they were measured, most likely without partial-volume correction. Scores are the study's "
+    "Table 1.",
+    "Sizes of foramina and cord are published; every other size is an assumption.",
 )
 OF_SCANNER = (
     "One Gaussian resolution everywhere; Poisson noise independent between voxels.",
@@ -82,7 +86,8 @@ OF_HOT = (
 
 OF_LUMBAR = (
     "Of the lumbar spine only height and width of the foramina are published (their mean over L1/L2 to L5/S1); every "
-    "V_T, and every other size, is an assumption. The field cuts the trunk: the object goes on as its last voxels do.",
+    "V_T, every score and every other size is an assumption. The field cuts the trunk: the object goes on as its last "
+    "voxels do.",
 )
 OF_MR = (
     "The MR has one signal a tissue, magnitude noise and no distortion; the attenuation is corrected without error, "
@@ -238,7 +243,7 @@ def _write_all(
             *(OF_HOT if neighbors else ()),
             *(OF_SHAPE if settings.shape else ()),
             *(OF_MR if settings.anatomy == MR else ()),
-            *(OF_LUMBAR if settings.spine == LUMBAR_SPINE else ()),
+            *(OF_LUMBAR if settings.spine == LUMBAR_SPINE else OF_NECK),
         ],
         "shape": described(build.shape),
         "build": {"size": build.size, "lordosis_deg": build.lordosis_deg, "scoliosis_mm": build.scoliosis_mm},

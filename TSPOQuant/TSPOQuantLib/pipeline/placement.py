@@ -63,7 +63,7 @@ class Placed:
         return (
             Notice(
                 "regions-on-reference",
-                "without a CT the regions are taken to lie where the reference, frames {frames}, shows the neck",
+                "without a CT the regions are taken to lie where the reference, frames {frames}, shows the body",
                 frames=", ".join(str(frame + 1) for frame in self.motion.reference),
             ),
         )

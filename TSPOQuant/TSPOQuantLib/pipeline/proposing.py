@@ -85,7 +85,8 @@ def propose_for_ct(
     segments += [_on(one.segment, vertebrae, ct) for one in cord if one.segment is not None]
     if pet is not None:
         progress(0.9, "Blood pool")
-        pool = propose_blood_pool(pet, fwhm_mm, ct.grid)
+        levels = [level for one in foramina if (level := identify(one.name, {}).level)]
+        pool = propose_blood_pool(pet, fwhm_mm, ct.grid, all(level[0] != "C" for level in levels))
         code = "" if pool.segment is not None else "blood-pool"
         proposals.append(Proposal(name_of(Anatomy("blood-pool")), pool.segment, pool.confidence, pool.reason, code))
         segments += [pool.segment] if pool.segment is not None else []

@@ -1,6 +1,8 @@
-"""The carotid arteries proposed as blood pool from a PET's first frames, with the recovery that their width leaves.
+"""The carotid arteries, below the neck the aorta, proposed as blood pool from a PET's first frames, with the recovery
+that their width leaves.
 
-Tested on simulated necks only: it is untested on real necks, where arteries and veins differ in time as well.
+Tested on simulated necks and a simulated trunk only: it is untested on real ones, where arteries and veins differ in
+time as well.
 """
 
 from collections.abc import Sequence
@@ -30,7 +32,7 @@ ARRIVED = 0.25
 LEAST_BOLUS = 3.0
 """Peak over the last frame's, in the hottest voxels: less is no bolus, or frames too long to see it."""
 BODY_SHARE = 0.1
-BLOB_SIGMA_MM, ALONG_SIGMA_MM = 2.0, 6.0
+ALONG_SIGMA_MM = 6.0
 STEP_PER_MM = 0.5
 """How far a vessel may run sideways for each millimeter along the neck."""
 END_MARGIN_MM = 15.0
@@ -47,10 +49,6 @@ SECOND_SHARE = 0.25
 """Of the first vessel's strength: less is no vessel."""
 EARLIER = 1.15
 """Ratio of the shares of activity that came in the arterial frames, from which on two vessels differ in time."""
-PATCH_MM = 16.0
-DIAMETER_MM = (3.0, 14.0)
-USUAL_DIAMETER_MM = 6.0
-"""Of the region where the resolution is not known."""
 BLOCK_MM = 6.0
 MOST_STEPS = 15
 VENOUS_S = 30.0
@@ -58,6 +56,24 @@ UNKNOWN_FWHM_MM = 5.0
 """Shapes the vessels where the resolution is not known; no diameter or recovery is told then."""
 KNOTS = 4
 """Of the polynomials that a vessel's two sideways coordinates follow along the neck."""
+
+
+@dataclass(frozen=True)
+class Caliber:
+    """What vessels are looked for. blob_sigma_mm: width of the filter that shows them. patch_mm: half the width of the
+    surroundings in which they are fitted. usual_mm: of the region where the resolution is not known.
+    """
+
+    blob_sigma_mm: float
+    patch_mm: float
+    diameter_mm: tuple[float, float]
+    usual_mm: float
+
+
+CAROTIDS = Caliber(2.0, 16.0, (3.0, 14.0), 6.0)
+AORTA = Caliber(5.0, 24.0, (10.0, 30.0), 12.0)
+AORTA_RIGHT_MM = 4.0
+"""So far right of the body's middle its middle may lie; the vena cava lies further right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +95,8 @@ class Vessel:
 
 @dataclass(frozen=True, eq=False)
 class BloodPoolProposal:
-    """segment: both vessels, None where declined, with the reason. confidence: 0 to 1, no probability: how alike both
-    sides are, times 1 - 1 / contrast. frames: indices of the arterial frames.
+    """segment: all vessels, None where declined, with the reason. confidence: 0 to 1, no probability: how alike both
+    sides are (1 of one vessel alone), times 1 - 1 / contrast. frames: indices of the arterial frames.
     """
 
     segment: Segment | None
@@ -134,9 +150,10 @@ class _Declined(Exception):
 
 
 def propose_blood_pool(
-    image: DynamicImage, fwhm_mm: float | None = None, target: Grid | None = None
+    image: DynamicImage, fwhm_mm: float | None = None, target: Grid | None = None, below_neck: bool = False
 ) -> BloodPoolProposal:
     """The carotids: hot in the first frames, tubular, left and right; on the voxels of ``target`` (None: the PET's).
+    ``below_neck``: the aorta alone, the strongest wide tube that is not right of the body's middle.
 
     On each side the strongest tube is followed through the slices, then a second one beside it. Of two, the artery is
     the one whose activity comes earlier; where they do not differ in time, the one nearer to the middle (the internal
@@ -147,10 +164,11 @@ def propose_blood_pool(
     try:
         frames = _arterial_frames(image)
         middle = _middle_lines(image)
-        vessels = tuple(_vessel(image, frames, middle, side, fwhm_mm) for side in ("left", "right"))
+        caliber, sides = (AORTA, ("left",)) if below_neck else (CAROTIDS, ("left", "right"))
+        vessels = tuple(_vessel(image, frames, middle, side, fwhm_mm, caliber) for side in sides)
     except _Declined as declined:
         return BloodPoolProposal(None, 0.0, (), frames, declined.args[0])
-    weak, strong = sorted(vessels, key=lambda vessel: vessel.activity)
+    weak, *_, strong = sorted(vessels * 2, key=lambda vessel: vessel.activity)
     alike = weak.activity / strong.activity
     if alike < LEAST_ALIKE:
         reason = Text(
@@ -162,7 +180,7 @@ def propose_blood_pool(
         return BloodPoolProposal(None, 0.0, vessels, frames, reason)
     mask = np.zeros((target or image.grid).shape, dtype=bool)
     for vessel in vessels:
-        _draw(mask, target or image.grid, vessel)
+        _draw(mask, target or image.grid, vessel, (vessel.diameter_mm or caliber.usual_mm) / 2)
     if not mask.any():
         return BloodPoolProposal(None, 0.0, vessels, frames, "the vessels lie beyond the segmentation's grid")
     confidence = alike * (1 - 1 / min(vessel.contrast for vessel in vessels))
@@ -186,7 +204,9 @@ def _summed(image: DynamicImage, frames: Sequence[int]) -> Floats:
     return np.asarray(np.average(image.activity[list(frames)], axis=0, weights=weights), dtype=float)
 
 
-def _vessel(image: DynamicImage, frames: Sequence[int], middle: Floats, side: str, fwhm_mm: float | None) -> Vessel:
+def _vessel(
+    image: DynamicImage, frames: Sequence[int], middle: Floats, side: str, fwhm_mm: float | None, caliber: Caliber
+) -> Vessel:
     grid = image.grid
     spacing = np.array(grid.spacing_mm[::-1])
     early = _summed(image, frames)
@@ -195,12 +215,13 @@ def _vessel(image: DynamicImage, frames: Sequence[int], middle: Floats, side: st
     if len(slices) * spacing[0] < LEAST_LENGTH_MM:
         raise _Declined(
             Text(
-                "the PET shows less than {least_length_mm:g} mm of neck away from its ends",
+                "the PET shows less than {least_length_mm:g} mm of the body away from its ends",
                 least_length_mm=LEAST_LENGTH_MM,
             )
         )
-    own = (_x_of(grid) > middle[:, None, None]) == (side == "left")
-    strength = np.where(own, _tubeness(early, spacing), 0.0)[slices]
+    edge = middle - (AORTA_RIGHT_MM if caliber is AORTA else 0.0)
+    own = (_x_of(grid) > edge[:, None, None]) == (side == "left")
+    strength = np.where(own, _tubeness(early, spacing, caliber), 0.0)[slices]
     first = _followed(strength, spacing)
     seen = _along(strength, first)
     kept = _longest_run(seen > max(LEAST_STRENGTH * float(np.percentile(seen, 75)), 0.0))
@@ -214,12 +235,13 @@ def _vessel(image: DynamicImage, frames: Sequence[int], middle: Floats, side: st
         )
     slices, strength, first = slices[kept], strength[kept], first[kept]
     paths = [first]
-    second = _followed(_near(strength, first, spacing), spacing)
-    if np.median(_along(strength, second)) > SECOND_SHARE * np.median(_along(strength, first)):
-        paths.append(second)
+    if caliber is CAROTIDS:
+        second = _followed(_near(strength, first, spacing), spacing)
+        if np.median(_along(strength, second)) > SECOND_SHARE * np.median(_along(strength, first)):
+            paths.append(second)
     # A voxel's own width blurs as well: the variance of a uniform spread is its square over 12.
     width_mm = float(np.hypot(fwhm_mm or UNKNOWN_FWHM_MM, FWHM_PER_SIGMA * np.sqrt((spacing[1:] ** 2).mean() / 12)))
-    tubes = _fit_tubes(early, slices, paths, spacing, width_mm)
+    tubes = _fit_tubes(early, slices, paths, spacing, width_mm, caliber)
     chosen = _artery(image, frames, slices, tubes, middle, width_mm) if len(tubes) > 1 else 0
     tube = tubes[chosen]
     contrast = tube.activity / tube.background + 1
@@ -233,14 +255,14 @@ def _vessel(image: DynamicImage, frames: Sequence[int], middle: Floats, side: st
         )
     recovery = None if fwhm_mm is None else cylinder_recovery(tube.diameter_mm, width_mm)
     diameter = None if fwhm_mm is None else tube.diameter_mm
-    kind = "artery" if len(tubes) > 1 else "vessel"
+    kind = "artery" if len(tubes) > 1 or caliber is AORTA else "vessel"
     return Vessel(side, grid.to_lps(tube.ijk(slices)), diameter, recovery, contrast, tube.activity, kind)
 
 
-def _tubeness(early: Floats, spacing: Floats) -> Floats:
+def _tubeness(early: Floats, spacing: Floats, caliber: Caliber) -> Floats:
     """How much a place looks like the middle of a tube along the neck: minus the in-plane Laplacian, smoothed."""
     along = gaussian_filter(early, np.array([ALONG_SIGMA_MM / spacing[0], 0, 0]))
-    return np.stack([-gaussian_laplace(plane, BLOB_SIGMA_MM / spacing[1:]) for plane in along])
+    return np.stack([-gaussian_laplace(plane, caliber.blob_sigma_mm / spacing[1:]) for plane in along])
 
 
 def _middle_lines(image: DynamicImage) -> Floats:
@@ -309,7 +331,12 @@ class _Tube:
 
 
 def _fit_tubes(
-    early: Floats, slices: NDArray[np.intp], paths: Sequence[NDArray[np.intp]], spacing: Floats, fwhm_mm: float
+    early: Floats,
+    slices: NDArray[np.intp],
+    paths: Sequence[NDArray[np.intp]],
+    spacing: Floats,
+    fwhm_mm: float,
+    caliber: Caliber,
 ) -> list[_Tube]:
     """Blurred cylinders on a uniform background, by least squares over patches around the paths.
 
@@ -318,7 +345,7 @@ def _fit_tubes(
     """
     step = max(int(BLOCK_MM / spacing[0]), 1)
     blocks = [slices[n : n + step] for n in range(0, len(slices) - step + 1, step)]
-    half = np.ceil(PATCH_MM / spacing[1:]).astype(int)
+    half = np.ceil(caliber.patch_mm / spacing[1:]).astype(int)
     rows, columns = np.mgrid[-half[0] : half[0] + 1, -half[1] : half[1] + 1]
     middle = np.mean(paths, axis=0)
     patches, row_mm, column_mm = [], [], []
@@ -349,10 +376,10 @@ def _fit_tubes(
             model += activity * blurred_disk(away, float(width), fwhm_mm / FWHM_PER_SIGMA)
         return np.asarray((model - seen).ravel())
 
-    inner = [USUAL_DIAMETER_MM, float(seen.max()) - level] * count
+    inner = [caliber.usual_mm, float(seen.max()) - level] * count
     first = np.concatenate([*starts, inner, [level]])
-    low = np.concatenate([np.full(n * count, -np.inf), [DIAMETER_MM[0], 0.0] * count, [0.0]])
-    high = np.concatenate([np.full(n * count, np.inf), [DIAMETER_MM[1], np.inf] * count, [np.inf]])
+    low = np.concatenate([np.full(n * count, -np.inf), [caliber.diameter_mm[0], 0.0] * count, [0.0]])
+    high = np.concatenate([np.full(n * count, np.inf), [caliber.diameter_mm[1], np.inf] * count, [np.inf]])
     found = least_squares(residuals, first, bounds=(low, high), x_scale="jac", tr_solver="lsmr", max_nfev=MOST_STEPS).x
     background = max(float(found[-1]), np.finfo(float).tiny)
     tubes = []
@@ -380,7 +407,7 @@ def _artery(
     ends = image.timing.ends_s
     after = [f for f in range(frames[-1] + 1, len(ends)) if ends[f] <= ends[frames[-1]] + VENOUS_S]
     if after:
-        half = np.ceil(PATCH_MM / spacing[1:]).astype(int)
+        half = np.ceil(CAROTIDS.patch_mm / spacing[1:]).astype(int)
         rows, columns = np.mgrid[-half[0] : half[0] + 1, -half[1] : half[1] + 1]
         between = np.mean([[tube.rows, tube.columns] for tube in tubes], axis=0)
         corner = np.clip(np.rint(between).astype(int).T, half, np.array(image.grid.shape[1:]) - half - 1)
@@ -401,9 +428,8 @@ def _artery(
     return int(np.argmin(aside))
 
 
-def _draw(mask: NDArray[np.bool_], grid: Grid, vessel: Vessel) -> None:
-    """Mark the voxels whose centers lie within the vessel's radius of its middle line."""
-    radius = (vessel.diameter_mm or USUAL_DIAMETER_MM) / 2
+def _draw(mask: NDArray[np.bool_], grid: Grid, vessel: Vessel, radius: float) -> None:
+    """Mark the voxels whose centers lie within ``radius`` mm of the vessel's middle line."""
     line = vessel.center_lps_mm
     reach = radius * np.linalg.norm(np.linalg.inv(grid.ijk_to_lps[:3, :3]), axis=1)[::-1] + 1
     index = grid.to_ijk(line)[:, ::-1]

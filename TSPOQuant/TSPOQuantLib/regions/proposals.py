@@ -15,9 +15,10 @@ from scipy.special import chdtr
 from ..acquisition.image import HU, Volume
 from ..acquisition.segmentation import Segment, Segmentation
 from ..levels import LEVELS, VERTEBRAE
+from ..levels import Level as SpineLevel
 from ..messages import Notice, Text
 from ..progress import Progress, silent
-from .anatomy import FORAMINA, Anatomy, identify
+from .anatomy import FORAMINA, Anatomy, has_cord, identify
 from .canal import LENGTH_MM, LUMBAR_LENGTH_MM, Canal, check_ct
 from .foramen import BONES_HU, Level, Passage, agreed, expected, is_bone, level_between, measured
 from .region import CONFIDENCE_TAG, PLACEMENT_TAG
@@ -56,6 +57,8 @@ BASE_MM, PER_VOXEL, PER_SPREAD, OPEN_MM = 0.55, 0.2, 0.3, 0.5
 differ, and for each wall that is missing. Fitted to one real neck, scanned, turned and spoilt in many ways."""
 CUT_MM = 4.0
 """A vertebra that ends nearer to the end of the CT may go on beyond it."""
+LOW = VERTEBRAE[VERTEBRAE.index("T11") :]
+"""Of one kind by their heights and distances."""
 LABEL_HU = 2 * BONE_HU
 """Inside of a label that stands for bone."""
 DENS_RATIO = 1.5
@@ -131,6 +134,12 @@ def neck_of(vertebrae: Segmentation, ct: Volume | None, only: Collection[str] = 
 def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct: Volume | None) -> Notice | None:
     """Count from the dens: only C2 is far taller in its middle than the vertebra below it."""
     second, third = frames.get("C2"), frames.get("C3")
+    if not any(name[0] == "C" for name in frames):
+        return Notice(
+            "numbering-unknown",
+            "nothing tells whether the vertebrae are numbered one level off, or four or six are lumbar; count them "
+            "from the sacrum and from C2",
+        )
     if not isinstance(second, Vertebra) or not isinstance(third, Vertebra):
         return Notice(
             "numbering-unknown",
@@ -193,7 +202,12 @@ def _looked_for(neck: Neck | None) -> tuple[str, ...]:
     """Levels by what is labeled: the neck's unless only what lies below it is, and lumbar ones between two labels."""
     labeled = set() if neck is None else set(neck.bone.levels)
     lumbar = [one.name for one in LEVELS.values() if one.part == "lumbar" and {one.upper, one.lower} <= labeled]
-    return (*(FORAMINA if not lumbar or any(name[0] == "C" for name in labeled) else ()), *lumbar)
+    return (*(FORAMINA if not lumbar or _shows_neck(labeled) else ()), *lumbar)
+
+
+def _shows_neck(labeled: Collection[str]) -> bool:
+    """Whether the neck is meant: a vertebra of it is labeled, or none at all."""
+    return not labeled or any(name[0] == "C" for name in labeled)
 
 
 def walls_of(vertebrae: Segmentation, image: Volume) -> Volume:
@@ -215,15 +229,26 @@ def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:
 
 
 def propose_cord(vertebrae: Segmentation) -> tuple[Proposal, ...]:
-    """Pieces of cord C3 to C7: the segment of a whole cord ("spinal_cord", "cord") cut half-way between vertebrae.
+    """Pieces of the segment of a whole cord ("spinal_cord", "cord"), cut half-way between vertebrae: C3 to C7, and of
+    labels of T11 and below T12 and L1, behind which the cord ends.
 
     Each piece lies between the levels above and below its vertebra; on the segmentation's grid.
     """
     neck = neck_of(vertebrae, None)
     cord = next((s for s in vertebrae.segments if identify(s.name, s.tags) == Anatomy("cord")), None)
-    return tuple(
-        _piece(lower.split("/")[0], upper, lower, neck, cord, vertebrae) for upper, lower in pairwise(FORAMINA)
-    )
+    return tuple(_piece(upper.lower, upper.name, lower.name, neck, cord, vertebrae) for upper, lower in _pieces(neck))
+
+
+def _pieces(neck: Neck | None) -> list[tuple[SpineLevel, SpineLevel]]:
+    """The levels above and below each vertebra whose piece of cord is looked for."""
+    labeled = set() if neck is None else set(neck.bone.levels)
+    below = [
+        (upper, lower)
+        for upper, lower in pairwise(LEVELS.values())
+        if upper.upper in LOW and has_cord(upper.lower) and {upper.upper, upper.lower, lower.lower} <= labeled
+    ]
+    cervical = [(LEVELS[upper], LEVELS[lower]) for upper, lower in pairwise(FORAMINA)]
+    return [*(cervical if _shows_neck(labeled) else ()), *below]
 
 
 def _piece(level: str, upper: str, lower: str, neck: Neck | None, cord: Segment | None, on: Segmentation) -> Proposal:
@@ -296,7 +321,7 @@ def _refuse_odd_sizes(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
     C2 is left out: its dens belongs to it.
     """
     known = _known(neck)
-    row = ("C3", "C4", "C5", "C6", "C7", "T1") if upper.level[0] == "C" else VERTEBRAE[VERTEBRAE.index("T11") :]
+    row = ("C3", "C4", "C5", "C6", "C7", "T1") if upper.level[0] == "C" else LOW
     order = [name for name in row if name in known]
     heights = np.median([known[name].height for name in order])
     steps = [

@@ -25,7 +25,7 @@ IGNORED = (
     *("*_inputfunction.*", "*_morph.*"),
 )
 """What the draft names and the standard does not know yet: .bidsignore keeps validators from calling it wrong."""
-README = f"""# Time-activity curves and kinetic parameters of TSPO PET in the neck
+README = f"""# Time-activity curves and kinetic parameters of PET in the spine
 
 Written by TSPOQuant {__version__}. {DISCLAIMER}
 
@@ -82,7 +82,7 @@ def _description(records: Sequence[VisitRecord]) -> dict[str, object]:
     others = [{"Name": name, "Version": version} for name, version in versions.items() if name != "TSPOQuant"]
     simulated = any(record.acquisition.simulated for record in records)
     return {
-        "Name": "TSPO PET of the neck: curves and kinetic parameters" + (" (simulated data)" if simulated else ""),
+        "Name": "PET of the spine: curves and kinetic parameters" + (" (simulated data)" if simulated else ""),
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "License": "n/a",

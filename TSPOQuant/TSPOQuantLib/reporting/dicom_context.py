@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -52,7 +52,7 @@ SPINE: Mapping[str, Code] = {
 }
 """By the first letter of a level (PS3.16, CID 4031)."""
 SPINAL_CORD = Code("2748008", "SCT", "Spinal cord")
-NECK = Code("45048000", "SCT", "Neck")
+NECK, WHOLE_SPINE = Code("45048000", "SCT", "Neck"), Code("421060004", "SCT", "Spine")
 OTHER_CODES: Mapping[str, tuple[str, str]] = {
     "vertebra": ("SCT^123037004^Anatomical Structure", "SCT^51282000^Vertebra"),
     "other": ("SCT^85756007^Tissue", "SCT^85756007^Tissue"),
@@ -81,13 +81,14 @@ class DicomContext:
     """The headers that our objects refer to, reduced to what they need, and the moment of writing.
 
     pet, ct: one header a file (ct empty where the CT is no DICOM); image: the series on which regions were drawn.
-    salt: replaces identity and UIDs where it is not empty.
+    salt: replaces identity and UIDs where it is not empty. field: where in the body regions without a level lie.
     """
 
     pet: tuple[Dataset, ...]
     ct: tuple[Dataset, ...]
     created: datetime
     salt: str = ""
+    field: Code = NECK
 
     @property
     def image(self) -> tuple[Dataset, ...]:
@@ -268,10 +269,16 @@ def _code(term: str) -> Code:
     return Code(value, scheme, short(meaning))
 
 
-def place_codes(anatomy: Anatomy) -> tuple[Code, Code | None, Code | None]:
-    """Where a region is: the anatomic site, its side, and the level as a modifier of our own."""
-    spine = SPINE.get(anatomy.level[:1], NECK)
-    site = {"foramen": spine, "vertebra": spine, "cord": SPINAL_CORD}.get(anatomy.structure, NECK)
+def field_of(levels: Iterable[str]) -> Code:
+    """Where in the body the images are, by the levels of all regions: the neck unless one lies below it."""
+    return WHOLE_SPINE if any(level and level[0] != "C" for level in levels) else NECK
+
+
+def place_codes(anatomy: Anatomy, field: Code = NECK) -> tuple[Code, Code | None, Code | None]:
+    """Where a region is: the anatomic site, ``field`` where its level does not tell it, its side, and the level as a
+    modifier of our own."""
+    spine = SPINE.get(anatomy.level[:1], field)
+    site = {"foramen": spine, "vertebra": spine, "cord": SPINAL_CORD}.get(anatomy.structure, field)
     level = None
     if anatomy.level:
         root = f", root {anatomy.root}" if anatomy.root else ""

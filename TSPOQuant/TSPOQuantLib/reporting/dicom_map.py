@@ -13,7 +13,7 @@ from ..kinetics.models import MODELS
 from ..messages import InputRefused
 from ..outcome.visit import VisitMaps
 from ..quantities import BY_KEY
-from .dicom_context import NECK, DicomContext, finish, making, private_code, unit_code, volume_of
+from .dicom_context import DicomContext, finish, making, private_code, unit_code, volume_of
 
 PADDING_VT = -1000.0
 """Stored where no V_T was fitted (Float Pixel Padding Value): no V_T comes near it."""
@@ -67,9 +67,9 @@ def map_object(context: DicomContext, result: VisitMaps) -> highdicom.pm.Paramet
         **making(context, "PM", 9103, f"TSPOQuant {quantity.symbol} map, {study_name}", digest.hexdigest()),
     )
     dataset.FloatPixelPaddingValue = dataset.FloatPixelPaddingRangeLimit = PADDING_VT
-    neck = Dataset()
-    neck.AnatomicRegionSequence, neck.FrameLaterality = [highdicom.sr.CodedConcept.from_code(NECK)], "U"
-    dataset.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [neck]
+    place = Dataset()
+    place.AnatomicRegionSequence, place.FrameLaterality = [highdicom.sr.CodedConcept.from_code(context.field)], "U"
+    dataset.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [place]
     finish(dataset, context, "PM")
     return dataset
 

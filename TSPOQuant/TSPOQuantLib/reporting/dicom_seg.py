@@ -77,7 +77,7 @@ def _description(number: int, segment: Segment, context: DicomContext) -> highdi
     name = plain_name(segment.name)
     anatomy = identify(segment.name, segment.tags)
     category, kind = region_codes(anatomy, segment.tags)
-    site, side, level = place_codes(anatomy)
+    site, side, level = place_codes(anatomy, context.field)
     description = highdicom.seg.SegmentDescription(
         segment_number=number,
         segment_label=short(name),

@@ -163,7 +163,7 @@ def _group(
             region=row.region,
         )
     anatomy = Anatomy(row.structure, row.level, row.root, row.side)
-    site, side, level = place_codes(anatomy)
+    site, side, level = place_codes(anatomy, context.field)
     pvc = private_code(f"PVC-{row.pvc}", "none" if row.pvc == "none" else f"Corrected by {row.pvc}")
     flags = [private_code(flag.code, flag.code.replace("-", " ")) for flag in flagged]
     evaluations = [(private_code("PVC"), pvc), *((private_code("FLAG"), flag) for flag in dict.fromkeys(flags))]

@@ -1,4 +1,4 @@
-"""Pictures for people, by matplotlib: fused slices with their scales, and the neck's motion."""
+"""Pictures for people, by matplotlib: fused slices with their scales, and the body's motion."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
+from ..acquisition.modality import CT
 from ..alignment.motion import LIMIT_MM, MotionTable
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ SCALE_BAR_MM = 20
 WORDS = {
     "scale": "{length} mm",
     "bar": "PET, {unit}",
-    "about": "CT in a bone window, PET mixed in by half: mean of the long frames. Outlines: the regions.",
+    "about": "{anatomy}, PET mixed in by half: mean of the long frames. Outlines: the regions.",
+    "CT": "CT in a bone window",
+    "MR": "MR in a window of its own",
     "time": "minutes",
     "translation": "translation, mm",
     "rotation": "rotation, degrees",
@@ -38,7 +41,8 @@ class FusedPicture:
 
     rgba: (pixels, pixels, 4) uint8, ``size_mm`` wide and high, the region in the middle, outlines drawn in. edges:
     what lies at the left, right, upper and lower edge: patient's L, R, A, P, S, I. top: value of the last of
-    ``colors`` (256, 3) uint8, the first being 0, in ``unit`` ("SUV" or "kBq/mL").
+    ``colors`` (256, 3) uint8, the first being 0, in ``unit`` ("SUV" or "kBq/mL"). anatomy: what the PET lies on, "CT"
+    or "MR".
     """
 
     rgba: NDArray[np.uint8]
@@ -49,6 +53,7 @@ class FusedPicture:
     top: float
     unit: str
     colors: NDArray[np.uint8]
+    anatomy: str = CT
 
     @property
     def title(self) -> str:
@@ -99,7 +104,8 @@ def fused_figure(pictures: Sequence[FusedPicture], columns: int = 2, words: Mapp
     for axes, picture in zip(grid, pictures, strict=False):
         draw_fused(axes, picture, words)
     color_bar(figure, list(grid), pictures[0], words)
-    figure.supxlabel(words["about"], fontsize=8)
+    on = " / ".join(dict.fromkeys(words[picture.anatomy] for picture in pictures))
+    figure.supxlabel(words["about"].format(anatomy=on), fontsize=8)
     return figure
 
 

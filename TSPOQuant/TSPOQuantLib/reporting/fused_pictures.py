@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from ..acquisition.image import Volume
+from ..acquisition.modality import CT, MR
 from ..alignment.contrast import window_of
 from ..alignment.fused import FusedImages
 from ..display import CT_LEVEL_HU, CT_WINDOW_HU, PET_OPACITY
@@ -128,7 +129,8 @@ def fused_pictures(
                     rgba = outlined(rgba, cut, inks[other.name] or OUTLINE, 2 if other is region else 1)
             right, up = axes.T
             edges = (edge_letters(-right), edge_letters(right), edge_letters(up), edge_letters(-up))
-            pictures.append(FusedPicture(rgba, region.name, visit.session, size_mm, edges, end, unit, colors))
+            shown = rgba, region.name, visit.session, size_mm, edges, end, unit, colors, CT if visit.ct.is_ct else MR
+            pictures.append(FusedPicture(*shown))
     return tuple(pictures)
 
 

@@ -14,6 +14,7 @@ from .report_document import Document
 from .report_html import html
 from .report_pdf import pdf
 from .report_physicist import further_pages
+from .report_terms import part_of
 from .words import Words
 
 STEM = "report"
@@ -73,7 +74,11 @@ def report_document(comparison: Comparison, pictures: Sequence[FusedPicture], la
     words = Words(lang)
     visits = comparison.visits
     sessions = [visit.session for visit in visits]
-    title = words("title.one" if len(visits) == 1 else "title.several")
+    title = words(
+        "title.one" if len(visits) == 1 else "title.several",
+        what=words("title.vt" if comparison.model else "title.uptake"),
+        part=words(f"part.{part_of(visits)}"),
+    )
     subject = words(
         "subject", subject=visits[0].subject, visits=" → ".join(sessions), tracer=visits[0].acquisition.tracer or "PET"
     )

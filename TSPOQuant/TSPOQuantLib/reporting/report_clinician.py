@@ -293,8 +293,17 @@ def _pictures(comparison: Comparison, pictures: Sequence[FusedPicture], words: W
         Row(tuple(shown[start : start + PICTURES_A_ROW])) for start in range(0, len(shown), PICTURES_A_ROW)
     ]
     if pictures:
-        blocks.append(Paragraph(words("note.fused", regions=", ".join(dict.fromkeys(titles))), "note"))
+        blocks.append(
+            Paragraph(
+                words("note.fused", regions=", ".join(dict.fromkeys(titles)), anatomy=_shown_on(pictures, words)),
+                "note",
+            )
+        )
     return blocks
+
+
+def _shown_on(pictures: Sequence[FusedPicture], words: Words) -> str:
+    return words.listed(dict.fromkeys(words(f"anatomy.{picture.anatomy}") for picture in pictures))
 
 
 def _region_title(comparison: Comparison, name: str, words: Words) -> str:
@@ -305,6 +314,7 @@ def _region_title(comparison: Comparison, name: str, words: Words) -> str:
 def _fused(picture: FusedPicture, region: str, words: Words) -> Picture:
     alt = words(
         "alt.fused",
+        anatomy=words.value(picture.anatomy),
         region=region,
         session=picture.session,
         size=words.number(picture.size_mm, 0),

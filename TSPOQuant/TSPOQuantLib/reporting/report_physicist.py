@@ -7,6 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
+from ..acquisition.modality import CT
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
 from ..outcome.comparability import ITEMS, asked, attenuation_source, in_effect
@@ -786,6 +787,7 @@ def _motion(visit: VisitRecord, words: Words) -> list[Block]:
             Paragraph(
                 words(
                     "pet_to_ct.kept" if fit.kept else "pet_to_ct.moved",
+                    anatomy=words.value(scan.anatomy or CT),
                     shift=words.number(fit.shift_mm, 1),
                     angle=words.number(fit.rotation_deg, 1),
                     before=words.number(fit.information_before),

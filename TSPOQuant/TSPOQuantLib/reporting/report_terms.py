@@ -30,6 +30,12 @@ class Place:
     role: str = ""
 
 
+def part_of(visits: Sequence[VisitRecord]) -> str:
+    """ "neck" where every level that a region names is cervical, else "spine"."""
+    levels = [region.level for visit in visits for region in visit.regions if region.level]
+    return "spine" if any(not level.startswith("C") for level in levels) else "neck"
+
+
 def main_places(comparison: Comparison) -> tuple[Place, ...]:
     """The affected foramen, the cord at its level, their references, and the other side; without a lesion
     every foramen and piece of cord. Only those that some visit has."""

@@ -392,7 +392,7 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
     write_tsv(folder / f"{stem}desc-motion_timeseries.tsv", columns, rows)
     units = {c: {"Units": "mm" if c.startswith("trans") else "degrees"} for c in columns if "_" in c and c[:2] != "be"}
     about = {
-        "Description": "Where the neck lay in each frame against its reference position; axes x to the left, y to the "
+        "Description": "Where the body lay in each frame against its reference position; axes x to the left, y to the "
         "back, z up; displacement: mean over the centers of the quantified regions",
         "ReferenceFrames": [frame + 1 for frame in motion.reference],
         "Limit": {"Value": LIMIT_MM, "Units": "mm", "Frames": [int(r[0]) for r in rows if r[-1] == "1"]},
