@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..acquisition.modality import CT
+from ..acquisition.modality import CT, MR
 from ..alignment.motion import LIMIT_MM, MotionTable
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ SCALE_BAR_MM = 20
 WORDS = {
     "scale": "{length} mm",
     "bar": "PET, {unit}",
-    "about": "{anatomy}, PET mixed in by half: mean of the long frames. Outlines: the regions.",
-    "CT": "CT in a bone window",
-    "MR": "MR in a window of its own",
     "time": "minutes",
     "translation": "translation, mm",
     "rotation": "rotation, degrees",
@@ -33,6 +30,9 @@ WORDS = {
     "axes": "left,posterior,up",
 }
 """What is written on pictures, by key; a report in another language passes its own."""
+ABOUT = "{anatomy}, PET mixed in by half: mean of the long frames. Outlines: the regions."
+WINDOWS = {CT: "CT in a bone window", MR: "MR in a window of its own"}
+"""Below fused pictures that stand in no report, which says it in its own words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +104,8 @@ def fused_figure(pictures: Sequence[FusedPicture], columns: int = 2, words: Mapp
     for axes, picture in zip(grid, pictures, strict=False):
         draw_fused(axes, picture, words)
     color_bar(figure, list(grid), pictures[0], words)
-    on = " / ".join(dict.fromkeys(words[picture.anatomy] for picture in pictures))
-    figure.supxlabel(words["about"].format(anatomy=on), fontsize=8)
+    on = " / ".join(dict.fromkeys(WINDOWS[picture.anatomy] for picture in pictures))
+    figure.supxlabel(ABOUT.format(anatomy=on), fontsize=8)
     return figure
 
 
