@@ -1,6 +1,7 @@
 """PET over CT in the views: layouts, links, blinking, planes of a foramen, ranges, and frames brought to the CT."""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 import slicer
@@ -142,6 +143,22 @@ class FusedViewsTest(ScenesTest):
         nodes = views.slice_nodes()
         np.testing.assert_allclose(slice_to_lps(nodes[views.BESIDE + "Red"]), slice_to_lps(nodes["Red"]), atol=1e-9)
         self.assertAlmostEqual(nodes[views.BESIDE + "Red"].GetFieldOfView()[0], nodes["Red"].GetFieldOfView()[0])
+
+    def test_new_views_beside_do_not_take_the_others_away(self):
+        _, proxy = self.sequence()
+        red = views.slice_nodes()["Red"]
+        red.SetFieldOfView(80.0, 60.0, 1.0)
+        red.JumpSliceByCentering(*PLACE)
+        before = slice_to_lps(red)
+
+        def lay_out():  # what Slicer does with the views that a new one is linked with
+            red.SetSliceOffset(0.0)
+            red.SetFieldOfView(250.0, 250.0, 1.0)
+
+        with mock.patch.object(slicer.app, "processEvents", lay_out):
+            self.assertTrue(views.show_beside(self.ct, proxy))
+        np.testing.assert_allclose(slice_to_lps(red), before, atol=1e-9)
+        self.assertEqual(red.GetFieldOfView()[0], 80.0)
 
     def test_regions_are_outlines_and_surfaces(self):
         node = self.segmentation()

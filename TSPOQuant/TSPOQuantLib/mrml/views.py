@@ -125,15 +125,31 @@ def blink() -> bool:
 
 def show_beside(ct_node, pet_node) -> bool:
     """CT above, PET below, the same places, for judging their alignment; False where there is no layout."""
+    # New views begin at 0 mm, and would take those that they are linked with there.
+    link(False)
+    places = [(node, _place_of(node)) for node in slice_nodes().values()]
     if not show_layout(BESIDE_LAYOUT):
         return False
     for composite in composites():
         pet_alone = (composite.GetLayoutName() or "").startswith(BESIDE)
         composite.SetBackgroundVolumeID((pet_node if pet_alone else ct_node).GetID())
         composite.SetForegroundVolumeID(None)
-    link()
+    slicer.app.processEvents()  # Slicer lays new views out, and fits each to its image
+    for node, (matrix, field) in places:
+        node.GetSliceToRAS().DeepCopy(matrix)
+        columns, rows = node.GetDimensions()[:2]
+        node.SetFieldOfView(field[0], field[0] * rows / columns if columns else field[1], field[2])
+        node.UpdateMatrices()
     match_beside()
+    link()
     return True
+
+
+def _place_of(slice_node):
+    """Copies of where a slice view is and of how much it shows."""
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(slice_node.GetSliceToRAS())
+    return matrix, slice_node.GetFieldOfView()
 
 
 def match_beside() -> None:

@@ -458,8 +458,8 @@ class StudyPanel(VTKObservationMixin):
     def showBeside(self) -> None:
         """CT above PET, at the same places."""
         self.logic.showBeside(self.session)
-        # Once more when Slicer has laid the new views out, which fits each to its own image.
-        qt.QTimer.singleShot(0, views.match_beside)
+        # Once more when Slicer's window has its new size, to which each view is fitted.
+        qt.QTimer.singleShot(300, views.match_beside)
 
     def carryRegions(self, progress: Progress) -> str:
         """The first visit's regions here, with the views on the images that they are to be judged on."""
