@@ -471,7 +471,7 @@ class ParameterNodeTest(SceneTest):
         names = {
             TSPOQuant.BloodRoute: "UNKNOWN ARTERIAL VENOUS",
             TSPOQuant.BloodVolume: "FITTED FIXED NEGLECTED",
-            TSPOQuant.InputSource: "IMAGE SAMPLES GIVEN",
+            TSPOQuant.InputSource: "IMAGE SAMPLES GIVEN POPULATION",
             TSPOQuant.Genotype: "UNKNOWN HAB MAB LAB",
             TSPOQuant.Level: "UNKNOWN C2_C3 C3_C4 C4_C5 C5_C6 C6_C7 C7_T1 T1_T2 T2_T3 T3_T4 T4_T5 T5_T6 T6_T7 T7_T8 "
             "T8_T9 T9_T10 T10_T11 T11_T12 T12_L1 L1_L2 L2_L3 L3_L4 L4_L5 L5_S1 S1_S2",

@@ -371,6 +371,7 @@ class qSlicerMarkupsPlaceWidget(QWidget):
     def setPlaceModeEnabled(self, enabled):
         self._placing = enabled and self._node is not None
 
+    @property
     def placeModeEnabled(self):
         return self._placing
 
