@@ -11,13 +11,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.suv import (
-    body_surface_m2,
-    lean_body_mass_kg,
-    suvbsa_factor,
-    suvbw_factor,
-    suvlbm_factor,
-)
+from TSPOQuantLib.acquisition.suv import suvbw_factor
 from TSPOQuantLib.messages import InputRefused
 
 # Published with the header sets (cornerstonejs/calculate-suv).
@@ -226,39 +220,6 @@ class RuleTest(unittest.TestCase):
         with self.assertRaises(InputRefused) as caught:
             suvbw_factor(header)
         self.assertEqual(caught.exception.code, "suv-dose")
-
-
-class BodyTest(unittest.TestCase):
-    def test_lean_body_mass(self) -> None:
-        """By hand: 80 kg, 1.80 m, body-mass index 24.6914."""
-        self.assertAlmostEqual(lean_body_mass_kg("M", 1.8, 80, "janmahasatian"), 741600 / 12013.333, places=3)
-        self.assertAlmostEqual(lean_body_mass_kg("F", 1.8, 80, "janmahasatian"), 741600 / 14804.691, places=3)
-        self.assertAlmostEqual(lean_body_mass_kg("M", 1.8, 80, "james"), 88 - 128 * 0.19753086, places=5)
-        self.assertAlmostEqual(lean_body_mass_kg("F", 1.8, 80, "james"), 85.6 - 148 * 0.19753086, places=5)
-
-    def test_body_surface(self) -> None:
-        """Du Bois' own worked example: 70 kg and 170 cm have 1.81 m2."""
-        self.assertAlmostEqual(body_surface_m2(1.7, 70), 1.81, places=2)
-
-    def test_factors(self) -> None:
-        weight_factor = suvbw_factor(bqml())
-        lean = lean_body_mass_kg("F", 1.7, 65, "james")
-        self.assertAlmostEqual(suvlbm_factor(bqml(), "james") / (weight_factor * lean / 65), 1, delta=1e-12)
-        surface = body_surface_m2(1.7, 65) * 1e4
-        self.assertAlmostEqual(suvbsa_factor(bqml()) / (weight_factor * surface / 65e3), 1, delta=1e-12)
-
-    def test_refusals(self) -> None:
-        for code, changed in (
-            ("suv-height", {"PatientSize": None}),
-            ("suv-height", {"PatientSize": 170}),
-            ("suv-sex", {"PatientSex": "O"}),
-        ):
-            with self.assertRaises(InputRefused) as caught:
-                suvlbm_factor(bqml(**changed))
-            self.assertEqual(caught.exception.code, code)
-        suvbsa_factor(bqml(PatientSex="O"))
-        with self.assertRaises(InputRefused):
-            suvlbm_factor(bqml(), "nobody")
 
 
 if __name__ == "__main__":

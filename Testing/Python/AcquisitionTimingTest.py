@@ -9,10 +9,10 @@ from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.decay import frame_factor, growth, weighted_mean_s
 from TSPOQuantLib.acquisition.dicom_values import date_time, single_date_time
 from TSPOQuantLib.acquisition.vendor_timing import (
+    CLOCK_TOLERANCE_S,
     CONVENTION,
     Convention,
     Vendor,
-    convention_of,
     expected_factor,
     frame_clock,
     plausible_injection,
@@ -62,6 +62,18 @@ ODD = {
         NOT_PET,
     ),
 }
+
+
+def convention_of(
+    vendor: Vendor, frame_start_to_reference_s: float, duration_s: float, half_life_s: float
+) -> Convention | None:
+    """The convention that a single frame's numbers show, the vendor's own first; None when none fits."""
+    expected = CONVENTION.get(vendor)
+    for convention in sorted(Convention, key=lambda one: one is not expected):
+        offset = reference_offset_s(convention, np.array([duration_s]), half_life_s)[0]
+        if abs(frame_start_to_reference_s - offset) <= CLOCK_TOLERANCE_S:
+            return convention
+    return None
 
 
 class RealHeadersTest(unittest.TestCase):

@@ -160,10 +160,6 @@ class ReadSequenceTest(FileTest):
         self.saved(image)
         self.assert_refused("sequence-not-finite", read_sequence, self.path)
 
-    def test_name_of_a_sequence_file(self):
-        self.assertTrue(sequence_files.is_sequence(Path("a/PET.SEQ.nrrd")))
-        self.assertFalse(sequence_files.is_sequence(Path("a/PET.nrrd")))
-
 
 class UnitsTest(FileTest):
     """Coded units do not survive the file; our module puts them back when the sequence comes into the scene."""

@@ -80,10 +80,6 @@ class SequenceHeader:
         )
 
 
-def is_sequence(path: Path) -> bool:
-    return path.name.lower().endswith(".seq.nrrd")
-
-
 def attributes_of(image: DynamicImage) -> dict[str, str]:
     """What ``sequence_header`` reads back, for voxels in kBq/mL."""
     known = {key: value for key, value in asdict(image.scan).items() if value is not None}

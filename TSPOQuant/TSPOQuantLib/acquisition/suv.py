@@ -149,35 +149,6 @@ def suvbw_factor(header: Dataset) -> float:
     return becquerel_factor(header)
 
 
-def suvlbm_factor(header: Dataset, formula: str = "janmahasatian") -> float:
-    """SUV by lean body mass (g/mL) per rescaled pixel; formula "janmahasatian" or "james"."""
-    return suvbw_factor(header) * lean_body_mass_kg(*_body(header), formula) / weight_kg(header)
-
-
-def suvbsa_factor(header: Dataset) -> float:
-    """SUV by body surface area (cm2/mL) per rescaled pixel."""
-    _, height, weight = _body(header, sex_needed=False)
-    return suvbw_factor(header) * body_surface_m2(height, weight) * 1e4 / (weight * 1000)
-
-
-def lean_body_mass_kg(sex: str, height_m: float, weight: float, formula: str) -> float:
-    """Janmahasatian 2005 (10.2165/00003088-200544100-00004), or James 1976 as QIBA's pseudo-code states it."""
-    if formula == "janmahasatian":
-        index = weight / height_m**2
-        return 9270 * weight / (6680 + 216 * index) if sex == "M" else 9270 * weight / (8780 + 244 * index)
-    if formula == "james":
-        ratio = (weight / (height_m * 100)) ** 2
-        return 1.10 * weight - 128 * ratio if sex == "M" else 1.07 * weight - 148 * ratio
-    raise InputRefused(
-        "suv-formula", "unknown lean-body-mass formula {formula!r}; use janmahasatian or james", formula=formula
-    )
-
-
-def body_surface_m2(height_m: float, weight: float) -> float:
-    """Du Bois 1916: 0.007184 x weight^0.425 x height^0.725 (kg, cm)."""
-    return float(0.007184 * weight**0.425 * (height_m * 100) ** 0.725)
-
-
 def weight_kg(header: Dataset) -> float:
     weight = _positive(number(header, Tag("PatientWeight")))
     if weight is None:
@@ -338,16 +309,6 @@ def check_corrections(corrected: tuple[str, ...], decay_correction: str) -> None
             decay_correction=decay_correction,
             states="has" if "DECY" in corrected else "lacks",
         )
-
-
-def _body(header: Dataset, sex_needed: bool = True) -> tuple[str, float, float]:
-    height = _positive(number(header, Tag("PatientSize")))
-    if height is None or not 0.3 <= height <= 2.6:  # meters; outside, it is in another unit or wrong
-        raise InputRefused("suv-height", "PatientSize (0010,1020) is absent or absurd; correct it (meters)")
-    sex = text(header, Tag("PatientSex")).upper()
-    if sex_needed and sex not in ("M", "F"):
-        raise InputRefused("suv-sex", "PatientSex (0010,0040) is not M or F, which lean body mass needs")
-    return sex, height, weight_kg(header)
 
 
 def _positive(value: float | None) -> float | None:

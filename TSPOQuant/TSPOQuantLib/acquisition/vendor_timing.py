@@ -208,18 +208,6 @@ def zero_s(tags: FrameTags, convention: Convention) -> NDArray[np.float64]:
     return tags.acquired_s + reference_offset_s(convention, tags.durations_s, tags.half_life_s) - tags.reference_s
 
 
-def convention_of(
-    vendor: Vendor, frame_start_to_reference_s: float, duration_s: float, half_life_s: float
-) -> Convention | None:
-    """The convention that a single frame's numbers show, the vendor's own first; None when none fits."""
-    expected = CONVENTION.get(vendor)
-    for convention in sorted(Convention, key=lambda one: one is not expected):
-        offset = reference_offset_s(convention, np.array([duration_s]), half_life_s)[0]
-        if abs(frame_start_to_reference_s - offset) <= CLOCK_TOLERANCE_S:
-            return convention
-    return None
-
-
 def scan_start_s(tags: FrameTags, clock: FrameClock | None) -> tuple[float, str]:
     """The series' reference time, to which START means corrected: seconds from ``tags.origin``, and the rule used.
 

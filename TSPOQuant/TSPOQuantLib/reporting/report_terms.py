@@ -1,7 +1,6 @@
 """What both halves of the report need: which regions matter, and what they, models and corrections are called."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
@@ -167,10 +166,3 @@ def model_title(name: str) -> str:
 
 def correction_title(words: Words, pvc: str) -> str:
     return words("pvc.none") if pvc == "none" else words("pvc.by", method=pvc)
-
-
-def main_rows(comparison: Comparison, visit: VisitRecord, model: str, pvcs: Sequence[str]) -> list[RegionOutcome]:
-    """A visit's rows of the main places under a model."""
-    places = main_places(comparison)
-    rows = [row_of(visit, place, model, pvc) for place in places for pvc in pvcs]
-    return [row for row in rows if row is not None]
