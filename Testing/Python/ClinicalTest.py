@@ -14,7 +14,8 @@ from TSPOQuantLib.outcome.plan import read_protocol
 from TSPOQuantLib.outcome.repeatability import read_repeatability
 from TSPOQuantLib.reporting.comparison_files import treatment_line
 from TSPOQuantLib.reporting.report_document import English
-from TSPOQuantLib.reporting.words import LANGUAGES, Words
+from TSPOQuantLib.reporting.words import Words
+from TSPOQuantLib.typography import LANGUAGES
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 HEAD = '[[visit]]\nsession = "baseline"\n'

@@ -8,7 +8,8 @@ from pathlib import Path
 import TSPOQuantLib
 from TSPOQuantLib.messages import Listed, Notice, Text
 from TSPOQuantLib.reporting.report_document import English
-from TSPOQuantLib.reporting.words import FOLDER, LANGUAGES, Words, catalog
+from TSPOQuantLib.reporting.words import FOLDER, Words, catalog
+from TSPOQuantLib.typography import LANGUAGES
 
 LIBRARY = Path(TSPOQuantLib.__file__).parent
 TEMPLATE_AT = {"InputRefused": 1, "Notice": 1, "progress": 1, "Text": 0}

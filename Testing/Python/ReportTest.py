@@ -21,7 +21,8 @@ from TSPOQuantLib.reporting import report
 from TSPOQuantLib.reporting.report_document import Bullets, Document, English, Paragraph, Row, Section, Table
 from TSPOQuantLib.reporting.report_pdf import pdf
 from TSPOQuantLib.reporting.report_terms import main_places, point_of
-from TSPOQuantLib.reporting.words import LANGUAGES, Words, catalog
+from TSPOQuantLib.reporting.words import Words, catalog
+from TSPOQuantLib.typography import LANGUAGES
 
 LIBRARY = Path(report.__file__).resolve().parents[1]
 AVAILABLE = all(find_spec(module) for module in report.NEEDED)

@@ -14,7 +14,7 @@ from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
 from TSPOQuantLib.messages import InputRefused, Text
 from TSPOQuantLib.outcome.comparability import ITEMS, findings_of
 from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
-from TSPOQuantLib.reporting.words import LANGUAGES, catalog
+from TSPOQuantLib.reporting.words import catalog
 from TSPOQuantLib.settings import (
     Clock,
     Kind,
@@ -31,6 +31,7 @@ from TSPOQuantLib.settings import (
     typed,
 )
 from TSPOQuantLib.study import KEYS, TABLES, read_study
+from TSPOQuantLib.typography import LANGUAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OTHERS = {
@@ -123,7 +124,7 @@ class StudyFileTest(unittest.TestCase):
             lines += [f"[{table}]", HEAD[table]] if table in HEAD else [f"[{table}]"] if table == one.table else []
             if table == one.table:
                 lines.append(f"{one.key} = {toml(value)}")
-                lines += ['path = "ready.tsv"'] if value == "given" else []
+                lines += ['path = "ready.tsv"'] if value in ("given", "population") else []
         path = self.folder / "study.toml"
         path.write_text("\n".join(lines), encoding="utf-8")
         return read_study(path), lines

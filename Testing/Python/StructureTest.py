@@ -28,6 +28,7 @@ SHARED_MODULES = (
     "plain",
     "quantities",
     "tracers",
+    "typography",
     "levels",
     "grid",
     "output",

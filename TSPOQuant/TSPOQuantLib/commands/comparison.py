@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..progress import Progress, part
 from ..terminal import Result
+from ..typography import LANGUAGES
 from .options import add_command, add_force, add_json, add_out, finite
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def register(commands: "Commands") -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clinical", type=Path, metavar="C.toml", help="scores and treatment by visit")
-    parser.add_argument("--lang", choices=("en", "fr"), default="en", help="language of the report")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
     parser.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
     parser.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
     add_out(parser)

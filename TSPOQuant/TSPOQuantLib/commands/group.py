@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..progress import Progress
 from ..terminal import Result
+from ..typography import LANGUAGES
 from .options import add_command, add_force, add_json, add_out, add_test_retest
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def register(commands: "Commands") -> None:
     )
     group.add_argument("--scores", type=_columns, default=(), metavar="COLUMN,…", help="more clinical scores")
     group.add_argument("--keep-flagged", action="store_true", help="keep V_T that the data do not tell (see flags)")
-    group.add_argument("--lang", choices=("en", "fr"), default="en", help="language of the report")
+    group.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
     add_out(group)
     add_force(group)
     add_json(group)

@@ -11,6 +11,7 @@ from slicer.parameterNodeWrapper import (
 )
 
 from ..levels import LEVELS
+from ..typography import TYPOGRAPHY
 
 
 class BloodRoute(enum.Enum):
@@ -172,13 +173,14 @@ class MapModel(enum.Enum):
 
 
 class Language(enum.Enum):
-    """Of the report."""
+    """Of the report: a member a language, named by its code in capitals."""
 
-    EN = "en"
-    FR = "fr"
+    _ignore_ = "code"
+    for code in TYPOGRAPHY:
+        vars()[code.upper()] = code
 
     def label(self) -> str:
-        return {"EN": "English", "FR": "français"}[self.name]
+        return TYPOGRAPHY[self.value].name
 
 
 @parameterNodeWrapper
@@ -209,7 +211,7 @@ class TSPOQuantParameterNode:
     clinicalFile: str
     repeatabilityFile: str
     accepted: list[str]
-    language: Language = Language.EN
+    language: Language = Language("en")
     reportFolder: str
     showOtherVisits: bool = False
     reviewer: str

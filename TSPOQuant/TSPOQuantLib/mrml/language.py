@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import slicer
 
 from ..messages import InputRefused, Notice, Text
-from ..reporting.words import LANGUAGES, Words
+from ..reporting.words import Words
+from ..typography import LANGUAGES
 
 
 @functools.cache

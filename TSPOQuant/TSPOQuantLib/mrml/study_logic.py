@@ -39,7 +39,7 @@ from .panel_state import State, Step, fingerprint, state_of, study_state
 def application_language() -> Language:
     """The report's language is that of the application, where it has it, until another is chosen."""
     locale = str(slicer.app.applicationLocaleName)[:2]
-    return next((language for language in Language if language.value == locale), Language.EN)
+    return next((language for language in Language if language.value == locale), Language("en"))
 
 
 class StudyLogic:

@@ -93,7 +93,7 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """A whole report. language: "en" or "fr". footer: stands on every page. skip: the text of the skip link."""
+    """A whole report. language: one of LANGUAGES. footer: stands on every page. skip: the text of the skip link."""
 
     title: str
     language: str

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..typography import TYPOGRAPHY
 from .plots import Drawn, png
 from .report_document import Bullets, Document, Links, Paragraph, Picture, Row, Section, Table
 
@@ -313,7 +314,7 @@ def _paper(document: Document) -> "FPDF":
         paper.add_font("Report", style, fonts / name)
     paper.set_margins(MARGIN_MM, MARGIN_MM - 2)
     paper.set_auto_page_break(True, BOTTOM_MM)
-    paper.set_lang("fr-FR" if document.language == "fr" else "en-US")
+    paper.set_lang(TYPOGRAPHY[document.language].locale)
     paper.set_title(document.title)
     paper.set_subject(document.subject)
     paper.set_creator("TSPOQuant")

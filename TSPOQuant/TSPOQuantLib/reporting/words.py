@@ -5,7 +5,6 @@ import math
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,32 +12,12 @@ from typing import Any, Literal
 
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import decimals_for
+from ..typography import LANGUAGES, NARROW, NO_BREAK, TYPOGRAPHY
 from .report_document import English
 
 FOLDER = Path(__file__).parents[1] / "languages"
 """A file a language: {"words": {key: text}, "messages": {English template: template}}; English has no messages, they
 stand where they are needed."""
-
-NARROW, NO_BREAK = "\u202f", "\u00a0"
-
-
-@dataclass(frozen=True)
-class Typography:
-    """How a language sets numbers, signs and dates. percent_space: before %. spaced_signs: ; ! ? : « » stand off.
-    date: as strftime takes it."""
-
-    decimal: str
-    percent_space: str
-    spaced_signs: bool
-    date: str
-
-
-TYPOGRAPHY = {
-    "en": Typography(".", NO_BREAK, spaced_signs=False, date="%Y-%m-%d"),
-    "fr": Typography(",", NARROW, spaced_signs=True, date="%d/%m/%Y"),
-}
-"""A row a language: this, and a file in ``FOLDER``, is all that a language needs."""
-LANGUAGES = tuple(TYPOGRAPHY)
 
 
 @cache
