@@ -1,6 +1,7 @@
 """What both halves of the report need: which regions matter, and what they, models and corrections are called."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scipy.special import stdtrit
