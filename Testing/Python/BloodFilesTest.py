@@ -9,7 +9,14 @@ from pathlib import Path
 
 import numpy as np
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, check_covers, odd_samples, reconcile
+from TSPOQuantLib.acquisition.blood import (
+    BloodSamples,
+    SampledCurve,
+    check_covers,
+    check_decay,
+    odd_samples,
+    reconcile,
+)
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs
@@ -518,6 +525,47 @@ class RealBloodTest(Folder):
         where = np.abs(curve.times_s[:, None] - columns["time"]).argmin(axis=0)
         np.testing.assert_allclose(curve.times_s[where], columns["time"], atol=0.03)
         np.testing.assert_allclose(curve.values[where], columns[name], rtol=1e-9)
+
+
+class SilentTest(Folder):
+    """What a laboratory may leave unsaid."""
+
+    def test_a_late_sample_of_nothing(self):
+        plasma = (*PLASMA[:-2], 0, PLASMA[-1])
+        self.assertIn("blood-sample-odd", self.codes(read_blood([self.blood((TIMES, WHOLE, plasma, PARENT))])))
+        self.assertNotIn("blood-sample-odd", self.codes(read_blood([self.blood()])))
+
+    def test_a_parent_fraction_that_was_not_measured(self):
+        ones = (1,) * len(TIMES)
+        self.assertIn("parent-fraction-constant", self.codes(read_blood([self.blood((TIMES, WHOLE, PLASMA, ones))])))
+        self.assertNotIn("parent-fraction-constant", self.codes(read_blood([self.blood()])))
+
+    def test_metabolites_taken_out_twice(self):
+        def described(words):
+            return JSON | {"plasma_radioactivity": {"Units": "kBq/mL", "Description": words}}
+
+        for words in ("metabolite-corrected plasma", "Plasma, corrected for metabolites", "parent tracer in plasma"):
+            with self.subTest(words):
+                self.refused("blood-parent-twice", read_blood, [self.blood(metadata=described(words))])
+        for words in ("Total plasma", "plasma, not corrected for metabolites", "Plasma radioactivity"):
+            with self.subTest(words):
+                read_blood([self.blood(metadata=described(words))])
+
+    def test_samples_that_were_not_decay_corrected(self):
+        half_life = 1221.84
+        times = np.array([200.0, 400, 800, 1200, 2000, 3000, 3600])
+        whole = SampledCurve(times, 9 * np.exp(-times / 2500))
+        for exponent in (0.7, 1.0, 1.4):  # of plasma against whole blood, as tracers differ
+            plasma = SampledCurve(times, 1.3 * whole.values * (times / 600) ** (exponent - 1))
+            decayed = SampledCurve(times, plasma.values * 2 ** (-times / half_life))
+            self.assertIsNone(check_decay(plasma, whole, half_life))
+            self.assertIsNone(check_decay(decayed, whole, 3 * half_life))
+        self.assertEqual(
+            check_decay(SampledCurve(times, whole.values * 2 ** (-times / half_life)), whole, half_life), "first"
+        )
+        self.assertEqual(
+            check_decay(whole, SampledCurve(times, whole.values * 2 ** (-times / half_life)), half_life), "second"
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, write_pet
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
-from TSPOQuantLib.acquisition.frame_checks import check_frames, check_timing
+from TSPOQuantLib.acquisition.frame_checks import check_frames, check_slopes, check_timing
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.messages import InputRefused
 
@@ -192,6 +192,39 @@ class EmptyTest(Folder):
             folder = self.folder / f"{vendor}-copy"
             write_pet(folder, PetPlan(vendor=vendor, edit=edit))
             self.assertIn("frames 3 and 5 ", self.refused("pet-frame-repeated", read_dynamic_pet, folder))
+
+    def test_a_copy_is_seen_in_images_of_few_values(self):
+        tissues = np.arange(5.0).repeat(24).reshape(SHAPE)
+        frames = np.stack([tissues * (1 + 0.1 * frame) for frame in range(len(STARTS))]).astype(np.float32)
+        check_frames(frames)
+        frames[3] = frames[2]
+        self.assertIn("frames 3 and 4", self.refused("pet-frame-repeated", check_frames, frames))
+
+    def test_frames_in_reverse(self):
+        rising = measured() * np.array([0.001, 1, 0.9, 0.7, 0.5], np.float32)[:, None, None, None]
+        check_frames(rising)
+        self.assertIn("frame 4", self.refused("pet-frame-order", check_frames, rising[::-1]))
+
+    def test_slopes_that_one_constant_has_replaced(self):
+        own = measured()
+        ones = np.ones(len(own))
+        full = own / own.max(axis=(2, 3), keepdims=True) * 32767
+        check_slopes(full, ones, {0.1, 0.2})
+        check_slopes(own, ones, {0.1})
+        self.refused("dicom-slopes-alike", check_slopes, full, ones, {0.1})
+        factors = np.linspace(1, 2, len(own))
+        scaled = full * factors[:, None, None, None]
+        self.refused("dicom-slopes-alike", check_slopes, scaled, factors, {0.1})
+
+    def test_durations_in_milliseconds(self):
+        self.refused("frames-time-units", FrameTiming, STARTS, 1000 * DURATIONS)
+
+    def test_a_key_twice(self):
+        path = self.nifti()
+        sidecar = self.folder / "x_pet.json"
+        text = sidecar.read_text()
+        sidecar.write_text(text[:-1] + ', "ImageDecayCorrectionTime": 600}')
+        self.assertIn("ImageDecayCorrectionTime", self.refused("json-twice", read_dynamic_pet, path))
 
     def test_made_images_that_are_the_same_everywhere_are_no_copies(self):
         check_frames(np.full((3, *SHAPE), 5, np.float32))

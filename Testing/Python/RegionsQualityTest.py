@@ -67,6 +67,16 @@ class QualityTest(unittest.TestCase):
         self.assertEqual(codes([foramen("C5/C6", "left", (14.0, -3.0, 0.0), size=0.6), cord()]), ["region-size"])
         self.assertEqual(codes([foramen("C5/C6", "left", (27.0, 3.0, 0.0)), cord()]), ["cord-distance"])
 
+    def test_a_forgotten_stroke(self):
+        regions = good()
+        mask = regions[0].mask.copy()
+        away = np.argwhere(mask).mean(axis=0).round().astype(int)
+        away[2] = 3 if away[2] > mask.shape[2] / 2 else mask.shape[2] - 4
+        mask[away[0] - 1 : away[0] + 2, away[1] - 1 : away[1] + 2, away[2] - 1 : away[2] + 2] = True
+        stroke = replace(regions[0], mask=mask)
+        self.assertIn("region-pieces", codes([stroke, *regions[1:]]))
+        self.assertNotIn("region-pieces", codes(regions))
+
     def test_a_size_that_is_not_published_is_not_checked_in_silence(self):
         lumbar = replace(foramen("C5/C6", "left", (14.0, -3.0, 0.0), size=0.6), anatomy=Anatomy("foramen", "L4/L5"))
         (notice,) = check([lumbar, cord()])
