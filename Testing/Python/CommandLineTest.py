@@ -251,7 +251,7 @@ class HelpTest(unittest.TestCase):
                 )
             own = [name for name in ran.stdout.split() if name.startswith("TSPOQuantLib.")]
             with self.subTest(arguments, of="rooms"):
-                light = ("cli", "commands", "messages", "progress", "terminal")
+                light = ("cli", "commands", "messages", "progress", "terminal", "typography")
                 self.assertFalse([name for name in own if name.split(".")[1] not in light])
 
 
