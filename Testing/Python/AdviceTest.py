@@ -16,7 +16,7 @@ TEMPLATES = tuple(json.loads(CATALOG.read_text(encoding="utf-8"))["messages"])
 """Every English template: LanguagesTest holds the catalogue complete."""
 TABLES_OF_OTHER_FILES = {"lesion", "treatment"}
 """Of clinical.toml, whose messages name a table and go on in words."""
-COLUMNS = {"metabolite_parent_fraction", "whole_blood_radioactivity"}
+COLUMNS = {"session_id", "metabolite_parent_fraction", "whole_blood_radioactivity"}
 """Of BIDS blood files."""
 FIELDS = {"scl_slope", "scl_inter"}
 """Of a NIfTI header."""

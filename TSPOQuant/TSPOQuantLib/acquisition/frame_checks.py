@@ -28,7 +28,8 @@ SAME_FRAME = 2e-6
 # copies.
 FEWEST_VALUES = 3
 # The last frame of a scan holds at least this part of the highest frame, decay corrected: no tissue clears faster.
-LEAST_AT_END = 0.01
+# Sums of images that are as negative as positive, which no PET is, do not tell.
+LEAST_AT_END, MOST_NEGATIVE = 0.01, 0.5
 # Slices of a volume that are scaled alike do not all reach the same highest stored value: this part of them.
 MOST_ALIKE = 0.9
 FEWEST_SLICES = 20
@@ -135,7 +136,7 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
             frame=arrived + int(late[0]) + 1,
         )
     _check_slices(filled[arrived:], sums[arrived:], arrived)
-    if totals[-1] < LEAST_AT_END * totals.max():
+    if totals[-1] < LEAST_AT_END * totals.max() and activity.min() > -MOST_NEGATIVE * activity.max():
         raise InputRefused(
             "pet-frame-order",
             "the last frame holds {part:.2%} of the activity of frame {frame}, decay corrected, which no tissue does: "
