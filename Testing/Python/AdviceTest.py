@@ -17,7 +17,7 @@ TEMPLATES = tuple(json.loads(CATALOG.read_text(encoding="utf-8"))["messages"])
 TABLES_OF_OTHER_FILES = {"lesion", "treatment"}
 """Of clinical.toml, whose messages name a table and go on in words."""
 COLUMNS = {"session_id", "metabolite_parent_fraction", "whole_blood_radioactivity"}
-"""Of BIDS blood files."""
+"""Of BIDS tables."""
 FIELDS = {"scl_slope", "scl_inter"}
 """Of a NIfTI header."""
 

@@ -173,11 +173,13 @@ class Term:
 class Errors:
     """All nuisances of one ln V_T, or of the difference of two of one visit, by factor.
 
-    resolution_mm: FWHM and its standard error, where the visit's images told them.
+    resolution_mm: FWHM and its standard error, where the visit's images told them. scanner: what made these images,
+    by maker, model, reconstruction and filter.
     """
 
     terms: Mapping[str, Term]
     resolution_mm: tuple[float, float] | None = None
+    scanner: tuple[str | None, ...] = ()
 
     def minus(self, other: "Errors") -> "Errors":
         """The errors of the difference: what both share cancels as far as it moves both alike."""
@@ -185,7 +187,7 @@ class Errors:
         for factor, term in other.terms.items():
             own = terms.get(factor, Term(term.component, 0.0, 0.0))
             terms[factor] = replace(term, linear=own.linear - term.linear, quadratic=own.quadratic - term.quadratic)
-        return Errors(terms, self.resolution_mm)
+        return Errors(terms, self.resolution_mm, self.scanner)
 
     def variance(self, component: str | None = None) -> float:
         """Mean square of the error of one component, or of all."""
@@ -203,8 +205,11 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     own = [one for one in record.sensitivities if (one.region, one.model, one.pvc) == (region, model, pvc)]
     relative = relative_error(fit.outcome_value, fit.outcome_error)
     found = errors_from(region, relative, fit.degrees_of_freedom, own, settings)
-    width, error = record.acquisition.fwhm_mm, record.acquisition.fwhm_se_mm
-    return found if width is None or not error else replace(found, resolution_mm=(width, error))
+    scan = record.acquisition
+    if scan.fwhm_mm is None or not scan.fwhm_se_mm:
+        return found
+    scanner = (scan.manufacturer, scan.scanner_model, scan.reconstruction, scan.filter)
+    return replace(found, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm), scanner=scanner)
 
 
 def relative_error(value: float, error: float) -> float:
@@ -246,6 +251,8 @@ def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Ter
     first, second = before.resolution_mm, after.resolution_mm
     if first is None or second is None or any(term.component != "resolution" or not term.known for term in terms):
         return settings.correlation(*terms)
+    if before.scanner != after.scanner:
+        return 0.0  # two resolutions, whose estimates agree by chance
     (one, s), (other, t) = first, second
     apart = (one - other) ** 2 + 2 * (1 - settings.resolution_correlation) * settings.fwhm_mm**2
     return min(max((s**2 + t**2 - apart) / (2 * s * t), 0.0), 1.0)

@@ -152,6 +152,7 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
     found = list(window_notices(visit.acquisition.timing, window_of(visit)))
     scan = visit.acquisition
     dose, weight = scan.injected_mbq, scan.weight_kg
+    asked = visit.settings.get("window_min") or visit.reference is not None or not visit.models
     if dose is not None and weight is not None and not possible_for_suv(dose, weight):
         found.append(
             Notice(
@@ -162,8 +163,7 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
                 weight=weight,
             )
         )
-    asked = visit.settings.get("window_min") or visit.reference is not None or not visit.models
-    if asked and math.isnan(suv_factor(visit)):
+    elif asked and math.isnan(suv_factor(visit)):
         found.append(
             Notice(
                 "suv-not-known",

@@ -51,7 +51,7 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     until_s = end_s if settings.until_min is None else min(end_s, 60 * settings.until_min)
     if settings.input_source == "population":
         drawn = pool is not None and pool.mask.any()
-        read = placed.read(pool, settings.minimum_coverage) if pool and drawn else None
+        read = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE) if pool and drawn else None
         course = body_curve(image, body_of(image)) if read is None else read.mean
         how = part_of(PopulationSettings, settings)
         return template_input(blood, image.scan, Seen(image.timing, course, bool(drawn)), until_s, how)
@@ -79,27 +79,28 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
 
 
 def decay_notices(blood: BloodSamples, image: DynamicImage, pool: NDArray[np.float64]) -> list[Notice]:
-    """Blood that looks as if it had not been decay-corrected, against the blood pool (frames,) or within itself."""
+    """Blood that looks as if it had not been decay-corrected, within itself or against the pool (frames,), kBq/mL."""
     half_life, whole = image.scan.half_life_s, blood.whole_blood
     if half_life is None or whole is None:
         return []
-    named = {"plasma": blood.plasma, "the blood pool of the image": SampledCurve(image.timing.mids_s, pool)}
-    for name, curve in named.items():
-        wrong = None if curve is None else check_decay(curve, whole, half_life)
-        if wrong is not None:
-            samples = Text("plasma") if wrong == "first" and name == "plasma" else Text("whole blood")
-            if wrong == "first" and name != "plasma":
-                continue  # of the image the header tells
-            return [
-                Notice(
-                    "blood-decay-odd",
-                    "{samples} falls as the tracer decays, against {other}: its samples look as if they had not been "
-                    "decay-corrected to time zero; correct them",
-                    samples=samples,
-                    other=Text("whole blood") if wrong == "first" else Text(name),
-                )
-            ]
-    return []
+    wrong = None if blood.plasma is None else check_decay(blood.plasma, whole, half_life)
+    if wrong == "first":
+        samples, other = Text("plasma"), Text("whole blood")
+    elif wrong == "second":
+        samples, other = Text("whole blood"), Text("plasma")
+    elif check_decay(SampledCurve(image.timing.mids_s, pool), whole, half_life) == "second":
+        samples, other = Text("whole blood"), Text("the blood pool of the image")
+    else:
+        return []  # of the image itself the header tells
+    return [
+        Notice(
+            "blood-decay-odd",
+            "{samples} falls as the tracer decays, against {other}: its samples look as if they had not been "
+            "decay-corrected to time zero; correct them",
+            samples=samples,
+            other=other,
+        )
+    ]
 
 
 @dataclass(frozen=True, eq=False)
