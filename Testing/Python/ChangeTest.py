@@ -100,28 +100,29 @@ class IntervalTest(unittest.TestCase):
 
     def test_two_estimates_of_one_resolution(self):
         """V_T moves by 20 % a mm. Estimates with SE of 1 mm that differ by 0.3 mm, of a scanner whose resolution may
-        change by 0.5 sqrt(0.2) mm, leave that difference; sure ones, or an assumed width, err as they did."""
+        change by 0.5 sqrt(0.2) mm, leave that difference; sure ones, an assumed width, or those of two scanners err as
+        they did."""
         per_mm, drift = 0.2, 0.5 * math.sqrt(0.2)
-        for widths, errors, expected in (
-            ((4.0, 4.3), (1.2, 1.1), per_mm * math.hypot(0.3, drift)),
-            ((4.0, 7.0), (1.2, 1.1), per_mm * math.hypot(1.2, 1.1)),
-            ((5.0, 5.05), (0.05, 0.04), per_mm * math.hypot(0.05, 0.04)),
-            ((5.0, 5.0), (None, None), per_mm * drift),
+        for widths, errors, models, expected in (
+            ((4.0, 4.3), (1.2, 1.1), ("A", "A"), per_mm * math.hypot(0.3, drift)),
+            ((4.0, 4.3), (1.2, 1.1), ("A", "B"), per_mm * math.hypot(1.2, 1.1)),
+            ((4.0, 7.0), (1.2, 1.1), ("A", "A"), per_mm * math.hypot(1.2, 1.1)),
+            ((5.0, 5.05), (0.05, 0.04), ("A", "A"), per_mm * math.hypot(0.05, 0.04)),
+            ((5.0, 5.0), (None, None), ("A", "A"), per_mm * drift),
         ):
             visits = [
                 replace(
                     visit,
-                    acquisition=replace(visit.acquisition, fwhm_mm=width, fwhm_se_mm=error),
+                    acquisition=replace(visit.acquisition, fwhm_mm=width, fwhm_se_mm=error, scanner_model=model),
                     sensitivities=(
                         moved(made.LEFT, "resolution", "resolution", 1.0, per_mm, 0.0, unit="mm", sd=error),
                     ),
                 )
-                for visit, width, error in zip(pair(error=0.0), widths, errors, strict=True)
+                for visit, width, error, model in zip(pair(error=0.0), widths, errors, models, strict=True)
             ]
-            with self.subTest(widths=widths):
-                change = compare(visits, accept=("visits-resolution",) if widths[1] == 7.0 else ()).change(
-                    KEY, "followup"
-                )
+            accepted = ["visits-resolution"] * (widths[1] == 7.0) + ["visits-scanner"] * (models[0] != models[1])
+            with self.subTest(widths=widths, models=models):
+                change = compare(visits, accept=accepted).change(KEY, "followup")
                 self.assertAlmostEqual(change.log_ratio_se, expected)
 
     def test_one_side_stands_for_both(self):
