@@ -4,7 +4,7 @@ Cervical roots leave above the like-numbered vertebra (C7 through C6/C7), C8 lea
 leaves below the like-numbered vertebra (L5 through L5/S1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
@@ -99,3 +99,9 @@ def above(level: str, steps: int) -> str | None:
         return None
     index = order.index(level) - steps
     return order[index] if index >= 0 else None
+
+
+def in_neck(levels: Iterable[str]) -> bool:
+    """Whether none of the levels of foramina and cord ("" for a region without one) lies below C7/T1 and the cord at
+    T1."""
+    return all(level[:1] in ("", "C") or level == "T1" for level in levels)

@@ -9,7 +9,7 @@ from support import visitrecords as made
 from TSPOQuantLib.acquisition.image import MR_SIGNAL, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.levels import CORD_SEGMENTS, LEVELS, OF_ROOT, SIZES_MM, VERTEBRAE, above
+from TSPOQuantLib.levels import CORD_SEGMENTS, LEVELS, OF_ROOT, SIZES_MM, VERTEBRAE, above, in_neck
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion
 from TSPOQuantLib.outcome.compare import compare
@@ -248,6 +248,15 @@ class UseTest(unittest.TestCase):
             visits = [replace(one, settings={**one.settings, "unaffected": rule}) for one in visits]
             found = compare(visits, Clinical({}, Lesion("C6/C7", "left"))).contrasts
             self.assertEqual({(one.kind, one.against) for one in found}, wanted, rule)
+
+    def test_what_lies_in_the_neck(self):
+        for levels, wanted in (
+            (("C2/C3", "C7/T1", "C7", "T1", ""), True),  # all that a study of the neck draws
+            (("C6/C7", "T1/T2"), False),
+            (("L4/L5", ""), False),
+            ((), True),
+        ):
+            self.assertEqual(in_neck(levels), wanted, levels)
 
     def test_codes_say_which_part_of_the_spine(self):
         for level, site, kind in (

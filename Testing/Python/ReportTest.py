@@ -110,6 +110,13 @@ class DocumentTest(unittest.TestCase):
         french = self.document(two_visits(), "fr").sections[0].blocks[1].text
         self.assertIn("05/02/2026, 31 jours plus tard", french)
 
+    def test_titles_say_which_part_of_the_body_and_which_visit(self):
+        for language, title in (("en", "Vr (V_T) in the neck: the visits compared"), ("fr", "Vr (V_T) dans le cou")):
+            document = self.document(two_visits(), language)
+            self.assertTrue(document.title.startswith(title), document.title)
+            twice = [one.title for one in document.sections if one.level == 3 and "baseline" not in one.title]
+            self.assertFalse([title for title in twice if "sixweeks" not in title])
+
     def test_one_visit_is_told_without_a_word_of_change(self):
         for language, word in (("en", "change"), ("fr", "changement")):
             document = self.document(compare([visit_record("baseline")], clinical("baseline")), language)

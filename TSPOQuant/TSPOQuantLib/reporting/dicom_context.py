@@ -25,7 +25,7 @@ from ..acquisition.modality import AUTO
 from ..acquisition.segmentation import PRIVATE_SCHEME
 from ..acquisition.volume_files import is_nifti, is_volume_file
 from ..grid import Grid
-from ..levels import LEVELS
+from ..levels import LEVELS, in_neck
 from ..messages import InputRefused
 from ..quantities import BY_KEY, QUANTITIES
 from ..regions.anatomy import Anatomy
@@ -271,7 +271,7 @@ def _code(term: str) -> Code:
 
 def field_of(levels: Iterable[str]) -> Code:
     """Where in the body the images are, by the levels of all regions: the neck unless one lies below it."""
-    return WHOLE_SPINE if any(level and level[0] != "C" for level in levels) else NECK
+    return NECK if in_neck(levels) else WHOLE_SPINE
 
 
 def place_codes(anatomy: Anatomy, field: Code = NECK) -> tuple[Code, Code | None, Code | None]:

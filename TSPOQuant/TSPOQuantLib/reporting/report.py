@@ -76,7 +76,7 @@ def report_document(comparison: Comparison, pictures: Sequence[FusedPicture], la
     sessions = [visit.session for visit in visits]
     title = words(
         "title.one" if len(visits) == 1 else "title.several",
-        what=words("title.vt" if comparison.model else "title.uptake"),
+        what=words("title.vt" if comparison.model else "title.suv"),
         part=words(f"part.{part_of(visits)}"),
     )
     subject = words(

@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
-from ..levels import LEVELS
+from ..levels import LEVELS, in_neck
 from ..outcome.change import vt_key
 from ..outcome.compare import Comparison, RegionChange, reference_rule
 from ..outcome.record import RegionOutcome, VisitRecord
@@ -31,9 +31,8 @@ class Place:
 
 
 def part_of(visits: Sequence[VisitRecord]) -> str:
-    """ "neck" where every level that a region names is cervical, else "spine"."""
-    levels = [region.level for visit in visits for region in visit.regions if region.level]
-    return "spine" if any(not level.startswith("C") for level in levels) else "neck"
+    """ "neck" where no region lies below the root C8 and the cord beside it, else "spine"."""
+    return "neck" if in_neck(region.level for visit in visits for region in visit.regions) else "spine"
 
 
 def main_places(comparison: Comparison) -> tuple[Place, ...]:
