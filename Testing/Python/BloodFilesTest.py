@@ -536,8 +536,12 @@ class SilentTest(Folder):
         self.assertNotIn("blood-sample-odd", self.codes(read_blood([self.blood()])))
 
     def test_a_parent_fraction_that_was_not_measured(self):
-        ones = (1,) * len(TIMES)
-        self.assertIn("parent-fraction-constant", self.codes(read_blood([self.blood((TIMES, WHOLE, PLASMA, ones))])))
+        for value in (1, 0.97):
+            flat = (value,) * len(TIMES)
+            found = self.codes(read_blood([self.blood((TIMES, WHOLE, PLASMA, flat))]))
+            self.assertIn("parent-fraction-constant", found, value)
+        lost = (*PARENT[:-1], 0)
+        self.assertIn("parent-fraction-zero", self.codes(read_blood([self.blood((TIMES, WHOLE, PLASMA, lost))])))
         self.assertNotIn("parent-fraction-constant", self.codes(read_blood([self.blood()])))
 
     def test_metabolites_taken_out_twice(self):

@@ -64,8 +64,8 @@ EXPLICIT_FRACTIONS = frozenset({"1", "1/1", "fraction"})
 PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
 # A fraction this little above 1 is the noise of its measurement (our choice).
 HIGHEST_FRACTION = 1.1
-# A parent fraction that is at least so high at so late a time was hardly measured (choices).
-STAYS_AT, NEVER_FALLS_S = 0.99, 1200.0
+# A parent fraction of at least so many samples that falls by less than this until so late was hardly measured: choices.
+FEWEST_FRACTIONS, HARDLY_FALLS, HARDLY_FALLS_UNTIL_S = 3, 0.03, 1200.0
 METABOLITES_OUT = re.compile(
     r"metabolite[- ]?(free|corrected)|correct\w+ for (radio)?(labell?ed )?metabolites|parent (plasma|compound|tracer)",
     re.IGNORECASE,
@@ -153,7 +153,7 @@ def read_blood(
                 "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
             )
         )
-    notices += _exchanged(curves) + _never_falls(curves)
+    notices += _exchanged(curves) + _unmeasured_fraction(curves)
     notices += [notice for quantity in ACTIVITIES if quantity in curves for notice in _odd(quantity, curves[quantity])]
     if route == "venous" and PARENT_FRACTION in curves:
         notices.append(
@@ -602,20 +602,32 @@ def _refuse_corrected_twice(file: str, by_quantity: Mapping[str, Column], metada
         )
 
 
-def _never_falls(curves: Mapping[str, SampledCurve]) -> list[Notice]:
-    """A parent fraction that was most likely not measured: it stays at 1."""
+def _unmeasured_fraction(curves: Mapping[str, SampledCurve]) -> list[Notice]:
+    """A parent fraction that was most likely not measured: it does not fall, or a sample is 0."""
     fraction = curves.get(PARENT_FRACTION)
-    if fraction is None or fraction.end_s < NEVER_FALLS_S or fraction.values.min() < STAYS_AT:
+    if fraction is None:
         return []
-    return [
+    found = [
         Notice(
-            "parent-fraction-constant",
-            "the parent fraction is still {lowest:.3f} or more at {minutes:.0f} min: it looks as if it had not been "
-            "measured, and metabolites count as tracer",
-            lowest=fraction.values.min(),
-            minutes=fraction.end_s / 60,
+            "parent-fraction-zero",
+            "the parent fraction is 0 at {seconds:g} s: nothing was found there rather than nothing left; check it, "
+            "or write n/a",
+            seconds=seconds,
         )
+        for seconds in fraction.times_s[fraction.values <= 0].tolist()
     ]
+    flat = len(fraction.values) >= FEWEST_FRACTIONS and float(np.ptp(fraction.values)) < HARDLY_FALLS
+    if flat and fraction.end_s >= HARDLY_FALLS_UNTIL_S:
+        found.append(
+            Notice(
+                "parent-fraction-constant",
+                "the parent fraction is still {lowest:.3f} or more at {minutes:.0f} min: it looks as if it had not "
+                "been measured, and metabolites count as tracer",
+                lowest=fraction.values.min(),
+                minutes=fraction.end_s / 60,
+            )
+        )
+    return found
 
 
 def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
