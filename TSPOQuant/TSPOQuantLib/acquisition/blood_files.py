@@ -64,7 +64,7 @@ EXPLICIT_FRACTIONS = frozenset({"1", "1/1", "fraction"})
 PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
 # A fraction this little above 1 is the noise of its measurement (our choice).
 HIGHEST_FRACTION = 1.1
-# A parent fraction of at least so many samples that falls by less than this until so late was hardly measured: choices.
+# A parent fraction of so many samples or more that falls by less than this until so late was hardly measured: choices.
 FEWEST_FRACTIONS, HARDLY_FALLS, HARDLY_FALLS_UNTIL_S = 3, 0.03, 1200.0
 METABOLITES_OUT = re.compile(
     r"metabolite[- ]?(free|corrected)|correct\w+ for (radio)?(labell?ed )?metabolites|parent (plasma|compound|tracer)",
