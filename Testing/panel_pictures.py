@@ -43,7 +43,7 @@ def fill_in(logic, folder):
     import TSPOQuant
 
     study = logic.getParameterNode()
-    study.level, study.side = TSPOQuant.Level.C6_C7, TSPOQuant.Side.LEFT
+    study.level, study.side = TSPOQuant.Level("C6/C7"), TSPOQuant.Side.LEFT
     study.reportFolder = "report"
     for session, part in (("baseline", 1.0), ("followup", 0.5)):
         made, visit = mrmlstudy.make(folder, part), logic.visit(session)

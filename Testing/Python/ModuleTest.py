@@ -213,7 +213,7 @@ class StateTest(SceneTest):
         self.assertEqual(found.pop("report"), State.TO_DO)
         self.assertEqual(set(found.values()), {State.READY})
         study = self.logic.getParameterNode()
-        study.level, study.side = TSPOQuant.Level.C6_C7, TSPOQuant.Side.LEFT
+        study.level, study.side = TSPOQuant.Level("C6/C7"), TSPOQuant.Side.LEFT
         self.assertIs(self.states()["study"], State.DONE)
         for step, section in (
             (self.logic.align, "fusion"),
@@ -322,7 +322,7 @@ class VisitsTest(SceneTest):
         self.fill_in("followup", 0.5)
         self.logic.quantify("followup")
         study = self.logic.getParameterNode()
-        study.level, study.side = TSPOQuant.Level.C6_C7, TSPOQuant.Side.LEFT
+        study.level, study.side = TSPOQuant.Level("C6/C7"), TSPOQuant.Side.LEFT
         comparison = self.logic.compare()
         self.assertEqual([record.session for record in comparison.visits], ["baseline", "followup"])
         table = self.table(study_nodes.WHOLE_STUDY, "changes")
@@ -353,7 +353,7 @@ class SavedSceneTest(SceneTest):
     def test_a_scene_gives_back_the_whole_study(self):
         self.fill_in(motion=TSPOQuant.Motion.FRAMES, washout="é <&> «none»")
         study = self.logic.getParameterNode()
-        study.level, study.side = TSPOQuant.Level.C6_C7, TSPOQuant.Side.LEFT
+        study.level, study.side = TSPOQuant.Level("C6/C7"), TSPOQuant.Side.LEFT
         self.logic.addVisit("week12").fwhm = 5.5
         record = self.logic.quantify("baseline")
         states = self.states()
@@ -526,7 +526,7 @@ class RegionToolsTest(SceneTest):
     def test_template_goes_into_the_segmentation(self):
         self.fill_in()
         study, visit = self.logic.getParameterNode(), self.logic.visit("baseline")
-        study.level, study.side = TSPOQuant.Level.C6_C7, TSPOQuant.Side.LEFT
+        study.level, study.side = TSPOQuant.Level("C6/C7"), TSPOQuant.Side.LEFT
         before = visit.segmentation.GetSegmentation().GetNumberOfSegments()
         self.logic.addTemplate("baseline")
         # Both foramina of the level are there already, and so is a blood pool.
@@ -550,7 +550,7 @@ class RegionToolsTest(SceneTest):
         self.fill_in()
         visit = self.logic.visit("baseline")
         self.assert_refused("input-missing", self.logic.addTwoClick, "baseline")
-        visit.clickedLevel, visit.clickedSide = TSPOQuant.Level.C5_C6, TSPOQuant.Side.LEFT
+        visit.clickedLevel, visit.clickedSide = TSPOQuant.Level("C5/C6"), TSPOQuant.Side.LEFT
         self.assert_refused("input-missing", self.logic.addTwoClick, "baseline")
         points = self.logic.points("baseline")
         self.assertIs(self.logic.points("baseline"), points)

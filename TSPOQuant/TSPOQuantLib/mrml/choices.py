@@ -43,33 +43,13 @@ class Genotype(enum.Enum):
 
 
 class Level(enum.Enum):
-    """A neuroforamen, by the vertebrae above and below (levels.LEVELS; saved scenes keep the names here)."""
+    """A neuroforamen, by the vertebrae above and below: a member each bony one, "C6_C7" for C6/C7."""
 
+    _ignore_ = "level"
     UNKNOWN = ""
-    C2_C3 = "C2/C3"
-    C3_C4 = "C3/C4"
-    C4_C5 = "C4/C5"
-    C5_C6 = "C5/C6"
-    C6_C7 = "C6/C7"
-    C7_T1 = "C7/T1"
-    T1_T2 = "T1/T2"
-    T2_T3 = "T2/T3"
-    T3_T4 = "T3/T4"
-    T4_T5 = "T4/T5"
-    T5_T6 = "T5/T6"
-    T6_T7 = "T6/T7"
-    T7_T8 = "T7/T8"
-    T8_T9 = "T8/T9"
-    T9_T10 = "T9/T10"
-    T10_T11 = "T10/T11"
-    T11_T12 = "T11/T12"
-    T12_L1 = "T12/L1"
-    L1_L2 = "L1/L2"
-    L2_L3 = "L2/L3"
-    L3_L4 = "L3/L4"
-    L4_L5 = "L4/L5"
-    L5_S1 = "L5/S1"
-    S1_S2 = "S1/S2"
+    for level in LEVELS.values():
+        if level.bony:
+            vars()[level.name.replace("/", "_")] = level.name
 
     def label(self) -> str:
         if not self.value:

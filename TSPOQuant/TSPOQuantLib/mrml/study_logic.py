@@ -181,7 +181,7 @@ class StudyLogic:
         study = self.getParameterNode()
         study.sessions = [neck.session for neck in visits]
         study.subject, study.genotype = "phantom", Genotype.HAB
-        study.level, study.side = Level.C6_C7, Side.LEFT
+        study.level, study.side = Level("C6/C7"), Side.LEFT
         study.clinicalFile = str(visits[0].blood.parents[1] / "clinical.toml")
         for neck in visits:
             visit = self.visit(neck.session)

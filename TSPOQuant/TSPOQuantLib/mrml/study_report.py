@@ -10,7 +10,6 @@ from ..messages import InputRefused, Notice, Text
 from ..plain import restored, to_json
 from ..progress import Progress, part, silent
 from . import study_nodes, tables
-from .choices import Level, Side
 from .language import refusal, told
 from .panel_state import SECTIONS, State
 from .study_review import StudyReview
@@ -152,7 +151,7 @@ class StudyReport(StudyReview):
             study_nodes.remove_role(study_nodes.WHOLE_STUDY, role)
         study_nodes.store_text(study_nodes.WHOLE_STUDY, FINDINGS, to_json([kept(finding) for finding in found]), "")
         clinical = read_clinical(Path(study.clinicalFile)) if study.clinicalFile else Clinical({}, None)
-        if study.level is not Level.UNKNOWN and study.side is not Side.UNKNOWN:
+        if study.level.value and study.side.value:
             chosen = Lesion(study.level.value, study.side.value)
             if clinical.lesion not in (None, chosen):
                 raise InputRefused(

@@ -13,7 +13,7 @@ from ..outcome.record import RegionOutcome, VisitRecord
 from ..outcome.uptake import uptake_of
 from ..progress import Progress, part, silent
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
-from .choices import InputSource, Level, Side, TSPOQuantVisitParameterNode
+from .choices import InputSource, TSPOQuantVisitParameterNode
 from .language import lines, refusal, sentence, told
 from .panel_state import SECTIONS, State, state_of
 from .study_views import StudyViews
@@ -284,7 +284,7 @@ class StudySteps(StudyViews):
     def whyNoTwoClick(self, session: str) -> str:
         """What is missing before two points make a foramen; empty if nothing."""
         visit = self.visit(session)
-        if visit.clickedLevel is Level.UNKNOWN or visit.clickedSide is Side.UNKNOWN:
+        if not (visit.clickedLevel.value and visit.clickedSide.value):
             return _("Choose level and side of the foramen that the points mark.")
         points = study_nodes.find(session, CLICKS, "vtkMRMLMarkupsFiducialNode")
         if points is None or points.GetNumberOfDefinedControlPoints() != 2:

@@ -7,7 +7,6 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from ..mrml import labeling, study_nodes, views
-from ..mrml.choices import Level, Side
 from ..progress import Progress
 
 Panel = Any
@@ -59,7 +58,7 @@ def _vertebrae(panel: Panel) -> str:
 
 def _foramen(panel: Panel) -> str:
     study = panel.study
-    known = study and study.level is not Level.UNKNOWN and study.side is not Side.UNKNOWN
+    known = study and study.level.value and study.side.value
     return "" if known else _("Choose the affected foramen in the first section.")
 
 

@@ -7,8 +7,6 @@ import qt
 import slicer
 import slicer.util
 
-from ..mrml.choices import Level, Side
-
 SET = "TSPOQuant.EditorSet"
 """Attribute of the Segment Editor's node once it was set to draw soft tissue: afterwards the user's settings count."""
 
@@ -117,7 +115,7 @@ class PointPlacer:
 
     def show(self, logic, session: str, visit) -> None:
         """The points of the visit, once it is known what they mark."""
-        known = visit and visit.clickedLevel is not Level.UNKNOWN and visit.clickedSide is not Side.UNKNOWN
+        known = visit and visit.clickedLevel.value and visit.clickedSide.value
         points = logic.points(session) if known and visit.ctVolume else None
         if self.widget.currentNode() is not points:
             self.widget.setCurrentNode(points)
