@@ -141,11 +141,11 @@ class _Scan:
 
 
 class OneTissueBlock:
-    """1TCM with V_B none, fixed or fitted: k2 from a grid, then Gauss-Newton on the nodes of the table.
+    """1TCM with V_B none, fixed or fitted: k2 from a grid, then Newton's steps on the nodes of the table.
 
-    On a node, K1, V_B and the step to the optimum in x = log(k2 + offset) are one linear least squares. The last but
-    one step is not rounded to a node and is shorter than 0.004; the last one starts where that ends, so that the
-    estimate is exact to the fourth power of it.
+    On a node, K1, V_B and the step to the optimum in x = log(k2 + offset) are one linear least squares, whose step the
+    curvature along the residual then corrects. The last but one step is not rounded to a node and is shorter than
+    0.004; the last one starts where that ends, so that the estimate is exact to the fourth power of it.
     """
 
     def __init__(self, timing: FrameTiming, input_function: InputFunction, options: FitOptions) -> None:
@@ -161,6 +161,9 @@ class OneTissueBlock:
         self.tt, self.ts = _dot(basis.table, basis.table), _dot(basis.table, basis.slope)
         self.ss = _dot(basis.slope, basis.slope)
         self.tb, self.sb = rows_dot(basis.table, blood), rows_dot(basis.slope, blood)
+        # And of the curvature.
+        self.tc, self.sc = _dot(basis.table, basis.curvature), _dot(basis.slope, basis.curvature)
+        self.bc = rows_dot(basis.curvature, blood)
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of kept frames, kBq/mL."""
@@ -217,19 +220,32 @@ class OneTissueBlock:
     def _solve(self, data: Array, node: NDArray[np.intp]) -> "_OneTissueSolution":
         """The solution of data (voxels, frames) on the nodes of the table."""
         tables = (self.scan.basis.table, self.scan.basis.slope, self.tt, self.ts, self.ss, self.tb, self.sb)
-        return self._least_squares(data, *(table.take(node, axis=0) for table in tables))
+        return self._least_squares(data, node, *(table.take(node, axis=0) for table in tables))
 
     def _solve_at(self, data: Array, position: Array) -> "_OneTissueSolution":
         """The same anywhere between the nodes, at x (voxels,)."""
         blood = self.scan.equation.blood
         tissue, slope = self.scan.basis.at(position)
         products = _dot(tissue, tissue), _dot(tissue, slope), _dot(slope, slope)
-        return self._least_squares(data, tissue, slope, *products, rows_dot(tissue, blood), rows_dot(slope, blood))
+        products = *products, rows_dot(tissue, blood), rows_dot(slope, blood)
+        return self._least_squares(data, self.scan.basis.node(position), tissue, slope, *products)
 
     def _least_squares(
-        self, data: Array, tissue: Array, slope: Array, tt: Array, ts: Array, ss: Array, tb: Array, sb: Array
+        self,
+        data: Array,
+        node: NDArray[np.intp],
+        tissue: Array,
+        slope: Array,
+        tt: Array,
+        ts: Array,
+        ss: Array,
+        tb: Array,
+        sb: Array,
     ) -> "_OneTissueSolution":
-        """Data (voxels, frames) on tissue, its slope in x, and blood within its bounds, from their products."""
+        """Data (voxels, frames) on tissue, its slope in x, and blood within its bounds, from their products.
+
+        node: the nearest, whose curvature corrects the step.
+        """
         blood = self.scan.equation.blood
         ty, sy = _dot(tissue, data), _dot(slope, data)
         vb = np.full(len(data), self.scan.low["VB"])
@@ -242,7 +258,15 @@ class OneTissueBlock:
             vb = by - (amplitude * tb + along * sb) / square
             vb = np.clip(vb, self.scan.low["VB"], self.scan.high["VB"])
         amplitude, along = _two(tt, ts, ss, ty - vb * tb, sy - vb * sb)
-        step = np.where(amplitude > 0, along / np.where(amplitude > 0, amplitude, 1.0), 0.0)
+        free = (vb > self.scan.low["VB"]) & (vb < self.scan.high["VB"])
+        bend = amplitude * np.where(free, _beside(ptt, pts, pss), _beside(tt, ts, ss))
+        left = _dot(self.scan.basis.curvature.take(node, axis=0), data)
+        left -= amplitude * self.tc.take(node) + along * self.sc.take(node) + vb * self.bc.take(node)
+        # Far from the optimum Newton's step can lead anywhere: it is kept near that of least squares.
+        known = bend > 0
+        bend = np.where(known, bend, 1.0)
+        newton = bend / np.clip(bend - left, bend / 2, bend * 2)
+        step = np.where(known, newton * along / np.where(known, amplitude, 1.0), 0.0)
         return _OneTissueSolution(amplitude, step, vb, tissue, slope, tb, sb, ptt, pts, pss)
 
     def _estimates(self, data: Array, node: NDArray[np.intp], steps: Array) -> BlockEstimates:
@@ -462,6 +486,11 @@ def _unit(rows: Array) -> tuple[Array, Array]:
 
 def _dot(one: Array, other: Array) -> Array:
     return np.asarray(np.einsum("vf,vf->v", one, other))
+
+
+def _beside(tt: Array, ts: Array, ss: Array) -> Array:
+    """The square of the slope's part beside the tissue, from their products."""
+    return np.asarray(ss - ts * ts / np.where(tt > 0, tt, np.inf))
 
 
 def _two(tt: Array, ts: Array, ss: Array, ty: Array, sy: Array) -> tuple[Array, Array]:
