@@ -227,8 +227,8 @@ class OneTissueBlock:
         blood = self.scan.equation.blood
         tissue, slope = self.scan.basis.at(position)
         products = _dot(tissue, tissue), _dot(tissue, slope), _dot(slope, slope)
-        products = *products, rows_dot(tissue, blood), rows_dot(slope, blood)
-        return self._least_squares(data, self.scan.basis.node(position), tissue, slope, *products)
+        by_blood = rows_dot(tissue, blood), rows_dot(slope, blood)
+        return self._least_squares(data, self.scan.basis.node(position), tissue, slope, *products, *by_blood)
 
     def _least_squares(
         self,
