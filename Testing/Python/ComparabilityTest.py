@@ -3,7 +3,9 @@
 import unittest
 from dataclasses import replace
 
+import numpy as np
 from support import visitrecords as made
+from TSPOQuantLib.acquisition.blood import SampledCurve
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.comparability import CODES, IDENTITY, checked, findings_of
 
@@ -123,6 +125,52 @@ class EachDifferenceTest(unittest.TestCase):
         again = replace(BASE, session="later")
         self.assertEqual(self.refused(again).code, "visits-same")
 
+    def drawn(self, visit, **kinds):
+        times = np.array((30.0, 60.0, 300.0, 900.0, 2400.0))
+        samples = {kind: SampledCurve(times[: len(values)], np.array(values)) for kind, values in kinds.items()}
+        return replace(visit, input=replace(visit.input, samples=samples))
+
+    def test_one_scan_that_went_through_another_format_is_one_scan(self):
+        def scanned(noise, session="followup"):
+            rng = np.random.default_rng(1)
+            regions = tuple(
+                replace(one, mean=tuple(np.array(one.mean) * (1 + noise * rng.standard_normal(6))))
+                for one in BASE.regions
+            )
+            return replace(made.visit(session), regions=regions)
+
+        self.assertEqual(self.refused(scanned(2e-4)).code, "visits-same")
+        redrawn = replace(scanned(2e-4), regions=(*scanned(2e-4).regions[1:], scanned(0.3).regions[0]))
+        for other in (scanned(0.01), redrawn):  # as close as a simulated pair of one V_T and no motion
+            self.assertNotIn("visits-same", [f.code for f in findings_of([BASE, other])])
+        third = replace(scanned(2e-4), session="month6", acquisition=made.visit("month6").acquisition)
+        self.assertIn("visits-same", [f.code for f in findings_of([BASE, followup(), third])])
+
+    def test_one_draw_of_blood_under_two_visits(self):
+        drawn = (9.0, 7.0, 3.0, 1.5, 0.8)
+        rounded, one_off = (9.004, 7.002, 2.999, 1.5, 0.8), (9.0, 7.0, 3.0, 1.5, 0.6)
+        first = self.drawn(BASE, whole_blood=drawn, parent_fraction=(1.0, 0.9, 0.5, 0.3, 0.2))
+        for values, severity in (
+            (drawn, "refuse"),
+            (rounded, "refuse"),
+            (one_off, "refuse"),  # one sample corrected
+            (drawn[:3], "refuse"),  # later ones lost
+            ((9.1, 7.08, 3.03, 1.51, 0.79), None),  # another draw that came out close
+            (drawn[:2], None),  # too few to tell chance from a copy
+        ):
+            with self.subTest(values):
+                other = self.drawn(followup(), whole_blood=values, parent_fraction=(1.0, 0.91, 0.52, 0.31, 0.19))
+                found = {f.code: f for f in findings_of([first, other])}
+                self.assertEqual(found.pop("visits-blood-same", None) is not None, severity is not None)
+                self.assertEqual(found, {})
+        copied = self.drawn(followup(), plasma=drawn, whole_blood=drawn)
+        with self.assertRaisesRegex(InputRefused, "visits-blood-same: .*whole blood agree.*--accept visits"):
+            checked([first, copied])
+        assumed = self.drawn(followup(), parent_fraction=(1.0, 0.9, 0.5, 0.3, 0.2), plasma=drawn)
+        (finding,) = findings_of([first, assumed])
+        self.assertEqual((finding.code, finding.severity), ("visits-blood-same", "warn"))
+        self.assertIn("a population's", finding.message)
+
     def test_nothing_told_is_said_once(self):
         silent = {"filter": None, "reconstruction": None}
         visits = [made.visit(acquisition=silent), followup(acquisition=silent)]
@@ -216,7 +264,7 @@ class EachDifferenceTest(unittest.TestCase):
                     self.assertNotEqual(*finding.values, finding.code)
 
     def test_every_code_is_tested(self):
-        tested = {*REFUSES, *WARNS, "visits-volume", "visits-not-told", "visits-uptake-time"}
+        tested = {*REFUSES, *WARNS, "visits-volume", "visits-not-told", "visits-uptake-time", "visits-blood-same"}
         self.assertEqual(tested, set(CODES))
         self.assertEqual({*NEVER, "visits-same"}, set(IDENTITY))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from support import visitrecords as made
 from TSPOQuantLib.messages import InputRefused, Listed, Notice, Text
-from TSPOQuantLib.outcome.record import FORMAT, from_json, read_record
+from TSPOQuantLib.outcome.record import FORMAT, from_json, read_record, sealed
 from TSPOQuantLib.plain import to_json
 
 OLD = Path(__file__).parents[1] / "Data" / "visit-v0.1.json"
@@ -50,6 +50,24 @@ class JsonTest(unittest.TestCase):
         content = json.loads(to_json(made.visit()))
         content["later"] = content["acquisition"]["later"] = 1
         self.assertTrue(same(from_json(json.dumps(content)), made.visit()))
+
+    def test_a_file_that_was_changed_by_hand_is_told(self):
+        text = sealed(made.visit(provenance={"umlaut": "ä", "whole": 10, "part": [0.1 + 0.2, math.nan, 1e300]}))
+        self.assertTrue(same(from_json(text).rows, made.visit().rows))
+        laid_out = json.dumps(json.loads(text), indent=2, sort_keys=True).replace('"VT": 12.0', '"VT": 12')
+        self.assertNotIn('"VT": 12.0', laid_out)
+        self.assertTrue(same(from_json(laid_out).rows, made.visit().rows))
+        for here, there in (
+            ('"VT":12.0', '"VT":3.2'),
+            ('"K1":0.5', '"K1":0.6'),
+            ('"weight_kg":80.0', '"weight_kg":90.0'),
+            ('"injected_mbq":400.0', '"injected_mbq":4.0'),
+            ('"session":"baseline"', '"session":"followup"'),
+            ('"mean":[12.0', '"mean":[11.0'),
+        ):
+            self.assertIn(here, text)
+            with self.subTest(here), self.assertRaisesRegex(InputRefused, "record-altered: v.json was changed"):
+                from_json(text.replace(here, there, 1), "v.json")
 
     def test_a_notice_keeps_what_it_was_made_of(self):
         notice = Notice(

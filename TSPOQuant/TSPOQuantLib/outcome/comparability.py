@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
+from ..acquisition.blood import SampledCurve
 from ..messages import InputRefused, Listed, Text
 from ..settings import Setting, Shared
 from ..tracers import same_tracer
@@ -42,6 +45,13 @@ VOLUME_WARNS, VOLUME_REFUSES = 1.25, 1.5
 MOTION_MM = 3.0
 UPTAKE_WARNS_MIN, UPTAKE_REFUSES_MIN = 1.0, 10.0
 """Uptake times of single late frames that differ by more are told apart, and refused."""
+SAME_SCAN, FEWEST_VALUES = 1e-3, 6
+"""Curves of which every frame agrees this closely, as a part of the curve's highest, are one scan's: rounding on its
+way through another format changes them by less, while two scans of one person differ by several percent in every
+frame. So many values have to agree, as one or two do by chance."""
+SAME_SAMPLE, SAME_SAMPLES, FEWEST_SAMPLES = 1e-3, 0.8, 3
+"""Samples that agree this closely, in such a part of them and at least so many, are one draw of blood: 1e-3 is what
+rounding to three digits changes, while two counts of one sample differ by about a percent."""
 CT_METHODS = frozenset({"CT", "CTAC", "ACCT", "LDCT"})
 MR_METHODS = frozenset({"DIXON", "UTE", "ZTE", "ATLAS", "LAVA", "PSEUDOCT", "BOSS"})
 """How scanners and papers name the source of an attenuation map; anything that begins with MR is one, too."""
@@ -467,6 +477,7 @@ ITEMS = tuple(_items())
 IDENTITY = ("visits-patient", "visits-subject", "visits-same", "visits-session", "visits-simulated")
 """Never acceptable."""
 OTHERS = (
+    "visits-blood-same",
     "visits-volume",
     "visits-regions",
     "visits-dose",
@@ -496,7 +507,7 @@ def findings_of(visits: Sequence[VisitRecord]) -> tuple[Finding, ...]:
         names = Listed(unknown)
         message = Text("no visit tells its {names}: whether they are equal could not be checked", names=names)
         found.append(Finding("visits-not-told", "warn", names, (Text("not told"),) * len(visits), message))
-    found += [*_volumes(visits), *_entries(visits), *_moved(visits), *_order(visits)]
+    found += [*_same_blood(visits), *_volumes(visits), *_entries(visits), *_moved(visits), *_order(visits)]
     return tuple(sorted(found, key=lambda finding: (finding.acceptable, finding.severity == "warn")))
 
 
@@ -569,14 +580,77 @@ def _identities(visits: Sequence[VisitRecord]) -> list[Finding]:
         message = Text("simulated and measured visits do not compare")
         found.append(_never("visits-simulated", "simulated", kinds, message))
     same = [v.acquisition.time_zero_at for v in visits if v.acquisition.time_zero_at is not None]
-    curves = [tuple(region.mean for region in visit.regions) for visit in visits]
-    if len(set(same)) < len(same) or len(set(curves)) < len(curves):
-        message = Text("one scan was given twice; give two different visits")
+    if len(set(same)) < len(same) or any(_one_scan(*pair) for pair in itertools.combinations(visits, 2)):
+        message = Text(
+            "one scan was given twice: the same start, or curves that agree in every frame, which those of two scans "
+            "never do; give two different visits"
+        )
         found.append(_never("visits-same", "scan", sessions, message))
     if len(set(sessions)) < len(sessions):
         message = Text("visits have the same session label; give each its own under [subject] session")
         found.append(_never("visits-session", "session", sessions, message))
     return found
+
+
+def _one_scan(one: VisitRecord, other: VisitRecord) -> bool:
+    """Whether the curves of all regions that two visits share are one scan's, maybe rounded on the way."""
+    pairs = [(region.mean, same.mean) for region in one.regions if (same := other.same_place(region)) is not None]
+    if [region.mean for region in one.regions] == [region.mean for region in other.regions]:
+        return True
+    if sum(len(mean) for mean, _ in pairs) < FEWEST_VALUES or any(len(a) != len(b) for a, b in pairs):
+        return False
+    return all(
+        bool((np.abs(np.subtract(a, b)) <= SAME_SCAN * max(np.abs(a).max(), np.abs(b).max())).all()) for a, b in pairs
+    )
+
+
+def _same_blood(visits: Sequence[VisitRecord]) -> list[Finding]:
+    """Blood of one draw under two visits; of the parent fraction alone it may be a population's."""
+    pairs = list(itertools.combinations((visit.input.samples for visit in visits), 2))
+    kinds = [kind for kind in BLOOD if any(kind in a and kind in b and _one_draw(a[kind], b[kind]) for a, b in pairs)]
+    if not kinds:
+        return []
+    told = tuple(_blood_told(visit, kinds) for visit in visits)
+    if kinds == ["parent_fraction"]:
+        message = Text(
+            "visits have one parent fraction in all samples: a population's, or that of another visit by mistake; a "
+            "change of metabolism does not show in V_T"
+        )
+        return [Finding("visits-blood-same", "warn", "blood", told, message)]
+    message = Text(
+        "visits have the same blood: {kinds} agree in every sample, which two draws never do; give each visit its own",
+        kinds=Listed(BLOOD[kind] for kind in kinds),
+    )
+    return [Finding("visits-blood-same", "refuse", "blood", told, message)]
+
+
+BLOOD = {
+    "whole_blood": Text("whole blood"),
+    "plasma": Text("plasma"),
+    "autosampler": Text("the automatic sampler's blood"),
+    "parent_plasma": Text("parent plasma"),
+    "parent_fraction": Text("parent fraction"),
+}
+"""What may have been measured in blood, in words."""
+
+
+def _one_draw(one: SampledCurve, other: SampledCurve) -> bool:
+    """Samples by their number where there are as many, else by their times."""
+    if len(one.values) == len(other.values):
+        a, b = one.values, other.values
+    else:
+        _, here, there = np.intersect1d(one.times_s, other.times_s, return_indices=True)
+        a, b = one.values[here], other.values[there]
+    seen = (a != 0) | (b != 0)
+    alike = np.isclose(a[seen], b[seen], rtol=SAME_SAMPLE, atol=0.0)
+    return bool(alike.sum() >= FEWEST_SAMPLES and alike.mean() >= SAME_SAMPLES)
+
+
+def _blood_told(visit: VisitRecord, kinds: Sequence[str]) -> str:
+    """How many samples a visit has of each kind."""
+    here = [(kind, visit.input.samples[kind]) for kind in kinds if kind in visit.input.samples]
+    told = (Text("{kind}: {count} samples", kind=BLOOD[kind], count=len(one.values)) for kind, one in here)
+    return Listed(told) if here else Text("not told")
 
 
 def _never(code: str, item: str, values: tuple[str, ...], message: Text) -> Finding:

@@ -4,6 +4,7 @@ The record holds no image: a comparison needs none. The command line writes it b
 (``visit.json``), a scene keeps the same text in a text node.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..alignment.motion import MotionTable
 from ..alignment.pet_to_ct import PetToCt
 from ..kinetics import KineticFit
 from ..messages import InputRefused, Notice, Text
-from ..plain import restored
+from ..plain import plain, restored
 from ..regions.partial_volume import Corrected
 from ..regions.peak import Hottest
 from ..tracers import SIMULATED
@@ -26,6 +27,8 @@ FORMAT = 1
 """Of the JSON. Keys may be added, with a default for the records that lack them; a change of meaning needs a new
 number."""
 FILE = "visit.json"
+SEAL = "sha256"
+"""The key of the file that tells of a change by hand or by a damaged disk; records of before have none."""
 
 Numbers = tuple[float, ...]
 
@@ -281,10 +284,24 @@ def accepted_as(record: VisitRecord, before: VisitRecord) -> VisitRecord:
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
-def from_json(text: str, where: str = "the record") -> VisitRecord:
-    """The record that ``plain.to_json`` wrote. where: what a refusal names.
+def sealed(record: VisitRecord) -> str:
+    """The record as its file holds it: the JSON of ``plain.to_json`` with its own digest as one key more."""
+    content = plain(record)
+    content[SEAL] = _digest(content)
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
-    Raises InputRefused: "record-unreadable", "record-format" (of a newer program).
+
+def _digest(content: dict[str, Any]) -> str:
+    """SHA-256 of what a file says, however it is laid out and whether it writes 10.0 or 10."""
+    text = json.dumps(content)
+    return hashlib.sha256(json.dumps(json.loads(text, parse_int=float), sort_keys=True).encode()).hexdigest()
+
+
+def from_json(text: str, where: str = "the record") -> VisitRecord:
+    """The record that ``plain.to_json`` or ``sealed`` wrote. where: what a refusal names.
+
+    Raises InputRefused: "record-unreadable", "record-format" (of a newer program), "record-altered" (a number or word
+    is no longer the one that was written).
     """
     try:
         content = json.loads(text)
@@ -300,6 +317,14 @@ def from_json(text: str, where: str = "the record") -> VisitRecord:
             where=where,
             number=number,
             format=FORMAT,
+        )
+    seal = content.pop(SEAL, None) if isinstance(content, dict) else None
+    if seal is not None and seal != _digest(content):
+        raise InputRefused(
+            "record-altered",
+            "{where} was changed after it had been written, so that its numbers need not be those of the scan; run "
+            "quantify again",
+            where=where,
         )
     try:
         return restored(VisitRecord, content)

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..outcome.alike import Beside
-from ..outcome.record import FILE, VisitRecord
-from ..plain import to_json
+from ..outcome.record import FILE, VisitRecord, sealed
 from .tables import columns_text, number, write_json, write_tsv
 
 ABOUT = {
@@ -55,7 +54,7 @@ def write_alike(
     for record in records:
         own = folder / f"alike_ses-{record.session}"
         own.mkdir()
-        (own / FILE).write_text(to_json(record), encoding="utf-8")
+        (own / FILE).write_text(sealed(record), encoding="utf-8")
 
 
 def alike_text(both: Sequence[Beside]) -> str:

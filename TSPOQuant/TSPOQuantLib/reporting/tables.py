@@ -20,11 +20,11 @@ from ..alignment.transform_files import write_transform
 from ..kinetics import Coupled, KineticFit
 from ..kinetics.options import FitSettings
 from ..outcome.change import Change
-from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord
+from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord, sealed
 from ..outcome.recording import input_record
 from ..outcome.uptake import TOLD, RegionUptake, uptake_notices, uptake_of, window_of
 from ..outcome.visit import FittedTable, VisitResult
-from ..plain import plain, to_json
+from ..plain import plain
 from ..quantities import BY_KEY, UNITS, UPTAKE, Quantity, decimals_for
 from ..regions.measurements import MEASUREMENTS
 from .fused_files import write_fused_images
@@ -180,7 +180,7 @@ def write_visit(folder: Path, result: VisitResult) -> None:
     _write_alignment(folder, stem, result)
     if result.fused is not None:
         write_fused_images(folder, stem, result.fused)
-    (folder / FILE).write_text(to_json(record), encoding="utf-8")
+    (folder / FILE).write_text(sealed(record), encoding="utf-8")
 
 
 UPTAKE_COLUMNS = tuple(name.replace("TBR_", "TBR-") for name in TOLD)
