@@ -11,7 +11,7 @@ from .acquisition.modality import MR
 from .acquisition.participants import Person, read_person
 from .acquisition.segmentation_files import table_of
 from .acquisition.tables import sidecars
-from .acquisition.volume_files import is_nifti, is_volume_file
+from .acquisition.volume_files import is_volume_file
 from .kinetics.options import FROM_FILE
 from .messages import InputRefused, Text
 from .outcome.settings import GENOTYPES, LABEL, SETTINGS, StudySettings
@@ -74,7 +74,7 @@ def _read_with(file: Path) -> list[Path]:
     """What is read with a NIfTI or a table: the JSON that it has or inherits, and a label map's table of names."""
     if not (is_volume_file(file) or file.name.endswith(".tsv")):
         return []
-    table = table_of(file) if is_nifti(file) else None
+    table = table_of(file) if is_volume_file(file) else None
     return [*sidecars(file), *([table] if table and table not in sidecars(file) else [])]
 
 

@@ -18,6 +18,7 @@ from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.regions.naming import undrawn_notices
 
 SHAPE = (4, 5, 6)
 needs_slicer = unittest.skipUnless(importlib.util.find_spec("slicer"), "slicer is not importable")
@@ -277,6 +278,16 @@ class RealSegmentationTest(Folder):
         self.refused("segmentation-values", read_segmentation, DATA / "segmentations" / "CTChest4.nrrd")
 
 
+SNAP = """################################################
+# ITK-SnAP Label Description File
+# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL
+################################################
+    0     0    0    0        0  0  0    "Clear Label"
+    1   255    0    0        1  1  1    "cord"
+   42     0  255    0      0.5  1  0    "foramen C6/C7"
+"""
+
+
 class LabelMapTest(Folder):
     def label_map(self, name="labels.nii.gz", dtype=np.int16, labels=None):
         if labels is None:
@@ -321,12 +332,44 @@ class LabelMapTest(Folder):
                 "labels.txt",
                 "#No. Label Name: R G B A\n0  Unknown 0 0 0 0\n\n1   cord  255 0 0 0\n42  foramen C6/C7 0 255 0 0\n",
             ),
+            ("labels.label", SNAP),
+            ("labels.txt", SNAP),
         ):
             beside = self.folder / name
             beside.write_text(content)
             self.assertEqual(self.names(path), ["cord", "foramen C6/C7"], name)
             elsewhere = beside.rename(self.folder / f"other{beside.suffix}")
             self.assertEqual(self.names(path, elsewhere), ["cord", "foramen C6/C7"], name)
+
+    def test_the_table_of_a_folder(self):
+        """nnU-Net names its labels in dataset.json: by name, in its first version by value."""
+        path = self.label_map()
+        for labels in (
+            {"background": 0, "cord": 1, "foramen C6/C7": 42},
+            {"0": "x", "1": "cord", "42": "foramen C6/C7"},
+        ):
+            (self.folder / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT"}, "labels": labels}))
+            self.assertEqual(self.names(path), ["cord", "foramen C6/C7"])
+
+    def test_names_whose_labels_hold_no_voxel(self):
+        path = self.label_map()
+        (self.folder / "labels.tsv").write_text("index\tname\n0\tbackground\n1\tcord\n42\tC6\n7\tforamen C6/C7 left\n")
+        read = read_segmentation(path)
+        self.assertEqual(read.undrawn, ("foramen C6/C7 left",))
+        self.assertIn("'foramen C6/C7 left'", undrawn_notices(read)[0].message)
+        atlas = "".join(f"{label}\torgan {label}\n" for label in range(50, 90))
+        with (self.folder / "labels.tsv").open("a") as table:
+            table.write(atlas)
+        (told,) = undrawn_notices(read_segmentation(path))
+        self.assertEqual(told.code, "segmentation-empty")
+        self.assertNotIn("organ", told.message)
+        (self.folder / "labels.tsv").write_text("index\tname\n1\tcord\n42\tC6\n" + atlas)
+        self.assertEqual(undrawn_notices(read_segmentation(path)), ())
+
+    def test_numbers_that_describe_the_image_name_no_label(self):
+        path = self.label_map()
+        (self.folder / "labels.json").write_text(json.dumps({"Version": 1, "Reader": "AB", "Slices": 42}))
+        self.assertEqual(self.names(path), ["Segment_1", "Segment_42"])
 
     def test_colors(self):
         path = self.label_map()
@@ -350,6 +393,8 @@ class LabelMapTest(Folder):
             ("a.txt", "1 cord red\n", "table-row"),
             ("a.txt", "1 cord 0 0 0 0\n1 bone 0 0 0 0\n", "segmentation-table"),
             ("a.json", '{"labels": {"cord": 1, "bone": 1}}', "segmentation-table"),
+            ("a.json", '{"labels": {"cord": 1, "whole": [1, 42]}}', "segmentation-table"),
+            ("a.txt", '1 0 0 0 1 1 1 "cord\n', "table-row"),
             ("a.json", "[", "json-invalid"),
         ):
             table = self.folder / name

@@ -11,6 +11,8 @@ import numpy as np
 import SimpleITK as sitk
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
+from TSPOQuantLib.acquisition.frame_of_reference import check_placed
+from TSPOQuantLib.acquisition.image import Scan, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.acquisition.tables import read_json
@@ -246,6 +248,37 @@ class PlaceTest(Folder):
 
     def test_a_file_that_is_not_placed_is_told(self):
         self.assertEqual([notice.code for notice in read_volume(self.file()).notices], ["nifti-unplaced"])
+
+    def test_a_file_that_is_not_placed_stands_beside_none_of_other_voxels(self):
+        scanner = np.array([[2.0, 0, 0, -20], [0, 1.5, 0, -30], [0, 0, 3.0, 5]])
+        unplaced, placed = (Volume(*self.volume(self.file(*codes))) for codes in ((), (None, scanner)))
+        here, there = Path("pet.nii"), Path("regions.nii")
+        for images in ([(here, unplaced), (there, placed)], [(here, placed), (there, unplaced)]):
+            self.assertIn("orientation", self.refused("nifti-unplaced", check_placed, images))
+        check_placed([(here, unplaced), (there, unplaced)])
+        check_placed([(here, placed), (there, placed)])
+        check_placed([(here, unplaced), (Path("drawn.seg.nrrd"), placed)])
+
+    def volume(self, path):
+        file = read_volume(path)
+        return file.values, file.grid, "HU", Scan(), file.notices
+
+    def test_lengths_in_another_unit(self):
+        scanner = np.array([[2.0, 0, 0, -20], [0, 3.0, 0, -30], [0, 0, 4.0, 5]])
+        for units, name in ((1, " m "), (3, " µm ")):
+            said = self.refused("volume-unit", read_volume, self.file(scanner, None, units))
+            self.assertIn(name, said)
+        meters = scanner / [1000, 1000, 1000, 1000]
+        self.assertAlmostEqual(read_volume(self.file(meters, None, 1)).grid.spacing_mm[0], 2.0, places=4)
+        for units in (0, 2):
+            read_volume(self.file(scanner, None, units))
+            self.refused("volume-unit", read_volume, self.file(meters, None, units))
+        image = image_of(random(SHAPE))
+        for spacing in ((0.002, 0.002, 0.002), (2000.0, 2000.0, 3000.0)):
+            image.SetSpacing(spacing)
+            for ending in (".nrrd", ".mha"):
+                sitk.WriteImage(image, str(self.folder / f"u{ending}"))
+                self.refused("volume-unit", read_volume, self.folder / f"u{ending}")
 
 
 def nifti_bytes(stored, order, slope, intercept, qform=None, sform=None, units=2):

@@ -1,8 +1,32 @@
-"""Whether the places that two images state can be compared: FrameOfReferenceUID (0020,0052)."""
+"""Whether the places that two images state can be compared: FrameOfReferenceUID (0020,0052), and NIfTI's codes."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..grid import Grid
 from ..messages import InputRefused, Notice
-from .image import Scan
+from .image import DynamicImage, Scan, Volume
 from .segmentation import Segmentation
+from .volume_files import UNPLACED
+
+
+def check_placed(images: Sequence[tuple[Path, DynamicImage | Volume | Segmentation]]) -> None:
+    """Refuse ("nifti-unplaced") a file that does not say where it lies beside one that has other voxels.
+
+    An NRRD file beside it is taken to have been drawn on it, in a program that showed it as we take it.
+    """
+    grids: list[tuple[str, Grid]] = [(path.name, image.grid) for path, image in images if path.suffix != ".nrrd"]
+    for path, image in images:
+        other = next((name for name, grid in grids if not grid.same_as(image.grid)), None)
+        if other and UNPLACED in (notice.code for notice in image.notices):
+            raise InputRefused(
+                UNPLACED,
+                "{file} says neither by qform nor by sform where it lies in the patient (both codes are 0), so that a "
+                "place in {other}, which has other voxels, is not known in it; export {file} again with its "
+                "orientation",
+                file=path.name,
+                other=other,
+            )
 
 
 def check_frames_of_reference(

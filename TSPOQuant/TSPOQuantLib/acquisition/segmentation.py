@@ -36,9 +36,14 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """Segments on their grid. frame_of_reference_key: of the image that a DICOM SEG was drawn on, see image.Scan."""
+    """Segments on their grid.
+
+    frame_of_reference_key: of the image that a DICOM SEG was drawn on, see image.Scan. undrawn: names that a label
+    map's table lists, and whose labels hold no voxel.
+    """
 
     grid: Grid
     segments: tuple[Segment, ...]
     notices: tuple[Notice, ...] = ()
     frame_of_reference_key: str | None = None
+    undrawn: tuple[str, ...] = ()

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 # The patient spaces that SimpleITK turns into LPS; it would take any other for LPS unasked.
 NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
-TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".ctbl", ".txt")
+TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".ctbl", ".txt", ".label", ".ctab", ".lut")
+# nnU-Net keeps the names of what it labels in one file for all label maps of a folder.
+NNUNET_TABLE = "dataset.json"
+# 3D Slicer's color tables and FreeSurfer's look-up tables; ITK-SNAP's label descriptions.
+COLOR_ROW = re.compile(r"\s*(?P<label>\d+)\s+(?P<name>.+?)\s+(?P<r>\d+)\s+(?P<g>\d+)\s+(?P<b>\d+)(\s+\d+)?\s*")
+SNAP_ROW = re.compile(
+    r"\s*(?P<label>\d+)\s+(?P<r>\d+)\s+(?P<g>\d+)\s+(?P<b>\d+)\s+[\d.]+\s+[01]\s+[01]\s+\"(?P<name>[^\"]*)\"\s*"
+)
 # Label tables number their labels far below this; a larger value is an image, not a label map.
 HIGHEST_LABEL = 100_000
 BINARY_LABELMAP = "Binary labelmap"
@@ -68,9 +75,9 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
     path: a .seg.nrrd (layers that overlap included), a NIfTI or NRRD label map, a DICOM SEG (BINARY or LABELMAP), or
     a DICOM RT Structure Set. on: the grid of the image on whose slices the contours of the latter were drawn.
     table: the names of a label map's labels: a table with index and name (BIDS ``_dseg.tsv``), JSON, a Slicer color
-    table or a FreeSurfer look-up table. Without it, a table with the label map's own name is looked for beside it,
-    then the one in a NIfTI file's header (``label_names``); labels without a name are called Segment_<label>, with a
-    Notice.
+    table, a FreeSurfer look-up table or ITK-SNAP's label descriptions. Without it, one with the label map's own name
+    is looked for beside it, then nnU-Net's dataset.json, then the one in a NIfTI file's header (``label_names``);
+    labels without a name are called Segment_<label>, with a Notice.
     Raises InputRefused ("segmentation-…", "contours-…", "table-…", "json-…").
     """
     path = Path(path)
@@ -118,9 +125,10 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
     layers = _layers(path.name, file.values)
     notices = list(file.notices)
     labels = _slicer_labels(path.name, file.metadata, layers.shape[3]) if nrrd else []
+    undrawn: tuple[str, ...] = ()
     if not labels:
-        labels = _named_labels(path, layers, table, notices)
-    return Segmentation(file.grid, tuple(_segments(labels, layers)), tuple(notices))
+        labels, undrawn = _named_labels(path, layers, table, notices)
+    return Segmentation(file.grid, tuple(_segments(labels, layers)), tuple(notices), undrawn=undrawn)
 
 
 def is_contours(path: Path) -> bool:
@@ -382,7 +390,10 @@ def _reference_geometry(grid: Grid) -> str:
 # --- Label maps and their tables ------------------------------------------------------------------------------------
 
 
-def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, notices: list[Notice]) -> list[_Label]:
+def _named_labels(
+    path: Path, layers: NDArray[np.integer], table: Path | None, notices: list[Notice]
+) -> tuple[list[_Label], tuple[str, ...]]:
+    """The labels that hold voxels, and the names of those that hold none; 0 is the background."""
     if layers.shape[3] > 1:
         raise InputRefused(
             "segmentation-shape", "{path_name} holds several values a voxel and names no segment", path_name=path.name
@@ -412,15 +423,18 @@ def _named_labels(path: Path, layers: NDArray[np.integer], table: Path | None, n
             )
         )
     known = {value: names.get(value, (f"Segment_{value}", None)) for value in values}
-    return [_Label(f"Segment_{value}", name, 0, value, color) for value, (name, color) in known.items()]
+    undrawn = tuple(name for value, (name, _) in names.items() if value and value not in values)
+    return [_Label(f"Segment_{value}", name, 0, value, color) for value, (name, color) in known.items()], undrawn
 
 
 def table_of(path: Path) -> Path | None:
-    """The table that names a label map's labels: of its own name beside it, else inherited in a BIDS dataset."""
+    """The table that names a label map's labels: of its own name beside it, else inherited in a BIDS dataset, else
+    nnU-Net's of the folder."""
     stem = re.sub(r"(\.nii(\.gz)?|\.nrrd|\.nhdr)$", "", path.name, flags=re.IGNORECASE)
     found = (path.with_name(stem + suffix) for suffix in TABLE_SUFFIXES)
     beside = next((file for file in found if file.is_file()), None)
-    return beside or next(reversed(inherited(path, ".tsv")), None)
+    of_folder = path.with_name(NNUNET_TABLE)
+    return beside or next(reversed(inherited(path, ".tsv")), of_folder if of_folder.is_file() else None)
 
 
 Labels = dict[int, tuple[str, tuple[float, float, float] | None]]
@@ -441,30 +455,48 @@ def _label_table(path: Path) -> Labels:
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        match = re.fullmatch(r"\s*([0-9]+)\s+(.+?)\s+([0-9]+)\s+([0-9]+)\s+([0-9]+)(\s+[0-9]+)?\s*", line)
+        match = SNAP_ROW.fullmatch(line) or COLOR_ROW.fullmatch(line)
         if match is None:
             raise InputRefused(
                 "table-row",
-                "{path_name} line {number} is not: label name red green blue alpha",
+                "{path_name} line {number} is not: label name red green blue alpha (as 3D Slicer and FreeSurfer write "
+                "them), nor one of ITK-SNAP's label descriptions; name the labels in a .tsv with the columns index "
+                "and name",
                 path_name=path.name,
                 number=number,
             )
-        color = _color([str(int(part) / 255) for part in match.group(3, 4, 5)])
-        _add(labels, path, int(match[1]), match[2], color)
+        color = _color([str(int(part) / 255) for part in match.group("r", "g", "b")])
+        _add(labels, path, int(match["label"]), match["name"], color)
     return labels
 
 
 def _json_labels(path: Path) -> Labels:
-    """{"1": "cord"} or {"cord": 1}, alone or under "labels"."""
+    """{"1": "cord"} or {"cord": 1}, alone or, among other things, under "labels"; none in JSON of another kind.
+
+    Raises InputRefused ("segmentation-table") for one name of several labels, as nnU-Net's regions have it.
+    """
     content = read_json(path)
     nested = content.get("labels")
+    listed = nested if isinstance(nested, dict) else content
+    by_value = {key: name for key, name in listed.items() if key.isdecimal() and isinstance(name, str)}
+    by_name = {name: value for name, value in listed.items() if _is_label(value)}
+    if isinstance(nested, dict) and len(by_value) + len(by_name) < len(listed):
+        raise InputRefused(
+            "segmentation-table",
+            "{path_name}: '{key}' is no name of one label; name every label by itself",
+            path_name=path.name,
+            key=next(key for key in listed if key not in by_value and key not in by_name),
+        )
+    if len(by_value) + len(by_name) < len(listed):
+        by_name = {}  # numbers in JSON that describes an image are no labels
     labels: Labels = {}
-    for key, value in (nested if isinstance(nested, dict) else content).items():
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", key):
-            _add(labels, path, int(key), value)
-        elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_LABEL:
-            _add(labels, path, value, key)
+    for value, name in [*by_value.items(), *((value, name) for name, value in by_name.items())]:
+        _add(labels, path, float(value), name)
     return labels
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_LABEL
 
 
 def _column_labels(path: Path) -> Labels:

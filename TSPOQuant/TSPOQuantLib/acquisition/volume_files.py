@@ -45,6 +45,8 @@ META_TYPES = {
 }  # fmt: skip
 UNREADABLE = ("nifti-unreadable", "nifti-truncated", "nifti-damaged", "nifti-surplus")
 """Codes of files that are not what their header says."""
+UNPLACED = "nifti-unplaced"
+"""Code of the notice on a file that does not say where it lies."""
 SPATIAL_KINDS = ("domain", "space")
 # qform and sform may differ by this part of a voxel: beyond it, a region drawn by one lies elsewhere by the other.
 SAME_PLACE_VOXELS = 0.5
@@ -54,6 +56,10 @@ PADDING = 4096
 CHUNK = 2**16
 # A voxel smaller than this is no voxel.
 TINY_MM3 = 1e-9
+# No image of a person has smaller or larger voxels along an axis; a unit that has slipped shows there (a choice).
+SMALLEST_VOXEL_MM, LARGEST_VOXEL_MM = 0.02, 100.0
+# What a NIfTI header may say that its lengths are in.
+LENGTH_UNITS = {1: "m", 3: "µm"}
 # The largest volume that is believed of a header, in voxels: a 4-D PET of 128 GB.
 MOST_VOXELS = 2**35
 
@@ -108,12 +114,13 @@ def read_volume(path: Path, content: bytes | None = None) -> VolumeFile:
     content: the file's, where it is known already. Values keep their type unless a NIfTI file scales them (float32
     then). Raises InputRefused: "path-missing", "file-pointer"; and, whatever the format: UNREADABLE (none of these,
     cut, damaged, too long), "nifti-type" (colors), "nifti-scale", "nifti-orientation" (qform and sform differ),
-    "nifti-sheared", "nifti-dimensions".
+    "nifti-sheared", "nifti-dimensions", "volume-unit" (voxels of an impossible size).
     """
     content = content_of(path) if content is None else content
     block = _block(path, content)
     notices = _orientation_notices(path, content, block.sizes)
     grid, metadata = _placed(path, block)
+    _check_size(path, content, grid)
     return VolumeFile(_scaled(block, _voxels(block)), grid, metadata, notices)
 
 
@@ -363,9 +370,9 @@ def _orientation_notices(path: Path, content: bytes, sizes: tuple[int, ...]) -> 
     if qform is None and sform is None:
         return (
             Notice(
-                "nifti-unplaced",
-                "{file} says neither by qform nor by sform where it lies in the patient; its axes were taken as they "
-                "are",
+                UNPLACED,
+                "{file} says neither by qform nor by sform where it lies in the patient, and which side is left; its "
+                "axes were taken as they are",
                 file=path.name,
             ),
         )
@@ -387,6 +394,30 @@ def _orientation_notices(path: Path, content: bytes, sizes: tuple[int, ...]) -> 
             apart=apart,
         )
     return ()
+
+
+def _check_size(path: Path, content: bytes, grid: Grid) -> None:
+    """Refuse ("volume-unit") voxels of a size that only a slip of unit can bring about."""
+    size = next((one for one in grid.spacing_mm if not SMALLEST_VOXEL_MM <= one <= LARGEST_VOXEL_MM), None)
+    if size is None:
+        return
+    code = _nifti_header(path.name, _nifti_bytes(path.name, content)[0])["units"][0] & 7 if is_nifti(path) else 0
+    if code in LENGTH_UNITS:
+        raise InputRefused(
+            "volume-unit",
+            "{file}: its voxels are {size:.4g} mm long, since its header says that its lengths are in {unit} "
+            "(xyzt_units); write there the unit that they are in, most likely mm",
+            file=path.name,
+            size=size,
+            unit=LENGTH_UNITS[code],
+        )
+    raise InputRefused(
+        "volume-unit",
+        "{file}: its voxels are {size:.4g} mm long, as those of no scanner are: the lengths in its header are in "
+        "another unit than mm; correct them",
+        file=path.name,
+        size=size,
+    )
 
 
 # --- NRRD -----------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from ..outcome.visit import VisitResult
 from ..plain import plain
 from ..progress import Progress, part, silent
 from ..regions.measurements import measure
-from ..regions.naming import check_names
+from ..regions.naming import check_names, undrawn_notices
 from ..regions.partial_volume import PartialVolumeResult, correct
 from ..regions.planes import center_of
 from ..regions.quality import check as check_regions
@@ -62,7 +62,7 @@ def quantify(
     aligned: what ``align_visit`` found for this image, CT and settings; None works it out. inputs: names and hashes
     of the files, for the provenance. Raises InputRefused; Cancelled through ``progress``.
     """
-    unclear = check_names(data.segmentation.segments)
+    unclear = (*check_names(data.segmentation.segments), *undrawn_notices(data.segmentation))
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
     settings, width_se_mm, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
     if settings.smooth_to_mm is not None:

@@ -11,7 +11,7 @@ from ..acquisition.blood import BloodSamples
 from ..acquisition.blood_files import read_blood
 from ..acquisition.clock import at_injection, blood_at
 from ..acquisition.dicom import read_anatomical, read_pet
-from ..acquisition.frame_of_reference import check_frames_of_reference
+from ..acquisition.frame_of_reference import check_frames_of_reference, check_placed
 from ..acquisition.given_input import read_given, with_given
 from ..acquisition.image import DynamicImage, Volume
 from ..acquisition.population import read_population
@@ -67,6 +67,8 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     progress(0.8, "Reading the segmentation and the blood")
     drawn_on = (other if study.carried_from else ct) or image
     segmentation, carried = read_segmentation(study.segmentation, on=drawn_on.grid), None
+    beside = ((study.ct, ct),) if study.ct and ct and not study.carried_from else ()
+    check_placed(((study.pet, image), (study.segmentation, segmentation), *beside))
     registered = study.settings.motion_correction == "rigid"
     on = None if study.carried_from else segmentation
     placed = check_frames_of_reference(image.scan, ct.scan if ct else None, on, registered)

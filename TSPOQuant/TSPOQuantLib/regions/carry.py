@@ -70,7 +70,7 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
         highest=max(residuals),
     )
     notices = (*drawn.notices, *alignment.notices, Notice("regions-carried", text))
-    return Segmentation(grid, tuple(segments), notices)
+    return Segmentation(grid, tuple(segments), notices, undrawn=drawn.undrawn)
 
 
 def _parts(region: Region, alignment: VisitAlignment) -> list[tuple[Region, NDArray[np.float64]]]:

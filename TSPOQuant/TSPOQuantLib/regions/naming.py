@@ -3,11 +3,16 @@
 import re
 from collections.abc import Sequence
 
-from ..acquisition.segmentation import Segment
+from ..acquisition.segmentation import Segment, Segmentation
 from ..levels import LEVELS
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Listed, Notice
 from .anatomy import ANATOMY_ONLY, STRUCTURES, Anatomy, Named, has_cord, identify, own_tags, read_name
 from .region import plain_name
+
+QUANTIFIED = ("foramen", "cord", "blood-pool")
+"""Structures that a result rests on."""
+MOST_NAMED = 5
+"""In one sentence."""
 
 
 def check_names(segments: Sequence[Segment]) -> tuple[Notice, ...]:
@@ -40,6 +45,29 @@ def check_names(segments: Sequence[Segment]) -> tuple[Notice, ...]:
         if not tagged:
             notices += _unclear(name, said)
     return tuple(notices)
+
+
+def undrawn_notices(segmentation: Segmentation) -> tuple[Notice, ...]:
+    """Tell of names whose labels hold no voxel, those of what is quantified here first.
+
+    A table of a whole atlas lists much that no image shows: of one in which most is missing, only those are told.
+    """
+    ours: list[str] = []
+    others: list[str] = []
+    for name in segmentation.undrawn:
+        (ours if read_name(name).structure in QUANTIFIED else others).append(plain_name(name))
+    named = [*ours, *others] if len(segmentation.undrawn) <= len(segmentation.segments) else ours
+    if not named:
+        return ()
+    return (
+        Notice(
+            "segmentation-empty",
+            "no voxel is labeled as {names}, which the table of names lists ({count} in all): each was lost or never "
+            "drawn, and has no result",
+            names=Listed(f"'{name}'" for name in named[:MOST_NAMED]),
+            count=len(named),
+        ),
+    )
 
 
 def _place(name: str, anatomy: Anatomy) -> tuple[str, ...] | None:
