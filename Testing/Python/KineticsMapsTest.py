@@ -106,6 +106,11 @@ class MapsMeetRegionFitsTest(unittest.TestCase):
         for index, one in enumerate(fits):
             curve = tissue_curve(self.timing, self.plasma, *(value[index] for value in values))
             excess.append(((noisy[index] - curve) ** 2).sum() / one.wrss - 1)
+        region = np.array([one.parameters["VT"] for one in fits])
+        errors = np.array([one.standard_errors["VT"] for one in fits])
+        np.testing.assert_array_equal(np.isnan(maps.VT.ravel()), np.isnan(region))
+        away = np.abs(maps.VT.ravel() - region)[np.isfinite(errors)]
+        self.assertLess((away / errors[np.isfinite(errors)]).max(), 0.25)
         # A map refines one start a voxel, a region fit all of them.
         self.assertGreater(np.mean(np.array(excess) < 0.001), 0.9)
         self.assertLess(max(excess), 0.05)
