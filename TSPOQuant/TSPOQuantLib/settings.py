@@ -331,6 +331,13 @@ def _readings(kind: Kind, text: str) -> Iterator[object]:
     yield [item.strip() for item in text.split(",")]
 
 
+def chosen(settings: object) -> dict[str, Any]:
+    """By name, the settings that are not as they come: one that a later version adds is not among them, and what
+    was made before it stays what would be made now."""
+    found = {one.name: (getattr(settings, one.name), one.default) for one in declared(type(settings))}
+    return {name: value for name, (value, default) in found.items() if value != default}
+
+
 def part_of(wanted: type[Chosen], settings: object) -> Chosen:
     """Of all settings those that one room obeys, as the room declares them."""
     return wanted(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(wanted)})  # type: ignore[arg-type]

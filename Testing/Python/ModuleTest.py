@@ -81,7 +81,7 @@ class QuantifyTest(SceneTest):
             found[tables.cell(table, row, "region"), tables.cell(table, row, "model")] = vt[row]
         for region, truth in mrmlstudy.TRUE_VT.items():
             # What is left is the straight line between blood samples.
-            self.assertAlmostEqual(found[region, "1T2k"] / truth, 1, delta=0.002)
+            self.assertAlmostEqual(found[region, "1TCM"] / truth, 1, delta=0.002)
             self.assertIn((region, "Logan"), found)
         self.assertEqual(table.GetAttribute(tables.NOTICES).count("genotype"), 1)
 
@@ -434,7 +434,7 @@ class PlotTest(SceneTest):
         self.logic.quantify("baseline")
         table = self.table("baseline", "models")
         names = [tables.cell(table, row, "model") for row in range(table.GetNumberOfRows())]
-        self.assertEqual(names, ["1T2k", "2T4k", "Logan"])
+        self.assertEqual(names, ["1TCM", "2TCM", "Logan"])
         differences = [tables.cell(table, row, "aicc") for row in range(table.GetNumberOfRows())]
         self.assertIn("0.0", differences[:2])
         self.assertEqual(differences[2], "–")

@@ -2,6 +2,7 @@
 
 import unittest
 from unittest import mock
+from xml.etree import ElementTree
 
 import numpy as np
 import slicer
@@ -81,13 +82,27 @@ class LayoutTest(ScenesTest):
         layout.SetSingletonTag("another")
         layout = slicer.mrmlScene.AddNode(layout)
         self.addCleanup(slicer.mrmlScene.RemoveNode, layout)
-        for number in views.LAYOUTS:
+        for number in views.layouts():
             self.assertFalse(layout.IsLayoutDescription(number))
         TSPOQuant.registerLayouts()
         slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.StartImportEvent)
-        for number, description in views.LAYOUTS.items():
+        for number, description in views.layouts().items():
             self.assertTrue(layout.IsLayoutDescription(number))
             self.assertEqual(layout.GetLayoutDescription(number), description)
+
+    def test_a_screen_of_1280_pixels_has_room_for_them_and_the_panel(self):
+        # Seen in Slicer 5.13: the bar of a slice view, of any other view, and the module panel.
+        slice_bar, bar, panel = 360, 130, 500
+
+        def width(item):
+            if item.tag == "view":
+                return slice_bar if item.get("class") == "vtkMRMLSliceNode" else bar
+            widths = [width(child) for child in item if child.tag in ("item", "layout", "view")]
+            return sum(widths) if item.get("type") == "horizontal" else max(widths)
+
+        for number, description in views.layouts().items():
+            with self.subTest(number):
+                self.assertLessEqual(panel + width(ElementTree.fromstring(description)), 1280)
 
 
 class FusedViewsTest(ScenesTest):

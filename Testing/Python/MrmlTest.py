@@ -352,7 +352,7 @@ class TablesTest(SceneTest):
         self.assertEqual(node.GetNumberOfRows(), 2)
         column = {node.GetColumnName(index): index for index in range(node.GetNumberOfColumns())}
         self.assertEqual(node.GetCellText(0, column["region"]), "foramen C6/C7 left")
-        self.assertEqual(node.GetCellText(0, column["model"]), "1T2k")
+        self.assertEqual(node.GetCellText(0, column["model"]), "1TCM")
         self.assertEqual(node.GetCellText(0, column["flags"]), "large; at a bound")
         self.assertEqual(node.GetCellText(1, column["flags"]), "")
         np.testing.assert_array_equal(slicer.util.arrayFromTableColumn(node, "VT"), [3.25, 3.25])

@@ -52,7 +52,7 @@ class ReviewTest(PanelTest):
         self.assertEqual([place.split(",")[0] for place in seen[:4]], ["baseline"] * 2 + ["followup"] * 2)
         self.ui.previousButton.click()
         self.assertEqual(self.ui.reviewLabel.text.splitlines()[0], seen[0])
-        self.assertIn("1T2k: 4.0", self.ui.reviewLabel.text)
+        self.assertIn("1TCM: 4.0", self.ui.reviewLabel.text)
         self.assertIn("Logan: ", self.ui.reviewLabel.text)
 
     def test_acceptance_is_kept_with_the_result_as_long_as_that_stays(self):

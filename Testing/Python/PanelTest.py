@@ -201,7 +201,7 @@ class ChoicesTest(PanelTest):
         checked = [
             models.item(row).text() for row in range(models.count) if models.item(row).checkState() == qt.Qt.Checked
         ]
-        self.assertEqual(checked, ["1T2k", "Logan"])
+        self.assertEqual(checked, ["1TCM", "Logan"])
 
     def test_every_button_is_a_qt_button(self):
         for button in (self.ui.fuseButton, self.ui.computeButton, self.ui.cancelButton):

@@ -95,6 +95,19 @@ class VisitTest(ViewsTest):
         np.testing.assert_allclose(found, place, atol=1e-6)
         self.assertEqual(fusion.proxy_of(second.pet).GetDisplayNode().GetWindowLevelMax(), before)
 
+    def test_surfaces_follow_the_visit(self):
+        first, second = self.two_visits()
+        self.choose(self.ui.visitComboBox, "followup")
+        slicer.app.processEvents()
+        self.assertFalse(fusion.has_surfaces(second.segmentation), "nobody looks at any in 3-D")
+        self.choose(self.ui.visitComboBox, "baseline")
+        self.ui.fuseButton.click()
+        self.assertTrue(fusion.has_surfaces(first.segmentation))
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertFalse(fusion.has_surfaces(second.segmentation), "not before the panel shows the visit")
+        slicer.app.processEvents()
+        self.assertTrue(fusion.has_surfaces(second.segmentation))
+
     def test_views_of_other_images_are_left_alone(self):
         self.two_visits()
         other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "other")

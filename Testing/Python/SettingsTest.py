@@ -24,6 +24,7 @@ from TSPOQuantLib.settings import (
     Reasons,
     Several,
     Shared,
+    chosen,
     declared,
     part_of,
     restored,
@@ -259,6 +260,10 @@ class DeclarationTest(unittest.TestCase):
         self.assertEqual(part_of(SampledSettings, chosen), SampledSettings(interpolation="feng"))
         self.assertEqual(part_of(FitSettings, chosen), FitSettings(vb=0.05, weights="uniform"))
         self.assertEqual(part_of(FitChoices, chosen), FitChoices(vb=0.05))
+
+    def test_what_was_chosen_is_what_is_not_as_it_comes(self):
+        self.assertEqual(chosen(StudySettings()), {})
+        self.assertEqual(chosen(StudySettings(vb=0.05, models=("Logan",))), {"vb": 0.05, "models": ("Logan",)})
 
     def test_kept_settings_that_are_not_known_or_allowed(self):
         with self.assertRaises(TypeError):

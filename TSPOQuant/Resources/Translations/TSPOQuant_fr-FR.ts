@@ -176,8 +176,8 @@
             <translation>TEP sur TDM</translation>
         </message>
         <message>
-            <source>Show the CT above the PET at the same places, for judging their alignment.</source>
-            <translation>Affiche la TDM au-dessus de la TEP aux mêmes endroits, pour juger de leur recalage.</translation>
+            <source>Show the CT beside the PET at the same places, for judging their alignment.</source>
+            <translation>Affiche la TDM à côté de la TEP aux mêmes endroits, pour juger de leur recalage.</translation>
         </message>
         <message>
             <source>Side by side</source>
@@ -1653,6 +1653,17 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>TotalSegmentator is labeling the vertebrae</source>
             <translation>TotalSegmentator étiquette les vertèbres</translation>
+        </message>
+    </context>
+    <context>
+        <name>mrml.views</name>
+        <message>
+            <source>3-D</source>
+            <translation>3D</translation>
+        </message>
+        <message>
+            <source>Plot</source>
+            <translation>Courbes</translation>
         </message>
     </context>
 </TS>

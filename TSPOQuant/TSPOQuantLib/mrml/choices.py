@@ -147,9 +147,7 @@ class MapModel(enum.Enum):
     PATLAK = "Patlak"
 
     def label(self) -> str:
-        from ..kinetics.models import MODELS  # not before the panel is opened
-
-        return MODELS[self.value].study_name
+        return self.value
 
 
 class Language(enum.Enum):

@@ -104,6 +104,12 @@ def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
     segmentation_node.CreateClosedSurfaceRepresentation()
 
 
+def has_surfaces(segmentation_node) -> bool:
+    """Whether the 3-D view shows regions, while they are visible."""
+    surfaces = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    return segmentation_node is not None and segmentation_node.GetSegmentation().ContainsRepresentation(surfaces)
+
+
 def proxy_of(sequence_node):
     """The volume node that stands for a sequence in the views, or None where it has none."""
     for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode") if sequence_node is not None else ():

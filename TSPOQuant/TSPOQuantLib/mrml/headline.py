@@ -5,7 +5,6 @@ import math
 from scipy.special import stdtrit
 from slicer.i18n import tr as _
 
-from ..kinetics.models import model_named
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..quantities import BY_KEY, decimals_for
 
@@ -20,9 +19,7 @@ def interval(record: VisitRecord, row: RegionOutcome) -> tuple[float, float]:
 
 def place(row: RegionOutcome) -> str:
     """What the lines are about: region and model."""
-    return _("{region}, {model}: Vr (V_T) ± SE (95 %)").format(
-        region=row.region, model=model_named(row.model).study_name
-    )
+    return _("{region}, {model}: Vr (V_T) ± SE (95 %)").format(region=row.region, model=row.model)
 
 
 def visit_line(record: VisitRecord, row: RegionOutcome) -> str:
@@ -32,7 +29,7 @@ def visit_line(record: VisitRecord, row: RegionOutcome) -> str:
 
 def outcome_line(record: VisitRecord, row: RegionOutcome) -> str:
     """The outcome of one model; K_i alone where nothing leaves the tissue."""
-    name = model_named(row.model).study_name + ("" if row.pvc == "none" else f", {row.pvc}")
+    name = row.model + ("" if row.pvc == "none" else f", {row.pvc}")
     if row.Ki is not None:
         digits = decimals_for(row.Ki_se, BY_KEY["Ki"].decimals)
         return f"{name}: K_i {row.Ki:.{digits}f}" + ("" if row.Ki_se is None else f" ± {row.Ki_se:.{digits}f}")

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
-from ..kinetics.models import model_named
 from ..outcome.visit import VisitMaps
 from ..quantities import BY_KEY
 from .study_nodes import MAP, find_or_add
@@ -27,7 +26,7 @@ def keep(found: VisitMaps, drawn: Segmentation):
     """
     values = np.nan_to_num(found.maps.parameters[found.maps.outcome], nan=0.0, posinf=0.0, neginf=0.0)
     quantity = BY_KEY[found.maps.outcome]
-    name = f"{found.session} {quantity.symbol} {model_named(found.maps.model).study_name}"
+    name = f"{found.session} {quantity.symbol} {found.maps.model}"
     node = find_or_add(found.session, MAP, "vtkMRMLScalarVolumeNode", name)
     node.SetName(name)
     volume = Volume(values, found.grid, quantity.unit)

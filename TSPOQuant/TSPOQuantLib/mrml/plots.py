@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
 from ..acquisition.frames import FrameTiming
-from ..kinetics.models import model_named
 from ..outcome.record import InputRecord, VisitRecord
 from .study_nodes import SESSION, find_or_add
 from .views import FUSION_LAYOUT
@@ -74,7 +73,7 @@ def curves_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart:
     series = [_series(_("measured"), minutes, mean, "points", BLACK, frames)]
     fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc)]
     for fit, color in zip(fits, COLORS, strict=False):
-        name = model_named(fit.model).study_name
+        name = fit.model
         series.append(_series(name, minutes, fit.predicted, "line", color, frames))
         residuals = np.asarray(mean) - np.asarray(fit.predicted)
         series.append(_series(_("{model}: residual").format(model=name), minutes, residuals, "dashes", color, frames))
@@ -93,7 +92,7 @@ def line_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart | N
     fit, line = fits[0], fits[0].line
     used = np.array(line.used)
     frames = np.arange(len(used))
-    title = f"{model_named(fit.model).study_name}, {region}, {record.session}"
+    title = f"{fit.model}, {region}, {record.session}"
     if fit.model != "Logan":
         x, y = np.asarray(fit.predicted), np.asarray(line.ordinate)
         ends, outermost = _ends(x, used)

@@ -16,7 +16,7 @@ from ..outcome.record import VisitRecord
 from ..outcome.settings import StudySettings
 from ..progress import Progress, silent
 from ..regions.anatomy import identify
-from ..settings import part_of
+from ..settings import chosen, part_of
 from . import content, further, segmentations, study_nodes
 from .choices import (
     BloodRoute,
@@ -326,14 +326,14 @@ class StudyLogic:
         if section in ("study", "regions"):
             return fingerprint(pet | drawn)
         settings = self.settingsOf(session)
-        placed = pet | {"ct": content.volume_key(visit.ctVolume)} | vars(part_of(MotionSettings, settings))
+        placed = pet | {"ct": content.volume_key(visit.ctVolume)} | chosen(part_of(MotionSettings, settings))
         if section == "fusion":
             return fingerprint(placed)
         blood = {"blood": content.file_key(visit.bloodFile), "route": visit.bloodRoute.value}
-        source = blood | vars(part_of(SourceSettings, settings))
+        source = blood | chosen(part_of(SourceSettings, settings))
         if section == "input" and visit.inputSource is not InputSource.IMAGE:
-            return fingerprint(pet | source | vars(part_of(SampledSettings, settings)))
+            return fingerprint(pet | source | chosen(part_of(SampledSettings, settings)))
         if section == "input":
-            return fingerprint(placed | drawn | source | vars(part_of(ImageDerivedSettings, settings)))
+            return fingerprint(placed | drawn | source | chosen(part_of(ImageDerivedSettings, settings)))
         scan = {"dose": visit.injectedDose, "weight": visit.weight}
-        return fingerprint(placed | drawn | blood | scan | vars(settings))
+        return fingerprint(placed | drawn | blood | scan | chosen(settings))

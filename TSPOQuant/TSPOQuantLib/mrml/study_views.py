@@ -7,7 +7,7 @@ import slicer.util
 from slicer.i18n import tr as _
 
 from ..display import PET_OPACITY
-from ..progress import Progress, silent
+from ..progress import Progress, part, silent
 from . import fusion, segmentations, sequence_io, study_nodes, views
 from .study_logic import StudyLogic
 
@@ -43,9 +43,19 @@ class StudyViews(StudyLogic):
         fusion.show_fused(visit.ctVolume, proxy, opacity)
         self.showRegions(session)
         if visit.segmentation and surfaces:
-            progress(0.4, _("Surfaces for the 3-D view"))
-            fusion.show_regions(visit.segmentation)
+            self.showSurfaces(session, part(progress, 0.4, 1))
         progress(1.0, _("Done"))
+
+    def showSurfaces(self, session: str, progress: Progress = silent) -> None:
+        """This visit's regions as surfaces in the 3-D view."""
+        progress(0.0, _("Surfaces for the 3-D view"))
+        fusion.show_regions(self.visit(session).segmentation)
+
+    def lacksSurfaces(self, session: str) -> bool:
+        """Whether the 3-D view shows regions of another visit, and none of this one."""
+        here = self.visit(session).segmentation
+        others = [self.visit(other).segmentation for other in self.sessions() if other != session]
+        return here is not None and not fusion.has_surfaces(here) and any(map(fusion.has_surfaces, others))
 
     def showVisit(self, session: str) -> None:
         """Let the views show this visit's images; as they are shown already where they are."""
@@ -56,7 +66,7 @@ class StudyViews(StudyLogic):
             self.showFused(session, surfaces=False)
 
     def showBeside(self, session: str) -> None:
-        """Put the CT above the PET, at the same places."""
+        """Put the CT beside the PET, at the same places."""
         visit = self.visit(session)
         proxy = fusion.show_sequence(visit.petSequence)
         fusion.show_fused(visit.ctVolume, proxy, layout=None)

@@ -9,7 +9,6 @@ from typing import Any
 import vtk
 from slicer.i18n import tr as _
 
-from ..kinetics.models import model_named
 from ..messages import Notice, Text
 from ..outcome.record import VisitRecord
 from ..outcome.uptake import RegionUptake
@@ -44,7 +43,7 @@ def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) 
     vt, *others = COLUMNS
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
-        Column("model", _("kinetic model"), headline=_("model"), number=False, value=_study_name),
+        Column("model", _("kinetic model"), headline=_("model"), number=False),
         *_quantity_columns(vt),
         Column("flags", _("reasons to be careful"), headline=_("careful"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
@@ -70,7 +69,8 @@ def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
     error = Text("standard error of {quantity}", quantity=one.symbol)
     return (
         Column(one.key, told(one.name), one.unit, one.title, value=rounded(one.key)),
-        Column(one.error_key, told(error), one.unit, "SE", value=rounded(one.error_key)),
+        # Its unit is that of the column before it, and would not fit into the panel's width.
+        Column(one.error_key, told(error), headline="SE", value=rounded(one.error_key)),
     )
 
 
@@ -110,15 +110,11 @@ def _difference(key: str, description: str, headline: str) -> Column:
     return Column(key, description, headline=headline, number=False, value=value)
 
 
-def _study_name(row) -> str:
-    return model_named(row.model).study_name
-
-
 def change_columns() -> tuple[Column, ...]:
     """Columns of TSPOQuantLib.outcome.compare.RegionChange."""
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
-        Column("model", _("kinetic model"), headline=_("model"), number=False, value=_study_name),
+        Column("model", _("kinetic model"), headline=_("model"), number=False),
         Column("baseline", _("V_T at the first visit"), "mL/cm3", _("first"), value=_rounded("baseline", 2)),
         Column("followup", _("V_T at the later visit"), "mL/cm3", _("later"), value=_rounded("followup", 2)),
         Column("percent", _("change in percent of the first"), "%", _("change"), value=_rounded("percent", 1)),
@@ -213,8 +209,8 @@ def model_rows(record: VisitRecord, region: str, pvc: str = "none") -> tuple[Mod
     for fit in fits:
         best = {key: min(getattr(one, key) for one in same) for key in ("aic", "aicc", "bic")} if fit in same else {}
         differences = {key: getattr(fit, key) - best[key] if best else float("nan") for key in ("aic", "aicc", "bic")}
-        name = model_named(fit.model).study_name
-        rows.append(ModelRow(name, **differences, wrss=fit.wrss, parameters=fit.n_parameters, frames=fit.n_frames))
+        counts = {"parameters": fit.n_parameters, "frames": fit.n_frames}
+        rows.append(ModelRow(fit.model, **differences, wrss=fit.wrss, **counts))
     return tuple(rows)
 
 

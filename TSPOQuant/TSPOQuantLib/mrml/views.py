@@ -7,6 +7,7 @@ import slicer
 import slicer.util
 import vtk
 from numpy.typing import NDArray
+from slicer.i18n import tr as _
 
 from ..messages import InputRefused
 from ..regions.anatomy import identify
@@ -50,25 +51,33 @@ def _rows(*rows: str) -> str:
     return f'<layout type="vertical">{"".join(_row(row) for row in rows)}</layout>'
 
 
-_THREE_D = (
-    '<item><view class="vtkMRMLViewNode" singletontag="1">'
-    '<property name="viewlabel" action="default">1</property></view></item>'
-)
-_PLOT = (
-    '<item><view class="vtkMRMLPlotViewNode" singletontag="PlotView1">'
-    '<property name="viewlabel" action="default">P</property></view></item>'
-)
-LAYOUTS = {
-    FUSION_LAYOUT: _rows("".join(_slice(name, name) for name in SLICE_VIEWS), _THREE_D + _PLOT),
-    BESIDE_LAYOUT: _rows(
-        "".join(_slice(name, name) for name in SLICE_VIEWS),
-        "".join(_slice(BESIDE + name, name) for name in SLICE_VIEWS),
-    ),
-}
+def _tabs() -> str:
+    """The 3-D view and the plot, one behind the other."""
+    three_d = (
+        f'<item name="{_("3-D")}"><view class="vtkMRMLViewNode" singletontag="1">'
+        '<property name="viewlabel" action="default">1</property></view></item>'
+    )
+    plot = (
+        f'<item name="{_("Plot")}"><view class="vtkMRMLPlotViewNode" singletontag="PlotView1">'
+        '<property name="viewlabel" action="default">P</property></view></item>'
+    )
+    return f'<item><layout type="tab">{three_d}{plot}</layout></item>'
+
+
+def layouts() -> dict[int, str]:
+    """Our layouts as Slicer reads them, in the language of the application.
+
+    No more than two slice views in a row: the bar of one is about 350 pixels wide, and Slicer's window must fit on a
+    screen of 1280 beside the panel.
+    """
+    return {
+        FUSION_LAYOUT: _rows(_slice("Red", "Red") + _slice("Yellow", "Yellow"), _slice("Green", "Green") + _tabs()),
+        BESIDE_LAYOUT: _rows(*(_slice(name, name) + _slice(BESIDE + name, name) for name in SLICE_VIEWS)),
+    }
 
 
 def show_layout(layout: int) -> bool:
-    """Switch to one of ``LAYOUTS``: three slices, 3-D and a plot, or CT above PET. False where there is no layout."""
+    """Switch to one of ``layouts``: three slices with 3-D or a plot, or CT beside PET. False where there is none."""
     node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
     if node is None:  # no window
         return False
@@ -78,9 +87,9 @@ def show_layout(layout: int) -> bool:
 
 
 def register_layouts() -> None:
-    """Make ``LAYOUTS`` known to Slicer: a scene that was saved with one shows no views where it is not known."""
+    """Make ``layouts`` known to Slicer: a scene that was saved with one shows no views where it is not known."""
     for node in slicer.util.getNodesByClass("vtkMRMLLayoutNode"):
-        for layout, description in LAYOUTS.items():
+        for layout, description in layouts().items():
             if not node.IsLayoutDescription(layout):
                 node.AddLayoutDescription(layout, description)
 
@@ -124,7 +133,7 @@ def blink() -> bool:
 
 
 def show_beside(ct_node, pet_node) -> bool:
-    """CT above, PET below, the same places, for judging their alignment; False where there is no layout."""
+    """CT left, PET right, the same places, for judging their alignment; False where there is no layout."""
     # New views begin at 0 mm, and would take those that they are linked with there.
     link(False)
     places = [(node, _place_of(node)) for node in slice_nodes().values()]
@@ -153,7 +162,7 @@ def _place_of(slice_node):
 
 
 def match_beside() -> None:
-    """Bring the views of the PET to the place and the zoom of those of the CT above them."""
+    """Bring the views of the PET to the place and the zoom of those of the CT beside them."""
     for name, node in slice_nodes().items():
         source = slice_nodes().get(name.removeprefix(BESIDE))
         if name.startswith(BESIDE) and source is not None:

@@ -17,9 +17,10 @@ class ModelList:
         self._names = offered_models()
         for name in self._names:
             model = MODELS[name]
-            item = qt.QListWidgetItem(model.study_name)
+            item = qt.QListWidgetItem(name)
             outcome = "V_T" if model.outcome == "VT" else "K_i"
-            item.setToolTip(_("{outcome}; {source}").format(outcome=outcome, source=model.source))
+            told = _("{outcome}; {source}").format(outcome=outcome, source=model.source)
+            item.setToolTip(told if model.study_name == name else f"{model.study_name}: {told}")
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
             item.setCheckState(qt.Qt.Unchecked)
             listWidget.addItem(item)

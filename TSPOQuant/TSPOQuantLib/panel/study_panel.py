@@ -62,6 +62,7 @@ class StudyPanel(VTKObservationMixin):
         self._plotViews: list = []
         self._tips: dict = {}
         self._updating = False
+        self._surfacesWanted = False
         self._buttons = buttons()
         self.sections = {section: getattr(self.ui, f"{section}CollapsibleButton") for section in SECTIONS}
         self._titles = {section: button.text for section, button in self.sections.items()}
@@ -226,6 +227,7 @@ class StudyPanel(VTKObservationMixin):
                     self.visit = self._rebind("visit", self.visit, visit)
                 if before and before != self.session:
                     self.logic.followVisit(self.session)
+                    self._surfacesWanted = self.logic.lacksSurfaces(self.session)
                 self.candidates.choose(self.session)
             self._watchContent()
             self._fillComboBoxes()
@@ -239,8 +241,16 @@ class StudyPanel(VTKObservationMixin):
             self._enableControls()
             if self.visit and not self.runner.running and self.logic.follow(self.session):
                 self.content.live.start()  # a choice may have changed
+            if self._surfacesWanted and not self.runner.running:  # they take seconds
+                self._surfacesWanted = False
+                qt.QTimer.singleShot(0, self._makeSurfaces)
         finally:
             self._updating = False
+
+    def _makeSurfaces(self) -> None:
+        """Let the 3-D view follow the visit."""
+        if self.visit and self.logic.lacksSurfaces(self.session):
+            self.runner.run(lambda progress: self.logic.showSurfaces(self.session, progress))
 
     def followChanges(self) -> None:
         """Called soon after a change: results, table and charts follow it; once more until all do."""
@@ -456,7 +466,7 @@ class StudyPanel(VTKObservationMixin):
         self.logic.showFused(self.session, self.ui.opacitySlider.value / 100, progress)
 
     def showBeside(self) -> None:
-        """CT above PET, at the same places."""
+        """CT beside PET, at the same places."""
         self.logic.showBeside(self.session)
         # Once more when Slicer's window has its new size, to which each view is fitted.
         qt.QTimer.singleShot(300, views.match_beside)
@@ -504,7 +514,8 @@ class StudyPanel(VTKObservationMixin):
         wasBlocked = self.ui.resultTableView.blockSignals(True)
         self.ui.resultTableView.selectRow(0)
         self.ui.resultTableView.blockSignals(wasBlocked)
-        self.ui.sectionsScrollArea.ensureWidgetVisible(self.ui.resultTableView)
+        # Each widget of the unfolded section is laid out after that which holds it.
+        qt.QTimer.singleShot(200, lambda: self.ui.sectionsScrollArea.ensureWidgetVisible(self.ui.resultTableView))
 
     def writeReport(self) -> None:
         """Write the report, once its packages are there and what would be replaced is known."""
@@ -556,6 +567,19 @@ class StudyPanel(VTKObservationMixin):
         """Show a chart of the visit, and listen to clicks on its points."""
         if self.visit and self.logic.showChart(self.session, role):
             self._listenToPlots()
+            self._bringPlotForward()
+
+    @staticmethod
+    def _bringPlotForward() -> None:
+        """The tab with the plot, which may lie behind the 3-D view."""
+        layoutManager = slicer.app.layoutManager()
+        if layoutManager is None:
+            return
+        for tabs in slicer.util.findChildren(layoutManager.viewport(), className="QTabWidget"):
+            for index in range(layoutManager.plotViewCount):
+                place = tabs.indexOf(layoutManager.plotWidget(index))
+                if place >= 0:
+                    tabs.currentIndex = place
 
     def _listenToPlots(self) -> None:
         """Plot views are made by layouts; each is listened to once."""
