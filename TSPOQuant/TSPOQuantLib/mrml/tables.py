@@ -180,12 +180,12 @@ class ModelRow:
     """One model of a region beside the others; aic, aicc, bic: differences from the best that can be compared."""
 
     model: str
-    aic: float
-    aicc: float
-    bic: float
     wrss: float
     parameters: int
     frames: int
+    aic: float
+    aicc: float
+    bic: float
 
 
 def model_columns() -> tuple[Column, ...]:
@@ -209,8 +209,7 @@ def model_rows(record: VisitRecord, region: str, pvc: str = "none") -> tuple[Mod
     for fit in fits:
         best = {key: min(getattr(one, key) for one in same) for key in ("aic", "aicc", "bic")} if fit in same else {}
         differences = {key: getattr(fit, key) - best[key] if best else float("nan") for key in ("aic", "aicc", "bic")}
-        counts = {"parameters": fit.n_parameters, "frames": fit.n_frames}
-        rows.append(ModelRow(fit.model, **differences, wrss=fit.wrss, **counts))
+        rows.append(ModelRow(fit.model, fit.wrss, fit.n_parameters, fit.n_frames, **differences))
     return tuple(rows)
 
 
