@@ -32,7 +32,7 @@ from .quantities import COLUMN_KEYS
 from .reporting.bids import write_derivatives
 from .reporting.comparison_files import write_comparison
 from .reporting.provenance import inputs, versions
-from .reporting.tables import UPTAKE_COLUMNS, number, uptake_records, write_tsv, write_visit
+from .reporting.tables import UPTAKE_COLUMNS, number, uptake_records, write_labeled, write_visit
 from .settings import restored
 from .source import write_source
 from .study import LABEL, Study, StudySettings, study_of_bids
@@ -264,6 +264,15 @@ def _row(visit: Visit, status: str, code: str = "", message: str = "", reason: s
     return Row(visit.participant, visit.session or NO_SESSION, status, code, " ".join(message.split()), reason)
 
 
+def without_places(message: str, *folders: Path) -> str:
+    """A message without where these folders, and the home folder, lie: tables go round, and such places hold names."""
+    places = {place: Path(place).name for one in folders for place in (os.path.abspath(one), os.path.realpath(one))}  # noqa: PTH100 (links stay)
+    for place in sorted(places, key=len, reverse=True):
+        message = message.replace(f"{place}{os.sep}", "").replace(place, places[place] or place)
+    home = str(Path.home())
+    return message.replace(f"{home}{os.sep}", f"~{os.sep}") if home != os.sep else message
+
+
 # --- One visit, in whatever process ----------------------------------------------------------------------------------
 
 
@@ -315,7 +324,13 @@ def _quantified(
     how: How,
     progress: Progress,
 ) -> tuple[Row, ...]:
-    """Every visit's row, in the order of the visits."""
+    """Every visit's row, in the order of the visits; no message tells where the folders lie."""
+    dataset = Path(os.path.abspath(dataset))  # noqa: PTH100 (links stay: workers see the path that was given)
+    rows = _rows_of(dataset, out, visits, how, progress)
+    return tuple(replace(row, message=without_places(row.message, dataset, out)) for row in rows)
+
+
+def _rows_of(dataset: Path, out: Path, visits: Sequence[Visit], how: How, progress: Progress) -> tuple[Row, ...]:
     from distributed import as_completed  # 0.5 s to import: only where a cohort is run
 
     rows = {visit: row for visit in visits if (row := _refused(dataset, visit, how)) is not None}
@@ -325,8 +340,9 @@ def _quantified(
     images = [how.study(dataset, visit).pet for visit in waiting]
     largest = max(map(image_bytes, images))
     with _client(how, len(waiting), largest, progress) as client:
-        paths = Path(os.path.abspath(dataset)), out  # noqa: PTH100 (links stay: workers see the path that was given)
-        futures = {client.submit(quantify_one, *paths, visit, how, pure=False, retries=0): visit for visit in waiting}
+        futures = {
+            client.submit(quantify_one, dataset, out, visit, how, pure=False, retries=0): visit for visit in waiting
+        }
         try:
             for future in as_completed(futures):
                 visit = futures[future]
@@ -400,13 +416,21 @@ def _client(how: How, visits: int, largest: int, progress: Progress) -> Iterator
                     limit_gb=limit / 1e9,
                 ),
             )
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=None,
-                memory_limit=limit,
-            )
+            try:
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    memory_limit=limit,
+                )
+            except (RuntimeError, OSError, TimeoutError) as error:  # one that died while it started among them
+                raise InputRefused(
+                    "cohort-workers",
+                    "the processes that make the visits could not be started ({error}); memory is the usual reason: "
+                    "free some, and run the same command again",
+                    error=error,
+                ) from error
         with cluster, Client(cluster) as client:
             yield client
 
@@ -513,7 +537,8 @@ def _compared(
             comparisons.append((participant, comparison))
             rows.append(Row(participant, sessions, "done"))
         except InputRefused as refusal:
-            rows.append(Row(participant, sessions, "refused", refusal.code, " ".join(refusal.message.split())))
+            message = without_places(" ".join(refusal.message.split()), out)
+            rows.append(Row(participant, sessions, "refused", refusal.code, message))
     return tuple(rows), comparisons
 
 
@@ -534,9 +559,9 @@ def _write_tables(
     """
     columns = [one.name for one in fields(Row)]
     for name, found in (("comparisons.tsv", told), (TABLE, rows)):
-        write_tsv(out / name, columns, [[cell or "n/a" for cell in astuple(row)] for row in found])
+        write_labeled(out / name, columns, [[cell or "n/a" for cell in astuple(row)] for row in found])
     regions = [(visit.participant, row) for visit, record in zip(visits, records, strict=True) for row in record.rows]
-    write_tsv(
+    write_labeled(
         out / "regions.tsv",
         ["participant", "session", *REGION_COLUMNS, *COLUMN_KEYS, "flags"],
         [
@@ -556,7 +581,7 @@ def _write_tables(
         for row in uptake_records(record)
     ]
     cells = [[participant, *(_text(value) for value in row.values())] for participant, row in uptake]
-    write_tsv(out / "uptake.tsv", ["participant", *UPTAKE_COLUMNS], cells)
+    write_labeled(out / "uptake.tsv", ["participant", *UPTAKE_COLUMNS], cells)
     named = UPTAKE_COLUMNS[: UPTAKE_COLUMNS.index("SUV")]
     _write_group(
         out / "group_uptake.tsv",
@@ -570,7 +595,7 @@ def _write_tables(
     )
     changes = [(participant, change) for participant, comparison in comparisons for change in comparison.changes]
     pair = ("baseline_session", "followup_session")
-    write_tsv(
+    write_labeled(
         out / "changes.tsv",
         ["participant", *pair, *REGION_COLUMNS, "baseline", "followup", *CHANGE_COLUMNS],
         [
@@ -594,7 +619,7 @@ def _write_tables(
         for pairs in _pairs(comparison, one)
     ]
     about = ("measure", "region", "pvc", "unit")
-    write_tsv(out / "besides.tsv", ["participant", *about, *pair, "baseline", "followup", "percent"], besides)
+    write_labeled(out / "besides.tsv", ["participant", *about, *pair, "baseline", "followup", "percent"], besides)
     shutil.rmtree(out / "bids", ignore_errors=True)
     if records:
         with whole_folder(out / "bids") as folder:
@@ -629,4 +654,4 @@ def _write_group(path: Path, keys: Sequence[str], values: Sequence[tuple[tuple[s
         [*(cell or "n/a" for cell in key), str(len(found)), *(number(function(found)) for _, function in statistic)]
         for key, found in groups.items()
     ]
-    write_tsv(path, [*keys, "n", *(name for name, _ in statistic)], rows)
+    write_labeled(path, [*keys, "n", *(name for name, _ in statistic)], rows)

@@ -20,6 +20,7 @@ from support import tiers, tinystudy
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from TSPOQuantLib import cohort
+from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.study import read_choices
 
@@ -70,18 +71,38 @@ class CohortTest(unittest.TestCase):
         self.assertEqual(
             [(row["participant"], row["session"], row["status"]) for row in rows],
             [
-                ("01", "baseline", "done"),
-                ("01", "followup", "done"),
-                ("02", "baseline", "done"),
-                ("03", "baseline", "refused"),
-                ("04", "baseline", "refused"),
-                ("05", "baseline", "refused"),
+                ("sub-01", "ses-baseline", "done"),
+                ("sub-01", "ses-followup", "done"),
+                ("sub-02", "ses-baseline", "done"),
+                ("sub-03", "ses-baseline", "refused"),
+                ("sub-04", "ses-baseline", "refused"),
+                ("sub-05", "ses-baseline", "refused"),
             ],
         )
         codes = [row["code"] for row in rows]
         self.assertEqual(codes[:3], ["n/a"] * 3)
         self.assertEqual(codes[4:], ["blood-missing", "bids-sidecar"])
         self.assertEqual([v["code"] for v in json.loads(self.told)["visits"]], [c.replace("n/a", "") for c in codes])
+
+    def test_no_message_tells_where_the_files_lie(self):
+        """A table is handed on; the folder's place has a user's name in it."""
+        root, out = self.folder / "J. Doe", self.folder / "out of J. Doe"
+        folder = tinystudy.write_bids_visit(root, "01", "baseline")
+        image = next(folder.glob("*_pet.nii.gz"))
+        image.unlink()
+        image.symlink_to("not fetched")
+        report = cohort.run(root, out, self.scheduler)
+        self.assertIn("sub-01/ses-baseline/pet/sub-01_ses-baseline_pet.nii.gz", report.visits[0].message)
+        self.assertNotIn("Doe", (out / "cohort.tsv").read_text(encoding="utf-8"))
+
+    def test_no_label_is_a_number_to_a_spreadsheet(self):
+        for name in ("cohort", "comparisons", "regions", "uptake", "changes", "besides"):
+            for row in table(self.out / f"{name}.tsv"):
+                self.assertTrue(row["participant"].startswith("sub-0"), name)
+                sessions = [cell for key, cell in row.items() if key.endswith("session") or key == "visit"]
+                self.assertTrue(all(word.startswith("ses-") for cell in sessions for word in cell.split()), name)
+        lost = {(one.participant, one.session) for one in read_cohort(self.out).lost}
+        self.assertEqual(lost, {("03", "baseline"), ("04", "baseline"), ("05", "baseline")})
 
     def test_done_visits_are_whole_and_others_leave_nothing(self):
         self.assertTrue((self.out / "sub-01" / "ses-baseline" / "visit.json").is_file())
@@ -97,21 +118,21 @@ class CohortTest(unittest.TestCase):
             if row["model"] == "1TCM"
         }
         self.assertEqual(len(found), 9)
-        self.assertAlmostEqual(found["01", "baseline", tinystudy.LEFT], 4.0, delta=0.02)
-        self.assertAlmostEqual(found["01", "followup", tinystudy.LEFT], 3.0, delta=0.02)
+        self.assertAlmostEqual(found["sub-01", "ses-baseline", tinystudy.LEFT], 4.0, delta=0.02)
+        self.assertAlmostEqual(found["sub-01", "ses-followup", tinystudy.LEFT], 3.0, delta=0.02)
         changes = [
             r for r in table(self.out / "changes.tsv") if r["model"] == "1TCM" and r["region"] == tinystudy.LEFT
         ]
-        self.assertEqual([(r["participant"], r["followup_session"]) for r in changes], [("01", "followup")])
+        self.assertEqual([(r["participant"], r["followup_session"]) for r in changes], [("sub-01", "ses-followup")])
         self.assertAlmostEqual(float(changes[0]["percent"]), -25.0, delta=0.5)
         group = {
             (row["session"], row["region"]): row
             for row in table(self.out / "group_regions.tsv")
             if row["model"] == "1TCM"
         }
-        both = group["baseline", tinystudy.RIGHT]
+        both = group["ses-baseline", tinystudy.RIGHT]
         self.assertEqual(both["n"], "2")
-        values = [found[who, "baseline", tinystudy.RIGHT] for who in ("01", "02")]
+        values = [found[who, "ses-baseline", tinystudy.RIGHT] for who in ("sub-01", "sub-02")]
         self.assertAlmostEqual(float(both["mean"]), sum(values) / 2, places=6)
         self.assertAlmostEqual(float(both["sd"]), abs(values[0] - values[1]) / 2**0.5, places=6)
         self.assertEqual([row["status"] for row in table(self.out / "comparisons.tsv")], ["done"])
@@ -224,6 +245,33 @@ class ScaleTest(unittest.TestCase):
             voxels = math.prod(tinystudy.PET_SHAPE)
             self.assertEqual(cohort.image_bytes(next(folder.glob("*_pet.nii.gz"))), 8 * voxels * frames)
             self.assertEqual(cohort.image_bytes(folder / "nothing.nii.gz"), 0)
+
+    @NEEDS_DASK
+    def test_a_worker_that_dies_while_it_starts_is_a_refusal(self):
+        import dask
+        import distributed  # noqa: F401 (its defaults come before ours)
+
+        with (
+            dask.config.set({"distributed.worker.preload": ["import os; os._exit(9)"]}),
+            self.assertRaises(InputRefused) as caught,
+            cohort._client(cohort.How(), 1, 0, lambda *told: None),
+        ):
+            self.fail("it has started")
+        self.assertEqual(caught.exception.code, "cohort-workers")
+
+    def test_places_are_not_told_and_names_are(self):
+        with tempfile.TemporaryDirectory() as name:
+            real, link = Path(name) / "J. Doe" / "data", Path(name) / "link"
+            real.mkdir(parents=True)
+            link.symlink_to(real)
+            for said, told in (
+                (f"{real.resolve()}/sub-01/x.nii: no image", "sub-01/x.nii: no image"),
+                (f"{link}/sub-01/x.nii: no image", "sub-01/x.nii: no image"),
+                (f"{link} holds nothing", "link holds nothing"),
+                (f"{Path.home()}/.cache/y: Permission denied", "~/.cache/y: Permission denied"),
+                ("foramen C6/C7 left: no voxel", "foramen C6/C7 left: no voxel"),
+            ):
+                self.assertEqual(cohort.without_places(said, link), told)
 
     def test_slurm_is_refused_where_it_is_not(self):
         with mock.patch.object(cohort.shutil, "which", return_value=None), self.assertRaises(InputRefused) as caught:

@@ -252,7 +252,7 @@ class CohortOf24Test(unittest.TestCase):
         self.assertEqual(flow["quantified"], ("24", "36"))
         self.assertEqual(flow["with two visits or more"], ("12", "24"))
         missing = columns(self.out / "exclusions.tsv")
-        self.assertEqual({(row["participant"], row["code"]) for row in missing}, {("03", "se-large")})
+        self.assertEqual({(row["participant"], row["code"]) for row in missing}, {("sub-03", "se-large")})
 
     def test_the_report_answers_on_page_one_and_leads_to_every_person(self):
         text = (self.out / "group_en.html").read_text(encoding="utf-8")

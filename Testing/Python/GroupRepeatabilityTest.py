@@ -204,7 +204,7 @@ class CommandTest(unittest.TestCase):
         rows = [row for row in columns(self.out / "test-retest.tsv") if row["region"] == "all"]
         self.assertEqual(
             [(row["way"], row["people"], row["outliers"]) for row in rows],
-            [("included", "10", "03"), ("left out", "9", "03")],
+            [("included", "10", "sub-03"), ("left out", "9", "sub-03")],
         )
         self.assertGreater(float(rows[0]["wcv_log"]), 2 * float(rows[1]["wcv_log"]))
 

@@ -308,7 +308,9 @@ def _lost(folder: Path) -> tuple[Lost, ...]:
             columns = {column.name: column.cells for column in read_table(path, units=False)}
             rows = zip(*(columns[key] for key in ("participant", "session", "status", "code", "message")), strict=True)
             found += [
-                Lost(who, session, *why) for who, session, status, *why in rows if status not in ("done", "kept")
+                Lost(who.removeprefix("sub-"), " ".join(one.removeprefix("ses-") for one in session.split()), *why)
+                for who, session, status, *why in rows
+                if status not in ("done", "kept")
             ]
     return tuple(found)
 

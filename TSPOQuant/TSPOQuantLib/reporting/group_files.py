@@ -17,7 +17,7 @@ from ..groups.methods import Exclusion, Flow, Methods
 from ..groups.model_choice import Agreement, LostFits, Preferred
 from ..groups.repeatability import BlandAltman, Repeatability
 from ..groups.test_retest import ALL, INCLUDED, Repeat, TestRetest
-from .tables import columns_text, number, write_json, write_tsv
+from .tables import columns_text, number, write_json, write_labeled, write_tsv
 
 COEFFICIENTS = "RC.toml"
 ENDS = ("", "_low", "_high")
@@ -100,7 +100,7 @@ def write_test_retest(folder: Path, cohort: Cohort, found: TestRetest) -> None:
 def _repeat_cells(row: Repeat) -> dict[str, str]:
     found = row.found
     cells = {name: getattr(row, name) for name in ("outcome", "unit", "model", "pvc", "structure", "region", "way")}
-    cells["outliers"] = " ".join(row.outliers) or "n/a"
+    cells["outliers"] = " ".join(f"sub-{who}" for who in row.outliers) or "n/a"
     cells |= {name: str(getattr(found, name)) for name in ("people", "regions")}
     cells |= {name: number(getattr(found, name)) for name in ("mean", "degrees_of_freedom", "together")}
     for one in fields(Repeatability):
@@ -164,6 +164,8 @@ def write_effects(folder: Path, effects: Sequence[Effect]) -> None:
     rows = []
     for one in effects:
         cells = {name: str(getattr(one, name)) or "n/a" for name in names}
+        of_sessions = {"affected": ("session",), "change": ("first", "second")}.get(one.question, ())
+        cells |= {name: f"ses-{cells[name]}" for name in of_sessions}  # a spreadsheet takes 01 for 1
         cells |= {"people_first": str(one.people[0]), "people_second": str(one.people[1])}
         cells |= estimate_cells("percent", one.percent) | estimate_cells("size", one.size)
         cells |= {"p": number(one.chance), "how": one.how or "n/a", "p_adjusted": number(one.adjusted)}
@@ -236,7 +238,7 @@ def write_methods(folder: Path, told: Methods) -> None:
     for name, kind, found in (("exclusions", Exclusion, told.exclusions), ("flow", Flow, told.flow)):
         columns = [one.name for one in fields(kind)]
         cells = [[str(getattr(row, column)) or "n/a" for column in columns] for row in found]
-        write_tsv(folder / f"{name}.tsv", columns, cells)
+        write_labeled(folder / f"{name}.tsv", columns, cells)
 
 
 def _write_cells(path: Path, rows: Sequence[Mapping[str, str]]) -> None:

@@ -79,6 +79,24 @@ def write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]])
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+LABELED = {
+    "participant": "sub-",
+    **dict.fromkeys(("session", "baseline_session", "followup_session", "visit"), "ses-"),
+}
+"""What stands before the labels in these columns of tables of many people: without it, 01 is 1 to a spreadsheet."""
+
+
+def write_labeled(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The same with people and sessions as BIDS writes them, "sub-01" and "ses-01"; several sessions have blanks
+    between."""
+    before = [LABELED.get(name, "") for name in columns]
+    write_tsv(path, columns, [[_labeled(*pair) for pair in zip(before, row, strict=True)] for row in rows])
+
+
+def _labeled(before: str, cell: str) -> str:
+    return " ".join(f"{before}{label}" for label in cell.split()) if before and cell != "n/a" else cell
+
+
 def write_tacs(path: Path, timing: FrameTiming, curves: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> None:
     """``_tacs.tsv`` with its JSON. curves: (frames,) in kBq/mL by region, which the JSON says."""
     table = np.vstack([timing.starts_s, timing.ends_s, *curves.values()]).T
