@@ -1,6 +1,7 @@
 """Folders of results: written whole or not at all, never over somebody's work unasked."""
 
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -19,11 +20,13 @@ fcntl: Any = _fcntl
 LOCK = ".lock"
 
 MARKER = ".tspoquant"
-"""A file that says: this folder was made by this program, so --force may replace it."""
+"""A file that says: this folder was made by this program, so --force may replace it, and which files are ours."""
 
 
 NO_RESULTS = {"lost+found"}
 """What a file system of its own has at its top without anybody's doing."""
+OF_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}
+"""Files that are kept for nobody: they come by themselves."""
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -31,13 +34,15 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> Iterator[Path]:
     """A scratch folder beside ``out`` that becomes ``out`` when the block ends well and vanishes when it does not.
 
-    What is replaced is kept until the new results stand. Where ``out`` is a mount point, which nothing can be renamed
-    to, the scratch folder lies in it and its content moves up. What a run that was killed left is removed, or put
-    back where the kill came between the old results and the new.
+    What is replaced is kept until the new results stand; files in it that this program did not write stay with them
+    (as "name.kept" where a new result has that name). Where ``out`` is a mount point, which nothing can be renamed to,
+    the scratch folder lies in it and its content moves up. What a run that was killed left is removed, or put back
+    where the kill came between the old results and the new.
 
     inputs: what the results are made from; it is neither replaced nor written into.
-    Raises InputRefused: "output-exists", unless ``force`` and this program made what is there ("output-foreign");
-    "output-holds-input", "output-inside-input"; "output-unwritable" where nothing can be written.
+    Raises InputRefused: "output-exists", unless ``force`` and this program made what is there ("output-foreign", also
+    of results without a list of their files); "output-holds-input", "output-inside-input"; "output-unwritable" where
+    nothing can be written.
     """
     out = Path(os.path.realpath(out))  # a link stays, what it points to is replaced
     try:
@@ -58,8 +63,10 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
     try:
         scratch.chmod(0o777 & ~_umask())
         yield scratch
-        (scratch / MARKER).touch()
+        ours = [path.relative_to(scratch).as_posix() for path in _files(scratch)]
+        (scratch / MARKER).write_text(json.dumps({"files": ours}) + "\n", encoding="utf-8")
         _check_free(out, force)
+        _keep_foreign(out, scratch)
         _swap(scratch, out)
     except OSError as error:
         if error.errno in DISK_ERRORS and error.filename is None:
@@ -94,6 +101,40 @@ def _swap(scratch: Path, out: Path) -> None:
     else:
         scratch.rename(out)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file and link below a folder."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
+
+
+def _listed(out: Path) -> set[str] | None:
+    """The files that a run wrote into a folder, as its marker lists them; None where it lists none."""
+    try:
+        content = json.loads((out / MARKER).read_text(encoding="utf-8"))
+        return {str(name) for name in content["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _keep_foreign(out: Path, scratch: Path) -> None:
+    """Give the new results what others put among the old, which lose nothing by it before they are replaced."""
+    ours = _listed(out) or set()
+    for path in _files(out) if out.is_dir() else []:
+        name = path.relative_to(out)
+        top = name.parts[0]
+        if top in NO_RESULTS | {MARKER} or top.startswith(_prefix(out)):
+            continue
+        if name.name in OF_SYSTEMS or name.as_posix() in ours:
+            continue
+        target = scratch / name
+        while os.path.lexists(target):
+            target = target.with_name(target.name + ".kept")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, target, follow_symlinks=False)
+        except (OSError, NotImplementedError):  # no such links here
+            shutil.copy2(path, target, follow_symlinks=False)
 
 
 def remove_leftovers(out: Path) -> None:
@@ -200,6 +241,13 @@ def _check_free(out: Path, force: bool) -> None:
         raise InputRefused("output-exists", "{out} holds files already; name another folder or add --force", out=out)
     if not (out / MARKER).exists():
         raise InputRefused("output-foreign", "{out} holds files that are not ours; name another folder", out=out)
+    if _listed(out) is None:
+        raise InputRefused(
+            "output-foreign",
+            "{out} holds results without a list of their files (a cohort's, or an earlier version's), among which "
+            "yours could be lost; name another folder, or remove this one yourself",
+            out=out,
+        )
 
 
 def _umask() -> int:

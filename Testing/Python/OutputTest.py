@@ -92,7 +92,8 @@ class WholeFolderTest(unittest.TestCase):
                 self.assertEqual(folder.parent, self.out)
                 (folder / "b.txt").write_text("3")
                 self.assertEqual((self.out / "a.txt").read_text(), "1")
-        self.assertEqual({path.name for path in self.out.iterdir()}, {"lost+found", "b.txt", MARKER})
+                (self.out / "notes.txt").write_text("mine")
+        self.assertEqual({path.name for path in self.out.iterdir()}, {"lost+found", "b.txt", "notes.txt", MARKER})
         self.assertEqual(list(self.root.iterdir()), [self.out])
 
     def test_a_circle_of_links_is_refused_before_the_work(self):
@@ -113,6 +114,60 @@ class WholeFolderTest(unittest.TestCase):
             self.write("1", force=True)
         self.assertEqual(caught.exception.code, "output-foreign")
         self.assertTrue((self.out / "thesis.doc").exists())
+
+    def test_files_of_others_among_results_stay(self):
+        self.write("1")
+        (self.out / "notes.txt").write_text("read twice, AB")
+        (self.out / "figures").mkdir()
+        (self.out / "figures" / "for the talk.txt").write_text("mine")
+        (self.out / "b.txt").write_text("mine, too")
+        (self.out / "elsewhere").symlink_to(self.root)
+        (self.out / ".DS_Store").touch()
+        with whole_folder(self.out / "compared") as folder:  # of a run of its own
+            (folder / "a.txt").write_text("other results")
+        for text in ("2", "3"):
+            with whole_folder(self.out, True) as folder:
+                (folder / "a.txt").write_text(text)
+                (folder / "b.txt").write_text("a result of this name")
+        read = {p.relative_to(self.out).as_posix(): p.read_text() for p in self.out.rglob("*.*")}
+        self.assertEqual(read.pop(MARKER), '{"files": ["a.txt", "b.txt"]}\n')
+        self.assertIn("a.txt", read.pop(f"compared/{MARKER}"))
+        self.assertEqual(
+            read,
+            {
+                "a.txt": "3",
+                "b.txt": "a result of this name",
+                "b.txt.kept": "mine, too",
+                "notes.txt": "read twice, AB",
+                "figures/for the talk.txt": "mine",
+                "compared/a.txt": "other results",
+            },
+        )
+        self.assertEqual((self.out / "elsewhere").readlink(), self.root)
+        self.assertEqual(list(self.root.iterdir()), [self.out])
+
+    def test_where_there_are_no_hard_links_files_of_others_are_copied(self):
+        self.write("1")
+        (self.out / "notes.txt").write_text("mine")
+        with mock.patch("os.link", side_effect=OSError(errno.EPERM, "no links")):
+            self.write("2", force=True)
+        self.assertEqual((self.out / "notes.txt").read_text(), "mine")
+
+    def test_what_a_failed_run_would_have_kept_is_untouched(self):
+        self.write("1")
+        (self.out / "notes.txt").write_text("mine")
+        refusing = self.refuse_the_second_rename(Path.rename)
+        with mock.patch.object(Path, "rename", refusing), self.assertRaises(OSError):
+            self.write("2", force=True)
+        self.assertEqual((self.out / "notes.txt").read_text(), "mine")
+
+    def test_results_without_a_list_of_their_files_are_not_replaced(self):
+        self.write("1")
+        for marker in ("", "5f" * 32, '{"files": 3}'):  # an earlier version's, a cohort's, a damaged one
+            (self.out / MARKER).write_text(marker)
+            with self.assertRaisesRegex(InputRefused, "output-foreign: .*without a list"):
+                self.write("2", force=True)
+            self.assertEqual((self.out / "a.txt").read_text(), "1")
 
     def test_inputs_are_neither_replaced_nor_written_into(self):
         self.write("1")

@@ -62,7 +62,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="replace a folder of our own results")
+    parser.add_argument("--force", action="store_true", help="replace our own results; files of others stay")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -31,9 +31,12 @@ def frame_means(vt):
     return tissue(seconds / 60, vt).mean(axis=1)
 
 
-def write_blood(path: Path) -> None:
-    """Ready parent plasma as a PET-BIDS table with its sidecar."""
-    seconds = np.concatenate([np.arange(0, 300, 1.0), np.arange(300, 3601, 10.0)])
+def write_blood(path: Path, draw: int = 0) -> None:
+    """Ready parent plasma as a PET-BIDS table with its sidecar. draw: 0 to 99, each has its own number of samples at
+    its own times, as no two visits share their blood."""
+    late, dense_s = draw / 100, 300 - draw
+    seconds = np.concatenate([np.arange(0, dense_s, 1.0), np.arange(dense_s, 3601, 10.0)])
+    seconds[1:] += late
     lines = [f"{s:g}\t{parent_plasma(s / 60):.8g}\t{1.2 * parent_plasma(s / 60):.8g}" for s in seconds]
     path.write_text("\n".join(["time\tAIF\twhole_blood_radioactivity", *lines]) + "\n", encoding="utf-8")
     units = {"time": "s", "AIF": "kBq/mL", "whole_blood_radioactivity": "kBq/mL"}

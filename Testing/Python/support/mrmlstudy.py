@@ -79,8 +79,9 @@ def make(folder, part=1.0) -> SimpleNamespace:
     for name, x in (("foramen C6/C7 left", 12.0), ("foramen C6/C7 right", -12.0)):
         add_segment(segmentation, name, np.linalg.norm(where - (x, 0, 0), axis=-1) < 5, on_ct)
     add_segment(segmentation, BLOOD_POOL, np.linalg.norm(where - (12, 12, 0), axis=-1) < 4, on_ct)
-    blood = Path(folder) / "sub-x_recording-manual_bloodproc.tsv"
-    write_blood(blood)
+    draw = 0 if part == 1.0 else 1  # no two visits share their blood
+    blood = Path(folder) / f"sub-x_run-{draw + 1}_recording-manual_bloodproc.tsv"
+    write_blood(blood, draw)
     return SimpleNamespace(
         pet=sequence_io.node_from_dynamic(image, "PET"),
         ct=volumes.node_from_volume(Volume(np.zeros(on_ct.shape, np.float32), on_ct, "HU"), "CT"),

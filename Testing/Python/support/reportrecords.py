@@ -142,7 +142,7 @@ def visit_record(session="baseline", subject="p01", flags=(), pvc="GTM", simulat
         ),
         pvc=pvc,
         pvc_fwhm_mm=(5.0, 5.0, 5.0) if pvc != "none" else None,
-        input=_input(minutes),
+        input=_input(minutes, list(VALUES).index(session)),
         motion=_motion(),
         pet_to_ct=PetToCt(np.eye(4), 1.5, rotation_deg=0.4, information_before=1.1, information_after=1.4),
         quality=(Notice("side-unknown", "no cord or vertebra is drawn: the sides of the foramina were not checked"),),
@@ -178,7 +178,7 @@ def _acquisition(session, simulated):
     )
 
 
-def _input(minutes):
+def _input(minutes, draw):
     times = tuple(float(t) for t in np.linspace(0, 3600, 121))
     whole = tuple(float(v) for v in 60 * np.exp(-np.array(times) / 120) + 2)
     late = (600.0, 1200.0, 2400.0, 3600.0)
@@ -189,8 +189,8 @@ def _input(minutes):
         parent_plasma=tuple(0.8 * v for v in whole),
         whole_blood=whole,
         samples={
-            "whole_blood": SampledCurve(late, (2.4, 2.1, 2.0, 2.0)),
-            "parent_fraction": SampledCurve(late, (0.8, 0.6, 0.45, 0.36)),
+            "whole_blood": SampledCurve(late, tuple(value + 0.05 * draw for value in (2.4, 2.1, 2.0, 2.0))),
+            "parent_fraction": SampledCurve(late, tuple(value + 0.01 * draw for value in (0.8, 0.6, 0.45, 0.36))),
         },
         blood_pool=tuple(float(v) for v in 20 * np.exp(-minutes)),
         tissue=None,

@@ -110,7 +110,7 @@ class DicomVisit:
         if self.with_ct:
             dicommaker.write_ct(folder / "ct", plan(CT_SHAPE, CT_MM))
         write_segmentation(folder / "regions.seg.nrrd", segmentation(self.names))
-        write_blood(folder / "blood_bloodproc.tsv")
+        write_blood(folder / "blood_bloodproc.tsv", draw_of(self.session))
         study = folder / "study.toml"
         study.write_text(
             f'[subject]\nid = "{self.subject}"\nsession = "{self.session}"\ngenotype = "HAB"\n'
@@ -122,6 +122,11 @@ class DicomVisit:
             encoding="utf-8",
         )
         return study
+
+
+def draw_of(session: str) -> int:
+    """A draw of blood for every visit."""
+    return 0 if session == "baseline" else 1 + sum(map(ord, session)) % 97
 
 
 def write_bids_visit(dataset: Path, participant: str, session: str, true_session: str | None = None) -> Path:
@@ -160,7 +165,7 @@ def write_bids_visit(dataset: Path, participant: str, session: str, true_session
         "Manufacturer": "Nobody",
     }
     (folder / f"{stem}_pet.json").write_text(json.dumps(sidecar), encoding="utf-8")
-    write_blood(folder / f"{stem}_bloodproc.tsv")
+    write_blood(folder / f"{stem}_bloodproc.tsv", draw_of(session))
     derived = dataset / "derivatives" / "manual" / f"sub-{participant}" / f"ses-{session}" / "pet"
     derived.mkdir(parents=True)
     write_segmentation(derived / f"{stem}_regions.seg.nrrd", segmentation())
