@@ -2,7 +2,7 @@
 
 import unittest
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from support import visitrecords as made
@@ -114,6 +114,43 @@ class NameTest(unittest.TestCase):
                 with self.subTest(name):
                     self.assertEqual(identify(name, {}), wanted)
 
+    def test_every_level_as_sites_write_it(self):
+        """Both names of the vertebrae, the root, three languages and the short forms, for each level and side."""
+        sides = {
+            "left": ("left", "Left", "LEFT", "L", "lt", "gauche", "G", "links", "li", "linke"),
+            "right": ("right", "Right", "RIGHT", "R", "rt", "droite", "droit", "D", "rechts", "re.", "rechtes"),
+        }
+        for level in LEVELS.values():
+            upper, lower, root = level.upper, level.lower, level.root
+            number = lower[1:] if upper[0] == lower[0] else lower
+            pairs = {f"{upper}{sign}{lower}" for sign in ("/", "-", "")} | {f"{upper}{sign}{number}" for sign in "–/"}
+            pairs |= {pair.replace("T", other) for pair in pairs for other in ("Th", "D")}
+            if upper[0] in "CL" and number.isdecimal():
+                pairs |= {f"{upper}{number}", f"{upper}.{number}"}
+            for number_of_form, (side, place) in enumerate(product(sides, sorted(pairs))):
+                wanted, words = Anatomy("foramen", level.name, root, side), sides[side]
+                word = words[number_of_form % len(words)]  # every word, every form, not each with each
+                names = [f"{place} {word}", f"{word} {place}", f"NF {place}_{word}", f"LN {root} {word}"]
+                if word.lower() in ("left", "right", "gauche", "droite", "droit", "links", "rechts"):
+                    names += [f"Foramen{upper}{lower}{word}", f"{upper}/{number}{word}"]
+                for name in names:
+                    self.assertEqual(identify(name, {}), wanted, name)
+                    self.assertEqual(check_names([segment(name)]), (), name)
+                forms = ("{0} root", "root {0}", "racine {0}", "DRG {0}", "Nervenwurzel {0}", "NR {0}")
+                name = f"{forms[number_of_form % len(forms)].format(root)} {word}"
+                self.assertEqual(identify(name, {}), wanted, name)
+                self.assertEqual([one.code for one in check_names([segment(name)])], ["region-from-root"], name)
+
+    def test_the_letter_of_a_side_behind_cord_and_muscle(self):
+        for name, wanted in (
+            ("hemicord C7 L", Anatomy("cord", "C7", side="left")),
+            ("trapezius R", Anatomy("other", side="right")),
+            ("roi D", Anatomy("other")),  # the fourth region
+            ("medulla oblongata", Anatomy("other")),
+            ("Rückenmark C5", Anatomy("cord", "C5")),
+        ):
+            self.assertEqual(identify(name, {}), wanted, name)
+
     def test_the_program_understands_its_own_names(self):
         for level in LEVELS.values():
             for side in ("left", "right"):
@@ -184,7 +221,14 @@ class CheckNamesTest(unittest.TestCase):
             ("foramen left", "region-level"),
             ("lesion C6/C7 left", "region-level"),
             ("C7 left", "region-level"),
-            ("racine C7 gauche", "region-level"),
+            ("racine C7 gauche", "region-from-root"),
+            ("traversing root L5 left", "region-level"),
+            ("S1 right", "region-level"),
+            ("L5L", "region-level"),
+            ("C1 root left", "region-level"),
+            ("stellate ganglion C7 left", "region-level"),
+            ("roots C6 and C7 left", "region-level"),
+            ("foramen C6/C7 left rechts", "region-side"),
             ("cord C6-C7", "region-level"),
             ("cord L4", "region-level"),
             ("foramen C6/C7", "region-side"),

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..acquisition.segmentation import TAG_PREFIX
@@ -23,22 +23,39 @@ REFERENCE_RULES = (*STEPS_ABOVE, CONTRALATERAL)
 CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
 """On a segment that was brought here from another visit: that visit's session."""
 
-_CORD = re.compile(r"\b((hemi|spinal)?cord|moelle|myelon|medulla|medullaire)\b")
-_FORAMEN = re.compile(r"foram(en|ina)|\btrou de conjugaison\b|\b(nf|ivf|ln)\b")
+_CORD = re.compile(
+    r"\b((hemi|spinal)?cord|moelle|myelon|medulla|medullaire|(rucken|ruecken|hals|brust)mark|midollo|medula)\b"
+)
+_FORAMEN = re.compile(r"foram(en|ina)|\btrous? de conj|\b(nf|ivf|ln)\b")
+_NERVE = re.compile(
+    r"\b(roots?|racines?|drg|grd|ganglion|nr|nwk?|(nerven)?wurzel|spinalganglion|spinalnerv|(spinal|exiting) nerve"
+    r"|nerf (spinal|rachidien)|radice|raiz)\b"
+)
+"""A root or its ganglion: it is found in the foramen where the root leaves."""
+_IN_CANAL = re.compile(r"\b(traversing|descending|intrathecal|cauda|rootlets?|radicelles?|preganglionic)\b")
+"""A root on its way down the canal, above its foramen."""
 _BLOOD_POOL = re.compile(r"\bblood[ -]?pool\b|\bpool sanguin\b|\bcarotid(s|e|es)?\b|\baort(a|ic|e|ique)\b")
 _VERTEBRA = re.compile(r"\bvertebra[es]?\b|\bvertebres?\b|\bvertebral body\b|\bcorps vertebral\b")
 _NOT_OURS = re.compile(
     r"\bmoelle osseuse\b|\bvocal cord|\bforamen (magnum|oval|transvers|jugul)"
-    r"|\bvertebral artery\b|\bartere vertebrale\b"
+    r"|\bvertebral artery\b|\bartere vertebrale\b|\b(medulla oblongata|moelle allongee)\b"
+    r"|\b(stella|sympath|c(o?e)liac|coeliaque|geniculate|trigemin)"
 )
-"""What only sounds like cord, foramen or vertebra."""
-_LEFT = re.compile(r"\b(left|lt|gauche|links|sinistr[ao]|izquierd[ao])\b")
-_RIGHT = re.compile(r"\b(right|rt|droite?|rechts|destr[ao]|derech[ao])\b")
-_LETTERS = {"l": "left", "g": "left", "r": "right", "d": "right"}
+"""What only sounds like cord, foramen, vertebra or the ganglion of a root."""
+_LEFT = re.compile(r"\b(left|lt|gauche|gche|links|linke[rsn]?|sinistr[ao]|sx|izquierd[ao]|izq)\b")
+_RIGHT = re.compile(r"\b(right|rt|droite?|dte|rechts|rechte[rsn]?|destr[ao]|dx|derech[ao])\b")
+_LETTERS = {"l": "left", "li": "left", "g": "left", "r": "right", "re": "right", "d": "right"}
 _PART = r"(c|th|t|d|l|s)"
 _PAIR = re.compile(rf"(?<![a-z0-9]){_PART}(\d\d?) ?(?:[/–—-] ?{_PART}?|{_PART})(\d\d?)([lrgd]?)(?![a-z0-9])")
-_SINGLE = re.compile(rf"(?<![a-z0-9]){_PART}(\d\d?)(?![a-z0-9])")
-_ROOT = re.compile(rf"\(?\b(?:root|racine) {_PART}(\d\d?)\b\)?")
+_SINGLE = re.compile(rf"(?<![a-z0-9]){_PART}(\d\d?)([lrgd]?)(?![a-z0-9])")
+_ROOT = re.compile(
+    rf"\(?\b(?:root|racine) {_PART}(\d\d?)\b\)?|(?<![a-z0-9/–—-])(?<!\d ){_PART}(\d\d?) (?:nerve )?(?:root|racine)\b"
+)
+_GLUED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[A-Z]?[a-z]{3})|(?<=\d)(?=(?:LEFT|RIGHT|GAUCHE|DROITE?)\b)")
+"""Where words of one name touch: "ForamenC6C7Left"."""
+_SIDE_FIRST = re.compile(rf"\b(left|right|gauche|droite?|links|rechts)(?={_PART}\d)")
+_RUN = re.compile(r"(?<![a-z0-9])([cl])(\d)[.,]?(\d)(?!\d)")
+"""Neighbors written as one number: "L45", "C6.7"."""
 _PARTS = {"c": "C", "th": "T", "t": "T", "d": "T", "l": "L", "s": "S"}
 """First letters of vertebrae; French counts thoracic ones as dorsal."""
 
@@ -59,6 +76,7 @@ class Named:
 
     places: every pair and vertebra that the name tells, known or not ("C5/C7").
     sides: those that it tells, in words before letters.
+    of_nerve: it names a root or its ganglion, which is read as the foramen where the root leaves.
     """
 
     structure: str
@@ -66,6 +84,7 @@ class Named:
     root: str
     sides: tuple[str, ...]
     places: tuple[str, ...]
+    of_nerve: bool = False
 
     @property
     def side(self) -> str:
@@ -105,9 +124,9 @@ def read_name(name: str) -> Named:
     >>> read_name("moelle C7").anatomy
     Anatomy(structure='cord', level='C7', root='', side='midline')
     """
-    text = " ".join(_without_accents(name).lower().replace("_", " ").split())
+    text = _spelled(name)
     root = _ROOT.search(text)
-    told_root = _vertebra(root[1], root[2]) if root else ""
+    told_root = _vertebra(root[1] or root[3], root[2] or root[4]) if root else ""
     rest = _ROOT.sub(" ", text)
     pair = _PAIR.search(rest)
     singles = [] if pair else list(_SINGLE.finditer(rest))
@@ -117,19 +136,37 @@ def read_name(name: str) -> Named:
         upper = _vertebra(pair[1], pair[2])
         lower = _vertebra(pair[3] or pair[4] or pair[1], pair[5])
         places = [f"{upper}/{lower}"]
-    bare = not re.sub(r"[^a-z]|\b[lrgd]\b", "", _RIGHT.sub(" ", _LEFT.sub(" ", _PAIR.sub(" ", rest))))
-    letters = _sides_by_letter(rest, pair) if pair or structure == "foramen" else ()
+    bare = not re.sub(r"[^a-z]|\b(li|re|[lrgd])\b", "", _RIGHT.sub(" ", _LEFT.sub(" ", _PAIR.sub(" ", rest))))
+    of_nerve = structure == "other" and bool(_NERVE.search(text)) and not _elsewhere(text)
+    known = structure != "other" or of_nerve or bool(places or told_root)
+    letters = _sides_by_letter(rest, [pair[6]] if pair else [one[3] for one in singles], known)
     sides = tuple(side for side, words in (("left", _LEFT), ("right", _RIGHT)) if words.search(text)) or letters
-    if structure == "other" and pair and bare and sides:
+    of_nerve = of_nerve and len(places) + bool(told_root and not pair) == 1
+    if of_nerve or (structure == "other" and pair and bare and sides):
         structure = "foramen"
     if structure in ("foramen", "other") and pair:
         level = places[0] if places[0] in LEVELS else ""
     elif structure == "foramen" and (places or told_root):
-        known = OF_ROOT.get(places[0] if places else told_root)
-        level = known.name if known and len(places) <= 1 else ""
+        leaves = OF_ROOT.get(places[0] if places else told_root)
+        level = leaves.name if leaves and len(places) <= 1 else ""
     elif structure in ("cord", "vertebra") and len(places) == 1 and places[0] in VERTEBRAE:
         level = places[0]
-    return Named(structure, level, told_root, sides, tuple(places))
+    return Named(structure, level, told_root, sides, tuple(places), of_nerve)
+
+
+def _spelled(name: str) -> str:
+    """In small letters without accents, a space between words."""
+    text = " ".join(_GLUED.sub(" ", _without_accents(name).replace("_", " ")).lower().split())
+    return _RUN.sub(_as_pair, _SIDE_FIRST.sub(r"\1 ", text))
+
+
+def _as_pair(run: re.Match[str]) -> str:
+    part, upper, lower = run.groups()
+    return f"{part}{upper}/{lower}" if int(lower) == int(upper) + 1 else run[0]
+
+
+def _elsewhere(text: str) -> bool:
+    return bool(_NOT_OURS.search(text) or _IN_CANAL.search(text))
 
 
 def _structure(text: str) -> str:
@@ -139,9 +176,11 @@ def _structure(text: str) -> str:
     return next((structure for structure, pattern in known if pattern.search(text)), "other")
 
 
-def _sides_by_letter(text: str, pair: re.Match[str] | None) -> tuple[str, ...]:
-    letters = re.findall(r"(?<![a-z0-9/])([lrgd])(?![a-z0-9/])", text)
-    letters += [pair[6]] if pair and pair[6] else []
+def _sides_by_letter(text: str, behind: Sequence[str], known: bool) -> tuple[str, ...]:
+    """behind: letters that follow a level without a space. known: whether the name tells a structure or a place;
+    without, G and D are as likely the names of the fourth and the seventh region."""
+    letters = re.findall(r"(?<![a-z0-9/])(li|re|[lrgd])(?![a-z0-9/])", text)
+    letters = [letter for letter in letters if known or letter in "lr"] + [letter for letter in behind if letter]
     return tuple(dict.fromkeys(_LETTERS[letter] for letter in letters))
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ..acquisition.segmentation import Segment, Segmentation
-from ..levels import LEVELS
+from ..levels import LEVELS, OF_ROOT
 from ..messages import InputRefused, Listed, Notice
 from .anatomy import ANATOMY_ONLY, STRUCTURES, Anatomy, Named, has_cord, identify, own_tags, read_name
 from .region import plain_name
@@ -122,8 +122,8 @@ def _unclear(name: str, said: Named) -> list[Notice]:
                 name=name,
             )
         ]
-    if said.structure == "foramen" and said.side == "midline":
-        return [Notice("region-side", "'{name}' does not say whether it is the left or the right one", name=name)]
+    if said.structure == "foramen":
+        return _from_root(name, said) + _without_side(name, said)
     if said.structure == "cord" and said.level and not has_cord(said.level):
         return [
             Notice(
@@ -134,6 +134,17 @@ def _unclear(name: str, said: Named) -> list[Notice]:
             )
         ]
     places = said.places or ((said.root,) if said.root else ())
+    if said.structure == "other" and len(places) == 1 and places[0] in OF_ROOT:
+        return [
+            Notice(
+                "region-level",
+                "'{name}' names {place}, and is taken for a region without level: if it is the foramen where the root "
+                "{place} leaves, name it '{suggestion}'",
+                name=name,
+                place=places[0],
+                suggestion=f"foramen {OF_ROOT[places[0]].name} {said.side if said.sides else 'left'}",
+            )
+        ]
     if said.structure != "blood-pool" and places and (said.structure == "other" or not said.level):
         return [
             Notice(
@@ -145,6 +156,26 @@ def _unclear(name: str, said: Named) -> list[Notice]:
             )
         ]
     return []
+
+
+def _from_root(name: str, said: Named) -> list[Notice]:
+    if not said.of_nerve:
+        return []
+    return [
+        Notice(
+            "region-from-root",
+            "'{name}' names a root or its ganglion and is read as the foramen where the root leaves, {level}; if it "
+            "lies elsewhere, as in the canal, say so in its name ('traversing root')",
+            name=name,
+            level=said.level,
+        )
+    ]
+
+
+def _without_side(name: str, said: Named) -> list[Notice]:
+    if said.side != "midline":
+        return []
+    return [Notice("region-side", "'{name}' does not say whether it is the left or the right one", name=name)]
 
 
 def _described(anatomy: Anatomy) -> str:
