@@ -36,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tspoquant",
-        description=f"Neuroinflammation in the neck from a dynamic TSPO PET and a CT. {DISCLAIMER}",
+        description=f"Neuroinflammation of nerve roots and spinal cord from a TSPO PET and a CT or MR. {DISCLAIMER}",
         epilog="'test' runs the tests ('test --quick' the fast ones).",
     )
     parser.add_argument("--version", action="version", version=f"tspoquant {__version__}")

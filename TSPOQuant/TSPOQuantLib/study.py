@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .acquisition.bids import find_bids
+from .acquisition.bids_anatomy import drawn_on as image_drawn_on
 from .acquisition.blood_files import ROUTES
 from .acquisition.files import check_link
 from .acquisition.modality import MR
@@ -13,7 +14,7 @@ from .acquisition.segmentation_files import table_of
 from .acquisition.tables import sidecars
 from .acquisition.volume_files import is_volume_file
 from .kinetics.options import FROM_FILE
-from .messages import InputRefused, Text
+from .messages import InputRefused, Notice, Text
 from .outcome.settings import GENOTYPES, LABEL, SETTINGS, StudySettings
 from .settings import Kind, Line, Several
 from .toml_file import TomlFile, read_toml
@@ -28,7 +29,8 @@ class Study:
     ct: the CT, or the MR in its place. carried_from: the visit on whose CT the segmentation was drawn, where the
     regions are carried from another one. frame_table: starts and durations of the PET's frames, where its own are
     absent or wrong. frame_weights: the table that lists their weights. person: what a dataset's table of participants
-    says. further_pet: the later parts of a scan that is kept in several.
+    says. further_pet: the later parts of a scan that is kept in several. notices: what is to be known of the choice of
+    these files.
     """
 
     pet: Path
@@ -44,6 +46,7 @@ class Study:
     frame_weights: Path | None = None
     person: Person = field(default_factory=Person)
     further_pet: tuple[Path, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     @property
     def blood_files(self) -> list[Path]:
@@ -94,7 +97,8 @@ def study_of_bids(
     segmentation: the regions; None takes the one .seg.nrrd or _dseg.nii.gz that lies in derivatives/*/ for the visit,
     or else for the subject. source: of the input function; None makes it image-derived where there is raw blood, and
     takes a ready curve (_bloodproc.tsv, _inputfunction.tsv) where there is none. scan: which of several of a session,
-    see find_bids. Raises InputRefused ("bids-…", "table-…").
+    see find_bids. The CT or MR is the image in anat/ whose voxels the regions have, see ``bids_anatomy``. Raises
+    InputRefused ("bids-…", "table-…").
     """
     found = find_bids(dataset, participant, session, scan)
     where = "/".join(part for part in (found.participant, found.session) if part)
@@ -130,9 +134,10 @@ def study_of_bids(
             names=", ".join(file.relative_to(dataset).as_posix() for file in found.bloodproc),
         )
     person = read_person(dataset, found.participant, found.session)
+    anatomy, modality, notices = image_drawn_on(dataset, found.participant, found.session, found.image, segmentation)
     return Study(
         pet=found.image,
-        ct=None,
+        ct=anatomy,
         segmentation=segmentation,
         blood=found.blood,
         route="unknown",
@@ -143,7 +148,9 @@ def study_of_bids(
             subject=found.participant.removeprefix("sub-"),
             session=(found.session or "ses-baseline").removeprefix("ses-"),
             input_source=source,
+            anatomical_modality=modality,
         ),
+        notices=notices,
     )
 
 
@@ -252,7 +259,9 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
             raise wrong("segmentation", "carried_from", Text("left out where another visit's regions come from here"))
         other = read_study(file_of("segmentation", "carried_from"), may_carry=False)
         if other.ct is None or drawn_on not in data:
-            raise wrong("segmentation", "carried_from", Text("left out, or both visits have a CT, which carries them"))
+            raise wrong(
+                "segmentation", "carried_from", Text("left out, or both visits have a CT or an MR, which carries them")
+            )
         return other
 
     if "ct" in data and "mr" in data:

@@ -1,6 +1,7 @@
 """A CT is read as HU, an MR as MR signal, and what may be either is asked for: by every road into the program."""
 
 import json
+import re
 import tempfile
 import unittest
 from dataclasses import replace
@@ -9,16 +10,23 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from support import dicommaker
-from support.tinystudy import CT_MM, CT_SHAPE, DicomVisit, grid_of, quiet
+from support.tinystudy import CT_MM, CT_SHAPE, PET_MM, PET_SHAPE, DicomVisit, grid_of, quiet, write_bids_visit
 from support.visitrecords import visit
+from TSPOQuantLib.acquisition.bids_anatomy import one_lattice
 from TSPOQuantLib.acquisition.dicom import read_anatomical, read_ct
 from TSPOQuantLib.acquisition.image import HU, MR_SIGNAL
 from TSPOQuantLib.acquisition.inspect import inspect
 from TSPOQuantLib.alignment.rigid import to_sitk
+from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.comparability import attenuation_source, findings_of
+from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.pipeline.quantification import quantify_study
 from TSPOQuantLib.reporting.fused_files import read_fused_images
-from TSPOQuantLib.study import read_study
+from TSPOQuantLib.reporting.report import report_document
+from TSPOQuantLib.reporting.report_html import html
+from TSPOQuantLib.reporting.tables import write_visit
+from TSPOQuantLib.study import read_study, study_of_bids
 
 RANDOM = np.random.default_rng(4)
 
@@ -187,6 +195,89 @@ class StudyTest(Folder):
         self.assertEqual((code, "anatomy-unlabeled" in told), (3, True), told)
         study.write_text(study.read_text().replace("[ct]\n", '[ct]\nmodality = "MR"\n'))
         self.assertEqual(quiet("quantify", study, "--out", self.folder / "out")[0], 0)
+
+
+class BidsTest(Folder):
+    """Which image in anat/ the regions were drawn on is told by their voxels."""
+
+    def setUp(self):
+        super().setUp()
+        self.dataset = self.folder / "bids"
+        write_bids_visit(self.dataset, "1", "baseline")  # its regions lie on the grid of CT_SHAPE
+
+    def study(self):
+        return study_of_bids(self.dataset, "1", "baseline", None)
+
+    def image(self, name, values=MAGNITUDE, mm=CT_MM):
+        path = self.dataset / "sub-1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sitk.WriteImage(to_sitk(values, grid_of(CT_SHAPE, mm)), str(path))
+        return path
+
+    def test_the_mr_whose_voxels_the_regions_have(self):
+        self.assertIsNone(self.study().ct)
+        self.image("ses-baseline/anat/sub-1_ses-baseline_T2w.nii.gz", mm=(1.0, 1.0, 1.0))
+        self.assertEqual([one.code for one in self.study().notices], ["bids-anatomy"])
+        mr = self.image("ses-baseline/anat/sub-1_ses-baseline_T1w.nii.gz")
+        study = self.study()
+        self.assertEqual((study.ct, study.settings.anatomical_modality, study.notices), (mr, "MR", ()))
+        self.assertIn(mr, study.files)
+
+    def test_of_several_the_one_that_the_regions_name(self):
+        names = [f"anat/sub-1_{kind}.nii.gz" for kind in ("T1w", "T2w")]
+        images = [self.image(name) for name in names]
+        self.image("anat/sub-1_desc-neck_dseg.nii.gz")
+        self.refused("bids-anatomy", self.study)
+        (drawn,) = self.dataset.rglob("*_regions.seg.nrrd")
+        drawn.rename(drawn.with_name("sub-1_ses-baseline_space-T2w_regions.seg.nrrd"))
+        self.assertEqual(self.study().ct, images[1])
+
+    def test_regions_on_the_pet_s_own_voxels_stay_there(self):
+        self.image("anat/sub-1_T1w.nii.gz")
+        (drawn,) = self.dataset.rglob("*_regions.seg.nrrd")
+        drawn.unlink()
+        labels = np.ones(PET_SHAPE, np.uint8)
+        path = drawn.with_name("sub-1_ses-baseline_dseg.nii.gz")
+        sitk.WriteImage(sitk.Cast(to_sitk(labels, grid_of(PET_SHAPE, PET_MM)), sitk.sitkUInt8), str(path))
+        self.assertEqual((self.study().ct, self.study().notices), (None, ()))
+
+    def test_a_cropped_or_turned_piece_is_of_the_same_lattice(self):
+        whole = grid_of(CT_SHAPE, CT_MM)
+        matrix = whole.ijk_to_lps.copy()
+        matrix[:3, 3] = whole.to_lps(np.array([3.0, 2.0, 1.0]))
+        piece = Grid((4, 5, 6), matrix)
+        self.assertTrue(one_lattice(piece, whole))
+        turned = matrix.copy()
+        turned[:3, 3] = piece.to_lps(np.array([5.0, 0.0, 0.0]))
+        turned[:3, 0] *= -1
+        self.assertTrue(one_lattice(Grid((4, 5, 6), turned), whole))
+        for off in ((0.5, 0, 0), (0, 0, 40)):
+            moved = matrix.copy()
+            moved[:3, 3] = whole.to_lps(np.array([3.0, 2.0, 1.0]) + off)
+            self.assertFalse(one_lattice(Grid((4, 5, 6), moved), whole), off)
+        self.assertFalse(one_lattice(Grid((4, 5, 6), matrix @ np.diag([0.5, 0.5, 0.5, 1])), whole))
+
+    def test_a_visit_names_the_mr_everywhere(self):
+        """The report in two languages, settings and names of files; a sentence may say CT where it says MR, too."""
+        self.image("anat/sub-1_T1w.nii.gz")
+        study = self.study()
+        study = replace(study, settings=replace(study.settings, motion_correction="none", models=("1TCM",)))
+        found = quantify_study(study)
+        out = self.folder / "out"
+        out.mkdir()
+        write_visit(out, found)
+        self.assertEqual(found.record.acquisition.anatomy, "MR")
+        self.assertFalse([file.name for file in out.rglob("*") if "ct" in file.name.lower().split(".")[0].split("_")])
+        regions = [replace(one, mean=tuple(0.9 * value for value in one.mean)) for one in found.record.regions]
+        later = replace(found.record, session="later", regions=tuple(regions))
+        later = replace(later, acquisition=replace(later.acquisition, time_zero_at=None))
+        twice = [found.record, later]
+        for lang, wrong in (("en", r"\bCT\b"), ("fr", r"\bTDM\b")):
+            page = html(report_document(compare(twice), [], lang))
+            self.assertIn("anatom", page)  # the error budget's own sentence
+            said = [line for line in re.sub(r"<[^>]*>", "\n", page).splitlines() if re.search(wrong, line)]
+            self.assertFalse([one for one in said if not re.search(r"\b(MR|IRM)\b", one)], said)
+            self.assertNotIn("[ct]", page)
 
 
 class AttenuationTest(unittest.TestCase):

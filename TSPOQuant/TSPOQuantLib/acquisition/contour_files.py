@@ -49,7 +49,7 @@ def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
     if on is None:
         raise InputRefused(
             "contours-image",
-            "{file} holds contours, which need the image that they were drawn on; name a study.toml with that CT",
+            "{file} holds contours, which need the image that they were drawn on; name a study.toml with it",
             file=file,
         )
     references = {
@@ -58,7 +58,7 @@ def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
     if len(references) > 1:
         raise InputRefused(
             "contours-frames",
-            "{file} holds regions of several frames of reference; export those of this CT alone",
+            "{file} holds regions of several frames of reference; export those of this image alone",
             file=file,
         )
     notices: list[Notice] = []
@@ -112,15 +112,15 @@ def _mask(file: str, region: _Region, on: Grid, notices: list[Notice]) -> NDArra
         if np.ptp(ijk[:, 2]) > PLANE_TOLERANCE or abs(level - k) > SLICE_TOLERANCE:
             raise InputRefused(
                 "contours-plane",
-                "{file}, {region}: a contour does not lie in a slice of the CT; it was drawn on another image, or in "
-                "another direction",
+                "{file}, {region}: a contour does not lie in a slice of the image; it was drawn on another image, or "
+                "in another direction",
                 file=file,
                 region=region.name,
             )
         if not 0 <= k < on.shape[0]:
             raise InputRefused(
                 "contours-outside",
-                "{file}, {region}: a contour lies outside of the CT; it was drawn on another image",
+                "{file}, {region}: a contour lies outside of the image; it was drawn on another image",
                 file=file,
                 region=region.name,
             )

@@ -43,15 +43,15 @@ def check_frames_of_reference(
         if not registered:
             raise InputRefused(
                 "frame-of-reference",
-                "PET and CT state different frames of reference (FrameOfReferenceUID), so that a place in one says "
-                "nothing about the other; give the CT of the same session, or register them: [pet] motion_correction "
-                '= "rigid"',
+                "PET and CT (or MR) state different frames of reference (FrameOfReferenceUID), so that a place in one "
+                "says nothing about the other; give the image of the same session, or register them: "
+                '[pet] motion_correction = "rigid"',
             )
         notices = (
             Notice(
                 "frame-of-reference",
-                "PET and CT state different frames of reference (FrameOfReferenceUID): the scanner did not place them "
-                "together, and only the registration does; look at the fused pictures",
+                "PET and CT (or MR) state different frames of reference (FrameOfReferenceUID): the scanner did not "
+                "place them together, and only the registration does; look at the fused pictures",
             ),
         )
     drawn = segmentation.frame_of_reference_key if segmentation else None
@@ -59,7 +59,7 @@ def check_frames_of_reference(
     if drawn and known and drawn not in known:
         raise InputRefused(
             "frame-of-reference",
-            "the segmentation was drawn in another frame of reference (FrameOfReferenceUID) than those of PET and CT; "
-            "give the segmentation of this visit",
+            "the segmentation was drawn in another frame of reference (FrameOfReferenceUID) than those of PET and CT "
+            "(or MR); give the segmentation of this visit",
         )
     return notices

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grid import Grid
-from ..messages import Notice
+from ..messages import Notice, Text
 from .frames import FrameTiming
 
 HU, MR_SIGNAL = "HU", "MR signal"
@@ -89,3 +89,8 @@ class Volume:
     def is_ct(self) -> bool:
         """Whether its values are CT numbers, by which air, fat, soft tissue and bone can be told apart."""
         return self.units == HU
+
+    @property
+    def called(self) -> Text:
+        """What sentences call an image on which regions were drawn."""
+        return Text("the CT") if self.is_ct else Text("the MR")

@@ -124,6 +124,11 @@ def read_volume(path: Path, content: bytes | None = None) -> VolumeFile:
     return VolumeFile(_scaled(block, _voxels(block)), grid, metadata, notices)
 
 
+def read_grid(path: Path) -> Grid:
+    """Where the voxels of such a file lie, by its header alone. Raises what ``read_volume`` raises of a header."""
+    return _placed(path, _block(path, content_of(path)))[0]
+
+
 def _block(path: Path, content: bytes) -> VoxelBlock:
     if is_nifti(path):
         return _nifti_block(path.name, content)

@@ -77,8 +77,9 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
     if overlap < LEAST_OVERLAP:
         raise InputRefused(
             "pet-ct-no-overlap",
-            "the CT shows {overlap:.0%} of the PET's field (at least {least_overlap:.0%} is needed); check that "
+            "{anatomy} shows {overlap:.0%} of the PET's field (at least {least_overlap:.0%} is needed); check that "
             "both were taken in one session; {go_on}",
+            anatomy=ct.called,
             overlap=overlap,
             least_overlap=LEAST_OVERLAP,
             go_on=GO_ON,
@@ -87,10 +88,12 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
     before, after = (similarity(on_pet, pet, matrix, mask=shown) for matrix in (np.eye(4), found))
     points = field_points(image.grid)
     shift, angle = displacement_mm(found, points), rotation_deg(found)
-    _refuse_mismatch(on_pet, shown, pet, after, shift)
+    _refuse_mismatch(on_pet, shown, pet, after, shift, ct.called)
     if shift <= FITS_MM:
         text = Text(
-            "PET and CT fit as the scanner placed them (registration would shift by {shift:.1f} mm); nothing done",
+            "PET and {anatomy} fit as the scanner placed them (registration would shift by {shift:.1f} mm); "
+            "nothing done",
+            anatomy=ct.called,
             shift=shift,
         )
         return PetToCt(np.eye(4), shift, (Notice("pet-ct-fits", text),), angle, before, before, kept=True)
@@ -117,7 +120,7 @@ def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
 
 
 def _refuse_mismatch(
-    on_pet: sitk.Image, shown: sitk.Image, pet: sitk.Image, information: float, shift_mm: float
+    on_pet: sitk.Image, shown: sitk.Image, pet: sitk.Image, information: float, shift_mm: float, anatomy: Text
 ) -> None:
     advice = Text("check that both are of one person, one part of the body and one orientation; {go_on}", go_on=GO_ON)
     if shift_mm > LIMIT_MM:
@@ -130,7 +133,8 @@ def _refuse_mismatch(
         raise InputRefused("pet-ct-mismatch", text)
     if information < LEAST_INFORMATION:
         text = Text(
-            "PET and CT share {information:.2f} nats of information (at least {least_information:g}); {advice}",
+            "PET and {anatomy} share {information:.2f} nats of information (at least {least_information:g}); {advice}",
+            anatomy=anatomy,
             information=information,
             least_information=LEAST_INFORMATION,
             advice=advice,
@@ -144,7 +148,8 @@ def _refuse_mismatch(
         flipped = similarity(mirrored, pet, fit, mask=seen)
         if flipped > FLIP_GAIN * information:
             text = Text(
-                "the CT fits the PET better {name} ({flipped:.2f} against {information:.2f} nats); {advice}",
+                "{anatomy} fits the PET better {name} ({flipped:.2f} against {information:.2f} nats); {advice}",
+                anatomy=anatomy,
                 name=name,
                 flipped=flipped,
                 information=information,

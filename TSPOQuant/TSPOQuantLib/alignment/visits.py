@@ -115,8 +115,8 @@ def align_visits(
     if best < LEAST_CORRELATION:
         raise InputRefused(
             "visits-mismatch",
-            "no level of one visit's CT was found in the other's (best squared correlation {best:.2f}, at least "
-            "{least_correlation:g} is needed); check that both show the same part of the same person",
+            "no level of one visit's image was found in the other's (best squared correlation {best:.2f}, at "
+            "least {least_correlation:g} is needed); check that both show the same part of the same person",
             best=best,
             least_correlation=LEAST_CORRELATION,
         )

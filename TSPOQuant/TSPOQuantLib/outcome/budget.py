@@ -41,7 +41,7 @@ class BudgetSettings:
 
     input_scale: of scanner against blood counter, as a fraction. delay_s: of the input against the tissue.
     placement_mm, registration_mm: root mean square distance in space (1/sqrt(3) of it along each axis) of the drawn
-    region and of the CT against the PET. fwhm_mm: of the assumed resolution.
+    region and of the CT or MR against the PET. fwhm_mm: of the assumed resolution.
     resolution_correlation: between visits on one scanner: the same wrong FWHM is used at both, so that its error
     cancels in part. All other errors count as independent between visits, which is the cautious choice.
     """
@@ -104,8 +104,8 @@ class BudgetSettings:
                 placement_mm=self.placement_mm,
             ),
             Text(
-                "Registration of the CT to the PET: {registration_mm:g} mm root mean square, independent "
-                "between visits.",
+                "Registration of the PET and the image of the anatomy: {registration_mm:g} mm root mean square, "
+                "independent between visits.",
                 registration_mm=self.registration_mm,
             ),
             Text(

@@ -11,7 +11,7 @@ from ..acquisition.segmentation import Segmentation
 from ..alignment.fused import FusedImages, fused_images
 from ..alignment.motion import FrameMotion, estimate_motion, told_at
 from ..alignment.pet_to_ct import PetToCt, align_to_ct
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, part, silent
 from ..regions.anatomy import ANATOMY_ONLY
 from ..regions.planes import center_of, corners_of
@@ -63,7 +63,8 @@ class Placed:
         return (
             Notice(
                 "regions-on-reference",
-                "without a CT the regions are taken to lie where the reference, frames {frames}, shows the body",
+                "without a CT or an MR the regions are taken to lie where the reference, frames {frames}, shows the "
+                "body",
                 frames=", ".join(str(frame + 1) for frame in self.motion.reference),
             ),
         )
@@ -109,8 +110,9 @@ def check_over_ct(ct: Volume, regions: Sequence[Region]) -> None:
     if not inside.any():
         raise InputRefused(
             "ct-elsewhere",
-            "none of the regions lies within the CT: it shows another place or another frame of reference; give the "
-            "CT of this scan, or leave it out",
+            "none of the regions lies within {anatomy}: it shows another place or another frame of reference; give "
+            "that of this scan, or leave it out",
+            anatomy=ct.called,
         )
 
 
@@ -125,7 +127,7 @@ def align_visit(
     motion = estimate_motion(image, part(progress, 0, 0.9), reference)
     if settings.motion_correction == "frames" or ct is None:
         return motion, None
-    progress(0.9, "PET to CT")
+    progress(0.9, Text("PET to {anatomy}", anatomy=ct.called))
     return motion, align_to_ct(image, ct, motion, settings.registration_window)
 
 

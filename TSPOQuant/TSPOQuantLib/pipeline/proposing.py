@@ -75,7 +75,7 @@ def propose_for_ct(
     modality: str = AUTO,
 ) -> ProposedRegions:
     """Foramina and pieces of cord; with a PET also the blood pool. Raises InputRefused."""
-    progress(0.0, "Reading the CT")
+    progress(0.0, "Reading the CT or MR")
     ct = read_anatomical(ct_path, modality)
     vertebrae = read_labels(labels)
     foramina, notices = look_for_foramina(vertebrae, ct, part(progress, 0.1, 0.8))

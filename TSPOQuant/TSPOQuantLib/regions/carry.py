@@ -63,8 +63,8 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
         segments.append(replace(segment, mask=mask, tags={**segment.tags, CARRIED_TAG: visit}))
     residuals = [level.residual_mm for level in alignment.levels]
     text = Text(
-        "the regions are those of {visit}, carried to this visit's CT level by level (bone surfaces there agree "
-        "to {lowest:.1f} to {highest:.1f} mm); look at them on the CT and correct them where they are off",
+        "the regions are those of {visit}, carried to this visit's CT or MR level by level (surfaces there agree "
+        "to {lowest:.1f} to {highest:.1f} mm); look at them on it and correct them where they are off",
         visit=visit,
         lowest=min(residuals),
         highest=max(residuals),

@@ -153,8 +153,8 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
         if (index < 0).any() or (index > np.array(ct.grid.shape[::-1]) - 1).any():
             return Notice(
                 "numbering-unknown",
-                "the dens of C2 lies beyond the CT: nothing tells whether the vertebrae are numbered one level off; "
-                "count them",
+                "the dens of C2 lies beyond the image: nothing tells whether the vertebrae are numbered one level "
+                "off; count them",
             )
     return Notice(
         "vertebra-numbering",
@@ -432,7 +432,7 @@ def _refuse_place(
     edge = np.array(ct.grid.shape[::-1]) - 1.0
     corners = ct.grid.to_ijk(np.stack([passage.inner, passage.outer, canal.center]))
     if len(points) == 0 or (corners < 0).any() or (corners > edge).any():
-        raise Declined("beyond-ct", Text("it lies beyond the CT"))
+        raise Declined("beyond-ct", Text("it lies beyond the image"))
     if passage.at_end or np.linalg.norm(canal.center - start) > FARTHEST_MM:
         raise Declined(
             "at-bound",
@@ -441,7 +441,7 @@ def _refuse_place(
     if passage.radius < NARROWEST_MM:
         raise Declined(
             "too-narrow",
-            Text("its radius of {radius:.1f} mm is less than this CT can show", radius=passage.radius),
+            Text("its radius of {radius:.1f} mm is less than this image can show", radius=passage.radius),
         )
     for sign, vertebra, code in ((1.0, level.upper, "pedicle-above"), (-1.0, level.lower, "pedicle-below")):
         if not met_by(canal.center, canal.axes, sign, vertebra.level, neck.bone):

@@ -56,7 +56,7 @@ def foramen_between(
         )
     index = ct.grid.to_ijk((inner + outer) / 2)[::-1]
     if (index < 0).any() or (index > np.array(ct.grid.shape) - 1).any():
-        raise InputRefused("foramen-clicks", "the clicks lie beyond the CT; mark them on it")
+        raise InputRefused("foramen-clicks", "the clicks lie beyond the image; mark them on it")
     across = np.cross(UP, outward)
     if np.linalg.norm(across) < 0.3:
         raise InputRefused("foramen-clicks", "the clicks lie above each other; a foramen runs outward")

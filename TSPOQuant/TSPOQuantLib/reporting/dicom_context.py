@@ -136,8 +136,8 @@ def read_context(
         if len(found) > 1 or "" in found:
             raise InputRefused(
                 "dicom-study",
-                "the files of PET and CT do not state one and the same {name} ({keyword}), which objects made "
-                "from both must name; leave --dicom out, or use a CT of the PET's own study",
+                "the files of PET and CT (or MR) do not state one and the same {name} ({keyword}), which objects "
+                "made from both must name; leave --dicom out, or use an image of the PET's own study",
                 name=name,
                 keyword=keyword,
             )
@@ -298,7 +298,7 @@ def volume_of(values: NDArray[Any], grid: Grid, context: DicomContext, **channel
     axes = grid.ijk_to_lps[:3, :3] / np.array(grid.spacing_mm)
     if np.abs(axes.T @ axes - np.eye(3)).max() > 1e-4:
         raise InputRefused(
-            "dicom-grid", "the regions' grid is skewed, which DICOM cannot hold; draw them on an untilted CT"
+            "dicom-grid", "the regions' grid is skewed, which DICOM cannot hold; draw them on an untilted image"
         )
     affine = grid.ijk_to_lps[:, [2, 1, 0, 3]]  # highdicom orders slice, row, column
     uid = str(context.image[0].FrameOfReferenceUID)

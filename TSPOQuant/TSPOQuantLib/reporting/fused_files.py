@@ -56,7 +56,7 @@ def read_fused_images(folder: Path) -> FusedImages:
     if len(found) != 1:
         raise InputRefused(
             "fused-missing",
-            "{folder} holds {n_found} fused images of a visit, not one; quantify the visit again, with its CT",
+            "{folder} holds {n_found} fused images of a visit, not one; quantify the visit again, with its CT or MR",
             folder=folder,
             n_found=len(found),
         )

@@ -836,7 +836,8 @@ def _settings(visit: VisitRecord, words: Words) -> list[Block]:
     """Choices by their keys in the study file, versions, and hashes of the inputs."""
     # What was found from the samples stands with the input function: its setting, which was not used, would mislead.
     found = (visit.input.settings.get("found") or {}).get("calibration") or {}
-    used = [one for one in SETTINGS if one.name not in found and in_effect(one, visit)]
+    elsewhere = {*found, "anatomical_modality"}  # what the image turned out to be stands with the acquisition
+    used = [one for one in SETTINGS if one.name not in elsewhere and in_effect(one, visit)]
     asked_for = {f"[{one.table}] {one.key}": asked(one, visit) for one in sorted(used, key=lambda one: one.table)}
     known = {"source", "found", *(one.name for one in SETTINGS)}
     further = {f"input.{key}": value for key, value in visit.input.settings.items() if key not in known}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .. import DISCLAIMER
 from ..acquisition.curve_tables import MORPH_VOLUME
 from ..acquisition.frames import FrameTiming
+from ..acquisition.modality import CT
 from ..alignment.motion import LIMIT_MM
 from ..alignment.transform_files import write_transform
 from ..kinetics import Coupled, KineticFit
@@ -381,16 +382,17 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
     record = result.record
     motion, fit = record.motion, record.pet_to_ct
     to_ct = np.eye(4) if fit is None else fit.ct_to_reference
+    anatomy = record.acquisition.anatomy or CT
     if fit is not None:
-        write_transform(transforms / f"{stem}from-CT_to-PET_xfm.tfm", to_ct)
+        write_transform(transforms / f"{stem}from-{anatomy}_to-PET_xfm.tfm", to_ct)
     if motion is not None:
         for frame, matrix in enumerate(motion.matrices, start=1):
-            name = f"{stem}from-{'CT' if fit else 'PET'}_to-frame{frame:02d}_xfm.tfm"
+            name = f"{stem}from-{anatomy if fit else 'PET'}_to-frame{frame:02d}_xfm.tfm"
             write_transform(transforms / name, matrix @ to_ct)
     if result.carried is not None:
         carried_from = next(region.carried_from for region in record.regions if region.carried_from)
         for level in result.carried.levels:
-            name = f"{stem}from-{carried_from}_to-CT_desc-{level.level.replace('/', '')}_xfm.tfm"
+            name = f"{stem}from-{carried_from}_to-{anatomy}_desc-{level.level.replace('/', '')}_xfm.tfm"
             write_transform(transforms / name, level.to_other)
     if motion is None:
         return
