@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import convolve
 from support import visitrecords as made
-from support.exacttissue import EDGES_S
+from support.exacttissue import EDGES_S, parent_plasma
+from support.rawdicom import read_raw
 from support.realdata import DATA
 from support.tinystudy import LEFT, RIGHT, TRUE_VT, DicomVisit, activity, quantified, quiet
 from TSPOQuantLib.acquisition.dicom import read_static_pet
@@ -26,8 +27,10 @@ from TSPOQuantLib.outcome.record import Reference, Sensitivity, from_json
 from TSPOQuantLib.outcome.uptake import region_uptake, uptake_notices, uptake_of, window_of
 from TSPOQuantLib.plain import to_json
 from TSPOQuantLib.regions.anatomy import Anatomy
+from TSPOQuantLib.regions.partial_volume import Corrected
 from TSPOQuantLib.regions.peak import hottest, sphere
 from TSPOQuantLib.regions.region import Region
+from TSPOQuantLib.reporting.tables import uptake_records, uptake_text
 
 TIMING = FrameTiming(np.array([0.0, 600.0, 1200.0, 2400.0]), np.array([600.0, 600.0, 600.0, 1200.0]))
 
@@ -176,6 +179,53 @@ class RecordTest(unittest.TestCase):
         self.assertTrue(math.isnan(uptake_of(old)[0].SUVmax))
 
 
+class CorrectedTest(unittest.TestCase):
+    """A region corrected for partial volume, its alternatives at -10 and +20 %, 1 mm of FWHM moving it by 8 %."""
+
+    def visit(self, sensitivities=(), **changes):
+        visit = made.visit()
+        region = visit.regions[0]
+        mean = 1.5 * np.array(region.mean)
+        alternatives = {"RBV": 0.9 * mean, "IY": 1.2 * mean}
+        one = Corrected(
+            mean, np.array(region.sd), mean / 1.05, mean * 1.08, 2.0, 0.5, (), (), mean[None], alternatives
+        )
+        scan = replace(visit.acquisition, **changes)
+        regions = (replace(region, corrected=one), *visit.regions[1:])
+        return replace(visit, pvc="GTM", regions=regions, acquisition=scan, sensitivities=tuple(sensitivities))
+
+    def test_its_error_by_resolution_model_and_place(self):
+        model = (math.log(0.9) ** 2 + math.log(1.2) ** 2) / 2
+        moved = [
+            Sensitivity(made.LEFT, "1TCM", "GTM", "placement", f"placement:{axis}", "mm", 1.0, -0.1, 0.1, None)
+            for axis in "xyz"
+        ]
+        other = replace(moved[0], component="input-scale", factor="input-scale", lower=-1.0, upper=1.0)
+        for sensitivities, changes, wanted in (
+            ((), {}, (0.5 * math.log(1.08)) ** 2 + model),  # 0.5 mm are assumed
+            ((), {"fwhm_se_mm": 2.0}, (2 * math.log(1.08)) ** 2 + model),
+            ((*moved, other), {}, (0.5 * math.log(1.08)) ** 2 + model + 3 * (0.1 / math.sqrt(3)) ** 2),
+        ):
+            visit = self.visit(sensitivities, **changes)
+            rows = {row.pvc: row for row in uptake_of(visit) if row.region == made.LEFT}
+            self.assertAlmostEqual(rows["GTM"].relative_se, math.sqrt(wanted))
+            self.assertAlmostEqual(rows["GTM"].error("TBR-PP"), rows["GTM"].TBR_PP * math.sqrt(wanted))
+            low, high = rows["GTM"].interval("SUV")
+            self.assertAlmostEqual(low * high, rows["GTM"].SUV ** 2)
+            self.assertAlmostEqual(math.log(high / low), 2 * 1.96 * math.sqrt(wanted))
+            self.assertTrue(math.isnan(rows["none"].relative_se))
+            (told,) = [one for one in uptake_notices(visit) if one.code == "suv-corrected-error"]
+            self.assertEqual("the place" in told.message, bool(sensitivities))
+
+    def test_every_table_has_it(self):
+        visit = self.visit()
+        row = next(row for row in uptake_of(visit) if row.pvc == "GTM")
+        self.assertIn(f"{row.SUV:.2f} ± {row.error('SUV'):.2f}", uptake_text(visit))
+        record = next(one for one in uptake_records(visit) if one["pvc"] == "GTM")
+        self.assertEqual(record["relative_se"], row.relative_se)
+        self.assertNotIn("±", uptake_text(made.visit()))
+
+
 class DvrTest(unittest.TestCase):
     """Two regions of one scan that an error of the input moves by 6 % and by 4 %: 2 % are left of it."""
 
@@ -239,6 +289,26 @@ class StudyTest(unittest.TestCase):
         self.assertAlmostEqual(found[RIGHT].SUVR, 1)
         self.assertAlmostEqual(found[LEFT].SUVmax, found[LEFT].SUV, delta=2e-3)
         self.assertAlmostEqual(found[LEFT].SUVsd, 0, delta=2e-3)
+
+    def test_suv_ratio_and_tbr_against_the_bytes_of_the_files(self):
+        """DICOM read by numpy alone; blood from its closed form; frames 30-40 and 50-60 min count by half."""
+        raw = read_raw(self.study.parent / "pet")
+        late = raw.window_mean(35, 55)
+        left, right = late[:, :, -1].mean(), late[:, :, 0].mean()
+        points = (np.arange(400) + 0.5) / 400
+        seconds = EDGES_S[:-1, None] + points * np.diff(EDGES_S)[:, None]
+        plasma = np.average(parent_plasma(seconds / 60).mean(axis=1), weights=self.weights)
+        found = {row.region: row for row in uptake_of(self.record)}
+        for name, wanted in (
+            ("SUV", left),
+            ("SUVR", left / right),
+            ("TBR_PP", left / (80 / 400) / plasma),
+            ("TBR_WB", left / (80 / 400) / plasma / 1.2),
+        ):
+            self.assertAlmostEqual(getattr(found[LEFT], name) / wanted, 1, delta=1e-4, msg=name)
+        inside = {frame for frame in range(len(self.weights)) if self.weights[frame]}
+        values = [raw.suv[frame][:, :, -1].mean() for frame in sorted(inside)]
+        np.testing.assert_allclose((found[LEFT].SUV_low, found[LEFT].SUV_high), (min(values), max(values)), rtol=1e-4)
 
     def test_dvr_is_the_ratio_of_the_true_volumes(self):
         row = next(one for one in self.record.rows if (one.region, one.model) == (LEFT, "1TCM"))

@@ -14,9 +14,11 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.image import possible_for_suv
 from ..input_function import InputFunction
 from ..kinetics.ratios import suv, tbr, window_mean, window_notices, window_seconds
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UPTAKE
+from ..regions.partial_volume import FWHM_STEP_MM
 from ..tracers import tracer_named
+from .budget import BudgetSettings, errors_from
 from .record import RegionRecord, VisitRecord
 
 Array = NDArray[np.float64]
@@ -34,6 +36,7 @@ class RegionUptake:
 
     SUVs in g/mL. SUV, SUVR, TBR_PP, TBR_WB: means over the window; SUV_low, SUV_high and so on: the lowest and the
     highest frame of it. SUVmax, SUVpeak, SUVsd: of the image that is the mean over the window, without correction.
+    relative_se: of a corrected mean and of its ratios, as a fraction of them, see ``correction_error``.
     """
 
     visit: str
@@ -54,10 +57,20 @@ class RegionUptake:
     SUVR_high: float = NAN
     TBR_PP: float = NAN
     TBR_WB: float = NAN
+    relative_se: float = NAN
 
     def value(self, key: str) -> float:
         """Of a quantity by its key ("TBR-PP")."""
         return float(getattr(self, key.replace("-", "_")))
+
+    def error(self, key: str) -> float:
+        """Standard error of a corrected quantity; nan where none is known."""
+        return self.value(key) * self.relative_se
+
+    def interval(self, key: str) -> tuple[float, float]:
+        """95 % of a corrected quantity, symmetric in its logarithm, as V_T's; nan where no error is known."""
+        factor = math.exp(1.96 * self.relative_se)
+        return self.value(key) / factor, self.value(key) * factor
 
 
 TOLD = tuple(field.name for field in fields(RegionUptake))
@@ -103,9 +116,43 @@ def region_uptake(visit: VisitRecord, region: RegionRecord, pvc: str = NO_PVC) -
         found |= _ratio(visit, curve, inside)
     for blood in ("PP", "WB"):
         found[f"TBR_{blood}"] = _to_blood(visit, curve, blood)
+    if pvc != NO_PVC and region.corrected is not None:
+        found["relative_se"] = math.sqrt(sum(variance for _, variance in correction_error(visit, region)))
     return RegionUptake(
         visit.session, region.name, region.structure, region.level, region.root, region.side, pvc, **found
     )
+
+
+def correction_error(visit: VisitRecord, region: RegionRecord) -> tuple[tuple[Text, float], ...]:
+    """What a corrected region's mean over the window may be off by, cause and variance of its logarithm.
+
+    The resolution by its standard error, or by what the error budget assumes where nothing told it. The model of the
+    correction by how far the other methods and models of the neighbors lie from it, as in the budget of V_T. The place
+    where the visit's error budget has it, which takes a V_T. Noise is not in it, nor what no method knows of.
+    """
+    one = region.corrected
+    assert one is not None
+    timing, window, sizes = visit.acquisition.timing, window_of(visit), BudgetSettings()
+
+    def away(curve: Array) -> float:
+        here, there = (float(window_mean(timing, np.array(each), window)) for each in (one.mean, curve))
+        return math.log(there / here) if here > 0 and there > 0 else math.inf
+
+    width = visit.acquisition.fwhm_se_mm or sizes.fwhm_mm
+    resolution = max(abs(away(one.finer)), abs(away(one.coarser))) * width / FWHM_STEP_MM
+    models = [away(curve) ** 2 for curve in one.alternatives.values()]
+    found = [(Text("the resolution"), resolution**2)]
+    if models:
+        found.append((Text("the model of the correction"), sum(models) / len(models)))
+    place = [
+        row
+        for row in visit.sensitivities
+        if (row.region, row.pvc, row.model) == (region.name, visit.pvc, visit.models[0])
+        and row.component in ("placement", "registration")
+    ]
+    if place:
+        found.append((Text("the place"), errors_from(region.name, 0.0, 0, place, sizes).variance()))
+    return tuple(found)
 
 
 def suv_factor(visit: VisitRecord) -> float:
@@ -171,6 +218,7 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
                 "them is not told; ratios do not need them",
             )
         )
+    found += _correction_notices(visit)
     tracer = tracer_named(visit.acquisition.tracer)
     if visit.reference is not None and tracer is not None and tracer.suvr_caution is not None:
         caution = tracer.suvr_caution
@@ -184,3 +232,21 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
             )
         )
     return tuple(found)
+
+
+def _correction_notices(visit: VisitRecord) -> list[Notice]:
+    """How far corrected SUVs may be off, and through what."""
+    errors = [correction_error(visit, region) for region in visit.regions if region.corrected is not None]
+    if not errors:
+        return []
+    sds = [math.sqrt(sum(variance for _, variance in one)) for one in errors]
+    return [
+        Notice(
+            "suv-corrected-error",
+            "SUV corrected for partial volume and its ratios have a standard error of {lowest:.0%} to {highest:.0%} "
+            "through {causes}; noise comes on top",
+            lowest=min(sds),
+            highest=max(sds),
+            causes=Listed(dict.fromkeys(cause for one in errors for cause, _ in one)),
+        )
+    ]

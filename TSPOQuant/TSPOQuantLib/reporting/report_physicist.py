@@ -485,13 +485,15 @@ def _uptake(visit: VisitRecord, words: Words) -> list[Block]:
 
 
 def _with_range(row: RegionUptake, key: str, words: Words) -> str:
-    """A value, with the lowest and the highest frame of the window where there are several."""
+    """A value, with the lowest and the highest frame of the window where there are several; a corrected one with its
+    95 % interval."""
     value = row.value(key)
     if not math.isfinite(value):
         return "–"
-    low, high = (getattr(row, f"{key}_{end}", math.nan) for end in ("low", "high"))
+    frames = tuple(getattr(row, f"{key}_{end}", math.nan) for end in ("low", "high"))
+    low, high = frames if math.isnan(row.relative_se) else row.interval(key)
     shown = words.number(value)
-    return words.pair(shown, words.interval(low, high)) if math.isfinite(low) else shown
+    return words.pair(shown, words.interval(low, high)) if math.isfinite(low) and math.isfinite(high) else shown
 
 
 def _sizes(visit: VisitRecord, words: Words) -> Table:

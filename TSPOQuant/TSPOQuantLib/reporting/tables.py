@@ -49,6 +49,10 @@ HOW = {
     "TBR-PP": "Mean over the window over that of the parent plasma in the same frames (10.3389/fnume.2025.1569991)",
     "TBR-WB": "The same over whole blood",
 }
+RELATIVE_SE_TOLD = (
+    "Standard error of a corrected SUV mean and of its ratios as a fraction of them: resolution, model of the "
+    "correction and, where the visit has a V_T, place; without noise"
+)
 READY_COLUMNS = ("time", "whole_blood_radioactivity", "AIF")
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
@@ -224,6 +228,7 @@ def write_uptake(folder: Path, stem: str, record: VisitRecord) -> None:
         one.key: {"LongName": one.name, "Units": one.ucum} | ({"Description": HOW[one.key]} if one.key in HOW else {})
         for one in UPTAKE
     }
+    about["relative_se"] = {"Units": "1", "Description": RELATIVE_SE_TOLD}
     about["Window"] = {"Start": begin, "End": end, "Units": "s", "Description": WINDOW_TOLD}
     about["Reference"] = None if record.reference is None else record.reference.name
     about["Notes"] = uptake_notices(record)
@@ -247,8 +252,11 @@ def uptake_text(record: VisitRecord) -> str:
 
 
 def _shown(row: RegionUptake, one: Quantity) -> str:
-    value = row.value(one.key)
-    return f"{value:.{one.decimals}f}" if math.isfinite(value) else "n/a"
+    value, error = row.value(one.key), row.error(one.key)
+    if not math.isfinite(value):
+        return "n/a"
+    shown = f"{value:.{one.decimals}f}"
+    return f"{shown} ± {error:.{one.decimals}f}" if math.isfinite(error) else shown
 
 
 def stem_of(record: VisitRecord) -> str:
