@@ -379,6 +379,64 @@ class RefusalTest(Folder):
         for vendor in ("ge", "siemens", "philips"):
             self.refused("pet-decay-reference", PetPlan(vendor=vendor, edit=setting(SeriesDate="19010101")))
 
+    def test_a_half_life_of_another_radionuclide_is_said_first(self) -> None:
+        for stated, slip in (
+            ("20.34", "minutes and seconds"),
+            ("1220340", "seconds and milliseconds"),
+            ("6586.2", ""),
+        ):
+            for vendor in ("ge", "siemens", "philips"):
+                said = self.refused(
+                    "pet-half-life-odd", PetPlan(vendor=vendor, edit=injecting(RadionuclideHalfLife=stated))
+                )
+                self.assertIn(slip, said.message)
+        self.read(PetPlan(edit=injecting(RadionuclideHalfLife="1223.4")))
+
+    def test_times_in_another_unit_and_a_day_off_are_called_so(self) -> None:
+        def times(attribute: str, factor: float):
+            def edit(header: Dataset, frame: int, k: int) -> None:
+                setattr(header, attribute, f"{float(getattr(header, attribute)) * factor:.10g}")
+
+            return edit
+
+        for vendor in ("ge", "siemens", "philips"):
+            for factor, units in (
+                (0.001, "seconds and milliseconds"),
+                (1 / 60_000, "minutes"),
+                (1000, "milliseconds"),
+            ):
+                for attribute in ("FrameReferenceTime", "ActualFrameDuration"):
+                    plan = PetPlan(vendor=vendor, edit=times(attribute, factor))
+                    with self.assertRaises(InputRefused) as caught:
+                        self.read(plan)
+                    self.assertIn(units, caught.exception.message, (vendor, attribute, factor))
+
+        def not_advanced(header: Dataset, frame: int, k: int) -> None:
+            header.AcquisitionDate = "20210304"
+
+        late = datetime(2021, 3, 4, 23, 58, 0)
+        for vendor in ("ge", "siemens", "philips"):
+            self.read(PetPlan(vendor=vendor, injection=late))
+            said = self.refused("frames-times-disagree", PetPlan(vendor=vendor, injection=late, edit=not_advanced))
+            self.assertIn("AcquisitionDate was not advanced", said.message)
+
+    def test_overlapping_frames_say_which_times_they_rest_on(self) -> None:
+        """Philips with Siemens' meaning of FrameReferenceTime, and no other times."""
+
+        def edit(header: Dataset, frame: int, k: int) -> None:
+            header.Manufacturer, header.AcquisitionTime = "Philips Medical Systems", "103000"
+
+        long = (0.0, 60.0, 1260.0), (60.0, 1200.0, 1200.0)
+        said = self.refused("frames-overlap", PetPlan(starts_s=long[0], durations_s=long[1], edit=edit))
+        self.assertIn("FrameReferenceTime, taken as the frames' arithmetic middle", said.message)
+
+    def test_lossy_compression_is_told(self) -> None:
+        lossy, _ = self.read(PetPlan(edit=setting(LossyImageCompression="01")))
+        self.assertEqual(self.codes(lossy), {"dicom-lossy"})
+        self.assertEqual(self.codes(self.read(PetPlan(edit=setting(LossyImageCompression="00")))[0]), set())
+        write_ct(self.folder / "ct", PetPlan(edit=setting(LossyImageCompression="01")))
+        self.assertEqual([notice.code for notice in read_ct(self.folder / "ct").notices], ["dicom-lossy"])
+
     def test_times_that_contradict_each_other(self) -> None:
         def swapped(header: Dataset, frame: int, k: int) -> None:
             if frame == 3:
@@ -416,7 +474,7 @@ class RefusalTest(Folder):
 
         self.refused("frames-mixed-times", PetPlan(edit=second_bed))
 
-    def without(self, code: str, keep) -> None:
+    def without(self, code: str, keep) -> str:
         shutil.rmtree(self.folder / "pet", ignore_errors=True)
         write_pet(self.folder / "pet")
         for file in (self.folder / "pet").iterdir():
@@ -426,9 +484,10 @@ class RefusalTest(Folder):
         with self.assertRaises(InputRefused) as caught:
             read_dynamic_pet(self.folder / "pet")
         self.assertEqual(caught.exception.code, code, caught.exception.message)
+        return str(caught.exception.message)
 
     def test_missing_files(self) -> None:
-        self.without("dicom-missing-slices", lambda frame, k: (frame, k) != (2, 1))
+        self.assertIn("frame 3", self.without("dicom-missing-slices", lambda frame, k: (frame, k) != (2, 1)))
         self.without("dicom-missing-slices", lambda frame, k: k != 1)
         self.without("dicom-missing-slices", lambda frame, k: k != 2)
         self.without("pet-missing-frames", lambda frame, k: frame != 4)
@@ -442,6 +501,8 @@ class RefusalTest(Folder):
         with self.assertRaises(InputRefused) as caught:
             read_dynamic_pet(self.folder / "pet")
         self.assertEqual(caught.exception.code, "dicom-duplicate-slice")
+        self.assertIn("copy.dcm", caught.exception.message)
+        self.assertIn(file.name, caught.exception.message)
 
     def test_a_truncated_file(self) -> None:
         write_pet(self.folder / "pet")

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, write_pet
+from TSPOQuantLib.acquisition.clock import start_notices
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.frame_checks import check_frames, check_slopes, check_timing
 from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.tacs import read_frame_table
 from TSPOQuantLib.messages import InputRefused
 
 STARTS = np.array([0.0, 10, 40, 100, 400])
@@ -53,6 +55,58 @@ class Folder(unittest.TestCase):
         return self.folder / "x_pet.nii.gz"
 
 
+class TimeSlipTest(Folder):
+    def said(self, code, **changed):
+        return self.refused(code, read_dynamic_pet, self.nifti(**changed))
+
+    def test_units_of_starts_and_durations(self):
+        for key, factor, units in (
+            ("FrameDuration", 1000, "seconds and milliseconds"),
+            ("FrameDuration", 1 / 1000, "seconds and milliseconds"),
+            ("FrameDuration", 1 / 60, "minutes and seconds"),
+            ("FrameDuration", 60, "minutes and seconds"),
+            ("FrameTimesStart", 1 / 60, "minutes and seconds"),
+            ("FrameTimesStart", 1000, "milliseconds"),
+        ):
+            times = (STARTS if key == "FrameTimesStart" else DURATIONS) * factor
+            with self.assertRaises(InputRefused) as caught:
+                read_dynamic_pet(self.nifti(**{key: times.tolist()}))
+            self.assertIn(units, caught.exception.message, (key, factor))
+        self.assertIn("x_pet.json", self.said("frames-overlap", FrameDuration=[10, 40, 60, 300, 600]))
+        self.assertIn("times of day", self.said("pet-json-time-units", FrameTimesStart=(STARTS + 36000).tolist()))
+
+    def test_moments_a_day_or_a_unit_off(self):
+        """Every time of the sidecar that counts from TimeZero."""
+        self.assertIn("one day", self.said("frames-scan-start", ScanStart=-86400))
+        self.assertIn("one day", self.said("pet-json-injection", InjectionStart=-86400))
+        self.assertIn("10 h", self.said("pet-json-injection", InjectionStart=36000))
+        self.assertIn("one day", self.said("pet-decay-reference", ImageDecayCorrectionTime=86400))
+        factors = decay_factors(PetPlan(), 120.0)
+        for stated in (2, 0.12):
+            told = self.said(
+                "pet-decay-reference", DecayCorrectionFactor=factors.tolist(), ImageDecayCorrectionTime=stated
+            )
+            self.assertIn("are mixed up", told)
+
+    def test_a_frame_table_in_minutes(self):
+        table = self.folder / "frames.tsv"
+        rows = [f"{start / 60}\t{duration / 60}" for start, duration in zip(STARTS, DURATIONS, strict=True)]
+        table.write_text("FrameTimesStart\tFrameDuration\n" + "\n".join(rows) + "\n")
+        self.assertIn("FrameTimesStart[min]", self.refused("tacs-time-units", read_frame_table, table))
+        table.write_text("FrameTimesStart[min]\tFrameDuration[min]\n" + "\n".join(rows) + "\n")
+        np.testing.assert_allclose(read_frame_table(table).starts_s, STARTS)
+        longer = FrameTiming(STARTS * 1000 / 24, DURATIONS * 1000 / 24)
+        slipped = FrameTiming(STARTS / 60, DURATIONS / 60)
+        read_dynamic_pet(self.nifti(), longer)
+        self.assertIn("minutes", self.refused("frames-time-units", read_dynamic_pet, self.nifti(), slipped))
+        write_pet(self.folder / "pet", PetPlan())
+        self.assertIn("minutes", self.refused("frames-time-units", read_dynamic_pet, self.folder / "pet", slipped))
+
+    def test_clocks_that_differ_by_whole_hours(self):
+        self.assertIn("summer time", start_notices(3600.4, "the header")[0].message)
+        self.assertNotIn("summer time", start_notices(3500.0, "the header")[0].message)
+
+
 class DecayTest(Folder):
     def test_factors_by_either_name_are_held_against_what_is_stated(self):
         truth = measured()
@@ -87,7 +141,7 @@ class DecayTest(Folder):
     def test_absurd_corrections(self):
         for seconds in (-38000, 38000, 1e7):
             self.refused("pet-decay-reference", read_dynamic_pet, self.nifti(ImageDecayCorrectionTime=seconds))
-        late = {"FrameTimesStart": (STARTS + 38000).tolist(), "ImageDecayCorrected": False}
+        late = {"FrameTimesStart": (STARTS + 15000).tolist(), "ImageDecayCorrected": False}
         self.refused("pet-decay-reference", read_dynamic_pet, self.nifti(**late))
 
 

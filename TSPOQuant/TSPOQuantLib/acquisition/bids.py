@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from ..tracers import nuclide
 from .decay import HALF_LIFE_S, weighted_mean_s
 from .frames import FrameTiming
@@ -24,6 +24,7 @@ from .tables import (
     sidecars,
     unboxed,
 )
+from .time_slips import DAY_S, slip_between, told_of, with_slip
 
 # Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
 # residuals differ by a few percent, a slipped unit by a factor of 1000).
@@ -36,6 +37,8 @@ OF_BLOOD_ALONE = ("recording", "desc")
 OF_SCANS = ("task", "acq", "trc", "rec", "run")
 # Clock differences above this are named: 1 s is 0.06 % for C-11.
 CLOCK_TOLERANCE_S = 1.0
+LATEST_START_S = 6 * 3600.0
+"""A dynamic scan that starts later than this sees nothing that its models describe."""
 SAME_HALF_LIFE = 0.02
 """How far a stated half-life may be from that of the radionuclide that the tracer's name says: rounding."""
 
@@ -254,7 +257,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         timing=timing,
         time_zero=_text(metadata, "TimeZero"),
         scan_start_s=scan_start_s,
-        injection_start_s=number_in(metadata, "InjectionStart", path.name),
+        injection_start_s=_injection_start_s(path.name, metadata, timing),
         units=units,
         kbq_ml_per_unit=kbq_ml_per(units, f"{path.name}, Units"),
         tracer=tracer,
@@ -305,13 +308,25 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
             starts=len(starts),
             durations=len(durations),
         )
-    timing = FrameTiming(np.array(starts), np.array(durations))
+    try:
+        timing = FrameTiming(np.array(starts), np.array(durations))
+    except InputRefused as reason:
+        raise told_of(reason, Text("{file}, FrameTimesStart and FrameDuration", file=file)) from None
     if len(timing) > 1 and timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "pet-json-time-units",
             "{file}: the last frame ends at {ends_s:g} s: the times look like minutes; BIDS wants seconds",
             file=file,
             ends_s=timing.ends_s[-1],
+        )
+    if len(timing) > 1 and timing.starts_s[0] > LATEST_START_S:
+        raise InputRefused(
+            "pet-json-time-units",
+            "{file}: the first of several frames starts at {starts_s:g} s, {hours:.1f} h after TimeZero: the times "
+            "look like times of day; BIDS counts them from TimeZero",
+            file=file,
+            starts_s=timing.starts_s[0],
+            hours=timing.starts_s[0] / 3600,
         )
     return timing
 
@@ -338,9 +353,10 @@ def _check_tracer(file: str, tracer: str | None, half_life_s: float | None) -> N
 
 
 def _check_scan_start(file: str, scan_start_s: float | None, first_s: float) -> None:
-    """Refuse ("frames-scan-start") frames that start before the scan: they were counted from the scan's start."""
-    if scan_start_s is not None and first_s < scan_start_s - CLOCK_TOLERANCE_S:
-        raise InputRefused(
+    """Refuse ("frames-scan-start") frames that start before the scan, which were counted from its start; or a day
+    after it."""
+    if scan_start_s is not None and not -CLOCK_TOLERANCE_S <= first_s - scan_start_s < DAY_S - CLOCK_TOLERANCE_S:
+        refusal = InputRefused(
             "frames-scan-start",
             "{file}: the first frame starts at {first_s:g} s and the scan at {scan_start_s:g} s: BIDS counts both "
             "from TimeZero; add ScanStart to FrameTimesStart, or correct ScanStart",
@@ -348,6 +364,24 @@ def _check_scan_start(file: str, scan_start_s: float | None, first_s: float) -> 
             first_s=first_s,
             scan_start_s=scan_start_s,
         )
+        raise with_slip(refusal, slip_between(scan_start_s, first_s))
+
+
+def _injection_start_s(file: str, metadata: Mapping[str, Any], timing: FrameTiming) -> float | None:
+    """InjectionStart; refused ("pet-json-injection") after the scan's end, or a day or more before TimeZero."""
+    stated = number_in(metadata, "InjectionStart", file)
+    if stated is None or -DAY_S / 2 <= stated <= timing.ends_s[-1]:
+        return stated
+    refusal = InputRefused(
+        "pet-json-injection",
+        "{file}: InjectionStart is {stated:g} s, and the scan runs from {first_s:g} to {end_s:g} s; BIDS counts all "
+        "in seconds from TimeZero: correct the one that is wrong",
+        file=file,
+        stated=stated,
+        first_s=float(timing.starts_s[0]),
+        end_s=float(timing.ends_s[-1]),
+    )
+    raise with_slip(refusal, slip_between(stated, 0.0))
 
 
 def _half_life(

@@ -12,6 +12,7 @@ from .decay import growth
 from .dicom_values import DAY, clock_after, clock_of
 from .frames import FrameTiming
 from .image import DynamicImage
+from .time_slips import slip_between
 
 # An injection further than this from the start of the scan is a slip of clock or unit (not published).
 FARTHEST_S = 6 * 3600.0
@@ -27,6 +28,9 @@ def start_notices(first_start_s: float, stated_by: str) -> tuple[Notice, ...]:
     if abs(first_start_s) <= SAME_START_S:
         return ()
     when = Text("before the scan's start") if first_start_s > 0 else Text("after the scan's start")
+    slip = slip_between(first_start_s, 0.0)
+    if slip is not None:
+        when = Text("{when} ({slip})", when=when, slip=slip)
     return (
         Notice(
             "injection-not-at-start",

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.tag import Tag
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, part, silent
 from .dicom_files import MAX_RESCALE, Found, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, understand_pet
 from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
-from .dicom_values import number, text
+from .dicom_values import lossy_notices, number, text
 from .frame_checks import check_frames, check_slopes
 from .frames import FrameTiming
 from .image import HU, DynamicImage, Volume
@@ -131,7 +131,8 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
     values = np.empty(grid.shape, dtype=np.float32)
     for position, piece in enumerate(stack):
         rescale(piece, values[position], 1.0)
-    volume = Volume(values, grid, HU, scan_of(series.facts, series.header), _unreadable(found), (str(path),))
+    told = (*lossy_notices(Text("the anatomical image"), series.facts.lossy), *_unreadable(found))
+    volume = Volume(values, grid, HU, scan_of(series.facts, series.header), told, (str(path),))
     return volume if is_ct(series) else as_mr(volume, path)
 
 
@@ -177,7 +178,7 @@ def anatomical_stack(series: Series) -> list[Slice]:
     check_uniform(series.slices)
     along, index = locations(series.slices)
     if len(along) < len(series.slices):
-        raise duplicate_slice(along, index)
+        raise duplicate_slice(series.slices, along, index)
     rescale_type = text(series.header, Tag("RescaleType")).upper()
     if is_ct(series) and rescale_type not in ("", "HU", "US"):
         raise InputRefused(
@@ -190,7 +191,12 @@ def anatomical_stack(series: Series) -> list[Slice]:
         if piece.truncated:
             raise truncated(piece)
         if any(value is None or not abs(value) < MAX_RESCALE for value in (piece.slope, piece.intercept)):
-            raise InputRefused("dicom-rescale", "RescaleSlope or RescaleIntercept of an anatomical slice is no number")
+            raise InputRefused(
+                "dicom-rescale",
+                "{file}: RescaleSlope (0028,1053) or RescaleIntercept (0028,1052) is absent or no number; export the "
+                "series again",
+                file=Path(piece.path).name,
+            )
     return [slices[position] for position in np.argsort(index)]
 
 
@@ -204,7 +210,11 @@ def rescale(piece: Slice, into: NDArray[np.float32], scale: float) -> None:
     """Write (slope x stored + intercept) x scale of one slice into a float32 (rows, columns) view."""
     stored = read_pixels(piece)
     if piece.slope == 0 and stored.any():
-        raise InputRefused("dicom-rescale", "RescaleSlope (0028,1053) of a slice with counts is 0; export it again")
+        raise InputRefused(
+            "dicom-rescale",
+            "{file}: RescaleSlope (0028,1053) is 0, and the slice holds counts; export the series again",
+            file=Path(piece.path).name,
+        )
     np.multiply(stored, (piece.slope or 0.0) * scale, out=into, casting="unsafe")
     if piece.intercept:  # PS3.3 C.8.9.4: always 0 in PET
         into += piece.intercept * scale

@@ -23,7 +23,7 @@ from ..messages import InputRefused
 from ..progress import Progress, silent
 from .dicom_header import NATIVE, plain_header
 from .dicom_slice import ENHANCED_PET, LEGACY_PET, Facts, Slice, key_of, rounded
-from .dicom_values import Header, date_time, integer, number, numbers, spoken_text, text, texts
+from .dicom_values import Header, date_time, integer, is_lossy, number, numbers, spoken_text, text, texts
 from .enhanced_pet import classic_frames, classic_header, enhanced_slices
 from .files import POINTER_BYTES, check_content, check_link
 
@@ -72,6 +72,7 @@ _TAG = {
         "FrameReferenceTime",
         "DecayFactor",
         "ImageIndex",
+        "LossyImageCompression",
     )
 }
 _PHILIPS_BLOCK = Tag(0x7053, 0x0010)
@@ -105,6 +106,7 @@ _FACTS = tuple(
         "SeriesType",
         "Units",
         "DecayCorrection",
+        "LossyImageCompression",
     )
 )
 """What ``Facts`` are made of."""
@@ -328,6 +330,7 @@ def _facts(header: Header, shared: _Shared) -> Facts:
         corrected=texts(header, _TAG["CorrectedImage"]),
         series_at=series_at,
         decay_reference_at=None,
+        lossy=is_lossy(header),
     )
     return shared.facts.setdefault(facts, facts)
 

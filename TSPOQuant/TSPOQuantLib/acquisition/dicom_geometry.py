@@ -1,6 +1,7 @@
 """From slice positions to one regular grid, or the reason why there is none."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def same_direction(mine: Any, its: Any) -> bool:
 def check_uniform(slices: Sequence[Slice]) -> None:
     """Refuse slices that cannot belong to one series (dicom-mixed-series) or be an image (dicom-geometry, …)."""
     facts = slices[0].facts
-    for other in {piece.facts for piece in slices}:
+    for other in dict.fromkeys(piece.facts for piece in slices):
         differing = [
             name
             for name, mine, its in zip(Facts._fields, facts, other, strict=True)
@@ -42,8 +43,11 @@ def check_uniform(slices: Sequence[Slice]) -> None:
         if differing:
             raise InputRefused(
                 "dicom-mixed-series",
-                "one series holds slices that differ in {differing}; export the series again, unmixed",
+                "one series holds slices that differ in {differing}, such as {first} and {second}; export the series "
+                "again, unmixed",
                 differing=", ".join(differing),
+                first=Path(slices[0].path).name,
+                second=Path(next(piece for piece in slices if piece.facts == other).path).name,
             )
     if not facts.rows or not facts.columns or facts.samples != 1 or facts.bits not in (8, 16, 32):
         raise InputRefused(
@@ -68,7 +72,11 @@ def check_uniform(slices: Sequence[Slice]) -> None:
         raise InputRefused("dicom-geometry", "ImageOrientationPatient is not a pair of perpendicular unit vectors")
     for piece in slices:
         if len(piece.position_mm) != 3 or not np.isfinite(piece.position_mm).all():
-            raise InputRefused("dicom-geometry", "a slice has no usable ImagePositionPatient; export the series again")
+            raise InputRefused(
+                "dicom-geometry",
+                "{file} has no usable ImagePositionPatient (0020,0032); export the series again",
+                file=Path(piece.path).name,
+            )
 
 
 def locations(slices: Sequence[Slice]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

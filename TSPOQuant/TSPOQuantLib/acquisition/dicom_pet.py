@@ -1,6 +1,6 @@
 """What one DICOM PET series is: frames, clock, the way of its values to kBq/mL, and all that speaks against it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -19,19 +19,21 @@ from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
 from .dicom_slice import Facts, Slice
-from .dicom_values import number, text
-from .frame_checks import check_growth, check_timing
+from .dicom_values import lossy_notices, number, text
+from .frame_checks import check_growth, check_table, check_timing
 from .frames import FrameTiming
 from .image import Scan
 from .suv import (
     Injection,
     becquerel_factor,
     check_corrections,
+    check_half_life,
     check_units,
     checked_scale,
     ge_scan_at,
     read_injection,
 )
+from .time_slips import told_of
 from .vendor_timing import (
     FrameClock,
     FrameTags,
@@ -107,10 +109,11 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
     found = _Findings()
     facts, header = series.facts, series.header
     injection = read_injection(header)
-    notices = list(injection.notices)
+    notices = [*injection.notices, *lossy_notices(Text("the PET"), facts.lossy)]
     kind = _kind(series)
     if kind == "other":
         found.refusals.append(_not_an_acquisition(facts))
+    found.attempt(lambda: check_half_life(injection))
     scale = found.attempt(lambda: bq_scale(series)) or (lambda _: np.nan)
     found.attempt(lambda: check_corrections(facts.corrected, facts.decay_correction))
     found.attempt(lambda: _check_values(series))
@@ -229,7 +232,7 @@ def _stacks(series: Series, kind: str, timed_by_table: bool) -> tuple[tuple[Slic
 def _static_stack(series: Series) -> tuple[Slice, ...]:
     along, index = locations(series.slices)
     if len(along) < len(series.slices):
-        raise duplicate_slice(along, index)
+        raise duplicate_slice(series.slices, along, index)
     stated = series.slices[0].slices_stated or 0
     if 1 < len(series.slices) < stated:
         raise InputRefused(
@@ -241,12 +244,18 @@ def _static_stack(series: Series) -> tuple[Slice, ...]:
     return tuple(series.slices[position] for position in np.argsort(index))
 
 
-def duplicate_slice(along: NDArray[np.float64], index: NDArray[np.intp]) -> InputRefused:
-    place = along[int(np.argmax(np.bincount(index)))]
+def duplicate_slice(slices: Sequence[Slice], along: NDArray[np.float64], index: NDArray[np.intp]) -> InputRefused:
+    """Names two of the files that hold one place at one time, or just one place."""
+    where = int(np.argmax(np.bincount(index)))
+    there = sorted((slices[at] for at in np.flatnonzero(index == where).tolist()), key=_times)
+    first, second = next((pair for pair in pairwise(there) if _times(pair[0]) == _times(pair[1])), there[:2])
     return InputRefused(
         "dicom-duplicate-slice",
-        "the slice at {place:.2f} mm along the stack is there more than once; remove the copies",
-        place=place,
+        "the slice at {place:.2f} mm along the stack is there more than once, in {first} and {second} for two; remove "
+        "the copies",
+        place=along[where],
+        first=Path(first.path).name,
+        second=Path(second.path).name,
     )
 
 
@@ -258,18 +267,11 @@ def _frame_stacks(series: Series, timed_by_table: bool) -> tuple[tuple[Slice, ..
         columns[place].append(piece)
     for column in columns:
         column.sort(key=lambda piece: (*_times(piece), piece.index_stated or 0))
-    _check_repeats(columns, along, index, timed_by_table)
+    _check_repeats(series.slices, columns, along, index, timed_by_table)
     depth = max(map(len, columns))
     for place, column in zip(along, columns, strict=True):
         if len(column) < depth:
-            raise InputRefused(
-                "dicom-missing-slices",
-                "{depth} of {depth_2} frames miss the slice at {place:.2f} mm along the stack; export the "
-                "series again, complete",
-                depth=depth - len(column),
-                depth_2=depth,
-                place=place,
-            )
+            raise _missing_slice(place, column, next(full for full in columns if len(full) == depth))
     first = columns[0][0]
     for code, what, stated, have in (
         ("dicom-missing-slices", "slices (0054,0081)", first.slices_stated, len(columns)),
@@ -295,8 +297,30 @@ def _frame_stacks(series: Series, timed_by_table: bool) -> tuple[tuple[Slice, ..
     return stacks
 
 
+def _missing_slice(place: float, column: list[Slice], full: list[Slice]) -> InputRefused:
+    """Which frames lack the slice at a place, by the times of a place that has all."""
+    there = {_times(piece) for piece in column}
+    lacking = [frame for frame, piece in enumerate(full, 1) if _times(piece) not in there]
+    known = len(lacking) == len(full) - len(column)
+    return InputRefused(
+        "dicom-missing-slices",
+        "{lacking} of {frames} frames miss the slice at {place:.2f} mm along the stack, {which}; export the series "
+        "again, complete",
+        lacking=len(full) - len(column),
+        frames=len(full),
+        place=place,
+        which=Text("the first of them is frame {frame}", frame=lacking[0])
+        if known
+        else Text("which ones is not told"),
+    )
+
+
 def _check_repeats(
-    columns: list[list[Slice]], along: NDArray[np.float64], index: NDArray[np.intp], timed_by_table: bool
+    slices: Sequence[Slice],
+    columns: list[list[Slice]],
+    along: NDArray[np.float64],
+    index: NDArray[np.intp],
+    timed_by_table: bool,
 ) -> None:
     """Refuse two images of the same place and time, unless they are frames whose times a table will give."""
     repeated = any(_times(one) == _times(two) for column in columns for one, two in pairwise(column))
@@ -305,7 +329,7 @@ def _check_repeats(
     timeless = all(len({_times(piece) for piece in column}) == 1 for column in columns)
     distinct = all(len({piece.instance_uid for piece in column}) == len(column) for column in columns)
     if not (timeless and distinct):
-        raise duplicate_slice(along, index)
+        raise duplicate_slice(slices, along, index)
     if not timed_by_table:
         raise frames_without_times()
 
@@ -403,7 +427,10 @@ def _clocked(
             notices.append(
                 Notice("pet-injection-date", "the date of injection is not plausible: its time of day was used")
             )
-    timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
+    try:
+        timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
+    except InputRefused as reason:
+        raise told_of(reason, _led_by(clock)) from None
     notices += check_timing(timing)
     if injected is not None:
         notices += start_notices(float(timing.starts_s[0]), Text("the header"))
@@ -415,6 +442,16 @@ def _clocked(
     elif injected is not None:
         check_decay_factor(tags, clock, zero_s)
     return _Clocked(timing, name, zero_at, words, 1e-3 * to_zero, tuple(notices))
+
+
+def _led_by(clock: FrameClock) -> str:
+    """Which attributes gave the frames their starts and durations."""
+    if clock.led_by != "FrameReferenceTime" or clock.convention is None:
+        return Text("{attribute} and ActualFrameDuration", attribute=clock.led_by)
+    return Text(
+        "FrameReferenceTime, taken as the frames' {convention}, and ActualFrameDuration",
+        convention=Text.of(clock.convention.value),
+    )
 
 
 def as_one_frame(pet: PetSeries) -> PetSeries:
@@ -451,6 +488,7 @@ def as_one_frame(pet: PetSeries) -> PetSeries:
 
 def _timed_by_table(tags: FrameTags, correction: str, injection: Injection, table: FrameTiming) -> _Clocked:
     """The user's frame table instead of the header's times: the first frame of both is the same moment."""
+    check_table(table, tags.durations_s)
     if len(table) != len(tags.acquired_s):
         raise InputRefused(
             "frames-table-count",

@@ -50,6 +50,7 @@ class Facts(NamedTuple):
     corrected: tuple[str, ...]
     series_at: datetime | None
     decay_reference_at: datetime | None
+    lossy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from functools import lru_cache
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
 
+from ..messages import Notice
 from .dicom_header import PlainHeader
 
 CHARACTER_SET = 0x00080005
@@ -76,6 +78,30 @@ def integer(header: Header, tag: BaseTag | int) -> int | None:
         return int.from_bytes(value, "little" if little_endian else "big")
     found = number(header, tag)
     return int(found) if found is not None and abs(found) < 2**53 and found == int(found) else None
+
+
+LOSSY_SYNTAXES = (JPEGBaseline8Bit, JPEGExtended12Bit)
+"""Those of which no form keeps the pixels."""
+
+
+def is_lossy(header: Header) -> bool:
+    """Whether the pixels went through a compression that changes them (0028,2110): once so, it stays so."""
+    syntax = getattr(getattr(header, "file_meta", None), "TransferSyntaxUID", "")
+    return syntax in LOSSY_SYNTAXES or text(header, Tag("LossyImageCompression")) == "01"
+
+
+def lossy_notices(what: str, lossy: bool) -> tuple[Notice, ...]:
+    """Tell of it; what: the image or file, in words."""
+    if not lossy:
+        return ()
+    return (
+        Notice(
+            "dicom-lossy",
+            "{what} went through a lossy compression (LossyImageCompression is 01), which changed its values: no "
+            "measurement is to be trusted of it; use the original series",
+            what=what,
+        ),
+    )
 
 
 def real(header: Dataset, keyword: str) -> float | None:

@@ -16,6 +16,7 @@ from .dicom_values import (
     date_time,
     first_item,
     integer,
+    is_lossy,
     number,
     numbers,
     real,
@@ -121,6 +122,7 @@ def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -
             corrected=corrected,
             series_at=date_time(text(header, Tag("SeriesDate")), text(header, Tag("SeriesTime"))),
             decay_reference_at=single_date_time(text(header, Tag("DecayCorrectionDateTime")), zone),
+            lossy=is_lossy(header),
         )
         size = (facts.rows or 0) * (facts.columns or 0) * (facts.bits or 0) // 8
         yield Slice(

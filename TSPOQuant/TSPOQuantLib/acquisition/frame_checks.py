@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..messages import InputRefused, Notice
 from .decay import growth, weighted_mean_s
 from .frames import FrameTiming
+from .time_slips import mixed_units
 from .vendor_timing import FACTOR_TOLERANCE, MAX_HALF_LIVES
 
 # Frames that last less than this part of the time to the next one are a slip of unit (seconds for milliseconds).
@@ -71,12 +72,36 @@ def _check_filled(timing: FrameTiming) -> None:
     parts = timing.durations_s[:-1] / np.diff(timing.starts_s)
     usual = float(np.median(parts))
     same = len(np.unique(timing.durations_s[:-1].round(3))) > 2 and float(np.ptp(parts)) < SAME_PART_TOLERANCE
+    units = mixed_units(usual)
+    if units is not None:
+        raise InputRefused(
+            "frames-sparse",
+            "every frame lasts only {part:.2%} of the time to the next one: {units} are mixed up; correct the "
+            "durations or the starts, or give a frame table ([pet] frames)",
+            part=usual,
+            units=units,
+        )
     if usual < SLIPPED_PART or (same and usual < 1 - SAME_PART_TOLERANCE):
         raise InputRefused(
             "frames-sparse",
             "every frame lasts only {part:.2%} of the time to the next one: its duration is in another unit, or "
             "wrong; correct the durations, or give a frame table ([pet] frames)",
             part=usual,
+        )
+
+
+def check_table(table: FrameTiming, own_durations_s: NDArray[np.float64]) -> None:
+    """Refuse a frame table whose durations are the image's own in another unit. Raises InputRefused:
+    "frames-time-units"."""
+    ratio = table.durations_s / own_durations_s if len(table) == len(own_durations_s) else np.full(1, np.nan)
+    units = mixed_units(float(np.median(ratio)))
+    if units is not None:
+        raise InputRefused(
+            "frames-time-units",
+            "the frame table's durations are {ratio:.3g} times those of the image itself: {units} are mixed up; write "
+            "the table in seconds, or its unit into the header, such as FrameDuration[min]",
+            ratio=float(np.median(ratio)),
+            units=units,
         )
 
 

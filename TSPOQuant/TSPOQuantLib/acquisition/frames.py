@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused
+from ..messages import InputRefused, Text
+from .time_slips import mixed_units
 
 # Frame edges are written in tenths of milliseconds at best; closer than this they are the same edge.
 EDGE_TOLERANCE_S = 0.0015
-# Durations that exceed the time to the next start by this factor are in another unit: half of the slip on a log scale.
-THOUSANDFOLD = 1000**0.5
+# Durations that exceed the time to the next start by this factor are in another unit: well below that of minutes and
+# seconds, which frames that overlap by a slip of another kind do not reach.
+ANOTHER_UNIT = 1000**0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +46,14 @@ class FrameTiming:
         if (np.diff(starts) <= 0).any():
             frame = int(np.argmax(np.diff(starts) <= 0)) + 2
             raise InputRefused("frames-backwards", "frame {frame} does not start after the one before it", frame=frame)
-        if starts.size > 1 and np.median(durations[:-1] / np.diff(starts)) > THOUSANDFOLD:
+        usual = float(np.median(durations[:-1] / np.diff(starts))) if starts.size > 1 else 1.0
+        if usual > ANOTHER_UNIT:
             raise InputRefused(
                 "frames-time-units",
-                "the frames' durations are about a thousand times the time from one start to the next: they look like "
-                "milliseconds; give both in seconds",
+                "the frames' durations are {factor:.4g} times the time from one start to the next: {units} are mixed "
+                "up; give both in seconds",
+                factor=usual,
+                units=mixed_units(usual) or Text("two units"),
             )
         overlap = (starts + durations)[:-1] - starts[1:]
         if (overlap > EDGE_TOLERANCE_S).any():

@@ -10,10 +10,11 @@ from ..messages import InputRefused, Notice, Text
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
 from .dicom_values import clock_after, clock_of
-from .frame_checks import check_factors, check_frames, check_growth, check_timing
+from .frame_checks import check_factors, check_frames, check_growth, check_table, check_timing
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
 from .tables import sidecars
+from .time_slips import slip_between, told_of, with_slip
 from .volume_files import VolumeFile, read_volume
 
 # Clocks that agree within this are the same (not published); 1 s is 0.06 % of 11C.
@@ -46,6 +47,8 @@ def read_dynamic_nifti(
             "pet-not-dynamic", "{path_name} has no time axis; give the dynamic PET", path_name=path.name
         )
     timing = told.timing if frame_table is None else frame_table
+    if frame_table is not None:
+        check_table(frame_table, told.timing.durations_s)
     timing_notices = check_timing(timing)
     if len(timing) != len(values):
         raise InputRefused(
@@ -170,7 +173,11 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
             "none in the file; each frame corrected to TimeZero, half-life {half_life:g} s", half_life=half_life
         )
     reference = _decay_reference(told, timing, half_life, notices)
-    check_growth(growth(np.array([reference]), half_life))
+    try:
+        check_growth(growth(np.array([reference]), half_life))
+    except InputRefused as reason:
+        where = told_of(reason, Text("ImageDecayCorrectionTime of {seconds:g} s", seconds=reference))
+        raise with_slip(where, slip_between(reference, 0.0)) from None
     factor = float(growth(reference, half_life))
     return (
         np.full(len(timing), factor),
@@ -206,7 +213,7 @@ def _decay_reference(told: PetSidecar, timing: FrameTiming, half_life: float, no
         return shown
     off = 0.0 if shown is None else abs(float(growth(shown - stated, half_life)) - 1)
     if shown is not None and off > DECAY_REFERENCE_TOLERANCE:
-        raise InputRefused(
+        refusal = InputRefused(
             "pet-decay-reference",
             "the decay factors correct to {seconds:.0f} s from TimeZero, ImageDecayCorrectionTime says {stated:g} s, "
             "which is {off:.0%} of activity; correct the one that is wrong",
@@ -214,6 +221,7 @@ def _decay_reference(told: PetSidecar, timing: FrameTiming, half_life: float, no
             stated=stated,
             off=off,
         )
+        raise with_slip(refusal, slip_between(stated, shown))
     return stated
 
 

@@ -18,6 +18,7 @@ from ..grid import Grid
 from ..messages import InputRefused, Notice
 from .contour_files import CONTOURS, read_contours
 from .dicom_slice import key_of
+from .dicom_values import is_lossy, lossy_notices
 from .files import check_content, check_link
 from .label_names import names_in_header
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
@@ -570,7 +571,7 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
             )
         import highdicom  # slow to load, and needed here alone
 
-        told: list[Notice] = []
+        told = list(lossy_notices(path.name, is_lossy(dataset)))
         if _lacks_descriptions(dataset):
             whole = _with_descriptions(path.name, pydicom.dcmread(path), told)
             file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)

@@ -17,9 +17,10 @@ from .decay import HALF_LIFE_S, frame_factor, growth
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
 from .dicom_values import date_time, differing_items, first_item, number, single_date_time, text, texts
 from .image import MAX_DOSE_BQ, MAX_WEIGHT_KG, MIN_DOSE_BQ
+from .time_slips import slip_between, with_slip
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
 
-# A header's half-life further than this from the nuclide's own is told.
+# A header's half-life further than this from the nuclide's own is another nuclide's, or in another unit.
 HALF_LIFE_TOLERANCE = 0.02
 
 
@@ -75,16 +76,6 @@ def read_injection(header: Dataset) -> Injection:
                 name=name,
             )
         )
-    elif half_life is not None and name and abs(half_life / HALF_LIFE_S[name] - 1) > HALF_LIFE_TOLERANCE:
-        notices.append(
-            Notice(
-                "pet-half-life-odd",
-                "RadionuclideHalfLife is {half_life:g} s; {name} has {half_life_s} s",
-                half_life=half_life,
-                name=name,
-                half_life_s=HALF_LIFE_S[name],
-            )
-        )
     named = nuclide(tracer)
     if named is not None and name is not None and named != name:
         notices.append(
@@ -109,6 +100,22 @@ def read_injection(header: Dataset) -> Injection:
         infusion_s=_infusion_s(item),
         notices=tuple(notices),
     )
+
+
+def check_half_life(injection: Injection) -> None:
+    """Refuse ("pet-half-life-odd") a half-life that is not that of the radionuclide which the header names."""
+    stated, known = injection.half_life_s, HALF_LIFE_S.get(injection.nuclide or "")
+    if stated is None or known is None or abs(stated / known - 1) <= HALF_LIFE_TOLERANCE:
+        return
+    refusal = InputRefused(
+        "pet-half-life-odd",
+        "RadionuclideHalfLife (0018,1075) is {half_life:g} s, and {name}, which the header names as the radionuclide, "
+        "has {half_life_s:g} s; correct the one that is wrong",
+        half_life=stated,
+        name=injection.nuclide,
+        half_life_s=known,
+    )
+    raise with_slip(refusal, slip_between(stated, known))
 
 
 def _infusion_s(item: Dataset) -> float | None:
@@ -163,6 +170,7 @@ def weight_kg(header: Dataset) -> float:
 def becquerel_factor(header: Dataset) -> float:
     """SUVbw per Bq/mL as stored: weight in g / dose in Bq at the moment the stored values were corrected to."""
     injection = read_injection(header)
+    check_half_life(injection)
     dose, half_life = injection.dose_bq, injection.half_life_s
     weight = weight_kg(header)
     if dose is None:

@@ -28,6 +28,7 @@ from .tables import (
     stated_unit,
     unboxed,
 )
+from .time_slips import told_of
 
 FRAME_COLUMNS = (*STARTS, *ENDS, *DURATIONS, *MIDDLES)
 # What regional curves of BIDS derivatives are in where nothing else is said.
@@ -82,13 +83,7 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     columns = _without_pmod_unit(columns)
     timing = _timing(path, columns, metadata, frames)
     if timing.ends_s[-1] < SHORTEST_STUDY_S:
-        raise InputRefused(
-            "tacs-time-units",
-            "{path_name}: the last frame ends at {ends_s:g} s: the times look like minutes; write min as the "
-            "unit of FrameTimesStart",
-            path_name=path.name,
-            ends_s=timing.ends_s[-1],
-        )
+        raise _in_minutes(path.name, timing)
     _check_frames(path.name, timing, metadata)
     regions = [name for name in columns if name not in FRAME_COLUMNS]
     if not regions:
@@ -114,11 +109,24 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
 def read_frame_table(path: Path) -> FrameTiming:
     """The frames of a PET from a table: FrameTimesStart or frame_start, with FrameDuration or FrameTimesEnd.
 
-    Seconds, unless a header or the JSON beside it says otherwise. Raises InputRefused ("tacs-frames", "frames-…",
-    "table-…", "units-time").
+    Seconds, unless a header or the JSON beside it says otherwise. Raises InputRefused ("tacs-frames",
+    "tacs-time-units" (minutes taken for seconds), "frames-…", "table-…", "units-time").
     """
     columns = {column.name: column for column in map(_with_unit, read_table(path, units=False))}
-    return _frames(path.name, _without_pmod_unit(columns), sidecar(path))
+    table = _frames(path.name, _without_pmod_unit(columns), sidecar(path))
+    if len(table) > 1 and table.ends_s[-1] < SHORTEST_STUDY_S:
+        raise _in_minutes(path.name, table)
+    return table
+
+
+def _in_minutes(file: str, timing: FrameTiming) -> InputRefused:
+    return InputRefused(
+        "tacs-time-units",
+        "{path_name}: the last frame ends at {ends_s:g} s: the times look like minutes; write the unit into the "
+        "header, such as FrameTimesStart[min]",
+        path_name=file,
+        ends_s=timing.ends_s[-1],
+    )
 
 
 def read_frame_weights(path: Path, timing: FrameTiming) -> NDArray[np.float64]:
@@ -177,7 +185,10 @@ def _frames(file: str, columns: Mapping[str, Column], metadata: Mapping[str, Any
     start = _first(columns, STARTS, file)
     end = _first(columns, (*ENDS, *DURATIONS), file)
     starts, ends = (_seconds(column, metadata) for column in (start, end))
-    return FrameTiming(starts, ends if end.name in DURATIONS else ends - starts)
+    try:
+        return FrameTiming(starts, ends if end.name in DURATIONS else ends - starts)
+    except InputRefused as reason:
+        raise told_of(reason, file) from None
 
 
 def _timing(

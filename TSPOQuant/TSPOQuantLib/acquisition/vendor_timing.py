@@ -7,15 +7,16 @@ For other manufacturers there is no measured rule, and a convention must prove i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from .decay import frame_factor, growth, weighted_mean_s
+from .time_slips import mixed_units, slip_between, whole_days, with_slip
 
 # None of these is published. The three conventions were met within 0.9 s on real series, whose clocks are often
 # written in whole seconds; DecayFactor within 0.01 %, so that half a percent (9 s of 11C) is another moment.
@@ -184,7 +185,7 @@ def _confirmed(tags: FrameTags) -> FrameClock:
         shown = own or best
         zeros = zero_s(tags, shown)
         frame = int(np.argmax(np.abs(zeros - np.median(zeros)))) + 1
-        raise InputRefused(
+        refusal = InputRefused(
             "frames-unknown-convention" if own is None else "frames-times-disagree",
             "AcquisitionTime and FrameReferenceTime disagree by {spread:.4g} s (worst in frame {frame}) when "
             "the latter is the {best}; give a frame table ([pet] frames)",
@@ -192,6 +193,7 @@ def _confirmed(tags: FrameTags) -> FrameClock:
             frame=frame,
             best=shown.value,
         )
+        raise with_slip(refusal, _slip(tags))
     if own is None:
         return FrameClock(tags.acquired_s, "AcquisitionTime", best)
     told = Notice(
@@ -201,6 +203,28 @@ def _confirmed(tags: FrameTags) -> FrameClock:
         vendor=tags.vendor.value,
     )
     return FrameClock(tags.acquired_s, "AcquisitionTime", best, (told,))
+
+
+def _slip(tags: FrameTags) -> Text | None:
+    """What plainly keeps AcquisitionTime, ActualFrameDuration and FrameReferenceTime from agreeing; None: nothing."""
+    for convention in Convention:
+        zeros = zero_s(tags, convention)
+        if whole_days(zeros - zeros.min()):
+            return Text("some frames are exactly one day off: AcquisitionDate was not advanced at midnight")
+    for factor in (1000.0, 0.001, 60_000.0, 60.0, 1 / 60):
+        for attribute, other in (
+            (Text("FrameReferenceTime"), replace(tags, reference_s=tags.reference_s * factor)),
+            (Text("ActualFrameDuration"), replace(tags, durations_s=tags.durations_s * factor)),
+        ):
+            if min(np.ptp(zero_s(other, convention)) for convention in Convention) <= REFERENCE_TOLERANCE_S:
+                return Text(
+                    "all would agree if {attribute} were {factor:g} times what it is: {units} are mixed up, DICOM "
+                    "wants milliseconds",
+                    attribute=attribute,
+                    factor=factor,
+                    units=mixed_units(factor),
+                )
+    return None
 
 
 def zero_s(tags: FrameTags, convention: Convention) -> NDArray[np.float64]:
@@ -287,12 +311,13 @@ def check_scan_start(tags: FrameTags, clock: FrameClock, scan_start: float) -> t
         return (Notice("pet-decay-unconfirmed", "nothing in the header confirms the moment of decay correction"),)
     apart = float(np.median(zero_s(tags, clock.convention))) - scan_start
     if clock.led_by == "AcquisitionTime" and abs(apart) > REFERENCE_TOLERANCE_S:
-        raise InputRefused(
+        refusal = InputRefused(
             "pet-decay-reference",
             "FrameReferenceTime counts from {apart:+.4g} s after SeriesTime, so that the moment of decay "
             "correction is not known; use the original series",
             apart=apart,
         )
+        raise with_slip(refusal, slip_between(apart, 0.0))
     return ()
 
 
