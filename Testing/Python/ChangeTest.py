@@ -100,14 +100,15 @@ class IntervalTest(unittest.TestCase):
 
     def test_two_estimates_of_one_resolution(self):
         """V_T moves by 20 % a mm. Estimates with SE of 1 mm that differ by 0.3 mm, of a scanner whose resolution may
-        change by 0.5 sqrt(0.2) mm, leave that difference; sure ones, an assumed width, or those of two scanners err as
-        they did."""
+        change by 0.5 sqrt(0.2) mm, leave that difference; those of two scanners, or that differ by more, err as they
+        did; and all are off by 0.5 mm, being estimated at the skin."""
         per_mm, drift = 0.2, 0.5 * math.sqrt(0.2)
+        apart = math.hypot(1.2, 1.1, 0.5, 0.5)
         for widths, errors, models, expected in (
             ((4.0, 4.3), (1.2, 1.1), ("A", "A"), per_mm * math.hypot(0.3, drift)),
-            ((4.0, 4.3), (1.2, 1.1), ("A", "B"), per_mm * math.hypot(1.2, 1.1)),
-            ((4.0, 7.0), (1.2, 1.1), ("A", "A"), per_mm * math.hypot(1.2, 1.1)),
-            ((5.0, 5.05), (0.05, 0.04), ("A", "A"), per_mm * math.hypot(0.05, 0.04)),
+            ((4.0, 4.3), (1.2, 1.1), ("A", "B"), per_mm * apart),
+            ((4.0, 7.0), (1.2, 1.1), ("A", "A"), per_mm * apart),
+            ((5.0, 5.05), (0.05, 0.04), ("A", "A"), per_mm * math.hypot(0.05, drift)),
             ((5.0, 5.0), (None, None), ("A", "A"), per_mm * drift),
         ):
             visits = [
@@ -342,8 +343,8 @@ class ComparisonTest(unittest.TestCase):
         assumed, known = resolution(), resolution(sd=0.5)
         self.assertAlmostEqual(assumed.change, 0.1 * math.sqrt(2 * (1 - 0.9)))  # one scanner, one wrong width
         self.assertEqual((assumed.correlation, bool(assumed.assumed)), (0.9, True))
-        self.assertAlmostEqual(known.change, 0.1 * math.sqrt(2))
-        self.assertEqual((known.correlation, known.assumed), (0.0, ""))
+        self.assertAlmostEqual(known.change, 0.1 * math.sqrt(2 * 2))  # its standard error, and as far off as assumed
+        self.assertEqual((known.correlation, bool(known.assumed)), (0.0, True))
 
     def test_what_corrections_disagree_in_at_both_visits_cancels_in_the_change(self):
         region = "foramen C6/C7 left (root C7)"

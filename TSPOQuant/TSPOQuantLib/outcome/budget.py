@@ -41,7 +41,8 @@ class BudgetSettings:
 
     input_scale: of scanner against blood counter, as a fraction. delay_s: of the input against the tissue.
     placement_mm, registration_mm: root mean square distance in space (1/sqrt(3) of it along each axis) of the drawn
-    region and of the CT or MR against the PET. fwhm_mm: of the assumed resolution.
+    region and of the CT or MR against the PET. fwhm_mm: of the assumed resolution, and of an estimated one beside
+    its standard error: it is estimated at the skin, and the regions lie deep.
     resolution_correlation: between visits on one scanner: the same wrong FWHM is used at both, so that its error
     cancels in part. All other errors count as independent between visits, which is the cautious choice.
     """
@@ -55,6 +56,8 @@ class BudgetSettings:
 
     def size(self, sensitivity: Sensitivity) -> float:
         """Standard deviation of a nuisance, in its sensitivity's unit."""
+        if sensitivity.component == "resolution":
+            return math.hypot(self.fwhm_mm, sensitivity.sd or 0.0)
         if sensitivity.sd is not None:
             return sensitivity.sd
         return {
@@ -62,7 +65,6 @@ class BudgetSettings:
             "delay": self.delay_s,
             "placement": self.placement_mm / math.sqrt(AXES),
             "registration": self.registration_mm / math.sqrt(AXES),
-            "resolution": self.fwhm_mm,
         }[sensitivity.component]
 
     def correlation(self, *terms: "Term") -> float:
@@ -109,8 +111,8 @@ class BudgetSettings:
                 registration_mm=self.registration_mm,
             ),
             Text(
-                "Resolution, for corrected curves: SD {fwhm_mm:g} mm FWHM, correlation between visits "
-                "{resolution_correlation:g}.",
+                "Resolution, for corrected curves: SD {fwhm_mm:g} mm FWHM, where it was estimated beside its standard "
+                "error, correlation between visits {resolution_correlation:g}.",
                 fwhm_mm=self.fwhm_mm,
                 resolution_correlation=self.resolution_correlation,
             ),
@@ -143,7 +145,7 @@ class BudgetPart:
 
     component: one of ``COMPONENTS``. baseline, followup: of each visit's V_T. change: of the log ratio, with the
     correlation between the visits. assumed: the size that was assumed, in words ("5 %"); "" where both visits' data
-    told it.
+    told all of it.
     """
 
     component: str
@@ -253,7 +255,7 @@ def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Ter
         return settings.correlation(*terms)
     if before.scanner != after.scanner:
         return 0.0  # two resolutions, whose estimates agree by chance
-    (one, s), (other, t) = first, second
+    (one, s), (other, t) = ((width, math.hypot(settings.fwhm_mm, error)) for width, error in (first, second))
     apart = (one - other) ** 2 + 2 * (1 - settings.resolution_correlation) * settings.fwhm_mm**2
     return min(max((s**2 + t**2 - apart) / (2 * s * t), 0.0), 1.0)
 
@@ -285,7 +287,9 @@ def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[
             followup=math.sqrt(after.variance(component)),
             correlation=between(before, after, settings, *found),
             change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
-            assumed="" if all(term.known for term in found) else settings.told.get(component, ""),
+            assumed=""
+            if component != "resolution" and all(term.known for term in found)
+            else settings.told.get(component, ""),
         )
         for component, found in by_component.items()
         if found

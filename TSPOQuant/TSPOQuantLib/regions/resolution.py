@@ -1,8 +1,10 @@
 """The scanner's resolution from the scan itself: how blurred the PET shows the edge of the body that the CT draws.
 
 Near the skin the CT tells air, fat, soft tissue and bone apart; each is given one activity, blurred by a Gaussian and
-compared with the PET. The width that leaves the least residual is the resolution there: reconstruction, filter and
-whatever motion is left included. Tested on simulated necks only; a scanner's resolution also differs over its field.
+compared with the PET, block by block around the neck and along it. The width that is most likely where every block
+has an error of its own size is the resolution there: a block with a hot gland, which the CT does not tell from
+muscle, says little. Reconstruction, filter and whatever motion is left are included. Tested on simulated necks only;
+a scanner's resolution also differs over its field.
 """
 
 from collections.abc import Sequence
@@ -32,8 +34,10 @@ SKIN_MM = (1.5, 3.0)
 PAD_MM = 12.0
 CUTS = 2
 """Cells of each voxel along each axis."""
-SLAB_MM = 20.0
-"""Each slab along the neck has activities of its own."""
+SLAB_MM, SECTORS = 20.0, 8
+"""Along the neck and around it: each of these blocks has activities of its own, and an error of its own size."""
+FEWEST_IN_BLOCK = 200
+"""A block of fewer voxels is left out."""
 LONG_S = 300.0
 MOST_FRAMES = 4
 COARSEST_CT_MM = 3.5
@@ -43,15 +47,15 @@ UNCERTAIN_MM = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Resolution:
-    """fwhm_mm: one width for all axes. se_mm: from leaving out one slab at a time (jackknife).
+    """fwhm_mm: one width for all axes. se_mm: from leaving out one block at a time (jackknife).
 
-    widths_mm, residual: what was tried, and the sum of squares left over the least one. frames: which were used.
+    widths_mm, unlikeliness: what was tried, and -2 ln of its likelihood over the greatest. frames: which were used.
     """
 
     fwhm_mm: float
     se_mm: float
     widths_mm: Floats
-    residual: Floats
+    unlikeliness: Floats
     frames: tuple[int, ...]
     notices: tuple[Notice, ...] = ()
 
@@ -88,9 +92,9 @@ def estimate_resolution(
     left = [np.empty((0, len(WIDTHS_MM)))]
     for number, (transform, values) in enumerate(stages):
         progress(number / len(stages), "Resolution of the PET")
-        left.append(_residuals(image.grid, values, ct.grid, tissue, transform))
-    by_slab = np.concatenate(left)
-    total = by_slab.sum(axis=0)
+        left.append(_unlikeliness(image.grid, values, ct.grid, tissue, transform))
+    by_block = np.concatenate(left)
+    total = by_block.sum(axis=0)
     fwhm = _lowest(total)
     if fwhm is None:
         raise InputRefused(
@@ -100,7 +104,7 @@ def estimate_resolution(
             widths_mm=WIDTHS_MM[0],
             last_widths_mm=WIDTHS_MM[-1],
         )
-    without = [_lowest(total - slab) or fwhm for slab in by_slab]
+    without = [_lowest(total - block) or fwhm for block in by_block]
     n = len(without)
     spread = float(np.sqrt((n - 1) / n * np.sum((np.array(without) - np.mean(without)) ** 2))) if n > 1 else np.inf
     notices: tuple[Notice, ...] = ()
@@ -114,7 +118,7 @@ def estimate_resolution(
             ),
         )
     progress(1, "Resolution estimated")
-    return Resolution(fwhm, spread, WIDTHS_MM, total / total.min(), frames, notices)
+    return Resolution(fwhm, spread, WIDTHS_MM, total - total.min(), frames, notices)
 
 
 def _frames(image: DynamicImage) -> tuple[int, ...]:
@@ -124,12 +128,12 @@ def _frames(image: DynamicImage) -> tuple[int, ...]:
     return tuple(long.tolist()) or (int(np.argmax(durations)),)
 
 
-def _lowest(residual: Floats) -> float | None:
+def _lowest(values: Floats) -> float | None:
     """Where a parabola through the least value and its neighbors is lowest; None at an end."""
-    at = int(np.argmin(residual))
-    if at in (0, len(residual) - 1):
+    at = int(np.argmin(values))
+    if at in (0, len(values) - 1):
         return None
-    curve = np.polyfit(WIDTHS_MM[at - 1 : at + 2], residual[at - 1 : at + 2], 2)
+    curve = np.polyfit(WIDTHS_MM[at - 1 : at + 2], values[at - 1 : at + 2], 2)
     return float(-curve[1] / (2 * curve[0]))
 
 
@@ -151,8 +155,11 @@ def _tissues(ct: Volume) -> tuple[Labels, Floats]:
     return classes, np.maximum(depth, outside)
 
 
-def _residuals(pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], transform: Floats | None) -> Floats:
-    """(slabs, widths): what each width leaves unexplained of the voxels near the skin. Raises "resolution-edges"."""
+def _unlikeliness(
+    pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], transform: Floats | None
+) -> Floats:
+    """(blocks, widths): -2 ln of each width's likelihood by the voxels near the skin, n ln of the squares that it
+    leaves [textbook: normal error of unknown size]. Raises "resolution-edges"."""
     to_ct = np.linalg.inv(ct.ijk_to_lps)
     if transform is not None:
         to_ct = to_ct @ np.linalg.inv(transform)
@@ -172,12 +179,11 @@ def _residuals(pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats
     labels = np.rint(_looked_up(classes, to_ct @ pet.ijk_to_lps @ to_voxel, cells, -1)).astype(np.int8)
     # Only where all that may spill in lies on the CT.
     near &= _surely(labels >= 0, pad)
-    k = np.broadcast_to(np.arange(pet.shape[0])[:, None, None], pet.shape)[near]
-    slabs = (k * pet.spacing_mm[2] // SLAB_MM).astype(int)
-    if len(slabs) < FEWEST_VOXELS:
+    if np.count_nonzero(near) < FEWEST_VOXELS:
         raise _too_little()
+    blocks = _blocks(near, pet)
     seen = values[near]
-    left = np.zeros((slabs.max() + 1, len(WIDTHS_MM)))
+    left = np.zeros((len(blocks), len(WIDTHS_MM)))
     present = np.unique(labels[labels >= 0]).tolist()
     for column, width in enumerate(WIDTHS_MM):
         responses = [
@@ -190,11 +196,21 @@ def _residuals(pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats
             for step, n, p in zip(pet.spacing_mm[::-1], pet.shape, pad, strict=True)
         ]
         blurred = np.stack([_blurred(responses, labels == n)[near] for n in present], axis=1).astype(float)
-        for slab in np.unique(slabs):
-            here = slabs == slab
+        for number, here in enumerate(blocks):
             model = blurred[here] @ np.linalg.lstsq(blurred[here], seen[here], rcond=None)[0]
-            left[slab, column] = ((seen[here] - model) ** 2).sum()
-    return left[left.any(axis=1)]
+            squares = float(((seen[here] - model) ** 2).sum())
+            left[number, column] = len(here) * np.log(max(squares, np.finfo(float).tiny))
+    return left
+
+
+def _blocks(near: NDArray[np.bool_], pet: Grid) -> list[NDArray[np.intp]]:
+    """Positions among the voxels that are near the skin, by slab and sector; not those of small blocks."""
+    k, j, i = np.nonzero(near)
+    x, y = (pet.spacing_mm[axis] * (index - index.mean()) for axis, index in enumerate((i, j)))
+    around = (np.arctan2(y, x) / (2 * np.pi) % 1 * SECTORS).astype(int)
+    number = (k * pet.spacing_mm[2] // SLAB_MM).astype(int) * SECTORS + np.minimum(around, SECTORS - 1)
+    found = (np.flatnonzero(number == one) for one in np.unique(number))
+    return [one for one in found if len(one) >= FEWEST_IN_BLOCK]
 
 
 def _too_little() -> InputRefused:
