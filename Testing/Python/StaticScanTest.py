@@ -70,13 +70,19 @@ class StaticTest(unittest.TestCase):
 
     def test_two_visits_compare_in_suv_and_suvr(self):
         out = self.scratch / "comparison"
-        code, told = quiet("compare", self.scratch / "out-baseline", self.scratch / "out-followup", "--out", out)
+        named = (self.scratch / "out-baseline", self.scratch / "out-followup")
+        code, told = quiet("compare", *named, "--dicom", "--out", out)
         self.assertEqual(code, 0, told)
         rows = json.loads((out / "comparison.json").read_text())["table1"]
         keys = {row["outcome"]: row for row in rows}
         self.assertIn("SUVR_foramen_C6C7_left", keys)
         first, later = (uptake_of(record)[0] for record in self.records)
         self.assertAlmostEqual(keys["SUV_foramen_C6C7_left"]["percent"], 100 * (later.SUV / first.SUV - 1), places=6)
+        made = sorted(path.relative_to(out / "dicom").as_posix() for path in (out / "dicom").rglob("*.dcm"))
+        names = ("rtstruct.dcm", "seg.dcm", "sr-uptake.dcm")  # no map and no report of a V_T that there is not
+        self.assertEqual(made, [f"ses-{session}/{name}" for session in ("baseline", "followup") for name in names])
+        later_sr = str(pydicom.dcmread(out / "dicom/ses-followup/sr-uptake.dcm"))
+        self.assertIn(f"{later.SUV:.6g}"[:6], later_sr)
 
     def test_the_report_in_both_languages(self):
         for records in (self.records[:1], self.records):
@@ -108,6 +114,14 @@ class StaticTest(unittest.TestCase):
         self.assertEqual(codes(5)["visits-uptake-time"], "warn")
         self.assertEqual(codes(15)["visits-uptake-time"], "refuse")
         self.assertNotIn("visits-window", codes(15))
+
+    def test_doses_and_weights_that_differ_are_told(self):
+        """SUV is divided by the one and multiplied by the other: a wrong entry is a wrong change."""
+        base = self.records[0]
+        for change, code in (({"injected_mbq": 150.0}, "visits-dose"), ({"weight_kg": 110.0}, "visits-weight")):
+            scan = replace(self.records[1].acquisition, **change)
+            found = {one.code: one.severity for one in findings_of([base, replace(self.records[1], acquisition=scan)])}
+            self.assertEqual(found.get(code), "warn", change)
 
     def test_another_reference_is_refused_where_ratios_are_all_there_is(self):
         other = replace(self.records[1], settings=self.records[1].settings | {"reference": "cord C7"})
