@@ -101,6 +101,24 @@ class PlanTest(unittest.TestCase):
             again = case(corrected, vt=(12.96, 12.96 * (1 + fall / 100)))
             self.assertAlmostEqual(again.power, 0.8, delta=0.05)
 
+    def test_fluorine_keeps_the_counts_that_carbon_loses(self):
+        """Its late frames see more, so that V_T of the same dose on the same scanner is less noisy, the more so in the
+        longer scan."""
+        timing = FrameTiming(np.array([0.0, 3000.0]), np.array([600.0, 600.0]))
+        noise = {}
+        for tracer, half_life_s in (("[11C]DPA-713", 1221.84), ("[18F]DPA-714", 6586.2)):
+            protocol = Protocol(tracer=tracer, half_life_s=half_life_s)
+            seen = [np.mean(2 ** -((start + np.linspace(0, 600, 20001)) / half_life_s)) for start in timing.starts_s]
+            first, late = _counts(protocol, timing, SOURCE)
+            self.assertAlmostEqual(late / first, seen[1] / seen[0], places=5, msg=tracer)
+            noise[tracer] = [
+                case(False, minutes, tracer=tracer, half_life_s=half_life_s, region_counts=1.0).noise[0]
+                for minutes in (60.0, 30.0)
+            ]
+        carbon, fluorine = noise.values()
+        self.assertLess(fluorine[0], 0.8 * carbon[0])
+        self.assertLess(fluorine[0] / carbon[0], fluorine[1] / carbon[1])
+
     def test_what_makes_it_harder(self):
         usual = case(True)
         self.assertGreater(case(True, minutes=30.0).error, usual.error)
@@ -210,7 +228,7 @@ class FileTest(unittest.TestCase):
     def test_the_command(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "protocol.toml"
-            path.write_text(EXAMPLE, encoding="utf-8")
+            path.write_text(EXAMPLE.replace("[scan]", '[scan]\ntracer = "[18F]DPA-714"'), encoding="utf-8")
             out = io.StringIO()
             with contextlib.redirect_stdout(out), mock.patch.object(plan, "LENGTHS", (1.0,)):
                 code = main(["plan", str(path), "--out", f"{folder}/plan", "--json"])
@@ -219,7 +237,14 @@ class FileTest(unittest.TestCase):
             names = {file.name for file in (Path(folder) / "plan").iterdir()}
             self.assertEqual(names, {".tspoquant", "plan.json", "plan.txt", "plan.png"})
             text = (Path(folder) / "plan" / "plan.txt").read_text(encoding="utf-8")
-            for words in ("Simulated", "370 MBq", "none is published", "within-subject", "independent voxels"):
+            for words in (
+                "Simulated",
+                "370 MBq",
+                "[18F]DPA-714",
+                "none is published",
+                "within-subject",
+                "independent voxels",
+            ):
                 self.assertIn(words, text)
 
     def test_takes_its_noise_from_a_visit(self):
