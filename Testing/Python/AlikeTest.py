@@ -2,13 +2,16 @@
 
 import csv
 import json
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from scipy.ndimage import gaussian_filter
 from support import inputtruth as truth
+from support.exacttissue import EDGES_S
 from support.tiers import slow
 from support.tinystudy import LEFT, TRUE_VT, DicomVisit, quantified, quiet, write_bids_visit
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -31,8 +34,19 @@ def rows_of(path):
         return list(csv.DictReader(file, delimiter="\t"))
 
 
+def cut_files(folder):
+    """The scan as if it had ended at CUT_MIN: later frames are no files any more."""
+    paths = list((folder / "pet").rglob("*.dcm"))
+    headers = {path: pydicom.dcmread(path) for path in paths}
+    times = sorted({header.AcquisitionTime for header in headers.values()})
+    kept = times[: int(np.searchsorted(EDGES_S, 60 * CUT_MIN))]
+    for path, header in headers.items():
+        header.NumberOfTimeSlices = len(kept)
+        header.save_as(path) if header.AcquisitionTime in kept else path.unlink()
+
+
 class CommonWindowTest(unittest.TestCase):
-    """The baseline's fits end at 40 min and its resolution is 4 mm; the follow-up's end with its scan, and 6 mm."""
+    """The baseline's scan ends at 40 min and its resolution is 4 mm; the follow-up's at 60 min, and 6 mm."""
 
     @classmethod
     def setUpClass(cls):
@@ -43,8 +57,9 @@ class CommonWindowTest(unittest.TestCase):
             session: DicomVisit(session, names=(LEFT,), with_ct=False).write(cls.folder / session)
             for session in TRUE_VT
         }
-        cls.write("baseline", 4, f"until_min = {CUT_MIN}")
+        cls.write("baseline", 4)
         cls.write("followup", 6)
+        cut_files(cls.folder / "baseline")
         for session, study in cls.studies.items():
             quantified(study, cls.folder / f"out-{session}")
 
@@ -83,6 +98,12 @@ class CommonWindowTest(unittest.TestCase):
         self.assertEqual(alike.n_frames, wanted.n_frames)
         self.assertEqual(alike.parameters, wanted.parameters)
         self.assertEqual(alike.standard_errors, wanted.standard_errors)
+        shorter = shutil.copytree(self.folder / "followup", self.folder / "shorter")
+        cut_files(shorter)
+        for key, value in (
+            quantified(shorter / "study.toml", self.folder / "out-shorter").fit(LEFT, "1TCM").parameters.items()
+        ):
+            np.testing.assert_allclose(alike.parameters[key], value, rtol=1e-9, err_msg=key)
         before = read_record(self.folder / "out-baseline")
         again = read_record(self.folder / "compared" / "alike_ses-baseline")
         self.assertEqual((before.acquisition.fwhm_mm, again.acquisition.fwhm_mm), (4, 6))
