@@ -63,7 +63,7 @@ def test_intervals_cover_the_truth(model, rates, noise):
     truth = K1 / k2 * (1 + (k3 / k4 if k4 else 0))
     curve = tissue_curve(TIMING, PLASMA, *rates, 0.05)
     given_weights = weights("duration", TIMING, None, None)
-    draws = np.random.default_rng(42).normal(size=(2000, len(TIMING))) / np.sqrt(given_weights)
+    draws = np.random.default_rng(42).normal(size=(1000, len(TIMING))) / np.sqrt(given_weights)
     fits = fit(model, TIMING, curve + noise * curve.mean() * draws, PLASMA, FitOptions(weights=given_weights))
     for scale in ("linear", "log"):
         inside = [low <= truth <= high for low, high in (one.interval("VT", 0.95, scale) for one in fits)]

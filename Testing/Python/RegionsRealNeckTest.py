@@ -126,18 +126,18 @@ class DrawnTest(RealNeckCase):
 class OtherScansTest(RealNeckCase):
     def test_other_voxels(self):
         neck = RealNeck()
-        for voxel in (0.5, 1.5, 2.0, (0.98, 0.98, 2.5)):
+        for voxel in (0.5, 2.0, (0.98, 0.98, 2.5)):
             with self.subTest(voxel=voxel):
                 self.assert_true(neck, neck.labels(), neck.ct(voxel), least=5)
 
     def test_leaning_and_turned(self):
-        for pose in ({"lean": 30}, {"lean": -15}, {"turn": -20}, {"turn": 20, "lean": 10}, {"roll": 20}):
+        for pose in ({"lean": 30}, {"turn": -20}, {"roll": 20, "lean": -15}):
             neck = RealNeck(**pose)
             with self.subTest(**pose):
                 self.assert_true(neck, neck.labels(), neck.ct(), least=5)
 
     def test_spurs(self):
-        for spurs, wall in ((1, "facet"), (2, "uncus"), (3, "uncus"), (3, "facet")):
+        for spurs, wall in ((2, "uncus"), (3, "facet")):
             neck = RealNeck(spurs=spurs, wall=wall)
             with self.subTest(spurs=spurs, wall=wall):
                 self.assert_true(neck, neck.labels(), neck.ct())
@@ -149,8 +149,7 @@ class OtherScansTest(RealNeckCase):
             {"voxel_mm": 3.0},
             {"change": "eroded"},
             {"change": "dilated"},
-            {"shift_mm": (0, 2, 0)},
-            {"shift_mm": (0, 0, -2)},
+            {"shift_mm": (0, 2, -1)},
         ):
             with self.subTest(**labels):
                 self.assert_true(neck, neck.labels(**labels), ct, least=5)

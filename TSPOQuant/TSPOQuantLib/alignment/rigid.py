@@ -68,6 +68,8 @@ def similarity(
     Mutual information in nats, or the squared normalized correlation. Raises InputRefused ("registration-failed").
     """
     method = _method(metric, mask)
+    method.MetricUseMovingImageGradientFilterOff()  # a value needs no slopes, which cost far more than it
+    method.MetricUseFixedImageGradientFilterOff()
     method.SetInitialTransform(to_sitk_transform(fixed_to_moving))
     with _deterministic():
         return -float(method.MetricEvaluate(fixed, moving))
@@ -101,6 +103,23 @@ def _deterministic() -> Iterator[None]:
         ) from error
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+
+
+def cut_around(image: sitk.Image, box: sitk.Image, matrix: NDArray[np.float64], margin_mm: float) -> sitk.Image:
+    """The part of an image that a rigid 4 x 4 carries a box to, with a margin; all of it where that is elsewhere.
+
+    A registration takes the slopes of the whole image it is given: of a whole body to find one vertebra.
+    """
+    last = np.array(box.GetSize()) - 1.0
+    ends = [box.TransformContinuousIndexToPhysicalPoint((last * at).tolist()) for at in np.ndindex(2, 2, 2)]
+    carried = np.array(ends) @ matrix[:3, :3].T + matrix[:3, 3]
+    index = np.array([image.TransformPhysicalPointToContinuousIndex(point) for point in carried.tolist()])
+    margin = margin_mm / np.array(image.GetSpacing())
+    low = np.clip(np.floor(index.min(axis=0) - margin), 0, None).astype(int)
+    high = np.minimum(np.ceil(index.max(axis=0) + margin) + 1, image.GetSize()).astype(int)
+    if (high - low < 4).any():  # fewer voxels than slopes are taken over
+        return image
+    return sitk.RegionOfInterest(image, (high - low).tolist(), low.tolist())
 
 
 def middle(image: sitk.Image) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from ..acquisition.image import Volume
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .contrast import windowed
-from .rigid import CORRELATION, middle, register_rigid, similarity, to_sitk_transform
+from .rigid import CORRELATION, cut_around, middle, register_rigid, similarity, to_sitk_transform
 
 Matrix = NDArray[np.float64]
 
@@ -30,6 +30,8 @@ HALF_BOX_MM = (34.0, 36.0, 18.0)
 """Half the box around a level's points, across, front to back and along: both vertebrae that make the foramina."""
 AROUND_MM = (26.0, 30.0)
 """Of an MR what lies this far across and front to back of a level's middle: vertebra, canal and the muscles on it."""
+LEVEL_REACH_MM = 20.0
+"""A level is looked for so far around the place that its neighbor or the whole spine puts it at."""
 MARGIN_MM = 3.0
 """Around bone that counts: its edges carry the information."""
 WHOLE_SHRINK, LEVEL_SHRINK = (2, 1), (2, 1)
@@ -99,7 +101,8 @@ def align_visits(
         neighbor = order[at - 1] if at > start else order[at + 1] if at < start else ""
         initial = found[neighbor].to_other if neighbor else whole
         fixed, mask = boxes[level].image, boxes[level].mask
-        matrix = register_rigid(fixed, moving, initial, CORRELATION, LEVEL_SHRINK, mask, centers[level])
+        near = cut_around(moving, fixed, initial, LEVEL_REACH_MM)
+        matrix = register_rigid(fixed, near, initial, CORRELATION, LEVEL_SHRINK, mask, centers[level])
         correlation = similarity(fixed, moving, matrix, CORRELATION, mask)
         if correlation < LEAST_CORRELATION:
             text = Text(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import (
-    binary_closing,
     distance_transform_edt,
+    find_objects,
     gaussian_filter,
     label,
     map_coordinates,
@@ -25,7 +25,8 @@ Bools = NDArray[np.bool_]
 # None of these is published: choices, tried on one real neck and on simulated ones.
 STEP_MM = 1.0
 """Of the working grid on which vertebrae are measured."""
-MARGIN_MM = 14.0
+MARGIN_MM = 9.0
+"""Around the labels: their largest shift and the blur that finds it, and more than bone lies beyond them."""
 BONE_HU = 200.0
 LARGEST_LABEL_SHIFT_MM = 3.0
 REACH_MM = 1.0
@@ -137,10 +138,10 @@ def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | N
     kept, reach = near > 0, 0.0
     if ct is not None:
         reach = _reach(hu, outside, voxel)
-        inside = distance_transform_edt(kept, sampling=STEP_MM)
+        inside = depth_in(kept)
         kept = ((hu > BONE_HU) & (outside <= REACH_MM + voxel)) | (inside > DEEP_MM + voxel / 2)
         kept |= enclosed(kept)[0] > 0
-    depth = distance_transform_edt(kept, sampling=STEP_MM)
+    depth = depth_in(kept)
     found = np.where(kept, near[tuple(nearest)], 0).astype(np.uint8)
     return LabeledBone(grid, found, names, shift, voxel, outside, depth, reach)
 
@@ -156,6 +157,20 @@ def enclosed(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], int]:
     outer[0] = True
     numbers = np.where(outer, 0, np.cumsum(~outer))
     return numbers[parts], int(count + 1 - np.count_nonzero(outer))
+
+
+def depth_in(mask: Bools) -> Floats:
+    """Distance of every voxel of a mask to what is not in it, in mm; 0 outside.
+
+    Only the mask's box with one voxel around it is looked at: nothing outside lies nearer than that voxel. Beyond the
+    array all is taken for inside, as ``distance_transform_edt`` does.
+    """
+    depth = np.zeros(mask.shape)
+    boxes = find_objects(mask.view(np.uint8))
+    if boxes and boxes[0] is not None:
+        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in boxes[0])
+        depth[box] = distance_transform_edt(mask[box], sampling=STEP_MM)
+    return depth
 
 
 def _reach(hu: Floats, outside: Floats, voxel: float) -> float:
@@ -284,24 +299,40 @@ def _widest(points: Floats, axes: Floats, turns: list[tuple[float, float]]) -> F
     best, most = None, 0.0
     for pitch, roll in turns:
         one = turned(axes, pitch, roll)
-        hole = _hole(points @ one)
-        if hole is not None and hole[6] > most:
-            best, most = one, hole[6]
+        area = float(_holes(points @ one)[1].max(initial=0))
+        if area >= SMALLEST_CANAL_MM2 and area > most:
+            best, most = one, area
     return best
 
 
-def _hole(local: Floats) -> tuple[float, ...] | None:
-    """The largest hole seen along the last axis: middle (left, posterior), edges left, right, front, back, area."""
+def _holes(local: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """The holes seen along the last axis in pixels of 1 mm, numbered from 1, their sizes, and the first pixel's place.
+
+    Gaps up to 4 mm are closed, by a diamond.
+    """
     low = local[:, :2].min(axis=0) - 4
     pixels = np.round(local[:, :2] - low).astype(int)
     seen = np.zeros(pixels.max(axis=0) + 5, dtype=bool)
     seen[tuple(pixels.T)] = True
-    seen = binary_closing(seen, iterations=2)
-    holes, count = enclosed(seen)
-    if count == 0:
-        return None
-    sizes = np.bincount(holes.ravel())[1:]
-    if sizes.max() < SMALLEST_CANAL_MM2:
+    holes, _ = enclosed(~_grown(~_grown(seen)))
+    return holes, np.bincount(holes.ravel())[1:], low
+
+
+def _grown(mask: Bools) -> Bools:
+    """A mask (2-D) and what is at most two steps along the axes away from it; nothing comes in from the border."""
+    for _ in range(2):
+        grown = mask.copy()
+        for to, from_ in ((np.s_[1:], np.s_[:-1]), (np.s_[:-1], np.s_[1:])):
+            grown[to] |= mask[from_]
+            grown[:, to] |= mask[:, from_]
+        mask = grown
+    return mask
+
+
+def _hole(local: Floats) -> tuple[float, ...] | None:
+    """The largest hole seen along the last axis: middle (left, posterior), edges left, right, front, back, area."""
+    holes, sizes, low = _holes(local)
+    if sizes.max(initial=0) < SMALLEST_CANAL_MM2:
         return None
     inside = np.argwhere(holes == np.argmax(sizes) + 1) + low
     x, y = inside.mean(axis=0)
@@ -326,9 +357,8 @@ def _facing(points: Floats, axes: Floats) -> Floats:
     turns = _steps(YAW_DEG, 2)
     for yaw in turns:
         seen = flat @ turned(np.eye(3), yaw_deg=yaw)
-        pixels = np.round(seen[:, :2]).astype(int) + 60
-        image = np.zeros((121, 121))
-        np.add.at(image, tuple(np.clip(pixels, 0, 120).T), 1.0)
+        x, y = np.clip(np.round(seen[:, :2]).astype(int) + 60, 0, 120).T
+        image = np.bincount(121 * x + y, minlength=121**2).reshape(121, 121)
         mirrored = image[::-1]
         scores.append(max(float((image * np.roll(mirrored, shift, axis=0)).sum()) for shift in range(-4, 5)))
     return turned(axes, yaw_deg=turns[int(np.argmax(scores))])
