@@ -4,6 +4,7 @@ import random
 import shutil
 import tempfile
 import unittest
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -357,6 +358,24 @@ class RefusalTest(Folder):
         for tracer, told in (("[18F]DPA-714", True), ("[11C]PBR28", False), ("PBR28", False)):
             image, _ = self.read(PetPlan(edit=injecting(Radiopharmaceutical=tracer)))
             self.assertEqual("tracer-radionuclide" in [one.code for one in image.notices], told, tracer)
+
+    def test_two_injections_in_one_header_give_no_dose(self) -> None:
+        """Where the items differ; an item that is there twice is one injection."""
+
+        def doubled(**changed: str):
+            def edit(header: Dataset, frame: int, k: int) -> None:
+                second = deepcopy(header.RadiopharmaceuticalInformationSequence[0])
+                for keyword, value in changed.items():
+                    setattr(second, keyword, value)
+                header.RadiopharmaceuticalInformationSequence.append(second)
+
+            return edit
+
+        told, _ = self.read(PetPlan(edit=doubled(RadionuclideTotalDose="100000000")))
+        self.assertEqual((self.codes(told), told.scan.injected_mbq), ({"pet-injections-several"}, None))
+        same, _ = self.read(PetPlan(edit=doubled()))
+        self.assertEqual(self.codes(same), set())
+        self.assertGreater(same.scan.injected_mbq, 0)
 
     def test_empty_and_missing_sequences(self) -> None:
         for sequence in (Items([]), Items([Dataset()]), None):

@@ -70,6 +70,9 @@ class SidecarTest(Folder):
         self.assertEqual((pet.decay_corrected, pet.decay_correction_time_s, pet.reconstruction), (True, 0, "OSEM"))
         self.assertEqual(pet.notices, ())
 
+    def test_weight_that_converters_keep(self):
+        self.assertEqual([self.read(PatientWeight=weight).weight_kg for weight in (80, 0, None)], [80, None, None])
+
     def test_inherits_from_above(self):
         (self.folder / "dataset_description.json").write_text("{}")
         (self.folder / "pet.json").write_text(json.dumps(GOOD))

@@ -138,13 +138,28 @@ def _fine_sphere(spacing_kji):
 class RecordTest(unittest.TestCase):
     def test_suv_needs_dose_weight_and_times_from_the_injection(self):
         """5 MBq/kg; the curve of the record is 0.8 V_T over the last 20 min."""
+        missing = {
+            "injected_mbq": "injected activity",
+            "weight_kg": "body weight",
+            "time_zero": "when the injection was",
+        }
         for change in ({}, {"injected_mbq": None}, {"weight_kg": None}, {"time_zero": "first frame"}):
-            visit = made.visit(acquisition=change, settings={"window_min": [40, 60]})
+            visit = made.visit(acquisition=change)
             found = region_uptake(visit, visit.regions[0])
             self.assertEqual(math.isnan(found.SUV), bool(change), change)
             self.assertAlmostEqual(found.TBR_PP, 4.8)
-            codes = [one.code for one in uptake_notices(visit)]
-            self.assertEqual("suv-not-known" in codes, bool(change), change)
+            said = {one.code: one.message for one in uptake_notices(visit)}
+            self.assertEqual("suv-not-known" in said, bool(change), change)
+            for name, words in missing.items() if change else ():
+                self.assertEqual(words in said["suv-not-known"], name in change, change)
+
+    def test_dose_and_weight_that_nobody_has_give_no_suv(self):
+        for change in ({"injected_mbq": 4e-4}, {"injected_mbq": 4e8}, {"weight_kg": 80_000.0}, {"weight_kg": -80.0}):
+            visit = made.visit(acquisition=change)
+            self.assertTrue(math.isnan(region_uptake(visit, visit.regions[0]).SUV), change)
+            self.assertEqual(
+                [one.code for one in uptake_notices(visit) if one.code.startswith("suv-")], ["suv-implausible"]
+            )
 
     def test_ratio_to_a_reference_with_the_range_of_its_frames(self):
         visit = made.visit()

@@ -48,7 +48,8 @@ class PetSidecar:
     """What a _pet.json says; None where it does not say it.
 
     timing: frames in seconds from time zero. time_zero: its clock time as written, scan_start_s and injection_start_s:
-    relative to it. kbq_ml_per_unit: factor from the image's units to kBq/mL.
+    relative to it. kbq_ml_per_unit: factor from the image's units to kBq/mL. weight_kg: PatientWeight, which
+    converters from DICOM keep.
     decay_correction_time_s: the time that the image says it is decay-corrected to; decay_reference_s: the time that
     its frames' decay factors point to. decay_factors: one a frame, where they are kept. injected_mbq is None where the
     file contradicts itself.
@@ -74,6 +75,7 @@ class PetSidecar:
     attenuation: str | None = None
     administration: str | None = None
     infusion_s: float | None = None
+    weight_kg: float | None = None
     notices: tuple[Notice, ...] = ()
 
 
@@ -274,6 +276,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         attenuation=_text(metadata, "AttenuationCorrection") or _text(metadata, "AttenuationCorrectionMethod"),
         administration=(_text(metadata, "ModeOfAdministration") or "").lower() or None,
         infusion_s=_infusion_s(path.name, metadata),
+        weight_kg=number_in(metadata, "PatientWeight", path.name) or None,
         notices=tuple(notices),
     )
 

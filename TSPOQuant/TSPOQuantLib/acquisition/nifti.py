@@ -237,4 +237,5 @@ def scan_of(told: PetSidecar) -> Scan:
         attenuation=told.attenuation,
         administration=told.administration,
         infusion_s=told.infusion_s,
+        weight_kg=told.weight_kg,
     )

@@ -28,7 +28,7 @@ def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: B
         raise InputRefused(
             "injection-after-bolus",
             "the blood pool holds activity in frame {frame}, which ends {seconds:.0f} s before the injection: the "
-            "injection's clock is wrong; state [pet] injection_time",
+            "injection's clock is wrong; state or correct [pet] injection_time",
             frame=frame + 1,
             seconds=-end,
         )
@@ -40,7 +40,7 @@ def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: B
             Notice(
                 "bolus-early",
                 "the bolus is in the blood pool {seconds:.0f} s after the injection, sooner than it can flow there; "
-                "check the injection's clock, or state [pet] injection_time",
+                "check the injection's clock, or state or correct [pet] injection_time",
                 seconds=end,
             )
         )
@@ -49,7 +49,8 @@ def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: B
             Notice(
                 "bolus-late",
                 "the bolus reaches the blood pool only {seconds:.0f} s after the injection; about a minute is the "
-                "most that is plausible, and V_T rests on that time: check it, or state [pet] injection_time",
+                "most that is plausible, and V_T rests on that time: check it, or state or correct [pet] "
+                "injection_time",
                 seconds=start,
             )
         )
@@ -61,7 +62,7 @@ def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: B
                 Notice(
                     "arrivals-differ",
                     "the bolus arrives in the image and in the blood samples at least {seconds:.0f} s apart: they do "
-                    "not share one clock; state [blood] time_zero or [pet] injection_time",
+                    "not share one clock; state or correct [blood] time_zero or [pet] injection_time",
                     seconds=apart,
                 )
             )

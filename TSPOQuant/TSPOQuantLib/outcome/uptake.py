@@ -165,6 +165,17 @@ def suv_factor(visit: VisitRecord) -> float:
     return float(suv(np.array(1.0), scan.injected_mbq, scan.weight_kg))
 
 
+def _missing_for_suv(visit: VisitRecord) -> list[Text]:
+    """What SUV needs and the image does not tell, in words."""
+    scan = visit.acquisition
+    needed = (
+        (Text("the injected activity"), scan.injected_mbq is not None),
+        (Text("the body weight"), scan.weight_kg is not None),
+        (Text("when the injection was"), scan.time_zero == "injection"),
+    )
+    return [what for what, told in needed if not told]
+
+
 def _range(name: str, values: Array) -> dict[str, float]:
     """The lowest and the highest of several frames; one alone has no range."""
     return {f"{name}_low": float(values.min()), f"{name}_high": float(values.max())} if len(values) > 1 else {}
@@ -199,7 +210,6 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
     found = list(window_notices(visit.acquisition.timing, window_of(visit)))
     scan = visit.acquisition
     dose, weight = scan.injected_mbq, scan.weight_kg
-    asked = visit.settings.get("window_min") or visit.reference is not None or not visit.models
     if dose is not None and weight is not None and not possible_for_suv(dose, weight):
         found.append(
             Notice(
@@ -210,12 +220,14 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
                 weight=weight,
             )
         )
-    elif asked and math.isnan(suv_factor(visit)):
+    elif math.isnan(suv_factor(visit)):
         found.append(
             Notice(
                 "suv-not-known",
-                "SUV needs the injected activity, the body weight and times that count from the injection, and one of "
-                "them is not told; ratios do not need them",
+                "there is no SUV, since the image does not tell {missing}; add that to the DICOM header or to the "
+                "sidecar (InjectedRadioactivity with its units, PatientWeight in kg, InjectionStart), or see [pet] "
+                "injection_time; ratios do not need it",
+                missing=Listed(_missing_for_suv(visit)),
             )
         )
     found += _correction_notices(visit)
