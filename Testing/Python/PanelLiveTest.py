@@ -72,6 +72,38 @@ class LiveTest(PanelTest):
         self.assertNotIn("live", self.ui.headlineLabel.text)
         self.assertEqual(self.table(), before)
 
+    def test_a_clicked_frame_is_left_out_and_comes_back(self):
+        before = self.table()
+        self.assertFalse(self.ui.leaveOutButton.enabled)
+        chart = study_nodes.find("baseline", "chart curves", "vtkMRMLPlotChartNode")
+        self.click_point(chart.GetNthPlotSeriesNodeID(0), 7)
+        self.assertIn("Frame 8, ", self.ui.frameLabel.text)
+        self.panel.frames.ask = lambda number: " "
+        self.ui.leaveOutButton.click()
+        self.assertEqual(self.logic.leftOut("baseline"), {}, "nothing without a reason")
+        self.panel.frames.ask = lambda number: "moved"
+        self.ui.leaveOutButton.click()
+        self.assertEqual(self.logic.settingsOf("baseline").leave_out, {"8": "moved"})
+        self.assertIn("8 (moved)", self.ui.frameLabel.text)
+        self.assertFalse(self.ui.leaveOutButton.enabled)
+        self.follow()
+        self.assertEqual(self.states()[4], "out of date")
+        live = self.logic.liveRecord("baseline")
+        self.assertEqual({fit.weights[7] for fit in live.fits}, {0.0})
+        shown = [slicer.mrmlScene.GetNodeByID(chart.GetNthPlotSeriesNodeID(n)).GetName() for n in (0, 5)]
+        self.assertEqual(shown, ["Measured", "Frames left out"])
+        self.click_point(chart.GetNthPlotSeriesNodeID(5), 0)
+        self.assertIn("Frame 8, ", self.ui.frameLabel.text)
+        self.ui.bringBackButton.click()
+        self.assertEqual(self.logic.leftOut("baseline"), {})
+        self.panel.frames.undo()
+        self.assertEqual(self.logic.leftOut("baseline"), {"8": "moved"})
+        self.panel.frames.undo()
+        self.panel.frames.undo()
+        self.follow()
+        self.assertEqual(self.table(), before)
+        self.assertEqual(self.states()[4], "done")
+
     def test_a_changed_model_setting_is_followed_in_all_regions(self):
         before = self.table()
         self.choose(self.ui.bloodVolumeComboBox, "Fixed at")

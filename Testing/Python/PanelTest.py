@@ -75,6 +75,14 @@ class PanelTest(unittest.TestCase):
         self.panel.content.timer.stop()
         self.panel.updateGUI()
 
+    def click_point(self, series_id, point):
+        """What a plot view tells when a point of a series is clicked."""
+        series, points, selections = vtk.vtkStringArray(), vtk.vtkIdTypeArray(), vtk.vtkCollection()
+        series.InsertNextValue(series_id)
+        points.InsertNextValue(point)
+        selections.AddItem(points)
+        self.panel.onPlotPointsSelected(series, selections)
+
     def states(self):
         return [getattr(self.ui, f"{section}CollapsibleButton").text.split(" · ")[1] for section in SECTIONS]
 
@@ -185,11 +193,11 @@ class ChoicesTest(PanelTest):
     def test_every_model_of_the_library_can_be_fitted(self):
         models = self.ui.modelsListWidget
         shown = [models.item(row).text() for row in range(models.count)]
-        self.assertEqual(sorted(shown), sorted(model.study_name for model in MODELS.values()))
+        self.assertEqual(sorted(shown), sorted(MODELS))
         for name in shown:
             self.check(name, True)
         settings = self.logic.settingsOf("baseline")
-        self.assertEqual([MODELS[name].study_name for name in settings.models], shown)
+        self.assertEqual(list(settings.models), shown)
         self.assertEqual(set(settings.models), set(MODELS))
         outcomes = [MODELS[name].outcome for name in settings.models]
         self.assertEqual(outcomes, sorted(outcomes, reverse=True))  # V_T before K_i: the first is the primary one
@@ -378,12 +386,7 @@ class ComputeTest(PanelTest):
     def test_a_clicked_point_selects_its_frame(self):
         study = self.computed()
         chart = study_nodes.find("baseline", "chart curves", "vtkMRMLPlotChartNode")
-        series, points = vtk.vtkStringArray(), vtk.vtkIdTypeArray()
-        series.InsertNextValue(chart.GetNthPlotSeriesNodeID(0))
-        points.InsertNextValue(7)
-        selections = vtk.vtkCollection()
-        selections.AddItem(points)
-        self.panel.onPlotPointsSelected(series, selections)
+        self.click_point(chart.GetNthPlotSeriesNodeID(0), 7)
         browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(study.pet)
         self.assertEqual(browser.GetSelectedItemNumber(), 7)
 

@@ -206,13 +206,6 @@ class PlaceTest(ViewsTest):
 
 @slow
 class ClickTest(ViewsTest):
-    def click(self, series_node, point):
-        series, points, selections = vtk.vtkStringArray(), vtk.vtkIdTypeArray(), vtk.vtkCollection()
-        series.InsertNextValue(series_node.GetID())
-        points.InsertNextValue(point)
-        selections.AddItem(points)
-        self.panel.onPlotPointsSelected(series, selections)
-
     def test_every_series_shows_its_frame_and_the_pet(self):
         study = self.computed()
         for role in ("curves", "line", "input"):
@@ -222,7 +215,7 @@ class ClickTest(ViewsTest):
                 for point in (0, node.GetTableNode().GetNumberOfRows() - 1):
                     with self.subTest(role=role, series=node.GetName(), point=point):
                         self.composite.SetForegroundVolumeID(None)
-                        self.click(node, point)
+                        self.click_point(node.GetID(), point)
                         _session, frame = plots.frame_of(node.GetID(), point)
                         browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForSequenceNode(study.pet)
                         self.assertEqual(browser.GetSelectedItemNumber(), frame)

@@ -708,6 +708,26 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Label</source>
             <translation>Étiqueter</translation>
         </message>
+        <message>
+            <source>The frame whose point was clicked in a plot, and all that the fits do not see. In the plot, Delete leaves the frame out and Ctrl+Z undoes that.</source>
+            <translation>La trame dont le point a été cliqué dans un graphique, et toutes celles que les ajustements ne voient pas. Dans le graphique, Suppr écarte la trame et Ctrl+Z annule.</translation>
+        </message>
+        <message>
+            <source>Leave the frame that was clicked out of the fits, for a reason that the results keep.</source>
+            <translation>Écarte des ajustements la trame cliquée, pour une raison que les résultats conservent.</translation>
+        </message>
+        <message>
+            <source>Leave out…</source>
+            <translation>Écarter…</translation>
+        </message>
+        <message>
+            <source>Let the fits see the frame that was clicked again.</source>
+            <translation>Rend aux ajustements la trame cliquée.</translation>
+        </message>
+        <message>
+            <source>Bring back</source>
+            <translation>Rétablir</translation>
+        </message>
     </context>
     <context>
         <name>mrml.choices</name>
@@ -1122,6 +1142,18 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>{count} labels; propose foramina from them.</source>
             <translation>{count} étiquettes ; proposez-en les foramens.</translation>
+        </message>
+        <message>
+            <source>Frame {number}, {start:.1f} to {end:.1f} min.</source>
+            <translation>Trame {number}, {start:.1f} à {end:.1f} min.</translation>
+        </message>
+        <message>
+            <source>{number} ({reason})</source>
+            <translation>{number} ({reason})</translation>
+        </message>
+        <message>
+            <source>Left out: {frames}.</source>
+            <translation>Écartées : {frames}.</translation>
         </message>
     </context>
     <context>
@@ -1664,6 +1696,29 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>Plot</source>
             <translation>Courbes</translation>
+        </message>
+    </context>
+    <context>
+        <name>panel.frames</name>
+        <message>
+            <source>Why is frame {number} left out of the fits?</source>
+            <translation>Pourquoi écarter la trame {number} des ajustements ?</translation>
+        </message>
+        <message>
+            <source>Leave a frame out</source>
+            <translation>Écarter une trame</translation>
+        </message>
+        <message>
+            <source>Click a point of a plot first.</source>
+            <translation>Cliquer d’abord un point d’un graphique.</translation>
+        </message>
+        <message>
+            <source>This frame is left out already.</source>
+            <translation>Cette trame est déjà écartée.</translation>
+        </message>
+        <message>
+            <source>Click the point of a frame that is left out.</source>
+            <translation>Cliquer le point d’une trame écartée.</translation>
         </message>
     </context>
 </TS>

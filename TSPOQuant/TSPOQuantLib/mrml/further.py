@@ -58,10 +58,17 @@ def changed(text: str, one: Setting, entry: str) -> str:
 
     Raises InputRefused ("settings-value", "settings-unreadable").
     """
-    values = kept(text)
-    values.pop(one.name, None)
-    if entry.strip():
-        values[one.name] = value_of(one, entry.strip())
+    return with_value(text, one.name, value_of(one, entry.strip()) if entry.strip() else None)
+
+
+def with_value(text: str, name: str, value: Any) -> str:
+    """What the scene keeps once a setting has a value that is allowed; None takes it back to its default.
+
+    Raises InputRefused ("settings-unreadable").
+    """
+    values = kept(text) | {name: value}
+    if value is None:
+        del values[name]
     return json.dumps(values) if values else ""
 
 

@@ -18,7 +18,7 @@ from .views import FUSION_LAYOUT
 FRAMES = "TSPOQuant.Frames"
 """Attribute of a series whose n-th point is a frame: the frames' indices, separated by spaces."""
 
-ROOM_FOR_LEGEND = 1.4
+ROOM_FOR_LEGEND = 1.6
 """The axis of time goes on past the last frame, where the legend would cover it [own choice]."""
 
 # Told apart also by eyes that do not see red and green alike (Okabe & Ito 2008).
@@ -65,18 +65,22 @@ def _series(name: str, x, y, style: str, color, frames: Sequence[int]) -> Series
 
 
 def curves_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart:
-    """A region's frames with every model's fit, and the fits' residuals around 0."""
+    """A region's frames with every model's fit, and the fits' residuals around 0; frames that the fits do not see in
+    gray."""
     minutes = record.acquisition.timing.mids_s / 60
     frames = range(len(minutes))
     found = record.region(region)
     mean = found.corrected.mean if pvc != "none" and found.corrected else found.mean
-    series = [_series(_("measured"), minutes, mean, "points", BLACK, frames)]
+    left = np.isin(np.arange(1, len(minutes) + 1), [int(number) for number in record.settings.get("leave_out", {})])
+    series = [_series(_("measured"), minutes, np.where(left, np.nan, mean), "points", BLACK, frames)]
     fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc)]
     for fit, color in zip(fits, COLORS, strict=False):
         name = fit.model
         series.append(_series(name, minutes, fit.predicted, "line", color, frames))
         residuals = np.asarray(mean) - np.asarray(fit.predicted)
         series.append(_series(_("{model}: residual").format(model=name), minutes, residuals, "dashes", color, frames))
+    if left.any():
+        series.append(_series(_("frames left out"), minutes, np.where(left, mean, np.nan), "points", GRAY, frames))
     title = f"{region}, {record.session}" + ("" if pvc == "none" else f", {pvc}")
     return Chart("curves", title, _("Time after time zero (min)"), _("Activity (kBq/mL)"), tuple(series), True)
 
@@ -230,7 +234,7 @@ def draw(chart: Chart, session: str):
         node.SetYAxisTitle(chart.y_title)
         node.SetTitleFontSize(14)
         node.SetLegendVisibility(True)
-        node.SetLegendFontSize(12)
+        node.SetLegendFontSize(10)
         node.SetXAxisRangeAuto(not chart.over_time)
         if chart.over_time:
             last = max(x for series in chart.series for x in series.x)

@@ -153,6 +153,18 @@ class StudyLogic:
         }
         return StudySettings(**(values | further.kept(visit.furtherSettings)))
 
+    def leftOut(self, session: str) -> dict[str, str]:
+        """Frames that the fits of a visit do not see, by their number counted from 1, with the reason."""
+        try:
+            return dict(further.kept(self.visit(session).furtherSettings).get("leave_out", {}))
+        except InputRefused:  # which the panel tells where it shows the settings
+            return {}
+
+    def leaveOut(self, session: str, frames: dict[str, str]) -> None:
+        """Let the fits of a visit see all frames but these, as ``leftOut`` tells them."""
+        visit = self.visit(session)
+        visit.furtherSettings = further.with_value(visit.furtherSettings, "leave_out", frames or None)
+
     def bloodPoolName(self, visit: TSPOQuantVisitParameterNode) -> str:
         """Name of the chosen blood pool; empty if none is chosen, or it is no longer in the segmentation."""
         if visit.segmentation is None:

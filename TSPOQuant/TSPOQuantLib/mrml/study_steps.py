@@ -434,6 +434,21 @@ class StudySteps(StudyViews):
             frames=len(header.timing), minutes=header.timing.ends_s[-1] / 60, zero=zero, tracer=tracer
         )
 
+    def aboutFrames(self, session: str, number: int) -> str:
+        """A frame of the PET, counted from 1 (0 for none), and those that the fits do not see."""
+        try:
+            header = self._header(self.visit(session))
+        except InputRefused:
+            header = None
+        said = []
+        if header is not None and 1 <= number <= len(header.timing):
+            start, end = (edges[number - 1] / 60 for edges in (header.timing.starts_s, header.timing.ends_s))
+            said.append(_("Frame {number}, {start:.1f} to {end:.1f} min.").format(number=number, start=start, end=end))
+        left = [_("{number} ({reason})").format(number=one, reason=why) for one, why in self.leftOut(session).items()]
+        if left:
+            said.append(_("Left out: {frames}.").format(frames=", ".join(left)))
+        return " ".join(said)
+
     def aboutAlignment(self, session: str) -> str:
         """What the kept alignment found."""
         try:

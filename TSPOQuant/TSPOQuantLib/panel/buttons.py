@@ -98,6 +98,14 @@ def _acceptable(panel: Panel) -> str:
     return panel.review.whyNotAccepted()
 
 
+def _leavable(panel: Panel) -> str:
+    return panel.frames.whyNotLeftOut()
+
+
+def _left_out(panel: Panel) -> str:
+    return panel.frames.whyNotBack()
+
+
 def _chart(role: str) -> Callable[[Panel], str]:
     def missing(panel: Panel) -> str:
         there = study_nodes.find(panel.session, f"chart {role}", "vtkMRMLPlotChartNode") is not None
@@ -187,6 +195,8 @@ def buttons() -> tuple[Button, ...]:
         Button("inputPlot", "Plot", press=lambda panel: panel.showChart("input"), missing=_chart("input")),
         Button("curvesPlot", "Plot", press=lambda panel: panel.showChart("curves"), missing=_chart("curves")),
         Button("linePlot", "Plot", press=lambda panel: panel.showChart("line"), missing=_chart("line")),
+        Button("leaveOut", press=lambda panel: panel.frames.leaveOut(), missing=_leavable),
+        Button("bringBack", press=lambda panel: panel.frames.bringBack(), missing=_left_out),
         Button("previous", step=lambda panel, progress: panel.review.show(-1, progress), missing=_reviewable),
         Button("next", step=lambda panel, progress: panel.review.show(1, progress), missing=_reviewable),
         Button("accept", "Check", press=lambda panel: panel.review.accept(), missing=_acceptable),

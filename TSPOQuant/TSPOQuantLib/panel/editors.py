@@ -59,6 +59,9 @@ class SegmentEditor:
         """What folding the section up or down brings with it."""
         if collapsed:
             self.widget.setActiveEffect(None)
+            self.widget.uninstallKeyboardShortcuts()
+        else:
+            self.widget.installKeyboardShortcuts()
         self.show(visit)
         if not collapsed and visit and visit.segmentation and visit.ctVolume and not self._node.GetAttribute(SET):
             from ..mrml.regions import editor_settings
@@ -72,7 +75,9 @@ class SegmentEditor:
 
     def enter(self) -> None:
         """The module is opened."""
-        self.widget.installKeyboardShortcuts()
+        # They hold for Slicer's whole window: Space would press no button, and Ctrl+Z not undo in a plot.
+        if not self._section.collapsed:
+            self.widget.installKeyboardShortcuts()
 
     def exit(self) -> None:
         """Another module is opened."""

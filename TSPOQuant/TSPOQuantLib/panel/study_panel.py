@@ -21,6 +21,7 @@ from ..progress import Progress
 from .buttons import Button, buttons
 from .candidates import Candidates
 from .editors import PointPlacer, SegmentEditor
+from .frames import FrameChoice
 from .model_list import ModelList
 from .observed import ContentWatch
 from .review import Review
@@ -81,6 +82,7 @@ class StudyPanel(VTKObservationMixin):
         self.place = PointPlacer(self.ui.placeFrame, self.updateGUI)
         self.candidates = Candidates(logic)
         self.review = Review(self)
+        self.frames = FrameChoice(self)
         self.models = ModelList(self.ui.modelsListWidget, self.onModelChosen)
         self.further = SettingsTable(self.ui.settingsTableWidget, self.onFurtherSettings, self.runner.say)
         policy = self.ui.progressBar.sizePolicy
@@ -161,6 +163,7 @@ class StudyPanel(VTKObservationMixin):
         """Called just after the scene is closed."""
         self.runner.say("")
         self.candidates.forget()
+        self.frames.forget()
         # If this module is shown while the scene is closed then recreate a new parameter node immediately
         if self._isEntered():
             self.initializeParameterNode()
@@ -337,6 +340,8 @@ class StudyPanel(VTKObservationMixin):
                 view.setMRMLTableNode(node)
             view.visible = node is not None
             view.resizeColumnsToContents()  # Slicer does that for a new table alone
+        self._say(ui.frameLabel, self.frames.about() if session else "")
+        ui.frameWidget.visible = bool(ui.frameLabel.text)
         self._say(ui.reviewLabel, self.review.about() if session else "")
         self._say(ui.petLabel, self.logic.aboutPet(self.visit) if self.visit else "")
         self._say(ui.fusionLabel, self.logic.aboutAlignment(session) if session else "")
@@ -515,7 +520,12 @@ class StudyPanel(VTKObservationMixin):
         self.ui.resultTableView.selectRow(0)
         self.ui.resultTableView.blockSignals(wasBlocked)
         # Each widget of the unfolded section is laid out after that which holds it.
-        qt.QTimer.singleShot(200, lambda: self.ui.sectionsScrollArea.ensureWidgetVisible(self.ui.resultTableView))
+        qt.QTimer.singleShot(200, self._scrollToResults)
+
+    def _scrollToResults(self) -> None:
+        """Not with ensureWidgetVisible, to which the chosen row of a table is all of it."""
+        table, area = self.ui.resultTableView, self.ui.sectionsScrollArea
+        area.ensureVisible(0, table.mapTo(area.widget(), qt.QPoint(0, table.height)).y(), 0, 8)
 
     def writeReport(self) -> None:
         """Write the report, once its packages are there and what would be replaced is known."""
@@ -591,6 +601,7 @@ class StudyPanel(VTKObservationMixin):
             if view not in self._plotViews:
                 self._plotViews.append(view)
                 view.connect("dataSelected(vtkStringArray*, vtkCollection*)", self.onPlotPointsSelected)
+                self.frames.listen(view)
 
     def onPlotPointsSelected(self, seriesIDs, selections) -> None:
         """Called when points of a chart are clicked: the first that is a frame's selects it in the sequence."""
@@ -599,6 +610,7 @@ class StudyPanel(VTKObservationMixin):
             found = plots.frame_of(seriesIDs.GetValue(index), points.GetValue(0))
             if found is not None:
                 self.logic.selectFrame(*found)
+                self.frames.choose(*found)
                 return
 
     def onProposalSelected(self) -> None:

@@ -107,6 +107,7 @@ class Live:
             regions=regions,
             fits=tuple(fits),
             rows=outcome_rows(self.record.session, regions, fits),
+            settings=self.record.settings | vars(part_of(FitSettings, settings)),
             pvc="none",
             sensitivities=(),
         )
