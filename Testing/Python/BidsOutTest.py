@@ -2,8 +2,10 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from dataclasses import replace
@@ -23,7 +25,8 @@ from TSPOQuantLib.reporting.bids import write_derivatives
 from TSPOQuantLib.reporting.csv_files import write_changes_csv, write_regions_csv
 from TSPOQuantLib.study import read_study
 
-VALIDATOR = shutil.which("bids-validator-deno") or shutil.which("bids-validator")
+PLACES = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+VALIDATOR = shutil.which("bids-validator-deno", path=PLACES) or shutil.which("bids-validator", path=PLACES)
 
 
 class BidsOutTest(unittest.TestCase):

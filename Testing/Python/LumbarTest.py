@@ -22,7 +22,7 @@ from TSPOQuantLib.phantom import PhantomSettings
 from TSPOQuantLib.phantom.lumbar import AFFECTED, LUMBAR, build_lumbar, grids, kinetics_at
 from TSPOQuantLib.phantom.mr import mr_signal, with_magnitude_noise
 from TSPOQuantLib.phantom.neck import Build, Pose
-from TSPOQuantLib.phantom.segments import segments
+from TSPOQuantLib.phantom.segments import segment_numbers, segments
 from TSPOQuantLib.progress import silent
 from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.blood_pool import propose_blood_pool
@@ -80,6 +80,11 @@ class ProposalTest(unittest.TestCase):
         sizes = np.bincount(anatomy.labels.ravel(), minlength=len(LUMBAR.structures)) * anatomy.grid.voxel_volume_mm3
         wanted = np.pi / 4 * 17.46 * 9.08 * 8
         np.testing.assert_allclose(sizes[:10], wanted, rtol=0.15)
+        numbers = segment_numbers(anatomy.labels, anatomy.grid, plan=LUMBAR)
+        number = next(n for n, one in enumerate(segments(plan=LUMBAR), start=1) if one.name == "cord T12")
+        top = np.flatnonzero((numbers == number).any(axis=(1, 2))).max()
+        below = (numbers.shape[0] - 1 - top) * anatomy.grid.spacing_mm[2]
+        self.assertGreaterEqual(below, 6 - 1.5)  # the body may move by some mm and no region leaves the field
         mr = Volume(
             with_magnitude_noise(mr_signal(anatomy, LUMBAR), np.random.default_rng(2)), anatomy.grid, MR_SIGNAL
         )

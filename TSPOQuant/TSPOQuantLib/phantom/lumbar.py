@@ -115,6 +115,7 @@ LUMBAR = Plan(
     ),
     blood=("aorta", "inferior vena cava"),
     pool=("aorta",),
+    cord_margin_mm=6.0,
 )
 
 

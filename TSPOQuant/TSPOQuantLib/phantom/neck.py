@@ -119,7 +119,8 @@ class CanalPlan:
 class Plan:
     """Which structures a spine has. foramina: level, side and root of each. structures: in the order of their labels,
     small ones of interest first. cords: levels of the cord's pieces that are drawn as regions. blood: vessels; pool:
-    those that make the blood pool."""
+    those that make the blood pool. cord_margin_mm: how far drawn cord stays from the field's upper and lower ends,
+    so that it does not leave it when the body moves."""
 
     foramina: tuple[tuple[str, str, str], ...]
     vertebrae: tuple[str, ...]
@@ -127,6 +128,7 @@ class Plan:
     structures: tuple[str, ...]
     blood: tuple[str, ...]
     pool: tuple[str, ...]
+    cord_margin_mm: float = 0.0
 
     @cached_property
     def label(self) -> dict[str, int]:

@@ -84,10 +84,11 @@ def segment_numbers(labels: Labels, grid: Grid, missing: Collection[str] = (), p
     for number, segment in enumerate(segments(missing, plan), start=1):
         numbers[[plan.label[name] for name in segment.labels]] = number
     found = numbers[labels]
-    margin = round(BLOOD_POOL_MARGIN_MM / grid.spacing_mm[2])
-    pool = next(n for n, segment in enumerate(segments(plan=plan), start=1) if segment.name == BLOOD_POOL)
-    for end in (found[:margin], found[-margin:]):
-        end[end == pool] = 0
+    margins_mm = {"blood-pool": BLOOD_POOL_MARGIN_MM, "cord": plan.cord_margin_mm}
+    for number, segment in enumerate(segments(missing, plan), start=1):
+        margin = round(margins_mm.get(segment.structure, 0.0) / grid.spacing_mm[2])
+        for end in (found[:margin], found[found.shape[0] - margin :]):
+            end[end == number] = 0
     return found
 
 
