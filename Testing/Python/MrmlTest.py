@@ -15,7 +15,7 @@ from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused, Notice
-from TSPOQuantLib.mrml import fusion, segmentations, sequence_io, tables, transforms, volumes
+from TSPOQuantLib.mrml import fusion, language, segmentations, sequence_io, tables, transforms, volumes
 from TSPOQuantLib.outcome.record import RegionOutcome
 from TSPOQuantLib.outcome.uptake import RegionUptake
 
@@ -378,6 +378,13 @@ class TablesTest(SceneTest):
         tables.fill_table(node, [self.row()], self.columns())
         self.assertEqual(node.GetNumberOfRows(), 1)
         self.assertEqual(node.GetNumberOfColumns(), len(self.columns()))
+
+
+class SentenceTest(unittest.TestCase):
+    def test_names_of_files_and_symbols_begin_no_sentence_with_a_capital(self):
+        for text in ("sub-x_blood.tsv, plasma: it is empty", "k2 is at its bound", "blood.json: no time"):
+            self.assertEqual(language.sentence(text), text)
+        self.assertEqual(language.sentence("frames 1-3 moved"), "Frames 1-3 moved")
 
 
 class FusionTest(SceneTest):

@@ -262,6 +262,7 @@ class ResultTest(ViewsTest):
         self.choose(self.ui.motionComboBox, "Frames alone")
         self.ui.alignButton.click()
         alone = self.ui.fusionLabel.text
+        self.assertIn("where it was scanned", alone)
         self.ui.computeButton.click()
         self.assertEqual(self.ui.fusionLabel.text, alone)
 

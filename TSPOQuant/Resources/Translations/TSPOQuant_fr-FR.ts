@@ -1155,6 +1155,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Left out: {frames}.</source>
             <translation>Écartées : {frames}.</translation>
         </message>
+        <message>
+            <source>The views show the PET where it was scanned; results, maps and report use this alignment.</source>
+            <translation>Les vues montrent la TEP là où elle a été acquise ; résultats, cartes et rapport utilisent ce recalage.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.tables</name>

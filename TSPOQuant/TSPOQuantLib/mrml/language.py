@@ -22,9 +22,10 @@ def told(message: str) -> str:
 
 
 def sentence(message: str) -> str:
-    """A message as a line of its own begins: with a capital letter."""
+    """A message as a line of its own begins: with a capital letter, unless with a file's name or a symbol."""
     text = told(message)
-    return text[:1].upper() + text[1:]
+    word = text.split(" ", 1)[0].rstrip(",:;.")
+    return text if any(sign in "._/\\" or sign.isdigit() for sign in word) else text[:1].upper() + text[1:]
 
 
 def lines(notices: Iterable[Notice]) -> str:

@@ -462,6 +462,7 @@ class StudySteps(StudyViews):
         if toCt is not None:
             found = _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=toCt.shift_mm, angle=toCt.rotation_deg)
             said.insert(0, found)
+        said.append(_("The views show the PET where it was scanned; results, maps and report use this alignment."))
         return "\n".join(said)
 
     def aboutRegions(self, session: str) -> str:
