@@ -19,6 +19,7 @@ from .tables import (
     LOWEST_PEAK_KBQ_ML,
     SHORTEST_STUDY_S,
     Column,
+    decay_corrected,
     kbq_ml_per,
     number_in,
     read_json,
@@ -324,10 +325,7 @@ def _letters(text: str) -> str:
 
 def _refuse_uncorrected(file: str, metadata: Mapping[str, Any]) -> None:
     """Blood is decay-corrected to time zero (BIDS specification, PET, figure 1) unless its metadata says otherwise."""
-    descriptions = [unboxed(entry.get("Description")) for entry in metadata.values() if isinstance(entry, dict)]
-    denied = [key for key, value in metadata.items() if "decaycorrected" in key.lower() and _is_false(unboxed(value))]
-    uncorrected = re.compile(r"\b(not|non|un)[- ]?(been )?decay[- ]?corrected|decay[- ]uncorrected", re.IGNORECASE)
-    if denied or any(isinstance(text, str) and uncorrected.search(text) for text in descriptions):
+    if decay_corrected(metadata) is False:
         raise InputRefused(
             "blood-decay",
             "{file}: its metadata says that it is not decay-corrected; correct the activities to time zero",
@@ -342,10 +340,6 @@ def _refuse_uncorrected(file: str, metadata: Mapping[str, Any]) -> None:
                 key=key,
                 value=value,
             )
-
-
-def _is_false(value: object) -> bool:
-    return value is False or (isinstance(value, str) and value.strip().lower() == "false")
 
 
 def _is_true(value: object) -> bool:

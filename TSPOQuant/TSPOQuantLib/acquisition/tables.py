@@ -249,6 +249,24 @@ def unboxed(value: object) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
+UNCORRECTED = re.compile(r"\b(not|non|un)[- ]?(been )?decay[- ]?corrected|decay[- ]uncorrected", re.IGNORECASE)
+CORRECTED = re.compile(r"\bdecay[- ]?corrected", re.IGNORECASE)
+
+
+def decay_corrected(metadata: Mapping[str, Any]) -> bool | None:
+    """Whether activity is decay-corrected, by keys ("ImageDecayCorrected") and descriptions; None where none says it.
+
+    What says that it is not weighs more than what says that it is.
+    """
+    keys = [unboxed(value) for key, value in metadata.items() if "decaycorrected" in key.lower()]
+    words = {str(value).strip().lower() for value in keys if isinstance(value, bool | str)}
+    entries = [unboxed(entry.get("Description")) for entry in metadata.values() if isinstance(entry, dict)]
+    told = " ".join(text for text in (*entries, unboxed(metadata.get("Description"))) if isinstance(text, str))
+    if "false" in words or UNCORRECTED.search(told):
+        return False
+    return True if "true" in words or CORRECTED.search(told) else None
+
+
 def numbers_in(metadata: Mapping[str, Any], key: str, file: str) -> list[float] | None:
     """The list of numbers under ``key``, None without one; raises InputRefused ("json-number")."""
     values = metadata.get(key)

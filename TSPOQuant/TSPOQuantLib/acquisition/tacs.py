@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice
 from . import pmod
+from .curve_checks import copied_curves
 from .curve_tables import DURATIONS, ENDS, MIDDLES, STARTS, read_curve_table
 from .frames import FrameTiming
 from .tables import (
@@ -18,6 +19,7 @@ from .tables import (
     LOWEST_PEAK_KBQ_ML,
     SHORTEST_STUDY_S,
     Column,
+    decay_corrected,
     kbq_ml_per,
     numbers_in,
     read_json,
@@ -43,7 +45,8 @@ ACTIVITY_LIKE = re.compile(r"Bq|Ci\b|SUV|/ ?(mL|cc|cm)", re.IGNORECASE)
 class Tacs:
     """Curves of several regions on shared frames: activity (regions, frames) in kBq/mL, decay-corrected as given.
 
-    volumes_mm3: of the regions, as far as the files tell. pvc: the partial-volume correction that the curves went
+    corrected: whether the files say that they are decay-corrected; None where they say nothing. volumes_mm3: of the
+    regions, as far as the files tell. pvc: the partial-volume correction that the curves went
     through before, as their program calls it, "none" without one; fwhm_mm: the resolution along x, y and z that it
     assumed, empty where nothing says.
     """
@@ -55,6 +58,7 @@ class Tacs:
     volumes_mm3: Mapping[str, float] = field(default_factory=dict)
     pvc: str = "none"
     fwhm_mm: tuple[float, ...] = ()
+    corrected: bool | None = None
 
 
 def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None = None) -> Tacs:
@@ -65,7 +69,7 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     otherwise. json: the metadata; without it the table's own sidecars are looked for. frames: those of the scan, for
     a table that holds only their middles; else they come from its JSON, or from PMOD's ``.acqtimes`` beside it.
     Raises InputRefused ("tacs-…", "frames-…", "table-…", "units-…"), among them "tacs-time-units" for minutes taken
-    for seconds and "tacs-activity-units" for Bq taken for kBq or the other way round.
+    for seconds, "tacs-decay", and "tacs-activity-units" for Bq taken for kBq or the other way round.
     """
     path = Path(path)
     metadata = read_json(json) if json else sidecar(path)
@@ -103,7 +107,16 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
     activity.flags.writeable = False
     volumes = {region: volume for region, volume in table.volumes_mm3.items() if region in regions}
-    return Tacs(timing, tuple(regions), activity, tuple(notices), volumes, table.pvc, table.fwhm_mm)
+    notices += copied_curves(regions, activity)
+    corrected = decay_corrected(metadata)
+    if corrected is False:
+        raise InputRefused(
+            "tacs-decay",
+            "{path_name}: its JSON says that the curves are not decay-corrected; correct them to the time zero of the "
+            "blood, and say so there",
+            path_name=path.name,
+        )
+    return Tacs(timing, tuple(regions), activity, tuple(notices), volumes, table.pvc, table.fwhm_mm, corrected)
 
 
 def read_frame_table(path: Path) -> FrameTiming:

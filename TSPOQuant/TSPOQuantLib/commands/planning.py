@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..messages import InputRefused
+from ..messages import InputRefused, Listed, Notice
 from ..progress import Progress
 from ..terminal import Result
 from .options import add_command, add_force, add_json, add_out, minutes
@@ -49,6 +49,15 @@ def run_length(options: argparse.Namespace, progress: Progress) -> Result:
 
     record = read_record(options.visit)
     found = by_length(record, options.ends)
+    whole_min = found[-1].end_min
+    late = Listed(f"{end:g}" for end in dict.fromkeys(options.ends) if end > whole_min)
+    if len({one.end_min for one in found}) < 2 and late:
+        raise InputRefused(
+            "length-beyond",
+            "the fits end at {minutes:.4g} min, and --ends names no earlier time ({late}); it takes minutes",
+            minutes=whole_min,
+            late=late,
+        )
     if len({one.end_min for one in found}) < 2:
         raise InputRefused(
             "length-short",
@@ -57,8 +66,14 @@ def run_length(options: argparse.Namespace, progress: Progress) -> Result:
         )
     with whole_folder(options.out, options.force, [options.visit]) as folder:
         write_lengths(folder, found, record)
+    beyond = Notice(
+        "length-beyond",
+        "the fits end at {minutes:.4g} min: later ends of --ends ({late}) are not tried",
+        minutes=whole_min,
+        late=late,
+    )
     content = {"lengths": found, "settled": settled(found), "out": options.out}
-    return Result(length_text(found, record), content, record.warnings)
+    return Result(length_text(found, record), content, (*record.warnings, *((beyond,) if late else ())))
 
 
 def run_plan(options: argparse.Namespace, progress: Progress) -> Result:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.bids import read_pet_json
+from ..acquisition.bids import PetSidecar, read_pet_json
 from ..acquisition.blood import BloodSamples, reconcile
 from ..acquisition.blood_files import read_blood
+from ..acquisition.curve_checks import curve_notices
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Scan
 from ..acquisition.nifti import scan_of
@@ -36,7 +37,7 @@ from ..kinetics import (
 from ..kinetics import weights as frame_weights
 from ..kinetics.models import model_named
 from ..kinetics.options import FROM_FILE
-from ..messages import InputRefused
+from ..messages import InputRefused, Notice
 from ..outcome.visit import FittedTable
 from ..reporting import provenance
 from ..settings import part_of
@@ -143,6 +144,42 @@ def only_seen(options: FitOptions, seen: NDArray[np.bool_]) -> FitOptions:
     return replace(options, weights=None if options.weights is None else options.weights[seen])
 
 
+TSTAR_IN_MIN = 120.0
+"""A t* below this is more likely meant in minutes: none that is published lies so early."""
+UNTIL_BEYOND = 2.0
+"""An end so many times as late as the scan's own is more likely meant in seconds."""
+
+
+def unit_notices(
+    timing: FrameTiming, models: Sequence[str], options: FitChoices, until_min: float | None
+) -> tuple[Notice, ...]:
+    """Of a t* in s that looks like minutes, and an end in min that looks like seconds."""
+    found, end_min = [], float(timing.ends_s[-1]) / 60
+    graphical = any(not model_named(model).compartmental for model in models) and options.last_frames is None
+    tstar_s = options.tstar_s
+    if graphical and not isinstance(tstar_s, str) and 0 < tstar_s <= min(TSTAR_IN_MIN, end_min):
+        found.append(
+            Notice(
+                "tstar-early",
+                "t* is {tstar_s:g} s, when the tracer has barely come; it is given in seconds ({tstar_s:g} min are "
+                "{seconds:g} s)",
+                tstar_s=tstar_s,
+                seconds=60 * tstar_s,
+            )
+        )
+    if until_min is not None and until_min >= UNTIL_BEYOND * end_min:
+        found.append(
+            Notice(
+                "until-beyond",
+                "the fits were to end at {until_min:g} min, and the scan ends at {end_min:.4g} min: no frame is left "
+                "out; the end is given in minutes",
+                until_min=until_min,
+                end_min=end_min,
+            )
+        )
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class CurveChoices:
     """What may be asked of ready curves besides the fit itself.
@@ -192,6 +229,7 @@ def fit_tacs(
         )
     sidecar = read_pet_json(pet_json) if pet_json else None
     whole = read_tacs(tacs_path, frames=sidecar.timing if sidecar else None)
+    _check_decay(tacs_path, whole, sidecar)
     tacs = without_frames(whole, [int(number) for number in asked.leave_out], asked.until_min)
     if asked.template:
         samples = read_blood(blood_paths, blood_json) if blood_paths else BloodSamples()
@@ -231,7 +269,17 @@ def fit_tacs(
         coupled=fitting.coupled(models, tacs) if asked.coupled else {},
         population_errors=_template_errors(fitting, tacs, fits),
         weights=FROM_FILE if table else weights,
-        notices=tuple(dict.fromkeys([*tacs.notices, *blood.notices, *source.notices])),
+        notices=tuple(
+            dict.fromkeys(
+                [
+                    *tacs.notices,
+                    *_curve_notices(whole, tacs, sidecar),
+                    *unit_notices(whole.timing, models, options, asked.until_min),
+                    *blood.notices,
+                    *source.notices,
+                ]
+            )
+        ),
         provenance={
             "inputs": provenance.inputs(files),
             "versions": provenance.versions(),
@@ -242,6 +290,35 @@ def fit_tacs(
             "curves": {"pvc": tacs.pvc, "fwhm_mm": tacs.fwhm_mm, "volumes_mm3": dict(tacs.volumes_mm3)},
         },
     )
+
+
+def _check_decay(path: Path, tacs: Tacs, sidecar: PetSidecar | None) -> None:
+    """Refuse ("tacs-decay") curves of a scan that was not decay-corrected, where nothing says that they were."""
+    if tacs.corrected is None and sidecar is not None and sidecar.decay_corrected is False:
+        raise InputRefused(
+            "tacs-decay",
+            "the scan's JSON says ImageDecayCorrected false, and nothing says that the curves of {path_name} were "
+            "corrected; correct them, and say ImageDecayCorrected true in a JSON beside them",
+            path_name=path.name,
+        )
+
+
+def _curve_notices(whole: Tacs, tacs: Tacs, sidecar: PetSidecar | None) -> tuple[Notice, ...]:
+    """What speaks against the curves that are fitted; whole: as they were read."""
+    numbers = (np.flatnonzero(np.isin(whole.timing.starts_s, tacs.timing.starts_s)) + 1).tolist()
+    found = curve_notices(tacs.timing, tacs.regions, tacs.activity, numbers, _leave_out)
+    if tacs.corrected or (sidecar is not None and sidecar.decay_corrected):
+        return found
+    assumed = Notice(
+        "tacs-decay-assumed",
+        "nothing says whether the curves are decay-corrected; taken as corrected to the time zero of the blood (say "
+        "ImageDecayCorrected true in a JSON beside them, or name the scan's with --pet-json)",
+    )
+    return (*found, assumed)
+
+
+def _leave_out(numbers: Sequence[int]) -> str:
+    return f"--leave-out {','.join(map(str, numbers))}"
 
 
 def _told(asked: CurveChoices) -> dict[str, object]:

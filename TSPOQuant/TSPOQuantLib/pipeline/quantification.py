@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples, reconcile
+from ..acquisition.curve_checks import curve_notices
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage
 from ..alignment.motion import motion_table
@@ -33,7 +34,7 @@ from ..regions.smoothing import smoothed_to
 from ..reporting import provenance
 from ..study import Study, StudySettings
 from ..tracers import tracer_named
-from .curves import Fitting, fitting_of
+from .curves import Fitting, fitting_of, seen_frames, unit_notices
 from .placement import Alignment, Placed, place, visit_fused
 from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
@@ -185,13 +186,27 @@ def _fitted(
         again = Measured(corrected.method, regions, means, corrected_fits)
     both = (measured, again)
     errors = _sensitivities(placed, settings, fitting, both, corrected, read.width_se_mm, part(progress, 0.5, 1))
+    seen = seen_frames(image.timing, settings.leave_out)
+    names = [region.name for region in targets]
+    numbers = (np.flatnonzero(seen) + 1).tolist()
+    odd = curve_notices(image.timing.only(seen), names, activity[:, seen], numbers, _leave_out)
     return _Fitted(
         settings.models,
         tuple(fit for done in both if done is not None for each in done.fits.values() for fit in each),
         errors,
         input_record(source, blood),
-        (*blood.notices, *source.notices),
+        (
+            *odd,
+            *unit_notices(image.timing, settings.models, settings, settings.until_min),
+            *blood.notices,
+            *source.notices,
+        ),
     )
+
+
+def _leave_out(numbers: Sequence[int]) -> str:
+    reasons = ", ".join(f'{number} = "…"' for number in numbers)
+    return f"[model] leave_out = {{ {reasons} }}"
 
 
 def _with_resolution(

@@ -107,7 +107,8 @@ def write_tacs(path: Path, timing: FrameTiming, curves: Mapping[str, Sequence[fl
     table = np.vstack([timing.starts_s, timing.ends_s, *curves.values()]).T
     write_tsv(path, ["FrameTimesStart", "FrameTimesEnd", *curves], [[number(v) for v in row] for row in table])
     units = {"FrameTimesStart": {"Units": "s"}, "FrameTimesEnd": {"Units": "s"}}
-    write_json(path.with_suffix(".json"), units | {region: {"Units": "kBq/mL"} for region in curves})
+    corrected = {"ImageDecayCorrected": True}
+    write_json(path.with_suffix(".json"), units | corrected | {region: {"Units": "kBq/mL"} for region in curves})
 
 
 def kinpar_row(fit: KineticFit) -> dict[str, str]:
@@ -282,6 +283,7 @@ def write_for_petfit(folder: Path, stem: str, record: VisitRecord) -> None:
         "FrameTimesStart": timing.starts_s,
         "FrameDuration": timing.durations_s,
         "Units": "Bq/mL",
+        "ImageDecayCorrected": True,
         "radioactivity": {"Units": "Bq/mL"},  # where petfit looks for it
     }
     if injected is not None:
