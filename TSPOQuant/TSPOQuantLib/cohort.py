@@ -6,7 +6,6 @@ import math
 import os
 import shlex
 import shutil
-import signal
 import statistics
 import sys
 import warnings
@@ -14,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields, replace
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from .outcome.settings import session_order
 from .outcome.uptake import MEASURES
 from .output import MARKER, only_run_in, whole_folder
 from .pipeline.quantification import quantify_study
+from .processes import cores, later_interrupt
 from .progress import Progress, part, silent
 from .quantities import COLUMN_KEYS
 from .reporting.bids import write_derivatives
@@ -404,10 +403,9 @@ def _client(how: How, visits: int, largest: int, progress: Progress) -> Iterator
             with slurm_cluster(min(how.jobs, visits), how.slurm) as cluster, Client(cluster) as client:
                 yield client
             return
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        with _later_interrupt(), warnings.catch_warnings():
+        with later_interrupt(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Port .* is already in use")  # of a dashboard that nobody asked for
-            workers, limit = workers_for(min(cores, visits), largest, free_bytes())
+            workers, limit = workers_for(min(cores(), visits), largest, free_bytes())
             progress(
                 0,
                 Text(
@@ -490,23 +488,6 @@ def slurm_cluster(jobs: int, asked: Mapping[str, str]) -> Any:
         ) from error
     cluster.scale(jobs=jobs)
     return cluster
-
-
-@contextmanager
-def _later_interrupt() -> Iterator[None]:
-    """Keep a Ctrl-C waiting until the block ends; processes and threads started in it never see one.
-
-    A terminal sends Ctrl-C to them all, and each would end with a traceback of its own.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # when multiprocessing starts it, it lets Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _clean(out: Path, visits: Sequence[Visit]) -> None:

@@ -18,6 +18,7 @@ from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
 from .pipeline.quantification import quantify_visit
 from .pipeline.visit_data import read_visit
+from .processes import another_process, cores
 from .progress import Progress, part, silent
 from .regions.anatomy import CONTRALATERAL, REFERENCE_RULES, Anatomy, reference_of
 from .regions.template import name_of
@@ -27,7 +28,7 @@ from .reporting.figures import fused_figure, write_png
 from .reporting.fused_pictures import comparison_pictures
 from .reporting.report import missing_packages, write_report
 from .source import write_source
-from .study import read_study
+from .study import Study, read_study
 
 Truth = Mapping[str, Any]
 """The content of the phantom's truth.json."""
@@ -72,8 +73,8 @@ def run(
         lesion = clinical.lesion
         assert lesion is not None, "the phantom names its lesion"
         affected, *against = foramina_of_interest(lesion)
-        visits = []
-        for index, session in enumerate(("baseline", "followup")):
+        studies = []
+        for session in ("baseline", "followup"):
             study = read_study(folder / PHANTOM / f"ses-{session}" / "study.toml")
             if input_source == "true":
                 given = next((folder / PHANTOM / f"ses-{session}").glob("*desc-truth_bloodproc.tsv"))
@@ -81,11 +82,12 @@ def run(
             if settings.fwhm_mm > 0:
                 corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=(affected, *against))
                 study = replace(study, settings=corrects)
-            stretch = part(progress, 0.3 + 0.3 * index, 0.6 + 0.3 * index)
-            data = read_visit(study, part(stretch, 0, 0.2))
-            visits.append(quantify_visit(study, data, part(stretch, 0.2, 1)))
-            tables.write_visit(folder / f"ses-{session}", visits[-1])
-            write_source(folder / f"ses-{session}", study)
+            studies.append(study)
+        visits = _both(studies[0], studies[1], part(progress, 0.3, 0.9))
+        for study, visit in zip(studies, visits, strict=True):
+            where = folder / f"ses-{visit.record.session}"
+            tables.write_visit(where, visit)
+            write_source(where, study)
         comparison = compare([visit.record for visit in visits], clinical)
         known = true_volumes(visits, truth)
         (folder / COMPARISON).mkdir()
@@ -111,6 +113,19 @@ def run(
         packages=" ".join(missing),
     )
     return DemoReport(text, record, (left_out,) if missing else ())
+
+
+def _both(first: Study, second: Study, progress: Progress) -> list[VisitResult]:
+    """Both visits side by side where there are two cores; each takes the memory of its own images."""
+    if cores() < 2:
+        return [_quantified(first, part(progress, 0, 0.5)), _quantified(second, part(progress, 0.5, 1))]
+    with another_process(_quantified, first) as answer:
+        after = _quantified(second, progress)
+        return [answer(), after]
+
+
+def _quantified(study: Study, progress: Progress = silent) -> VisitResult:
+    return quantify_visit(study, read_visit(study, part(progress, 0, 0.2)), part(progress, 0.2, 1))
 
 
 def foramina_of_interest(lesion: Lesion) -> tuple[str, ...]:

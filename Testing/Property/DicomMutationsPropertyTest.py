@@ -91,6 +91,7 @@ def without_code(header, frame, k):
     del header.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartDateTime
 
 
+@slow
 @settings(max_examples=60, deadline=None)
 @given(plans())
 def test_any_plan_comes_back(plan):
@@ -122,6 +123,7 @@ def read_or_refuse(folder: Path):
     return image
 
 
+@slow
 def test_altered_tags_are_refused_or_harmless(tmp_path):
     """300 times one attribute of one file, or of all, is absent or absurd. A clock may not be wrong in silence."""
     chooser = random.Random(11)

@@ -15,6 +15,7 @@ volume = st.floats(0.3, 30.0)
 blood = st.floats(0.0, 0.15)
 
 
+@slow
 @settings(max_examples=25, deadline=None)
 @given(K1=influx, VT=volume, VB=blood, k4=st.floats(0.02, 0.2), ratio=st.floats(0.2, 4.0))
 def test_two_tissue_volume_comes_back(K1, VT, VB, k4, ratio):
@@ -38,6 +39,7 @@ def test_units_of_activity_do_not_matter(scale, seed, model):
         assert abs(other.parameters["VT"] / one.parameters["VT"] - 1) < 1e-5
 
 
+@slow
 @settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10000))
 def test_curves_fitted_together_or_alone_are_the_same(seed):

@@ -139,7 +139,7 @@ class BidsVisitsTest(unittest.TestCase):
             self.assertEqual(code, 0, told)
             row = next(row for row in rows_of(root / "compared" / "alike.tsv") if "left" in row["outcome"])
             self.assertEqual(row["percent"], row["alike_percent"])  # the windows were alike before
-            gone = next((root / "data").rglob("*ses-followup_pet.nii.gz"))
+            gone = next((root / "data").rglob("*ses-baseline_pet.nii.gz"))
             gone.rename(gone.with_name("elsewhere.nii.gz"))
             code, told = quiet("compare", *results, "--common-window", "--out", root / "again")
             self.assertEqual((code, "error: dicom-source:" in told), (3, True), told)

@@ -248,6 +248,7 @@ class FitCommandTest(unittest.TestCase):
 
 
 @slow
+@slow
 @needs_data
 class RealPeopleTest(unittest.TestCase):
     def setUp(self):

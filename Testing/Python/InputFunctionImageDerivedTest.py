@@ -15,6 +15,7 @@ from support.inputtruth import (
     tissue,
 )
 from support.realdata import DATA, needs_data
+from support.tiers import slow
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -242,6 +243,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         np.testing.assert_allclose(means, frame_means(self.truth), rtol=1e-3, atol=1e-3)
         self.assertIn("calibration-given", codes(made.notices))
 
+    @slow
     def test_a_blood_pool_cannot_read_more_than_its_blood(self):
         """A whole image wrong by one factor, such as a decay correction applied twice, shows nowhere else."""
         around = frame_means(self.around)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 from support.kineticstruth import arterial_input, schedule, tissue_curve
+from support.tiers import slow
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, weights
 from TSPOQuantLib.messages import InputRefused, Notice
@@ -79,6 +80,7 @@ class CompartmentRecoveryTest(unittest.TestCase):
         none = fit("1TCM", timing, bare, plasma, FitOptions(vb="none"))[0]
         np.testing.assert_allclose(values(none, "K1", "k2", "VB"), (0.2, 0.05, 0.0), rtol=1e-7)
 
+    @slow
     def test_a_fitted_delay_is_found(self):
         timing, plasma = schedule(60), arterial_input(60)
         for delay in (-7.4, 0.0, 11.8):

@@ -5,6 +5,7 @@ import unittest
 
 import numpy as np
 from support.realdata import DATA, needs_data
+from support.tiers import slow
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs
@@ -66,6 +67,7 @@ class KineticsRealCurvesTest(unittest.TestCase):
                     self.assertAlmostEqual(one.standard_errors["VT"] / float(reference["Vt_absSE"]), 1.0, delta=0.03)
         self.assertGreater(count, 60)
 
+    @slow
     def test_two_tissues_reach_the_global_optimum(self):
         compared = 0
         for setting in SETTINGS:

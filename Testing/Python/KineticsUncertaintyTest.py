@@ -8,6 +8,7 @@ from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
 from support.kineticstruth import arterial_input, schedule, tissue_curve
+from support.tiers import slow
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import (
     FitOptions,
@@ -93,6 +94,7 @@ class CovarianceTest(unittest.TestCase):
         again = bootstrap(one, self.timing, self.plasma, self.options, draws=10)["VT"]
         np.testing.assert_array_equal(again, bootstrap(one, self.timing, self.plasma, self.options, draws=10)["VT"])
 
+    @slow
     def test_profile_limits_have_the_stated_sum_of_squares(self):
         data, one = self.noisy[5], self.fits[5]
         limit = one.wrss * (1 + t_distribution.ppf(0.975, one.degrees_of_freedom) ** 2 / one.degrees_of_freedom)

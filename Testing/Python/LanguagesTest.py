@@ -3,6 +3,7 @@
 import ast
 import string
 import unittest
+from functools import cache
 from pathlib import Path
 
 import TSPOQuantLib
@@ -16,9 +17,14 @@ TEMPLATE_AT = {"InputRefused": 1, "Notice": 1, "progress": 1, "Text": 0}
 """Where each call takes its template."""
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def templates(path):
     """(line, template, names of its values) of every message that a file makes; template None where it is built."""
-    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for call in ast.walk(parsed(path)):
         if not isinstance(call, ast.Call):
             continue
         name = getattr(call.func, "id", "")
@@ -34,15 +40,18 @@ def templates(path):
                 yield call.lineno, None, given
 
 
+@cache
 def all_templates():
-    for path in sorted(LIBRARY.rglob("*.py")):
-        for line, template, given in templates(path):
-            yield path.relative_to(LIBRARY), line, template, given
+    return tuple(
+        (path.relative_to(LIBRARY), line, template, given)
+        for path in sorted(LIBRARY.rglob("*.py"))
+        for line, template, given in templates(path)
+    )
 
 
 def pieces(path):
     """(line, sentence part) of every English text that a message takes in as a value, given there or by a variable."""
-    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for function in ast.walk(parsed(path)):
         if not isinstance(function, ast.FunctionDef):
             continue
         calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
@@ -120,7 +129,7 @@ class LanguagesTest(unittest.TestCase):
         said = {
             node.value
             for path in LIBRARY.rglob("*.py")
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in ast.walk(parsed(path))
             if isinstance(node, ast.Constant)
         }
         for language in LANGUAGES:

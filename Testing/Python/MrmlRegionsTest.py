@@ -142,6 +142,7 @@ class TemplateTest(NodeTest):
         return mask
 
 
+@slow
 class TagsTest(NodeTest):
     def test_what_a_segment_is_survives_slicers_own_files(self):
         """Written by Slicer and read by us, and the other way round."""
@@ -221,6 +222,7 @@ class TwoClickTest(NodeTest):
         self.assert_refused("foramen-clicks", *call, inner, inner, true.level, true.side)
 
 
+@slow
 class ProposalsTest(NodeTest):
     def test_all_are_written_where_they_are(self):
         labels = self.add_labels()

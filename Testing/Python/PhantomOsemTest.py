@@ -3,6 +3,7 @@
 import unittest
 
 import numpy as np
+from support.tiers import slow
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.neck import LABEL, STRUCTURES, rigid
@@ -88,6 +89,7 @@ class ProjectionTest(unittest.TestCase):
         np.testing.assert_allclose(found, [0.0, 0.0096, 0.0149], rtol=0.01)
 
 
+@slow
 class ReconstructionTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -4,6 +4,7 @@ import unittest
 
 import numpy as np
 from support import checkout  # noqa: F401
+from support.tiers import slow
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import PhantomSettings
@@ -129,6 +130,7 @@ class DrawnTest(unittest.TestCase):
         self.assertEqual(set(c6.tolist()), {1 + names.index("vertebra C6")})
 
 
+@slow
 class ProposedTest(unittest.TestCase):
     def test_worn_and_fused(self):
         found = proposals(Shape(spurs=2, lean=20, contrast=True, fused=("C5/C6",)), 3)

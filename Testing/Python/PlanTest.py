@@ -247,6 +247,7 @@ class FileTest(unittest.TestCase):
             ):
                 self.assertIn(words, text)
 
+    @slow
     def test_takes_its_noise_from_a_visit(self):
         record = Path(__file__).parents[1] / "Data" / "visit-v0.1.json"
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(plan, "LENGTHS", (1.0,)):

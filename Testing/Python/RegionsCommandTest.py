@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from support import checkout  # noqa: F401
 from support.realdata import DATA, needs_data
+from support.tiers import slow
 from support.tinystudy import LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
@@ -101,6 +102,7 @@ class CompareWithStudyTest(unittest.TestCase):
             self.assertAlmostEqual(told[RIGHT]["VT_change"], 0.0, delta=1e-9)
 
 
+@slow
 class StudyTest(unittest.TestCase):
     """A study.toml with a PET, on a part of a simulated neck."""
 
@@ -141,6 +143,7 @@ class StudyTest(unittest.TestCase):
             self.assertIn("study-ct", err)
 
 
+@slow
 @needs_data
 class ProposeTest(unittest.TestCase):
     def test_a_ct_and_a_folder_of_masks(self):

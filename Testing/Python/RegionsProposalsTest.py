@@ -32,6 +32,7 @@ class OneNeckTest(unittest.TestCase):
         cls.anatomy, cls.ct = neck(2)
         cls.labels = labeled(cls.anatomy, 2)
 
+    @slow
     def test_all_are_found_at_the_right_level_and_side(self):
         distances = []
         for proposal, true in zip(propose_foramina(self.labels, self.ct), self.anatomy.foramina, strict=True):
@@ -111,11 +112,13 @@ class DeclinedTest(unittest.TestCase):
         lost = {f"foramen {level} {side}" for level in ("C4/C5", "C5/C6") for side in sides}
         self.assertEqual(gone, lost | self.beyond)
 
+    @slow
     def test_two_vertebrae_under_one_label_are_not_guessed(self):
         gone = self.declined(self.merged("vertebrae_C5", "vertebrae_C6"))
         for level in ("C4/C5", "C5/C6", "C6/C7"):
             self.assertIn(f"foramen {level} left", gone)
 
+    @slow
     def test_fused_vertebrae_are_not_guessed(self):
         masks = {s.name: s.mask for s in self.labels.segments}
         upper, lower = masks["vertebrae_C5"], masks["vertebrae_C6"]
@@ -128,6 +131,7 @@ class DeclinedTest(unittest.TestCase):
         gone = self.declined(replace(self.labels, segments=tuple(fused)))
         self.assertEqual(gone, {"foramen C5/C6 left", "foramen C5/C6 right"} | self.beyond)
 
+    @slow
     def test_upside_down_labels_are_not_guessed(self):
         names = {"vertebrae_C5": "vertebrae_C6", "vertebrae_C6": "vertebrae_C5"}
         swapped = [replace(s, name=names.get(s.name, s.name)) for s in self.labels.segments]

@@ -58,12 +58,14 @@ class AsScannedTest(RealNeckCase):
                 self.assertAlmostEqual(one.passage.width, true["width_mm"], delta=2.0)
                 self.assertGreater(one.canal.axes[:, 0] @ true["tangent"], np.cos(np.deg2rad(20)))
 
+    @slow
     def test_a_vertebra_named_as_its_neighbor(self):
         names = {"vertebrae_C3": "vertebrae_C4", "vertebrae_C4": "vertebrae_C3"}
         swapped = [replace(one, name=names.get(one.name, one.name), id="") for one in self.labels.segments]
         proposals = looked_for(self.neck, replace(self.labels, segments=tuple(swapped)), self.ct)
         self.assertTrue(all(one.segment is None for one in proposals.values()))
 
+    @slow
     def test_labels_of_bodies_alone_are_told_from_whole_ones(self):
         bodies = []
         for one in self.labels.segments:
@@ -74,6 +76,7 @@ class AsScannedTest(RealNeckCase):
         self.assertEqual({one.code for one in proposals.values()} & {"vertebra-missing"}, set())
 
 
+@slow
 @needs_data
 class DrawnTest(RealNeckCase):
     """Regions that somebody drew, and two clicks."""

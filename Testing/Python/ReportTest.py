@@ -322,6 +322,7 @@ class QuietTest(unittest.TestCase):
             self.assertTrue(pdf(document).startswith(b"%PDF"))
 
 
+@slow
 @unittest.skipUnless(AVAILABLE, "what a report needs is not installed here")
 class WriteTest(unittest.TestCase):
     def folder(self):

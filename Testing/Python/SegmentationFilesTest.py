@@ -14,6 +14,7 @@ import pydicom
 import SimpleITK as sitk
 from pydicom.sr.codedict import codes
 from support.realdata import DATA, needs_data
+from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.grid import Grid
@@ -481,6 +482,7 @@ class DicomTest(Folder):
                     ours[np.lexsort(ours.round(3).T)], truth[np.lexsort(truth.round(3).T)], atol=1e-3
                 )
 
+    @slow
     def test_what_is_refused(self):
         path, _ = self.written("BINARY")
         dataset = pydicom.dcmread(path)
@@ -530,6 +532,7 @@ class DicomTest(Folder):
         self.assertEqual([notice.code for notice in read.notices], 2 * ["segmentation-undescribed"])
         self.assertEqual(np.count_nonzero(read.segments[0].mask), np.count_nonzero(self.written("BINARY")[1][0]))
 
+    @slow
     def test_a_code_tells_what_a_label_does_not(self):
         def numbered(segment):
             segment.SegmentLabel = f"Segment {segment.SegmentNumber}"

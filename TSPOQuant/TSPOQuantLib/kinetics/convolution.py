@@ -99,10 +99,11 @@ def respond(times_s: Array, values: Array, theta: Array) -> Response:
     carry = width * phi1
     own = width**2 * phi2 * level + width**3 * phi3 * rise
     state = np.zeros((len(times_s), len(theta)))
+    for before, after, kept, added in zip(state[:-1], state[1:], decay, gain, strict=True):
+        np.multiply(kept, before, out=after)
+        after += added
     area = np.zeros_like(state)
-    for i in range(len(step)):
-        state[i + 1] = decay[i] * state[i] + gain[i]
-        area[i + 1] = area[i] + carry[i] * state[i] + own[i]
+    np.cumsum(carry * state[:-1] + own, axis=0, out=area[1:])
     return Response(np.asarray(theta, dtype=float), times_s, values, slope, state, area)
 
 

@@ -7,6 +7,7 @@ frame is the plain mean over the frame of the decay-corrected curve, which is wh
 that multiplies the mean of the decaying activity by the DecayFactor, differs from it by little in short frames.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,6 +50,8 @@ CT_BEFORE_PET = timedelta(minutes=4)
 MR_ATTENUATION = "MRAC, simulated"
 MODEL_NAME = "TSPOQuant digital neck"
 CT_INTERCEPT_HU = -1024
+INSTANCE_UID, INSTANCE_NUMBER, PIXEL_DATA = 0x00080018, 0x00200013, 0x7FE00010
+RESCALE_SLOPE, IMAGE_INDEX = 0x00281053, 0x00541330
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,10 @@ def write_pet(
             number = f * len(from_head) + n + 1
             slope = _slope(float(image[k].max()) * 1000 / largest)
             stored = np.rint(image[k] * 1000 / float(slope)).clip(0, largest).astype("<i2" if kind.signed else "<u2")
-            own = encoded(_dataset(RescaleSlope=slope, ImageIndex=number))
+            own = {
+                RESCALE_SLOPE: element(RESCALE_SLOPE, "DS", slope.encode()),
+                IMAGE_INDEX: element(IMAGE_INDEX, "US", struct.pack("<H", number)),
+            }
             series.write(number, for_frame | places[n] | own, stored)
 
 
@@ -260,12 +266,22 @@ class SeriesWriter:
     def write(self, number: int, varying: dict[int, bytes], stored: NDArray[np.generic]) -> None:
         """One file: its number in the series, its own encoded elements by tag, its 16-bit pixels."""
         uid = self._uid(number)
-        own = _dataset(SOPInstanceUID=uid, InstanceNumber=number, PixelData=stored.tobytes())
-        own["PixelData"].VR = "OW"
-        elements = self._constant | varying | encoded(own)
+        own = {
+            INSTANCE_UID: element(INSTANCE_UID, "UI", uid.encode()),
+            INSTANCE_NUMBER: element(INSTANCE_NUMBER, "IS", str(number).encode()),
+            PIXEL_DATA: element(PIXEL_DATA, "OW", stored.tobytes()),
+        }
+        elements = self._constant | varying | own
         preamble = self._preamble.replace(self._uid(0).encode(), uid.encode())
         data = preamble + b"".join(elements[tag] for tag in sorted(elements))
         (self._folder / f"{self._modality}{number:05d}.dcm").write_bytes(data)
+
+
+def element(tag: int, vr: str, value: bytes) -> bytes:
+    """One element in explicit VR little endian, its value padded to an even length: of what every file has its own."""
+    value += (b"\x00" if vr in ("UI", "OW") else b" ") * (len(value) % 2)
+    length = struct.pack("<2xI" if vr == "OW" else "<H", len(value))
+    return struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode() + length + value
 
 
 def encoded(dataset: Dataset) -> dict[int, bytes]:

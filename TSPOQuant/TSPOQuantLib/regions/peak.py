@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,13 @@ def hottest(volume: Volume, region: Region, minimum_coverage: float) -> Hottest:
 
 def sphere(grid: Grid, volume_mm3: float = PEAK_MM3) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Voxels of a sphere round the middle of a voxel: offsets (n, 3) as k, j, i, and how much of each lies in it."""
+    return _sphere(grid.spacing_mm, volume_mm3)
+
+
+@cache  # the same for every region of an image
+def _sphere(spacing_mm: tuple[float, float, float], volume_mm3: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     radius = (volume_mm3 * 3 / (4 * math.pi)) ** (1 / 3)
-    spacing = np.array(grid.spacing_mm)[::-1]
+    spacing = np.array(spacing_mm)[::-1]
     reach = np.ceil(radius / spacing + 0.5).astype(int)
     offsets = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1).reshape(-1, 3)
     steps = [(np.arange(n) + 0.5) / n - 0.5 for n in np.ceil(spacing / STEP_MM).astype(int)]
