@@ -155,12 +155,13 @@ def registerSampleData():
 def loadSampleData():
     """Make the digital neck on this machine, with a progress dialog, and show it in this module."""
     from TSPOQuantLib.messages import Cancelled
+    from TSPOQuantLib.mrml.language import sentence
     from TSPOQuantLib.progress import part
 
     progressDialog = slicer.util.createProgressDialog(maximum=100, windowTitle=_("Digital neck"))
 
     def progress(fraction, text):
-        progressDialog.labelText = text
+        progressDialog.labelText = sentence(text)
         progressDialog.value = round(100 * fraction)
         slicer.app.processEvents()
         if progressDialog.wasCanceled:

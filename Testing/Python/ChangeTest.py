@@ -16,7 +16,7 @@ from TSPOQuantLib.outcome.budget import BudgetSettings, errors_of
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
-from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_model
+from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_model, of_kinetic_model
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
 from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.tables import plain
@@ -393,6 +393,24 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual([one.factor for one in found], ["correction-model:RBV", "correction-model:STC"])
         np.testing.assert_allclose([one.upper for one in found], [math.log(2), -math.log(2)])
         np.testing.assert_allclose([one.sd for one in found], 1 / math.sqrt(2))
+
+    def test_a_second_tissue_that_aicc_asks_for_is_in_the_budget(self):
+        """10 % more V_T by two tissues; asked for, not asked for, hardly determined."""
+        names = ("asked", "enough", "unsure")
+        one = tuple(SimpleNamespace(outcome_value=5.0, aicc=0.0) for _ in names)
+        two = [SimpleNamespace(outcome_value=5.5, outcome_error=e, aicc=a) for e, a in ((0.3, -9), (0.3, 7), (2, -9))]
+        regions = tuple(SimpleNamespace(name=name) for name in names)
+        measured = Measured("GTM", regions, np.ones((3, 4)), {"1TCM": one})
+        source = SimpleNamespace(input_function=None)
+        found = of_kinetic_model(measured, source, lambda model, curves, curve: two if model == "2TCM" else None)
+        self.assertEqual([row.region for row in found], ["asked"])
+        self.assertAlmostEqual(found[0].upper, math.log(1.1))
+        self.assertEqual(of_kinetic_model(replace(measured, fits={"Logan": one}), source, None), [])
+        rows = (moved(made.LEFT, "kinetic-model", "kinetic-model", 1.0, 0.1, 0.0, sd=1.0),)
+        (part,) = [
+            p for p in compare(pair(rows, rows)).change(KEY, "followup").budget if p.component == rows[0].component
+        ]
+        self.assertEqual((part.baseline, part.change), (0.1, 0.0))  # the same tissue at both visits
 
     def test_scores_are_told_in_three_digits(self):
         visits = {"baseline": {"ndi": 260 / 9}, "followup": {"ndi": 15.0}}  # one item was missing

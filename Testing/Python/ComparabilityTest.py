@@ -7,6 +7,7 @@ import numpy as np
 from support import visitrecords as made
 from TSPOQuantLib.acquisition.blood import SampledCurve
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.outcome.alike import Alike
 from TSPOQuantLib.outcome.comparability import CODES, IDENTITY, checked, findings_of
 
 BASE = made.visit()
@@ -89,11 +90,23 @@ class EachDifferenceTest(unittest.TestCase):
 
         apart = BASE.acquisition.fwhm_mm + 0.8
         self.assertIn("visits-resolution", codes(apart, None))
-        self.assertIn("visits-resolution", codes(apart, 0.2))  # 0.55 mm is what two such estimates differ by
+        self.assertIn("visits-resolution", codes(apart, 0.1))  # 0.62 mm is what two such estimates differ by
         self.assertNotIn("visits-resolution", codes(apart, 0.4))
 
     def test_alike(self):
         self.assertEqual(checked([BASE, followup()]), ())
+
+    def test_what_the_data_of_each_visit_chose_is_chosen_once(self):
+        def chosen(visit, width, error, curve):
+            scan = replace(visit.acquisition, fwhm_mm=width, fwhm_se_mm=error)
+            found = {"parent_fraction": {"model": curve}}
+            return replace(visit, acquisition=scan, input=replace(visit.input, settings={"found": found}))
+
+        asked = Alike(choices=True)
+        first, later = chosen(BASE, 4.0, 0.1, "hill"), chosen(followup(), 5.0, 0.2, "power")
+        self.assertEqual(asked.changes([first, later]), {"parent_fraction_model": "hill", "fwhm_mm": 4.2})
+        self.assertEqual(asked.changes([first, first]), {"fwhm_mm": 4.0})
+        self.assertEqual(asked.changes([chosen(BASE, 4.0, None, "hill"), first]), {})  # one of them was stated
 
     def test_what_can_fake_a_change_is_refused_unless_accepted(self):
         later = {code: followup(**changes) for code, changes in REFUSES.items()} | {"visits-volume": with_volume(1.6)}

@@ -443,6 +443,14 @@ class LongWorkTest(PanelTest):
         self.assertEqual(seen, [(False, True, False), (True, False)])
         self.assertTrue(self.ui.studyCollapsibleButton.enabled)
 
+    def test_progress_is_told_in_the_language_of_the_application(self):
+        said = []
+        with mock.patch.object(slicer.app, "applicationLocaleName", "fr_FR"):
+            self.panel.runner.run(
+                lambda progress: (progress(0.5, "drawing the neck"), said.append(self.ui.statusLabel.text))
+            )
+        self.assertEqual(said, ["Dessin du cou"])
+
     def test_cancel_stops_and_changes_nothing(self):
         self.fill_in()
         self.choose_quick()

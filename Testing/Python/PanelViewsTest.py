@@ -348,9 +348,11 @@ class StatesTest(ViewsTest):
 class StepsTest(ViewsTest):
     def test_two_points_are_enough(self):
         self.fill_in()
-        self.choose(self.ui.twoClickLevelComboBox, "C5/C6 (root C6)")
+        self.choose(self.ui.twoClickLevelComboBox, "T1/T2 (root T1)")
         self.assertIn("side", self.ui.twoClickButton.toolTip)
         self.choose(self.ui.twoClickSideComboBox, "Left")
+        self.assertIn("No size", self.ui.twoClickButton.toolTip)
+        self.choose(self.ui.twoClickLevelComboBox, "C5/C6 (root C6)")
         self.assertFalse(self.ui.twoClickButton.enabled)
         self.assertIn("two points", self.ui.twoClickButton.toolTip)
         points = self.panel.place.widget.currentNode()

@@ -1159,6 +1159,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>The views show the PET where it was scanned; results, maps and report use this alignment.</source>
             <translation>Les vues montrent la TEP là où elle a été acquise ; résultats, cartes et rapport utilisent ce recalage.</translation>
         </message>
+        <message>
+            <source>No size of this foramen is published: draw it with the Segment Editor.</source>
+            <translation>Aucune taille de ce foramen n’est publiée : le dessiner avec l’éditeur de segments.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.tables</name>

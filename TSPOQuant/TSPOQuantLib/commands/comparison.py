@@ -34,12 +34,23 @@ def register(commands: "Commands") -> None:
         metavar="MM",
         help="quantify again with all images smoothed to this resolution",
     )
+    compare.add_argument(
+        "--common-choices",
+        action="store_true",
+        help="quantify again with one t*, one curve of the parent fraction and one estimated resolution for all",
+    )
     _add_report(compare)
 
     report = add_command(commands, "report", run_report, "the report of one visit")
     report.add_argument("baseline", type=Path, metavar="VISIT_OUT", help="a folder that quantify wrote")
     report.set_defaults(
-        followups=[], repeatability=None, budget=None, accept=[], common_window=False, common_resolution=None
+        followups=[],
+        repeatability=None,
+        budget=None,
+        accept=[],
+        common_window=False,
+        common_resolution=None,
+        common_choices=False,
     )
     _add_report(report)
 
@@ -81,7 +92,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     named = [options.baseline, *options.followups]
     records = [read_record(path) for path in named]
     folders = [path.parent if path.is_file() and path.name == FILE else path for path in named]
-    asked = Alike(options.common_window, options.common_resolution)
+    asked = Alike(options.common_window, options.common_resolution, options.common_choices)
     checked(records, [*options.accept, *asked.cured])  # of the visits as they are: hidden names could not differ
     plain_records = records
     if asked.asked:

@@ -67,9 +67,9 @@ def show(node, ct_node, opacity: float = 0.5) -> None:
     """Put a map over the CT, or over nothing, in all slice views, with its color scale in the corner."""
     slicer.util.setSliceViewerLayers(background=ct_node, foreground=node, foregroundOpacity=opacity)
     legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(node)
-    # Slim, in a corner: the neck is in the middle.
-    legend.SetSize(0.06, 0.3)
-    legend.SetPosition(1.0, 0.95)
+    # In a corner, since the neck is in the middle; its title is above it, centered, and must not be cut.
+    legend.SetSize(0.11, 0.4)
+    legend.SetPosition(0.92, 0.82)
     legend.SetNumberOfLabels(3)
     legend.SetTitleText("V_T (mL/cm³)")
     legend.SetVisibility(True)

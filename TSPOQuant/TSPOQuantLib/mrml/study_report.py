@@ -192,7 +192,8 @@ class StudyReport(StudyReview):
         files = [Path(path) for path in (study.clinicalFile, study.repeatabilityFile) if path]
         with whole_folder(target, replaceOld, files) as scratch:
             write_comparison(scratch, comparison)
-            html, _pdf = write_report(scratch, comparison, pictures, study.language.value)
+            stretch = part(progress, 0.75, 1)
+            html, _pdf = write_report(scratch, comparison, pictures, study.language.value, stretch)
         path = str(target / html.name)
         study_nodes.store_text(study_nodes.WHOLE_STUDY, study_nodes.REPORT, path, inputs)
         progress(1.0, _("Done"))

@@ -255,6 +255,7 @@ class StudySteps(StudyViews):
         if node is None:
             node = study_nodes.find_or_add(session, CLICKS, "vtkMRMLMarkupsFiducialNode", _("foramen, two points"))
             node.SetMaximumNumberOfControlPoints(2)
+            node.SetControlPointLabelFormat("%d")  # a name would cover what is clicked
             node.CreateDefaultDisplayNodes()
         return node
 
@@ -286,6 +287,8 @@ class StudySteps(StudyViews):
         visit = self.visit(session)
         if not (visit.clickedLevel.value and visit.clickedSide.value):
             return _("Choose level and side of the foramen that the points mark.")
+        if LEVELS[visit.clickedLevel.value].size_mm is None:
+            return _("No size of this foramen is published: draw it with the Segment Editor.")
         points = study_nodes.find(session, CLICKS, "vtkMRMLMarkupsFiducialNode")
         if points is None or points.GetNumberOfDefinedControlPoints() != 2:
             return _("Place two points: the inner mouth of the foramen, then the outer one.")

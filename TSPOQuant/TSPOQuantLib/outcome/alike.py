@@ -5,28 +5,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from .change import RegionChange
-from .comparability import CLOCK_TOLERANCE_S, CURES, END_TOLERANCE, window_s
+from .comparability import CLOCK_TOLERANCE_S, CURES, END_TOLERANCE, FOLLOWS_DATA, window_s
 from .compare import Comparison
 from .record import VisitRecord
 
 
 @dataclass(frozen=True)
 class Alike:
-    """What was asked for: one fit window for all visits; all images at one resolution, mm FWHM."""
+    """What was asked for: one fit window for all visits; all images at one resolution, mm FWHM; and what the data of
+    each visit chose for themselves, chosen once for all."""
 
     window: bool = False
     resolution_mm: float | None = None
+    choices: bool = False
 
     @property
     def asked(self) -> bool:
-        return self.window or self.resolution_mm is not None
+        return self.window or self.resolution_mm is not None or self.choices
 
     @property
     def cured(self) -> tuple[str, ...]:
         """Codes of the differences that this is meant to take away."""
         options: tuple[str, ...] = ("--common-window",) if self.window else ()
         options += ("--common-resolution MM",) if self.resolution_mm is not None else ()
-        return tuple(code for code, option in CURES.items() if option in options)
+        chosen = ("visits-window", "visits-resolution") if self.choices else ()
+        return (*(code for code, option in CURES.items() if option in options and code not in chosen), *chosen)
 
     def changes(self, visits: Sequence[VisitRecord]) -> dict[str, Any]:
         """The settings, by name, with which every visit is to be quantified again."""
@@ -36,7 +39,7 @@ class Alike:
             found |= _common_start(visits)
         if self.resolution_mm is not None:
             found["smooth_to_mm"] = self.resolution_mm
-        return found
+        return (_common_choices(visits) if self.choices else {}) | found
 
 
 def common_end_s(visits: Sequence[VisitRecord]) -> float:
@@ -67,6 +70,27 @@ def _common_start(visits: Sequence[VisitRecord]) -> dict[str, Any]:
     if len(rules) == 1 or not starts:
         return {}
     return {"tstar_s": max(starts), "last_frames": None}
+
+
+def _common_choices(visits: Sequence[VisitRecord]) -> dict[str, Any]:
+    """One rule for what the data of each visit may have chosen otherwise: the latest start of a line; the curves of
+    parent fraction and plasma ratio as at the first visit; of resolutions estimated on one scanner the mean by 1/SE².
+    """
+    found: dict[str, Any] = {}
+    starts = {fit.tstar_s for visit in visits for fit in visit.fits if fit.tstar_s is not None}
+    if len(starts) > 1:
+        found |= {"tstar_s": max(starts), "last_frames": None}
+    for name in ("parent_fraction_model", "plasma_ratio_model"):
+        chosen = [FOLLOWS_DATA[name](visit) for visit in visits]
+        if None not in chosen and len(set(chosen)) > 1:
+            found[name] = chosen[0]
+    scans = [visit.acquisition for visit in visits]
+    widths = [(scan.fwhm_mm, scan.fwhm_se_mm) for scan in scans if scan.fwhm_mm and scan.fwhm_se_mm]
+    one = len({(scan.manufacturer, scan.scanner_model, scan.reconstruction, scan.filter) for scan in scans}) == 1
+    if one and len(widths) == len(visits):
+        weights = [1 / se**2 for _, se in widths]
+        found["fwhm_mm"] = round(sum(w * mm for w, (mm, _) in zip(weights, widths, strict=True)) / sum(weights), 2)
+    return found
 
 
 @dataclass(frozen=True)

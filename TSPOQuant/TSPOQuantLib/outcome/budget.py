@@ -17,6 +17,7 @@ from ..messages import Text
 from ..toml_file import read_toml
 from .record import Sensitivity, VisitRecord
 
+KINETIC_MODEL = "kinetic-model"
 COMPONENTS = (
     "noise",
     "input-calibration",
@@ -29,6 +30,7 @@ COMPONENTS = (
     "registration",
     "resolution",
     "correction-model",
+    KINETIC_MODEL,
 )
 OWN = ("noise", "placement")
 """Each region has its own; all else moves the regions of one visit together."""
@@ -69,8 +71,8 @@ class BudgetSettings:
 
     def correlation(self, *terms: "Term") -> float:
         """Of one nuisance between two visits. What each visit's data told of itself errs independently, but for the
-        correction's model, which is the same at both, and the resolution (see ``between``)."""
-        if any(term.component == "correction-model" for term in terms):
+        models of correction and tissue, which are the same at both, and the resolution (see ``between``)."""
+        if any(term.component in ("correction-model", KINETIC_MODEL) for term in terms):
             return 1.0
         assumed = all(term.component == "resolution" and not term.known for term in terms)
         return self.resolution_correlation if assumed else 0.0

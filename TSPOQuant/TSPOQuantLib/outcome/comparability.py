@@ -27,6 +27,9 @@ Severity = Literal["refuse", "warn"]
 # None of these is published: choices.
 RESOLUTION_TOLERANCE_MM = 0.3
 """Stated resolutions that differ by less count as one: a choice. Estimates also may by ``TWICE`` their joint error."""
+SKIN_MM = 0.2
+"""What an estimate is off by beside its standard error, as the skin lies elsewhere at every visit: about what
+simulated necks of the reconstructing scanner showed."""
 TWICE = 1.96
 VOXEL_TOLERANCE = 0.01
 """Voxel sizes count as equal within this fraction."""
@@ -204,9 +207,11 @@ def _frames_told(frames: Sequence[tuple[float, float]]) -> str:
 
 
 def _resolution(visit: VisitRecord) -> tuple[float, float] | None:
-    """FWHM and its standard error, mm; the latter 0 where a study states the former."""
+    """FWHM and its error (SD), mm; the latter 0 where a study states the former."""
     scan = visit.acquisition
-    return None if scan.fwhm_mm is None else (scan.fwhm_mm, scan.fwhm_se_mm or 0.0)
+    if scan.fwhm_mm is None:
+        return None
+    return scan.fwhm_mm, math.hypot(scan.fwhm_se_mm, SKIN_MM) if scan.fwhm_se_mm else 0.0
 
 
 def window_s(visit: VisitRecord) -> tuple[float, float]:

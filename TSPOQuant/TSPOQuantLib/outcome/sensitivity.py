@@ -18,12 +18,14 @@ from ..alignment.resample import mean_image
 from ..input_function import Calibration, InputFunction, InputFunctionResult, ParentFractionFit, PlasmaRatioFit
 from ..input_function.ensemble import varied
 from ..kinetics import KineticFit
+from ..kinetics.flags import LARGE_STANDARD_ERROR
 from ..messages import InputRefused, Text
 from ..progress import Progress, part, silent
 from ..regions.partial_volume import FWHM_PER_SIGMA, FWHM_STEP_MM, PartialVolumeResult, corrected_mean
 from ..regions.region import Region
 from ..regions.sampling import sample
 from ..regions.tissues import surroundings
+from .budget import KINETIC_MODEL
 from .record import Sensitivity
 
 Array = NDArray[np.float64]
@@ -35,6 +37,9 @@ SCALE_STEP = 0.05
 DELAY_STEP_S = 2.0
 PLACE_STEP_MM = 0.6
 AXES = ("x", "y", "z")
+ONE_TISSUE, TWO_TISSUES = "1TCM", "2TCM"
+LEAST_AICC = 2.0
+"""By so much AICc has to be lower: less tells nothing (Burnham & Anderson 2002, chapter 2)."""
 STILL_FROM_S, SMOOTHING_MM = 600.0, 2.0
 """The image on which regions are moved: late enough to look like V_T, long and smooth enough that its noise does not
 pass for a sensitivity (with the last 20 min alone it did, twofold, on the simulated neck)."""
@@ -96,12 +101,13 @@ def sensitivities(
     Regions are moved, alone ("placement") and with the CT ("registration"), on a mean of the later frames; the change
     of that mean stands for the change of V_T, which late activity is close to proportional to. The resolution is
     varied for corrected curves only, and these are refitted, as are the curves by every other correction and by other
-    models of the neighbors. width_se_mm: the resolution's standard error where the
-    images told it, FWHM in mm.
+    models of the neighbors. Where one tissue compartment does not do, see ``of_kinetic_model``. width_se_mm: the
+    resolution's standard error where the images told it, FWHM in mm.
     """
     everything = [one for one in (measured, corrected) if one is not None]
     found = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
     found += [row for one in everything for row in of_population(one, source, refit)]
+    found += [row for one in everything for row in of_kinetic_model(one, source, refit)]
     still = still_image(geometry)
     for number, region in enumerate(measured.regions):
         progress(
@@ -240,6 +246,30 @@ def of_population(measured: Measured, source: InputFunctionResult, refit: Refit)
                 away, factor = _log_ratio(volume, fit.outcome_value), f"population-input:{number}"
                 one = (region.name, model, measured.pvc, "population-input", factor, "SD", 1.0, -away, away, sd)
                 rows.append(Sensitivity(*one, df=spread.df))
+    return rows
+
+
+# --- The model of the tissue -----------------------------------------------------------------------------------------
+
+
+def of_kinetic_model(measured: Measured, source: InputFunctionResult, refit: Refit) -> list[Sensitivity]:
+    """How far V_T by two tissue compartments lies from V_T by one, where AICc asks for the second and determines V_T.
+
+    In the log it counts as one standard deviation: two visits err alike in it, and only what they differ in stays.
+    """
+    if ONE_TISSUE not in measured.fits:
+        return []
+    try:
+        larger = refit(TWO_TISSUES, measured.activity, source.input_function)
+    except InputRefused:  # an input that only the visit's own models can use
+        return []
+    rows, component = [], KINETIC_MODEL
+    for region, one, two in zip(measured.regions, measured.fits[ONE_TISSUE], larger, strict=True):
+        known = two.outcome_error <= LARGE_STANDARD_ERROR * two.outcome_value
+        away = _log_ratio(two.outcome_value, one.outcome_value)
+        if known and two.aicc < one.aicc - LEAST_AICC and np.isfinite(away):
+            place = (region.name, ONE_TISSUE, measured.pvc)
+            rows.append(Sensitivity(*place, component, component, "SD", 1.0, -away, away, 1.0))
     return rows
 
 

@@ -74,7 +74,7 @@ class Runner:
 
     def _onProgress(self, fraction: float, text: str) -> None:
         self._ui.progressBar.value = round(100 * fraction)
-        self.say(text)
+        self.say(sentence(text))
         slicer.app.processEvents()
         if self._cancelRequested:
             raise Cancelled

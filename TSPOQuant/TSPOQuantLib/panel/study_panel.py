@@ -40,6 +40,10 @@ WHOLE = "*"
 """In place of a segment's ID: the images as a whole, in the body's own planes."""
 
 
+EDITOR_WIDTH = 570
+"""Of the module panel with a brush in the Segment Editor, in pixels, as seen in Slicer 5.13."""
+
+
 class StudyPanel(VTKObservationMixin):
     """The switch on top decides to whose parameter node the controls are bound.
 
@@ -442,6 +446,18 @@ class StudyPanel(VTKObservationMixin):
     def onEditorCollapsed(self, collapsed: bool) -> None:
         """Called when the Segment Editor is folded up or down."""
         self.editor.unfold(self.visit, collapsed)
+        if not collapsed:
+            self._makeRoom()
+
+    @staticmethod
+    def _makeRoom() -> None:
+        """A module panel that is wide enough for the Segment Editor, once: it stays so."""
+        if slicer.app.layoutManager() is None:  # no window
+            return
+        window = slicer.util.mainWindow()
+        dock = slicer.util.findChild(window, "PanelDockWidget")
+        if dock.width < EDITOR_WIDTH:
+            window.resizeDocks([dock], [EDITOR_WIDTH], qt.Qt.Horizontal)
 
     # Buttons: what is more than one step of the logic
 

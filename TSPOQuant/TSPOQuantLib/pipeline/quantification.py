@@ -1,5 +1,6 @@
 """One visit from its images and its blood to V_T per region and model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -14,7 +15,8 @@ from ..alignment.motion import motion_table
 from ..input_function import InputFunction
 from ..kinetics import KineticFit
 from ..kinetics.options import FROM_FILE
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Text
+from ..outcome.budget import KINETIC_MODEL
 from ..outcome.ratio import with_dvr
 from ..outcome.record import FORMAT, NO_INPUT, InputRecord, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
@@ -110,6 +112,7 @@ def quantify(
             *visit_notices(placed, settings, fitted.notices),
             *resolved,
             *(corrected.notices if corrected else ()),
+            *two_tissue_notices(fitted.sensitivities),
         ),
         provenance=plain(made_from | _listed(data, settings), lossless=False),
         reference=reference,
@@ -271,7 +274,7 @@ def _sensitivities(
 
     def refit(model: str, curves: NDArray[np.float64], shifted: InputFunction) -> tuple[KineticFit, ...]:
         varied = replace(fitting.source, input_function=shifted)
-        same = fitting.starting_as(measured[0].fits[model])
+        same = fitting.starting_as(measured[0].fits.get(model, ()))
         return replace(same, source=varied).fits(model, curves)
 
     others = tuple(region for region in placed.regions if region not in placed.targets)
@@ -304,6 +307,24 @@ def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[No
     found = [*placed.image.notices, *placed.notices, *of_input, *placed.unsure]
     found += tracer_notices(placed.image.scan.tracer, settings.genotype)
     return tuple(dict.fromkeys(found))
+
+
+def two_tissue_notices(found: Sequence[Sensitivity]) -> list[Notice]:
+    """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it."""
+    asked = [one for one in found if one.component == KINETIC_MODEL]
+    if not asked:
+        return []
+    percents = sorted(100 * math.expm1(one.upper) for one in asked)
+    return [
+        Notice(
+            "two-tissues",
+            "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM by "
+            "{least:+.0f} to {most:+.0f} %, which is in the error budget; name 2TCM under [model] to have it beside",
+            regions=Listed(dict.fromkeys(one.region for one in asked)),
+            least=percents[0],
+            most=percents[-1],
+        )
+    ]
 
 
 def tracer_notices(name: str | None, genotype: str) -> list[Notice]:

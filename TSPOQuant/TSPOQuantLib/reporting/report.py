@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..messages import InputRefused
 from ..outcome.compare import Comparison
+from ..progress import Progress, silent
 from .figures import FusedPicture
 from .report_clinician import first_page
 from .report_document import Document
@@ -23,7 +24,11 @@ NEEDED = {"matplotlib": "matplotlib", "jinja2": "jinja2", "fpdf": "fpdf2"}
 
 
 def write_report(
-    folder: Path, comparison: Comparison, pictures: Sequence[FusedPicture] = (), lang: str = "en"
+    folder: Path,
+    comparison: Comparison,
+    pictures: Sequence[FusedPicture] = (),
+    lang: str = "en",
+    progress: Progress = silent,
 ) -> tuple[Path, Path]:
     """Write ``report_<lang>.html`` and ``report_<lang>.pdf`` into an existing folder: both, or none.
 
@@ -32,11 +37,12 @@ def write_report(
     "output-unwritable".
     """
     check_available()
+    progress(0.0, "Report: text and figures")
     document = report_document(comparison, pictures, lang)
-    contents = {
-        folder / f"{STEM}_{lang}.html": html(document).encode(),
-        folder / f"{STEM}_{lang}.pdf": pdf(document),
-    }
+    progress(0.4, "Report: HTML")
+    contents = {folder / f"{STEM}_{lang}.html": html(document).encode()}
+    progress(0.6, "Report: PDF")
+    contents[folder / f"{STEM}_{lang}.pdf"] = pdf(document)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{STEM}-", dir=folder) as scratch:
             for path, content in contents.items():
