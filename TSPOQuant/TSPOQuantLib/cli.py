@@ -20,7 +20,19 @@ GROUPS = (simulated, regions, inputs, visit, comparison, planning, cohort, group
 DONE, OUR_FAULT, REFUSED, STOPPED = 0, 1, 3, 130
 NOT_OUR_FAULT = frozenset(
     getattr(errno, name)
-    for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENAMETOOLONG", "ELOOP", "EMFILE", "ENFILE")
+    for name in (
+        "EACCES",
+        "EPERM",
+        "EROFS",
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EIO",
+        "ENAMETOOLONG",
+        "ELOOP",
+        "EMFILE",
+        "ENFILE",
+    )
     if hasattr(errno, name)  # not every system knows all of them
 )
 """Errors of disks, permissions and names, in whatever file they turn up."""

@@ -62,7 +62,8 @@ class Visit:
 class Row:
     """What became of a visit or a comparison. status: "done", "kept" (of an earlier run), "refused" or "failed".
 
-    reason: why a visit was made, where an earlier run had it.
+    reason: why a visit was made, where an earlier run had it. warnings: codes of what is to be known of its results,
+    with semicolons between; their words are in the visit's own folder.
     """
 
     participant: str
@@ -71,6 +72,7 @@ class Row:
     code: str = ""
     message: str = ""
     reason: str = ""
+    warnings: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Report:
             lines.append(f"{len(rows)} {name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
         again = Counter(row.reason for row in self.visits if row.reason)
         lines += [f"{count} made again: {reason}" for reason, count in again.items()]
+        warned = Counter(code for row in self.visits for code in row.warnings.split(";") if code)
+        lines += [f"warned in {count} visits: {code}" for code, count in warned.most_common()]
         bad = [row for row in (*self.visits, *self.comparisons) if row.code]
         lines += [f"sub-{row.participant} {row.session}: {row.code}: {row.message}" for row in bad]
         return "\n".join([*lines, f"Everything is in {self.out}. {DISCLAIMER}"])
@@ -172,6 +176,11 @@ def _run(
         _clean(out, visits)
     done = [visit for visit, row in zip(visits, rows, strict=True) if row.status in ("done", "kept")]
     records = [read_record(out / visit.folder) for visit in done]
+    warned = {
+        visit: ";".join(sorted({one.code for one in record.warnings}))
+        for visit, record in zip(done, records, strict=True)
+    }
+    rows = tuple(replace(row, warnings=warned.get(visit, "")) for visit, row in zip(visits, rows, strict=True))
     progress(0.9, "Comparing the visits")
     told, comparisons = _compared(out, done, records)
     progress(0.95, "Writing the tables")
@@ -290,6 +299,13 @@ def quantify_one(dataset: Path, out: Path, visit: Visit, how: How) -> Row:
         return _row(visit, "refused", refusal.code, refusal.message)
     except MemoryError:
         return _row(visit, "failed", "memory", "this needs more memory than there is; use a larger machine")
+    except OSError as error:  # a full disk, a folder that may not be written
+        return _row(
+            visit,
+            "failed",
+            "system",
+            f"{error.filename or folder.name}: {error.strerror}; put that right and run again",
+        )
     except Exception as error:  # one visit's fault, ours or the files', must not stop the others
         return _row(visit, "failed", "internal", f"{type(error).__name__}: {error}")
     return _row(visit, "done", reason=reason)

@@ -27,7 +27,7 @@ NO_RESULTS = {"lost+found"}
 """What a file system of its own has at its top without anybody's doing."""
 OF_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}
 """Files that are kept for nobody: they come by themselves."""
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextmanager

@@ -345,6 +345,19 @@ class PersonTest(Folder):
         self.assertEqual((odd.genotype, odd.weight_kg), ("unknown", None))
         self.assertEqual([one.code for one in odd.notices], ["participants-genotype", "participants-weight"])
 
+    def test_a_person_without_a_row_is_told(self):
+        for table in ("participant_id\tgenotype\n2\tHAB\n02\tHAB\n", "id\tgenotype\nsub-2\tHAB\n"):
+            (self.folder / "participants.tsv").write_text(table)
+            codes = [one.code for one in read_person(self.folder, "sub-002", None).notices]
+            self.assertEqual(codes, ["participants-row"])
+
+    def test_two_rows_of_one_person(self):
+        for own in (None, "session_id\tweight\nses-a\t71\nses-a\t60\n"):
+            rows = "HAB\t70" if own else "HAB\t70\nsub-2\tLAB\t60"
+            with self.assertRaises(InputRefused) as caught:
+                self.person("genotype\tweight", rows, None, own)
+            self.assertEqual(caught.exception.code, "participants-twice")
+
     def test_only_the_person_s_own_row_is_read(self):
         mine = self.person("genotype\tweight", "HAB\t70").read
         (self.folder / "participants.tsv").write_text(

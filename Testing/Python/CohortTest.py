@@ -1,6 +1,7 @@
 """Many visits on Dask: each whole or not at all, failures as rows, earlier results kept, changes and group tables."""
 
 import csv
+import errno
 import gzip
 import importlib.util
 import json
@@ -83,6 +84,19 @@ class CohortTest(unittest.TestCase):
         self.assertEqual(codes[:3], ["n/a"] * 3)
         self.assertEqual(codes[4:], ["blood-missing", "bids-sidecar"])
         self.assertEqual([v["code"] for v in json.loads(self.told)["visits"]], [c.replace("n/a", "") for c in codes])
+
+    def test_what_visits_are_warned_of_stands_in_their_rows(self):
+        """Regions larger than any foramen, as in each visit's own results; a disk's fault is none of the program."""
+        for row in table(self.out / "cohort.tsv"):
+            if row["status"] == "done":
+                folder = self.out / row["participant"] / row["session"]
+                told = {one["code"] for one in json.loads((folder / "results.json").read_text())["notices"]}
+                self.assertIn("suv-not-known", told)
+                self.assertEqual(set(row["warnings"].split(";")), told)
+        with mock.patch.object(cohort, "quantify_study", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+            row = cohort.quantify_one(self.dataset, self.folder / "full", cohort.Visit("01", "baseline"), cohort.How())
+        self.assertEqual((row.status, row.code), ("failed", "system"))
+        self.assertIn("No space left", row.message)
 
     def test_no_message_tells_where_the_files_lie(self):
         """A table is handed on; the folder's place has a user's name in it."""

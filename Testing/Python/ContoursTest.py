@@ -54,6 +54,10 @@ def contour(points, kind="CLOSED_PLANAR"):
     return item(ContourGeometricType=kind, NumberOfContourPoints=len(points), ContourData=data)
 
 
+def first(dataset):
+    return dataset.ROIContourSequence[0].ContourSequence[0]
+
+
 class Folder(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -109,6 +113,11 @@ class ReadContoursTest(Folder):
         np.testing.assert_array_equal(cord.mask, box((1, 3), (3, 6), (3, 6)))
         np.testing.assert_array_equal(foramen.mask, box((2, 2), (10, 12), (10, 12)))
         self.assertEqual((cord.color, read.frame_of_reference_key), ((1.0, 0.0, 0.2), key_of(FRAME)))
+        self.assertEqual((read.notices, read.undrawn), ((), ("never drawn",)))
+
+    def test_a_contour_that_is_there_twice_encloses_once(self):
+        read = self.read({"cord C7": [contour(square(2, 3, 6)), contour(square(2, 3, 6))]})
+        np.testing.assert_array_equal(read.segments[0].mask, box((2, 2), (3, 6), (3, 6)))
         self.assertEqual(read.notices, ())
 
     def test_holes_of_all_three_kinds(self):
@@ -151,10 +160,20 @@ class ReadContoursTest(Folder):
             self.refused(code, self.read, regions)
         two = {"x": good["x"], "y": good["x"]}
         self.refused("contours-frames", self.read, two, frames=[FRAME, FRAME + ".1"])
-        dataset = pydicom.dcmread(self.write(good))
-        dataset.ROIContourSequence[0].ContourSequence[0].ContourData = ["1", "2"]
-        dataset.save_as(self.folder / "cut.dcm", enforce_file_format=True)
-        self.refused("segmentation-dicom", read_segmentation, self.folder / "cut.dcm", on=GRID)
+
+    def test_numbers_and_points_that_do_not_fit(self):
+        two = {"x": [contour(square(1, 3, 4))], "y": [contour(square(2, 3, 4))]}
+        for code, edit in (
+            ("contours-points", lambda data: setattr(first(data), "ContourData", ["1", "2"])),
+            ("contours-points", lambda data: setattr(first(data), "ContourData", first(data).ContourData[:9])),
+            ("contours-numbers", lambda data: setattr(data.StructureSetROISequence[0], "ROINumber", 12)),
+            ("contours-numbers", lambda data: setattr(data.ROIContourSequence[0], "ReferencedROINumber", 99)),
+            ("contours-numbers", lambda data: setattr(data.ROIContourSequence[0], "ReferencedROINumber", 11)),
+        ):
+            dataset = pydicom.dcmread(self.write(two))
+            edit(dataset)
+            dataset.save_as(self.folder / "cut.dcm", enforce_file_format=True)
+            self.refused(code, read_segmentation, self.folder / "cut.dcm", on=GRID)
 
 
 class OutlineTest(unittest.TestCase):

@@ -367,6 +367,16 @@ class LabelMapTest(Folder):
         (self.folder / "labels.tsv").write_text("index\tname\n1\tcord\n42\tC6\n" + atlas)
         self.assertEqual(undrawn_notices(read_segmentation(path)), ())
 
+    def test_two_tables_that_contradict_each_other(self):
+        path = self.label_map()
+        (self.folder / "labels.tsv").write_text("index\tname\n1\tleft\n42\tright\n")
+        for content in ({"1": "left", "42": "right"}, {"Modality": "SEG", "Run": 1}):
+            (self.folder / "labels.json").write_text(json.dumps(content))
+            self.assertEqual(self.names(path), ["left", "right"])
+        (self.folder / "labels.json").write_text(json.dumps({"1": "right", "42": "left"}))
+        self.refused("segmentation-tables", read_segmentation, path)
+        self.assertEqual(self.names(path, self.folder / "labels.json"), ["right", "left"])
+
     def test_numbers_that_describe_the_image_name_no_label(self):
         path = self.label_map()
         (self.folder / "labels.json").write_text(json.dumps({"Version": 1, "Reader": "AB", "Slices": 42}))

@@ -63,7 +63,8 @@ def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
         )
     notices: list[Notice] = []
     segments = []
-    for region in _regions(dataset):
+    undrawn = []
+    for region in _regions(file, dataset):
         if region.open_contours:
             notices.append(
                 Notice(
@@ -77,29 +78,73 @@ def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
         if region.contours:
             mask = _mask(file, region, on, notices)
             segments.append(Segment(f"Segment_{region.number}", region.name, mask, region.color))
+        else:
+            undrawn.append(region.name)
     if not segments:
         raise InputRefused("contours-none", "{file} holds no closed contour", file=file)
     key = key_of(next(iter(references))) if references else None
-    return Segmentation(on, tuple(segments), tuple(notices), frame_of_reference_key=key)
+    return Segmentation(on, tuple(segments), tuple(notices), frame_of_reference_key=key, undrawn=tuple(undrawn))
 
 
-def _regions(dataset: Dataset) -> Iterator[_Region]:
-    """The regions in the order of the structure set; their contours are told in any other one, by number."""
+def _regions(file: str, dataset: Dataset) -> Iterator[_Region]:
+    """The regions in the order of the structure set; their contours are told in any other one, by number.
+
+    Raises InputRefused: "contours-numbers", "contours-points".
+    """
     drawn = {item.get("ReferencedROINumber"): item for item in dataset.get("ROIContourSequence", ())}
+    _check_numbers(file, dataset)
     for item in dataset.get("StructureSetROISequence", ()):
         number = item.get("ROINumber")
         contours = list(drawn[number].get("ContourSequence", ()) if number in drawn else ())
         color = drawn[number].get("ROIDisplayColor") if number in drawn else None
         closed = [one for one in contours if one.get("ContourGeometricType") in (CLOSED, EXCLUSIVE)]
-        points = [np.array(one.ContourData, dtype=float).reshape(-1, 3) for one in closed]
+        points = [_points(file, str(item.get("ROIName")), one) for one in closed]
         yield _Region(
             number=int(number),
             name=str(item.get("ROIName") or "").strip() or f"ROI_{number}",
             color=(color[0] / 255, color[1] / 255, color[2] / 255) if color and len(color) == 3 else None,
-            contours=tuple(one for one in points if len(one) >= FEWEST_POINTS),
+            contours=_each_once([one for one in points if len(one) >= FEWEST_POINTS]),
             open_contours=len(contours) - sum(len(one) >= FEWEST_POINTS for one in points),
             exclusive=any(one.get("ContourGeometricType") == EXCLUSIVE for one in closed),
         )
+
+
+def _check_numbers(file: str, dataset: Dataset) -> None:
+    """Refuse ("contours-numbers") regions that share a number, and contours of one that is not listed."""
+    listed = [item.get("ROINumber") for item in dataset.get("StructureSetROISequence", ())]
+    drawn = [item.get("ReferencedROINumber") for item in dataset.get("ROIContourSequence", ())]
+    twice = [number for numbers in (listed, drawn) for number in numbers if numbers.count(number) > 1]
+    unlisted = [number for number in drawn if number not in listed]
+    if twice or unlisted:
+        raise InputRefused(
+            "contours-numbers",
+            "{file}: the number {number} of a region (ROINumber, ReferencedROINumber) stands twice or belongs to "
+            "none: it is not known whose contours are whose; export the structure set again",
+            file=file,
+            number=str([*twice, *unlisted][0]),
+        )
+
+
+def _points(file: str, region: str, contour: Dataset) -> Floats:
+    """The points (n, 3) of a contour in LPS mm. Raises InputRefused ("contours-points") where some are missing."""
+    values = np.array(contour.ContourData, dtype=float)
+    stated = contour.get("NumberOfContourPoints")
+    if values.size % 3 or (stated is not None and values.size != 3 * int(stated)):
+        raise InputRefused(
+            "contours-points",
+            "{file}, {region}: a contour states {stated} points (NumberOfContourPoints) and holds {values} "
+            "coordinates, not three of each; export the structure set again",
+            file=file,
+            region=region,
+            stated=str(stated),
+            values=values.size,
+        )
+    return values.reshape(-1, 3)
+
+
+def _each_once(contours: Sequence[Floats]) -> tuple[Floats, ...]:
+    """Without contours that are there twice: two alike would cut each other out."""
+    return tuple({one.tobytes(): one for one in contours}.values())
 
 
 def _mask(file: str, region: _Region, on: Grid, notices: list[Notice]) -> NDArray[np.bool_]:

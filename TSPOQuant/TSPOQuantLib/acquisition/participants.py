@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..messages import Notice
+from ..messages import InputRefused, Notice
 from .tables import Column, read_json, read_table
 
 # rs6971 as laboratories write it: the alleles of the reported strand (C is Ala147), the amino acids, or the binding.
@@ -36,16 +36,16 @@ class Person:
 def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     """A participant ("sub-01") at a session ("ses-a"), whose own sessions.tsv says it before participants.tsv does.
 
-    Raises InputRefused ("table-…", "json-…").
+    Raises InputRefused ("participants-twice", "table-…", "json-…").
     """
     cells: dict[str, tuple[str, str]] = {}
+    notices: list[Notice] = []
     for path, key, label in (
         (dataset / "participants.tsv", "participant_id", participant),
         (dataset / participant / f"{participant}_sessions.tsv", "session_id", session),
     ):
         if label is not None and path.is_file():
-            cells |= _row(path, key, label)
-    notices: list[Notice] = []
+            cells |= _row(path, key, label, notices)
     genotype = genotype_of(next((cells[name][0] for name in GENOTYPE_COLUMNS if name in cells), ""), notices)
     told = next((cells[name] for name in WEIGHT_COLUMNS if name in cells), None)
     weight = None if told is None else _weight(*told, notices)
@@ -53,17 +53,37 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     return Person(genotype, weight, json.dumps(used, sort_keys=True) if used else "", tuple(notices))
 
 
-def _row(path: Path, key: str, label: str) -> dict[str, tuple[str, str]]:
-    """Cells and units of one row by column, letters and digits of the name alone; missing ones left out."""
+def _row(path: Path, key: str, label: str, notices: list[Notice]) -> dict[str, tuple[str, str]]:
+    """Cells and units of one row by column, letters and digits of the name alone; missing ones left out.
+
+    Raises InputRefused ("participants-twice") where the table has several rows of it.
+    """
     columns = {column.name: column for column in read_table(path)}
-    if key not in columns:
-        return {}
-    names = [cell if "-" in cell else f"{label.partition('-')[0]}-{cell}" for cell in columns[key].cells]
+    cells = columns[key].cells if key in columns else ()
+    names = [cell if "-" in cell else f"{label.partition('-')[0]}-{cell}" for cell in cells]
     if label not in names:
+        notices.append(
+            Notice(
+                "participants-row",
+                "{file} has no row of {label} in its column {key}, so that nothing of it was used; add the row, or "
+                "write the label there as its folder is called",
+                file=path.name,
+                label=label,
+                key=key,
+            )
+        )
         return {}
     beside = path.with_suffix(".json")
     described = read_json(beside) if beside.is_file() else {}
     row = names.index(label)
+    if names.count(label) > 1:
+        raise InputRefused(
+            "participants-twice",
+            "{file} has {count} rows of {label}; keep the right one",
+            file=path.name,
+            count=names.count(label),
+            label=label,
+        )
     return {
         re.sub(r"[^a-z0-9]", "", name.lower()): (column.cells[row], _unit(column, described.get(name)))
         for name, column in columns.items()

@@ -399,8 +399,11 @@ def _named_labels(
         raise InputRefused(
             "segmentation-shape", "{path_name} holds several values a voxel and names no segment", path_name=path.name
         )
+    beside = [] if table else _tables_beside(path)
     table = table or table_of(path)
     names = _label_table(table) if table else {}
+    for other in beside:
+        _check_same_names(table, names, other)
     if not table and is_nifti(path):
         names = {value: (name, None) for value, name in names_in_header(path).items()}
     values = [index for index, box in enumerate(find_objects(layers[..., 0]), 1) if box is not None]
@@ -428,12 +431,36 @@ def _named_labels(
     return [_Label(f"Segment_{value}", name, 0, value, color) for value, (name, color) in known.items()], undrawn
 
 
+def _tables_beside(path: Path) -> list[Path]:
+    """The files of a label map's own name that may hold the names of its labels, the one that is taken first."""
+    stem = re.sub(r"(\.nii(\.gz)?|\.nrrd|\.nhdr)$", "", path.name, flags=re.IGNORECASE)
+    found = (path.with_name(stem + suffix) for suffix in TABLE_SUFFIXES)
+    return [file for file in found if file.is_file()]
+
+
+def _check_same_names(table: Path | None, names: "Labels", other: Path) -> None:
+    """Refuse ("segmentation-tables") a second table that calls a label otherwise; what is no table says nothing."""
+    try:
+        its = _label_table(other)
+    except InputRefused:
+        return
+    differs = next((value for value, (name, _) in its.items() if value in names and names[value][0] != name), None)
+    if table is not None and differs is not None:
+        raise InputRefused(
+            "segmentation-tables",
+            "{table} calls label {value} '{name}', and {other} calls it '{its}'; keep one of the two tables",
+            table=table.name,
+            value=differs,
+            name=names[differs][0],
+            other=other.name,
+            its=its[differs][0],
+        )
+
+
 def table_of(path: Path) -> Path | None:
     """The table that names a label map's labels: of its own name beside it, else inherited in a BIDS dataset, else
     nnU-Net's of the folder."""
-    stem = re.sub(r"(\.nii(\.gz)?|\.nrrd|\.nhdr)$", "", path.name, flags=re.IGNORECASE)
-    found = (path.with_name(stem + suffix) for suffix in TABLE_SUFFIXES)
-    beside = next((file for file in found if file.is_file()), None)
+    beside = next(iter(_tables_beside(path)), None)
     of_folder = path.with_name(NNUNET_TABLE)
     return beside or next(reversed(inherited(path, ".tsv")), of_folder if of_folder.is_file() else None)
 
