@@ -6,9 +6,11 @@ from dataclasses import fields
 from pathlib import Path
 
 from .. import DISCLAIMER
+from ..messages import Notice
 from ..outcome.change import Contrast, RegionChange
 from ..outcome.clinical import ClinicalChange, Treatment
 from ..outcome.compare import Comparison, comparison_record
+from .reasons import reasons_text
 from .tables import columns_text, number, table1_record, table1_text, write_json, write_tsv
 
 Truth = Mapping[str, tuple[float, float]]
@@ -149,14 +151,45 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
     blocks = ["\n".join(comparison.headline)] if comparison.headline else []
     for visit in comparison.visits[1:]:
         rows = [row for row in comparison.table1 if row.followup_session == visit.session]
+        marked = {place for place, _ in _flagged(comparison)}
         title = f"Table 1: {comparison.baseline.session} and {visit.session}"
-        blocks.append(f"{title}\n\n{table1_text(rows, truth)}")
+        blocks.append(f"{title}\n\n{table1_text(rows, truth, marked)}")
     if comparison.model:
         blocks.append(
             f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
-            "budget."
+            "budget; * flagged."
         )
+    names = {
+        (one.outcome, session): f"{one.region}{_corrected(one)}, {session}" for one, session in _shown(comparison)
+    }
+    reasons = reasons_text((names[place], flag) for place, flag in _flagged(comparison))
+    blocks += [reasons] if reasons else []
     return "\n\n".join(blocks)
+
+
+def _shown(comparison: Comparison) -> list[tuple[RegionChange, str]]:
+    """The changes that Table 1 shows, each with either session."""
+    outcomes = {row.outcome for row in comparison.table1}
+    return [
+        (one, session)
+        for one in comparison.changes
+        if one.model == comparison.model and one.outcome in outcomes
+        for session in (one.baseline_session, one.followup_session)
+    ]
+
+
+def _flagged(comparison: Comparison) -> list[tuple[tuple[str, str], Notice]]:
+    """Outcome and session of every value of Table 1 that is flagged, with each reason."""
+    found = [
+        ((one.outcome, session), flag)
+        for one, session in _shown(comparison)
+        for flag in (one.baseline_flags if session == one.baseline_session else one.followup_flags)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _corrected(change: RegionChange) -> str:
+    return "" if change.pvc == "none" else f", corrected ({change.pvc})"
 
 
 def _contrasts_text(comparison: Comparison) -> str:

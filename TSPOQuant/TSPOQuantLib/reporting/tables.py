@@ -4,7 +4,7 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..alignment.motion import LIMIT_MM
 from ..alignment.transform_files import write_transform
 from ..kinetics import Coupled, KineticFit
 from ..kinetics.options import FitSettings
+from ..messages import Notice
 from ..outcome.change import Change
 from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord, sealed
 from ..outcome.recording import input_record
@@ -30,9 +31,10 @@ from ..quantities import BY_KEY, UNITS, UPTAKE, Quantity, decimals_for
 from ..regions.measurements import MEASUREMENTS
 from .fused_files import write_fused_images
 from .model_comparison import ABOUT, comparison_rows
+from .reasons import WIDTH, reasons_text
 
-WIDTH, INDENT = 80, 4
-"""Of what terminals show: tables stay within it."""
+INDENT = 4
+"""Of what terminals show below a line; tables stay within WIDTH."""
 # What a column may add to the name of the quantity whose unit it has.
 OF_A_QUANTITY = re.compile("-(se|(profile|bootstrap)-(low|high))$")
 WINDOW_TOLD = (
@@ -501,11 +503,25 @@ def fits_text(fitted: FittedTable) -> str:
     best = {row["region"]: row["model"] for row in comparison_rows(fitted) if row["AICc"] == 0}
     rows = [["region", *fitted.fits, *(["by AICc"] if best else [])]]
     for index, region in enumerate(fitted.regions):
-        values = [_main_value(fits[index]) for fits in fitted.fits.values()]
+        values = [_main_value(fits[index], fits[index].flags) for fits in fitted.fits.values()]
         rows.append([region, *values, *([str(best.get(region, ""))] if best else [])])
     title = "V_T in mL/cm³ (± standard error; * flagged)"
     weights = f"frames weighted: {fitted.weights} (quantify's default: {FitSettings().weights})"
-    lines = [title, columns_text(rows), weights]
+    alone = len(fitted.fits) == 1
+    flagged = [
+        (fit.region if alone else f"{fit.region}, {model}", flag)
+        for model, fits in fitted.fits.items()
+        for fit in fits
+        for flag in fit.flags
+    ]
+    flagged += [
+        (f"{fit.region}, {model} coupled", flag)
+        for model, one in fitted.coupled.items()
+        for fit in one.fits
+        for flag in fit.flags
+    ]
+    reasons = reasons_text(flagged)
+    lines = [title, columns_text(rows), *([reasons] if reasons else []), weights]
     if fitted.population_errors:
         told = ", ".join(
             f"{model} {100 * float(np.median(errors)):.0f} %" for model, errors in fitted.population_errors.items()
@@ -518,35 +534,53 @@ def visit_text(record: VisitRecord) -> str:
     """V_T of every region and model of one visit, as measured and corrected, for a terminal."""
     if not record.models:
         return f"{record.subject}, {record.session}\n\n{uptake_text(record)}\n{DISCLAIMER}"
-    rows = []
+    rows, flagged = [], []
     for pvc in dict.fromkeys(("none", record.pvc)):
         for region in record.regions:
             if pvc == "none" or region.corrected is not None:
                 name = region.name + ("" if pvc == "none" else f", corrected ({pvc})")
-                rows.append([name, *(_main_value(record.fit(region.name, model, pvc)) for model in record.models)])
+                fits = {model: record.fit(region.name, model, pvc) for model in record.models}
+                flags = {model: region.notices + fit.flags for model, fit in fits.items()}
+                rows.append([name, *(_main_value(fit, flags[model]) for model, fit in fits.items())])
+                flagged += [(name, flag) for flag in region.notices]
+                flagged += [
+                    (name if len(fits) == 1 else f"{name}, {model}", flag)
+                    for model, fit in fits.items()
+                    for flag in fit.flags
+                ]
     title = f"{record.subject}, {record.session}: Vr (V_T) in mL/cm³ (± standard error; * flagged)"
     weights = f"frames weighted: {record.settings.get('weights')} (the command fit's default: uniform)"
-    table = "\n".join([title, columns_text([["region", *record.models], *rows]), weights])
+    reasons = reasons_text(flagged)
+    table = "\n".join(
+        [title, columns_text([["region", *record.models], *rows]), *([reasons] if reasons else []), weights]
+    )
     return "\n\n".join([part for part in (table, uptake_text(record)) if part]) + f"\n{DISCLAIMER}"
 
 
-def _main_value(fit: KineticFit) -> str:
+def _main_value(fit: KineticFit, flags: Sequence[Notice]) -> str:
     name = fit.outcome
-    mark = "*" if fit.flags else ""
+    mark = "*" if flags else ""
     value = _value(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
     return value + mark if name == "VT" else f"{BY_KEY[name].symbol} {value}{mark}"
 
 
-def table1_text(changes: Sequence[Change], truth: Mapping[str, tuple[float, float]] | None = None) -> str:
-    """The study's Table 1 for a terminal; ``truth`` (outcome to baseline, follow-up) adds the phantom's own values."""
+def table1_text(
+    changes: Sequence[Change],
+    truth: Mapping[str, tuple[float, float]] | None = None,
+    flagged: Collection[tuple[str, str]] = (),
+) -> str:
+    """The study's Table 1 for a terminal; ``truth`` (outcome to baseline, follow-up) adds the phantom's own values.
+
+    flagged: outcome and session of the values that get a mark.
+    """
     header = ["outcome", "baseline", "six weeks" if truth else "follow-up", "change", "95 % interval"]
     rows = [header + (["truth", ""] if truth else [])]
     for change in changes:
         bounds = (change.percent_low, change.percent_high)
         line = [
             change.title + (f", {change.remark}" if change.remark else ""),
-            _value(change.baseline, change.baseline_se),
-            _value(change.followup, change.followup_se),
+            _value(change.baseline, change.baseline_se) + "*" * ((change.outcome, change.baseline_session) in flagged),
+            _value(change.followup, change.followup_se) + "*" * ((change.outcome, change.followup_session) in flagged),
             f"{change.change:+.1f} %" if change.told == "%" else f"{change.change:+.3g} {change.told}",
             f"{bounds[0]:+.1f} to {bounds[1]:+.1f} %" if all(map(math.isfinite, bounds)) else "",
         ]
