@@ -527,12 +527,16 @@ class SceneTest(PanelTest):
     def test_loaded_scene_is_shown(self):
         self.computed()
         views.reset_planes()  # views outlive a scene, and Slicer reports an error where it reads an oblique one
+        table = self.ui.resultTableView.mrmlTableNode()
+        table.SetCellText(0, 0, "as an earlier program told it")
         bundle = str(Path(self.folder) / "study.mrb")
         self.assertTrue(slicer.mrmlScene.WriteToMRB(bundle))
         slicer.mrmlScene.Clear()
         self.assertEqual(self.ui.statusLabel.text, "")
         self.assertEqual(self.states(), ["to do"] * 6)
         self.assertTrue(slicer.mrmlScene.ReadFromMRB(bundle, True))
+        told = tables.cell(self.ui.resultTableView.mrmlTableNode(), 0, "region")
+        self.assertIn(told, mrmlstudy.TRUE_VT, "as this program tells it")
         visit = self.logic.visit("baseline")
         self.assertIsNotNone(visit.petSequence)
         self.assertIs(self.ui.petSequenceSelector.currentNode(), visit.petSequence)

@@ -1402,6 +1402,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>within 2 mm</source>
             <translation>à moins de 2 mm</translation>
         </message>
+        <message>
+            <source>SE</source>
+            <translation>ET</translation>
+        </message>
     </context>
     <context>
         <name>panel.buttons</name>

@@ -351,6 +351,12 @@ class StudySteps(StudyViews):
         columns = tables.result_columns(rows, uptake_of(record))
         tables.fill_table(table, rows, columns, record.notices if notices is None else notices)
 
+    def retell(self) -> None:
+        """Tables and charts of a scene that was loaded, in the words and the language of this application."""
+        for session, record in self.readable().items():
+            self._fillTable(session, record)
+            self.showRegion(session, self.chartRegion(session))
+
     def _provenance(self, session: str, data) -> list[dict[str, str]]:
         """What a visit was computed from, as the command line tells its files: voxels of nodes, bytes of files."""
         from ..reporting.provenance import inputs

@@ -70,7 +70,7 @@ def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
     return (
         Column(one.key, told(one.name), one.unit, one.title, value=rounded(one.key)),
         # Its unit is that of the column before it, and would not fit into the panel's width.
-        Column(one.error_key, told(error), headline="SE", value=rounded(one.error_key)),
+        Column(one.error_key, told(error), headline=_("SE"), value=rounded(one.error_key)),
     )
 
 

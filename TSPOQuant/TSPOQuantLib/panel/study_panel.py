@@ -110,6 +110,7 @@ class StudyPanel(VTKObservationMixin):
         self.ui.cancelButton.icon = qt.QIcon(resourcePath("Icons/Cancel.svg"))
         self._connectControls()
 
+        self.logic.retell()
         # Make sure parameter node is initialized (needed for module reload)
         self.initializeParameterNode()
 
@@ -184,6 +185,7 @@ class StudyPanel(VTKObservationMixin):
 
     def onSceneEndImport(self, caller, event) -> None:
         """Called just after a scene is loaded."""
+        self.logic.retell()
         # The parameter node is loaded before the nodes it refers to, and says nothing when they come.
         if self._isEntered():
             self.initializeParameterNode()
