@@ -555,6 +555,27 @@ class SilentTest(Folder):
             with self.subTest(words):
                 read_blood([self.blood(metadata=described(words))])
 
+    def test_a_parent_fraction_that_is_called_the_metabolites(self):
+        def codes(words):
+            metadata = {"metabolite_parent_fraction": {"Description": words, "Units": "unitless"}}
+            return [notice.code for notice in read_blood([self.blood(metadata=metadata)]).notices]
+
+        for words in (
+            "fraction of metabolites",
+            "Percentage of radiolabelled metabolites",
+            "radiometabolite fraction",
+            "share of the metabolites in plasma",
+        ):
+            self.assertIn("parent-fraction-described", codes(words), words)
+        for words in (
+            "Parent fraction of the radiotracer",
+            "fraction of unmetabolised tracer",
+            "1 - fraction of metabolites",
+            "parent fraction after removal of metabolites",
+            "",
+        ):
+            self.assertNotIn("parent-fraction-described", codes(words), words)
+
     def test_samples_that_were_not_decay_corrected(self):
         half_life = 1221.84
         times = np.array([200.0, 400, 800, 1200, 2000, 3000, 3600])

@@ -71,6 +71,12 @@ METABOLITES_OUT = re.compile(
     r"metabolite[- ]?(free|corrected)|correct\w+ for (radio)?(labell?ed )?metabolites|parent (plasma|compound|tracer)",
     re.IGNORECASE,
 )
+OF_METABOLITES = re.compile(
+    r"(fraction|share|part|proportion|percent(age)?|%) (of|as) (the )?((radio)?labell?ed |radio-?)?metabolites?\b"
+    r"|\b(radio-?)?metabolites?['\u2019]? (fraction|share|percentage)",
+    re.IGNORECASE,
+)
+OF_PARENT = re.compile(r"parent|intact|un(changed|metaboli[sz]ed|modified)|1 ?[-\u2212]", re.IGNORECASE)
 METABOLITES_IN = re.compile(r"\b(not|non|un|without|before|total)\b", re.IGNORECASE)
 # A parent fraction that rises again by more than this is named (our choice; HPLC repeats to a few percent).
 FRACTION_RISE = 0.05
@@ -246,6 +252,7 @@ def _read_recording(
         if quantity == PARENT_FRACTION:
             stated = column.unit or stated_unit(metadata, quantity, column.name)
             at, values = _fractions(where, times[known], measured[known], stated, notices)
+            notices += _called_metabolites(where, _described(metadata, column, quantity), values)
         elif quantity == PLASMA_RATIO:
             at, values = times[known], measured[known]
             if (values <= 0).any() or (values > 10).any():
@@ -581,13 +588,34 @@ def _without_repeats(
     return SampledCurve(times[keep], values[keep])
 
 
+def _described(metadata: Mapping[str, Any], column: Column, quantity: str) -> str:
+    """What the metadata says of a column in words, "" where nothing."""
+    entry = metadata.get(quantity, metadata.get(column.name))
+    said = unboxed(entry.get("Description")) if isinstance(entry, dict) else None
+    return said if isinstance(said, str) else ""
+
+
+def _called_metabolites(where: str, said: str, values: NDArray[np.float64]) -> list[Notice]:
+    """A parent fraction that is described as the metabolites' share, and falls as theirs never does."""
+    if not OF_METABOLITES.search(said) or OF_PARENT.search(said) or values[-1] >= values[0]:
+        return []
+    return [
+        Notice(
+            "parent-fraction-described",
+            "{where}: its description is '{said}', the metabolites' share, while its values fall as the parent "
+            "fraction does; taken as the parent fraction: correct the description, or the values",
+            where=where,
+            said=said,
+        )
+    ]
+
+
 def _refuse_corrected_twice(file: str, by_quantity: Mapping[str, Column], metadata: Mapping[str, Any]) -> None:
     """Plasma that is said to be parent plasma already, beside a parent fraction."""
     if PLASMA not in by_quantity or PARENT_FRACTION not in by_quantity:
         return
-    entry = metadata.get(PLASMA, metadata.get(by_quantity[PLASMA].name))
-    said = unboxed(entry.get("Description")) if isinstance(entry, dict) else None
-    if isinstance(said, str) and METABOLITES_OUT.search(said) and not METABOLITES_IN.search(said):
+    said = _described(metadata, by_quantity[PLASMA], PLASMA)
+    if METABOLITES_OUT.search(said) and not METABOLITES_IN.search(said):
         raise InputRefused(
             "blood-parent-twice",
             "{file}: its metadata says that plasma is metabolite-corrected already, and a parent fraction is given, "

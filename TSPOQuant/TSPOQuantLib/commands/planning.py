@@ -53,7 +53,7 @@ def run_length(options: argparse.Namespace, progress: Progress) -> Result:
     late = Listed(f"{end:g}" for end in dict.fromkeys(options.ends) if end > whole_min)
     if len({one.end_min for one in found}) < 2 and late:
         raise InputRefused(
-            "length-beyond",
+            "length-short",
             "the fits end at {minutes:.4g} min, and --ends names no earlier time ({late}); it takes minutes",
             minutes=whole_min,
             late=late,
