@@ -194,7 +194,8 @@ def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit,
 
     Raises InputRefused: "cohort-dataset", "bids-participant".
     """
-    known = sorted(folder.name.removeprefix("sub-") for folder in dataset.glob("sub-*") if folder.is_dir())
+    folders = [folder for folder in dataset.glob("sub-*") if folder.is_dir() or folder.is_symlink()]
+    known = sorted(folder.name.removeprefix("sub-") for folder in folders)  # a link that leads nowhere is told of
     if not known:
         raise InputRefused(
             "cohort-dataset", "{dataset} holds no sub-… folder; name a PET-BIDS dataset", dataset=dataset

@@ -357,6 +357,15 @@ class PersonTest(Folder):
             with self.assertRaises(InputRefused) as caught:
                 self.person("genotype\tweight", rows, None, own)
             self.assertEqual(caught.exception.code, "participants-twice")
+        (self.folder / "sub-2" / "sub-2_sessions.tsv").unlink()
+        again = "HAB\t70\nsub-2\tHAB\tn/a"
+        self.assertEqual(self.person("genotype\tweight", again).weight_kg, 70)
+        by_visit = "ses-a\tHAB\t70\nsub-2\tses-b\tHAB\t60"
+        (self.folder / "participants.tsv").write_text(
+            f"participant_id\tsession_id\tgenotype\tweight\nsub-2\t{by_visit}\n"
+        )
+        weights = [read_person(self.folder, "sub-2", session).weight_kg for session in ("ses-a", "ses-b")]
+        self.assertEqual(weights, [70, 60])
 
     def test_only_the_person_s_own_row_is_read(self):
         mine = self.person("genotype\tweight", "HAB\t70").read

@@ -23,6 +23,7 @@ from support.tiers import slow
 from TSPOQuantLib import cohort
 from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.outcome.settings import session_order
 from TSPOQuantLib.study import read_choices
 
 NEEDS_DASK = unittest.skipUnless(importlib.util.find_spec("distributed"), "Dask (distributed) is not installed")
@@ -97,6 +98,18 @@ class CohortTest(unittest.TestCase):
             row = cohort.quantify_one(self.dataset, self.folder / "full", cohort.Visit("01", "baseline"), cohort.How())
         self.assertEqual((row.status, row.code), ("failed", "system"))
         self.assertIn("No space left", row.message)
+
+    def test_numbers_in_labels_order_the_visits(self):
+        labels = ["m12", "m6", "BL", "2021-11-03", "m0"]
+        self.assertEqual(sorted(labels, key=session_order), ["BL", "2021-11-03", "m0", "m6", "m12"])
+
+    def test_a_person_whose_folder_is_a_link_that_leads_nowhere_is_a_row(self):
+        root = self.folder / "linked"
+        tinystudy.write_bids_visit(root, "01", "baseline")
+        (root / "sub-02").symlink_to(self.folder / "not mounted")
+        self.assertEqual([visit.participant for visit in cohort.find_visits(root)], ["01", "02"])
+        row = cohort._refused(root, cohort.find_visits(root)[1], cohort.How())
+        self.assertEqual(row.code, "bids-participant")
 
     def test_no_message_tells_where_the_files_lie(self):
         """A table is handed on; the folder's place has a user's name in it."""

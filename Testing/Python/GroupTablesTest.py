@@ -3,15 +3,18 @@
 import math
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from support import visitrecords
 from support.groupfolders import write_visit
 from TSPOQuantLib.groups import cohort as groups
 from TSPOQuantLib.groups import comparison, told
 from TSPOQuantLib.groups.analysis import analyze
 from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.outcome.record import sealed
 from TSPOQuantLib.reporting.group_report import person_document
 from TSPOQuantLib.reporting.report_html import html
 from TSPOQuantLib.reporting.words import Words
@@ -66,6 +69,33 @@ class TablesTest(unittest.TestCase):
                 self.read()
         self.people("sub-01\tpatient", "01\tpatient")
         self.assertEqual(self.read().visits[0].told["group"], "patient")
+
+    def test_a_place_that_is_there_twice_and_tables_are_refused_by_their_visit(self):
+        self.visit("01", places=(LEFT, f"{LEFT} (root C7)"))
+        with self.assertRaisesRegex(InputRefused, "group-place.*sub-01 ses-a"):
+            read_cohort(self.cohort)
+        table = self.cohort / "sub-01/ses-a/model-1TCM_kinpar.tsv"
+        for content, code in (("", "table-empty"), (f"region\tVT\n{LEFT}\t4,5\n", "table-number")):
+            table.write_text(content)
+            with self.assertRaisesRegex(InputRefused, f"{code}: sub-01 ses-a: "):
+                read_cohort(self.cohort)
+
+    def test_a_value_in_another_unit_is_told(self):
+        for who in ("01", "02", "03", "04"):
+            self.visit(who, value=4.0 if who != "04" else 12.0)
+        self.assertEqual(read_cohort(self.cohort).notices, ())
+        for value in (4000.0, 4.0 / 60):
+            self.visit("03", value=value)
+            self.assertEqual(self.codes(read_cohort(self.cohort)), ["group-value-odd"] * 2)
+
+    def test_results_in_the_folder_of_another_are_told(self):
+        for subject, told_of in (("01", []), ("unnamed", []), ("02", ["group-other"])):
+            folder = self.cohort / "sub-01" / "ses-baseline"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "visit.json").write_text(
+                sealed(replace(visitrecords.visit(), subject=subject, session="baseline")), encoding="utf-8"
+            )
+            self.assertEqual(self.codes(read_cohort(self.cohort)), told_of)
 
     def test_conditions_are_known_however_they_are_joined(self):
         for cell, word in (("Re-Test", "retest"), ("TEST", "test"), ("test_retest", "test-retest"), ("sham", "sham")):

@@ -2,10 +2,11 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from .tables import Column, read_json, read_table
 
 # rs6971 as laboratories write it: the alleles of the reported strand (C is Ala147), the amino acids, or the binding.
@@ -20,6 +21,8 @@ WEIGHT_COLUMNS = ("weight", "weightkg", "bodyweight", "bodyweightkg")
 KILOGRAMS = {"kg": 1.0, "g": 1e-3, "lb": 0.45359237, "lbs": 0.45359237}
 # A person's weight; outside it a unit has slipped (our choice).
 WEIGHT_RANGE_KG = (2.0, 400.0)
+PERSON, SESSION = "participant_id", "session_id"
+"""Columns that say whom, and at which visit, a row is of."""
 MISSING = ("", "n/a", "na", "unknown")
 
 
@@ -40,12 +43,12 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     """
     cells: dict[str, tuple[str, str]] = {}
     notices: list[Notice] = []
-    for path, key, label in (
-        (dataset / "participants.tsv", "participant_id", participant),
-        (dataset / participant / f"{participant}_sessions.tsv", "session_id", session),
-    ):
-        if label is not None and path.is_file():
-            cells |= _row(path, key, label, notices)
+    people = dataset / "participants.tsv"
+    if people.is_file():
+        cells |= _row(people, {PERSON: participant} | ({SESSION: session} if session else {}), notices)
+    sessions = dataset / participant / f"{participant}_sessions.tsv"
+    if session is not None and sessions.is_file():
+        cells |= _row(sessions, {SESSION: session}, notices)
     genotype = genotype_of(next((cells[name][0] for name in GENOTYPE_COLUMNS if name in cells), ""), notices)
     told = next((cells[name] for name in WEIGHT_COLUMNS if name in cells), None)
     weight = None if told is None else _weight(*told, notices)
@@ -53,42 +56,58 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     return Person(genotype, weight, json.dumps(used, sort_keys=True) if used else "", tuple(notices))
 
 
-def _row(path: Path, key: str, label: str, notices: list[Notice]) -> dict[str, tuple[str, str]]:
+def is_label(cell: str, wanted: str) -> bool:
+    """Whether a cell is a label, with or without its "sub-" or "ses-", in whatever case."""
+    return cell.casefold() in (wanted.casefold(), wanted.partition("-")[2].casefold())
+
+
+def _row(path: Path, keys: Mapping[str, str], notices: list[Notice]) -> dict[str, tuple[str, str]]:
     """Cells and units of one row by column, letters and digits of the name alone; missing ones left out.
 
-    Raises InputRefused ("participants-twice") where the table has several rows of it.
+    keys: labels by column, the first of which the table must have. Raises InputRefused ("participants-twice") where
+    several rows of them say different things.
     """
     columns = {column.name: column for column in read_table(path)}
-    cells = columns[key].cells if key in columns else ()
-    names = [cell if "-" in cell else f"{label.partition('-')[0]}-{cell}" for cell in cells]
-    if label not in names:
+    first, known = next(iter(keys)), {key: label for key, label in keys.items() if key in columns}
+    rows = [
+        row
+        for row in range(len(columns[first].cells) if first in columns else 0)
+        if all(is_label(columns[key].cells[row], label) for key, label in known.items())
+    ]
+    if not rows:
         notices.append(
             Notice(
                 "participants-row",
                 "{file} has no row of {label} in its column {key}, so that nothing of it was used; add the row, or "
                 "write the label there as its folder is called",
                 file=path.name,
-                label=label,
-                key=key,
+                label=" ".join(known.values()) or keys[first],
+                key=first,
             )
         )
         return {}
     beside = path.with_suffix(".json")
     described = read_json(beside) if beside.is_file() else {}
-    row = names.index(label)
-    if names.count(label) > 1:
-        raise InputRefused(
-            "participants-twice",
-            "{file} has {count} rows of {label}; keep the right one",
-            file=path.name,
-            count=names.count(label),
-            label=label,
-        )
-    return {
-        re.sub(r"[^a-z0-9]", "", name.lower()): (column.cells[row], _unit(column, described.get(name)))
-        for name, column in columns.items()
-        if column.cells[row].lower() not in MISSING
-    }
+    found: dict[str, tuple[str, str]] = {}
+    for written, column in columns.items():
+        name = re.sub(r"[^a-z0-9]", "", written.lower())
+        told = {column.cells[row] for row in rows} - {cell for cell in column.cells if cell.lower() in MISSING}
+        if len(told) > 1 and name in (*GENOTYPE_COLUMNS, *WEIGHT_COLUMNS):
+            hint = Text("keep the right one")
+            if SESSION not in columns:
+                hint = Text("keep the right one, or say the visit of each in a column session_id")
+            raise InputRefused(
+                "participants-twice",
+                "{file} has {count} rows of {label} that differ in {column}; {hint}",
+                file=path.name,
+                count=len(rows),
+                label=" ".join(known.values()),
+                column=written,
+                hint=hint,
+            )
+        if told:
+            found[name] = (told.pop(), _unit(column, described.get(written)))
+    return found
 
 
 def _unit(column: Column, described: object) -> str:

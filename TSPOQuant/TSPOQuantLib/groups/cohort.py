@@ -12,7 +12,7 @@ from ..acquisition.tables import MISSING_CELLS, read_table
 from ..kinetics.models import MODELS
 from ..messages import InputRefused, Listed, Notice
 from ..outcome.record import FILE, VisitRecord, read_record
-from ..outcome.settings import session_order
+from ..outcome.settings import UNNAMED, session_order
 from ..outcome.uptake import region_uptake
 from ..quantities import UNITS
 from ..regions.anatomy import ANATOMY_ONLY, identify, read_name
@@ -62,6 +62,11 @@ class Value:
         """Why the data do not tell it; empty where they do."""
         found = tuple(flag for flag in self.flags if flag in NOT_TOLD) if self.outcome in MACRO else ()
         return found or (() if math.isfinite(self.value) else ("not-estimated",))
+
+
+ANOTHER_UNIT = 30.0
+"""Values further from the usual one of their kind than this factor, up or down, are not of one unit: a choice, between
+what people differ by and the slips of 60 and 1000."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +209,8 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
         merged = one_spelling([{**one.told, **cells} for one, cells in zip(visits, told, strict=True)])
         visits = [replace(one, told=cells) for one, cells in zip(visits, merged, strict=True)]
     values = [one for one in values if one.outcome not in RATIOS or math.isfinite(one.value)]
+    _check_once(values)
+    notices = (*notices, *_of_others(visits), *_odd([one for one in values if not one.reasons]))
     out = [one for one in values if (one.reasons and not keep_flagged) or not math.isfinite(one.value)]
     dropped = set(map(id, out))
     kept = tuple(one for one in values if id(one) not in dropped)
@@ -220,8 +227,87 @@ def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list
     if record is not None:
         return visit, _of_record(visit, record)
     tables = [(path, known) for path in sorted(place.glob("*_kinpar.tsv")) if (known := KINPAR.search(path.name))]
-    values = [v for path, known in tables for v in _of_table(visit, path, known["model"], known["pvc"] or NO_PVC)]
+    try:
+        values = [v for path, known in tables for v in _of_table(visit, path, known["model"], known["pvc"] or NO_PVC)]
+    except InputRefused as reason:
+        raise told_of_visit(reason, visit) from None
     return (visit, values) if values else None
+
+
+def told_of_visit(refusal: InputRefused, visit: Visit) -> InputRefused:
+    """A refusal that also says of which visit: all of them keep files of the same names."""
+    return InputRefused(refusal.code, "{visit}: {problem}", visit=visit.name, problem=refusal.message)
+
+
+def _of_others(visits: Sequence[Visit]) -> list[Notice]:
+    """Tell of folders that hold the results of another person or session than they are called by."""
+    found = []
+    for one in visits:
+        record = one.record
+        if record is None or record.subject == UNNAMED:
+            continue
+        if (record.subject.casefold(), record.session.casefold()) != (
+            one.participant.casefold(),
+            one.session.casefold(),
+        ):
+            found.append(
+                Notice(
+                    "group-other",
+                    "the folder of {visit} holds results that were made as {subject}, {session}; make sure that they "
+                    "are of this visit",
+                    visit=one.name,
+                    subject=record.subject,
+                    session=record.session,
+                )
+            )
+    return found
+
+
+def _check_once(values: Sequence[Value]) -> None:
+    """Refuse ("group-place") two values of one place, model and visit, of which only one can be right."""
+    known: set[tuple[str, ...]] = set()
+    for one in values:
+        key = (one.participant, one.session, one.outcome, one.model, one.pvc, one.place)
+        if key in known:
+            raise InputRefused(
+                "group-place",
+                "sub-{participant} ses-{session} has two values of {outcome} by {model} in {place}; remove one of the "
+                "two regions from its results",
+                participant=one.participant,
+                session=one.session,
+                outcome=one.outcome,
+                model=one.model,
+                place=one.place,
+            )
+        known.add(key)
+
+
+def _odd(values: Sequence[Value]) -> list[Notice]:
+    """Tell of values that are in another unit than all others of their kind: no two people differ so much."""
+    kinds: dict[tuple[str, ...], list[Value]] = {}
+    for one in values:
+        if one.value > 0:
+            kinds.setdefault((one.outcome, one.model, one.pvc, one.structure), []).append(one)
+    found = []
+    for same in kinds.values():
+        usual = float(np.median([one.value for one in same]))
+        found += [
+            Notice(
+                "group-value-odd",
+                "sub-{participant} ses-{session}: {outcome} by {model} in {place} is {value:.3g}, where {usual:.3g} "
+                "is usual here: is it in another unit? correct it, or leave the visit out",
+                participant=one.participant,
+                session=one.session,
+                outcome=one.outcome,
+                model=one.model,
+                place=one.place,
+                value=one.value,
+                usual=usual,
+            )
+            for one in same
+            if not 1 / ANOTHER_UNIT < one.value / usual < ANOTHER_UNIT
+        ]
+    return found
 
 
 def _told_by(record: VisitRecord) -> dict[str, str]:

@@ -5,12 +5,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..acquisition.participants import GENOTYPE_COLUMNS, UNKNOWN_GENOTYPE, genotype_of
+from ..acquisition.participants import GENOTYPE_COLUMNS, PERSON, SESSION, UNKNOWN_GENOTYPE, genotype_of, is_label
 from ..acquisition.tables import MISSING_CELLS, read_table
 from ..messages import InputRefused, Listed, Notice
 from ..outcome.clinical import read_clinical
 
-PERSON, SESSION = "participant_id", "session_id"
 GENOTYPE, SEX, CONDITION, AFFECTED = "genotype", "sex", "condition", "affected"
 WORDS = ("group", GENOTYPE, SEX, "scanner", "site")
 """Columns whose cells are names, even where they look like numbers."""
@@ -119,11 +118,6 @@ def row_of(path: Path, rows: Sequence[Row], keys: Mapping[str, str]) -> Cells:
             columns=Listed(differ),
         )
     return {name: told[0] for name, told in cells.items()}
-
-
-def is_label(cell: str, wanted: str) -> bool:
-    """Whether a cell is a label, with or without its "sub-" or "ses-", in whatever case."""
-    return cell.casefold() in (wanted.casefold(), wanted.split("-", 1)[1].casefold())
 
 
 def spelled(cells: Mapping[str, str], notices: list[Notice]) -> Cells:

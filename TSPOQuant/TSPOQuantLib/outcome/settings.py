@@ -19,9 +19,18 @@ FIRST_SESSIONS = ("baseline", "bl", "pre", "test")
 """Labels of a first visit that do not come first by letters."""
 
 
+UNNAMED = "unnamed"
+"""Who is not called anything."""
+LONGEST_NUMBER = 20
+"""Digits of a number in a label; a date with its time has 14."""
+
+
 def session_order(session: str) -> tuple[bool, str]:
-    """Sessions by label, those of FIRST_SESSIONS first: a dataset without dates tells no other order."""
-    return session.lower() not in FIRST_SESSIONS, session
+    """Sessions by label, those of FIRST_SESSIONS first: a dataset without dates tells no other order.
+
+    Numbers in labels count as numbers: m6 comes before m12.
+    """
+    return session.lower() not in FIRST_SESSIONS, re.sub(r"\d+", lambda found: found[0].zfill(LONGEST_NUMBER), session)
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class SubjectSettings:
     """Who was scanned, and when."""
 
     subject: str = setting(
-        "unnamed", "subject.id", LABELED, "label of the person", exempt="visits of different subjects never compare"
+        UNNAMED, "subject.id", LABELED, "label of the person", exempt="visits of different subjects never compare"
     )
     session: str = setting("baseline", "subject", LABELED, "label of the visit", exempt="it tells the visits apart")
     genotype: str = setting(
