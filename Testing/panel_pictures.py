@@ -88,8 +88,11 @@ def grabbed(panel, frame, section):
     for _ in range(5):
         slicer.app.processEvents()
         # In Slicer the sections are scrolled; here all of each is to be seen.
-        panel.ui.sectionsScrollArea.setMinimumHeight(panel.ui.sectionsWidget.sizeHint().height() + 4)
-        frame.setFixedHeight(max(frame.layout().totalHeightForWidth(frame.width), frame.sizeHint().height()))
+        sections = panel.ui.sectionsWidget
+        tall = max(sections.sizeHint().height(), sections.layout().totalHeightForWidth(sections.width))
+        panel.ui.sectionsScrollArea.setMinimumHeight(tall + 4)
+        layout = frame.layout()
+        frame.setFixedHeight(max(layout.totalHeightForWidth(frame.width), layout.totalMinimumSize().height()))
     return frame.grab()
 
 

@@ -93,7 +93,7 @@ def take_screenshots(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     slicer.mrmlScene.Clear()
     window = slicer.util.mainWindow()
-    window.resize(1600, 980)
+    window.resize(1280, 780)  # the smallest screen that the panel is made for
     slicer.util.selectModule("TSPOQuant")
     panel = slicer.util.getModuleWidget("TSPOQuant").panel
     ui, logic = panel.ui, panel.logic
