@@ -170,7 +170,8 @@ class FusedViewsTest(ScenesTest):
             red.SetSliceOffset(0.0)
             red.SetFieldOfView(250.0, 250.0, 1.0)
 
-        with mock.patch.object(slicer.app, "processEvents", lay_out):
+        # In place of Slicer's application, whose methods cannot be replaced.
+        with mock.patch.object(slicer, "app", mock.Mock(wraps=slicer.app, processEvents=lay_out)):
             self.assertTrue(views.show_beside(self.ct, proxy))
         np.testing.assert_allclose(slice_to_lps(red), before, atol=1e-9)
         self.assertEqual(red.GetFieldOfView()[0], 80.0)

@@ -445,7 +445,7 @@ class LongWorkTest(PanelTest):
 
     def test_progress_is_told_in_the_language_of_the_application(self):
         said = []
-        with mock.patch.object(slicer.app, "applicationLocaleName", "fr_FR"):
+        with mock.patch.object(slicer, "app", mock.Mock(wraps=slicer.app, applicationLocaleName="fr_FR")):
             self.panel.runner.run(
                 lambda progress: (progress(0.5, "drawing the neck"), said.append(self.ui.statusLabel.text))
             )
