@@ -17,6 +17,7 @@ from .dicom_values import lossy_notices, number, text
 from .frame_checks import check_frames, check_slopes
 from .frames import FrameTiming
 from .image import HU, DynamicImage, Volume
+from .large import room
 from .modality import AUTO, as_mr, as_what_it_is
 from .modality import MR as MR_IMAGE
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
@@ -57,11 +58,11 @@ def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progr
 def _frames(path: Path, found: Found, chosen: PetSeries, told: tuple[Notice, ...], progress: Progress) -> DynamicImage:
     """The pixels of a series that can be used."""
     assert chosen.grid is not None and chosen.timing is not None and chosen.time_zero is not None
-    activity = np.empty((len(chosen.timing), *chosen.grid.shape), dtype=np.float32)
+    activity = room((len(chosen.timing), *chosen.grid.shape))
     for frame, stack in enumerate(chosen.stacks):
         part(progress, 0.7, 1)(frame / len(chosen.stacks), f"reading frame {frame + 1}")
-        for position, piece in enumerate(stack):
-            rescale(piece, activity[frame, position], chosen.bq_per_value(piece) * float(chosen.to_kbq[frame]))
+        for piece, into in zip(stack, activity[frame], strict=True):
+            rescale(piece, into, chosen.bq_per_value(piece) * float(chosen.to_kbq[frame]))
     check_frames(activity, chosen.to_kbq)
     check_slopes(activity, chosen.to_kbq, {piece.slope or 0.0 for stack in chosen.stacks for piece in stack})
     return DynamicImage(

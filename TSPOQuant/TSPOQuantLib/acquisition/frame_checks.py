@@ -144,7 +144,7 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
     activity: (frames, k, j, i). factors: what each stored frame was multiplied by, where that differs.
     Raises InputRefused: "pet-frame-empty", "pet-slice-empty", "pet-frame-order", "pet-frame-repeated".
     """
-    sums = activity.sum(axis=(2, 3), dtype=np.float64)  # (frames, slices)
+    sums = np.stack([frame.sum(axis=(1, 2), dtype=np.float64) for frame in activity])  # (frames, slices)
     filled = sums != 0
     unclear = ~filled
     filled[unclear] = activity[unclear].any(axis=(1, 2))
@@ -181,7 +181,7 @@ def check_slopes(activity: NDArray[np.float32], factors: NDArray[np.float64], sl
     """
     if len(slopes) != 1:
         return
-    highest = activity.max(axis=(2, 3)) / factors[:, None]
+    highest = np.stack([frame.max(axis=(1, 2)) for frame in activity]) / factors[:, None]
     reached = highest[highest > 0]
     same = np.isclose(reached, reached.max(), rtol=SAME_FRAME, atol=0) if reached.size else np.zeros(0, bool)
     if reached.size >= FEWEST_SLICES and len(activity) > 1 and same.mean() > MOST_ALIKE:

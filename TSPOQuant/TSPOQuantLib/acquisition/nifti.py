@@ -13,6 +13,7 @@ from .dicom_values import clock_after, clock_of
 from .frame_checks import check_factors, check_frames, check_growth, check_table, check_timing
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
+from .large import filled, is_large
 from .tables import sidecars
 from .time_slips import slip_between, told_of, with_slip
 from .volume_files import VolumeFile, read_volume
@@ -63,7 +64,8 @@ def read_dynamic_nifti(
         notices.append(Notice("frames-by-table", "frame times are the given table's, not the sidecar's"))
     factors, words = _to_time_zero(told, timing, notices)
     with np.errstate(invalid="ignore", over="ignore"):
-        values *= (told.kbq_ml_per_unit * factors)[:, None, None, None]
+        for frame, factor in zip(values, told.kbq_ml_per_unit * factors, strict=True):
+            frame *= factor
     check_finite(path.name, values)
     check_frames(values, factors)
     injected_s, zero_clock = told.injection_start_s, None if told.time_zero is None else clock_of(told.time_zero)
@@ -133,7 +135,11 @@ def _sidecar(path: Path) -> PetSidecar:
 def _read(path: Path) -> tuple[NDArray[np.float32], VolumeFile]:
     """float32 (k, j, i) or (frames, k, j, i) that may be written to, and the file."""
     file = read_volume(path)
-    return np.require(file.values, np.float32, ["C", "W"]), file  # copied only where it must be
+    values = file.values
+    as_needed = values.dtype == np.float32 and values.flags.c_contiguous and values.flags.writeable
+    if as_needed and not is_large(values.nbytes):
+        return values, file
+    return filled(values.shape, values), file
 
 
 def check_finite(name: str, values: NDArray[np.float32]) -> None:

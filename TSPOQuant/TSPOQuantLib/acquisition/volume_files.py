@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import SimpleITK as sitk
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..grid import Grid
 from ..messages import InputRefused, Notice
 from .files import content_of
+from .large import LET_GO_BYTES, is_large, let_go, mapped, of_file, room
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 # By NIfTI's datatype code.
@@ -116,7 +117,7 @@ def read_volume(path: Path, content: bytes | None = None) -> VolumeFile:
     cut, damaged, too long), "nifti-type" (colors), "nifti-scale", "nifti-orientation" (qform and sform differ),
     "nifti-sheared", "nifti-dimensions", "volume-unit" (voxels of an impossible size).
     """
-    content = content_of(path) if content is None else content
+    content = _content(path) if content is None else content
     block = _block(path, content)
     notices = _orientation_notices(path, content, block.sizes)
     grid, metadata = _placed(path, block)
@@ -126,7 +127,14 @@ def read_volume(path: Path, content: bytes | None = None) -> VolumeFile:
 
 def read_grid(path: Path) -> Grid:
     """Where the voxels of such a file lie, by its header alone. Raises what ``read_volume`` raises of a header."""
-    return _placed(path, _block(path, content_of(path)))[0]
+    return _placed(path, _block(path, _content(path)))[0]
+
+
+def _content(path: Path) -> bytes:
+    """The whole file; a large NIfTI file as memory that is read where it is looked at."""
+    if is_nifti(path) and path.is_file() and is_large(path.stat().st_size):
+        return cast(bytes, mapped(path))  # sliced it is bytes, and no more is asked of it
+    return content_of(path)
 
 
 def _block(path: Path, content: bytes) -> VoxelBlock:
@@ -153,7 +161,8 @@ def _voxels(block: VoxelBlock) -> NDArray[Any]:
 
     Raises InputRefused: "nifti-truncated", "nifti-damaged", "nifti-surplus".
     """
-    values = np.frombuffer(_unpacked(block), block.dtype).reshape(block.sizes[::-1])
+    unpacked = memoryview(_unpacked(block))
+    values = of_file(np.frombuffer(unpacked, block.dtype).reshape(block.sizes[::-1]), unpacked.obj)
     if not block.dtype.isnative:
         values = values.astype(block.dtype.newbyteorder("="))
     return values if block.listed is None else np.moveaxis(values, len(block.sizes) - 1 - block.listed, -1)
@@ -201,7 +210,9 @@ def inflated(stored: memoryview, length: int, name: str, packing: str = "gzip") 
     Several gzip members in a row are one stream; zeros may follow. Raises InputRefused: "nifti-truncated",
     "nifti-damaged", "nifti-surplus".
     """
-    kind, found, count = zlib.MAX_WBITS | (16 if packing == "gzip" else 32), bytearray(length + PADDING), 0
+    kind, count, kept = zlib.MAX_WBITS | (16 if packing == "gzip" else 32), 0, 0
+    store = room((length + PADDING,), np.uint8)
+    found = memoryview(store)
     while any(stored[:PADDING]):
         if count and (packing != "gzip" or bytes(stored[:2]) != b"\x1f\x8b"):
             raise _surplus(name)
@@ -214,12 +225,15 @@ def inflated(stored: memoryview, length: int, name: str, packing: str = "gzip") 
                     raise _surplus(name)
                 found[count : count + len(part)] = part
                 count += len(part)
+                if count - kept > LET_GO_BYTES:
+                    kept = count
+                    let_go(store)
                 if at >= len(stored) and not member.eof:
                     raise truncated(name, count / max(length, 1))
         except zlib.error as reason:
             raise damaged(name) from reason
         stored = stored[min(at, len(stored)) - len(member.unused_data) :]
-    return memoryview(found)[:count]
+    return found[:count]
 
 
 def truncated(name: str, part: float) -> InputRefused:
@@ -249,7 +263,7 @@ def _scaled(block: VoxelBlock, values: NDArray[Any]) -> NDArray[Any]:
     """NIfTI's slope x stored + intercept in float32, worked in double precision; as stored without a slope."""
     if block.slope is None:
         return values
-    scaled = np.empty(values.shape, dtype=np.float32)
+    scaled = room(values.shape)
     for into, stored in zip(scaled.reshape(len(scaled), -1), values.reshape(len(values), -1), strict=True):
         np.add(stored * np.float64(block.slope), block.intercept, out=into, casting="unsafe")
     return scaled

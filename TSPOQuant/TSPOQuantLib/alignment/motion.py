@@ -95,7 +95,8 @@ def relative_counts(image: DynamicImage) -> NDArray[np.float64]:
     """
     timing, half_life = image.timing, image.scan.half_life_s
     decayed = 2.0 ** (-timing.mids_s / half_life) if half_life else 1.0
-    counts = np.maximum(image.activity.sum(axis=(1, 2, 3), dtype=float), 0) * timing.durations_s * decayed
+    sums = np.array([frame.sum(dtype=float) for frame in image.activity])
+    counts = np.maximum(sums, 0) * timing.durations_s * decayed
     if counts.max() <= 0:
         raise InputRefused("pet-empty", "the PET holds no activity in any frame; check the series")
     return np.asarray(counts / counts.max())

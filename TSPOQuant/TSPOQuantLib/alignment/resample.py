@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.large import filled
 from .rigid import to_sitk, to_sitk_transform
 
 OUTSIDE = -1e30
@@ -18,10 +19,8 @@ def at_rest(image: DynamicImage, to_frame: Sequence[NDArray[np.float64]] | None)
     """The image with every frame brought to one position by its rigid 4 x 4 (LPS mm) in ``to_frame``; linear."""
     if to_frame is None:
         return image
-    activity = np.empty_like(image.activity)  # filled frame by frame: never a second copy of all of them
-    for frame, matrix in enumerate(to_frame):
-        activity[frame] = carried(image, frame, matrix)
-    return replace(image, activity=activity)
+    moved = (carried(image, frame, matrix) for frame, matrix in enumerate(to_frame))
+    return replace(image, activity=filled(image.activity.shape, moved))
 
 
 def carried(

@@ -189,9 +189,8 @@ def propose_blood_pool(
 
 def _arterial_frames(image: DynamicImage) -> tuple[int, ...]:
     """From the bolus's arrival to its peak, as the hottest voxels of each frame show it."""
-    voxels = image.activity.reshape(len(image.timing), -1)
-    count = max(int(HOT_SHARE * voxels.shape[1]), 1)
-    hot = np.partition(voxels, -count, axis=1)[:, -count:].mean(axis=1)
+    count = max(int(HOT_SHARE * np.prod(image.grid.shape)), 1)
+    hot = np.array([np.partition(frame, -count, axis=None)[-count:].mean() for frame in image.activity])
     peak = int(np.argmax(hot))
     if not hot[peak] > LEAST_BOLUS * hot[-1]:
         raise _Declined("no bolus passes: the first frames are missing, or too long to show it")
@@ -201,7 +200,10 @@ def _arterial_frames(image: DynamicImage) -> tuple[int, ...]:
 def _summed(image: DynamicImage, frames: Sequence[int]) -> Floats:
     """Mean over frames, weighted by their durations."""
     weights = image.timing.durations_s[list(frames)]
-    return np.asarray(np.average(image.activity[list(frames)], axis=0, weights=weights), dtype=float)
+    total = np.zeros(image.grid.shape)
+    for frame, weight in zip(frames, weights, strict=True):
+        total += weight * image.activity[frame]
+    return np.asarray(total / weights.sum())
 
 
 def _vessel(

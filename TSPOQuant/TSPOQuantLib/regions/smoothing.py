@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ..acquisition.image import DynamicImage
+from ..acquisition.large import filled
 from ..messages import InputRefused
 from .partial_volume import FWHM_PER_SIGMA
 
@@ -32,5 +33,5 @@ def smoothed_to(image: DynamicImage, fwhm_mm: float | None, to_mm: float) -> Dyn
         )
     sigma_mm = np.sqrt(to_mm**2 - fwhm_mm**2) / FWHM_PER_SIGMA
     sigmas = [sigma_mm / step for step in image.grid.spacing_mm[::-1]]
-    activity = np.stack([gaussian_filter(frame, sigmas, mode="nearest") for frame in image.activity])
-    return replace(image, activity=activity)
+    smooth = (gaussian_filter(frame, sigmas, mode="nearest") for frame in image.activity)
+    return replace(image, activity=filled(image.activity.shape, smooth))
