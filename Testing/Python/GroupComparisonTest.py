@@ -36,15 +36,16 @@ class AgainstOthersTest(unittest.TestCase):
         self.values, self.group = rng.standard_normal(40), np.repeat([0.0, 1.0], 20)
         self.none = np.zeros((40, 0))
 
-    def test_two_groups_are_those_of_student(self):
+    def test_two_groups_are_those_of_welch(self):
+        self.values[20:] *= 2
         found = comparison.between(self.values, self.group, self.none)
-        known = stats.ttest_ind(self.values[20:], self.values[:20])
+        known = stats.ttest_ind(self.values[20:], self.values[:20], equal_var=False)
         interval = known.confidence_interval()
         self.assertAlmostEqual(found.chance, known.pvalue, places=10)
         self.assertAlmostEqual(found.value.low, interval.low, places=10)
         self.assertAlmostEqual(found.value.high, interval.high, places=10)
         pooled = math.sqrt((self.values[20:].var(ddof=1) + self.values[:20].var(ddof=1)) / 2)
-        self.assertAlmostEqual(found.size.value, (1 - 3 / 151) * found.value.value / pooled, places=6)
+        self.assertAlmostEqual(found.size.value, (1 - 3 / (4 * known.df - 1)) * found.value.value / pooled, places=6)
 
     def test_pairs_are_those_of_student(self):
         found = comparison.paired(self.values)
@@ -95,14 +96,27 @@ class SimulationTest(unittest.TestCase):
         group, genotype = np.repeat([0.0, 1.0], 12), rng.integers(0, 2, 24).astype(float)
         design = np.column_stack([group, np.ones(24), genotype])
         logs = np.stack([clustered(rng, 24, 10).mean(axis=1) for _ in range(REPETITIONS)])
-        found, error = comparison.slopes(logs + effect * group + 0.5 * genotype, design)
-        half = stats.t.ppf(0.975, 21) * error
-        self.holds(found - half, found + half, effect)
+        found = comparison.slopes(logs + effect * group + 0.5 * genotype, design)
+        half = stats.t.ppf(0.975, found.free) * found.error
+        self.holds(found.effect - half, found.effect + half, effect)
         chances = [comparison.label_chance(one + 0.5 * genotype, design, 199) for one in logs]
         self.assertAlmostEqual(np.mean(np.array(chances) <= 0.05), 0.05, delta=0.02)
         # Each region taken for a person finds far too much.
         naive = [stats.ttest_ind(*(clustered(rng, 12, 10).ravel() for _ in range(2))).pvalue for _ in range(200)]
         self.assertGreater(np.mean(np.array(naive) < 0.05), 0.3)
+
+    def test_a_small_group_that_spreads_more_is_no_difference(self):
+        rng, group = np.random.default_rng(9), np.repeat([0.0, 1.0], [8, 16])
+        logs = rng.standard_normal((REPETITIONS, 24)) * np.where(group, 1.0, 2.5)
+        design = np.column_stack([group, np.ones(24)])
+        found = comparison.slopes(logs, design)
+        half = stats.t.ppf(0.975, found.free) * found.error
+        self.holds(found.effect - half, found.effect + half, 0.0)
+        alone = np.mean([comparison.label_chance(one, design, 199) <= 0.05 for one in logs])
+        both = np.mean([comparison.between(one, group, np.zeros((24, 0))).chance <= 0.05 for one in logs[:250]])
+        self.assertTrue(both <= 0.07 <= alone, (both, alone))
+        student = stats.ttest_ind(logs[:, 8:], logs[:, :8], axis=1).pvalue
+        self.assertGreater(np.mean(student <= 0.05), 0.1)  # one spread for both finds too much
 
     def test_effect_sizes(self):
         rng, truth = np.random.default_rng(4), 0.8

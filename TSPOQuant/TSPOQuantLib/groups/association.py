@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .comparison import PERMUTATIONS, PERMUTED_BELOW, SEED
+from .comparison import PERMUTED_BELOW, orders
 from .estimates import FEWEST, UNKNOWN, Array, Estimate, two_sided
 
 NORMAL = 1.959963984540054
@@ -83,9 +83,8 @@ def fisher_interval(r: float, n: int, inflation: float) -> Estimate:
 
 def order_chance(x: Array, y: Array) -> float:
     """Two-sided chance of a correlation as large if y belonged to people in any order."""
-    order = np.argsort(np.random.default_rng(SEED).random((PERMUTATIONS, len(y))), axis=1)
     dx = x - x.mean()
-    sums = np.abs(np.concatenate([[dx @ y], y[order] @ dx]))
+    sums = np.abs(np.concatenate([[dx @ y], y[orders(len(y))] @ dx]))
     return float(np.mean(sums >= sums[0] * (1 - 1e-12)))
 
 

@@ -2,7 +2,7 @@
 
 Levels and sides of one person are not independent, so a person is one number: the mean of ln V over the regions, each
 first brought to the region's own mean. Its linear model on group and covariates is, where nothing is missing, the
-mixed model with persons as random effects, and keeps exact degrees of freedom for few people. Beside it stands GEE
+mixed model with persons as random effects; each group has its own variance (Welch). Beside it stands GEE
 with all regions (persons as clusters, standard errors corrected for few clusters: Mancl & DeRouen 2001,
 10.1111/j.0006-341X.2001.00126.x). Where people are few, chances come from permutations.
 """
@@ -11,6 +11,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,8 @@ PERMUTED_BELOW = 30
 PERMUTATIONS = 9999
 SEED = 1
 """Of permutations, so that the same data give the same chance."""
+TINY = 1e-9
+"""People that a group's leverage leaves, below which there are none."""
 PEOPLE_PER_PARAMETER = 5
 """People that each parameter of a model needs, or the covariate is left out and told: a choice."""
 
@@ -37,7 +40,8 @@ class Effect:
     second: its groups (second against first), or the sessions or places that are compared. session: the visit,
     or both as "a → b". people: in the first and the second group, or in pairs.
     percent: of the second against the first, by the log scale. size: Hedges' g (of the difference's SD for pairs).
-    chance: two-sided, nan for fewer than FEWEST in a group; how: "permutations" or "t"; adjusted: for how many
+    chance: two-sided, nan for fewer than FEWEST in a group; how: "permutations" (of groups: or Welch's t where that is
+    less sure) or "t"; adjusted: for how many
     structures and visits one model was asked the question (Holm). gee: percent by GEE. covariates: that the model has.
     left_out: covariates that it could not have. values: (participant, group, ln of the value or of the ratio).
     """
@@ -137,7 +141,7 @@ def paired(differences: Array) -> Difference:
     return Difference(value, size, two_sided(t, n - 1), "t")
 
 
-def standardized(t: float, degrees_of_freedom: int, scale: float) -> Estimate:
+def standardized(t: float, degrees_of_freedom: float, scale: float) -> Estimate:
     """Hedges' g and its exact interval (of the noncentral t distribution); g = J t scale."""
     correction = 1 - 3 / (4 * degrees_of_freedom - 1) if degrees_of_freedom > 1 else 1.0
     low, high = (float(nctdtrinc(degrees_of_freedom, tail, t)) for tail in (1 - TAIL, TAIL))
@@ -171,26 +175,55 @@ def between(values: Array, second: Array, covariates: Array) -> Difference:
     if min(sizes) < 2 or df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         mean = float(values[second == 1].mean() - values[second == 0].mean()) if min(sizes) else math.nan
         return Difference(Estimate(mean, math.nan, math.nan), UNKNOWN, math.nan, "")
-    effect, error = (float(part[0]) for part in slopes(values[None], design))
-    half = float(stdtrit(df, 1 - TAIL)) * error
+    found = slopes(values[None], design)
+    effect, error, free, spread = (float(part[0]) for part in (found.effect, found.error, found.free, found.spread))
+    if not free > 1 - TINY:  # no spread, or covariates leave a group none of its own
+        return Difference(Estimate(effect, math.nan, math.nan), UNKNOWN, math.nan, "")
+    half = float(stdtrit(free, 1 - TAIL)) * error
     value = Estimate(effect, effect - half, effect + half)
-    if not error > 0:
-        return Difference(value, UNKNOWN, math.nan, "")
-    size = standardized(effect / error, df, math.sqrt(1 / sizes[0] + 1 / sizes[1]))
+    size = standardized(effect / error, free, error / spread)
     if min(sizes) < FEWEST:
         return Difference(value, size, math.nan, "")
-    if people < PERMUTED_BELOW:
-        return Difference(value, size, label_chance(values, design), "permutations")
-    return Difference(value, size, two_sided(effect / error, df), "t")
+    chance = two_sided(effect / error, free)
+    if people < PERMUTED_BELOW:  # a small group that spreads more makes permutations too sure, and Welch's t not
+        return Difference(value, size, max(chance, label_chance(values, design)), "permutations")
+    return Difference(value, size, chance, "t")
 
 
-def slopes(values: Array, design: Array) -> tuple[Array, Array]:
-    """The first coefficient of least squares of each row of (samples, people), and its standard error."""
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """The second group against the first in many samples: effect, its standard error, their degrees of freedom (nan
+    where a group has no spread of its own), and the root of the groups' mean variance; each (samples,)."""
+
+    effect: Array
+    error: Array
+    free: Array
+    spread: Array
+
+
+def slopes(values: Array, design: Array) -> Slopes:
+    """Least squares of each row of (samples, people); the design's first column is 1 in the second group, else 0.
+
+    Each group has a variance of its own, of its residuals over what its leverage leaves of its people: without
+    covariates, Welch's test (1947, 10.1093/biomet/34.1-2.28). With one variance for both, a larger spread of the
+    smaller group would be taken for a difference three times as often as it should.
+    """
     inverse = np.linalg.pinv(design)
     fitted = values @ inverse.T
-    rest = values - fitted @ design.T
-    variance = (rest**2).sum(axis=1) / (design.shape[0] - design.shape[1])
-    return fitted[:, 0], np.sqrt(variance * float((inverse[0] ** 2).sum()))
+    rest = (values - fitted @ design.T) ** 2
+    groups = np.stack([design[:, 0] == 0, design[:, 0] != 0]).astype(float)
+    left = groups @ (1 - (design * inverse.T).sum(axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = (rest @ groups.T) / np.where(left > TINY, left, np.nan)
+        parts = variance * (groups @ inverse[0] ** 2)
+        free = parts.sum(axis=1) ** 2 / (parts**2 / left).sum(axis=1)
+    return Slopes(fitted[:, 0], np.sqrt(parts.sum(axis=1)), free, np.sqrt(variance.mean(axis=1)))
+
+
+@lru_cache(maxsize=4)
+def orders(people: int, permutations: int = PERMUTATIONS) -> NDArray[np.intp]:
+    """(permutations, people): the orders in which people are exchanged; the same in every call."""
+    return np.argsort(np.random.default_rng(SEED).random((permutations, people)), axis=1)
 
 
 def label_chance(values: Array, design: Array, permutations: int = PERMUTATIONS) -> float:
@@ -201,18 +234,16 @@ def label_chance(values: Array, design: Array, permutations: int = PERMUTATIONS)
     reduced = design[:, 1:]
     fitted = reduced @ (np.linalg.pinv(reduced) @ values)
     residuals = values - fitted
-    random = np.random.default_rng(SEED)
-    order = np.argsort(random.random((permutations, len(values))), axis=1)
-    effect, error = slopes(fitted + np.vstack([residuals, residuals[order]]), design)
-    t = np.abs(effect) / np.maximum(error, np.finfo(float).tiny)
+    found = slopes(fitted + np.vstack([residuals, residuals[orders(len(values), permutations)]]), design)
+    t = np.abs(found.effect) / np.maximum(found.error, np.finfo(float).tiny)
     return float(np.mean(t >= t[0] * (1 - 1e-12)))
 
 
 def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
     """The group's difference of logarithms by GEE over all regions of (people, regions); UNKNOWN without statsmodels.
 
-    Exchangeable within a person, regions as fixed effects, bias-reduced standard errors, t with as many degrees of
-    freedom as people less between-person parameters.
+    Exchangeable within a person, regions as fixed effects, bias-reduced standard errors, t with the degrees of freedom
+    of people's means.
     """
     try:
         from statsmodels.genmod.cov_struct import Exchangeable  # 2 s to import
@@ -225,8 +256,10 @@ def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
     used = [column for column in range(1, regions) if np.isfinite(logs[:, column]).any()]
     places = (rows[:, 1:] == np.array(used, dtype=int)).astype(float)
     design = np.column_stack([of_person[rows[:, 0]], places])
-    df = len(np.unique(rows[:, 0])) - of_person.shape[1]
-    if df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return UNKNOWN
+    free = float(slopes(person_means(logs)[None], of_person).free[0])
+    if not free > 1 - TINY:
         return UNKNOWN
     model = GEE(logs[tuple(rows.T)], design, groups=rows[:, 0], cov_struct=Exchangeable())
     with warnings.catch_warnings(record=True) as said:
@@ -234,7 +267,7 @@ def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
         fitted = model.fit(cov_type="bias_reduced")
     if said:  # it has not converged
         return UNKNOWN
-    effect, half = float(fitted.params[0]), float(stdtrit(df, 1 - TAIL)) * float(fitted.bse[0])
+    effect, half = float(fitted.params[0]), float(stdtrit(free, 1 - TAIL)) * float(fitted.bse[0])
     return Estimate(effect, effect - half, effect + half)
 
 

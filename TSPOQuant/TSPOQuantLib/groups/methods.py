@@ -113,6 +113,14 @@ SOURCES: Mapping[str, Source] = dict(
             "10.1111/j.0006-341X.2001.00126.x",
         ),
         _source(
+            "welch1947",
+            "Welch, B. L.",
+            1947,
+            "The generalization of 'Student's' problem when several different population variances are involved",
+            "Biometrika",
+            "10.1093/biomet/34.1-2.28",
+        ),
+        _source(
             "bonett2000",
             "Bonett, D. G. and Wright, T. A.",
             2000,
@@ -183,12 +191,13 @@ def methods(
             f"Repeatability was assessed in {len(repeats.pairs)} people with two visits: within-subject standard "
             "deviation and coefficient of variation (log-normal), repeatability coefficient 1.96 √2 wSD [qiba2015], "
             "ICC(2,1) and ICC(3,1) [shrout1979], limits of agreement with exact intervals [carkeet2015]; differences "
-            "of several regions of one person were counted by how far they go together."
+            "of several regions of one person were counted by how far they go together, and intervals were widened "
+            "where the spread was uneven between people."
         )
         cited += ["qiba2015", "shrout1979", "carkeet2015"]
     if effects:
         sentences.append(_of_effects(effects))
-        cited.append("mancl2001")
+        cited += ["welch1947", "mancl2001"]
     if associations:
         sentences.append(
             "Changes of imaging and of clinical scores were correlated across people (Spearman and Pearson, intervals "
@@ -250,9 +259,11 @@ def _of_effects(effects: Sequence[Effect]) -> str:
     covariates = _listed(name for one in effects for name in one.covariates)
     return (
         "Logarithms of each person's values, averaged over regions, were compared: pairs by Student's t, groups by a "
-        f"linear model{f' with {covariates}' if covariates else ''}, beside GEE with persons as clusters [mancl2001]; "
-        f"with fewer than {PERMUTED_BELOW} people, chances come from permutations of signs or residuals. Effect sizes "
-        "are Hedges' g; chances were adjusted over structures and visits by Holm's method."
+        f"linear model{f' with {covariates}' if covariates else ''} in which each group has its own variance "
+        "[welch1947], beside GEE with persons as clusters [mancl2001]; "
+        f"with fewer than {PERMUTED_BELOW} people, chances come from permutations of signs or residuals (of groups: "
+        "the larger of these and Welch's). Effect sizes are Hedges' g; chances were adjusted over structures and "
+        "visits by Holm's method."
     )
 
 
