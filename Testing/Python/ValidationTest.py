@@ -4,6 +4,7 @@ import importlib.util
 import re
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,8 @@ from tools.validation.document import (
     renewed,
     table,
 )
+from tools.validation.draws import Case, sized
+from tools.validation.intervals import Found, Row, cells, held_without
 from tools.validation.people import far_off
 from tools.validation.reconstructed import chance
 from tools.validation.simulation import (
@@ -72,6 +75,32 @@ class SimulationTest(unittest.TestCase):
         # Counts halve with each half-life: 600-s frames lose 2^(-10 min/20.364 min) of theirs.
         variance = single[:, -4:].var(axis=0)
         np.testing.assert_allclose(variance[1:] / variance[:-1], 2 ** (10 / 20.364), rtol=0.15)
+
+
+class IntervalsTest(unittest.TestCase):
+    def test_what_intervals_hold_is_counted(self):
+        """Of four visits three are held, of two changes one; of the two without a change one was called one."""
+        rows = [
+            Row(1, "foramen", "GTM", ((0.1, 0.2), (-0.1, 0.2)), (0.05, 0.2), 0.1, 0.3, True, False, {}),
+            Row(1, "foramen", "GTM", ((0.1, 0.2), (0.3, 0.2)), (0.2, 0.2), 0.5, 0.3, True, True, {}),
+        ]
+        told = cells(rows)
+        first = [cell.split(" (")[0] for cell in told]
+        self.assertEqual(first, [f"{np.exp(0.1):.2f}", "3 of 4", "1 of 2", "0.36", "0.30", "1 of 2"])
+        self.assertEqual(cells([replace(rows[0], still=False)])[-1], "–")
+        self.assertEqual(held_without(Found(tuple(rows), ()), "foramen").split(" (")[0], "2 of 4")
+
+    def test_a_drawn_region_of_another_size_keeps_its_place(self):
+        at = np.indices((31, 31, 31)) - 15
+        ball = np.hypot(np.hypot(at[0], at[1]), at[2]) <= 8
+        for size in (0.9, 1.1):
+            other = sized(ball, size)
+            self.assertAlmostEqual(other.sum() / ball.sum() / size**3, 1, delta=0.05)
+            np.testing.assert_allclose(np.argwhere(other).mean(axis=0), 15, atol=0.05)
+
+    def test_the_first_visit_of_a_broken_pair_is_as_assumed(self):
+        self.assertEqual(Case("told", delay_s=5.0).at_baseline, Case("told"))
+        self.assertEqual(Case("told", off_mm=1.0).at_baseline, Case("told", off_mm=1.0))  # one wrong width at both
 
 
 class MeasureTest(unittest.TestCase):

@@ -18,6 +18,7 @@ from . import (
     digital_neck,
     exactness,
     image_derived,
+    intervals,
     model_choice,
     people,
     population,
@@ -43,6 +44,7 @@ from .document import (
     renewed,
 )
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENT = "validation.md"
 SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "exactness": lambda data, quick: exactness.section(quick),
@@ -58,6 +60,7 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "reconstructed": lambda data, quick: reconstructed.section(quick),
     "shapes": lambda data, quick: shapes.section(quick),
     "population input": population.section,
+    "intervals": lambda data, quick: intervals.section(REPOSITORY, quick),
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 RULERS = {
@@ -68,6 +71,7 @@ RULERS = {
     "scan length": EXACT,
     "model selection": EXACT,
     "reconstructed": INDEPENDENT,
+    "intervals": INDEPENDENT,
 }
 """What a section measures with; the others do with the phantom's Gaussian blur."""
 
