@@ -220,6 +220,27 @@ class CohortTest(unittest.TestCase):
         self.assertEqual(table(out / "cohort.tsv")[0]["reason"], "settings changed: vb, models")
         self.assertIn("1 kept", tinystudy.quiet(*how, choices)[1])
 
+    def test_one_of_several_scans_of_a_session(self):
+        """Two runs of one session, whose V_T differ: refused until one is named, made again where another is."""
+        root, out = self.folder / "runs", self.folder / "runs-out"
+        for run, truth in (("run-1", "baseline"), ("run-2", "followup")):
+            folder = tinystudy.write_bids_visit(self.folder / run, "01", "baseline", truth)
+            for path in folder.iterdir():
+                named = path.name.replace("ses-baseline_", f"ses-baseline_{run}_")
+                (kept := root / "sub-01" / "ses-baseline" / "pet" / named).parent.mkdir(parents=True, exist_ok=True)
+                path.rename(kept)
+        shutil.copytree(self.folder / "run-1" / "derivatives", root / "derivatives")
+        choices = {"models": ("1TCM",), "motion_correction": "none"}
+        (row,) = cohort.run(root, out, self.scheduler, choices=choices).visits
+        self.assertEqual(row.code, "bids-several")
+        for run, truth in (("run-1", "baseline"), ("run-2", "followup")):
+            (row,) = cohort.run(root, out, self.scheduler, choices=choices, scan=run).visits
+            self.assertEqual(row.status, "done", row)
+            (left,) = [one for one in table(out / "regions.tsv") if "left" in one["region"] and one["pvc"] == "none"]
+            self.assertAlmostEqual(float(left["VT"]), tinystudy.TRUE_VT[truth]["left"], delta=0.01)
+        (row,) = cohort.run(root, out, self.scheduler, choices=choices, scan="run-2").visits
+        self.assertEqual(row.status, "kept")
+
     def test_what_is_inherited_makes_a_visit_out_of_date(self):
         out = self.folder / "inherited"
         shutil.copytree(self.out, out)

@@ -12,6 +12,7 @@ import highdicom
 import numpy as np
 import pydicom
 import SimpleITK as sitk
+from pydicom.pixels.utils import pack_bits
 from pydicom.sr.codedict import codes
 from support.realdata import DATA, needs_data
 from support.tiers import slow
@@ -428,8 +429,9 @@ class LabelMapTest(Folder):
 
 
 class DicomTest(Folder):
-    def written(self, kind):
-        """A DICOM SEG of two overlapping boxes (BINARY) or two that do not (LABELMAP), on an oblique grid."""
+    def written(self, kind, numbers=((1, "cord"), (2, "foramen C6/C7 left")), **options):
+        """A DICOM SEG of two overlapping boxes (BINARY) or two that do not (LABELMAP), on an oblique grid; further
+        segments hold no voxel."""
         grid = oblique_grid()
         first = box((0, 3), (2, 4), (2, 4))
         second = box((1, 3), (2, 5), (3, 6)) & (~first if kind == "LABELMAP" else True)
@@ -457,9 +459,10 @@ class DicomTest(Folder):
             highdicom.seg.SegmentDescription(
                 number, name, codes.SCT.AnatomicalStructure, codes.SCT.SpinalCord, "MANUAL"
             )
-            for number, name in ((1, "cord"), (2, "foramen C6/C7 left"))
+            for number, name in numbers
         ]
-        pixels = np.stack([first, second], axis=-1).astype(np.uint8)
+        empty = [np.zeros_like(first)] * (len(numbers) - 2)
+        pixels = np.stack([first, second, *empty], axis=-1).astype(np.uint8)
         segmentation = highdicom.seg.Segmentation(
             reference,
             pixels,
@@ -473,6 +476,7 @@ class DicomTest(Folder):
             "model",
             "1",
             "serial",
+            **options,
         )
         path = self.folder / f"{kind}.dcm"
         segmentation.save_as(path)
@@ -491,6 +495,31 @@ class DicomTest(Folder):
                 np.testing.assert_allclose(
                     ours[np.lexsort(ours.round(3).T)], truth[np.lexsort(truth.round(3).T)], atol=1e-3
                 )
+
+    def test_frames_that_are_empty_or_in_any_order_and_a_segment_without_voxels(self):
+        """Other makers keep frames without a voxel, order them by slice, and describe what they did not draw."""
+        three = ((1, "cord"), (2, "foramen C6/C7 left"), (3, "foramen C6/C7 right"))
+        plain = read_segmentation(self.written("BINARY")[0])
+        for numbers, options in ((three[:2], {"omit_empty_frames": False}), (three, {}), (three[:2], {})):
+            path, _ = self.written("BINARY", numbers, **options)
+            dataset = pydicom.dcmread(path)
+            frames = dataset.pixel_array
+            order = np.random.default_rng(3).permutation(len(frames))
+            dataset.PixelData = pack_bits(frames[order])
+            groups = dataset.PerFrameFunctionalGroupsSequence
+            dataset.PerFrameFunctionalGroupsSequence = [groups[n] for n in order]
+            dataset.save_as(path)
+            read = read_segmentation(path)
+            drawn = {segment.name: segment.mask for segment in read.segments if segment.mask.any()}
+            self.assertEqual(list(drawn), [name for _, name in three[:2]])
+            for segment in plain.segments:
+                places = [
+                    grid.to_lps(np.argwhere(mask)[:, ::-1].astype(float)).round(3)
+                    for grid, mask in ((plain.grid, segment.mask), (read.grid, drawn[segment.name]))
+                ]
+                self.assertEqual(*({tuple(point) for point in one} for one in places))
+            empty = [segment.name for segment in read.segments if not segment.mask.any()]
+            self.assertEqual(empty, [name for _, name in numbers[2:]])
 
     @slow
     def test_what_is_refused(self):

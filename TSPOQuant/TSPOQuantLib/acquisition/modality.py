@@ -60,16 +60,9 @@ def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
             said=said,
         )
     known = said or (CT if plainly_hu(volume.values) else None)
-    if known and asked not in (AUTO, known):
+    if known:
         by = Text("the JSON beside it says so") if said else Text("its values are HU, with air near -1000")
-        raise InputRefused(
-            "anatomy-modality",
-            "{file} was given as {asked}, but is {known}: {by}; correct the path, the JSON or [ct] modality",
-            file=path.name,
-            asked=asked,
-            known=known,
-            by=by,
-        )
+        hold_to(path, asked, known, by)
     found = known or (None if asked == AUTO else asked)
     if found is None:
         raise InputRefused(
@@ -80,6 +73,19 @@ def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
             json=path.name.split(".")[0] + ".json",
         )
     return as_mr(volume, path) if found == MR else replace(volume, units=HU)
+
+
+def hold_to(path: Path, asked: str, known: str, by: Text) -> None:
+    """Refuse ("anatomy-modality") an image that was given as what it is not; by: what tells that."""
+    if asked not in (AUTO, known):
+        raise InputRefused(
+            "anatomy-modality",
+            "{file} was given as {asked}, but is {known}: {by}; correct the path, the JSON or [ct] modality",
+            file=path.name,
+            asked=asked,
+            known=known,
+            by=by,
+        )
 
 
 def as_mr(volume: Volume, path: Path) -> Volume:

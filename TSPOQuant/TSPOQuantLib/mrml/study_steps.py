@@ -361,7 +361,8 @@ class StudySteps(StudyViews):
         """What a visit was computed from, as the command line tells its files: voxels of nodes, bytes of files."""
         from ..reporting.provenance import inputs
 
-        arrays = {"PET sequence": data.image.activity, "CT volume": data.ct.values if data.ct else None}
+        anatomy = "CT volume" if data.ct is None or data.ct.is_ct else "MR volume"
+        arrays = {"PET sequence": data.image.activity, anatomy: data.ct.values if data.ct else None}
         arrays |= {f"segment {segment.name}": segment.mask for segment in data.segmentation.segments}
         return [
             *(content.hashed(name, array) for name, array in arrays.items() if array is not None),

@@ -10,9 +10,9 @@ import vtk
 from numpy.typing import NDArray
 
 from ..acquisition.image import HU, Volume
-from ..acquisition.modality import AUTO, MR, as_mr, as_what_it_is
+from ..acquisition.modality import AUTO, CT, MR, as_mr, as_what_it_is, hold_to
 from ..grid import Grid
-from ..messages import InputRefused
+from ..messages import InputRefused, Text
 from .transforms import LPS_FROM_RAS, array_from_matrix, matrix_from_array, parent_to_world
 
 # Units as Slicer's own DICOM reader codes them; UCUM for the activity.
@@ -67,11 +67,11 @@ def anatomical_from_node(node, role: str = "CT volume", modality: str = AUTO) ->
     volume = volume_from_node(node, "", role)
     storage = node.GetStorageNode()
     file = Path((storage.GetFileName() if storage is not None else None) or node.GetName() or role)
-    if modality == AUTO and _coded(node.GetVoxelValueUnits()) == UNIT_CODES[HU][:2]:
-        return replace(volume, units=HU)
-    if modality in (AUTO, MR) and _coded(node.GetVoxelValueQuantity()) == MR_QUANTITY:
-        return as_mr(volume, file)
-    return as_what_it_is(file, volume, modality)
+    hounsfield = _coded(node.GetVoxelValueUnits()) == UNIT_CODES[HU][:2]
+    if not hounsfield and _coded(node.GetVoxelValueQuantity()) != MR_QUANTITY:
+        return as_what_it_is(file, volume, modality)
+    hold_to(file, modality, CT if hounsfield else MR, Text("the DICOM that it was loaded from says so"))
+    return replace(volume, units=HU) if hounsfield else as_mr(volume, file)
 
 
 def is_ct_node(node) -> bool:

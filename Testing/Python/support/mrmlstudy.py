@@ -53,10 +53,21 @@ def erase_a_voxel(node, name="") -> None:
     logic.SetBinaryLabelmapToSegment(image, node, segment_id, logic.MODE_REPLACE)
 
 
-def make(folder, part=1.0) -> SimpleNamespace:
+def mr_node(on, name="MR"):
+    """A volume as Slicer's DICOM reader leaves an MR: magnitude, coded as signal intensity."""
+    signal = np.random.default_rng(6).gamma(2.0, 200.0, on.shape).round().astype(np.float32)
+    node = volumes.node_from_volume(Volume(signal, on, ""), name)
+    quantity = slicer.vtkCodedEntry()
+    quantity.SetValueSchemeMeaning(*volumes.MR_QUANTITY, "Signal Intensity")
+    node.SetVoxelValueQuantity(quantity)
+    return node
+
+
+def make(folder, part=1.0, names=tuple(TRUE_VT), mr=False) -> SimpleNamespace:
     """PET sequence, CT, segmentation and blood file: left half (LPS +x) and right half have their own V_T.
 
-    part: of the true V_T that is in this study's images.
+    part: of the true V_T that is in this study's images. names: of the left and the right region. mr: in place of the
+    CT.
     """
     on_pet, on_ct = grid((6, 10, 12), 4.0), grid((12, 20, 24), 2.0)
     left = centers(on_pet)[..., 0] > 0
@@ -76,7 +87,7 @@ def make(folder, part=1.0) -> SimpleNamespace:
     )
     segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "regions")
     where = centers(on_ct)
-    for name, x in (("foramen C6/C7 left", 12.0), ("foramen C6/C7 right", -12.0)):
+    for name, x in zip(names, (12.0, -12.0), strict=True):
         add_segment(segmentation, name, np.linalg.norm(where - (x, 0, 0), axis=-1) < 5, on_ct)
     add_segment(segmentation, BLOOD_POOL, np.linalg.norm(where - (12, 12, 0), axis=-1) < 4, on_ct)
     draw = 0 if part == 1.0 else 1  # no two visits share their blood
@@ -84,7 +95,9 @@ def make(folder, part=1.0) -> SimpleNamespace:
     write_blood(blood, draw)
     return SimpleNamespace(
         pet=sequence_io.node_from_dynamic(image, "PET"),
-        ct=volumes.node_from_volume(Volume(np.zeros(on_ct.shape, np.float32), on_ct, "HU"), "CT"),
+        ct=mr_node(on_ct)
+        if mr
+        else volumes.node_from_volume(Volume(np.zeros(on_ct.shape, np.float32), on_ct, "HU"), "CT"),
         segmentation=segmentation,
         blood=str(blood),
     )
