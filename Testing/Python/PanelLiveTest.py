@@ -92,6 +92,8 @@ class LiveTest(PanelTest):
         self.assertEqual({fit.weights[7] for fit in live.fits}, {0.0})
         shown = [slicer.mrmlScene.GetNodeByID(chart.GetNthPlotSeriesNodeID(n)).GetName() for n in (0, 5)]
         self.assertEqual(shown, ["Measured", "Frames left out"])
+        rows = [chart.GetNthPlotSeriesNode(n).GetTableNode().GetNumberOfRows() for n in (0, 5)]
+        self.assertEqual(rows, [len(live.fits[0].weights) - 1, 2], "one point is no line to Slicer")
         self.click_point(chart.GetNthPlotSeriesNodeID(5), 0)
         self.assertIn("Frame 8, ", self.ui.frameLabel.text)
         self.ui.bringBackButton.click()

@@ -54,12 +54,14 @@ class Chart:
 
 
 def _series(name: str, x, y, style: str, color, frames: Sequence[int]) -> Series:
-    """Only points that are numbers."""
+    """Only points that are numbers; a single one twice, since Slicer's log complains of a line of one point."""
     points = [
         (float(a), float(b), frame)
         for a, b, frame in zip(x, y, frames, strict=True)
         if math.isfinite(a) and math.isfinite(b)
     ]
+    if len(points) == 1:
+        points *= 2
     x, y, kept = zip(*points, strict=True) if points else ((), (), ())
     return Series(name[:1].upper() + name[1:], x, y, style, color, kept)
 
