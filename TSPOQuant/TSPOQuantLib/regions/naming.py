@@ -62,8 +62,8 @@ def undrawn_notices(segmentation: Segmentation) -> tuple[Notice, ...]:
     return (
         Notice(
             "segmentation-empty",
-            "no voxel is labeled as {names}, which the table of names lists ({count} in all): each was lost or never "
-            "drawn, and has no result",
+            "the segmentation or its table lists {names} ({count} in all), of which nothing is drawn: each was lost "
+            "or never drawn, and has no result",
             names=Listed(f"'{name}'" for name in named[:MOST_NAMED]),
             count=len(named),
         ),
