@@ -8,6 +8,7 @@ import unittest
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from support.exacttissue import EDGES_S, FAST
@@ -23,6 +24,7 @@ from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings, budget_of, degrees_of_freedom, errors_from, errors_of
 from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.outcome.record import Sensitivity
+from TSPOQuantLib.pipeline.population import _same_blood, _untried
 from TSPOQuantLib.plain import to_json
 
 K1, V_T = 0.24, 4.0
@@ -182,6 +184,23 @@ class UseTest(unittest.TestCase):
         timing = FrameTiming(np.arange(0.0, 50, 10), np.full(5, 10.0))
         self.assertAlmostEqual(seen_arrival(timing, np.array([0, 0, 2, 10, 8.0])), 20.0)
         self.assertIsNone(seen_arrival(timing, np.array([5, 6, 10, 9, 8.0])))
+
+
+class ToldTest(unittest.TestCase):
+    def scan(self, person, scale, end_s=3600.0):
+        drawn = SimpleNamespace(times_s=np.arange(5.0), parent_plasma=scale * np.arange(5.0))
+        return SimpleNamespace(name=f"sub-{person}", person=person, input=drawn, end_s=end_s)
+
+    def test_one_draw_of_blood_for_two_people_is_told(self):
+        told = _same_blood([self.scan(1, 1.0), self.scan(2, 1.1), self.scan(3, 1.0), self.scan(3, 1.0)])
+        self.assertEqual([one.code for one in told], ["template-blood-same"] * 2)
+        self.assertIn("sub-1 and sub-3", told[0].message)
+        self.assertEqual(_same_blood([self.scan(1, 1.0), self.scan(1, 1.0)]), ())
+
+    def test_late_samples_that_no_scan_reaches_are_told(self):
+        scans = [self.scan(1, 1.0), self.scan(2, 1.1, end_s=2400.0)]
+        self.assertIn("1800, 3600 min", _untried((30, 60, 1800, 3600), scans)[0].message)
+        self.assertEqual(_untried((30, 60), scans), ())
 
 
 class BudgetTest(unittest.TestCase):

@@ -119,4 +119,4 @@ def run_template(options: argparse.Namespace, progress: Progress) -> Result:
         made = template_of_dataset(options.dataset, visits, chosen, options.samples, options.models, progress)
         write_template(folder, made)
     content = {"people": made.population.people, "left_out": left_out_rows(made), "out": options.out}
-    return Result(template_text(made), content)
+    return Result(template_text(made), content, made.notices)

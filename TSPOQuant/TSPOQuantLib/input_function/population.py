@@ -55,6 +55,7 @@ class MadeTemplate:
     names: tuple[str, ...]
     refused: Mapping[str, InputRefused]
     files: tuple[Path, ...]
+    notices: tuple[Notice, ...] = ()
 
 
 # --- Making a template -----------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from ..input_function import (
 from ..input_function.piecewise_linear import evaluate, integral_weights
 from ..input_function.population import MadeTemplate, Measured, arrival_of, population_of
 from ..kinetics import FitOptions
-from ..messages import InputRefused, Listed, Text
+from ..messages import InputRefused, Listed, Notice, Text
 from ..outcome.budget import reach
 from ..progress import Progress, silent
 from .curves import Fitting, population_errors
@@ -83,7 +83,50 @@ def template_of_dataset(
         progress(0.3 + 0.7 * number / len(found), Text("Leaving out {name}", name=one.name))
         rows += left_out(population.without(one.person), one, number + 1, samples_min, models)
     files = tuple(dict.fromkeys(file for one in found for file in one.files))
-    return MadeTemplate(replace(population, left_out=tuple(rows)), tuple(one.name for one in found), refused, files)
+    names = tuple(one.name for one in found)
+    notices = (*_same_blood(found), *_untried(samples_min, found))
+    return MadeTemplate(replace(population, left_out=tuple(rows)), names, refused, files, notices)
+
+
+def _untried(samples_min: Sequence[float], scans: Sequence[CohortInput]) -> tuple[Notice, ...]:
+    """Tell of times of late samples that no scan reaches."""
+    beyond = [minutes for minutes in samples_min if all(60 * minutes > one.end_s for one in scans)]
+    if not beyond:
+        return ()
+    return (
+        Notice(
+            "template-samples",
+            "no scan goes on until {minutes} min, so that late samples there were not tried; --samples takes minutes",
+            minutes=Listed(f"{one:g}" for one in beyond),
+        ),
+    )
+
+
+def _same_blood(scans: Sequence[CohortInput]) -> tuple[Notice, ...]:
+    """Tell of scans of several people with one and the same input: no two draws of blood are equal."""
+    notices = []
+    for number, one in enumerate(scans):
+        other = next((before for before in scans[:number] if _equal(before, one)), None)
+        if other is not None:
+            notices.append(
+                Notice(
+                    "template-blood-same",
+                    "{first} and {second} have the very same blood, which two people never have: the template's error "
+                    "is too small; give each scan its own blood, or leave one out (--participants)",
+                    first=other.name,
+                    second=one.name,
+                )
+            )
+    return tuple(notices)
+
+
+def _equal(one: CohortInput, other: CohortInput) -> bool:
+    mine, its = one.input, other.input
+    return (
+        one.person != other.person
+        and np.array_equal(mine.times_s, its.times_s)
+        and np.array_equal(mine.parent_plasma, its.parent_plasma)
+    )
 
 
 def _cohort_input(
@@ -105,7 +148,8 @@ def _cohort_input(
         raise InputRefused("template-pass-missed", "{problem}", problem=missed[0].message)
     ends = (curve.end_s for curve in blood.activities)
     weight = read_person(dataset, found.participant, found.session).weight_kg
-    scan = replace(scan_of(sidecar), weight_kg=weight)
+    scan = scan_of(sidecar)
+    scan = replace(scan, weight_kg=weight or scan.weight_kg)
     files = (found.pet_json, *blood_files, *found.tacs[:1])
     return CohortInput(name, person, scan, made.input_function, min(end_s, max(ends)), tacs, files)
 

@@ -119,7 +119,7 @@ def template_text(made: MadeTemplate) -> str:
         lines += ["", title, columns_text(cells)]
     else:
         lines.append("two people and no more were left: nothing is known of the error")
-    lines += [f"left out: {name}: {refusal.code}: {refusal}" for name, refusal in made.refused.items()]
+    lines += [f"left out: {name}: {refusal.code}: {refusal.message}" for name, refusal in made.refused.items()]
     return "\n".join([*lines, DISCLAIMER])
 
 
