@@ -1,22 +1,26 @@
 """What a study asks of its regions, from study.toml to the written files, on one simulated visit."""
 
 import csv
+import importlib
 import json
 import math
 import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from support.tiers import slow
 from support.tinystudy import LEFT, DicomVisit, segmentation
+from TSPOQuantLib.alignment import motion
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import PhantomSettings, write_phantom
 from TSPOQuantLib.pipeline.placement import place
 from TSPOQuantLib.pipeline.quantification import quantify, quantify_visit
 from TSPOQuantLib.pipeline.visit_data import read_visit
+from TSPOQuantLib.regions import sampling
 from TSPOQuantLib.reporting.tables import write_visit
 from TSPOQuantLib.study import read_study
 
@@ -85,6 +89,31 @@ class PlaceTest(unittest.TestCase):
             with self.assertRaises(InputRefused) as caught:
                 place(replace(data, ct=elsewhere), study.settings)
             self.assertEqual(caught.exception.code, "ct-elsewhere")
+
+
+class EffortTest(unittest.TestCase):
+    """What speed rests on, as numbers of calls."""
+
+    def test_nothing_is_worked_out_twice(self):
+        with tempfile.TemporaryDirectory() as folder:
+            study = read_study(DicomVisit().write(Path(folder) / "visit"))
+            data = read_visit(study)
+        fitting = importlib.import_module("TSPOQuantLib.kinetics.fit")  # the package has a function of that name
+        with (
+            mock.patch.object(sampling, "_covered", wraps=sampling._covered) as covered,
+            mock.patch.object(fitting, "fit_compartment", wraps=fitting.fit_compartment) as fitted,
+            mock.patch.object(motion, "register_rigid", wraps=motion.register_rigid) as registered,
+        ):
+            quantify(data, study.settings)
+            still = registered.call_count
+            moving = replace(study.settings, models=("1TCM",), motion_correction="frames")
+            quantify(data, moving)
+        self.assertEqual(still, 0)
+        self.assertLessEqual(registered.call_count, len(data.image.timing))  # each frame once at most
+        # Of three regions at both runs: where they lie, and a step to each side for the errors of place.
+        self.assertLessEqual(covered.call_count, 2 * 3 * 7)
+        # All curves are fitted in one call, and in one at each end of an error: of two errors at first, of three then.
+        self.assertLessEqual(fitted.call_count, (1 + 2 * 2) + (1 + 2 * 3))
 
 
 class WeightsTest(unittest.TestCase):
