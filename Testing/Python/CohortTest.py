@@ -14,9 +14,11 @@ import sys
 import tempfile
 import time
 import unittest
+import warnings
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 from support import tiers, tinystudy
 from support.realdata import DATA, needs_data
 from support.tiers import slow
@@ -241,6 +243,32 @@ class CohortTest(unittest.TestCase):
         (row,) = cohort.run(root, out, self.scheduler, choices=choices, scan="run-2").visits
         self.assertEqual(row.status, "kept")
 
+    @unittest.skipUnless(hasattr(os, "fork"), "processes cannot be forked here")
+    def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(self):
+        """Seeded moments while a visit is made: whatever lies there then, the next run ends as if nothing had been."""
+        root, out = self.dataset, self.folder / "killed"
+        visits, moments = cohort.find_visits(root, ["01"]), np.random.default_rng(20).uniform(0, 1, 6)
+        shutil.copytree(self.out, out, ignore=lambda *_: ["sub-01"])
+        ended = 0
+        for number, moment in enumerate(moments):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # threads: a child that waits is killed as well
+                child = os.fork()
+            if not child:
+                cohort.quantify_one(root, out, visits[number % 2], cohort.How(force=True))
+                os._exit(0)
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)  # one that has ended waits to be asked
+            ended += os.waitpid(child, 0)[1] == 0
+        self.assertLess(ended, len(moments))  # some were killed
+        reference = self.folder / "whole"
+        shutil.copytree(self.out, reference)
+        for folder in (out, out, reference):
+            cohort.run(root, folder, self.scheduler)
+        files = [{p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (out, reference)]
+        self.assertEqual([str(p) for p in files[1] if files[0].get(p) != files[1][p]], [])
+        self.assertEqual(set(files[0]) - set(files[1]), set())
+
     def test_what_is_inherited_makes_a_visit_out_of_date(self):
         out = self.folder / "inherited"
         shutil.copytree(self.out, out)
@@ -284,7 +312,7 @@ class ScaleTest(unittest.TestCase):
         self.assertEqual(cohort.workers_for(8, gigabyte, 64 * gigabyte), (8, 8 * gigabyte))
         self.assertEqual(cohort.workers_for(32, gigabyte, 64 * gigabyte)[0], 64 // cohort.COPIES)
         self.assertEqual(cohort.workers_for(4, 100 * gigabyte, 16 * gigabyte), (1, 16 * gigabyte))
-        self.assertEqual(cohort.workers_for(4, 0, gigabyte)[0], 4)
+        self.assertEqual(cohort.workers_for(4, 0, gigabyte)[0], 3)  # each needs room for itself
 
     def test_the_size_of_an_image_is_known_before_it_is_read(self):
         with tempfile.TemporaryDirectory() as name:
@@ -333,7 +361,9 @@ class ScaleTest(unittest.TestCase):
             folder = Path(name)
             sbatch = folder / "sbatch"
             sbatch.write_text(
-                f'#!/bin/sh\ncat "$1" > {folder}/job.$$\necho "Submitted batch job 1"\n', encoding="utf-8"
+                f'#!/bin/sh\n[ "$1" = --test-only ] && exit 0\ncat "$1" > {folder}/job.$$\n'
+                'echo "Submitted batch job 1"\n',
+                encoding="utf-8",
             )
             sbatch.chmod(0o755)
             (folder / "scancel").symlink_to("/bin/true")
@@ -354,6 +384,19 @@ class ScaleTest(unittest.TestCase):
         ):
             self.assertIn(said, script)
         self.assertIn(sys.executable, script)
+
+    @unittest.skipUnless(importlib.util.find_spec("dask_jobqueue"), "dask-jobqueue is not installed")
+    def test_a_job_that_slurm_refuses_is_not_waited_for(self):
+        with tempfile.TemporaryDirectory() as name:
+            sbatch = Path(name) / "sbatch"
+            sbatch.write_text('#!/bin/sh\necho "sbatch: error: invalid partition" >&2\nexit 1\n', encoding="utf-8")
+            sbatch.chmod(0o755)
+            with (
+                mock.patch.dict(os.environ, PATH=f"{name}{os.pathsep}{os.environ['PATH']}"),
+                self.assertRaisesRegex(InputRefused, "invalid partition") as caught,
+            ):
+                cohort.slurm_cluster(1, {"queue": "nigth"})
+        self.assertEqual(caught.exception.code, "cohort-slurm")
 
     def test_choices_are_settings_alone(self):
         with tempfile.TemporaryDirectory() as name:
