@@ -18,13 +18,19 @@ TABLES_OF_OTHER_FILES = {"lesion", "treatment"}
 """Of clinical.toml, whose messages name a table and go on in words."""
 COLUMNS = {"session_id", "metabolite_parent_fraction", "whole_blood_radioactivity"}
 """Of BIDS tables."""
-FIELDS = {"scl_slope", "scl_inter"}
+FIELDS = {"scl_slope", "scl_inter", "xyzt_units"}
 """Of a NIfTI header."""
 
 
 def found(pattern):
     """(what a pattern finds, the template it is in)"""
     return [(match, template) for template in TEMPLATES for match in re.findall(pattern, template)]
+
+
+def options_of(parser):
+    """Of a command and of what stands below it ("input template")."""
+    below = [action.choices.values() for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return set(parser._option_string_actions).union(*(options_of(one) for some in below for one in some))
 
 
 class AdviceTest(unittest.TestCase):
@@ -36,7 +42,7 @@ class AdviceTest(unittest.TestCase):
             self.keys[table] |= set(keys)
 
     def test_options(self):
-        known = {option for parser in self.commands.values() for option in parser._option_string_actions}
+        known = set().union(*map(options_of, self.commands.values()))
         named = found(r"(?<![\w-])--[a-z][a-z-]+")
         self.assertGreater(len(named), 10)
         for option, template in named:
