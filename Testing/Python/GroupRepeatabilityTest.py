@@ -41,10 +41,15 @@ REPETITIONS = 2000
 class PublishedTest(unittest.TestCase):
     def test_intraclass_correlations_are_those_of_another_program(self):
         for table, *known in PINGOUIN:
-            for found, (value, low, high) in zip(rule.intraclass(np.array(table, float)), known, strict=True):
-                self.assertAlmostEqual(found.value, value, places=5)
-                self.assertAlmostEqual(found.low, low, delta=0.0051)
-                self.assertAlmostEqual(found.high, high, delta=0.0051)
+            values = np.array(table, float)
+            normal, told = rule.intraclass_intervals(values), rule.intraclass(values)
+            for (found, start, end), wider, (value, low, high) in zip(normal, told, known, strict=True):
+                self.assertAlmostEqual(float(found), value, places=5)
+                self.assertAlmostEqual(float(start), low, delta=0.0051)
+                self.assertAlmostEqual(float(end), high, delta=0.0051)
+                self.assertEqual(wider.value, float(found))
+                self.assertLessEqual(wider.low, float(start))
+                self.assertGreaterEqual(wider.high, float(end))
 
     def test_limits_of_agreement_are_those_published(self):
         """Bland & Altman 1986: first readings, mean difference -2.1, SD 38.8; with twice the SD -79.7 to 75.5."""
