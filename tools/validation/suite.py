@@ -14,6 +14,7 @@ from TSPOQuantLib.reporting.provenance import versions
 
 from . import (
     alignment,
+    coupled,
     coverage,
     digital_neck,
     exactness,
@@ -61,6 +62,7 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "shapes": lambda data, quick: shapes.section(quick),
     "population input": population.section,
     "intervals": lambda data, quick: intervals.section(REPOSITORY, quick),
+    "coupled fit": coupled.section,
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 RULERS = {
@@ -72,6 +74,7 @@ RULERS = {
     "model selection": EXACT,
     "reconstructed": INDEPENDENT,
     "intervals": INDEPENDENT,
+    "coupled fit": EXACT,
 }
 """What a section measures with; the others do with the phantom's Gaussian blur."""
 
