@@ -18,6 +18,7 @@ from . import (
     coverage,
     digital_neck,
     exactness,
+    groups,
     image_derived,
     intervals,
     model_choice,
@@ -63,6 +64,7 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "population input": population.section,
     "intervals": lambda data, quick: intervals.section(REPOSITORY, quick),
     "coupled fit": coupled.section,
+    "groups": lambda data, quick: groups.section(quick),
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 RULERS = {
@@ -72,6 +74,7 @@ RULERS = {
     "coverage": EXACT,
     "scan length": EXACT,
     "model selection": EXACT,
+    "groups": EXACT,
     "reconstructed": INDEPENDENT,
     "intervals": INDEPENDENT,
     "coupled fit": EXACT,
