@@ -5,6 +5,7 @@ import math
 import re
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from support.tiers import slow
 from support.tinystudy import quiet
 from TSPOQuantLib.groups import association, comparison
 from TSPOQuantLib.groups.analysis import analyze
-from TSPOQuantLib.groups.cohort import read_cohort
+from TSPOQuantLib.groups.cohort import Lost, read_cohort
 from TSPOQuantLib.groups.estimates import holm
+from TSPOQuantLib.groups.methods import methods
 from TSPOQuantLib.reporting.group_report import group_document
 from TSPOQuantLib.reporting.report_document import Bullets, English
 from TSPOQuantLib.reporting.words import Words
@@ -267,6 +269,18 @@ class CohortOf24Test(unittest.TestCase):
         self.assertEqual(flow["with two visits or more"], ("12", "24"))
         missing = columns(self.out / "exclusions.tsv")
         self.assertEqual({(row["participant"], row["code"]) for row in missing}, {("sub-03", "se-large")})
+
+    def test_paper_says_how_many_visits_are_missing_and_why(self):
+        cohort = read_cohort(self.cohort, self.dataset)
+        there = cohort.visits[0]
+        lost = (
+            Lost("p90", "baseline", "blood-missing", ""),
+            Lost("p91", "baseline", "blood-missing", ""),
+            Lost("p91", "baseline followup", "visits-window", ""),  # a comparison is no visit
+            Lost(there.participant, there.session, "pet-frames", ""),  # quantified since
+        )
+        told = methods(replace(cohort, lost=lost), None, (), ()).paragraph
+        self.assertIn("; 2 of 38 visits could not be quantified (blood-missing 2).", told)
 
     def test_the_report_answers_on_page_one_and_leads_to_every_person(self):
         text = (self.out / "group_en.html").read_text(encoding="utf-8")

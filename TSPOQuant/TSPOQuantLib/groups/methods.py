@@ -201,10 +201,12 @@ def methods(
     if associations:
         sentences.append(
             "Changes of imaging and of clinical scores were correlated across people (Spearman and Pearson, intervals "
-            "by Fisher's z [bonett2000]); chances were adjusted by Holm's method."
+            "by Fisher's z [bonett2000])."
         )
         cited.append("bonett2000")
-    sentences.append(f"Nothing was tested with fewer than {FEWEST} people. Intervals are of 95 %.")
+    if effects or associations:
+        sentences.append("Chances were adjusted for how many were looked at by Holm's method.")
+    sentences.append(f"Nothing was tested with fewer than {FEWEST} people in a group. Intervals are of 95 %.")
     sentences.append(f"All was computed with TSPOQuant {__version__}{_versions(records)} [tspoquant].")
     if cohort.simulated:
         sentences.insert(0, "SIMULATED DATA.")
@@ -220,7 +222,14 @@ def methods(
 def _of_people(cohort: Cohort) -> str:
     counts = Counter(len(cohort.sessions(who)) for who in cohort.participants)
     told = ", ".join(f"{people} with {visits} visit{'s' * (visits > 1)}" for visits, people in sorted(counts.items()))
-    return f"{len(cohort.participants)} people were analyzed ({told})."
+    analyzed = f"{len(cohort.participants)} people were analyzed ({told})"
+    lost = {(one.participant, one.session): one.code for one in cohort.lost if " " not in one.session}
+    for visit in cohort.visits:
+        lost.pop((visit.participant, visit.session), None)
+    if not lost:
+        return f"{analyzed}."
+    reasons = ", ".join(f"{code} {count}" for code, count in sorted(Counter(lost.values()).items()))
+    return f"{analyzed}; {len(lost)} of {len(lost) + len(cohort.visits)} visits could not be quantified ({reasons})."
 
 
 def _of_scans(records: Sequence[VisitRecord]) -> list[str]:
@@ -262,8 +271,7 @@ def _of_effects(effects: Sequence[Effect]) -> str:
         f"linear model{f' with {covariates}' if covariates else ''} in which each group has its own variance "
         "[welch1947], beside GEE with persons as clusters [mancl2001]; "
         f"with fewer than {PERMUTED_BELOW} people, chances come from permutations of signs or residuals (of groups: "
-        "the larger of these and Welch's). Effect sizes are Hedges' g; chances were adjusted over structures and "
-        "visits by Holm's method."
+        "the larger of these and Welch's). Effect sizes are Hedges' g."
     )
 
 
