@@ -17,6 +17,7 @@ from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
 from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_model, of_kinetic_model
+from TSPOQuantLib.pipeline.quantification import two_tissue_notices
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
 from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.tables import plain
@@ -406,6 +407,9 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual([row.region for row in found], ["asked"])
         self.assertAlmostEqual(found[0].upper, math.log(1.1))
         self.assertEqual(of_kinetic_model(replace(measured, fits={"Logan": one}), source, None), [])
+        (told,) = two_tissue_notices([*found, replace(found[0], region="alike", upper=0.001)])
+        self.assertTrue("fit asked better" in told.message and "+10 to +10 %" in told.message, told.message)
+        self.assertEqual(two_tissue_notices([replace(found[0], upper=-0.001)]), [])
         rows = (moved(made.LEFT, "kinetic-model", "kinetic-model", 1.0, 0.1, 0.0, sd=1.0),)
         (part,) = [
             p for p in compare(pair(rows, rows)).change(KEY, "followup").budget if p.component == rows[0].component

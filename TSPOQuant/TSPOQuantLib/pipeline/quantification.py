@@ -42,6 +42,9 @@ from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
 from .visit_data import VisitData, read_visit
 
+TOLD_FROM = 0.01
+"""Of a log ratio: a second tissue that changes V_T by less than a percent is no matter. A choice."""
+
 
 def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
     """From a study file's content to V_T, with the hashes of every input."""
@@ -310,8 +313,9 @@ def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[No
 
 
 def two_tissue_notices(found: Sequence[Sensitivity]) -> list[Notice]:
-    """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it."""
-    asked = [one for one in found if one.component == KINETIC_MODEL]
+    """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
+    that is no matter."""
+    asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= TOLD_FROM]
     if not asked:
         return []
     percents = sorted(100 * math.expm1(one.upper) for one in asked)
