@@ -83,7 +83,10 @@ def plans(draw):
 
 
 def as_written(header, frame, k):
-    del header.RadiopharmaceuticalInformationSequence[0].RadionuclideCodeSequence
+    """Whichever half-life was drawn: neither a code nor a name says which nuclide it is."""
+    item = header.RadiopharmaceuticalInformationSequence[0]
+    del item.RadionuclideCodeSequence
+    item.Radiopharmaceutical = "DPA"
 
 
 def without_code(header, frame, k):
