@@ -72,7 +72,10 @@ def section(quick: bool) -> Section:
             (by chance {100 - high:.1f} to {100 - low:.1f}):""",
             table(header, [[row.what, row.how, *_cells(row, ALLOWED)] for row in false]),
         ),
-        (_goal("intervals as assumed", held, WANTED, "%"), _goal("false positives as assumed", false, ALLOWED, "%")),
+        (
+            _goal("groups, cohorts as assumed: intervals that hold the truth", held, WANTED, "%"),
+            _goal("groups, cohorts as assumed: false positives", false, ALLOWED, "%"),
+        ),
     )
 
 
