@@ -323,7 +323,7 @@ def two_tissue_notices(found: Sequence[Sensitivity]) -> list[Notice]:
         Notice(
             "two-tissues",
             "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM by "
-            "{least:+.0f} to {most:+.0f} %, which is in the error budget; add 2TCM to [model] names to have it beside",
+            "{least:+.0f} to {most:+.0f} %, which is in the error budget; fit 2TCM as well to have it beside",
             regions=Listed(dict.fromkeys(one.region for one in asked)),
             least=percents[0],
             most=percents[-1],
