@@ -6,6 +6,7 @@ Every step is what its button does, on the simulated neck; Slicer's own widgets 
 takes some minutes, most of them for the neck itself the first time.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def main(folder):
 
     logic.loadDigitalNeck()
     study = logic.getParameterNode()
-    study.subject, study.reportFolder, study.reviewer = "p01", str(folder / "report"), "A. B."
+    study.subject, study.reportFolder, study.reviewer = "p01", "report", "A. B."
     picture("2-study", "study")
     ui.alignButton.click()
     picture("3-fusion", "fusion")
@@ -90,4 +91,5 @@ def main(folder):
 if __name__ == "__main__":
     target = Path(sys.argv[1]).absolute()
     target.mkdir(parents=True, exist_ok=True)
+    os.chdir(target)  # the report's folder is shown: no picture tells where the pictures were made
     main(target)
