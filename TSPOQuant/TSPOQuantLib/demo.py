@@ -16,8 +16,7 @@ from .outcome.record import RegionOutcome
 from .outcome.visit import VisitResult
 from .output import whole_folder
 from .phantom import PhantomSettings, write_phantom
-from .pipeline.quantification import quantify_visit
-from .pipeline.visit_data import read_visit
+from .pipeline.quantification import quantify_study
 from .processes import another_process, cores
 from .progress import Progress, part, silent
 from .regions.anatomy import CONTRALATERAL, REFERENCE_RULES, Anatomy, reference_of
@@ -118,14 +117,10 @@ def run(
 def _both(first: Study, second: Study, progress: Progress) -> list[VisitResult]:
     """Both visits side by side where there are two cores; each takes the memory of its own images."""
     if cores() < 2:
-        return [_quantified(first, part(progress, 0, 0.5)), _quantified(second, part(progress, 0.5, 1))]
-    with another_process(_quantified, first) as answer:
-        after = _quantified(second, progress)
+        return [quantify_study(first, part(progress, 0, 0.5)), quantify_study(second, part(progress, 0.5, 1))]
+    with another_process(quantify_study, first) as answer:
+        after = quantify_study(second, progress)
         return [answer(), after]
-
-
-def _quantified(study: Study, progress: Progress = silent) -> VisitResult:
-    return quantify_visit(study, read_visit(study, part(progress, 0, 0.2)), part(progress, 0.2, 1))
 
 
 def foramina_of_interest(lesion: Lesion) -> tuple[str, ...]:

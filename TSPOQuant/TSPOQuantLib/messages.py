@@ -4,7 +4,7 @@ A sentence is written once, in English, as a plain literal where it is needed; `
 template in every other language. What is said keeps template and values, so that it can be told in any language later.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -49,6 +49,17 @@ class Listed(str):
         return self.items, self.between
 
 
+NAMED = 3
+"""Names that a sentence lists."""
+
+
+def named(names: Sequence[str]) -> str:
+    """The first names, each in quotes, and how many more there are."""
+    more = len(names) - NAMED
+    shown = Listed(f"'{name}'" for name in names[:NAMED])
+    return shown if more <= 0 else Text("{names} and {count} more", names=shown, count=more)
+
+
 class InputRefused(ValueError):
     """Input that cannot be used.
 
@@ -63,6 +74,11 @@ class InputRefused(ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return InputRefused, (self.code, self.message)
+
+
+def located(refusal: InputRefused, where: str) -> InputRefused:
+    """A refusal that also says of which file or visit, or by which attribute."""
+    return InputRefused(refusal.code, "{where}: {problem}", where=where, problem=refusal.message)
 
 
 class Cancelled(Exception):

@@ -20,6 +20,8 @@ from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_
 from TSPOQuantLib.pipeline.quantification import two_tissue_notices
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
 from TSPOQuantLib.reporting.comparison_files import comparison_text
+from TSPOQuantLib.reporting.report import report_document
+from TSPOQuantLib.reporting.report_html import html
 from TSPOQuantLib.reporting.tables import plain
 
 LESION = Lesion("C6/C7", "left")
@@ -251,6 +253,23 @@ class VerdictTest(unittest.TestCase):
             known = (self.known(0.1), self.known(0.9, pvc=pvc))[: 1 if pvc == "none" else 2]
             headline = compare(visits, CLINICAL, repeatability=known).headline
             self.assertEqual(any("same conclusion" in line for line in headline), told)
+
+    def test_a_measured_volume_of_zero_leaves_the_error_of_the_correction_unknown(self):
+        def corrected(visit):
+            here = [fit for fit in visit.fits if fit.region == made.LEFT]
+            rest = [fit for fit in visit.fits if fit.region != made.LEFT]
+            zero = [replace(fit, parameters={**fit.parameters, "VT": 0.0}) for fit in here]
+            none = [replace(row, VT=0.0) if row.region == made.LEFT else row for row in visit.rows]
+            rows = (*none, *(replace(row, pvc="GTM") for row in visit.rows if row.region == made.LEFT))
+            fits = (*rest, *zero, *(replace(fit, pvc="GTM") for fit in here))
+            return replace(visit, rows=rows, fits=fits, pvc="GTM")
+
+        comparison = compare([corrected(visit) for visit in pair()], CLINICAL)
+        change = comparison.change(f"{KEY}_pvc-GTM", "followup")
+        self.assertEqual((round(change.percent), change.log_ratio_se), (-50, math.inf))
+        self.assertEqual(change.percent_low, -100)
+        self.assertIn("inf", comparison_text(comparison))
+        html(report_document(comparison, [], "en"))
 
     def test_none_known_says_so_and_quotes_what_is(self):
         verdict = compare(pair()).change(KEY, "followup").verdict

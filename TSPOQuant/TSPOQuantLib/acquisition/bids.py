@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Text, located
 from ..tracers import nuclide
 from .decay import HALF_LIFE_S, weighted_mean_s
 from .frames import FrameTiming
@@ -24,7 +24,7 @@ from .tables import (
     sidecars,
     unboxed,
 )
-from .time_slips import DAY_S, slip_between, told_of, with_slip
+from .time_slips import DAY_S, slip_between, with_slip
 
 # Two statements of one activity agree when they differ by no more than this (our choice: dose calibrators and
 # residuals differ by a few percent, a slipped unit by a factor of 1000).
@@ -314,7 +314,7 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
     try:
         timing = FrameTiming(np.array(starts), np.array(durations))
     except InputRefused as reason:
-        raise told_of(reason, Text("{file}, FrameTimesStart and FrameDuration", file=file)) from None
+        raise located(reason, Text("{file}, FrameTimesStart and FrameDuration", file=file)) from None
     if len(timing) > 1 and timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise InputRefused(
             "pet-json-time-units",

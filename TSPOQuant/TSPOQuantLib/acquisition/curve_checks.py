@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import Listed, Notice, Text
+from ..messages import Listed, Notice, Text, named
 from .blood import BOLUS_OVER_S
 from .frames import FrameTiming
 
@@ -30,8 +30,8 @@ EXCHANGED = 6.0
 """Two frames are told to be exchanged where that makes the curves so many times smoother: at most 1.4 in real scans,
 and 4.2 in a few noisy regions of them."""
 FEWEST_LATE = 5
-NAMED = 3
-"""Regions that a sentence names."""
+FEWEST_AFTER = 3
+"""So many late frames have to stay when one is taken away."""
 
 
 def curve_notices(
@@ -77,13 +77,6 @@ def _odd_frame(
     )
 
 
-def named(regions: Sequence[str]) -> str:
-    """The first regions by name, and how many more there are."""
-    more = len(regions) - NAMED
-    shown = Listed(f"'{name}'" for name in regions[:NAMED])
-    return shown if more <= 0 else Text("{regions} and {count} more", regions=shown, count=more)
-
-
 def odd_frames(timing: FrameTiming, curve: Array) -> list[int]:
     """Indices of the frames (frames,) that speak against those beside them, the first in time first.
 
@@ -95,7 +88,7 @@ def odd_frames(timing: FrameTiming, curve: Array) -> list[int]:
     before = np.maximum.accumulate(np.concatenate(([0.0], curve[:-1])))
     odd = np.flatnonzero((curve <= 0) & (before > HERE * curve.max())).tolist() if curve.max() > 0 else []
     left = np.flatnonzero(curve > 0)
-    while np.count_nonzero(middles[left] >= BOLUS_OVER_S) > NAMED:
+    while np.count_nonzero(middles[left] >= BOLUS_OVER_S) > FEWEST_AFTER:
         off = _off_line(middles[left], curve[left])
         late = np.flatnonzero(middles[left] >= BOLUS_OVER_S)
         odds = []

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from ..grid import Grid
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Text, located
 from .clock import start_notices
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
@@ -33,7 +33,6 @@ from .suv import (
     ge_scan_at,
     read_injection,
 )
-from .time_slips import told_of
 from .vendor_timing import (
     FrameClock,
     FrameTags,
@@ -430,7 +429,7 @@ def _clocked(
     try:
         timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
     except InputRefused as reason:
-        raise told_of(reason, _led_by(clock)) from None
+        raise located(reason, _led_by(clock)) from None
     notices += check_timing(timing)
     if injected is not None:
         notices += start_notices(float(timing.starts_s[0]), Text("the header"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Text, located
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
 from .dicom_values import clock_after, clock_of
@@ -15,7 +15,7 @@ from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
 from .large import filled, is_large
 from .tables import sidecars
-from .time_slips import slip_between, told_of, with_slip
+from .time_slips import slip_between, with_slip
 from .volume_files import VolumeFile, read_volume
 
 # Clocks that agree within this are the same (not published); 1 s is 0.06 % of 11C.
@@ -182,7 +182,7 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
     try:
         check_growth(growth(np.array([reference]), half_life))
     except InputRefused as reason:
-        where = told_of(reason, Text("ImageDecayCorrectionTime of {seconds:g} s", seconds=reference))
+        where = located(reason, Text("ImageDecayCorrectionTime of {seconds:g} s", seconds=reference))
         raise with_slip(where, slip_between(reference, 0.0)) from None
     factor = float(growth(reference, half_life))
     return (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, located
 from . import pmod
 from .curve_checks import copied_curves
 from .curve_tables import DURATIONS, ENDS, MIDDLES, STARTS, read_curve_table
@@ -30,7 +30,6 @@ from .tables import (
     stated_unit,
     unboxed,
 )
-from .time_slips import told_of
 
 FRAME_COLUMNS = (*STARTS, *ENDS, *DURATIONS, *MIDDLES)
 # What regional curves of BIDS derivatives are in where nothing else is said.
@@ -201,7 +200,7 @@ def _frames(file: str, columns: Mapping[str, Column], metadata: Mapping[str, Any
     try:
         return FrameTiming(starts, ends if end.name in DURATIONS else ends - starts)
     except InputRefused as reason:
-        raise told_of(reason, file) from None
+        raise located(reason, file) from None
 
 
 def _timing(

@@ -50,8 +50,3 @@ def with_slip(refusal: InputRefused, slip: Text | None) -> InputRefused:
     if slip is None:
         return refusal
     return InputRefused(refusal.code, "{problem} ({slip})", problem=refusal.message, slip=slip)
-
-
-def told_of(refusal: InputRefused, where: str) -> InputRefused:
-    """A refusal that also says of which file, or by which of its attributes."""
-    return InputRefused(refusal.code, "{where}: {problem}", where=where, problem=refusal.message)

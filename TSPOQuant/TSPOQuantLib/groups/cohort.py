@@ -10,7 +10,7 @@ import numpy as np
 
 from ..acquisition.tables import MISSING_CELLS, read_table
 from ..kinetics.models import MODELS
-from ..messages import InputRefused, Listed, Notice
+from ..messages import InputRefused, Listed, Notice, located
 from ..outcome.record import FILE, VisitRecord, read_record
 from ..outcome.settings import UNNAMED, session_order
 from ..outcome.uptake import region_uptake
@@ -230,13 +230,8 @@ def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list
     try:
         values = [v for path, known in tables for v in _of_table(visit, path, known["model"], known["pvc"] or NO_PVC)]
     except InputRefused as reason:
-        raise told_of_visit(reason, visit) from None
+        raise located(reason, visit.name) from None
     return (visit, values) if values else None
-
-
-def told_of_visit(refusal: InputRefused, visit: Visit) -> InputRefused:
-    """A refusal that also says of which visit: all of them keep files of the same names."""
-    return InputRefused(refusal.code, "{visit}: {problem}", visit=visit.name, problem=refusal.message)
 
 
 def _of_others(visits: Sequence[Visit]) -> list[Notice]:

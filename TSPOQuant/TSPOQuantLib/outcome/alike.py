@@ -86,7 +86,7 @@ def _common_choices(visits: Sequence[VisitRecord]) -> dict[str, Any]:
             found[name] = chosen[0]
     scans = [visit.acquisition for visit in visits]
     widths = [(scan.fwhm_mm, scan.fwhm_se_mm) for scan in scans if scan.fwhm_mm and scan.fwhm_se_mm]
-    one = len({(scan.manufacturer, scan.scanner_model, scan.reconstruction, scan.filter) for scan in scans}) == 1
+    one = len({scan.made_by for scan in scans}) == 1
     if one and len(widths) == len(visits):
         weights = [1 / se**2 for _, se in widths]
         found["fwhm_mm"] = round(sum(w * mm for w, (mm, _) in zip(weights, widths, strict=True)) / sum(weights), 2)

@@ -219,14 +219,14 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     relative = relative_error(fit.outcome_value, fit.outcome_error)
     found = errors_from(region, relative, fit.degrees_of_freedom, own, settings)
     if pvc != "none":
-        added = fit.outcome_value / record.fit(region, model).outcome_value
-        size = settings.correction_share * math.log(added) if added > 0 else math.inf
+        seen = record.fit(region, model).outcome_value
+        known = seen > 0 and fit.outcome_value > 0
+        size = settings.correction_share * math.log(fit.outcome_value / seen) if known else math.inf
         found = replace(found, terms={**found.terms, "correction": Term("correction-model", size, 0.0)})
     scan = record.acquisition
     if scan.fwhm_mm is None or not scan.fwhm_se_mm:
         return found
-    scanner = (scan.manufacturer, scan.scanner_model, scan.reconstruction, scan.filter)
-    return replace(found, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm), scanner=scanner)
+    return replace(found, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm), scanner=scan.made_by)
 
 
 def relative_error(value: float, error: float) -> float:
@@ -276,7 +276,10 @@ def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Ter
 
 
 def change_variance(before: Errors, after: Errors, settings: BudgetSettings, component: str) -> float:
-    """Mean square of one component's error of after - before, with the correlation between the visits."""
+    """Mean square of one component's error of after - before, with the correlation between the visits.
+
+    Infinite where it is unknown at either visit.
+    """
     total, mean = 0.0, 0.0
     for factor in {**before.terms, **after.terms}:
         pair = [errors.terms.get(factor) for errors in (before, after)]
@@ -284,6 +287,8 @@ def change_variance(before: Errors, after: Errors, settings: BudgetSettings, com
             continue
         rho = between(before, after, settings, *(term for term in pair if term is not None))
         first, second = (term or Term(component, 0.0, 0.0) for term in pair)
+        if math.isinf(first.linear) or math.isinf(second.linear):
+            return math.inf
         total += sum(term.linear**2 + 2 * term.quadratic**2 for term in (first, second))
         if rho:
             total -= 2 * rho * first.linear * second.linear + 4 * rho**2 * first.quadratic * second.quadratic

@@ -9,7 +9,7 @@ from typing import Literal
 from ..levels import LEVELS
 from ..messages import Notice
 from ..regions.anatomy import REFERENCE_RULES, Anatomy, reference_of
-from .budget import BudgetPart
+from .budget import BudgetPart, relative_error
 from .clinical import FIRST, ClinicalChange, Lesion
 from .record import RegionOutcome, VisitRecord
 from .repeatability import Verdict
@@ -60,6 +60,14 @@ class RegionChange:
     baseline_flags: tuple[Notice, ...]
     followup_flags: tuple[Notice, ...]
     verdict: Verdict
+
+    @property
+    def relative_errors(self) -> tuple[float, float]:
+        """Standard errors of ln V_T at the first visit and at the later one; infinite where there is none."""
+        return (
+            relative_error(self.baseline, self.baseline_total_se),
+            relative_error(self.followup, self.followup_total_se),
+        )
 
 
 @dataclass(frozen=True)

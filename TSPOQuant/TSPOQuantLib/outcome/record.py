@@ -71,6 +71,11 @@ class Acquisition:
         return FrameTiming(np.array(self.frame_starts_s), np.array(self.frame_durations_s))
 
     @property
+    def made_by(self) -> tuple[str | None, ...]:
+        """What decides the resolution: maker and model of the scanner, reconstruction and filter."""
+        return self.manufacturer, self.scanner_model, self.reconstruction, self.filter
+
+    @property
     def simulated(self) -> bool:
         return SIMULATED in (self.tracer or "").lower()
 

@@ -254,11 +254,7 @@ def _budget_text(change: RegionChange) -> str:
     for part in change.budget:
         cells = [f"{100 * value:.1f}" for value in (part.baseline, part.followup, part.change)]
         rows.append([part.component, *cells, part.assumed or "from the data"])
-    totals = [
-        change.baseline_total_se / change.baseline,
-        change.followup_total_se / change.followup,
-        change.log_ratio_se,
-    ]
+    totals = [*change.relative_errors, change.log_ratio_se]
     rows.append(["all", *(f"{100 * total:.1f}" for total in totals), ""])
     return f"{title}\n{columns_text(rows)}"
 

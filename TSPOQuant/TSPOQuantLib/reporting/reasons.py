@@ -3,8 +3,7 @@
 import textwrap
 from collections.abc import Iterable
 
-from ..acquisition.curve_checks import named
-from ..messages import Notice
+from ..messages import Notice, named
 
 WIDTH = 80
 

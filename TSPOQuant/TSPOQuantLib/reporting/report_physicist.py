@@ -170,11 +170,10 @@ def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
         )
         for part in change.budget
     ]
-    totals = (change.baseline_total_se / change.baseline, change.followup_total_se / change.followup)
     rows.append(
         (
             words("budget.sum"),
-            *(words.percent(100 * total) for total in totals),
+            *(words.percent(100 * total) for total in change.relative_errors),
             "",
             words.percent(100 * change.log_ratio_se),
             _degrees(change, words),
