@@ -226,6 +226,11 @@ class BloodColumnsTest(Folder):
     def test_exchanged_plasma_and_whole_blood(self):
         self.assertEqual(self.codes(self.WHOLE, self.PLASMA, self.FRACTION), {"plasma-below-whole-blood"})
 
+    def test_one_column_twice(self):
+        self.assertIn("blood-columns-same", self.codes(self.WHOLE, self.WHOLE, self.FRACTION))
+        nearly = (*self.WHOLE[:-1], 3.01)
+        self.assertNotIn("blood-columns-same", self.codes(nearly, self.WHOLE, self.FRACTION))
+
 
 if __name__ == "__main__":
     unittest.main()

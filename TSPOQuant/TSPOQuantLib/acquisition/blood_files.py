@@ -65,6 +65,8 @@ EXPLICIT_FRACTIONS = frozenset({"1", "1/1", "fraction"})
 PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
 # A fraction this little above 1 is the noise of its measurement (our choice).
 HIGHEST_FRACTION = 1.1
+# Two columns of so many samples or more that agree this closely in all of them are one (choices).
+FEWEST_EQUAL, SAME_COUNT = 3, 1e-6
 # A parent fraction of so many samples or more that falls by less than this until so late was hardly measured: choices.
 FEWEST_FRACTIONS, HARDLY_FALLS, HARDLY_FALLS_UNTIL_S = 3, 0.03, 1200.0
 METABOLITES_OUT = re.compile(
@@ -160,7 +162,7 @@ def read_blood(
                 "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
             )
         )
-    notices += _exchanged(curves) + _unmeasured_fraction(curves)
+    notices += _exchanged(curves) + _copied(curves) + _unmeasured_fraction(curves)
     notices += [notice for quantity in ACTIVITIES if quantity in curves for notice in _odd(quantity, curves[quantity])]
     if route == "venous" and PARENT_FRACTION in curves:
         notices.append(
@@ -734,6 +736,24 @@ def _exchanged(curves: Mapping[str, SampledCurve]) -> list[Notice]:
             "plasma is {ratio:.2f} times whole blood (median); most tracers are higher in plasma: make sure that the "
             "two columns are not exchanged",
             ratio=ratio,
+        )
+    ]
+
+
+def _copied(curves: Mapping[str, SampledCurve]) -> list[Notice]:
+    """Whether plasma and whole blood are one column twice: two counts of two things are never equal throughout."""
+    plasma, whole = curves.get(PLASMA), curves.get(WHOLE_BLOOD)
+    if plasma is None or whole is None or not np.array_equal(plasma.times_s, whole.times_s):
+        return []
+    there = whole.values != 0
+    if np.count_nonzero(there) < FEWEST_EQUAL or not np.allclose(plasma.values, whole.values, rtol=SAME_COUNT, atol=0):
+        return []
+    return [
+        Notice(
+            "blood-columns-same",
+            "plasma and whole blood are equal in all of {count} samples, which no two measurements are: one column is "
+            "a copy of the other; correct it",
+            count=len(whole.values),
         )
     ]
 
