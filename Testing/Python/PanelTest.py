@@ -569,6 +569,50 @@ class SceneTest(PanelTest):
         self.assertIsNone(editor.segmentationNode())
         self.assertIs(editor.mrmlSegmentEditorNode().GetScene(), slicer.mrmlScene)
 
+    def test_nothing_is_called_of_a_panel_that_is_gone(self):
+        """Reloaded with every timer running, its points full and the sections unfolded: the old panel stays silent."""
+        self.fill_in()
+        self.choose(self.ui.twoClickLevelComboBox, "C5/C6 (root C6)")
+        self.choose(self.ui.twoClickSideComboBox, "Left")
+        points = self.panel.place.widget.currentNode()
+        for x in (-10, -18):
+            points.AddControlPointWorld(x, 0, 0)
+        panel, called = self.panel, []
+        timers = [one for part in (panel, panel.content, panel.place) for one in vars(part).values()]
+        timers = [one for one in timers if isinstance(one, qt.QTimer) and one is not panel.content.live]
+        self.assertEqual(len(timers), 6)
+        for one in timers:
+            one.setInterval(0)
+            one.connect("timeout()", lambda: called.append(panel.later.over))
+            one.start()
+        slicer.util.reloadScriptedModule("TSPOQuant")
+        ask = mock.Mock(side_effect=AssertionError("the old panel was called"))
+        with mock.patch.multiple(panel, ui=ask, logic=ask, updateGUI=ask, visit=ask):
+            for _ in range(5):
+                slicer.app.processEvents()
+            points.RemoveAllControlPoints()
+            slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+            panel.runner.run(ask)
+            panel.runner.say("late")
+        self.assertEqual(called, [True] * 6)
+        ask.assert_not_called()
+
+    def test_module_can_be_reloaded_while_it_computes(self):
+        self.fill_in()
+        self.choose_quick()
+
+        def quantify(*given, progress, **named):
+            slicer.util.reloadScriptedModule("TSPOQuant")
+            with mock.patch.multiple(self.panel, ui=None, updateGUI=None):
+                progress(0.5, "halfway")
+
+        self.use(quantify)
+        self.ui.computeButton.click()
+        again = slicer.util.getModuleWidget("TSPOQuant").panel
+        self.assertFalse(study_nodes.has_record("baseline"))
+        self.assertEqual(again.ui.kineticsCollapsibleButton.text, "Kinetics · ready")
+        self.assertTrue(again.ui.computeButton.enabled)
+
     def test_module_can_be_reloaded(self):
         self.computed()
         slicer.util.reloadScriptedModule("TSPOQuant")

@@ -7,6 +7,8 @@ import qt
 import slicer
 import slicer.util
 
+from .later import Later
+
 SET = "TSPOQuant.EditorSet"
 """Attribute of the Segment Editor's node once it was set to draw soft tissue: afterwards the user's settings count."""
 
@@ -93,15 +95,15 @@ class SegmentEditor:
         self.widget.removeViewObservations()
 
     def cleanUp(self) -> None:
-        """The panel is about to go."""
-        self.widget.setActiveEffect(None)
-        self.widget.removeViewObservations()
+        """The panel is about to go: the node stays for the next one, with which this widget must not compete."""
+        self.exit()
+        self.widget.setMRMLSegmentEditorNode(None)
 
 
 class PointPlacer:
     """Slicer's own buttons for placing the two points of a foramen; placed: called when points come or go."""
 
-    def __init__(self, frame, placed: Callable[[], None]) -> None:
+    def __init__(self, later: Later, frame, placed: Callable[[], None]) -> None:
         import qSlicerMarkupsModuleWidgetsPythonQt
 
         self.widget = qSlicerMarkupsModuleWidgetsPythonQt.qSlicerMarkupsPlaceWidget()
@@ -115,6 +117,7 @@ class PointPlacer:
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.widget)
         self._placed = placed
+        self._full = later.timer(0, self.stop)
         self._points: Any = None
         self._tags: list[int] = []
 
@@ -139,9 +142,14 @@ class PointPlacer:
     def _onPoints(self, points, event) -> None:
         if points.GetNumberOfDefinedControlPoints() >= points.GetMaximumNumberOfControlPoints():
             # Slicer leaves its button pressed, with which nothing more can be placed; once it has placed this point.
-            qt.QTimer.singleShot(0, self.stop)
+            self._full.start()
         self._placed()
 
     def stop(self) -> None:
         """Let clicks in the views mean what they meant before."""
         self.widget.setPlaceModeEnabled(False)
+
+    def cleanUp(self) -> None:
+        """The panel is about to go."""
+        self.stop()
+        self._follow(None)

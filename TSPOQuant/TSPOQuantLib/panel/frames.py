@@ -6,6 +6,8 @@ import qt
 import slicer.util
 from slicer.i18n import tr as _
 
+SHORTCUT = "TSPOQuantFrameShortcut"
+
 
 def ask_reason(frame: int) -> str:
     """Why a frame, counted from 1, is left out, as the user types it; "" for nothing."""
@@ -26,8 +28,16 @@ class FrameChoice:
         """Take Delete and Ctrl+Z while this plot has the focus, as it has after a click."""
         for keys, pressed in (("Del", self.leaveOut), ("Ctrl+Z", self.undo)):
             shortcut = qt.QShortcut(qt.QKeySequence(keys), plotView)
+            shortcut.name = SHORTCUT
             shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
             shortcut.connect("activated()", pressed)
+
+    @staticmethod
+    def unlisten(plotView) -> None:
+        """Leave the keys to the next panel: of two that take one, Qt lets none have it."""
+        for shortcut in slicer.util.findChildren(plotView, name=SHORTCUT):
+            shortcut.enabled = False
+            shortcut.deleteLater()
 
     def choose(self, session: str, frame: int) -> None:
         """A frame's point was clicked; frame: counted from 0."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
+
+from .later import Later
 
 SETTLE_MS = 300
 """Changes of an image or a region are looked at when they have stopped for so long: every stroke of a brush is one."""
@@ -16,19 +17,11 @@ LIVE_MS = 30
 class ContentWatch(VTKObservationMixin):
     """settled: called once after a stretch of changes. live: called as soon as it can be, to let results follow."""
 
-    def __init__(self, settled: Callable[[], None], live: Callable[[], None]) -> None:
+    def __init__(self, later: Later, settled: Callable[[], None], live: Callable[[], None]) -> None:
         VTKObservationMixin.__init__(self)
         self._observed: dict = {}
-        self.timer = self._timer(SETTLE_MS, settled)
-        self.live = self._timer(LIVE_MS, live)
-
-    @staticmethod
-    def _timer(milliseconds: int, ended: Callable[[], None]):
-        timer = qt.QTimer()
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.connect("timeout()", ended)
-        return timer
+        self.timer = later.timer(SETTLE_MS, settled)
+        self.live = later.timer(LIVE_MS, live)
 
     def watch(self, visit) -> bool:
         """Follow the images and regions of this visit, and no others; whether the regions are other ones now."""
@@ -62,8 +55,6 @@ class ContentWatch(VTKObservationMixin):
         self.timer.start()
         self.live.start()
 
-    def stop(self) -> None:
+    def cleanUp(self) -> None:
         """The panel is about to go."""
-        self.timer.stop()
-        self.live.stop()
         self.removeObservers()

@@ -11,20 +11,21 @@ from slicer.i18n import tr as _
 from ..messages import Cancelled, InputRefused
 from ..mrml.language import sentence
 from ..progress import Progress
+from .later import Later
 
 
 class Runner:
     """update: called when work begins and when it has ended, to lock the panel and to show what came of it."""
 
-    def __init__(self, ui, update: Callable[[], None]) -> None:
-        self._ui, self._update = ui, update
+    def __init__(self, later: Later, ui, update: Callable[[], None]) -> None:
+        self._later, self._ui, self._update = later, ui, update
         self._cancelRequested = False
         self.running = False
         self.say("")
 
     def run(self, work: Callable[[Progress], object], done: str = "") -> None:
         """Do ``work(progress)``; say what it returns, or ``done`` where that is no sentence."""
-        if self.running:
+        if self.running or self._later.over:
             return
         self.running, self._cancelRequested = True, False
         place = self._lock()
@@ -43,7 +44,6 @@ class Runner:
             failure = _("This failed through a fault of the program. Nothing was changed; the error log has details.")
         finally:
             self.running = False
-            self._update()
             self._unlock(place)
         if failure:
             self.say(failure)
@@ -62,6 +62,9 @@ class Runner:
         return place
 
     def _unlock(self, place) -> None:
+        if self._later.over:
+            return
+        self._update()
         focus, scrolled = place
         if focus is not None and qt.QApplication.focusWidget() is self._ui.cancelButton:
             focus.setFocus()
@@ -69,13 +72,16 @@ class Runner:
 
     def say(self, sentence: str) -> None:
         """Show one sentence until the next."""
+        if self._later.over:
+            return
         self._ui.statusLabel.text = sentence
         self._ui.statusLabel.visible = bool(sentence)
 
     def _onProgress(self, fraction: float, text: str) -> None:
-        self._ui.progressBar.value = round(100 * fraction)
-        self.say(sentence(text))
-        slicer.app.processEvents()
+        if not self._later.over:
+            self._ui.progressBar.value = round(100 * fraction)
+            self.say(sentence(text))
+            slicer.app.processEvents()
         if self._cancelRequested:
             raise Cancelled
 

@@ -22,6 +22,7 @@ from .buttons import Button, buttons
 from .candidates import Candidates
 from .editors import PointPlacer, SegmentEditor
 from .frames import FrameChoice
+from .later import Later
 from .model_list import ModelList
 from .observed import ContentWatch
 from .review import Review
@@ -40,6 +41,7 @@ WHOLE = "*"
 """In place of a segment's ID: the images as a whole, in the body's own planes."""
 
 
+POINTS_CLICKED = "dataSelected(vtkStringArray*, vtkCollection*)"
 EDITOR_WIDTH = 570
 """Of the module panel with a brush in the Segment Editor, in pixels, as seen in Slicer 5.13."""
 
@@ -68,6 +70,13 @@ class StudyPanel(VTKObservationMixin):
         self._tips: dict = {}
         self._updating = False
         self._surfacesWanted = False
+        self.later = Later()
+        self._surfaces = self.later.timer(0, self._makeSurfaces)
+        self._result = self.later.timer(0, self._bringResultIntoSight)
+        # Each widget of an unfolded section is laid out after that which holds it.
+        self._table = self.later.timer(200, self._scrollToResults)
+        # Slicer's window has its new size by then, to which each view is fitted.
+        self._beside = self.later.timer(300, views.match_beside)
         self._buttons = buttons()
         self.sections = {section: getattr(self.ui, f"{section}CollapsibleButton") for section in SECTIONS}
         self._titles = {section: button.text for section, button in self.sections.items()}
@@ -80,10 +89,10 @@ class StudyPanel(VTKObservationMixin):
         widget.setMRMLScene(slicer.mrmlScene)
         # Sequences of anything but volumes are no PET.
         self.ui.petSequenceSelector.addAttribute("vtkMRMLSequenceNode", "DataNodeClassName", "vtkMRMLScalarVolumeNode")
-        self.content = ContentWatch(self.updateGUI, self.followChanges)
-        self.runner = Runner(self.ui, self.updateGUI)
+        self.content = ContentWatch(self.later, self.updateGUI, self.followChanges)
+        self.runner = Runner(self.later, self.ui, self.updateGUI)
         self.editor = SegmentEditor(self.ui.editorCollapsibleButton, logic.moduleName)
-        self.place = PointPlacer(self.ui.placeFrame, self.updateGUI)
+        self.place = PointPlacer(self.later, self.ui.placeFrame, self.updateGUI)
         self.candidates = Candidates(logic)
         self.review = Review(self)
         self.frames = FrameChoice(self)
@@ -138,10 +147,16 @@ class StudyPanel(VTKObservationMixin):
         """Called when the application closes and the module widget is destroyed."""
         self.runner.stop()
         self.setParameterNode(None)
+        self.later.stop()
         self.logic.unfollow()
-        self.content.stop()
+        self.content.cleanUp()
+        self.place.cleanUp()
         self.editor.cleanUp()
         self.removeObservers()
+        for view in self._views():
+            if view in self._plotViews:
+                view.disconnect(POINTS_CLICKED, self.onPlotPointsSelected)
+                self.frames.unlisten(view)
 
     def enter(self) -> None:
         """Called each time the user opens this module."""
@@ -252,7 +267,7 @@ class StudyPanel(VTKObservationMixin):
                 self.content.live.start()  # a choice may have changed
             if self._surfacesWanted and not self.runner.running:  # they take seconds
                 self._surfacesWanted = False
-                qt.QTimer.singleShot(0, self._makeSurfaces)
+                self._surfaces.start()
         finally:
             self._updating = False
 
@@ -491,8 +506,7 @@ class StudyPanel(VTKObservationMixin):
     def showBeside(self) -> None:
         """CT beside PET, at the same places."""
         self.logic.showBeside(self.session)
-        # Once more when Slicer's window has its new size, to which each view is fitted.
-        qt.QTimer.singleShot(300, views.match_beside)
+        self._beside.start()  # once more
 
     def carryRegions(self, progress: Progress) -> str:
         """The first visit's regions here, with the views on the images that they are to be judged on."""
@@ -524,7 +538,7 @@ class StudyPanel(VTKObservationMixin):
         self.logic.showVisit(self.session)
         self.logic.goToRegion(self.session, self.logic.mainRow(record).region)
         self.showChart("curves")
-        qt.QTimer.singleShot(0, self._bringResultIntoSight)
+        self._result.start()
         said = _("{count} results.").format(count=len(record.rows))
         return said + (" " + _("Read the warnings below the table.") if record.notices else "")
 
@@ -533,12 +547,10 @@ class StudyPanel(VTKObservationMixin):
         if self.visit is None:  # the scene was closed meanwhile
             return
         self.sections["kinetics"].collapsed = False
-        slicer.app.processEvents()
         wasBlocked = self.ui.resultTableView.blockSignals(True)
         self.ui.resultTableView.selectRow(0)
         self.ui.resultTableView.blockSignals(wasBlocked)
-        # Each widget of the unfolded section is laid out after that which holds it.
-        qt.QTimer.singleShot(200, self._scrollToResults)
+        self._table.start()
 
     def _scrollToResults(self) -> None:
         """Not with ensureWidgetVisible, to which the chosen row of a table is all of it."""
@@ -611,15 +623,18 @@ class StudyPanel(VTKObservationMixin):
 
     def _listenToPlots(self) -> None:
         """Plot views are made by layouts; each is listened to once."""
-        layoutManager = slicer.app.layoutManager()
-        if layoutManager is None:
-            return
-        for index in range(layoutManager.plotViewCount):
-            view = layoutManager.plotWidget(index).plotView()
+        for view in self._views():
             if view not in self._plotViews:
                 self._plotViews.append(view)
-                view.connect("dataSelected(vtkStringArray*, vtkCollection*)", self.onPlotPointsSelected)
+                view.connect(POINTS_CLICKED, self.onPlotPointsSelected)
                 self.frames.listen(view)
+
+    @staticmethod
+    def _views() -> list:
+        """The plot views that there are; no window has none."""
+        layoutManager = slicer.app.layoutManager()
+        count = layoutManager.plotViewCount if layoutManager is not None else 0
+        return [layoutManager.plotWidget(index).plotView() for index in range(count)]
 
     def onPlotPointsSelected(self, seriesIDs, selections) -> None:
         """Called when points of a chart are clicked: the first that is a frame's selects it in the sequence."""
