@@ -25,7 +25,7 @@ from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .outcome.settings import session_order
 from .outcome.uptake import MEASURES
-from .output import MARKER, only_run_in, whole_folder
+from .output import MARKER, check_free, only_run_in, remove_leftovers, remove_results, whole_folder
 from .pipeline.quantification import quantify_study
 from .processes import cores, later_interrupt
 from .progress import Progress, part, silent
@@ -39,6 +39,7 @@ from .source import write_source
 from .study import LABEL, Study, StudySettings, study_of_bids
 
 TABLE = "cohort.tsv"
+DERIVATIVES = "bids"
 NO_SESSION = "baseline"
 """The session of a participant whose visits are not told apart."""
 COPIES = 6
@@ -177,7 +178,8 @@ def _run(
     try:
         rows = _quantified(dataset, out, visits, how, part(progress, 0, 0.9))
     finally:
-        _clean(out, visits)
+        for visit in visits:
+            remove_leftovers(out / visit.folder)
     done = [visit for visit, row in zip(visits, rows, strict=True) if row.status in ("done", "kept")]
     records = [read_record(out / visit.folder) for visit in done]
     warned = {
@@ -231,7 +233,7 @@ def _few(labels: Sequence[str]) -> str:
 def _prepared(out: Path, dataset: Path, force: bool) -> Path:
     """The cohort's folder: new, empty, or an earlier cohort's of the same dataset.
 
-    Its marker holds a hash of the dataset's place, which tells no name.
+    Its marker holds a hash of the dataset's place, which tells no name, and what ``files_into`` lists.
     """
     out, inside = Path(os.path.realpath(out)), Path(os.path.realpath(dataset))
     if out == inside or inside.is_relative_to(out):
@@ -240,8 +242,9 @@ def _prepared(out: Path, dataset: Path, force: bool) -> Path:
         raise InputRefused("output-exists", "{out} holds files that no cohort wrote; name another folder", out=out)
     if any(path.name != MARKER for path in out.glob("*")) and not (out / TABLE).exists():
         raise InputRefused("output-exists", "{out} holds other results than a cohort's; name another folder", out=out)
+    check_free(out / DERIVATIVES, True)
     marker, place = out / MARKER, hashlib.sha256(os.fsencode(inside)).hexdigest()
-    earlier = marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
+    earlier, *listed = (marker.read_text(encoding="utf-8") if marker.is_file() else "").splitlines() or [""]
     if earlier not in ("", place) and not force:
         raise InputRefused(
             "output-other",
@@ -251,7 +254,7 @@ def _prepared(out: Path, dataset: Path, force: bool) -> Path:
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        marker.write_text(place + "\n", encoding="utf-8")
+        marker.write_text("\n".join([place, *listed, ""]), encoding="utf-8")
         (out / TABLE).touch()
     except OSError as error:
         raise InputRefused(
@@ -524,14 +527,6 @@ def slurm_cluster(jobs: int, asked: Mapping[str, str]) -> Any:
     return cluster
 
 
-def _clean(out: Path, visits: Sequence[Visit]) -> None:
-    """Remove the scratch folders of visits whose processes were stopped."""
-    for visit in visits:
-        folder = out / visit.folder
-        for scratch in folder.parent.glob(f".{folder.name}-*"):
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
 # --- Changes and group tables ----------------------------------------------------------------------------------------
 
 
@@ -552,6 +547,7 @@ def _compared(
             comparisons.append((participant, comparison))
             rows.append(Row(participant, sessions, "done"))
         except InputRefused as refusal:
+            remove_results(out / f"sub-{participant}" / "comparison")  # of visits that could be compared once
             message = without_places(" ".join(refusal.message.split()), out)
             rows.append(Row(participant, sessions, "refused", refusal.code, message))
     return tuple(rows), comparisons
@@ -635,10 +631,11 @@ def _write_tables(
     ]
     about = ("measure", "region", "pvc", "unit")
     write_labeled(out / "besides.tsv", ["participant", *about, *pair, "baseline", "followup", "percent"], besides)
-    shutil.rmtree(out / "bids", ignore_errors=True)
     if records:
-        with whole_folder(out / "bids") as folder:
+        with whole_folder(out / DERIVATIVES, True) as folder:
             write_derivatives(folder, records)
+    else:
+        remove_results(out / DERIVATIVES)
 
 
 def _pairs(comparison: Comparison, one: Beside) -> Iterator[list[str]]:

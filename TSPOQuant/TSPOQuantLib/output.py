@@ -50,7 +50,7 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
             raise InputRefused("output-link", "{out} is a link that leads in a circle; name another folder", out=out)
         _check_inputs(out, inputs)
         remove_leftovers(out)
-        _check_free(out, force)
+        check_free(out, force)
         missing = [folder for folder in out.parents if not folder.exists()]
         out.parent.mkdir(parents=True, exist_ok=True)
         place = out if os.path.ismount(out) else out.parent
@@ -65,7 +65,7 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
         yield scratch
         ours = [path.relative_to(scratch).as_posix() for path in _files(scratch)]
         (scratch / MARKER).write_text(json.dumps({"files": ours}) + "\n", encoding="utf-8")
-        _check_free(out, force)
+        check_free(out, force)
         _keep_foreign(out, scratch)
         _swap(scratch, out)
     except OSError as error:
@@ -117,6 +117,51 @@ def _listed(out: Path) -> set[str] | None:
         return None
 
 
+def remove_results(out: Path) -> None:
+    """Delete the files that a run wrote into a folder, by its list, and the folders that they leave empty."""
+    listed = _listed(out) or set()
+    ours = [path for path in _files(out) if path == out / MARKER or path.relative_to(out).as_posix() in listed]
+    for path in ours if listed else []:
+        path.unlink()
+    for folder in sorted({parent for path in ours for parent in path.parents if parent.is_relative_to(out)})[::-1]:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def files_into(out: Path) -> Iterator[Path]:
+    """A scratch folder whose files go into ``out``, beside what lies there, when the block ends well.
+
+    The marker of ``out`` lists them from its second line on: those of the run before go. A file of such a name that
+    no run wrote stays as "name.kept".
+    """
+    remove_leftovers(out)
+    scratch = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=out))
+    lock = _locked(scratch)
+    try:
+        yield scratch
+        first, *ours = (out / MARKER).read_text(encoding="utf-8").splitlines()
+        written = sorted(path.name for path in scratch.iterdir())
+        for path in [path for path in out.iterdir() if path.name in ours]:
+            path.unlink()
+        for name in written:
+            if os.path.lexists(out / name):
+                (out / name).rename(_free_name(out / name))
+        (out / MARKER).write_text("\n".join([first, *written, ""]), encoding="utf-8")
+        for name in written:
+            (scratch / name).rename(out / name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        _release(scratch, lock)
+
+
+def _free_name(path: Path) -> Path:
+    """The path, or where something lies there "name.kept"."""
+    while os.path.lexists(path):
+        path = path.with_name(path.name + ".kept")
+    return path
+
+
 def _keep_foreign(out: Path, scratch: Path) -> None:
     """Give the new results what others put among the old, which lose nothing by it before they are replaced."""
     ours = _listed(out) or set()
@@ -127,9 +172,7 @@ def _keep_foreign(out: Path, scratch: Path) -> None:
             continue
         if name.name in OF_SYSTEMS or name.as_posix() in ours:
             continue
-        target = scratch / name
-        while os.path.lexists(target):
-            target = target.with_name(target.name + ".kept")
+        target = _free_name(scratch / name)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(path, target, follow_symlinks=False)
@@ -230,7 +273,8 @@ def _check_inputs(out: Path, inputs: Iterable[Path]) -> None:
             )
 
 
-def _check_free(out: Path, force: bool) -> None:
+def check_free(out: Path, force: bool) -> None:
+    """Raise InputRefused ("output-exists", "output-foreign") where results could not be put; see ``whole_folder``."""
     if not out.exists():
         return
     if not out.is_dir():

@@ -194,7 +194,12 @@ class CohortTest(unittest.TestCase):
         text = sidecar.read_text(encoding="utf-8")
         sidecar.write_text(text.replace("OSEM", "FBP"), encoding="utf-8")
         self.addCleanup(sidecar.write_text, text, encoding="utf-8")
+        own = [out / "bids" / "notes.txt", out / "sub-01" / ".ses-baseline-notes" / "mine.txt"]
+        for path in own:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("mine", encoding="utf-8")
         report = cohort.run(self.dataset, out, self.scheduler)
+        self.assertEqual([path.read_text(encoding="utf-8") for path in own], ["mine", "mine"])
         self.assertEqual([row.status for row in report.visits], ["kept", "kept", "done", *["refused"] * 3])
         self.assertEqual(written.stat().st_mtime_ns, before)
         self.assertEqual(len(table(out / "regions.tsv")), 18)
@@ -434,6 +439,16 @@ class FolderTest(unittest.TestCase):
             (folder / "out" / cohort.TABLE).unlink()
             cohort._prepared(folder / "out", folder / "dataset", False)
             self.assertTrue((folder / "out" / cohort.TABLE).exists())
+
+    def test_what_no_list_names_as_ours_is_refused_before_the_work(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "dataset" / "sub-01").mkdir(parents=True)
+            cohort._prepared(folder / "out", folder / "dataset", False)
+            (folder / "out" / "bids").mkdir()
+            (folder / "out" / "bids" / "notes.txt").write_text("mine", encoding="utf-8")
+            with self.assertRaisesRegex(InputRefused, "output-foreign: .*bids"):
+                cohort._prepared(folder / "out", folder / "dataset", True)
 
     def test_labels_are_those_that_a_study_may_have(self):
         for label in ("=cmd", "<b>x", "a b", "..x"):

@@ -12,7 +12,7 @@ from unittest import mock
 
 import TSPOQuantLib
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.output import LOCK, MARKER, only_run_in, whole_folder
+from TSPOQuantLib.output import LOCK, MARKER, files_into, only_run_in, remove_results, whole_folder
 
 
 class WholeFolderTest(unittest.TestCase):
@@ -168,6 +168,40 @@ class WholeFolderTest(unittest.TestCase):
             with self.assertRaisesRegex(InputRefused, "output-foreign: .*without a list"):
                 self.write("2", force=True)
             self.assertEqual((self.out / "a.txt").read_text(), "1")
+
+    def test_results_are_removed_and_files_of_others_are_not(self):
+        for own in ((), ("notes.txt", "figures/talk.txt")):
+            with whole_folder(self.out, True) as folder:
+                (folder / "figures").mkdir()
+                for name in ("a.txt", "figures/b.txt"):
+                    (folder / name).write_text("1")
+            for name in own:
+                (self.out / name).write_text("mine")
+            remove_results(self.out)
+            left = {p.relative_to(self.out).as_posix() for p in self.out.rglob("*") if p.is_file()}
+            self.assertEqual((left, self.out.exists()), (set(own), bool(own)))
+        remove_results(self.out)  # there is no list any more
+        self.assertEqual((self.out / "notes.txt").read_text(), "mine")
+        (self.root / "outside.txt").write_text("mine")
+        for marker in ("no list", '{"files": ["../outside.txt", "/etc/hostname"]}'):
+            (self.out / MARKER).write_text(marker)
+            remove_results(self.out)
+        self.assertEqual((self.root / "outside.txt").read_text(), "mine")
+        self.assertEqual((self.out / "notes.txt").read_text(), "mine")
+
+    def test_files_go_beside_others_and_replace_none(self):
+        self.out.mkdir()
+        (self.out / MARKER).write_text("of a folder\n")
+        (self.out / "RC.toml").write_text("mine")
+        for text, names in (("1", ("RC.toml", "a.tsv")), ("2", ("RC.toml",))):
+            with files_into(self.out) as folder:
+                for name in names:
+                    (folder / name).write_text(text)
+        with self.assertRaises(ZeroDivisionError), files_into(self.out) as folder:
+            (folder / "RC.toml").write_text("3")
+            raise ZeroDivisionError
+        read = {path.name: path.read_text() for path in self.out.iterdir()}
+        self.assertEqual(read, {MARKER: "of a folder\nRC.toml\n", "RC.toml": "2", "RC.toml.kept": "mine"})
 
     def test_inputs_are_neither_replaced_nor_written_into(self):
         self.write("1")

@@ -7,6 +7,7 @@ import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import SimpleITK as sitk
@@ -17,6 +18,7 @@ from support.tinystudy import LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.cli import main
+from TSPOQuantLib.commands import regions
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.levels import SIZES_MM
 from TSPOQuantLib.regions.canal import Canal
@@ -141,6 +143,31 @@ class StudyTest(unittest.TestCase):
             code, _, err = run("propose", study, "--labels", study, "--out", Path(name) / "r.seg.nrrd")
             self.assertEqual(code, 3)
             self.assertIn("study-ct", err)
+
+
+class WrittenTest(unittest.TestCase):
+    def test_files_of_others_among_the_pictures_stay(self):
+        found = SimpleNamespace(segmentation=drawn(0.0), proposals=(), ct=None)
+        with tempfile.TemporaryDirectory() as name:
+            out, pictures = Path(name) / "r.seg.nrrd", Path(name) / "r_pictures"
+            regions._write(found, out, pictures, False)
+            (pictures / "notes.txt").write_text("mine", encoding="utf-8")
+            regions._write(found, out, pictures, True)
+            self.assertEqual((pictures / "notes.txt").read_text(encoding="utf-8"), "mine")
+            self.assertEqual({path.name for path in Path(name).iterdir()}, {out.name, pictures.name})
+
+    def test_neither_inputs_nor_pictures_of_others_are_replaced(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            labels = folder / "labels.seg.nrrd"
+            write_segmentation(labels, drawn(0.0))
+            (folder / "neck_pictures").mkdir()
+            (folder / "neck_pictures" / "mine.png").touch()
+            for out, code in (("labels", "output-holds-input"), ("neck", "output-foreign")):
+                where = ("--labels", labels, "--out", folder / f"{out}.seg.nrrd", "--force")
+                status, _, err = run("propose", folder / "ct.nii.gz", *where)
+                self.assertEqual((status, code in err), (3, True), err)
+            self.assertTrue((folder / "neck_pictures" / "mine.png").exists())
 
 
 @slow

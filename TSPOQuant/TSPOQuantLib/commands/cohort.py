@@ -82,6 +82,7 @@ def _with_repeats(report: "Report", sessions: Sequence[str]) -> Result:
     from ..cohort import record_of
     from ..groups.cohort import pairs_of, read_cohort
     from ..groups.test_retest import test_retest
+    from ..output import files_into
     from ..reporting.group_files import test_retest_text, write_test_retest
 
     cohort = read_cohort(report.out)
@@ -89,6 +90,7 @@ def _with_repeats(report: "Report", sessions: Sequence[str]) -> Result:
         repeats = test_retest(cohort, pairs_of(cohort, (sessions[0], sessions[1])))
     except InputRefused as refusal:
         return Result(report.text, record_of(report), refusal=refusal)
-    write_test_retest(report.out, cohort, repeats)
+    with files_into(report.out) as folder:
+        write_test_retest(folder, cohort, repeats)
     content = {**record_of(report), "test_retest": repeats.rows}
     return Result(f"{test_retest_text(repeats)}\n\n{report.text}", content, repeats.notices)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..messages import InputRefused, Listed, Text
+from ..output import check_free, whole_folder
 from ..progress import Progress
 from ..terminal import Result
 from .options import add_command, add_json
@@ -50,9 +51,11 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
     if not out.name.endswith(".seg.nrrd"):
         raise InputRefused("output-name", "{out} must end in .seg.nrrd; name the segmentation to write", out=out)
     pictures = out.with_name(out.name.removesuffix(".seg.nrrd") + "_pictures")
-    taken = [path for path in (out, pictures) if path.exists()]
-    if taken and not options.force:
-        raise InputRefused("output-exists", "{out} is there already; name another file or add --force", out=taken[0])
+    if out.exists() and not options.force:
+        raise InputRefused("output-exists", "{out} is there already; name another file or add --force", out=out)
+    if any(out.resolve() == given.resolve() for given in (options.source, options.labels)):
+        raise InputRefused("output-holds-input", "{out} is an input; name another file", out=out)
+    check_free(pictures, options.force)
     source = options.source
     work = propose_for_study if source.suffix.lower() == ".toml" else propose_for_ct
     found = work(source, options.labels, progress)
@@ -62,7 +65,7 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
             "no region can be proposed: {reasons}",
             reasons=Listed(dict.fromkeys(one.reason for one in found.proposals), "; "),
         )
-    _write(found, out, pictures)
+    _write(found, out, pictures, options.force)
     content = {"regions": [_row(one, pictures) for one in found.proposals], "out": str(out)}
     lines = [described(one) for one in found.proposals]
     return Result(
@@ -72,7 +75,7 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
     )
 
 
-def _write(found: "ProposedRegions", out: Path, pictures: Path) -> None:
+def _write(found: "ProposedRegions", out: Path, pictures: Path, force: bool) -> None:
     from ..acquisition.segmentation_files import write_segmentation
     from ..reporting.region_pictures import draw_canal
 
@@ -85,15 +88,11 @@ def _write(found: "ProposedRegions", out: Path, pictures: Path) -> None:
         ) from error
     try:
         write_segmentation(scratch / out.name, found.segmentation)
-        folder = scratch / pictures.name
-        folder.mkdir()
-        for one in found.proposals:
-            if one.canal is not None:
-                title = one.name if one.segment is not None else f"{one.name}: {one.code}"
-                draw_canal(folder / _picture(one), found.ct, one.canal, title, one.segment is not None)
-        if pictures.exists():
-            shutil.rmtree(pictures)
-        folder.rename(pictures)
+        with whole_folder(pictures, force) as folder:
+            for one in found.proposals:
+                if one.canal is not None:
+                    title = one.name if one.segment is not None else f"{one.name}: {one.code}"
+                    draw_canal(folder / _picture(one), found.ct, one.canal, title, one.segment is not None)
         (scratch / out.name).replace(out)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
