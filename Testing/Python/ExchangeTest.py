@@ -12,6 +12,7 @@ from TSPOQuantLib.acquisition.bids import find_bids
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.parameter_tables import read_parameters
 from TSPOQuantLib.acquisition.tacs import read_tacs
+from TSPOQuantLib.kinetics.models import SPELLINGS
 from TSPOQuantLib.messages import InputRefused
 
 SECONDS = np.linspace(0, 3600, 1201)
@@ -295,40 +296,41 @@ class BesideTest(Folder):
     ROW = ["sub-1", "cord", "0.24", "0.06", "0.0001", "0.05", "4.0", "0.1", "0.025", "-3"]
 
     def test_petfit(self):
-        table_of_theirs = read_parameters(self.kinpar([self.ROW]))
+        table_of_theirs = read_parameters(self.kinpar([self.ROW]), SPELLINGS)
         self.assertEqual((table_of_theirs.model, table_of_theirs.notices), ("1TCM", ()))
         values, errors = table_of_theirs.values["cord"], table_of_theirs.errors["cord"]
         self.assertEqual((values["VT"], values["VB"], values["delay"]), (4.0, 0.0001, 3.0))
         self.assertAlmostEqual(errors["VT"], 0.1)
         self.assertAlmostEqual(errors["K1"], 0.024)
-        without = read_parameters(self.kinpar([self.ROW], "sub-1_model_2TCM_desc-model2_kinpar", None))
+        without = read_parameters(self.kinpar([self.ROW], "sub-1_model_2TCM_desc-model2_kinpar", None), SPELLINGS)
         self.assertEqual((without.model, dict(without.errors)), ("2TCM", {}))
         self.assertEqual([notice.code for notice in without.notices], ["parameters-errors"])
         irreversible = self.kinpar([self.ROW], "sub-1_model_2TCM_desc-model3_kinpar", "2TCM_irr")
-        self.assertEqual(read_parameters(irreversible).model, "2TCM3k")
+        self.assertEqual(read_parameters(irreversible, SPELLINGS).model, "2TCM3k")
 
     def test_the_delay_of_a_scan_has_no_region(self):
         path = self.write("sub-1_model-1TCM_desc-delayfit_kinpar.tsv", "blood_timeshift\n-0.1\n")
-        self.assertEqual(dict(read_parameters(path).values), {"": {"delay": -6.0}})
+        self.assertEqual(dict(read_parameters(path, SPELLINGS).values), {"": {"delay": -6.0}})
 
     def test_pmod_with_units_and_the_means_of_a_map(self):
         path = self.write("p.txt", "Region\tK1[ml/ccm/min]\tk2[1/sec]\tvB[%]\tVt[ml/ccm]\ncord\t0.24\t0.001\t5\t4\n")
-        values = read_parameters(path).values["cord"]
+        values = read_parameters(path, SPELLINGS).values["cord"]
         self.assertEqual((values["K1"], values["VB"], values["VT"]), (0.24, 0.05, 4))
         self.assertAlmostEqual(values["k2"], 0.06)
-        self.refused("parameters-units", read_parameters, self.write("q.txt", "Region\tVt[ml/g]\ncord\t4\n"))
+        grams = self.write("q.txt", "Region\tVt[ml/g]\ncord\t4\n")
+        self.refused("parameters-units", read_parameters, grams, SPELLINGS)
         head = "# PMOD_VOI_STATISTICS\n# DATA\n// PatientName [string]\tSeriesDescription [string]\t"
         head += "VoiName(Region) [string]\tTime [seconds]\tAveraged [ml/ccm]\tVolume [ccm]\n"
         stats = self.write("m.voistat", head + "Doe\tVt_Logan |> PVC corrected\tcord\t0.5\t3.9\t1.0\n")
-        found = read_parameters(stats)
+        found = read_parameters(stats, SPELLINGS)
         self.assertEqual((found.model, found.values["cord"]), ("Logan", {"VT": 3.9}))
         unnamed = self.write("n.voistat", head + "Doe\tPET in atlas space\tcord\t0.5\t3.9\t1.0\n")
-        self.refused("parameters-map", read_parameters, unnamed)
+        self.refused("parameters-map", read_parameters, unnamed, SPELLINGS)
 
     def test_what_is_refused(self):
         other = ["sub-2", *self.ROW[1:]]
-        self.refused("parameters-several", read_parameters, self.kinpar([self.ROW, other]))
-        self.refused("parameters-columns", read_parameters, self.write("x.tsv", "region\tBPnd\ncord\t1\n"))
+        self.refused("parameters-several", read_parameters, self.kinpar([self.ROW, other]), SPELLINGS)
+        self.refused("parameters-columns", read_parameters, self.write("x.tsv", "region\tBPnd\ncord\t1\n"), SPELLINGS)
 
     def test_fit_tells_how_far_apart_two_programs_are(self):
         tacs, blood = self.curves(), self.write("sub-1_bloodproc.tsv", table({n: CURVES[n] for n in ("time", "AIF")}))

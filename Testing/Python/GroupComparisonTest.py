@@ -255,7 +255,7 @@ class CohortOf24Test(unittest.TestCase):
         for said in (
             "24 people",
             "12 with 2 visits",
-            "1T2k, 2T4k, Logan [logan1990]",
+            "1T2k [innis2007], 2T4k [innis2007], Logan [logan1990]",
             "Hedges' g",
             "10.1038/jcbfm.1990.127",
         ):

@@ -25,7 +25,7 @@ KEYS = {
 }
 IN_MINUTES = ("inpshift", "blood_timeshift")  # kinfitr shifts by minutes and says so nowhere in the table
 ERROR_ENDINGS = ("-se", ".se", "_se")
-MODELS = {"2tcm_irr": "2TCM3k", "2tcmirr": "2TCM3k", "1t2k": "1TCM", "2t3k": "2TCM3k", "2t4k": "2TCM"}
+THEIR_MODELS = {"2tcm_irr": "2TCM3k", "2tcmirr": "2TCM3k"}
 MODEL_IN_NAME = re.compile(r"(?:^|_)model[-_](?P<model>[A-Za-z0-9]+)(?=_|$)")
 PER_MINUTE = {"1/min": 1.0, "min-1": 1.0, "ml/cm3/min": 1.0, "ml/min/cm3": 1.0, "1/s": 60.0, "ml/cm3/s": 60.0}
 VOLUMES = {"ml/cm3": 1.0, "ml/ml": 1.0, "1/1": 1.0, "1": 1.0, "%": 0.01}
@@ -45,8 +45,12 @@ class ParameterTable:
     notices: tuple[Notice, ...] = ()
 
 
-def read_parameters(path: Path) -> ParameterTable:
-    """Read a table of parameters. Raises InputRefused ("parameters-…", "table-…", "units-time")."""
+def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
+    """Read a table of parameters. spellings: names of the models by how they may be written, in small letters.
+
+    Raises InputRefused ("parameters-…", "table-…", "units-time").
+    """
+    models = {**THEIR_MODELS, **spellings}
     columns, *_ = pmod.tables_in(path, units=False)
     metadata = sidecar(path)
     by_name = {split_unit(column.name)[0].lower(): column for column in columns}
@@ -57,7 +61,7 @@ def read_parameters(path: Path) -> ParameterTable:
                 "parameters-several", "{file} holds the parameters of several scans; give those of one", file=path.name
             )
     if path.suffix.lower() == pmod.STATISTICS:
-        return _of_map(path.name, by_name, regions)
+        return _of_map(path.name, by_name, regions, models)
     found = {name: column for name, column in by_name.items() if name in KEYS}
     if not found or (regions is None and len(columns[0].cells) > 1):
         raise InputRefused(
@@ -93,10 +97,12 @@ def read_parameters(path: Path) -> ParameterTable:
                 region: {key: error * abs(values[region].get(key, np.nan)) for key, error in row.items()}
                 for region, row in errors.items()
             }
-    return ParameterTable(path.name, _model(path, metadata), values, errors, tuple(notices))
+    return ParameterTable(path.name, _model(path, metadata, models), values, errors, tuple(notices))
 
 
-def _of_map(file: str, by_name: Mapping[str, Column], regions: Column | None) -> ParameterTable:
+def _of_map(
+    file: str, by_name: Mapping[str, Column], regions: Column | None, models: Mapping[str, str]
+) -> ParameterTable:
     """Regional means of one map; which parameter it shows stands in the description of its series."""
     average, described = by_name.get(pmod.AVERAGED.lower()), by_name.get(pmod.SCAN[2].lower())
     words = re.split(r"[^A-Za-z0-9]+", described.cells[0]) if described else []
@@ -108,7 +114,7 @@ def _of_map(file: str, by_name: Mapping[str, Column], regions: Column | None) ->
             file=file,
             keys=Listed(sorted(set(KEYS.values()))),
         )
-    model = next((known for word in words if (known := _model_named(word))), "")
+    model = next((models[word.lower()] for word in words if word.lower() in models), "")
     return ParameterTable(file, model, _by_region(regions.cells, {KEYS[name]: _in_our_unit(file, name, average)}))
 
 
@@ -140,13 +146,9 @@ def _in_our_unit(file: str, name: str, column: Column) -> Sequence[float]:
     return list(column.numbers() * known[plain])
 
 
-def _model(path: Path, metadata: Mapping[str, Any]) -> str:
+def _model(path: Path, metadata: Mapping[str, Any], models: Mapping[str, str]) -> str:
     """The model that the JSON or the name of the file tells; petfit writes model_2TCM where BIDS has model-2TCM."""
-    told = unboxed(metadata.get("ModelName", metadata.get("Model")))
+    stated = unboxed(metadata.get("ModelName", metadata.get("Model")))
     named = MODEL_IN_NAME.search(path.stem)
-    return (_model_named(told) if isinstance(told, str) else "") or (_model_named(named["model"]) if named else "")
-
-
-def _model_named(text: str) -> str:
-    ours = {"1TCM", "2TCM", "2TCM3k", "2TCM1K", "Logan", "MA1", "MA2", "Patlak"}
-    return MODELS.get(text.lower()) or next((one for one in ours if one.lower() == text.lower()), "")
+    written = (stated if isinstance(stated, str) else "", named["model"] if named else "")
+    return next((models[text.lower()] for text in written if text.lower() in models), "")

@@ -246,6 +246,7 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     from ..acquisition.parameter_tables import read_parameters
     from ..input_function import GivenSettings, PopulationSettings, SampledSettings
     from ..kinetics import FitOptions
+    from ..kinetics.models import SPELLINGS
     from ..output import whole_folder
     from ..pipeline.curves import CurveChoices, fit_tacs
     from ..reporting.beside import beside_rows, beside_text, write_beside
@@ -287,7 +288,7 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
         )
         fitted = fit_tacs(options.tacs, options.blood, options.models, settings, options.weights, *sidecars, asked)
         write_fits(folder, fitted)
-        tables = [read_parameters(path) for path in options.beside]
+        tables = [read_parameters(path, SPELLINGS) for path in options.beside]
         beside = beside_rows(fitted, tables)
         if beside:
             write_beside(folder, beside)

@@ -81,6 +81,23 @@ SOURCES: Mapping[str, Source] = dict(
             "10.1097/01.WCB.0000038000.34930.4E",
         ),
         _source(
+            "patlak1983",
+            "Patlak, C. S. and others",
+            1983,
+            "Graphical evaluation of blood-to-brain transfer constants from multiple-time uptake data",
+            "Journal of Cerebral Blood Flow and Metabolism",
+            "10.1038/jcbfm.1983.1",
+        ),
+        _source(
+            "rizzo2014",
+            "Rizzo, G. and others",
+            2014,
+            "Kinetic modeling without accounting for the vascular component impairs the quantification of [11C]PBR28 "
+            "brain PET data",
+            "Journal of Cerebral Blood Flow and Metabolism",
+            "10.1038/jcbfm.2014.55",
+        ),
+        _source(
             "qiba2015",
             "Raunig, D. L. and others",
             2015,
@@ -130,7 +147,6 @@ SOURCES: Mapping[str, Source] = dict(
         ),
     )
 )
-OF_MODEL = {"Logan": "logan1990", "MA1": "ichise2002", "MA2": "ichise2002"}
 
 
 @dataclass(frozen=True)
@@ -179,7 +195,7 @@ def methods(
     if records:
         sentences += _of_scans(records)
     sentences.append(_of_models(models))
-    cited += dict.fromkeys(OF_MODEL[model] for model in models if model in OF_MODEL)
+    cited += [key for key in map(_source_of, models) if key]
     left = len(cohort.left_out)
     if left:
         sentences.append(
@@ -258,9 +274,15 @@ def _of_scans(records: Sequence[VisitRecord]) -> list[str]:
     return told
 
 
+def _source_of(model: str) -> str:
+    """Key of the work that a model's equations come from; "" for one that is not among ``SOURCES``."""
+    doi = MODELS[model].source.split(", ")[-1]
+    return next((key for key, source in SOURCES.items() if source.doi == doi), "")
+
+
 def _of_models(models: Sequence[str]) -> str:
-    cites = {model: f" [{OF_MODEL[model]}]" if model in OF_MODEL else "" for model in models}
-    named = ", ".join(f"{MODELS[model].study_name}{cites[model]}" for model in models)
+    cites = {model: f"[{key}]" if (key := _source_of(model)) else f"({MODELS[model].source})" for model in models}
+    named = ", ".join(f"{MODELS[model].study_name} {cites[model]}" for model in models)
     return f"Regional curves were fitted by {named}; V_T is the total volume of distribution [innis2007]."
 
 

@@ -76,6 +76,11 @@ MODELS: Mapping[str, Model] = MappingProxyType(
     }
 )
 
+SPELLINGS: Mapping[str, str] = MappingProxyType(
+    {spelling.lower(): model.name for model in MODELS.values() for spelling in (model.study_name, model.name)}
+)
+"""Names of the models by how files and people may write them, in small letters."""
+
 
 def model_named(name: str) -> Model:
     """The model of that name; raises InputRefused ("model-unknown")."""

@@ -10,7 +10,9 @@ from slicer.parameterNodeWrapper import (
     parameterNodeWrapper,
 )
 
+from ..kinetics.models import MODELS
 from ..levels import LEVELS
+from ..regions.partial_volume import METHODS
 from ..typography import TYPOGRAPHY
 
 
@@ -122,29 +124,32 @@ class BloodVolume(enum.Enum):
 
 
 class PartialVolume(enum.Enum):
-    """Partial-volume correction beside the uncorrected results."""
+    """Partial-volume correction beside the uncorrected results: none, or a method of the library."""
 
+    _ignore_ = "method"
     NONE = "none"
-    GTM = "GTM"
-    RBV = "RBV"
-    IY = "IY"
-    STC = "STC"
+    for method in METHODS:
+        vars()[method] = method
 
     def label(self) -> str:
         return _("Not corrected") if self is PartialVolume.NONE else self.value
 
 
-class MapModel(enum.Enum):
-    """Model of a map: every one of the library."""
+LONG_NAMES = {
+    "1TCM": "ONE_TISSUE",
+    "2TCM": "TWO_TISSUE",
+    "2TCM3k": "TWO_TISSUE_IRREVERSIBLE",
+    "2TCM1K": "TWO_TISSUE_ENDOTHELIAL",
+}
+"""Of models that scenes already hold in other words than the library's."""
 
-    LOGAN = "Logan"
-    MA1 = "MA1"
-    ONE_TISSUE = "1TCM"
-    TWO_TISSUE = "2TCM"
-    TWO_TISSUE_IRREVERSIBLE = "2TCM3k"
-    TWO_TISSUE_ENDOTHELIAL = "2TCM1K"
-    MA2 = "MA2"
-    PATLAK = "Patlak"
+
+class MapModel(enum.Enum):
+    """Model of a map: a member each of the library."""
+
+    _ignore_ = "model"
+    for model in MODELS:
+        vars()[LONG_NAMES.get(model, model.upper())] = model
 
     def label(self) -> str:
         return self.value
@@ -252,7 +257,7 @@ class TSPOQuantVisitParameterNode:
     fitDelay: bool = False
     pvc: PartialVolume = PartialVolume.NONE
     fwhm: Annotated[float, WithinRange(0, 20)] = 0.0
-    mapModel: MapModel = MapModel.LOGAN
+    mapModel: MapModel = MapModel("Logan")
     furtherSettings: str
 
 
@@ -262,8 +267,6 @@ USUAL = {"1TCM": "oneTissue", "2TCM": "twoTissue", "Logan": "logan", "MA1": "ma1
 
 def offered_models() -> tuple[str, ...]:
     """Every model of the library: those that give V_T first, since the first that is chosen is the primary one."""
-    from ..kinetics.models import MODELS  # not before the panel is opened
-
     return tuple(sorted(MODELS, key=lambda name: MODELS[name].outcome != "VT"))
 
 

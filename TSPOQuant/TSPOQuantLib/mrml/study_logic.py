@@ -26,7 +26,6 @@ from .choices import (
     Language,
     Level,
     Motion,
-    PartialVolume,
     Side,
     TSPOQuantParameterNode,
     TSPOQuantVisitParameterNode,
@@ -258,7 +257,7 @@ class StudyLogic:
         if section == "kinetics":
             if not self.settingsOf(session).models:
                 return _("Check at least one model.")
-            if visit.pvc is not PartialVolume.NONE and not self.settingsOf(session).fwhm_mm:
+            if visit.pvc.value != "none" and not self.settingsOf(session).fwhm_mm:
                 return _("Give the scanner's resolution, which partial-volume correction needs.")
         return ""
 

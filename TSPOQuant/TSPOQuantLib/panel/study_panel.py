@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ..mrml import further, plots, study_nodes, tables, views
-from ..mrml.choices import BloodVolume, InputSource, PartialVolume, choose_model
+from ..mrml.choices import BloodVolume, InputSource, choose_model
 from ..mrml.panel_state import SECTIONS, State
 from ..mrml.study_report import KeptFinding
 from ..mrml.study_review import READERS
@@ -406,7 +406,7 @@ class StudyPanel(VTKObservationMixin):
         ui.fixedBloodVolumeSpinBox.enabled = bool(visit) and visit.bloodVolume is BloodVolume.FIXED
         usable = {
             "calibration": imageDerived,
-            "fwhm": bool(visit) and visit.pvc is not PartialVolume.NONE,
+            "fwhm": bool(visit) and visit.pvc.value != "none",
         }
         for name, fields in further.SHORTCUTS.items():
             typed = bool(visit) and f'"{name}"' in visit.furtherSettings  # which counts instead
