@@ -3,7 +3,9 @@
 The nodes are Slicer's own; what their views make of them, only Slicer shows.
 """
 
+import re
 import unittest
+from unittest import mock
 
 import numpy as np
 import slicer
@@ -280,6 +282,34 @@ class DigitsTest(unittest.TestCase):
             tables.fill_table(node, [row], tables.result_columns([row]))
             self.assertEqual((tables.cell(node, 0, "VT"), tables.cell(node, 0, "VT_se")), said)
             self.assertEqual(tables.cell(node, 0, "K1"), "0.1235")
+
+
+class DecimalSignTest(ViewsTest):
+    def test_numbers_are_as_the_language_of_the_application_writes_them(self):
+        # The error budget takes the longest.
+        with mock.patch("TSPOQuantLib.pipeline.quantification.sensitivities", return_value=()):
+            self.computed()
+        english = self.shown_numbers()
+        with mock.patch.object(slicer, "app", mock.Mock(wraps=slicer.app, applicationLocaleName="fr_FR")):
+            self.panel.updateGUI()
+            french = self.shown_numbers()
+        for said, another in zip(english, french, strict=True):
+            self.assertRegex(said, r"\d\.\d")
+            self.assertNotRegex(another, r"\d\.\d")
+            self.assertEqual(re.sub(r"(?<=\d),(?=\d)", ".", another), said)
+
+    def shown_numbers(self):
+        """The line on top, a number of the panel's table, and the slope in the line's chart."""
+        self.logic.showRegion("baseline", FORAMEN)
+        table = self.ui.resultTableView
+        node, shown = table.mrmlTableNode(), table.itemDelegate().displayText
+        cells = [node.GetCellText(0, column) for column in range(node.GetNumberOfColumns())]
+        number = next(cell for cell in cells if re.fullmatch(r"\d+\.\d+", cell))  # the file keeps the point
+        self.assertEqual(shown(cells[0], None), FORAMEN)
+        line = study_nodes.find("baseline", "chart line", "vtkMRMLPlotChartNode")
+        names = (line.GetNthPlotSeriesNode(number).GetName() for number in range(line.GetNumberOfPlotSeriesNodes()))
+        slope = next(name for name in names if "slope" in name)
+        return [self.ui.headlineLabel.text.split("\n")[1], shown(number, None), slope]
 
 
 class MapScaleTest(unittest.TestCase):

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..quantities import BY_KEY, decimals_for
+from .language import Number
 
 
 def interval(record: VisitRecord, row: RegionOutcome) -> tuple[float, float]:
@@ -32,7 +33,8 @@ def outcome_line(record: VisitRecord, row: RegionOutcome) -> str:
     name = row.model + ("" if row.pvc == "none" else f", {row.pvc}")
     if row.Ki is not None:
         digits = decimals_for(row.Ki_se, BY_KEY["Ki"].decimals)
-        return f"{name}: K_i {row.Ki:.{digits}f}" + ("" if row.Ki_se is None else f" ± {row.Ki_se:.{digits}f}")
+        told = _number(row.Ki, digits) + ("" if row.Ki_se is None else f" ± {_number(row.Ki_se, digits)}")
+        return f"{name}: K_i {told}"
     return _with_interval(record, row, name)
 
 
@@ -41,8 +43,12 @@ def _with_interval(record: VisitRecord, row: RegionOutcome, what: str) -> str:
     low, high = interval(record, row)
     return _("{what}: {vt} ± {se} ({low} to {high})").format(
         what=what,
-        vt=f"{row.VT:.{digits}f}",
-        se=f"{row.VT_se:.{digits}f}",
-        low=f"{low:.{digits}f}",
-        high=f"{high:.{digits}f}",
+        vt=_number(row.VT, digits),
+        se=_number(row.VT_se, digits),
+        low=_number(low, digits),
+        high=_number(high, digits),
     )
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{Number(value):.{digits}f}"

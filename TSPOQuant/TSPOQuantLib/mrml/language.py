@@ -1,13 +1,14 @@
-"""The library's own messages in the language of the application, where the report has words for them."""
+"""The library's own messages and numbers in the language of the application, where the report has words for them."""
 
 import functools
+import re
 from collections.abc import Iterable
 
 import slicer
 
 from ..messages import InputRefused, Notice, Text
 from ..reporting.words import Words
-from ..typography import LANGUAGES
+from ..typography import LANGUAGES, TYPOGRAPHY
 
 
 @functools.cache
@@ -15,10 +16,27 @@ def _words(language: str) -> Words:
     return Words(language)
 
 
+def _language() -> str:
+    language = str(slicer.app.applicationLocaleName)[:2]
+    return language if language in LANGUAGES else "en"
+
+
 def told(message: str) -> str:
     """A message of the library; in English where it has no translation."""
-    language = str(slicer.app.applicationLocaleName)[:2]
-    return str(_words(language).message(message)) if language in LANGUAGES else message
+    return str(_words(_language()).message(message))
+
+
+class Number(float):
+    """A number that is formatted for people, with the decimal sign of the application's language."""
+
+    def __format__(self, format_spec: str) -> str:
+        return shown_number(super().__format__(format_spec))
+
+
+def shown_number(text: str) -> str:
+    """What a cell of a table holds as people see it: another decimal sign where all of it is a number."""
+    decimal = TYPOGRAPHY[_language()].decimal
+    return text.replace(".", decimal) if re.fullmatch(r"[-+]?\d+\.\d+(e[-+]\d+)?", text) else text
 
 
 def sentence(message: str) -> str:

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from ..acquisition.frames import FrameTiming
 from ..outcome.record import InputRecord, VisitRecord
+from .language import Number
 from .study_nodes import SESSION, find_or_add
 from .views import FUSION_LAYOUT
 
@@ -118,7 +119,7 @@ def line_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart | N
             _("frames left out"), x[shown & ~used], y[shown & ~used], "points", GRAY, frames[shown & ~used].tolist()
         ),
         _series(
-            _("line, slope V_T = {slope:.2f}").format(slope=line.slope),
+            _("line, slope V_T = {slope:.2f}").format(slope=Number(line.slope)),
             ends,
             line.intercept + line.slope * ends,
             "line",

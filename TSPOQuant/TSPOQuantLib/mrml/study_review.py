@@ -9,7 +9,7 @@ from ..plain import to_json
 from ..progress import Progress, part, silent
 from . import segmentations, study_nodes, tables
 from .headline import outcome_line
-from .language import refusal, sentence
+from .language import Number, refusal, sentence
 from .panel_state import State
 from .study_live import StudyLive
 
@@ -125,6 +125,5 @@ class StudyReview(StudyLive):
         said = _("{count} regions compared.").format(count=len(rows))
         if spread is None:
             return said
-        return (
-            said + " " + _("One reader places them within {spread:.1f} mm (SD along an axis).").format(spread=spread)
-        )
+        placed = _("One reader places them within {spread:.1f} mm (SD along an axis).").format(spread=Number(spread))
+        return f"{said} {placed}"

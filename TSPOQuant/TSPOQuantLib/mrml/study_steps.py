@@ -14,7 +14,7 @@ from ..outcome.uptake import uptake_of
 from ..progress import Progress, part, silent
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
 from .choices import InputSource, TSPOQuantVisitParameterNode
-from .language import lines, refusal, sentence, told
+from .language import Number, lines, refusal, sentence, told
 from .panel_state import SECTIONS, State, state_of
 from .study_views import StudyViews
 
@@ -452,7 +452,7 @@ class StudySteps(StudyViews):
             header = None
         said = []
         if header is not None and 1 <= number <= len(header.timing):
-            start, end = (edges[number - 1] / 60 for edges in (header.timing.starts_s, header.timing.ends_s))
+            start, end = (Number(edges[number - 1] / 60) for edges in (header.timing.starts_s, header.timing.ends_s))
             said.append(_("Frame {number}, {start:.1f} to {end:.1f} min.").format(number=number, start=start, end=end))
         left = [_("{number} ({reason})").format(number=one, reason=why) for one, why in self.leftOut(session).items()]
         if left:
@@ -470,8 +470,8 @@ class StudySteps(StudyViews):
         motion, toCt = aligned
         said = [sentence(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
         if toCt is not None:
-            found = _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=toCt.shift_mm, angle=toCt.rotation_deg)
-            said.insert(0, found)
+            shift, angle = Number(toCt.shift_mm), Number(toCt.rotation_deg)
+            said.insert(0, _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=shift, angle=angle))
         said.append(_("The views show the PET where it was scanned; results, maps and report use this alignment."))
         return "\n".join(said)
 

@@ -20,6 +20,7 @@ from ..mrml.study_steps import PROPOSALS
 from ..progress import Progress
 from .buttons import Button, buttons
 from .candidates import Candidates
+from .cells import Cells
 from .editors import PointPlacer, SegmentEditor
 from .frames import FrameChoice
 from .later import Later
@@ -37,6 +38,7 @@ STUDY_PATHS = {
     "reportFolder": "reportFolderPathLineEdit",
 }
 VISIT_PATHS = {"bloodFile": "bloodFilePathLineEdit"}
+TABLES = ("resultTableView", "modelTableView", "proposalsTableView", "readersTableView", "changeTableView")
 WHOLE = "*"
 """In place of a segment's ID: the images as a whole, in the body's own planes."""
 
@@ -98,6 +100,9 @@ class StudyPanel(VTKObservationMixin):
         self.frames = FrameChoice(self)
         self.models = ModelList(self.ui.modelsListWidget, self.onModelChosen)
         self.further = SettingsTable(self.ui.settingsTableWidget, self.onFurtherSettings, self.runner.say)
+        self._cells = Cells()
+        for name in TABLES:
+            getattr(self.ui, name).setItemDelegate(self._cells)
         policy = self.ui.progressBar.sizePolicy
         policy.setRetainSizeWhenHidden(True)  # nothing moves when work begins
         self.ui.progressBar.setSizePolicy(policy)
