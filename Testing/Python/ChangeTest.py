@@ -405,7 +405,7 @@ class ComparisonTest(unittest.TestCase):
         fit = SimpleNamespace(outcome_value=5.0)
         measured = Measured("GTM", (SimpleNamespace(name="foramen"),), np.ones((1, 4)), {"1TCM": (fit,)})
 
-        def refit(model, curves, source):
+        def refit(model, curves, source, near):
             return [SimpleNamespace(outcome_value=5.0 * one.mean()) for one in curves]
 
         source = SimpleNamespace(input_function=None)

@@ -94,6 +94,18 @@ class CompartmentRecoveryTest(unittest.TestCase):
         limited = fit("1TCM", timing, curve, plasma, FitOptions(delay_s="fit", bounds={"delay": (-5, 5)}))[0]
         self.assertIn("delay-at-limit", codes(limited))
 
+    def test_fits_near_known_ones_end_where_the_search_everywhere_does(self):
+        timing, plasma = schedule(60), arterial_input(60)
+        curve = tissue_curve(timing, plasma, 0.2, 0.05, 0.02, 0.04, VB=0.05)
+        noisy = curve + np.random.default_rng(5).normal(size=(6, len(timing))) * 0.03 * curve.mean()
+        more = replace(plasma, parent_plasma=1.05 * plasma.parent_plasma, whole_blood=1.05 * plasma.whole_blood)
+        for options in (FitOptions(), FitOptions(vb=0.05), FitOptions(vb="none", bounds={"K1": (0.0, 0.19)})):
+            known = fit("1TCM", timing, noisy, plasma, options)
+            near, everywhere = (fit("1TCM", timing, noisy, more, options, start) for start in (known, None))
+            for one, sought in zip(near, everywhere, strict=True):
+                self.assertAlmostEqual(one.parameters["VT"], sought.parameters["VT"], delta=1e-6)
+                self.assertAlmostEqual(one.standard_errors["VT"], sought.standard_errors["VT"], delta=1e-6)
+
     def test_a_larger_model_never_fits_worse(self):
         timing, plasma = schedule(60), arterial_input(60)
         curve = tissue_curve(timing, plasma, 0.2, 0.05, VB=0.05)

@@ -243,8 +243,10 @@ class Measurer:
         )
         options = FitOptions(weights=neck.frame_weights)
 
-        def refit(model: str, activity: Array, plasma: InputFunction) -> tuple[KineticFit, ...]:
-            return fit(model, timing, activity, plasma.delayed(delay_s), options)
+        def refit(
+            model: str, curves: Array, source: InputFunction, near: Sequence[KineticFit] | None = None
+        ) -> tuple[KineticFit, ...]:
+            return fit(model, timing, curves, source.delayed(delay_s), options, near)
 
         measured, unchanged, corrected = refit(MODEL, curves, source.input_function)
         again = Measured(METHOD, (affected,), curves[2:], {MODEL: (corrected,)})

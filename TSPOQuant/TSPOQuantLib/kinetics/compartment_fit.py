@@ -1,5 +1,6 @@
 """Compartment models fitted to curves: from the scan's equation to results with uncertainty and flags."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..information import aic, aicc, bic
 from ..input_function.curve import InputFunction
 from ..messages import InputRefused
 from ..quantities import UNITS
-from .compartment import NAMES, Equation, best_of, highest_exponent, optimum
+from .compartment import NAMES, Equation, best_of, highest_exponent, optimum, refine
 from .convolution import BasisFactory, basis_factory, curve_frame_averages
 from .flags import at_bound, beyond_scan_flags, bound_flags, outcome_flags, residual_flags
 from .models import Model
@@ -80,13 +81,23 @@ class CompartmentScan:
 
 
 def fit_compartment(
-    model: Model, timing: FrameTiming, curves: Array, input_function: InputFunction, options: FitOptions
+    model: Model,
+    timing: FrameTiming,
+    curves: Array,
+    input_function: InputFunction,
+    options: FitOptions,
+    near: Sequence[KineticFit] | None = None,
 ) -> tuple[KineticFit, ...]:
+    """One result a curve; near: as for ``fit``."""
     scan = CompartmentScan.prepare(model, timing, input_function, options)
     if "delay" not in scan.fitted:
         delay_s = scan.bounds["delay"][0]
         equation = scan.equation(delay_s)
-        found, _ = optimum(equation, curves)
+        if near:
+            starts = np.array([[one.parameters.get(name, scan.bounds[name][0]) for name in NAMES] for one in near])
+            found, _ = refine(equation, curves, starts)
+        else:
+            found, _ = optimum(equation, curves)
         rows = zip(curves, found, *equation.jacobian(found), strict=True)
         return tuple(_result(scan, curve, delay_s, *row) for curve, *row in rows)
     results = []

@@ -6,6 +6,7 @@ comparison, and can be changed there without the images.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,17 @@ from .budget import KINETIC_MODEL
 from .record import Sensitivity
 
 Array = NDArray[np.float64]
-Refit = Callable[[str, Array, InputFunction], Sequence[KineticFit]]
-"""Model, curves (curves, frames) and input to fits: as the visit's own fits were made."""
+
+
+class Refit(Protocol):
+    """Fits as the visit's own were made."""
+
+    def __call__(
+        self, model: str, curves: Array, source: InputFunction, near: Sequence[KineticFit] | None = None
+    ) -> Sequence[KineticFit]:
+        """curves: (curves, frames). near: fits of the same curves with an input that hardly differs."""
+        ...
+
 
 # Steps of the finite differences, near the sizes that are assumed later; not published.
 SCALE_STEP = 0.05
@@ -202,7 +212,7 @@ def _directions(covariance: Array) -> list[Array]:
 def _of_input(measured: Measured, one: _Varied, refit: Refit) -> list[Sensitivity]:
     rows = []
     for model, fits in measured.fits.items():
-        ends = [_volumes(refit, model, measured.activity, end) for end in (one.lower, one.upper)]
+        ends = [_volumes(refit, model, measured.activity, end, fits) for end in (one.lower, one.upper)]
         for number, (region, fit) in enumerate(zip(measured.regions, fits, strict=True)):
             lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
             rows.append(
@@ -222,10 +232,12 @@ def _of_input(measured: Measured, one: _Varied, refit: Refit) -> list[Sensitivit
     return rows
 
 
-def _volumes(refit: Refit, model: str, activity: Array, source: InputFunction) -> list[float]:
+def _volumes(
+    refit: Refit, model: str, activity: Array, source: InputFunction, near: Sequence[KineticFit] | None = None
+) -> list[float]:
     """V_T of every curve; nan where the varied input cannot be used."""
     try:
-        return [fit.outcome_value for fit in refit(model, activity, source)]
+        return [fit.outcome_value for fit in refit(model, activity, source, near)]
     except InputRefused:
         return [float("nan")] * len(activity)
 

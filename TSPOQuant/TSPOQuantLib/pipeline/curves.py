@@ -93,13 +93,15 @@ class Fitting:
         """The same from the t* that these fits were given or found."""
         return replace(self, options=with_start_of(self.options, fits))
 
-    def fits(self, model: str, activity: NDArray[np.float64]) -> tuple[KineticFit, ...]:
-        """One model on curves (n, frames) in kBq/mL, with the input as the model needs it."""
+    def fits(
+        self, model: str, activity: NDArray[np.float64], near: Sequence[KineticFit] | None = None
+    ) -> tuple[KineticFit, ...]:
+        """One model on curves (n, frames) in kBq/mL, with the input as the model needs it; near: as for ``fit``."""
         plasma = for_model(self.source, model, self.options)
         if self.seen is None:
-            return fit(model, self.timing, activity, plasma, self.options)
+            return fit(model, self.timing, activity, plasma, self.options, near)
         options = only_seen(self.options, self.seen)
-        fits = fit(model, self.timing.only(self.seen), activity[:, self.seen], plasma, options)
+        fits = fit(model, self.timing.only(self.seen), activity[:, self.seen], plasma, options, near)
         return tuple(one.on_all_frames(self.seen) for one in fits)
 
     def named(
