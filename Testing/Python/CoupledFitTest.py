@@ -12,6 +12,7 @@ from support.tinystudy import quiet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.input_function import InputFunction
 from TSPOQuantLib.kinetics import FitOptions, fit_coupled
+from TSPOQuantLib.kinetics.coupled import shared_covariance
 from TSPOQuantLib.messages import InputRefused
 
 VB = 0.05
@@ -93,6 +94,16 @@ class CoupledFitTest(unittest.TestCase):
         np.testing.assert_allclose(np.sqrt(np.diag(found.covariance)), errors, rtol=1e-12)
         self.assertGreater(found.covariance[0, 1], 0)
         self.assertGreater(np.linalg.eigvalsh(found.covariance).min(), 0)
+
+    def test_noise_that_is_estimated_costs_certainty(self):
+        rng, draws, freedom = np.random.default_rng(1), 20000, (8, 12, 16, 16)
+        variances = np.array([1.0, 2.0, 0.5, 4.0])
+        means = rng.normal(size=(draws, 4)) * np.sqrt(variances)
+        told = variances * rng.chisquare(freedom, (draws, 4)) / freedom
+        found = (means / told).sum(axis=1) / (1 / told).sum(axis=1)
+        by_formula = [shared_covariance([np.array([[1 / s]]) for s in one], freedom)[0, 0] for one in told[:2000]]
+        self.assertAlmostEqual(np.mean(by_formula) / np.var(found), 1, delta=0.05)
+        self.assertLess(np.mean(1 / (1 / told).sum(axis=1)) / np.var(found), 0.85)
 
     def test_what_cannot_be_coupled_is_refused(self):
         for model, options, code in (

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import fdtrc
 
 from ..acquisition.frames import FrameTiming
@@ -28,8 +27,10 @@ Array = NDArray[np.float64]
 
 SHARED = ("VB", "delay")
 """What can be shared, as far as it is fitted."""
-# The search ends where the shared parameters move by less than this part of their bounds. Not published.
+# The search ends where the shared parameters move by less than this part of their bounds, or after so many steps.
+# Not published.
 _PRECISION = 3e-4
+_STEPS = 20
 _DELAY_DIFFERENCE_S = 0.05
 
 
@@ -70,105 +71,158 @@ def fit_coupled(
         raise InputRefused(
             "coupled-shared", "neither V_B nor the delay is fitted, so that nothing is shared; fit one of them"
         )
-    spread = np.array([one.wrss / one.degrees_of_freedom for one in separate])
     scan = CompartmentScan.prepare(model_named(model), timing, input_function, options)
+    spread = np.array([one.wrss / one.degrees_of_freedom for one in separate])
+    shared = _Shared(scan, activity, names, spread)
+    values = shared.searched(np.median([[one.parameters[name] for name in names] for one in separate], axis=0))
+    given = dict(zip(names, map(float, values), strict=True))
+    chosen = replace(options, vb=given.get("VB", options.vb), delay_s=given.get("delay", options.delay_s))
+    return _coupled(fit(model, timing, activity, input_function, chosen), separate, shared, values)
 
-    def chosen(values: Array) -> FitOptions:
-        given = dict(zip(names, map(float, values), strict=True))
-        return replace(options, vb=given.get("VB", options.vb), delay_s=given.get("delay", options.delay_s))
 
-    def misfit(values: Array) -> float:
-        given = dict(zip(names, map(float, values), strict=True))
-        equation = scan.equation(given.get("delay", scan.bounds["delay"][0]))
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """One curve around given shared values. inside: its own parameters that move.
+
+    inverse: of its own normal matrix; coupling: by how much its own parameters move against the shared ones;
+    information: on the shared ones once its own have followed; pull: of its residuals on the shared ones.
+    """
+
+    inside: list[str]
+    inverse: Array
+    coupling: Array
+    information: Array
+    pull: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """Curves (curves, frames) of one scan, the names that they share, and each one's residual variance (curves,)."""
+
+    scan: CompartmentScan
+    activity: Array
+    names: tuple[str, ...]
+    spread: Array
+
+    @property
+    def limits(self) -> Array:
+        return np.array([self.scan.bounds[name] for name in self.names])
+
+    def searched(self, start: Array) -> Array:
+        """The shared values of the least misfit, by Gauss and Newton's steps, halved until they gain."""
+        low, high = self.limits.T
+        width = high - low
+        values = np.clip(start, low, high)
+        points, misfit = self._optima(values)
+        for _ in range(_STEPS):
+            blocks = self.blocks(values, points)
+            information = sum(one.information for one in blocks) * np.outer(width, width)
+            step = width * (np.linalg.pinv(information) @ (width * sum(one.pull for one in blocks)))
+            tried = np.clip(values + step, low, high)
+            while np.any(np.abs(tried - values) > _PRECISION * width):
+                found, left = self._optima(tried)
+                if left < misfit:
+                    break
+                tried = (values + tried) / 2
+            else:
+                return values
+            values, points, misfit = tried, found, left
+        return values
+
+    def _optima(self, values: Array) -> tuple[Array, float]:
+        """Every curve's parameters (curves, 6) at these shared values, and the sum of WRSS over spread."""
+        given = dict(zip(self.names, map(float, values), strict=True))
+        equation = self.scan.equation(self._delay_s(values))
         low, high = (
             np.array([given.get(name, bound) for name, bound in zip(NAMES, end, strict=True)])
             for end in (equation.low, equation.high)
         )
-        _, wrss = optimum(replace(equation, low=low, high=high), activity)
-        return float((wrss / spread).sum())
+        points, wrss = optimum(replace(equation, low=low, high=high), self.activity)
+        return points, float((wrss / self.spread).sum())
 
-    limits = np.array([scan.bounds[name] for name in names])
-    width = limits[:, 1] - limits[:, 0]
-    start = np.clip(np.median([[one.parameters[name] for name in names] for one in separate], axis=0), *limits.T)
-    found = minimize(
-        lambda unit: misfit(np.clip(limits[:, 0] + unit * width, *limits.T)),
-        (start - limits[:, 0]) / width,
-        method="Nelder-Mead",
-        options={"xatol": _PRECISION, "fatol": 1e-4, "initial_simplex": _simplex((start - limits[:, 0]) / width)},
-    )
-    values = np.clip(limits[:, 0] + found.x * width, *limits.T)
-    fits = fit(model, timing, activity, input_function, chosen(values))
-    return _coupled(fits, separate, scan, names, values, spread)
+    def _delay_s(self, values: Array) -> float:
+        at = self.names.index("delay") if "delay" in self.names else None
+        return float(self.scan.bounds["delay"][0] if at is None else values[at])
+
+    def blocks(self, values: Array, points: Array) -> list[_Block]:
+        """The blocks of the normal matrix at these shared values and parameters (curves, 6)."""
+        delay_s = self._delay_s(values)
+        predicted, slopes = self.scan.equation(delay_s).jacobian(points)
+        earlier, later = (
+            self.scan.equation(delay_s + shift).predict(points)
+            for shift in (-_DELAY_DIFFERENCE_S, _DELAY_DIFFERENCE_S)
+        )
+        by_delay = (later - earlier) / (2 * _DELAY_DIFFERENCE_S)
+        own = [name for name in self.scan.fitted if name not in self.names]
+        blocks = []
+        for number, point in enumerate(points):
+            columns = dict(zip(NAMES, slopes[number], strict=True)) | {"delay": by_delay[number]}
+            at = dict(zip(NAMES, point, strict=True))
+            root = np.sqrt(self.scan.weight / self.spread[number])
+            inside = [n for n in own if at_bound(at[n], *self.scan.bounds[n]) == 0 or np.any(columns[n])]
+            mine = np.stack([columns[name] * root for name in inside], axis=1)
+            theirs = np.stack([columns[name] * root for name in self.names], axis=1)
+            inverse = np.linalg.pinv(mine.T @ mine)
+            coupling = inverse @ mine.T @ theirs
+            information = theirs.T @ theirs - theirs.T @ mine @ coupling
+            pull = theirs.T @ ((self.activity[number] - predicted[number]) * root)
+            blocks.append(_Block(inside, inverse, coupling, information, pull))
+        return blocks
 
 
-def _simplex(start: Array) -> Array:
-    """Corners a twentieth of the bounds away from the start, inside of them."""
-    corners = [start]
-    for index in range(len(start)):
-        corner = start.copy()
-        corner[index] += 0.05 if start[index] < 0.5 else -0.05
-        corners.append(corner)
-    return np.array(corners)
-
-
-def _coupled(
-    fits: Sequence[KineticFit],
-    separate: Sequence[KineticFit],
-    scan: CompartmentScan,
-    names: tuple[str, ...],
-    values: Array,
-    spread: Array,
-) -> Coupled:
+def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared: _Shared, values: Array) -> Coupled:
     """The joint covariance: every region's own parameters and the shared ones, by the blocks of the normal matrix."""
-    delay_s = float(values[names.index("delay")]) if "delay" in names else float(scan.bounds["delay"][0])
-    own = [name for name in scan.fitted if name not in names]
+    scan, names, spread = shared.scan, shared.names, shared.spread
     points = np.array([[_value(one, name, scan) for name in NAMES] for one in fits])
-    equation = scan.equation(delay_s)
-    _, slopes = equation.jacobian(points)
-    earlier, later = (
-        scan.equation(delay_s + shift).predict(points) for shift in (-_DELAY_DIFFERENCE_S, _DELAY_DIFFERENCE_S)
-    )
-    by_delay = (later - earlier) / (2 * _DELAY_DIFFERENCE_S)
+    blocks = shared.blocks(values, points)
     total = float(sum(one.wrss / s for one, s in zip(fits, spread, strict=True)))
-    frames, regions = scan.n_frames, len(fits)
-    freedom = regions * (frames - len(own)) - len(names)
+    freedom = len(fits) * (scan.n_frames - len(scan.fitted) + len(names)) - len(names)
     scale = max(total / freedom, 1.0)  # where sharing fits worse than chance, the errors say so
-    local, cross = [], []
-    information = np.zeros((len(names), len(names)))
-    for number, one in enumerate(fits):
-        columns = dict(zip(NAMES, slopes[number], strict=True)) | {"delay": by_delay[number]}
-        root = np.sqrt(scan.weight / spread[number])
-        inside = [n for n in own if at_bound(one.parameters[n], *scan.bounds[n]) == 0 or np.any(columns[n])]
-        mine = np.stack([columns[name] * root for name in inside], axis=1)
-        theirs = np.stack([columns[name] * root for name in names], axis=1)
-        inverse = np.linalg.pinv(mine.T @ mine)
-        coupling = inverse @ mine.T @ theirs
-        information += theirs.T @ theirs - theirs.T @ mine @ coupling
-        (gradient,) = outcomes(scan.model, points[number][None])[1]
-        slope = np.array([gradient[NAMES.index(name)] for name in inside])
-        local.append((inside, slope, inverse * scale))
-        cross.append(coupling)
-    joint = np.linalg.pinv(information) * scale
-    reach = np.array([-slope @ coupling for (_, slope, _), coupling in zip(local, cross, strict=True)])
-    covariance = reach @ joint @ reach.T + np.diag([slope @ inverse @ slope for _, slope, inverse in local])
+    joint = (
+        shared_covariance([one.information for one in blocks], [one.degrees_of_freedom for one in separate]) * scale
+    )
+    (_, gradients) = outcomes(scan.model, points)
+    own = [
+        np.array([gradient[NAMES.index(name)] for name in one.inside])
+        for gradient, one in zip(gradients, blocks, strict=True)
+    ]
+    reach = np.array([-slope @ one.coupling for slope, one in zip(own, blocks, strict=True)])
+    alone = [slope @ one.inverse @ slope * scale for slope, one in zip(own, blocks, strict=True)]
+    covariance = reach @ joint @ reach.T + np.diag(alone)
     errors = dict(zip(names, map(float, np.sqrt(np.diag(joint))), strict=True))
+    given = dict(zip(names, map(float, values), strict=True))
     results = []
-    for number, (one, (inside, _, inverse), coupling) in enumerate(zip(fits, local, cross, strict=True)):
-        block = np.sqrt(np.diag(inverse + coupling @ joint @ coupling.T))
-        told = dict(zip(inside, map(float, block), strict=True)) | errors
+    for number, (one, block) in enumerate(zip(fits, blocks, strict=True)):
+        own_errors = np.sqrt(np.diag(block.inverse * scale + block.coupling @ joint @ block.coupling.T))
+        told = dict(zip(block.inside, map(float, own_errors), strict=True)) | errors
         told[one.outcome] = float(np.sqrt(covariance[number, number]))
-        shared = dict(zip(names, map(float, values), strict=True))
         results.append(
-            replace(one, parameters={**one.parameters, **shared}, standard_errors={**one.standard_errors, **told})
+            replace(one, parameters={**one.parameters, **given}, standard_errors={**one.standard_errors, **told})
         )
     return Coupled(
         tuple(results),
         tuple(separate),
-        dict(zip(names, map(float, values), strict=True)),
+        given,
         errors,
         covariance,
-        *_test(total, separate, spread, len(names), frames),
+        *_test(total, separate, spread, len(names), scan.n_frames),
     )
+
+
+def shared_covariance(information: Sequence[Array], freedom: Sequence[int]) -> Array:
+    """Covariance (p, p) of parameters that curves share, from each one's information (p, p) on them.
+
+    The inverse of the sum would be it if every curve's noise were known. It is estimated, by so many degrees of
+    freedom (curves,): a curve that happens to look quiet counts for too much. For one parameter this is Meier's
+    variance of a weighted mean, 1/W (1 + 4 sum p (1 - p)/freedom), p the shares of the weight W (1953,
+    10.2307/3001633); for several it is written here in matrices.
+    """
+    plain = np.linalg.pinv(sum(information))
+    lost = np.zeros_like(plain)
+    for one, left in zip(information, freedom, strict=True):
+        share = plain @ one
+        lost += (share - share @ share) @ plain / left
+    return plain + 4 * (lost + lost.T) / 2
 
 
 def _test(
