@@ -14,6 +14,7 @@ from support import inputtruth as truth
 from support.exacttissue import EDGES_S
 from support.tiers import slow
 from support.tinystudy import LEFT, TRUE_VT, DicomVisit, quantified, quiet, write_bids_visit
+from support.unreported import without_report
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.grid import Grid
@@ -72,7 +73,8 @@ class CommonWindowTest(unittest.TestCase):
 
     def compare(self, *more, out="compared"):
         results = (self.folder / f"out-{session}" for session in TRUE_VT)
-        return quiet("compare", *results, "--out", self.folder / out, "--force", *more)
+        with without_report():
+            return quiet("compare", *results, "--out", self.folder / out, "--force", *more)
 
     def test_the_refusal_names_the_option_that_takes_the_difference_away(self):
         for more, finding, option in (
@@ -135,7 +137,8 @@ class BidsVisitsTest(unittest.TestCase):
                 code, told = quiet("quantify", root / "data", *named, "--out", root / session)
                 self.assertEqual(code, 0, told)
             results = [root / session for session in TRUE_VT]
-            code, told = quiet("compare", *results, "--common-window", "--out", root / "compared")
+            with without_report():
+                code, told = quiet("compare", *results, "--common-window", "--out", root / "compared")
             self.assertEqual(code, 0, told)
             row = next(row for row in rows_of(root / "compared" / "alike.tsv") if "left" in row["outcome"])
             self.assertEqual(row["percent"], row["alike_percent"])  # the windows were alike before

@@ -14,6 +14,7 @@ import numpy as np
 from support import checkout  # noqa: F401
 from support import visitrecords as made
 from support.tiers import slow
+from support.unreported import without_report
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.cli import main
@@ -100,7 +101,8 @@ class CommandTest(unittest.TestCase):
         self.assertIn("error: output-exists", self.compare()[2])
 
     def test_a_record_stands_for_its_folder(self):
-        with patch("TSPOQuantLib.reporting.fused_pictures.comparison_pictures", return_value=()) as pictures:
+        pictured = "TSPOQuantLib.reporting.fused_pictures.comparison_pictures"
+        with without_report(), patch(pictured, return_value=()) as pictures:
             self.assertEqual(self.compare(visits=("a/visit.json", "b"))[0], 0)
         self.assertEqual(pictures.call_args.args[1], [self.folder / "a", self.folder / "b"])
 

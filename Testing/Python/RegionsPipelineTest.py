@@ -11,12 +11,13 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from support.phantomvisit import write_one
 from support.tiers import slow
 from support.tinystudy import LEFT, DicomVisit, segmentation
 from TSPOQuantLib.alignment import motion
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.phantom import PhantomSettings, write_phantom
+from TSPOQuantLib.phantom import PhantomSettings
 from TSPOQuantLib.pipeline.placement import place
 from TSPOQuantLib.pipeline.quantification import quantify, quantify_visit
 from TSPOQuantLib.pipeline.visit_data import read_visit
@@ -34,12 +35,13 @@ class VisitTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         root = Path(folder.name) / "neck"
-        write_phantom(root, PhantomSettings(fast=True, motion_mm=0.0))
+        write_one(root, PhantomSettings(fast=True, motion_mm=0.0), "baseline")
         path = root / "ses-baseline" / "study.toml"
         text = path.read_text(encoding="utf-8").replace("[ct]", 'fwhm_mm = "estimate"\n\n[ct]')
         text = text.replace("[blood]", f'pvc = "GTM"\npvc_regions = ["{AFFECTED}"]\n\n[blood]')
         path.write_text(text, encoding="utf-8")
-        cls.study = read_study(path)
+        study = read_study(path)
+        cls.study = replace(study, settings=replace(study.settings, models=("1TCM",)))
         cls.data = read_visit(cls.study)
         cls.result = quantify_visit(cls.study, cls.data)
         cls.out = Path(folder.name) / "out"

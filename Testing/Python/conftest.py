@@ -11,13 +11,6 @@ def pytest_pycollect_makemodule(module_path, parent):
         host.install()
 
 
-def pytest_collection_modifyitems(items):
-    """Files with slow tests first: a dear file at the end would keep one worker alone while the other waits."""
-    paths = {item.path for item in items}
-    dear = {path for path in paths if "support.tiers" in path.read_text(encoding="utf-8")}
-    items.sort(key=lambda item: item.path not in dear)
-
-
 @pytest.fixture(autouse=True)
 def nothing_fails_silently():
     """VTK only prints its errors, and Qt prints exceptions in slots: here both fail the test."""

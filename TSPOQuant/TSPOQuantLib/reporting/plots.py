@@ -68,6 +68,7 @@ def _drawn(picture: Picture, kind: str, **options: Any) -> Drawn:
         figure = picture.figure
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, **options)
+        figure.set_layout_engine("none")  # its parts have their places now, in a second format as in the first
     width, height = figure.get_size_inches()
     return Drawn(buffer.getvalue(), float(width), float(height))
 

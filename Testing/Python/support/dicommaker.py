@@ -3,9 +3,9 @@
 The formulas are written here a second time on purpose: what reads must not be checked with itself.
 """
 
+import pickle
 import warnings
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import (
     CTImageStorage,
@@ -100,9 +102,10 @@ def write_pet(folder: Path, plan: PetPlan = PetPlan(), prefix: str = "pet") -> N
     uid = generate_uid(entropy_srcs=["series", prefix, str(plan.seed)])
     common = _header(plan, PositronEmissionTomographyImageStorage, "PT", uid)
     _pet_facts(common, plan, frames)
+    packed = pickle.dumps(common)  # an edit may reach any depth of a header; this copies it faster than deepcopy
     for frame in range(frames):
         for k in range(slices):
-            header = deepcopy(common)
+            header = pickle.loads(packed)
             header.ImagePositionPatient = [f"{value:.8g}" for value in plan.position(k)]
             acquired = plan.injection + timedelta(seconds=float(plan.starts_s[frame]))
             header.SOPInstanceUID = f"{uid[:50]}.{frame}.{k}"
@@ -156,11 +159,17 @@ def _edited(plan: PetPlan, header: Dataset, frame: int, k: int) -> None:
 
 
 def save(header: Dataset, path: Path) -> None:
+    """The bytes of ``header.save_as(path, enforce_file_format=True)``, without its checks and in one piece."""
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID
     header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
-    header.save_as(path, enforce_file_format=True)
+    file = DicomBytesIO()
+    file.is_little_endian, file.is_implicit_VR = True, False
+    file.write(bytes(128) + b"DICM")
+    write_file_meta_info(file, header.file_meta)
+    write_dataset(file, header)
+    path.write_bytes(file.getvalue())
 
 
 def _header(plan: PetPlan, sop_class: str, modality: str, uid: str) -> Dataset:
