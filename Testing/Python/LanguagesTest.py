@@ -22,9 +22,14 @@ def parsed(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path):
+    return tuple(ast.walk(parsed(path)))
+
+
 def templates(path):
     """(line, template, names of its values) of every message that a file makes; template None where it is built."""
-    for call in ast.walk(parsed(path)):
+    for call in nodes(path):
         if not isinstance(call, ast.Call):
             continue
         name = getattr(call.func, "id", "")
@@ -51,16 +56,17 @@ def all_templates():
 
 def pieces(path):
     """(line, sentence part) of every English text that a message takes in as a value, given there or by a variable."""
-    for function in ast.walk(parsed(path)):
+    for function in nodes(path):
         if not isinstance(function, ast.FunctionDef):
             continue
-        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+        inside = tuple(ast.walk(function))
+        calls = [node for node in inside if isinstance(node, ast.Call)]
         said = [c for c in calls if len(c.args) > TEMPLATE_AT.get(getattr(c.func, "id", ""), 9)]
         values = [keyword.value for call in said for keyword in call.keywords]
         named = {value.id for value in values if isinstance(value, ast.Name)}
         values += [
             node.value
-            for node in ast.walk(function)
+            for node in inside
             if isinstance(node, ast.Assign) and any(getattr(target, "id", "") in named for target in node.targets)
         ]
         for value in values:
@@ -126,12 +132,7 @@ class LanguagesTest(unittest.TestCase):
             self.assertEqual(missing, [], language)
 
     def test_every_translation_is_of_a_sentence_that_the_program_has(self):
-        said = {
-            node.value
-            for path in LIBRARY.rglob("*.py")
-            for node in ast.walk(parsed(path))
-            if isinstance(node, ast.Constant)
-        }
+        said = {node.value for path in LIBRARY.rglob("*.py") for node in nodes(path) if isinstance(node, ast.Constant)}
         for language in LANGUAGES:
             self.assertEqual(sorted(set(catalog(language)["messages"]) - said), [], language)
 
