@@ -189,6 +189,13 @@ class ChoicesTest(PanelTest):
         wanted += ["inputButton", "modelsListWidget", "curvesPlotButton", "mapButton", "clinicalPathLineEdit"]
         wanted += ["reportButton"]
         self.assertEqual([name for name in found if name in wanted], wanted)
+        for widget, name in names.items():
+            if name.endswith("Selector"):
+                (part,) = (part for part in widget.children() if part.isWidgetType())
+                self.assertIs(part.focusProxy(), None, name)
+                self.assertIn(part, chain)
+            if name.endswith(("TableView", "TableWidget")):
+                self.assertFalse(widget.tabKeyNavigation, "Tab would never leave it")
 
     def test_every_model_of_the_library_can_be_fitted(self):
         models = self.ui.modelsListWidget

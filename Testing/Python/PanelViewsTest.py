@@ -8,6 +8,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
+import qt
 import slicer
 import slicer.util
 import vtk
@@ -92,6 +93,8 @@ class VisitTest(ViewsTest):
         before = fusion.proxy_of(first.pet).GetDisplayNode().GetWindowLevelMax()
         self.choose(self.ui.visitComboBox, "followup")
         self.assertEqual(self.shown(), [second.ct, fusion.proxy_of(second.pet)])
+        browser = slicer.modules.sequences.toolBar().activeBrowserNode()
+        self.assertIs(browser.GetProxyNode(second.pet), fusion.proxy_of(second.pet))
         # The same place, in the same colors.
         found = [slice_node.GetSliceToRAS().GetElement(axis, 3) for axis in range(3)]
         np.testing.assert_allclose(found, place, atol=1e-6)
@@ -394,6 +397,17 @@ class StepsTest(ViewsTest):
         self.assertFalse(self.panel.place.widget.placeModeEnabled)
         self.assertTrue(self.ui.twoClickButton.enabled, self.ui.twoClickButton.toolTip)
 
+    def test_clicks_place_nothing_once_their_foramen_is_no_longer_chosen(self):
+        self.fill_in()
+        self.choose(self.ui.twoClickLevelComboBox, "C5/C6 (root C6)")
+        self.choose(self.ui.twoClickSideComboBox, "Left")
+        place = self.panel.place.widget
+        place.setPlaceModeEnabled(True)
+        self.assertTrue(place.placeModeEnabled)
+        self.choose(self.ui.twoClickSideComboBox, "Not chosen")
+        self.assertIsNone(place.currentNode())
+        self.assertFalse(place.placeModeEnabled)
+
     def test_a_template_that_adds_nothing_says_so(self):
         self.fill_in()
         self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
@@ -460,6 +474,7 @@ class SightTest(ViewsTest):
             seen.append((bar.value, self.ui.progressBar.isVisible(), self.ui.progressBar.value))
 
         self.fill_in()
+        self.frame.activateWindow()
         self.ui.checkButton.setFocus()
         area.ensureWidgetVisible(self.ui.checkButton)
         slicer.app.processEvents()
@@ -468,6 +483,7 @@ class SightTest(ViewsTest):
         self.panel.runner.run(look)
         slicer.app.processEvents()
         self.assertEqual(seen, [(before, True, 50)])
+        self.assertIs(qt.QApplication.focusWidget(), self.ui.checkButton)
         self.assertEqual(bar.value, before)
 
     def test_folding_changes_no_width(self):

@@ -73,15 +73,24 @@ class CoreModule:
 
 
 class SequencesModule(CoreModule):
-    """Also what shows a browser in the sequence tool bar; ``shown`` is the last one."""
+    """Also the sequence tool bar, and what shows a browser in it; ``shown`` is the last one."""
 
     shown = None
 
     def showSequenceBrowser(self, browser):
         if not isinstance(browser, slicer.vtkMRMLSequenceBrowserNode):
             raise ValueError(f"showSequenceBrowser takes a browser node, not {browser!r}")
-        self.shown = browser
+        self.setToolBarActiveBrowserNode(browser)
         return True
+
+    def setToolBarActiveBrowserNode(self, browser):
+        self.shown = browser
+
+    def toolBar(self):
+        return self
+
+    def activeBrowserNode(self):
+        return self.shown
 
 
 class ModuleParent:

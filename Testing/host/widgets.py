@@ -88,6 +88,8 @@ class qMRMLNodeComboBox(QWidget):
             self._scene.RemoveObserver(tag)
         self._scene = scene
         self._combo.setEnabled(scene is not None)
+        if scene is not None and not self._tags:
+            self._combo.setFocusProxy(self)  # as Slicer's does, whose selectors keys do not reach
         events = (slicer.vtkMRMLScene.NodeAddedEvent, slicer.vtkMRMLScene.NodeRemovedEvent)
         self._tags = [scene.AddObserver(event, lambda *_: self._refresh()) for event in events] if scene else []
         self._refresh()

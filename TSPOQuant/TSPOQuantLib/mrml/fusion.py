@@ -112,22 +112,29 @@ def has_surfaces(segmentation_node) -> bool:
 
 def proxy_of(sequence_node):
     """The volume node that stands for a sequence in the views, or None where it has none."""
-    for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode") if sequence_node is not None else ():
-        if browser.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True):
-            return browser.GetProxyNode(sequence_node)
-    return None
+    browser = _browser_of(sequence_node) if sequence_node is not None else None
+    return browser.GetProxyNode(sequence_node) if browser is not None else None
 
 
 def show_sequence(sequence_node):
-    """The volume node that stands for a sequence in the views: its proxy.
+    """The volume node that stands for a sequence in the views: its proxy. The tool bar moves through its frames.
 
     A sequence browser is made if need be. It starts at the last frame, where most of the blood's activity is gone.
     """
-    proxy = proxy_of(sequence_node)
-    if proxy is not None:
-        return proxy
+    browser = _browser_of(sequence_node) or _new_browser(sequence_node)
+    slicer.modules.sequences.setToolBarActiveBrowserNode(browser)
+    return browser.GetProxyNode(sequence_node)
+
+
+def _browser_of(sequence_node):
+    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
+    shown = (one for one in browsers if one.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True))
+    return next((one for one in shown if one.GetProxyNode(sequence_node) is not None), None)
+
+
+def _new_browser(sequence_node):
     browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", sequence_node.GetName())
     browser.AddSynchronizedSequenceNode(sequence_node)
     browser.SetSelectedItemNumber(sequence_node.GetNumberOfDataNodes() - 1)
     slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-    return browser.GetProxyNode(sequence_node)
+    return browser

@@ -126,6 +126,7 @@ class PointPlacer:
         known = visit and visit.clickedLevel.value and visit.clickedSide.value
         points = logic.points(session) if known and visit.ctVolume else None
         if self.widget.currentNode() is not points:
+            self.stop()  # without its node the widget could no longer
             self.widget.setCurrentNode(points)
         self._follow(points)
 
@@ -147,7 +148,8 @@ class PointPlacer:
 
     def stop(self) -> None:
         """Let clicks in the views mean what they meant before."""
-        self.widget.setPlaceModeEnabled(False)
+        if self.widget.placeModeEnabled:  # else it would end what another module or a tool bar began
+            self.widget.setPlaceModeEnabled(False)
 
     def cleanUp(self) -> None:
         """The panel is about to go."""

@@ -64,9 +64,10 @@ class Runner:
     def _unlock(self, place) -> None:
         if self._later.over:
             return
-        self._update()
         focus, scrolled = place
-        if focus is not None and qt.QApplication.focusWidget() is self._ui.cancelButton:
+        held = qt.QApplication.focusWidget() is self._ui.cancelButton  # which is about to be disabled
+        self._update()
+        if held and focus is not None:
             focus.setFocus()
         self._ui.sectionsScrollArea.verticalScrollBar().value = scrolled
 

@@ -89,6 +89,9 @@ class StudyPanel(VTKObservationMixin):
             State.OUT_OF_DATE: _("out of date"),
         }
         widget.setMRMLScene(slicer.mrmlScene)
+        for control in vars(self.ui).values():
+            if control.className() == "qMRMLNodeComboBox":
+                self._reachableByKeys(control)
         # Sequences of anything but volumes are no PET.
         self.ui.petSequenceSelector.addAttribute("vtkMRMLSequenceNode", "DataNodeClassName", "vtkMRMLScalarVolumeNode")
         self.content = ContentWatch(self.later, self.updateGUI, self.followChanges)
@@ -127,6 +130,13 @@ class StudyPanel(VTKObservationMixin):
         self.logic.retell()
         # Make sure parameter node is initialized (needed for module reload)
         self.initializeParameterNode()
+
+    @staticmethod
+    def _reachableByKeys(selector) -> None:
+        """Slicer's selector hands the focus of its combo box to itself, which takes none: Tab would pass it by."""
+        for part in selector.children():
+            if part.isWidgetType():
+                part.setFocusProxy(None)
 
     def _connectControls(self) -> None:
         ui = self.ui
