@@ -80,11 +80,16 @@ def tbr(
 
     TBR-PP is the SUV ratio of 10.3389/fnume.2025.1569991 (dose and weight cancel); TBR-WB is its analogue.
     """
+    return window_mean(timing, activity, window_s) / blood_mean(timing, input_function, window_s, blood)
+
+
+def blood_mean(timing: FrameTiming, input_function: InputFunction, window_s: tuple[float, float], blood: str) -> Array:
+    """What ``tbr`` divides by. Raises InputRefused ("tbr-blood", "window-empty", "window-zero")."""
     curves = {"PP": input_function.parent_plasma, "WB": input_function.whole_blood}
     if blood not in curves:
         raise InputRefused("tbr-blood", "{blood!r} is neither PP (parent plasma) nor WB (whole blood)", blood=blood)
     averages = curve_frame_averages(input_function.times_s, curves[blood], timing)
-    return window_mean(timing, activity, window_s) / _positive(window_mean(timing, averages, window_s), "blood")
+    return _positive(window_mean(timing, averages, window_s), "blood")
 
 
 def _positive(mean: Array, what: str) -> Array:

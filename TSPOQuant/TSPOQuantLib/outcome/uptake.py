@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import possible_for_suv
 from ..input_function import InputFunction
-from ..kinetics.ratios import suv, tbr, window_mean, window_notices, window_seconds
+from ..kinetics.ratios import blood_mean, suv, window_mean, window_notices, window_seconds
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UPTAKE
 from ..regions.partial_volume import FWHM_STEP_MM
@@ -94,28 +94,47 @@ def window_s(timing: FrameTiming, window_min: Sequence[float] | None) -> tuple[f
 
 def uptake_of(visit: VisitRecord) -> tuple[RegionUptake, ...]:
     """Every region of a visit, as measured and, where it was corrected for partial volume, as corrected."""
+    scan = _scan_of(visit)
     return tuple(
-        region_uptake(visit, region, pvc)
+        region_uptake(visit, region, pvc, scan)
         for pvc in dict.fromkeys((NO_PVC, visit.pvc))
         for region in visit.regions
         if pvc == NO_PVC or region.corrected is not None
     )
 
 
-def region_uptake(visit: VisitRecord, region: RegionRecord, pvc: str = NO_PVC) -> RegionUptake:
-    """One region, as measured or, where it was corrected, by ``pvc``. Raises InputRefused: window-empty."""
-    curve = np.array(region.mean if pvc == NO_PVC or region.corrected is None else region.corrected.mean)
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """What all regions of a visit share. blood: what TBR divides by, nan where that cannot be had."""
+
+    timing: FrameTiming
+    window: tuple[float, float]
+    inside: NDArray[np.bool_]
+    suv_factor: float
+    blood: dict[str, float]
+
+
+def _scan_of(visit: VisitRecord) -> _Scan:
+    """Raises InputRefused: window-empty."""
     timing, window = visit.acquisition.timing, window_of(visit)
-    inside = window_seconds(timing, window) > 0
-    factor = suv_factor(visit)
-    found = {"SUV": factor * float(window_mean(timing, curve, window))} | _range("SUV", factor * curve[inside])
+    blood = {one: _blood_mean(visit, timing, window, one) for one in ("PP", "WB")}
+    return _Scan(timing, window, window_seconds(timing, window) > 0, suv_factor(visit), blood)
+
+
+def region_uptake(
+    visit: VisitRecord, region: RegionRecord, pvc: str = NO_PVC, scan: _Scan | None = None
+) -> RegionUptake:
+    """One region, as measured or, where it was corrected, by ``pvc``. Raises InputRefused: window-empty."""
+    scan = scan or _scan_of(visit)
+    curve = np.array(region.mean if pvc == NO_PVC or region.corrected is None else region.corrected.mean)
+    factor, mean = scan.suv_factor, float(window_mean(scan.timing, curve, scan.window))
+    found = {"SUV": factor * mean} | _range("SUV", factor * curve[scan.inside])
     if region.hottest is not None and pvc == NO_PVC:
         hot = region.hottest
         found |= {"SUVmax": factor * hot.maximum, "SUVpeak": factor * hot.peak, "SUVsd": factor * hot.sd}
     if visit.reference is not None:
-        found |= _ratio(visit, curve, inside)
-    for blood in ("PP", "WB"):
-        found[f"TBR_{blood}"] = _to_blood(visit, curve, blood)
+        found |= _ratio(scan, curve, np.array(visit.reference.mean))
+    found |= {f"TBR_{blood}": mean / below for blood, below in scan.blood.items()}
     if pvc != NO_PVC and region.corrected is not None:
         found["relative_se"] = math.sqrt(sum(variance for _, variance in correction_error(visit, region)))
     return RegionUptake(
@@ -181,18 +200,16 @@ def _range(name: str, values: Array) -> dict[str, float]:
     return {f"{name}_low": float(values.min()), f"{name}_high": float(values.max())} if len(values) > 1 else {}
 
 
-def _ratio(visit: VisitRecord, curve: Array, inside: NDArray[np.bool_]) -> dict[str, float]:
-    assert visit.reference is not None
-    timing, window, reference = visit.acquisition.timing, window_of(visit), np.array(visit.reference.mean)
-    below = float(window_mean(timing, reference, window))
+def _ratio(scan: _Scan, curve: Array, reference: Array) -> dict[str, float]:
+    below = float(window_mean(scan.timing, reference, scan.window))
     if not below > 0:
         return {}
-    alive = inside & (reference > 0)
+    alive = scan.inside & (reference > 0)
     by_frame = curve[alive] / reference[alive]
-    return {"SUVR": float(window_mean(timing, curve, window)) / below} | _range("SUVR", by_frame)
+    return {"SUVR": float(window_mean(scan.timing, curve, scan.window)) / below} | _range("SUVR", by_frame)
 
 
-def _to_blood(visit: VisitRecord, curve: Array, blood: str) -> float:
+def _blood_mean(visit: VisitRecord, timing: FrameTiming, window: tuple[float, float], blood: str) -> float:
     known = visit.input
     if not known.times_s:
         return NAN
@@ -200,7 +217,7 @@ def _to_blood(visit: VisitRecord, curve: Array, blood: str) -> float:
     if blood == "WB" and not source.has_whole_blood:
         return NAN
     try:
-        return float(tbr(visit.acquisition.timing, curve, source, window_of(visit), blood))
+        return float(blood_mean(timing, source, window, blood))
     except InputRefused:  # blood without activity in the window
         return NAN
 
