@@ -10,7 +10,7 @@ from scipy.stats import binom
 from TSPOQuantLib.groups.association import correlation, ranked
 from TSPOQuantLib.groups.comparison import between, gee, paired, person_means
 from TSPOQuantLib.groups.estimates import Estimate
-from TSPOQuantLib.groups.repeatability import repeatability
+from TSPOQuantLib.groups.repeatability import Repeatability, differing_people, repeatability, without
 
 from .document import Goal, Section, paragraphs, table
 
@@ -31,6 +31,7 @@ MANY = 100_000
 """People from whom a truth without a formula is taken."""
 AS_ASSUMED = "as assumed"
 WANTED = (93.0, 97.0)
+HELD, FALSE, TOLD = "intervals that hold", "false findings", "broken assumptions that are told"
 LEVEL = 5.0
 ALLOWED = (3.0, 7.0)
 
@@ -46,11 +47,11 @@ class Row:
 
 def section(quick: bool) -> Section:
     repetitions = QUICK if quick else REPETITIONS
-    held: list[Row] = []
-    false: list[Row] = []
+    rows: dict[str, list[Row]] = {HELD: [], FALSE: [], TOLD: []}
     for part in (_retests, _pairs, _groups, _correlations):
-        for row, is_false in part(repetitions):
-            (false if is_false else held).append(row)
+        for row, kind in part(repetitions):
+            rows[kind].append(row)
+    held, false = rows[HELD], rows[FALSE]
     low, high = (100 * binom.ppf(tail, repetitions, 0.95) / repetitions for tail in (0.025, 0.975))
     header = ["what", "cohort", *(f"n = {n}" for n in PEOPLE)]
     return Section(
@@ -65,9 +66,12 @@ def section(quick: bool) -> Section:
             table(header, [[row.what, row.how, *_cells(row, WANTED)] for row in held]),
             f"""Bold is outside {WANTED[0]:g} to {WANTED[1]:g} %. wSD, RC and limits of agreement in the unit suppose
             an error that does not grow with the value; here it does, and their intervals are widened for it; wCV and
-            RC in % suppose what is simulated. Outliers and people whose errors differ are told by the tables
-            (`outliers`, `proportional_p`), and are no cohort of one kind: an interval of it holds less often. One
-            outlier belongs to no effect, so that an interval of the mean holds more often than it should.""",
+            RC in % suppose what is simulated, and their intervals are wider than they must be where errors differ
+            between people. A person far out is of no cohort of one kind: intervals with him hold less often, those of
+            ICC most; where he is told, the rows without him hold what they should. One outlier belongs to no effect,
+            so that an interval of the mean holds more often than it should.""",
+            "How often `group` says that an assumption is broken (by `outliers`, by `proportional_p` < 0.05), %:",
+            table(header, [[row.what, row.how, *(f"{one:.1f}" for one in row.percent)] for row in rows[TOLD]]),
             f"""How often chance is taken for a finding (p < 0.05), %; it should be {LEVEL:g}
             (by chance {100 - high:.1f} to {100 - low:.1f}):""",
             table(header, [[row.what, row.how, *_cells(row, ALLOWED)] for row in false]),
@@ -101,7 +105,8 @@ def _below(chances: Sequence[float]) -> float:
 
 # --- Test and retest -------------------------------------------------------------------------------------------------
 
-RETESTS = (AS_ASSUMED, "errors differ: 3 to 1", "regions missing", "two sites", "one person far out")
+FAR = "one person far out"
+RETESTS = (AS_ASSUMED, "errors differ: 3 to 1", "regions missing", "two sites", FAR)
 
 
 def retests(random: np.random.Generator, people: int, how: str) -> Array:
@@ -118,36 +123,46 @@ def retests(random: np.random.Generator, people: int, how: str) -> Array:
         missing = random.random((people, REGIONS, 1)) < SHARE_MISSING
         missing[:, 0] = False  # everybody has one
         values = np.where(missing, np.nan, values)
-    if how == RETESTS[4] and people < MANY:
+    if how == FAR and people < MANY:
         values[0, :, 1] *= math.exp(FAR_OUT)
     return values
 
 
-def _retests(repetitions: int) -> Iterator[tuple[Row, bool]]:
-    measures = ("wCV (log), RC %", "wCV (difference)", "wSD, RC", "ICC(2,1)", "ICC(3,1)", "shift, %", "lower limit")
+MEASURES: dict[str, Callable[[Repeatability], Estimate]] = {
+    "wCV (log), RC %": lambda one: one.wcv_log,
+    "wCV (difference)": lambda one: one.wcv_difference,
+    "wSD, RC": lambda one: one.wsd,
+    "ICC(2,1)": lambda one: one.icc21,
+    "ICC(3,1)": lambda one: one.icc31,
+    "shift, %": lambda one: one.percent,
+    "lower limit": lambda one: one.agreement.lower,
+}
+
+
+def _retests(repetitions: int) -> Iterator[tuple[Row, str]]:
     for how in RETESTS:
         random = np.random.default_rng(1)
-        truth = _of_many(retests(random, MANY, how))
-        held: dict[str, list[float]] = {name: [] for name in measures}
-        tilts = []
+        truth = dict(zip(MEASURES, _of_many(retests(random, MANY, how)), strict=True))
+        found, kept, told = [], [], []
         for people in PEOPLE:
-            draws = (retests(random, people, how) for _ in range(repetitions))
-            found = [repeatability(one[..., 0], one[..., 1]) for one in draws]
-            ends = (
-                [one.wcv_log for one in found],
-                [one.wcv_difference for one in found],
-                [one.wsd for one in found],
-                [one.icc21 for one in found],
-                [one.icc31 for one in found],
-                [one.percent for one in found],
-                [one.agreement.lower for one in found],
-            )
-            for name, own, value in zip(measures, ends, truth, strict=True):
-                held[name].append(_share(own, value))
-            tilts.append(_below([one.agreement.tilt_chance for one in found]))
-        yield from ((Row(name, how, tuple(values)), False) for name, values in held.items())
-        if how != RETESTS[4]:
-            yield Row("tilt", how, tuple(tilts)), True
+            draws = [retests(random, people, how) for _ in range(repetitions)]
+            out = [differing_people(one[..., 0], one[..., 1]) for one in draws]
+            told.append(100 * float(np.mean([bool(who) for who in out])))
+            found.append([repeatability(one[..., 0], one[..., 1]) for one in draws])
+            if how == FAR:
+                rest = [without(who, one) for who, one in zip(out, draws, strict=True)]
+                kept.append([repeatability(one[..., 0], one[..., 1]) for one in rest])
+        for name, measure in MEASURES.items():
+            yield Row(name, how, tuple(_share([measure(x) for x in one], truth[name]) for one in found)), HELD
+        if how == FAR:
+            for name, measure in MEASURES.items():
+                shares = tuple(_share([measure(x) for x in one], truth[name]) for one in kept)
+                yield Row(name, f"{how}, left out where told", shares), HELD
+        else:
+            yield Row("tilt", how, tuple(_below([x.agreement.tilt_chance for x in one]) for one in found)), FALSE
+        growing = tuple(_below([x.agreement.proportional_chance for x in one]) for one in found)
+        yield Row("people who stand out", how, tuple(told)), TOLD
+        yield Row("error that grows with the value", how, growing), TOLD
 
 
 def _of_many(values: Array) -> tuple[float, ...]:
@@ -168,7 +183,7 @@ def _of_many(values: Array) -> tuple[float, ...]:
 PAIRS = (AS_ASSUMED, "one person far out")
 
 
-def _pairs(repetitions: int) -> Iterator[tuple[Row, bool]]:
+def _pairs(repetitions: int) -> Iterator[tuple[Row, str]]:
     for how in PAIRS:
         random = np.random.default_rng(2)
         held, false = [], []
@@ -180,8 +195,8 @@ def _pairs(repetitions: int) -> Iterator[tuple[Row, bool]]:
                 found.append((paired(change + EFFECT), paired(change)))
             held.append(_share([one.value for one, _ in found], EFFECT))
             false.append(_below([other.chance for _, other in found]))
-        yield Row("change", how, tuple(held)), False
-        yield Row("change", how, tuple(false)), True
+        yield Row("change", how, tuple(held)), HELD
+        yield Row("change", how, tuple(false)), FALSE
 
 
 GROUPS = (
@@ -217,7 +232,7 @@ def groups(random: np.random.Generator, people: int, how: str) -> tuple[Array, A
     return logs, second, covariates
 
 
-def _groups(repetitions: int) -> Iterator[tuple[Row, bool]]:
+def _groups(repetitions: int) -> Iterator[tuple[Row, str]]:
     for how in GROUPS:
         random = np.random.default_rng(3)
         held: dict[str, list[float]] = {"groups": [], "groups, GEE": []}
@@ -232,9 +247,9 @@ def _groups(repetitions: int) -> Iterator[tuple[Row, bool]]:
             if others:
                 held["groups, GEE"].append(_share(others, 0.0))
             false.append(_below([one.chance for one in found]))
-        yield from ((Row(name, how, tuple(values)), False) for name, values in held.items() if values)
-        yield Row("groups", how, tuple(false)), True
-    yield Row("Hedges' g", AS_ASSUMED, tuple(_sizes(people, repetitions) for people in PEOPLE)), False
+        yield from ((Row(name, how, tuple(values)), HELD) for name, values in held.items() if values)
+        yield Row("groups", how, tuple(false)), FALSE
+    yield Row("Hedges' g", AS_ASSUMED, tuple(_sizes(people, repetitions) for people in PEOPLE)), HELD
 
 
 def _sizes(people: int, repetitions: int) -> float:
@@ -267,7 +282,7 @@ def _skewed(random: np.random.Generator, people: int, r: float) -> tuple[Array, 
 CLINIC: dict[str, Drawn] = {AS_ASSUMED: _normal, "scores of 0 to 10, with ties": _tied, "skewed scores": _skewed}
 
 
-def _correlations(repetitions: int) -> Iterator[tuple[Row, bool]]:
+def _correlations(repetitions: int) -> Iterator[tuple[Row, str]]:
     for how, drawn in CLINIC.items():
         random = np.random.default_rng(5)
         x, y = drawn(random, MANY, TOGETHER)
@@ -282,5 +297,5 @@ def _correlations(repetitions: int) -> Iterator[tuple[Row, bool]]:
             false[0].append(_below([one.chance for one in none]))
             false[1].append(_below([one.pearson_chance for one in none]))
         for name, own, ours in zip(("Spearman", "Pearson"), held, false, strict=True):
-            yield Row(name, how, tuple(own)), False
-            yield Row(name, how, tuple(ours)), True
+            yield Row(name, how, tuple(own)), HELD
+            yield Row(name, how, tuple(ours)), FALSE

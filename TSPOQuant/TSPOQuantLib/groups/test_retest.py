@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kinetics.models import MODELS
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Text
 from ..outcome.repeatability import LEAST_WCV, MOST_PERCENT
-from .cohort import Cohort, Pair, Value, matrix
+from .cohort import MACRO, Cohort, Pair, Value, matrix
 from .estimates import FEWEST, Array
 from .repeatability import Repeatability, differing_people, repeatability, without
 
@@ -16,6 +16,8 @@ ALL = "all"
 """In the place of a region: all of the structure."""
 FEWEST_FOR_COEFFICIENT = 3
 """People below whom no coefficient is written: a choice."""
+CHANCE = 0.05
+"""Below which differences are said to grow with the value: a choice."""
 INCLUDED, LEFT_OUT = "included", "left out"
 
 
@@ -83,6 +85,27 @@ def test_retest(cohort: Cohort, pairs: Sequence[Pair]) -> TestRetest:
                 fewest=FEWEST,
             )
         )
+    whole = [row for row in rows if row.region == ALL and row.way == INCLUDED and row.outcome in MACRO]
+    notices += [
+        Notice(
+            "group-outlier",
+            "{who} stands out between the two visits in {what}: with such a person, intervals hold less often, those "
+            "of ICC most; look at both visits, and compare the rows with and without",
+            who=Listed(f"sub-{who}" for who in out),
+            what=Listed(_shift(row) for row in whole if row.outliers == out),
+        )
+        for out in sorted({row.outliers for row in whole if row.outliers})
+    ]
+    growing = [row for row in whole if _grows(row)]
+    if growing:
+        notices.append(
+            Notice(
+                "group-proportional",
+                "the difference between the visits grows with the value in {what}: use wCV and RC in %; wSD, RC and "
+                "limits of agreement in the unit suppose that it does not",
+                what=Listed(_shift(row) for row in growing),
+            )
+        )
     shifted = sorted({_shift(row) for row in rows if row.region == ALL and row.way == INCLUDED and _moved(row)})
     notices += [
         Notice(
@@ -97,6 +120,10 @@ def test_retest(cohort: Cohort, pairs: Sequence[Pair]) -> TestRetest:
 
 def _shift(row: Repeat) -> Text:
     return Text("{outcome} by {model}, {structure}", outcome=row.outcome, model=row.model, structure=row.structure)
+
+
+def _grows(row: Repeat) -> bool:
+    return row.found.agreement.proportional > 0 and row.found.agreement.proportional_chance < CHANCE
 
 
 def _moved(row: Repeat) -> bool:
