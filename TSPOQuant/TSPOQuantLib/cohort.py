@@ -20,7 +20,7 @@ from typing import Any
 
 from . import DISCLAIMER
 from .messages import InputRefused, Text
-from .outcome.change import Beside
+from .outcome.change import FurtherMeasure
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .outcome.settings import session_order
@@ -560,7 +560,7 @@ CHANGE_COLUMNS = ("difference", "percent", "log_ratio", "log_ratio_se", "ratio_l
 def _write_tables(
     out: Path,
     rows: Sequence[Row],
-    told: Sequence[Row],
+    comparison_rows: Sequence[Row],
     visits: Sequence[Visit],
     records: Sequence[VisitRecord],
     comparisons: Sequence[tuple[str, Comparison]],
@@ -569,7 +569,7 @@ def _write_tables(
     group_uptake.tsv, besides.tsv and bids/.
     """
     columns = [one.name for one in fields(Row)]
-    for name, found in (("comparisons.tsv", told), (TABLE, rows)):
+    for name, found in (("comparisons.tsv", comparison_rows), (TABLE, rows)):
         write_labeled(out / name, columns, [[cell or "n/a" for cell in astuple(row)] for row in found])
     regions = [(visit.participant, row) for visit, record in zip(visits, records, strict=True) for row in record.rows]
     write_labeled(
@@ -638,7 +638,7 @@ def _write_tables(
         remove_results(out / DERIVATIVES)
 
 
-def _pairs(comparison: Comparison, one: Beside) -> Iterator[list[str]]:
+def _pairs(comparison: Comparison, one: FurtherMeasure) -> Iterator[list[str]]:
     """Both sessions, both values and the change in percent, for every later visit."""
     first, *later = comparison.visits
     for visit, value, percent in zip(later, one.values[1:], one.percents, strict=True):

@@ -30,18 +30,18 @@ def write_source(folder: Path, study: Study, final: Path | None = None) -> None:
     final: where the folder will lie; None where it is there already, or moves together with the files.
     """
 
-    def told(file: Path) -> str:
+    def relative(file: Path) -> str:
         return Path(os.path.relpath(os.path.realpath(file), os.path.realpath(final or folder))).as_posix()
 
     content: dict[str, Any] = {"about": ABOUT}
     if study.file is not None:
-        content["study"] = told(study.file)
+        content["study"] = relative(study.file)
     else:
         content["visit"] = {
-            "pet": told(study.pet),
-            "segmentation": told(study.segmentation),
-            "blood": [told(file) for file in study.blood],
-            "input": told(study.given_input) if study.given_input else None,
+            "pet": relative(study.pet),
+            "segmentation": relative(study.segmentation),
+            "blood": [relative(file) for file in study.blood],
+            "input": relative(study.given_input) if study.given_input else None,
             "person": plain(study.person),
         }
     (folder / FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ SIMULATED = "simulated"
 class Sourced:
     """One statement of the literature, and where it stands."""
 
-    said: Text
+    statement: Text
     source: str
 
 
@@ -36,7 +36,7 @@ class Tracer:
 
     synonyms: lower case, of letters and digits, as they stand in names behind the radionuclide. radionuclide: "C11",
     "F18". code: None where DICOM has none. models: of this program, the first preferred; preferred: who says so.
-    genotype: whether binding depends on rs6971, genotype_told: who says so. repeatability: what is published.
+    genotype: whether binding depends on rs6971, genotype_source: who says so. repeatability: what is published.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Tracer:
     models: tuple[str, ...] = ()
     preferred: Sourced | None = None
     genotype: bool | None = None
-    genotype_told: Sourced | None = None
+    genotype_source: Sourced | None = None
     repeatability: Sourced | None = None
     suvr_caution: Sourced | None = None
 
@@ -161,7 +161,7 @@ TRACERS = (
         "F18",
         Text("sigma-1 receptor"),
         genotype=False,
-        genotype_told=Sourced(NO_TSPO, "10.2967/jnumed.117.192641"),
+        genotype_source=Sourced(NO_TSPO, "10.2967/jnumed.117.192641"),
     ),
 )
 

@@ -15,7 +15,7 @@ from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.alignment.fused import fused_images, suv_per_kbq_ml
-from TSPOQuantLib.alignment.motion import FrameMotion, MotionTable, told_at
+from TSPOQuantLib.alignment.motion import FrameMotion, MotionTable, judged_at
 from TSPOQuantLib.alignment.transform_files import read_transform
 from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment
 from TSPOQuantLib.grid import Grid
@@ -193,10 +193,10 @@ class LargeMotionTest(unittest.TestCase):
         turn = np.eye(4)
         turn[:2, :2] = [[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]]
         motion = FrameMotion(np.array([np.eye(4), turn]), (0,))
-        self.assertEqual(told_at(motion, np.zeros((1, 3))).notices, ())
-        far = told_at(motion, np.array([[50.0, 0, 0]]))
+        self.assertEqual(judged_at(motion, np.zeros((1, 3))).notices, ())
+        far = judged_at(motion, np.array([[50.0, 0, 0]]))
         self.assertRegex(far.notices[0].message, r"^frame 2 moved by more than 3 mm \(up to 5.0 mm\)")
-        self.assertEqual(told_at(far, np.zeros((1, 3))).notices, ())
+        self.assertEqual(judged_at(far, np.zeros((1, 3))).notices, ())
 
 
 class CarriedTest(unittest.TestCase):

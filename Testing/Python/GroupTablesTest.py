@@ -10,7 +10,7 @@ import numpy as np
 from support import visitrecords
 from support.groupfolders import write_visit
 from TSPOQuantLib.groups import cohort as groups
-from TSPOQuantLib.groups import comparison, told
+from TSPOQuantLib.groups import comparison, covariates
 from TSPOQuantLib.groups.analysis import analyze
 from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
@@ -52,7 +52,7 @@ class TablesTest(unittest.TestCase):
             "SUB-03\tPATIENT\tw\tAla/Thr",
             header="Participant_ID\tGroup\tSex\trs6971",
         )
-        cells = [(v.told["group"], v.told["sex"], v.told["genotype"]) for v in self.read().visits]
+        cells = [(v.covariates["group"], v.covariates["sex"], v.covariates["genotype"]) for v in self.read().visits]
         self.assertEqual(cells, [("Patient", "male", "HAB"), ("Patient", "male", "HAB"), ("Patient", "female", "MAB")])
 
     def test_what_contradicts_itself_or_says_nothing_is_refused(self):
@@ -68,7 +68,7 @@ class TablesTest(unittest.TestCase):
             with self.assertRaisesRegex(InputRefused, code):
                 self.read()
         self.people("sub-01\tpatient", "01\tpatient")
-        self.assertEqual(self.read().visits[0].told["group"], "patient")
+        self.assertEqual(self.read().visits[0].covariates["group"], "patient")
 
     def test_a_place_that_is_there_twice_and_tables_are_refused_by_their_visit(self):
         self.visit("01", places=(LEFT, f"{LEFT} (root C7)"))
@@ -99,7 +99,7 @@ class TablesTest(unittest.TestCase):
 
     def test_conditions_are_known_however_they_are_joined(self):
         for cell, word in (("Re-Test", "retest"), ("TEST", "test"), ("test_retest", "test-retest"), ("sham", "sham")):
-            self.assertEqual(told.spelled({"condition": cell}, [])["condition"], word)
+            self.assertEqual(covariates.spelled({"condition": cell}, [])["condition"], word)
 
     def test_half_a_pair_is_told(self):
         for who in ("01", "02", "03"):
@@ -118,7 +118,7 @@ class TablesTest(unittest.TestCase):
         self.people("1\tcontrol", "sub-02\tpatient", "sub-03\tpateint")
         found = self.codes(analyze(self.read()))
         self.assertLessEqual({"group-unlisted", "group-none", "group-alike"}, set(found))
-        self.assertIsNone(told.alike(("site1", "site2", "HAB", "MAB")))
+        self.assertIsNone(covariates.alike(("site1", "site2", "HAB", "MAB")))
 
     def test_a_later_visit_is_never_taken_for_a_first(self):
         for number in range(8):

@@ -53,20 +53,20 @@ class CandidatesTest(unittest.TestCase):
 
     def test_the_true_curve_has_the_lowest_criterion_and_is_the_one_that_is_used(self):
         found = self.found
-        fractions = [one for one in found.found if one.step == FRACTION]
+        fractions = [one for one in found.candidates if one.step == FRACTION]
         self.assertEqual(min(fractions[:-1], key=lambda one: one.aicc).choice, "hill")
         self.assertEqual([one.choice for one in fractions if one.used], ["hill"])
         for step in (FRACTION, PLASMA):
-            (used,) = [one for one in found.found if one.step == step and one.used]
+            (used,) = [one for one in found.candidates if one.step == step and one.used]
             self.assertAlmostEqual(used.area, 1, places=9)
-        self.assertEqual([one for one in found.found if one.step == RATIO], [])  # plasma itself leads
+        self.assertEqual([one for one in found.candidates if one.step == RATIO], [])  # plasma itself leads
 
     def test_a_choice_is_the_one_in_use_and_another_costs_the_area_that_it_says(self):
         held = candidates(self.samples, 3600, SampledSettings(parent_fraction_model="interpolation"))
-        (used,) = [one for one in held.found if one.step == FRACTION and one.used]
+        (used,) = [one for one in held.candidates if one.step == FRACTION and one.used]
         self.assertEqual(used.choice, "interpolation")
-        (other,) = [one for one in self.found.found if one.choice == "interpolation"]
-        (hill,) = [one for one in held.found if one.choice == "hill"]
+        (other,) = [one for one in self.found.candidates if one.choice == "interpolation"]
+        (hill,) = [one for one in held.candidates if one.choice == "hill"]
         self.assertAlmostEqual(hill.area * other.area, 1, delta=2e-4)  # straight lines between knots differ a little
         self.assertGreater(abs(other.area - 1), 1e-3)
 
@@ -76,7 +76,9 @@ class CandidatesTest(unittest.TestCase):
             plasma=self.samples.plasma,
             parent_fraction=SampledCurve(FRACTIONS_S[::3], truth.parent_fraction(FRACTIONS_S[::3] / 60)),
         )
-        found = {one.choice: one for one in candidates(few, 3600, SampledSettings()).found if one.step == FRACTION}
+        found = {
+            one.choice: one for one in candidates(few, 3600, SampledSettings()).candidates if one.step == FRACTION
+        }
         self.assertIn("cannot carry", found["hill"].refused)
         self.assertTrue(np.isnan(found["hill"].curve).all())
         self.assertTrue(found["interpolation"].used)

@@ -88,7 +88,7 @@ class WordsTest(unittest.TestCase):
         for key in catalog("fr")["words"]:
             with self.subTest(key=key):
                 self.assertNotRegex(french.template(key), r"(?<![\u202f\u00a0])[;!?»]|(?<!\u00a0): |« | %")
-        self.assertEqual(french.pair("a", "b"), "a\u00a0: b")
+        self.assertEqual(french.labeled("a", "b"), "a\u00a0: b")
 
     def test_unknown_language(self):
         with self.assertRaises(InputRefused) as refused:

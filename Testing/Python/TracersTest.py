@@ -62,10 +62,10 @@ class TableTest(unittest.TestCase):
 
     def test_every_statement_has_its_source(self):
         for tracer in TRACERS:
-            for one in (tracer.preferred, tracer.genotype_told, tracer.repeatability, tracer.suvr_caution):
+            for one in (tracer.preferred, tracer.genotype_source, tracer.repeatability, tracer.suvr_caution):
                 if one is not None:
                     self.assertRegex(one.source, r"10\.\d{4}/|PMC\d|PMID|J Nucl Med \d{4};\d+:\d+", tracer.name)
-            self.assertEqual(tracer.genotype is None, tracer.genotype_told is None, tracer.name)
+            self.assertEqual(tracer.genotype is None, tracer.genotype_source is None, tracer.name)
 
 
 class UseTest(unittest.TestCase):

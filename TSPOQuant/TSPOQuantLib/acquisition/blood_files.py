@@ -597,9 +597,9 @@ def _described(metadata: Mapping[str, Any], column: Column, quantity: str) -> st
     return said if isinstance(said, str) else ""
 
 
-def _called_metabolites(where: str, said: str, values: NDArray[np.float64]) -> list[Notice]:
+def _called_metabolites(where: str, description: str, values: NDArray[np.float64]) -> list[Notice]:
     """A parent fraction that is described as the metabolites' share, and falls as theirs never does."""
-    if not OF_METABOLITES.search(said) or OF_PARENT.search(said) or values[-1] >= values[0]:
+    if not OF_METABOLITES.search(description) or OF_PARENT.search(description) or values[-1] >= values[0]:
         return []
     return [
         Notice(
@@ -607,7 +607,7 @@ def _called_metabolites(where: str, said: str, values: NDArray[np.float64]) -> l
             "{where}: its description is '{said}', the metabolites' share, while its values fall as the parent "
             "fraction does; taken as the parent fraction: correct the description, or the values",
             where=where,
-            said=said,
+            said=description,
         )
     ]
 

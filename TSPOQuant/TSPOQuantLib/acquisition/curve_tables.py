@@ -64,7 +64,7 @@ def read_curve_table(path: Path, metadata: Mapping[str, Any]) -> CurveTable:
     if LONG_REGION in by_name and LONG_VALUE in by_name:
         table = _of_long(path.name, by_name, metadata)
     elif path.suffix.lower() in (*pmod.CURVES, pmod.COMPOSITE):
-        table = _without_empty(path.name, _with_corrected_told(path.name, table))
+        table = _without_empty(path.name, _with_corrected_notice(path.name, table))
     return _with_correction(path, replace(table, volumes_mm3=table.volumes_mm3 or morph_volumes(path)), metadata)
 
 
@@ -117,7 +117,7 @@ def _of_statistics(file: str, columns: Sequence[Column]) -> CurveTable:
     notices = []
     if pmod.CORRECTED in by_name:
         values[CORRECTED] = _with_own_unit(by_name[pmod.CORRECTED])
-        notices.append(_told_corrected(file))
+        notices.append(_corrected_notice(file))
     time = replace(_with_own_unit(by_name[pmod.TIME]), name=MIDDLES[0])
     volumes = {}
     if pmod.VOLUME in by_name:
@@ -131,7 +131,7 @@ def _with_own_unit(column: Column) -> Column:
     return replace(column, name=name, unit=unit)
 
 
-def _told_corrected(file: str) -> Notice:
+def _corrected_notice(file: str) -> Notice:
     return Notice(
         "tacs-corrected",
         "{file}: regions whose name ends in {ending} are corrected for partial volume, as PMOD writes them",
@@ -140,11 +140,11 @@ def _told_corrected(file: str) -> Notice:
     )
 
 
-def _with_corrected_told(file: str, table: CurveTable) -> CurveTable:
+def _with_corrected_notice(file: str, table: CurveTable) -> CurveTable:
     names = {split_unit(column.name)[0] for column in table.columns}
     if not any(name + CORRECTED in names for name in names):
         return table
-    return replace(table, notices=(*table.notices, _told_corrected(file)))
+    return replace(table, notices=(*table.notices, _corrected_notice(file)))
 
 
 def _without_empty(file: str, table: CurveTable) -> CurveTable:

@@ -9,7 +9,7 @@ from pydicom.tag import Tag
 
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, part, silent
-from .dicom_files import MAX_RESCALE, Found, Series, find_series, read_pixels, truncated
+from .dicom_files import MAX_RESCALE, FolderContent, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, understand_pet
 from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
@@ -55,7 +55,9 @@ def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progr
     return _frames(path, found, as_one_frame(chosen) if chosen.kind == "static-pet" else chosen, told, progress)
 
 
-def _frames(path: Path, found: Found, chosen: PetSeries, told: tuple[Notice, ...], progress: Progress) -> DynamicImage:
+def _frames(
+    path: Path, content: FolderContent, chosen: PetSeries, notices: tuple[Notice, ...], progress: Progress
+) -> DynamicImage:
     """The pixels of a series that can be used."""
     assert chosen.grid is not None and chosen.timing is not None and chosen.time_zero is not None
     activity = room((len(chosen.timing), *chosen.grid.shape))
@@ -73,7 +75,7 @@ def _frames(path: Path, found: Found, chosen: PetSeries, told: tuple[Notice, ...
         time_zero_at=chosen.time_zero_at,
         decay_correction=chosen.decay_correction,
         scan=chosen.scan,
-        notices=(*chosen.notices, *told, *_unreadable(found)),
+        notices=(*chosen.notices, *notices, *_unreadable(content)),
         sources=(str(path),),
     )
 
@@ -149,9 +151,9 @@ def anatomical_series(path: Path, modality: str = AUTO) -> Series:
     return _only_anatomical(Path(path), _dicom(Path(path), silent), modality)
 
 
-def _only_anatomical(path: Path, found: Found, modality: str) -> Series:
+def _only_anatomical(path: Path, content: FolderContent, modality: str) -> Series:
     """The one CT or, where there is none or the MR is asked for, the one MR."""
-    cts, mrs = ([one for one in found.series if test(one)] for test in (is_ct, is_mr))
+    cts, mrs = ([one for one in content.series if test(one)] for test in (is_ct, is_mr))
     take_mr = modality == MR_IMAGE or (modality == AUTO and not cts and bool(mrs))
     kind, series = ("MR", mrs) if take_mr else ("CT", cts)
     if not series:
@@ -160,7 +162,7 @@ def _only_anatomical(path: Path, found: Found, modality: str) -> Series:
             "there is no {kind} under {path}, only {found}; check the path",
             kind=kind,
             path=path,
-            found=describe_found(found),
+            found=describe_content(content),
         )
     if len(series) > 1:
         raise InputRefused(
@@ -233,28 +235,28 @@ def is_mr(series: Series) -> bool:
     return series.facts.sop_class == MR and not series.facts.localizer
 
 
-def describe_found(found: Found) -> str:
+def describe_content(content: FolderContent) -> str:
     """What lies there, in words that name nobody."""
     parts = []
     known = {"PET": is_pet, "CT": is_ct, "MR": is_mr}
     for name, test in (*known.items(), ("other", lambda one: not any(known[kind](one) for kind in known))):
-        series = [one for one in found.series if test(one)]
+        series = [one for one in content.series if test(one)]
         if series:
             parts.append(f"{name}: {_listed(series)}")
     return "; ".join(parts) or "no image"
 
 
-def _dicom(path: Path, progress: Progress) -> Found:
-    found = find_series(path, progress)
-    if not found.series:
-        damaged = f" ({found.unreadable} damaged DICOM files)" if found.unreadable else ""
+def _dicom(path: Path, progress: Progress) -> FolderContent:
+    content = find_series(path, progress)
+    if not content.series:
+        damaged = f" ({content.unreadable} damaged DICOM files)" if content.unreadable else ""
         raise InputRefused(
             "dicom-none",
             "there is no readable DICOM image under {path}{damaged}; check the path",
             path=path,
             damaged=damaged,
         )
-    return found
+    return content
 
 
 def _listed(series: list[Series]) -> str:
@@ -263,11 +265,11 @@ def _listed(series: list[Series]) -> str:
     )
 
 
-def _only(pets: list[PetSeries], kind: str, found: Found) -> tuple[PetSeries, tuple[Notice, ...]]:
+def _only(pets: list[PetSeries], kind: str, content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:
     """The one series of this kind; when only one of several is usable, that one, with a notice."""
     if not pets:
         raise InputRefused(
-            "pet-none", "there is no PET here, only {found}; check the path", found=describe_found(found)
+            "pet-none", "there is no PET here, only {found}; check the path", found=describe_content(content)
         )
     fitting = [pet for pet in pets if pet.kind == kind]
     name = kind.removesuffix("-pet")
@@ -302,18 +304,18 @@ def _only(pets: list[PetSeries], kind: str, found: Found) -> tuple[PetSeries, tu
     )
 
 
-def _chosen(pets: list[PetSeries], found: Found) -> tuple[PetSeries, tuple[Notice, ...]]:
+def _chosen(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:
     """The only dynamic series, or the only static one where none is dynamic."""
     kinds = {pet.kind for pet in pets}
     if "static-pet" in kinds and "dynamic-pet" not in kinds:
-        return _only_static(pets, found)
-    chosen, told = _only(pets, "dynamic-pet", found)
+        return _only_static(pets, content)
+    chosen, told = _only(pets, "dynamic-pet", content)
     _raise_first(chosen)
     return chosen, told
 
 
-def _only_static(pets: list[PetSeries], found: Found) -> tuple[PetSeries, tuple[Notice, ...]]:
-    chosen, told = _only(pets, "static-pet", found)
+def _only_static(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:
+    chosen, told = _only(pets, "static-pet", content)
     _raise_first(chosen)
     if chosen.decay_correction == "NONE" and chosen.bed_positions > 1:
         raise InputRefused(
@@ -327,9 +329,9 @@ def _raise_first(pet: PetSeries) -> None:
         raise pet.refusals[0]
 
 
-def _unreadable(found: Found) -> tuple[Notice, ...]:
-    if not found.unreadable:
+def _unreadable(content: FolderContent) -> tuple[Notice, ...]:
+    if not content.unreadable:
         return ()
     return (
-        Notice("dicom-unreadable", "{unreadable} damaged DICOM files were passed over", unreadable=found.unreadable),
+        Notice("dicom-unreadable", "{unreadable} damaged DICOM files were passed over", unreadable=content.unreadable),
     )

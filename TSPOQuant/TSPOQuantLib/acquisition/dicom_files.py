@@ -147,7 +147,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderContent:
     """What lies under a path: series, and how many files are no DICOM images, or damaged DICOM.
 
     imageless: modalities of the DICOM files without an image ("RTSTRUCT").
@@ -159,7 +159,7 @@ class Found:
     imageless: tuple[str, ...] = ()
 
 
-def find_series(path: Path, progress: Progress = silent) -> Found:
+def find_series(path: Path, progress: Progress = silent) -> FolderContent:
     """All DICOM series under ``path`` (a file, or a folder with any nesting), in any file order.
 
     Raises InputRefused: path-missing, folder-empty, file-pointer (where nothing else lies there).
@@ -189,7 +189,9 @@ def find_series(path: Path, progress: Progress = silent) -> Found:
             slices.setdefault(key, []).append(piece)
     if not slices:
         _refuse_pointers(files)
-    return Found(tuple(Series(tuple(pieces)) for pieces in slices.values()), others, unreadable, tuple(imageless))
+    return FolderContent(
+        tuple(Series(tuple(pieces)) for pieces in slices.values()), others, unreadable, tuple(imageless)
+    )
 
 
 def _refuse_pointers(files: Sequence[Path]) -> None:

@@ -152,7 +152,7 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
 def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -> Scan:
     """What the header says of scanner, reconstruction and subject, without naming the subject."""
 
-    def told(keyword: str) -> str | None:
+    def stated(keyword: str) -> str | None:
         return text(header, Tag(keyword)) or None
 
     weight = number(header, Tag("PatientWeight"))
@@ -160,14 +160,14 @@ def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -
         patient_key=facts.patient_key,
         frame_of_reference_key=facts.frame_of_reference_key,
         manufacturer=facts.manufacturer or None,
-        scanner_model=told("ManufacturerModelName"),
-        reconstruction=told("ReconstructionMethod"),
-        filter=told("ConvolutionKernel"),
+        scanner_model=stated("ManufacturerModelName"),
+        reconstruction=stated("ReconstructionMethod"),
+        filter=stated("ConvolutionKernel"),
         tracer=injection.tracer if injection else None,
         injected_mbq=injection.dose_bq / 1e6 if injection and injection.dose_bq else None,
         weight_kg=weight if weight is not None and weight > 0 else None,
         half_life_s=injection.half_life_s if injection else None,
-        attenuation=told("AttenuationCorrectionMethod"),
+        attenuation=stated("AttenuationCorrectionMethod"),
         infusion_s=injection.infusion_s if injection else None,
     )
 

@@ -10,14 +10,14 @@ from pydicom.tag import Tag
 from ..grid import Grid
 from ..messages import InputRefused, Notice, Text
 from .dicom import anatomical_stack, is_ct, is_mr, is_pet
-from .dicom_files import Found, Series, find_series, read_pixels
+from .dicom_files import FolderContent, Series, find_series, read_pixels
 from .dicom_geometry import stack_grid
 from .dicom_pet import PetSeries, understand_pet
 from .dicom_slice import ENHANCED_CT, ENHANCED_MR
 from .dicom_values import integer, number, text
 from .frames import FrameTiming
 from .image import HU, MR_SIGNAL
-from .modality import CT, MR, as_what_it_is, told_by
+from .modality import CT, MR, as_what_it_is, stated_modality
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
 from .suv import suvbw_factor
 from .tables import sidecar
@@ -61,8 +61,8 @@ def describe(result: Entry) -> str:
     return "\n\n".join(_described(entry) for entry in result["series"]) + _remainder(result)
 
 
-def _damaged(found: Found) -> str:
-    return f" ({found.unreadable} damaged DICOM files)" if found.unreadable else ""
+def _damaged(content: FolderContent) -> str:
+    return f" ({content.unreadable} damaged DICOM files)" if content.unreadable else ""
 
 
 def _series(series: Series) -> Entry:
@@ -96,13 +96,13 @@ def _series(series: Series) -> Entry:
         return entry | _anatomical(series, "mr", MR_SIGNAL)
     if facts.sop_class in ENHANCED_CT:
         refusal = InputRefused("ct-enhanced", "multi-frame CT is not read; export the classic CT images")
-        return entry | {"refusals": _told([refusal])}
+        return entry | {"refusals": _messages([refusal])}
     if facts.sop_class in ENHANCED_MR:
         refusal = InputRefused("mr-enhanced", "multi-frame MR is not read; export the classic MR images")
-        return entry | {"refusals": _told([refusal])}
+        return entry | {"refusals": _messages([refusal])}
     if facts.modality == "PT":
         refusal = InputRefused("pet-sop-class", "stored as another kind of object than PET images: nothing to measure")
-        return entry | {"refusals": _told([refusal]), "suv_refusal": f"{refusal.code}: {refusal.message}"}
+        return entry | {"refusals": _messages([refusal]), "suv_refusal": f"{refusal.code}: {refusal.message}"}
     return entry | _multi_frame(series)
 
 
@@ -113,7 +113,7 @@ def _multi_frame(series: Series) -> Entry:
     try:
         header = series.header
     except InputRefused as reason:
-        return {"refusals": _told([reason])}
+        return {"refusals": _messages([reason])}
     frames, segments = integer(header, Tag("NumberOfFrames")), header.get("SegmentSequence")
     found: Entry = {} if frames is None else {"shape": [frames, series.facts.rows, series.facts.columns]}
     return found if segments is None else found | {"segments": len(segments)}
@@ -130,8 +130,8 @@ def _pet(series: Series) -> Entry:
         "decay_correction": pet.decay_correction or None,
         "suvbw_factor": factor,
         "suv_refusal": refusal,
-        "refusals": _told(pet.refusals),
-        "warnings": _told(pet.notices),
+        "refusals": _messages(pet.refusals),
+        "warnings": _messages(pet.notices),
         "bed_positions": pet.bed_positions,
         "suvbw_max": None if factor is None or pet.kind != "static-pet" else _largest(pet, factor),
         "tracer": pet.scan.tracer,
@@ -167,7 +167,7 @@ def _anatomical(series: Series, kind: str, units: str) -> Entry:
     try:
         grid = stack_grid(anatomical_stack(series), number(series.header, Tag("SliceThickness")))
     except InputRefused as reason:
-        return {"kind": kind, "units": units, "refusals": _told([reason])}
+        return {"kind": kind, "units": units, "refusals": _messages([reason])}
     return {"kind": kind, "units": units, **_geometry(grid, None)}
 
 
@@ -193,7 +193,7 @@ def _nifti(path: Path) -> Entry:
     }
     try:
         metadata = sidecar(path)
-        if not metadata or told_by(metadata) in (CT, MR):
+        if not metadata or stated_modality(metadata) in (CT, MR):
             return entry | _anatomical_file(path)
         try:
             image = read_dynamic_nifti(path)
@@ -209,11 +209,11 @@ def _nifti(path: Path) -> Entry:
                     "modality": "PT",
                     "manufacturer": static.scan.manufacturer,
                     "units": "kBq/mL",
-                    "warnings": _told(static.notices),
+                    "warnings": _messages(static.notices),
                 }
             )
     except InputRefused as reason:
-        return entry | {"refusals": _told([reason])}
+        return entry | {"refusals": _messages([reason])}
     return (
         entry
         | _geometry(image.grid, len(image.timing))
@@ -225,7 +225,7 @@ def _nifti(path: Path) -> Entry:
             "frames": _frames(image.timing),
             "time_zero": image.time_zero,
             "decay_correction": image.decay_correction,
-            "warnings": _told(image.notices),
+            "warnings": _messages(image.notices),
             "tracer": image.scan.tracer,
             "half_life_s": image.scan.half_life_s,
         }
@@ -241,7 +241,12 @@ def _anatomical_file(path: Path) -> Entry:
     except InputRefused:
         return entry
     kind = CT if volume.is_ct else MR
-    return entry | {"kind": kind.lower(), "modality": kind, "units": volume.units, "warnings": _told(volume.notices)}
+    return entry | {
+        "kind": kind.lower(),
+        "modality": kind,
+        "units": volume.units,
+        "warnings": _messages(volume.notices),
+    }
 
 
 def _geometry(grid: Grid | None, frames: int | None) -> Entry:
@@ -260,8 +265,8 @@ def _frames(timing: FrameTiming | None) -> list[Entry]:
     ]
 
 
-def _told(said: Iterable[InputRefused | Notice]) -> list[Entry]:
-    return [{"code": one.code, "message": one.message} for one in said]
+def _messages(messages: Iterable[InputRefused | Notice]) -> list[Entry]:
+    return [{"code": one.code, "message": one.message} for one in messages]
 
 
 def _described(entry: Entry) -> str:

@@ -37,7 +37,7 @@ def plainly_hu(values: NDArray[np.floating]) -> bool:
     return bool(soft >= LEAST_SOFT_TISSUE * body.size)
 
 
-def told_by(metadata: Mapping[str, Any]) -> str | None:
+def stated_modality(metadata: Mapping[str, Any]) -> str | None:
     """ "CT" or "MR" as a sidecar says, any other modality as it is written there, None where it says nothing."""
     stated = str(metadata.get("Modality") or "").strip().upper()
     if stated:
@@ -51,7 +51,7 @@ def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
     asked: "auto", or the "CT" or "MR" that the study states. Raises InputRefused: "anatomy-modality" (the file says
     otherwise, or is neither), "anatomy-unlabeled" (nothing says it).
     """
-    said = told_by(sidecar(path))
+    said = stated_modality(sidecar(path))
     if said not in (None, CT, MR):
         raise InputRefused(
             "anatomy-modality",

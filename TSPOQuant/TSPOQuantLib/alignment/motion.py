@@ -168,24 +168,24 @@ def estimate_motion(
         transforms[run] = _settled(found, error, neighbor, field_points(image.grid))
     center = image.grid.to_lps((np.array(image.grid.shape[::-1]) - 1) / 2)
     motion = FrameMotion(transforms, tuple(frames), tuple(notices), uncertainty, center)
-    return told_at(motion, field_points(image.grid))
+    return judged_at(motion, field_points(image.grid))
 
 
 def _settled(
-    found: NDArray[np.float64], error_mm: float, neighbor: NDArray[np.float64], points_lps: NDArray[np.float64]
+    transform: NDArray[np.float64], error_mm: float, neighbor: NDArray[np.float64], points_lps: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Where a frame lies: where it was found if that is surely another place than the reference's.
 
     Else nothing says that it moved by itself, and it lies where the neck already was: at the reference, or where the
     ``neighbor`` frame towards the reference lies, whichever is nearer to what was found. All are 4 x 4, LPS mm.
     """
-    if displacement_mm(found, points_lps) > max(STILL_MM, STILL_UNCERTAINTIES * error_mm):
-        return found
+    if displacement_mm(transform, points_lps) > max(STILL_MM, STILL_UNCERTAINTIES * error_mm):
+        return transform
     places = (np.eye(4), neighbor)
-    return min(places, key=lambda place: displacement_mm(np.linalg.inv(place) @ found, points_lps))
+    return min(places, key=lambda place: displacement_mm(np.linalg.inv(place) @ transform, points_lps))
 
 
-def told_at(motion: FrameMotion, points_lps: NDArray[np.float64]) -> FrameMotion:
+def judged_at(motion: FrameMotion, points_lps: NDArray[np.float64]) -> FrameMotion:
     """The same motion with its notice "motion-large" for the displacement at points (n, 3) that matter."""
     moved = motion_table(motion, points_lps).displacement_mm
     notices = [notice for notice in motion.notices if notice.code != "motion-large"]

@@ -10,7 +10,7 @@ from ..typography import LANGUAGES
 from .options import add_command, add_force, add_json, add_out, finite
 
 if TYPE_CHECKING:
-    from ..outcome.alike import Beside
+    from ..outcome.alike import PairedChange
     from .options import Commands
 
 
@@ -110,7 +110,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
         read_budget(options.budget) if options.budget else None,
     )
     files = [path for path in (options.clinical, options.repeatability, options.budget) if path]
-    both: tuple[Beside, ...] = ()
+    both: tuple[PairedChange, ...] = ()
     if asked.asked:
         names = hide(plain_records, clinical)[0] if options.deidentify else plain_records
         plain = compare(names, told, (), [*options.accept, *asked.cured], comparison.budget)

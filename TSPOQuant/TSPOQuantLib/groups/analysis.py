@@ -7,12 +7,12 @@ from ..messages import InputRefused, Listed, Notice
 from .association import Association
 from .cohort import Cohort, Pair, half_pairs
 from .comparison import Effect
+from .covariates import AFFECTED, CONDITION, GENOTYPE, alike
 from .estimates import FEWEST
 from .methods import DESCRIBED, Methods, methods
 from .model_choice import Agreement, LostFits, Preferred, agreements, lost_fits, preferred
 from .questions import GROUP, associations, effects, scores_of
 from .test_retest import TestRetest, test_retest
-from .told import AFFECTED, CONDITION, GENOTYPE, alike
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def analyze(
     People who are pairs of test and retest are measured twice with nothing between: their changes are no effect of
     anything, and are not told as such. Raises InputRefused ("group-column") for columns that nobody has.
     """
-    known = dict.fromkeys(name for visit in cohort.visits for name in visit.told)
+    known = dict.fromkeys(name for visit in cohort.visits for name in visit.covariates)
     by, covariates, scores = (tuple(name.lower() for name in names) for names in (by, covariates, scores))
     asked = (*by, *scores, *(name for name in covariates if name != GENOTYPE))
     unknown = next((name for name in asked if name not in known), None)
@@ -89,7 +89,9 @@ def _of_people(cohort: Cohort, pairs: Sequence[Pair], by: Sequence[str]) -> list
                 people=Listed(f"sub-{who}" for who in missing),
             )
         )
-    half = half_pairs(cohort, pairs) if not pairs or any(CONDITION in visit.told for visit in cohort.visits) else ()
+    half = (
+        half_pairs(cohort, pairs) if not pairs or any(CONDITION in visit.covariates for visit in cohort.visits) else ()
+    )
     if half:
         notices.append(
             Notice(
@@ -100,7 +102,7 @@ def _of_people(cohort: Cohort, pairs: Sequence[Pair], by: Sequence[str]) -> list
             )
         )
     for column in by:
-        told = {visit.participant: visit.told.get(column, "") for visit in cohort.first_visits()}
+        told = {visit.participant: visit.covariates.get(column, "") for visit in cohort.first_visits()}
         without = [who for who, group in told.items() if not group]
         if without and len(without) < len(told):
             notices.append(

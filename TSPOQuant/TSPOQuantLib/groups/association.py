@@ -26,12 +26,12 @@ class Correlation:
 class Association:
     """A number's change against a score's, or both at one visit.
 
-    x: ln of the ratio (change) or of the value; y: the score's difference or value. told: "change" or "visit".
+    x: ln of the ratio (change) or of the value; y: the score's difference or value. kind: "change" or "visit".
     within: the group whose people these are; "" for all.
     adjusted: Spearman's chance, for how many associations were looked at (Holm).
     """
 
-    told: str
+    kind: str
     session: str
     within: str
     outcome: str
@@ -42,7 +42,7 @@ class Association:
     who: tuple[str, ...]
     x: Array
     y: Array
-    found: Correlation
+    correlation: Correlation
     adjusted: float
 
 

@@ -16,8 +16,8 @@ from ..outcome.settings import UNNAMED, session_order
 from ..outcome.uptake import region_uptake
 from ..quantities import UNITS
 from ..regions.anatomy import ANATOMY_ONLY, identify, read_name
+from .covariates import AFFECTED, BOTH, CONDITION, RETEST, TEST, covariates_of, one_spelling
 from .estimates import Array
-from .told import AFFECTED, BOTH, CONDITION, RETEST, TEST, one_spelling, told_of
 
 KINPAR = re.compile(r"model-(?P<model>[^_]+?)(_pvc-(?P<pvc>[^_]+))?_kinpar\.tsv")
 OUTCOMES = ("VT", "Ki", "K1", "VB", "VT/fP", "VS")
@@ -26,7 +26,7 @@ RATIOS = ("SUV", "SUVR", "TBR-PP", "TBR-WB")
 NO_MODEL = "none"
 """Of ratios, which need no fit."""
 MACRO = ("VT", "Ki", "VT/fP", "VS")
-NOT_TOLD = ("not-identifiable", "not-positive", "se-large", "vt-beyond-scan")
+UNDETERMINED = ("not-identifiable", "not-positive", "se-large", "vt-beyond-scan")
 """Flags of a fit whose macroparameters the data do not tell: such values are left out, and named. A choice."""
 CRITERIA = ("AIC", "AICc", "BIC")
 NO_PVC = "none"
@@ -60,7 +60,7 @@ class Value:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the data do not tell it; empty where they do."""
-        found = tuple(flag for flag in self.flags if flag in NOT_TOLD) if self.outcome in MACRO else ()
+        found = tuple(flag for flag in self.flags if flag in UNDETERMINED) if self.outcome in MACRO else ()
         return found or (() if math.isfinite(self.value) else ("not-estimated",))
 
 
@@ -71,17 +71,17 @@ what people differ by and the slips of 60 and 1000."""
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit. told: what tables and images say of it, by column. record: where quantify wrote one."""
+    """One visit. covariates: what tables and images say of it, by column. record: where quantify wrote one."""
 
     participant: str
     session: str
-    told: Mapping[str, str] = field(default_factory=dict)
+    covariates: Mapping[str, str] = field(default_factory=dict)
     record: VisitRecord | None = None
 
     @property
     def affected(self) -> str:
         """The place of the affected foramen ("foramen C6/C7 left"), "" where none is told."""
-        found = read_name(f"foramen {self.told.get(AFFECTED, '')}").anatomy
+        found = read_name(f"foramen {self.covariates.get(AFFECTED, '')}").anatomy
         return f"foramen {found.level} {found.side}" if found.level and found.side != "midline" else ""
 
     @property
@@ -186,7 +186,7 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
 
     keep_flagged: values that the data do not tell stay, as long as they are numbers.
 
-    Raises InputRefused: "group-empty", what told_of raises, and what reading a record or a table raises.
+    Raises InputRefused: "group-empty", what covariates_of raises, and what reading a record or a table raises.
     """
     visits: list[Visit] = []
     values: list[Value] = []
@@ -205,9 +205,9 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
         )
     notices: tuple[Notice, ...] = ()
     if dataset is not None:
-        told, notices = told_of(dataset, [(one.participant, one.session) for one in visits])
-        merged = one_spelling([{**one.told, **cells} for one, cells in zip(visits, told, strict=True)])
-        visits = [replace(one, told=cells) for one, cells in zip(visits, merged, strict=True)]
+        told, notices = covariates_of(dataset, [(one.participant, one.session) for one in visits])
+        merged = one_spelling([{**one.covariates, **cells} for one, cells in zip(visits, told, strict=True)])
+        visits = [replace(one, covariates=cells) for one, cells in zip(visits, merged, strict=True)]
     values = [one for one in values if one.outcome not in RATIOS or math.isfinite(one.value)]
     _check_once(values)
     notices = (*notices, *_of_others(visits), *_odd([one for one in values if not one.reasons]))
@@ -223,7 +223,7 @@ def _place_order(place: Path) -> tuple[str, bool, str]:
 
 def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list[Value]] | None:
     record = read_record(place) if (place / FILE).is_file() else None
-    visit = Visit(participant, session, {} if record is None else _told_by(record), record)
+    visit = Visit(participant, session, {} if record is None else _covariates_in(record), record)
     if record is not None:
         return visit, _of_record(visit, record)
     tables = [(path, known) for path in sorted(place.glob("*_kinpar.tsv")) if (known := KINPAR.search(path.name))]
@@ -305,7 +305,7 @@ def _odd(values: Sequence[Value]) -> list[Notice]:
     return found
 
 
-def _told_by(record: VisitRecord) -> dict[str, str]:
+def _covariates_in(record: VisitRecord) -> dict[str, str]:
     """Covariates that images and study tell: see README."""
     scan = record.acquisition
     scanner = " ".join(part for part in (scan.manufacturer, scan.scanner_model) if part)
@@ -421,7 +421,7 @@ def pairs_of(cohort: Cohort, sessions: tuple[str, str]) -> tuple[Pair, ...]:
 def half_pairs(cohort: Cohort, pairs: Sequence[Pair]) -> tuple[str, ...]:
     """People whom the column "condition" marks, and who make no pair."""
     whole = {who for who, _, _ in pairs}
-    marked = dict.fromkeys(v.participant for v in cohort.visits if v.told.get(CONDITION) in (TEST, RETEST, BOTH))
+    marked = dict.fromkeys(v.participant for v in cohort.visits if v.covariates.get(CONDITION) in (TEST, RETEST, BOTH))
     return tuple(who for who in marked if who not in whole)
 
 
@@ -431,7 +431,7 @@ def test_retest_pairs(cohort: Cohort) -> tuple[Pair, ...]:
     found = []
     for who in cohort.participants:
         own = [visit for visit in cohort.visits if visit.participant == who]
-        said = [visit.told.get(CONDITION, "") for visit in own]
+        said = [visit.covariates.get(CONDITION, "") for visit in own]
         if said.count(TEST) == said.count(RETEST) == 1:
             found.append((who, own[said.index(TEST)].session, own[said.index(RETEST)].session))
         elif said == [BOTH, BOTH]:

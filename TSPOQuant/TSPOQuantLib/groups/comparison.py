@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import nctdtrinc, stdtrit
 
+from .covariates import COMMA, WORDS, number_of
 from .estimates import FEWEST, TAIL, UNKNOWN, Array, Estimate, estimated, holm, mean_interval, two_sided
-from .told import COMMA, WORDS, number_of
 
 PERMUTED_BELOW = 30
 """People below whom chances come from permutations: a choice."""
@@ -272,7 +272,7 @@ def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
 
 
 def design_of(
-    told: Sequence[dict[str, str]], names: Sequence[str], beside: Array | None = None
+    rows: Sequence[dict[str, str]], names: Sequence[str], beside: Array | None = None
 ) -> tuple[Array, tuple[str, ...], tuple[str, ...]]:
     """Covariates of people as (people, columns), those that are in it, and those that are not.
 
@@ -281,14 +281,14 @@ def design_of(
     covariate, so that nobody can tell them apart. beside: (people, columns) of the groups. Raises InputRefused
     ("group-number") for a decimal comma.
     """
-    design = np.column_stack([np.ones(len(told)), *([] if beside is None else [beside])])
+    design = np.column_stack([np.ones(len(rows)), *([] if beside is None else [beside])])
     alone = design.shape[1]
     kept: list[str] = []
     dropped: list[str] = []
     for name in names:
-        cells = [one.get(name, "") for one in told]
+        cells = [one.get(name, "") for one in rows]
         wider = np.column_stack([design, *(_columns(name, cells) if all(cells) else [])])
-        room = len(told) >= PEOPLE_PER_PARAMETER * (2 + wider.shape[1] - alone)
+        room = len(rows) >= PEOPLE_PER_PARAMETER * (2 + wider.shape[1] - alone)
         more = wider.shape[1] > design.shape[1] and room and np.linalg.matrix_rank(wider) == wider.shape[1]
         (kept if more else dropped).append(name)
         design = wider if more else design

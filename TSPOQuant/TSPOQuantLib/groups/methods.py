@@ -325,12 +325,12 @@ def table1(cohort: Cohort, by: str) -> tuple[tuple[str, ...], ...]:
     visits = list(cohort.first_visits())
     groups: dict[str, list[Visit]] = {"all": visits}
     for visit in visits:
-        if visit.told.get(by):
-            groups.setdefault(visit.told[by], []).append(visit)
+        if visit.covariates.get(by):
+            groups.setdefault(visit.covariates[by], []).append(visit)
     if len(groups) == 2:  # all of one group
         groups = {"all": visits}
     rows = [("", *groups), ("n", *(str(len(group)) for group in groups.values()))]
-    known = {name for visit in visits for name in visit.told}
+    known = {name for visit in visits for name in visit.covariates}
     rows += [(name, *(_cells(group, name) for group in groups.values())) for name in DESCRIBED if name in known]
     for outcome, model, pvc in cohort.kinds():
         if outcome in MACRO[:2] and MODELS[model].outcome == outcome:
@@ -350,7 +350,7 @@ def table1(cohort: Cohort, by: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _cells(group: Sequence[Visit], name: str) -> str:
-    cells = [visit.told[name] for visit in group if name in visit.told]
+    cells = [visit.covariates[name] for visit in group if name in visit.covariates]
     missing = f"; {len(group) - len(cells)} unknown" if len(cells) < len(group) else ""
     try:
         return _spread([float(cell) for cell in cells]) + missing

@@ -24,8 +24,8 @@ from .comparison import (
     person_means,
     with_adjusted,
 )
+from .covariates import GENOTYPE, number_of
 from .estimates import FEWEST, UNKNOWN, Array, Estimate, holm
-from .told import GENOTYPE, number_of
 
 ASKED = (*MACRO[:2], *RATIOS)
 """Numbers that groups are compared by."""
@@ -99,8 +99,8 @@ def _groups(cohort: Cohort, column: str) -> dict[str, list[str]]:
     """People by group, the group that others are compared with first."""
     found: dict[str, list[str]] = {}
     for visit in cohort.first_visits():
-        if visit.told.get(column):
-            found.setdefault(visit.told[column], []).append(visit.participant)
+        if visit.covariates.get(column):
+            found.setdefault(visit.covariates[column], []).append(visit.participant)
     return dict(sorted(found.items(), key=lambda item: (not CONTROLS.match(item[0]), item[0])))
 
 
@@ -229,17 +229,17 @@ def _two_groups(
     rows = [
         row
         for row, who in enumerate(everybody)
-        if visits[who].told.get(column) in (first, second) and np.isfinite(table[row]).any()
+        if visits[who].covariates.get(column) in (first, second) and np.isfinite(table[row]).any()
     ]
     people, logs = [everybody[row] for row in rows], table[rows]
-    belongs = np.array([float(visits[who].told[column] == second) for who in people])
+    belongs = np.array([float(visits[who].covariates[column] == second) for who in people])
     parts = connected(np.isfinite(logs))
     both = [row for row in range(len(people)) if 0 < belongs[parts == parts[row]].mean() < 1]
     if not both:
         return []
     people, logs, belongs, parts = [people[row] for row in both], logs[both], belongs[both], parts[both]
     apart = np.column_stack([np.zeros((len(people), 0)), *(parts == part for part in np.unique(parts)[1:])])
-    told = [dict(visits[who].told) for who in people]
+    told = [dict(visits[who].covariates) for who in people]
     design, kept, dropped = design_of(told, covariates, np.column_stack([belongs, apart]))
     design = np.column_stack([design, apart])
     means = person_means(logs)
@@ -257,7 +257,7 @@ def _two_groups(
             covariates=kept,
             left_out=dropped,
             values=tuple(
-                (who, visits[who].told[column], float(mean)) for who, mean in zip(people, means, strict=True)
+                (who, visits[who].covariates[column], float(mean)) for who, mean in zip(people, means, strict=True)
             ),
         )
     ]
@@ -268,7 +268,7 @@ def _two_groups(
 
 def scores_of(cohort: Cohort, asked: Sequence[str] = ()) -> tuple[str, ...]:
     """Columns that are clinical scores, by their names or because they are asked for."""
-    names = dict.fromkeys(name for visit in cohort.visits for name in visit.told)
+    names = dict.fromkeys(name for visit in cohort.visits for name in visit.covariates)
     return tuple(name for name in names if name in asked or score_named(name.lower()) is not None)
 
 
@@ -283,9 +283,9 @@ def associations(cohort: Cohort, asked: Sequence[str] = (), by: Sequence[str] = 
             for score in scores_of(cohort, asked):
                 found += _associated(one, own, score, within)
     adjusted = [math.nan] * len(found)
-    for family in dict.fromkeys((a.told, a.outcome, a.model, a.pvc) for a in found):
-        members = [n for n, a in enumerate(found) if (a.told, a.outcome, a.model, a.pvc) == family]
-        for index, chance in zip(members, holm([found[n].found.chance for n in members]), strict=True):
+    for family in dict.fromkeys((a.kind, a.outcome, a.model, a.pvc) for a in found):
+        members = [n for n, a in enumerate(found) if (a.kind, a.outcome, a.model, a.pvc) == family]
+        for index, chance in zip(members, holm([found[n].correlation.chance for n in members]), strict=True):
             adjusted[index] = chance
     return tuple(replace(one, adjusted=chance) for one, chance in zip(found, adjusted, strict=True))
 
@@ -310,15 +310,15 @@ def _score(cohort: Cohort, people: Sequence[str], score: str, session: str) -> A
 
 
 def _number(visit: Visit | None, score: str) -> float:
-    cell = visit.told.get(score, "") if visit is not None else ""
+    cell = visit.covariates.get(score, "") if visit is not None else ""
     return number_of(score, cell) if cell else math.nan
 
 
 def _association(
-    one: Measured, score: str, told: tuple[str, str, str], people: Sequence[str], logs: Array, y: Array
+    one: Measured, score: str, about: tuple[str, str, str], people: Sequence[str], logs: Array, y: Array
 ) -> list[Association]:
     rows = np.flatnonzero(np.isfinite(logs).any(axis=1) & np.isfinite(y))
-    if told[0] == "visit" and len(rows):  # people without a common region have no common scale
+    if about[0] == "visit" and len(rows):  # people without a common region have no common scale
         parts = connected(np.isfinite(logs[rows]))
         rows = rows[parts == np.bincount(parts).argmax()]
     if len(rows) < 2:
@@ -327,4 +327,4 @@ def _association(
     who = tuple(people[int(row)] for row in rows)
     found = correlation(x, y[rows])
     kind = (one.outcome, one.model, one.pvc, one.structure)
-    return [Association(*told, *kind, score, who, x, y[rows], found, math.nan)]
+    return [Association(*about, *kind, score, who, x, y[rows], found, math.nan)]

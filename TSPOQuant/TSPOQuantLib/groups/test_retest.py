@@ -39,7 +39,7 @@ class Repeat:
     values: Array
     outliers: tuple[str, ...]
     way: str
-    found: Repeatability
+    repeatability: Repeatability
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class TestRetest:
             if row.region == ALL
             and row.way == INCLUDED
             and row.outcome == "VT" == MODELS[row.model].outcome
-            and row.found.people >= FEWEST_FOR_COEFFICIENT
-            and LEAST_WCV <= row.found.wcv_log.value <= MOST_PERCENT / 100
+            and row.repeatability.people >= FEWEST_FOR_COEFFICIENT
+            and LEAST_WCV <= row.repeatability.wcv_log.value <= MOST_PERCENT / 100
         )
 
 
@@ -127,7 +127,7 @@ def _grows(row: Repeat) -> bool:
 
 
 def _moved(row: Repeat) -> bool:
-    return row.found.difference.low > 0 or row.found.difference.high < 0
+    return row.repeatability.difference.low > 0 or row.repeatability.difference.high < 0
 
 
 def _of_kind(values: Sequence[Value], pairs: Sequence[Pair]) -> list[Repeat]:

@@ -59,7 +59,7 @@ class Candidates:
     """
 
     times_s: Floats
-    found: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]
     samples: dict[str, SampledCurve]
     blood: BloodSamples
     input: InputFunctionResult | None

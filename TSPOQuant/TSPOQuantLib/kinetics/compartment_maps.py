@@ -259,7 +259,7 @@ class OneTissueBlock:
             vb = np.clip(vb, self.scan.low["VB"], self.scan.high["VB"])
         amplitude, along = _two(tt, ts, ss, ty - vb * tb, sy - vb * sb)
         free = (vb > self.scan.low["VB"]) & (vb < self.scan.high["VB"])
-        bend = amplitude * np.where(free, _beside(ptt, pts, pss), _beside(tt, ts, ss))
+        bend = amplitude * np.where(free, _own_square(ptt, pts, pss), _own_square(tt, ts, ss))
         left = _dot(self.scan.basis.curvature.take(node, axis=0), data)
         left -= amplitude * self.tc.take(node) + along * self.sc.take(node) + vb * self.bc.take(node)
         # Far from the optimum Newton's step can lead anywhere: it is kept near that of least squares.
@@ -488,7 +488,7 @@ def _dot(one: Array, other: Array) -> Array:
     return np.asarray(np.einsum("vf,vf->v", one, other))
 
 
-def _beside(tt: Array, ts: Array, ss: Array) -> Array:
+def _own_square(tt: Array, ts: Array, ss: Array) -> Array:
     """The square of the slope's part beside the tissue, from their products."""
     return np.asarray(ss - ts * ts / np.where(tt > 0, tt, np.inf))
 

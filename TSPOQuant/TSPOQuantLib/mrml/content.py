@@ -126,7 +126,7 @@ def segmentation_key(node) -> str:
         drawing = drawing_of(node, _world(node))
         masks = [layer.masks() for layer in drawing.layers]
         parts = [_numbers(drawing.world)]
-        for segment_id, (name, tags) in drawing.said.items():
+        for segment_id, (name, tags) in drawing.segments.items():
             parts.append(f"{name} {sorted(tags.items())}".encode())
             if segment_id in drawing.places:
                 layer, label = drawing.places[segment_id]

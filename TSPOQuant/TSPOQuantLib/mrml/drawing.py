@@ -53,24 +53,24 @@ class Layer:
 class Drawing:
     """All segments of a node.
 
-    world: 4 x 4, where parent transforms put it (RAS to RAS). said: of each segment, by ID in their order, its name
+    world: 4 x 4, where parent transforms put it (RAS to RAS). segments: of each, by ID in their order, its name
     and its tags that mean something. places: of those with voxels, the layer's number and the label there.
     """
 
     world: Matrix
-    said: dict[str, tuple[str, dict[str, str]]]
+    segments: dict[str, tuple[str, dict[str, str]]]
     layers: tuple[Layer, ...]
     places: dict[str, tuple[int, int]]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all segments, in their order."""
-        return tuple(name for name, _ in self.said.values())
+        return tuple(name for name, _ in self.segments.values())
 
     def changed_since(self, before: "Drawing") -> tuple[str, ...]:
         """IDs of the segments that are new, or called, drawn or placed in another way."""
         if not np.array_equal(self.world, before.world):
-            return tuple(self.said)
+            return tuple(self.segments)
         touched: dict[tuple[int, int], tuple[set[int], set[int]] | None] = {}
 
         def redrawn(segment_id: str) -> bool:
@@ -85,13 +85,13 @@ class Drawing:
 
         return tuple(
             segment_id
-            for segment_id, said in self.said.items()
-            if before.said.get(segment_id) != said or redrawn(segment_id)
+            for segment_id, said in self.segments.items()
+            if before.segments.get(segment_id) != said or redrawn(segment_id)
         )
 
     def region(self, segment_id: str) -> Region:
         """A segment as results are read from it; without a voxel where none is drawn."""
-        name, tags = self.said[segment_id]
+        name, tags = self.segments[segment_id]
         mask, to_ras = np.zeros((1, 1, 1), dtype=bool), np.eye(4)
         if segment_id in self.places:
             layer, label = self.places[segment_id]

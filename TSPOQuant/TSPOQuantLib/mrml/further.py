@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from ..outcome.settings import SETTINGS
 from ..settings import Setting, typed
-from .language import refusal, told
+from .language import refusal, translated
 
 CONTROLLED = {
     "subject": "subject",
@@ -80,7 +80,7 @@ def value_of(one: Setting, text: str) -> Any:
     try:
         return typed(one.kind, text)
     except ValueError as error:
-        sentence = _("{name} must be {wanted}.").format(name=one.name, wanted=told(one.kind.wanted))
+        sentence = _("{name} must be {wanted}.").format(name=one.name, wanted=translated(one.kind.wanted))
         raise refusal("settings-value", sentence) from error
 
 

@@ -21,7 +21,7 @@ def _language() -> str:
     return language if language in LANGUAGES else "en"
 
 
-def told(message: str) -> str:
+def translated(message: str) -> str:
     """A message of the library; in English where it has no translation."""
     return str(_words(_language()).message(message))
 
@@ -41,7 +41,7 @@ def shown_number(text: str) -> str:
 
 def sentence(message: str) -> str:
     """A message as a line of its own begins: with a capital letter, unless with a file's name or a symbol."""
-    text = told(message)
+    text = translated(message)
     word = text.split(" ", 1)[0].rstrip(",:;.")
     return text if any(sign in "._/\\" or sign.isdigit() for sign in word) else text[:1].upper() + text[1:]
 

@@ -137,26 +137,28 @@ def _ends(x: NDArray[np.float64], used: NDArray[np.bool_]) -> tuple[NDArray[np.f
     return x[outermost], outermost
 
 
-def input_chart(session: str, timing: FrameTiming, found: InputRecord) -> Chart:
+def input_chart(session: str, timing: FrameTiming, input_function: InputRecord) -> Chart:
     """Whole blood, parent plasma, what was measured in samples, and the image's blood pool."""
-    minutes = np.asarray(found.times_s) / 60
+    minutes = np.asarray(input_function.times_s) / 60
     middles = timing.mids_s / 60
     inside = minutes <= timing.ends_s[-1] / 60
     shown = minutes[inside]
     frames = _frames_at(timing, shown)
     series = [
-        _series(_("whole blood"), shown, np.asarray(found.whole_blood)[inside], "line", COLORS[1], frames),
-        _series(_("parent plasma"), shown, np.asarray(found.parent_plasma)[inside], "line", COLORS[0], frames),
+        _series(_("whole blood"), shown, np.asarray(input_function.whole_blood)[inside], "line", COLORS[1], frames),
+        _series(
+            _("parent plasma"), shown, np.asarray(input_function.parent_plasma)[inside], "line", COLORS[0], frames
+        ),
     ]
-    if found.blood_pool is not None:
+    if input_function.blood_pool is not None:
         name = _("blood pool in the PET")
-        series.append(_series(name, middles, found.blood_pool, "points", GRAY, range(len(middles))))
+        series.append(_series(name, middles, input_function.blood_pool, "points", GRAY, range(len(middles))))
     for kind, name, color in (
         ("whole_blood", _("whole-blood samples"), COLORS[1]),
         ("plasma", _("plasma samples"), COLORS[3]),
     ):
-        if kind in found.samples:
-            samples = found.samples[kind]
+        if kind in input_function.samples:
+            samples = input_function.samples[kind]
             drawn = np.asarray(samples.times_s) / 60
             series.append(_series(name, drawn, samples.values, "points", color, _frames_at(timing, drawn)))
     title = _("Input function, {session}").format(session=session)

@@ -152,10 +152,10 @@ class StudyLive(StudySteps):
         if settings.input_source == "image-derived" and self._poolChanged(followed, now, settings.blood_pool):
             raise refusal("live-basis", _("The blood pool was changed, and with it the input function."))
         changed = now.changed_since(followed.seen)
-        followed.waiting = [*changed, *(one for one in followed.waiting if one not in changed and one in now.said)]
+        followed.waiting = [*changed, *(one for one in followed.waiting if one not in changed and one in now.segments)]
         followed.seen, renamed = now, now.names != followed.names
         followed.names = now.names
-        names = {one: plain_name(name) for one, (name, _tags) in now.said.items()}
+        names = {one: plain_name(name) for one, (name, _tags) in now.segments.items()}
         first = sorted(followed.waiting, key=lambda one: names[one] != shown)[:1]
         again = settings != live.settings
         unfitted = sorted(live.missing, key=lambda name: name != shown)
@@ -173,7 +173,7 @@ class StudyLive(StudySteps):
     def _poolChanged(followed: Followed, now: Drawing, pool: str) -> bool:
         from ..regions.region import plain_name
 
-        names = {plain_name(now.said[segment_id][0]) for segment_id in now.changed_since(followed.drawn)}
+        names = {plain_name(now.segments[segment_id][0]) for segment_id in now.changed_since(followed.drawn)}
         return plain_name(pool) in names or plain_name(pool) not in map(plain_name, now.names)
 
     def _liveOf(self, session: str, settings: StudySettings):

@@ -31,7 +31,7 @@ from .choices import (
     TSPOQuantVisitParameterNode,
     chosen_models,
 )
-from .language import refusal, told
+from .language import refusal, translated
 from .panel_state import State, Step, fingerprint, state_of, study_state
 
 
@@ -233,7 +233,7 @@ class StudyLogic:
         try:
             further.kept(visit.furtherSettings)
         except InputRefused as refused:
-            return told(refused.message)
+            return translated(refused.message)
         if not visit.petSequence:
             return _("Select a PET sequence.")
         if section == "study":
@@ -267,7 +267,7 @@ class StudyLogic:
         try:
             self._header(visit)
         except InputRefused as refused:
-            return told(refused.message)
+            return translated(refused.message)
         return ""
 
     @staticmethod

@@ -10,7 +10,7 @@ from ..messages import InputRefused, Notice, Text
 from ..plain import restored, to_json
 from ..progress import Progress, part, silent
 from . import study_nodes, tables
-from .language import refusal, told
+from .language import refusal, translated
 from .panel_state import SECTIONS, State
 from .study_review import StudyReview
 
@@ -30,8 +30,8 @@ class KeptFinding:
     acceptable: bool
     said: tuple[Notice, ...]
 
-    def told(self) -> str:
-        first, *values = (told(notice.message) for notice in self.said)
+    def text(self) -> str:
+        first, *values = (translated(notice.message) for notice in self.said)
         return f"{first[:1].upper()}{first[1:]} ({' | '.join(values)})"
 
 
@@ -55,7 +55,7 @@ class StudyReport(StudyReview):
             try:
                 record = self.shownRecord(session)
             except InputRefused as refused:
-                said.append(told(refused.message))
+                said.append(translated(refused.message))
                 continue
             row = self.mainRow(record)
             if place(row) not in said:
@@ -166,7 +166,7 @@ class StudyReport(StudyReview):
         )
         table = study_nodes.find_or_add(study_nodes.WHOLE_STUDY, "changes", "vtkMRMLTableNode", _("TSPOQuant changes"))
         tables.fill_table(table, comparison.changes, tables.change_columns())
-        headline = "\n".join(told(sentence) for sentence in comparison.headline)
+        headline = "\n".join(translated(sentence) for sentence in comparison.headline)
         study_nodes.store_text(study_nodes.WHOLE_STUDY, "verdict", headline, "")
         return comparison
 

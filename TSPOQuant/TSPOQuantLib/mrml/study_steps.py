@@ -14,7 +14,7 @@ from ..outcome.uptake import uptake_of
 from ..progress import Progress, part, silent
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
 from .choices import InputSource, TSPOQuantVisitParameterNode
-from .language import Number, lines, refusal, sentence, told
+from .language import Number, lines, refusal, sentence, translated
 from .panel_state import SECTIONS, State, state_of
 from .study_views import StudyViews
 
@@ -97,22 +97,22 @@ class StudySteps(StudyViews):
         from . import plots
 
         motion, toCt = aligned
-        study_nodes.store_alignment(session, (self._toldAtRegions(session, motion), toCt), inputs)
+        study_nodes.store_alignment(session, (self._judgedAtRegions(session, motion), toCt), inputs)
         if motion is not None:
             table = motion_table(motion, field_points(data.image.grid))
             chart = plots.motion_chart(session, data.image.timing, table.translation_mm, table.displacement_mm)
             plots.draw(chart, session)
 
-    def _toldAtRegions(self, session: str, motion):
+    def _judgedAtRegions(self, session: str, motion):
         """The motion as results tell it: where the regions to quantify are, and over the field before any is drawn."""
-        from ..alignment.motion import told_at
+        from ..alignment.motion import judged_at
 
         visit = self.visit(session)
         if motion is None or not visit.segmentation:
             return motion
         centers = segmentations.segment_centers(visit.segmentation)
         centers.pop(visit.bloodPoolSegmentID, None)
-        return told_at(motion, np.array(list(centers.values()))) if centers else motion
+        return judged_at(motion, np.array(list(centers.values()))) if centers else motion
 
     def makeInput(self, session: str, progress: Progress = silent) -> None:
         """Make a visit's input function alone, and its plot."""
@@ -133,10 +133,10 @@ class StudySteps(StudyViews):
             self._keepAlignment(session, data, aligned, fusionInputs)
         self._keepInput(session, data.image.timing, input_record(found, data.blood), inputs)
 
-    def _keepInput(self, session: str, timing, found, inputs: str) -> None:
+    def _keepInput(self, session: str, timing, input_function, inputs: str) -> None:
         from . import plots
 
-        chart = plots.draw(plots.input_chart(session, timing, found), session)
+        chart = plots.draw(plots.input_chart(session, timing, input_function), session)
         chart.SetAttribute(study_nodes.MADE_FROM, inputs)
 
     def checkRegions(self, session: str) -> list[str]:
@@ -221,7 +221,7 @@ class StudySteps(StudyViews):
     def _whatCameOf(placed) -> str:
         made = sum(bool(one.segment_id) for one in placed)
         said = [_("{count} of {all} proposed; look at each before it is used.").format(count=made, all=len(placed))]
-        said += [f"{one.name}: {told(one.reason)}" for one in placed if one.reason]
+        said += [f"{one.name}: {translated(one.reason)}" for one in placed if one.reason]
         return "\n".join(said)
 
     def whyNotCarried(self, session: str) -> str:
@@ -433,7 +433,7 @@ class StudySteps(StudyViews):
         try:
             header = self._header(visit)
         except InputRefused as refused:
-            return told(refused.message)
+            return translated(refused.message)
         if header is None:
             return ""
         tracer = header.scan.tracer or _("unknown tracer")
@@ -464,7 +464,7 @@ class StudySteps(StudyViews):
         try:
             aligned = study_nodes.stored_alignment(session)
         except InputRefused as refused:
-            return told(refused.message)
+            return translated(refused.message)
         if aligned is None or aligned[0] is None:
             return ""
         motion, toCt = aligned

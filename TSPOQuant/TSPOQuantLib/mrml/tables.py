@@ -13,7 +13,7 @@ from ..messages import Notice, Text
 from ..outcome.record import VisitRecord
 from ..outcome.uptake import RegionUptake
 from ..quantities import COLUMNS, UPTAKE, Quantity, decimals_for
-from .language import lines, told
+from .language import lines, translated
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
 NOTICES = "TSPOQuant.Notices"
@@ -50,7 +50,7 @@ def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) 
         *(column for one in others if _is_known(one.key, rows) for column in _quantity_columns(one)),
         *_uptake_columns(uptake),
         Column("structure", _("kind of region"), headline=_("structure"), number=False),
-        Column("level", told(Text("level of the spine")), headline=_("level"), number=False),
+        Column("level", translated(Text("level of the spine")), headline=_("level"), number=False),
         Column("root", _("nerve root that leaves there"), headline=_("root"), number=False),
         Column("side", _("left, right or midline"), headline=_("side"), number=False),
     )
@@ -68,9 +68,9 @@ def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
 
     error = Text("standard error of {quantity}", quantity=one.symbol)
     return (
-        Column(one.key, told(one.name), one.unit, one.title, value=rounded(one.key)),
+        Column(one.key, translated(one.name), one.unit, one.title, value=rounded(one.key)),
         # Its unit is that of the column before it, and would not fit into the panel's width.
-        Column(one.error_key, told(error), headline=_("SE"), value=rounded(one.error_key)),
+        Column(one.error_key, translated(error), headline=_("SE"), value=rounded(one.error_key)),
     )
 
 
@@ -83,7 +83,7 @@ def _uptake_columns(uptake: Sequence[RegionUptake]) -> list[Column]:
             own = found.get((row.region, row.pvc))
             return None if own is None else round(own.value(one.key), one.decimals)
 
-        return Column(one.key, told(one.name), one.unit, one.symbol, value=value)
+        return Column(one.key, translated(one.name), one.unit, one.symbol, value=value)
 
     return [column(one) for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in uptake)]
 
@@ -138,7 +138,7 @@ def proposal_columns() -> tuple[Column, ...]:
     return (
         Column("name", _("name of the segment"), headline=_("region"), number=False),
         Column("outcome", _("what became of it"), headline=_("outcome"), number=False, value=outcome),
-        Column("reason", _("why it was declined"), headline=_("reason"), number=False, value=_told_reason),
+        Column("reason", _("why it was declined"), headline=_("reason"), number=False, value=_reason),
         Column("confidence", _("how often such a proposal is within 2 mm"), headline=_("within 2 mm"), value=_sure),
         Column("code", _("stable name of the reason"), headline=_("code"), number=False),
         *(
@@ -148,8 +148,8 @@ def proposal_columns() -> tuple[Column, ...]:
     )
 
 
-def _told_reason(row: Any) -> str:
-    return told(row.reason)
+def _reason(row: Any) -> str:
+    return translated(row.reason)
 
 
 def _sure(row: Any) -> float | None:
@@ -172,7 +172,7 @@ def reader_columns() -> tuple[Column, ...]:
 
 
 def _verdict(change) -> str:
-    return told(change.verdict.text)
+    return translated(change.verdict.text)
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return "; ".join(told(notice.message) for notice in value)
+        return "; ".join(translated(notice.message) for notice in value)
     return str(value)
 
 

@@ -94,7 +94,7 @@ def _common_choices(visits: Sequence[VisitRecord]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Beside:
+class PairedChange:
     """One change as the visits are, and as they are alike. cost: the latter's error over the former's."""
 
     plain: RegionChange
@@ -105,11 +105,11 @@ class Beside:
         return self.alike.log_ratio_se / self.plain.log_ratio_se if self.plain.log_ratio_se > 0 else float("nan")
 
 
-def side_by_side(plain: Comparison, alike: Comparison) -> tuple[Beside, ...]:
+def side_by_side(plain: Comparison, alike: Comparison) -> tuple[PairedChange, ...]:
     """Every change that both comparisons have."""
 
     def key(one: RegionChange) -> tuple[str, str, str, str]:
         return one.outcome, one.followup_session, one.model, one.pvc
 
     known = {key(one): one for one in plain.changes}
-    return tuple(Beside(known[key(one)], one) for one in alike.changes if key(one) in known)
+    return tuple(PairedChange(known[key(one)], one) for one in alike.changes if key(one) in known)

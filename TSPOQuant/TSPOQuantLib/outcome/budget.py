@@ -81,7 +81,7 @@ class BudgetSettings:
         return self.resolution_correlation if assumed else 0.0
 
     @property
-    def told(self) -> dict[str, str]:
+    def sizes(self) -> dict[str, str]:
         """The assumed size of each component, in words; components that data determine are left out."""
         return {
             "input-scale": Text("{input_scale:g} %", input_scale=100 * self.input_scale),
@@ -309,7 +309,7 @@ def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[
             change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
             assumed=""
             if component != "resolution" and all(term.known for term in found)
-            else settings.told.get(component, ""),
+            else settings.sizes.get(component, ""),
         )
         for component, found in by_component.items()
         if found

@@ -100,7 +100,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Beside:
+class FurtherMeasure:
     """Another measure of the same region, beside V_T of the first model.
 
     measure: "SUV" (g/mL), "TBR-PP", "TBR-WB" (ratios; see kinetics.ratios) or another model ("Logan", V_T in mL/cm³).
@@ -128,14 +128,14 @@ class Change:
     difference = followup - baseline; percent = 100 * difference / baseline (nan where baseline is 0).
     baseline_se, followup_se: standard errors of the two values where they have one (V_T, from the fit), else None.
     percent_low, percent_high: 95 % interval of the change with the whole error budget, nan where there is none.
-    told: how its change is told, "%", "points" or "grade". primary: the V_T that the study's question is about.
+    change_unit: how its change is told, "%", "points" or "grade". primary: the V_T that the study's question is about.
     """
 
     outcome: str
     title: str
     baseline: float
     followup: float
-    told: str
+    change_unit: str
     baseline_se: float | None = None
     followup_se: float | None = None
     remark: str = ""
@@ -156,7 +156,7 @@ class Change:
     @property
     def change(self) -> float:
         """The change as the study's table tells it: percent for pain and V_T, else the difference."""
-        return self.percent if self.told == "%" else self.difference
+        return self.percent if self.change_unit == "%" else self.difference
 
 
 def table1(
@@ -214,7 +214,7 @@ def _of_region(change: RegionChange, remark: str, affected: bool) -> Change:
         title=f"Vr (V_T), {name}{root}",
         baseline=change.baseline,
         followup=change.followup,
-        told="%",
+        change_unit="%",
         baseline_se=change.baseline_se,
         followup_se=change.followup_se,
         remark=told,
@@ -233,14 +233,14 @@ def _of_score(score: ClinicalChange) -> Change:
         title=score.score.title,
         baseline=score.baseline,
         followup=score.followup,
-        told=score.score.change,
+        change_unit=score.score.change,
         remark=", ".join(part for part in (bands, *score.remarks) if part),
         baseline_session=score.baseline_session,
         followup_session=score.followup_session,
     )
 
 
-def uptake_changes(besides: Sequence[Beside], visits: Sequence[VisitRecord], later: int) -> tuple[Change, ...]:
+def uptake_changes(besides: Sequence[FurtherMeasure], visits: Sequence[VisitRecord], later: int) -> tuple[Change, ...]:
     """Rows of Table 1 where no visit has a V_T: SUV and SUVR, as measured, of every foramen and cord, else of all."""
     found = [one for one in besides if one.measure in ("SUV", "SUVR") and one.pvc == NO_PVC]
     main = [one for one in found if one.structure in ("foramen", "cord")] or found
@@ -250,7 +250,7 @@ def uptake_changes(besides: Sequence[Beside], visits: Sequence[VisitRecord], lat
             title=f"{one.measure}, {one.region}",
             baseline=one.values[0],
             followup=one.values[later],
-            told="%",
+            change_unit="%",
             baseline_session=visits[0].session,
             followup_session=visits[later].session,
         )
@@ -265,7 +265,7 @@ def vt_key(row: RegionOutcome) -> str:
     return outcome_key("VT", row)
 
 
-def outcome_key(quantity: str, row: RegionOutcome | Beside) -> str:
+def outcome_key(quantity: str, row: RegionOutcome | FurtherMeasure) -> str:
     """The key of any quantity of a region."""
     place = [row.structure, row.level.replace("/", "")] if row.level else [re.sub(r"\W+", "_", row.region).strip("_")]
     parts = [quantity, *place]

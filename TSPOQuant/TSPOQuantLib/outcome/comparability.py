@@ -83,14 +83,14 @@ class Finding:
 class _Fact:
     """One thing that is compared, as part of an item.
 
-    value: a visit's own, None where no file tells it or where it does not apply. told: the value in words; values
+    value: a visit's own, None where no file tells it or where it does not apply. wording: the value in words; values
     that are judged different are told in different words. judged: what a difference amounts to, None for nothing.
     key: of the setting, where the data of each visit may have chosen ("[model] tstar_s").
     """
 
     shared: Shared
     value: Callable[[VisitRecord], Any]
-    told: Callable[[Any], str]
+    wording: Callable[[Any], str]
     judged: Callable[[VisitRecord, VisitRecord], Severity | None]
     key: str = ""
 
@@ -111,7 +111,7 @@ class Item:
         """Whether files have to tell it: what was chosen is always known."""
         return any(fact in ACQUIRED for fact in self.facts)
 
-    def told(self, visit: VisitRecord) -> str | None:
+    def wording(self, visit: VisitRecord) -> str | None:
         """A visit's value in words, without what was left unset; None where no file tells it, or it does not apply."""
         there = [fact for fact in self.facts if fact.value(visit) is not None]
         given = [fact for fact in there if fact.value(visit) != UNSET]
@@ -138,8 +138,8 @@ class Item:
 
 
 def _joined(visit: VisitRecord, facts: Sequence[_Fact]) -> str | None:
-    told = [fact.told(value) for fact in facts if (value := fact.value(visit)) is not None]
-    return Listed(told) if told else None
+    words = [fact.wording(value) for fact in facts if (value := fact.value(visit)) is not None]
+    return Listed(words) if words else None
 
 
 # --- What was acquired -----------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def _acquired(
     item: str,
     why: Text,
     value: Callable[[VisitRecord], Any],
-    told: Callable[[Any], str] = str,
+    wording: Callable[[Any], str] = str,
     alike: Callable[[Any, Any], bool] = lambda one, other: one == other,
     severity: Severity = "refuse",
     smoothed: bool = False,
@@ -166,7 +166,7 @@ def _acquired(
         width = a.settings.get("smooth_to_mm")
         return "warn" if smoothed and width is not None and width == b.settings.get("smooth_to_mm") else severity
 
-    return _Fact(Shared(item, why, severity), value, told, judged)
+    return _Fact(Shared(item, why, severity), value, wording, judged)
 
 
 def _scanner(visit: VisitRecord) -> str | None:
@@ -193,7 +193,7 @@ def _same_frames(one: Sequence[tuple[float, float]], other: Sequence[tuple[float
     )
 
 
-def _frames_told(frames: Sequence[tuple[float, float]]) -> str:
+def _frames_in_words(frames: Sequence[tuple[float, float]]) -> str:
     """Runs of frames of one length, and the gaps between frames: "6 × 10 s, gap of 30 s, 4 × 600 s"."""
     pieces: list[str] = []
     end_s = 0.0
@@ -224,7 +224,7 @@ def window_s(visit: VisitRecord) -> tuple[float, float]:
     return scan.frame_starts_s[0], max(fitted, default=ends[-1])
 
 
-def _window_told(window: tuple[float, float]) -> str:
+def _window_in_words(window: tuple[float, float]) -> str:
     start, end = (f"{round(seconds) // 60}:{round(seconds) % 60:02d}" for seconds in window)
     return Text("{start} to {end} min", start=start, end=end)
 
@@ -301,7 +301,7 @@ ACQUIRED = (
     _Fact(
         Shared("window", Text("V_T of TSPO tracers drifts with the length of the scan")),
         window_s,
-        _window_told,
+        _window_in_words,
         _windows_judged,
     ),
     _acquired(
@@ -315,7 +315,7 @@ ACQUIRED = (
         "frames",
         Text("noise and, for short frames, the fit's shape differ"),
         _frames,
-        _frames_told,
+        _frames_in_words,
         _same_frames,
         "warn",
     ),
@@ -365,7 +365,7 @@ def _motion(visit: VisitRecord) -> str:
     return "frames" if asked == "rigid" and visit.pet_to_ct is None else str(asked)
 
 
-def _found(step: str, key: str) -> Callable[[VisitRecord], Any]:
+def _came_to(step: str, key: str) -> Callable[[VisitRecord], Any]:
     """What a step of the input function ended with, None where it was not taken."""
     return lambda visit: (visit.input.settings.get("found", {}).get(step) or {}).get(key)
 
@@ -388,14 +388,14 @@ CAME_TO: dict[str, Callable[[VisitRecord], Any]] = {
     "models": lambda visit: visit.models[0],
     "pvc": lambda visit: visit.pvc,
     "input_source": lambda visit: visit.input.settings.get("source"),
-    "calibration": _found("calibration", "method"),
+    "calibration": _came_to("calibration", "method"),
     "weights": lambda visit: visit.provenance.get("frame_weights"),
 }
 """What a setting came to, where that need not be what was asked for; None: what was asked for."""
 FOLLOWS_DATA: dict[str, Callable[[VisitRecord], Any]] = {
     "motion_correction": _motion,
-    "parent_fraction_model": _found("parent_fraction", "model"),
-    "plasma_ratio_model": _found("plasma_ratio", "model"),
+    "parent_fraction_model": _came_to("parent_fraction", "model"),
+    "plasma_ratio_model": _came_to("plasma_ratio", "model"),
     "tstar_s": _tstar,
 }
 """The same where the data choose by one rule: a difference is told, and refused only where the rules differ, too."""
@@ -439,7 +439,7 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
         came_to = found(visit) if found else None
         return _plain(asked(one, visit) if came_to is None else came_to)
 
-    def told(chosen: Any) -> str:
+    def in_words(chosen: Any) -> str:
         words = f"{_words(chosen)} {one.unit}" if one.unit and not isinstance(chosen, str) else _words(chosen)
         return words if alone or (isinstance(chosen, str) and chosen != UNSET) else f"{one.key} {words}"
 
@@ -452,7 +452,7 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
         one_rule = one.name in FOLLOWS_DATA and _plain(asked(one, a)) == _plain(asked(one, b))
         return "warn" if one_rule else shared.severity
 
-    return _Fact(shared, value, told, judged, f"[{one.table}] {one.key}" if one.name in FOLLOWS_DATA else "")
+    return _Fact(shared, value, in_words, judged, f"[{one.table}] {one.key}" if one.name in FOLLOWS_DATA else "")
 
 
 def _words(value: Any) -> str:
@@ -504,7 +504,7 @@ def findings_of(visits: Sequence[VisitRecord]) -> tuple[Finding, ...]:
     found = [*_identities(visits)]
     unknown = []
     for item in ITEMS:
-        if item.acquired and all(item.told(visit) is None for visit in visits):
+        if item.acquired and all(item.wording(visit) is None for visit in visits):
             unknown.append(item.item)
         elif finding := item.finding(visits):
             found.append(finding)
@@ -615,18 +615,18 @@ def _same_blood(visits: Sequence[VisitRecord]) -> list[Finding]:
     kinds = [kind for kind in BLOOD if any(kind in a and kind in b and _one_draw(a[kind], b[kind]) for a, b in pairs)]
     if not kinds:
         return []
-    told = tuple(_blood_told(visit, kinds) for visit in visits)
+    samples = tuple(_samples_in_words(visit, kinds) for visit in visits)
     if kinds == ["parent_fraction"]:
         message = Text(
             "visits have one parent fraction in all samples: a population's, or that of another visit by mistake; a "
             "change of metabolism does not show in V_T"
         )
-        return [Finding("visits-blood-same", "warn", "blood", told, message)]
+        return [Finding("visits-blood-same", "warn", "blood", samples, message)]
     message = Text(
         "visits have the same blood: {kinds} agree in every sample, which two draws never do; give each visit its own",
         kinds=Listed(BLOOD[kind] for kind in kinds),
     )
-    return [Finding("visits-blood-same", "refuse", "blood", told, message)]
+    return [Finding("visits-blood-same", "refuse", "blood", samples, message)]
 
 
 BLOOD = {
@@ -651,7 +651,7 @@ def _one_draw(one: SampledCurve, other: SampledCurve) -> bool:
     return bool(alike.sum() >= FEWEST_SAMPLES and alike.mean() >= SAME_SAMPLES)
 
 
-def _blood_told(visit: VisitRecord, kinds: Sequence[str]) -> str:
+def _samples_in_words(visit: VisitRecord, kinds: Sequence[str]) -> str:
     """How many samples a visit has of each kind."""
     here = [(kind, visit.input.samples[kind]) for kind in kinds if kind in visit.input.samples]
     told = (Text("{kind}: {count} samples", kind=BLOOD[kind], count=len(one.values)) for kind, one in here)

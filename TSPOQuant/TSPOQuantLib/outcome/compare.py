@@ -19,7 +19,7 @@ from .budget import (
     errors_of,
     reach,
 )
-from .change import NO_PVC, Beside, Change, Contrast, RegionChange, table1, uptake_changes, vt_key
+from .change import NO_PVC, Change, Contrast, FurtherMeasure, RegionChange, table1, uptake_changes, vt_key
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
 from .ratio import vt_ratio
@@ -28,7 +28,6 @@ from .repeatability import Coefficient, Verdict, coefficient_for, judge
 from .uptake import MEASURES, RegionUptake, region_uptake, window_of
 
 __all__ = [
-    "Beside",
     "BudgetPart",
     "BudgetSettings",
     "Change",
@@ -36,6 +35,7 @@ __all__ = [
     "Comparison",
     "Contrast",
     "Finding",
+    "FurtherMeasure",
     "RegionChange",
     "Verdict",
     "compare",
@@ -69,7 +69,7 @@ class Comparison:
     accepted: tuple[str, ...]
     changes: tuple[RegionChange, ...]
     contrasts: tuple[Contrast, ...]
-    besides: tuple[Beside, ...]
+    besides: tuple[FurtherMeasure, ...]
     table1: tuple[Change, ...]
     scores: tuple[ClinicalChange, ...]
     clinical: Clinical | None
@@ -112,7 +112,7 @@ def compare(
     findings = checked(visits, accept) if len(visits) > 1 else ()
     shared = (m for m in visits[0].models if all(m in visit.models for visit in visits))
     model = next(shared, next(iter(visits[0].models), ""))
-    besides = _besides(visits, model)
+    besides = _further_measures(visits, model)
     changes = tuple(
         _change(visits[0], visit, row, model, settings, tuple(repeatability))
         for visit in visits[1:]
@@ -322,7 +322,7 @@ def _contrast(
 # --- Beside V_T ------------------------------------------------------------------------------------------------------
 
 
-def _besides(visits: Sequence[VisitRecord], model: str) -> tuple[Beside, ...]:
+def _further_measures(visits: Sequence[VisitRecord], model: str) -> tuple[FurtherMeasure, ...]:
     """What needs no fit, over the window, and V_T by the other models, of every region of the first visit."""
     found = []
     for region in visits[0].regions:
@@ -332,12 +332,12 @@ def _besides(visits: Sequence[VisitRecord], model: str) -> tuple[Beside, ...]:
             for measure in MEASURES:
                 values = tuple(math.nan if one is None else one.value(measure) for one in uptake)
                 if measure in ALWAYS or any(map(math.isfinite, values)):
-                    found.append(_beside(region, measure, pvc, values, window_of(visits[0])))
+                    found.append(_further_measure(region, measure, pvc, values, window_of(visits[0])))
             for other in visits[0].models:
                 rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 if other != model:
                     values = tuple(row.VT if row else math.nan for row in rows)
-                    found.append(_beside(region, other, pvc, values, None))
+                    found.append(_further_measure(region, other, pvc, values, None))
     return tuple(found)
 
 
@@ -351,16 +351,16 @@ def _uptake(visit: VisitRecord, region: RegionRecord | None, pvc: str) -> Region
         return None
 
 
-def _beside(
+def _further_measure(
     region: RegionRecord,
     measure: str,
     pvc: str,
     values: tuple[float, ...],
     window: tuple[float, float] | None,
-) -> Beside:
+) -> FurtherMeasure:
     first = values[0]
     percents = tuple(100 * (value / first - 1) if _positive(first) else math.nan for value in values[1:])
-    return Beside(
+    return FurtherMeasure(
         measure,
         region.name,
         region.structure,

@@ -327,7 +327,7 @@ def _repeatability(tracer: str) -> Text:
     if known.repeatability is None:
         return Text("No published repeatability of {tracer} was found.", tracer=known.name)
     told = known.repeatability
-    return Text("{tracer}: {said} ({source}).", tracer=known.name, said=told.said, source=told.source)
+    return Text("{tracer}: {said} ({source}).", tracer=known.name, said=told.statement, source=told.source)
 
 
 def _drift(protocol: Protocol) -> tuple[Text, ...]:

@@ -41,7 +41,7 @@ def with_dvr(visit: VisitRecord) -> tuple[VisitRecord, tuple[Notice, ...]]:
         found = _against_reference(visit, row)
         rows.append(row if found is None else replace(row, DVR=found.ratio, DVR_se=found.error))
         ratios += [] if found is None or row.region == _reference(visit) else [found]
-    return replace(visit, rows=tuple(rows)), _told(visit, ratios)
+    return replace(visit, rows=tuple(rows)), _error_notices(visit, ratios)
 
 
 def _reference(visit: VisitRecord) -> str | None:
@@ -56,7 +56,7 @@ def _against_reference(visit: VisitRecord, row: RegionOutcome) -> VtRatio | None
     return vt_ratio(visit, row, other, BudgetSettings())
 
 
-def _told(visit: VisitRecord, ratios: Sequence[VtRatio]) -> tuple[Notice, ...]:
+def _error_notices(visit: VisitRecord, ratios: Sequence[VtRatio]) -> tuple[Notice, ...]:
     known = [one for one in ratios if math.isfinite(one.variance) and math.isfinite(one.apart)]
     if not known:
         return ()

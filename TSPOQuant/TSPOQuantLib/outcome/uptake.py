@@ -73,7 +73,7 @@ class RegionUptake:
         return self.value(key) / factor, self.value(key) * factor
 
 
-TOLD = tuple(field.name for field in fields(RegionUptake))
+REGION_FIELDS = tuple(field.name for field in fields(RegionUptake))
 """Names of the columns: what names the region, then the quantities with their ranges."""
 MEASURES = tuple(one.key for one in UPTAKE)
 
@@ -256,7 +256,7 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
                 "suvr-caution",
                 "SUVR of {tracer} is to be read with caution: {said} ({source})",
                 tracer=tracer.name,
-                said=caution.said,
+                said=caution.statement,
                 source=caution.source,
             )
         )

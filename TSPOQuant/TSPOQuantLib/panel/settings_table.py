@@ -7,7 +7,7 @@ from slicer.i18n import tr as _
 
 from ..messages import InputRefused
 from ..mrml import further
-from ..mrml.language import told
+from ..mrml.language import translated
 
 NAME, VALUE, DEFAULT = range(3)
 
@@ -25,7 +25,7 @@ class SettingsTable:
         for row, one in enumerate(self._settings):
             unit = f" ({one.unit})" if one.unit and not one.name.endswith(f"_{one.unit}") else ""
             tip = _("[{table}] {key}: {help}. It must be {wanted}.").format(
-                table=one.table, key=one.key, help=told(one.help), wanted=told(one.kind.wanted)
+                table=one.table, key=one.key, help=translated(one.help), wanted=translated(one.kind.wanted)
             )
             for column, text in ((NAME, one.name + unit), (VALUE, ""), (DEFAULT, further.as_typed(one.default))):
                 item = qt.QTableWidgetItem(text)
@@ -43,7 +43,7 @@ class SettingsTable:
             values = further.kept(self._text)
         except InputRefused as refused:
             values = {}
-            self._say(told(refused.message))
+            self._say(translated(refused.message))
         wasBlocked = self._table.blockSignals(True)
         for row, one in enumerate(self._settings):
             text = further.as_typed(values[one.name]) if one.name in values else ""
@@ -58,7 +58,7 @@ class SettingsTable:
         try:
             self._chosen(further.changed(self._text, one, self._table.item(row, column).text()))
         except InputRefused as refused:
-            self._say(told(refused.message))
+            self._say(translated(refused.message))
             wasBlocked = self._table.blockSignals(True)
             self._table.item(row, column).setText("")
             self._table.blockSignals(wasBlocked)

@@ -391,7 +391,7 @@ class StudyPanel(VTKObservationMixin):
         wasBlocked = listWidget.blockSignals(True)
         listWidget.clear()
         for finding in findings:
-            item = qt.QListWidgetItem(finding.told())
+            item = qt.QListWidgetItem(finding.text())
             item.setData(qt.Qt.UserRole, finding.code)
             item.setToolTip(finding.code)
             flags = qt.Qt.ItemIsEnabled

@@ -139,9 +139,9 @@ class PhantomSettings:
         return self.scanner != GAUSSIAN if self.hot_neighbors is None else self.hot_neighbors
 
 
-def osem_options(said: str) -> OsemOptions:
+def osem_options(options: str) -> OsemOptions:
     """What "osem:6,16,psf,tof" says. Raises InputRefused ("phantom-scanner")."""
-    kind, _, listed = said.partition(":")
+    kind, _, listed = options.partition(":")
     words = [word.strip() for word in listed.split(",") if word.strip()]
     flags = {word for word in words if word in ("psf", "tof")}
     numbers = [int(word) for word in words if word.isdecimal()]
@@ -154,7 +154,7 @@ def osem_options(said: str) -> OsemOptions:
             "phantom-scanner",
             "the phantom's scanner is {said!r}; give gaussian, osem, or osem:ITERATIONS,SUBSETS with 1 to "
             "{iterations} iterations and 1 to {subsets} subsets, and ,psf or ,tof behind them where wanted",
-            said=said,
+            said=options,
             iterations=MOST_ITERATIONS,
             subsets=MOST_SUBSETS,
         )

@@ -62,10 +62,10 @@ class Shape:
 PLAIN = Shape()
 
 
-def shape_of(said: str) -> Shape:
+def shape_of(words: str) -> Shape:
     """What "foramina=0.75,spurs=2,fused=C5/C6+C6/C7,contrast" says. Raises InputRefused ("phantom-shape")."""
     found: dict[str, float | bool | tuple[str, ...]] = {}
-    for part in (word.strip() for word in said.split(",") if word.strip()):
+    for part in (word.strip() for word in words.split(",") if word.strip()):
         name, _, value = part.partition("=")
         if name in found:
             raise _refused(part)

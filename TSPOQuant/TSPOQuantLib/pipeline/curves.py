@@ -287,7 +287,7 @@ def fit_tacs(
             "versions": provenance.versions(),
             "settings": asdict(options)
             | {"weights": FROM_FILE if table else weights, "models": list(models)}
-            | _told(asked),
+            | _recorded(asked),
             "input_function": source.settings,
             "curves": {"pvc": tacs.pvc, "fwhm_mm": tacs.fwhm_mm, "volumes_mm3": dict(tacs.volumes_mm3)},
         },
@@ -323,7 +323,7 @@ def _leave_out(numbers: Sequence[int]) -> str:
     return f"--leave-out {','.join(map(str, numbers))}"
 
 
-def _told(asked: CurveChoices) -> dict[str, object]:
+def _recorded(asked: CurveChoices) -> dict[str, object]:
     """The choices as the outputs tell them, which name files among their inputs alone."""
     told: dict[str, object] = asdict(asked)
     kept = {key: told[key] for key in told if key not in ("given", "about_given", "template", "about_template")}

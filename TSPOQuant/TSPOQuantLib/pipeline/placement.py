@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..acquisition.image import DynamicImage, Volume
 from ..acquisition.segmentation import Segmentation
 from ..alignment.fused import FusedImages, fused_images
-from ..alignment.motion import FrameMotion, estimate_motion, told_at
+from ..alignment.motion import FrameMotion, estimate_motion, judged_at
 from ..alignment.pet_to_ct import PetToCt, align_to_ct
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, part, silent
@@ -91,7 +91,7 @@ def place(
     motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress)
     drawn = [center_of(region) for region in targets if region.mask.any()]
     if motion is not None and drawn:
-        motion = told_at(motion, np.array(drawn))
+        motion = judged_at(motion, np.array(drawn))
     return Placed(data.image, regions, region_to_frame(motion, to_ct), targets, data.ct, motion, to_ct)
 
 

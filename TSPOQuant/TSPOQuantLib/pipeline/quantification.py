@@ -42,7 +42,7 @@ from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
 from .visit_data import VisitData, read_visit
 
-TOLD_FROM = 0.01
+LEAST_CHANGE = 0.01
 """Of a log ratio: a second tissue that changes V_T by less than a percent is no matter. A choice."""
 
 
@@ -317,7 +317,7 @@ def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[No
 def two_tissue_notices(found: Sequence[Sensitivity]) -> list[Notice]:
     """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
     that is no matter."""
-    asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= TOLD_FROM]
+    asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
     if not asked:
         return []
     percents = sorted(100 * math.expm1(one.upper) for one in asked)

@@ -79,26 +79,26 @@ def _place(name: str, anatomy: Anatomy) -> tuple[str, ...] | None:
     return (re.sub(r"\W+", "_", name).strip("_"),)
 
 
-def _check_root(name: str, said: Named) -> None:
-    if said.root and said.structure == "foramen" and said.level and LEVELS[said.level].root != said.root:
+def _check_root(name: str, named: Named) -> None:
+    if named.root and named.structure == "foramen" and named.level and LEVELS[named.level].root != named.root:
         raise InputRefused(
             "region-root",
             "'{name}' names the level {level}, where the root {right} leaves, and the root {root}; correct its name",
             name=name,
-            level=said.level,
-            right=LEVELS[said.level].root,
-            root=said.root,
+            level=named.level,
+            right=LEVELS[named.level].root,
+            root=named.root,
         )
 
 
-def _check_tags(name: str, said: Named, tags: dict[str, str]) -> None:
+def _check_tags(name: str, named: Named, tags: dict[str, str]) -> None:
     """Where the name says something that the tags say otherwise, none of both can be believed."""
     level, side = tags.get("Level", ""), tags.get("Side", "")
     root = tags.get("Root", "")
     differs = (
-        (said.structure != "other" and said.structure != tags["Structure"])
-        or (said.level and level and said.level != level)
-        or (said.side != "midline" and side and said.side != side)
+        (named.structure != "other" and named.structure != tags["Structure"])
+        or (named.level and level and named.level != level)
+        or (named.side != "midline" and side and named.side != side)
         or (root and level in LEVELS and root != LEVELS[level].root)
     )
     if differs:
@@ -111,9 +111,9 @@ def _check_tags(name: str, said: Named, tags: dict[str, str]) -> None:
         )
 
 
-def _unclear(name: str, said: Named) -> list[Notice]:
+def _unclear(name: str, named: Named) -> list[Notice]:
     """Levels and sides that a name tells, or should tell, and that did not reach the results."""
-    if said.structure == "foramen" and not said.level:
+    if named.structure == "foramen" and not named.level:
         return [
             Notice(
                 "region-level",
@@ -122,19 +122,19 @@ def _unclear(name: str, said: Named) -> list[Notice]:
                 name=name,
             )
         ]
-    if said.structure == "foramen":
-        return _from_root(name, said) + _without_side(name, said)
-    if said.structure == "cord" and said.level and not has_cord(said.level):
+    if named.structure == "foramen":
+        return _from_root(name, named) + _without_side(name, named)
+    if named.structure == "cord" and named.level and not has_cord(named.level):
         return [
             Notice(
                 "region-level",
                 "'{name}' names cord at {level}, where the canal holds roots alone",
                 name=name,
-                level=said.level,
+                level=named.level,
             )
         ]
-    places = said.places or ((said.root,) if said.root else ())
-    if said.structure == "other" and len(places) == 1 and places[0] in OF_ROOT:
+    places = named.places or ((named.root,) if named.root else ())
+    if named.structure == "other" and len(places) == 1 and places[0] in OF_ROOT:
         return [
             Notice(
                 "region-level",
@@ -142,10 +142,10 @@ def _unclear(name: str, said: Named) -> list[Notice]:
                 "{place} leaves, name it '{suggestion}'",
                 name=name,
                 place=places[0],
-                suggestion=f"foramen {OF_ROOT[places[0]].name} {said.side if said.sides else 'left'}",
+                suggestion=f"foramen {OF_ROOT[places[0]].name} {named.side if named.sides else 'left'}",
             )
         ]
-    if said.structure != "blood-pool" and places and (said.structure == "other" or not said.level):
+    if named.structure != "blood-pool" and places and (named.structure == "other" or not named.level):
         return [
             Notice(
                 "region-level",
@@ -158,8 +158,8 @@ def _unclear(name: str, said: Named) -> list[Notice]:
     return []
 
 
-def _from_root(name: str, said: Named) -> list[Notice]:
-    if not said.of_nerve:
+def _from_root(name: str, named: Named) -> list[Notice]:
+    if not named.of_nerve:
         return []
     return [
         Notice(
@@ -167,13 +167,13 @@ def _from_root(name: str, said: Named) -> list[Notice]:
             "'{name}' names a root or its ganglion and is read as the foramen where the root leaves, {level}; if it "
             "lies elsewhere, as in the canal, say so in its name ('traversing root')",
             name=name,
-            level=said.level,
+            level=named.level,
         )
     ]
 
 
-def _without_side(name: str, said: Named) -> list[Notice]:
-    if said.side != "midline":
+def _without_side(name: str, named: Named) -> list[Notice]:
+    if named.side != "midline":
         return []
     return [Notice("region-side", "'{name}' does not say whether it is the left or the right one", name=name)]
 

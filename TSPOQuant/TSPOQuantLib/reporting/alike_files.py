@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..outcome.alike import Beside
+from ..outcome.alike import PairedChange
 from ..outcome.record import FILE, VisitRecord, sealed
 from .tables import columns_text, number, write_json, write_tsv
 
@@ -24,7 +24,7 @@ ABOUT = {
 }
 
 
-def alike_rows(both: Sequence[Beside]) -> list[dict[str, Any]]:
+def alike_rows(both: Sequence[PairedChange]) -> list[dict[str, Any]]:
     """One row a change."""
     return [
         {
@@ -41,7 +41,7 @@ def alike_rows(both: Sequence[Beside]) -> list[dict[str, Any]]:
 
 
 def write_alike(
-    folder: Path, both: Sequence[Beside], changes: Mapping[str, Any], records: Sequence[VisitRecord] = ()
+    folder: Path, both: Sequence[PairedChange], changes: Mapping[str, Any], records: Sequence[VisitRecord] = ()
 ) -> None:
     """alike.tsv with its JSON, and every visit as it was quantified again in a folder of its own, to compare again.
 
@@ -57,7 +57,7 @@ def write_alike(
         (own / FILE).write_text(sealed(record), encoding="utf-8")
 
 
-def alike_text(both: Sequence[Beside]) -> str:
+def alike_text(both: Sequence[PairedChange]) -> str:
     """The primary changes of both ways, for a terminal."""
     cells = [["change of V_T", "as they are", "alike", "95 % interval", "error"]]
     for one in both:

@@ -31,23 +31,25 @@ EARLY_MIN = 6.0
 UNITS = {FRACTION: "1", RATIO: "1", PLASMA: "kBq/mL"}
 
 
-def write_candidates(folder: Path, found: Candidates, files: Sequence[Path]) -> None:
+def write_candidates(folder: Path, input_candidates: Candidates, files: Sequence[Path]) -> None:
     """candidates.tsv with its JSON, candidates_curves.tsv, candidates.png. files: what was read."""
-    write_tsv(folder / "candidates.tsv", list(ABOUT), [list(row.values()) for row in candidate_rows(found)])
+    write_tsv(folder / "candidates.tsv", list(ABOUT), [list(row.values()) for row in candidate_rows(input_candidates)])
     about = {key: {"Description": text} for key, text in ABOUT.items()}
     write_json(folder / "candidates.json", {**about, "inputs": inputs(files), "versions": versions()})
-    names = [f"{one.step.replace(' ', '_')}_{one.choice}" for one in found.found]
-    rows = np.column_stack([found.times_s, *(one.curve for one in found.found)])
+    names = [f"{one.step.replace(' ', '_')}_{one.choice}" for one in input_candidates.candidates]
+    rows = np.column_stack([input_candidates.times_s, *(one.curve for one in input_candidates.candidates)])
     write_tsv(folder / "candidates_curves.tsv", ["time", *names], [[number(v) for v in row] for row in rows])
-    units = {name: {"Units": UNITS[one.step]} for name, one in zip(names, found.found, strict=True)}
+    units = {name: {"Units": UNITS[one.step]} for name, one in zip(names, input_candidates.candidates, strict=True)}
     write_json(folder / "candidates_curves.json", {"time": {"Units": "s"}, **units})
-    _draw(folder / "candidates.png", found)
+    _draw(folder / "candidates.png", input_candidates)
 
 
-def candidate_rows(found: Candidates) -> list[dict[str, str]]:
+def candidate_rows(input_candidates: Candidates) -> list[dict[str, str]]:
     """One row a candidate, cells as texts."""
     best = {
-        step: min((c.aicc for c in found.found if c.step == step and math.isfinite(c.aicc)), default=math.nan)
+        step: min(
+            (c.aicc for c in input_candidates.candidates if c.step == step and math.isfinite(c.aicc)), default=math.nan
+        )
         for step in UNITS
     }
     return [
@@ -63,14 +65,14 @@ def candidate_rows(found: Candidates) -> list[dict[str, str]]:
             "area": number(100 * (one.area - 1)),
             "flags": str(one.refused) if one.refused else ";".join(one.flags),
         }
-        for one in found.found
+        for one in input_candidates.candidates
     ]
 
 
-def candidates_text(found: Candidates) -> str:
+def candidates_text(input_candidates: Candidates) -> str:
     """The table for a terminal."""
     cells = [["choice", "AICc", "at last sample", "at the end", "area"]]
-    for one in found.found:
+    for one in input_candidates.candidates:
         mark = " (used)" if one.used else ""
         values = ["–" if one.refused else _short(value) for value in (one.aicc, one.last, one.end)]
         change = f"{100 * (one.area - 1):+.1f} %" if math.isfinite(one.area) else "n/a"
@@ -83,17 +85,17 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else "n/a"
 
 
-def _draw(path: Path, found: Candidates) -> None:
+def _draw(path: Path, input_candidates: Candidates) -> None:
     """One panel a step, samples as points, what is used as a full line; of parent plasma the first minutes, too."""
     from matplotlib import rc_context
 
-    steps = list(dict.fromkeys(one.step for one in found.found))
+    steps = list(dict.fromkeys(one.step for one in input_candidates.candidates))
     count = len(steps) + (PLASMA in steps)
     with rc_context(STYLE):
         figure = canvas(3.6 * count, 3.6)
         panels = figure.subplots(1, count, squeeze=False)[0]
         for axes, step in zip(panels, [*steps, PLASMA], strict=False):
-            _panel(axes, step, found)
+            _panel(axes, step, input_candidates)
         if PLASMA in steps:
             panels[-2].set_yscale("symlog", linthresh=1.0)
             panels[-2].yaxis.set_major_formatter("{x:g}")
@@ -103,19 +105,19 @@ def _draw(path: Path, found: Candidates) -> None:
         figure.savefig(path, dpi=SCREEN_PIXELS_PER_INCH, metadata={"Software": None})
 
 
-def _panel(axes: Any, step: str, found: Candidates) -> None:
-    shown = [one for one in found.found if one.step == step and one.refused is None]
+def _panel(axes: Any, step: str, input_candidates: Candidates) -> None:
+    shown = [one for one in input_candidates.candidates if one.step == step and one.refused is None]
     for at, one in enumerate(shown):
         dash = "-" if one.used else DASHES[1 + at % (len(DASHES) - 1)]
         axes.plot(
-            found.times_s / 60,
+            input_candidates.times_s / 60,
             one.curve,
             color=COLORS[at % len(COLORS)],
             ls=dash,
             lw=2.2 if one.used else 1.0,
             label=f"{one.choice}{_difference(one, shown)}",
         )
-    for at, (name, samples) in enumerate(_samples(step, found).items()):
+    for at, (name, samples) in enumerate(_samples(step, input_candidates).items()):
         axes.plot(
             samples.times_s / 60, samples.values, color=GRAY, marker=MARKERS[at], mfc="none", ls="none", label=name
         )
@@ -125,11 +127,11 @@ def _panel(axes: Any, step: str, found: Candidates) -> None:
     axes.legend()
 
 
-def _samples(step: str, found: Candidates) -> dict[str, SampledCurve]:
+def _samples(step: str, input_candidates: Candidates) -> dict[str, SampledCurve]:
     """What was measured of a step; of parent plasma, the blood that it was made from."""
     if step != PLASMA:
-        return {"samples": found.samples[step]}
-    blood = found.blood
+        return {"samples": input_candidates.samples[step]}
+    blood = input_candidates.blood
     measured = {
         "parent plasma": blood.parent_plasma,
         "plasma": blood.plasma,

@@ -30,7 +30,7 @@ TREATMENT = "neural tissue management"
 """The one kind of treatment that is told by name; other words of the record are not."""
 CHOICES = frozenset(one.name for one in SETTINGS if not one.kind.free)
 """Settings whose text is one of the program's own words; the text of all others is left out."""
-TOLD = ("versions", "time_zero", "decay_correction", "mask", "frame_weights")
+PASSED_ON = ("versions", "time_zero", "decay_correction", "mask", "frame_weights")
 """What of the provenance is passed on as it is."""
 
 
@@ -98,7 +98,7 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
     session = hidden.sessions[record.session]
     settings = _settings(record.settings, session, hidden)
     found = _plain(record.input.settings)
-    provenance = {key: record.provenance[key] for key in TOLD if key in record.provenance}
+    provenance = {key: record.provenance[key] for key in PASSED_ON if key in record.provenance}
     return replace(
         record,
         subject=SUBJECT,
@@ -167,10 +167,10 @@ def _words(code: str) -> str:
 
 
 def _notices(notices: Sequence[Notice], hidden: Hidden) -> tuple[Notice, ...]:
-    return tuple(Notice(notice.code, _told(notice.message, hidden.names)) for notice in notices)
+    return tuple(Notice(notice.code, _passed_on(notice.message, hidden.names)) for notice in notices)
 
 
-def _told(message: Text, names: Mapping[str, str]) -> Text:
+def _passed_on(message: Text, names: Mapping[str, str]) -> Text:
     """A message as it may be told, with its values where these tell no more than that."""
     safe = _without_names(message, names)
     shown = {key for _, key, _, _ in Formatter().parse(message.template) if key}

@@ -56,49 +56,49 @@ ABOUT_REPEATS = {
 }
 
 
-def write_group(folder: Path, found: Analysis) -> None:
+def write_group(folder: Path, analysis: Analysis) -> None:
     """Every table of a group."""
-    if found.repeats is not None:
-        write_test_retest(folder, found.cohort, found.repeats)
-    write_effects(folder, found.effects)
-    write_associations(folder, found.associations)
-    write_model_choice(folder, found.preferred, found.lost, found.agreements)
-    write_methods(folder, found.methods)
+    if analysis.repeats is not None:
+        write_test_retest(folder, analysis.cohort, analysis.repeats)
+    write_effects(folder, analysis.effects)
+    write_associations(folder, analysis.associations)
+    write_model_choice(folder, analysis.preferred, analysis.lost, analysis.agreements)
+    write_methods(folder, analysis.methods)
 
 
-def group_content(found: Analysis) -> dict[str, object]:
+def group_content(analysis: Analysis) -> dict[str, object]:
     """What ``--json`` prints."""
     return {
-        "test_retest": found.repeats.rows if found.repeats else [],
-        "effects": found.effects,
-        "associations": found.associations,
-        "preferred": found.preferred,
-        "lost": found.lost,
-        "agreements": found.agreements,
-        "flow": found.methods.flow,
+        "test_retest": analysis.repeats.rows if analysis.repeats else [],
+        "effects": analysis.effects,
+        "associations": analysis.associations,
+        "preferred": analysis.preferred,
+        "lost": analysis.lost,
+        "agreements": analysis.agreements,
+        "flow": analysis.methods.flow,
     }
 
 
-def group_text(found: Analysis) -> str:
+def group_text(analysis: Analysis) -> str:
     """What a terminal shows."""
-    parts = [test_retest_text(found.repeats)] if found.repeats else []
-    parts += [effects_text(found.effects)] if found.effects else []
-    parts += [associations_text(found.associations)] if found.associations else []
-    header, *rows = found.methods.table1
+    parts = [test_retest_text(analysis.repeats)] if analysis.repeats else []
+    parts += [effects_text(analysis.effects)] if analysis.effects else []
+    parts += [associations_text(analysis.associations)] if analysis.associations else []
+    header, *rows = analysis.methods.table1
     parts.append(columns_text([list(header), *map(list, rows)]))
     return "\n\n".join([*parts, DISCLAIMER])
 
 
-def write_test_retest(folder: Path, cohort: Cohort, found: TestRetest) -> None:
+def write_test_retest(folder: Path, cohort: Cohort, repeats: TestRetest) -> None:
     """test-retest.tsv with its JSON, and RC.toml where there is a coefficient."""
-    _write_cells(folder / "test-retest.tsv", [_repeat_cells(row) for row in found.rows])
-    write_json(folder / "test-retest.json", {**ABOUT_REPEATS, "Pairs": found.pairs, "Notices": found.notices})
-    if found.coefficients:
-        (folder / COEFFICIENTS).write_text(coefficients_toml(cohort, found), encoding="utf-8")
+    _write_cells(folder / "test-retest.tsv", [_repeat_cells(row) for row in repeats.rows])
+    write_json(folder / "test-retest.json", {**ABOUT_REPEATS, "Pairs": repeats.pairs, "Notices": repeats.notices})
+    if repeats.coefficients:
+        (folder / COEFFICIENTS).write_text(coefficients_toml(cohort, repeats), encoding="utf-8")
 
 
 def _repeat_cells(row: Repeat) -> dict[str, str]:
-    found = row.found
+    found = row.repeatability
     cells = {name: getattr(row, name) for name in ("outcome", "unit", "model", "pvc", "structure", "region", "way")}
     cells["outliers"] = " ".join(f"sub-{who}" for who in row.outliers) or "n/a"
     cells |= {name: str(getattr(found, name)) for name in ("people", "regions")}
@@ -126,13 +126,13 @@ def estimate_cells(name: str, estimate: Estimate) -> dict[str, str]:
     return {f"{name}{end}": number(part) for end, part in zip(ENDS, parts, strict=True)}
 
 
-def coefficients_toml(cohort: Cohort, found: TestRetest) -> str:
+def coefficients_toml(cohort: Cohort, repeats: TestRetest) -> str:
     """RC.toml: a coefficient for every model, correction and structure, each with where it comes from."""
     tables = []
-    for row in found.coefficients:
+    for row in repeats.coefficients:
         keys: Mapping[str, object] = {
             "kind": "wCV",
-            "value": float(f"{100 * row.found.wcv_log.value:.4g}"),
+            "value": float(f"{100 * row.repeatability.wcv_log.value:.4g}"),
             "model": row.model,
             "structure": row.structure,
             "pvc": row.pvc,
@@ -145,7 +145,7 @@ def coefficients_toml(cohort: Cohort, found: TestRetest) -> str:
 
 def coefficient_source(cohort: Cohort, row: Repeat) -> str:
     """One line: whose test and retest, how many, and how sure."""
-    found, interval = row.found, row.found.wcv_log
+    found, interval = row.repeatability, row.repeatability.wcv_log
     regions = f"{found.regions} regions of each" if found.regions > 1 else "one region of each"
     said = (
         f"{'simulated ' if cohort.simulated else ''}test and retest of {found.people} people, {regions}, cohort "
@@ -176,16 +176,17 @@ def write_effects(folder: Path, effects: Sequence[Effect]) -> None:
     write_json(folder / "effects.json", ABOUT_EFFECTS)
 
 
-def write_associations(folder: Path, found: Sequence[Association]) -> None:
+def write_associations(folder: Path, associations: Sequence[Association]) -> None:
     """associations.tsv: a row a pair of imaging and clinic."""
-    names = ("told", "session", "within", "outcome", "model", "pvc", "structure", "score")
+    names = ("session", "within", "outcome", "model", "pvc", "structure", "score")
     rows = []
-    for one in found:
-        cells = {name: str(getattr(one, name)) or "n/a" for name in names} | {"people": str(len(one.who))}
-        cells |= estimate_cells("spearman", one.found.spearman)
-        cells |= {"spearman_p": number(one.found.chance), "spearman_p_adjusted": number(one.adjusted)}
-        cells |= estimate_cells("pearson", one.found.pearson)
-        rows.append(cells | {"pearson_p": number(one.found.pearson_chance)})
+    for one in associations:
+        cells = {"told": one.kind} | {name: str(getattr(one, name)) or "n/a" for name in names}
+        cells |= {"people": str(len(one.who))}
+        cells |= estimate_cells("spearman", one.correlation.spearman)
+        cells |= {"spearman_p": number(one.correlation.chance), "spearman_p_adjusted": number(one.adjusted)}
+        cells |= estimate_cells("pearson", one.correlation.pearson)
+        rows.append(cells | {"pearson_p": number(one.correlation.pearson_chance)})
     _write_cells(folder / "associations.tsv", rows)
 
 
@@ -227,15 +228,15 @@ def write_model_choice(
     _write_cells(folder / "model-agreement.tsv", rows)
 
 
-def write_methods(folder: Path, told: Methods) -> None:
+def write_methods(folder: Path, methods: Methods) -> None:
     """methods.md, references.bib, table1.tsv, exclusions.tsv and flow.tsv."""
-    dois = [f"- [{one.key}] {one.doi or one.title}" for one in told.sources]
-    (folder / "methods.md").write_text("\n".join([told.paragraph, "", *dois]) + "\n", encoding="utf-8")
-    entries = "\n\n".join(one.bibtex for one in told.sources)
+    dois = [f"- [{one.key}] {one.doi or one.title}" for one in methods.sources]
+    (folder / "methods.md").write_text("\n".join([methods.paragraph, "", *dois]) + "\n", encoding="utf-8")
+    entries = "\n\n".join(one.bibtex for one in methods.sources)
     (folder / "references.bib").write_text(entries + "\n", encoding="utf-8")
-    header, *rows = told.table1
+    header, *rows = methods.table1
     write_tsv(folder / "group_table1.tsv", ["what", *header[1:]], rows)
-    for name, kind, found in (("exclusions", Exclusion, told.exclusions), ("flow", Flow, told.flow)):
+    for name, kind, found in (("exclusions", Exclusion, methods.exclusions), ("flow", Flow, methods.flow)):
         columns = [one.name for one in fields(kind)]
         cells = [[str(getattr(row, column)) or "n/a" for column in columns] for row in found]
         write_labeled(folder / f"{name}.tsv", columns, cells)
@@ -265,21 +266,21 @@ def effects_text(effects: Sequence[Effect]) -> str:
         more += f", {one.within}" if one.within else ""
         title = f"{one.question}: {one.outcome} {one.model}{corrected}, {one.structure}, {asked}{more}"
         people = str(one.people[0]) if one.question in ("affected", "change") else f"{one.people[0]} / {one.people[1]}"
-        rows.append([title, people, _told(one.percent, 1), _chance(one.chance), _chance(one.adjusted)])
+        rows.append([title, people, _in_words(one.percent, 1), _chance(one.chance), _chance(one.adjusted)])
     return columns_text(rows)
 
 
-def associations_text(found: Sequence[Association]) -> str:
+def associations_text(associations: Sequence[Association]) -> str:
     rows = [["", "people", "Spearman (95 %)", "Pearson (95 %)", "p, Holm"]]
-    for one in primary(found):
+    for one in primary(associations):
         corrected = "" if one.pvc == "none" else f", {one.pvc}"
         rows.append(
             [
-                f"{one.told}: {one.outcome} {one.model}{corrected}, {one.structure}, {one.score}, {one.session}"
+                f"{one.kind}: {one.outcome} {one.model}{corrected}, {one.structure}, {one.score}, {one.session}"
                 + (f", {one.within}" if one.within else ""),
                 str(len(one.who)),
-                _told(one.found.spearman, 1, 2),
-                _told(one.found.pearson, 1, 2),
+                _in_words(one.correlation.spearman, 1, 2),
+                _in_words(one.correlation.pearson, 1, 2),
                 _chance(one.adjusted),
             ]
         )
@@ -290,28 +291,28 @@ def _chance(value: float) -> str:
     return "not tested" if not math.isfinite(value) else f"{value:.4f}"
 
 
-def test_retest_text(found: TestRetest) -> str:
+def test_retest_text(repeats: TestRetest) -> str:
     """How each structure repeats, for a terminal."""
     rows = [["", "n", "wCV, % (95 %)", "RC, %", "ICC(2,1) (95 %)", "shift, % (95 %)"]]
-    for row in found.rows:
-        one = row.found
+    for row in repeats.rows:
+        one = row.repeatability
         if row.region == ALL and row.way == INCLUDED:
             pvc = "" if row.pvc == "none" else f", {row.pvc}"
             rows.append(
                 [
                     f"{row.outcome} {row.model}{pvc}, {row.structure}",
                     f"{one.people} × {one.regions}",
-                    _told(one.wcv_log, 100),
+                    _in_words(one.wcv_log, 100),
                     f"{one.rc_percent.value:.1f}",
-                    _told(one.icc21, 1, 2),
-                    _told(one.percent, 1),
+                    _in_words(one.icc21, 1, 2),
+                    _in_words(one.percent, 1),
                 ]
             )
     title = "Test and retest: n people × regions; ICC and shift of each person's mean over the regions"
     return "\n".join([title, columns_text(rows)])
 
 
-def _told(estimate: Estimate, scale: float, digits: int = 1) -> str:
+def _in_words(estimate: Estimate, scale: float, digits: int = 1) -> str:
     if not math.isfinite(estimate.value):
         return "n/a"
     parts = [f"{scale * part:.{digits}f}" for part in (estimate.value, estimate.low, estimate.high)]

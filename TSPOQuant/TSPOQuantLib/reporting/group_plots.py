@@ -29,7 +29,7 @@ def agreement(row: Repeat, words: Words) -> "Figure":
     mean, difference = each.mean(axis=1), each[:, 1] - each[:, 0]
     axes.plot(mean, difference, color=COLORS[0], marker="o", ls="none")
     _label(axes, row.who, mean, difference)
-    found = row.found.agreement
+    found = row.repeatability.agreement
     for estimate, style in ((found.mean, "-"), (found.lower, "--"), (found.upper, "--")):
         axes.axhline(estimate.value, color=COLORS[1], linestyle=style)
         if math.isfinite(estimate.low) and math.isfinite(estimate.high):
@@ -72,7 +72,7 @@ def association(one: Association, words: Words) -> "Figure":
     """Imaging against the score; every person labeled."""
     figure = canvas(PAGE_WIDTH, 3.0)
     axes = figure.add_subplot()
-    change = one.told == "change"
+    change = one.kind == "change"
     x = np.array([100 * math.expm1(value) if change else math.exp(value) for value in one.x])
     axes.plot(x, one.y, color=COLORS[0], marker="o", ls="none")
     _label(axes, one.who, x, one.y)

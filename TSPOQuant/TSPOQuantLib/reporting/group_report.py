@@ -31,15 +31,15 @@ MOST_SCATTERS = 4
 """Pictures of imaging against clinic: a choice."""
 
 
-def write_group_report(folder: Path, found: Analysis, lang: str = "en") -> None:
+def write_group_report(folder: Path, analysis: Analysis, lang: str = "en") -> None:
     """group_<lang>.html and .pdf, and a page for every person in people/. Raises InputRefused ("report-language")."""
     words = Words(lang)
-    document = group_document(found, words)
+    document = group_document(analysis, words)
     (folder / f"{STEM}_{lang}.html").write_text(html(document), encoding="utf-8")
     (folder / f"{STEM}_{lang}.pdf").write_bytes(pdf(document))
     (folder / PEOPLE).mkdir()
-    for who in found.cohort.participants:
-        page = person_document(found.cohort, who, words, found.columns)
+    for who in analysis.cohort.participants:
+        page = person_document(analysis.cohort, who, words, analysis.columns)
         (folder / _page_of(who, lang)).write_text(html(page), encoding="utf-8")
 
 
@@ -47,24 +47,24 @@ def _page_of(who: str, lang: str) -> str:
     return f"{PEOPLE}/sub-{who}_{lang}.html"
 
 
-def group_document(found: Analysis, words: Words) -> Document:
+def group_document(analysis: Analysis, words: Words) -> Document:
     """The report before it becomes HTML or PDF."""
     say = words.message
-    cohort = found.cohort
+    cohort = analysis.cohort
     subject = Text(
         "{people} people, {visits} visits; cohort {name}",
         people=len(cohort.participants),
         visits=len(cohort.visits),
         name=cohort.name,
     )
-    sections = [Section(say(Text("The answer")), tuple(_page_one(found, words)))]
+    sections = [Section(say(Text("The answer")), tuple(_page_one(analysis, words)))]
     parts = (
-        (Text("Test and retest"), _repeats(found, words)),
-        (Text("Differences"), _effects(found.effects, words)),
-        (Text("Imaging against clinic"), _associations(found.associations, words)),
-        (Text("Choice of model"), _models(found, words)),
-        (Text("People"), _people(found, words)),
-        (Text("Methods, for the paper"), _methods(found)),
+        (Text("Test and retest"), _repeats(analysis, words)),
+        (Text("Differences"), _effects(analysis.effects, words)),
+        (Text("Imaging against clinic"), _associations(analysis.associations, words)),
+        (Text("Choice of model"), _models(analysis, words)),
+        (Text("People"), _people(analysis, words)),
+        (Text("Methods, for the paper"), _methods(analysis)),
     )
     told = [(title, blocks) for title, blocks in parts if blocks]
     sections += [Section(say(title), tuple(blocks), new_page=not n) for n, (title, blocks) in enumerate(told)]
@@ -82,30 +82,32 @@ def group_document(found: Analysis, words: Words) -> Document:
 # --- Page one --------------------------------------------------------------------------------------------------------
 
 
-def answers(found: Analysis) -> tuple[Text, ...]:
+def answers(analysis: Analysis) -> tuple[Text, ...]:
     """What was found, in sentences: repeatability, then comparisons and associations of the first V_T.
 
     Those that chance explains least come first, and MOST_ANSWERS are told; the tables tell all.
     """
-    told = [_repeat_answer(row) for row in (found.repeats.coefficients if found.repeats else ()) if row.pvc == NO_PVC]
-    told += [_effect_answer(one) for one in _telling(found.effects)[:MOST_ANSWERS]]
-    known = [one for one in _telling(found.associations) if math.isfinite(one.adjusted)]
+    told = [
+        _repeat_answer(row) for row in (analysis.repeats.coefficients if analysis.repeats else ()) if row.pvc == NO_PVC
+    ]
+    told += [_effect_answer(one) for one in _telling(analysis.effects)[:MOST_ANSWERS]]
+    known = [one for one in _telling(analysis.associations) if math.isfinite(one.adjusted)]
     told += [_association_answer(one) for one in known[:MOST_ANSWERS]]
     return tuple(told) or (
         Text("Nothing was compared: add --test-retest, or tables that make groups, visits or scores (--dataset)."),
     )
 
 
-def _telling(found: Sequence[Compared]) -> list[Compared]:
+def _telling(analysis: Sequence[Compared]) -> list[Compared]:
     """The primary ones; foramina as affected and unaffected where they are told apart, the least chance first."""
-    own = primary(found)
+    own = primary(analysis)
     apart = any(one.structure == AFFECTED for one in own)
     kept = [one for one in own if not (apart and one.structure == FORAMEN)]
     return sorted(kept, key=lambda one: one.adjusted if math.isfinite(one.adjusted) else 2.0)
 
 
 def _repeat_answer(row: Repeat) -> Text:
-    wcv = row.found.wcv_log
+    wcv = row.repeatability.wcv_log
     return Text(
         "{structure}, {model}: without anything between two visits V_T varies by {wcv:.1f} % ({low:.1f} to {high:.1f} "
         "%; {people} people), so that a change of one patient counts from {rc:.0f} % on.",
@@ -114,8 +116,8 @@ def _repeat_answer(row: Repeat) -> Text:
         wcv=100 * wcv.value,
         low=100 * wcv.low,
         high=100 * wcv.high,
-        people=row.found.people,
-        rc=row.found.rc_percent.value,
+        people=row.repeatability.people,
+        rc=row.repeatability.rc_percent.value,
     )
 
 
@@ -164,41 +166,41 @@ def _association_answer(one: Association) -> Text:
         else one.structure,
         outcome=one.outcome,
         score=one.score,
-        value=one.found.spearman.value,
-        low=one.found.spearman.low,
-        high=one.found.spearman.high,
+        value=one.correlation.spearman.value,
+        low=one.correlation.spearman.low,
+        high=one.correlation.spearman.high,
         people=len(one.who),
         sure=_sure(one.adjusted),
     )
 
 
-def _page_one(found: Analysis, words: Words) -> Iterator[Block]:
+def _page_one(analysis: Analysis, words: Words) -> Iterator[Block]:
     say = words.message
-    if found.cohort.simulated:
+    if analysis.cohort.simulated:
         yield Paragraph(say(Text("Simulated data.")), "warning")
-    yield Bullets(tuple(say(text) for text in answers(found)))
+    yield Bullets(tuple(say(text) for text in answers(analysis)))
     yield Paragraph(say(Text("A difference between people or visits does not say what caused it.")), "note")
-    if found.notices:
-        yield Bullets(tuple(words.notice(notice) for notice in found.notices), "note")
-    picture = _main_picture(found, words)
+    if analysis.notices:
+        yield Bullets(tuple(words.notice(notice) for notice in analysis.notices), "note")
+    picture = _main_picture(analysis, words)
     if picture is not None:
         yield picture
 
 
-def _main_picture(found: Analysis, words: Words) -> Picture | None:
+def _main_picture(analysis: Analysis, words: Words) -> Picture | None:
     """Of the first question that has an answer: groups, affected, change, test and retest."""
-    effects = _telling(found.effects)
+    effects = _telling(analysis.effects)
     for question in ("group", "affected", "change"):
         for one in effects:
             if one.question == question:
                 caption = words.message(_effect_answer(one))
                 return Picture(caption, caption, partial(group_plots.people, one, words))
-    rows = _main_rows(found)
+    rows = _main_rows(analysis)
     return _bland_altman(rows[0], words) if rows else None
 
 
-def _main_rows(found: Analysis) -> list[Repeat]:
-    rows = found.repeats.rows if found.repeats else ()
+def _main_rows(analysis: Analysis) -> list[Repeat]:
+    rows = analysis.repeats.rows if analysis.repeats else ()
     return [row for row in rows if row.region == ALL and row.way == INCLUDED and row.outcome in MACRO]
 
 
@@ -218,14 +220,14 @@ def _bland_altman(row: Repeat, words: Words) -> Picture:
 # --- Tables ----------------------------------------------------------------------------------------------------------
 
 
-def _repeats(found: Analysis, words: Words) -> list[Block]:
+def _repeats(analysis: Analysis, words: Words) -> list[Block]:
     say = words.message
-    if found.repeats is None:
+    if analysis.repeats is None:
         return []
     rows = []
-    for row in found.repeats.rows:
+    for row in analysis.repeats.rows:
         if row.outcome in MACRO:
-            one = row.found
+            one = row.repeatability
             place = words.value(row.structure) if row.region == ALL else row.region
             out = say(Text("without {who}", who=", ".join(row.outliers))) if row.way != INCLUDED else ""
             rows.append(
@@ -244,7 +246,7 @@ def _repeats(found: Analysis, words: Words) -> list[Block]:
         Text("n: people × regions. All numbers, limits of agreement and tests: {file}.", file="test-retest.tsv")
     )
     blocks: list[Block] = [_table(Text("How V_T repeats"), header, rows, words, note)]
-    return blocks + [_bland_altman(row, words) for row in _main_rows(found)[1:3]]
+    return blocks + [_bland_altman(row, words) for row in _main_rows(analysis)[1:3]]
 
 
 def _table(
@@ -281,10 +283,10 @@ def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
     return [_table(Text("Differences between places, visits and groups"), header, rows, words)] if rows else []
 
 
-def _associations(found: Sequence[Association], words: Words) -> list[Block]:
+def _associations(analysis: Sequence[Association], words: Words) -> list[Block]:
     rows = []
-    for one in found:
-        spearman, pearson = one.found.spearman, one.found.pearson
+    for one in analysis:
+        spearman, pearson = one.correlation.spearman, one.correlation.pearson
         model = "" if one.model == "none" else one.model
         pvc = "" if one.pvc == NO_PVC else one.pvc
         rows.append(
@@ -298,7 +300,7 @@ def _associations(found: Sequence[Association], words: Words) -> list[Block]:
                 str(len(one.who)),
                 words.estimate(spearman.value, spearman.low, spearman.high),
                 words.estimate(pearson.value, pearson.low, pearson.high),
-                words.number(one.found.chance, 4),
+                words.number(one.correlation.chance, 4),
                 words.number(one.adjusted, 4),
             )
         )
@@ -306,40 +308,40 @@ def _associations(found: Sequence[Association], words: Words) -> list[Block]:
         return []
     header = ("", "n", "Spearman", "Pearson", "p", "p (Holm)")
     blocks: list[Block] = [_table(Text("Imaging and clinical scores across people"), header, rows, words)]
-    for one in _telling(found)[:MOST_SCATTERS]:
+    for one in _telling(analysis)[:MOST_SCATTERS]:
         caption = words.message(_association_answer(one))
         blocks.append(Picture(caption, caption, partial(group_plots.association, one, words)))
     return blocks
 
 
-def _models(found: Analysis, words: Words) -> list[Block]:
+def _models(analysis: Analysis, words: Words) -> list[Block]:
     say = words.message
     blocks: list[Block] = []
-    if found.preferred:
+    if analysis.preferred:
         rows = [
             (
                 f"{words.value(one.structure)} {'' if one.pvc == NO_PVC else one.pvc} {one.criterion}",
                 str(one.curves),
                 told,
             )
-            for one in found.preferred
+            for one in analysis.preferred
             for told in (", ".join(f"{model} {wins}" for model, wins in one.wins),)
         ]
         header = ("", say(Text("curves")), say(Text("lowest with")))
         blocks.append(_table(Text("Compartment models by information criteria"), header, rows, words))
-    if any(one.lost for one in found.lost):
+    if any(one.lost for one in analysis.lost):
         lost = [
             (
                 f"{words.value(one.structure)} {one.model} {'' if one.pvc == NO_PVC else one.pvc}",
                 f"{one.lost} / {one.curves}",
                 ", ".join(f"{reason} {count}" for reason, count in one.reasons),
             )
-            for one in found.lost
+            for one in analysis.lost
             if one.lost
         ]
         header = ("", say(Text("lost")), say(Text("why")))
         blocks.append(_table(Text("Curves whose V_T the data do not tell"), header, lost, words))
-    if found.agreements:
+    if analysis.agreements:
         rows_of = [
             (
                 f"{words.value(one.structure)} {one.measure} {'' if one.pvc == NO_PVC else one.pvc}",
@@ -348,40 +350,40 @@ def _models(found: Analysis, words: Words) -> list[Block]:
                 words.estimate(one.slope.value, one.slope.low, one.slope.high),
                 words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
             )
-            for one in found.agreements
+            for one in analysis.agreements
         ]
         header5 = ("", say(Text("people / curves")), "r", say(Text("slope")), say(Text("difference")))
         blocks.append(_table(Text("Other measures against V_T of 1TCM"), header5, rows_of, words))
-        first = found.agreements[0]
+        first = analysis.agreements[0]
         caption = say(Text("{measure} against V_T of 1TCM, one point a curve", measure=first.measure))
         blocks.append(Picture(caption, caption, partial(group_plots.model_agreement, first, words)))
     return blocks
 
 
-def _people(found: Analysis, words: Words) -> list[Block]:
+def _people(analysis: Analysis, words: Words) -> list[Block]:
     say = words.message
-    header, *rows = found.methods.table1
+    header, *rows = analysis.methods.table1
     blocks: list[Block] = [
         _table(Text("People at their first visit"), (header[0], *map(words.value, header[1:])), rows, words),
         _table(
             Text("From the dataset to the analysis"),
             ("", say(Text("people")), say(Text("visits"))),
-            [(English(one.step), str(one.people), str(one.visits)) for one in found.methods.flow],
+            [(English(one.step), str(one.people), str(one.visits)) for one in analysis.methods.flow],
             words,
         ),
     ]
-    missing = found.methods.exclusions
+    missing = analysis.methods.exclusions
     if missing:
         told = [
             (f"sub-{x.participant} {x.session}", x.what, " ".join(filter(None, (x.code, x.message)))) for x in missing
         ]
         blocks.append(_table(Text("Who is missing, and why"), ("", say(Text("what")), say(Text("why"))), told, words))
-    links = tuple((f"sub-{who}", _page_of(who, words.language)) for who in found.cohort.participants)
+    links = tuple((f"sub-{who}", _page_of(who, words.language)) for who in analysis.cohort.participants)
     return [*blocks, Paragraph(say(Text("Every person:"))), Links(links)]
 
 
-def _methods(found: Analysis) -> list[Block]:
-    told = found.methods
+def _methods(analysis: Analysis) -> list[Block]:
+    told = analysis.methods
     sources = tuple(English(f"[{one.key}] {one.authors} ({one.year}) {one.title}. {one.doi}") for one in told.sources)
     return [Paragraph(English(told.paragraph)), Bullets(sources, "note")]
 
@@ -397,8 +399,8 @@ def person_document(cohort: Cohort, who: str, words: Words, shown: Collection[st
     say = words.message
     sessions = cohort.sessions(who)
     visits = [visit for visit in cohort.visits if visit.participant == who]
-    names = dict.fromkeys(name for visit in visits for name in visit.told if name in shown)
-    facts = [(name, *(visit.told.get(name, "") for visit in visits)) for name in names]
+    names = dict.fromkeys(name for visit in visits for name in visit.covariates if name in shown)
+    facts = [(name, *(visit.covariates.get(name, "") for visit in visits)) for name in names]
     rows = []
     own = [v for v in (*cohort.values, *cohort.left_out) if v.participant == who and _shown(v)]
     for key in dict.fromkeys((v.outcome, v.model, v.pvc, v.place) for v in own):

@@ -28,7 +28,7 @@ from .report_terms import (
 from .words import Words
 
 PICTURES_A_ROW = 4
-TOLD_ELSEWHERE = ("affected-flagged", "clinical-missing")
+WORDED_ELSEWHERE = ("affected-flagged", "clinical-missing")
 """Notices of the comparison that page one says in its own words."""
 
 
@@ -104,7 +104,7 @@ def _days(comparison: Comparison, words: Words) -> str:
     first = comparison.visits[0].session
     texts = []
     for session, day in days.items():
-        text = words.pair(session, words.date(day))
+        text = words.labeled(session, words.date(day))
         if first in days and session != first:
             text = words("scan.after", day=text, count=(day - days[first]).days)
         texts.append(text)
@@ -171,7 +171,7 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
             if primary:
                 strong.append(len(rows))
             name = next(row.region for row in found if row is not None)
-            title = words.pair(f"Vr (V_T), {place_title(words, place, name)}", correction_title(words, pvc))
+            title = words.labeled(f"Vr (V_T), {place_title(words, place, name)}", correction_title(words, pvc))
             values = ["–" if row is None else _vt_value(row, words) for row in found]
             changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
             rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
@@ -240,7 +240,7 @@ def _score_rows(comparison: Comparison, words: Words) -> list[tuple[Score, tuple
                 for visit in visits[1:]
                 if (change := changes.get((key, visit.session))) is not None
             ]
-            thresholds.append(words.pair(text, words.listed(reached)) if reached else text)
+            thresholds.append(words.labeled(text, words.listed(reached)) if reached else text)
         rows.append(
             (score, (words.message(score.title), *cells, words.listed(thresholds, "; ") or words("threshold.none")))
         )
@@ -273,7 +273,7 @@ def _score_remarks(comparison: Comparison, words: Words) -> list[str]:
     if comparison.clinical is None:
         return []
     return [
-        words.pair(f"{words.message(score.title)}, {session}", words.message(text))
+        words.labeled(f"{words.message(score.title)}, {session}", words.message(text))
         for session, remarks in comparison.clinical.remarks.items()
         for key, text in remarks.items()
         if (score := score_named(key)) is not None
@@ -383,8 +383,8 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     points = tuple(point_of(comparison, places[0], comparison.pvc, n) for n in range(len(sessions)))
     vt = plots.Series(f"V_T, {place_title(words, places[0], role=False)}", points)
     values = [
-        words.pair(vt.label, words.listed(words.number(point.value) for point in points)),
-        *(words.pair(label, words.listed(words.percent(share, 0) for share in shares)) for label, shares in scores),
+        words.labeled(vt.label, words.listed(words.number(point.value) for point in points)),
+        *(words.labeled(label, words.listed(words.percent(share, 0) for share in shares)) for label, shares in scores),
     ]
     return Picture(
         words("alt.clinic", values=words.listed(values, "; ")),
@@ -412,7 +412,7 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     flags = _flags(comparison, words)
     if flags:
         blocks.append(Bullets(tuple(flags), "warning"))
-    told = [words.notice(n) for n in comparison.notices if n.code not in TOLD_ELSEWHERE]
+    told = [words.notice(n) for n in comparison.notices if n.code not in WORDED_ELSEWHERE]
     if told:
         blocks.append(Bullets(tuple(told), "note"))
     warned = sum(not finding.accepted for finding in comparison.findings)
@@ -512,9 +512,9 @@ def _flags(comparison: Comparison, words: Words) -> list[str]:
                 if row is None:
                     continue
                 told = f"{visit.session}{where}, {correction_title(words, pvc)}"
-                found += [words.pair(told, words.notice(flag)) for flag in row.flags]
+                found += [words.labeled(told, words.notice(flag)) for flag in row.flags]
                 if not math.isfinite(row.VT):
-                    found.append(words.pair(told, words("not_fitted")))
+                    found.append(words.labeled(told, words("not_fitted")))
     return list(dict.fromkeys(found))
 
 
@@ -539,7 +539,7 @@ def _treatment(one: Treatment, words: Words) -> str:
         or words("none" if one.adverse_events_recorded else "not_recorded"),
         "notes": words.value(one.notes),
     }
-    told = [words.pair(words(f"treatment.{part}"), text) for part, text in parts.items() if text]
+    told = [words.labeled(words(f"treatment.{part}"), text) for part, text in parts.items() if text]
     return words.listed(told, "; ") + "."
 
 

@@ -73,7 +73,7 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
     differing = {finding.item: finding for finding in comparison.findings}
     rows: list[tuple[str, ...]] = []
     for item in ITEMS:
-        values = [item.told(visit) for visit in visits]
+        values = [item.wording(visit) for visit in visits]
         if not item.acquired and not any(values):
             continue  # a choice that applies to none of the visits
         finding = differing.get(item.item)
@@ -98,7 +98,7 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
     blocks: list[Block] = [Paragraph(words("comparability.text")), table]
     if comparison.findings:
         items = tuple(
-            words.pair(
+            words.labeled(
                 f"{words('accepted' if f.accepted else f'severity.{f.severity}')} ({f.code})",
                 f"{words.message(f.message)} ({' | '.join(words.value(value) for value in f.values)})",
             )
@@ -131,7 +131,7 @@ def _budget(comparison: Comparison, words: Words) -> list[Section]:
         return []
     titled = [(_change_title(change, comparison, words), change) for change in changes]
     told = [
-        words.pair(
+        words.labeled(
             title,
             words.listed(
                 f"{words.value(part.component)} {words.percent(100 * part.change)}" for part in change.budget
@@ -373,11 +373,11 @@ def _literature(name: str | None, words: Words) -> list[tuple[str, str]]:
         return [] if name is None else [("tracer_model", words("tracer.unknown"))]
 
     def told(one: Sourced | None) -> str:
-        return words("tracer.not_found") if one is None else words.pair(words.message(one.said), one.source)
+        return words("tracer.not_found") if one is None else words.labeled(words.message(one.statement), one.source)
 
     return [
         ("tracer_model", told(tracer.preferred)),
-        ("tracer_genotype", told(tracer.genotype_told)),
+        ("tracer_genotype", told(tracer.genotype_source)),
         ("tracer_repeatability", told(tracer.repeatability)),
     ]
 
@@ -492,7 +492,7 @@ def _with_range(row: RegionUptake, key: str, words: Words) -> str:
     frames = tuple(getattr(row, f"{key}_{end}", math.nan) for end in ("low", "high"))
     low, high = frames if math.isnan(row.relative_se) else row.interval(key)
     shown = words.number(value)
-    return words.pair(shown, words.interval(low, high)) if math.isfinite(low) and math.isfinite(high) else shown
+    return words.labeled(shown, words.interval(low, high)) if math.isfinite(low) and math.isfinite(high) else shown
 
 
 def _sizes(visit: VisitRecord, words: Words) -> Table:
@@ -642,7 +642,7 @@ def _flags(visit: VisitRecord, words: Words) -> list[Block]:
     return [
         Bullets(
             tuple(
-                words.pair(code, f"{message} ({words.listed(where, '; ')})")
+                words.labeled(code, f"{message} ({words.listed(where, '; ')})")
                 for (code, message), where in found.items()
             )
         )
@@ -674,33 +674,33 @@ def _input(visit: VisitRecord, words: Words) -> list[Block]:
     return [picture, facts, *_samples(visit, words)]
 
 
-def _population(found: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
+def _population(findings: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
     """Whose curve stands for this person's, and what it was scaled by."""
-    if not found:
+    if not findings:
         return []
     told = words(
         "input.population_told",
-        people=found["people"],
-        scans=found["scans"],
-        template=found["template"],
-        spread=words.significant(100 * found["area_sd"]),
+        people=findings["people"],
+        scans=findings["scans"],
+        template=findings["template"],
+        spread=words.significant(100 * findings["area_sd"]),
     )
-    times = found["sample_times_s"]
-    scaled = words.value(f"{found['scaled_by']}-late" if times else found["scaled_by"])
+    times = findings["sample_times_s"]
+    scaled = words.value(f"{findings['scaled_by']}-late" if times else findings["scaled_by"])
     if times:
         minutes = words.listed((words.significant(t / 60) for t in times), "; ")
         scaled = f"{scaled} ({words('minutes_list', times=minutes)})"
     return [(words("input.population"), told), (words("input.scaled_by"), scaled)]
 
 
-def _calibration(found: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
-    if not found:
+def _calibration(findings: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
+    if not findings:
         return [(words("input.calibration"), words("none"))]
-    rows = [(words("input.calibration"), words.value(found["method"]))]
+    rows = [(words("input.calibration"), words.value(findings["method"]))]
     for key in ("scale", "recovery", "spill_in"):
-        value = words.with_error(found.get(key), found.get(f"{key}_se"), 3)
+        value = words.with_error(findings.get(key), findings.get(f"{key}_se"), 3)
         rows.append((words(f"input.{key}"), value))
-    times = found.get("sample_times_s") or []
+    times = findings.get("sample_times_s") or []
     if times:
         rows.append(
             (
@@ -708,19 +708,21 @@ def _calibration(found: Mapping[str, Any] | None, words: Words) -> list[tuple[st
                 words("minutes_list", times=words.listed((words.significant(t / 60) for t in times), "; ")),
             )
         )
-    if found.get("flags"):
-        rows.append((words("column.flags"), ", ".join(found["flags"])))
+    if findings.get("flags"):
+        rows.append((words("column.flags"), ", ".join(findings["flags"])))
     return rows
 
 
-def _fitted(kind: str, found: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
-    if not found:
+def _fitted(kind: str, findings: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
+    if not findings:
         return []
-    parameters, errors = found.get("parameters") or {}, found.get("standard_errors") or {}
+    parameters, errors = findings.get("parameters") or {}, findings.get("standard_errors") or {}
     told = words.listed(
         (f"{name} = {words.with_error(value, errors.get(name), 4)}" for name, value in parameters.items()), "; "
     )
-    text = words("input.fitted", model=found.get("model", ""), count=found.get("samples", 0), parameters=told or "–")
+    text = words(
+        "input.fitted", model=findings.get("model", ""), count=findings.get("samples", 0), parameters=told or "–"
+    )
     return [(words(f"input.{kind}"), text)]
 
 
@@ -829,7 +831,7 @@ def _spans(numbers: Sequence[int]) -> str:
 
 
 def _notices(visit: VisitRecord, words: Words) -> list[Block]:
-    said = dict.fromkeys(words.pair(n.code, words.notice(n)) for n in (*visit.quality, *visit.notices))
+    said = dict.fromkeys(words.labeled(n.code, words.notice(n)) for n in (*visit.quality, *visit.notices))
     return [Bullets(tuple(said))] if said else [Paragraph(words("no_notices"))]
 
 
@@ -875,5 +877,5 @@ def _plain(value: Any, words: Words) -> str:
 
 
 def _sources(words: Words) -> Section:
-    items = tuple(words.pair(words(f"source.{n}"), source) for n, source in enumerate(SOURCES))
+    items = tuple(words.labeled(words(f"source.{n}"), source) for n, source in enumerate(SOURCES))
     return Section(words("title.sources"), (Bullets(items),))

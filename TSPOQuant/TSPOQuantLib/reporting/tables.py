@@ -24,7 +24,7 @@ from ..messages import Notice
 from ..outcome.change import Change
 from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord, sealed
 from ..outcome.recording import input_record
-from ..outcome.uptake import TOLD, RegionUptake, uptake_notices, uptake_of, window_of
+from ..outcome.uptake import REGION_FIELDS, RegionUptake, uptake_notices, uptake_of, window_of
 from ..outcome.visit import FittedTable, VisitResult
 from ..plain import plain
 from ..quantities import BY_KEY, UNITS, UPTAKE, Quantity, decimals_for
@@ -37,7 +37,7 @@ INDENT = 4
 """Of what terminals show below a line; tables stay within WIDTH."""
 # What a column may add to the name of the quantity whose unit it has.
 OF_A_QUANTITY = re.compile("-(se|(profile|bootstrap)-(low|high))$")
-WINDOW_TOLD = (
+WINDOW_HELP = (
     "From time zero. A frame counts by the time that lies in the window; low and high are the lowest and the highest "
     "frame of it."
 )
@@ -51,7 +51,7 @@ HOW = {
     "TBR-PP": "Mean over the window over that of the parent plasma in the same frames (10.3389/fnume.2025.1569991)",
     "TBR-WB": "The same over whole blood",
 }
-RELATIVE_SE_TOLD = (
+RELATIVE_SE_HELP = (
     "Standard error of a corrected SUV mean and of its ratios as a fraction of them: resolution, model of the "
     "correction and, where the visit has a V_T, place; without noise"
 )
@@ -164,7 +164,7 @@ def table1_record(change: Change) -> dict[str, object]:
         "baseline": change.baseline,
         "followup": change.followup,
         "change": change.change,
-        "change_unit": change.told,
+        "change_unit": change.change_unit,
         "difference": change.difference,
         "percent": change.percent,
         "baseline_se": change.baseline_se,
@@ -209,13 +209,14 @@ def write_visit(folder: Path, result: VisitResult) -> None:
     (folder / FILE).write_text(sealed(record), encoding="utf-8")
 
 
-UPTAKE_COLUMNS = tuple(name.replace("TBR_", "TBR-") for name in TOLD)
+UPTAKE_COLUMNS = tuple(name.replace("TBR_", "TBR-") for name in REGION_FIELDS)
 
 
 def uptake_records(record: VisitRecord) -> list[dict[str, Any]]:
     """SUV and its ratios as other programs read them, by the quantities' own keys."""
     return [
-        {key: getattr(row, name) for key, name in zip(UPTAKE_COLUMNS, TOLD, strict=True)} for row in uptake_of(record)
+        {key: getattr(row, name) for key, name in zip(UPTAKE_COLUMNS, REGION_FIELDS, strict=True)}
+        for row in uptake_of(record)
     ]
 
 
@@ -231,8 +232,8 @@ def write_uptake(folder: Path, stem: str, record: VisitRecord) -> None:
         one.key: {"LongName": one.name, "Units": one.ucum} | ({"Description": HOW[one.key]} if one.key in HOW else {})
         for one in UPTAKE
     }
-    about["relative_se"] = {"Units": "1", "Description": RELATIVE_SE_TOLD}
-    about["Window"] = {"Start": begin, "End": end, "Units": "s", "Description": WINDOW_TOLD}
+    about["relative_se"] = {"Units": "1", "Description": RELATIVE_SE_HELP}
+    about["Window"] = {"Start": begin, "End": end, "Units": "s", "Description": WINDOW_HELP}
     about["Reference"] = None if record.reference is None else record.reference.name
     about["Notes"] = uptake_notices(record)
     write_json(folder / f"{stem}seg-regions_uptake.json", about)
@@ -581,7 +582,7 @@ def table1_text(
             change.title + (f", {change.remark}" if change.remark else ""),
             _value(change.baseline, change.baseline_se) + "*" * ((change.outcome, change.baseline_session) in flagged),
             _value(change.followup, change.followup_se) + "*" * ((change.outcome, change.followup_session) in flagged),
-            f"{change.change:+.1f} %" if change.told == "%" else f"{change.change:+.3g} {change.told}",
+            f"{change.change:+.1f} %" if change.change_unit == "%" else f"{change.change:+.3g} {change.change_unit}",
             f"{bounds[0]:+.1f} to {bounds[1]:+.1f} %" if all(map(math.isfinite, bounds)) else "",
         ]
         if truth:

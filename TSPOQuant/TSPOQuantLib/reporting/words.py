@@ -164,7 +164,7 @@ class Words(string.Formatter):
         numbers = re.sub(r"(?<![\w.])(-?\d+)\.(\d+)(?![\w.])", rf"\1{self.typography.decimal}\2", said)
         return re.sub(r"(?<=\d) ?%", self.typography.percent_space + "%", numbers)
 
-    def pair(self, name: str, value: str) -> str:
+    def labeled(self, name: str, value: str) -> str:
         """ "name: value"."""
         return f"{name}{NO_BREAK if self.typography.spaced_signs else ''}: {value}"
 

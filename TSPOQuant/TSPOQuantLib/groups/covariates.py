@@ -27,7 +27,7 @@ Cells = dict[str, str]
 Row = Mapping[str, str]
 
 
-def told_of(dataset: Path, visits: Sequence[tuple[str, str]]) -> tuple[list[Cells], tuple[Notice, ...]]:
+def covariates_of(dataset: Path, visits: Sequence[tuple[str, str]]) -> tuple[list[Cells], tuple[Notice, ...]]:
     """What the tables say of each visit (participant, session), by column in lower case, and what was left unsaid.
 
     participants.tsv comes first, then phenotype/*.tsv, the person's own sessions.tsv and clinical.toml, and the
@@ -47,7 +47,7 @@ def told_of(dataset: Path, visits: Sequence[tuple[str, str]]) -> tuple[list[Cell
         )
     known = {path: read_rows(path, PERSON) for path in (*shared, *last)}
     notices: list[Notice] = []
-    told = []
+    rows = []
     for who, session in visits:
         keys = {PERSON: f"sub-{who}", SESSION: f"ses-{session}"}
         cells: Cells = {}
@@ -59,10 +59,10 @@ def told_of(dataset: Path, visits: Sequence[tuple[str, str]]) -> tuple[list[Cell
         for path in last:
             cells |= row_of(path, known[path], keys)
         cells = spelled(cells, notices)
-        told.append(cells | _clinical(own[who], session))
+        rows.append(cells | _clinical(own[who], session))
     if people in known:
         notices += _unlisted(visits, known[people])
-    return told, tuple(dict.fromkeys(notices))
+    return rows, tuple(dict.fromkeys(notices))
 
 
 def _own(folder: Path) -> list[Path]:
@@ -169,12 +169,12 @@ def _unlisted(visits: Sequence[tuple[str, str]], rows: Sequence[Row]) -> list[No
     ]
 
 
-def one_spelling(told: Sequence[Mapping[str, str]]) -> list[Cells]:
+def one_spelling(rows: Sequence[Mapping[str, str]]) -> list[Cells]:
     """Words that differ in case, blanks or hyphens alone become the first of them, column by column."""
     first: dict[tuple[str, str], str] = {}
     return [
         {name: first.setdefault((name, re.sub(r"[\s_-]+", " ", cell).casefold()), cell) for name, cell in one.items()}
-        for one in told
+        for one in rows
     ]
 
 
