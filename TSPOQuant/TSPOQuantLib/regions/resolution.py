@@ -2,11 +2,13 @@
 
 Near the skin the CT tells air, fat, soft tissue and bone apart; each is given one activity, blurred by a Gaussian and
 compared with the PET, block by block around the neck and along it. The width that is most likely where every block
-has an error of its own size is the resolution there: a block with a hot gland, which the CT does not tell from
-muscle, says little. Reconstruction, filter and whatever motion is left are included. Tested on simulated necks only;
-a scanner's resolution also differs over its field.
+has an error of its own size is the resolution there. What the CT does not tell, a gland or a vessel within muscle,
+would pass for blur where the tissues of its block are free to make up for it: no activity is negative, and a block's
+do not depart far from the whole neck's. Reconstruction, filter and whatever motion is left are included. Tested on
+simulated necks only, with the anatomy of a real one among them; a scanner's resolution also differs over its field.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, binary_fill_holes, distance_transform_edt, label
+from scipy.optimize import nnls
 
 from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
@@ -36,6 +39,8 @@ CUTS = 2
 """Cells of each voxel along each axis."""
 SLAB_MM, SECTORS = 20.0, 8
 """Along the neck and around it: each of these blocks has activities of its own, and an error of its own size."""
+DEPARTURE = 0.15
+"""Standard deviation of a tissue's activity between the blocks, as a fraction of the most active tissue's."""
 FEWEST_IN_BLOCK = 200
 """A block of fewer voxels is left out."""
 LONG_S = 300.0
@@ -158,8 +163,7 @@ def _tissues(ct: Volume) -> tuple[Labels, Floats]:
 def _unlikeliness(
     pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], transform: Floats | None
 ) -> Floats:
-    """(blocks, widths): -2 ln of each width's likelihood by the voxels near the skin, n ln of the squares that it
-    leaves [textbook: normal error of unknown size]. Raises "resolution-edges"."""
+    """(blocks, widths): -2 ln of each width's likelihood by the voxels near the skin. Raises "resolution-edges"."""
     to_ct = np.linalg.inv(ct.ijk_to_lps)
     if transform is not None:
         to_ct = to_ct @ np.linalg.inv(transform)
@@ -196,11 +200,27 @@ def _unlikeliness(
             for step, n, p in zip(pet.spacing_mm[::-1], pet.shape, pad, strict=True)
         ]
         blurred = np.stack([_blurred(responses, labels == n)[near] for n in present], axis=1).astype(float)
-        for number, here in enumerate(blocks):
-            model = blurred[here] @ np.linalg.lstsq(blurred[here], seen[here], rcond=None)[0]
-            squares = float(((seen[here] - model) ** 2).sum())
-            left[number, column] = len(here) * np.log(max(squares, np.finfo(float).tiny))
+        left[:, column] = _misfit(blurred, seen, blocks)
     return left
+
+
+def _misfit(blurred: Floats, seen: Floats, blocks: Sequence[NDArray[np.intp]]) -> list[float]:
+    """Of each block n ln of the squares that activities of 0 or more leave [textbook: normal error of unknown size],
+    with a normal prior about those of the whole neck.
+
+    blurred: (voxels, tissues) at activity 1; seen: (voxels,).
+    """
+    everywhere, _ = nnls(blurred, seen)
+    error = np.sqrt(np.mean((seen - blurred @ everywhere) ** 2))
+    most = everywhere.max()
+    if not most > 0:
+        raise _too_little()
+    prior = np.eye(len(everywhere)) * error / (DEPARTURE * most)
+    found = []
+    for here in blocks:
+        _, left = nnls(np.vstack([blurred[here], prior]), np.concatenate([seen[here], prior @ everywhere]))
+        found.append(len(here) * math.log(max(left**2, np.finfo(float).tiny)))
+    return found
 
 
 def _blocks(near: NDArray[np.bool_], pet: Grid) -> list[NDArray[np.intp]]:
