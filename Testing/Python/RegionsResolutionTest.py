@@ -4,9 +4,13 @@ import unittest
 from dataclasses import replace
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from support import checkout  # noqa: F401
+from support.realdata import needs_data
+from support.realneck import RealNeck
 from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.anatomy import pet_grid
@@ -17,6 +21,8 @@ from TSPOQuantLib.regions.resolution import estimate_resolution
 from tools.validation.regions import NOISE_PERCENT, curves, neck, scan
 
 TOLERANCE_MM = 0.3
+SIGMAS = 2.3548
+"""In the full width at half maximum of a Gaussian."""
 
 
 class ResolutionTest(unittest.TestCase):
@@ -73,6 +79,34 @@ class ResolutionTest(unittest.TestCase):
     @slow
     def test_a_resolution_beyond_all_that_is_tried(self):
         self.assert_refused("resolution-unclear", self.image(12.0, count=1), self.ct)
+
+
+@needs_data
+class RealNeckTest(unittest.TestCase):
+    """Activities that are simulated, in the anatomy of a real neck, the edge of whose CT stands for its skin."""
+
+    def test_glands_and_vessels_that_the_ct_does_not_tell_do_not_pass_for_blur(self):
+        fwhm, voxel, rim = 6.5, 2, 12
+        around = ((0, 0), (rim, rim + 1), (rim, rim))
+        hounsfield = np.pad(RealNeck().ct(noise_hu=12.0).values, around, constant_values=-1000)
+        matrix = np.eye(4)
+        activity = np.select([hounsfield < -300, hounsfield < -30, hounsfield < 250], [0, 2.5, 8.0], 4.0)
+        k, j, i = np.indices(hounsfield.shape) - np.array([60, 34, 73]).reshape(3, 1, 1, 1)
+        glands = (np.abs(i) / 1.0 - 46) ** 2 / 81 + j**2 / 64 + k**2 / 256 < 1
+        jugular = (np.abs(i) - 36) ** 2 / 21 + (j - 8) ** 2 / 13 < 1
+        for hot, value in ((glands, 34.0), (jugular, 20.0)):
+            activity[hot & (activity > 0)] = value
+        seen = gaussian_filter(activity, fwhm / SIGMAS)
+        seen = seen.reshape(*(side for n in seen.shape for side in (n // voxel, voxel))).mean(axis=(1, 3, 5))
+        noise = gaussian_filter(np.random.default_rng(0).normal(size=seen.shape), 1.2)
+        seen = seen * (1 + 0.18 * noise / noise.std())
+        on = matrix @ np.diag([voxel, voxel, voxel, 1.0])
+        on[:3, 3] = (voxel - 1) / 2
+        image = replace(scan(seen[None].astype(np.float32)), grid=Grid(seen.shape, on))
+        timing = FrameTiming(FRAME_STARTS_S[-1:], FRAME_DURATIONS_S[-1:])
+        ct = Volume(hounsfield.astype(np.float32), Grid(hounsfield.shape, matrix), "HU")
+        found = estimate_resolution(replace(image, timing=timing), ct)
+        self.assertAlmostEqual(found.fwhm_mm, fwhm, delta=2 * TOLERANCE_MM)
 
 
 if __name__ == "__main__":
