@@ -123,7 +123,7 @@ def _shift(row: Repeat) -> Text:
 
 
 def _grows(row: Repeat) -> bool:
-    return row.found.agreement.proportional > 0 and row.found.agreement.proportional_chance < CHANCE
+    return row.repeatability.agreement.proportional > 0 and row.repeatability.agreement.proportional_chance < CHANCE
 
 
 def _moved(row: Repeat) -> bool:
