@@ -14,7 +14,7 @@ from support import inputtruth as truth
 from support.exacttissue import EDGES_S
 from support.tiers import slow
 from support.tinystudy import LEFT, TRUE_VT, DicomVisit, quantified, quiet, write_bids_visit
-from support.unreported import without_report
+from support.without import without_report
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.grid import Grid

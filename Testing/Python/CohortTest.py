@@ -22,6 +22,7 @@ import numpy as np
 from support import tiers, tinystudy
 from support.realdata import DATA, needs_data
 from support.tiers import slow
+from support.without import without_budget
 from TSPOQuantLib import cohort
 from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
@@ -58,6 +59,7 @@ class CohortTest(unittest.TestCase):
     def setUpClass(cls):
         from distributed import LocalCluster
 
+        cls.enterClassContext(without_budget())
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)

@@ -14,7 +14,7 @@ import numpy as np
 from support import checkout  # noqa: F401
 from support import visitrecords as made
 from support.tiers import slow
-from support.unreported import without_report
+from support.without import without_report
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.cli import main

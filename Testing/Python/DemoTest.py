@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from support.phantomvisit import write_one
 from support.tiers import slow
+from support.without import without_budget
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.alignment.motion import estimate_motion
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
@@ -44,6 +45,7 @@ class IdealScannerTest(unittest.TestCase):
         truth = Path(folder.name) / "truth.json"
         truth.write_text(json.dumps({"foramen C6/C7 right": {"baseline": 8.0, "followup": 9.0}}), encoding="utf-8")
         more = ("--vendor", "philips", "--input", "true", "--truth", truth)
+        cls.enterClassContext(without_budget())
         code, out, err = run("demo", *IDEAL, *more, "--out", cls.out, "--json")
         assert code == 0, err
         cls.record = json.loads(out)

@@ -10,7 +10,7 @@ import numpy as np
 from PanelTest import PanelTest
 from support import mrmlstudy
 from support.tiers import slow
-from support.unreported import without_pdf
+from support.without import without_budget, without_pdf
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.mrml import tables, volumes
@@ -80,9 +80,7 @@ class WrongImageTest(LumbarPanelTest):
 class WayTest(LumbarPanelTest):
     def test_from_the_level_to_the_report(self):
         self.choose_level()
-        budget = mock.patch("TSPOQuantLib.pipeline.quantification.sensitivities", return_value=())
-        budget.start()
-        self.addCleanup(budget.stop)
+        self.enterContext(without_budget())
         self.fill_in()
         self.choose_quick()
         self.ui.computeButton.click()

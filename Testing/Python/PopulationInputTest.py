@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 from support.exacttissue import EDGES_S, FAST
 from support.tinystudy import LEFT, TRUE_VT, DicomVisit, quantified, quiet
-from support.unreported import without_pdf
+from support.without import without_pdf
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve, reconcile
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import Scan

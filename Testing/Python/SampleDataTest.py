@@ -13,6 +13,7 @@ import SampleData
 import slicer
 import slicer.util
 from support.tiers import slow
+from support.without import without_budget, without_pdf
 from TSPOQuantLib import pipeline
 from TSPOQuantLib.messages import Cancelled
 from TSPOQuantLib.mrml import sample_data
@@ -88,6 +89,8 @@ class NeckTest(unittest.TestCase):
         with (
             mock.patch.object(sample_data, "PhantomSettings", lambda fast: QUICK),
             mock.patch.object(pipeline, "align_visit", lambda *given: (None, None)),
+            without_budget(),
+            without_pdf(),
             contextlib.redirect_stdout(said),
         ):
             exec(compile(example, "README.md", "exec"), {})
