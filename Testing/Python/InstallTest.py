@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import slicer
@@ -39,6 +40,16 @@ def installed(cmake):
         yield from (entry.replace("${MODULE_NAME}", name) for entry in listed[1].split()) if listed else ()
 
 
+def copy(source, target):
+    """A file, and the bytecode that lies beside it: Python takes that for a file of the same time and size alone."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+    if source.suffix == ".py" and (code := Path(cache_from_source(source))).is_file():
+        beside = Path(cache_from_source(target))
+        beside.parent.mkdir(exist_ok=True)
+        shutil.copy2(code, beside)
+
+
 @unittest.skipUnless(hasattr(slicer, "standIn"), "inside Slicer its own modules are loaded already")
 class InstallTest(unittest.TestCase):
     @slow
@@ -47,8 +58,7 @@ class InstallTest(unittest.TestCase):
             target = Path(os.path.realpath(folder)) / FOLDER
             for module in ("TSPOQuant", "DICOMDynamicPETPlugin"):
                 for name in installed(REPOSITORY / module / "CMakeLists.txt"):
-                    (target / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(REPOSITORY / module / name, target / name)
+                    copy(REPOSITORY / module / name, target / name)
             paths = [target, REPOSITORY / "Testing", REPOSITORY / "Testing" / "Python"]
             environment = {
                 **os.environ,
