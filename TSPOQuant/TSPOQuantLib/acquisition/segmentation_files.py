@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.sr.coding import Code
 from scipy.ndimage import find_objects
 
 from ..grid import Grid
@@ -50,7 +49,7 @@ STRUCTURES_BY_CODE = {
     ("SCT", "51282000"): "vertebra",
 }
 # Of what other makers tell by code, these are one thing alone; an artery may be any, a foramen has no code.
-FOREIGN = (Code("2748008", "SCT", "Spinal cord"), Code("51282000", "SCT", "Vertebra"))
+FOREIGN = ("2748008", "51282000")
 GENERIC_LABEL = re.compile(r"segment[ _-]?\d*", re.IGNORECASE)
 LABEL = "SegmentLabel"
 DESCRIBED = (LABEL, "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence")
@@ -681,9 +680,13 @@ def _dicom_tags(description: "highdicom.seg.SegmentDescription", own: bool) -> d
     code = description.segmented_property_type
     structure = STRUCTURES_BY_CODE.get((code.scheme_designator, code.value)) if own else None
     if not own and GENERIC_LABEL.fullmatch(description.segment_label.strip()):
+        from pydicom.sr.coding import Code  # brings long lists, which nothing else needs
+
         # pydicom takes the SNOMED codes of old, "SRT", for those of now.
         known = Code(code.value, code.scheme_designator, code.meaning)
-        structure = next((STRUCTURES_BY_CODE["SCT", one.value] for one in FOREIGN if one == known), None)
+        structure = next(
+            (STRUCTURES_BY_CODE["SCT", one] for one in FOREIGN if Code(one, "SCT", code.meaning) == known), None
+        )
     if structure is None:
         return tags
     found = {"Structure": structure, "Side": "midline"}

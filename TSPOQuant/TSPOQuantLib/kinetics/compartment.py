@@ -58,10 +58,17 @@ class Equation:
         """Indices into ``NAMES`` of the parameters that are fitted."""
         return np.flatnonzero(self.high > self.low)
 
+    @property
+    def one_tissue(self) -> bool:
+        return bool(self.high[_K3] == 0 and self.high[_K4] == 0)
+
     def predict(self, parameters: Array) -> Array:
         """Frame averages (curves, frames), not weighted, of parameters (curves, 6)."""
+        if self.one_tissue:
+            return self._observed(parameters, self.basis(parameters[:, _K2]))
         first, second, _, w1, w2 = _exponents(parameters)
-        return self._observed(parameters, w1[:, None] * self.basis(first) + w2[:, None] * self.basis(second))
+        b1, b2 = np.split(self.basis(np.concatenate([first, second])), 2)
+        return self._observed(parameters, w1[:, None] * b1 + w2[:, None] * b2)
 
     def _observed(self, parameters: Array, response: Array) -> Array:
         k1, vb, kb = (parameters[:, index, None] for index in (_K1, _VB, _KB))
@@ -69,31 +76,40 @@ class Equation:
 
     def jacobian(self, parameters: Array) -> tuple[Array, Array]:
         """Prediction (curves, frames) and its derivatives (curves, 6, frames), not weighted."""
-        k1, k2, k3, k4, vb, kb = parameters.T
+        k1, k2, _, _, vb, kb = parameters.T
+        tissue = ((1 - vb) * k1)[:, None]
+        slopes = np.zeros((len(parameters), 6, len(self.root)))
+        if self.one_tissue:
+            response, slope = self.basis.with_slope(k2)
+            slopes[:, _K2] = tissue * slope
+        else:
+            response, rates = self._two_tissues(parameters)
+            slopes[:, _K2 : _K4 + 1] = tissue[:, None] * rates
+        slopes[:, _K1] = (1 - vb)[:, None] * response
+        slopes[:, _VB] = self.blood + kb[:, None] * self.trapped - k1[:, None] * response
+        slopes[:, _KB] = vb[:, None] * self.trapped
+        return self._observed(parameters, response), slopes
+
+    def _two_tissues(self, parameters: Array) -> tuple[Array, Array]:
+        """R (curves, frames) and its derivatives with respect to k2, k3 and k4 (curves, 3, frames)."""
+        _, k2, k3, k4, _, _ = parameters.T
         first, second, gap, w1, w2 = _exponents(parameters)
         total = k2 + k3 + k4
-        b1, slope1 = self.basis.with_slope(first)
-        b2, slope2 = self.basis.with_slope(second)
-        response = w1[:, None] * b1 + w2[:, None] * b2
-        predicted = self._observed(parameters, response)
-        tissue = (1 - vb) * k1
-        slopes = np.empty((len(predicted), 6, predicted.shape[1]))
-        slopes[:, _K1] = (1 - vb)[:, None] * response
-        for index, d_total, d_slow, d_product in ((_K2, 1, 0, k4), (_K3, 1, 1, 0 * k2), (_K4, 1, 1, k2)):
-            d_gap = (total * d_total - 2 * d_product) / gap
-            d_first, d_second = (d_total - d_gap) / 2, (d_total + d_gap) / 2
+        averages, by_rate = self.basis.with_slope(np.concatenate([first, second]))
+        (b1, b2), (slope1, slope2) = np.split(averages, 2), np.split(by_rate, 2)
+        slopes = np.empty((len(b1), 3, b1.shape[1]))
+        for index, d_slow, d_product in ((0, 0, k4), (1, 1, 0 * k2), (2, 1, k2)):
+            d_gap = (total - 2 * d_product) / gap
+            d_first, d_second = (1 - d_gap) / 2, (1 + d_gap) / 2
             d_w1 = (d_slow - d_first - w1 * d_gap) / gap
             d_w2 = (d_second - d_slow - w2 * d_gap) / gap
-            slope = (
+            slopes[:, index] = (
                 d_w1[:, None] * b1
                 + d_w2[:, None] * b2
                 + (w1 * d_first)[:, None] * slope1
                 + (w2 * d_second)[:, None] * slope2
             )
-            slopes[:, index] = tissue[:, None] * slope
-        slopes[:, _VB] = self.blood + kb[:, None] * self.trapped - k1[:, None] * response
-        slopes[:, _KB] = vb[:, None] * self.trapped
-        return predicted, slopes
+        return w1[:, None] * b1 + w2[:, None] * b2, slopes
 
 
 def _exponents(parameters: Array) -> tuple[Array, Array, Array, Array, Array]:
