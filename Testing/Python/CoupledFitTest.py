@@ -95,6 +95,15 @@ class CoupledFitTest(unittest.TestCase):
         self.assertGreater(found.covariance[0, 1], 0)
         self.assertGreater(np.linalg.eigvalsh(found.covariance).min(), 0)
 
+    def test_noise_that_the_weights_do_not_know_is_told(self):
+        late = self.timing.starts_s >= 2400
+        uneven = self.clean.copy()
+        uneven[0, late] *= 1 + 0.1 * (-1.0) ** np.arange(late.sum())
+        uneven[1:] = self.curves(1)[1:]
+        even, odd = self.fitted(self.curves(1)), self.fitted(uneven)
+        ratio = [one.fits[0].outcome_error / one.separate[0].outcome_error for one in (even, odd)]
+        self.assertGreater(ratio[1], 1.2 * ratio[0])
+
     def test_noise_that_is_estimated_costs_certainty(self):
         rng, draws, freedom = np.random.default_rng(1), 20000, (8, 12, 16, 16)
         variances = np.array([1.0, 2.0, 0.5, 4.0])

@@ -3,6 +3,7 @@
 import unittest
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -28,6 +29,8 @@ from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.blood_pool import propose_blood_pool
 from TSPOQuantLib.regions.naming import check_names
 from TSPOQuantLib.regions.proposals import look_for_foramina, propose_cord
+from TSPOQuantLib.reporting.report_physicist import _mixtures
+from TSPOQuantLib.reporting.words import Words
 
 NAMES = ("foramen L4/L5 left (root L4)", "L4-5 D", "foramen L1/L2 gauche")
 CLINICAL = """[lesion]
@@ -107,6 +110,22 @@ class ProposalTest(unittest.TestCase):
         (piece,) = propose_cord(Segmentation(anatomy.grid, tuple(drawn)))
         off = np.argwhere(piece.segment.mask).mean(axis=0) - np.argwhere(labels["cord L1"]).mean(axis=0)
         self.assertLess(np.linalg.norm(off * anatomy.grid.spacing_mm[::-1]), 4.0)
+
+
+class MixtureTest(unittest.TestCase):
+    """What a region's signal is made of: tissues that only a CT tells apart have no column without one."""
+
+    def header(self, *tissues):
+        corrected = SimpleNamespace(
+            tissues=("foramen", *tissues), shares=(0.6, 0.3, 0.1)[: 1 + len(tissues)], spread=0.1
+        )
+        region = SimpleNamespace(name="r", structure="foramen", level="L4/L5", side="left", corrected=corrected)
+        (table,) = _mixtures(SimpleNamespace(session="a", regions=(region,)), Words("en"))
+        self.assertEqual(len(table.rows[0]), len(table.header))
+        return table.header
+
+    def test_no_share_is_told_of_what_an_mr_does_not_show(self):
+        self.assertEqual(len(self.header("uniform")) + 1, len(self.header("bone", "uniform")))
 
 
 class BloodPoolTest(unittest.TestCase):

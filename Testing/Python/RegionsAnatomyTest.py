@@ -2,7 +2,10 @@
 
 import unittest
 
+import numpy as np
+from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.anatomy import FORAMINA, REFERENCE_RULES, Anatomy, identify, reference_of
+from TSPOQuantLib.regions.region import Region, called
 
 
 class AnatomyTest(unittest.TestCase):
@@ -46,6 +49,22 @@ class AnatomyTest(unittest.TestCase):
         for name, anatomy in expected.items():
             with self.subTest(name):
                 self.assertEqual(identify(name, {}), anatomy)
+
+    def test_a_region_is_called_by_its_name_or_by_what_it_is(self):
+        names = "foramen L4/L5 left (root L4)", "foramen L4/L5 right", "cord L1", "L4-5 G", "muscle"
+        grid, mask = Grid((1, 1, 1), np.eye(4)), np.ones((1, 1, 1), bool)
+        left, right, cord, second, muscle = regions = [Region(one, identify(one, {}), mask, grid) for one in names]
+        for name, wanted in (
+            ("L4-5 G", second),
+            ("foramen L4/L5 left", None),  # two are this
+            ("LN L5 D", None),
+            ("foramen L4-5 R", right),
+            ("moelle L1", cord),
+            ("muscle", muscle),
+            ("fat", None),
+        ):
+            self.assertIs(called(regions, name), wanted, name)
+        self.assertIs(called(regions[:3], "foramen L4/L5 left"), left)
 
     def test_tags_win_over_the_name(self):
         tags = {"TSPOQuant.Structure": "foramen", "TSPOQuant.Level": "C5/C6", "TSPOQuant.Side": "right"}

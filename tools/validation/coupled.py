@@ -17,7 +17,7 @@ from .simulation import REGION_VOXELS, integrate, one_tissue, schedule, true_inp
 Array = NDArray[np.float64]
 
 TITLE = "One V_B for the regions of a scan: simulated noise, and real scans"
-DRAWS, FEWER, QUICK_DRAWS = 60, 15, 2
+DRAWS, FEWER, QUICK_DRAWS = 150, 20, 2
 """Scans with one V_B, with several, and in a quick run: a coupled fit takes seconds."""
 K1 = np.array([0.5, 0.5, 0.3, 0.2])
 VT = np.array([13.0, 6.0, 4.0, 5.0])

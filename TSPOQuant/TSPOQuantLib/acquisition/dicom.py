@@ -124,7 +124,9 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
     """
     path = Path(path)
     if path.name.endswith(".seg.nrrd"):
-        raise InputRefused("ct-none", "{path_name} is a segmentation, no CT; check the path", path_name=path.name)
+        raise InputRefused(
+            "ct-none", "{path_name} is a segmentation, no CT or MR; check the path", path_name=path.name
+        )
     if is_volume_file(path):
         return as_what_it_is(path, read_volume_file(path, ""), modality)
     found = _dicom(path, part(progress, 0, 0.7))

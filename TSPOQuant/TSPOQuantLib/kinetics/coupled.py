@@ -32,6 +32,8 @@ SHARED = ("VB", "delay")
 _PRECISION = 3e-4
 _STEPS = 20
 _DELAY_DIFFERENCE_S = 0.05
+# The least part of a frame's noise that counts as left by the fit.
+_LEAST_LEFT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +84,43 @@ def fit_coupled(
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """One curve around given shared values. inside: its own parameters that move.
+    """One curve around given shared values, every frame divided by its noise. inside: its own parameters that move.
 
-    inverse: of its own normal matrix; coupling: by how much its own parameters move against the shared ones;
-    information: on the shared ones once its own have followed; pull: of its residuals on the shared ones.
+    mine: their slopes (frames, own); inverse: of their normal matrix; coupling (own, shared): by how much they move
+    against the shared ones; theirs: the shared ones' slopes (frames, shared) once its own have followed; residuals:
+    (frames,).
     """
 
     inside: list[str]
+    mine: Array
     inverse: Array
     coupling: Array
-    information: Array
-    pull: Array
+    theirs: Array
+    residuals: Array
+
+    @property
+    def information(self) -> Array:
+        """On the shared parameters (shared, shared)."""
+        return np.asarray(self.theirs.T @ self.theirs)
+
+    def robust(self, shared: Array, shared_noise: Array) -> Array:
+        """Covariance of its own parameters from the residuals; shared: the shared
+        ones' covariance if the noise were known; shared_noise: what the residuals say of it."""
+        noise = self.noise(shared)[:, None]
+        own = self.inverse @ self.mine.T
+        across = own @ (noise * self.theirs) @ shared @ self.coupling.T
+        return np.asarray(
+            own @ (noise * own.T)
+            - across
+            - across.T
+            + self.coupling @ shared @ shared_noise @ shared @ self.coupling.T
+        )
+
+    def noise(self, shared: Array) -> Array:
+        """Variance of every frame (frames,): its squared residual over what the fit left of it."""
+        taken = np.einsum("ij,jk,ik->i", self.mine, self.inverse, self.mine)
+        taken += np.einsum("ij,jk,ik->i", self.theirs, shared, self.theirs)
+        return np.asarray(self.residuals**2 / np.maximum(1 - taken, _LEAST_LEFT))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +145,9 @@ class _Shared:
         for _ in range(_STEPS):
             blocks = self.blocks(values, points)
             information = sum(one.information for one in blocks) * np.outer(width, width)
-            step = width * (np.linalg.pinv(information) @ (width * sum(one.pull for one in blocks)))
+            step = width * (
+                np.linalg.pinv(information) @ (width * sum(one.theirs.T @ one.residuals for one in blocks))
+            )
             tried = np.clip(values + step, low, high)
             while np.any(np.abs(tried - values) > _PRECISION * width):
                 found, left = self._optima(tried)
@@ -164,36 +194,46 @@ class _Shared:
             theirs = np.stack([columns[name] * root for name in self.names], axis=1)
             inverse = np.linalg.pinv(mine.T @ mine)
             coupling = inverse @ mine.T @ theirs
-            information = theirs.T @ theirs - theirs.T @ mine @ coupling
-            pull = theirs.T @ ((self.activity[number] - predicted[number]) * root)
-            blocks.append(_Block(inside, inverse, coupling, information, pull))
+            residuals = (self.activity[number] - predicted[number]) * root
+            blocks.append(_Block(inside, mine, inverse, coupling, theirs - mine @ coupling, residuals))
         return blocks
 
 
 def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared: _Shared, values: Array) -> Coupled:
-    """The joint covariance: every region's own parameters and the shared ones, by the blocks of the normal matrix."""
+    """The joint covariance: every region's own parameters and the shared ones, by the blocks of the normal matrix.
+
+    Weights are one set for the scan, and a curve's noise need not follow them. Held to a shared V_B, V_T rests on the
+    late frames more than the weights know; so no error is smaller than the one that the residuals themselves show
+    (White's covariance with their leverage taken out: MacKinnon & White 1985, 10.1016/0304-4076(85)90158-7).
+    """
     scan, names, spread = shared.scan, shared.names, shared.spread
     points = np.array([[_value(one, name, scan) for name in NAMES] for one in fits])
     blocks = shared.blocks(values, points)
     total = float(sum(one.wrss / s for one, s in zip(fits, spread, strict=True)))
     freedom = len(fits) * (scan.n_frames - len(scan.fitted) + len(names)) - len(names)
     scale = max(total / freedom, 1.0)  # where sharing fits worse than chance, the errors say so
-    joint = (
-        shared_covariance([one.information for one in blocks], [one.degrees_of_freedom for one in separate]) * scale
-    )
+    information = [one.information for one in blocks]
+    plain = np.asarray(np.linalg.pinv(np.sum(information, axis=0)), dtype=float)
+    seen_in = [one.theirs.T @ (one.noise(plain)[:, None] * one.theirs) for one in blocks]
+    noise = np.asarray(np.sum(seen_in, axis=0), dtype=float)
+    joint = scale * shared_covariance(information, [one.degrees_of_freedom for one in separate])
+    joint = _at_least(joint, np.diag(plain @ noise @ plain))
     (_, gradients) = outcomes(scan.model, points)
-    own = [
+    slopes = [
         np.array([gradient[NAMES.index(name)] for name in one.inside])
         for gradient, one in zip(gradients, blocks, strict=True)
     ]
-    reach = np.array([-slope @ one.coupling for slope, one in zip(own, blocks, strict=True)])
-    alone = [slope @ one.inverse @ slope * scale for slope, one in zip(own, blocks, strict=True)]
-    covariance = reach @ joint @ reach.T + np.diag(alone)
+    robust = [one.robust(plain, noise) for one in blocks]
+    reach = np.array([-slope @ one.coupling for slope, one in zip(slopes, blocks, strict=True)])
+    alone = [slope @ one.inverse @ slope * scale for slope, one in zip(slopes, blocks, strict=True)]
+    seen = np.array([slope @ one @ slope for slope, one in zip(slopes, robust, strict=True)])
+    covariance = _at_least(reach @ joint @ reach.T + np.diag(alone), seen)
     errors = dict(zip(names, map(float, np.sqrt(np.diag(joint))), strict=True))
     given = dict(zip(names, map(float, values), strict=True))
     results = []
     for number, (one, block) in enumerate(zip(fits, blocks, strict=True)):
-        own_errors = np.sqrt(np.diag(block.inverse * scale + block.coupling @ joint @ block.coupling.T))
+        own = np.diag(block.inverse * scale + block.coupling @ joint @ block.coupling.T)
+        own_errors = np.sqrt(np.maximum(own, np.diag(robust[number])))
         told = dict(zip(block.inside, map(float, own_errors), strict=True)) | errors
         told[one.outcome] = float(np.sqrt(covariance[number, number]))
         results.append(
@@ -209,6 +249,14 @@ def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared:
     )
 
 
+def _at_least(covariance: Array, variances: Array) -> Array:
+    """The covariance with no variance below these, its correlations kept."""
+    own = np.diag(covariance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wider = np.sqrt(np.where(own > 0, np.maximum(variances / own, 1.0), 1.0))
+    return np.asarray(covariance * np.outer(wider, wider))
+
+
 def shared_covariance(information: Sequence[Array], freedom: Sequence[int]) -> Array:
     """Covariance (p, p) of parameters that curves share, from each one's information (p, p) on them.
 
@@ -217,7 +265,7 @@ def shared_covariance(information: Sequence[Array], freedom: Sequence[int]) -> A
     variance of a weighted mean, 1/W (1 + 4 sum p (1 - p)/freedom), p the shares of the weight W (1953,
     10.2307/3001633); for several it is written here in matrices.
     """
-    plain = np.linalg.pinv(sum(information))
+    plain = np.linalg.pinv(np.sum(information, axis=0))
     lost = np.zeros_like(plain)
     for one, left in zip(information, freedom, strict=True):
         share = plain @ one

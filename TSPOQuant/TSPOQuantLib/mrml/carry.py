@@ -28,13 +28,15 @@ def carry_regions(
     from ..pipeline.visit_data import carry_regions as carry  # Slicer's start need not wait for what this brings in
 
     drawn = segmentation_from_node(segmentation_node, "segmentation of the other visit")
-    other = anatomical_from_node(drawn_on_node, "CT of the other visit", modality)
+    other = anatomical_from_node(drawn_on_node, "CT or MR of the other visit", modality)
     here = anatomical_from_node(ct_node, modality=modality)
     found, alignment = carry(drawn, other, here, session, progress)
     empty = [segment.name for segment in found.segments if not segment.mask.any()]
     if len(empty) == len(found.segments):
         raise InputRefused(
-            "regions-beyond", "no region lies within this visit's CT; check that both show the same part of one spine"
+            "regions-beyond",
+            "no region lies within {anatomy} of this visit; check that both show the same part of one spine",
+            anatomy=here.called,
         )
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"regions of {session}, carried")
     node.CreateDefaultDisplayNodes()

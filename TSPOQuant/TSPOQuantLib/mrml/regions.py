@@ -380,7 +380,7 @@ class _Page:
             raise InputRefused(
                 "segmentation-coarse",
                 "no voxel of the segmentation lies in '{segment_name}': they are too large, or lie elsewhere; "
-                "start a segmentation on the CT",
+                "start a segmentation on the CT or MR",
                 segment_name=segment.name,
             )
         return mask

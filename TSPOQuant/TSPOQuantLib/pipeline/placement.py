@@ -11,11 +11,11 @@ from ..acquisition.segmentation import Segmentation
 from ..alignment.fused import FusedImages, fused_images
 from ..alignment.motion import FrameMotion, estimate_motion, judged_at
 from ..alignment.pet_to_ct import PetToCt, align_to_ct
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Text
 from ..progress import Progress, part, silent
 from ..regions.anatomy import ANATOMY_ONLY
 from ..regions.planes import center_of, corners_of
-from ..regions.region import Region, TimeActivityCurve, regions_of
+from ..regions.region import Region, TimeActivityCurve, called, regions_of
 from ..regions.sampling import MOST_OUTSIDE, sample
 from ..study import StudySettings
 from .visit_data import VisitData
@@ -80,12 +80,17 @@ def place(
     """Align a visit's images as far as the study asks for it, and so find the place of its regions.
 
     aligned: what ``align_visit`` found, None to do it now. to_quantify: refuse a visit without a region to quantify
-    before the work. Raises InputRefused ("regions-missing").
+    and names of regions that are not there before the work. Raises InputRefused ("regions-missing",
+    "reference-region", "pvc-region").
     """
     regions = regions_of(data.segmentation)
     targets = tuple(region for region in regions if region.anatomy.structure not in ANATOMY_ONLY)
-    if to_quantify and not targets:
-        raise no_region()
+    if to_quantify:
+        if not targets:
+            raise no_region()
+        reference_region(regions, settings)
+        if settings.pvc != "none":
+            regions_to_correct(targets, settings)
     if data.ct is not None:
         check_over_ct(data.ct, targets)
     motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress)
@@ -93,6 +98,34 @@ def place(
     if motion is not None and drawn:
         motion = judged_at(motion, np.array(drawn))
     return Placed(data.image, regions, region_to_frame(motion, to_ct), targets, data.ct, motion, to_ct)
+
+
+def reference_region(regions: Sequence[Region], settings: StudySettings) -> Region | None:
+    """What SUVR and DVR divide by, where the study names it. Raises InputRefused ("reference-region")."""
+    if not settings.reference:
+        return None
+    found = called(regions, settings.reference)
+    if found is None:
+        raise InputRefused(
+            "reference-region",
+            "[outcome] reference: no segment is called '{reference}'; name one of {names}",
+            reference=settings.reference,
+            names=Listed(f"'{region.name}'" for region in regions),
+        )
+    return found
+
+
+def regions_to_correct(targets: Sequence[Region], settings: StudySettings) -> list[Region]:
+    """Those of the regions to quantify that are corrected for partial volume. Raises InputRefused ("pvc-region")."""
+    if not settings.pvc_regions:
+        return list(targets)
+    found = {name: called(targets, name) for name in settings.pvc_regions}
+    for name, region in found.items():
+        if region is None:
+            raise InputRefused(
+                "pvc-region", "no region to correct is called '{unknown}'; see the segment names", unknown=name
+            )
+    return [region for region in targets if region in found.values()]
 
 
 def no_region() -> InputRefused:

@@ -55,7 +55,7 @@ def propose_for_study(file: Path, labels: Path, progress: Progress = silent) -> 
     paths = {table: told.data.get(table, {}).get("path") for table in ("ct", "mr", "pet")}
     anatomical = paths["ct"] or paths["mr"]
     if not isinstance(anatomical, str):
-        raise InputRefused("study-ct", "{study} names no CT; add [ct] path, or [mr] path", study=file)
+        raise InputRefused("study-ct", "{study} names no CT and no MR; add [ct] path, or [mr] path", study=file)
     modality = str(told.data["ct"].get("modality", AUTO)) if paths["ct"] else MR
     image, width = None, told.data.get("pet", {}).get("fwhm_mm")
     if isinstance(paths["pet"], str):

@@ -37,7 +37,7 @@ from ..reporting import provenance
 from ..study import Study, StudySettings
 from ..tracers import tracer_named
 from .curves import Fitting, fitting_of, seen_frames, unit_notices
-from .placement import Alignment, Placed, place, visit_fused
+from .placement import Alignment, Placed, place, regions_to_correct, visit_fused
 from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
 from .visit_data import VisitData, read_visit
@@ -224,7 +224,7 @@ def _with_resolution(
     if placed.ct is None:
         raise InputRefused(
             "resolution-ct",
-            "the resolution is estimated with the CT; add [ct] path, or give [pet] fwhm_mm as a number",
+            "the resolution is estimated with a CT; add [ct] path, or give [pet] fwhm_mm as a number",
         )
     found = estimate_resolution(placed.image, placed.ct, placed.to_frames, progress)
     estimated = Notice(
@@ -253,12 +253,7 @@ def _corrected(placed: Placed, settings: StudySettings, progress: Progress) -> P
             "pvc-fwhm-missing",
             'partial-volume correction needs the resolution; add [pet] fwhm_mm, as a number or "estimate"',
         )
-    unknown = sorted(set(settings.pvc_regions) - {region.name for region in placed.targets})
-    if unknown:
-        raise InputRefused(
-            "pvc-region", "no region to correct is called '{unknown}'; see the segment names", unknown=unknown[0]
-        )
-    chosen = [r for r in placed.targets if not settings.pvc_regions or r.name in settings.pvc_regions]
+    chosen = regions_to_correct(placed.targets, settings)
     others = [region for region in placed.regions if region not in chosen]
     where, least = placed.to_frames, settings.minimum_coverage
     return correct(placed.image, chosen, settings.pvc, width, where, placed.hounsfield, least, others, progress)

@@ -4,28 +4,18 @@ import numpy as np
 
 from ..alignment.resample import mean_image
 from ..kinetics.ratios import window_seconds
-from ..messages import InputRefused, Listed
 from ..outcome.record import Reference
 from ..outcome.uptake import window_s
 from ..regions.peak import Hottest, hottest
-from ..regions.region import plain_name
 from ..study import StudySettings
-from .placement import Placed
+from .placement import Placed, reference_region
 
 
 def reference_of(placed: Placed, settings: StudySettings) -> Reference | None:
     """The curve that SUVR divides by. Raises InputRefused ("reference-region") where no segment is called so."""
-    if not settings.reference:
-        return None
-    wanted = plain_name(settings.reference)
-    region = next((region for region in placed.regions if region.name == wanted), None)
+    region = reference_region(placed.regions, settings)
     if region is None:
-        raise InputRefused(
-            "reference-region",
-            "[outcome] reference: no segment is called '{reference}'; name one of {names}",
-            reference=settings.reference,
-            names=Listed(f"'{region.name}'" for region in placed.regions),
-        )
+        return None
     curve = placed.read(region, settings.minimum_coverage)
     return Reference(region.name, tuple(curve.mean.tolist()))
 

@@ -73,7 +73,7 @@ def check_ct(ct: Volume) -> None:
         size = " × ".join(f"{step:.3g}" for step in ct.grid.spacing_mm)
         raise InputRefused(
             "ct-coarse",
-            "the CT's voxels of {size} mm do not show a foramen; {coarsest_mm:g} mm is the most",
+            "the image's voxels of {size} mm do not show a foramen; {coarsest_mm:g} mm is the most",
             size=size,
             coarsest_mm=COARSEST_MM,
         )

@@ -168,7 +168,11 @@ def correct(
         )
     fwhm = _checked_fwhm(fwhm_mm)
     if ct is not None and ct.units != "HU":
-        raise InputRefused("pvc-ct", "the CT is in '{units}', not in HU; give the CT", units=ct.units)
+        raise InputRefused(
+            "pvc-ct",
+            "the image is in '{units}', not in HU, and tells no tissues apart; give a CT, or none",
+            units=ct.units,
+        )
     around = surroundings((*regions, *others), ct)
     curves = []
     for number, region in enumerate(regions):
@@ -178,7 +182,13 @@ def correct(
     progress(1, "Partial volume corrected")
     notices = [notice for curve in curves for notice in _doubts(curve)]
     if ct is None:
-        notices.append(Notice("pvc-no-ct", "without a CT all that was not drawn counts as one uniform tissue"))
+        notices.append(
+            Notice(
+                "pvc-no-ct",
+                "a CT alone tells tissues apart by its values; without one all that was not drawn counts as one "
+                "uniform tissue",
+            )
+        )
     return PartialVolumeResult(method, fwhm, tuple(curves), tuple(notices))
 
 

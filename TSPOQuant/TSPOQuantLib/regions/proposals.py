@@ -183,7 +183,8 @@ def look_for_foramina(
         told = (
             Notice(
                 "walls-by-labels",
-                "without a CT the labels of the vertebrae alone tell where a foramen's walls are: look at each",
+                "an MR does not show bone by its values: the labels of the vertebrae alone tell where a foramen's "
+                "walls are; look at each",
             ),
         )
     check_ct(ct)

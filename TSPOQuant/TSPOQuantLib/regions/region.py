@@ -10,7 +10,7 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
 from ..grid import Grid
 from ..messages import InputRefused, Notice
-from .anatomy import CARRIED_TAG, Anatomy, identify
+from .anatomy import CARRIED_TAG, Anatomy, identify, read_name
 
 PLACEMENT_TAG, CONFIDENCE_TAG = TAG_PREFIX + "PlacementMm", TAG_PREFIX + "Confidence"
 """On a segment that was proposed: see ``proposals.Proposal``."""
@@ -82,6 +82,15 @@ def regions_of(segmentation: Segmentation) -> tuple[Region, ...]:
     regions = tuple(region_of(segment, segmentation.grid) for segment in segmentation.segments)
     check_apart([region.name for region in regions])
     return regions
+
+
+def called(regions: Sequence[Region], name: str) -> Region | None:
+    """The region of this name, else the only one that the name says: "L1-2 left" is "foramen L1/L2 left (root L1)"."""
+    wanted, said = plain_name(name), read_name(name).anatomy
+    same = [region for region in regions if region.name == wanted]
+    if not same and said.structure != "other":
+        same = [region for region in regions if region.anatomy == said]
+    return same[0] if len(same) == 1 else None
 
 
 def check_apart(names: Sequence[str]) -> None:

@@ -520,19 +520,20 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
 
 def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
     """What a region's signal is made of, and how far methods and models of the neighbors disagree."""
+    mixed = [(one, one.corrected) for one in visit.regions if one.corrected is not None and one.corrected.shares]
+    if not mixed:
+        return []
+    # Without a CT nothing tells these tissues apart, and a share of 0 would claim to.
+    told_apart = {name for _, corrected in mixed for name in corrected.tissues[1:]}
+    columns = {name: key for name, key in MIXED.items() if name in told_apart}
     rows = []
-    for region in visit.regions:
-        corrected = region.corrected
-        if corrected is None or not corrected.shares:
-            continue
+    for region, corrected in mixed:
         told = dict(zip(corrected.tissues[1:], corrected.shares[1:], strict=True))
-        known = [told.pop(name, 0.0) for name in MIXED]
+        known = [told.pop(name, 0.0) for name in columns]
         shares = [corrected.shares[0], *known, sum(told.values()), corrected.spread]
         name = region_title(words, region.name, Place(region.structure, region.level, region.side))
         rows.append((name, *(words.number(100 * share, 0) for share in shares)))
-    if not rows:
-        return []
-    header = tuple(words(f"column.{key}") for key in ("region", "own", *MIXED.values(), "other_tissues", "spread"))
+    header = tuple(words(f"column.{key}") for key in ("region", "own", *columns.values(), "other_tissues", "spread"))
     caption, note = words("mixtures.caption", visit=visit.session), words("mixtures.note")
     return [Table(caption, header, tuple(rows), "l" + "r" * (len(header) - 1), notes=(note,))]
 
