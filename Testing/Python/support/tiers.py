@@ -24,7 +24,7 @@ SHARED = "::*"
 """Ends the name of what the tests of a class share."""
 
 slow = unittest.skipIf(os.environ.get("TSPOQUANT_QUICK"), "left out of the quick tests")
-"""Marks a test, or a class of tests, whose cost cannot be measured in the process that runs it."""
+"""Marks a test, or a class of tests, that is dear and has no row yet."""
 
 
 def read_costs(path: Path = COSTS) -> dict[str, float]:
