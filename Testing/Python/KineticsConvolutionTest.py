@@ -82,6 +82,15 @@ class KineticsConvolutionTest(unittest.TestCase):
             response = respond(plasma.times_s, plasma.parent_plasma, theta)
             np.testing.assert_allclose(response.frame_averages(timing, delay), expected, rtol=1e-10, atol=1e-10)
 
+    def test_an_input_s_responses_are_worked_out_once(self):
+        timing, plasma = schedule(60), arterial_input(60)
+        again = schedule(60)
+        known = basis_factory(plasma, timing, 15.0)
+        self.assertIs(basis_factory(plasma, again, 15.0), known)
+        self.assertIsNot(basis_factory(plasma, timing, 5.0), known)
+        self.assertIsNot(basis_factory(plasma, schedule(90), 15.0), known)
+        self.assertIsNot(basis_factory(plasma.delayed(1.0), timing, 15.0), known)
+
 
 if __name__ == "__main__":
     unittest.main()

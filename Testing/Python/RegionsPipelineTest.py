@@ -112,10 +112,13 @@ class EffortTest(unittest.TestCase):
             quantify(data, moving)
         self.assertEqual(still, 0)
         self.assertLessEqual(registered.call_count, len(data.image.timing))  # each frame once at most
-        # Of three regions at both runs: where they lie, and a step to each side for the errors of place.
-        self.assertLessEqual(covered.call_count, 2 * 3 * 7)
-        # All curves are fitted in one call, and in one at each end of an error: of two errors at first, of three then.
-        self.assertLessEqual(fitted.call_count, (1 + 2 * 2) + (1 + 2 * 3))
+        # A region is looked up where it lies, and a step to either side along each axis for the error of its place.
+        regions, places = len(data.segmentation.segments), 1 + 2 * 3
+        self.assertLessEqual(covered.call_count, 2 * regions * places)
+        # All curves are fitted in one call: as they are, with two tissues beside one, and at both ends of each error
+        # of a given input.
+        errors = ("scale", "delay")
+        self.assertLessEqual(fitted.call_count, 2 * (1 + 1 + 2 * len(errors)))
 
 
 class WeightsTest(unittest.TestCase):

@@ -35,7 +35,8 @@ LEAST_INFORMATION = 0.35
 a simple chest 0.14, of a round head 0.29. No real pair was at hand: the limit is set low."""
 FLIP_GAIN = 1.05
 """The CT mirrored must not fit better than the CT as it is by more than this factor."""
-FLIP_SHRINK = (4,)
+FLIP_SHRINK, FLIP_STEPS_MM = (4,), (8.0, 0.1)
+"""A tenth of a millimeter is near enough to tell how well a mirrored CT can fit."""
 GO_ON = 'where you see that they fit, set motion_correction = "frames"'
 """How to go on where the limits, which rest on simulated necks, refuse a pair that is one."""
 
@@ -84,7 +85,7 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
             least_overlap=LEAST_OVERLAP,
             go_on=GO_ON,
         )
-    found = register_rigid(on_pet, pet, mask=shown)
+    found = register_rigid(on_pet, pet, mask=shown, smooth=True)
     before, after = (similarity(on_pet, pet, matrix, mask=shown) for matrix in (np.eye(4), found))
     points = field_points(image.grid)
     shift, angle = displacement_mm(found, points), rotation_deg(found)
@@ -144,7 +145,7 @@ def _refuse_mismatch(
         mirrored, seen = (sitk.Flip(each, [n == axis for n in range(3)]) for each in (on_pet, shown))
         for each in (mirrored, seen):
             each.CopyInformation(on_pet)
-        fit = register_rigid(mirrored, pet, shrink=FLIP_SHRINK, mask=seen)
+        fit = register_rigid(mirrored, pet, shrink=FLIP_SHRINK, mask=seen, smooth=True, steps_mm=FLIP_STEPS_MM)
         flipped = similarity(mirrored, pet, fit, mask=seen)
         if flipped > FLIP_GAIN * information:
             text = Text(

@@ -27,12 +27,14 @@ def register_rigid(
     mask: sitk.Image | None = None,
     center: NDArray[np.float64] | None = None,
     smooth: bool = False,
+    steps_mm: tuple[float, float] = (0.0, 0.01),
 ) -> NDArray[np.float64]:
     """The rigid 4 x 4 (LPS mm) that carries points of ``fixed`` to ``moving``.
 
     Every voxel (of ``mask``, on the grid of ``fixed``) counts: nothing random, the same result every time.
     Regular-step gradient descent about ``center`` (default: the middle of ``fixed``) from ``initial`` (default:
     identity). smooth: both images are; slopes are then taken where they are asked for, not of a whole blurred image.
+    steps_mm: how far the first step goes (0: as far as the compared voxels lie apart) and below which it ends.
     Raises InputRefused ("registration-failed") where the images do not overlap or hold nothing.
     """
     transform = sitk.Euler3DTransform()
@@ -44,8 +46,14 @@ def register_rigid(
     method = _method(metric, mask)
     if smooth:
         method.MetricUseMovingImageGradientFilterOff()
+    first_mm, last_mm = steps_mm
     method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=1.0, minStep=0.01, numberOfIterations=60, relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6
+        learningRate=1.0,
+        minStep=last_mm,
+        numberOfIterations=60,
+        relaxationFactor=0.6,
+        gradientMagnitudeTolerance=1e-6,
+        maximumStepSizeInPhysicalUnits=first_mm,
     )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel(list(shrink))

@@ -20,7 +20,7 @@ def register(commands: "Commands") -> None:
         commands, "demo", run_demo, "the whole study on the simulated digital neck, from DICOM to Table 1"
     )
     demo.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: a new folder out/demo…)")
-    demo.add_argument("--fast", action="store_true", help="a coarser neck, in about a minute")
+    demo.add_argument("--fast", action="store_true", help="a coarser neck, which takes less time")
     demo.add_argument("--input", choices=("image-derived", "true"), default="image-derived", help="input function")
     demo.add_argument("--no-report", action="store_true", help="leave out the report, which takes a while")
     _add_settings(demo)

@@ -13,6 +13,7 @@ constants, within their bounds.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -182,8 +183,12 @@ class _Polytope:
     faces: tuple[tuple[Array, Array], ...]
 
 
-def _polytope(low: Array, high: Array) -> _Polytope:
-    """u1 and u2 >= 0 add up to (1 - V_B) K1; all bounds are linear in x, so every face is an affine subspace."""
+@lru_cache(maxsize=64)
+def _polytope(low: tuple[float, ...], high: tuple[float, ...]) -> _Polytope:
+    """u1 and u2 >= 0 add up to (1 - V_B) K1; all bounds are linear in x, so every face is an affine subspace.
+
+    low, high: bounds in the order of ``NAMES``.
+    """
     size = 4 if high[_KB] > 0 else 3
 
     def row(u1: float = 0, u2: float = 0, vb: float = 0, trapped: float = 0) -> Array:
@@ -291,7 +296,7 @@ def grid_starts(equation: Equation, activity: Array) -> tuple[NDArray[np.intp], 
     columns = equation.basis(axis) * equation.root
     blood, trapped = equation.blood * equation.root, equation.trapped * equation.root
     data = activity * equation.root
-    polytope = _polytope(low, high)
+    polytope = _polytope(tuple(low.tolist()), tuple(high.tolist()))
     curves = len(activity)
     rows = int(i.max()) + 1
     landscape = np.full((curves, rows + 2, count + 2), np.inf)

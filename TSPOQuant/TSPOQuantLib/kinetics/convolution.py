@@ -8,6 +8,7 @@ and gaps between frames need no care. Times are seconds and rates 1/min, as ever
 
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -183,8 +184,22 @@ class BasisFactory:
         )
 
 
+_KNOWN: WeakKeyDictionary[InputFunction, dict[tuple[bytes, bytes, float], BasisFactory]] = WeakKeyDictionary()
+"""What was worked out for an input, by the frames and the highest rate; it goes with the input. Measured and corrected
+curves are fitted with one input, and so is every stroke while a region is drawn."""
+
+
 def basis_factory(input_function: InputFunction, timing: FrameTiming, highest: float) -> BasisFactory:
-    """Responses of parent plasma for rates from 0 to ``highest`` (1/min), marched once over the input's knots."""
+    """Responses of parent plasma for rates from 0 to ``highest`` (1/min), worked out once for each input."""
+    known = _KNOWN.setdefault(input_function, {})
+    frames = (timing.starts_s.tobytes(), timing.durations_s.tobytes(), float(highest))
+    if frames not in known:
+        known[frames] = _marched(input_function, timing, highest)
+    return known[frames]
+
+
+def _marched(input_function: InputFunction, timing: FrameTiming, highest: float) -> BasisFactory:
+    """The responses, marched over the input's knots."""
     offset = 0.1 / (timing.ends_s[-1] / 60)  # below a tenth of 1/scan length the response is all but linear in theta
     half = np.log((highest + offset) / offset) / 2
     theta = np.maximum(offset * np.exp(half * (chebyshev.chebpts1(_NODES) + 1)) - offset, 0.0)
