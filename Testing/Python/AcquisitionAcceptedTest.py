@@ -231,6 +231,13 @@ class BloodColumnsTest(Folder):
         nearly = (*self.WHOLE[:-1], 3.01)
         self.assertNotIn("blood-columns-same", self.codes(nearly, self.WHOLE, self.FRACTION))
 
+    def test_one_column_worked_out_from_the_other(self):
+        for ratio in (1.2, 0.63):
+            scaled = [round(ratio * one, 3) for one in self.WHOLE]
+            self.assertIn("blood-columns-scaled", self.codes(scaled, self.WHOLE, self.FRACTION))
+        measured = [*scaled[:-1], 1.01 * scaled[-1]]
+        self.assertNotIn("blood-columns-scaled", self.codes(measured, self.WHOLE, self.FRACTION))
+
 
 if __name__ == "__main__":
     unittest.main()

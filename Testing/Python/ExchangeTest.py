@@ -319,6 +319,14 @@ class BesideTest(Folder):
         self.assertAlmostEqual(values["k2"], 0.06)
         grams = self.write("q.txt", "Region\tVt[ml/g]\ncord\t4\n")
         self.refused("parameters-units", read_parameters, grams, SPELLINGS)
+        titles = (
+            "// PatientName [string]\tVoiName(Region) [string]\tVt [ml/ccm]\tSE_Vt [%]\tK1 [ml/ccm/min]\tSE_K1 [%]\n"
+        )
+        saved = self.write("p_model-Logan.kinPar", "# PMOD\n# DATA\n" + titles + "Doe\tcord\t4\t2.5\t0.2\t10\n")
+        found = read_parameters(saved, SPELLINGS)
+        self.assertEqual((found.model, found.notices, found.values["cord"]), ("Logan", (), {"VT": 4, "K1": 0.2}))
+        self.assertAlmostEqual(found.errors["cord"]["VT"], 0.1)
+        self.assertAlmostEqual(found.errors["cord"]["K1"], 0.02)
         head = "# PMOD_VOI_STATISTICS\n# DATA\n// PatientName [string]\tSeriesDescription [string]\t"
         head += "VoiName(Region) [string]\tTime [seconds]\tAveraged [ml/ccm]\tVolume [ccm]\n"
         stats = self.write("m.voistat", head + "Doe\tVt_Logan |> PVC corrected\tcord\t0.5\t3.9\t1.0\n")

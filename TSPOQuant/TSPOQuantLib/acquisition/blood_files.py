@@ -67,6 +67,8 @@ PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
 HIGHEST_FRACTION = 1.1
 # Two columns of so many samples or more that agree this closely in all of them are one (choices).
 FEWEST_EQUAL, SAME_COUNT = 3, 1e-6
+# Rounding moves a ratio that was one number by no more than this; two counts of blood differ by percents. A choice.
+SAME_RATIO = 2e-3
 # A parent fraction of so many samples or more that falls by less than this until so late was hardly measured: choices.
 FEWEST_FRACTIONS, HARDLY_FALLS, HARDLY_FALLS_UNTIL_S = 3, 0.03, 1200.0
 METABOLITES_OUT = re.compile(
@@ -741,13 +743,29 @@ def _exchanged(curves: Mapping[str, SampledCurve]) -> list[Notice]:
 
 
 def _copied(curves: Mapping[str, SampledCurve]) -> list[Notice]:
-    """Whether plasma and whole blood are one column twice: two counts of two things are never equal throughout."""
+    """Whether plasma and whole blood are one column twice, or one worked out from the other by a constant: two counts
+    of two things never keep to one ratio throughout.
+    """
     plasma, whole = curves.get(PLASMA), curves.get(WHOLE_BLOOD)
     if plasma is None or whole is None or not np.array_equal(plasma.times_s, whole.times_s):
         return []
     there = whole.values != 0
-    if np.count_nonzero(there) < FEWEST_EQUAL or not np.allclose(plasma.values, whole.values, rtol=SAME_COUNT, atol=0):
+    if np.count_nonzero(there) < FEWEST_EQUAL:
         return []
+    if not np.allclose(plasma.values, whole.values, rtol=SAME_COUNT, atol=0):
+        ratio = float(np.median(plasma.values[there] / whole.values[there]))
+        if not np.allclose(plasma.values, ratio * whole.values, rtol=SAME_RATIO, atol=0):
+            return []
+        return [
+            Notice(
+                "blood-columns-scaled",
+                "plasma is {ratio:.3g} times whole blood in all of {count} samples, which no two measurements are: "
+                "one was worked out from the other; make sure that this constant was meant, since in most tracers the "
+                "ratio changes with time",
+                ratio=ratio,
+                count=len(whole.values),
+            )
+        ]
     return [
         Notice(
             "blood-columns-same",

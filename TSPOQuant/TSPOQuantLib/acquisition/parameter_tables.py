@@ -1,7 +1,7 @@
 """Kinetic parameters that another program fitted, by region, to stand beside ours.
 
-petfit's ``_desc-…_kinpar.tsv``, ours, PMOD's ``.voistat`` of a parametric map, and plain tables with a column of
-regions and columns of parameters, such as PKIN's, their units in brackets behind the names.
+petfit's ``_desc-…_kinpar.tsv``, ours, PMOD's ``.voistat`` of a parametric map and ``.kinPar`` of PKIN, and plain
+tables with a column of regions and columns of parameters, their units in brackets behind the names.
 """
 
 import re
@@ -25,6 +25,7 @@ KEYS = {
 }
 IN_MINUTES = ("inpshift", "blood_timeshift")  # kinfitr shifts by minutes and says so nowhere in the table
 ERROR_ENDINGS = ("-se", ".se", "_se")
+PERCENT_ERROR = "se_"  # PKIN's SE_K1 [%]
 THEIR_MODELS = {"2tcm_irr": "2TCM3k", "2tcmirr": "2TCM3k"}
 MODEL_IN_NAME = re.compile(r"(?:^|_)model[-_](?P<model>[A-Za-z0-9]+)(?=_|$)")
 PER_MINUTE = {"1/min": 1.0, "min-1": 1.0, "ml/cm3/min": 1.0, "ml/min/cm3": 1.0, "1/s": 60.0, "ml/cm3/s": 60.0}
@@ -82,6 +83,13 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
         for ending in ERROR_ENDINGS
         if name.endswith(ending) and name.removesuffix(ending) in KEYS
     }
+    percent = {
+        KEYS[name.removeprefix(PERCENT_ERROR)]: list(column.numbers() / 100)
+        for name, column in by_name.items()
+        if name.removeprefix(PERCENT_ERROR) in KEYS and name not in KEYS and split_unit(column.name)[1] == "%"
+    }
+    if percent:
+        told, relative = percent, True
     if told and not relative and "Model" not in metadata:
         notices.append(
             Notice(

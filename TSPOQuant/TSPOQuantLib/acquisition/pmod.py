@@ -1,7 +1,8 @@
 """PMOD's text files: where their tables stand, and what is around them.
 
 Sources: PKIN's manual (file-based data import; composite import format), the Turku PET Centre's description of CRV,
-and the ``.voistat`` and ``.acqtimes`` files that PMOD 3.8 writes.
+and the ``.voistat`` and ``.acqtimes`` files that PMOD 3.8 writes. Titles of ``.kinPar``: as the public analysis of
+10.1186/s13550-020-00664-8 reads them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from .tables import Column, Line, columns_of, read_table, split_rows, table_cont
 CURVES = (".tac", ".crv", ".bld")
 STATISTICS = ".voistat"
 COMPOSITE = ".kmdata"
+PARAMETERS = ".kinpar"
 FRAMES = ".acqtimes"
 COMMENT, HEADER = "#", "//"
 # The columns of .voistat that are read; others tell who was scanned.
@@ -27,7 +29,7 @@ def tables_in(path: Path, units: bool = True) -> tuple[tuple[Column, ...], ...]:
     units: as for ``read_table``, which reads what is none of PMOD's. Raises InputRefused ("table-…", "pmod-sections").
     """
     suffix = path.suffix.lower()
-    if suffix not in (*CURVES, STATISTICS, COMPOSITE):
+    if suffix not in (*CURVES, STATISTICS, COMPOSITE, PARAMETERS):
         return (read_table(path, units),)
     content = table_content(path)
     if content[:2] == b"PK":
