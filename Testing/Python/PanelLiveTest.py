@@ -1,6 +1,7 @@
 """The panel while a region is drawn or the model is changed: results follow, and say that they do."""
 
 import unittest
+from dataclasses import replace
 from unittest import mock
 
 import slicer
@@ -124,8 +125,12 @@ class LiveTest(PanelTest):
         mrmlstudy.erase_a_voxel(self.study.segmentation, RIGHT)
         self.follow()
         self.assertIn(RIGHT, chart.GetTitle())
-        self.assertIn(RIGHT, self.ui.headlineLabel.text)
-        self.assertIn(LEFT, self.ui.headlineLabel.text)
+        study_nodes.store_record(replace(self.logic.record("baseline"), session="followup"), "")
+        self.settle()
+        # Each visit's line below what it is about.
+        lines = self.ui.headlineLabel.text.split("\n")
+        starts = [f"{LEFT}, 1TCM", "baseline: ", "followup: ", f"{RIGHT}, 1TCM", "baseline: "]
+        self.assertEqual([line[: len(start)] for line, start in zip(lines, starts, strict=True)], starts)
 
     def test_what_cannot_be_followed_is_said(self):
         segmentation = self.study.segmentation.GetSegmentation()

@@ -16,7 +16,8 @@ from PanelTest import PanelTest
 from support import mrmlstudy
 from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
-from TSPOQuantLib.mrml import fusion, maps, plots, study_nodes, tables, views
+from TSPOQuantLib.alignment.motion import FrameMotion
+from TSPOQuantLib.mrml import content, fusion, maps, plots, study_nodes, tables, transforms, views
 from TSPOQuantLib.mrml.choices import Level, Side
 from TSPOQuantLib.outcome.record import RegionOutcome
 
@@ -267,9 +268,46 @@ class ResultTest(ViewsTest):
         self.choose(self.ui.motionComboBox, "Frames alone")
         self.ui.alignButton.click()
         alone = self.ui.fusionLabel.text
-        self.assertIn("where it was scanned", alone)
+        self.assertIn("where this alignment puts it", alone)
         self.ui.computeButton.click()
         self.assertEqual(self.ui.fusionLabel.text, alone)
+
+    def test_each_frame_is_seen_where_alignment_puts_it_and_counts_where_it_was_scanned(self):
+        study = self.fill_in()
+        self.choose_quick()
+        self.choose(self.ui.motionComboBox, "Frames alone")
+        proxy = fusion.show_sequence(study.pet)
+        users = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "the user's")
+        turned = np.array([[0.0, -1, 0, 3], [1, 0, 0, -4], [0, 0, 1, 5], [0, 0, 0, 1]])
+        users.SetMatrixTransformToParent(transforms.matrix_from_array(turned))
+        proxy.SetAndObserveTransformNodeID(users.GetID())
+        place, key = transforms.parent_to_world(proxy, "PET"), content.sequence_key(study.pet)
+        frames = study.pet.GetNumberOfDataNodes()
+        moved = np.tile(np.eye(4), (frames, 1, 1))
+        moved[:, 0, 3] = np.arange(frames)  # LPS mm, from the CT into the frame
+        motion = FrameMotion(moved, (frames - 1,), uncertainty_mm=np.zeros(frames))
+        browser = fusion.browser_of(study.pet)
+        with mock.patch("TSPOQuantLib.pipeline.align_visit", return_value=(motion, None)):
+            self.ui.alignButton.click()
+        for frame in (0, frames - 1):
+            self.logic.selectFrame("baseline", frame)
+            slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+            shown = vtk.vtkMatrix4x4()
+            proxy.GetParentTransformNode().GetMatrixTransformToWorld(shown)
+            onto_ct = np.eye(4)
+            onto_ct[0, 3] = frame  # back by that, in RAS
+            np.testing.assert_allclose(transforms.array_from_matrix(shown), onto_ct @ turned, atol=1e-9)
+        np.testing.assert_array_equal(transforms.parent_to_world(proxy, "PET"), place)
+        self.assertEqual(content.sequence_key(study.pet), key)
+        self.assertEqual(self.states()[1], "done")
+        self.choose(self.ui.motionComboBox, "Not corrected")
+        self.assertIs(proxy.GetParentTransformNode(), users)
+        self.assertEqual(len(slicer.util.getNodesByClass("vtkMRMLLinearTransformNode")), 1)
+        self.choose(self.ui.motionComboBox, "Frames alone")
+        self.assertIsNot(proxy.GetParentTransformNode(), users)
+        self.logic.addVisit("later")
+        self.logic.removeVisit("baseline")
+        self.assertIs(proxy.GetParentTransformNode(), users)
 
 
 class DigitsTest(unittest.TestCase):

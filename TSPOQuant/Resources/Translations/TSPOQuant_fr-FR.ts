@@ -1156,8 +1156,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Écartées : {frames}.</translation>
         </message>
         <message>
-            <source>The views show the PET where it was scanned; results, maps and report use this alignment.</source>
-            <translation>Les vues montrent la TEP là où elle a été acquise ; résultats, cartes et rapport utilisent ce recalage.</translation>
+            <source>The views show each frame of the PET where this alignment puts it, as results and report do.</source>
+            <translation>Les vues montrent chaque trame de la TEP là où ce recalage la place, comme les résultats et le rapport.</translation>
         </message>
         <message>
             <source>No size of this foramen is published: draw it with the Segment Editor.</source>

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.sequence_files import NAMES
 from .drawing import Drawing, drawing_of
-from .transforms import array_from_matrix, parent_to_world
+from .transforms import array_from_matrix, parent_to_world, user_transform
 
 # Of a volume no more voxels than this are looked at, evenly spread: enough to tell images apart, fast enough for a
 # panel (own choice). Segments are looked at to the last voxel.
@@ -48,7 +48,7 @@ def _hash(*parts: bytes) -> str:
 
 def _world(node) -> NDArray[np.float64]:
     """Where parent transforms put a node; a bent one counts as none here, and is refused when it is used."""
-    parent = node.GetParentTransformNode()
+    parent = user_transform(node)
     return np.eye(4) if parent is None or not parent.IsTransformToWorldLinear() else parent_to_world(node, "node")
 
 
@@ -72,7 +72,7 @@ def _image_time(node) -> int:
 
 
 def _transform_time(node) -> int:
-    parent = node.GetParentTransformNode()
+    parent = user_transform(node)
     return parent.GetTransformToWorldMTime() if parent is not None else 0
 
 

@@ -112,7 +112,7 @@ def has_surfaces(segmentation_node) -> bool:
 
 def proxy_of(sequence_node):
     """The volume node that stands for a sequence in the views, or None where it has none."""
-    browser = _browser_of(sequence_node) if sequence_node is not None else None
+    browser = browser_of(sequence_node) if sequence_node is not None else None
     return browser.GetProxyNode(sequence_node) if browser is not None else None
 
 
@@ -121,12 +121,13 @@ def show_sequence(sequence_node):
 
     A sequence browser is made if need be. It starts at the last frame, where most of the blood's activity is gone.
     """
-    browser = _browser_of(sequence_node) or _new_browser(sequence_node)
+    browser = browser_of(sequence_node) or _new_browser(sequence_node)
     slicer.modules.sequences.setToolBarActiveBrowserNode(browser)
     return browser.GetProxyNode(sequence_node)
 
 
-def _browser_of(sequence_node):
+def browser_of(sequence_node):
+    """The sequence browser that shows a sequence by a proxy node, or None."""
     browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
     shown = (one for one in browsers if one.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True))
     return next((one for one in shown if one.GetProxyNode(sequence_node) is not None), None)

@@ -47,24 +47,26 @@ class StudyReport(StudyReview):
     # The panel's first lines
 
     def headline(self) -> str:
-        """V_T of the affected foramen at every visit with results, and how it changed; "" without any."""
+        """V_T of the affected foramen at every visit with results, and that of the region that is being drawn; ""
+        without any."""
         from .headline import place, visit_line
 
-        said: list[str] = []
+        unreadable, main, drawn = [], [], []
         for session in self.comparable():
             try:
                 record = self.shownRecord(session)
             except InputRefused as refused:
-                said.append(translated(refused.message))
+                unreadable.append(translated(refused.message))
                 continue
             row = self.mainRow(record)
-            if place(row) not in said:
-                said.append(place(row))
-            said.append(self._visitLine(session, visit_line(record, row)))
+            main.append((session, record, row))
             also = record.row_of(self.liveRegion(session), row.model) if self.liveRecord(session) else None
             if also is not None and also.region != row.region:
-                said += [place(also), self._visitLine(session, visit_line(record, also))]
-        return "\n".join(said)
+                drawn.append((session, record, also))
+        below: dict[str, list[str]] = {}
+        for session, record, row in (*main, *drawn):
+            below.setdefault(place(row), []).append(self._visitLine(session, visit_line(record, row)))
+        return "\n".join([*unreadable, *(line for what, lines in below.items() for line in (what, *lines))])
 
     def _visitLine(self, session: str, line: str) -> str:
         """With a word on how far it can be relied on."""

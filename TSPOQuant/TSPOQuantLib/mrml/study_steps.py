@@ -98,6 +98,7 @@ class StudySteps(StudyViews):
 
         motion, toCt = aligned
         study_nodes.store_alignment(session, (self._judgedAtRegions(session, motion), toCt), inputs)
+        self.placePet(session)
         if motion is not None:
             table = motion_table(motion, field_points(data.image.grid))
             chart = plots.motion_chart(session, data.image.timing, table.translation_mm, table.displacement_mm)
@@ -472,7 +473,10 @@ class StudySteps(StudyViews):
         if toCt is not None:
             shift, angle = Number(toCt.shift_mm), Number(toCt.rotation_deg)
             said.insert(0, _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=shift, angle=angle))
-        said.append(_("The views show the PET where it was scanned; results, maps and report use this alignment."))
+        if self.shownAlignment(session):
+            said.append(
+                _("The views show each frame of the PET where this alignment puts it, as results and report do.")
+            )
         return "\n".join(said)
 
     def aboutRegions(self, session: str) -> str:

@@ -7,8 +7,9 @@ import slicer.util
 from slicer.i18n import tr as _
 
 from ..display import PET_OPACITY
+from ..messages import InputRefused
 from ..progress import Progress, part, silent
-from . import fusion, segmentations, sequence_io, study_nodes, views
+from . import aligned_view, fusion, segmentations, sequence_io, study_nodes, views
 from .study_logic import StudyLogic
 
 
@@ -40,11 +41,43 @@ class StudyViews(StudyLogic):
         progress(0.0, _("Showing PET over CT"))
         proxy = fusion.show_sequence(visit.petSequence)
         sequence_io.restore_units(visit.petSequence)
+        self.placePet(session)
         fusion.show_fused(visit.ctVolume, proxy, opacity)
         self.showRegions(session)
         if visit.segmentation and surfaces:
             self.showSurfaces(session, part(progress, 0.4, 1))
         progress(1.0, _("Done"))
+
+    def placePet(self, session: str) -> None:
+        """Let the views show every frame where the alignment puts it on the CT, as long as that is up to date; where
+        it was scanned without one."""
+        madeFrom = self.shownAlignment(session)
+        if not madeFrom:
+            aligned_view.remove(session)
+            return
+        sequence = self.visit(session).petSequence
+        if fusion.proxy_of(sequence) is None or aligned_view.is_shown(session, madeFrom):
+            return
+        from ..pipeline.placement import region_to_frame
+
+        try:
+            toFrames = region_to_frame(*study_nodes.stored_alignment(session))
+        except InputRefused:  # the panel says why
+            toFrames = None
+        if toFrames is not None:
+            aligned_view.show(session, sequence, toFrames, madeFrom)
+
+    def shownAlignment(self, session: str) -> str:
+        """Fingerprint of the alignment that the views show; "" where none is up to date, or none is asked for."""
+        kept = study_nodes.find(session, study_nodes.ALIGNMENT, "vtkMRMLTextNode")
+        step = self.step("fusion", session)
+        madeFrom = kept.GetAttribute(study_nodes.MADE_FROM) if kept is not None else ""
+        return madeFrom if madeFrom == step.inputs and not step.missing else ""
+
+    def removeVisit(self, session: str) -> None:
+        """Forget a visit's choices and results; its images, regions and files stay. The last visit cannot go."""
+        aligned_view.remove(session)
+        super().removeVisit(session)
 
     def showSurfaces(self, session: str, progress: Progress = silent) -> None:
         """This visit's regions as surfaces in the 3-D view."""
@@ -69,6 +102,7 @@ class StudyViews(StudyLogic):
         """Put the CT beside the PET, at the same places."""
         visit = self.visit(session)
         proxy = fusion.show_sequence(visit.petSequence)
+        self.placePet(session)
         fusion.show_fused(visit.ctVolume, proxy, layout=None)
         self.showRegions(session)
         if views.show_beside(visit.ctVolume, proxy):

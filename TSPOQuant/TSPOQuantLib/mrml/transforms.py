@@ -2,6 +2,7 @@
 
 import numpy as np
 import slicer
+import slicer.util
 import vtk
 from numpy.typing import NDArray
 
@@ -22,6 +23,25 @@ def matrix_from_array(array: NDArray[np.float64]) -> "vtk.vtkMatrix4x4":
     return matrix
 
 
+VIEWS_ONLY = "TSPOQuant.ViewsOnly"
+"""Attribute of a sequence of transforms by which views show a node elsewhere than where it counts. The transforms
+themselves do not keep attributes while the frame is changed."""
+
+
+def user_transform(node):
+    """The transform above a node that the user put there, or None; past that which is for the views alone."""
+    parent = node.GetParentTransformNode()
+    while parent is not None and _for_views(parent):
+        parent = parent.GetParentTransformNode()
+    return parent
+
+
+def _for_views(transform) -> bool:
+    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
+    sequences = (browser.GetSequenceNode(transform) for browser in browsers)
+    return any(one is not None and one.GetAttribute(VIEWS_ONLY) is not None for one in sequences)
+
+
 def parent_to_world(node, role: str) -> NDArray[np.float64]:
     """4 x 4 matrix from the coordinates of a transformable node to world RAS; identity without a parent transform.
 
@@ -29,7 +49,7 @@ def parent_to_world(node, role: str) -> NDArray[np.float64]:
     Raises InputRefused ("transform-not-linear") if any transform above the node bends space.
     """
     matrix = vtk.vtkMatrix4x4()
-    parent = node.GetParentTransformNode()
+    parent = user_transform(node)
     if parent is not None and not (parent.IsTransformToWorldLinear() and parent.GetMatrixTransformToWorld(matrix)):
         raise InputRefused(
             "transform-not-linear",

@@ -268,6 +268,7 @@ class StudyPanel(VTKObservationMixin):
                     self.logic.followVisit(self.session)
                     self._surfacesWanted = self.logic.lacksSurfaces(self.session)
                 self.candidates.choose(self.session)
+                self.logic.placePet(self.session)
             self._watchContent()
             self._fillComboBoxes()
             self._showPaths()
