@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.phantom import PhantomSettings
-from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid
+from TSPOQuantLib.phantom.anatomy import Anatomy, build_anatomy, ct_grid, pet_grid
 from TSPOQuantLib.phantom.neck import Pose, draw_build, draw_pose
 from TSPOQuantLib.phantom.neighbors import kinetics_with, tissues_of
 from TSPOQuantLib.phantom.osem import OsemScanner, counts_per_length, moved_labels, osem_scanner
@@ -54,31 +54,49 @@ class Visit:
     numbers: Labels
 
 
+@dataclass(frozen=True, eq=False)
+class Body:
+    """One visit of one neck as it lies in the scanner. tissues: (k, j, i) on ``ct``."""
+
+    neck: Anatomy
+    tissues: Labels
+    ct: Grid
+    scanner: OsemScanner
+
+
 @lru_cache(maxsize=16)
-def visit_of(seed: int, visit: str, image: str) -> Visit:
-    """What all draws of a visit share."""
-    settings = settings_of(seed)
-    hot = neighbors_of(settings)
+def body_of(seed: int, visit: str) -> Body:
+    """What all images of a visit share, whatever they are of."""
+    hot = neighbors_of(settings_of(seed))
     assert hot is not None
-    if image == "marrow":
-        hot = replace(hot, vt={**hot.vt, "marrow": MARROW * hot.vt["marrow"]})
     build = draw_build(seed, np.random.default_rng([SEED, seed]))
     pose = Pose(np.eye(4)) if visit == VISITS[0] else draw_pose(seed, visit, np.random.default_rng([SEED, seed, 1]))
     ct, pet = cut(ct_grid(True, wide=True)), cut(pet_grid(True, wide=True))
     neck = build_anatomy(ct, build, pose, silent)
-    tissues = tissues_of(neck, build, pose, hot)
+    scanner = osem_scanner(neck.hounsfield, ct, pet, FWHM_MM, OsemOptions())
+    return Body(neck, tissues_of(neck, build, pose, hot), ct, scanner)
+
+
+@lru_cache(maxsize=16)
+def visit_of(seed: int, visit: str, image: str) -> Visit:
+    """What all draws of a visit share."""
+    settings, body = settings_of(seed), body_of(seed, visit)
+    hot = neighbors_of(settings)
+    assert hot is not None
+    if image == "marrow":
+        hot = replace(hot, vt={**hot.vt, "marrow": MARROW * hot.vt["marrow"]})
     kinetics, blood = kinetics_with(settings, visit, hot), blood_of(visit)
     curves = frame_averages(kinetics, blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN).astype(np.float32)
-    scanner = osem_scanner(neck.hounsfield, ct, pet, FWHM_MM, OsemOptions())
     jump = np.eye(4)
     jump[:3, 3] = JUMP_MM / math.sqrt(3)
-    moved = moved_labels(tissues, ct, jump) if image == "jump" else tissues
+    moved = moved_labels(body.tissues, body.ct, jump) if image == "jump" else body.tissues
     counts = []
     for frame, begin in enumerate(FRAME_STARTS_S):
         scale = counts_per_length(frame, NOISE_PERCENT)
-        here = moved if begin >= JUMP_FROM_S else tissues
-        counts.append((*scanner.expected(curves[here, frame], scale), scale))
-    return Visit(scanner, tuple(counts), neck.hounsfield, ct, segment_numbers(neck.labels, ct))
+        here = moved if begin >= JUMP_FROM_S else body.tissues
+        counts.append((*body.scanner.expected(curves[here, frame], scale), scale))
+    numbers = segment_numbers(body.neck.labels, body.ct)
+    return Visit(body.scanner, tuple(counts), body.neck.hounsfield, body.ct, numbers)
 
 
 def scanned(seed: int, visit: str, image: str, draw: int) -> Floats:

@@ -1,5 +1,6 @@
-"""From the image's blood pool to blood: one factor, or recovery and spill-in, from late blood samples."""
+"""From the image's blood pool to blood: one factor, or recovery and spill-in, from blood samples."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.optimize import lsq_linear
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]
+Curve = Callable[[Floats], Floats]
 
 # Search range of recovery RC and spill-in m, and the relative standard error of RC above which it is said.
 # Not from a source. RC above 1 is possible: it also holds any difference between scanner and well counter.
@@ -20,13 +22,20 @@ HIGHEST_RECOVERY = 1.5
 """A blood pool reads less than its blood, but for what scanner and well counter differ in. Far above, one of the two
 curves is wrong as a whole: its unit, its decay correction, or the place of the pool. Choices."""
 
+# How far samples may run late against the image, how finely that is searched, and its standard deviation before the
+# data speak; the error of the pool's curve as a part of itself, and of its place in time. Choices: 10 % is what the
+# residuals came to on the simulated scanner that reconstructs.
+LONGEST_SHIFT_S, SHIFT_STEP_S, SHIFT_SD_S = 15.0, 0.5, 5.0
+POOL_CV, TIMING_SD_S = 0.10, 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """C_img = recovery * C_WB + spill_in * C_tissue.
 
     method: "scale" (one factor from samples), "recovery-spill-in" (both from samples), "given" (from the settings).
-    covariance: (2, 2) of (recovery, spill_in). sample_times_s: the samples used, none for "given".
+    covariance: (2, 2) of (recovery, spill_in). sample_times_s: the samples used, none for "given". shift_s: how late
+    they run against the image, where samples of the first pass told it.
     flags: "one-sample", "recovery-at-bound", "spill-in-at-bound", "uncertain".
     """
 
@@ -37,6 +46,7 @@ class Calibration:
     sample_times_s: Floats
     flags: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    shift_s: float = 0.0
 
     @property
     def scale(self) -> float:
@@ -99,6 +109,56 @@ def recovery_calibration(
     variance = max(2 * float(fit.cost) / degrees if degrees else 0.0, (recovery * sample_cv) ** 2)
     covariance = np.zeros((2, 2))
     covariance[np.ix_(free, free)] = np.linalg.pinv(design[:, free].T @ design[:, free]) * variance
+    return _told(recovery, spill_in, covariance, free, times_s)
+
+
+def timed_calibration(
+    times_s: Floats, blood: Floats, pool: Curve, tissue: Curve, frames: NDArray[np.int_], sample_cv: float
+) -> Calibration:
+    """RC and m as by ``recovery_calibration``, and how late the samples run against the image.
+
+    Samples of the first pass tell recovery much better than late ones do, for then there is little in the tissue; but
+    they compare only where both clocks agree, and blood drawn from a wrist comes later and is dispersed, which a shift
+    undoes in the mean. For every shift s the model image(t - s) = RC blood(t) + m tissue(t - s) is linear; the lowest
+    sum of squares, with s/``SHIFT_SD_S`` as one more residual, wins. times_s, blood: (samples >= 4,). pool, tissue:
+    kBq/mL at times in s. frames: (samples,), samples in one frame share its error. Covariance: as there, of all three.
+    """
+    level = float(pool(times_s).sum() / blood.sum())
+    together = np.array([np.count_nonzero(frames == frame) for frame in frames])
+    lower, upper = zip(RECOVERY_RANGE, SPILL_IN_RANGE, strict=True)
+
+    def design(shift_s: float) -> tuple[Floats, Floats, Floats]:
+        """Rows, what they are to come to, and how that changes with time; all over the error of their sample."""
+        at = times_s - shift_s
+        slope = (pool(at + TIMING_SD_S) - pool(at - TIMING_SD_S)) / (2 * TIMING_SD_S)
+        error = np.hypot(POOL_CV * level * blood, TIMING_SD_S * slope) * np.sqrt(together)
+        return np.stack([blood, tissue(at)], axis=1) / error[:, None], pool(at) / error, slope / error
+
+    def solved(shift_s: float) -> tuple[float, Floats]:
+        rows, seen, _ = design(shift_s)
+        fit = lsq_linear(rows, seen, bounds=(lower, upper), method="bvls")
+        return 2 * float(fit.cost) + (shift_s / SHIFT_SD_S) ** 2, fit.x
+
+    count = round(LONGEST_SHIFT_S / SHIFT_STEP_S)
+    shifts = SHIFT_STEP_S * np.arange(-count, count + 1)
+    shift_s = float(min(shifts, key=lambda one: solved(one)[0]))
+    rows, seen, slope = design(shift_s)
+    recovery, spill_in = (float(value) for value in solved(shift_s)[1])
+    free = np.array([low < value < high for low, value, high in zip(lower, (recovery, spill_in), upper, strict=True)])
+    misfit = float(np.sum((seen - rows @ [recovery, spill_in]) ** 2))
+    variance = max(misfit / max(len(blood) - 3, 1), (recovery * sample_cv / (POOL_CV * level)) ** 2)
+    columns = np.column_stack([rows[:, free], slope])
+    information = columns.T @ columns / variance
+    information[-1, -1] += 1 / SHIFT_SD_S**2
+    covariance = np.zeros((2, 2))
+    covariance[np.ix_(free, free)] = np.linalg.pinv(information)[:-1, :-1]
+    return replace(_told(recovery, spill_in, covariance, free, times_s), shift_s=shift_s)
+
+
+def _told(
+    recovery: float, spill_in: float, covariance: Floats, free: NDArray[np.bool_], times_s: Floats
+) -> Calibration:
+    """A calibration with what has to be known of it. free: which of the two lie within their ranges."""
     flags = [f"{name}-at-bound" for name, inside in zip(("recovery", "spill-in"), free, strict=True) if not inside]
     notices = [
         Notice("calibration-at-bound", "{flag} ended at the edge of its range; look at the samples", flag=flag[:-9])

@@ -9,13 +9,21 @@ from ..acquisition.blood import BloodSamples
 from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Notice
 from .arrival import check_arrival
-from .calibration import Calibration, given_calibration, plausible, recovery_calibration, scale_calibration
+from .calibration import (
+    Calibration,
+    given_calibration,
+    plausible,
+    recovery_calibration,
+    scale_calibration,
+    timed_calibration,
+)
 from .curve import InputFunction
 from .frame_integrals import ContinuousCurve, checked_frames, continuous_curve
 from .parent_fraction import ParentFractionFit
 from .piecewise_linear import evaluate
 from .plasma_ratio import PlasmaRatioFit
 from .result import (
+    Curve,
     ImageFrames,
     InputFunctionResult,
     assemble,
@@ -28,6 +36,12 @@ from .samples import route_notices
 from .settings import CALIBRATIONS, ImageDerivedSettings
 
 Floats = NDArray[np.float64]
+
+# The first pass lasts till then; earlier samples calibrate from this part of the highest on, and with so many in all.
+# Choices.
+FIRST_PASS_S = 120.0
+RISEN = 0.1
+FEWEST_TIMED = 4
 
 
 def image_derived_input(
@@ -108,25 +122,29 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
             "calibration-tissue-missing",
             "spill-in needs the curve of the tissue around the vessel; give that region or calibrate by scale",
         )
-    times, blood = _late_samples(image.timing, samples, settings)
+    from_s = first_sample_s(samples, settings)
+    times, blood = _samples_from(from_s, image.timing, samples)
+    late = times >= FIRST_PASS_S
+    timed = settings.calibration == "recovery-spill-in" and not late.all() and len(times) >= FEWEST_TIMED
     if settings.calibration == "none" or len(times) == 0:
         if settings.recovery is None:
             raise InputRefused(
                 "calibration-missing",
                 "no whole-blood sample lies between {calibration_from_s:g} s and the end of the scan, and no "
                 "recovery is given; add a sample, choose an earlier calibration_from_s, or state the recovery",
-                calibration_from_s=settings.calibration_from_s,
+                calibration_from_s=from_s,
             )
         return given_calibration(settings.recovery, settings.spill_in)
     seen = continuous_curve(image.timing, image.blood_pool)
     pool = evaluate(seen.knots_s, seen.values, times)
-    if (pool <= 0).any():
+    empty = (pool <= 0) & (late | (not timed))
+    if empty.any():
         raise InputRefused(
             "calibration-empty",
             "the blood-pool region shows no activity {minutes:.1f} min after time zero, when blood was drawn (frame "
             "{frame}); check that frame, the region's place, and that image and blood share one clock",
-            minutes=float(times[int(np.argmax(pool <= 0))]) / 60,
-            frame=int(np.searchsorted(image.timing.starts_s, times[int(np.argmax(pool <= 0))], "right")),
+            minutes=float(times[int(np.argmax(empty))]) / 60,
+            frame=int(np.searchsorted(image.timing.starts_s, times[int(np.argmax(empty))], "right")),
         )
     if settings.calibration == "scale":
         return plausible(scale_calibration(times, blood, pool, settings.sample_cv))
@@ -138,17 +156,36 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
         return plausible(replace(scaled, notices=(*scaled.notices, notice)))
     assert image.tissue is not None  # refused above
     around = continuous_curve(image.timing, image.tissue, bolus=False)
+    if timed:
+        frames = np.searchsorted(image.timing.starts_s, times, "right")
+        return plausible(
+            timed_calibration(times, blood, _curve_of(seen), _curve_of(around), frames, settings.sample_cv)
+        )
     tissue = evaluate(around.knots_s, around.values, times)
     return plausible(recovery_calibration(times, blood, pool, tissue, settings.sample_cv))
 
 
-def _late_samples(timing: FrameTiming, samples: BloodSamples, settings: ImageDerivedSettings) -> tuple[Floats, Floats]:
+def _curve_of(found: ContinuousCurve) -> Curve:
+    return lambda times_s: evaluate(found.knots_s, found.values, times_s)
+
+
+def first_sample_s(samples: BloodSamples, settings: ImageDerivedSettings) -> float:
+    """From when on samples calibrate: as stated; else arterial blood from the start, where its recovery is told with
+    the time at which it comes, and all other from the end of the first pass on."""
+    if settings.calibration_from_s is not None:
+        return settings.calibration_from_s
+    return 0.0 if samples.route == "arterial" and settings.calibration == "recovery-spill-in" else FIRST_PASS_S
+
+
+def _samples_from(from_s: float, timing: FrameTiming, samples: BloodSamples) -> tuple[Floats, Floats]:
+    """Whole blood from that time on; of the first pass without what came before the tracer."""
     if samples.whole_blood is None:
         return np.zeros(0), np.zeros(0)
     times, blood = samples.whole_blood.times_s, samples.whole_blood.values
-    late = (times >= settings.calibration_from_s) & (times <= timing.ends_s[-1])
-    if (blood[late] <= 0).any():
+    used = (times >= from_s) & (times <= timing.ends_s[-1])
+    used &= (times >= FIRST_PASS_S) | (blood > RISEN * blood.max())
+    if (blood[used] <= 0).any():
         raise InputRefused(
             "blood-not-positive", "a late whole-blood sample is not positive; leave it out or correct it"
         )
-    return times[late], blood[late]
+    return times[used], blood[used]

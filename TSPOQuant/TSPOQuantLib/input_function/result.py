@@ -183,6 +183,7 @@ def findings(
             "spill_in": calibration.spill_in,
             "spill_in_se": calibration.spill_in_se,
             "sample_times_s": calibration.sample_times_s.tolist(),
+            "sample_shift_s": calibration.shift_s,
             "flags": list(calibration.flags),
         }
     return found

@@ -168,13 +168,14 @@ class ImageDerivedSettings(PlasmaSettings):
         shared=INPUT,
         applies=FROM_IMAGE,
     )
-    # From 120 s, samples see blood before tissue: with a scanner that reconstructs, the area under the input varied by
-    # 9 % from draw to draw, and by 20 % with samples from 600 s (docs/validation.md, section 11).
-    calibration_from_s: float = setting(
-        120.0,
+    # With a scanner that reconstructs, samples of the first pass, their shift in time fitted, tell the area under the
+    # input much better than those from 120 s on (docs/validation.md, section 14).
+    calibration_from_s: float | None = setting(
+        None,
         "input",
-        Number(low=0),
-        "only whole-blood samples from this time on calibrate; venous blood differs early: 600",
+        Number(optional=True, low=0),
+        "only whole-blood samples from this time on calibrate; unset: arterial blood from the start, its shift fitted, "
+        "other blood from 120; venous blood differs early: 600",
         unit="s",
         shared=INPUT,
         applies=FROM_IMAGE,
