@@ -1,5 +1,6 @@
 import json
 import unittest
+from dataclasses import replace
 
 import numpy as np
 from support.inputtruth import (
@@ -25,12 +26,14 @@ from TSPOQuantLib.input_function import (
     ensemble,
     image_derived_input,
 )
-from TSPOQuantLib.input_function.calibration import recovery_calibration
+from TSPOQuantLib.input_function.calibration import recovery_calibration, timed_calibration
+from TSPOQuantLib.input_function.image_derived import first_sample_s
 from TSPOQuantLib.messages import InputRefused
 
 # Where the model choice is not the point: one model, for speed.
 FAST = {"parent_fraction_model": "hill"}
 TIMING = FrameTiming(STARTS_S, DURATIONS_S)
+FIRST_PASS_AND_LATER = np.array([30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 2400, 3540], dtype=float)
 
 
 def at(knots, values, times):
@@ -224,6 +227,56 @@ class ImageDerivedInputTest(unittest.TestCase):
             # The larger of two variances is taken, so the stated error is a little too large.
             self.assertGreater(stated, 0.9 * scatter, value)
             self.assertLess(stated, 1.4 * scatter, value)
+
+    def timed(self, shift_s=0.0, noise=0.0, generator=None):
+        """RC 0.55 and m 0.3 from samples of the whole course that come ``shift_s`` late, the pool's frames noisy."""
+        drawn = np.interp(FIRST_PASS_AND_LATER - shift_s, TIMES_S, self.truth)
+        frame = np.searchsorted(STARTS_S, TIMES_S, "right") - 1
+        factor = 1 + noise * generator.normal(size=len(STARTS_S))[frame] if noise else 1.0
+        pool = (0.55 * self.truth + 0.3 * self.around) * factor
+
+        def seen(times_s):
+            return np.interp(times_s, TIMES_S, pool)
+
+        def beside(times_s):
+            return np.interp(times_s, TIMES_S, self.around)
+
+        frames = np.searchsorted(STARTS_S, FIRST_PASS_AND_LATER, "right")
+        return timed_calibration(FIRST_PASS_AND_LATER, drawn, seen, beside, frames, 0.02)
+
+    def test_samples_of_the_first_pass_calibrate_whatever_their_clock(self):
+        """Without their shift, samples of the falling bolus would pass for another recovery."""
+        for shift in (-4.0, 0.0, 7.0):
+            with self.subTest(shift=shift):
+                found = self.timed(shift)
+                self.assertLess(abs(found.shift_s - shift), 1.5)
+                self.assertAlmostEqual(found.recovery, 0.55, delta=0.03)
+                self.assertAlmostEqual(found.spill_in, 0.3, delta=0.03)
+                self.assertEqual("calibration-shift" in codes(found.notices), shift > 5)
+        late = np.interp(FIRST_PASS_AND_LATER - 7, TIMES_S, self.truth)
+        pool, around = (np.interp(FIRST_PASS_AND_LATER, TIMES_S, curve) for curve in (self.truth, self.around))
+        unshifted = recovery_calibration(FIRST_PASS_AND_LATER, late, 0.55 * pool + 0.3 * around, around, 0.02)
+        self.assertGreater(abs(unshifted.recovery - 0.55), 0.1)
+
+    def test_standard_errors_of_recovery_hold_where_the_pool_is_noisy(self):
+        generator = np.random.default_rng(8)
+        found = [self.timed(2 * generator.normal(), 0.08, generator) for _ in range(30)]
+        scatter = np.std([one.recovery for one in found], ddof=1)
+        stated = np.mean([one.recovery_se for one in found])
+        self.assertLess(abs(np.log(stated / scatter)), np.log(1.7))
+        self.assertLess(abs(np.mean([one.recovery for one in found]) - 0.55), 0.04)
+
+    def test_only_arterial_blood_calibrates_in_the_first_pass(self):
+        samples = blood(self.truth, FIRST_PASS_AND_LATER)
+        for route, stated, first in (
+            ("arterial", None, 0.0),
+            ("venous", None, 120.0),
+            ("unknown", None, 120.0),
+            ("venous", 600.0, 600.0),
+        ):
+            settings = ImageDerivedSettings(calibration_from_s=stated)
+            self.assertEqual(first_sample_s(replace(samples, route=route), settings), first)
+        self.assertEqual(first_sample_s(samples, ImageDerivedSettings(calibration="scale")), 120.0)
 
     def test_few_samples(self):
         pool, around = frame_means(0.55 * self.truth + 0.3 * self.around), frame_means(self.around)

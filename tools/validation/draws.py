@@ -155,9 +155,18 @@ class Kept:
         return from_json(file.read_text(encoding="utf-8"))
 
 
-def measured(kept: Kept, seed: int, visit: str, draw: int, case: Case) -> VisitRecord:
-    """One visit of one draw."""
-    number = VISITS.index(visit)
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """What was drawn for one visit: the resolution's and the delay's error, the input's factor; rng: for the rest."""
+
+    rng: np.random.Generator
+    off_mm: float
+    scale: float
+    delay_s: float
+
+
+def drawn_errors(seed: int, number: int, draw: int, case: Case) -> Errors:
+    """The errors of visit ``number`` that hold for all its regions; what a case breaks has the case's size."""
     rng = np.random.default_rng([SEED, seed, number, draw])
     shared = np.random.default_rng([SEED, seed, 2, draw]).standard_normal()
     assumed = BudgetSettings()
@@ -167,6 +176,15 @@ def measured(kept: Kept, seed: int, visit: str, draw: int, case: Case) -> VisitR
     off = width if case.off_mm is None else case.off_mm
     scale = math.exp(assumed.input_scale * z_scale) if case.scale is None else 1 + case.scale
     delay = assumed.delay_s * z_delay if case.delay_s is None else case.delay_s
+    return Errors(rng, float(off), float(scale), float(delay))
+
+
+def measured(kept: Kept, seed: int, visit: str, draw: int, case: Case) -> VisitRecord:
+    """One visit of one draw."""
+    number = VISITS.index(visit)
+    drawn_by_lot = drawn_errors(seed, number, draw, case)
+    rng, off, scale, delay = drawn_by_lot.rng, drawn_by_lot.off_mm, drawn_by_lot.scale, drawn_by_lot.delay_s
+    assumed = BudgetSettings()
     away = np.eye(4)
     away[:3, 3] = assumed.registration_mm / math.sqrt(3) * rng.standard_normal(3)
 

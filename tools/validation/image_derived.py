@@ -40,10 +40,12 @@ REGIONS = ("foramen C6/C7 left (root C7)", "foramen C3/C4 left (root C4)", "cord
 DRAWS, QUICK_DRAWS = 20, 1
 SEED = 61
 SCALE, SPILL_LATE, SPILL = "one scale factor", "recovery and spill-in, samples from 600 s", "recovery and spill-in"
+TIMED = "recovery and spill-in, all samples"
 WAYS = {
     SCALE: ImageDerivedSettings(calibration="scale", calibration_from_s=600.0),
     SPILL_LATE: ImageDerivedSettings(calibration="recovery-spill-in", calibration_from_s=600.0),
-    SPILL: ImageDerivedSettings(calibration="recovery-spill-in"),
+    SPILL: ImageDerivedSettings(calibration="recovery-spill-in", calibration_from_s=120.0),
+    TIMED: ImageDerivedSettings(calibration="recovery-spill-in"),
 }
 MINUTES = np.arange(0, 60.0001, 0.005)
 
@@ -197,7 +199,8 @@ def section(quick: bool) -> Section:
             drawn at its true size, surround found by the program). Blood samples have the phantom's errors ({error}
             of activity, {FRACTION_ERROR:g} of parent fraction), {draws} draws, the same for every way.
             "{SCALE}" multiplies the image by the mean of blood over image in the samples from 600 s on;
-            "{SPILL_LATE}" fits image = RC blood + m tissue to the same samples, "{SPILL}" to those from 120 s on.
+            "{SPILL_LATE}" fits image = RC blood + m tissue to the same samples, "{SPILL}" to those from 120 s on,
+            "{TIMED}" to all of them with their shift in time.
             The area is that of parent plasma over 60
             min (mean ± SD over draws, error in %). V_T is that of 1TCM, V_B fitted, from the true tissue curves:
             mean errors in %, and the worst of a single draw.""",

@@ -27,6 +27,8 @@ curves is wrong as a whole: its unit, its decay correction, or the place of the 
 # residuals came to on the simulated scanner that reconstructs.
 LONGEST_SHIFT_S, SHIFT_STEP_S, SHIFT_SD_S = 15.0, 0.5, 5.0
 POOL_CV, TIMING_SD_S = 0.10, 1.0
+TOLD_SHIFT_S = 5.0
+"""From here on the shift is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +154,16 @@ def timed_calibration(
     information[-1, -1] += 1 / SHIFT_SD_S**2
     covariance = np.zeros((2, 2))
     covariance[np.ix_(free, free)] = np.linalg.pinv(information)[:-1, :-1]
-    return replace(_told(recovery, spill_in, covariance, free, times_s), shift_s=shift_s)
+    told = _told(recovery, spill_in, covariance, free, times_s)
+    if abs(shift_s) < TOLD_SHIFT_S:
+        return replace(told, shift_s=shift_s)
+    shifted = Notice(
+        "calibration-shift",
+        "the first pass comes {shift_s:+.1f} s later in the blood samples than in the image (place of sampling, line, "
+        "or clock); the calibration of the input allows for it",
+        shift_s=shift_s,
+    )
+    return replace(told, shift_s=shift_s, notices=(*told.notices, shifted))
 
 
 def _told(

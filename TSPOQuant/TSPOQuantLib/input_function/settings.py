@@ -174,7 +174,7 @@ class ImageDerivedSettings(PlasmaSettings):
         None,
         "input",
         Number(optional=True, low=0),
-        "only whole-blood samples from this time on calibrate; unset: arterial blood from the start, its shift fitted, "
+        "only whole-blood samples from this time on calibrate; unset: arterial blood from the start, shift fitted, "
         "other blood from 120; venous blood differs early: 600",
         unit="s",
         shared=INPUT,
