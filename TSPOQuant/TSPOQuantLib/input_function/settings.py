@@ -147,8 +147,7 @@ class ImageDerivedSettings(PlasmaSettings):
         "recovery-spill-in",
         "input",
         Kind(CALIBRATIONS),
-        "to late blood samples: image = recovery × blood + spill-in × tissue, one factor (scale), or none (needs "
-        "recovery)",
+        "to blood samples: image = recovery × blood + spill-in × tissue, one factor (scale), or none (needs recovery)",
         shared=INPUT,
         applies=FROM_IMAGE,
     )
