@@ -249,7 +249,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         for shift in (-4.0, 0.0, 7.0):
             with self.subTest(shift=shift):
                 found = self.timed(shift)
-                self.assertLess(abs(found.shift_s - shift), 1.5)
+                self.assertLess(abs(found.shift_s - shift), 2.0)  # drawn towards 0 a little
                 self.assertAlmostEqual(found.recovery, 0.55, delta=0.03)
                 self.assertAlmostEqual(found.spill_in, 0.3, delta=0.03)
                 self.assertEqual("calibration-shift" in codes(found.notices), shift > 5)
@@ -277,6 +277,8 @@ class ImageDerivedInputTest(unittest.TestCase):
             settings = ImageDerivedSettings(calibration_from_s=stated)
             self.assertEqual(first_sample_s(replace(samples, route=route), settings), first)
         self.assertEqual(first_sample_s(samples, ImageDerivedSettings(calibration="scale")), 120.0)
+        for few in ((60, 600, 1800), (30, 45, 60, 90, 1800)):
+            self.assertEqual(first_sample_s(blood(self.truth, few), ImageDerivedSettings()), 120.0)
 
     def test_few_samples(self):
         pool, around = frame_means(0.55 * self.truth + 0.3 * self.around), frame_means(self.around)
@@ -382,7 +384,7 @@ class ImageDerivedInputTest(unittest.TestCase):
     def test_ensemble_with_spill_in_keeps_what_the_samples_fix(self):
         # Recovery and spill-in are drawn together: late whole blood, which the samples fix, varies less than the
         # early part, which only recovery determines.
-        settings = ImageDerivedSettings(calibration="recovery-spill-in", **FAST)
+        settings = ImageDerivedSettings(calibration="recovery-spill-in", calibration_from_s=120.0, **FAST)
         pool = frame_means(0.55 * self.truth + 0.3 * self.around)
         made = image_derived_input(TIMING, pool, blood(self.truth), settings, frame_means(self.around))
         drawn = ensemble(made, 30, seed=1)

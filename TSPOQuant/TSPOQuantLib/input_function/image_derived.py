@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.blood import BloodSamples
+from ..acquisition.blood import BloodSamples, SampledCurve
 from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Notice
 from .arrival import check_arrival
@@ -37,11 +37,12 @@ from .settings import CALIBRATIONS, ImageDerivedSettings
 
 Floats = NDArray[np.float64]
 
-# The first pass lasts till then; earlier samples calibrate from this part of the highest on, and with so many in all.
+# The first pass lasts till then; earlier samples calibrate from this part of the highest on, and with so many in
+# all and after it.
 # Choices.
 FIRST_PASS_S = 120.0
 RISEN = 0.1
-FEWEST_TIMED = 4
+FEWEST_TIMED, FEWEST_LATE = 4, 2
 
 
 def image_derived_input(
@@ -170,11 +171,20 @@ def _curve_of(found: ContinuousCurve) -> Curve:
 
 
 def first_sample_s(samples: BloodSamples, settings: ImageDerivedSettings) -> float:
-    """From when on samples calibrate: as stated; else arterial blood from the start, where its recovery is told with
-    the time at which it comes, and all other from the end of the first pass on."""
+    """From when on samples calibrate: as stated; else arterial blood from the start, where there are enough samples to
+    tell recovery together with the time at which it comes, and all other from the end of the first pass on."""
     if settings.calibration_from_s is not None:
         return settings.calibration_from_s
-    return 0.0 if samples.route == "arterial" and settings.calibration == "recovery-spill-in" else FIRST_PASS_S
+    if samples.route != "arterial" or settings.calibration != "recovery-spill-in" or samples.whole_blood is None:
+        return FIRST_PASS_S
+    times = samples.whole_blood.times_s[_after_arrival(samples.whole_blood)]
+    enough = len(times) >= FEWEST_TIMED and np.count_nonzero(times >= FIRST_PASS_S) >= FEWEST_LATE
+    return 0.0 if enough else FIRST_PASS_S
+
+
+def _after_arrival(whole: SampledCurve) -> NDArray[np.bool_]:
+    """All but samples of the first pass that the tracer has hardly reached."""
+    return np.asarray((whole.times_s >= FIRST_PASS_S) | (whole.values > RISEN * whole.values.max()))
 
 
 def _samples_from(from_s: float, timing: FrameTiming, samples: BloodSamples) -> tuple[Floats, Floats]:
@@ -182,8 +192,7 @@ def _samples_from(from_s: float, timing: FrameTiming, samples: BloodSamples) -> 
     if samples.whole_blood is None:
         return np.zeros(0), np.zeros(0)
     times, blood = samples.whole_blood.times_s, samples.whole_blood.values
-    used = (times >= from_s) & (times <= timing.ends_s[-1])
-    used &= (times >= FIRST_PASS_S) | (blood > RISEN * blood.max())
+    used = (times >= from_s) & (times <= timing.ends_s[-1]) & _after_arrival(samples.whole_blood)
     if (blood[used] <= 0).any():
         raise InputRefused(
             "blood-not-positive", "a late whole-blood sample is not positive; leave it out or correct it"
