@@ -30,7 +30,7 @@ from tools.validation.document import (
     table,
 )
 from tools.validation.draws import Case, sized
-from tools.validation.intervals import Found, Row, cells, held_without
+from tools.validation.intervals import Found, Row, areas_of, cells, shares_of_others
 from tools.validation.people import far_off
 from tools.validation.reconstructed import chance
 from tools.validation.simulation import (
@@ -80,15 +80,20 @@ class SimulationTest(unittest.TestCase):
 class IntervalsTest(unittest.TestCase):
     def test_what_intervals_hold_is_counted(self):
         """Of four visits three are held, of two changes one; of the two without a change one was called one."""
+        areas = (0.01, 0.03)
         rows = [
-            Row(1, "foramen", "GTM", ((0.1, 0.2), (-0.1, 0.2)), (0.05, 0.2), 0.1, 0.3, True, False, {}),
-            Row(1, "foramen", "GTM", ((0.1, 0.2), (0.3, 0.2)), (0.2, 0.2), 0.5, 0.3, True, True, {}),
+            Row(1, 0, "foramen", "GTM", ((0.1, 0.2), (-0.1, 0.2)), (0.05, 0.2), areas, 0.1, 0.3, True, False, {}),
+            Row(1, 1, "foramen", "GTM", ((0.1, 0.2), (0.3, 0.2)), (0.05, 0.2), areas, 0.5, 0.3, True, True, {}),
         ]
         told = cells(rows)
         first = [cell.split(" (")[0] for cell in told]
         self.assertEqual(first, [f"{np.exp(0.1):.2f}", "3 of 4", "1 of 2", "0.36", "0.30", "1 of 2"])
         self.assertEqual(cells([replace(rows[0], still=False)])[-1], "–")
-        self.assertEqual(held_without(Found(tuple(rows), ()), "foramen").split(" (")[0], "2 of 4")
+        found = Found((*rows, rows[1]), ())
+        with_it, without_it = shares_of_others(found, "foramen").split(" with it and ")  # not of the first draw
+        self.assertTrue(with_it.startswith("2 of 4"))
+        self.assertTrue(without_it.startswith("0 of 4"))
+        self.assertEqual(areas_of(found), "+2.0 ± 1.2 % (largest 3.0 %, 4 visits)")
 
     def test_a_drawn_region_of_another_size_keeps_its_place(self):
         at = np.indices((31, 31, 31)) - 15
