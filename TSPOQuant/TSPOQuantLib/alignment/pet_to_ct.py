@@ -85,7 +85,7 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
             least_overlap=LEAST_OVERLAP,
             go_on=GO_ON,
         )
-    found = register_rigid(on_pet, pet, mask=shown, smooth=True)
+    found = register_rigid(on_pet, pet, mask=shown)
     before, after = (similarity(on_pet, pet, matrix, mask=shown) for matrix in (np.eye(4), found))
     points = field_points(image.grid)
     shift, angle = displacement_mm(found, points), rotation_deg(found)
