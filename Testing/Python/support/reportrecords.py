@@ -7,32 +7,18 @@ import numpy as np
 from TSPOQuantLib.acquisition.blood import SampledCurve
 from TSPOQuantLib.alignment.motion import MotionTable
 from TSPOQuantLib.alignment.pet_to_ct import PetToCt
-from TSPOQuantLib.kinetics import KineticFit
 from TSPOQuantLib.kinetics.result import Line
 from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
-from TSPOQuantLib.outcome.record import (
-    FORMAT,
-    Acquisition,
-    InputRecord,
-    RegionOutcome,
-    RegionRecord,
-    Sensitivity,
-    VisitRecord,
-)
+from TSPOQuantLib.outcome.record import InputRecord
 from TSPOQuantLib.regions.partial_volume import Corrected
 from TSPOQuantLib.reporting.figures import FusedPicture
+
+from . import visitrecords as made
 
 DURATIONS = (15.0, *3 * (5.0,), *3 * (10.0,), *4 * (60.0,), *2 * (150.0,), *2 * (300.0,), *4 * (600.0,))
 STARTS = tuple(float(start) for start in np.cumsum((0.0, *DURATIONS[:-1])))
 FRAMES = len(DURATIONS)
-PLACES = (
-    ("foramen", "C6/C7", "C7", "left"),
-    ("foramen", "C6/C7", "C7", "right"),
-    ("foramen", "C3/C4", "C4", "left"),
-    ("cord", "C7", "", "midline"),
-    ("cord", "C4", "", "midline"),
-)
 VALUES = {
     "baseline": (12.96, 4.9, 4.9, 6.43, 4.8),
     "sixweeks": (6.21, 4.8, 4.95, 5.38, 4.75),
@@ -41,104 +27,63 @@ VALUES = {
 POOR = Notice("poor-fit", "the residuals are 14% of the curve")
 
 
-def name_of(place):
-    structure, level, root, side = place
-    return f"{structure} {level} {side} (root {root})" if root else f"{structure} {level}"
-
-
-def fit_record(region, model, pvc, vt, curve, flags=()):
+def fit(region, model, pvc, vt, curve, flags=()):
     """K1 0.2; 2 % standard errors; the curve itself, shaken, as prediction."""
-    k2 = 0.2 / vt
-    values = {"K1": 0.2, "k2": k2, "VB": 0.05, "VT": vt}
+    values = {"K1": 0.2, "k2": 0.2 / vt, "VB": 0.05, "VT": vt}
     shaken = np.array(curve) * (1 + 0.02 * np.cos(np.arange(FRAMES)))
-    logan = model == "Logan"
-    used = np.arange(FRAMES) >= 12
-    abscissa = np.linspace(0.1, 30, FRAMES)
-    return KineticFit(
-        region=region,
-        model=model,
-        pvc=pvc,
-        parameters={"VT": vt, "intercept": -3.0} if logan else values,
-        standard_errors={"VT": 0.02 * vt, "intercept": 0.2}
-        if logan
-        else {name: 0.02 * value for name, value in values.items()},
-        parameter_names=("VT", "intercept") if logan else ("K1", "k2", "VB"),
-        covariance=np.diag((1e-4, 1e-4) if logan else (1e-5, 1e-7, 1e-6)),
-        predicted=shaken,
-        residuals=np.array(curve) - shaken,
-        weights=np.ones(FRAMES),
-        wrss=1.5,
-        n_frames=7 if logan else FRAMES,
-        n_parameters=2 if logan else 3,
-        aic=-42.0,
-        aicc=-40.5,
-        bic=-39.0,
-        tstar_s=600.0 if logan else None,
-        delay_s=0.0,
-        flags=flags,
-        line=Line(abscissa, vt * abscissa - 3, vt, -3.0, used, 0.05) if logan else None,
-    )
+    changes = {"pvc": pvc, "predicted": shaken, "residuals": np.array(curve) - shaken, "flags": flags, "wrss": 1.5}
+    changes |= {"aic": -42.0, "aicc": -40.5, "bic": -39.0}
+    if model == "Logan":
+        abscissa = np.linspace(0.1, 30, FRAMES)
+        changes |= {
+            "parameters": {"VT": vt, "intercept": -3.0},
+            "standard_errors": {"VT": 0.02 * vt, "intercept": 0.2},
+            "parameter_names": ("VT", "intercept"),
+            "covariance": np.diag((1e-4, 1e-4)),
+            "n_frames": 7,
+            "n_parameters": 2,
+            "tstar_s": 600.0,
+            "line": Line(abscissa, vt * abscissa - 3, vt, -3.0, np.arange(FRAMES) >= 12, 0.05),
+        }
+    else:
+        errors = {name: 0.02 * value for name, value in values.items()}
+        changes |= {"parameters": values, "standard_errors": errors, "n_frames": FRAMES}
+        changes |= {"covariance": np.diag((1e-5, 1e-7, 1e-6))}
+    return made.fit(region, model, vt, 0.02 * vt, FRAMES, **changes)
 
 
 def visit_record(session="baseline", subject="p01", flags=(), pvc="GTM", simulated=False):
     """One visit; ``flags`` are those of the first region's measured curve."""
     minutes = (np.array(STARTS) + np.array(DURATIONS) / 2) / 60
     regions, fits, rows = [], [], []
-    for index, (place, vt) in enumerate(zip(PLACES, VALUES[session], strict=True)):
-        structure, level, root, side = place
-        name = name_of(place)
+    for index, (name, vt) in enumerate(zip(made.PLACES, VALUES[session], strict=True)):
         curve = tuple(float(v) for v in 0.8 * vt * minutes / (minutes + 3))
         mine = flags if index == 0 else ()
         corrected = None
         if index == 0 and pvc != "none":
             twice = 2 * np.array(curve)
             corrected = Corrected(twice, twice, twice, twice, 2.9, 0.37, (name, "bone", "rest"), (0.37, 0.46, 0.17))
-        regions.append(
-            RegionRecord(
-                name, structure, level, root, side, 220.0, (0.0, 0.0, 0.0), 21.4, "", curve, curve, (), corrected
-            )
-        )
+        place = {"center_lps_mm": (0.0, 0.0, 0.0), "effective_voxels": 21.4}
+        regions.append(made.region(name, curve, sd=curve, corrected=corrected, **place))
         for model in ("1TCM", "Logan"):
-            for method, factor in (("none", 1.0), (pvc, 1.9)):
-                if (method != "none" and corrected is None) or (method == "none" and factor != 1.0):
-                    continue
-                fit = fit_record(name, model, method, factor * vt, curve, mine)
-                fits.append(fit)
-                values_of = fit.parameters
-                rows.append(
-                    RegionOutcome(
-                        visit=session,
-                        region=name,
-                        structure=structure,
-                        level=level,
-                        root=root,
-                        side=side,
-                        model=model,
-                        pvc=method,
-                        VT=values_of["VT"],
-                        VT_se=fit.standard_errors["VT"],
-                        K1=values_of.get("K1"),
-                        k2=values_of.get("k2"),
-                        VB=values_of.get("VB"),
-                        flags=mine,
-                    )
-                )
-    return VisitRecord(
-        format=FORMAT,
-        subject=subject,
-        session=session,
-        genotype="HAB",
+            for method, factor in (("none", 1.0), *([(pvc, 1.9)] if corrected else ())):
+                fits.append(fit(name, model, method, factor * vt, curve, mine))
+                values = fits[-1].parameters
+                numbers = {key: values.get(key) for key in ("K1", "k2", "VB")}
+                error = fits[-1].standard_errors["VT"]
+                rows.append(made.outcome(session, name, model, values["VT"], error, mine, pvc=method, **numbers))
+    return made.visit(
+        session,
         acquisition=_acquisition(session, simulated),
+        subject=subject,
         settings={"models": ["1TCM", "Logan"], "vb": "fit", "weights": "counts", "tstar_s": "auto", "delay_s": 0.0}
         | {"input_source": "image-derived", "calibration": "scale", "motion_correction": "rigid", "pvc": pvc}
-        | {"minimum_coverage": 0.5, "washout": "6 weeks"},
-        models=("1TCM", "Logan"),
+        | {"subject": subject, "minimum_coverage": 0.5, "washout": "6 weeks"},
         rows=tuple(rows),
         regions=tuple(regions),
         fits=tuple(fits),
         sensitivities=tuple(
-            Sensitivity(region.name, "1TCM", "none", "input-scale", "input-scale", "", 0.05, 0.05, -0.05, None)
-            for region in regions
+            made.sensitivity(region.name, "input-scale", "input-scale", 0.05, 0.05, -0.05, "") for region in regions
         ),
         pvc=pvc,
         pvc_fwhm_mm=(5.0, 5.0, 5.0) if pvc != "none" else None,
@@ -157,25 +102,20 @@ def visit_record(session="baseline", subject="p01", flags=(), pvc="GTM", simulat
 
 
 def _acquisition(session, simulated):
-    return Acquisition(
-        patient_key="k",
-        manufacturer="Maker",
-        scanner_model="Model 1",
-        reconstruction="OSEM",
-        filter=None,
-        tracer="[11C]DPA-713" + (" (simulated)" if simulated else ""),
-        injected_mbq=400.5 if session == "baseline" else 385.0,
-        weight_kg=80.0,
-        half_life_s=1221.84,
-        voxel_mm=(2.0, 2.0, 2.0),
-        shape=(68, 80, 73),
-        fwhm_mm=5.0,
-        time_zero="injection",
-        time_zero_at=f"2026-0{1 + list(VALUES).index(session)}-05T10:00:00",
-        decay_correction="none in the file; each frame corrected to injection, half-life 1221.84 s",
-        frame_starts_s=STARTS,
-        frame_durations_s=DURATIONS,
-    )
+    return {
+        "patient_key": "k",
+        "manufacturer": "Maker",
+        "scanner_model": "Model 1",
+        "reconstruction": "OSEM",
+        "filter": None,
+        "tracer": "[11C]DPA-713" + (" (simulated)" if simulated else ""),
+        "injected_mbq": 400.5 if session == "baseline" else 385.0,
+        "shape": (68, 80, 73),
+        "time_zero_at": f"2026-0{1 + list(VALUES).index(session)}-05T10:00:00",
+        "decay_correction": "none in the file; each frame corrected to injection, half-life 1221.84 s",
+        "frame_starts_s": STARTS,
+        "frame_durations_s": DURATIONS,
+    }
 
 
 def _input(minutes, draw):
@@ -252,7 +192,7 @@ def picture(session="baseline"):
     rgba = np.full((32, 32, 4), 255, np.uint8)
     rgba[8:24, 8:24, :3] = 90
     colors = np.linspace(0, 255, 256).astype(np.uint8)[:, None].repeat(3, axis=1)
-    return FusedPicture(rgba, name_of(PLACES[0]), session, 110.0, ("R", "L", "A", "P"), 1.2, "SUV", colors)
+    return FusedPicture(rgba, made.LEFT, session, 110.0, ("R", "L", "A", "P"), 1.2, "SUV", colors)
 
 
 def unfitted(record):

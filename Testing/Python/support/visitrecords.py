@@ -67,13 +67,31 @@ ACQUISITION = Acquisition(
 TIMES = {"baseline": "2026-01-05T10:00:00", "followup": "2026-02-16T10:00:00", "month6": "2026-07-06T10:00:00"}
 
 
-def outcome(session, region, model, vt, error, flags=()):
-    return RegionOutcome(session, region, *PLACES[region], model, "none", vt, error, 0.5, 0.04, 0.05, tuple(flags))
+def outcome(session, region, model, vt, error, flags=(), **changes):
+    row = RegionOutcome(session, region, *PLACES[region], model, "none", vt, error, 0.5, 0.04, 0.05, tuple(flags))
+    return replace(row, **changes)
 
 
-def fit(region, model, vt, error, frames=6):
+def region(name, mean, **changes):
+    """Measured curve of a region, kBq/mL, with an SD of 1."""
+    made = RegionRecord(
+        name,
+        *PLACES[name],
+        volume_mm3=220.0,
+        center_lps_mm=(1.0, 2.0, 3.0),
+        effective_voxels=21.5,
+        carried_from="",
+        mean=mean,
+        sd=(1.0,) * len(mean),
+        notices=(),
+        corrected=None,
+    )
+    return replace(made, **changes)
+
+
+def fit(region, model, vt, error, frames=6, **changes):
     empty = np.zeros(frames)
-    return KineticFit(
+    made = KineticFit(
         region=region,
         model=model,
         pvc="none",
@@ -95,6 +113,7 @@ def fit(region, model, vt, error, frames=6):
         flags=(),
         line=None,
     )
+    return replace(made, **changes)
 
 
 def sensitivity(region, component, factor, step, lower, upper, unit="mm", sd=None, model="1TCM"):
@@ -112,30 +131,13 @@ def visit(session="baseline", vt=None, error=0.02, sensitivities=(), acquisition
     vt = VT if vt is None else vt
     models = ("1TCM", "Logan")
     curve = (10.0, 10.0, 10.0, 10.0, 8.0, 8.0)
-    regions = tuple(
-        RegionRecord(
-            name=name,
-            structure=PLACES[name][0],
-            level=PLACES[name][1],
-            root=PLACES[name][2],
-            side=PLACES[name][3],
-            volume_mm3=220.0,
-            center_lps_mm=(1.0, 2.0, 3.0),
-            effective_voxels=21.5,
-            carried_from="",
-            mean=tuple(value * vt[name] / 10 for value in curve),
-            sd=(1.0,) * 6,
-            notices=(),
-            corrected=None,
-        )
-        for name in vt
-    )
-    told = {
+    regions = tuple(region(name, tuple(value * vt[name] / 10 for value in curve)) for name in vt)
+    record = {
         "format": FORMAT,
         "subject": "p1",
         "session": session,
         "genotype": "HAB",
-        "acquisition": ACQUISITION,
+        "acquisition": replace(ACQUISITION, **{"time_zero_at": TIMES.get(session, session), **(acquisition or {})}),
         "settings": {**SETTINGS, "session": session, **(settings or {})},
         "models": models,
         "rows": tuple(outcome(session, name, model, vt[name], error * vt[name]) for model in models for name in vt),
@@ -170,5 +172,7 @@ def visit(session="baseline", vt=None, error=0.02, sensitivities=(), acquisition
         "notices": (Notice("a-code", "Ein Satz mit Umlauten: größer"),),
         "provenance": {},
     }
-    told["acquisition"] = replace(ACQUISITION, **{"time_zero_at": TIMES.get(session, session), **(acquisition or {})})
-    return VisitRecord(**{**told, **changes})
+    record["acquisition"] = replace(
+        ACQUISITION, **{"time_zero_at": TIMES.get(session, session), **(acquisition or {})}
+    )
+    return VisitRecord(**{**record, **changes})
