@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import SecondaryCaptureImageStorage
 from support.dicommaker import PetPlan, decay_factors, save, write_ct, write_pet
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
+from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage
 from TSPOQuantLib.messages import Cancelled, InputRefused
@@ -582,8 +582,7 @@ class RefusalTest(Folder):
 
         plan = PetPlan(edit=beds)
         self.refused("pet-not-dynamic", plan)
-        volume = read_static_pet(self.folder / "pet")
-        self.assertEqual(volume.values.shape, (15, 4, 5))
+        self.assertEqual(read_pet(self.folder / "pet").activity.shape, (1, 15, 4, 5))
 
     def test_wrong_places(self) -> None:
         empty = self.folder / "empty"
@@ -663,10 +662,11 @@ class RealSeriesTest(unittest.TestCase):
     @needs_data
     def test_six_bed_positions_are_one_static_volume(self) -> None:
         folder = DATA / "pet_dicom" / "ge_sts001"
-        volume = read_static_pet(folder)
-        self.assertEqual(volume.values.shape, (267, 128, 128))
-        # SUVmax 66.5215 by the factor 2.4290295e-4 for Bq/mL, both from the IBSI benchmark.
-        self.assertAlmostEqual(float(volume.values.max()) * 1000 * 2.4290295e-4, 66.5215, delta=1e-4)
+        image = read_pet(folder)
+        self.assertEqual(image.activity.shape, (1, 267, 128, 128))
+        # SUVmax of the IBSI benchmark; the series is decay-corrected to its start, ours to the injection.
+        suv_max = float(image.activity.max()) * image.scan.weight_kg / image.scan.injected_mbq
+        self.assertAlmostEqual(suv_max, 66.5215, delta=1e-3)
         with self.assertRaises(InputRefused) as caught:
             read_dynamic_pet(folder)
         self.assertEqual(caught.exception.code, "pet-not-dynamic")

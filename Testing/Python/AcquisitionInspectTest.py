@@ -12,7 +12,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from support.dicommaker import HALF_LIFE_S, PetPlan, decay_factors, write_ct, write_pet
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_static_pet
+from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.inspect import describe, inspect
 from TSPOQuantLib.grid import Grid
@@ -292,7 +292,7 @@ class NiftiTest(Folder):
 
     def test_static_pet_is_no_ct(self) -> None:
         truth = self.write(frames=1, FrameTimesStart=[0], FrameDuration=[600])
-        np.testing.assert_allclose(read_static_pet(self.folder / "sub-01_pet.nii.gz").values, truth[0], rtol=1e-6)
+        np.testing.assert_allclose(read_pet(self.folder / "sub-01_pet.nii.gz").activity[0], truth[0], rtol=1e-6)
         with self.assertRaises(InputRefused) as caught:
             read_ct(self.folder / "sub-01_pet.nii.gz")
         self.assertEqual(caught.exception.code, "anatomy-unlabeled")

@@ -23,7 +23,6 @@ from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.input_function import (
     ImageDerivedSettings,
     continuous_curve,
-    ensemble,
     image_derived_input,
 )
 from TSPOQuantLib.input_function.calibration import recovery_calibration, timed_calibration
@@ -358,44 +357,6 @@ class ImageDerivedInputTest(unittest.TestCase):
         self.assertEqual(again["calibration"], "scale")
         self.assertAlmostEqual(again["found"]["calibration"]["scale"], made.calibration.scale)
         self.assertEqual(again["found"]["parent_fraction"]["model"], "hill")
-
-    def test_ensemble_spreads_as_the_calibration_says_and_repeats(self):
-        settings = ImageDerivedSettings(calibration="scale", **FAST)
-        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), settings)
-        drawn = ensemble(made, 300, seed=1)
-        areas = np.array([np.trapezoid(one.whole_blood, one.times_s) for one in drawn])
-        stated = made.calibration.scale_se / made.calibration.scale
-        self.assertLess(abs(np.log(areas.std() / areas.mean() / stated)), np.log(1.2))
-        again = ensemble(made, 2, seed=1)
-        np.testing.assert_array_equal(again[1].parent_plasma, drawn[1].parent_plasma)
-        self.assertNotEqual(ensemble(made, 1, seed=2)[0].whole_blood.max(), drawn[0].whole_blood.max())
-
-    def test_ensemble_of_interpolated_fractions_varies_by_calibration_only(self):
-        settings = ImageDerivedSettings(
-            calibration="scale", parent_fraction_model="interpolation", plasma_ratio_model="interpolation"
-        )
-        made = image_derived_input(TIMING, frame_means(self.truth), blood(self.truth), settings)
-        one = ensemble(made, 1, seed=1)[0]
-        seen = made.input_function.parent_plasma > 0
-        ratio = one.parent_plasma[seen] / made.input_function.parent_plasma[seen]
-        self.assertNotAlmostEqual(ratio[0], 1.0, places=4)
-        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-12)
-
-    def test_ensemble_with_spill_in_keeps_what_the_samples_fix(self):
-        # Recovery and spill-in are drawn together: late whole blood, which the samples fix, varies less than the
-        # early part, which only recovery determines.
-        settings = ImageDerivedSettings(calibration="recovery-spill-in", calibration_from_s=120.0, **FAST)
-        pool = frame_means(0.55 * self.truth + 0.3 * self.around)
-        made = image_derived_input(TIMING, pool, blood(self.truth), settings, frame_means(self.around))
-        drawn = ensemble(made, 30, seed=1)
-        early, late = (
-            np.std([np.interp(time, one.times_s, one.whole_blood) for one in drawn])
-            / np.interp(time, made.input_function.times_s, made.input_function.whole_blood)
-            for time in (90.0, 1800.0)
-        )
-        self.assertLess(late, early / 2)
-        relative = made.calibration.recovery_se / made.calibration.recovery
-        self.assertLess(abs(np.log(early / relative)), np.log(1.5))
 
 
 @needs_data

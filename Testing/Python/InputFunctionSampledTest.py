@@ -8,7 +8,6 @@ from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.input_function import (
     SampledSettings,
-    ensemble,
     fit_plasma_ratio,
     sampled_input,
 )
@@ -260,30 +259,6 @@ class SampledInputTest(unittest.TestCase):
             with self.assertRaises(InputRefused) as refused:
                 sampled_input(samples, END_S, settings)
             self.assertEqual(refused.exception.code, code)
-
-    def test_ensemble_spread_is_that_of_the_fit(self):
-        generator = np.random.default_rng(8)
-        noisy = parent_fraction(FRACTIONS_S / 60) + 0.02 * generator.normal(size=len(FRACTIONS_S))
-        samples = manual(parent_fraction=SampledCurve(FRACTIONS_S, noisy))
-        made = sampled_input(samples, END_S, SampledSettings(parent_fraction_model="hill"))
-        drawn = ensemble(made, 400, seed=3)
-        times = np.array([20.0])
-        values = np.array(list(made.parent_fraction.parameters.values()))
-        # Delta method by differences of the formula 1 - (1 - a) t^b / (10^c + t^b)
-        hill = lambda a, b, c: 1 - (1 - a) * 20.0**b / (10**c + 20.0**b)  # noqa: E731
-        gradient = [(hill(*(values + step)) - hill(*(values - step))) / 2e-5 for step in 1e-5 * np.eye(3)]
-        stated = np.sqrt(gradient @ made.parent_fraction.covariance @ gradient) / hill(*values)
-        center = at(made.input_function, made.input_function.parent_plasma, times * 60)
-        spread = np.std([at(one, one.parent_plasma, times * 60) for one in drawn]) / center
-        self.assertLess(abs(np.log(spread[0] / stated)), np.log(1.25))
-        np.testing.assert_array_equal(drawn[0].whole_blood, made.input_function.whole_blood)
-
-    def test_ensemble_without_uncertainty_says_so(self):
-        ready = SampledCurve(np.array([0, 30, 3600.0]), np.array([0, 90, 2.0]))
-        made = sampled_input(BloodSamples(parent_plasma=ready), END_S, SampledSettings())
-        drawn = ensemble(made, 3, seed=1)
-        self.assertEqual(len(drawn), 3)
-        self.assertIn("ensemble-no-uncertainty", codes(drawn[0].notices))
 
 
 @needs_data

@@ -12,6 +12,7 @@ from support.tiers import slow
 from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import (
     FitOptions,
+    blood_mean,
     bootstrap,
     compare,
     f_test,
@@ -22,8 +23,6 @@ from TSPOQuantLib.kinetics import (
     preferred,
     profile_interval,
     suv,
-    suvr,
-    tbr,
     weights,
     window_mean,
 )
@@ -185,16 +184,17 @@ class RatiosTest(unittest.TestCase):
         plasma = InputFunction(np.array([0.0]), np.array([2.0]), np.array([4.0]))
         curve = np.full(len(timing), 6.0)
         window = (1200.0, 3600.0)
-        self.assertAlmostEqual(float(tbr(timing, curve, plasma, window, "PP")), 3.0)
-        self.assertAlmostEqual(float(tbr(timing, curve, plasma, window, "WB")), 1.5)
-        self.assertAlmostEqual(float(suvr(timing, curve, 2 * curve, window)), 0.5)
+        self.assertAlmostEqual(float(window_mean(timing, curve, window)), 6.0)
+        self.assertAlmostEqual(float(blood_mean(timing, plasma, window, "PP")), 2.0)
+        self.assertAlmostEqual(float(blood_mean(timing, plasma, window, "WB")), 4.0)
         # 6 kBq/mL, 370 MBq, 74 kg: 6 / (370/74) g/mL.
         self.assertAlmostEqual(float(suv(6.0, 370.0, 74.0)), 1.2)
 
     def test_numerator_and_blood_share_their_frames(self):
         timing, plasma = schedule(60), arterial_input(60)
         multiple = tissue_curve(timing, plasma, 0.0, 0.1, VB=0.5) * 2  # exact frame averages of whole blood
-        self.assertAlmostEqual(float(tbr(timing, multiple, plasma, (100, 2000), "WB")), 1.0, places=9)
+        means = window_mean(timing, multiple, (100, 2000)), blood_mean(timing, plasma, (100, 2000), "WB")
+        self.assertAlmostEqual(float(means[0] / means[1]), 1.0, places=9)
 
     def test_frames_count_by_the_time_within(self):
         timing = schedule(60)
@@ -209,8 +209,8 @@ class RatiosTest(unittest.TestCase):
         for call in (
             lambda: window_mean(timing, curve, (4000, 5000)),
             lambda: suv(curve, 0.0, 70.0),
-            lambda: suvr(timing, curve, 0 * curve, (0, 3600)),
-            lambda: tbr(timing, curve, plasma, (0, 3600), "plasma"),
+            lambda: blood_mean(timing, InputFunction(np.zeros(1), np.zeros(1), np.zeros(1)), (0, 3600), "PP"),
+            lambda: blood_mean(timing, plasma, (0, 3600), "plasma"),
         ):
             self.assertRaises(InputRefused, call)
 

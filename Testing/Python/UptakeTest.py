@@ -15,7 +15,7 @@ from support.exacttissue import EDGES_S, parent_plasma
 from support.rawdicom import read_raw
 from support.realdata import DATA
 from support.tinystudy import LEFT, RIGHT, TRUE_VT, DicomVisit, activity, quantified, quiet
-from TSPOQuantLib.acquisition.dicom import read_static_pet
+from TSPOQuantLib.acquisition.dicom import read_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.grid import Grid
@@ -104,8 +104,9 @@ class RealSeriesTest(unittest.TestCase):
     """Against numpy and scipy alone: thresholds, plain means, and a convolution for the peak."""
 
     def test_mean_maximum_peak_and_scatter_of_three_regions(self):
-        volume = read_static_pet(DATA / "pet_dicom/ge_sts001")
-        factor = 2.4290295e-4 * 1000  # SUVbw per kBq/mL, as published for the series
+        image = read_pet(DATA / "pet_dicom/ge_sts001")
+        volume = Volume(image.activity[0], image.grid, "kBq/mL")
+        factor = image.scan.weight_kg / image.scan.injected_mbq
         top = np.unravel_index(volume.values.argmax(), volume.values.shape)
         part = tuple(slice(max(n - 25, 0), n + 26) for n in top)
         values = volume.values[part].astype(float)

@@ -20,7 +20,7 @@ from .image import HU, DynamicImage, Volume
 from .large import room
 from .modality import AUTO, as_mr, as_what_it_is
 from .modality import MR as MR_IMAGE
-from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
+from .nifti import read_dynamic_nifti, read_volume_file
 from .volume_files import is_nifti, is_volume_file
 
 
@@ -44,7 +44,7 @@ def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progres
 def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:
     """As ``read_dynamic_pet``; where no series is dynamic, the only static one as an image of a single frame.
 
-    Raises InputRefused as read_dynamic_pet and read_static_pet do.
+    Raises InputRefused as read_dynamic_pet does, and pet-several-static.
     """
     path = Path(path)
     if is_nifti(path):
@@ -78,30 +78,6 @@ def _frames(
         notices=(*chosen.notices, *notices, *_unreadable(content)),
         sources=(str(path),),
     )
-
-
-def read_static_pet(path: Path, progress: Progress = silent) -> Volume:
-    """The only static PET under ``path``, one or several bed positions, in kBq/mL as the scanner decay-corrected it.
-
-    Raises InputRefused as read_dynamic_pet does, and pet-not-static, pet-several-static.
-    """
-    path = Path(path)
-    if is_nifti(path):
-        return read_static_nifti(path)
-    found = _dicom(path, part(progress, 0, 0.7))
-    pets = [understand_pet(series) for series in found.series if is_pet(series)]
-    chosen, told = _only_static(pets, found)
-    assert chosen.grid is not None
-    values = np.empty(chosen.grid.shape, dtype=np.float32)
-    for position, piece in enumerate(chosen.stacks[0]):
-        rescale(piece, values[position], chosen.bq_per_value(piece) / 1000)
-    reference = Notice(
-        "pet-static-decay",
-        "decay correction as in the file: {decay_correction}",
-        decay_correction=chosen.decay_correction,
-    )
-    notices = (*chosen.notices, reference, *told, *_unreadable(found))
-    return Volume(values, chosen.grid, "kBq/mL", chosen.scan, notices, (str(path),))
 
 
 def read_ct(path: Path, progress: Progress = silent) -> Volume:

@@ -2,7 +2,6 @@
 
 from .calibration import Calibration
 from .curve import InputFunction
-from .ensemble import ensemble
 from .frame_integrals import ContinuousCurve, continuous_curve
 from .from_samples import sampled_input
 from .image_derived import image_derived_input
@@ -26,7 +25,6 @@ __all__ = [
     "SampledSettings",
     "SourceSettings",
     "continuous_curve",
-    "ensemble",
     "fit_parent_fraction",
     "fit_plasma_ratio",
     "image_derived_input",

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
-from .calibration import RECOVERY_RANGE, SPILL_IN_RANGE, Calibration
+from .calibration import Calibration
 from .curve import InputFunction
 from .image_derived import input_from_frames
 from .parent_fraction import ParentFractionFit
@@ -14,43 +13,6 @@ from .plasma_ratio import PlasmaRatioFit
 from .result import InputFunctionResult
 
 Floats = NDArray[np.float64]
-
-
-def ensemble(result: InputFunctionResult, n: int, seed: int) -> tuple[InputFunction, ...]:
-    """``n`` input functions, drawn from the covariances of parent fraction, plasma ratio and calibration.
-
-    Each draw is multivariate normal, moved into the parameters' bounds; ``seed`` makes it repeatable. What has no
-    covariance (interpolated, given by the settings) does not vary; when nothing varies every member is the original
-    with a Notice. The choice of the models, and errors common to all samples, are not in it.
-
-    Raises InputRefused ("ensemble-size") unless n is positive.
-    """
-    if n < 1:
-        raise InputRefused(
-            "ensemble-size", "an ensemble of {n} input functions was asked for; ask for at least one", n=n
-        )
-    covariances = [
-        part.covariance for part in (result.parent_fraction, result.plasma_ratio, result.calibration) if part
-    ]
-    if not any(covariance.any() for covariance in covariances):
-        notice = Notice(
-            "ensemble-no-uncertainty", "nothing that made this input has a standard error; it does not vary"
-        )
-        same = replace(result.input_function, notices=(*result.input_function.notices, notice))
-        return (same,) * n
-    generator = np.random.default_rng(seed)
-    return tuple(_drawn(result, generator) for _ in range(n))
-
-
-def _drawn(result: InputFunctionResult, generator: np.random.Generator) -> InputFunction:
-    fraction, ratio, calibration = result.parent_fraction, result.plasma_ratio, result.calibration
-    if fraction is not None:
-        fraction = fraction.with_parameters(_draw(fraction, generator))
-    if ratio is not None:
-        ratio = ratio.with_parameters(_draw(ratio, generator))
-    if calibration is not None and result.image is not None and fraction is not None and ratio is not None:
-        calibration = _drawn_calibration(calibration, generator)
-    return varied(result, fraction, ratio, calibration)
 
 
 def varied(
@@ -77,21 +39,6 @@ def varied(
 
 def _scale_change(drawn: Calibration | None, original: Calibration | None) -> float:
     return 1.0 if drawn is None or original is None else drawn.scale / original.scale
-
-
-def _draw(fit: ParentFractionFit | PlasmaRatioFit, generator: np.random.Generator) -> Floats:
-    center = np.array(list(fit.parameters.values()))
-    return generator.multivariate_normal(center, fit.covariance, method="svd") if len(center) else center
-
-
-def _drawn_calibration(calibration: Calibration, generator: np.random.Generator) -> Calibration:
-    center = [calibration.recovery, calibration.spill_in]
-    recovery, spill_in = generator.multivariate_normal(center, calibration.covariance, method="svd")
-    return replace(
-        calibration,
-        recovery=float(np.clip(recovery, *RECOVERY_RANGE)),
-        spill_in=float(np.clip(spill_in, *SPILL_IN_RANGE)),
-    )
 
 
 def _change(

@@ -5,7 +5,7 @@ from .fit import fit, with_start_of
 from .maps import ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
 from .options import FitChoices, FitOptions, weights, within
-from .ratios import suv, suvr, tbr, window_mean, window_notices, window_seconds
+from .ratios import blood_mean, suv, window_mean, window_notices, window_seconds
 from .result import KineticFit, Line
 from .selection import Comparison, NestedTest, compare, f_test, likelihood_ratio, nested_tests, preferred
 from .uncertainty import bootstrap, fit_by_duration, profile_interval, with_intervals
@@ -22,6 +22,7 @@ __all__ = [
     "Model",
     "NestedTest",
     "ParametricMaps",
+    "blood_mean",
     "bootstrap",
     "compare",
     "f_test",
@@ -34,8 +35,6 @@ __all__ = [
     "preferred",
     "profile_interval",
     "suv",
-    "suvr",
-    "tbr",
     "weights",
     "window_mean",
     "window_notices",

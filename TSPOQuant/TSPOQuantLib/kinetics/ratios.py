@@ -68,33 +68,17 @@ def window_notices(timing: FrameTiming, window_s: tuple[float, float]) -> tuple[
     return tuple(found)
 
 
-def suvr(timing: FrameTiming, activity: Array, reference: Array, window_s: tuple[float, float]) -> Array:
-    """Ratio of curves (..., frames) to a reference curve (frames,) over a window."""
-    return window_mean(timing, activity, window_s) / _positive(window_mean(timing, reference, window_s), "reference")
-
-
-def tbr(
-    timing: FrameTiming, activity: Array, input_function: InputFunction, window_s: tuple[float, float], blood: str
-) -> Array:
-    """Curves (..., frames) over parent plasma ("PP") or whole blood ("WB") in the same window.
-
-    TBR-PP is the SUV ratio of 10.3389/fnume.2025.1569991 (dose and weight cancel); TBR-WB is its analogue.
-    """
-    return window_mean(timing, activity, window_s) / blood_mean(timing, input_function, window_s, blood)
-
-
 def blood_mean(timing: FrameTiming, input_function: InputFunction, window_s: tuple[float, float], blood: str) -> Array:
-    """What ``tbr`` divides by. Raises InputRefused ("tbr-blood", "window-empty", "window-zero")."""
+    """Parent plasma ("PP") or whole blood ("WB") over a window: what a curve's mean is divided by for its ratio.
+
+    TBR-PP is the SUV ratio of 10.3389/fnume.2025.1569991 (dose and weight cancel); TBR-WB is its analogue. Raises
+    InputRefused ("tbr-blood", "window-empty", "window-zero").
+    """
     curves = {"PP": input_function.parent_plasma, "WB": input_function.whole_blood}
     if blood not in curves:
         raise InputRefused("tbr-blood", "{blood!r} is neither PP (parent plasma) nor WB (whole blood)", blood=blood)
     averages = curve_frame_averages(input_function.times_s, curves[blood], timing)
-    return _positive(window_mean(timing, averages, window_s), "blood")
-
-
-def _positive(mean: Array, what: str) -> Array:
+    mean = window_mean(timing, averages, window_s)
     if not mean > 0:
-        raise InputRefused(
-            "window-zero", "the {what} curve is not above 0 in the window; choose another window", what=what
-        )
+        raise InputRefused("window-zero", "the blood curve is not above 0 in the window; choose another window")
     return mean

@@ -26,7 +26,7 @@ from ..regions import blood_pool, proposals, quality, two_click
 from ..regions.anatomy import REFERENCE_RULES, Anatomy, identify
 from ..regions.blood_pool import BloodPoolProposal
 from ..regions.carry import drawn_on
-from ..regions.measurements import MEASUREMENTS, Code, measure
+from ..regions.measurements import measure
 from ..regions.naming import check_names
 from ..regions.region import Region, region_of, regions_of
 from ..regions.template import name_of, template
@@ -304,7 +304,7 @@ def region_quality(segmentation_node, sequence_node=None, fwhm_mm: float | None 
 
 
 def measurements(segmentation_node, sequence_node=None) -> dict[str, dict[str, float]]:
-    """By segment ID, then by key (``regions.measurements.MEASUREMENTS``); ``measurement_info`` tells each key's unit.
+    """By segment ID, then by key of ``regions.measurements.MEASUREMENTS``, which tells each key's unit.
 
     With the PET's sequence also the effective number of its voxels.
     Raises what ``segmentation_from_node`` and ``dynamic_from_node`` raise.
@@ -313,20 +313,6 @@ def measurements(segmentation_node, sequence_node=None) -> dict[str, dict[str, f
     regions = [region_of(segment, drawn.grid) for segment in drawn.segments]
     pet = dynamic_from_node(sequence_node).grid if sequence_node is not None else None
     return {segment.id: measure(region, regions, pet) for segment, region in zip(drawn.segments, regions, strict=True)}
-
-
-def measurement_info(key: str) -> dict[str, str]:
-    """What a key means, in the form of Segment Statistics' plugins: name, description, units and DICOM codes."""
-    one = next(measurement for measurement in MEASUREMENTS if measurement.key == key)
-    info = {"name": one.name, "title": one.name, "description": one.description, "units": one.unit}
-    codes = {"QuantityCode": one.quantity, "UnitsCode": one.unit_code, "MeasurementMethodCode": one.method}
-    return info | {f"DICOM.{name}": _entry(code) for name, code in codes.items() if code is not None}
-
-
-def _entry(code: Code) -> str:
-    entry = slicer.vtkCodedEntry()
-    entry.SetValueSchemeMeaning(*code)
-    return str(entry.GetAsString())
 
 
 # --- Writing to a segmentation node ----------------------------------------------------------------------------------

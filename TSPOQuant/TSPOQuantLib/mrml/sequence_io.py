@@ -12,10 +12,6 @@ from ..messages import InputRefused
 from .transforms import parent_to_world
 from .volumes import UNIT_CODES, array_from_node, fill_node, grid_of
 
-# Voxels of another reader and of ours are the same up to a factor; this much of their norm may differ, for values
-# that were stored as integers on the way (not published).
-SAME_VALUES = 1e-3
-
 
 def _browsers_of(node) -> list:
     browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")

@@ -280,10 +280,10 @@ def _level(name: str, neck: Neck) -> Level:
     """The frame between two vertebrae. Raises Declined."""
     names = name.split("/")
     upper, lower = (neck.vertebra(one) for one in names)
-    _refuse_order(upper, lower, neck)
+    _refuse_order(upper, lower)
     _refuse_odd_sizes(upper, lower, neck)
     level = level_between(upper, lower)
-    _refuse_fused(level, neck)
+    _refuse_fused(level)
     return level
 
 
@@ -291,7 +291,7 @@ def _known(neck: Neck) -> dict[str, Vertebra]:
     return {name: frame for name, frame in neck.frames.items() if isinstance(frame, Vertebra)}
 
 
-def _refuse_order(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
+def _refuse_order(upper: Vertebra, lower: Vertebra) -> None:
     step = upper.canal - lower.canal
     turned = np.degrees(np.arccos(np.clip((np.trace(upper.axes.T @ lower.axes) - 1) / 2, -1, 1)))
     if step @ (upper.axes[:, 2] + lower.axes[:, 2]) <= 0 or step[2] < 0:
@@ -349,7 +349,7 @@ def _refuse_odd_sizes(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
             )
 
 
-def _refuse_fused(level: Level, neck: Neck) -> None:
+def _refuse_fused(level: Level) -> None:
     """Decline where the two bodies touch over most of their cross-section."""
     undersides, tops = _ends(level, level.upper, np.minimum), _ends(level, level.lower, np.maximum)
     gaps = undersides - tops
