@@ -302,7 +302,8 @@ class ResultTest(ViewsTest):
         self.assertEqual(self.states()[1], "done")
         self.choose(self.ui.motionComboBox, "Not corrected")
         self.assertIs(proxy.GetParentTransformNode(), users)
-        self.assertEqual(len(slicer.util.getNodesByClass("vtkMRMLLinearTransformNode")), 1)
+        named = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLLinearTransformNode")]
+        self.assertEqual([name for name in named if "aligned" in name], [])  # Slicer's views have some of their own
         self.choose(self.ui.motionComboBox, "Frames alone")
         self.assertIsNot(proxy.GetParentTransformNode(), users)
         self.logic.addVisit("later")
