@@ -212,6 +212,7 @@ class DocumentTest(unittest.TestCase):
         # The interval is that of the fit: Student's t with 16 degrees of freedom on the log scale.
         point = point_of(comparison, main_places(comparison)[0], "none", 0)
         self.assertAlmostEqual(point.high, 12.96 * np.exp(2.1199 * 0.02), places=3)
+        self.assertIn("Intervals of the fit alone", said)
 
     def test_three_visits(self):
         visits = [visit_record("baseline"), visit_record("sixweeks"), visit_record("sixmonths")]

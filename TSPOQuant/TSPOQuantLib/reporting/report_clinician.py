@@ -457,7 +457,10 @@ def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
         tuple(header),
         tuple(rows),
         "l" + "r" * (len(header) - 1),
-        notes=(words("note.pvc"),) if len(pvcs) > 1 else (words("note.no_pvc"),),
+        notes=(
+            words("note.pvc" if len(pvcs) > 1 else "note.no_pvc"),
+            *(() if len(comparison.visits) > 1 else (words("note.fit_alone"),)),
+        ),
     )
 
 

@@ -524,8 +524,8 @@ def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
     if not mixed:
         return []
     # Without a CT nothing tells these tissues apart, and a share of 0 would claim to.
-    told_apart = {name for _, corrected in mixed for name in corrected.tissues[1:]}
-    columns = {name: key for name, key in MIXED.items() if name in told_apart}
+    told_apart = any(name in MIXED for _, corrected in mixed for name in corrected.tissues[1:])
+    columns = MIXED if told_apart else {}
     rows = []
     for region, corrected in mixed:
         told = dict(zip(corrected.tissues[1:], corrected.shares[1:], strict=True))
