@@ -505,7 +505,9 @@ def slurm_cluster(jobs: int, asked: Mapping[str, str]) -> Any:
     settings = {"cores": 1, "processes": 1, "memory": "8GB", "python": sys.executable}
     try:
         cluster = SLURMCluster(
-            **{**settings, **asked}, job_script_prologue=[f"export PYTHONPATH={shlex.quote(str(here))}"]
+            **{**settings, **asked},
+            job_script_prologue=[f"export PYTHONPATH={shlex.quote(str(here))}"],
+            scheduler_options={"dashboard_address": None},  # that nobody asked for
         )
     except (TypeError, ValueError) as error:
         raise InputRefused(

@@ -219,12 +219,15 @@ class CommandTest(unittest.TestCase):
     def test_an_outlier_is_told_both_ways(self):
         self.write()
         write_visit(self.cohort, "03", "b", {LEFT: 30.0, RIGHT: 30.0})
-        self.assertEqual(self.run_group("--test-retest", "a", "b")[0], 0)
+        code, told = self.run_group("--test-retest", "a", "b")
+        self.assertEqual((code, "group-outlier: sub-03 stands out" in told), (0, True), told)
         rows = [row for row in columns(self.out / "test-retest.tsv") if row["region"] == "all"]
         self.assertEqual(
             [(row["way"], row["people"], row["outliers"]) for row in rows],
             [("included", "10", "sub-03"), ("left out", "9", "sub-03")],
         )
+        (one,) = read_repeatability(self.out / "RC.toml")
+        self.assertIn("; with sub-03 standing out; ", one.source)
         self.assertGreater(float(rows[0]["wcv_log"]), 2 * float(rows[1]["wcv_log"]))
 
     def test_what_the_data_do_not_tell_is_left_out_and_said(self):

@@ -67,8 +67,8 @@ def section(quick: bool) -> Section:
             f"""Bold is outside {WANTED[0]:g} to {WANTED[1]:g} %. wSD, RC and limits of agreement in the unit suppose
             an error that does not grow with the value; here it does, and their intervals are widened for it; wCV and
             RC in % suppose what is simulated, and their intervals are wider than they must be where errors differ
-            between people. A person far out is of no cohort of one kind: intervals with him hold less often, those of
-            ICC most; where he is told, the rows without him hold what they should. One outlier belongs to no effect,
+            between people. A person far out is of no cohort of one kind: intervals with such a person hold less
+            often, those of ICC most, and rows without whoever is told come closer. One outlier belongs to no effect,
             so that an interval of the mean holds more often than it should.""",
             "How often `group` says that an assumption is broken (by `outliers`, by `proportional_p` < 0.05), %:",
             table(header, [[row.what, row.how, *(f"{one:.1f}" for one in row.percent)] for row in rows[TOLD]]),

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -50,6 +50,10 @@ class Measured:
     places: tuple[str, ...]
     values: tuple[Value, ...]
     kept: Mapping[str, tuple[str, ...]]
+
+    def asks(self, people: Iterable[str]) -> bool:
+        """Whether it is a question of its own among these: affected and unaffected are where somebody is affected."""
+        return not self.kept or any(who in self.kept for who in people)
 
     def logs(self, people: Sequence[str], sessions: Sequence[str]) -> Array:
         """(people, places): ln of the values at a session of each, nan where there is none or it is not positive."""
@@ -177,7 +181,7 @@ def changes(cohort: Cohort, one: Measured, first: str, second: str) -> tuple[lis
 
 def _changed(one: Measured, cohort: Cohort, first: str, second: str, within: str) -> list[Effect]:
     people, ratio = changes(cohort, one, first, second)
-    if len(people) < 2:
+    if len(people) < 2 or not one.asks(people):
         return []
     means = person_means(ratio)
     return [
@@ -321,10 +325,10 @@ def _association(
     if about[0] == "visit" and len(rows):  # people without a common region have no common scale
         parts = connected(np.isfinite(logs[rows]))
         rows = rows[parts == np.bincount(parts).argmax()]
-    if len(rows) < 2:
+    who = tuple(people[int(row)] for row in rows)
+    if len(rows) < 2 or not one.asks(who):
         return []
     x = person_means(logs[rows])
-    who = tuple(people[int(row)] for row in rows)
     found = correlation(x, y[rows])
     kind = (one.outcome, one.model, one.pvc, one.structure)
     return [Association(*about, *kind, score, who, x, y[rows], found, math.nan)]

@@ -151,7 +151,8 @@ def coefficient_source(cohort: Cohort, row: Repeat) -> str:
         f"{'simulated ' if cohort.simulated else ''}test and retest of {found.people} people, {regions}, cohort "
         f"{cohort.name}: 95 % interval {100 * interval.low:.3g} to {_bounded(100 * interval.high)} %, by the log rule"
     )
-    return f"{said}; TSPOQuant {__version__}"
+    out = f"; with {', '.join(f'sub-{who}' for who in row.outliers)} standing out" if row.outliers else ""
+    return f"{said}{out}; TSPOQuant {__version__}"
 
 
 def _bounded(value: float) -> str:

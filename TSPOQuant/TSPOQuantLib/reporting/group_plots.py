@@ -12,6 +12,8 @@ from ..groups.estimates import Array
 from ..groups.model_choice import Agreement
 from ..groups.test_retest import Repeat
 from ..messages import Text
+from ..outcome.clinical import score_named
+from ..quantities import QUANTITIES
 from .plots import COLORS, GRAY, MARKERS, PAGE_WIDTH, canvas, localize
 from .words import Words
 
@@ -49,9 +51,11 @@ def people(effect: Effect, words: Words) -> "Figure":
     groups = (effect.first, effect.second) if effect.by else ("",)
     ratio = effect.question != "group"
     for place, group in enumerate(groups):
-        own = [(who, value) for who, belongs, value in effect.values if belongs == group]
+        own = sorted(
+            ((who, value) for who, belongs, value in effect.values if belongs == group), key=lambda one: one[1]
+        )  # from left to right, so that labels of like values do not lie upon each other
         values = np.array([100 * math.expm1(value) if ratio else math.exp(value) for _, value in own])
-        at = place + 0.25 * (np.arange(len(values)) / max(len(values) - 1, 1) - 0.5)
+        at = place + 0.5 * (np.arange(len(values)) / max(len(values) - 1, 1) - 0.5)
         axes.plot(at, values, color=COLORS[place], marker=MARKERS[place], ls="none")
         _label(axes, [who for who, _ in own], at, values)
         mean = float(np.mean([value for _, value in own]))
@@ -61,7 +65,7 @@ def people(effect: Effect, words: Words) -> "Figure":
         axes.axhline(0, color=GRAY, linewidth=0.8)
         axes.set_ylabel(words.message(Text("difference of {outcome}, %", outcome=effect.outcome)))
     else:
-        axes.set_ylabel(effect.outcome)
+        axes.set_ylabel(measured(effect.outcome, effect.model))
     axes.set_xticks(range(len(groups)), [words.value(group) for group in groups])
     axes.set_xlim(-0.6, len(groups) - 0.4)
     localize(figure, words)
@@ -82,9 +86,10 @@ def association(one: Association, words: Words) -> "Figure":
     axes.set_xlabel(
         words.message(Text("change of {outcome}, %", outcome=one.outcome))
         if change
-        else f"{one.outcome} ({one.model})"
+        else measured(one.outcome, one.model)
     )
-    axes.set_ylabel(words.message(Text("change of {score}", score=one.score)) if change else one.score)
+    score = words.message(title_of(one.score))
+    axes.set_ylabel(words.message(Text("change of {score}", score=score)) if change else score)
     localize(figure, words)
     return figure
 
@@ -101,6 +106,20 @@ def model_agreement(found: Agreement, words: Words) -> "Figure":
     axes.set_ylabel(found.measure)
     localize(figure, words)
     return figure
+
+
+def measured(outcome: str, model: str) -> str:
+    """What an axis shows, with its unit."""
+    known = next((one for one in QUANTITIES if one.key == outcome), None)
+    name = outcome if known is None else known.symbol
+    unit = "" if known is None or known.unit == "1" else f", {known.shown_unit}"
+    return f"{name} ({model}){unit}" if model != "none" else f"{name}{unit}"
+
+
+def title_of(score: str) -> str:
+    """A scale's name for people; a column's own name where the program knows no such scale."""
+    known = score_named(score)
+    return score if known is None else known.title
 
 
 def _label(axes: "Axes", names: Sequence[str], x: Array, y: Array) -> None:

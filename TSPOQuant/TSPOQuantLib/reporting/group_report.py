@@ -165,7 +165,7 @@ def _association_answer(one: Association) -> Text:
         if one.within
         else one.structure,
         outcome=one.outcome,
-        score=one.score,
+        score=group_plots.title_of(one.score),
         value=one.correlation.spearman.value,
         low=one.correlation.spearman.low,
         high=one.correlation.spearman.high,
@@ -232,7 +232,9 @@ def _repeats(analysis: Analysis, words: Words) -> list[Block]:
             out = say(Text("without {who}", who=", ".join(row.outliers))) if row.way != INCLUDED else ""
             rows.append(
                 (
-                    " ".join(filter(None, (row.outcome, row.model, "" if row.pvc == NO_PVC else row.pvc, place, out))),
+                    ", ".join(
+                        filter(None, (row.outcome, row.model, "" if row.pvc == NO_PVC else row.pvc, place, out))
+                    ),
                     f"{one.people} × {one.regions}",
                     words.estimate(100 * one.wcv_log.value, 100 * one.wcv_log.low, 100 * one.wcv_log.high, 1),
                     words.number(one.rc_percent.value, 1),
@@ -271,7 +273,7 @@ def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
         title += [words.value(one.within)] if one.within else []
         rows.append(
             (
-                " ".join(filter(None, (*title, pair, one.session if one.question == "group-change" else ""))),
+                ", ".join(filter(None, (*title, pair, one.session if one.question == "group-change" else ""))),
                 str(one.people[0]) if not one.by else f"{one.people[0]} / {one.people[1]}",
                 words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
                 words.estimate(one.size.value, one.size.low, one.size.high),
@@ -291,10 +293,18 @@ def _associations(analysis: Sequence[Association], words: Words) -> list[Block]:
         pvc = "" if one.pvc == NO_PVC else one.pvc
         rows.append(
             (
-                " ".join(
+                ", ".join(
                     filter(
                         None,
-                        (one.outcome, model, pvc, words.value(one.structure), one.score, one.session, one.within),
+                        (
+                            one.outcome,
+                            model,
+                            pvc,
+                            words.value(one.structure),
+                            words.message(group_plots.title_of(one.score)),
+                            words.value(one.session),
+                            words.value(one.within),
+                        ),
                     )
                 ),
                 str(len(one.who)),
@@ -320,7 +330,7 @@ def _models(analysis: Analysis, words: Words) -> list[Block]:
     if analysis.preferred:
         rows = [
             (
-                f"{words.value(one.structure)} {'' if one.pvc == NO_PVC else one.pvc} {one.criterion}",
+                _named(words.value(one.structure), one.pvc, one.criterion),
                 str(one.curves),
                 told,
             )
@@ -332,7 +342,7 @@ def _models(analysis: Analysis, words: Words) -> list[Block]:
     if any(one.lost for one in analysis.lost):
         lost = [
             (
-                f"{words.value(one.structure)} {one.model} {'' if one.pvc == NO_PVC else one.pvc}",
+                _named(words.value(one.structure), one.model, one.pvc),
                 f"{one.lost} / {one.curves}",
                 ", ".join(f"{reason} {count}" for reason, count in one.reasons),
             )
@@ -344,7 +354,7 @@ def _models(analysis: Analysis, words: Words) -> list[Block]:
     if analysis.agreements:
         rows_of = [
             (
-                f"{words.value(one.structure)} {one.measure} {'' if one.pvc == NO_PVC else one.pvc}",
+                _named(words.value(one.structure), one.measure, one.pvc),
                 f"{one.people} / {one.curves}",
                 words.estimate(one.r.value, one.r.low, one.r.high, 3),
                 words.estimate(one.slope.value, one.slope.low, one.slope.high),
@@ -358,6 +368,11 @@ def _models(analysis: Analysis, words: Words) -> list[Block]:
         caption = say(Text("{measure} against V_T of 1TCM, one point a curve", measure=first.measure))
         blocks.append(Picture(caption, caption, partial(group_plots.model_agreement, first, words)))
     return blocks
+
+
+def _named(*parts: str) -> str:
+    """What a row is of; no correction needs no word."""
+    return ", ".join(part for part in parts if part not in (NO_PVC, ""))
 
 
 def _people(analysis: Analysis, words: Words) -> list[Block]:
