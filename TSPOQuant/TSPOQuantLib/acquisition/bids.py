@@ -50,8 +50,9 @@ class PetSidecar:
     timing: frames in seconds from time zero. time_zero: its clock time as written, scan_start_s and injection_start_s:
     relative to it. kbq_ml_per_unit: factor from the image's units to kBq/mL. weight_kg: PatientWeight, which
     converters from DICOM keep.
-    decay_correction_time_s: the time that the image says it is decay-corrected to. decay_factors: one a frame, where
-    they are kept. injected_mbq is None where the file contradicts itself.
+    decay_correction_time_s: the time that the image says it is decay-corrected to; decay_reference_s: the time that
+    its frames' decay factors point to. decay_factors: one a frame, where they are kept. injected_mbq is None where the
+    file contradicts itself.
     """
 
     timing: FrameTiming
@@ -66,6 +67,7 @@ class PetSidecar:
     injected_mbq: float | None
     decay_corrected: bool | None
     decay_correction_time_s: float | None
+    decay_reference_s: float | None
     decay_factors: NDArray[np.float64] | None
     reconstruction: str | None
     manufacturer: str | None
@@ -266,6 +268,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         injected_mbq=_injected_mbq(path.name, metadata, notices),
         decay_corrected=corrected if isinstance(corrected, bool) else None,
         decay_correction_time_s=corrected_to,
+        decay_reference_s=reference,
         decay_factors=factors,
         reconstruction=_text(metadata, "ReconMethodName"),
         manufacturer=_text(metadata, "Manufacturer"),

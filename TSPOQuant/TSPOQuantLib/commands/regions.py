@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..messages import InputRefused, Listed, Text
-from ..output import check_free, whole_folder
 from ..progress import Progress
 from ..terminal import Result
 from .options import add_command, add_json
@@ -45,6 +44,7 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
 
     Raises InputRefused ("output-name", "output-exists", "regions-none").
     """
+    from ..output import check_free
     from ..pipeline.proposing import described, propose_for_ct, propose_for_study
 
     out = options.out
@@ -77,6 +77,7 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
 
 def _write(found: "ProposedRegions", out: Path, pictures: Path, force: bool) -> None:
     from ..acquisition.segmentation_files import write_segmentation
+    from ..output import whole_folder
     from ..reporting.region_pictures import draw_canal
 
     try:
