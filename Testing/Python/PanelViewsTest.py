@@ -514,6 +514,8 @@ class SightTest(ViewsTest):
 
         self.fill_in()
         self.frame.activateWindow()
+        slicer.app.processEvents()
+        active = qt.QApplication.focusWidget() is not None  # where no window manager is, no second window ever is
         self.ui.checkButton.setFocus()
         area.ensureWidgetVisible(self.ui.checkButton)
         slicer.app.processEvents()
@@ -522,7 +524,7 @@ class SightTest(ViewsTest):
         self.panel.runner.run(look)
         slicer.app.processEvents()
         self.assertEqual(seen, [(before, True, 50)])
-        self.assertIs(qt.QApplication.focusWidget(), self.ui.checkButton)
+        self.assertIs(qt.QApplication.focusWidget(), self.ui.checkButton if active else None)
         self.assertEqual(bar.value, before)
 
     def test_folding_changes_no_width(self):
