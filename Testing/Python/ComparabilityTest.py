@@ -231,6 +231,22 @@ class EachDifferenceTest(unittest.TestCase):
         settings = {**visit.settings, **asked}
         return replace(visit, fits=fits, input=replace(visit.input, settings={"found": found}), settings=settings)
 
+    def test_samples_of_the_first_pass_calibrate_at_one_visit_alone(self):
+        def calibrated(visit, *times_s, **asked):
+            settings = {**visit.input.settings, "found": {"calibration": {"sample_times_s": times_s}}}
+            return replace(visit, input=replace(visit.input, settings=settings), settings={**visit.settings, **asked})
+
+        late, early = calibrated(BASE, 120.0, 600.0), calibrated(followup(), 40.0, 120.0, 600.0)
+        (finding,) = findings_of([late, early])
+        self.assertEqual((finding.code, finding.severity), ("visits-input", "warn"))
+        self.assertIn("[input] calibration_from_s in both study files", finding.message)
+        self.assertEqual(findings_of([late, calibrated(followup(), 300.0, 600.0)]), ())
+        self.assertEqual(Alike(choices=True).changes([late, early]), {"calibration_from_s": 120.0})
+        stated = calibrated(followup(), 120.0, 600.0, calibration_from_s=120.0)
+        self.assertEqual(findings_of([late, stated]), ())
+        (finding,) = findings_of([late, calibrated(followup(), 600.0, 900.0, calibration_from_s=600.0)])
+        self.assertEqual(finding.severity, "refuse")
+
     def test_what_the_data_chose_is_compared_not_what_was_asked_for(self):
         for code, one, other in (
             ("visits-window", {"tstar_s": 300.0}, {"tstar_s": 450.0}),

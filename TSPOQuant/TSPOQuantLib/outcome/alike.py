@@ -72,18 +72,27 @@ def _common_start(visits: Sequence[VisitRecord]) -> dict[str, Any]:
     return {"tstar_s": max(starts), "last_frames": None}
 
 
+def _first(chosen: Sequence[Any]) -> Any:
+    return chosen[0]
+
+
 def _common_choices(visits: Sequence[VisitRecord]) -> dict[str, Any]:
-    """One rule for what the data of each visit may have chosen otherwise: the latest start of a line; the curves of
-    parent fraction and plasma ratio as at the first visit; of resolutions estimated on one scanner the mean by 1/SE².
+    """One rule for what the data of each visit may have chosen otherwise: the latest start of a line, and of the
+    samples that calibrate; the curves of parent fraction and plasma ratio as at the first visit; of resolutions
+    estimated on one scanner the mean by 1/SE².
     """
     found: dict[str, Any] = {}
     starts = {fit.tstar_s for visit in visits for fit in visit.fits if fit.tstar_s is not None}
     if len(starts) > 1:
         found |= {"tstar_s": max(starts), "last_frames": None}
-    for name in ("parent_fraction_model", "plasma_ratio_model"):
+    for name, rule in (
+        ("parent_fraction_model", _first),
+        ("plasma_ratio_model", _first),
+        ("calibration_from_s", max),
+    ):
         chosen = [FOLLOWS_DATA[name](visit) for visit in visits]
         if None not in chosen and len(set(chosen)) > 1:
-            found[name] = chosen[0]
+            found[name] = rule(chosen)
     scans = [visit.acquisition for visit in visits]
     widths = [(scan.fwhm_mm, scan.fwhm_se_mm) for scan in scans if scan.fwhm_mm and scan.fwhm_se_mm]
     one = len({scan.made_by for scan in scans}) == 1

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..acquisition.blood import SampledCurve
+from ..input_function.image_derived import FIRST_PASS_S
 from ..messages import InputRefused, Listed, Text
 from ..settings import Setting, Shared
 from ..tracers import same_tracer
@@ -383,6 +384,16 @@ def _tstar(visit: VisitRecord) -> str | None:
     return "; ".join(told) or None
 
 
+def _calibrated_from_s(visit: VisitRecord) -> float | None:
+    """From when on blood samples calibrated: as stated; else the first pass's end, or 0 where its samples did, too."""
+    if (stated := asked(_BY_NAME["calibration_from_s"], visit)) is not None:
+        return float(stated)
+    times_s = _came_to("calibration", "sample_times_s")(visit)
+    if not times_s:
+        return None
+    return 0.0 if min(times_s) < FIRST_PASS_S else FIRST_PASS_S
+
+
 CAME_TO: dict[str, Callable[[VisitRecord], Any]] = {
     "genotype": lambda visit: visit.genotype,
     "models": lambda visit: visit.models[0],
@@ -396,6 +407,7 @@ FOLLOWS_DATA: dict[str, Callable[[VisitRecord], Any]] = {
     "motion_correction": _motion,
     "parent_fraction_model": _came_to("parent_fraction", "model"),
     "plasma_ratio_model": _came_to("plasma_ratio", "model"),
+    "calibration_from_s": _calibrated_from_s,
     "tstar_s": _tstar,
 }
 """The same where the data choose by one rule: a difference is told, and refused only where the rules differ, too."""
