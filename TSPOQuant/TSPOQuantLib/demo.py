@@ -173,8 +173,8 @@ def demo_text(
     input_source: str,
     out: Path,
 ) -> str:
-    """Table 1 with the truth beside it, what was simulated, and every warning once."""
-    warnings = dict.fromkeys(f"{n.code}: {n.message}" for visit in visits for n in visit.record.warnings)
+    """Table 1 with the truth beside it, what was simulated, and every visit's warnings."""
+    warnings = (f"{visit.record.session}: {n.code}: {n.message}" for visit in visits for n in visit.record.warnings)
     lines = [
         "Simulated data: the digital neck, two visits, computed from its DICOM files",
         "",

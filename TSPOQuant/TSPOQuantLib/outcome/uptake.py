@@ -272,9 +272,8 @@ def _correction_notices(visit: VisitRecord) -> list[Notice]:
     return [
         Notice(
             "suv-corrected-error",
-            "SUV corrected for partial volume and its ratios have a standard error of {lowest:.0%} to {highest:.0%} "
-            "through {causes}; noise comes on top",
-            lowest=min(sds),
+            "SUV corrected for partial volume and its ratios have a standard error of at most {highest:.0%} through "
+            "{causes}; noise comes on top",
             highest=max(sds),
             causes=Listed(dict.fromkeys(cause for one in errors for cause, _ in one)),
         )

@@ -239,7 +239,7 @@ def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
         Notice(
             "region-resolution",
             "{n_narrow} of {n_drawn} regions are narrower than twice the resolution of {fwhm_mm:.3g} mm, such "
-            "as '{narrow}': what is measured in them is in part their surroundings'",
+            "as '{narrow}': what is measured in them is in part their surroundings",
             n_narrow=len(narrow),
             n_drawn=len(drawn),
             fwhm_mm=fwhm_mm,
