@@ -9,7 +9,7 @@ from .document import Section, paragraphs, table
 from .simulation import REGION_VOXELS, Truth, integrate, schedule, true_input, with_noise
 
 MODELS = ("1TCM", "2TCM")
-DRAWS, QUICK_DRAWS = 100, 2
+DRAWS, QUICK_DRAWS = 100, 5
 SEED = 71
 NOISES = (1.0, 3.0)
 
