@@ -35,8 +35,8 @@ PLANNED_VT = (12.96, 5.3)
 WCV = 0.10
 SAMPLES_FOUND = """By samples from 120 s on it was +3.5 ± 4.9 % in the first six of these pairs, where it is
 +1.6 ± 2.8 % now, and by those from 600 s on 20 % (SD, the section on this scanner). What the shift does was tried
-on the pools of 8 to 14 of
-these visits, their samples made dispersed or of another clock; the bolus (0 to 2 min) was off by, mean ± SD: right
+once, by hand and not by this command, on the pools of 8 to 14 of these visits, their samples made dispersed or of
+another clock; the bolus (0 to 2 min) was off by, mean ± SD: right
 clock +4 ± 7 %, 5 s late +6 ± 5 %, 5 s early -3 ± 5 %, dispersed by 5 s 0 ± 5 %, both late and dispersed +1 ± 2 %. By
 samples from 120 s on it was off by +7 to +16 ± 12 %, and by those from 60 s on without a shift by -9 to +44 ± 5 to
 9 %. Tried and left: the late samples themselves as the tail of the input, since what errs is the bolus."""

@@ -75,25 +75,18 @@ class MotionTable:
 
 def motion_table(motion: FrameMotion, points_lps: NDArray[np.float64]) -> MotionTable:
     """The motion in figures; points_lps (n, 3): where the displacement counts, such as the foramina's centers."""
+    from scipy.spatial.transform import Rotation  # it brings what nothing else here needs at the start
+
     matrices = motion.reference_to_frame
     center = motion.center_lps
     return MotionTable(
         matrices[:, :3, :3] @ center + matrices[:, :3, 3] - center,
-        _turns_deg(matrices),
+        Rotation.from_matrix(matrices[:, :3, :3]).as_euler("xyz", degrees=True),
         np.array([displacement_mm(matrix, points_lps) for matrix in matrices]),
         motion.uncertainty_mm,
         tuple(int(frame) for frame in motion.reference),
         matrices,
     )
-
-
-def _turns_deg(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(frames, 3) of rigid 4 x 4: the turns about L, then P, then S, in degrees; a neck turns by far less than 90."""
-    turn = matrices[:, :3, :3]
-    about_l = np.arctan2(turn[:, 2, 1], turn[:, 2, 2])
-    about_p = np.arctan2(-turn[:, 2, 0], np.hypot(turn[:, 2, 1], turn[:, 2, 2]))
-    about_s = np.arctan2(turn[:, 1, 0], turn[:, 0, 0])
-    return np.asarray(np.rad2deg(np.stack([about_l, about_p, about_s], axis=1)))
 
 
 def relative_counts(image: DynamicImage) -> NDArray[np.float64]:

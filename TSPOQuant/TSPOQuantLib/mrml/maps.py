@@ -19,20 +19,20 @@ TOP_PERCENTILE, REGION_PERCENTILE = 99.5, 95.0
 """Of the V_T of all voxels and of a region's: a few noisy voxels do not darken the map (own choice)."""
 
 
-def keep(study_maps: VisitMaps, drawn: Segmentation):
+def keep(visit_maps: VisitMaps, drawn: Segmentation):
     """Put a visit's map of V_T into the scene, in place of an earlier one; the volume node. 0 where there is none.
 
     drawn: the visit's regions, none of which the color scale saturates.
     """
-    values = np.nan_to_num(study_maps.maps.parameters[study_maps.maps.outcome], nan=0.0, posinf=0.0, neginf=0.0)
-    quantity = BY_KEY[study_maps.maps.outcome]
-    name = f"{study_maps.session} {quantity.symbol} {study_maps.maps.model}"
-    node = find_or_add(study_maps.session, MAP, "vtkMRMLScalarVolumeNode", name)
+    values = np.nan_to_num(visit_maps.maps.parameters[visit_maps.maps.outcome], nan=0.0, posinf=0.0, neginf=0.0)
+    quantity = BY_KEY[visit_maps.maps.outcome]
+    name = f"{visit_maps.session} {quantity.symbol} {visit_maps.maps.model}"
+    node = find_or_add(visit_maps.session, MAP, "vtkMRMLScalarVolumeNode", name)
     node.SetName(name)
-    volume = Volume(values, study_maps.grid, quantity.unit)
+    volume = Volume(values, visit_maps.grid, quantity.unit)
     fill_node(node, volume.values, volume.grid, volume.units)
     node.CreateDefaultDisplayNodes()
-    _style(node.GetDisplayNode(), values, top_of(values, study_maps.grid, drawn))
+    _style(node.GetDisplayNode(), values, top_of(values, visit_maps.grid, drawn))
     return node
 
 

@@ -13,7 +13,7 @@ from ..groups.model_choice import Agreement
 from ..groups.test_retest import Repeat
 from ..messages import Text
 from ..outcome.clinical import score_named
-from ..quantities import QUANTITIES
+from ..quantities import BY_KEY
 from .plots import COLORS, GRAY, MARKERS, PAGE_WIDTH, canvas, localize
 from .words import Words
 
@@ -110,7 +110,7 @@ def model_agreement(found: Agreement, words: Words) -> "Figure":
 
 def measured(outcome: str, model: str) -> str:
     """What an axis shows, with its unit."""
-    known = next((one for one in QUANTITIES if one.key == outcome), None)
+    known = BY_KEY.get(outcome)
     name = outcome if known is None else known.symbol
     unit = "" if known is None or known.unit == "1" else f", {known.shown_unit}"
     return f"{name} ({model}){unit}" if model != "none" else f"{name}{unit}"

@@ -98,9 +98,9 @@ def answers(analysis: Analysis) -> tuple[Text, ...]:
     )
 
 
-def _telling(analysis: Sequence[Compared]) -> list[Compared]:
+def _telling(compared: Sequence[Compared]) -> list[Compared]:
     """The primary ones; foramina as affected and unaffected where they are told apart, the least chance first."""
-    own = primary(analysis)
+    own = primary(compared)
     apart = any(one.structure == AFFECTED for one in own)
     kept = [one for one in own if not (apart and one.structure == FORAMEN)]
     return sorted(kept, key=lambda one: one.adjusted if math.isfinite(one.adjusted) else 2.0)
@@ -232,9 +232,7 @@ def _repeats(analysis: Analysis, words: Words) -> list[Block]:
             out = say(Text("without {who}", who=", ".join(row.outliers))) if row.way != INCLUDED else ""
             rows.append(
                 (
-                    ", ".join(
-                        filter(None, (row.outcome, row.model, "" if row.pvc == NO_PVC else row.pvc, place, out))
-                    ),
+                    _named(row.outcome, row.model, row.pvc, place, out),
                     f"{one.people} × {one.regions}",
                     words.estimate(100 * one.wcv_log.value, 100 * one.wcv_log.low, 100 * one.wcv_log.high, 1),
                     words.number(one.rc_percent.value, 1),
@@ -273,7 +271,7 @@ def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
         title += [words.value(one.within)] if one.within else []
         rows.append(
             (
-                ", ".join(filter(None, (*title, pair, one.session if one.question == "group-change" else ""))),
+                _named(*title, pair, one.session if one.question == "group-change" else ""),
                 str(one.people[0]) if not one.by else f"{one.people[0]} / {one.people[1]}",
                 words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
                 words.estimate(one.size.value, one.size.low, one.size.high),
@@ -285,27 +283,20 @@ def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
     return [_table(Text("Differences between places, visits and groups"), header, rows, words)] if rows else []
 
 
-def _associations(analysis: Sequence[Association], words: Words) -> list[Block]:
+def _associations(associations: Sequence[Association], words: Words) -> list[Block]:
     rows = []
-    for one in analysis:
+    for one in associations:
         spearman, pearson = one.correlation.spearman, one.correlation.pearson
-        model = "" if one.model == "none" else one.model
-        pvc = "" if one.pvc == NO_PVC else one.pvc
         rows.append(
             (
-                ", ".join(
-                    filter(
-                        None,
-                        (
-                            one.outcome,
-                            model,
-                            pvc,
-                            words.value(one.structure),
-                            words.message(group_plots.title_of(one.score)),
-                            words.value(one.session),
-                            words.value(one.within),
-                        ),
-                    )
+                _named(
+                    one.outcome,
+                    one.model,
+                    one.pvc,
+                    words.value(one.structure),
+                    words.message(group_plots.title_of(one.score)),
+                    words.value(one.session),
+                    words.value(one.within),
                 ),
                 str(len(one.who)),
                 words.estimate(spearman.value, spearman.low, spearman.high),
@@ -318,7 +309,7 @@ def _associations(analysis: Sequence[Association], words: Words) -> list[Block]:
         return []
     header = ("", "n", "Spearman", "Pearson", "p", "p (Holm)")
     blocks: list[Block] = [_table(Text("Imaging and clinical scores across people"), header, rows, words)]
-    for one in _telling(analysis)[:MOST_SCATTERS]:
+    for one in _telling(associations)[:MOST_SCATTERS]:
         caption = words.message(_association_answer(one))
         blocks.append(Picture(caption, caption, partial(group_plots.association, one, words)))
     return blocks
@@ -371,7 +362,7 @@ def _models(analysis: Analysis, words: Words) -> list[Block]:
 
 
 def _named(*parts: str) -> str:
-    """What a row is of; no correction needs no word."""
+    """What a row is of; no model and no correction need no word."""
     return ", ".join(part for part in parts if part not in (NO_PVC, ""))
 
 
