@@ -69,7 +69,7 @@ class TSPOQuant(ScriptedLoadableModule):
         ]
         self.parent.contributors = ["TSPOQuant contributors"]
         self.parent.helpText = _("""
-Measures neuroinflammation in the neck from a dynamic TSPO PET and a CT: fuses them, reads activity over time in
+Measures neuroinflammation along the spine from a dynamic PET and a CT or MR: fuses them, reads activity over time in
 neuroforaminal regions, builds the blood input, fits compartment models and reports the distribution volume
 V<sub>T</sub> (shown as V<sub>r</sub>) and its change between visits. The six sections follow a study from top to
 bottom; each says in its headline whether there is something to do, and whether its result is still up to date.

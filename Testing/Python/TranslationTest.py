@@ -88,6 +88,12 @@ class TranslationTest(unittest.TestCase):
         for (_, text), (translation, _) in written().items():
             self.assertEqual(found.setdefault(text, translation), translation)
 
+    def test_no_text_takes_the_image_of_the_anatomy_for_a_ct(self):
+        for (_, text), (translation, _) in written().items():
+            with self.subTest(text):
+                self.assertEqual(*(bool(re.search(rf"\b{name}\b", text)) for name in ("CT", "MR")))
+                self.assertEqual(*(bool(re.search(rf"\b{name}\b", translation)) for name in ("TDM", "IRM")))
+
     @unittest.skipIf(qt is None, "no Qt for Python here")
     def test_what_qt_loads_is_what_is_written(self):
         translator = qt.QTranslator()

@@ -60,12 +60,12 @@
             <translation>Séquence TEP :</translation>
         </message>
         <message>
-            <source>CT of the same visit, on which the regions are drawn. Used for fusion and for tissue boundaries; may be left out.</source>
-            <translation>TDM de la même visite, sur laquelle les régions sont tracées. Sert à la fusion et aux limites des tissus ; facultative.</translation>
+            <source>CT or MR of the same visit, on which the regions are drawn. Used for fusion and, if a CT, for tissue boundaries; may be left out.</source>
+            <translation>TDM ou IRM de la même visite, sur laquelle les régions sont tracées. Sert à la fusion et, si c’est une TDM, aux limites des tissus ; facultative.</translation>
         </message>
         <message>
-            <source>CT volume:</source>
-            <translation>Volume TDM :</translation>
+            <source>CT or MR:</source>
+            <translation>TDM ou IRM :</translation>
         </message>
         <message>
             <source>Injected activity, decay-corrected to the injection. 0 takes what the images say; a ratio to SUV needs it.</source>
@@ -136,48 +136,48 @@
             <translation>Retirer</translation>
         </message>
         <message>
-            <source>PET over CT, and the motion between frames.</source>
-            <translation>TEP sur TDM, et mouvement entre les trames.</translation>
+            <source>PET over anatomy, and the motion between frames.</source>
+            <translation>TEP sur anatomie, et mouvement entre les trames.</translation>
         </message>
         <message>
             <source>Fusion</source>
             <translation>Fusion</translation>
         </message>
         <message>
-            <source>Bring the frames in register with each other and with the CT, as rigid bodies, or take frames and CT as they lie.</source>
-            <translation>Recale les trames entre elles et sur la TDM, comme des corps rigides, ou prend les trames et la TDM telles quelles.</translation>
+            <source>Bring the frames in register with each other and with the CT or MR, as rigid bodies, or take all images as they lie.</source>
+            <translation>Recale les trames entre elles et sur la TDM ou l’IRM, comme des corps rigides, ou prend toutes les images telles quelles.</translation>
         </message>
         <message>
             <source>Motion:</source>
             <translation>Mouvement :</translation>
         </message>
         <message>
-            <source>Register the frames to each other and the PET to the CT.</source>
-            <translation>Recale les trames entre elles et la TEP sur la TDM.</translation>
+            <source>Register the frames to each other and the PET to the CT or MR.</source>
+            <translation>Recale les trames entre elles et la TEP sur la TDM ou l’IRM.</translation>
         </message>
         <message>
             <source>Align</source>
             <translation>Recaler</translation>
         </message>
         <message>
-            <source>Plot how far the neck moved, frame by frame.</source>
-            <translation>Trace le déplacement du cou, trame par trame.</translation>
+            <source>Plot how far the body moved, frame by frame.</source>
+            <translation>Trace le déplacement du corps, trame par trame.</translation>
         </message>
         <message>
             <source>Plot motion</source>
             <translation>Tracer le mouvement</translation>
         </message>
         <message>
-            <source>Show the PET over the CT in the slice views.</source>
-            <translation>Affiche la TEP sur la TDM dans les vues en coupe.</translation>
+            <source>Show the PET over the CT or MR in the slice views.</source>
+            <translation>Affiche la TEP sur la TDM ou l’IRM dans les vues en coupe.</translation>
         </message>
         <message>
-            <source>PET over CT</source>
-            <translation>TEP sur TDM</translation>
+            <source>PET over anatomy</source>
+            <translation>TEP sur anatomie</translation>
         </message>
         <message>
-            <source>Show the CT beside the PET at the same places, for judging their alignment.</source>
-            <translation>Affiche la TDM à côté de la TEP aux mêmes endroits, pour juger de leur recalage.</translation>
+            <source>Show the CT or MR beside the PET at the same places, for judging their alignment.</source>
+            <translation>Affiche la TDM ou l’IRM à côté de la TEP aux mêmes endroits, pour juger de leur recalage.</translation>
         </message>
         <message>
             <source>Side by side</source>
@@ -192,8 +192,8 @@
             <translation>Alterner</translation>
         </message>
         <message>
-            <source>How much of the PET shows over the CT.</source>
-            <translation>Part de la TEP visible sur la TDM.</translation>
+            <source>How much of the PET shows over the CT or MR.</source>
+            <translation>Part de la TEP visible sur la TDM ou l’IRM.</translation>
         </message>
         <message>
             <source>PET opacity:</source>
@@ -212,8 +212,8 @@
             <translation>Ce que le recalage a trouvé.</translation>
         </message>
         <message>
-            <source>Foramina, cord and blood pool, drawn on the CT.</source>
-            <translation>Foramens, moelle et compartiment sanguin, tracés sur la TDM.</translation>
+            <source>Foramina, cord and blood pool, drawn on the CT or MR.</source>
+            <translation>Foramens, moelle et compartiment sanguin, tracés sur la TDM ou l’IRM.</translation>
         </message>
         <message>
             <source>Regions</source>
@@ -252,16 +252,16 @@
             <translation>Vertèbres :</translation>
         </message>
         <message>
-            <source>Propose every foramen that the vertebrae and the CT show; look at each before it is used.</source>
-            <translation>Propose chaque foramen que montrent les vertèbres et la TDM ; à vérifier un par un avant usage.</translation>
+            <source>Propose every foramen that the vertebrae and the CT or MR show; look at each before it is used.</source>
+            <translation>Propose chaque foramen que montrent les vertèbres et la TDM ou l’IRM ; à vérifier un par un avant usage.</translation>
         </message>
         <message>
             <source>Propose foramina</source>
             <translation>Proposer les foramens</translation>
         </message>
         <message>
-            <source>Bring the regions of the first visit to where they lie in this visit's CT; look at each before it is used.</source>
-            <translation>Amène les régions de la première visite là où elles se trouvent dans la TDM de celle-ci ; à vérifier une par une avant usage.</translation>
+            <source>Bring the regions of the first visit to where they lie in this visit's CT or MR; look at each before it is used.</source>
+            <translation>Amène les régions de la première visite là où elles se trouvent dans la TDM ou l’IRM de celle-ci ; à vérifier une par une avant usage.</translation>
         </message>
         <message>
             <source>Carry over</source>
@@ -276,8 +276,8 @@
             <translation>Deux clics :</translation>
         </message>
         <message>
-            <source>Place two points on the CT: first the inner mouth of the foramen, then the outer one.</source>
-            <translation>Placez deux points sur la TDM : d’abord l’orifice interne du foramen, puis l’externe.</translation>
+            <source>Place two points on the CT or MR: first the inner mouth of the foramen, then the outer one.</source>
+            <translation>Placez deux points sur la TDM ou l’IRM : d’abord l’orifice interne du foramen, puis l’externe.</translation>
         </message>
         <message>
             <source>Make a segment of published size between the two points, fitted to the bone.</source>
@@ -288,8 +288,8 @@
             <translation>Créer le foramen</translation>
         </message>
         <message>
-            <source>Slicer's Segment Editor on the segmentation and the CT above.</source>
-            <translation>L’éditeur de segments de Slicer, sur la segmentation ci-dessus et la TDM.</translation>
+            <source>Slicer's Segment Editor on the segmentation and the CT or MR above.</source>
+            <translation>L’éditeur de segments de Slicer, sur la segmentation et la TDM ou l’IRM ci-dessus.</translation>
         </message>
         <message>
             <source>Draw</source>
@@ -464,8 +464,8 @@
             <translation>Avertissements sur les résultats de cette visite.</translation>
         </message>
         <message>
-            <source>Map of V_T over the body, shown over the CT in all slice views.</source>
-            <translation>Carte de V_T sur le corps, affichée sur la TDM dans toutes les vues en coupe.</translation>
+            <source>Map of V_T over the body, shown over the CT or MR in all slice views.</source>
+            <translation>Carte de V_T sur le corps, affichée sur la TDM ou l’IRM dans toutes les vues en coupe.</translation>
         </message>
         <message>
             <source>Map:</source>
@@ -581,15 +581,15 @@
         </message>
         <message>
             <source>
-Measures neuroinflammation in the neck from a dynamic TSPO PET and a CT: fuses them, reads activity over time in
+Measures neuroinflammation along the spine from a dynamic PET and a CT or MR: fuses them, reads activity over time in
 neuroforaminal regions, builds the blood input, fits compartment models and reports the distribution volume
 V&lt;sub&gt;T&lt;/sub&gt; (shown as V&lt;sub&gt;r&lt;/sub&gt;) and its change between visits. The six sections follow a study from top to
 bottom; each says in its headline whether there is something to do, and whether its result is still up to date.
 &lt;p&gt;&lt;b&gt;For research use only; not a medical device.&lt;/b&gt;&lt;/p&gt;
 </source>
             <translation>
-Mesure la neuro-inflammation du cou à partir d’une TEP TSPO dynamique et d’une TDM : les fusionne, lit l’activité au
-cours du temps dans les régions neuroforaminales, construit la fonction d’entrée sanguine, ajuste des modèles
+Mesure la neuro-inflammation le long du rachis à partir d’une TEP dynamique et d’une TDM ou IRM : les fusionne, lit
+l’activité au cours du temps dans les régions neuroforaminales, construit la fonction d’entrée sanguine, ajuste des modèles
 compartimentaux et rapporte le volume de distribution V&lt;sub&gt;T&lt;/sub&gt; (affiché V&lt;sub&gt;r&lt;/sub&gt;) et son évolution entre
 visites. Les six sections suivent une étude de haut en bas ; chacune dit dans son titre s’il reste quelque chose à
 faire, et si son résultat est encore à jour.
@@ -653,8 +653,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Comparer les lecteurs</translation>
         </message>
         <message>
-            <source>Go through the regions of all visits, one after the other: fit, PET over CT, and what to be careful about.</source>
-            <translation>Parcourir les régions de toutes les visites l’une après l’autre : ajustement, TEP sur TDM et points à surveiller.</translation>
+            <source>Go through the regions of all visits, one after the other: fit, PET over anatomy, and what to be careful about.</source>
+            <translation>Parcourir les régions de toutes les visites l’une après l’autre : ajustement, TEP sur anatomie et points à surveiller.</translation>
         </message>
         <message>
             <source>How far another reader's regions agree with these.</source>
@@ -697,8 +697,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Vos initiales, jamais celles d’un patient ; elles sont gardées avec les résultats et figurent dans le rapport.</translation>
         </message>
         <message>
-            <source>Label the vertebrae of this CT with the extension TotalSegmentator; minutes without a graphics card.</source>
-            <translation>Étiquette les vertèbres de cette TDM avec l’extension TotalSegmentator ; des minutes sans carte graphique.</translation>
+            <source>Label the vertebrae of this CT or MR with the extension TotalSegmentator; minutes without a graphics card.</source>
+            <translation>Étiquette les vertèbres de cette TDM ou IRM avec l’extension TotalSegmentator ; des minutes sans carte graphique.</translation>
         </message>
         <message>
             <source>What was proposed, and what was declined and why. Click a row to see where it would have been.</source>
@@ -772,8 +772,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Droite</translation>
         </message>
         <message>
-            <source>Frames, and PET to CT</source>
-            <translation>Trames, et TEP sur TDM</translation>
+            <source>Frames, and PET to CT or MR</source>
+            <translation>Trames, et TEP sur TDM ou IRM</translation>
         </message>
         <message>
             <source>Frames alone</source>
@@ -946,8 +946,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Choisissez une séquence TEP.</translation>
         </message>
         <message>
-            <source>Select a CT volume, or leave PET and CT where they lie.</source>
-            <translation>Choisissez un volume TDM, ou laissez TEP et TDM où elles sont.</translation>
+            <source>Select a CT or MR, or leave the images where they lie.</source>
+            <translation>Choisissez une TDM ou une IRM, ou laissez les images où elles sont.</translation>
         </message>
         <message>
             <source>Select a segmentation with the regions to quantify.</source>
@@ -1068,8 +1068,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>La première visite a ses propres régions.</translation>
         </message>
         <message>
-            <source>The first visit needs a CT and regions.</source>
-            <translation>La première visite a besoin d’une TDM et de régions.</translation>
+            <source>The first visit needs a CT or MR, and regions.</source>
+            <translation>La première visite a besoin d’une TDM ou d’une IRM, et de régions.</translation>
         </message>
         <message>
             <source>Carried over; look at each region before it is used.</source>
@@ -1120,8 +1120,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>{frames} trames jusqu’à {minutes:.0f} min depuis {zero}, {tracer}.</translation>
         </message>
         <message>
-            <source>PET to CT: {shift:.1f} mm, {angle:.1f}°.</source>
-            <translation>TEP sur TDM : {shift:.1f} mm, {angle:.1f}°.</translation>
+            <source>PET to anatomy: {shift:.1f} mm, {angle:.1f}°.</source>
+            <translation>TEP sur anatomie : {shift:.1f} mm, {angle:.1f}°.</translation>
         </message>
         <message>
             <source>All segments of the template are there already.</source>
@@ -1426,8 +1426,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Rien n’a encore été calculé qui puisse être tracé.</translation>
         </message>
         <message>
-            <source>Select a CT volume.</source>
-            <translation>Choisissez un volume TDM.</translation>
+            <source>Select a CT or MR.</source>
+            <translation>Choisissez une TDM ou une IRM.</translation>
         </message>
         <message>
             <source>Select a folder for the report.</source>
@@ -1570,8 +1570,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Terminé</translation>
         </message>
         <message>
-            <source>Showing PET over CT</source>
-            <translation>Affichage de la TEP sur le scanner</translation>
+            <source>Showing PET over anatomy</source>
+            <translation>Affichage de la TEP sur l’anatomie</translation>
         </message>
         <message>
             <source>Surfaces for the 3-D view</source>
@@ -1650,8 +1650,8 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Choisissez la segmentation d’un autre lecteur.</translation>
         </message>
         <message>
-            <source>Showing PET over CT</source>
-            <translation>Affichage de la TEP sur le scanner</translation>
+            <source>Showing PET over anatomy</source>
+            <translation>Affichage de la TEP sur l’anatomie</translation>
         </message>
         <message>
             <source>{count} regions compared.</source>

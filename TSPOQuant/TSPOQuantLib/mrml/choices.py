@@ -79,7 +79,7 @@ class Motion(enum.Enum):
 
     def label(self) -> str:
         return {
-            "RIGID": _("Frames, and PET to CT"),
+            "RIGID": _("Frames, and PET to CT or MR"),
             "FRAMES": _("Frames alone"),
             "NONE": _("Not corrected"),
         }[self.name]

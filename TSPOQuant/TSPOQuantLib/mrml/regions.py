@@ -86,7 +86,7 @@ def add_template(
     Raises InputRefused ("template-level", "template-side", "segmentation-surfaces", "segmentation-geometry",
     "volume-…", "transform-not-linear").
     """
-    ct = volume_from_node(ct_node, "", "CT volume")
+    ct = volume_from_node(ct_node, "", "CT or MR")
     wanted = template(level, side, Grid((1, 1, 1), ct.grid.ijk_to_lps), reference).segments
     page = _Page(segmentation_node, ct_node, ct.grid)
     return page.write([(segment, None) for segment in wanted], before_change)
@@ -235,7 +235,7 @@ def propose_blood_pool(
     Raises InputRefused ("segmentation-…", "sequence-…", "volume-…", "transform-not-linear").
     """
     image = dynamic_from_node(sequence_node)
-    grid = volume_from_node(ct_node, "", "CT volume").grid if ct_node is not None else _halved(image.grid)
+    grid = volume_from_node(ct_node, "", "CT or MR").grid if ct_node is not None else _halved(image.grid)
     page = _Page(segmentation_node, ct_node, grid)
     found = blood_pool.propose_blood_pool(image, fwhm_mm, page.grid, below_neck)
     pool = Anatomy("blood-pool")

@@ -240,7 +240,7 @@ class StudyLogic:
             return ""
         if section == "fusion":
             needsCt = visit.motion is Motion.RIGID and not visit.ctVolume
-            return _("Select a CT volume, or leave PET and CT where they lie.") if needsCt else ""
+            return _("Select a CT or MR, or leave the images where they lie.") if needsCt else ""
         if section in ("regions", "kinetics") or visit.inputSource is InputSource.IMAGE:
             if not visit.segmentation:
                 return _("Select a segmentation with the regions to quantify.")

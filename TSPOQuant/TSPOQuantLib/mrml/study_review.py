@@ -39,7 +39,7 @@ class StudyReview(StudyLive):
 
     def showForReview(self, session: str, region: str, progress: Progress = silent) -> None:
         """Let views and charts show a region: PET over CT at its place, and its fit."""
-        progress(0.0, _("Showing PET over CT"))
+        progress(0.0, _("Showing PET over anatomy"))
         self.showVisit(session)
         self.goToRegion(session, region)
         self.showRegion(session, region)

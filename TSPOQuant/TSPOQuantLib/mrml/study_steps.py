@@ -231,7 +231,7 @@ class StudySteps(StudyViews):
         if session == first:
             return _("The first visit has regions of its own.")
         source = self.visit(first)
-        return "" if source.ctVolume and source.segmentation else _("The first visit needs a CT and regions.")
+        return "" if source.ctVolume and source.segmentation else _("The first visit needs a CT or MR, and regions.")
 
     def carryRegions(self, session: str, progress: Progress = silent) -> str:
         """The first visit's regions in this visit's CT, as a segmentation of their own that is chosen here; what came
@@ -472,7 +472,7 @@ class StudySteps(StudyViews):
         said = [sentence(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
         if toCt is not None:
             shift, angle = Number(toCt.shift_mm), Number(toCt.rotation_deg)
-            said.insert(0, _("PET to CT: {shift:.1f} mm, {angle:.1f}°.").format(shift=shift, angle=angle))
+            said.insert(0, _("PET to anatomy: {shift:.1f} mm, {angle:.1f}°.").format(shift=shift, angle=angle))
         if self.shownAlignment(session):
             said.append(
                 _("The views show each frame of the PET where this alignment puts it, as results and report do.")

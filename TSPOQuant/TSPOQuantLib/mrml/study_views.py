@@ -38,7 +38,7 @@ class StudyViews(StudyLogic):
         surfaces: also the regions as surfaces in the 3-D view, which takes the longest.
         """
         visit = self.visit(session)
-        progress(0.0, _("Showing PET over CT"))
+        progress(0.0, _("Showing PET over anatomy"))
         proxy = fusion.show_sequence(visit.petSequence)
         sequence_io.restore_units(visit.petSequence)
         self.placePet(session)

@@ -45,7 +45,7 @@ def _for_views(transform) -> bool:
 def parent_to_world(node, role: str) -> NDArray[np.float64]:
     """4 x 4 matrix from the coordinates of a transformable node to world RAS; identity without a parent transform.
 
-    role: what the node is to the user ("CT volume"), for the message; node names may name the patient.
+    role: what the node is to the user ("CT or MR"), for the message; node names may name the patient.
     Raises InputRefused ("transform-not-linear") if any transform above the node bends space.
     """
     matrix = vtk.vtkMatrix4x4()

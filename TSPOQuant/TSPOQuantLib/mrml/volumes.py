@@ -58,7 +58,7 @@ def volume_from_node(node, units: str, role: str = "volume") -> Volume:
     return Volume(values, grid_of(node, parent_to_world(node, role)), units)
 
 
-def anatomical_from_node(node, role: str = "CT volume", modality: str = AUTO) -> Volume:
+def anatomical_from_node(node, role: str = "CT or MR", modality: str = AUTO) -> Volume:
     """The CT or MR in a volume node: by the units that its DICOM reader left, else as ``read_anatomical`` has it.
 
     modality: "CT" or "MR" where the user states it. Raises InputRefused (what ``volume_from_node`` raises,

@@ -45,7 +45,7 @@ def _any(*reasons: Callable[[Panel], str]) -> Callable[[Panel], str]:
 
 
 def _ct(panel: Panel) -> str:
-    return "" if panel.visit and panel.visit.ctVolume else _("Select a CT volume.")
+    return "" if panel.visit and panel.visit.ctVolume else _("Select a CT or MR.")
 
 
 def _regions(panel: Panel) -> str:
