@@ -68,6 +68,27 @@ class IntervalTest(unittest.TestCase):
         self.assertEqual(parts["noise"].assumed, "")
         self.assertAlmostEqual(change.log_ratio_se, math.hypot(*(part.change for part in change.budget)))
 
+    def test_a_visit_alone_has_the_error_that_it_has_beside_another(self):
+        rows = [made.scale_of(made.LEFT), moved(made.LEFT, "resolution", "resolution", 1.0, 0.20, 0.03)]
+        both = compare(pair(rows, rows))
+        alone = compare(both.visits[:1])
+        value, change = alone.values[0], both.change(KEY, "followup")
+        self.assertEqual(value, both.values[0])
+        self.assertEqual(
+            {part.component: part.size for part in value.budget},
+            {part.component: part.baseline for part in change.budget},
+        )
+        self.assertAlmostEqual(value.total_se, change.baseline_total_se, places=12)
+        # Noise of 16 degrees of freedom is the smaller part: the quantile is close to the normal one.
+        self.assertAlmostEqual(math.log(value.high / value.VT) / (value.total_se / value.VT), 1.96, delta=0.02)
+        self.assertAlmostEqual(value.low * value.high, value.VT**2)
+        self.assertNotIn("correlation", " ".join(part.assumed for part in value.budget))
+
+    def test_an_interval_is_unknown_where_an_error_is(self):
+        unknown = moved(made.LEFT, "resolution", "resolution", 1.0, math.nan, math.nan)
+        value = compare(pair([unknown], [unknown])[:1]).values[0]
+        self.assertEqual((value.low, value.high), (0.0, math.inf))
+
     def test_moments_meet_draws(self):
         """Resolution with the stated correlation, placement without: mean squares of the drawn errors."""
         budget = BudgetSettings(0, 0, placement_mm=math.sqrt(3), registration_mm=0, fwhm_mm=0.8)

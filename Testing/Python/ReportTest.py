@@ -122,7 +122,7 @@ class DocumentTest(unittest.TestCase):
             document = self.document(compare([visit_record("baseline")], clinical("baseline")), language)
             said = " ".join(texts(document))
             self.assertNotIn(word, said.lower())
-            self.assertIn("12.96 (12.42" if language == "en" else "12,96 (12,42", document.sections[0].blocks[0].text)
+            self.assertIn("12.96 (11.66" if language == "en" else "12,96 (11,66", document.sections[0].blocks[0].text)
 
     def test_french_names_regions_in_french_on_every_page(self):
         said = " ".join(texts(self.document(two_visits(), "fr")))
@@ -209,10 +209,15 @@ class DocumentTest(unittest.TestCase):
         comparison = compare([visit_record("baseline")], clinical("baseline"))
         said = " ".join(texts(self.document(comparison)))
         self.assertNotIn("Error budget of the change", said)
-        # The interval is that of the fit: Student's t with 16 degrees of freedom on the log scale.
-        point = point_of(comparison, main_places(comparison)[0], "none", 0)
-        self.assertAlmostEqual(point.high, 12.96 * np.exp(2.1199 * 0.02), places=3)
-        self.assertIn("Intervals of the fit alone", said)
+        self.assertIn("Error budget of V_T", said)
+        self.assertIn("Intervals of the whole error budget", said)
+        # It is the interval that the same visit has where another one stands beside it.
+        place = main_places(comparison)[0]
+        alone, beside = (point_of(one, place, "none", 0) for one in (comparison, two_visits()))
+        self.assertEqual(alone, beside)
+        self.assertGreater(alone.high, 12.96 * np.exp(2.1199 * 0.02))  # more than the fit's own, with its t of 16
+        french = " ".join(texts(self.document(comparison, "fr")))
+        self.assertIn("Bilan d’erreur de V_T", french)
 
     def test_three_visits(self):
         visits = [visit_record("baseline"), visit_record("sixweeks"), visit_record("sixmonths")]

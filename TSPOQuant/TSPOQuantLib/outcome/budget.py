@@ -168,6 +168,15 @@ class BudgetPart:
 
 
 @dataclass(frozen=True)
+class VisitPart:
+    """One component of one visit's error. size: standard deviation of ln V_T. assumed: as in a change's part."""
+
+    component: str
+    size: float
+    assumed: str
+
+
+@dataclass(frozen=True)
 class Term:
     """What one standard normal nuisance does to ln V_T: linear z + quadratic z².
 
@@ -298,8 +307,6 @@ def change_variance(before: Errors, after: Errors, settings: BudgetSettings, com
 
 def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[BudgetPart, ...]:
     """Every component that either visit has, in the order of ``COMPONENTS``."""
-    terms = [term for errors in (before, after) for term in errors.terms.values()]
-    by_component = {name: [term for term in terms if term.component == name] for name in COMPONENTS}
     return tuple(
         BudgetPart(
             component=component,
@@ -307,13 +314,33 @@ def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[
             followup=math.sqrt(after.variance(component)),
             correlation=between(before, after, settings, *found),
             change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
-            assumed=""
-            if component != "resolution" and all(term.known for term in found)
-            else settings.sizes.get(component, ""),
+            assumed=_assumed(component, found, settings.sizes),
         )
-        for component, found in by_component.items()
-        if found
+        for component, found in _by_component(before, after).items()
     )
+
+
+def budget_of_one(errors: Errors, settings: BudgetSettings) -> tuple[VisitPart, ...]:
+    """Every component of one visit's error, in the order of ``COMPONENTS``."""
+    resolution = Text("{fwhm_mm:g} mm FWHM", fwhm_mm=settings.fwhm_mm)
+    sizes = {**settings.sizes, "resolution": resolution}  # what two visits share is no part of one
+    return tuple(
+        VisitPart(component, math.sqrt(errors.variance(component)), _assumed(component, found, sizes))
+        for component, found in _by_component(errors).items()
+    )
+
+
+def _by_component(*visits: Errors) -> dict[str, list[Term]]:
+    """The terms of all visits by their component, in the order of ``COMPONENTS``."""
+    terms = [term for errors in visits for term in errors.terms.values()]
+    found = {name: [term for term in terms if term.component == name] for name in COMPONENTS}
+    return {name: of_it for name, of_it in found.items() if of_it}
+
+
+def _assumed(component: str, terms: Iterable[Term], sizes: Mapping[str, str]) -> str:
+    """The size that was assumed, "" where data told all of it; of a told resolution a part stays assumed."""
+    told = component != "resolution" and all(term.known for term in terms)
+    return "" if told else sizes.get(component, "")
 
 
 def degrees_of_freedom(total_variance: float, *visits: Errors) -> float:

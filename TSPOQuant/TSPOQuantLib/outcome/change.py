@@ -9,12 +9,40 @@ from typing import Literal
 from ..levels import LEVELS
 from ..messages import Notice
 from ..regions.anatomy import REFERENCE_RULES, Anatomy, reference_of
-from .budget import BudgetPart, relative_error
+from .budget import BudgetPart, VisitPart, relative_error
 from .clinical import FIRST, ClinicalChange, Lesion
 from .record import RegionOutcome, VisitRecord
 from .repeatability import Verdict
 
 NO_PVC = "none"
+
+
+@dataclass(frozen=True)
+class RegionValue:
+    """One region's V_T (mL/cm³) at one visit, under one model, as exactly as the whole error budget knows it.
+
+    outcome: as in a change. VT_se: of the fit alone (noise); total_se: with the whole budget. low, high: 95 % interval
+    by that, symmetric on the log scale, Student's t with degrees_of_freedom; 0 and infinity where the size of an error
+    is unknown. All three are nan where V_T was not estimated. budget: the error's components.
+    """
+
+    session: str
+    outcome: str
+    region: str
+    structure: str
+    level: str
+    root: str
+    side: str
+    model: str
+    pvc: str
+    VT: float
+    VT_se: float
+    total_se: float
+    degrees_of_freedom: float
+    low: float
+    high: float
+    budget: tuple[VisitPart, ...]
+    flags: tuple[Notice, ...]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,23 @@ from .budget import (
     BudgetSettings,
     Errors,
     budget_of,
+    budget_of_one,
     change_variance,
     degrees_of_freedom,
     errors_of,
     reach,
 )
-from .change import NO_PVC, Change, Contrast, FurtherMeasure, RegionChange, table1, uptake_changes, vt_key
+from .change import (
+    NO_PVC,
+    Change,
+    Contrast,
+    FurtherMeasure,
+    RegionChange,
+    RegionValue,
+    table1,
+    uptake_changes,
+    vt_key,
+)
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
 from .ratio import vt_ratio
@@ -37,6 +48,7 @@ __all__ = [
     "Finding",
     "FurtherMeasure",
     "RegionChange",
+    "RegionValue",
     "Verdict",
     "compare",
     "comparison_record",
@@ -57,8 +69,8 @@ class Comparison:
 
     visits: in the order given, the first is the baseline. model, pvc: of the primary outcome.
     headline: English sentences that stand first, overrides foremost. table1: the study's Table 1, one block a later
-    visit. scores: the clinical scores, one block a later visit. assumptions: English sentences, one for each
-    assumed size of the error budget.
+    visit. values: V_T of every region, model and correction of every visit. scores: the clinical scores, one block a
+    later visit. assumptions: English sentences, one for each assumed size of a change's error budget.
     """
 
     visits: tuple[VisitRecord, ...]
@@ -67,6 +79,7 @@ class Comparison:
     headline: tuple[str, ...]
     findings: tuple[Finding, ...]
     accepted: tuple[str, ...]
+    values: tuple[RegionValue, ...]
     changes: tuple[RegionChange, ...]
     contrasts: tuple[Contrast, ...]
     besides: tuple[FurtherMeasure, ...]
@@ -86,6 +99,11 @@ class Comparison:
     @property
     def simulated(self) -> bool:
         return self.baseline.acquisition.simulated
+
+    def value(self, session: str, row: RegionOutcome) -> RegionValue:
+        """A visit's row with its interval."""
+        wanted = (session, row.region, row.model, row.pvc)
+        return next(v for v in self.values if (v.session, v.region, v.model, v.pvc) == wanted)
 
     def change(self, outcome: str, followup: str, model: str | None = None) -> RegionChange | None:
         """The change of an outcome key at a later session, under the primary or the named model."""
@@ -135,6 +153,7 @@ def compare(
         headline=_headline(visits, model, findings, tables, changes, clinical),
         findings=findings,
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
+        values=tuple(_value(visit, row, settings) for visit in visits for row in visit.rows),
         changes=changes,
         contrasts=_contrasts(visits, lesion, settings) if lesion else (),
         besides=besides,
@@ -144,7 +163,7 @@ def compare(
         lesion=lesion,
         repeatability=tuple(repeatability),
         budget=settings,
-        assumptions=settings.sentences,
+        assumptions=settings.sentences if len(visits) > 1 else settings.sentences[-1:],
         notices=_notices(visits, clinical, lesion),
     )
 
@@ -160,6 +179,32 @@ def _same_row(baseline: VisitRecord, visit: VisitRecord, row: RegionOutcome) -> 
     """The row of another visit that tells of the same place, model and correction."""
     region = visit.same_place(baseline.region(row.region))
     return _row(visit, region.name, row.model, row.pvc) if region else None
+
+
+def _value(visit: VisitRecord, row: RegionOutcome, settings: BudgetSettings) -> RegionValue:
+    errors = errors_of(visit, row.region, row.model, row.pvc, settings)
+    variance = errors.variance()
+    freedom = degrees_of_freedom(variance, errors)
+    half = reach(variance, freedom) if _positive(row.VT) else math.nan
+    return RegionValue(
+        session=visit.session,
+        outcome=vt_key(row),
+        region=row.region,
+        structure=row.structure,
+        level=row.level,
+        root=row.root,
+        side=row.side,
+        model=row.model,
+        pvc=row.pvc,
+        VT=row.VT,
+        VT_se=row.VT_se,
+        total_se=row.VT * math.sqrt(variance) if _positive(row.VT) else math.nan,
+        degrees_of_freedom=freedom,
+        low=row.VT * _exp(-half),
+        high=row.VT * _exp(half),
+        budget=budget_of_one(errors, settings),
+        flags=row.flags,
+    )
 
 
 def _change(

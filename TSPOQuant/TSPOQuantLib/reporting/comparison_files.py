@@ -7,11 +7,12 @@ from pathlib import Path
 
 from .. import DISCLAIMER
 from ..messages import Notice
-from ..outcome.change import Contrast, RegionChange
+from ..outcome.budget import COMPONENTS
+from ..outcome.change import Contrast, RegionChange, RegionValue
 from ..outcome.clinical import ClinicalChange, Treatment
 from ..outcome.compare import Comparison, comparison_record
 from .reasons import reasons_text
-from .tables import columns_text, number, table1_record, table1_text, write_json, write_tsv
+from .tables import columns_text, number, table1_record, table1_text, value_text, write_json, write_tsv
 
 Truth = Mapping[str, tuple[float, float]]
 """Outcome to the phantom's V_T at both visits."""
@@ -58,6 +59,36 @@ UNITS = {
     "percent_high": "%, 95 % interval",
 }
 
+UNCORRECTED = (
+    "V_T as measured lies below that of a small region's tissue: intervals of uncorrected values do not hold that, "
+    "and none holds how much V_T varies from day to day."
+)
+VALUE_COLUMNS = (
+    "session",
+    "outcome",
+    "region",
+    "structure",
+    "level",
+    "root",
+    "side",
+    "model",
+    "pvc",
+    "VT",
+    "VT_se",
+    "total_se",
+    "degrees_of_freedom",
+    "low",
+    "high",
+)
+VALUE_UNITS = {
+    "VT": "mL/cm3",
+    "VT_se": "mL/cm3, of the fit",
+    "total_se": "mL/cm3, with the whole error budget",
+    "low": "mL/cm3, 95 % interval with the whole error budget",
+    "high": "mL/cm3, 95 % interval with the whole error budget",
+    **{f"sd_{component}": "1, standard deviation of ln V_T" for component in COMPONENTS},
+}
+
 CANCELS = (
     "What an error does to both visits alike on average (a region beside its place always misses some of a peak) "
     "cancels in the change, which may so vary less than its two visits."
@@ -66,8 +97,14 @@ CANCELS = (
 
 
 def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None = None) -> None:
-    """comparison.json, changes.tsv, budget.tsv, contrasts.tsv, besides.tsv, findings.tsv, table1.tsv, table1.txt."""
+    """comparison.json; values, changes, budget, contrasts, besides, findings and table1 as TSV; table1.txt."""
     write_json(folder / "comparison.json", comparison_content(comparison))
+    write_tsv(
+        folder / "values.tsv",
+        (*VALUE_COLUMNS, *(f"sd_{component}" for component in COMPONENTS), "flags"),
+        [_value_cells(value) for value in comparison.values],
+    )
+    write_json(folder / "values.json", {name: {"Units": unit} for name, unit in VALUE_UNITS.items()})
     rows = [[_cell(getattr(change, name)) for name in CHANGE_COLUMNS] for change in comparison.changes]
     verdicts = [
         [c.verdict.code, ";".join(f.code for f in (*c.baseline_flags, *c.followup_flags))] for c in comparison.changes
@@ -120,6 +157,13 @@ def comparison_content(comparison: Comparison) -> dict[str, object]:
     return {"about": DISCLAIMER, "table1": rows, **comparison_record(comparison)}
 
 
+def _value_cells(value: RegionValue) -> list[str]:
+    sizes = {part.component: part.size for part in value.budget}
+    parts = [_cell(sizes.get(component)) for component in COMPONENTS]
+    flags = ";".join(flag.code for flag in value.flags)
+    return [*(_cell(getattr(value, name)) for name in VALUE_COLUMNS), *parts, flags]
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "n/a"
@@ -154,15 +198,22 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
         marked = {place for place, _ in _flagged(comparison)}
         title = f"Table 1: {comparison.baseline.session} and {visit.session}"
         blocks.append(f"{title}\n\n{table1_text(rows, truth, marked)}")
+    if len(comparison.visits) == 1 and comparison.values:
+        blocks.append(_values_text(comparison))
     if comparison.model:
         blocks.append(
             f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
             "budget; * flagged."
         )
+    if len(comparison.visits) == 1 and comparison.values:
+        blocks.append(UNCORRECTED)
     names = {
-        (one.outcome, session): f"{one.region}{_corrected(one)}, {session}" for one, session in _shown(comparison)
+        (one.outcome, session): f"{one.region}{_corrected(one.pvc)}, {session}" for one, session in _shown(comparison)
     }
-    reasons = reasons_text((names[place], flag) for place, flag in _flagged(comparison))
+    flagged = [(names[place], flag) for place, flag in _flagged(comparison)]
+    if len(comparison.visits) == 1:
+        flagged = [(_value_title(one), flag) for one in _shown_values(comparison) for flag in one.flags]
+    reasons = reasons_text(flagged)
     blocks += [reasons] if reasons else []
     return "\n\n".join(blocks)
 
@@ -188,21 +239,37 @@ def _flagged(comparison: Comparison) -> list[tuple[tuple[str, str], Notice]]:
     return list(dict.fromkeys(found))
 
 
-def _corrected(change: RegionChange) -> str:
-    return "" if change.pvc == "none" else f", corrected ({change.pvc})"
+def _corrected(pvc: str) -> str:
+    return "" if pvc == "none" else f", corrected ({pvc})"
+
+
+def _shown_values(comparison: Comparison) -> list[RegionValue]:
+    return [one for one in comparison.values if one.model == comparison.model]
+
+
+def _value_title(value: RegionValue) -> str:
+    return f"{value.region}{_corrected(value.pvc)}"
+
+
+def _values_text(comparison: Comparison) -> str:
+    """V_T of every region of a visit that stands alone."""
+    rows = [["region", "V_T", "95 % interval"]]
+    for one in _shown_values(comparison):
+        interval = f"{one.low:.2f} to {one.high:.2f}" if math.isfinite(one.high) else "unknown"
+        rows.append([_value_title(one), value_text(one.VT, one.VT_se) + "*" * bool(one.flags), interval])
+    return columns_text(rows)
 
 
 def _contrasts_text(comparison: Comparison) -> str:
     chosen = [c for c in comparison.contrasts if c.model == comparison.model]
     rows = [["affected against", "visit", "ratio (95 %)", "difference", "change of the ratio (95 %)"]]
     for c in chosen:
-        corrected = "" if c.pvc == "none" else f", corrected ({c.pvc})"
         change = ""
         if c.change_percent is not None and c.change_low is not None and c.change_high is not None:
             change = f"{c.change_percent:+.1f} % ({c.change_low:+.1f} to {c.change_high:+.1f})"
         rows.append(
             [
-                f"{c.structure}: {c.against}, {c.kind}{corrected}",
+                f"{c.structure}: {c.against}, {c.kind}{_corrected(c.pvc)}",
                 c.session,
                 f"{c.ratio:.2f} ({c.ratio_low:.2f} to {c.ratio_high:.2f})",
                 f"{c.difference:+.2f} ± {c.difference_se:.2f}",
@@ -225,17 +292,18 @@ def _besides_text(comparison: Comparison) -> str:
     sessions = [visit.session for visit in comparison.visits]
     rows = [["beside V_T, affected foramen", *sessions, *(f"change, {session}" for session in sessions[1:])]]
     for b in chosen:
-        corrected = "" if b.pvc == "none" else f", corrected ({b.pvc})"
         window = "" if b.window_s is None else f", {b.window_s[0] / 60:g} to {b.window_s[1] / 60:g} min"
         told = f"V_T, {b.measure}" if b.window_s is None else b.measure
         values = [f"{value:.2f}" if math.isfinite(value) else "n/a" for value in b.values]
         moves = [f"{move:+.1f} %" if math.isfinite(move) else "n/a" for move in b.percents]
-        rows.append([f"{told}{window}{corrected}", *values, *moves])
+        rows.append([f"{told}{window}{_corrected(b.pvc)}", *values, *moves])
     return columns_text(rows) if chosen else ""
 
 
 def _budget_texts(comparison: Comparison) -> list[str]:
     """The error budget of the affected foramen, or of the first region where none is called affected."""
+    if len(comparison.visits) == 1:
+        return _budget_of_one_texts(comparison)
     keys = [row.outcome for row in comparison.table1 if row.primary]
     stems = tuple(dict.fromkeys(keys)) or tuple(c.outcome for c in comparison.changes[:1])
     chosen = [
@@ -245,6 +313,25 @@ def _budget_texts(comparison: Comparison) -> list[str]:
     ]
     texts = [_budget_text(change) for change in chosen]
     return [*texts, f"{CANCELS}\n\nAssumed: {' '.join(comparison.assumptions)}"] if texts else []
+
+
+def _budget_of_one_texts(comparison: Comparison) -> list[str]:
+    lesion, shown = comparison.lesion, _shown_values(comparison)
+    affected = [
+        v for v in shown if lesion and (v.structure, v.level, v.side) == ("foramen", lesion.level, lesion.side)
+    ]
+    chosen = affected or [one for one in shown if one.region == shown[0].region]
+    if not chosen:
+        return []
+    sizes = [{part.component: part.size for part in one.budget} for one in chosen]
+    assumed = {part.component: part.assumed for one in chosen for part in one.budget}
+    rows = [["component", *("as measured" if one.pvc == "none" else one.pvc for one in chosen), "assumed"]]
+    for component, told in assumed.items():
+        cells = [f"{100 * known[component]:.1f}" if component in known else "" for known in sizes]
+        rows.append([component, *cells, told or "from the data"])
+    rows.append(["all", *(f"{100 * one.total_se / one.VT:.1f}" for one in chosen), ""])
+    title = f"Error budget of ln V_T, {chosen[0].region} (SD in %)"
+    return [f"{title}\n{columns_text(rows)}", " ".join(comparison.assumptions)]
 
 
 def _budget_text(change: RegionChange) -> str:

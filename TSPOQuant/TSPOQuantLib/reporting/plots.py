@@ -2,14 +2,13 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..kinetics import KineticFit
-from ..outcome.compare import RegionChange
 from ..outcome.record import VisitRecord
 from .figures import WORDS, FusedPicture, color_bar, draw_fused, motion_figure
 from .report_document import Picture
@@ -200,23 +199,31 @@ def with_clinic(
     return figure
 
 
-def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure":
-    """Each component of the error of ln(V_T ratio), one group of bars a change, the sum below."""
-    names = list(dict.fromkeys(part.component for _, change in changes for part in change.budget))
-    figure = canvas(PAGE_WIDTH, 0.9 + 0.3 * (len(names) + 1) * max(1.0, 0.5 * len(changes)))
+@dataclass(frozen=True)
+class Bars:
+    """The components of one error and its sum, as standard deviations of a logarithm. label: whose error."""
+
+    label: str
+    parts: Mapping[str, float]
+    total: float
+
+
+def budget(errors: Sequence[Bars], axis: str, words: Words) -> "Figure":
+    """Each component, one group of bars an error, the sum below. axis: the key of what the bars measure."""
+    names = list(dict.fromkeys(component for one in errors for component in one.parts))
+    figure = canvas(PAGE_WIDTH, 0.9 + 0.3 * (len(names) + 1) * max(1.0, 0.5 * len(errors)))
     axes = figure.add_subplot()
     rows = np.arange(len(names) + 1)
-    height = 0.8 / max(len(changes), 1)
+    height = 0.8 / max(len(errors), 1)
     hatches = ("", "///", "...", "xxx")
-    for index, (label, change) in enumerate(changes):
-        parts = {part.component: 100 * part.change for part in change.budget}
-        sizes = [parts.get(name, math.nan) for name in names] + [100 * change.log_ratio_se]
+    for index, one in enumerate(errors):
+        sizes = [100 * size for size in (*(one.parts.get(name, math.nan) for name in names), one.total)]
         lengths = [size if math.isfinite(size) else 0.0 for size in sizes]
         bars = axes.barh(
-            rows + (index - (len(changes) - 1) / 2) * height,
+            rows + (index - (len(errors) - 1) / 2) * height,
             lengths,
             height * 0.9,
-            label=label,
+            label=one.label,
             color=COLORS[0],  # of the one place that all bars are about
             alpha=0.85 if index == 0 else 0.5,
             hatch=hatches[index % len(hatches)],
@@ -227,9 +234,9 @@ def budget(changes: Sequence[tuple[str, RegionChange]], words: Words) -> "Figure
     axes.set_yticks(rows, [words.value(name) for name in names] + [words("budget.sum")])
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    axes.set_xlabel(words("axis.budget"))
-    if len(changes) > 1:
-        figure.legend(loc="outside lower center", ncols=min(len(changes), 2))
+    axes.set_xlabel(words(axis))
+    if len(errors) > 1:
+        figure.legend(loc="outside lower center", ncols=min(len(errors), 2))
     localize(figure, words)
     return figure
 

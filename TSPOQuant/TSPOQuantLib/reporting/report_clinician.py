@@ -348,10 +348,9 @@ def _intervals(comparison: Comparison, words: Words) -> Picture:
         for line in series
         for session, point in zip(sessions, line.points, strict=True)
     ]
-    key = "caption.intervals_total" if len(sessions) > 1 else "caption.intervals_fit"
     return Picture(
         words("alt.intervals", points=words.listed(told, "; ")),
-        words(key),
+        words("caption.intervals"),
         partial(plots.intervals, sessions, series, words),
     )
 
@@ -459,7 +458,7 @@ def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
         "l" + "r" * (len(header) - 1),
         notes=(
             words("note.pvc" if len(pvcs) > 1 else "note.no_pvc"),
-            *(() if len(comparison.visits) > 1 else (words("note.fit_alone"),)),
+            *(() if len(comparison.visits) > 1 else (words("note.one_visit"),)),
         ),
     )
 

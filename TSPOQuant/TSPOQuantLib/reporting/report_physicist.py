@@ -27,6 +27,7 @@ from .report_terms import (
     fit_of,
     main_changes,
     main_places,
+    main_values,
     model_title,
     place_title,
     region_title,
@@ -57,7 +58,9 @@ def further_pages(comparison: Comparison, words: Words) -> list[Section]:
     """Everything after page one."""
     sections = []
     if len(comparison.visits) > 1:
-        sections += [_comparability(comparison, words), *(_budget(comparison, words) if comparison.model else ())]
+        sections.append(_comparability(comparison, words))
+    if comparison.model:
+        sections += _budget(comparison, words) if len(comparison.visits) > 1 else _budget_of_one(comparison, words)
     sections += _contrasts(comparison, words)
     for visit in comparison.visits:
         sections += _visit(comparison, visit, words)
@@ -130,25 +133,62 @@ def _budget(comparison: Comparison, words: Words) -> list[Section]:
     if not changes:
         return []
     titled = [(_change_title(change, comparison, words), change) for change in changes]
-    told = [
-        words.labeled(
-            title,
-            words.listed(
-                f"{words.value(part.component)} {words.percent(100 * part.change)}" for part in change.budget
-            ),
-        )
+    bars = [
+        plots.Bars(title, {part.component: part.change for part in change.budget}, change.log_ratio_se)
         for title, change in titled
     ]
-    picture = Picture(
-        words("alt.budget", values=words.listed(told, "; ")),
-        words("caption.budget"),
-        partial(plots.budget, titled, words),
-    )
+    picture = _budget_picture(bars, "axis.budget", "caption.budget", words)
     tables = [_budget_table(title, change, words) for title, change in titled]
     blocks: list[Block] = [Paragraph(words("budget.text")), picture, *tables]
     if comparison.assumptions:
         blocks.append(Bullets(tuple(words.message(text) for text in comparison.assumptions), "note"))
     return [Section(words("title.budget"), tuple(blocks))]
+
+
+def _budget_of_one(comparison: Comparison, words: Words) -> list[Section]:
+    """What one visit's interval of V_T holds: each component as measured and, beside it, as corrected."""
+    values = [one for one in main_values(comparison) if math.isfinite(one.total_se)]
+    if not values:
+        return []
+    titles = [correction_title(words, one.pvc) for one in values]
+    bars = [
+        plots.Bars(title, {part.component: part.size for part in one.budget}, one.total_se / one.VT)
+        for title, one in zip(titles, values, strict=True)
+    ]
+    parts = {part.component: words.value(part.assumed) for one in values for part in one.budget}
+    rows = [
+        (
+            words.value(name),
+            *("–" if name not in one.parts else words.percent(100 * one.parts[name]) for one in bars),
+            assumed or words("from_data"),
+        )
+        for name, assumed in parts.items()
+    ]
+    rows.append((words("budget.sum"), *(words.percent(100 * one.total) for one in bars), ""))
+    first = values[0]
+    place = _capital(place_title(words, Place(first.structure, first.level, first.side), first.region))
+    table = Table(
+        words("budget.caption", place=place, what=words.listed(titles)),
+        (words("column.component"), *titles, words("column.assumed")),
+        tuple(rows),
+        "l" + "r" * len(titles) + "l",
+        strong=(len(rows) - 1,),
+    )
+    picture = _budget_picture(bars, "axis.budget_one", "caption.budget_one", words)
+    assumed = tuple(Paragraph(words.message(text), "note") for text in comparison.assumptions)
+    return [Section(words("title.budget_one"), (Paragraph(words("budget.text_one")), picture, table, *assumed))]
+
+
+def _budget_picture(bars: Sequence[plots.Bars], axis: str, caption: str, words: Words) -> Picture:
+    told = [
+        words.labeled(
+            one.label,
+            words.listed(f"{words.value(name)} {words.percent(100 * size)}" for name, size in one.parts.items()),
+        )
+        for one in bars
+    ]
+    alt = words("alt.budget", values=words.listed(told, "; "))
+    return Picture(alt, words(caption), partial(plots.budget, bars, axis, words))
 
 
 def _change_title(change: RegionChange, comparison: Comparison, words: Words) -> str:

@@ -4,20 +4,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from scipy.special import stdtrit
-
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
 from ..levels import LEVELS, in_neck
 from ..outcome.change import vt_key
-from ..outcome.compare import Comparison, RegionChange, reference_rule
+from ..outcome.compare import Comparison, RegionChange, RegionValue, reference_rule
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..regions.anatomy import OPPOSITE, Anatomy, reference_of
 from .plots import Point
 from .words import Words
-
-NORMAL_95 = 1.959964
-"""Quantile of the normal distribution for 95 % intervals."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +80,13 @@ def changes_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionCh
     return tuple(comparison.change(vt_key(known), visit.session) for visit in later)
 
 
+def main_values(comparison: Comparison) -> tuple[RegionValue, ...]:
+    """V_T of the first main place at the first visit under the primary model, the primary correction first."""
+    places = main_places(comparison)
+    rows = [rows_of(comparison, places[0], pvc)[0] for pvc in corrections(comparison)] if places else []
+    return tuple(comparison.value(comparison.baseline.session, row) for row in rows if row is not None)
+
+
 def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
     """The changes of the first main place under the primary model, the primary correction first."""
     places = main_places(comparison)
@@ -95,33 +97,13 @@ def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
 
 
 def point_of(comparison: Comparison, place: Place, pvc: str, index: int) -> Point:
-    """V_T at a visit with its 95 % interval: of the whole error budget where there is one, else of the fit alone."""
+    """V_T at a visit with its 95 % interval by the whole error budget."""
     visit = comparison.visits[index]
     row = row_of(visit, place, comparison.model, pvc)
     if row is None:
         return Point(math.nan, math.nan, math.nan)
-    changes = [change for change in changes_of(comparison, place, pvc) if change is not None]
-    total = math.nan
-    for change in changes:
-        if change.baseline_session == visit.session:
-            total = change.baseline_total_se
-        elif change.followup_session == visit.session:
-            total = change.followup_total_se
-    if math.isfinite(total):
-        return _log_interval(row.VT, total, NORMAL_95)
-    fit = fit_of(visit, row)
-    quantile = float(stdtrit(fit.degrees_of_freedom, 0.975)) if fit and fit.degrees_of_freedom > 0 else math.nan
-    return _log_interval(row.VT, row.VT_se, quantile)
-
-
-def _log_interval(value: float, error: float, quantile: float) -> Point:
-    """V_T is positive: the interval is symmetric on the log scale, error / value being the error of ln V_T."""
-    if not (value > 0 and math.isfinite(value) and math.isfinite(error) and math.isfinite(quantile)):
-        return Point(value, math.nan, math.nan)
-    reach = quantile * error / value
-    if reach > 50:
-        return Point(value, 0.0, math.inf)
-    return Point(value, value * math.exp(-reach), value * math.exp(reach))
+    known = comparison.value(visit.session, row)
+    return Point(known.VT, known.low, known.high)
 
 
 def fit_of(visit: VisitRecord, row: RegionOutcome) -> KineticFit | None:

@@ -561,7 +561,7 @@ def visit_text(record: VisitRecord) -> str:
 def _main_value(fit: KineticFit, flags: Sequence[Notice]) -> str:
     name = fit.outcome
     mark = "*" if flags else ""
-    value = _value(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
+    value = value_text(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
     return value + mark if name == "VT" else f"{BY_KEY[name].symbol} {value}{mark}"
 
 
@@ -580,8 +580,10 @@ def table1_text(
         bounds = (change.percent_low, change.percent_high)
         line = [
             change.title + (f", {change.remark}" if change.remark else ""),
-            _value(change.baseline, change.baseline_se) + "*" * ((change.outcome, change.baseline_session) in flagged),
-            _value(change.followup, change.followup_se) + "*" * ((change.outcome, change.followup_session) in flagged),
+            value_text(change.baseline, change.baseline_se)
+            + "*" * ((change.outcome, change.baseline_session) in flagged),
+            value_text(change.followup, change.followup_se)
+            + "*" * ((change.outcome, change.followup_session) in flagged),
             f"{change.change:+.1f} %" if change.change_unit == "%" else f"{change.change:+.3g} {change.change_unit}",
             f"{bounds[0]:+.1f} to {bounds[1]:+.1f} %" if all(map(math.isfinite, bounds)) else "",
         ]
@@ -628,7 +630,7 @@ def _ruled(lines: Sequence[str]) -> list[str]:
     return [lines[0], "─" * longest, *lines[1:]]
 
 
-def _value(value: float, error: float | None, decimals: int = 2) -> str:
+def value_text(value: float, error: float | None, decimals: int = 2) -> str:
     """A value to the digit that its standard error reaches; ``decimals``: where there is none."""
     if not math.isfinite(value):
         return "n/a"
