@@ -167,6 +167,7 @@ def loadSampleData():
         if progressDialog.wasCanceled:
             raise Cancelled
 
+    slicer.app.processEvents()  # shown before the library is imported, which takes seconds
     logic = TSPOQuantLogic()
     try:
         first = logic.loadDigitalNeck(part(progress, 0, 0.9))[0]

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import slicer
 import slicer.util
+import vtk
 from support.exacttissue import centers
 from support.mrmlstudy import add_segment, grid
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -144,6 +145,49 @@ class FusedViewsTest(ScenesTest):
         views.blink()
         views.set_opacity(0.6)
         self.assertFalse(views.blink(), "setting an opacity ends blinking")
+
+    def test_linked_views_blink_together(self):
+        """As Slicer links them: what is changed in one is set in all others at once."""
+        found = views.composites()
+        self.assertGreater(len(found), 1)
+
+        def follow(caller, event):
+            for other in found:
+                if other is not caller and other.GetForegroundOpacity() != caller.GetForegroundOpacity():
+                    other.SetForegroundOpacity(caller.GetForegroundOpacity())
+
+        views.set_opacity(0.35)
+        for composite in found:
+            tag = composite.AddObserver(vtk.vtkCommand.ModifiedEvent, follow)
+            self.addCleanup(composite.RemoveObserver, tag)
+        for expected in (0.0, 0.35, 0.0, 0.35):
+            views.blink()
+            self.assertEqual({composite.GetForegroundOpacity() for composite in found}, {expected})
+
+    def test_pet_over_anatomy_ends_blinking(self):
+        _, proxy = self.sequence()
+        views.blink()
+        fusion.show_fused(self.ct, proxy, 0.5)
+        self.assertFalse(views.blink(), "the PET goes at the first press")
+
+    def test_back_from_beside_views_show_as_much_as_before(self):
+        """Slicer fits a view that gets another shape to its new size by the height that it showed."""
+        _, proxy = self.sequence()
+        fusion.show_fused(self.ct, proxy)
+        red = views.slice_nodes()["Red"]
+        red.SetDimensions(400, 200, 1)
+        red.SetFieldOfView(80.0, 40.0, 1.0)
+        views.show_beside(self.ct, proxy)
+        show_layout = views.show_layout
+
+        def relayout(layout):
+            red.SetDimensions(400, 400, 1)
+            red.SetFieldOfView(40.0, 40.0, 1.0)
+            return show_layout(layout)
+
+        with mock.patch.object(views, "show_layout", relayout):
+            fusion.show_fused(self.ct, proxy)
+        np.testing.assert_allclose(red.GetFieldOfView(), (80.0, 80.0, 1.0))
 
     def test_ct_and_pet_beside_each_other(self):
         _, proxy = self.sequence()

@@ -56,11 +56,17 @@ def show_fused(
     pet_range: both ends of the PET's colors in the values of the node; None for what it shows now (``set_pet_range``
     for another frame, the mean, or SUV). layout: None leaves the layout as it is.
     """
+    kept = views.view_places() if layout is not None and views.is_beside() else []
+    if kept:
+        views.link(False)
     if layout is not None:
         views.show_layout(layout)
     style_ct(ct_node)
     style_pet(pet_node, pet_range)
-    slicer.util.setSliceViewerLayers(background=ct_node, foreground=pet_node, foregroundOpacity=opacity)
+    slicer.util.setSliceViewerLayers(background=ct_node, foreground=pet_node)
+    views.set_opacity(opacity)
+    if kept:
+        views.go_back(kept)
     views.link()
 
 

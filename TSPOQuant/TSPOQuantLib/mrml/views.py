@@ -121,44 +121,61 @@ def set_opacity(opacity: float) -> None:
 def blink() -> bool:
     """PET off, or on again as it was, in all slice views; whether it is on now. For a timer or a key."""
     found = composites()
-    on = not any(composite.GetAttribute(OPACITY) for composite in found)
+    kept = [composite.GetAttribute(OPACITY) for composite in found]
+    on = not any(kept)
+    # All is read before the first is changed, which linked views follow at once.
+    new = 0.0 if on else float(next(filter(None, kept)))
     for composite in found:
         if on:
             composite.SetAttribute(OPACITY, repr(composite.GetForegroundOpacity()))
-            composite.SetForegroundOpacity(0.0)
-        elif composite.GetAttribute(OPACITY):
-            composite.SetForegroundOpacity(float(composite.GetAttribute(OPACITY)))
+        else:
             composite.RemoveAttribute(OPACITY)
+    for composite in found:
+        composite.SetForegroundOpacity(new)
     return not on
+
+
+def is_beside() -> bool:
+    """Whether the views are those of ``show_beside``."""
+    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+    return node is not None and node.GetViewArrangement() == BESIDE_LAYOUT
 
 
 def show_beside(ct_node, pet_node) -> bool:
     """CT left, PET right, the same places, for judging their alignment; False where there is no layout."""
     # New views begin at 0 mm, and would take those that they are linked with there.
     link(False)
-    places = [(node, _place_of(node)) for node in slice_nodes().values()]
+    kept = view_places()
     if not show_layout(BESIDE_LAYOUT):
         return False
     for composite in composites():
         pet_alone = (composite.GetLayoutName() or "").startswith(BESIDE)
         composite.SetBackgroundVolumeID((pet_node if pet_alone else ct_node).GetID())
         composite.SetForegroundVolumeID(None)
-    slicer.app.processEvents()  # Slicer lays new views out, and fits each to its image
-    for node, (matrix, field) in places:
-        node.GetSliceToRAS().DeepCopy(matrix)
-        columns, rows = node.GetDimensions()[:2]
-        node.SetFieldOfView(field[0], field[0] * rows / columns if columns else field[1], field[2])
-        node.UpdateMatrices()
+    go_back(kept)
     match_beside()
     link()
     return True
 
 
-def _place_of(slice_node):
-    """Copies of where a slice view is and of how much it shows."""
-    matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(slice_node.GetSliceToRAS())
-    return matrix, slice_node.GetFieldOfView()
+def view_places() -> list:
+    """Every slice node with copies of where it is and of how much it shows, for ``go_back``."""
+    found = []
+    for node in slice_nodes().values():
+        matrix = vtk.vtkMatrix4x4()
+        matrix.DeepCopy(node.GetSliceToRAS())
+        found.append((node, matrix, node.GetFieldOfView()))
+    return found
+
+
+def go_back(kept: list) -> None:
+    """Bring slice views of a new layout to what ``view_places`` kept; each shows as wide a part as before."""
+    slicer.app.processEvents()  # Slicer lays new views out, and fits each to its image
+    for node, matrix, field in kept:
+        node.GetSliceToRAS().DeepCopy(matrix)
+        columns, rows = node.GetDimensions()[:2]
+        node.SetFieldOfView(field[0], field[0] * rows / columns if columns else field[1], field[2])
+        node.UpdateMatrices()
 
 
 def match_beside() -> None:
