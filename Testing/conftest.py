@@ -1,6 +1,7 @@
 """Under pytest alone: the inner loop's tests, the order of all, and what each costs (Python/support/tiers.py)."""
 
 import os
+import sys
 from collections import defaultdict
 
 import pytest
@@ -14,8 +15,19 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    keep_bytecode(config)
     if config.getoption("costs") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Bookkeeper())
+
+
+def keep_bytecode(config):
+    """Where Python may write nothing beside the sources, pytest's own folder takes what it compiles.
+
+    Compiling the house costs more than most tests do, and each program that a test starts would do it again.
+    """
+    if sys.dont_write_bytecode and hasattr(config, "cache"):
+        sys.pycache_prefix, sys.dont_write_bytecode = str(config.cache.mkdir("bytecode")), False
+        os.environ.update(PYTHONPYCACHEPREFIX=sys.pycache_prefix, PYTHONDONTWRITEBYTECODE="")
 
 
 def pytest_collection_modifyitems(config, items):
