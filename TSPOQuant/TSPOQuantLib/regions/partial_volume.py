@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
+from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from ..acquisition.image import DynamicImage, Volume
@@ -58,13 +58,14 @@ class Corrected:
     """One region's curve corrected for partial volume: mean, sd (frames,) in kBq/mL.
 
     sd: the measured one times ``noise_amplification``.
-    finer, coarser: (frames,) kBq/mL, the corrected mean had the FWHM been ``FWHM_STEP_MM`` less or more.
+    finer, coarser: (frames,) kBq/mL, the corrected mean had the FWHM been ``FWHM_STEP_MM`` less or more; what that
+    changes is worked out where the region lay longest, on the image that the tissues' activities make there.
     noise_amplification: SD of the corrected mean over that of the measured mean, for noise that is independent
     between voxels; the largest over the frames.
     recovery: what the region's own uniform activity keeps of itself, 0 to 1; the smallest over the frames.
-    tissues: what was told apart around the region, in the first frame, the region itself first.
-    shares: (tissues,), what each adds to the region's measured mean where all hold the same activity, in the first
-    frame; they sum to 1, but for what lies beyond the box.
+    tissues: what was told apart around the region where it lay longest, the region itself first.
+    shares: (tissues,), what each adds to the region's measured mean there, where all hold the same activity; they sum
+    to 1, but for what lies beyond the box.
     neighbor_means: (tissues, frames) kBq/mL, every tissue's activity by the transfer matrix; 0 in frames whose box
     does not hold the tissue.
     alternatives: (frames,) kBq/mL, the corrected mean by every other method, and by this one with other models of the
@@ -237,36 +238,36 @@ def _corrected(
 ) -> CorrectedCurve:
     """One region in all frames: at once in those in which it lies alike."""
     frames = len(image.timing)
-    estimate = METHODS[method]
-    by_fwhm = np.empty((3, frames))
-    widths = [tuple(max(width + change, 0.0) for width in fwhm_mm) for change in (0.0, -FWHM_STEP_MM, FWHM_STEP_MM)]
+    estimate, mean = METHODS[method], np.empty(frames)
     otherwise = {name: np.empty(frames) for name in (*(other for other in METHODS if other != method), *AS_ONE)}
     amplification, recovery = 0.0, 1.0
     names: tuple[str, ...] = ()
+    longest: list[_Model] = []
     shares, neighbors = np.empty(0), np.empty((0, frames))
-    for move, stage in _stages(frames, region_to_frame):
+    for move, stage in _stages(image.timing.durations_s, region_to_frame):
         tissues = _tissues_around(image.grid, region, around, move, move, minimum_coverage, max(fwhm_mm))
         values = _voxels(image, stage, tissues)
-        models = _models(tissues, image.grid, widths)
-        by_fwhm[:, stage] = [estimate(model, values) for model in models]
+        models = _models(tissues, image.grid, _widths(fwhm_mm)[: 1 if longest else None])
         model = models[0]
+        mean[stage] = estimate(model, values)
         noisy = values.mean(axis=1, keepdims=True) if region_to_frame is None or method in LINEAR else values
         amplification = max(amplification, *(_amplification(model, one, method) for one in noisy.T))
         recovery = min(recovery, float(model.read[0] @ model.seen[:, 0]))
-        if not names:
-            names, shares = tissues.names, model.read[0] @ model.seen
+        if not longest:
+            longest, names, shares = models, tissues.names, model.read[0] @ model.seen
             neighbors = np.zeros((len(names), frames))
         for name, found in zip(tissues.names, _transfer(model, values), strict=True):
             if name in names:
                 neighbors[names.index(name), stage] = found
         for name, found in _alternatives(model, tissues.names, values, method).items():
             otherwise[name][stage] = found
-    mean, finer, coarser = by_fwhm
+    image_there = longest[0].seen @ neighbors
+    found, finer, coarser = (estimate(model, image_there) for model in longest)
     corrected = Corrected(
         mean,
         measured.sd * amplification,
-        finer,
-        coarser,
+        mean + finer - found,
+        mean + coarser - found,
         float(amplification),
         recovery,
         names,
@@ -278,13 +279,19 @@ def _corrected(
     return CorrectedCurve(measured, corrected)
 
 
-def _stages(frames: int, region_to_frame: Sequence[Floats] | None) -> list[tuple[Floats, list[int]]]:
-    """The frames that lie alike, with how they lie, in the order of the first of each."""
+def _widths(fwhm_mm: tuple[float, float, float]) -> list[tuple[float, ...]]:
+    """The resolution, and a step finer and coarser."""
+    return [tuple(max(width + step, 0.0) for width in fwhm_mm) for step in (0.0, -FWHM_STEP_MM, FWHM_STEP_MM)]
+
+
+def _stages(durations_s: Floats, region_to_frame: Sequence[Floats] | None) -> list[tuple[Floats, list[int]]]:
+    """The frames that lie alike, with how they lie; those first that lasted longest."""
+    frames = len(durations_s)
     moves = [np.eye(4)] * frames if region_to_frame is None else region_to_frame
     found: dict[bytes, tuple[Floats, list[int]]] = {}
     for frame, move in enumerate(moves):
         found.setdefault(np.asarray(move, dtype=float).tobytes(), (move, []))[1].append(frame)
-    return list(found.values())
+    return sorted(found.values(), key=lambda stage: -durations_s[stage[1]].sum())
 
 
 def _voxels(image: DynamicImage, frames: Sequence[int], tissues: "_Tissues") -> Floats:
@@ -380,8 +387,17 @@ def _cells(
 def axis_response(voxels_mm: Floats, width_mm: float, edges_mm: Floats, fwhm_mm: float) -> Floats:
     """(voxels, cells): along one axis, what each cell of activity 1 adds to each voxel's mean.
 
-    voxels_mm: centers; edges_mm: of the cells. A Gaussian blur of the indicator of [a, b] is
-    Phi((x - a)/s) - Phi((x - b)/s); the integral of Phi(x/s) is x Phi(x/s) + s phi(x/s) [textbook].
+    voxels_mm: centers; edges_mm: of the cells.
+    """
+    beyond = _beyond(voxels_mm, width_mm, edges_mm, fwhm_mm)
+    return np.asarray(beyond[:, :-1] - beyond[:, 1:])
+
+
+def _beyond(voxels_mm: Floats, width_mm: float, edges_mm: Floats, fwhm_mm: float) -> Floats:
+    """(voxels, edges): as ``axis_response``, for activity of 1 everywhere beyond each edge.
+
+    A Gaussian blur of the indicator of [a, b] is Phi((x - a)/s) - Phi((x - b)/s); the integral of Phi(x/s) is
+    x Phi(x/s) + s phi(x/s) [textbook].
     """
     ends = voxels_mm[:, None, None] + width_mm * np.array([-0.5, 0.5])[:, None] - edges_mm
     sigma = fwhm_mm / FWHM_PER_SIGMA
@@ -390,15 +406,14 @@ def axis_response(voxels_mm: Floats, width_mm: float, edges_mm: Floats, fwhm_mm:
         integral = ends * ndtr(scaled) + sigma * np.exp(-(scaled**2) / 2) / np.sqrt(2 * np.pi)
     else:
         integral = np.maximum(ends, 0.0)
-    mean = (integral[:, 1] - integral[:, 0]) / width_mm
-    return np.asarray(mean[:, :-1] - mean[:, 1:])
+    return np.asarray((integral[:, 1] - integral[:, 0]) / width_mm)
 
 
 @lru_cache(maxsize=256)
 def _response(n: int, cuts: int, pad: int, spacing: float, fwhm: float) -> NDArray[np.float32]:
-    """(n, cells): ``axis_response`` along one axis of a box of n voxels."""
+    """(n, edges of cells): ``_beyond`` along one axis of a box of n voxels."""
     edges = spacing * (np.arange((n + 2 * pad) * cuts + 1, dtype=float) / cuts - pad - 0.5)
-    return axis_response(spacing * np.arange(n, dtype=float), spacing, edges, fwhm).astype(np.float32)
+    return _beyond(spacing * np.arange(n, dtype=float), spacing, edges, fwhm).astype(np.float32)
 
 
 @lru_cache(maxsize=256)
@@ -410,33 +425,54 @@ def _blur(n: int, spacing: float, fwhm: float) -> Floats:
 
 
 def _models(tissues: _Tissues, pet: Grid, widths_mm: Sequence[tuple[float, ...]]) -> list[_Model]:
-    """The scanner's image of each tissue, and how each is read, for resolutions along i, j, k.
-
-    A scanner without any blur shows the part of every voxel that is each tissue; whole cells, so that a tissue beyond
-    the box has no part in it at all. All go through the first axis at once, each tissue in its own box.
-    """
+    """The scanner's image of each tissue, and how each is read, for resolutions along i, j, k."""
     spacing = pet.spacing_mm[::-1]
     axes = list(zip(tissues.shape.tolist(), tissues.cuts.tolist(), tissues.pad.tolist(), spacing, strict=True))
-    responses = [
-        [_response(*axis, fwhm) for axis, fwhm in zip(axes, width[::-1], strict=True)]
-        for width in (*widths_mm, (0.0, 0.0, 0.0))
-    ]
-    first = np.concatenate([along_i for _, _, along_i in responses]).T
-    columns = tissues.shape[2]
-    images = np.zeros((len(responses), len(tissues.names), *tissues.shape), dtype=np.float32)
-    for label, box in enumerate(find_objects(tissues.labels + 1, len(tissues.names))):
-        k, j, i = box
-        rows = (tissues.labels[box] == label).astype(np.float32) @ first[i]
-        for number, (along_k, along_j, _) in enumerate(responses):
-            planes = np.matmul(along_j[:, j], rows[..., number * columns : (number + 1) * columns])
-            images[number, label] = np.tensordot(along_k[:, k], planes, axes=1)
-    *seen, part = images.reshape(*images.shape[:2], -1).astype(float)
-    part = np.rint(part * tissues.cuts.prod()) / tissues.cuts.prod()
+    runs, part = _runs(tissues.labels, len(tissues.names)), _parts(tissues)
     read = _readings(part, tissues.weights)
-    return [
-        _Model(one.T, read, part, _smoothing(tuple(tissues.shape.tolist()), spacing, width[::-1]))
-        for one, width in zip(seen, widths_mm, strict=True)
-    ]
+    models = []
+    for width in widths_mm:
+        along_k, along_j, along_i = (_response(*axis, fwhm) for axis, fwhm in zip(axes, width[::-1], strict=True))
+        rows = (runs @ along_i.T).reshape(*tissues.labels.shape[:2], -1)  # k, j of the cells; tissue, i of the voxels
+        planes = np.matmul(_of_cells(along_j), rows)
+        seen = np.tensordot(_of_cells(along_k), planes, axes=1).reshape(*tissues.shape[:2], len(tissues.names), -1)
+        smooth = _smoothing(tuple(tissues.shape.tolist()), spacing, width[::-1])
+        models.append(_Model(np.moveaxis(seen, 2, -1).reshape(part.shape[::-1]).astype(float), read, part, smooth))
+    return models
+
+
+def _of_cells(beyond: NDArray[np.float32]) -> NDArray[np.float32]:
+    return beyond[:, :-1] - beyond[:, 1:]
+
+
+def _runs(labels: NDArray[np.int16], count: int) -> csr_array:
+    """(rows and tissues, edges): 1 where along a row of cells (k, j) a tissue begins, -1 where it ends.
+
+    Along a row there are few tissues: this is far smaller than the cells.
+    """
+    rows = labels.reshape(-1, labels.shape[-1])
+    every, last = np.arange(len(rows)), labels.shape[-1]
+    row, at = np.nonzero(rows[:, 1:] != rows[:, :-1])
+    begins = np.concatenate([every * count + rows[:, 0], row * count + rows[row, at + 1]])
+    ends = np.concatenate([row * count + rows[row, at], every * count + rows[:, -1]])
+    edges = np.concatenate([np.zeros_like(every), at + 1, at + 1, np.full_like(every, last)])
+    signs = np.repeat(np.array([1, -1], dtype=np.float32), len(begins))
+    return csr_array((signs, (np.concatenate([begins, ends]), edges)), shape=(len(rows) * count, last + 1))
+
+
+def _parts(tissues: _Tissues) -> Floats:
+    """(tissues, voxels): the part of every voxel that is each tissue, in whole cells."""
+    inner = tuple(
+        slice(pad * cuts, (pad + n) * cuts)
+        for n, cuts, pad in zip(tissues.shape.tolist(), tissues.cuts.tolist(), tissues.pad.tolist(), strict=True)
+    )
+    along = [np.arange(n * cuts) // cuts for n, cuts in zip(tissues.shape, tissues.cuts, strict=True)]
+    count, voxels = len(tissues.names), int(tissues.shape.prod())
+    cells = np.ravel_multi_index(np.ix_(*along), tuple(tissues.shape.tolist())) + voxels * tissues.labels[
+        inner
+    ].astype(np.intp)
+    counts = np.bincount(cells.ravel(), minlength=count * voxels).reshape(count, voxels)
+    return np.asarray(counts / tissues.cuts.prod())
 
 
 def _smoothing(
@@ -546,9 +582,12 @@ LINEAR = ("GTM", "STC")
 def _amplification(model: _Model, image: Floats, method: str) -> float:
     """SD of the estimate over SD of the measured mean, for small independent noise of one size in every voxel.
 
-    The estimate's own derivative along ``PERTURBATIONS`` random directions (standard error 5 %), which serves the
-    linear and the others alike.
+    The transfer matrix weighs the voxels with numbers of its own; of the others it is their derivative along
+    ``PERTURBATIONS`` random directions (standard error 5 %).
     """
+    if method == "GTM":
+        weights = np.linalg.pinv(model.read @ model.seen)[0] @ model.read
+        return float(np.linalg.norm(weights) / np.linalg.norm(model.read[0]))
     directions, size = _directions(image.size)
     estimate, step = METHODS[method], SMALL * float(np.abs(image).mean())
     if method in LINEAR:
