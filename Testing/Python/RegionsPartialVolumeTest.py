@@ -31,7 +31,7 @@ from TSPOQuantLib.progress import silent
 from TSPOQuantLib.regions.anatomy import Anatomy, identify
 from TSPOQuantLib.regions.partial_volume import METHODS, axis_response, correct
 from TSPOQuantLib.regions.region import Region
-from TSPOQuantLib.regions.tissues import surroundings, tissues_in, within
+from TSPOQuantLib.regions.tissues import scene_of, surroundings, tissues_in, within
 
 FWHM_MM = 5.0
 SIGMA_MM = FWHM_MM / np.sqrt(8 * np.log(2))
@@ -207,7 +207,8 @@ class TissuesTest(unittest.TestCase):
         move, shift = np.eye(4), np.eye(4)
         move[:3, 3], shift[0, 3] = (0.37, -1.23, 2.21), 3.0
         cells = Grid((60, 60, 60), np.diag([0.8, 0.8, 0.8, 1.0]))
-        labels, names = tissues_in(cells, own, surroundings([own, large, oblique, middle], None), move @ shift, move)
+        scene = scene_of(cells, surroundings([own, large, oblique, middle], None), move)
+        labels, names = tissues_in(scene, own, move @ shift)
         expected = np.full(cells.shape, "rest", dtype=object)
         for region, to in ((large, move), (middle, move), (oblique, move), (own, move @ shift)):
             drawn = points(cells) @ np.linalg.inv(to)[:3, :3].T + np.linalg.inv(to)[:3, 3]

@@ -252,7 +252,7 @@ class Measurer:
         again = Measured(METHOD, (affected,), curves[2:], {MODEL: (corrected,)})
         if self.of_place is None:
             geometry = Geometry(image, neck.moved, neck.ct, neck.others, 0.5)
-            self.of_place = of_corrected_place(again, 0, neck.others, still_image(geometry), pvc, geometry)
+            self.of_place = of_corrected_place(again, (affected, *neck.others), still_image(geometry), pvc, geometry)
         sensitivities = [*of_input([again], source, refit), *of_resolution(again, pvc, source, refit), *self.of_place]
         relative = relative_error(corrected.parameters["VT"], corrected.standard_errors["VT"])
         errors = errors_from(AFFECTED, relative, corrected.degrees_of_freedom, sensitivities, budget)

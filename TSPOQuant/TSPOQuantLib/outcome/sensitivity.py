@@ -22,7 +22,7 @@ from ..kinetics import KineticFit
 from ..kinetics.flags import LARGE_STANDARD_ERROR
 from ..messages import InputRefused, Text
 from ..progress import Progress, part, silent
-from ..regions.partial_volume import FWHM_PER_SIGMA, FWHM_STEP_MM, PartialVolumeResult, corrected_mean
+from ..regions.partial_volume import FWHM_PER_SIGMA, FWHM_STEP_MM, PartialVolumeResult, corrected_means
 from ..regions.region import Region
 from ..regions.sampling import sample
 from ..regions.tissues import surroundings
@@ -125,13 +125,8 @@ def sensitivities(
         )
         found += _of_place(measured, number, _sampled_moves(still, region, geometry))
     if corrected is not None and pvc is not None:
-        for number, region in enumerate(corrected.regions):
-            progress(
-                0.9 + 0.05 * number / len(corrected.regions),
-                Text("Error of place, corrected: {region_name}", region_name=region.name),
-            )
-            others = [other for other in (*measured.regions, *geometry.others) if other is not region]
-            found += of_corrected_place(corrected, number, others, still, pvc, geometry)
+        everything_drawn = (*measured.regions, *geometry.others)
+        found += of_corrected_place(corrected, everything_drawn, still, pvc, geometry, part(progress, 0.9, 0.95))
         progress(0.95, "Error of the resolution")
         found += of_resolution(corrected, pvc, source, refit, width_se_mm)
         found += of_correction_model(corrected, pvc, source, refit)
@@ -331,31 +326,39 @@ def _sampled_moves(still: DynamicImage, region: Region, geometry: Geometry) -> d
 
 def of_corrected_place(
     corrected: Measured,
-    number: int,
-    others: Sequence[Region],
+    drawn: Sequence[Region],
     still: DynamicImage,
     pvc: PartialVolumeResult,
     geometry: Geometry,
+    progress: Progress = silent,
 ) -> list[Sensitivity]:
-    """One corrected region, moved alone and with all that tells tissues apart."""
-    region = corrected.regions[number]
-    around = surroundings((region, *others), geometry.ct)
+    """Every corrected region, moved alone and with all that tells tissues apart; drawn: all that does but the CT."""
+    around = surroundings(drawn, geometry.ct)
     i, j, k = (float(np.hypot(width, SMOOTHING_MM)) for width in pvc.fwhm_mm)
+    least = geometry.minimum_coverage
 
-    def measure(own: Array, rest: Array) -> float:
-        try:
-            return float(
-                corrected_mean(still, region, around, pvc.method, (i, j, k), own, rest, geometry.minimum_coverage)[0]
-            )
-        except InputRefused:  # moved beyond the field
-            return float("nan")
+    def measure(own: Sequence[Array], rest: Array) -> Array:
+        return corrected_means(still, corrected.regions, around, pvc.method, (i, j, k), own, rest, least)
 
-    here = measure(np.eye(4), np.eye(4))
-    moves = {
-        "placement": _moves(here, lambda shift: measure(shift, np.eye(4))),
-        "registration": _moves(here, lambda shift: measure(shift, shift)),
-    }
-    return _of_place(corrected, number, moves)
+    here = np.eye(4)
+    shifts = [_shift(axis, sign * PLACE_STEP_MM) for axis in range(3) for sign in (-1, 1)]
+    progress(0, "Error of place, corrected")
+    center, *alone = measure([here, *shifts], here)
+    with_all = []
+    for done, shift in enumerate(shifts, 1):
+        progress(done / (1 + len(shifts)), "Error of place, corrected")
+        with_all.append(measure([shift], shift)[0])
+    rows = []
+    for number in range(len(corrected.regions)):
+        moves = {
+            name: [
+                (_log_ratio(lower[number], center[number]), _log_ratio(upper[number], center[number]))
+                for lower, upper in zip(found[::2], found[1::2], strict=True)
+            ]
+            for name, found in (("placement", alone), ("registration", with_all))
+        }
+        rows += _of_place(corrected, number, moves)
+    return rows
 
 
 def _of_place(measured: Measured, number: int, moves: dict[str, list[tuple[float, float]]]) -> list[Sensitivity]:

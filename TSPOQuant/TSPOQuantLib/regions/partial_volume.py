@@ -10,7 +10,7 @@ the region, not throughout the neck. Finer cuts (shells by distance from the reg
 the noise grew 1.3 to 2.3 times, the error did not fall.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -25,7 +25,7 @@ from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .region import Region, TimeActivityCurve
 from .sampling import MINIMUM_COVERAGE, coverage, sample
-from .tissues import Surroundings, surroundings, tissues_in
+from .tissues import Surroundings, scene_of, surroundings, tissues_in
 
 Floats = NDArray[np.float64]
 
@@ -175,12 +175,21 @@ def correct(
             units=ct.units,
         )
     around = surroundings((*regions, *others), ct)
-    curves = []
-    for number, region in enumerate(regions):
-        progress(number / len(regions), Text("Partial volume of {region_name}", region_name=region.name))
-        measured = sample(image, region, region_to_frame, minimum_coverage)
-        curves.append(_corrected(image, region, around, measured, method, fwhm, region_to_frame, minimum_coverage))
+    measured = [sample(image, region, region_to_frame, minimum_coverage) for region in regions]
+    parts: list[list[_Part]] = [[] for _ in regions]
+    stages = _stages(image.timing.durations_s, region_to_frame)
+    for done, (move, frames) in enumerate(stages):
+        lie = [(region, move) for region in regions]
+        for n, tissues in _tissues_around(image.grid, lie, around, move, minimum_coverage, max(fwhm)):
+            told = Text("Partial volume of {region_name}", region_name=regions[n].name)
+            progress((done + n / len(regions)) / len(stages), told)
+            widths = _widths(fwhm)[: 1 if parts[n] else None]
+            models = _models(tissues, image.grid, widths)
+            parts[n].append(_part(image, frames, tissues, models, method, region_to_frame is not None))
     progress(1, "Partial volume corrected")
+    curves = [
+        _joined(curve, found, method, image.timing.durations_s) for curve, found in zip(measured, parts, strict=True)
+    ]
     notices = [notice for curve in curves for notice in _doubts(curve)]
     if ct is None:
         notices.append(
@@ -205,76 +214,101 @@ def _checked_fwhm(fwhm_mm: float | tuple[float, float, float]) -> tuple[float, f
     return (float(values[0]), float(values[1]), float(values[2]))
 
 
-def corrected_mean(
+def corrected_means(
     image: DynamicImage,
-    region: Region,
+    regions: Sequence[Region],
     around: Surroundings,
     method: str,
     fwhm_mm: tuple[float, float, float],
-    own_move: Floats,
+    own_moves: Sequence[Floats],
     move: Floats,
     minimum_coverage: float = MINIMUM_COVERAGE,
 ) -> Floats:
-    """(frames,) kBq/mL, the corrected mean alone, in frames that lie alike.
+    """(own moves, regions) kBq/mL, the corrected mean alone, in the first frame; nan where a region cannot be read.
 
-    own_move: rigid 4 x 4 (LPS mm) that carries the region from where it was drawn to where it is read; move: the same
-    for the CT and all else that was drawn. Raises what ``sampling.sample`` raises.
+    own_moves: rigid 4 x 4 (LPS mm) that carry each region from where it was drawn to where it is read; move: the same
+    for the CT and all else that was drawn.
     """
-    sample(image, region, [own_move] * len(image.timing), minimum_coverage)
-    tissues = _tissues_around(image.grid, region, around, own_move, move, minimum_coverage, max(fwhm_mm))
-    (model,) = _models(tissues, image.grid, [fwhm_mm])
-    return METHODS[method](model, _voxels(image, range(len(image.timing)), tissues))
+    means = np.full((len(own_moves), len(regions)), np.nan)
+    places = []
+    for own, n in np.ndindex(means.shape):
+        try:
+            sample(image, regions[n], [own_moves[own]] * len(image.timing), minimum_coverage)
+        except InputRefused:  # moved beyond the field
+            continue
+        places.append((own, n))
+    lie = [(regions[n], own_moves[own]) for own, n in places]
+    for place, tissues in _tissues_around(image.grid, lie, around, move, minimum_coverage, max(fwhm_mm)):
+        (model,) = _models(tissues, image.grid, [fwhm_mm])
+        means[places[place]] = METHODS[method](model, _voxels(image, [0], tissues))[0]
+    return means
 
 
-def _corrected(
-    image: DynamicImage,
-    region: Region,
-    around: Surroundings,
-    measured: TimeActivityCurve,
-    method: str,
-    fwhm_mm: tuple[float, float, float],
-    region_to_frame: Sequence[Floats] | None,
-    minimum_coverage: float,
-) -> CorrectedCurve:
-    """One region in all frames: at once in those in which it lies alike."""
-    frames = len(image.timing)
-    estimate, mean = METHODS[method], np.empty(frames)
-    otherwise = {name: np.empty(frames) for name in (*(other for other in METHODS if other != method), *AS_ONE)}
-    amplification, recovery = 0.0, 1.0
-    names: tuple[str, ...] = ()
-    longest: list[_Model] = []
-    shares, neighbors = np.empty(0), np.empty((0, frames))
-    for move, stage in _stages(image.timing.durations_s, region_to_frame):
-        tissues = _tissues_around(image.grid, region, around, move, move, minimum_coverage, max(fwhm_mm))
-        values = _voxels(image, stage, tissues)
-        models = _models(tissues, image.grid, _widths(fwhm_mm)[: 1 if longest else None])
-        model = models[0]
-        mean[stage] = estimate(model, values)
-        noisy = values.mean(axis=1, keepdims=True) if region_to_frame is None or method in LINEAR else values
-        amplification = max(amplification, *(_amplification(model, one, method) for one in noisy.T))
-        recovery = min(recovery, float(model.read[0] @ model.seen[:, 0]))
-        if not longest:
-            longest, names, shares = models, tissues.names, model.read[0] @ model.seen
-            neighbors = np.zeros((len(names), frames))
-        for name, found in zip(tissues.names, _transfer(model, values), strict=True):
-            if name in names:
-                neighbors[names.index(name), stage] = found
-        for name, found in _alternatives(model, tissues.names, values, method).items():
-            otherwise[name][stage] = found
-    image_there = longest[0].seen @ neighbors
-    found, finer, coarser = (estimate(model, image_there) for model in longest)
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One region in the frames in which it lies alike.
+
+    models: for each of the resolutions that were asked for, the region's own first. mean: (frames,) kBq/mL.
+    activity: (tissues, frames), by the transfer matrix. alternatives: as in ``Corrected``.
+    """
+
+    frames: list[int]
+    names: tuple[str, ...]
+    models: list[_Model]
+    mean: Floats
+    activity: Floats
+    alternatives: dict[str, Floats]
+    amplification: float
+
+    @property
+    def shares(self) -> Floats:
+        return np.asarray(self.models[0].read[0] @ self.models[0].seen)
+
+
+def _part(
+    image: DynamicImage, frames: list[int], tissues: _Tissues, models: list[_Model], method: str, moved: bool
+) -> _Part:
+    """moved: whether the frames were brought to rest one by one, so that each has its own noise."""
+    model, values = models[0], _voxels(image, frames, tissues)
+    noisy = values if moved and method not in LINEAR else values.mean(axis=1, keepdims=True)
+    return _Part(
+        frames,
+        tissues.names,
+        models,
+        METHODS[method](model, values),
+        _transfer(model, values),
+        _alternatives(model, tissues.names, values, method),
+        max(_amplification(model, one, method) for one in noisy.T),
+    )
+
+
+def _joined(measured: TimeActivityCurve, parts: Sequence[_Part], method: str, durations_s: Floats) -> CorrectedCurve:
+    """All frames of one region; parts: the longest first, which has models of a finer and a coarser resolution."""
+    longest, frames = parts[0], len(durations_s)
+    mean, neighbors = np.empty(frames), np.zeros((len(longest.names), frames))
+    otherwise = {name: np.empty(frames) for name in longest.alternatives}
+    for part in parts:
+        mean[part.frames] = part.mean
+        for name, activity in zip(part.names, part.activity, strict=True):
+            if name in longest.names:
+                neighbors[longest.names.index(name), part.frames] = activity
+        for name, found in part.alternatives.items():
+            otherwise[name][part.frames] = found
+    image_there = longest.models[0].seen @ neighbors
+    found, finer, coarser = (METHODS[method](model, image_there) for model in longest.models)
+    amplification = max(part.amplification for part in parts)
     corrected = Corrected(
         mean,
         measured.sd * amplification,
         mean + finer - found,
         mean + coarser - found,
-        float(amplification),
-        recovery,
-        names,
-        tuple(shares.tolist()),
+        amplification,
+        float(min(part.shares[0] for part in parts)),
+        longest.names,
+        tuple(longest.shares.tolist()),
         neighbors,
         otherwise,
-        _spread(image.timing.durations_s, [mean, *otherwise.values()]),
+        _spread(durations_s, [mean, *otherwise.values()]),
     )
     return CorrectedCurve(measured, corrected)
 
@@ -346,29 +380,58 @@ def _doubts(curve: CorrectedCurve) -> list[Notice]:
 
 def _tissues_around(
     pet: Grid,
-    region: Region,
+    lie: Sequence[tuple[Region, Floats]],
     around: Surroundings,
-    own_move: Floats,
     move: Floats,
     minimum_coverage: float,
     fwhm_mm: float,
-) -> _Tissues:
-    """Which tissue each cell near a region belongs to; the moves as for ``tissues_in``."""
-    covered = coverage(region, pet, own_move)
+) -> Iterator[tuple[int, _Tissues]]:
+    """Which tissue each cell near each of the regions belongs to, as they lie, with the region's place in ``lie``.
+
+    lie: regions, and rigid 4 x 4 (LPS mm) by which each has moved; move: by which all else has. What lies in cells
+    that several regions need is looked up once.
+    """
     spacing = np.array(pet.spacing_mm[::-1])
-    reach = np.ceil(REACH_MM / spacing).astype(np.intp)
+    cuts = np.maximum(np.round(spacing / CELL_MM), 1).astype(np.intp)
+    pad = np.ceil(TAIL_SIGMAS * (fwhm_mm + FWHM_STEP_MM) / FWHM_PER_SIGMA / spacing).astype(np.intp)
+    boxes = [_box(pet, region, own_move, minimum_coverage) for region, own_move in lie]
+    for members in _together([(first - pad, first + shape + pad) for first, shape, _ in boxes]):
+        low = np.min([boxes[n][0] for n in members], axis=0)
+        high = np.max([boxes[n][0] + boxes[n][1] for n in members], axis=0)
+        scene = scene_of(_cells(pet, low, high - low, cuts, pad), around, move)
+        for n in members:
+            first, shape, weights = boxes[n]
+            own = scene.part((first - low) * cuts, (first - low + shape + 2 * pad) * cuts)
+            yield n, _Tissues(first, shape, cuts, pad, weights, *tissues_in(own, *lie[n]))
+
+
+def _box(
+    pet: Grid, region: Region, own_move: Floats, minimum_coverage: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """The first voxel and the shape of a region's box, and how the region's mean is read in it (voxels,)."""
+    covered = coverage(region, pet, own_move)
+    reach = np.ceil(REACH_MM / np.array(pet.spacing_mm[::-1])).astype(np.intp)
     voxels = np.stack(np.unravel_index(covered.voxels, pet.shape))
     first = np.maximum(voxels.min(axis=1) - reach, 0)
     shape = np.minimum(voxels.max(axis=1) + reach + 1, np.array(pet.shape)) - first
     kept = covered.fractions >= minimum_coverage
     weights = np.zeros(shape)
     weights[tuple(voxels[:, kept] - first[:, None])] = covered.fractions[kept] / covered.fractions[kept].sum()
+    return first, shape, weights.ravel()
 
-    cuts = np.maximum(np.round(spacing / CELL_MM), 1).astype(np.intp)
-    pad = np.ceil(TAIL_SIGMAS * (fwhm_mm + FWHM_STEP_MM) / FWHM_PER_SIGMA / spacing).astype(np.intp)
-    cells = _cells(pet, first, shape, cuts, pad)
-    labels, names = tissues_in(cells, region, around, own_move, move)
-    return _Tissues(first, shape, cuts, pad, weights.ravel(), labels, names)
+
+def _together(boxes: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]) -> list[list[int]]:
+    """The numbers of boxes (low, high) that one box around them holds at no more than their own volumes."""
+    groups: list[tuple[NDArray[np.intp], NDArray[np.intp], list[int]]] = []
+    for number, (low, high) in enumerate(boxes):
+        for n, (least, most, members) in enumerate(groups):
+            both = np.minimum(low, least), np.maximum(high, most)
+            if (both[1] - both[0]).prod() <= (high - low).prod() + (most - least).prod():
+                groups[n] = (*both, [*members, number])
+                break
+        else:
+            groups.append((low, high, [number]))
+    return [members for _, _, members in groups]
 
 
 def _cells(

@@ -111,59 +111,123 @@ def _lattice(regions: Sequence[Region], grid: Grid, members: Sequence[tuple[int,
     return _Lattice(grid, low, covered, tuple(sets))
 
 
-def tissues_in(
-    cells: Grid, region: Region, around: Surroundings, own_move: Floats, move: Floats
-) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What lies in cells before any one region is asked for.
+
+    back: rigid 4 x 4 (LPS mm) from where the cells are to where all was drawn. covered: (k, j, i) of the cells, one a
+    lattice of ``around``, into its sets. classes: (k, j, i), the CT's tissue class, into ``CLASSES``, the surroundings
+    of the cord not told apart; all 0 without a CT. cord, near_cord: (k, j, i), drawn as cord, and so near to it.
+    """
+
+    cells: Grid
+    around: Surroundings
+    back: Floats
+    covered: tuple[NDArray[np.uint16], ...]
+    classes: NDArray[np.int16]
+    cord: Bools
+    near_cord: Bools
+
+    def part(self, low: Ints, high: Ints) -> "Scene":
+        """Some of the cells (k, j, i), high not among them."""
+        box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
+        corner = self.cells.ijk_to_lps.copy()
+        corner[:3, 3] = self.cells.to_lps(low[::-1].astype(float))
+        k, j, i = (high - low).tolist()
+        return Scene(
+            Grid((k, j, i), corner),
+            self.around,
+            self.back,
+            tuple(one[box] for one in self.covered),
+            self.classes[box],
+            self.cord[box],
+            self.near_cord[box],
+        )
+
+
+def scene_of(cells: Grid, around: Surroundings, move: Floats) -> Scene:
+    """move: rigid 4 x 4 (LPS mm) by which the CT and everything that was drawn has moved from where it was drawn."""
+    back: Floats = np.asarray(np.linalg.inv(move))
+    vertebrae = np.zeros(cells.shape, dtype=bool)
+    covered = []
+    for lattice in around.lattices:
+        seen = np.zeros(cells.shape, dtype=np.uint16)
+        _look_up(seen, lattice.covered, lattice.grid, lattice.corner, cells, back)
+        covered.append(seen)
+        vertebrae |= np.array([any(not around.tells(n) for n in each) for each in lattice.sets])[seen]
+    classes = _classes(cells, around.ct, back, vertebrae)
+    cord = np.broadcast_to(_drawn_as_cord(around, covered, around.regions), cells.shape)
+    near_cord = cord if around.ct is None else within(cord, AROUND_CORD_MM, cells.spacing_mm[::-1])
+    return Scene(cells, around, back, tuple(covered), classes, cord, near_cord)
+
+
+def tissues_in(scene: Scene, region: Region, own_move: Floats) -> tuple[NDArray[np.int16], tuple[str, ...]]:
     """The tissue of every cell (k, j, i), into the names that are returned with it; 0 is the region itself.
 
-    own_move: rigid 4 x 4 (LPS mm) by which the region has moved from where it was drawn, move: the CT and everything
-    else that was drawn.
+    own_move: rigid 4 x 4 (LPS mm) by which the region has moved from where it was drawn.
     """
-    back: Floats = np.asarray(np.linalg.inv(move))
+    cells, around = scene.cells, scene.around
     own = np.zeros(cells.shape, dtype=bool)
     _look_up(own, region.mask, region.grid, np.zeros(3, dtype=np.intp), cells, np.asarray(np.linalg.inv(own_move)))
     count = len(around.regions)
     smallest = np.full(cells.shape, count, dtype=np.int16)
-    cord, vertebrae = own & (region.anatomy.structure == "cord"), np.zeros(cells.shape, dtype=bool)
-    for lattice in around.lattices:
-        seen = np.zeros(cells.shape, dtype=np.uint16)
-        _look_up(seen, lattice.covered, lattice.grid, lattice.corner, cells, back)
+    for lattice, seen in zip(around.lattices, scene.covered, strict=True):
         others = [
             [n for n in sorted(each) if around.tells(n) and around.regions[n] is not region] for each in lattice.sets
         ]
         first = np.array([min(each, default=count) for each in others], dtype=np.int16)
-        smallest = np.minimum(smallest, first[seen])
-        cord |= np.array([any(around.regions[n].anatomy.structure == "cord" for n in each) for each in others])[seen]
-        vertebrae |= np.array([any(not around.tells(n) for n in each) for each in lattice.sets])[seen]
-    labels, classes = _background(cells, around.ct, back, cord, vertebrae)
+        np.minimum(smallest, first[seen], out=smallest)
     # Behind the classes the largest first, so that the smallest of what is too small is left to its like.
-    labels = np.where(smallest < count, len(classes) + count - 1 - smallest, labels) + 1
+    classes = ("rest",) if around.ct is None else CLASSES
+    drawn = np.append(len(classes) + count - np.arange(count), 0).astype(np.int16)
+    labels = drawn[smallest]
+    np.copyto(labels, _around_cord(scene, region, own) + np.int16(1), where=labels == 0)
     labels[own] = 0
     names = [region.name, *classes, *(one.name for one in reversed(around.regions))]
     return _without_slivers(labels, names, cells.voxel_volume_mm3)
 
 
-def _background(
-    cells: Grid, ct: Volume | None, back: Floats, cord: Bools, vertebrae: Bools
-) -> tuple[NDArray[np.int16], tuple[str, ...]]:
-    """The CT's tissue class of every cell, those beyond the CT as its last voxels; one class without a CT.
+def _around_cord(scene: Scene, region: Region, own: Bools) -> NDArray[np.int16]:
+    """The classes, with the surroundings of the cord told apart; a cord that has moved alone takes its own with it."""
+    if scene.around.ct is None:
+        return scene.classes
+    near = scene.near_cord
+    if region.anatomy.structure == "cord":
+        rest = [one for one in scene.around.regions if one is not region]
+        cord = own | _drawn_as_cord(scene.around, scene.covered, rest)
+        if (cord != scene.cord).any():
+            near = within(cord, AROUND_CORD_MM, scene.cells.spacing_mm[::-1])
+    classes = scene.classes.copy()
+    classes[near & (classes == CLASSES.index("soft tissue"))] = CLASSES.index("around the cord")
+    return classes
+
+
+def _drawn_as_cord(around: Surroundings, covered: Sequence[NDArray[np.uint16]], regions: Sequence[Region]) -> Bools:
+    """The cells that some of the regions cover as cord; covered: as in ``Scene``."""
+    cords = {n for n, one in enumerate(around.regions) if one in regions and one.anatomy.structure == "cord"}
+    found: Bools = np.zeros(1, dtype=bool)
+    for lattice, seen in zip(around.lattices, covered, strict=True):
+        found = found | np.array([not cords.isdisjoint(each) for each in lattice.sets])[seen]
+    return found
+
+
+def _classes(cells: Grid, ct: Volume | None, back: Floats, vertebrae: Bools) -> NDArray[np.int16]:
+    """The CT's tissue class of every cell, those beyond the CT as its last voxels; 0 without a CT.
 
     Marrow lies deep in what the CT shows as bone or what is drawn as vertebra: old marrow is no denser than muscle.
     """
-    if ct is None:
-        return np.zeros(cells.shape, dtype=np.int16), ("rest",)
-    places = _nearest(np.linalg.inv(ct.grid.ijk_to_lps) @ back @ cells.ijk_to_lps, cells.shape)
-    values = _taken(ct.values, [np.clip(at, 0, n - 1) for at, n in zip(places, ct.values.shape, strict=True)])
     classes = np.zeros(cells.shape, dtype=np.int16)
+    if ct is None:
+        return classes
+    places = _nearest(np.linalg.inv(ct.grid.ijk_to_lps) @ back @ cells.ijk_to_lps, cells.shape)
+    values = _taken(ct.values, [np.clip(at, 0, n - 1, out=at) for at, n in zip(places, ct.values.shape, strict=True)])
     for edge in CLASS_EDGES_HU:
         classes += values >= edge
     deep = np.zeros(cells.shape, dtype=bool)
     for solid in (classes == CLASSES.index("bone"), vertebrae):
         deep |= ~within(~solid, CORTEX_MM, cells.spacing_mm[::-1])
     classes[deep & (values < CORTEX_HU) & (values >= CLASS_EDGES_HU[0])] = CLASSES.index("marrow")
-    near_cord = within(cord, AROUND_CORD_MM, cells.spacing_mm[::-1])
-    classes[near_cord & (classes == CLASSES.index("soft tissue"))] = CLASSES.index("around the cord")
-    return classes, CLASSES
+    return classes
 
 
 def within(mask: Bools, reach_mm: float, spacing_mm: Sequence[float]) -> Bools:
@@ -221,15 +285,15 @@ def _look_up(into: NDArray[Any], values: NDArray[Any], grid: Grid, corner: Ints,
         return
     to_index[:3, 3] += to_index[:3, :3] @ low[::-1]
     places = _nearest(to_index, tuple((high - low).tolist()))
-    inside, kept = np.ones((1, 1, 1), dtype=bool), []
+    inside = np.ones((1, 1, 1), dtype=bool)
     for at, n in zip(places, values.shape, strict=True):
         inside = inside & (at >= 0) & (at < n)
-        kept.append(np.clip(at, 0, n - 1))
+        np.clip(at, 0, n - 1, out=at)
     box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
-    np.copyto(into[box], _taken(values, kept), where=inside)
+    np.copyto(into[box], _taken(values, places), where=inside)
 
 
-def _nearest(to_index: Floats, shape: tuple[int, ...]) -> list[Ints]:
+def _nearest(to_index: Floats, shape: tuple[int, ...]) -> list[NDArray[np.int32]]:
     """Index (k, j, i) of the voxel in which every cell's middle lies; each of size 1 along axes that do not matter.
 
     to_index: 4 x 4 from indices (i, j, k) of the cells, of whom there are ``shape`` (k, j, i).
@@ -243,15 +307,15 @@ def _nearest(to_index: Floats, shape: tuple[int, ...]) -> list[Ints]:
                 along = [1, 1, 1]
                 along[axis] = n
                 at = at + slope * np.arange(n).reshape(along)
-        found.append(np.floor(at).astype(np.intp))
+        found.append(np.floor(at, out=at).astype(np.int32))
     return found
 
 
-def _taken(values: NDArray[Any], places: Sequence[Ints]) -> NDArray[Any]:
+def _taken(values: NDArray[Any], places: Sequence[NDArray[np.int32]]) -> NDArray[Any]:
     """Values (k, j, i) at indices that are broadcast against each other."""
     k, j, i = places
-    rows = (k * values.shape[1] + j) * values.shape[2]
-    return np.asarray(values.reshape(-1)[rows + i])
+    rows = (np.multiply(k, values.shape[1], dtype=np.intp) + j) * values.shape[2]
+    return np.asarray(values.reshape(-1).take(rows + i))
 
 
 def _without_slivers(
