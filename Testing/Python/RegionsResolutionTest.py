@@ -16,7 +16,7 @@ from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.anatomy import pet_grid
 from TSPOQuantLib.phantom.scanner import counts_per_activity, image_frames, with_count_noise
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
-from TSPOQuantLib.regions.resolution import estimate_resolution
+from TSPOQuantLib.regions.resolution import METHOD_MM, estimate_resolution
 
 from tools.validation.regions import NOISE_PERCENT, curves, neck, scan
 
@@ -53,7 +53,7 @@ class ResolutionTest(unittest.TestCase):
             with self.subTest(fwhm):
                 found = estimate_resolution(self.image(fwhm), self.ct)
                 self.assertAlmostEqual(found.fwhm_mm, fwhm, delta=TOLERANCE_MM)
-                self.assertLess(found.se_mm, TOLERANCE_MM)
+                self.assertLess(found.se_mm, 1.2 * METHOD_MM)
                 self.assertEqual(found.notices, ())
                 self.assertEqual(found.unlikeliness.min(), 0.0)
 
@@ -78,7 +78,7 @@ class ResolutionTest(unittest.TestCase):
 
     @slow
     def test_a_resolution_beyond_all_that_is_tried(self):
-        self.assert_refused("resolution-unclear", self.image(12.0, count=1), self.ct)
+        self.assert_refused("resolution-unclear", self.image(15.0, count=1), self.ct)
 
 
 @needs_data
@@ -106,7 +106,16 @@ class RealNeckTest(unittest.TestCase):
         timing = FrameTiming(FRAME_STARTS_S[-1:], FRAME_DURATIONS_S[-1:])
         ct = Volume(hounsfield.astype(np.float32), Grid(hounsfield.shape, matrix), "HU")
         found = estimate_resolution(replace(image, timing=timing), ct)
-        self.assertAlmostEqual(found.fwhm_mm, fwhm, delta=2 * TOLERANCE_MM)
+        self.assertLess(abs(found.fwhm_mm - fwhm), 2 * found.se_mm)
+        self.assertLess(found.se_mm, 0.8)
+        # A gland misleads the second frame as it does the first: another look at it is no further evidence.
+        twice = replace(image, activity=np.repeat(image.activity, 2, axis=0))
+        timing = FrameTiming(FRAME_STARTS_S[-2:], FRAME_DURATIONS_S[-2:])
+        moved = np.eye(4)
+        moved[0, 3] = 0.01
+        again = estimate_resolution(replace(twice, timing=timing), ct, [np.eye(4), moved])
+        self.assertAlmostEqual(again.fwhm_mm, found.fwhm_mm, delta=0.2)
+        self.assertGreater(again.se_mm, 0.9 * found.se_mm)
 
 
 if __name__ == "__main__":

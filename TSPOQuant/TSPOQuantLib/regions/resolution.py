@@ -4,8 +4,10 @@ Near the skin the CT tells air, fat, soft tissue and bone apart; each is given o
 compared with the PET, block by block around the neck and along it. The width that is most likely where every block
 has an error of its own size is the resolution there. What the CT does not tell, a gland or a vessel within muscle,
 would pass for blur where the tissues of its block are free to make up for it: no activity is negative, and a block's
-do not depart far from the whole neck's. Reconstruction, filter and whatever motion is left are included. Tested on
-simulated necks only, with the anatomy of a real one among them; a scanner's resolution also differs over its field.
+do not depart far from the whole neck's. A gland misleads every frame alike: all frames of a place are one block, and
+the error comes from how far the blocks disagree. Reconstruction, filter and whatever motion is left are included.
+Tested on simulated necks only, with the anatomy of a real one among them; a scanner's resolution also differs over
+its field.
 """
 
 import math
@@ -29,7 +31,7 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 
 # None of these is published: choices, tried on simulated necks.
-WIDTHS_MM = np.arange(2.0, 10.1, 0.8)
+WIDTHS_MM = np.arange(2.0, 11.7, 0.8)
 NEAR_SKIN_MM = 8.0
 """Only voxels so near to the skin are compared: there the CT knows best what is where."""
 SKIN_MM = (1.5, 3.0)
@@ -37,22 +39,26 @@ SKIN_MM = (1.5, 3.0)
 PAD_MM = 12.0
 CUTS = 2
 """Cells of each voxel along each axis."""
-SLAB_MM, SECTORS = 20.0, 8
+SLAB_MM, SECTORS = 20.0, 12
 """Along the neck and around it: each of these blocks has activities of its own, and an error of its own size."""
-DEPARTURE = 0.15
+DEPARTURE = 0.3
 """Standard deviation of a tissue's activity between the blocks, as a fraction of the most active tissue's."""
-FEWEST_IN_BLOCK = 200
+FEWEST_IN_BLOCK = 100
 """A block of fewer voxels is left out."""
+METHOD_MM = 0.3
+"""Standard error of the method itself, where all blocks agree: about what it was off by at the skin of simulated
+necks whose images another scanner than the correction's formula had made."""
 LONG_S = 300.0
 MOST_FRAMES = 4
 COARSEST_CT_MM = 3.5
 FEWEST_VOXELS = 2000
 UNCERTAIN_MM = 0.5
+TISSUES = len(CLASS_EDGES_HU) + 1 + len(SKIN_MM)
 
 
 @dataclass(frozen=True, eq=False)
 class Resolution:
-    """fwhm_mm: one width for all axes. se_mm: from leaving out one block at a time (jackknife).
+    """fwhm_mm: one width for all axes. se_mm: from leaving out one block at a time (jackknife), and ``METHOD_MM``.
 
     widths_mm, unlikeliness: what was tried, and -2 ln of its likelihood over the greatest. frames: which were used.
     """
@@ -88,17 +94,15 @@ def estimate_resolution(
             coarsest=COARSEST_CT_MM,
         )
     frames = _frames(image)
-    weights = image.timing.durations_s[list(frames)]
-    activity = [image.activity[frame].astype(float) for frame in frames]
-    stages: list[tuple[Floats | None, Floats]] = [(None, np.average(activity, axis=0, weights=weights))]
-    if region_to_frame is not None:
-        stages = [(region_to_frame[frame], image.activity[frame].astype(float)) for frame in frames]
-    tissue = _tissues(ct)
-    left = [np.empty((0, len(WIDTHS_MM)))]
-    for number, (transform, values) in enumerate(stages):
-        progress(number / len(stages), "Resolution of the PET")
-        left.append(_unlikeliness(image.grid, values, ct.grid, tissue, transform))
-    by_block = np.concatenate(left)
+    moves = [None] * len(frames) if region_to_frame is None else [region_to_frame[frame] for frame in frames]
+    tissue, edges = _tissues(ct), []
+    for number, members in enumerate(_alike(moves)):
+        progress(number / len(frames), "Resolution of the PET")
+        chosen = [frames[member] for member in members]
+        activity = image.activity[chosen].astype(float)
+        mean = np.average(activity, axis=0, weights=image.timing.durations_s[chosen])
+        edges.append(_edge(image.grid, mean, ct.grid, tissue, moves[members[0]]))
+    by_block = _unlikeliness(edges)
     total = by_block.sum(axis=0)
     fwhm = _lowest(total)
     if fwhm is None:
@@ -112,6 +116,7 @@ def estimate_resolution(
     without = [_lowest(total - block) or fwhm for block in by_block]
     n = len(without)
     spread = float(np.sqrt((n - 1) / n * np.sum((np.array(without) - np.mean(without)) ** 2))) if n > 1 else np.inf
+    spread = math.hypot(spread, METHOD_MM)
     notices: tuple[Notice, ...] = ()
     if not spread <= UNCERTAIN_MM:
         notices = (
@@ -160,10 +165,34 @@ def _tissues(ct: Volume) -> tuple[Labels, Floats]:
     return classes, np.maximum(depth, outside)
 
 
-def _unlikeliness(
-    pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], transform: Floats | None
-) -> Floats:
-    """(blocks, widths): -2 ln of each width's likelihood by the voxels near the skin. Raises "resolution-edges"."""
+def _alike(moves: Sequence[Floats | None]) -> list[list[int]]:
+    """Positions of frames that lie where others do, as groups."""
+    groups: list[list[int]] = []
+    for number, move in enumerate(moves):
+        for group in groups:
+            known = moves[group[0]]
+            if move is known or (move is not None and known is not None and np.array_equal(move, known)):
+                group.append(number)
+                break
+        else:
+            groups.append([number])
+    return groups
+
+
+@dataclass(frozen=True, eq=False)
+class _Edge:
+    """The voxels of one image near the skin. places_mm: (voxels, 3) along i, j, k. seen: (voxels,), of mean 1.
+
+    blurred: (widths, voxels, tissues), what an activity of 1 in each tissue would show.
+    """
+
+    places_mm: Floats
+    seen: Floats
+    blurred: NDArray[np.float32]
+
+
+def _edge(pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], transform: Floats | None) -> _Edge:
+    """Raises "resolution-edges"."""
     to_ct = np.linalg.inv(ct.ijk_to_lps)
     if transform is not None:
         to_ct = to_ct @ np.linalg.inv(transform)
@@ -172,8 +201,9 @@ def _unlikeliness(
     if not near.any():
         raise _too_little()
     box = tuple(slice(int(k.min()), int(k.max()) + 1) for k in np.nonzero(near))
+    first = np.array([side.start for side in reversed(box)], dtype=float)
     corner = pet.ijk_to_lps.copy()
-    corner[:3, 3] = pet.to_lps(np.array([side.start for side in reversed(box)], dtype=float))
+    corner[:3, 3] = pet.to_lps(first)
     near, values = near[box], values[box]
     pet = Grid((near.shape[0], near.shape[1], near.shape[2]), corner)
     pad = np.ceil(PAD_MM / np.array(pet.spacing_mm[::-1])).astype(int)
@@ -183,13 +213,11 @@ def _unlikeliness(
     labels = np.rint(_looked_up(classes, to_ct @ pet.ijk_to_lps @ to_voxel, cells, -1)).astype(np.int8)
     # Only where all that may spill in lies on the CT.
     near &= _surely(labels >= 0, pad)
-    if np.count_nonzero(near) < FEWEST_VOXELS:
-        raise _too_little()
-    blocks = _blocks(near, pet)
     seen = values[near]
-    left = np.zeros((len(blocks), len(WIDTHS_MM)))
-    present = np.unique(labels[labels >= 0]).tolist()
-    for column, width in enumerate(WIDTHS_MM):
+    if seen.size < FEWEST_VOXELS or not seen.mean() > 0:
+        raise _too_little()
+    blurred = np.zeros((len(WIDTHS_MM), seen.size, TISSUES), np.float32)
+    for width, into in zip(WIDTHS_MM, blurred, strict=True):
         responses = [
             axis_response(
                 step * np.arange(n, dtype=float),
@@ -199,9 +227,20 @@ def _unlikeliness(
             ).astype(np.float32)
             for step, n, p in zip(pet.spacing_mm[::-1], pet.shape, pad, strict=True)
         ]
-        blurred = np.stack([_blurred(responses, labels == n)[near] for n in present], axis=1).astype(float)
-        left[:, column] = _misfit(blurred, seen, blocks)
-    return left
+        for one in np.unique(labels[labels >= 0]).tolist():
+            into[:, one] = _blurred(responses, labels == one)[near]
+    places = (np.argwhere(near)[:, ::-1] + first) * pet.spacing_mm
+    return _Edge(places, seen / seen.mean(), blurred)
+
+
+def _unlikeliness(edges: Sequence[_Edge]) -> Floats:
+    """(blocks, widths): -2 ln of each width's likelihood by the voxels of all images near the skin."""
+    blocks = _blocks(np.concatenate([edge.places_mm for edge in edges]), len(edges))
+    if not blocks:
+        raise _too_little()
+    seen = np.concatenate([edge.seen for edge in edges])
+    each = (np.concatenate([edge.blurred[n] for edge in edges]).astype(float) for n in range(len(WIDTHS_MM)))
+    return np.array([_misfit(blurred, seen, blocks) for blurred in each]).T
 
 
 def _misfit(blurred: Floats, seen: Floats, blocks: Sequence[NDArray[np.intp]]) -> list[float]:
@@ -223,14 +262,14 @@ def _misfit(blurred: Floats, seen: Floats, blocks: Sequence[NDArray[np.intp]]) -
     return found
 
 
-def _blocks(near: NDArray[np.bool_], pet: Grid) -> list[NDArray[np.intp]]:
-    """Positions among the voxels that are near the skin, by slab and sector; not those of small blocks."""
-    k, j, i = np.nonzero(near)
-    x, y = (pet.spacing_mm[axis] * (index - index.mean()) for axis, index in enumerate((i, j)))
+def _blocks(places_mm: Floats, images: int) -> list[NDArray[np.intp]]:
+    """Positions among the voxels of so many images near the skin, by slab and sector; not those of small blocks."""
+    x, y, z = (places_mm - places_mm.mean(axis=0)).T
     around = (np.arctan2(y, x) / (2 * np.pi) % 1 * SECTORS).astype(int)
-    number = (k * pet.spacing_mm[2] // SLAB_MM).astype(int) * SECTORS + np.minimum(around, SECTORS - 1)
+    slab = ((z - z.min()) // SLAB_MM).astype(int)
+    number = slab * SECTORS + np.minimum(around, SECTORS - 1)
     found = (np.flatnonzero(number == one) for one in np.unique(number))
-    return [one for one in found if len(one) >= FEWEST_IN_BLOCK]
+    return [one for one in found if len(one) >= FEWEST_IN_BLOCK * images]
 
 
 def _too_little() -> InputRefused:
