@@ -3,11 +3,14 @@
 import unittest
 from unittest import mock
 
+import numpy as np
 import slicer
 import slicer.util
-from support import checkout  # noqa: F401
+from support.mrmlstudy import grid, mr_node
+from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.mrml import labeling, regions
+from TSPOQuantLib.mrml.volumes import node_from_volume
 
 
 class LabelingTest(unittest.TestCase):
@@ -15,7 +18,8 @@ class LabelingTest(unittest.TestCase):
 
     def setUp(self):
         slicer.mrmlScene.Clear()
-        self.ct_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+        on = grid((2, 3, 4), 2.0)
+        self.ct_node = node_from_volume(Volume(np.zeros(on.shape, np.float32), on, "HU"), "CT")
 
     def segmentations(self):
         return slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")
@@ -50,11 +54,25 @@ class LabelingTest(unittest.TestCase):
                 node.GetSegmentation().AddEmptySegment(name, name)
 
         logic, seen = self.logic(process), []
-        node = labeling.label_vertebrae(self.ct_node, lambda fraction, text: seen.append(text))
+        node = labeling.label_vertebrae(self.ct_node, progress=lambda fraction, text: seen.append(text))
         self.assertIn(node, regions.find_vertebrae())
         self.assertIn("half-way", seen)
         self.assertIsNone(logic.logCallback)
         logic.setupPythonRequirements.assert_called_once_with()
+
+    def asked(self, *given):
+        """What it is asked for beside the quality, for a CT or MR and a part of the spine."""
+        logic = self.logic(None)
+        labeling.label_vertebrae(*given)
+        return {key: value for key, value in logic.process.call_args.kwargs.items() if key in ("task", "subset")}
+
+    def test_below_the_neck_other_vertebrae_are_asked_for(self):
+        subset = set(self.asked(self.ct_node, "lumbar")["subset"])
+        self.assertLessEqual({"vertebrae_T12", "vertebrae_L1", "vertebrae_S1", "spinal_cord"}, subset)
+        self.assertNotIn("vertebrae_C7", subset)
+
+    def test_of_an_mr_the_task_for_mr(self):
+        self.assertEqual(self.asked(mr_node(grid((2, 3, 4), 2.0), "MR"), "lumbar"), {"task": "vertebrae_mr"})
 
     def test_nothing_is_left_of_what_failed_or_was_stopped(self):
         def stop(fraction, text):
@@ -63,7 +81,7 @@ class LabelingTest(unittest.TestCase):
 
         logic = self.logic(lambda *given, **named: logic.logCallback("half-way"))
         with self.assertRaises(Cancelled):
-            labeling.label_vertebrae(self.ct_node, stop)
+            labeling.label_vertebrae(self.ct_node, progress=stop)
         self.assertEqual(self.segmentations(), 0)
         logic.process.side_effect = RuntimeError("Python was not found")
         self.assert_refused("labels-failed")

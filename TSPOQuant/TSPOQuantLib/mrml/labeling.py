@@ -7,14 +7,23 @@ import slicer
 import slicer.util
 from slicer.i18n import tr as _
 
+from ..acquisition.modality import AUTO
 from ..messages import Cancelled
 from ..progress import Progress, silent
-from ..regions.vertebra_labels import NECK
+from ..regions.vertebra_labels import LEVELS, NECK
 from .language import refusal
+from .volumes import anatomical_from_node
 
 MODULE = "TotalSegmentator"
-STRUCTURES = (*(f"vertebrae_{level}" for level in NECK), "spinal_cord")
-"""Its names of what foramina, and pieces of cord, are proposed from."""
+CORD = "spinal_cord"
+MR_TASK = "vertebrae_mr"
+"""Its task that labels every vertebra of an MR, and no cord; for a CT that is part of its default task."""
+BELOW = LEVELS[LEVELS.index("T1") :]
+
+
+def structures(part: str) -> tuple[str, ...]:
+    """Its names of what foramina, and pieces of cord, of that part of the spine are proposed from, in a CT."""
+    return (*(f"vertebrae_{level}" for level in (NECK if part == "cervical" else BELOW)), CORD)
 
 
 def why_not() -> str:
@@ -24,15 +33,19 @@ def why_not() -> str:
     return _("Install the extension TotalSegmentator (View, Extensions Manager) and start Slicer again.")
 
 
-def label_vertebrae(ct_node, progress: Progress = silent):
-    """A new segmentation node with the vertebrae of the neck and the cord, which takes minutes without a GPU.
+def label_vertebrae(ct_node, part: str = "cervical", progress: Progress = silent, modality: str = AUTO):
+    """A new segmentation node with the vertebrae around a part of the spine and the cord, of an MR with all vertebrae
+    alone, which takes minutes without a GPU.
 
-    TotalSegmentator cannot be stopped on its way: who cancels waits for its end, and nothing is kept. At its first use
+    part: of levels.Level. modality: "CT" or "MR" where the user states it. TotalSegmentator cannot be stopped on its way: who cancels waits for its end, and nothing is kept. At its first use
     it downloads packages and weights: a panel asks before.
-    Raises InputRefused ("labels-missing-extension", "labels-failed"), Cancelled.
+    Raises InputRefused ("labels-missing-extension", "labels-failed", and what ``anatomical_from_node`` raises),
+    Cancelled.
     """
     if why_not():
         raise refusal("labels-missing-extension", why_not())
+    is_ct = anatomical_from_node(ct_node, modality=modality).is_ct
+    wanted: dict = {"subset": list(structures(part))} if is_ct else {"task": MR_TASK}
     logic = slicer.util.getModuleLogic(MODULE)
     stopped: list[Cancelled] = []
 
@@ -47,7 +60,7 @@ def label_vertebrae(ct_node, progress: Progress = silent):
     before, logic.logCallback = logic.logCallback, tell
     try:
         logic.setupPythonRequirements()
-        logic.process(ct_node, node, quality="normal", subset=list(STRUCTURES), interactive=True)
+        logic.process(ct_node, node, quality="normal", interactive=True, **wanted)
     except Exception as error:  # whatever the other extension and its packages raise
         slicer.mrmlScene.RemoveNode(node)
         message = _("TotalSegmentator failed ({error}); try it in its own module first.")

@@ -238,6 +238,7 @@ def draw(chart: Chart, session: str):
         node.SetXAxisTitle(chart.x_title)
         node.SetYAxisTitle(chart.y_title)
         node.SetTitleFontSize(14)
+        node.SetAxisTitleFontSize(14)  # at 16, as it comes, the first row of the x axis' title is drawn below it
         node.SetLegendVisibility(True)
         node.SetLegendFontSize(10)
         node.SetXAxisRangeAuto(not chart.over_time)

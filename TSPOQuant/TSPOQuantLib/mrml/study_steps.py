@@ -171,6 +171,11 @@ class StudySteps(StudyViews):
             return _("All segments of the template are there already.")
         return _("{count} empty segments were added; draw them.").format(count=added)
 
+    def _spinePart(self) -> str:
+        """Part of the spine that the study is about; the neck where no foramen is chosen yet."""
+        level = self.getParameterNode().level.value
+        return LEVELS[level].part if level else "cervical"
+
     def proposeBloodPool(self, session: str, beforeChange=None, progress: Progress = silent) -> str:
         """Both carotids from the early frames, below the neck the aorta, as one segment; what came of it."""
         from . import regions
@@ -184,7 +189,7 @@ class StudySteps(StudyViews):
             visit.ctVolume,
             visit.fwhm or None,
             before_change=beforeChange or _nothing,
-            below_neck=LEVELS[self.getParameterNode().level.value].part != "cervical",
+            below_neck=self._spinePart() != "cervical",
         )
         if placed.segment_id and not self.bloodPoolName(visit):
             visit.bloodPoolSegmentID = placed.segment_id
@@ -214,7 +219,8 @@ class StudySteps(StudyViews):
 
         visit = self.visit(session)
         self._requireNodes(visit.ctVolume)
-        visit.labels = labeling.label_vertebrae(visit.ctVolume, progress)
+        modality = self.settingsOf(session).anatomical_modality
+        visit.labels = labeling.label_vertebrae(visit.ctVolume, self._spinePart(), progress, modality)
         count = visit.labels.GetSegmentation().GetNumberOfSegments()
         return _("{count} labels; propose foramina from them.").format(count=count)
 
