@@ -37,8 +37,9 @@ def label_vertebrae(ct_node, part: str = "cervical", progress: Progress = silent
     """A new segmentation node with the vertebrae around a part of the spine and the cord, of an MR with all vertebrae
     alone, which takes minutes without a GPU.
 
-    part: of levels.Level. modality: "CT" or "MR" where the user states it. TotalSegmentator cannot be stopped on its way: who cancels waits for its end, and nothing is kept. At its first use
-    it downloads packages and weights: a panel asks before.
+    part: of levels.Level. modality: "CT" or "MR" where the user states it. TotalSegmentator cannot be stopped on its
+    way: who cancels waits for its end, and nothing is kept. At its first use it downloads packages and weights: a
+    panel asks before.
     Raises InputRefused ("labels-missing-extension", "labels-failed", and what ``anatomical_from_node`` raises),
     Cancelled.
     """
