@@ -452,7 +452,7 @@ class StepsTest(ViewsTest):
         self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
         self.choose(self.ui.sideComboBox, "Left")
         self.ui.templateButton.click()
-        self.assertIn("4 empty segments", self.ui.statusLabel.text)
+        self.assertIn("Empty segments added: 4", self.ui.statusLabel.text)
         self.ui.templateButton.click()
         self.assertIn("already", self.ui.statusLabel.text)
 

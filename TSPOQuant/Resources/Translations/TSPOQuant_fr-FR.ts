@@ -1136,12 +1136,12 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Recherche des foramens</translation>
         </message>
         <message>
-            <source>{count} empty segments were added; draw them.</source>
-            <translation>{count} segments vides ajoutés ; les dessiner.</translation>
+            <source>Empty segments added: {count}. Draw them.</source>
+            <translation>Segments vides ajoutés : {count}. Dessinez-les.</translation>
         </message>
         <message>
-            <source>{count} labels; propose foramina from them.</source>
-            <translation>{count} étiquettes ; proposez-en les foramens.</translation>
+            <source>Labels: {count}. Propose foramina from them.</source>
+            <translation>Étiquettes : {count}. Proposez-en les foramens.</translation>
         </message>
         <message>
             <source>Frame {number}, {start:.1f} to {end:.1f} min.</source>
@@ -1532,12 +1532,12 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>à faire</translation>
         </message>
         <message>
-            <source>{count} objections.</source>
-            <translation>{count} objections.</translation>
+            <source>Objections: {count}.</source>
+            <translation>Objections : {count}.</translation>
         </message>
         <message>
-            <source>{count} results.</source>
-            <translation>{count} résultats.</translation>
+            <source>Results: {count}.</source>
+            <translation>Résultats : {count}.</translation>
         </message>
         <message>
             <source>{section}: {what}</source>

@@ -169,7 +169,7 @@ class StudySteps(StudyViews):
         added = source.GetNumberOfSegments() - before
         if not added:
             return _("All segments of the template are there already.")
-        return _("{count} empty segments were added; draw them.").format(count=added)
+        return _("Empty segments added: {count}. Draw them.").format(count=added)
 
     def _spinePart(self) -> str:
         """Part of the spine that the study is about; the neck where no foramen is chosen yet."""
@@ -222,7 +222,7 @@ class StudySteps(StudyViews):
         modality = self.settingsOf(session).anatomical_modality
         visit.labels = labeling.label_vertebrae(visit.ctVolume, self._spinePart(), progress, modality)
         count = visit.labels.GetSegmentation().GetNumberOfSegments()
-        return _("{count} labels; propose foramina from them.").format(count=count)
+        return _("Labels: {count}. Propose foramina from them.").format(count=count)
 
     @staticmethod
     def _whatCameOf(placed) -> str:

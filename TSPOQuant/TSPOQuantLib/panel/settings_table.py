@@ -34,6 +34,7 @@ class SettingsTable:
                     item.setFlags(qt.Qt.ItemIsEnabled)
                 table.setItem(row, column, item)
         table.resizeColumnsToContents()
+        table.horizontalHeader().setSectionResizeMode(VALUE, qt.QHeaderView.Stretch)
         table.connect("cellChanged(int,int)", self.onCellChanged)
 
     def show(self, visit) -> None:

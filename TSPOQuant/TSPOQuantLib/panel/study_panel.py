@@ -541,7 +541,7 @@ class StudyPanel(VTKObservationMixin):
     def checkRegions(self) -> str:
         """Look for mistakes in the regions."""
         said = self.logic.checkRegions(self.session)
-        return _("Nothing to object to.") if not said else _("{count} objections.").format(count=len(said))
+        return _("Nothing to object to.") if not said else _("Objections: {count}.").format(count=len(said))
 
     def makeInput(self, progress: Progress) -> None:
         """Make the input function alone, and plot it."""
@@ -555,7 +555,7 @@ class StudyPanel(VTKObservationMixin):
         self.logic.goToRegion(self.session, self.logic.mainRow(record).region)
         self.showChart("curves")
         self._result.start()
-        said = _("{count} results.").format(count=len(record.rows))
+        said = _("Results: {count}.").format(count=len(record.rows))
         return said + (" " + _("Read the warnings below the table.") if record.notices else "")
 
     def _bringResultIntoSight(self) -> None:
