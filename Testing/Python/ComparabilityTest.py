@@ -35,6 +35,7 @@ REFUSES = {
     "visits-blood-volume": {"settings": {"vb": 0.05}},
     "visits-delay": {"settings": {"delay_s": "fit"}},
     "visits-weights": {"settings": {"weights": "uniform"}},
+    "visits-sharing": {"settings": {"coupled": "visits"}},
     "visits-input": {"settings": {"calibration": "scale"}},
     "visits-sampling": {"input": replace(BASE.input, route="venous")},
     "visits-coverage": {"settings": {"minimum_coverage": 0.3}},

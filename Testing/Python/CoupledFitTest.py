@@ -1,19 +1,28 @@
-"""Regions of one scan fitted with one V_B: right on simulation, surer, and tested against separate ones."""
+"""Curves of a scan or of two visits fitted with one V_B: right on simulation, surer, tested against separate ones."""
 
 import json
+import math
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from support import inputtruth as truth
+from support import visitrecords as made
 from support.tiers import slow
 from support.tinystudy import quiet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.input_function import InputFunction
-from TSPOQuantLib.kinetics import FitOptions, fit_coupled
+from TSPOQuantLib.kinetics import FitOptions, ScanCurves, fit, fit_coupled, fit_coupled_scans
 from TSPOQuantLib.kinetics.coupled import shared_covariance
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.outcome.budget import BudgetSettings
+from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.coupled import sharing_as
+from TSPOQuantLib.outcome.recording import outcome_rows
+from TSPOQuantLib.reporting.comparison_files import comparison_text, write_comparison
+from TSPOQuantLib.reporting.report import report_document
 
 VB = 0.05
 VOLUMES = np.array([2.0, 3.0, 4.0, 5.0])
@@ -123,6 +132,130 @@ class CoupledFitTest(unittest.TestCase):
             with self.assertRaises(InputRefused) as caught:
                 fit_coupled(model, self.timing, self.clean, self.input, options)
             self.assertEqual(caught.exception.code, code)
+
+
+NOISE_ALONE = BudgetSettings(0, 0, 0, 0, 0, 0)
+CHANGED = {made.LEFT: 0.5, made.CORD: 0.9}
+
+
+class TwoVisitsTest(unittest.TestCase):
+    """A foramen that halves its V_T and a cord that loses a tenth, V_B 0.05 at both visits; simulated."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.timing = FrameTiming(truth.STARTS_S, truth.DURATIONS_S)
+        cls.blood = truth.gamma_bolus(truth.TIMES_S)
+        knots = np.flatnonzero((truth.TIMES_S % 2 == 0) & ((truth.TIMES_S < 120) | (truth.TIMES_S % 60 == 0)))
+        cls.input = InputFunction(truth.TIMES_S[knots], cls.blood[knots], cls.blood[knots])
+        cls.records = [cls.visit("baseline", 1, {}, VB), cls.visit("followup", 2, CHANGED, VB)]
+        cls.plain = compare(cls.records, budget=NOISE_ALONE)
+        cls.together = compare([sharing_as(one, "visits") for one in cls.records], budget=NOISE_ALONE)
+
+    @classmethod
+    def visit(cls, session, seed, change, vb):
+        volumes = {made.LEFT: 4.0, made.CORD: 3.0}
+        means = truth.frame_means(cls.blood)
+        rng, curves = np.random.default_rng(seed), []
+        for name, volume in volumes.items():
+            tissue = truth.frame_means(truth.tissue(cls.blood, 0.15, volume * change.get(name, 1)))
+            clean = (1 - vb) * tissue + vb * means
+            size = NOISE * clean.mean() * np.sqrt(300 / cls.timing.durations_s)
+            curves.append(clean + size * rng.normal(size=clean.shape))
+        options = FitOptions(weights=cls.timing.durations_s)
+        fits = fit("1TCM", cls.timing, np.array(curves), cls.input, options)
+        fits = tuple(replace(one, region=name) for name, one in zip(volumes, fits, strict=True))
+        regions = tuple(made.region(name, tuple(curve)) for name, curve in zip(volumes, curves, strict=True))
+        blank = made.visit(session)
+        return replace(
+            blank,
+            acquisition=replace(
+                blank.acquisition,
+                frame_starts_s=tuple(cls.timing.starts_s),
+                frame_durations_s=tuple(cls.timing.durations_s),
+            ),
+            input=replace(
+                blank.input,
+                times_s=tuple(cls.input.times_s),
+                parent_plasma=tuple(cls.input.parent_plasma),
+                whole_blood=tuple(cls.input.whole_blood),
+            ),
+            models=("1TCM",),
+            regions=regions,
+            fits=fits,
+            rows=outcome_rows(session, regions, fits),
+            sensitivities=(),
+            motion=None,
+        )
+
+    def test_a_record_holds_all_that_the_fit_needs(self):
+        """Separate fits made from the records are those that the records hold."""
+        scans = [
+            ScanCurves(
+                self.timing, np.array([one.regions[0].mean]), self.input, FitOptions(weights=one.fits[0].weights)
+            )
+            for one in self.records
+        ]
+        found = fit_coupled_scans("1TCM", scans)
+        for one, record in zip(found.separate, self.records, strict=True):
+            self.assertAlmostEqual(one.outcome_value / record.rows[0].VT, 1, places=9)
+        change = self.together.changes[0]
+        self.assertAlmostEqual(change.baseline, found.fits[0].outcome_value, places=9)
+        self.assertEqual(self.together.shared[0].values, found.shared)
+        # The joint covariance: var(ln b - ln a) with what both share taken out.
+        errors = [one.outcome_error / one.outcome_value for one in found.fits]
+        joint = found.covariance[0, 1] / (found.fits[0].outcome_value * found.fits[1].outcome_value)
+        self.assertGreater(joint, 0)
+        self.assertAlmostEqual(change.log_ratio_se**2, errors[0] ** 2 + errors[1] ** 2 - 2 * joint, places=12)
+
+    def test_a_change_is_surer_and_holds_the_truth(self):
+        for change, apart in zip(self.together.changes, self.together.apart, strict=True):
+            self.assertLess(change.log_ratio_se, 0.9 * apart.log_ratio_se)
+            expected = 100 * (CHANGED[change.region] - 1)
+            self.assertLess(abs(change.percent - expected), 4 * 100 * change.log_ratio_se)
+        self.assertEqual(self.together.apart, self.plain.changes)
+        self.assertEqual({one.f_chance > 0.01 for one in self.together.shared}, {True})
+
+    def test_regions_and_all_share_too(self):
+        for how, fits, curves in (("regions", 2, 2), ("all", 1, 4)):
+            found = compare([sharing_as(one, how) for one in self.records], budget=NOISE_ALONE)
+            self.assertEqual(len(found.shared), fits)
+            values = [row.VB for visit in found.visits for row in visit.rows]
+            self.assertEqual(len(set(values)), 4 // curves)
+            part = next(part for part in found.changes[0].budget if part.component == "noise")
+            self.assertEqual(part.correlation > 0, how == "all")
+
+    def test_another_blood_volume_is_told(self):
+        other = self.visit("followup", 2, CHANGED, 0.12)
+        found = compare([sharing_as(one, "visits") for one in (self.records[0], other)])
+        self.assertIn("coupled-against", [one.code for one in found.notices])
+        self.assertNotIn("coupled-against", [one.code for one in self.together.notices])
+
+    def test_it_is_refused_and_left_alone_where_it_must_be(self):
+        graphical = [replace(one, models=("Logan",), fits=(), rows=()) for one in self.records]
+        with self.assertRaises(InputRefused) as caught:
+            compare([sharing_as(one, "visits") for one in graphical])
+        self.assertEqual(caught.exception.code, "coupled-model")
+        with self.assertRaises(InputRefused) as caught:  # both studies must ask for the same
+            compare([sharing_as(self.records[0], "visits"), self.records[1]])
+        self.assertEqual(caught.exception.code, "visits-sharing")
+        alone = compare([sharing_as(self.records[0], "visits")])
+        self.assertEqual((alone.shared, alone.visits), ((), (sharing_as(self.records[0], "visits"),)))
+
+    def test_it_stands_in_files_text_and_report(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_comparison(folder, self.together)
+            rows = [row.split("\t") for row in (folder / "coupled.tsv").read_text().splitlines()]
+            shared = (folder / "shared.tsv").read_text().splitlines()
+        self.assertEqual(len(rows), 3)
+        self.assertLess(float(rows[1][rows[0].index("noise")]), 0.9)
+        self.assertEqual(len(shared), 3)
+        self.assertIn("fitted together", comparison_text(self.together))
+        for language, title in (("en", "Curves fitted together"), ("fr", "Courbes ajustées ensemble")):
+            titles = [one.title for one in report_document(self.together, (), language).sections]
+            self.assertIn(title, titles)
+        self.assertNotIn("fitted together", comparison_text(self.plain))
+        self.assertTrue(math.isfinite(self.together.shared[0].f_chance))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ OTHERS = {
     "last_frames": [8],
     "delay_s": ["fit", 3],
     "bounds": [{"k2": [0, 1]}],
+    "coupled": ["visits"],
     "until_min": [40],
     "leave_out": [{"3": "moved", "17": "coughed"}],
     "free_fraction": [0.1],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..progress import Progress, part
 from ..terminal import Result
 from ..typography import LANGUAGES
-from .options import add_command, add_force, add_json, add_out, finite
+from .options import add_command, add_force, add_json, add_out, add_setting, finite
 
 if TYPE_CHECKING:
     from ..outcome.alike import PairedChange
@@ -57,6 +57,7 @@ def register(commands: "Commands") -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clinical", type=Path, metavar="C.toml", help="scores and treatment by visit")
+    add_setting(parser, "--coupled", "coupled", choices=("none", "regions", "visits", "all"))
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
     parser.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
     parser.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
@@ -77,6 +78,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..outcome.clinical import read_clinical
     from ..outcome.comparability import checked
     from ..outcome.compare import compare
+    from ..outcome.coupled import sharing_as
     from ..outcome.record import FILE, read_record
     from ..outcome.repeatability import read_repeatability
     from ..output import whole_folder
@@ -90,7 +92,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
 
     check_available()
     named = [options.baseline, *options.followups]
-    records = [read_record(path) for path in named]
+    records = [sharing_as(read_record(path), options.coupled) for path in named]
     folders = [path.parent if path.is_file() and path.name == FILE else path for path in named]
     asked = Alike(options.common_window, options.common_resolution, options.common_choices)
     checked(records, [*options.accept, *asked.cured])  # of the visits as they are: hidden names could not differ
@@ -98,7 +100,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     if asked.asked:
         studies = [study_of_results(folder, record) for folder, record in zip(folders, records, strict=True)]
         redone = quantified_alike(studies, asked.changes(records), part(progress, 0, 0.9))
-        records = [result.record for result in redone]
+        records = [sharing_as(result.record, options.coupled) for result in redone]
         checked(records, options.accept)
     clinical = read_clinical(options.clinical) if options.clinical else None
     shown, told, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)

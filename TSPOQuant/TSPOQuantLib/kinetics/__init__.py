@@ -1,6 +1,6 @@
 """Convolution, compartment models, graphical methods, weights, fit, selection, parametric maps."""
 
-from .coupled import Coupled, fit_coupled
+from .coupled import Coupled, ScanCurves, fit_coupled, fit_coupled_scans
 from .fit import fit, with_start_of
 from .maps import ParametricMaps, make_maps
 from .models import DEFAULT_BOUNDS, MODELS, Model
@@ -22,6 +22,7 @@ __all__ = [
     "Model",
     "NestedTest",
     "ParametricMaps",
+    "ScanCurves",
     "blood_mean",
     "bootstrap",
     "compare",
@@ -29,6 +30,7 @@ __all__ = [
     "fit",
     "fit_by_duration",
     "fit_coupled",
+    "fit_coupled_scans",
     "likelihood_ratio",
     "make_maps",
     "nested_tests",

@@ -1,12 +1,14 @@
-"""Curves of one scan fitted together: what all of them must share is one number, known better than any of them alone.
+"""Curves fitted together: what all of them must share is one number, known better than any of them alone.
 
-The blood that reaches the regions of a scan comes at one delay, and V_B of like tissue is alike. Given the shared
-parameters, the regions are separate fits at their global optima; so only the shared ones are searched (variable
-projection over regions). A region's residual variance is that of its own separate fit.
+The blood that reaches the regions of a scan comes at one delay, V_B of like tissue is alike, and a region that nothing
+happened to keeps its own from visit to visit. Given the shared parameters, the curves are separate fits at their
+global optima; so only the shared ones are searched (variable projection over curves). A curve's residual variance is
+that of its own separate fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from .compartment import NAMES, optimum
 from .compartment_fit import CompartmentScan, outcomes
 from .fit import fit
 from .flags import at_bound
-from .models import model_named
+from .models import Model, model_named
 from .options import FitOptions
 from .result import KineticFit
 
@@ -37,13 +39,29 @@ _LEAST_LEFT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Coupled:
-    """Curves of one scan with shared parameters.
+class ScanCurves:
+    """Curves (curves, frames) of one scan in kBq/mL, with its input and the weights of its frames."""
 
-    fits: one a curve, the shared parameters the same in all; standard errors from the joint covariance. separate: the
-    same curves, each by itself. shared, shared_errors: by name. covariance: (curves, curves) of the outcome, which the
-    shared parameters make move together. f, f_chance: whether separate shared parameters explain more than chance
-    would (F-test, and the chance of an F as large where they are one); nan with a single curve.
+    timing: FrameTiming
+    activity: Array
+    input_function: InputFunction
+    options: FitOptions
+
+    def fitted(self, model: str, given: Mapping[str, float] = MappingProxyType({})) -> tuple[KineticFit, ...]:
+        """Every curve by itself, with these parameters held."""
+        own = self.options
+        chosen = replace(own, vb=given.get("VB", own.vb), delay_s=given.get("delay", own.delay_s))
+        return fit(model, self.timing, self.activity, self.input_function, chosen)
+
+
+@dataclass(frozen=True, eq=False)
+class Coupled:
+    """Curves of one scan, or of several, with shared parameters.
+
+    fits: one a curve, scan by scan, the shared parameters the same in all; standard errors from the joint covariance.
+    separate: the same curves, each by itself. shared, shared_errors: by name. covariance: (curves, curves) of the
+    outcome, which the shared parameters make move together. f, f_chance: whether separate shared parameters explain
+    more than chance would (F-test, and the chance of an F as large where they are one); nan with a single curve.
     """
 
     fits: tuple[KineticFit, ...]
@@ -61,25 +79,32 @@ def fit_coupled(
     """Fit a compartment model to curves (curves, frames) of one scan with one V_B and one delay, as far as both are
     fitted. Raises InputRefused ("coupled-model", "coupled-shared", and as ``fit``).
     """
-    if not model_named(model).compartmental:
+    return fit_coupled_scans(model, [ScanCurves(timing, np.atleast_2d(activity), input_function, options)])
+
+
+def fit_coupled_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled:
+    """The same for curves of several scans, each with its own frames, input and weights; what all scans fit is shared.
+
+    Bounds are those of the first scan. Raises InputRefused as ``fit_coupled``.
+    """
+    chosen = model_named(model)
+    if not chosen.compartmental:
         raise InputRefused(
             "coupled-model",
-            "{model} has no V_B to share; name a compartment model, or leave --coupled out",
+            "{model} has no V_B to share; name a compartment model, or share nothing",
             model=model,
         )
-    separate = fit(model, timing, activity, input_function, options)
-    names = tuple(name for name in SHARED if name in separate[0].parameter_names)
+    apart = [scan.fitted(model) for scan in scans]
+    names = tuple(name for name in SHARED if all(name in fits[0].parameter_names for fits in apart))
     if not names:
         raise InputRefused(
             "coupled-shared", "neither V_B nor the delay is fitted, so that nothing is shared; fit one of them"
         )
-    scan = CompartmentScan.prepare(model_named(model), timing, input_function, options)
-    spread = np.array([one.wrss / one.degrees_of_freedom for one in separate])
-    shared = _Shared(scan, activity, names, spread)
+    shared = _Shared(tuple(_Part.of(chosen, *one) for one in zip(scans, apart, strict=True)), names)
+    separate = [one for fits in apart for one in fits]
     values = shared.searched(np.median([[one.parameters[name] for name in names] for one in separate], axis=0))
-    given = dict(zip(names, map(float, values), strict=True))
-    chosen = replace(options, vb=given.get("VB", options.vb), delay_s=given.get("delay", options.delay_s))
-    return _coupled(fit(model, timing, activity, input_function, chosen), separate, shared, values)
+    fits = [one for scan in scans for one in scan.fitted(model, shared.named(values))]
+    return _coupled(fits, separate, shared, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,17 +149,74 @@ class _Block:
 
 
 @dataclass(frozen=True, eq=False)
-class _Shared:
-    """Curves (curves, frames) of one scan, the names that they share, and each one's residual variance (curves,)."""
+class _Part:
+    """One scan's curves (curves, frames), and each one's residual variance (curves,)."""
 
     scan: CompartmentScan
     activity: Array
-    names: tuple[str, ...]
     spread: Array
+
+    @classmethod
+    def of(cls, model: Model, scan: ScanCurves, apart: Sequence[KineticFit]) -> "_Part":
+        spread = np.array([one.wrss / one.degrees_of_freedom for one in apart])
+        prepared = CompartmentScan.prepare(model, scan.timing, scan.input_function, scan.options)
+        return cls(prepared, np.atleast_2d(scan.activity), spread)
+
+    def optima(self, given: Mapping[str, float]) -> tuple[Array, float]:
+        """Every curve's parameters (curves, 6) at these shared values, and the sum of WRSS over spread."""
+        equation = self.scan.equation(self._delay_s(given))
+        low, high = (
+            np.array([given.get(name, bound) for name, bound in zip(NAMES, end, strict=True)])
+            for end in (equation.low, equation.high)
+        )
+        points, wrss = optimum(replace(equation, low=low, high=high), self.activity)
+        return points, float((wrss / self.spread).sum())
+
+    def _delay_s(self, given: Mapping[str, float]) -> float:
+        return given.get("delay", float(self.scan.bounds["delay"][0]))
+
+    def blocks(self, given: Mapping[str, float], points: Array) -> list[_Block]:
+        """The blocks of the normal matrix at these shared values and parameters (curves, 6)."""
+        delay_s = self._delay_s(given)
+        predicted, slopes = self.scan.equation(delay_s).jacobian(points)
+        earlier, later = (
+            self.scan.equation(delay_s + shift).predict(points)
+            for shift in (-_DELAY_DIFFERENCE_S, _DELAY_DIFFERENCE_S)
+        )
+        by_delay = (later - earlier) / (2 * _DELAY_DIFFERENCE_S)
+        own = [name for name in self.scan.fitted if name not in given]
+        blocks = []
+        for number, point in enumerate(points):
+            columns = dict(zip(NAMES, slopes[number], strict=True)) | {"delay": by_delay[number]}
+            at = dict(zip(NAMES, point, strict=True))
+            root = np.sqrt(self.scan.weight / self.spread[number])
+            inside = [n for n in own if at_bound(at[n], *self.scan.bounds[n]) == 0 or np.any(columns[n])]
+            mine = np.stack([columns[name] * root for name in inside], axis=1)
+            theirs = np.stack([columns[name] * root for name in given], axis=1)
+            inverse = np.linalg.pinv(mine.T @ mine)
+            coupling = inverse @ mine.T @ theirs
+            residuals = (self.activity[number] - predicted[number]) * root
+            blocks.append(_Block(inside, mine, inverse, coupling, theirs - mine @ coupling, residuals))
+        return blocks
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """All curves, scan by scan, and the names that they share."""
+
+    parts: tuple[_Part, ...]
+    names: tuple[str, ...]
+
+    @property
+    def spread(self) -> Array:
+        return np.concatenate([part.spread for part in self.parts])
 
     @property
     def limits(self) -> Array:
-        return np.array([self.scan.bounds[name] for name in self.names])
+        return np.array([self.parts[0].scan.bounds[name] for name in self.names])
+
+    def named(self, values: Array) -> dict[str, float]:
+        return dict(zip(self.names, map(float, values), strict=True))
 
     def searched(self, start: Array) -> Array:
         """The shared values of the least misfit, by Gauss and Newton's steps, halved until they gain."""
@@ -159,58 +241,37 @@ class _Shared:
             values, points, misfit = tried, found, left
         return values
 
-    def _optima(self, values: Array) -> tuple[Array, float]:
-        """Every curve's parameters (curves, 6) at these shared values, and the sum of WRSS over spread."""
-        given = dict(zip(self.names, map(float, values), strict=True))
-        equation = self.scan.equation(self._delay_s(values))
-        low, high = (
-            np.array([given.get(name, bound) for name, bound in zip(NAMES, end, strict=True)])
-            for end in (equation.low, equation.high)
-        )
-        points, wrss = optimum(replace(equation, low=low, high=high), self.activity)
-        return points, float((wrss / self.spread).sum())
+    def _optima(self, values: Array) -> tuple[list[Array], float]:
+        """By scan, every curve's parameters (curves, 6) at these shared values; the sum of WRSS over spread."""
+        found = [part.optima(self.named(values)) for part in self.parts]
+        return [points for points, _ in found], sum(misfit for _, misfit in found)
 
-    def _delay_s(self, values: Array) -> float:
-        at = self.names.index("delay") if "delay" in self.names else None
-        return float(self.scan.bounds["delay"][0] if at is None else values[at])
+    def blocks(self, values: Array, points: Sequence[Array]) -> list[_Block]:
+        """The blocks of all curves, scan by scan."""
+        given = self.named(values)
+        return [one for part, at in zip(self.parts, points, strict=True) for one in part.blocks(given, at)]
 
-    def blocks(self, values: Array, points: Array) -> list[_Block]:
-        """The blocks of the normal matrix at these shared values and parameters (curves, 6)."""
-        delay_s = self._delay_s(values)
-        predicted, slopes = self.scan.equation(delay_s).jacobian(points)
-        earlier, later = (
-            self.scan.equation(delay_s + shift).predict(points)
-            for shift in (-_DELAY_DIFFERENCE_S, _DELAY_DIFFERENCE_S)
-        )
-        by_delay = (later - earlier) / (2 * _DELAY_DIFFERENCE_S)
-        own = [name for name in self.scan.fitted if name not in self.names]
-        blocks = []
-        for number, point in enumerate(points):
-            columns = dict(zip(NAMES, slopes[number], strict=True)) | {"delay": by_delay[number]}
-            at = dict(zip(NAMES, point, strict=True))
-            root = np.sqrt(self.scan.weight / self.spread[number])
-            inside = [n for n in own if at_bound(at[n], *self.scan.bounds[n]) == 0 or np.any(columns[n])]
-            mine = np.stack([columns[name] * root for name in inside], axis=1)
-            theirs = np.stack([columns[name] * root for name in self.names], axis=1)
-            inverse = np.linalg.pinv(mine.T @ mine)
-            coupling = inverse @ mine.T @ theirs
-            residuals = (self.activity[number] - predicted[number]) * root
-            blocks.append(_Block(inside, mine, inverse, coupling, theirs - mine @ coupling, residuals))
-        return blocks
+    def points(self, fits: Sequence[KineticFit]) -> list[Array]:
+        """By scan, the fits' parameters (curves, 6)."""
+        rows, found = iter(fits), []
+        for part in self.parts:
+            own = [next(rows) for _ in part.activity]
+            found.append(np.array([[_value(one, name, part.scan) for name in NAMES] for one in own]))
+        return found
 
 
 def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared: _Shared, values: Array) -> Coupled:
-    """The joint covariance: every region's own parameters and the shared ones, by the blocks of the normal matrix.
+    """The joint covariance: every curve's own parameters and the shared ones, by the blocks of the normal matrix.
 
-    Weights are one set for the scan, and a curve's noise need not follow them. Held to a shared V_B, V_T rests on the
+    Weights are one set for a scan, and a curve's noise need not follow them. Held to a shared V_B, V_T rests on the
     late frames more than the weights know; so no error is smaller than the one that the residuals themselves show
     (White's covariance with their leverage taken out: MacKinnon & White 1985, 10.1016/0304-4076(85)90158-7).
     """
-    scan, names, spread = shared.scan, shared.names, shared.spread
-    points = np.array([[_value(one, name, scan) for name in NAMES] for one in fits])
+    names, spread = shared.names, shared.spread
+    points = shared.points(fits)
     blocks = shared.blocks(values, points)
     total = float(sum(one.wrss / s for one, s in zip(fits, spread, strict=True)))
-    freedom = len(fits) * (scan.n_frames - len(scan.fitted) + len(names)) - len(names)
+    freedom = sum(one.degrees_of_freedom for one in fits) - len(names)
     scale = max(total / freedom, 1.0)  # where sharing fits worse than chance, the errors say so
     information = [one.information for one in blocks]
     plain = np.asarray(np.linalg.pinv(np.sum(information, axis=0)), dtype=float)
@@ -218,7 +279,7 @@ def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared:
     noise = np.asarray(np.sum(seen_in, axis=0), dtype=float)
     joint = scale * shared_covariance(information, [one.degrees_of_freedom for one in separate])
     joint = _at_least(joint, np.diag(plain @ noise @ plain))
-    (_, gradients) = outcomes(scan.model, points)
+    _, gradients = outcomes(model_named(fits[0].model), np.concatenate(points))
     slopes = [
         np.array([gradient[NAMES.index(name)] for name in one.inside])
         for gradient, one in zip(gradients, blocks, strict=True)
@@ -229,7 +290,7 @@ def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared:
     seen = np.array([slope @ one @ slope for slope, one in zip(slopes, robust, strict=True)])
     covariance = _at_least(reach @ joint @ reach.T + np.diag(alone), seen)
     errors = dict(zip(names, map(float, np.sqrt(np.diag(joint))), strict=True))
-    given = dict(zip(names, map(float, values), strict=True))
+    given = shared.named(values)
     results = []
     for number, (one, block) in enumerate(zip(fits, blocks, strict=True)):
         own = np.diag(block.inverse * scale + block.coupling @ joint @ block.coupling.T)
@@ -245,7 +306,7 @@ def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared:
         given,
         errors,
         covariance,
-        *_test(total, separate, spread, len(names), scan.n_frames),
+        *_test(total, separate, spread, len(names)),
     )
 
 
@@ -273,13 +334,11 @@ def shared_covariance(information: Sequence[Array], freedom: Sequence[int]) -> A
     return plain + 4 * (lost + lost.T) / 2
 
 
-def _test(
-    total: float, separate: Sequence[KineticFit], spread: Array, shared: int, frames: int
-) -> tuple[float, float]:
+def _test(total: float, separate: Sequence[KineticFit], spread: Array, shared: int) -> tuple[float, float]:
     """F of the shared parameters against separate ones, and its chance."""
     apart = float(sum(one.wrss / s for one, s in zip(separate, spread, strict=True)))
     extra = shared * (len(separate) - 1)
-    left = sum(frames - one.n_parameters for one in separate)
+    left = sum(one.degrees_of_freedom for one in separate)
     if extra == 0 or left <= 0:
         return float("nan"), float("nan")
     f = max(total - apart, 0.0) / extra / (apart / left)

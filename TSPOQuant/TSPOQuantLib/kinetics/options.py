@@ -19,6 +19,9 @@ FEWEST_COUNTS = 0.01
 WEIGHT_KINDS = ("uniform", "duration", "counts")
 FROM_FILE = "file"
 """Weights that a file lists."""
+ALONE = "none"
+SHARING = (ALONE, "regions", "visits", "all")
+"""Which curves have one V_B and one delay: none; the regions of a visit; a region's visits; all of a comparison."""
 WINDOW = Shared("window", Text("V_T of a graphical method depends on where its line begins"))
 
 
@@ -90,6 +93,14 @@ class FitSettings(FitChoices):
         Kind((*WEIGHT_KINDS, FROM_FILE)),
         'of the frames in the fit; file: the column weight of the table that weights_path = "…" names',
         shared=Shared("weights", Text("V_T depends on the weights where the model does not fit")),
+    )
+    coupled: str = setting(
+        ALONE,
+        "model",
+        Kind(SHARING),
+        "compare and report hold V_B and the delay, as far as they are fitted, to one value: for the regions of a "
+        "visit, for a region's visits, or for all",
+        shared=Shared("sharing", Text("V_T depends on the curves with which V_B and the delay are shared")),
     )
     until_min: float | None = setting(
         None,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scipy.special import stdtrit
 
+from ..kinetics import KineticFit
 from ..messages import Text
 from ..toml_file import read_toml
 from .record import Sensitivity, VisitRecord
@@ -74,7 +75,10 @@ class BudgetSettings:
 
     def correlation(self, *terms: "Term") -> float:
         """Of one nuisance between two visits. What each visit's data told of itself errs independently, but for the
-        models of correction and tissue, which are the same at both, and the resolution (see ``between``)."""
+        models of correction and tissue, which are the same at both, the resolution (see ``between``), and the noise of
+        curves that were fitted together."""
+        if len(terms) > 1 and all(term.component == "noise" for term in terms):
+            return terms[-1].with_first
         if any(term.component in ("correction-model", KINETIC_MODEL) for term in terms):
             return 1.0
         assumed = all(term.component == "resolution" and not term.known for term in terms)
@@ -181,7 +185,8 @@ class Term:
     """What one standard normal nuisance does to ln V_T: linear z + quadratic z².
 
     known: whether its size was told by the visit's own data, and not assumed. df: degrees of freedom of its size, 0
-    where it counts as known.
+    where it counts as known. with_first: correlation with the same nuisance at the first visit, where the curves of
+    both were fitted together.
     """
 
     component: str
@@ -189,6 +194,7 @@ class Term:
     quadratic: float
     known: bool = False
     df: int = 0
+    with_first: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -226,7 +232,7 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     fit = record.fit(region, model, pvc)
     own = [one for one in record.sensitivities if (one.region, one.model, one.pvc) == (region, model, pvc)]
     relative = relative_error(fit.outcome_value, fit.outcome_error)
-    found = errors_from(region, relative, fit.degrees_of_freedom, own, settings)
+    found = errors_from(region, relative, fit.degrees_of_freedom, own, settings, with_first_of(fit))
     if pvc != "none":
         seen = record.fit(region, model).outcome_value
         known = seen > 0 and fit.outcome_value > 0
@@ -238,17 +244,29 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     return replace(found, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm), scanner=scan.made_by)
 
 
+def with_first_of(fit: KineticFit) -> float:
+    """Correlation of the outcome's noise with the first visit's, 0 for a fit of its own."""
+    coupled = fit.settings.get("coupled")
+    return float(coupled["noise_with_first"]) if isinstance(coupled, dict) else 0.0
+
+
 def relative_error(value: float, error: float) -> float:
     """Standard error of ln V_T; infinite where V_T has no finite standard error."""
     return error / value if value > 0 and math.isfinite(error) else math.inf
 
 
 def errors_from(
-    region: str, noise: float, noise_df: int, sensitivities: Iterable[Sensitivity], settings: BudgetSettings
+    region: str,
+    noise: float,
+    noise_df: int,
+    sensitivities: Iterable[Sensitivity],
+    settings: BudgetSettings,
+    with_first: float = 0.0,
 ) -> Errors:
-    """The errors of one ln V_T. noise: its standard error by the fit, with ``noise_df`` degrees of freedom."""
+    """The errors of one ln V_T. noise: its standard error by the fit, with ``noise_df`` degrees of freedom and the
+    correlation ``with_first`` with the first visit's."""
     own = f"noise@{region}"
-    terms = {own: Term("noise", noise, 0.0, df=noise_df)}
+    terms = {own: Term("noise", noise, 0.0, df=noise_df, with_first=with_first)}
     for one in sensitivities:
         factor = f"{one.factor}@{region}" if one.component in OWN else one.factor
         terms[factor] = _term(one, settings.size(one))

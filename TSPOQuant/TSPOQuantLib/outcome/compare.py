@@ -33,6 +33,7 @@ from .change import (
 )
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
+from .coupled import SharedFit, coupled_notices, coupled_visits
 from .ratio import vt_ratio
 from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, Verdict, coefficient_for, judge
@@ -70,7 +71,9 @@ class Comparison:
     visits: in the order given, the first is the baseline. model, pvc: of the primary outcome.
     headline: English sentences that stand first, overrides foremost. table1: the study's Table 1, one block a later
     visit. values: V_T of every region, model and correction of every visit. scores: the clinical scores, one block a
-    later visit. assumptions: English sentences, one for each assumed size of a change's error budget.
+    later visit. shared: fits of curves with one V_B and delay, where the study asks for them; apart: the same
+    changes by separate fits, empty without. assumptions: English sentences, one for each assumed size of a change's
+    error budget.
     """
 
     visits: tuple[VisitRecord, ...]
@@ -81,6 +84,8 @@ class Comparison:
     accepted: tuple[str, ...]
     values: tuple[RegionValue, ...]
     changes: tuple[RegionChange, ...]
+    apart: tuple[RegionChange, ...]
+    shared: tuple[SharedFit, ...]
     contrasts: tuple[Contrast, ...]
     besides: tuple[FurtherMeasure, ...]
     table1: tuple[Change, ...]
@@ -99,6 +104,15 @@ class Comparison:
     @property
     def simulated(self) -> bool:
         return self.baseline.acquisition.simulated
+
+    def apart_from(self, change: RegionChange) -> RegionChange | None:
+        """The same change by separate fits, where it is one of fits that share parameters."""
+
+        def key(one: RegionChange) -> tuple[str, str, str, str]:
+            return one.region, one.followup_session, one.model, one.pvc
+
+        sharing = any(change.region in one.regions and change.model == one.model for one in self.shared)
+        return next((one for one in self.apart if sharing and key(one) == key(change)), None)
 
     def value(self, session: str, row: RegionOutcome) -> RegionValue:
         """A visit's row with its interval."""
@@ -125,18 +139,14 @@ def compare(
     """
     if not records:
         raise InputRefused("visits-none", "no visit was given; name the folders that quantify wrote")
-    visits = tuple(records)
+    given = tuple(records)
     settings = budget or BudgetSettings()
-    findings = checked(visits, accept) if len(visits) > 1 else ()
+    findings = checked(given, accept) if len(given) > 1 else ()
+    visits, sharing = coupled_visits(given)
     shared = (m for m in visits[0].models if all(m in visit.models for visit in visits))
     model = next(shared, next(iter(visits[0].models), ""))
     besides = _further_measures(visits, model)
-    changes = tuple(
-        _change(visits[0], visit, row, model, settings, tuple(repeatability))
-        for visit in visits[1:]
-        for row in visits[0].rows
-        if _same_row(visits[0], visit, row) is not None
-    )
+    changes = _changes(visits, model, settings, tuple(repeatability))
     lesion = clinical.lesion if clinical else None
     scores: list[ClinicalChange] = []
     tables: list[Change] = []
@@ -155,6 +165,8 @@ def compare(
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
         values=tuple(_value(visit, row, settings) for visit in visits for row in visit.rows),
         changes=changes,
+        apart=_changes(given, model, settings, tuple(repeatability)) if sharing else (),
+        shared=sharing,
         contrasts=_contrasts(visits, lesion, settings) if lesion else (),
         besides=besides,
         table1=tuple(tables),
@@ -164,7 +176,7 @@ def compare(
         repeatability=tuple(repeatability),
         budget=settings,
         assumptions=settings.sentences if len(visits) > 1 else settings.sentences[-1:],
-        notices=_notices(visits, clinical, lesion),
+        notices=(*coupled_notices(sharing), *_notices(visits, clinical, lesion)),
     )
 
 
@@ -179,6 +191,18 @@ def _same_row(baseline: VisitRecord, visit: VisitRecord, row: RegionOutcome) -> 
     """The row of another visit that tells of the same place, model and correction."""
     region = visit.same_place(baseline.region(row.region))
     return _row(visit, region.name, row.model, row.pvc) if region else None
+
+
+def _changes(
+    visits: Sequence[VisitRecord], model: str, settings: BudgetSettings, repeatability: tuple[Coefficient, ...]
+) -> tuple[RegionChange, ...]:
+    """Every later visit against the first, in every row that both have."""
+    return tuple(
+        _change(visits[0], visit, row, model, settings, repeatability)
+        for visit in visits[1:]
+        for row in visits[0].rows
+        if _same_row(visits[0], visit, row) is not None
+    )
 
 
 def _value(visit: VisitRecord, row: RegionOutcome, settings: BudgetSettings) -> RegionValue:

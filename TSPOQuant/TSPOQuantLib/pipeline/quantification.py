@@ -14,7 +14,7 @@ from ..acquisition.image import DynamicImage
 from ..alignment.motion import motion_table
 from ..input_function import InputFunction
 from ..kinetics import KineticFit
-from ..kinetics.options import FROM_FILE
+from ..kinetics.options import ALONE, FROM_FILE
 from ..messages import InputRefused, Listed, Notice, Text
 from ..outcome.budget import KINETIC_MODEL
 from ..outcome.ratio import with_dvr
@@ -116,6 +116,7 @@ def quantify(
             *resolved,
             *(corrected.notices if corrected else ()),
             *two_tissue_notices(fitted.sensitivities),
+            *([SHARED_LATER] if settings.coupled != ALONE else []),
         ),
         provenance=plain(made_from | _listed(data, settings), lossless=False),
         reference=reference,
@@ -125,6 +126,13 @@ def quantify(
     fused = visit_fused(placed, data.segmentation, settings)
     progress(1, "Done")
     return VisitResult(record, fused, data.carried)
+
+
+SHARED_LATER = Notice(
+    "coupled-later",
+    "V_T here is of every curve by itself: V_B and the delay are shared when visits are compared or reported ([model] "
+    "coupled)",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from ..outcome.budget import COMPONENTS
 from ..outcome.change import Contrast, RegionChange, RegionValue
 from ..outcome.clinical import ClinicalChange, Treatment
 from ..outcome.compare import Comparison, comparison_record
+from .coupled_files import coupled_text, write_coupled
 from .reasons import reasons_text
 from .tables import columns_text, number, table1_record, table1_text, value_text, write_json, write_tsv
 
@@ -112,6 +113,8 @@ def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None =
     table = [row + more for row, more in zip(rows, verdicts, strict=True)]
     write_tsv(folder / "changes.tsv", (*CHANGE_COLUMNS, "repeatability", "flags"), table)
     write_json(folder / "changes.json", {name: {"Units": unit} for name, unit in UNITS.items()})
+    if comparison.shared:
+        write_coupled(folder, comparison)
     parts = ("component", "baseline", "followup", "correlation", "change", "assumed")
     write_tsv(
         folder / "budget.tsv",
@@ -179,6 +182,7 @@ def comparison_text(comparison: Comparison, truth: Truth | None = None) -> str:
     """The comparison for a terminal. truth: of simulated visits, outcome to V_T at the first and at a later visit."""
     blocks = [main_text(comparison, truth)]
     blocks += [text for text in (_contrasts_text(comparison), _besides_text(comparison)) if text]
+    blocks += [coupled_text(comparison)] if comparison.shared else []
     blocks += _budget_texts(comparison)
     blocks += [text for text in (_scores_text(comparison.scores), _treatment_text(comparison)) if text]
     warnings = [

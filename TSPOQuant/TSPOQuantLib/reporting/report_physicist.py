@@ -19,6 +19,7 @@ from ..quantities import BY_KEY, COLUMNS, UPTAKE
 from ..regions.anatomy import REFERENCE_RULES
 from ..tracers import Sourced, tracer_named
 from . import plots
+from .coupled_files import SHARED, errors, pairs
 from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
 from .report_terms import (
     Place,
@@ -32,6 +33,7 @@ from .report_terms import (
     place_title,
     region_title,
     row_of,
+    rows_of,
     short_title,
 )
 from .words import Words
@@ -61,6 +63,7 @@ def further_pages(comparison: Comparison, words: Words) -> list[Section]:
         sections.append(_comparability(comparison, words))
     if comparison.model:
         sections += _budget(comparison, words) if len(comparison.visits) > 1 else _budget_of_one(comparison, words)
+    sections += _coupled(comparison, words)
     sections += _contrasts(comparison, words)
     for visit in comparison.visits:
         sections += _visit(comparison, visit, words)
@@ -246,6 +249,47 @@ def _degrees(change: RegionChange, words: Words) -> str:
     many = not change.degrees_of_freedom < MANY_DEGREES
     count = f"> {MANY_DEGREES}" if many else words.number(change.degrees_of_freedom, 0)
     return words("budget.degrees", count=count)
+
+
+def _coupled(comparison: Comparison, words: Words) -> list[Section]:
+    """Curves that were fitted with one V_B and delay, and the changes beside those of separate fits."""
+    names = {row.region for place in main_places(comparison) for row in rows_of(comparison, place, "none") if row}
+    shown = [one for one in comparison.shared if one.model == comparison.model and names & set(one.regions)]
+    if not shown:
+        return []
+    fits = [
+        (
+            words.listed(one.regions),
+            _short_pvc(one.pvc, words),
+            words.listed(one.sessions),
+            *(words.with_error(one.values.get(name), one.errors.get(name)) for name in SHARED),
+            words.significant(one.f_chance, 2),
+        )
+        for one in shown
+    ]
+    about = ("region", "pvc", "visits", "shared_vb", "shared_delay", "f_chance")
+    header = tuple(words(f"column.{key}") for key in about)
+    caption = words("coupled.caption", model=model_title(comparison.model))
+    blocks: list[Block] = [Paragraph(words("coupled.text")), Table(caption, header, tuple(fits), "lllrrr")]
+    changes = [
+        (
+            change.region,
+            _short_pvc(change.pvc, words),
+            change.followup_session,
+            *(
+                words.estimate(one.percent, one.percent_low, one.percent_high, 1, percent=True)
+                for one in (apart, change)
+            ),
+            *(words.number(ratio) for ratio in errors(change, apart)),
+        )
+        for change, apart in pairs(comparison)
+        if change.model == comparison.model and change.region in names
+    ]
+    if changes:
+        ratios = ("region", "pvc", "visit", "change_apart", "change_together", "noise_ratio", "error_ratio")
+        header = tuple(words(f"column.{key}") for key in ratios)
+        blocks.append(Table(words("coupled.changes"), header, tuple(changes), "lllrrrr"))
+    return [Section(words("title.coupled"), tuple(blocks))]
 
 
 def _reference_note(comparison: Comparison, words: Words) -> str:

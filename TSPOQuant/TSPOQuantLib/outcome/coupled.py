@@ -1,0 +1,183 @@
+"""V_B and the delay of curves of one visit or of several held to one value each (``[model] coupled``).
+
+The visits are fitted again from what their records hold: curves, weights, input. Errors other than noise stay those of
+the separate fits: how V_T follows the input, the place and the resolution is nearly the same.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from ..input_function.curve import InputFunction
+from ..kinetics import Coupled, FitChoices, FitOptions, KineticFit, ScanCurves, fit_coupled_scans
+from ..kinetics.models import MODELS
+from ..kinetics.options import ALONE
+from ..messages import InputRefused, Listed, Notice
+from .ratio import with_dvr
+from .record import VisitRecord
+from .recording import outcome_rows
+
+AGAINST = 0.05
+KEY = "coupled"
+"""Where a fit's settings say what it shares."""
+
+
+@dataclass(frozen=True)
+class SharedFit:
+    """One fit of curves together, under one model. regions, sessions: whose curves; pvc: their correction.
+
+    values, errors: of the shared parameters, by name. f, f_chance: whether separate ones explain more (F-test).
+    """
+
+    model: str
+    pvc: str
+    regions: tuple[str, ...]
+    sessions: tuple[str, ...]
+    values: dict[str, float]
+    errors: dict[str, float]
+    f: float
+    f_chance: float
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """A region's fit at a visit, by number; place: what the region is called at the first visit."""
+
+    visit: int
+    place: str
+    fit: KineticFit
+    mean: tuple[float, ...]
+
+
+def sharing_of(visits: Sequence[VisitRecord]) -> str:
+    """How the first visit's study has V_B and the delay shared: one of SHARING."""
+    return str(visits[0].settings.get(KEY, ALONE))
+
+
+def sharing_as(visit: VisitRecord, how: str | None) -> VisitRecord:
+    """The visit with another choice of what is shared; None keeps its own."""
+    return visit if how is None else replace(visit, settings={**visit.settings, KEY: how})
+
+
+def coupled_visits(visits: Sequence[VisitRecord]) -> tuple[tuple[VisitRecord, ...], tuple[SharedFit, ...]]:
+    """The visits with V_B and delay shared as ``sharing_of`` says, and each fit that shares them.
+
+    A curve that shares with no other one stays as it was. Raises InputRefused: "coupled-shared" (neither is fitted),
+    "coupled-model" (no compartment model).
+    """
+    how = sharing_of(visits)
+    models = [model for model in visits[0].models if all(model in visit.models for visit in visits)]
+    able = [model for model in models if MODELS[model].compartmental]
+    if how != ALONE and models and not able:
+        raise InputRefused(
+            "coupled-model",
+            "{model} has no V_B to share; name a compartment model, or share nothing",
+            model=models[0],
+        )
+    found: dict[tuple[int, str, str, str], KineticFit] = {}
+    shared: list[SharedFit] = []
+    if how != ALONE:
+        for model in able:
+            for curves in _groups(_curves(visits, model), how):
+                one = fit_coupled_scans(model, _scans(visits, curves))
+                found |= _renewed(curves, one)
+                shared.append(_told(visits, curves, one))
+    return tuple(_with(visit, number, found) for number, visit in enumerate(visits)), tuple(shared)
+
+
+def _curves(visits: Sequence[VisitRecord], model: str) -> list[_Curve]:
+    """Every curve of the model, visit by visit; a region that the first visit lacks goes by its own name."""
+    curves = []
+    for number, visit in enumerate(visits):
+        places = {there.name: one.name for one in visits[0].regions if (there := visit.same_place(one)) is not None}
+        for fit in visit.fits:
+            region = visit.region(fit.region)
+            mean = region.mean if fit.pvc == "none" or region.corrected is None else tuple(region.corrected.mean)
+            if fit.model == model and fit.degrees_of_freedom > 0 and fit.wrss > 0:
+                curves.append(_Curve(number, places.get(fit.region, fit.region), fit, mean))
+    return curves
+
+
+def _groups(curves: Sequence[_Curve], how: str) -> list[list[_Curve]]:
+    """The curves that share, visit by visit: "regions" of one visit, "visits" of one region, or "all"."""
+    found: dict[tuple[str, object], list[_Curve]] = {}
+    for one in curves:
+        found.setdefault((one.fit.pvc, {"regions": one.visit, "visits": one.place, "all": None}[how]), []).append(one)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _scans(visits: Sequence[VisitRecord], curves: Sequence[_Curve]) -> list[ScanCurves]:
+    scans = []
+    for number, visit in enumerate(visits):
+        own = [one for one in curves if one.visit == number]
+        if own:
+            blood, kept = visit.input, {field.name for field in fields(FitChoices)} & set(visit.settings)
+            chosen = {name: visit.settings[name] for name in kept}
+            whole = np.array(blood.whole_blood)
+            if own[0].fit.parameters.get("VB") == 0:
+                whole = np.nan_to_num(whole)  # with V_B at 0 nothing depends on it, and it may not have been measured
+            source = InputFunction(np.array(blood.times_s), np.array(blood.parent_plasma), whole, visit.notices)
+            options = FitOptions(**chosen, weights=own[0].fit.weights)
+            activity = np.array([one.mean for one in own])
+            scans.append(ScanCurves(visit.acquisition.timing, activity, source, options))
+    return scans
+
+
+def _renewed(curves: Sequence[_Curve], coupled: Coupled) -> dict[tuple[int, str, str, str], KineticFit]:
+    """The coupled fits by visit, region, model and correction."""
+    found = {}
+    for number, (curve, fit) in enumerate(zip(curves, coupled.fits, strict=True)):
+        first = next(n for n, one in enumerate(curves) if one.place == curve.place)
+        about = {"noise_with_first": 0.0 if curves[first].visit else _correlation(coupled, first, number)}
+        key = curve.visit, curve.fit.region, fit.model, curve.fit.pvc
+        found[key] = replace(fit, region=curve.fit.region, pvc=curve.fit.pvc, settings={**fit.settings, KEY: about})
+    return found
+
+
+def _correlation(coupled: Coupled, one: int, other: int) -> float:
+    """Of the noise of two outcomes; 1 of one with itself."""
+    variances = coupled.covariance[one, one] * coupled.covariance[other, other]
+    known = math.isfinite(variances) and variances > 0
+    return float(coupled.covariance[one, other] / math.sqrt(variances)) if known else 0.0
+
+
+def _told(visits: Sequence[VisitRecord], curves: Sequence[_Curve], coupled: Coupled) -> SharedFit:
+    return SharedFit(
+        model=coupled.fits[0].model,
+        pvc=curves[0].fit.pvc,
+        regions=tuple(dict.fromkeys(one.place for one in curves)),
+        sessions=tuple(dict.fromkeys(visits[one.visit].session for one in curves)),
+        values=coupled.shared,
+        errors=coupled.shared_errors,
+        f=coupled.f,
+        f_chance=coupled.f_chance,
+    )
+
+
+def coupled_notices(shared: Sequence[SharedFit]) -> tuple[Notice, ...]:
+    """Where the curves speak against what they were made to share."""
+    against = [one for one in shared if one.f_chance < AGAINST]
+    if not against:
+        return ()
+    return (
+        Notice(
+            "coupled-against",
+            "in {count} of {total} fits that share V_B or the delay ({fits}) separate values explain more than chance "
+            "would (F-test, p below {limit:g}, as one in 20 is by chance): there V_T and its change may be biased by "
+            "more than their intervals hold",
+            count=len(against),
+            total=len(shared),
+            fits=Listed((f"{one.model}, {', '.join(one.regions)}" for one in against), "; "),
+            limit=AGAINST,
+        ),
+    )
+
+
+def _with(visit: VisitRecord, number: int, found: dict[tuple[int, str, str, str], KineticFit]) -> VisitRecord:
+    fits = [found.get((number, fit.region, fit.model, fit.pvc), fit) for fit in visit.fits]
+    if fits == list(visit.fits):
+        return visit
+    renewed = replace(visit, fits=tuple(fits), rows=outcome_rows(visit.session, visit.regions, fits))
+    return with_dvr(renewed)[0]

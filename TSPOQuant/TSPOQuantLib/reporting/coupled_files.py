@@ -1,0 +1,99 @@
+"""Fits of curves with one V_B and one delay beside separate ones: files, and text for a terminal."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..outcome.change import RegionChange
+from ..outcome.compare import Comparison
+from ..outcome.coupled import SharedFit
+from .tables import columns_text, number, value_text, write_json, write_tsv
+
+ABOUT = {
+    "outcome": "place of the region",
+    "model": "kinetic model",
+    "pvc": "partial-volume correction",
+    "followup_session": "the visit that is compared with the first",
+    "percent": "change of V_T with the parameters shared, %",
+    "percent_low": "of its 95 % interval",
+    "percent_high": "of the same",
+    "apart_percent": "change of V_T by separate fits, %",
+    "apart_percent_low": "of its 95 % interval",
+    "apart_percent_high": "of the same",
+    "noise": "standard error of the log ratio by noise alone, shared over separate",
+    "error": "standard error of the log ratio with the whole error budget, shared over separate",
+}
+SHARED = ("VB", "delay")
+
+
+def pairs(comparison: Comparison) -> Iterator[tuple[RegionChange, RegionChange]]:
+    """Every change of fits that share, and the same by separate fits."""
+    for change in comparison.changes:
+        apart = comparison.apart_from(change)
+        if apart is not None:
+            yield change, apart
+
+
+def errors(change: RegionChange, apart: RegionChange) -> tuple[float, float]:
+    """Standard errors of the log ratio, shared over separate: of noise alone, and with the whole budget."""
+    noise = [next(part.change for part in one.budget if part.component == "noise") for one in (change, apart)]
+    whole = [one.log_ratio_se for one in (change, apart)]
+    together, alone = zip(noise, whole, strict=True)
+    ratios = [a / b if b > 0 and math.isfinite(b) else math.nan for a, b in zip(together, alone, strict=True)]
+    return ratios[0], ratios[1]
+
+
+def write_coupled(folder: Path, comparison: Comparison) -> None:
+    """coupled.tsv with its JSON, a row a change; shared.tsv, a row a fit of curves together."""
+    ends = ("percent", "percent_low", "percent_high")
+    rows = [
+        [
+            *(str(getattr(change, name)) for name in ("outcome", "model", "pvc", "followup_session")),
+            *(number(getattr(one, name)) for one in (change, apart) for name in ends),
+            *map(number, errors(change, apart)),
+        ]
+        for change, apart in pairs(comparison)
+    ]
+    write_tsv(folder / "coupled.tsv", list(ABOUT), rows)
+    write_json(folder / "coupled.json", {name: {"Description": text} for name, text in ABOUT.items()})
+    header = ["model", "pvc", "regions", "sessions", *(n for name in SHARED for n in (name, f"{name}_se")), "F", "p"]
+    write_tsv(folder / "shared.tsv", header, [_shared_row(one) for one in comparison.shared])
+
+
+def _shared_row(one: SharedFit) -> list[str]:
+    values = [number(told.get(name, math.nan)) for name in SHARED for told in (one.values, one.errors)]
+    return [
+        one.model,
+        one.pvc,
+        ";".join(one.regions),
+        ";".join(one.sessions),
+        *values,
+        *map(number, (one.f, one.f_chance)),
+    ]
+
+
+def coupled_text(comparison: Comparison) -> str:
+    """What is shared, and the primary model's changes of both ways."""
+    shown = [one for one in comparison.shared if one.model == comparison.model]
+    rows = [["fitted together", "V_B", "delay, s", "p (F-test)"]]
+    for one in shown:
+        cells = [value_text(one.values[name], one.errors[name]) if name in one.values else "" for name in SHARED]
+        what = ", ".join(one.regions) + ("" if one.pvc == "none" else f", {one.pvc}")
+        rows.append([f"{what} ({', '.join(one.sessions)})", *cells, f"{one.f_chance:.2g}"])
+    blocks = [columns_text(rows)] if shown else []
+    rows = [["change of V_T", "separate", "together", "95 % interval", "noise", "all errors"]]
+    for change, apart in pairs(comparison):
+        if change.model == comparison.model:
+            noise, whole = errors(change, apart)
+            rows.append(
+                [
+                    change.region + ("" if change.pvc == "none" else f", {change.pvc}"),
+                    f"{apart.percent:+.1f} %",
+                    f"{change.percent:+.1f} %",
+                    f"{change.percent_low:+.1f} to {change.percent_high:+.1f} %",
+                    f"× {noise:.2f}",
+                    f"× {whole:.2f}",
+                ]
+            )
+    blocks += [columns_text(rows)] if len(rows) > 1 else []
+    return "\n\n".join(blocks)
