@@ -55,6 +55,10 @@ def case(corrected, minutes=60.0, **changes):
     return detectable(protocol, 0.5, minutes, corrected, source, np.random.default_rng(1), 30)
 
 
+def without_outcome(found):
+    return replace(found, parameters=found.parameters | {"VT": math.nan})
+
+
 class ProtocolTest(unittest.TestCase):
     def test_frames_fill_the_scan(self):
         self.assertEqual(len(Protocol().timing), 19)
@@ -127,6 +131,18 @@ class PlanTest(unittest.TestCase):
 
 
 class RegionNoiseTest(unittest.TestCase):
+    def test_a_graphical_method_is_planned_with_the_start_of_its_scan(self):
+        """Draws are scans: those whose noise alone bends a line do not take V_T from all others."""
+        found = case(True, model="Logan", noise_percent=90.0)
+        self.assertLess(found.lost, 0.1)
+        self.assertTrue(all(map(math.isfinite, (*found.noise, found.bias_percent, found.error))))
+
+    def test_a_scan_without_an_outcome_has_no_bias(self):
+        with mock.patch("TSPOQuantLib.outcome.plan.fit", lambda *given: [without_outcome(one) for one in fit(*given)]):
+            found = case(False)
+        self.assertEqual(found.lost, 1)
+        self.assertTrue(math.isnan(found.bias_percent))
+
     def test_independent_voxels_against_all_pairs(self):
         for volume, voxel, fwhm in ((220.0, 2.0, 2.8), (220.0, 1.0, 5.0), (4000.0, 2.0, 6.0)):
             radius = (3 * volume / (4 * math.pi)) ** (1 / 3)

@@ -17,7 +17,7 @@ from scipy.special import ndtr, ndtri
 from ..acquisition.decay import HALF_LIFE_S
 from ..acquisition.frames import FrameTiming
 from ..input_function import InputFunction
-from ..kinetics import FitOptions, fit, weights
+from ..kinetics import FitOptions, fit, weights, with_start_of
 from ..kinetics.compartment import NAMES
 from ..kinetics.compartment_fit import CompartmentScan
 from ..kinetics.models import model_named
@@ -203,17 +203,20 @@ def detectable(
         curve = tissue if corrected else measured
         size = noise * (AMPLIFICATION / protocol.recovered if corrected else 1.0)
         options = FitOptions(weights=weights("counts", timing, measured[None], protocol.half_life_s))
+        late = source.delayed(protocol.budget.delay_s)
+        exact, delayed = (fit(protocol.model, timing, curve[None], one, options)[0] for one in (source, late))
+        clean.append(exact.parameters["VT"])
+        shifted = delayed.parameters["VT"]
+        delays.append(math.log(shifted / clean[-1]) if min(shifted, clean[-1]) > 0 else math.inf)
+        # An automatic t* is one for the curves of a scan, and each draw is a scan: t* is the noise-free curve's.
+        options = with_start_of(options, [exact])
         noisy = curve + size * rng.standard_normal((draws, len(timing)))
         values = np.array([one.parameters["VT"] for one in fit(protocol.model, timing, noisy, source, options)])
         good = np.isfinite(values) & (values > 0)
         lost.append(1 - float(good.mean()))
-        logs = np.log(values[good]) if good.sum() > 1 else np.array([0.0, np.inf])
-        spreads.append(float(np.std(logs, ddof=1)) if np.isfinite(logs).all() else math.inf)
-        medians.append(float(np.median(logs)))
-        late = source.delayed(protocol.budget.delay_s)
-        exact = [fit(protocol.model, timing, curve[None], s, options)[0].parameters["VT"] for s in (source, late)]
-        clean.append(exact[0])
-        delays.append(math.log(exact[1] / exact[0]) if min(exact) > 0 else math.inf)
+        logs = np.log(values[good])
+        spreads.append(float(np.std(logs, ddof=1)) if good.sum() > 1 else math.inf)
+        medians.append(float(np.median(logs)) if good.any() else math.nan)
     error = math.sqrt(_variance(protocol, corrected, spreads, delays))
     limit = (-ndtri(0.025) + float(ndtri(protocol.power))) * error
     share = 1.0 if corrected else protocol.recovered

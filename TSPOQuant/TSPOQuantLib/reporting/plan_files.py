@@ -41,7 +41,7 @@ def _table(rows: Sequence[Detectable], key: str) -> str:
             "corrected" if row.corrected else "as measured",
             f"{row.k1:.2g}" if key == "K1" else f"{row.minutes:g}",
             " / ".join(_percent(value) for value in row.noise),
-            f"{row.bias_percent:+.1f}",
+            f"{row.bias_percent:+.1f}" if math.isfinite(row.bias_percent) else "n/a",
             f"{100 * row.lost:.0f} %",
             _percent(row.error),
             "none" if row.fall_percent is None else f"{row.fall_percent:.0f} %",
