@@ -513,14 +513,18 @@ def _runs(labels: NDArray[np.int16], count: int) -> csr_array:
 
     Along a row there are few tissues: this is far smaller than the cells.
     """
-    rows = labels.reshape(-1, labels.shape[-1])
-    every, last = np.arange(len(rows)), labels.shape[-1]
-    row, at = np.nonzero(rows[:, 1:] != rows[:, :-1])
-    begins = np.concatenate([every * count + rows[:, 0], row * count + rows[row, at + 1]])
-    ends = np.concatenate([row * count + rows[row, at], every * count + rows[:, -1]])
-    edges = np.concatenate([np.zeros_like(every), at + 1, at + 1, np.full_like(every, last)])
-    signs = np.repeat(np.array([1, -1], dtype=np.float32), len(begins))
-    return csr_array((signs, (np.concatenate([begins, ends]), edges)), shape=(len(rows) * count, last + 1))
+    rows, width = labels.reshape(-1, labels.shape[-1]), labels.shape[-1]
+    begins = np.ones(rows.shape, dtype=bool)
+    np.not_equal(rows[:, 1:], rows[:, :-1], out=begins[:, 1:])
+    first = np.flatnonzero(begins)
+    row, begin = np.divmod(first, width)
+    end = np.append(first[1:], rows.size) - row * width
+    at = row * count + rows.ravel()[first]
+    order = np.argsort(at, kind="stable")
+    edges = np.stack([begin, end], axis=1)[order].ravel()
+    signs = np.tile(np.array([1, -1], dtype=np.float32), len(first))
+    before = np.append(0, 2 * np.cumsum(np.bincount(at, minlength=len(rows) * count)))
+    return csr_array((signs, edges, before), shape=(len(rows) * count, width + 1))
 
 
 def _parts(tissues: _Tissues) -> Floats:
