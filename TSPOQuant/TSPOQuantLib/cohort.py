@@ -188,11 +188,11 @@ def _run(
     }
     rows = tuple(replace(row, warnings=warned.get(visit, "")) for visit, row in zip(visits, rows, strict=True))
     progress(0.9, "Comparing the visits")
-    told, comparisons = _compared(out, done, records)
+    visit_rows, comparisons = _compared(out, done, records)
     progress(0.95, "Writing the tables")
-    _write_tables(out, rows, told, done, records, comparisons)
+    _write_tables(out, rows, visit_rows, done, records, comparisons)
     progress(1, "Done")
-    return Report(rows, told, out)
+    return Report(rows, visit_rows, out)
 
 
 def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit, ...]:

@@ -45,29 +45,29 @@ def write_dicom(
     from .reporting.dicom_seg import segmentation_object
     from .reporting.dicom_sr import report_names, report_object, uptake_object
 
-    told = shown or record
+    exported = shown or record
     progress(0, "DICOM: checking the sources")
     study = study_of_results(results, record)
     salt, modality = hidden.salt if hidden else "", study.settings.anatomical_modality
-    context = read_context(study.pet, study.ct, created, salt, told.subject, modality)
+    context = read_context(study.pet, study.ct, created, salt, exported.subject, modality)
     context = replace(context, field=field_of(region.level for region in record.regions))
     data = read_visit(study, part(progress, 0.1, 0.5))
     drawn = hidden.segmentation(data.segmentation) if hidden else data.segmentation
-    regions = segmentation_object(context, drawn, [region.name for region in told.regions])
+    regions = segmentation_object(context, drawn, [region.name for region in exported.regions])
     contours = contours_object(context, drawn, (data.ct if context.ct and data.ct else data.image).grid)
-    uptake = uptake_object(context, told, regions)
+    uptake = uptake_object(context, exported, regions)
     drawn_and_read = {"seg": regions.dataset, "rtstruct": contours} | ({"sr-uptake": uptake} if uptake else {})
-    if not told.models:
+    if not exported.models:
         _save(folder, drawn_and_read)
         return None
     found = make_visit_maps(data, study.settings, record.models[0], _alignment(record), part(progress, 0.5, 0.9))
-    about = told.provenance | {"mask": BODY_MASK}
-    maps = replace(found, subject=told.subject, session=told.session, notices=(), provenance=about)
+    about = exported.provenance | {"mask": BODY_MASK}
+    maps = replace(found, subject=exported.subject, session=exported.session, notices=(), provenance=about)
     progress(0.9, "DICOM: writing")
     values = map_object(context, maps)
     objects = drawn_and_read | {"vt-map": values}
-    for (kind, pvc), name in report_names(told).items():
-        objects[name] = report_object(context, told, kind, pvc, regions, [values])
+    for (kind, pvc), name in report_names(exported).items():
+        objects[name] = report_object(context, exported, kind, pvc, regions, [values])
     _save(folder, objects)
     progress(1, "DICOM: done")
     return maps

@@ -177,7 +177,7 @@ class ImageDerivedInputTest(unittest.TestCase):
         source = made.input_function
         middle = (source.times_s[1:] + source.times_s[:-1]) / 2
         whole = np.interp(middle, source.times_s, source.whole_blood)
-        product = whole * made.plasma_ratio(middle / 60) * made.parent_fraction(middle / 60)
+        product = whole * made.plasma_ratio(middle) * made.parent_fraction(middle)
         linear = np.interp(middle, source.times_s, source.parent_plasma)
         seen = product > 1e-3 * product.max()
         self.assertLess(np.abs(linear / np.where(seen, product, 1) - 1)[seen].max(), 1.05e-4)

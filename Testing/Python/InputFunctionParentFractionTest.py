@@ -34,7 +34,7 @@ class ParentFractionModelsTest(unittest.TestCase):
         for name, (values, formula) in TRUTHS.items():
             fit = fit_parent_fraction(samples(formula(TIMES_MIN, *values)), name)
             dense = np.linspace(0.1, 90, 300)
-            np.testing.assert_allclose(fit(dense), formula(dense, *values), atol=2e-4, err_msg=name)
+            np.testing.assert_allclose(fit(60 * dense), formula(dense, *values), atol=2e-4, err_msg=name)
             np.testing.assert_allclose(list(fit.parameters.values()), values, rtol=0.03, err_msg=name)
             self.assertEqual(fit.model, name)
 
@@ -51,7 +51,7 @@ class ParentFractionModelsTest(unittest.TestCase):
         self.assertEqual(set(fit.aicc), set(TRUTHS))
         self.assertEqual(fit.model, min(fit.aicc, key=fit.aicc.get))
         count, number = len(TIMES_MIN), len(fit.parameters)
-        wrss = np.sum((measured - fit(TIMES_MIN)) ** 2)
+        wrss = np.sum((measured - fit(60 * TIMES_MIN)) ** 2)
         expected = count * np.log(wrss / count) + 2 * number + 2 * number * (number + 1) / (count - number - 1)
         self.assertAlmostEqual(fit.aicc[fit.model], expected, places=6)
         np.testing.assert_allclose(fit.residuals, measured - fit.predicted)
@@ -84,19 +84,19 @@ class ParentFractionModelsTest(unittest.TestCase):
     def test_curve_stays_between_zero_and_one_and_hold_holds(self):
         values, formula = TRUTHS["bi-exponential"]
         fit = fit_parent_fraction(samples(np.minimum(formula(TIMES_MIN, *values) + 0.05, 1.05)))
-        everywhere = fit(np.linspace(-5, 500, 1000))
+        everywhere = fit(60 * np.linspace(-5, 500, 1000))
         self.assertGreaterEqual(everywhere.min(), 0.0)
         self.assertLessEqual(everywhere.max(), 1.0)
         held = fit_parent_fraction(samples(formula(TIMES_MIN, *values)), hold=True)
-        self.assertEqual(held(np.array([500.0]))[0], held(np.array([90.0]))[0])
+        self.assertEqual(held(np.array([30000.0]))[0], held(np.array([5400.0]))[0])
         free = fit_parent_fraction(samples(formula(TIMES_MIN, *values)))
-        self.assertLess(free(np.array([500.0]))[0], free(np.array([90.0]))[0])
+        self.assertLess(free(np.array([30000.0]))[0], free(np.array([5400.0]))[0])
 
 
 class FewSamplesTest(unittest.TestCase):
     def test_few_samples_are_joined_by_straight_lines(self):
         fit = fit_parent_fraction(samples([0.8, 0.4], [5, 20]))
-        np.testing.assert_allclose(fit(np.array([0, 2.5, 5, 12.5, 20, 60])), [1, 0.9, 0.8, 0.6, 0.4, 0.4])
+        np.testing.assert_allclose(fit(60 * np.array([0, 2.5, 5, 12.5, 20, 60])), [1, 0.9, 0.8, 0.6, 0.4, 0.4])
         self.assertEqual((fit.model, fit.flags), ("interpolation", ("few-samples",)))
         self.assertEqual([notice.code for notice in fit.notices], ["parent-fraction-interpolated"])
 

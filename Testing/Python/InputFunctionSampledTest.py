@@ -82,18 +82,18 @@ class PlasmaRatioTest(unittest.TestCase):
             noisy = ratio * (1 + 0.002 * generator.normal(size=len(times)))
             fit = fit_plasma_ratio(times * 60, noisy * blood, blood)
             self.assertEqual(fit.model, expected)
-            np.testing.assert_allclose(fit(times), ratio, rtol=0.01)
-            self.assertEqual(fit(np.array([500.0]))[0], fit(np.array([90.0]))[0])
+            np.testing.assert_allclose(fit(60 * times), ratio, rtol=0.01)
+            self.assertEqual(fit(np.array([30000.0]))[0], fit(np.array([5400.0]))[0])
 
     def test_pairs_before_the_bolus_do_not_count(self):
         blood = np.array([0.01, 0.02, 50, 30, 20, 15, 12, 10])
         ratios = np.array([9.0, 0.1, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2])
         fit = fit_plasma_ratio(np.arange(8) * 60.0, ratios * blood, blood)
-        np.testing.assert_allclose(fit(np.array([0.0, 5.0])), 1.2, rtol=1e-6)
+        np.testing.assert_allclose(fit(np.array([0.0, 300.0])), 1.2, rtol=1e-6)
 
     def test_two_pairs_give_their_mean(self):
         fit = fit_plasma_ratio(np.array([600.0, 1200.0]), np.array([1.1, 1.3]), np.ones(2))
-        self.assertAlmostEqual(fit(np.array([7.0]))[0], 1.2)
+        self.assertAlmostEqual(fit(np.array([420.0]))[0], 1.2)
         self.assertEqual(codes(fit.notices), ["plasma-ratio-few-samples"])
 
 
@@ -224,7 +224,7 @@ class SampledInputTest(unittest.TestCase):
             settings = SampledSettings(parent_fraction_extrapolation=extrapolation, parent_fraction_model="hill")
             made = sampled_input(manual(parent_fraction=short), END_S, settings)
             self.assertIn("parent-fraction-extrapolated", codes(made.notices))
-        self.assertEqual(made.parent_fraction(np.array([60.0]))[0], made.parent_fraction(np.array([40.0]))[0])
+        self.assertEqual(made.parent_fraction(np.array([3600.0]))[0], made.parent_fraction(np.array([2400.0]))[0])
 
     def test_fraction_that_nearly_lasts_needs_no_word_and_one_that_ends_early_is_refused(self):
         for end_s, said in ((3300.0, False), (3000.0, True)):

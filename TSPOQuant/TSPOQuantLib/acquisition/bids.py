@@ -136,8 +136,8 @@ def find_bids(dataset: Path, participant: str, session: str | None = None, scan:
             where=where,
             names=", ".join(file.name for file in (images or own)),
         )
-    told = sidecars(images[0]) if images else own
-    if not told:
+    found_sidecars = sidecars(images[0]) if images else own
+    if not found_sidecars:
         raise InputRefused(
             "bids-sidecar",
             "{where}/pet holds no _pet.json; a PET without one cannot be quantified",
@@ -149,7 +149,7 @@ def find_bids(dataset: Path, participant: str, session: str | None = None, scan:
     return BidsPet(
         participant=subject.name,
         session=None if session is None else visit.name,
-        pet_json=told[-1],
+        pet_json=found_sidecars[-1],
         image=images[0] if images else None,
         blood=_of_scan(chosen, "blood", where),
         bloodproc=_of_scan(chosen, "bloodproc", where) or _input_functions(dataset, chosen, where),
@@ -182,7 +182,7 @@ def _belongs(file: Path, scan: Path, counted: tuple[str, ...] = ()) -> bool:
 
     counted: those of the table that count; all but those of blood alone where none are named.
     """
-    told = {
+    entities = {
         part
         for part in parts_of(file)[:-1]
         if (part.partition("-")[0] in counted if counted else part.partition("-")[0] not in OF_BLOOD_ALONE)
@@ -190,8 +190,8 @@ def _belongs(file: Path, scan: Path, counted: tuple[str, ...] = ()) -> bool:
     own = set(parts_of(scan)[:-1])
     others = (set(parts_of(other)[:-1]) for other in scan.parent.glob("*_pet.*"))
     # run-1 alone is of the scan run-1, though that of another tracer is run-1 as well; what tells no scan is of all.
-    closer = any(told <= other and len(other) < len(own) for other in others)
-    return told <= own and not (closer and any(part.partition("-")[0] in OF_SCANS for part in told))
+    closer = any(entities <= other and len(other) < len(own) for other in others)
+    return entities <= own and not (closer and any(part.partition("-")[0] in OF_SCANS for part in entities))
 
 
 def _input_functions(dataset: Path, scan: Path, where: str) -> tuple[Path, ...]:
@@ -463,7 +463,7 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
         stated["InjectedMass x SpecificRadioactivity"] = product
     if not stated:
         return None
-    said = ", ".join(f"{name} {value:.4g} MBq" for name, value in stated.items())
+    doses = ", ".join(f"{name} {value:.4g} MBq" for name, value in stated.items())
     values = list(stated.values())
     agreeing = [v for v in values if sum(abs(v - other) <= ACTIVITY_AGREEMENT * abs(other) for other in values) > 1]
     if len(values) == len(agreeing) or len(values) == 1:
@@ -475,7 +475,7 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
                 "pet-injected",
                 "{file}: {said}; {value:.4g} MBq was taken, which two of them support",
                 file=file,
-                said=said,
+                said=doses,
                 value=value,
             )
         )
@@ -485,14 +485,17 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
                 "pet-injected",
                 "{file}: {said}: they contradict each other, none was taken; correct one",
                 file=file,
-                said=said,
+                said=doses,
             )
         )
         return None
     if not INJECTED_RANGE_MBQ[0] <= value <= INJECTED_RANGE_MBQ[1]:
         notices.append(
             Notice(
-                "pet-injected", "{file}: {said} is not what a person is injected with; not taken", file=file, said=said
+                "pet-injected",
+                "{file}: {said} is not what a person is injected with; not taken",
+                file=file,
+                said=doses,
             )
         )
         return None

@@ -214,7 +214,7 @@ def _read_recording(
     table: Sequence[Column],
     metadata: Mapping[str, Any],
     columns: Mapping[str, str],
-    told: str | None = None,
+    user_unit: str | None = None,
 ) -> _Recording:
     notices: list[Notice] = []
     _refuse_uncorrected(path.name, metadata)
@@ -243,7 +243,7 @@ def _read_recording(
             path_name=path.name,
             line=line,
         )
-    understood = {} if told else _understood_units(path.name, by_quantity, numbers, metadata, notices)
+    understood = {} if user_unit else _understood_units(path.name, by_quantity, numbers, metadata, notices)
     unit = _unit(path.name, TIME, by_quantity[TIME], metadata, bids, notices)
     times = times * seconds_per(unit, f"{path.name}, time")
     curves = {}
@@ -264,7 +264,7 @@ def _read_recording(
                     "blood-ratio", "{where}: a plasma-to-blood ratio lies outside 0 to 10; correct it", where=where
                 )
         else:
-            unit = understood.get(quantity) or _unit(path.name, quantity, column, metadata, bids, notices, told)
+            unit = understood.get(quantity) or _unit(path.name, quantity, column, metadata, bids, notices, user_unit)
             at, values = times[known], measured[known] * kbq_ml_per(unit, where)
             _check_activity(where, unit, values)
         curves[quantity] = _without_repeats(where, at, values, notices)
@@ -364,7 +364,7 @@ def _unit(
     metadata: Mapping[str, Any],
     bids: bool,
     notices: list[Notice],
-    told: str | None = None,
+    user_unit: str | None = None,
 ) -> str:
     """told: the unit that the user states, where the file states none, or an activity without its volume."""
     stated = stated_unit(metadata, quantity, column.name)
@@ -379,15 +379,15 @@ def _unit(
             stated=stated,
         )
     unit = column.unit or stated
-    if told and (unit is None or (unit in BECQUERELS and told.startswith(f"{unit}/"))):
-        return told
-    if told and unit and kbq_ml_per(unit, where) != kbq_ml_per(told, where):
+    if user_unit and (unit is None or (unit in BECQUERELS and user_unit.startswith(f"{unit}/"))):
+        return user_unit
+    if user_unit and unit and kbq_ml_per(unit, where) != kbq_ml_per(user_unit, where):
         raise InputRefused(
             "blood-units",
             "{where}: the file says {unit}, and {told} was stated; correct one",
             where=where,
             unit=unit,
-            told=told,
+            told=user_unit,
         )
     if unit is None and bids:
         unit = BIDS_UNITS[quantity]
@@ -595,8 +595,8 @@ def _without_repeats(
 def _described(metadata: Mapping[str, Any], column: Column, quantity: str) -> str:
     """What the metadata says of a column in words, "" where nothing."""
     entry = metadata.get(quantity, metadata.get(column.name))
-    said = unboxed(entry.get("Description")) if isinstance(entry, dict) else None
-    return said if isinstance(said, str) else ""
+    description = unboxed(entry.get("Description")) if isinstance(entry, dict) else None
+    return description if isinstance(description, str) else ""
 
 
 def _called_metabolites(where: str, description: str, values: NDArray[np.float64]) -> list[Notice]:
@@ -618,8 +618,8 @@ def _refuse_corrected_twice(file: str, by_quantity: Mapping[str, Column], metada
     """Plasma that is said to be parent plasma already, beside a parent fraction."""
     if PLASMA not in by_quantity or PARENT_FRACTION not in by_quantity:
         return
-    said = _described(metadata, by_quantity[PLASMA], PLASMA)
-    if METABOLITES_OUT.search(said) and not METABOLITES_IN.search(said):
+    description = _described(metadata, by_quantity[PLASMA], PLASMA)
+    if METABOLITES_OUT.search(description) and not METABOLITES_IN.search(description):
         raise InputRefused(
             "blood-parent-twice",
             "{file}: its metadata says that plasma is metabolite-corrected already, and a parent fraction is given, "

@@ -61,7 +61,7 @@ def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
             hours=abs(first - shift) / 3600,
         )
     factor = float(growth(-shift, half_life))
-    told = Notice(
+    warned = Notice(
         "injection-given",
         "the injection was given as {seconds:.1f} s before the first frame; what the image says of it was not used",
         seconds=first - shift,
@@ -78,7 +78,7 @@ def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
             before=image.decay_correction,
             factor=factor,
         ),
-        notices=(*kept, told),
+        notices=(*kept, warned),
         zero_clock=clock_after(image.zero_clock, shift),
     )
 
@@ -118,7 +118,7 @@ def blood_at(blood: BloodSamples, image: DynamicImage, zero: str | float) -> Blo
     def moved(curve: SampledCurve | None, scale: float = factor) -> SampledCurve | None:
         return None if curve is None else SampledCurve(curve.times_s + shift, curve.values * scale)
 
-    told = Notice(
+    notice = Notice(
         "blood-time-zero",
         "the blood counts from {seconds:+.1f} s on the image's clock; its times and its decay were brought to that "
         "clock",
@@ -131,7 +131,7 @@ def blood_at(blood: BloodSamples, image: DynamicImage, zero: str | float) -> Blo
         parent_fraction=moved(blood.parent_fraction, 1.0),
         autosampler=moved(blood.autosampler),
         parent_plasma=moved(blood.parent_plasma),
-        notices=(*blood.notices, told),
+        notices=(*blood.notices, notice),
     )
 
 

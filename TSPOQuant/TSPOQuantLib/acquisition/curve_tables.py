@@ -152,11 +152,11 @@ def _without_empty(file: str, table: CurveTable) -> CurveTable:
     empty = [column.name for column in table.columns if {cell.lower() for cell in column.cells} <= {"nan", ""}]
     if not empty:
         return table
-    told = Notice(
+    notice = Notice(
         "tacs-empty", "{file}: not a number in any frame, and left out: {regions}", file=file, regions=Listed(empty)
     )
     kept = tuple(column for column in table.columns if column.name not in empty)
-    return replace(table, columns=kept, notices=(*table.notices, told))
+    return replace(table, columns=kept, notices=(*table.notices, notice))
 
 
 def _wide(file: str, regions: Column, times: Sequence[Column], values: Mapping[str, Column]) -> tuple[Column, ...]:

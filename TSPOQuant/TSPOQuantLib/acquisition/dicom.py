@@ -36,9 +36,9 @@ def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progres
         return read_dynamic_nifti(path, frame_table)
     found = _dicom(path, part(progress, 0, 0.7))
     pets = [understand_pet(series, frame_table) for series in found.series if is_pet(series)]
-    chosen, told = _only(pets, "dynamic-pet", found)
+    chosen, notices = _only(pets, "dynamic-pet", found)
     _raise_first(chosen)
-    return _frames(path, found, chosen, told, progress)
+    return _frames(path, found, chosen, notices, progress)
 
 
 def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:
@@ -51,8 +51,8 @@ def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progr
         return read_dynamic_nifti(path, frame_table, may_be_static=True)
     found = _dicom(path, part(progress, 0, 0.7))
     pets = [understand_pet(series, frame_table) for series in found.series if is_pet(series)]
-    chosen, told = _chosen(pets, found)
-    return _frames(path, found, as_one_frame(chosen) if chosen.kind == "static-pet" else chosen, told, progress)
+    chosen, notices = _chosen(pets, found)
+    return _frames(path, found, as_one_frame(chosen) if chosen.kind == "static-pet" else chosen, notices, progress)
 
 
 def _frames(
@@ -112,8 +112,8 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
     values = np.empty(grid.shape, dtype=np.float32)
     for position, piece in enumerate(stack):
         rescale(piece, values[position], 1.0)
-    told = (*lossy_notices(Text("the anatomical image"), series.facts.lossy), *_unreadable(found))
-    volume = Volume(values, grid, HU, scan_of(series.facts, series.header), told, (str(path),))
+    notices = (*lossy_notices(Text("the anatomical image"), series.facts.lossy), *_unreadable(found))
+    volume = Volume(values, grid, HU, scan_of(series.facts, series.header), notices, (str(path),))
     return volume if is_ct(series) else as_mr(volume, path)
 
 
@@ -287,9 +287,9 @@ def _chosen(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, t
     kinds = {pet.kind for pet in pets}
     if "static-pet" in kinds and "dynamic-pet" not in kinds:
         return _only_static(pets, content)
-    chosen, told = _only(pets, "dynamic-pet", content)
+    chosen, notices = _only(pets, "dynamic-pet", content)
     _raise_first(chosen)
-    return chosen, told
+    return chosen, notices
 
 
 def _only_static(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:

@@ -462,11 +462,11 @@ def as_one_frame(pet: PetSeries) -> PetSeries:
     first, last = at[0], at[-1]
     clocked = _clocked(pet.series, ((first,),), read_injection(pet.series.header), None)
     # A late scan starts long after the injection: its uptake time is told, not warned of.
-    timing, told = clocked.timing, [one for one in clocked.notices if one.code != "injection-not-at-start"]
+    timing, notices = clocked.timing, [one for one in clocked.notices if one.code != "injection-not-at-start"]
     if pet.bed_positions > 1 and first.acquired and last.acquired and last.duration_s:
         whole = (last.acquired - first.acquired).total_seconds() + last.duration_s
         timing = FrameTiming(timing.starts_s, np.array([whole]))
-        told.append(
+        notices.append(
             Notice(
                 "pet-bed-positions",
                 "the scan has {beds} bed positions within {minutes:.1f} min: by so much uptake times may differ",
@@ -481,7 +481,7 @@ def as_one_frame(pet: PetSeries) -> PetSeries:
         time_zero_at=clocked.time_zero_at,
         decay_correction=clocked.decay_correction,
         to_kbq=clocked.to_kbq,
-        notices=(*pet.notices, *told),
+        notices=(*pet.notices, *notices),
     )
 
 
@@ -500,8 +500,8 @@ def _timed_by_table(tags: FrameTags, correction: str, injection: Injection, tabl
     clock = FrameClock(table.starts_s + zero_s, "frame table", None)
     injected = injection.at(at_s(tags, first_s), tags.half_life_s)
     to_zero, words = _to_time_zero(tags, clock, correction, injected, zero_s, "the frame table's zero", table)
-    told = Notice("frames-by-table", "frame times are the given table's, not the header's")
-    notices = (told, *check_timing(table))
+    notice = Notice("frames-by-table", "frame times are the given table's, not the header's")
+    notices = (notice, *check_timing(table))
     return _Clocked(table, "frame table", at_s(tags, zero_s), words, 1e-3 * to_zero, notices)
 
 

@@ -51,17 +51,17 @@ def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
     asked: "auto", or the "CT" or "MR" that the study states. Raises InputRefused: "anatomy-modality" (the file says
     otherwise, or is neither), "anatomy-unlabeled" (nothing says it).
     """
-    said = stated_modality(sidecar(path))
-    if said not in (None, CT, MR):
+    stated = stated_modality(sidecar(path))
+    if stated not in (None, CT, MR):
         raise InputRefused(
             "anatomy-modality",
             "{file} is neither a CT nor an MR: the JSON beside it says Modality {said}; check the path",
             file=path.name,
-            said=said,
+            said=stated,
         )
-    known = said or (CT if plainly_hu(volume.values) else None)
+    known = stated or (CT if plainly_hu(volume.values) else None)
     if known:
-        by = Text("the JSON beside it says so") if said else Text("its values are HU, with air near -1000")
+        by = Text("the JSON beside it says so") if stated else Text("its values are HU, with air near -1000")
         hold_to(path, asked, known, by)
     found = known or (None if asked == AUTO else asked)
     if found is None:

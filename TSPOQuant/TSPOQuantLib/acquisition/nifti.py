@@ -39,7 +39,7 @@ def read_dynamic_nifti(
     times then count from the injection where the sidecar tells it. Raises InputRefused: nifti-…, pet-json-…, frames-…,
     pet-decay-correction, pet-half-life.
     """
-    told = _sidecar(path)
+    sidecar = _sidecar(path)
     values, file = _read(path)
     if values.ndim == 3 and may_be_static:
         values = values[None]
@@ -47,9 +47,9 @@ def read_dynamic_nifti(
         raise InputRefused(
             "pet-not-dynamic", "{path_name} has no time axis; give the dynamic PET", path_name=path.name
         )
-    timing = told.timing if frame_table is None else frame_table
+    timing = sidecar.timing if frame_table is None else frame_table
     if frame_table is not None:
-        check_table(frame_table, told.timing.durations_s)
+        check_table(frame_table, sidecar.timing.durations_s)
     timing_notices = check_timing(timing)
     if len(timing) != len(values):
         raise InputRefused(
@@ -59,18 +59,21 @@ def read_dynamic_nifti(
             path_name=path.name,
             n_values=len(values),
         )
-    notices = [*told.notices, *file.notices, *timing_notices]
+    notices = [*sidecar.notices, *file.notices, *timing_notices]
     if frame_table is not None:
         notices.append(Notice("frames-by-table", "frame times are the given table's, not the sidecar's"))
-    factors, words = _to_time_zero(told, timing, notices)
+    factors, words = _to_time_zero(sidecar, timing, notices)
     with np.errstate(invalid="ignore", over="ignore"):
-        for frame, factor in zip(values, told.kbq_ml_per_unit * factors, strict=True):
+        for frame, factor in zip(values, sidecar.kbq_ml_per_unit * factors, strict=True):
             frame *= factor
     check_finite(path.name, values)
     check_frames(values, factors)
-    injected_s, zero_clock = told.injection_start_s, None if told.time_zero is None else clock_of(told.time_zero)
+    injected_s, zero_clock = (
+        sidecar.injection_start_s,
+        None if sidecar.time_zero is None else clock_of(sidecar.time_zero),
+    )
     if may_be_static and len(timing) == 1 and injected_s:
-        values *= growth(-injected_s, told.half_life_s or math.inf)
+        values *= growth(-injected_s, sidecar.half_life_s or math.inf)
         timing = FrameTiming(timing.starts_s - injected_s, timing.durations_s)
         words = Text("{before}; then to the injection, {seconds:+g} s from it", before=words, seconds=injected_s)
         zero_clock, injected_s = clock_after(zero_clock, injected_s), 0.0
@@ -85,7 +88,7 @@ def read_dynamic_nifti(
         time_zero="injection" if at_injection else "TimeZero",
         time_zero_at=None,
         decay_correction=words,
-        scan=scan_of(told),
+        scan=scan_of(sidecar),
         notices=tuple(notices),
         sources=(str(path),),
         zero_clock=zero_clock,
@@ -94,14 +97,14 @@ def read_dynamic_nifti(
 
 def read_static_nifti(path: Path) -> Volume:
     """A 3-D NIfTI with the PET-BIDS JSON beside it, in kBq/mL as the file is decay-corrected."""
-    told = _sidecar(path)
+    sidecar = _sidecar(path)
     volume = read_volume_file(path, "kBq/mL")
     return Volume(
-        values=volume.values * np.float32(told.kbq_ml_per_unit),
+        values=volume.values * np.float32(sidecar.kbq_ml_per_unit),
         grid=volume.grid,
         units="kBq/mL",
-        scan=scan_of(told),
-        notices=(*told.notices, *volume.notices),
+        scan=scan_of(sidecar),
+        notices=(*sidecar.notices, *volume.notices),
         sources=volume.sources,
     )
 
@@ -158,15 +161,15 @@ def check_finite(name: str, values: NDArray[np.float32]) -> None:
         )
 
 
-def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) -> tuple[NDArray[np.float64], str]:
+def _to_time_zero(sidecar: PetSidecar, timing: FrameTiming, notices: list[Notice]) -> tuple[NDArray[np.float64], str]:
     """Per frame, the factor from stored values to values decay-corrected to TimeZero, and what was done in words."""
-    half_life = told.half_life_s
-    if told.decay_corrected is None:
+    half_life = sidecar.half_life_s
+    if sidecar.decay_corrected is None:
         raise InputRefused("pet-decay-correction", "the sidecar does not state ImageDecayCorrected; add it")
     if half_life is None:
         raise InputRefused("pet-half-life", "the sidecar names no known TracerRadionuclide; add it")
-    if not told.decay_corrected:
-        if told.decay_factors is not None:
+    if not sidecar.decay_corrected:
+        if sidecar.decay_factors is not None:
             raise InputRefused(
                 "pet-decay-contradiction",
                 "ImageDecayCorrected is false, but the frames have decay factors other than 1; correct the one that "
@@ -178,7 +181,7 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
         return frame_factor(timing.durations_s, half_life) * since, Text(
             "none in the file; each frame corrected to TimeZero, half-life {half_life:g} s", half_life=half_life
         )
-    reference = _decay_reference(told, timing, half_life, notices)
+    reference = _decay_reference(sidecar, timing, half_life, notices)
     try:
         check_growth(growth(np.array([reference]), half_life))
     except InputRefused as reason:
@@ -197,14 +200,14 @@ def _to_time_zero(told: PetSidecar, timing: FrameTiming, notices: list[Notice]) 
     )
 
 
-def _decay_reference(told: PetSidecar, timing: FrameTiming, half_life: float, notices: list[Notice]) -> float:
+def _decay_reference(sidecar: PetSidecar, timing: FrameTiming, half_life: float, notices: list[Notice]) -> float:
     """Seconds from TimeZero to which the image is decay-corrected, by what the sidecar says and by its factors.
 
     Raises InputRefused: "pet-decay-factor" (they contradict the frame times), "pet-decay-reference" (they contradict
     ImageDecayCorrectionTime).
     """
-    stated = told.decay_correction_time_s
-    shown = None if told.decay_factors is None else check_factors(told.decay_factors, timing, half_life)
+    stated = sidecar.decay_correction_time_s
+    shown = None if sidecar.decay_factors is None else check_factors(sidecar.decay_factors, timing, half_life)
     if stated is None:
         if shown is None:
             notices.append(Notice("pet-decay-reference", "no ImageDecayCorrectionTime: TimeZero was assumed"))
@@ -231,17 +234,17 @@ def _decay_reference(told: PetSidecar, timing: FrameTiming, half_life: float, no
     return stated
 
 
-def scan_of(told: PetSidecar) -> Scan:
+def scan_of(sidecar: PetSidecar) -> Scan:
     """What a sidecar says of the scan."""
     return Scan(
-        manufacturer=told.manufacturer,
-        scanner_model=told.scanner_model,
-        reconstruction=told.reconstruction,
-        tracer=told.tracer,
-        injected_mbq=told.injected_mbq,
-        half_life_s=told.half_life_s,
-        attenuation=told.attenuation,
-        administration=told.administration,
-        infusion_s=told.infusion_s,
-        weight_kg=told.weight_kg,
+        manufacturer=sidecar.manufacturer,
+        scanner_model=sidecar.scanner_model,
+        reconstruction=sidecar.reconstruction,
+        tracer=sidecar.tracer,
+        injected_mbq=sidecar.injected_mbq,
+        half_life_s=sidecar.half_life_s,
+        attenuation=sidecar.attenuation,
+        administration=sidecar.administration,
+        infusion_s=sidecar.infusion_s,
+        weight_kg=sidecar.weight_kg,
     )

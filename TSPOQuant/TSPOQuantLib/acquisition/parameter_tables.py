@@ -77,7 +77,7 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
     relative = "ModelName" in metadata
     notices = []
     errors: dict[str, dict[str, float]] = {}
-    told = {
+    absolute = {
         KEYS[name.removesuffix(ending)]: list(column.numbers())
         for name, column in by_name.items()
         for ending in ERROR_ENDINGS
@@ -89,8 +89,8 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
         if name.removeprefix(PERCENT_ERROR) in KEYS and name not in KEYS and split_unit(column.name)[1] == "%"
     }
     if percent:
-        told, relative = percent, True
-    if told and not relative and "Model" not in metadata:
+        absolute, relative = percent, True
+    if absolute and not relative and "Model" not in metadata:
         notices.append(
             Notice(
                 "parameters-errors",
@@ -98,8 +98,8 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
                 file=path.name,
             )
         )
-    elif told:
-        errors = _by_region(names, told)
+    elif absolute:
+        errors = _by_region(names, absolute)
         if relative:
             errors = {
                 region: {key: error * abs(values[region].get(key, np.nan)) for key, error in row.items()}

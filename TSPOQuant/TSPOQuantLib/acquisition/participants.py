@@ -50,8 +50,8 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     if session is not None and sessions.is_file():
         cells |= _row(sessions, {SESSION: session}, notices)
     genotype = genotype_of(next((cells[name][0] for name in GENOTYPE_COLUMNS if name in cells), ""), notices)
-    told = next((cells[name] for name in WEIGHT_COLUMNS if name in cells), None)
-    weight = None if told is None else _weight(*told, notices)
+    stated = next((cells[name] for name in WEIGHT_COLUMNS if name in cells), None)
+    weight = None if stated is None else _weight(*stated, notices)
     used = {name: cells[name] for name in (*GENOTYPE_COLUMNS, *WEIGHT_COLUMNS) if name in cells}
     return Person(genotype, weight, json.dumps(used, sort_keys=True) if used else "", tuple(notices))
 
@@ -91,8 +91,8 @@ def _row(path: Path, keys: Mapping[str, str], notices: list[Notice]) -> dict[str
     found: dict[str, tuple[str, str]] = {}
     for written, column in columns.items():
         name = re.sub(r"[^a-z0-9]", "", written.lower())
-        told = {column.cells[row] for row in rows} - {cell for cell in column.cells if cell.lower() in MISSING}
-        if len(told) > 1 and name in (*GENOTYPE_COLUMNS, *WEIGHT_COLUMNS):
+        cells = {column.cells[row] for row in rows} - {cell for cell in column.cells if cell.lower() in MISSING}
+        if len(cells) > 1 and name in (*GENOTYPE_COLUMNS, *WEIGHT_COLUMNS):
             hint = Text("keep the right one")
             if SESSION not in columns:
                 hint = Text("keep the right one, or say the visit of each in a column session_id")
@@ -105,8 +105,8 @@ def _row(path: Path, keys: Mapping[str, str], notices: list[Notice]) -> dict[str
                 column=written,
                 hint=hint,
             )
-        if told:
-            found[name] = (told.pop(), _unit(column, described.get(written)))
+        if cells:
+            found[name] = (cells.pop(), _unit(column, described.get(written)))
     return found
 
 

@@ -42,8 +42,8 @@ def tables_in(path: Path, units: bool = True) -> tuple[tuple[Column, ...], ...]:
                 "pmod-sections", "{file} has no section # DATA with a table below it; prepare it anew", file=path.name
             )
     else:
-        told = [(number, line.removeprefix(HEADER)) for number, line in lines if not line.startswith(COMMENT)]
-        sections = [told]
+        statements = [(number, line.removeprefix(HEADER)) for number, line in lines if not line.startswith(COMMENT)]
+        sections = [statements]
     return tuple(columns_of(path.name, list(split_rows(section, path.name)), units) for section in sections)
 
 

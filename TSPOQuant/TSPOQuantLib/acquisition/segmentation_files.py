@@ -597,14 +597,14 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
             )
         import highdicom  # slow to load, and needed here alone
 
-        told = list(lossy_notices(path.name, is_lossy(dataset)))
+        notices = list(lossy_notices(path.name, is_lossy(dataset)))
         if _lacks_descriptions(dataset):
-            whole = _with_descriptions(path.name, pydicom.dcmread(path), told)
+            whole = _with_descriptions(path.name, pydicom.dcmread(path), notices)
             file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)
         else:
             file = highdicom.seg.segread(path)
         numbers = [number for number in file.segment_numbers if number > 0]
-        return replace(_dicom_segments(file, numbers), notices=tuple(told))
+        return replace(_dicom_segments(file, numbers), notices=tuple(notices))
     except InputRefused:
         raise
     except Exception as error:  # highdicom and pydicom raise many kinds for files that break the standard

@@ -223,7 +223,7 @@ def _time_zero(attributes: Mapping[str, str]) -> tuple[str, datetime | None]:
 def _scan(attributes: Mapping[str, str]) -> tuple[Scan, tuple[Notice, ...]]:
     try:
         scan = Scan(**json.loads(attributes.get(SCAN) or "{}"))
-        return scan, tuple(Notice.of(*map(str, said)) for said in json.loads(attributes.get(NOTICES) or "[]"))
+        return scan, tuple(Notice.of(*map(str, parts)) for parts in json.loads(attributes.get(NOTICES) or "[]"))
     except (TypeError, ValueError) as error:
         raise InputRefused(
             "sequence-scan",

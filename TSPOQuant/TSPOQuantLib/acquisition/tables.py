@@ -261,10 +261,10 @@ def decay_corrected(metadata: Mapping[str, Any]) -> bool | None:
     keys = [unboxed(value) for key, value in metadata.items() if "decaycorrected" in key.lower()]
     words = {str(value).strip().lower() for value in keys if isinstance(value, bool | str)}
     entries = [unboxed(entry.get("Description")) for entry in metadata.values() if isinstance(entry, dict)]
-    told = " ".join(text for text in (*entries, unboxed(metadata.get("Description"))) if isinstance(text, str))
-    if "false" in words or UNCORRECTED.search(told):
+    description = " ".join(text for text in (*entries, unboxed(metadata.get("Description"))) if isinstance(text, str))
+    if "false" in words or UNCORRECTED.search(description):
         return False
-    return True if "true" in words or CORRECTED.search(told) else None
+    return True if "true" in words or CORRECTED.search(description) else None
 
 
 def numbers_in(metadata: Mapping[str, Any], key: str, file: str) -> list[float] | None:

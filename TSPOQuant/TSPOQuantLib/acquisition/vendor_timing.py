@@ -157,22 +157,22 @@ def _by_reference(tags: FrameTags) -> FrameClock:
         )
     convention = CONVENTION[tags.vendor]
     starts = scan_start + tags.reference_s - reference_offset_s(convention, tags.durations_s, tags.half_life_s)
-    told = Notice(
+    notice = Notice(
         "frames-by-reference-time",
         "AcquisitionTime does not tell the frames apart; their starts were taken from FrameReferenceTime, which "
         "at {vendor_value} is the {convention_value}",
         vendor_value=tags.vendor.value,
         convention_value=convention.value,
     )
-    return FrameClock(starts, "FrameReferenceTime", convention, (told,))
+    return FrameClock(starts, "FrameReferenceTime", convention, (notice,))
 
 
 def _confirmed(tags: FrameTags) -> FrameClock:
     if tags.decay_reference_at is not None:
         return FrameClock(tags.acquired_s, "FrameAcquisitionDateTime", None)
     if not np.isfinite(tags.reference_s).all():
-        told = Notice("frames-unconfirmed", "no FrameReferenceTime (0054,1300): AcquisitionTime stands alone")
-        return FrameClock(tags.acquired_s, "AcquisitionTime", None, (told,))
+        notice = Notice("frames-unconfirmed", "no FrameReferenceTime (0054,1300): AcquisitionTime stands alone")
+        return FrameClock(tags.acquired_s, "AcquisitionTime", None, (notice,))
     spread = {convention: float(np.ptp(zero_s(tags, convention))) for convention in Convention}
     own = CONVENTION.get(tags.vendor)
     if own is not None and spread[own] <= REFERENCE_TOLERANCE_S:
@@ -196,13 +196,13 @@ def _confirmed(tags: FrameTags) -> FrameClock:
         raise with_slip(refusal, _slip(tags))
     if own is None:
         return FrameClock(tags.acquired_s, "AcquisitionTime", best)
-    told = Notice(
+    notice = Notice(
         "frames-other-convention",
         "FrameReferenceTime is the {best} in every frame, which is not usual at {vendor}; AcquisitionTime led",
         best=best.value,
         vendor=tags.vendor.value,
     )
-    return FrameClock(tags.acquired_s, "AcquisitionTime", best, (told,))
+    return FrameClock(tags.acquired_s, "AcquisitionTime", best, (notice,))
 
 
 def _slip(tags: FrameTags) -> Text | None:

@@ -73,7 +73,7 @@ def join_parts(images: Sequence[DynamicImage], registered: bool) -> DynamicImage
         np.concatenate([one.timing.starts_s for one in joined]),
         np.concatenate([one.timing.durations_s for one in joined]),
     )
-    activity, grid, told = _on_one_grid(joined)
+    activity, grid, regridded = _on_one_grid(joined)
     check_frames(activity)
     kept = [notice for notice in notices if notice.code != "frames-gaps"]
     return replace(
@@ -87,7 +87,7 @@ def join_parts(images: Sequence[DynamicImage], registered: bool) -> DynamicImage
             others=Listed((one.decay_correction for one in joined[1:]), "; "),
         ),
         scan=_whole(images),
-        notices=tuple(dict.fromkeys([*kept, *told, *check_timing(timing)])),
+        notices=tuple(dict.fromkeys([*kept, *regridded, *check_timing(timing)])),
         sources=tuple(path for one in joined for path in one.sources),
     )
 
@@ -220,11 +220,11 @@ def _zero_after(first: DynamicImage, other: DynamicImage) -> float | None:
 
 def _whole(images: Sequence[DynamicImage]) -> Scan:
     """The first part's facts; what it does not tell, from the later ones."""
-    told = {
+    shared = {
         field.name: next((value for one in images if (value := getattr(one.scan, field.name)) is not None), None)
         for field in fields(Scan)
     }
-    return Scan(**told)
+    return Scan(**shared)
 
 
 def _on_one_grid(images: Sequence[DynamicImage]) -> tuple[NDArray[np.float32], Grid, list[Notice]]:
@@ -244,12 +244,12 @@ def _on_one_grid(images: Sequence[DynamicImage]) -> tuple[NDArray[np.float32], G
     within = (slice(None), *reach)
     activity = np.concatenate([frames[within] for frames in resampled])
     shape = (activity.shape[1], activity.shape[2], activity.shape[3])
-    told = Notice(
+    notice = Notice(
         "pet-parts-grid",
         "{parts} of the PET have other voxels than part 1 and were brought to its grid, which softens them a little",
         parts=Listed(Text("part {number}", number=number + 1) for number in others),
     )
-    return np.ascontiguousarray(activity), Grid(shape, matrix), [told]
+    return np.ascontiguousarray(activity), Grid(shape, matrix), [notice]
 
 
 def _resampled(image: DynamicImage, grid: Grid) -> NDArray[np.float32]:

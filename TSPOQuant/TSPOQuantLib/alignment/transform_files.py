@@ -68,5 +68,7 @@ def _whole(text: str) -> bool:
     """Whether a text transform file has all of its lines to their ends: ITK takes what is missing for zeros."""
     kinds = re.findall(r"^Transform: *(\S+)", text, re.MULTILINE)
     single = sum(not kind.startswith("Composite") for kind in kinds)
-    told = [len(re.findall(line, text, re.MULTILINE)) for line in (r"^Parameters: *\S.*\n", r"^FixedParameters:.*\n")]
-    return single > 0 and told == [single, single]
+    counts = [
+        len(re.findall(line, text, re.MULTILINE)) for line in (r"^Parameters: *\S.*\n", r"^FixedParameters:.*\n")
+    ]
+    return single > 0 and counts == [single, single]

@@ -103,10 +103,10 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
         records = [sharing_as(result.record, options.coupled) for result in redone]
         checked(records, options.accept)
     clinical = read_clinical(options.clinical) if options.clinical else None
-    shown, told, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)
+    shown, shown_clinical, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)
     comparison = compare(
         shown,
-        told,
+        shown_clinical,
         read_repeatability(options.repeatability) if options.repeatability else (),
         options.accept,
         read_budget(options.budget) if options.budget else None,
@@ -115,7 +115,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     both: tuple[PairedChange, ...] = ()
     if asked.asked:
         names = hide(plain_records, clinical)[0] if options.deidentify else plain_records
-        plain = compare(names, told, (), [*options.accept, *asked.cured], comparison.budget)
+        plain = compare(names, shown_clinical, (), [*options.accept, *asked.cured], comparison.budget)
         both = side_by_side(plain, comparison)
     with whole_folder(options.out, options.force, [*folders, *files]) as folder:
         write_comparison(folder, comparison)

@@ -149,10 +149,10 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
             }
         )
         along, across = ("" if x is None else f"{x:.1f}" for x in (one.along_mm, one.across_mm))
-        told = "" if change is None else f"{change:+.1%}"
+        vt_change = "" if change is None else f"{change:+.1%}"
         lines.append(
             f"{one.region[:34]:34s} {one.dice:5.2f} {one.distance_mm:8.1f} {along:>6s} {across:>6s} "
-            f"{one.volume_ratio - 1:+7.0%} {told:>7s}"
+            f"{one.volume_ratio - 1:+7.0%} {vt_change:>7s}"
         )
     spread = placement_mm(found)
     if spread is not None:

@@ -57,7 +57,7 @@ def analyze(
     others = _without_retests(cohort, pairs)
     compared = effects(others, by, covariates)
     related = associations(others, scores, by)
-    told = methods(cohort, repeats, compared, related, by[0] if by else GROUP)
+    described = methods(cohort, repeats, compared, related, by[0] if by else GROUP)
     return Analysis(
         cohort,
         repeats,
@@ -66,7 +66,7 @@ def analyze(
         preferred(cohort),
         lost_fits(cohort),
         agreements(cohort),
-        told,
+        described,
         (
             *cohort.notices,
             *_of_people(cohort, pairs, by or (GROUP,)),
@@ -102,9 +102,9 @@ def _of_people(cohort: Cohort, pairs: Sequence[Pair], by: Sequence[str]) -> list
             )
         )
     for column in by:
-        told = {visit.participant: visit.covariates.get(column, "") for visit in cohort.first_visits()}
-        without = [who for who, group in told.items() if not group]
-        if without and len(without) < len(told):
+        group_of = {visit.participant: visit.covariates.get(column, "") for visit in cohort.first_visits()}
+        without = [who for who, group in group_of.items() if not group]
+        if without and len(without) < len(group_of):
             notices.append(
                 Notice(
                     "group-none",
@@ -113,7 +113,7 @@ def _of_people(cohort: Cohort, pairs: Sequence[Pair], by: Sequence[str]) -> list
                     column=column,
                 )
             )
-        pair = alike(sorted({group for group in told.values() if group}))
+        pair = alike(sorted({group for group in group_of.values() if group}))
         if pair is not None:
             notices.append(
                 Notice(

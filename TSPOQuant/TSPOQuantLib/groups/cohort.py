@@ -205,8 +205,8 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
         )
     notices: tuple[Notice, ...] = ()
     if dataset is not None:
-        told, notices = covariates_of(dataset, [(one.participant, one.session) for one in visits])
-        merged = one_spelling([{**one.covariates, **cells} for one, cells in zip(visits, told, strict=True)])
+        by_visit, notices = covariates_of(dataset, [(one.participant, one.session) for one in visits])
+        merged = one_spelling([{**one.covariates, **cells} for one, cells in zip(visits, by_visit, strict=True)])
         visits = [replace(one, covariates=cells) for one, cells in zip(visits, merged, strict=True)]
     values = [one for one in values if one.outcome not in RATIOS or math.isfinite(one.value)]
     _check_once(values)
@@ -309,12 +309,12 @@ def _covariates_in(record: VisitRecord) -> dict[str, str]:
     """Covariates that images and study tell: see README."""
     scan = record.acquisition
     scanner = " ".join(part for part in (scan.manufacturer, scan.scanner_model) if part)
-    told = {"genotype": record.genotype, "scanner": scanner}
+    covariates = {"genotype": record.genotype, "scanner": scanner}
     if scan.injected_mbq is not None:
-        told["injected_mbq"] = f"{scan.injected_mbq:.6g}"
+        covariates["injected_mbq"] = f"{scan.injected_mbq:.6g}"
     if record.motion is not None:
-        told["motion_mm"] = f"{float(np.max(record.motion.displacement_mm)):.4g}"
-    return {name: cell for name, cell in told.items() if cell and cell != "unknown"}
+        covariates["motion_mm"] = f"{float(np.max(record.motion.displacement_mm)):.4g}"
+    return {name: cell for name, cell in covariates.items() if cell and cell != "unknown"}
 
 
 def _of_record(visit: Visit, record: VisitRecord) -> list[Value]:
@@ -431,9 +431,9 @@ def test_retest_pairs(cohort: Cohort) -> tuple[Pair, ...]:
     found = []
     for who in cohort.participants:
         own = [visit for visit in cohort.visits if visit.participant == who]
-        said = [visit.covariates.get(CONDITION, "") for visit in own]
-        if said.count(TEST) == said.count(RETEST) == 1:
-            found.append((who, own[said.index(TEST)].session, own[said.index(RETEST)].session))
-        elif said == [BOTH, BOTH]:
+        conditions = [visit.covariates.get(CONDITION, "") for visit in own]
+        if conditions.count(TEST) == conditions.count(RETEST) == 1:
+            found.append((who, own[conditions.index(TEST)].session, own[conditions.index(RETEST)].session))
+        elif conditions == [BOTH, BOTH]:
             found.append((who, own[0].session, own[1].session))
     return tuple(found)

@@ -262,10 +262,10 @@ def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
     if not free > 1 - TINY:
         return UNKNOWN
     model = GEE(logs[tuple(rows.T)], design, groups=rows[:, 0], cov_struct=Exchangeable())
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = model.fit(cov_type="bias_reduced")
-    if said:  # it has not converged
+    if caught:  # it has not converged
         return UNKNOWN
     effect, half = float(fitted.params[0]), float(stdtrit(free, 1 - TAIL)) * float(fitted.bse[0])
     return Estimate(effect, effect - half, effect + half)

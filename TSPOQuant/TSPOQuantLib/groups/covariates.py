@@ -72,13 +72,13 @@ def _own(folder: Path) -> list[Path]:
 
 def _clinical(paths: Iterable[Path], session: str) -> Cells:
     """Scores of the visit, and the affected foramen, where a person's folder holds a clinical.toml."""
-    told: Cells = {}
+    cells: Cells = {}
     for path in paths:
         if path.suffix == ".toml":
             clinical = read_clinical(path)
-            told |= {key: f"{value:g}" for key, value in clinical.visits.get(session, {}).items()}
-            told |= {AFFECTED: f"{clinical.lesion.level} {clinical.lesion.side}"} if clinical.lesion else {}
-    return told
+            cells |= {key: f"{value:g}" for key, value in clinical.visits.get(session, {}).items()}
+            cells |= {AFFECTED: f"{clinical.lesion.level} {clinical.lesion.side}"} if clinical.lesion else {}
+    return cells
 
 
 def read_rows(path: Path, key: str) -> list[Cells]:
@@ -94,8 +94,8 @@ def read_rows(path: Path, key: str) -> list[Cells]:
 
 
 def _column(name: str) -> str:
-    told = " ".join(name.lower().split())
-    return GENOTYPE if re.sub(r"[^a-z0-9]", "", told) in GENOTYPE_COLUMNS else told
+    plain = " ".join(name.lower().split())
+    return GENOTYPE if re.sub(r"[^a-z0-9]", "", plain) in GENOTYPE_COLUMNS else plain
 
 
 def row_of(path: Path, rows: Sequence[Row], keys: Mapping[str, str]) -> Cells:
@@ -106,7 +106,7 @@ def row_of(path: Path, rows: Sequence[Row], keys: Mapping[str, str]) -> Cells:
         for name, cell in row.items():
             if name not in keys and cell.lower() not in MISSING_CELLS:
                 cells.setdefault(name, []).append(cell)
-    differ = [name for name, told in cells.items() if len(set(told)) > 1]
+    differ = [name for name, values in cells.items() if len(set(values)) > 1]
     if differ:
         raise InputRefused(
             "group-duplicate",
@@ -117,21 +117,21 @@ def row_of(path: Path, rows: Sequence[Row], keys: Mapping[str, str]) -> Cells:
             who=" ".join(keys[key] for key in keys if key in found[0]),
             columns=Listed(differ),
         )
-    return {name: told[0] for name, told in cells.items()}
+    return {name: values[0] for name, values in cells.items()}
 
 
 def spelled(cells: Mapping[str, str], notices: list[Notice]) -> Cells:
     """Genotype, sex and condition as the program calls them; a genotype that is none is left out, and told."""
-    told = dict(cells)
-    if GENOTYPE in told:
-        told[GENOTYPE] = genotype_of(told[GENOTYPE], notices)
-        if told[GENOTYPE] == UNKNOWN_GENOTYPE:
-            del told[GENOTYPE]
-    if SEX in told:
-        told[SEX] = SEXES.get(told[SEX].lower(), told[SEX])
-    if CONDITION in told:
-        told[CONDITION] = _condition(told[CONDITION])
-    return told
+    known = dict(cells)
+    if GENOTYPE in known:
+        known[GENOTYPE] = genotype_of(known[GENOTYPE], notices)
+        if known[GENOTYPE] == UNKNOWN_GENOTYPE:
+            del known[GENOTYPE]
+    if SEX in known:
+        known[SEX] = SEXES.get(known[SEX].lower(), known[SEX])
+    if CONDITION in known:
+        known[CONDITION] = _condition(known[CONDITION])
+    return known
 
 
 def _condition(cell: str) -> str:

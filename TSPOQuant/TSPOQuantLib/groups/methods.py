@@ -237,8 +237,10 @@ def methods(
 
 def _of_people(cohort: Cohort) -> str:
     counts = Counter(len(cohort.sessions(who)) for who in cohort.participants)
-    told = ", ".join(f"{people} with {visits} visit{'s' * (visits > 1)}" for visits, people in sorted(counts.items()))
-    analyzed = f"{len(cohort.participants)} people were analyzed ({told})"
+    people_by_visits = ", ".join(
+        f"{people} with {visits} visit{'s' * (visits > 1)}" for visits, people in sorted(counts.items())
+    )
+    analyzed = f"{len(cohort.participants)} people were analyzed ({people_by_visits})"
     lost = {(one.participant, one.session): one.code for one in cohort.lost if " " not in one.session}
     for visit in cohort.visits:
         lost.pop((visit.participant, visit.session), None)
@@ -256,7 +258,7 @@ def _of_scans(records: Sequence[VisitRecord]) -> list[str]:
     minutes = [scan.timing.ends_s[-1] / 60 for scan in scans]
     frames = sorted({len(scan.frame_starts_s) for scan in scans})
     dose = f" after injection of {_spread(doses)} MBq" if doses else ""
-    told = [
+    sentences = [
         f"Dynamic PET with {tracers} was acquired{f' on {scanners}' if scanners else ''}{dose}, over "
         f"{_spread(minutes)} min in {' or '.join(map(str, frames))} frames."
     ]
@@ -266,12 +268,12 @@ def _of_scans(records: Sequence[VisitRecord]) -> list[str]:
 
     sources = {"image-derived": "derived from the image", "blood": "sampled from blood", "given": "a ready curve"}
     routes = _listed(sources.get(record.input.source, record.input.source) for record in records)
-    told.append(
+    sentences.append(
         f"Motion correction was {chosen('motion_correction')}; the input function was {routes}; frames were weighted "
         f"by {chosen('weights')}; the blood volume fraction was {chosen('vb')}; partial-volume correction: "
         f"{_listed(record.pvc for record in records)} [lutkeschipholt2025]."
     )
-    return told
+    return sentences
 
 
 def _source_of(model: str) -> str:
@@ -302,8 +304,8 @@ def _versions(records: Sequence[VisitRecord]) -> str:
     for record in records:
         for name, version in record.provenance.get("versions", {}).items():
             known.setdefault(name, set()).add(str(version))
-    told = [f"{name} {' and '.join(sorted(found))}" for name, found in known.items()]
-    return f" (visits: {', '.join(told)})" if told else ""
+    listed = [f"{name} {' and '.join(sorted(found))}" for name, found in known.items()]
+    return f" (visits: {', '.join(listed)})" if listed else ""
 
 
 def _listed(items: object) -> str:
@@ -336,16 +338,16 @@ def table1(cohort: Cohort, by: str) -> tuple[tuple[str, ...], ...]:
         if outcome in MACRO[:2] and MODELS[model].outcome == outcome:
             values = cohort.of_kind(outcome, model, pvc)
             for structure in dict.fromkeys(one.structure for one in values):
-                told = []
+                spreads = []
                 for group in groups.values():
                     first = {(visit.participant, visit.session) for visit in group}
                     own: dict[str, list[float]] = {}
                     for one in values:
                         if one.structure == structure and (one.participant, one.session) in first:
                             own.setdefault(one.participant, []).append(one.value)
-                    told.append(_spread([float(np.mean(each)) for each in own.values()]))
+                    spreads.append(_spread([float(np.mean(each)) for each in own.values()]))
                 corrected = "" if pvc == "none" else f", {pvc}"
-                rows.append((f"{outcome}, {model}{corrected}, {structure} (mean ± SD of people)", *told))
+                rows.append((f"{outcome}, {model}{corrected}, {structure} (mean ± SD of people)", *spreads))
     return tuple(rows)
 
 
@@ -382,12 +384,12 @@ def flow(cohort: Cohort, repeats: TestRetest | None) -> tuple[Flow, ...]:
     lost = {(one.participant, one.session) for one in cohort.lost if " " not in one.session}
     done = {(visit.participant, visit.session) for visit in cohort.visits}
     both = [who for who in cohort.participants if len(cohort.sessions(who)) > 1]
-    told = {(one.participant, one.session) for one in cohort.values}
+    measured = {(one.participant, one.session) for one in cohort.values}
     steps = [
         Flow("visits in the dataset", len({who for who, _ in done | lost}), len(done | lost)),
         Flow("not quantified", len({who for who, _ in lost - done}), len(lost - done)),
         Flow("quantified", len(cohort.participants), len(done)),
-        Flow("with a number that the data tell", len({who for who, _ in told}), len(told)),
+        Flow("with a number that the data tell", len({who for who, _ in measured}), len(measured)),
         Flow("with two visits or more", len(both), sum(len(cohort.sessions(who)) for who in both)),
     ]
     if repeats is not None:

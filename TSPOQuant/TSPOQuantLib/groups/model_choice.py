@@ -81,8 +81,8 @@ def preferred(cohort: Cohort) -> tuple[Preferred, ...]:
             ]
             whole = [row for row in table if np.isfinite(row).all()]
             wins = Counter(models[int(np.argmin(row))] for row in whole)
-            told = tuple((model, wins[model]) for model in models)
-            found.append(Preferred(structure, pvc, criterion, len(whole), told))
+            by_model = tuple((model, wins[model]) for model in models)
+            found.append(Preferred(structure, pvc, criterion, len(whole), by_model))
     return tuple(found)
 
 

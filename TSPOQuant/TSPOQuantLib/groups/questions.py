@@ -121,7 +121,7 @@ def _visits_of(cohort: Cohort, people: Sequence[str]) -> tuple[Visit, ...]:
     return tuple(visit for visit in cohort.visits if visit.participant in people)
 
 
-def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **told: object) -> Effect:
+def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **more: object) -> Effect:
     empty: dict[str, object] = {"within": "", "by": "", "covariates": (), "left_out": (), "adjusted": math.nan}
     return Effect(
         outcome=one.outcome,
@@ -133,7 +133,7 @@ def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **t
         chance=difference.chance,
         how=difference.how,
         gee=as_percent(gees),
-        **{**empty, **told},  # type: ignore[arg-type]
+        **{**empty, **more},  # type: ignore[arg-type]
     )
 
 
@@ -243,8 +243,8 @@ def _two_groups(
         return []
     people, logs, belongs, parts = [people[row] for row in both], logs[both], belongs[both], parts[both]
     apart = np.column_stack([np.zeros((len(people), 0)), *(parts == part for part in np.unique(parts)[1:])])
-    told = [dict(visits[who].covariates) for who in people]
-    design, kept, dropped = design_of(told, covariates, np.column_stack([belongs, apart]))
+    covariate_rows = [dict(visits[who].covariates) for who in people]
+    design, kept, dropped = design_of(covariate_rows, covariates, np.column_stack([belongs, apart]))
     design = np.column_stack([design, apart])
     means = person_means(logs)
     return [

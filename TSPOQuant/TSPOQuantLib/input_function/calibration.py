@@ -154,16 +154,16 @@ def timed_calibration(
     information[-1, -1] += 1 / SHIFT_SD_S**2
     covariance = np.zeros((2, 2))
     covariance[np.ix_(free, free)] = np.linalg.pinv(information)[:-1, :-1]
-    told = _told(recovery, spill_in, covariance, free, times_s)
+    calibration = _told(recovery, spill_in, covariance, free, times_s)
     if abs(shift_s) < TOLD_SHIFT_S:
-        return replace(told, shift_s=shift_s)
+        return replace(calibration, shift_s=shift_s)
     shifted = Notice(
         "calibration-shift",
         "the first pass comes {shift_s:+.1f} s later in the blood samples than in the image (place of sampling, line, "
         "or clock); the calibration of the input allows for it",
         shift_s=shift_s,
     )
-    return replace(told, shift_s=shift_s, notices=(*told.notices, shifted))
+    return replace(calibration, shift_s=shift_s, notices=(*calibration.notices, shifted))
 
 
 def _told(

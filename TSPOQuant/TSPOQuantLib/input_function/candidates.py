@@ -82,9 +82,9 @@ def candidates(blood: BloodSamples, until_s: float, settings: PlasmaSettings) ->
         ratio = (
             made.plasma_ratio if made else plasma_ratio_of(blood, settings.plasma_ratio, settings.plasma_ratio_model)
         )
-        if ratio is not None and len(ratio.times_min):
+        if ratio is not None and len(ratio.times_s):
             found += _ratios(until_s, made, times, ratio)
-            samples[RATIO] = SampledCurve(60 * ratio.times_min, ratio.ratios)
+            samples[RATIO] = SampledCurve(ratio.times_s, ratio.ratios)
     if made is not None and isinstance(settings, SampledSettings):
         found += _curves(blood, until_s, settings, made, times)
     return Candidates(times, tuple(found), samples, blood, made)
@@ -111,7 +111,7 @@ def _ratios(
     """Every model on the points that the one in use was fitted to."""
 
     def fit(model: str) -> PlasmaRatioFit:
-        return fit_plasma_ratio(60 * used.times_min, used.ratios, np.ones(len(used.ratios)), model)
+        return fit_plasma_ratio(used.times_s, used.ratios, np.ones(len(used.ratios)), model)
 
     def area(one: PlasmaRatioFit) -> float:
         return _area(made, lambda known: varied(known, known.parent_fraction, one, known.calibration), until_s)
@@ -133,7 +133,7 @@ def _fitted(
         one = fit(model)
     except InputRefused as refused:
         return Candidate(step, key, model, False, np.full(len(times), np.nan), refused=refused.message)
-    curve = one(times / 60)
+    curve = one(times)
     return Candidate(
         step,
         key,
@@ -141,7 +141,7 @@ def _fitted(
         used,
         curve,
         aicc=one.aicc.get(model, float("nan")),
-        last=float(one(one.times_min[-1:])[0]),
+        last=float(one(one.times_s[-1:])[0]),
         end=float(curve[-1]),
         area=area(one),
         flags=getattr(one, "flags", ()),

@@ -32,8 +32,8 @@ def varied(
         made = input_from_frames(result.image, calibration, ratio, fraction, (), original.settings)
         return replace(made, notices=original.notices)
     scale = _scale_change(calibration, result.calibration)
-    factor = _change(fraction, result.parent_fraction, original.times_s / 60)
-    factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_s / 60)
+    factor = _change(fraction, result.parent_fraction, original.times_s)
+    factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_s)
     return replace(original, parent_plasma=original.parent_plasma * factor, whole_blood=original.whole_blood * scale)
 
 
@@ -44,10 +44,10 @@ def _scale_change(drawn: Calibration | None, original: Calibration | None) -> fl
 def _change(
     drawn: ParentFractionFit | PlasmaRatioFit | None,
     original: ParentFractionFit | PlasmaRatioFit | None,
-    times_min: Floats,
+    times_s: Floats,
 ) -> Floats:
     """Drawn over original at the knots; 1 where the original is 0."""
     if drawn is None or original is None:
-        return np.ones(len(times_min))
-    before = original(times_min)
-    return np.divide(drawn(times_min), before, out=np.ones(len(times_min)), where=before > 0)
+        return np.ones(len(times_s))
+    before = original(times_s)
+    return np.divide(drawn(times_s), before, out=np.ones(len(times_s)), where=before > 0)

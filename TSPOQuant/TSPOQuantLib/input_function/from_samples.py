@@ -80,10 +80,10 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
         whole_blood, corners, plasma_ratio = _straight(measured), measured.times_s, ratio
 
         def total_plasma(times_s: Floats) -> Floats:
-            return whole_blood(times_s) * plasma_ratio(times_s / 60)
+            return whole_blood(times_s) * plasma_ratio(times_s)
 
     def parent_plasma(times_s: Floats) -> Floats:
-        return total_plasma(times_s) * fraction(times_s / 60)
+        return total_plasma(times_s) * fraction(times_s)
 
     notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
     notices += fraction.notices
@@ -224,7 +224,7 @@ def _manual_whole_blood(
         )
     )
     times = samples.plasma.times_s[later]
-    return SampledCurve(times, samples.plasma.values[later] / ratio(times / 60))
+    return SampledCurve(times, samples.plasma.values[later] / ratio(times))
 
 
 def _merged(

@@ -107,7 +107,7 @@ def input_from_frames(
         return evaluate(curve.knots_s, curve.values, times_s)
 
     def parent_plasma(times_s: Floats) -> Floats:
-        return whole_blood(times_s) * ratio(times_s / 60) * fraction(times_s / 60)
+        return whole_blood(times_s) * ratio(times_s) * fraction(times_s)
 
     return assemble(curve.knots_s, parent_plasma, whole_blood, (*notices, *curve.notices), settings)
 

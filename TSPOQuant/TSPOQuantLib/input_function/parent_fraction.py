@@ -5,7 +5,7 @@ Wu et al. 2007 (doi 10.1038/sj.jcbfm.9600428) for Hill, power, sigmoid and expon
 inverse gamma distributions as the kinfitr program writes them. Bounds of the searches are this program's own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -40,6 +40,10 @@ class ParentFractionModel:
     upper: tuple[float, ...]
     starts: tuple[tuple[float, ...], ...]
     function: Callable[..., Floats]
+
+    def at(self, times_s: Floats, values: Iterable[float]) -> Floats:
+        """The fraction, within 0 to 1."""
+        return np.clip(self.function(times_s / 60, *values), 0.0, 1.0)
 
 
 def _log10(times_min: Floats) -> Floats:
@@ -148,19 +152,19 @@ _BY_NAME = {model.name: model for model in MODELS}
 
 @dataclass(frozen=True, eq=False)
 class ParentFractionFit:
-    """A fitted (or interpolated) parent fraction, callable on times in minutes, always within 0 to 1.
+    """A fitted (or interpolated) parent fraction, callable on times in seconds, always within 0 to 1.
 
     model: a name of ``MODELS``, or "interpolation" (no parameters; linear between the samples from 1 at time zero,
     last value held). covariance: (parameters, parameters), 0 for a parameter at its bound.
-    predicted, residuals (measured - predicted): at ``times_min``. aicc: every model that had enough samples.
-    last_sample_min: nothing is measured after it; ``hold`` keeps the curve's value there instead of the model's.
+    predicted, residuals (measured - predicted): at ``times_s``. aicc: every model that had enough samples.
+    last_sample_s: nothing is measured after it; ``hold`` keeps the curve's value there instead of the model's.
     flags: "parameter-at-bound:NAME", "few-samples".
     """
 
     model: str
     parameters: dict[str, float]
     covariance: Floats
-    times_min: Floats
+    times_s: Floats
     fractions: Floats
     predicted: Floats
     residuals: Floats
@@ -170,17 +174,17 @@ class ParentFractionFit:
     notices: tuple[Notice, ...] = ()
 
     @property
-    def last_sample_min(self) -> float:
-        return float(self.times_min[-1])
+    def last_sample_s(self) -> float:
+        return float(self.times_s[-1])
 
-    def __call__(self, times_min: Floats) -> Floats:
-        """Parent fraction at ``times_min`` (any shape); its value at time zero before time zero."""
-        times = np.maximum(np.asarray(times_min, dtype=float), 0.0)
+    def __call__(self, times_s: Floats) -> Floats:
+        """Parent fraction at ``times_s`` (any shape); its value at time zero before time zero."""
+        times = np.maximum(np.asarray(times_s, dtype=float), 0.0)
         if self.hold:
-            times = np.minimum(times, self.last_sample_min)
+            times = np.minimum(times, self.last_sample_s)
         if self.model == INTERPOLATION:
-            return _interpolate(self.times_min, self.fractions, times)
-        return np.clip(_BY_NAME[self.model].function(times, *self.parameters.values()), 0.0, 1.0)
+            return _interpolate(self.times_s, self.fractions, times)
+        return _BY_NAME[self.model].at(times, self.parameters.values())
 
     def with_parameters(self, values: Floats) -> "ParentFractionFit":
         """The same model with other parameter values, moved into the model's bounds (for error propagation)."""
@@ -188,7 +192,7 @@ class ParentFractionFit:
             return self
         model = _BY_NAME[self.model]
         inside = np.clip(values, model.lower, model.upper)
-        predicted = np.clip(model.function(self.times_min, *inside), 0.0, 1.0)
+        predicted = model.at(self.times_s, inside)
         return replace(
             self,
             parameters=dict(zip(model.parameter_names, inside.tolist(), strict=True)),
@@ -200,8 +204,8 @@ class ParentFractionFit:
         return replace(self, notices=(*self.notices, notice))
 
 
-def _interpolate(times_min: Floats, fractions: Floats, times: Floats) -> Floats:
-    knots, values = times_min, np.clip(fractions, 0.0, 1.0)
+def _interpolate(knots: Floats, fractions: Floats, times: Floats) -> Floats:
+    values = np.clip(fractions, 0.0, 1.0)
     if knots[0] > 0:
         knots, values = np.insert(knots, 0, 0.0), np.insert(values, 0, 1.0)
     return np.interp(times, knots, values)
@@ -234,7 +238,7 @@ def fit_parent_fraction(
             "parent-fraction-missing",
             "the blood data hold no parent fraction; add a metabolite_parent_fraction column or ready parent plasma",
         )
-    times, fractions = samples.times_s / 60, samples.values
+    times, fractions = samples.times_s, samples.values
     _check_fractions(times, fractions)
     if model not in ("best", INTERPOLATION, *_BY_NAME):
         raise InputRefused(
@@ -271,7 +275,7 @@ def fit_parent_fraction(
         )  # fmt: skip
     candidates = [_fit(m, times, fractions, weight) for m in able]
     best = min(candidates, key=lambda candidate: candidate.aicc)
-    predicted = np.clip(best.model.function(times, *best.values), 0.0, 1.0)
+    predicted = best.model.at(times, best.values)
     notices: tuple[Notice, ...] = ()
     if best.flags:
         notices = (
@@ -334,11 +338,11 @@ def _scaled_weights(weights: Floats | None, count: int) -> Floats:
     return np.asarray(weight / weight.mean())
 
 
-def _fit(model: ParentFractionModel, times: Floats, fractions: Floats, weight: Floats) -> _Candidate:
-    root = np.sqrt(weight)
+def _fit(model: ParentFractionModel, times_s: Floats, fractions: Floats, weight: Floats) -> _Candidate:
+    minutes, root = times_s / 60, np.sqrt(weight)
 
     def residuals(values: Floats) -> Floats:
-        return np.asarray(root * (model.function(times, *values) - fractions))
+        return np.asarray(root * (model.function(minutes, *values) - fractions))
 
     grid = np.array(list(product(*model.starts)))
     grid = np.clip(grid, np.asarray(model.lower) + 1e-6, np.asarray(model.upper) - 1e-6)
@@ -349,7 +353,7 @@ def _fit(model: ParentFractionModel, times: Floats, fractions: Floats, weight: F
     ]
     fit = min(fits, key=lambda one: float(one.cost))
     values = np.asarray(fit.x)
-    count, free = len(times), fit.active_mask == 0
+    count, free = len(minutes), fit.active_mask == 0
     wrss = 2 * float(fit.cost)
     number = len(values)
     covariance = np.zeros((number, number))

@@ -56,29 +56,29 @@ PARAMETER_NAMES = {
 
 @dataclass(frozen=True, eq=False)
 class PlasmaRatioFit:
-    """A fitted ratio, callable on times in minutes; before the first and after the last sample the value there holds.
+    """A fitted ratio, callable on times in seconds; before the first and after the last sample the value there holds.
 
     model: a name of ``MODELS``, "interpolation", or "given" (a constant from the settings, without samples).
-    covariance: (parameters, parameters). ratios, predicted: at ``times_min``. aicc: every model that was able.
+    covariance: (parameters, parameters). ratios, predicted: at ``times_s``. aicc: every model that was able.
     """
 
     model: str
     parameters: dict[str, float]
     covariance: Floats
-    times_min: Floats
+    times_s: Floats
     ratios: Floats
     predicted: Floats
     aicc: dict[str, float]
     notices: tuple[Notice, ...] = ()
 
-    def __call__(self, times_min: Floats) -> Floats:
-        times = np.asarray(times_min, dtype=float)
+    def __call__(self, times_s: Floats) -> Floats:
+        times = np.asarray(times_s, dtype=float)
         if self.model == INTERPOLATION:
-            return np.asarray(np.interp(times, self.times_min, self.ratios))
+            return np.asarray(np.interp(times, self.times_s, self.ratios))
         if self.model == "given":
             return constant(times, self.parameters["a"])
-        inside = np.clip(times, self.times_min[0], self.times_min[-1])
-        return MODELS[self.model](inside, *self.parameters.values())
+        inside = np.clip(times, self.times_s[0], self.times_s[-1])
+        return MODELS[self.model](inside / 60, *self.parameters.values())
 
     def with_parameters(self, values: Floats) -> "PlasmaRatioFit":
         """The same model with other parameter values (for error propagation)."""
@@ -122,7 +122,7 @@ def fit_plasma_ratio(times_s: Floats, plasma: Floats, whole_blood: Floats, model
         )
     peak = int(np.argmax(whole_blood))
     arrived = (np.arange(len(whole_blood)) >= peak) | (whole_blood > BEFORE_ARRIVAL * whole_blood[peak])
-    times, plasma, whole_blood = np.asarray(times_s)[arrived] / 60, plasma[arrived], whole_blood[arrived]
+    times, plasma, whole_blood = np.asarray(times_s)[arrived], plasma[arrived], whole_blood[arrived]
     if (whole_blood <= 0).any() or (plasma <= 0).any():
         raise InputRefused("plasma-ratio-range", "a plasma or whole-blood sample after the bolus is not positive")
     ratios = plasma / whole_blood
@@ -146,7 +146,7 @@ def fit_plasma_ratio(times_s: Floats, plasma: Floats, whole_blood: Floats, model
         return PlasmaRatioFit(
             "constant", {"a": mean}, np.array([[variance]]), times, ratios, np.full(len(times), mean), {}, (notice,)
         )
-    fits = {name: _fit(name, times, ratios) for name in able}
+    fits = {name: _fit(name, times / 60, ratios) for name in able}
     best = min(fits, key=lambda name: fits[name][2])
     values, covariance, _ = fits[best]
     return PlasmaRatioFit(
@@ -155,41 +155,42 @@ def fit_plasma_ratio(times_s: Floats, plasma: Floats, whole_blood: Floats, model
         covariance,
         times,
         ratios,
-        MODELS[best](times, *values),
+        MODELS[best](times / 60, *values),
         {name: fit[2] for name, fit in fits.items()},
     )
 
 
-def _fit(name: str, times: Floats, ratios: Floats) -> tuple[Floats, Floats, float]:
+def _fit(name: str, times_min: Floats, ratios: Floats) -> tuple[Floats, Floats, float]:
     """Parameters, covariance, AICc (equal weights)."""
 
     def residuals(values: Floats) -> Floats:
-        return np.asarray(MODELS[name](times, *values) - ratios)
+        return np.asarray(MODELS[name](times_min, *values) - ratios)
 
     number = len(PARAMETER_NAMES[name])
     rates = number - min(number, 2)  # the parameters beyond a and b
     lower = [-np.inf] * (number - rates) + [_SLOWEST] * rates
     upper = [np.inf] * (number - rates) + [_FASTEST] * rates
-    fit = least_squares(residuals, _start(name, times, ratios), bounds=(lower, upper), jac="3-point", x_scale="jac")
-    count = len(times)
+    start = _start(name, times_min, ratios)
+    fit = least_squares(residuals, start, bounds=(lower, upper), jac="3-point", x_scale="jac")
+    count = len(times_min)
     wrss = 2 * float(fit.cost)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * wrss / (count - number)
     return np.asarray(fit.x), np.asarray(covariance), aicc(wrss, count, number, EXACT_FIT)
 
 
-def _start(name: str, times: Floats, ratios: Floats) -> Floats:
+def _start(name: str, times_min: Floats, ratios: Floats) -> Floats:
     """Starting values: the rates from a grid, a and b by linear least squares for each."""
     if name == "constant":
         return np.array([ratios.mean()])
     if name == "linear":
-        return np.asarray(np.polyfit(times, ratios, 1)[::-1])
+        return np.asarray(np.polyfit(times_min, ratios, 1)[::-1])
     if name == "exponential":
         grid = [(0.0, rate) for rate in _RATES]
     else:
         grid = [(slow, fast) for i, slow in enumerate(_RATES) for fast in _RATES[i + 1 :]]
     best, best_wrss = np.zeros(4), np.inf
     for slow, fast in grid:
-        design = np.stack([np.exp(-slow * times), np.exp(-fast * times)], axis=1)
+        design = np.stack([np.exp(-slow * times_min), np.exp(-fast * times_min)], axis=1)
         amplitudes = np.linalg.lstsq(design, ratios, rcond=None)[0]
         wrss = float(np.sum((design @ amplitudes - ratios) ** 2))
         if wrss < best_wrss:

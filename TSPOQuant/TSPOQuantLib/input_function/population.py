@@ -81,11 +81,11 @@ def population_of(measured: list[Measured]) -> Population:
     )
     first = measured[0].scan if measured else Scan()
     infusions = [one.scan.infusion_s for one in measured if one.scan.infusion_s is not None]
-    told = [one.scan.administration for one in measured if one.scan.administration]
+    administrations = [one.scan.administration for one in measured if one.scan.administration]
     population = Population(
         format=FORMAT,
         tracer=first.tracer,
-        administration=told[0] if told else None,
+        administration=administrations[0] if administrations else None,
         infusion_s=float(np.median(infusions)) if infusions else None,
         times_s=times,
         scans=scans,
@@ -239,14 +239,14 @@ def population_input(
             }
         },
     }
-    told = tuple(dict.fromkeys(notices))
-    made = InputFunction(times, mean, mean_whole, told, record)
+    distinct = tuple(dict.fromkeys(notices))
+    made = InputFunction(times, mean, mean_whole, distinct, record)
     others = tuple(
         InputFunction(times, own, own_whole if np.isfinite(own_whole).all() else mean_whole)
         for own, own_whole in zip(plasma, whole, strict=True)
     )
     chance = PopulationSpread(others, arrival_s, tuple(np.sqrt(_variance(population)).tolist()), population.people - 1)
-    return InputFunctionResult(made, None, None, None, None, told, record, chance)
+    return InputFunctionResult(made, None, None, None, None, distinct, record, chance)
 
 
 def _variance(population: Population) -> Floats:

@@ -104,24 +104,24 @@ def parent_fraction_of(
     if weighting == "relative" and samples.parent_fraction is not None:
         weights = np.maximum(samples.parent_fraction.values, RELATIVE_FLOOR) ** -2.0
     fit = fit_parent_fraction(samples.parent_fraction, model, weights, hold=extrapolation == "hold")
-    if 60 * fit.last_sample_min < FRACTION_NEEDED * until_s:
+    if fit.last_sample_s < FRACTION_NEEDED * until_s:
         raise InputRefused(
             "parent-fraction-ends-early",
             "the last parent fraction was measured at {last_sample_min:.1f} min, before {needed:.0%} of the scan, "
             "which is fitted to {until_min:.1f} min: no model carries it that far; add later samples, or end the "
             "fits earlier (until_min in a study file's [model], --until of fit)",
-            last_sample_min=fit.last_sample_min,
+            last_sample_min=fit.last_sample_s / 60,
             needed=FRACTION_NEEDED,
             until_min=until_s / 60,
         )
-    if 60 * fit.last_sample_min >= FRACTION_ENOUGH * until_s:
+    if fit.last_sample_s >= FRACTION_ENOUGH * until_s:
         return fit
     held = fit.hold or not fit.parameters
     notice = Notice(
         "parent-fraction-extrapolated",
         "the last parent fraction was measured at {last_sample_min:.1f} min and the scan runs to {until_s:.1f} "
         "min; {continuation}",
-        last_sample_min=fit.last_sample_min,
+        last_sample_min=fit.last_sample_s / 60,
         until_s=until_s / 60,
         continuation="its value is held" if held else "the fitted model runs on",
     )
@@ -162,7 +162,7 @@ def findings(
             "parameters": fraction.parameters,
             "standard_errors": dict(zip(fraction.parameters, _errors(fraction.covariance), strict=True)),
             "AICc": fraction.aicc,
-            "samples": len(fraction.times_min),
+            "samples": len(fraction.times_s),
             "flags": list(fraction.flags),
         }
     if ratio is not None:
@@ -171,7 +171,7 @@ def findings(
             "parameters": ratio.parameters,
             "standard_errors": dict(zip(ratio.parameters, _errors(ratio.covariance), strict=True)),
             "AICc": ratio.aicc,
-            "samples": len(ratio.times_min),
+            "samples": len(ratio.times_s),
         }
     if calibration is not None:
         found["calibration"] = {

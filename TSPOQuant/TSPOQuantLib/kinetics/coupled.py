@@ -295,10 +295,12 @@ def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared:
     for number, (one, block) in enumerate(zip(fits, blocks, strict=True)):
         own = np.diag(block.inverse * scale + block.coupling @ joint @ block.coupling.T)
         own_errors = np.sqrt(np.maximum(own, np.diag(robust[number])))
-        told = dict(zip(block.inside, map(float, own_errors), strict=True)) | errors
-        told[one.outcome] = float(np.sqrt(covariance[number, number]))
+        standard_errors = dict(zip(block.inside, map(float, own_errors), strict=True)) | errors
+        standard_errors[one.outcome] = float(np.sqrt(covariance[number, number]))
         results.append(
-            replace(one, parameters={**one.parameters, **given}, standard_errors={**one.standard_errors, **told})
+            replace(
+                one, parameters={**one.parameters, **given}, standard_errors={**one.standard_errors, **standard_errors}
+            )
         )
     return Coupled(
         tuple(results),

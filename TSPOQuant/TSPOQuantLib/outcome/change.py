@@ -236,7 +236,7 @@ def _of_region(change: RegionChange, remark: str, affected: bool) -> Change:
     name = " ".join(part for part in (change.structure, change.level, change.side) if part and part != "midline")
     corrected = "" if change.pvc == NO_PVC else f"corrected ({change.pvc})"
     primary = affected and change.primary
-    told = ", ".join(part for part in (remark, corrected, "primary" if primary else "") if part)
+    remarks = ", ".join(part for part in (remark, corrected, "primary" if primary else "") if part)
     return Change(
         outcome=change.outcome,
         title=f"Vr (V_T), {name}{root}",
@@ -245,7 +245,7 @@ def _of_region(change: RegionChange, remark: str, affected: bool) -> Change:
         change_unit="%",
         baseline_se=change.baseline_se,
         followup_se=change.followup_se,
-        remark=told,
+        remark=remarks,
         percent_low=change.percent_low,
         percent_high=change.percent_high,
         primary=primary,

@@ -331,7 +331,7 @@ def read_clinical(path: Path) -> Clinical:
     return Clinical(
         visits=visits,
         lesion=_lesion(file, file.data["lesion"]) if "lesion" in file.data else None,
-        remarks={session: told for session, told in remarks.items() if told},
+        remarks={session: remark for session, remark in remarks.items() if remark},
         dates=dates,
         treatments=tuple(_treatment(file, n, one) for n, one in enumerate(file.data.get("treatment", []))),
     )

@@ -329,15 +329,15 @@ def _repeatability(tracer: str) -> Text:
         return Text("What is published on the repeatability of {tracer} is not known here.", tracer=tracer)
     if known.repeatability is None:
         return Text("No published repeatability of {tracer} was found.", tracer=known.name)
-    told = known.repeatability
-    return Text("{tracer}: {said} ({source}).", tracer=known.name, said=told.statement, source=told.source)
+    repeat = known.repeatability
+    return Text("{tracer}: {said} ({source}).", tracer=known.name, said=repeat.statement, source=repeat.source)
 
 
 def _drift(protocol: Protocol) -> tuple[Text, ...]:
     """What length alone does to V_T, which these one-tissue curves do not show."""
     if not protocol.drift:
         return ()
-    told = Listed(
+    drifts = Listed(
         Text("{minutes:.0f} min {percent:+.1f} %", minutes=at, percent=moved) for at, moved in protocol.drift
     )
     return (
@@ -345,7 +345,7 @@ def _drift(protocol: Protocol) -> tuple[Text, ...]:
             "Against the whole scan {scan}, V_T (median of its regions) came out at {told}: visits of other lengths "
             "differ by as much.",
             scan=protocol.noise_from,
-            told=told,
+            told=drifts,
         ),
     )
 

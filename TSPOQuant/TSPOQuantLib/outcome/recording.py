@@ -119,8 +119,8 @@ def input_record(source: InputFunctionResult, blood: BloodSamples) -> InputRecor
         samples={kind: samples for kind, samples in measured.items() if samples is not None},
         blood_pool=_numbers(image.blood_pool) if image else None,
         tissue=_numbers(image.tissue) if image and image.tissue is not None else None,
-        parent_fraction=_numbers(fraction(curve.times_s / 60)) if fraction else None,
-        plasma_ratio=_numbers(ratio(curve.times_s / 60)) if ratio else None,
+        parent_fraction=_numbers(fraction(curve.times_s)) if fraction else None,
+        plasma_ratio=_numbers(ratio(curve.times_s)) if ratio else None,
         settings=plain(source.settings, lossless=False),
     )
 

@@ -113,7 +113,7 @@ def judge(
         else "rules-differ"
     )
     rule = Text("log") if by_log else Text("difference")
-    told = {
+    statement = {
         "beyond": Text("is beyond measurement error by both rules"),
         "own-interval": Text(
             "exceeds what the coefficient allows, but not the error of these scans, whose own interval holds no change"
@@ -126,7 +126,7 @@ def judge(
         "within ±{limit_percent:.1f} % (difference rule) or {low:+.1f} to {high:+.1f} % (log rule), for a "
         "within-subject coefficient of variation of {wcv:.1f} % ({source}).",
         percent=percent,
-        told=told,
+        told=statement,
         limit_percent=limit_percent,
         low=100 * math.expm1(-limit_log),
         high=100 * math.expm1(limit_log),

@@ -192,7 +192,7 @@ def _missing_for_suv(visit: VisitRecord) -> list[Text]:
         (Text("the body weight"), scan.weight_kg is not None),
         (Text("when the injection was"), scan.time_zero == "injection"),
     )
-    return [what for what, told in needed if not told]
+    return [what for what, known in needed if not known]
 
 
 def _range(name: str, values: Array) -> dict[str, float]:

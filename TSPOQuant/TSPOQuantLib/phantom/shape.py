@@ -106,9 +106,9 @@ def _refused(part: str) -> InputRefused:
 
 def described(shape: Shape) -> dict[str, object]:
     """What is unlike the plain neck, for the truth's file."""
-    told = {field.name: getattr(shape, field.name) for field in fields(shape)}
+    factors = {field.name: getattr(shape, field.name) for field in fields(shape)}
     return {
         name: list(value) if isinstance(value, tuple) else value
-        for name, value in told.items()
+        for name, value in factors.items()
         if value != getattr(PLAIN, name)
     }

@@ -325,8 +325,8 @@ def _leave_out(numbers: Sequence[int]) -> str:
 
 def _recorded(asked: CurveChoices) -> dict[str, object]:
     """The choices as the outputs tell them, which name files among their inputs alone."""
-    told: dict[str, object] = asdict(asked)
-    kept = {key: told[key] for key in told if key not in ("given", "about_given", "template", "about_template")}
+    choices: dict[str, object] = asdict(asked)
+    kept = {key: choices[key] for key in choices if key not in ("given", "about_given", "template", "about_template")}
     return kept | asdict(asked.about_given) | asdict(asked.about_template)
 
 

@@ -58,8 +58,8 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     if settings.input_source != "image-derived":
         if pool is not None and pool.mask.any():
             seen = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
-            told = (*check_arrival(image.timing, seen.mean, blood), *decay_notices(blood, image, seen.mean))
-            blood = replace(blood, notices=(*blood.notices, *told))
+            doubts = (*check_arrival(image.timing, seen.mean, blood), *decay_notices(blood, image, seen.mean))
+            blood = replace(blood, notices=(*blood.notices, *doubts))
         return sampled_input(blood, until_s, part_of(SampledSettings, settings))
     if pool is None:
         names = ", ".join(f"'{region.name}'" for region in regions)
@@ -139,11 +139,11 @@ def template_input(
                 seconds=arrival_s,
             ),
         )
-    told = replace(blood, notices=(*blood.notices, *unsure))
-    made = population_input(told, scan, arrival_s, until_s, settings)
+    checked = replace(blood, notices=(*blood.notices, *unsure))
+    made = population_input(checked, scan, arrival_s, until_s, settings)
     if settings.arrival_s is not None or seen.blood:
         return made
-    return population_input(told, scan, arrival_s + _followed_s(made, seen), until_s, settings)
+    return population_input(checked, scan, arrival_s + _followed_s(made, seen), until_s, settings)
 
 
 def _followed_s(made: InputFunctionResult, seen: Seen) -> float:

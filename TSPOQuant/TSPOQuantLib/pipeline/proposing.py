@@ -50,14 +50,14 @@ def propose_for_study(file: Path, labels: Path, progress: Progress = silent) -> 
     Of the file [ct] or [mr], and [pet], are read: its segmentation need not exist yet. Raises InputRefused
     ("study-ct", and what the readers raise).
     """
-    told = read_toml(file, "study", missing="missing")
+    study = read_toml(file, "study", missing="missing")
     folder = file.absolute().parent
-    paths = {table: told.data.get(table, {}).get("path") for table in ("ct", "mr", "pet")}
+    paths = {table: study.data.get(table, {}).get("path") for table in ("ct", "mr", "pet")}
     anatomical = paths["ct"] or paths["mr"]
     if not isinstance(anatomical, str):
         raise InputRefused("study-ct", "{study} names no CT and no MR; add [ct] path, or [mr] path", study=file)
-    modality = str(told.data["ct"].get("modality", AUTO)) if paths["ct"] else MR
-    image, width = None, told.data.get("pet", {}).get("fwhm_mm")
+    modality = str(study.data["ct"].get("modality", AUTO)) if paths["ct"] else MR
+    image, width = None, study.data.get("pet", {}).get("fwhm_mm")
     if isinstance(paths["pet"], str):
         progress(0.0, "Reading the PET")
         pet = folder / paths["pet"]

@@ -158,13 +158,13 @@ class _Fitted:
 
 def _without_vt(timing: FrameTiming) -> _Fitted:
     """A single late frame: SUV and its ratios are all that it tells."""
-    told = Notice(
+    notice = Notice(
         "vt-static",
         "V_T cannot be had of this visit: the PET is a single frame of {minutes:.3g} min, and V_T needs the course of "
         "tissue and blood; SUV and SUVR are given",
         minutes=float(timing.durations_s[0]) / 60,
     )
-    return _Fitted((), (), (), NO_INPUT, (told,))
+    return _Fitted((), (), (), NO_INPUT, (notice,))
 
 
 def _fitted(

@@ -54,8 +54,8 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     """
     image = read_scan(study, part(progress, 0, 0.7))
     weight = image.scan.weight_kg or study.person.weight_kg
-    told = (*image.notices, *study.notices, *study.person.notices)
-    image = replace(image, scan=replace(image.scan, weight_kg=weight), notices=told)
+    notices = (*image.notices, *study.notices, *study.person.notices)
+    image = replace(image, scan=replace(image.scan, weight_kg=weight), notices=notices)
     progress(0.7, "Reading the CT or MR")
     ct = anatomical_of(study)
     other = anatomical_of(study.carried_from) if study.carried_from else None
