@@ -14,7 +14,7 @@ from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, pet_grid, with_noise
-from TSPOQuantLib.phantom.neck import Pose, draw_build
+from TSPOQuantLib.phantom.neck import draw_build, draw_pose
 from TSPOQuantLib.phantom.scanner import counts_per_activity, draw_motion, image_frames, with_count_noise
 from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
@@ -36,11 +36,12 @@ def rms_mm(found, true, points):
 
 
 class Neck:
-    """One seed's neck: its PET with the motion asked for, its CT, and where everything truly is."""
+    """One seed's neck, bent as at its second visit: its PET with the motion asked for, its CT, the true places."""
 
     def __init__(self, seed, motion_mm):
         grid = ct_grid(fast=True)
-        anatomy = build_anatomy(grid, draw_build(seed, np.random.default_rng(seed)), Pose(np.eye(4)), silent)
+        pose = draw_pose(seed, "followup", np.random.default_rng([seed, 4]))
+        anatomy = build_anatomy(grid, draw_build(seed, np.random.default_rng(seed)), pose, silent)
         blood = blood_of("baseline")
         kinetics = kinetics_of("baseline", {})
         curves = frame_averages(kinetics, blood.parent_plasma, blood.whole_blood, ARRIVAL_MIN)
@@ -71,7 +72,7 @@ class Neck:
 @slow
 class MovingNeckTest(unittest.TestCase):
     def test_frames_and_ct_are_found(self):
-        neck = Neck(2, MOTION_MM)  # DemoTest follows the reference neck; docs/validation.md has more
+        neck = Neck(2, MOTION_MM)  # docs/validation.md has more
         began = time.process_time()
         motion = estimate_motion(neck.image)
         self.assertLess(time.process_time() - began, 80, "19 frames in 40 s on two cores")

@@ -294,21 +294,37 @@ class FitTest(unittest.TestCase):
                     self.assertEqual((code, err.split(": ")[1]), (3, "delay-value"))
 
 
+WAITS = """
+import time
+from TSPOQuantLib.cli import command
+from TSPOQuantLib.phantom import visits
+
+def write(folder, *_):
+    folder.mkdir()
+    (folder / "1.dcm").touch()
+    time.sleep(240)
+
+visits._write_visit = write
+command()
+"""
+"""The command line, which stays at the first file that the phantom writes until it is stopped."""
+
+
 @slow
 @unittest.skipUnless(Path(sys.executable).name.startswith("python"), "starts Python by itself")
 class ProcessTest(SmallStudy):
     """What only a process of its own shows."""
 
-    def start(self, *arguments, stdout=subprocess.PIPE, **environment):
+    def start(self, *arguments, program=("-m", "TSPOQuantLib.cli"), stdout=subprocess.PIPE, **environment):
         own = {"PYTHONPATH": str(Path(TSPOQuantLib.__file__).parents[1]), "PYTHONUNBUFFERED": ""}
-        command = [sys.executable, "-m", "TSPOQuantLib.cli", *map(str, arguments)]
+        command = [sys.executable, *program, *map(str, arguments)]
         settings = {**os.environ, **own, **environment}
         return subprocess.Popen(command, env=settings, stdout=stdout, stderr=subprocess.PIPE)
 
     def test_stopping_leaves_nothing(self):
         for number, expected in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
             with self.subTest(number), tempfile.TemporaryDirectory() as name:
-                process = self.start("phantom", "--fast", "--out", Path(name) / "a" / "neck")
+                process = self.start("phantom", "--out", Path(name) / "a" / "neck", program=("-c", WAITS))
                 deadline = time.monotonic() + 240
                 while not list(Path(name).rglob("*.dcm")) and time.monotonic() < deadline:
                     time.sleep(0.02)

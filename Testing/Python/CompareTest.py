@@ -14,7 +14,7 @@ import numpy as np
 from support import checkout  # noqa: F401
 from support import visitrecords as made
 from support.tiers import slow
-from support.without import without_report
+from support.without import without_pdf, without_report
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.cli import main
@@ -83,7 +83,8 @@ class CommandTest(unittest.TestCase):
 
     @slow
     def test_writes_everything_once(self):
-        code, out, err = self.compare("--accept", "visits-resolution", "--json", visits=("a", "other"))
+        with without_pdf():
+            code, out, err = self.compare("--accept", "visits-resolution", "--json", visits=("a", "other"))
         self.assertEqual((code, err), (0, ""))
         record = json.loads(out)
         self.assertEqual(record["accepted"], ["visits-resolution"])
@@ -164,7 +165,7 @@ class CoverageTest(unittest.TestCase):
     """Curves of known V_T with the errors that the budget claims: the interval of the log ratio holds the truth."""
 
     def test_intervals_hold_the_true_log_ratio(self):
-        timing, budget, draws = schedule(60), BudgetSettings(), 24
+        timing, budget, draws = schedule(60), BudgetSettings(), 12
         rng = np.random.default_rng(17)
         volumes = (6.0, 3.5)
         truth = one_tissue(np.full(2, 0.5), np.array(volumes), np.full(2, 0.05))
@@ -206,8 +207,8 @@ class CoverageTest(unittest.TestCase):
             variance = sum(part.change**2 for part in budget_of(before, after, budget))
             widths.append(reach(variance, degrees_of_freedom(variance, before, after)))
             held += abs(math.log(second / first) - math.log(volumes[1] / volumes[0])) <= widths[-1]
-        # Of 24, 95 % intervals hold 20 or more with a probability of 99.5 %.
-        self.assertGreaterEqual(held, 20)
+        # Of 12, 95 % intervals hold 10 or more with a probability of 98 %; docs/validation.md has hundreds.
+        self.assertGreaterEqual(held, 10)
         self.assertLess(np.median(widths), 0.25)
         self.assertGreater(np.median(widths), 1.96 * math.sqrt(2) * budget.input_scale)
 

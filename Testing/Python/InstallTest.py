@@ -45,7 +45,7 @@ def copy(source, target):
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(source, target)
     if source.suffix == ".py" and (code := Path(cache_from_source(source))).is_file():
-        beside = Path(cache_from_source(target))
+        beside = target.parent / "__pycache__" / code.name
         beside.parent.mkdir(exist_ok=True)
         shutil.copy2(code, beside)
 
@@ -65,6 +65,7 @@ class InstallTest(unittest.TestCase):
                 "PYTHONPATH": os.pathsep.join(map(str, paths)),
                 "TSPOQUANT_INSTALLED": str(target),
                 "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONPYCACHEPREFIX": "",
             }
             ran = subprocess.run(
                 [sys.executable, "-c", RUN, str(target), *TESTS],
