@@ -1,11 +1,23 @@
-"""Section 15: curves of one scan fitted with one V_B: do the intervals hold, and what is gained?"""
+"""Section 15: curves of one scan, or of two visits, with one V_B: do the intervals hold, and what is gained?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from TSPOQuantLib.kinetics import Coupled, FitOptions, fit_coupled, weights
+from scipy.special import stdtrit
+from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.input_function import InputFunction
+from TSPOQuantLib.kinetics import (
+    Coupled,
+    FitOptions,
+    KineticFit,
+    ScanCurves,
+    fit_coupled,
+    fit_coupled_scans,
+    weights,
+)
 from TSPOQuantLib.phantom.tracer import HALF_LIFE_S
 from TSPOQuantLib.pipeline.curves import CurveChoices, fit_tacs
 
@@ -16,7 +28,7 @@ from .simulation import REGION_VOXELS, integrate, one_tissue, schedule, true_inp
 
 Array = NDArray[np.float64]
 
-TITLE = "One V_B for the regions of a scan: simulated noise, and real scans"
+TITLE = "One V_B for the regions of a scan, or for two visits: simulated noise, and real scans"
 DRAWS, FEWER, QUICK_DRAWS = 150, 20, 2
 """Scans with one V_B, with several, and in a quick run: a coupled fit takes seconds."""
 K1 = np.array([0.5, 0.5, 0.3, 0.2])
@@ -28,6 +40,10 @@ APART = {
 }
 """True V_B of the four regions: shared, and not."""
 MODELS = ("1TCM", "2TCM")
+CHANGE_K1 = np.array([0.5, 0.45])
+CHANGE_VT = np.array([13.0, 6.2])
+VISITS = {"0.05, 0.05": (0.05, 0.05), "0.20, 0.20": (0.2, 0.2), "0.05, 0.06": (0.05, 0.06), "0.05, 0.08": (0.05, 0.08)}
+"""True V_B at the two visits of one region."""
 
 
 def simulated(vb: Array, draws: int, seed: int) -> list[Coupled]:
@@ -60,6 +76,88 @@ def gain(scans: Sequence[Coupled], name: str) -> float:
     together, alone = np.array(pairs).T
     known = np.isfinite(together) & np.isfinite(alone) & (alone > 0)
     return float(np.median(together[known] / alone[known]))
+
+
+@dataclass(frozen=True)
+class Changed:
+    """ln of V_T at the second visit over the first, its standard error by noise, and half its 95 % interval."""
+
+    log_ratio: float
+    error: float
+    half: float
+
+
+def changed(fits: Sequence[KineticFit], covariance: float = 0.0) -> Changed:
+    """Of two fits whose outcomes have this covariance."""
+    first, second = (one.outcome_value for one in fits)
+    own = sum((one.outcome_error / one.outcome_value) ** 2 for one in fits)
+    error = float(np.sqrt(max(own - 2 * covariance / (first * second), 0.0)))
+    freedom = sum(one.degrees_of_freedom for one in fits)
+    return Changed(float(np.log(second / first)), error, float(stdtrit(freedom, 0.975)) * error)
+
+
+def two_visits(vb: Sequence[float], draws: int, seed: int) -> list[Coupled]:
+    """A region that goes from V_T 13 to 6.2, with its V_B at both visits, fitted with one."""
+    timing, source = schedule(60), true_input()
+    curves = integrate(one_tissue(CHANGE_K1, CHANGE_VT, np.array(vb)), source, [timing]).averages(timing, np.array(vb))
+    noisy = with_noise(curves, timing, np.random.default_rng(seed), draws)
+    return [
+        fit_coupled_scans("1TCM", [_scan(timing, curve, source) for curve in pair])
+        for pair in zip(*noisy, strict=True)
+    ]
+
+
+def _scan(timing: FrameTiming, curve: Array, source: InputFunction) -> ScanCurves:
+    return ScanCurves(timing, curve[None], source, FitOptions(weights=weights("counts", timing, curve, HALF_LIFE_S)))
+
+
+def visits_row(name: str, scans: Sequence[Coupled]) -> tuple[list[str], float]:
+    """One row of the table of two visits, and the share of intervals that hold the change."""
+    truth = float(np.log(CHANGE_VT[1] / CHANGE_VT[0]))
+    together = [changed(one.fits, one.covariance[0, 1]) for one in scans]
+    apart = [changed(one.separate) for one in scans]
+    held_share, apart_share = (
+        share(np.array([abs(one.log_ratio - truth) <= one.half for one in found])) for found in (together, apart)
+    )
+    errors = [a.error / b.error for a, b in zip(together, apart, strict=True)]
+    spread = [float(np.std([one.log_ratio for one in found])) for found in (together, apart)]
+    off = 100 * np.expm1(np.mean([one.log_ratio for one in together]) - truth)
+    told = share(np.array([one.f_chance < 0.05 for one in scans]))
+    values = (f"{held_share:.1f}", f"{apart_share:.1f}", f"{np.median(errors):.2f}", f"{spread[0] / spread[1]:.2f}")
+    return [name, f"{len(scans)}", *values, f"{off:+.1f}", f"{told:.0f}"], held_share
+
+
+def test_retest(folder: Path, quick: bool) -> list[list[str]]:
+    """Two scans of a person with nothing between them: how much less V_T differs with one V_B a region."""
+    names = sorted({row["PET"] for row in read(folder / "reference_exact.csv")})
+    people = list(zip(names[::2], names[1::2], strict=True))[: 1 if quick else None]
+    rows = []
+    for model in MODELS[: 1 if quick else None]:
+        found: list[Coupled] = []
+        for pair in people:
+            tables = [
+                fit_tacs(tacs, [blood], [model], FitOptions(), "duration")
+                for tacs, blood in (scan_files(folder, name) for name in pair)
+            ]
+            for number in range(len(tables[0].regions)):
+                scans = [
+                    ScanCurves(
+                        one.timing,
+                        one.activity[number : number + 1],
+                        one.input.input_function,
+                        FitOptions(weights=one.fits[model][number].weights),
+                    )
+                    for one in tables
+                ]
+                found.append(fit_coupled_scans(model, scans))
+        together = [changed(one.fits, one.covariance[0, 1]) for one in found]
+        apart = [changed(one.separate) for one in found]
+        known = [(a, b) for a, b in zip(together, apart, strict=True) if np.isfinite([a.error, b.error]).all()]
+        ratio = np.median([a.error / b.error for a, b in known])
+        wcv = [100 * np.sqrt(np.mean([one.log_ratio**2 for one in each]) / 2) for each in (apart, together)]
+        against = sum(one.f_chance < 0.05 for one in found)
+        rows.append([model, f"{len(found)}", f"{ratio:.2f}", f"{wcv[0]:.1f}", f"{wcv[1]:.1f}", f"{against}"])
+    return rows
 
 
 def people(folder: Path, quick: bool) -> list[list[str]]:
@@ -135,11 +233,33 @@ def section(data: Path | None, quick: bool) -> Section:
         """Regions of one scan share the error of their common V_B and are no independent trials. Where V_B differs,
         the intervals no longer hold, and the F-test is what tells it.""",
     )
+    pairs = []
+    for seed, (name, vb) in enumerate(list(VISITS.items())[: 1 if quick else None], start=95):
+        row, kept = visits_row(name, two_visits(vb, QUICK_DRAWS if quick else DRAWS, seed))
+        pairs.append(row)
+        if vb[0] == vb[1]:
+            what = f"one V_B ({vb[0]:g}) over two visits: 95 % intervals of the change that hold the truth"
+            goals.append(Goal(what, f"{kept:.1f} %", f"{low:g} to {high:g} %", low <= kept <= high))
+    simulation += "\n\n" + paragraphs(
+        f"""**Simulated, two visits** of one region whose V_T goes from {CHANGE_VT[0]:g} to {CHANGE_VT[1]:g}, as
+        above, by the joint covariance (`compare --coupled visits`, noise alone): share of 95 % intervals of the change
+        that hold the truth, together and by separate fits; standard error and true scatter of ln(ratio) over those of
+        separate fits; how far the mean change is off; how often the F-test speaks against one V_B:""",
+        table(["true V_B", "pairs", "held, %", "separate, %", "SE ×", "SD ×", "off, %", "told, %"], pairs),
+        """Where V_B has changed, sharing it biases the change, and the F-test tells a small change of V_B rarely: what
+        it gains is for regions of which one knows that it has not.""",
+    )
     if data is None or not (data / FOLDER).is_dir():
         return Section(TITLE, simulation, tuple(goals))
+    repeated = paragraphs(
+        """**Real, test and retest**: the same scans in pairs, one V_B for both scans of a region; standard error of
+        the log ratio by noise over that of separate fits, within-person coefficient of variation (%) by separate fits
+        and together, and in how many pairs the F-test speaks against one V_B:""",
+        table(["model", "pairs", "SE ×", "wCV separate", "wCV together", "told"], test_retest(data / FOLDER, quick)),
+    )
     real = paragraphs(
         """**Real**: the six [11C]PBR28 scans of section 2 (six regions each, ready input, delay 0, weights by
         duration), by the same ratios; the last column counts the scans in which the F-test speaks against one V_B:""",
         table(["model", "scans", "curves", "SE of V_T ×", "SE of V_B ×", "told"], people(data / FOLDER, quick)),
     )
-    return Section(TITLE, simulation + "\n\n" + real, tuple(goals))
+    return Section(TITLE, "\n\n".join([simulation, real, repeated]), tuple(goals))
