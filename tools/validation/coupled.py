@@ -234,11 +234,11 @@ def section(data: Path | None, quick: bool) -> Section:
         the intervals no longer hold, and the F-test is what tells it.""",
     )
     pairs = []
-    for seed, (name, vb) in enumerate(list(VISITS.items())[: 1 if quick else None], start=95):
-        row, kept = visits_row(name, two_visits(vb, QUICK_DRAWS if quick else DRAWS, seed))
+    for seed, (name, both) in enumerate(list(VISITS.items())[: 1 if quick else None], start=95):
+        row, kept = visits_row(name, two_visits(both, QUICK_DRAWS if quick else DRAWS, seed))
         pairs.append(row)
-        if vb[0] == vb[1]:
-            what = f"one V_B ({vb[0]:g}) over two visits: 95 % intervals of the change that hold the truth"
+        if both[0] == both[1]:
+            what = f"one V_B ({both[0]:g}) over two visits: 95 % intervals of the change that hold the truth"
             goals.append(Goal(what, f"{kept:.1f} %", f"{low:g} to {high:g} %", low <= kept <= high))
     simulation += "\n\n" + paragraphs(
         f"""**Simulated, two visits** of one region whose V_T goes from {CHANGE_VT[0]:g} to {CHANGE_VT[1]:g}, as
