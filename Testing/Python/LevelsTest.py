@@ -103,6 +103,17 @@ class NameTest(unittest.TestCase):
             ("foramen C7/D1 droit|NF C8 R|C7-T1 rt|foramen C7/Th1 D", Anatomy("foramen", "C7/T1", "C8", "right")),
             ("LN L5 G|L5-S1 gauche|L5/S1 l|foramen L5 left", Anatomy("foramen", "L5/S1", "L5", "left")),
             ("L4-5 left|LN L4 G|foramen L4/L5 gauche", Anatomy("foramen", "L4/L5", "L4", "left")),
+            (
+                "HWK 6/7 li|Neuroforamen HWK6/7 links|foramen C6/C7 izda|agujero C6-C7 izquierdo|C6-7 lks|"
+                "forame C6/C7 esquerdo|zenuwwortel C7 links|nerf C7 G|NWS C7 li|left C7 nerve|nervio C7 izq",
+                Anatomy("foramen", "C6/C7", "C7", "left"),
+            ),
+            ("LWK 4/5 re|foramen L4/L5 dcha|L4-5 rts|wortel L4 rechts", Anatomy("foramen", "L4/L5", "L4", "right")),
+            ("BWK 12/LWK 1 rechts|Th12/L1 re", Anatomy("foramen", "T12/L1", "T12", "right")),
+            ("ruggenmerg C7", Anatomy("cord", "C7")),
+            ("wervel C5|Wirbelkörper C5", Anatomy("vertebra", "C5")),
+            ("Blutpool|bloedpool|carotis", Anatomy("blood-pool")),
+            ("foramen sin contraste|nerf vague|nervus medianus|HWS", Anatomy("other")),
             ("S1 foramen right|foramen S1/S2 D", Anatomy("foramen", "S1/S2", "S1", "right")),
             ("moelle C7|cord C7|moelle épinière C7|Spinal_cord_C7", Anatomy("cord", "C7")),
             ("hemicord C7 left", Anatomy("cord", "C7", side="left")),

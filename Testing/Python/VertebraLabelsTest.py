@@ -2,16 +2,20 @@
 
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import SimpleITK as sitk
 from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.label_names import names_in_header, read_folder
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
-from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
+from TSPOQuantLib.acquisition.segmentation_files import _other_names, read_segmentation
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.regions.proposals import _numbering
+from TSPOQuantLib.regions.vertebra import Vertebra
 from TSPOQuantLib.regions.vertebra_labels import LEVELS, level_named, level_of, vertebra_segments
 
 NECK = DATA / "necks" / "vhf_neck"
@@ -31,6 +35,23 @@ def stacked(*names, tags=None, apart_mm=4.0):
 
 def found(*names, **more):
     return list(vertebra_segments(stacked(*names, **more)))
+
+
+class DensTest(unittest.TestCase):
+    """The heights of one real neck's vertebrae, C2's with its dens."""
+
+    def told(self, *levels):
+        heights = (13.9, 36.6, 13.4, 11.4, 11.2)
+        frames = {}
+        for level, height in zip(levels, heights, strict=True):
+            frames[level] = Vertebra(level, *(np.zeros(3),) * 3, (0.0,) * 4, np.zeros(3), height, {})
+        bone = SimpleNamespace(points=lambda level: np.zeros((1, 3)))
+        notice = _numbering(frames, bone, None)
+        return notice.code if notice else None
+
+    def test_the_dens_tells_labels_that_are_one_off(self):
+        self.assertIsNone(self.told("C1", "C2", "C3", "C4", "C5"))
+        self.assertEqual(self.told("C2", "C3", "C4", "C5", "C6"), "vertebra-numbering")
 
 
 class NamesTest(unittest.TestCase):
@@ -57,6 +78,30 @@ class NamesTest(unittest.TestCase):
         self.assertEqual(level_of(Segment("Segment_5", "Segment 5", np.ones((1, 1, 1), bool), tags=tags)), "C5")
         older = {"SegmentedPropertyType": "SRT^T-11650^C5 vertebra"}
         self.assertEqual(level_of(Segment("Segment_5", "Segment 5", np.ones((1, 1, 1), bool), tags=older)), "C5")
+
+    def test_a_name_and_a_code_that_disagree_are_refused(self):
+        tags = {"C4": {"SegmentedPropertyType": "SCT^36978003^C5 vertebra"}}
+        with self.assertRaises(InputRefused) as caught:
+            found("C3", "C4", tags=tags)
+        self.assertEqual(caught.exception.code, "vertebrae-code")
+        renamed = Segment("vertebrae_C5", "vertebrae_C4", np.ones((1, 1, 1), bool))  # IDs stay when Slicer renames
+        self.assertEqual(level_of(renamed), "C4")
+
+    def test_a_copy_under_another_name_is_refused(self):
+        drawn = stacked("C3", "C4", "C5")
+        copied = replace(drawn.segments[2], mask=drawn.segments[1].mask)
+        with self.assertRaises(InputRefused) as caught:
+            vertebra_segments(Segmentation(drawn.grid, (*drawn.segments[:2], copied)))
+        self.assertEqual(caught.exception.code, "vertebrae-overlap")
+        touching = drawn.segments[1].mask | np.roll(drawn.segments[1].mask, -1, axis=0)
+        resampled = replace(drawn.segments[1], mask=touching)
+        two_of_three = Segmentation(drawn.grid, (drawn.segments[0], resampled, drawn.segments[2]))
+        self.assertEqual(list(vertebra_segments(two_of_three)), ["C3", "C4", "C5"])
+
+    def test_a_table_that_the_header_contradicts_is_told(self):
+        self.assertEqual(_other_names(Path("a"), Path("t"), {41: ("C1", None)}, {41: "vertebrae_C1"}), [])
+        told = _other_names(Path("a"), Path("t"), {41: ("C2", None)}, {41: "vertebrae_C1"})
+        self.assertEqual([one.code for one in told], ["segmentation-names"])
 
     def test_bodies_without_levels_are_refused(self):
         with self.assertRaises(InputRefused) as caught:

@@ -403,8 +403,11 @@ def _named_labels(
     names = _label_table(table) if table else {}
     for other in beside:
         _check_same_names(table, names, other)
-    if not table and is_nifti(path):
-        names = {value: (name, None) for value, name in names_in_header(path).items()}
+    own = names_in_header(path) if is_nifti(path) else {}
+    if table:
+        notices += _other_names(path, table, names, own)
+    else:
+        names = {value: (name, None) for value, name in own.items()}
     values = [index for index, box in enumerate(find_objects(layers[..., 0]), 1) if box is not None]
     unnamed = [value for value in values if value not in names]
     if not values:
@@ -454,6 +457,31 @@ def _check_same_names(table: Path | None, names: "Labels", other: Path) -> None:
             other=other.name,
             its=its[differs][0],
         )
+
+
+def _other_names(path: Path, table: Path, names: "Labels", own: Mapping[int, str]) -> list[Notice]:
+    """Tell of a table that calls a label otherwise than the file's own header, but for how it is spelled."""
+
+    def plainly(name: str) -> str:
+        return re.sub(r"[^a-z0-9]", "", name.lower())
+
+    for value, name in own.items():
+        told = names[value][0] if value in names else name
+        one, other = plainly(told), plainly(name)
+        if not (one.endswith(other) or other.endswith(one)):
+            return [
+                Notice(
+                    "segmentation-names",
+                    "{table} calls label {value} '{told}', and the header of {file} calls it '{name}'; the table is "
+                    "taken",
+                    table=table.name,
+                    value=value,
+                    told=told,
+                    file=path.name,
+                    name=name,
+                )
+            ]
+    return []
 
 
 def table_of(path: Path) -> Path | None:

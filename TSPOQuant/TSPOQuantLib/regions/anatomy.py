@@ -1,4 +1,4 @@
-"""What a region is, as its segment's tags or its name say, in English or French, in full or in usual short forms."""
+"""What a region is, as its segment's tags or its name say, in full or in usual short forms of several languages."""
 
 import re
 import unicodedata
@@ -24,26 +24,33 @@ CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
 """On a segment that was brought here from another visit: that visit's session."""
 
 _CORD = re.compile(
-    r"\b((hemi|spinal)?cord|moelle|myelon|medulla|medullaire|(rucken|ruecken|hals|brust)mark|midollo|medula)\b"
+    r"\b((hemi|spinal)?cord|moelle|myelon|medulla|medullaire|(rucken|ruecken|hals|brust)mark|midollo|medula|ruggenmerg)\b"
 )
-_FORAMEN = re.compile(r"foram(en|ina)|\btrous? de conj|\b(nf|ivf|ln)\b")
+_FORAMEN = re.compile(r"foram(en|ina|e\b)|\btrous? de conj|\bagujero\b|\b(nf|ivf|ln)\b")
 _NERVE = re.compile(
-    r"\b(roots?|racines?|drg|grd|ganglion|nr|nwk?|(nerven)?wurzel|spinalganglion|spinalnerv|(spinal|exiting) nerve"
-    r"|nerf (spinal|rachidien)|radice|raiz)\b"
+    r"\b(roots?|racines?|drg|grd|ganglion|nr|nw[ks]?|(nerven)?wurzel|spinalganglion|spinalnerv|(spinal|exiting) nerve"
+    r"|nerf (spinal|rachidien)|radice|raiz|(zenuw)?wortel|(nerf|nerve|nervio|nervo|zenuw)(?= [ctls]h?\d)"
+    r"|(?<=\d )nerve)\b"
 )
 """A root or its ganglion: it is found in the foramen where the root leaves."""
 _IN_CANAL = re.compile(r"\b(traversing|descending|intrathecal|cauda|rootlets?|radicelles?|preganglionic)\b")
 """A root on its way down the canal, above its foramen."""
-_BLOOD_POOL = re.compile(r"\bblood[ -]?pool\b|\bpool sanguin\b|\bcarotid(s|e|es)?\b|\baort(a|ic|e|ique)\b")
-_VERTEBRA = re.compile(r"\bvertebra[es]?\b|\bvertebres?\b|\bvertebral body\b|\bcorps vertebral\b")
+_BLOOD_POOL = re.compile(
+    r"\bblood[ -]?pool\b|\bpool sanguin\b|\bcarotid(s|e|es)?\b|\bcarotis\b|\bbl(ut|oed) ?pool\b|\baort(a|ic|e|ique)\b"
+)
+_VERTEBRA = re.compile(
+    r"\bvertebra[es]?\b|\bvertebres?\b|\bvertebral body\b|\bcorps vertebral\b|\b(wirbel(korper)?|wervel)\b"
+)
 _NOT_OURS = re.compile(
     r"\bmoelle osseuse\b|\bvocal cord|\bforamen (magnum|oval|transvers|jugul)"
     r"|\bvertebral artery\b|\bartere vertebrale\b|\b(medulla oblongata|moelle allongee)\b"
     r"|\b(stella|sympath|c(o?e)liac|coeliaque|geniculate|trigemin)"
 )
 """What only sounds like cord, foramen, vertebra or the ganglion of a root."""
-_LEFT = re.compile(r"\b(left|lt|gauche|gche|links|linke[rsn]?|sinistr[ao]|sx|izquierd[ao]|izq)\b")
-_RIGHT = re.compile(r"\b(right|rt|droite?|dte|rechts|rechte[rsn]?|destr[ao]|dx|derech[ao])\b")
+_LEFT = re.compile(
+    r"\b(left|lt|gauche|gche|links|linke[rsn]?|sinistr[ao]|sx|lks|izquierd[ao]|izq|izd[ao]|esquerd[ao])\b"
+)
+_RIGHT = re.compile(r"\b(right|rt|droite?|dte|rechts|rechte[rsn]?|destr[ao]|dx|rts|derech[ao]|dch[ao]|direit[ao])\b")
 _LETTERS = {"l": "left", "li": "left", "g": "left", "r": "right", "re": "right", "d": "right"}
 _PART = r"(c|th|t|d|l|s)"
 _PAIR = re.compile(rf"(?<![a-z0-9]){_PART}(\d\d?) ?(?:[/–—-] ?{_PART}?|{_PART})(\d\d?)([lrgd]?)(?![a-z0-9])")
@@ -56,6 +63,8 @@ _GLUED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[A-Z]?[a-z]{3})|(?<=\d)(?=(?
 _SIDE_FIRST = re.compile(rf"\b(left|right|gauche|droite?|links|rechts)(?={_PART}\d)")
 _RUN = re.compile(r"(?<![a-z0-9])([cl])(\d)[.,]?(\d)(?!\d)")
 """Neighbors written as one number: "L45", "C6.7"."""
+_WIRBEL = re.compile(r"\b(hw|bw|lw)[ks]? ?(?=\d)")
+"""German short forms of cervical, thoracic and lumbar vertebrae: "HWK 6/7", "BWK 12/LWK 1"."""
 _PARTS = {"c": "C", "th": "T", "t": "T", "d": "T", "l": "L", "s": "S"}
 """First letters of vertebrae; French counts thoracic ones as dorsal."""
 
@@ -157,6 +166,7 @@ def read_name(name: str) -> Named:
 def _spelled(name: str) -> str:
     """In small letters without accents, a space between words."""
     text = " ".join(_GLUED.sub(" ", _without_accents(name).replace("_", " ")).lower().split())
+    text = _WIRBEL.sub(lambda short: {"hw": "c", "bw": "t", "lw": "l"}[short[1]], text)
     return _RUN.sub(_as_pair, _SIDE_FIRST.sub(r"\1 ", text))
 
 

@@ -61,6 +61,9 @@ LOW = VERTEBRAE[VERTEBRAE.index("T11") :]
 """Of one kind by their heights and distances."""
 LABEL_HU = 2 * BONE_HU
 """Inside of a label that stands for bone."""
+NO_VERTEBRA = Text(
+    "no label is called like a vertebra, and numbers without names fit no tool's in their order in the body"
+)
 DENS_RATIO = 1.5
 """Height of C2 in its middle, with its dens, over that of C3's body: at least this."""
 
@@ -147,6 +150,13 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
         )
     if second.height >= DENS_RATIO * third.height:
         return None
+    fourth = frames.get("C4")
+    if isinstance(fourth, Vertebra) and third.height >= DENS_RATIO * fourth.height:
+        return Notice(
+            "vertebra-numbering",
+            "the label of C3 is as tall as a C2 with its dens, and that of C2 is not: the vertebrae are numbered one "
+            "level off, or C3 holds two of them; correct the labels",
+        )
     if ct is not None:
         above = np.array([*second.body[:2], bone.points("C2")[:, 2].max() + CUT_MM])
         index = ct.grid.to_ijk(above)
@@ -223,7 +233,7 @@ def walls_of(vertebrae: Segmentation, image: Volume) -> Volume:
 def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:
     try:
         if neck is None:
-            raise Declined("vertebra-missing", Text("no label is called like a vertebra"))
+            raise Declined("vertebra-missing", NO_VERTEBRA)
         return _foramen(anatomy, _level(anatomy.level, neck), neck, ct)
     except Declined as declined:
         return Proposal(name_of(anatomy), None, 0.0, declined.reason, declined.code)
@@ -258,7 +268,13 @@ def _piece(level: str, upper: str, lower: str, neck: Neck | None, cord: Segment 
     if cord is None or not cord.mask.any():
         return Proposal(name, None, 0.0, Text("no cord is drawn"), "cord-missing")
     if neck is None:
-        return Proposal(name, None, 0.0, Text("no label is called like a vertebra"), "vertebra-missing")
+        return Proposal(
+            name,
+            None,
+            0.0,
+            NO_VERTEBRA,
+            "vertebra-missing",
+        )
     try:
         above, below = _level(upper, neck), _level(lower, neck)
     except Declined as declined:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..acquisition.segmentation import Segment, Segmentation
 from ..messages import InputRefused
@@ -13,6 +14,8 @@ from ..messages import InputRefused
 LEVELS = tuple(f"{part}{n}" for part, most in (("C", 7), ("T", 12), ("L", 5), ("S", 1)) for n in range(1, most + 1))
 """From above downward."""
 NECK = LEVELS[: LEVELS.index("T2") + 1]
+MOST_SHARED = 0.5
+"""Of a label, in another vertebra's: labels that were resampled one by one share a rim. A choice."""
 SPACING_MM = {"C": 17.0, "T": 24.0, "L": 36.0, "S": 36.0}
 SPACING_RATIO = 1.4
 """From one vertebra's middle to the next one's, by part of the spine, and the factor that it may differ by: choices,
@@ -88,11 +91,23 @@ NUMBERINGS = (
 
 
 def level_of(segment: Segment) -> str:
-    """The vertebra that a segment is, by its name, its ID or its code, else ""."""
-    for name in (segment.name, segment.id):
-        level = level_named(name)
-        if level:
-            return level
+    """The vertebra that a segment is, by its name, its ID or its code, else "".
+
+    An ID may be older than the name. Raises InputRefused "vertebrae-code": name and code say different vertebrae.
+    """
+    named, coded = level_named(segment.name) or level_named(segment.id), _level_coded(segment)
+    if coded and level_named(segment.name) not in ("", coded):
+        raise InputRefused(
+            "vertebrae-code",
+            "the label '{name}' has the code of vertebra {coded}; correct its name or its terminology",
+            name=segment.name,
+            coded=coded,
+        )
+    return named or coded
+
+
+def _level_coded(segment: Segment) -> str:
+    """The vertebra that a segment's terminology says, else ""."""
     for key in ("SegmentedPropertyType", "TerminologyEntry"):
         for scheme, code, meaning in re.findall(r"(\w+)\^([\w-]+)\^([^~^|]+)", segment.tags.get(key, "")):
             if scheme == "SCT" and code in SNOMED:
@@ -117,8 +132,9 @@ def level_named(name: str) -> str:
 def vertebra_segments(segmentation: Segmentation) -> dict[str, int]:
     """The position of each vertebra's segment, from above downward; empty where no label is one.
 
-    Raises InputRefused "vertebrae-twice", "vertebrae-bodies" (labels of bodies that name no level) and
-    "vertebrae-numbers" (labels without names whose numbers fit several tools).
+    Raises InputRefused "vertebrae-twice", "vertebrae-bodies" (labels of bodies that name no level),
+    "vertebrae-numbers" (labels without names whose numbers fit several tools), "vertebrae-code" and
+    "vertebrae-overlap" (a label lies in others: a copy under another name).
     """
     drawn = [(place, segment) for place, segment in enumerate(segmentation.segments) if segment.mask.any()]
     levels = [(level_of(segment), place) for place, segment in drawn]
@@ -135,7 +151,22 @@ def vertebra_segments(segmentation: Segmentation) -> dict[str, int]:
             raise InputRefused("vertebrae-twice", "two labels are called vertebra {level}; correct them", level=level)
         if level:
             found[level] = place
+    _refuse_overlap({level: segmentation.segments[place].mask for level, place in found.items()})
     return {level: found[level] for level in LEVELS if level in found}
+
+
+def _refuse_overlap(masks: Mapping[str, NDArray[np.bool_]]) -> None:
+    drawn, twice = np.zeros((), dtype=bool), np.zeros((), dtype=bool)
+    for mask in masks.values():
+        twice, drawn = twice | (drawn & mask), drawn | mask
+    for level, mask in masks.items():
+        if np.count_nonzero(mask & twice) > MOST_SHARED * np.count_nonzero(mask):
+            raise InputRefused(
+                "vertebrae-overlap",
+                "most of the label of vertebra {level} lies in another vertebra's, too; one of them is a copy: remove "
+                "it",
+                level=level,
+            )
 
 
 def _by_number(segmentation: Segmentation, drawn: Sequence[tuple[int, Segment]]) -> list[tuple[str, int]]:
