@@ -293,13 +293,13 @@ def _chosen(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, t
 
 
 def _only_static(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:
-    chosen, told = _only(pets, "static-pet", content)
+    chosen, notices = _only(pets, "static-pet", content)
     _raise_first(chosen)
     if chosen.decay_correction == "NONE" and chosen.bed_positions > 1:
         raise InputRefused(
             "pet-decay-reference", "bed positions that are not decay-corrected cannot be one image; correct them first"
         )
-    return chosen, told
+    return chosen, notices
 
 
 def _raise_first(pet: PetSeries) -> None:

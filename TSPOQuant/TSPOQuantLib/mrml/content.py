@@ -94,11 +94,11 @@ def sequence_key(node) -> str:
     times = [_image_time(frame) for frame in frames] + [_transform_time(proxy) for proxy in proxies]
 
     def make() -> str:
-        said = [node.GetAttribute(name) or "" for name in NAMES]
-        said += [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
+        stated = [node.GetAttribute(name) or "" for name in NAMES]
+        stated += [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
         # A sequence that no view shows has no proxy, and lies where it lies.
         placed = [*map(_placed, frames), _numbers(_world(proxies[0]) if proxies else np.eye(4))]
-        return _hash("\n".join(said).encode(), *placed, *(_voxels(frame) for frame in frames))
+        return _hash("\n".join(stated).encode(), *placed, *(_voxels(frame) for frame in frames))
 
     return _remembered(node, times, make)
 

@@ -85,8 +85,8 @@ class Drawing:
 
         return tuple(
             segment_id
-            for segment_id, said in self.segments.items()
-            if before.segments.get(segment_id) != said or redrawn(segment_id)
+            for segment_id, named in self.segments.items()
+            if before.segments.get(segment_id) != named or redrawn(segment_id)
         )
 
     def region(self, segment_id: str) -> Region:
@@ -108,12 +108,12 @@ def drawing_of(node, world: Matrix, keep: bool = False) -> Drawing:
     labelmaps = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
     numbers: dict[object, int] = {}
     layers: list[Layer] = []
-    said, places = {}, {}
+    names, places = {}, {}
     for segment_id in segmentation.GetSegmentIDs():
         segment = segmentation.GetSegment(segment_id)
         # Status and terminology, which Slicer's views set by themselves, change no result.
         tags = {key: value for key, value in tags_of(segment).items() if key.startswith(TAG_PREFIX)}
-        said[segment_id] = segment.GetName(), tags
+        names[segment_id] = segment.GetName(), tags
         labelmap = segment.GetRepresentation(labelmaps)
         if labelmap is None:
             continue
@@ -122,7 +122,7 @@ def drawing_of(node, world: Matrix, keep: bool = False) -> Drawing:
             layer = _layer(labelmap)
             layers.append(Layer(layer.labels.copy(), layer.to_ras) if keep else layer)
         places[segment_id] = numbers[labelmap], int(segment.GetLabelValue())
-    return Drawing(world, said, tuple(layers), places)
+    return Drawing(world, names, tuple(layers), places)
 
 
 def _layer(labelmap) -> Layer:

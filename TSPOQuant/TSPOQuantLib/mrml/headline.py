@@ -33,8 +33,8 @@ def outcome_line(record: VisitRecord, row: RegionOutcome) -> str:
     name = row.model + ("" if row.pvc == "none" else f", {row.pvc}")
     if row.Ki is not None:
         digits = decimals_for(row.Ki_se, BY_KEY["Ki"].decimals)
-        told = _number(row.Ki, digits) + ("" if row.Ki_se is None else f" ± {_number(row.Ki_se, digits)}")
-        return f"{name}: K_i {told}"
+        value = _number(row.Ki, digits) + ("" if row.Ki_se is None else f" ± {_number(row.Ki_se, digits)}")
+        return f"{name}: K_i {value}"
     return _with_interval(record, row, name)
 
 

@@ -202,8 +202,8 @@ def propose_foramina(
             mask = page.fitted(proposal.segment, grid) & ~taken
             taken |= mask
             writes.append((len(placed), proposal.segment, mask))
-        told = proposal.reason, proposal.code, _middle(proposal)
-        placed.append(Placed(proposal.name, "", proposal.confidence, *told))
+        why = proposal.reason, proposal.code, _middle(proposal)
+        placed.append(Placed(proposal.name, "", proposal.confidence, *why))
     ids = page.write([(segment, mask) for _, segment, mask in writes], before_change)
     for (place, _, _), segment_id in zip(writes, ids, strict=True):
         placed[place] = replace(placed[place], segment_id=segment_id)

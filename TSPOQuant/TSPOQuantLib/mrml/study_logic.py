@@ -278,9 +278,9 @@ class StudyLogic:
         node = visit.petSequence
         if node is None:
             return None
-        said = {name: node.GetAttribute(name) for name in node.GetAttributeNames()}
+        attributes = {name: node.GetAttribute(name) for name in node.GetAttributeNames()}
         starts = [node.GetNthIndexValue(frame) for frame in range(node.GetNumberOfDataNodes())]
-        return sequence_header(said, node.GetIndexUnit(), starts)
+        return sequence_header(attributes, node.GetIndexUnit(), starts)
 
     def step(self, section: str, session: str) -> Step:
         """A section's case: what is missing, from what it would be made, and from what its result was made."""

@@ -49,13 +49,13 @@ class StudyReview(StudyLive):
         """What is to be known of a region: its results, what they are warned of, and who accepted it."""
         record = self.record(session)
         rows = [row for row in record.rows if row.region == region]
-        said = [outcome_line(record, row) for row in rows]
+        lines = [outcome_line(record, row) for row in rows]
         warned = [notice for row in rows for notice in row.flags]
         warned += [notice for notice in record.warnings if region in str(notice.message)]
-        said += [sentence(one.message) for one in dict.fromkeys(warned)]
+        lines += [sentence(one.message) for one in dict.fromkeys(warned)]
         name = record.region(region).accepted_by
-        said.append(_("Accepted by: {name}").format(name=name) if name else _("Not accepted yet."))
-        return "\n".join(said)
+        lines.append(_("Accepted by: {name}").format(name=name) if name else _("Not accepted yet."))
+        return "\n".join(lines)
 
     def whyNotAccepted(self, session: str) -> str:
         """Why results of a visit cannot be accepted; empty if they can."""
@@ -122,8 +122,8 @@ class StudyReview(StudyLive):
         table = study_nodes.find_or_add(session, READERS, "vtkMRMLTableNode", f"TSPOQuant {session} readers")
         tables.fill_table(table, rows, tables.reader_columns())
         spread = placement_mm(found)
-        said = _("{count} regions compared.").format(count=len(rows))
+        counted = _("{count} regions compared.").format(count=len(rows))
         if spread is None:
-            return said
+            return counted
         placed = _("One reader places them within {spread:.1f} mm (SD along an axis).").format(spread=Number(spread))
-        return f"{said} {placed}"
+        return f"{counted} {placed}"

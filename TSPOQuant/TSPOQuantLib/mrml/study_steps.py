@@ -48,8 +48,8 @@ class StudySteps(StudyViews):
         visit = self.visit(session)
         progress(0.0, _("Reading the images"))
         image = sequence_io.dynamic_from_node(visit.petSequence)
-        said: dict[str, Any] = {"injected_mbq": visit.injectedDose or None, "weight_kg": visit.weight or None}
-        image = replace(image, scan=replace(image.scan, **{key: value for key, value in said.items() if value}))
+        entered: dict[str, Any] = {"injected_mbq": visit.injectedDose or None, "weight_kg": visit.weight or None}
+        image = replace(image, scan=replace(image.scan, **{key: value for key, value in entered.items() if value}))
         modality = self.settingsOf(session).anatomical_modality
         ct = volumes.anatomical_from_node(visit.ctVolume, modality=modality) if visit.ctVolume else None
         drawn, blood = None, None
@@ -146,9 +146,9 @@ class StudySteps(StudyViews):
 
         self._require("regions", session)
         inputs, visit = self._inputsOf("regions", session), self.visit(session)
-        said = [sentence(notice.message) for notice in region_quality(visit.segmentation, visit.petSequence)]
-        study_nodes.store_text(session, study_nodes.QUALITY, "\n".join(said), inputs)
-        return said
+        objections = [sentence(notice.message) for notice in region_quality(visit.segmentation, visit.petSequence)]
+        study_nodes.store_text(session, study_nodes.QUALITY, "\n".join(objections), inputs)
+        return objections
 
     def addTemplate(self, session: str, beforeChange=None) -> str:
         """Empty segments for the affected foramen, its counterparts, the cord and the blood pool; what came of it."""
@@ -227,9 +227,9 @@ class StudySteps(StudyViews):
     @staticmethod
     def _whatCameOf(placed) -> str:
         made = sum(bool(one.segment_id) for one in placed)
-        said = [_("{count} of {all} proposed; look at each before it is used.").format(count=made, all=len(placed))]
-        said += [f"{one.name}: {translated(one.reason)}" for one in placed if one.reason]
-        return "\n".join(said)
+        report = [_("{count} of {all} proposed; look at each before it is used.").format(count=made, all=len(placed))]
+        report += [f"{one.name}: {translated(one.reason)}" for one in placed if one.reason]
+        return "\n".join(report)
 
     def whyNotCarried(self, session: str) -> str:
         """Why regions cannot be carried to a visit from the first one; empty if they can."""
@@ -253,8 +253,11 @@ class StudySteps(StudyViews):
         node, notices = carry_regions(source.segmentation, source.ctVolume, visit.ctVolume, first, progress, modality)
         visit.segmentation, visit.bloodPoolSegmentID = node, self.findBloodPool(node)
         self.showRegions(session)
-        said = [_("Carried over; look at each region before it is used."), *(sentence(one.message) for one in notices)]
-        return "\n".join(said)
+        report = [
+            _("Carried over; look at each region before it is used."),
+            *(sentence(one.message) for one in notices),
+        ]
+        return "\n".join(report)
 
     def points(self, session: str):
         """The markups node for the two mouths of a foramen, made where there is none."""
@@ -457,14 +460,16 @@ class StudySteps(StudyViews):
             header = self._header(self.visit(session))
         except InputRefused:
             header = None
-        said = []
+        sentences = []
         if header is not None and 1 <= number <= len(header.timing):
             start, end = (Number(edges[number - 1] / 60) for edges in (header.timing.starts_s, header.timing.ends_s))
-            said.append(_("Frame {number}, {start:.1f} to {end:.1f} min.").format(number=number, start=start, end=end))
+            sentences.append(
+                _("Frame {number}, {start:.1f} to {end:.1f} min.").format(number=number, start=start, end=end)
+            )
         left = [_("{number} ({reason})").format(number=one, reason=why) for one, why in self.leftOut(session).items()]
         if left:
-            said.append(_("Left out: {frames}.").format(frames=", ".join(left)))
-        return " ".join(said)
+            sentences.append(_("Left out: {frames}.").format(frames=", ".join(left)))
+        return " ".join(sentences)
 
     def aboutAlignment(self, session: str) -> str:
         """What the kept alignment found."""
@@ -475,15 +480,15 @@ class StudySteps(StudyViews):
         if aligned is None or aligned[0] is None:
             return ""
         motion, toCt = aligned
-        said = [sentence(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
+        report = [sentence(notice.message) for notice in (*motion.notices, *(toCt.notices if toCt else ()))]
         if toCt is not None:
             shift, angle = Number(toCt.shift_mm), Number(toCt.rotation_deg)
-            said.insert(0, _("PET to anatomy: {shift:.1f} mm, {angle:.1f}°.").format(shift=shift, angle=angle))
+            report.insert(0, _("PET to anatomy: {shift:.1f} mm, {angle:.1f}°.").format(shift=shift, angle=angle))
         if self.shownAlignment(session):
-            said.append(
+            report.append(
                 _("The views show each frame of the PET where this alignment puts it, as results and report do.")
             )
-        return "\n".join(said)
+        return "\n".join(report)
 
     def aboutRegions(self, session: str) -> str:
         """What the last check of the regions found."""

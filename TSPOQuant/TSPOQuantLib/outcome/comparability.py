@@ -240,9 +240,9 @@ def _windows_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
     return "warn" if late <= START_TOLERANCE_S and long <= END_TOLERANCE * min(first_end, end) else "refuse"
 
 
-def attenuation_source(told: str) -> str:
+def attenuation_source(text: str) -> str:
     """What an attenuation map was made from, by what a file calls its method: "CT", "MR", or "" where none says it."""
-    words = set(re.findall(r"[A-Z]+", told.upper()))
+    words = set(re.findall(r"[A-Z]+", text.upper()))
     if words & MR_METHODS or any(word.startswith("MR") for word in words):
         return "MR"
     return "CT" if words & CT_METHODS else ""
@@ -253,7 +253,7 @@ def _attenuation_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
     first, other = a.acquisition.attenuation, b.acquisition.attenuation
     if first == other:
         return None
-    sources = {attenuation_source(told or "") for told in (first, other)}
+    sources = {attenuation_source(stated or "") for stated in (first, other)}
     return "refuse" if sources == {"CT", "MR"} else "warn"
 
 
@@ -375,13 +375,13 @@ def _tstar(visit: VisitRecord) -> str | None:
     """Where each graphical method began, in seconds after the scan's start, whose clock is another matter; region by
     region unless one t* holds for all. None without any.
     """
-    told, start_s = [], visit.acquisition.frame_starts_s[0]
+    starts, start_s = [], visit.acquisition.frame_starts_s[0]
     for model in visit.models:
         found = [fit.tstar_s for fit in visit.fits if fit.model == model and fit.tstar_s is not None]
         if found:
             shown = found[:1] if len(set(found)) == 1 else found
-            told.append(f"{model} t* {', '.join(f'{tstar_s - start_s:.0f}' for tstar_s in shown)} s")
-    return "; ".join(told) or None
+            starts.append(f"{model} t* {', '.join(f'{tstar_s - start_s:.0f}' for tstar_s in shown)} s")
+    return "; ".join(starts) or None
 
 
 def _calibrated_from_s(visit: VisitRecord) -> float | None:
@@ -666,8 +666,8 @@ def _one_draw(one: SampledCurve, other: SampledCurve) -> bool:
 def _samples_in_words(visit: VisitRecord, kinds: Sequence[str]) -> str:
     """How many samples a visit has of each kind."""
     here = [(kind, visit.input.samples[kind]) for kind in kinds if kind in visit.input.samples]
-    told = (Text("{kind}: {count} samples", kind=BLOOD[kind], count=len(one.values)) for kind, one in here)
-    return Listed(told) if here else Text("not told")
+    counts = (Text("{kind}: {count} samples", kind=BLOOD[kind], count=len(one.values)) for kind, one in here)
+    return Listed(counts) if here else Text("not told")
 
 
 def _never(code: str, item: str, values: tuple[str, ...], message: Text) -> Finding:
@@ -688,8 +688,8 @@ def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
         names = Listed(sorted(alone))
         message = Text("not every visit has {names}: not compared with those that lack it", names=names)
         lacking = [Listed(name for name in sorted(alone) if visit.same_place(alone[name]) is None) for visit in visits]
-        told = tuple(Text("without {names}", names=lacks) if lacks else Text("with each of them") for lacks in lacking)
-        found.append(Finding("visits-regions", "warn", "regions", told, message))
+        held = tuple(Text("without {names}", names=lacks) if lacks else Text("with each of them") for lacks in lacking)
+        found.append(Finding("visits-regions", "warn", "regions", held, message))
     for one, here in zip(first.regions, places, strict=True):
         own, sizes = one.volume_mm3, [region.volume_mm3 for region in here if region is not None]
         ratio = max(max(size, own) / min(size, own) for size in sizes)
@@ -706,20 +706,20 @@ def _entries(visits: Sequence[VisitRecord]) -> list[Finding]:
     for item, unit, limit in (("weight", "kg", WEIGHT_RATIO), ("dose", "MBq", DOSE_RATIO)):
         field = {"weight": "weight_kg", "dose": "injected_mbq"}[item]
         values: list[float | None] = [getattr(visit.acquisition, field) for visit in visits]
-        told: tuple[str, ...] = tuple(Text("not told") if value is None else f"{value:g} {unit}" for value in values)
+        shown: tuple[str, ...] = tuple(Text("not told") if value is None else f"{value:g} {unit}" for value in values)
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             message = Text(
                 "the {item} is not told for every visit: SUV cannot be compared (V_T does not need it)", item=item
             )
-            found.append(Finding(f"visits-{item}", "warn", item, told, message))
+            found.append(Finding(f"visits-{item}", "warn", item, shown, message))
         elif max(known) > limit * min(known):
             message = Text(
                 "the {item} differs by more than a factor of {limit:g}: check the entries (V_T does not need it)",
                 item=item,
                 limit=limit,
             )
-            found.append(Finding(f"visits-{item}", "warn", item, told, message))
+            found.append(Finding(f"visits-{item}", "warn", item, shown, message))
     return found
 
 
@@ -727,12 +727,12 @@ def _moved(visits: Sequence[VisitRecord]) -> list[Finding]:
     most = [max(visit.motion.displacement_mm, default=0.0) if visit.motion else 0.0 for visit in visits]
     if max(most) <= MOTION_MM:
         return []
-    told = tuple(f"up to {value:.1f} mm" for value in most)
+    sizes = tuple(f"up to {value:.1f} mm" for value in most)
     message = Text(
         "the body moved by more than {limit:g} mm: what moved so far between frames also moved within them",
         limit=MOTION_MM,
     )
-    return [Finding("visits-moved", "warn", "moved", told, message)]
+    return [Finding("visits-moved", "warn", "moved", sizes, message)]
 
 
 def _order(visits: Sequence[VisitRecord]) -> list[Finding]:

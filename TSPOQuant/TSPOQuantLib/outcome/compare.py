@@ -151,10 +151,10 @@ def compare(
     scores: list[ClinicalChange] = []
     tables: list[Change] = []
     for visit in visits[1:]:
-        told = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
-        scores += told
+        changed_scores = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
+        scores += changed_scores
         own = [change for change in changes if change.followup_session == visit.session]
-        tables += table1(own, told, lesion, model, reference_rule(visits[0]))
+        tables += table1(own, changed_scores, lesion, model, reference_rule(visits[0]))
         tables += () if visits[0].models else uptake_changes(besides, visits, visits.index(visit))
     return Comparison(
         visits=visits,
@@ -558,14 +558,14 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
                 )
             )
         if row is not None and row.flags:
-            told = Listed((flag.message for flag in row.flags), "; ")
+            flags = Listed((flag.message for flag in row.flags), "; ")
             found.append(
                 Notice(
                     "affected-flagged",
                     "{session}, {region}: {told}",
                     session=visit.session,
                     region=row.region,
-                    told=told,
+                    told=flags,
                 )
             )
     return tuple(found)

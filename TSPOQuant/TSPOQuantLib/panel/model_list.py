@@ -19,8 +19,8 @@ class ModelList:
             model = MODELS[name]
             item = qt.QListWidgetItem(name)
             outcome = "V_T" if model.outcome == "VT" else "K_i"
-            told = _("{outcome}; {source}").format(outcome=outcome, source=model.source)
-            item.setToolTip(told if model.study_name == name else f"{model.study_name}: {told}")
+            tip = _("{outcome}; {source}").format(outcome=outcome, source=model.source)
+            item.setToolTip(tip if model.study_name == name else f"{model.study_name}: {tip}")
             item.setFlags(qt.Qt.ItemIsEnabled | qt.Qt.ItemIsUserCheckable)
             item.setCheckState(qt.Qt.Unchecked)
             listWidget.addItem(item)

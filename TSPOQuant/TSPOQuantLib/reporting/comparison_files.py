@@ -297,10 +297,10 @@ def _besides_text(comparison: Comparison) -> str:
     rows = [["beside V_T, affected foramen", *sessions, *(f"change, {session}" for session in sessions[1:])]]
     for b in chosen:
         window = "" if b.window_s is None else f", {b.window_s[0] / 60:g} to {b.window_s[1] / 60:g} min"
-        told = f"V_T, {b.measure}" if b.window_s is None else b.measure
+        measure = f"V_T, {b.measure}" if b.window_s is None else b.measure
         values = [f"{value:.2f}" if math.isfinite(value) else "n/a" for value in b.values]
         moves = [f"{move:+.1f} %" if math.isfinite(move) else "n/a" for move in b.percents]
-        rows.append([f"{told}{window}{_corrected(b.pvc)}", *values, *moves])
+        rows.append([f"{measure}{window}{_corrected(b.pvc)}", *values, *moves])
     return columns_text(rows) if chosen else ""
 
 
@@ -330,9 +330,9 @@ def _budget_of_one_texts(comparison: Comparison) -> list[str]:
     sizes = [{part.component: part.size for part in one.budget} for one in chosen]
     assumed = {part.component: part.assumed for one in chosen for part in one.budget}
     rows = [["component", *("as measured" if one.pvc == "none" else one.pvc for one in chosen), "assumed"]]
-    for component, told in assumed.items():
+    for component, size in assumed.items():
         cells = [f"{100 * known[component]:.1f}" if component in known else "" for known in sizes]
-        rows.append([component, *cells, told or "from the data"])
+        rows.append([component, *cells, size or "from the data"])
     rows.append(["all", *(f"{100 * one.total_se / one.VT:.1f}" for one in chosen), ""])
     title = f"Error budget of ln V_T, {chosen[0].region} (SD in %)"
     return [f"{title}\n{columns_text(rows)}", " ".join(comparison.assumptions)]

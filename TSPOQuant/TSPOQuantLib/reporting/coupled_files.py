@@ -61,7 +61,7 @@ def write_coupled(folder: Path, comparison: Comparison) -> None:
 
 
 def _shared_row(one: SharedFit) -> list[str]:
-    values = [number(told.get(name, math.nan)) for name in SHARED for told in (one.values, one.errors)]
+    values = [number(numbers.get(name, math.nan)) for name in SHARED for numbers in (one.values, one.errors)]
     return [
         one.model,
         one.pvc,

@@ -143,10 +143,10 @@ def _row(row: RegionOutcome, session: str, hidden: Hidden) -> RegionOutcome:
 
 
 def _settings(settings: Mapping[str, Any], session: str, hidden: Hidden) -> dict[str, Any]:
-    told = {key: value for key, value in settings.items() if key in CHOICES or not _holds_text(value)}
+    choices = {key: value for key, value in settings.items() if key in CHOICES or not _holds_text(value)}
     names = [hidden.names[name] for name in settings.get("pvc_regions", []) if name in hidden.names]
-    told["leave_out"] = dict.fromkeys(settings.get("leave_out", {}), REMOVED)
-    return {**told, "subject": SUBJECT, "session": session, "pvc_regions": names}
+    choices["leave_out"] = dict.fromkeys(settings.get("leave_out", {}), REMOVED)
+    return {**choices, "subject": SUBJECT, "session": session, "pvc_regions": names}
 
 
 def _holds_text(value: Any) -> bool:
@@ -193,7 +193,7 @@ def _clinical(clinical: Clinical, sessions: Mapping[str, str]) -> Clinical:
     return replace(
         clinical,
         visits={sessions[label]: scores for label, scores in clinical.visits.items() if label in sessions},
-        remarks={sessions[label]: told for label, told in clinical.remarks.items() if label in sessions},
+        remarks={sessions[label]: remark for label, remark in clinical.remarks.items() if label in sessions},
         dates={},
         treatments=tuple(_treatment(one) for one in clinical.treatments),
     )

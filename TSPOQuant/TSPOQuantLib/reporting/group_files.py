@@ -147,12 +147,12 @@ def coefficient_source(cohort: Cohort, row: Repeat) -> str:
     """One line: whose test and retest, how many, and how sure."""
     found, interval = row.repeatability, row.repeatability.wcv_log
     regions = f"{found.regions} regions of each" if found.regions > 1 else "one region of each"
-    said = (
+    line = (
         f"{'simulated ' if cohort.simulated else ''}test and retest of {found.people} people, {regions}, cohort "
         f"{cohort.name}: 95 % interval {100 * interval.low:.3g} to {_bounded(100 * interval.high)} %, by the log rule"
     )
     out = f"; with {', '.join(f'sub-{who}' for who in row.outliers)} standing out" if row.outliers else ""
-    return f"{said}{out}; TSPOQuant {__version__}"
+    return f"{line}{out}; TSPOQuant {__version__}"
 
 
 def _bounded(value: float) -> str:

@@ -66,8 +66,8 @@ def group_document(analysis: Analysis, words: Words) -> Document:
         (Text("People"), _people(analysis, words)),
         (Text("Methods, for the paper"), _methods(analysis)),
     )
-    told = [(title, blocks) for title, blocks in parts if blocks]
-    sections += [Section(say(title), tuple(blocks), new_page=not n) for n, (title, blocks) in enumerate(told)]
+    filled = [(title, blocks) for title, blocks in parts if blocks]
+    sections += [Section(say(title), tuple(blocks), new_page=not n) for n, (title, blocks) in enumerate(filled)]
     return Document(
         title=say(Text("Report of a group")),
         language=words.language,
@@ -87,13 +87,13 @@ def answers(analysis: Analysis) -> tuple[Text, ...]:
 
     Those that chance explains least come first, and MOST_ANSWERS are told; the tables tell all.
     """
-    told = [
+    first = [
         _repeat_answer(row) for row in (analysis.repeats.coefficients if analysis.repeats else ()) if row.pvc == NO_PVC
     ]
-    told += [_effect_answer(one) for one in _telling(analysis.effects)[:MOST_ANSWERS]]
+    first += [_effect_answer(one) for one in _telling(analysis.effects)[:MOST_ANSWERS]]
     known = [one for one in _telling(analysis.associations) if math.isfinite(one.adjusted)]
-    told += [_association_answer(one) for one in known[:MOST_ANSWERS]]
-    return tuple(told) or (
+    first += [_association_answer(one) for one in known[:MOST_ANSWERS]]
+    return tuple(first) or (
         Text("Nothing was compared: add --test-retest, or tables that make groups, visits or scores (--dataset)."),
     )
 
@@ -323,10 +323,10 @@ def _models(analysis: Analysis, words: Words) -> list[Block]:
             (
                 _named(words.value(one.structure), one.pvc, one.criterion),
                 str(one.curves),
-                told,
+                counts,
             )
             for one in analysis.preferred
-            for told in (", ".join(f"{model} {wins}" for model, wins in one.wins),)
+            for counts in (", ".join(f"{model} {wins}" for model, wins in one.wins),)
         ]
         header = ("", say(Text("curves")), say(Text("lowest with")))
         blocks.append(_table(Text("Compartment models by information criteria"), header, rows, words))
@@ -389,9 +389,9 @@ def _people(analysis: Analysis, words: Words) -> list[Block]:
 
 
 def _methods(analysis: Analysis) -> list[Block]:
-    told = analysis.methods
-    sources = tuple(English(f"[{one.key}] {one.authors} ({one.year}) {one.title}. {one.doi}") for one in told.sources)
-    return [Paragraph(English(told.paragraph)), Bullets(sources, "note")]
+    text = analysis.methods
+    sources = tuple(English(f"[{one.key}] {one.authors} ({one.year}) {one.title}. {one.doi}") for one in text.sources)
+    return [Paragraph(English(text.paragraph)), Bullets(sources, "note")]
 
 
 # --- One person ------------------------------------------------------------------------------------------------------

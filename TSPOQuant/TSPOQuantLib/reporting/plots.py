@@ -229,8 +229,8 @@ def budget(errors: Sequence[Bars], axis: str, words: Words) -> "Figure":
             hatch=hatches[index % len(hatches)],
             edgecolor="white",
         )
-        told = [words.number(size, 1) if math.isfinite(size) else "–" for size in sizes]
-        axes.bar_label(bars, told, padding=2, fontsize=7)
+        labels = [words.number(size, 1) if math.isfinite(size) else "–" for size in sizes]
+        axes.bar_label(bars, labels, padding=2, fontsize=7)
     axes.set_yticks(rows, [words.value(name) for name in names] + [words("budget.sum")])
     axes.invert_yaxis()
     axes.margins(x=0.12)

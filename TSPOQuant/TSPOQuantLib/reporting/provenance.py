@@ -27,8 +27,8 @@ def inputs(paths: Iterable[Path], person: str = "") -> list[dict[str, str]]:
     person: what was read of a dataset's table of participants, which tells of others too.
     """
     read = [{"name": path.name, "sha256": sha256_of(path)} for path in paths]
-    told = [{"name": PERSON, "sha256": hashlib.sha256(person.encode()).hexdigest()}] if person else []
-    return read + told
+    named = [{"name": PERSON, "sha256": hashlib.sha256(person.encode()).hexdigest()}] if person else []
+    return read + named
 
 
 def versions() -> dict[str, str]:

@@ -97,8 +97,8 @@ def _conclusions(comparison: Comparison, words: Words) -> list[str]:
 
 def _days(comparison: Comparison, words: Words) -> str:
     """When each visit was scanned, and how many days after the first; "" where no visit tells."""
-    told = {visit.session: visit.acquisition.time_zero_at for visit in comparison.visits}
-    days = {session: datetime.fromisoformat(at).date() for session, at in told.items() if at}
+    clocks = {visit.session: visit.acquisition.time_zero_at for visit in comparison.visits}
+    days = {session: datetime.fromisoformat(at).date() for session, at in clocks.items() if at}
     if not days:
         return ""
     first = comparison.visits[0].session
@@ -209,15 +209,15 @@ def _score_rows(comparison: Comparison, words: Words) -> list[tuple[Score, tuple
     if comparison.clinical is None:
         return []
     visits, clinical = comparison.visits, comparison.clinical
-    told = [clinical.visits.get(visit.session, {}) for visit in visits]
+    by_visit = [clinical.visits.get(visit.session, {}) for visit in visits]
     changes = {(change.score.key, change.followup_session): change for change in comparison.scores}
     numbers = {citation: n for n, citation in enumerate(_citations(comparison), start=1)}
     rows = []
-    for key in dict.fromkeys(key for scores in told for key in scores):
+    for key in dict.fromkeys(key for scores in by_visit for key in scores):
         score = score_named(key)
         if score is None:
             continue
-        cells = [_score_value(score, scores.get(key), words) for scores in told]
+        cells = [_score_value(score, scores.get(key), words) for scores in by_visit]
         for visit in visits[1:]:
             change = changes.get((key, visit.session))
             if change is None:
@@ -337,7 +337,7 @@ def _series(comparison: Comparison, words: Words) -> list[plots.Series]:
 def _intervals(comparison: Comparison, words: Words) -> Picture:
     series = _series(comparison, words)
     sessions = [visit.session for visit in comparison.visits]
-    told = [
+    lines = [
         words(
             "alt.point",
             label=line.label,
@@ -349,7 +349,7 @@ def _intervals(comparison: Comparison, words: Words) -> Picture:
         for session, point in zip(sessions, line.points, strict=True)
     ]
     return Picture(
-        words("alt.intervals", points=words.listed(told, "; ")),
+        words("alt.intervals", points=words.listed(lines, "; ")),
         words("caption.intervals"),
         partial(plots.intervals, sessions, series, words),
     )
@@ -366,16 +366,16 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     sessions = [visit.session for visit in comparison.visits]
     if clinical is None or len(sessions) < 2 or not places:
         return None
-    told = [clinical.visits.get(session, {}) for session in sessions]
+    by_session = [clinical.visits.get(session, {}) for session in sessions]
     scores: list[tuple[str, list[float]]] = []
     drawn: set[str] = set()
-    for key in sorted({key for values in told for key in values}, key=_rank):
+    for key in sorted({key for values in by_session for key in values}, key=_rank):
         score = score_named(key)
         if score is None or (score.measures and score.measures in drawn):
             continue  # another scale has shown the same
         drawn.add(score.measures)
         span = score.high - score.low
-        shares = [100 * (values[key] - score.low) / span if key in values else math.nan for values in told]
+        shares = [100 * (values[key] - score.low) / span if key in values else math.nan for values in by_session]
         scores.append((words.message(score.title), shares))
     if not scores:
         return None
@@ -398,8 +398,8 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
 def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     places = main_places(comparison)
     if not comparison.model:
-        told = [words.notice(n) for visit in comparison.visits for n in (*visit.notices, *comparison.notices)]
-        return [Paragraph(words("no_vt"), "note"), Bullets(tuple(dict.fromkeys(told)), "note")]
+        notes = [words.notice(n) for visit in comparison.visits for n in (*visit.notices, *comparison.notices)]
+        return [Paragraph(words("no_vt"), "note"), Bullets(tuple(dict.fromkeys(notes)), "note")]
     if not places:
         return [Paragraph(words("no_region"), "warning")]
     place = places[0]
@@ -411,9 +411,9 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
     flags = _flags(comparison, words)
     if flags:
         blocks.append(Bullets(tuple(flags), "warning"))
-    told = [words.notice(n) for n in comparison.notices if n.code not in WORDED_ELSEWHERE]
-    if told:
-        blocks.append(Bullets(tuple(told), "note"))
+    notes = [words.notice(n) for n in comparison.notices if n.code not in WORDED_ELSEWHERE]
+    if notes:
+        blocks.append(Bullets(tuple(notes), "note"))
     warned = sum(not finding.accepted for finding in comparison.findings)
     if warned:
         blocks.append(Paragraph(words("warned_one" if warned == 1 else "warned", count=warned), "note"))
@@ -465,7 +465,7 @@ def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
 
 def verdict(change: RegionChange, words: Words) -> str:
     """Whether a change is beyond measurement error, in plain words."""
-    told = change.verdict
+    judged = change.verdict
     start = words(
         "verdict.change",
         followup=change.followup_session,
@@ -474,32 +474,32 @@ def verdict(change: RegionChange, words: Words) -> str:
         percent=words.percent(change.percent, signed=True),
         interval=words.interval(change.percent_low, change.percent_high, 1, percent=True),
     )
-    if told.code == "not-estimated":
+    if judged.code == "not-estimated":
         return words("verdict.not-estimated")
-    if told.code == "unknown":
+    if judged.code == "unknown":
         return f"{start} {words('verdict.unknown')}"
-    rule = words("rule.log" if told.beyond_by_log else "rule.difference")
-    said = f"{start} {words(f'verdict.{told.code}', rule=rule)}"
-    if told.misfit is None:
-        return said
-    own, allowed = (words.percent(size, 0) for size in told.misfit)
-    return f"{said} {words('verdict.misfit', own=own, allowed=allowed)}"
+    rule = words("rule.log" if judged.beyond_by_log else "rule.difference")
+    sentence = f"{start} {words(f'verdict.{judged.code}', rule=rule)}"
+    if judged.misfit is None:
+        return sentence
+    own, allowed = (words.percent(size, 0) for size in judged.misfit)
+    return f"{sentence} {words('verdict.misfit', own=own, allowed=allowed)}"
 
 
 def limits(change: RegionChange, words: Words) -> str:
     """What measurement error is held to be, and from where; what is published where nothing is."""
-    told = change.verdict
-    if told.code == "unknown":
+    judged = change.verdict
+    if judged.code == "unknown":
         return words("verdict.published")
-    if told.limit_percent is None or told.limit_log is None or told.wcv is None:
+    if judged.limit_percent is None or judged.limit_log is None or judged.wcv is None:
         return ""
     return words(
         "verdict.limits",
-        limit=words.percent(told.limit_percent),
-        low=words.percent(100 * math.expm1(-told.limit_log), signed=True),
-        high=words.percent(100 * math.expm1(told.limit_log), signed=True),
-        wcv=words.percent(100 * told.wcv),
-        source=told.source,
+        limit=words.percent(judged.limit_percent),
+        low=words.percent(100 * math.expm1(-judged.limit_log), signed=True),
+        high=words.percent(100 * math.expm1(judged.limit_log), signed=True),
+        wcv=words.percent(100 * judged.wcv),
+        source=judged.source,
     )
 
 
@@ -513,10 +513,10 @@ def _flags(comparison: Comparison, words: Words) -> list[str]:
                 row = row_of(visit, place, comparison.model, pvc)
                 if row is None:
                     continue
-                told = f"{visit.session}{where}, {correction_title(words, pvc)}"
-                found += [words.labeled(told, words.notice(flag)) for flag in row.flags]
+                label = f"{visit.session}{where}, {correction_title(words, pvc)}"
+                found += [words.labeled(label, words.notice(flag)) for flag in row.flags]
                 if not math.isfinite(row.VT):
-                    found.append(words.labeled(told, words("not_fitted")))
+                    found.append(words.labeled(label, words("not_fitted")))
     return list(dict.fromkeys(found))
 
 
@@ -541,8 +541,8 @@ def _treatment(one: Treatment, words: Words) -> str:
         or words("none" if one.adverse_events_recorded else "not_recorded"),
         "notes": words.value(one.notes),
     }
-    told = [words.labeled(words(f"treatment.{part}"), text) for part, text in parts.items() if text]
-    return words.listed(told, "; ") + "."
+    items = [words.labeled(words(f"treatment.{part}"), text) for part, text in parts.items() if text]
+    return words.listed(items, "; ") + "."
 
 
 def _sessions(one: Treatment, words: Words) -> str:

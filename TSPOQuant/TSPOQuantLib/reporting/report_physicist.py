@@ -87,18 +87,18 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
         assessment = (
             same if finding is None else words("accepted" if finding.accepted else f"severity.{finding.severity}")
         )
-        told = (words("not_told") if value is None else words.value(value) for value in values)
-        rows.append((words.value(item.item), *told, assessment))
+        cells = (words("not_told") if value is None else words.value(value) for value in values)
+        rows.append((words.value(item.item), *cells, assessment))
     for label, unit, key in (("dose", "MBq", "injected_mbq"), ("weight", "kg", "weight_kg")):
         numbers = [getattr(visit.acquisition, key) for visit in visits]
-        told = (words("not_told") if n is None else f"{words.significant(n, 4)} {unit}" for n in numbers)
-        rows.append((words.value(label), *told, _assessed(differing.get(label), numbers, words)))
+        cells = (words("not_told") if n is None else f"{words.significant(n, 4)} {unit}" for n in numbers)
+        rows.append((words.value(label), *cells, _assessed(differing.get(label), numbers, words)))
     for place in main_places(comparison):
         found = [_region_of(visit, place) for visit in visits]
         volumes = [None if region is None else region.volume_mm3 for region in found]
-        told = (words("not_told") if v is None else f"{words.number(v, 0)} mm³" for v in volumes)
+        cells = (words("not_told") if v is None else f"{words.number(v, 0)} mm³" for v in volumes)
         title = words("volume_of", region=place_title(words, place, role=False))
-        rows.append((title, *told, _assessed(None, volumes, words)))
+        rows.append((title, *cells, _assessed(None, volumes, words)))
     header = (words("column.item"), *(visit.session for visit in visits), words("column.assessment"))
     table = Table(words("comparability.caption"), header, tuple(rows), "l" * len(header))
     blocks: list[Block] = [Paragraph(words("comparability.text")), table]
@@ -183,14 +183,14 @@ def _budget_of_one(comparison: Comparison, words: Words) -> list[Section]:
 
 
 def _budget_picture(bars: Sequence[plots.Bars], axis: str, caption: str, words: Words) -> Picture:
-    told = [
+    shares = [
         words.labeled(
             one.label,
             words.listed(f"{words.value(name)} {words.percent(100 * size)}" for name, size in one.parts.items()),
         )
         for one in bars
     ]
-    alt = words("alt.budget", values=words.listed(told, "; "))
+    alt = words("alt.budget", values=words.listed(shares, "; "))
     return Picture(alt, words(caption), partial(plots.budget, bars, axis, words))
 
 
@@ -294,8 +294,8 @@ def _coupled(comparison: Comparison, words: Words) -> list[Section]:
 
 def _reference_note(comparison: Comparison, words: Words) -> str:
     rule = reference_rule(comparison.baseline)
-    told = words(f"reference.{rule}") if rule in REFERENCE_RULES else words("reference.named", name=rule)
-    return words("contrasts.note", rule=told)
+    named = words(f"reference.{rule}") if rule in REFERENCE_RULES else words("reference.named", name=rule)
+    return words("contrasts.note", rule=named)
 
 
 def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
@@ -438,8 +438,8 @@ def _acquisition(visit: VisitRecord, words: Words) -> Table:
         ("motion_correction", words.value(str(visit.settings.get("motion_correction", "none")))),
         ("pvc", _pvc(visit, words)),
     ]
-    told = tuple((words(f"fact.{key}"), words("not_told") if value is None else value) for key, value in rows)
-    return Table(words("acquisition.caption", visit=visit.session), (), told, "ll")
+    cells = tuple((words(f"fact.{key}"), words("not_told") if value is None else value) for key, value in rows)
+    return Table(words("acquisition.caption", visit=visit.session), (), cells, "ll")
 
 
 def _uptake_time(visit: VisitRecord, words: Words) -> list[tuple[str, str]]:
@@ -468,8 +468,8 @@ def _literature(name: str | None, words: Words) -> list[tuple[str, str]]:
 
 def _attenuation(visit: VisitRecord, words: Words) -> str | None:
     """The file's own words, and what a map made from an MR means for foramina."""
-    told = visit.acquisition.attenuation
-    return words("attenuation.mr", told=told) if told and attenuation_source(told) == "MR" else told
+    stated = visit.acquisition.attenuation
+    return words("attenuation.mr", told=stated) if stated and attenuation_source(stated) == "MR" else stated
 
 
 def _time_zero(visit: VisitRecord, words: Words) -> str:
@@ -612,9 +612,9 @@ def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
     columns = MIXED if told_apart else {}
     rows = []
     for region, corrected in mixed:
-        told = dict(zip(corrected.tissues[1:], corrected.shares[1:], strict=True))
-        known = [told.pop(name, 0.0) for name in columns]
-        shares = [corrected.shares[0], *known, sum(told.values()), corrected.spread]
+        by_tissue = dict(zip(corrected.tissues[1:], corrected.shares[1:], strict=True))
+        known = [by_tissue.pop(name, 0.0) for name in columns]
+        shares = [corrected.shares[0], *known, sum(by_tissue.values()), corrected.spread]
         name = region_title(words, region.name, Place(region.structure, region.level, region.side))
         rows.append((name, *(words.number(100 * share, 0) for share in shares)))
     header = tuple(words(f"column.{key}") for key in ("region", "own", *columns.values(), "other_tissues", "spread"))
@@ -763,7 +763,7 @@ def _population(findings: Mapping[str, Any] | None, words: Words) -> list[tuple[
     """Whose curve stands for this person's, and what it was scaled by."""
     if not findings:
         return []
-    told = words(
+    sentence = words(
         "input.population_told",
         people=findings["people"],
         scans=findings["scans"],
@@ -775,7 +775,7 @@ def _population(findings: Mapping[str, Any] | None, words: Words) -> list[tuple[
     if times:
         minutes = words.listed((words.significant(t / 60) for t in times), "; ")
         scaled = f"{scaled} ({words('minutes_list', times=minutes)})"
-    return [(words("input.population"), told), (words("input.scaled_by"), scaled)]
+    return [(words("input.population"), sentence), (words("input.scaled_by"), scaled)]
 
 
 def _calibration(findings: Mapping[str, Any] | None, words: Words) -> list[tuple[str, str]]:
@@ -916,8 +916,8 @@ def _spans(numbers: Sequence[int]) -> str:
 
 
 def _notices(visit: VisitRecord, words: Words) -> list[Block]:
-    said = dict.fromkeys(words.labeled(n.code, words.notice(n)) for n in (*visit.quality, *visit.notices))
-    return [Bullets(tuple(said))] if said else [Paragraph(words("no_notices"))]
+    lines = dict.fromkeys(words.labeled(n.code, words.notice(n)) for n in (*visit.quality, *visit.notices))
+    return [Bullets(tuple(lines))] if lines else [Paragraph(words("no_notices"))]
 
 
 def _settings(visit: VisitRecord, words: Words) -> list[Block]:
@@ -935,8 +935,8 @@ def _settings(visit: VisitRecord, words: Words) -> list[Block]:
     ]
     versions = visit.provenance.get("versions") or {}
     if versions:
-        told = ", ".join(f"{name} {version}" for name, version in versions.items())
-        blocks.append(Paragraph(words("versions", versions=told)))
+        listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+        blocks.append(Paragraph(words("versions", versions=listed)))
     inputs = visit.provenance.get("inputs") or []
     if inputs:
         hashed = tuple((entry["name"], entry["sha256"]) for entry in inputs)

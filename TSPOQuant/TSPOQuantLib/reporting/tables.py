@@ -524,10 +524,10 @@ def fits_text(fitted: FittedTable) -> str:
     reasons = reasons_text(flagged)
     lines = [title, columns_text(rows), *([reasons] if reasons else []), weights]
     if fitted.population_errors:
-        told = ", ".join(
+        spreads = ", ".join(
             f"{model} {100 * float(np.median(errors)):.0f} %" for model, errors in fitted.population_errors.items()
         )
-        lines.append(f"the input is a template's: SD that this adds to V_T, median of the regions: {told}")
+        lines.append(f"the input is a template's: SD that this adds to V_T, median of the regions: {spreads}")
     return "\n".join([*lines, DISCLAIMER])
 
 
@@ -615,8 +615,8 @@ def columns_text(rows: Sequence[Sequence[str]], width: int = WIDTH) -> str:
     for row in rows[1:]:
         lines = [f"{name.ljust(names)}  {cell}" for name, cell in zip(rows[0][1:], row[1:], strict=True) if cell]
         further = " " * (INDENT + names + 2)
-        told = [textwrap.fill(line, width, initial_indent=" " * INDENT, subsequent_indent=further) for line in lines]
-        blocks.append("\n".join([row[0], *told]))
+        cells = [textwrap.fill(line, width, initial_indent=" " * INDENT, subsequent_indent=further) for line in lines]
+        blocks.append("\n".join([row[0], *cells]))
     return "\n".join(_ruled([rows[0][0], *blocks]))
 
 

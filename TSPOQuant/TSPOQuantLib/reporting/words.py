@@ -158,10 +158,10 @@ class Words(string.Formatter):
         known = self.maybe(f"value.{text}")
         if known is not None:
             return known
-        said = self.message(text if isinstance(text, str) else str(text))
-        if not isinstance(said, English):
-            return said
-        numbers = re.sub(r"(?<![\w.])(-?\d+)\.(\d+)(?![\w.])", rf"\1{self.typography.decimal}\2", said)
+        translation = self.message(text if isinstance(text, str) else str(text))
+        if not isinstance(translation, English):
+            return translation
+        numbers = re.sub(r"(?<![\w.])(-?\d+)\.(\d+)(?![\w.])", rf"\1{self.typography.decimal}\2", translation)
         return re.sub(r"(?<=\d) ?%", self.typography.percent_space + "%", numbers)
 
     def labeled(self, name: str, value: str) -> str:
