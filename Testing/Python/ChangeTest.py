@@ -292,6 +292,18 @@ class VerdictTest(unittest.TestCase):
         self.assertIn("inf", comparison_text(comparison))
         html(report_document(comparison, [], "en"))
 
+    def test_the_correction_of_a_cord_is_trusted_less(self):
+        """Half of what it adds in the cord and three tenths elsewhere, on a log scale."""
+        visit, settings = made.visit(error=0.0), replace(NOTHING, correction_share=0.3, correction_share_cord=0.5)
+        regions = {one.name: one.structure for one in visit.regions}
+        self.assertLessEqual({"cord", "foramen"}, set(regions.values()))
+        for name, structure in regions.items():
+            (fit,) = (one for one in visit.fits if one.region == name and one.model == "1TCM")
+            twice = replace(fit, pvc="GTM", parameters={**fit.parameters, "VT": 2 * fit.parameters["VT"]})
+            errors = errors_of(replace(visit, fits=(*visit.fits, twice)), name, "1TCM", "GTM", settings)
+            share = 0.5 if structure == "cord" else 0.3
+            self.assertAlmostEqual(errors.variance("correction-model"), (share * math.log(2)) ** 2)
+
     def test_none_known_says_so_and_quotes_what_is(self):
         verdict = compare(pair()).change(KEY, "followup").verdict
         self.assertEqual(verdict.code, "unknown")

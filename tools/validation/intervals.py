@@ -87,7 +87,7 @@ def rows(kept: Kept, seed: int, draw: int, case: Case) -> list[Row]:
     """All regions of one draw, as measured and corrected. Raises InputRefused as its visits were."""
     records = pair(kept, seed, draw, case)
     known = [Coefficient("wCV", 100 * WCV, WCV, MODEL, "any", pvc, "simulated") for pvc in WAYS]
-    found, settings, plain = [], BudgetSettings(), BudgetSettings(correction_share=0.0)
+    found, settings, plain = [], BudgetSettings(), BudgetSettings(correction_share=0.0, correction_share_cord=0.0)
     number = range(len(VISITS))
     first, second = (
         area_error(record, visit, drawn_errors(seed, n, draw, case if n else case.at_baseline).scale)
