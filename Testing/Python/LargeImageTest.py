@@ -16,7 +16,7 @@ from support.tiers import slow
 from support.tinystudy import LEFT, DicomVisit, write_bids_visit
 from TSPOQuantLib.acquisition import large
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
-from TSPOQuantLib.acquisition.large import Frames, room
+from TSPOQuantLib.acquisition.large import Frames, StoredFrames, room
 from TSPOQuantLib.alignment.resample import at_rest
 from TSPOQuantLib.pipeline.quantification import quantify
 from TSPOQuantLib.pipeline.visit_data import read_visit
@@ -71,7 +71,7 @@ class SameTest(unittest.TestCase):
         with on_disk():
             here = read_dynamic_pet(path)
             moved = at_rest(here, [np.eye(4)] * len(here.timing))
-        self.assertIsInstance(here.activity, Frames)
+        self.assertIsInstance(here.activity, StoredFrames)
         self.assertIsInstance(moved.activity, Frames)
         np.testing.assert_array_equal(here.activity, there.activity)
         np.testing.assert_array_equal(moved.activity, there.activity)
@@ -97,6 +97,27 @@ class SameTest(unittest.TestCase):
                 self.assertIsInstance(here.image.activity, Frames)
                 found = quantify(here, settings).record
         self.assertEqual(found.rows, quantify(there, settings).record.rows)
+
+
+class StoredTest(unittest.TestCase):
+    def test_they_are_what_a_copy_in_float32_would_be(self):
+        stored = np.random.default_rng(4).integers(-9, 3000, (4, 5, 6, 7)).astype(np.int16)
+        first, second = np.linspace(0.7, 1.3, 4), np.full(4, np.float32(1.1))
+        copy = (stored * 0.37 + 2.5).astype(np.float32)
+        for frame, one, other in zip(copy, first, second, strict=True):
+            frame *= one
+            frame *= other
+        frames = StoredFrames(stored, 0.37, 2.5).times(first) * np.float32(1.1)
+        np.testing.assert_array_equal(frames, copy)
+        self.assertEqual((frames.shape, frames.nbytes, len(frames)), (copy.shape, copy.nbytes, len(copy)))
+        voxels, some = np.array([3, 200, 77]), np.array([True, False, True, False])
+        for key in (2, (1, 3), (3, slice(1, 4), 2), [3, 0], slice(1, 3), some, np.int64(1)):
+            np.testing.assert_array_equal(frames[key], copy[key])
+        flat = frames.reshape(4, -1)
+        for key in ((2, voxels), (slice(None), voxels), (slice(None), slice(4, 9))):
+            np.testing.assert_array_equal(flat[key], copy.reshape(4, -1)[key])
+        self.assertEqual((frames.min(), frames.max()), (copy.min(), copy.max()))
+        np.testing.assert_array_equal(frames.astype(float), copy)
 
 
 @slow

@@ -147,7 +147,7 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
     sums = np.stack([frame.sum(axis=(1, 2), dtype=np.float64) for frame in activity])  # (frames, slices)
     filled = sums != 0
     unclear = ~filled
-    filled[unclear] = activity[unclear].any(axis=(1, 2))
+    filled[unclear] = [activity[frame, k].any() for frame, k in np.argwhere(unclear).tolist()]
     totals = sums.sum(axis=1)
     if len(activity) < 2 or not totals.max() > 0:
         return

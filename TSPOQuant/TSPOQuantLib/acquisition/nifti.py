@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from .dicom_values import clock_after, clock_of
 from .frame_checks import check_factors, check_frames, check_growth, check_table, check_timing
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
-from .large import filled, is_large
+from .large import StoredFrames, filled, is_large
 from .tables import sidecars
 from .time_slips import slip_between, with_slip
 from .volume_files import VolumeFile, read_volume
@@ -63,9 +64,8 @@ def read_dynamic_nifti(
     if frame_table is not None:
         notices.append(Notice("frames-by-table", "frame times are the given table's, not the sidecar's"))
     factors, words = _to_time_zero(sidecar, timing, notices)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for frame, factor in zip(values, sidecar.kbq_ml_per_unit * factors, strict=True):
-            frame *= factor
+    # What is asked of an image's frames, stored ones can.
+    values = cast(NDArray[np.float32], _times(values, sidecar.kbq_ml_per_unit * factors))
     check_finite(path.name, values)
     check_frames(values, factors)
     injected_s, zero_clock = (
@@ -112,7 +112,7 @@ def read_static_nifti(path: Path) -> Volume:
 def read_volume_file(path: Path, units: str) -> Volume:
     """A 3-D file of SimpleITK's formats, its values taken to be in ``units``. Raises InputRefused: nifti-…."""
     values, file = _read(path)
-    if values.ndim != 3:
+    if values.ndim != 3 or isinstance(values, StoredFrames):
         raise InputRefused(
             "nifti-dimensions",
             "{path_name} has {ndim} dimensions, not 3; give one volume",
@@ -135,14 +135,28 @@ def _sidecar(path: Path) -> PetSidecar:
     return read_pet_json(json if json.is_file() else path)
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], VolumeFile]:
-    """float32 (k, j, i) or (frames, k, j, i) that may be written to, and the file."""
-    file = read_volume(path)
+def _read(path: Path) -> tuple[NDArray[np.float32] | StoredFrames, VolumeFile]:
+    """float32 (k, j, i) or (frames, k, j, i) that may be written to, or frames as a large file has them; the file."""
+    file = read_volume(path, as_stored=True)
     values = file.values
+    if file.frames is not None:
+        return file.frames, file
     as_needed = values.dtype == np.float32 and values.flags.c_contiguous and values.flags.writeable
     if as_needed and not is_large(values.nbytes):
         return values, file
     return filled(values.shape, values), file
+
+
+def _times(
+    values: NDArray[np.float32] | StoredFrames, factors: NDArray[np.float64]
+) -> NDArray[np.float32] | StoredFrames:
+    """Frames (frames, k, j, i) times their factors (frames,), in their place where they can be written to."""
+    if isinstance(values, StoredFrames):
+        return values.times(factors)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for frame, factor in zip(values, factors, strict=True):
+            frame *= factor
+    return values
 
 
 def check_finite(name: str, values: NDArray[np.float32]) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..grid import Grid
 from ..messages import InputRefused, Notice
 from .files import content_of
-from .large import LET_GO_BYTES, is_large, let_go, mapped, of_file, room
+from .large import LET_GO_BYTES, Frames, StoredFrames, is_large, let_go, mapped, of_file, room
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 # By NIfTI's datatype code.
@@ -92,12 +92,16 @@ class VoxelBlock:
 
 @dataclass(frozen=True, eq=False)
 class VolumeFile:
-    """A file as read: stored values (…, k, j, i), a listed axis last; grid; NRRD's key/value pairs and the like."""
+    """A file as read: stored values (…, k, j, i), a listed axis last; grid; NRRD's key/value pairs and the like.
+
+    frames: instead of ``values``, of which there are none then, the frames of a large 4-D NIfTI.
+    """
 
     values: NDArray[Any]
     grid: Grid
     metadata: Mapping[str, str]
     notices: tuple[Notice, ...] = ()
+    frames: StoredFrames | None = None
 
 
 def is_nifti(path: Path) -> bool:
@@ -109,20 +113,25 @@ def is_volume_file(path: Path) -> bool:
     return is_nifti(path) or path.name.endswith((".nrrd", ".mha"))
 
 
-def read_volume(path: Path, content: bytes | None = None) -> VolumeFile:
+def read_volume(path: Path, content: bytes | None = None, as_stored: bool = False) -> VolumeFile:
     """The stored voxels of a NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr) or MetaImage (.mha) file, scaled as it says.
 
-    content: the file's, where it is known already. Values keep their type unless a NIfTI file scales them (float32
-    then). Raises InputRefused: "path-missing", "file-pointer"; and, whatever the format: UNREADABLE (none of these,
-    cut, damaged, too long), "nifti-type" (colors), "nifti-scale", "nifti-orientation" (qform and sform differ),
-    "nifti-sheared", "nifti-dimensions", "volume-unit" (voxels of an impossible size).
+    content: the file's, where it is known already. as_stored: whether frames that lie in a large file stay there.
+    Values keep their type unless a NIfTI file scales them (float32 then). Raises InputRefused: "path-missing",
+    "file-pointer"; and, whatever the format: UNREADABLE (none of these, cut, damaged, too long), "nifti-type"
+    (colors), "nifti-scale", "nifti-orientation" (qform and sform differ), "nifti-sheared", "nifti-dimensions",
+    "volume-unit" (voxels of an impossible size).
     """
     content = _content(path) if content is None else content
     block = _block(path, content)
     notices = _orientation_notices(path, content, block.sizes)
     grid, metadata = _placed(path, block)
     _check_size(path, content, grid)
-    return VolumeFile(_scaled(block, _voxels(block)), grid, metadata, notices)
+    values = _voxels(block)
+    if as_stored and isinstance(values, Frames) and len(block.sizes) == len(grid.shape) + 1:
+        frames = StoredFrames(values, 1.0 if block.slope is None else block.slope, block.intercept)
+        return VolumeFile(values[:0], grid, metadata, notices, frames)
+    return VolumeFile(_scaled(block, values), grid, metadata, notices)
 
 
 def read_grid(path: Path) -> Grid:

@@ -330,7 +330,8 @@ def _stages(durations_s: Floats, region_to_frame: Sequence[Floats] | None) -> li
 
 def _voxels(image: DynamicImage, frames: Sequence[int], tissues: "_Tissues") -> Floats:
     """(voxels, frames) kBq/mL in the box."""
-    return np.stack([image.activity[frame][tissues.box].ravel().astype(float) for frame in frames], axis=1)
+    k, j, i = tissues.box
+    return np.stack([image.activity[frame, k, j, i].ravel().astype(float) for frame in frames], axis=1)
 
 
 def _alternatives(model: _Model, names: Sequence[str], values: Floats, method: str) -> dict[str, Floats]:
