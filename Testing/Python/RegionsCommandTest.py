@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import tempfile
 import unittest
 from dataclasses import replace
@@ -193,11 +194,14 @@ class ProposeTest(unittest.TestCase):
             self.assertIn("output-exists", err)
 
     def test_what_cannot_be_used(self):
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as alone:
+            shutil.copy(
+                NECK / "segmentations" / "vertebrae_C2.nii.gz", alone
+            )  # there is no foramen without a neighbor
             for labels, out, expected in (
                 (NECK / "segmentations", "regions.nii.gz", "output-name"),
                 (NECK, "regions.seg.nrrd", "segmentation-folder"),
-                (DATA / "necks" / "verse_sample" / "sub-verse004_seg-vert_msk.nii.gz", "r.seg.nrrd", "regions-none"),
+                (alone, "r.seg.nrrd", "regions-none"),
             ):
                 with self.subTest(expected):
                     where = ("--labels", labels, "--out", Path(name) / out)
