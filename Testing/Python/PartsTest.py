@@ -86,6 +86,12 @@ class JoinTest(unittest.TestCase):
         ):
             self.refused(code, FIRST, replace(SECOND, scan=replace(SCAN, **scan)))
 
+    def test_another_weight_and_attenuation_map_are_told(self):
+        other = replace(SECOND, scan=replace(SCAN, weight_kg=120.0, attenuation="MR map"))
+        joined = join_parts([FIRST, other], False)
+        self.assertEqual(joined.scan.weight_kg, 80.0)
+        self.assertLessEqual({"pet-parts-weight", "pet-parts-differ"}, {one.code for one in joined.notices})
+
     def test_another_frame_of_reference_asks_for_registration(self):
         moved = replace(SECOND, scan=replace(SCAN, frame_of_reference_key="other", reconstruction="FBP"))
         self.refused("pet-parts-place", FIRST, moved, registered=False)

@@ -26,7 +26,7 @@ from .rigid import to_sitk
 # None of these is published: choices.
 SAME_INJECTION_S = 1.0
 """Two moments of injection within this are one."""
-SAME_DOSE, SAME_HALF_LIFE = 0.01, 0.01
+SAME_DOSE, SAME_HALF_LIFE, SAME_WEIGHT = 0.01, 0.01, 0.01
 """Parts of one scan state one activity and one half-life; what differs by more belongs to another injection."""
 DAY_S = 24 * 3600.0
 OF_EACH_PART = ("frames-gaps", "injection-not-at-start", "time-zero-first-frame", "time-zero-not-injection")
@@ -150,7 +150,18 @@ def _differences(first: Scan, other: Scan, number: int, registered: bool) -> lis
                 number=number,
             )
         )
-    names = ("manufacturer", "scanner_model", "reconstruction", "filter")
+    if _apart(first.weight_kg, other.weight_kg, SAME_WEIGHT):
+        found.append(
+            Notice(
+                "pet-parts-weight",
+                "part {number} of the PET states {other:.4g} kg body weight, part 1 {first:.4g} kg: SUV counts with "
+                "that of part 1 (V_T needs none)",
+                number=number,
+                other=other.weight_kg,
+                first=first.weight_kg,
+            )
+        )
+    names = ("manufacturer", "scanner_model", "reconstruction", "filter", "attenuation")
     unlike = [name for name in names if getattr(first, name) != getattr(other, name)]
     if unlike:
         found.append(
