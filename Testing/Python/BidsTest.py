@@ -159,6 +159,8 @@ class SidecarTest(Folder):
 
     def test_what_is_odd_is_named(self):
         self.assertIn("pet-decay", self.codes(self.read(ImageDecayCorrected=False)))
+        for answer in ("true", "Yes", [True], 1):
+            self.assertNotIn("pet-decay", self.codes(self.read(ImageDecayCorrected=answer)))
         self.assertIn("pet-decay", self.codes(self.read(("ImageDecayCorrected",))))
         self.assertIn("pet-first-frame", self.codes(self.read(FrameTimesStart=[29, 89, 149, 329, 929])))
         self.assertIn("pet-injected-unit", self.codes(self.read(("InjectedRadioactivityUnits",))))

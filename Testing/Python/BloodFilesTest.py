@@ -129,6 +129,12 @@ class ReadBidsTest(Folder):
         self.assertIsNone(blood.plasma)
         self.refused("blood-mixed", read_blood, [path, self.blood()])
 
+    def test_autosampler_by_other_names(self):
+        for label in ("AutoSampler", "automatic", "continuous"):
+            auto = self.blood((range(0, 600, 10), range(1, 61)), name=f"sub-1_recording-{label}_blood")
+            blood = read_blood([auto, self.blood()])
+            self.assertEqual((len(blood.autosampler.times_s), len(blood.whole_blood.times_s)), (60, len(TIMES)))
+
     def test_autosampler_and_manual_are_kept_apart(self):
         seconds = range(1, 301)
         sampled = [90 * np.exp(-second / 100) for second in seconds]
@@ -208,10 +214,50 @@ class RefusedBloodTest(Folder):
             {"DecayCorrected": False},
             {"PlasmaDecayCorrected": "false"},
             {"BloodDecayCorrectionTime": 1200},
-            {"whole_blood_radioactivity": {"Units": "kBq/mL", "Description": "counts, not decay-corrected"}},
+            {"DecayCorrected": "no"},
+            {"PlasmaDecayCorrected": 0},
+            {"DecayCorrection": "NONE"},
+            {"DecayCorrection": [False]},
         ):
             self.refused("blood-decay", read_blood, [self.blood(metadata=JSON | entry)])
-        read_blood([self.blood(metadata=JSON | {"DecayCorrected": True, "BloodDecayCorrectionTime": 0})])
+        for entry in ({"DecayCorrected": True}, {"DecayCorrected": "yes"}, {"DecayCorrected": None}):
+            read_blood([self.blood(metadata=JSON | entry | {"BloodDecayCorrectionTime": 0})])
+
+    def test_decay_state_in_words(self):
+        def described(words):
+            return self.blood(metadata=JSON | {"plasma_radioactivity": {"Units": "kBq/mL", "Description": words}})
+
+        for words in (
+            "counts, not decay-corrected",
+            "not corrected for decay",
+            "Uncorrected for radioactive decay",
+            "activity at the time of counting, without decay correction",
+            "no decay correction applied",
+            "decay correction was not applied",
+            "decay not corrected",
+            "has not yet been decay corrected",
+        ):
+            with self.subTest(words):
+                self.refused("blood-decay", read_blood, [described(words)])
+        for words in (
+            "decay-corrected to time zero, not corrected for dispersion",
+            "corrected for decay to the injection",
+            "decay correction was applied",
+        ):
+            read_blood([described(words)])
+
+    def test_plasma_in_another_unit_than_whole_blood(self):
+        for factor in (1 / 37, 20.0):
+            plasma = [factor * value for value in PLASMA]
+            self.refused("blood-plasma-units", read_blood, [self.blood((TIMES, WHOLE, plasma))])
+            ready = self.write("sub-1_bloodproc.tsv", table((TIMES, WHOLE, plasma), (*NAMES[:2], "AIF")))
+            if factor > 1:
+                self.refused("blood-plasma-units", read_blood, [ready])
+        seconds = [*range(0, 300, 2)]
+        sampled = np.interp(seconds, TIMES, WHOLE)
+        auto = self.blood((seconds, 0.01 * sampled), name="sub-1_recording-autosampler_blood")
+        manual = self.write("sub-1_recording-manual_blood.tsv", table((TIMES, PLASMA), (NAMES[0], NAMES[2])))
+        self.refused("blood-plasma-units", read_blood, [auto, manual])
 
     def test_cells(self):
         for cell, code in (
@@ -548,10 +594,10 @@ class SilentTest(Folder):
         def described(words):
             return JSON | {"plasma_radioactivity": {"Units": "kBq/mL", "Description": words}}
 
-        for words in ("metabolite-corrected plasma", "Plasma, corrected for metabolites", "parent tracer in plasma"):
+        for words in ("metabolite-corrected plasma", "Plasma, corrected for metabolites", "intact radioligand"):
             with self.subTest(words):
                 self.refused("blood-parent-twice", read_blood, [self.blood(metadata=described(words))])
-        for words in ("Total plasma", "plasma, not corrected for metabolites", "Plasma radioactivity"):
+        for words in ("Total plasma", "plasma, not corrected for metabolites", "parent tracer and metabolites"):
             with self.subTest(words):
                 read_blood([self.blood(metadata=described(words))])
 

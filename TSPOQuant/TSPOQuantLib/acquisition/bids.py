@@ -22,6 +22,7 @@ from .tables import (
     read_json,
     sidecar,
     sidecars,
+    truth,
     unboxed,
 )
 from .time_slips import DAY_S, slip_between, with_slip
@@ -220,7 +221,7 @@ def read_pet_json(path: Path) -> PetSidecar:
     _check_tracer(path.name, tracer, half_life_s)
     scan_start_s = number_in(metadata, "ScanStart", path.name)
     _check_scan_start(path.name, scan_start_s, float(timing.starts_s[0]))
-    corrected = unboxed(metadata.get("ImageDecayCorrected"))
+    corrected = truth(metadata.get("ImageDecayCorrected"))
     corrected_to = number_in(metadata, "ImageDecayCorrectionTime", path.name)
     factors = _decay_factors(path.name, metadata, len(timing))
     reference = None if factors is None else _decay_reference(factors, timing, half_life_s)
@@ -266,7 +267,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         radionuclide=radionuclide,
         half_life_s=half_life_s,
         injected_mbq=_injected_mbq(path.name, metadata, notices),
-        decay_corrected=corrected if isinstance(corrected, bool) else None,
+        decay_corrected=corrected,
         decay_correction_time_s=corrected_to,
         decay_reference_s=reference,
         decay_factors=factors,

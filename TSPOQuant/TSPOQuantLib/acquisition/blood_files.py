@@ -22,11 +22,13 @@ from .tables import (
     decay_corrected,
     kbq_ml_per,
     number_in,
+    parts_of,
     read_json,
     seconds_per,
     sidecar,
     split_unit,
     stated_unit,
+    truth,
     unboxed,
 )
 
@@ -72,7 +74,8 @@ SAME_RATIO = 2e-3
 # A parent fraction of so many samples or more that falls by less than this until so late was hardly measured: choices.
 FEWEST_FRACTIONS, HARDLY_FALLS, HARDLY_FALLS_UNTIL_S = 3, 0.03, 1200.0
 METABOLITES_OUT = re.compile(
-    r"metabolite[- ]?(free|corrected)|correct\w+ for (radio)?(labell?ed )?metabolites|parent (plasma|compound|tracer)",
+    r"metabolite[- ]?(free|corrected)|correct\w+ for (the )?(radio-?)?(labell?ed )?metabolites"
+    r"|(parent|unchanged|intact|unmetaboli[sz]ed) (plasma|compound|(radio)?(tracer|ligand|activity))",
     re.IGNORECASE,
 )
 OF_METABOLITES = re.compile(
@@ -81,14 +84,22 @@ OF_METABOLITES = re.compile(
     re.IGNORECASE,
 )
 OF_PARENT = re.compile(r"parent|intact|un(changed|metaboli[sz]ed|modified)|1 ?[-\u2212]", re.IGNORECASE)
-METABOLITES_IN = re.compile(r"\b(not|non|un|without|before|total)\b", re.IGNORECASE)
+METABOLITES_IN = re.compile(
+    r"\b(not|non|un|without|before|total)\b|(\b(and|plus|with|including)|\+) ?(its |all |the )?(radio-?)?metabolites",
+    re.IGNORECASE,
+)
 # A parent fraction that rises again by more than this is named (our choice; HPLC repeats to a few percent).
 FRACTION_RISE = 0.05
 # A first parent fraction below this is named; above it is the noise of its measurement (our choice).
 LOWEST_FIRST = 0.99
+# Plasma or parent plasma so many times whole blood, or less than that part of it, is in another unit: cells that took
+# up nothing at a hematocrit of 0.55 leave 2.2 times. Choices.
+PLASMA_AT_MOST, PLASMA_AT_LEAST, PARENT_AT_LEAST = 5.0, 0.1, 1 / UNIT_SLIP
 # Total plasma below this part of whole blood is named: most TSPO tracers are the other way round, as
 # cells fill two fifths of the blood and take up little (our choice).
 PLASMA_BELOW = 1.0
+# What BIDS calls recording-autosampler, as datasets spell it.
+AUTOSAMPLER = re.compile(r"recording-(auto\w*|continuous\w*)", re.IGNORECASE)
 ROUTES = ("arterial", "venous", "unknown")
 
 
@@ -164,6 +175,7 @@ def read_blood(
                 "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
             )
         )
+    _check_same_unit(curves, autosampler)
     notices += _exchanged(curves) + _copied(curves) + _unmeasured_fraction(curves)
     notices += [notice for quantity in ACTIVITIES if quantity in curves for notice in _odd(quantity, curves[quantity])]
     if route == "venous" and PARENT_FRACTION in curves:
@@ -270,7 +282,7 @@ def _read_recording(
         curves[quantity] = _without_repeats(where, at, values, notices)
     if not curves:
         raise InputRefused("blood-empty", "{path_name} holds no measured value", path_name=path.name)
-    autosampler = "recording-autosampler" in path.stem.split("_")
+    autosampler = any(AUTOSAMPLER.fullmatch(part) for part in parts_of(path))
     dispersion_s = _dispersion(path.name, metadata, notices) if autosampler else None
     return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices))
 
@@ -351,10 +363,6 @@ def _refuse_uncorrected(file: str, metadata: Mapping[str, Any]) -> None:
                 key=key,
                 value=value,
             )
-
-
-def _is_true(value: object) -> bool:
-    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
 def _unit(
@@ -658,7 +666,7 @@ def _unmeasured_fraction(curves: Mapping[str, SampledCurve]) -> list[Notice]:
 
 def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
     """Dispersion constant in seconds that is still to be corrected for; None where nothing is to be done."""
-    if _is_true(unboxed(metadata.get("DispersionCorrected"))):
+    if truth(metadata.get("DispersionCorrected")):
         return None
     constant = number_in(metadata, "DispersionConstant", file)
     if constant is None:
@@ -719,18 +727,34 @@ def _odd(quantity: str, curve: SampledCurve) -> list[Notice]:
     ]
 
 
+def _over_whole_blood(curve: SampledCurve | None, whole: SampledCurve | None) -> float | None:
+    """How many times whole blood a curve is (median of where there is much of it); None where nothing tells."""
+    if curve is None or whole is None:
+        return None
+    both = (curve.times_s >= whole.times_s[0]) & (curve.times_s <= whole.end_s)
+    there = np.interp(curve.times_s[both], whole.times_s, whole.values)
+    high = there > NEGATIVE_PART * whole.values.max()
+    return float(np.median(curve.values[both][high] / there[high])) if np.count_nonzero(high) > 1 else None
+
+
+def _check_same_unit(curves: Mapping[str, SampledCurve], autosampler: SampledCurve | None) -> None:
+    """Refuse ("blood-plasma-units") plasma and whole blood of one draw that only a slipped unit sets so far apart."""
+    for quantity, least in ((PLASMA, PLASMA_AT_LEAST), (PARENT_PLASMA, PARENT_AT_LEAST)):
+        ratio = _over_whole_blood(curves.get(quantity), curves.get(WHOLE_BLOOD) or autosampler)
+        if ratio is not None and not least <= ratio <= PLASMA_AT_MOST:
+            raise InputRefused(
+                "blood-plasma-units",
+                "{quantity} is {ratio:.3g} times whole blood (median), which no blood is: one of the two is in "
+                "another unit than it says (Bq/mL, kBq/mL, nCi/mL), or not calibrated; correct its unit",
+                quantity=quantity,
+                ratio=ratio,
+            )
+
+
 def _exchanged(curves: Mapping[str, SampledCurve]) -> list[Notice]:
     """Whether plasma and whole blood look like each other's columns."""
-    plasma, whole = curves.get(PLASMA), curves.get(WHOLE_BLOOD)
-    if plasma is None or whole is None:
-        return []
-    both = (plasma.times_s >= whole.times_s[0]) & (plasma.times_s <= whole.end_s)
-    there = np.interp(plasma.times_s[both], whole.times_s, whole.values)
-    high = there > NEGATIVE_PART * whole.values.max()
-    if np.count_nonzero(high) < 2:
-        return []
-    ratio = float(np.median(plasma.values[both][high] / there[high]))
-    if ratio >= PLASMA_BELOW:
+    ratio = _over_whole_blood(curves.get(PLASMA), curves.get(WHOLE_BLOOD))
+    if ratio is None or ratio >= PLASMA_BELOW:
         return []
     return [
         Notice(

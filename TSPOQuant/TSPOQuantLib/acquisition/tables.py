@@ -249,22 +249,37 @@ def unboxed(value: object) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-UNCORRECTED = re.compile(r"\b(not|non|un)[- ]?(been )?decay[- ]?corrected|decay[- ]uncorrected", re.IGNORECASE)
-CORRECTED = re.compile(r"\bdecay[- ]?corrected", re.IGNORECASE)
+UNCORRECTED = re.compile(
+    r"\b(not|non|un|never)[- ]?((yet|been|being) )*(decay[- ]?corrected|corrected for (the )?(radioactive )?decay)"
+    r"|\b(no|without) decay[- ]correction|\bdecay[- ](not |un|non-?)corrected"
+    r"|\bdecay[- ]correction:? ((is|was|has|been) )*(not|none|no|false|off)\b",
+    re.IGNORECASE,
+)
+CORRECTED = re.compile(r"\bdecay[- ]?corrected|\bcorrected for (the )?(radioactive )?decay", re.IGNORECASE)
+DECAY_KEYS = ("decaycorrected", "decaycorrection")
+"""How keys end, in lower case, that say whether activity is decay-corrected."""
+YES, NO = frozenset({"true", "yes", "y", "1"}), frozenset({"false", "no", "n", "0", "none", "off"})
+
+
+def truth(value: object) -> bool | None:
+    """Whether a value of JSON says yes or no, as a boolean or in words; None where it says neither."""
+    answer = unboxed(value)
+    word = "" if answer is None else str(answer).strip().lower()
+    return True if word in YES else False if word in NO else None
 
 
 def decay_corrected(metadata: Mapping[str, Any]) -> bool | None:
-    """Whether activity is decay-corrected, by keys ("ImageDecayCorrected") and descriptions; None where none says it.
+    """Whether activity is decay-corrected, by keys ("ImageDecayCorrected", DICOM's
+    "DecayCorrection") and descriptions; None where none says it.
 
     What says that it is not weighs more than what says that it is.
     """
-    keys = [unboxed(value) for key, value in metadata.items() if "decaycorrected" in key.lower()]
-    words = {str(value).strip().lower() for value in keys if isinstance(value, bool | str)}
+    answers = {truth(value) for key, value in metadata.items() if key.lower().endswith(DECAY_KEYS)}
     entries = [unboxed(entry.get("Description")) for entry in metadata.values() if isinstance(entry, dict)]
     description = " ".join(text for text in (*entries, unboxed(metadata.get("Description"))) if isinstance(text, str))
-    if "false" in words or UNCORRECTED.search(description):
+    if False in answers or UNCORRECTED.search(description):
         return False
-    return True if "true" in words or CORRECTED.search(description) else None
+    return True if True in answers or CORRECTED.search(description) else None
 
 
 def numbers_in(metadata: Mapping[str, Any], key: str, file: str) -> list[float] | None:
