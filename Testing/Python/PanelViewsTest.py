@@ -61,6 +61,15 @@ class ViewsTest(PanelTest):
 
 
 class VisitTest(ViewsTest):
+    def test_regions_that_others_were_chosen_for_are_hidden(self):
+        first, second = self.two_visits()
+        self.ui.fuseButton.click()
+        other = mrmlstudy.make(self.folder).segmentation
+        self.ui.segmentationSelector.setCurrentNode(other)
+        self.assert_shown(other, True)
+        self.assert_shown(first.segmentation, False)
+        self.assert_shown(second.segmentation, False)
+
     def test_the_regions_of_one_visit_are_shown_as_outlines(self):
         first, second = self.two_visits()
         self.ui.fuseButton.click()

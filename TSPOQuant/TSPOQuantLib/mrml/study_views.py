@@ -19,16 +19,32 @@ class StudyViews(StudyLogic):
     _place = ""
     """Name of the region that the slice views were brought to last: other visits have one of the same name."""
 
+    _outlined = ""
+    """ID of the segmentation that ``showRegions`` showed last as the visit's."""
+
     def showRegions(self, session: str) -> None:
-        """Outlines of this visit's regions; those of the others are hidden, or faint where they are asked for."""
+        """Outlines of this visit's regions; those of the others are hidden, or faint where they are asked for.
+
+        What no visit has any more, since others were chosen or carried over in their place, is hidden, too.
+        """
         shown = self.visit(session).segmentation
         compared = self.getParameterNode().showOtherVisits
-        for other in self.sessions():
-            node = self.visit(other).segmentation
+        chosen = [self.visit(other).segmentation for other in self.sessions()]
+        before = slicer.mrmlScene.GetNodeByID(self._outlined) if self._outlined else None
+        if before is not None and before not in chosen:
+            fusion.outline(before, False)
+        for node in chosen:
             if node is not None and node is not shown:
                 fusion.outline(node, compared, opacity=0.4)
         if shown is not None:
             fusion.outline(shown, True)
+        self._outlined = shown.GetID() if shown is not None else ""
+
+    def followRegions(self, session: str) -> None:
+        """Called when other regions were chosen: they are shown where those before them were."""
+        shown = self.visit(session).segmentation
+        if self._outlined and shown is not None and shown.GetID() != self._outlined:
+            self.showRegions(session)
 
     def showFused(
         self, session: str, opacity: float = PET_OPACITY, progress: Progress = silent, surfaces: bool = True

@@ -312,6 +312,8 @@ class StudyPanel(VTKObservationMixin):
         if others and visit and visit.segmentation is not None and not visit.bloodPoolSegmentID:
             # Shown in the panel, where the user can choose otherwise.
             visit.bloodPoolSegmentID = self.logic.findBloodPool(visit.segmentation)
+        if others and visit:
+            self.logic.followRegions(self.session)
 
     def _fill(self, comboBox, items, chosen) -> None:
         """Put (text, data) pairs into a combo box and choose one by its data; the first where it is not there."""
