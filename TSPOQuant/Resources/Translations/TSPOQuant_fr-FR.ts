@@ -1064,6 +1064,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>{count} sur {all} proposés ; à vérifier un par un avant usage.</translation>
         </message>
         <message>
+            <source>{count} of {all} proposed; look at each before it is used. The table says why the others were not.</source>
+            <translation>{count} sur {all} proposés ; à vérifier un par un avant usage. Le tableau dit pourquoi les autres ne le sont pas.</translation>
+        </message>
+        <message>
             <source>The first visit has regions of its own.</source>
             <translation>La première visite a ses propres régions.</translation>
         </message>

@@ -193,7 +193,8 @@ class StudySteps(StudyViews):
         )
         if placed.segment_id and not self.bloodPoolName(visit):
             visit.bloodPoolSegmentID = placed.segment_id
-        return self._whatCameOf([placed])
+        made = _("{count} of {all} proposed; look at each before it is used.").format(count=1, all=1)
+        return f"{placed.name}: {translated(placed.reason)}" if placed.reason else made
 
     def proposeForamina(self, session: str, beforeChange=None, progress: Progress = silent) -> str:
         """Foramina and pieces of cord from vertebrae; what came of them."""
@@ -211,7 +212,9 @@ class StudySteps(StudyViews):
         )
         table = study_nodes.find_or_add(session, PROPOSALS, "vtkMRMLTableNode", f"TSPOQuant {session} proposals")
         tables.fill_table(table, placed, tables.proposal_columns())
-        return self._whatCameOf(placed)
+        made = sum(bool(one.segment_id) for one in placed)
+        said = _("{count} of {all} proposed; look at each before it is used. The table says why the others were not.")
+        return said.format(count=made, all=len(placed))
 
     def labelVertebrae(self, session: str, progress: Progress = silent) -> str:
         """Labels of the vertebrae by TotalSegmentator, chosen for the visit; what came of it."""
@@ -223,13 +226,6 @@ class StudySteps(StudyViews):
         visit.labels = labeling.label_vertebrae(visit.ctVolume, self._spinePart(), progress, modality)
         count = visit.labels.GetSegmentation().GetNumberOfSegments()
         return _("Labels: {count}. Propose foramina from them.").format(count=count)
-
-    @staticmethod
-    def _whatCameOf(placed) -> str:
-        made = sum(bool(one.segment_id) for one in placed)
-        report = [_("{count} of {all} proposed; look at each before it is used.").format(count=made, all=len(placed))]
-        report += [f"{one.name}: {translated(one.reason)}" for one in placed if one.reason]
-        return "\n".join(report)
 
     def whyNotCarried(self, session: str) -> str:
         """Why regions cannot be carried to a visit from the first one; empty if they can."""
