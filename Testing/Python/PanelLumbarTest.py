@@ -63,7 +63,7 @@ class WrongImageTest(LumbarPanelTest):
         for node, stated, words in (
             (study.ct, "CT", "was given as CT, but is MR"),
             (ct, "MR", "was given as MR, but is CT"),
-            (bare, "", "othing says whether bare is a CT or an MR"),
+            (bare, "", "othing says whether bare is a CT or an MR; type CT or MR beside anatomical_modality"),
             (study.ct, "", "t computes"),
             (study.ct, "MR", "t computes"),
             (ct, "", "t computes"),

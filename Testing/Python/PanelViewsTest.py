@@ -61,10 +61,25 @@ class ViewsTest(PanelTest):
 
 
 class VisitTest(ViewsTest):
-    def test_regions_that_others_were_chosen_for_are_hidden(self):
+    @slow
+    def test_from_side_by_side_a_chart_comes_with_the_fused_images(self):
+        if slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode") is None:  # no window
+            slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLayoutNode")
+        self.fill_in()
+        self.choose_quick()
+        self.ui.computeButton.click()
+        self.ui.besideButton.click()
+        self.assertTrue(views.is_beside())
+        with mock.patch.object(plots, "show"):
+            self.ui.curvesPlotButton.click()
+        self.assertFalse(views.is_beside())
+
+    def test_regions_that_the_visit_does_not_have_are_hidden(self):
         first, second = self.two_visits()
-        self.ui.fuseButton.click()
         other = mrmlstudy.make(self.folder).segmentation
+        other.CreateDefaultDisplayNodes()
+        self.ui.fuseButton.click()
+        self.assert_shown(other, False)
         self.ui.segmentationSelector.setCurrentNode(other)
         self.assert_shown(other, True)
         self.assert_shown(first.segmentation, False)

@@ -59,6 +59,9 @@ class StudyViews(StudyLogic):
         sequence_io.restore_units(visit.petSequence)
         self.placePet(session)
         fusion.show_fused(visit.ctVolume, proxy, opacity)
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):  # Slicer fills what it loads
+            if node is not visit.segmentation and node.GetDisplayNode() is not None:
+                node.GetDisplayNode().SetVisibility(False)
         self.showRegions(session)
         if visit.segmentation and surfaces:
             self.showSurfaces(session, part(progress, 0.4, 1))
@@ -111,8 +114,12 @@ class StudyViews(StudyLogic):
         visit = self.visit(session)
         self.followVisit(session)
         shown = {composite.GetBackgroundVolumeID() for composite in views.composites()}
-        if visit.ctVolume is not None and visit.petSequence is not None and visit.ctVolume.GetID() not in shown:
+        if self._fusable(session) and visit.ctVolume.GetID() not in shown:
             self.showFused(session, surfaces=False)
+
+    def _fusable(self, session: str) -> bool:
+        visit = self.visit(session)
+        return visit.ctVolume is not None and visit.petSequence is not None
 
     def showBeside(self, session: str) -> None:
         """Put the CT beside the PET, at the same places."""
@@ -225,10 +232,13 @@ class StudyViews(StudyLogic):
         views.bring_in(proxy, PET_OPACITY)
 
     def showChart(self, session: str, role: str) -> bool:
-        """Show one of a visit's charts in a plot view; False where there is none."""
+        """Show one of a visit's charts in a plot view, beside the fused images where these lay side by side; False
+        where there is none."""
         from . import plots
 
         chart = study_nodes.find(session, f"chart {role}", "vtkMRMLPlotChartNode")
         if chart is not None:
+            if views.is_beside() and self._fusable(session):
+                self.showFused(session, surfaces=False)
             plots.show(chart)
         return chart is not None

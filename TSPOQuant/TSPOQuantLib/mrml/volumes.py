@@ -69,7 +69,17 @@ def anatomical_from_node(node, role: str = "CT or MR", modality: str = AUTO) -> 
     file = Path((storage.GetFileName() if storage is not None else None) or node.GetName() or role)
     hounsfield = _coded(node.GetVoxelValueUnits()) == UNIT_CODES[HU][:2]
     if not hounsfield and _coded(node.GetVoxelValueQuantity()) != MR_QUANTITY:
-        return as_what_it_is(file, volume, modality)
+        try:
+            return as_what_it_is(file, volume, modality)
+        except InputRefused as refused:
+            if refused.code != "anatomy-unlabeled":
+                raise
+            raise InputRefused(
+                "anatomy-unlabeled",
+                "nothing says whether {name} is a CT or an MR; type CT or MR beside anatomical_modality in the "
+                "further settings",
+                name=file.name,
+            ) from refused
     hold_to(file, modality, CT if hounsfield else MR, Text("the DICOM that it was loaded from says so"))
     return replace(volume, units=HU) if hounsfield else as_mr(volume, file)
 
