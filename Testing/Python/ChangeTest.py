@@ -17,7 +17,7 @@ from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
 from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_model, of_kinetic_model
-from TSPOQuantLib.pipeline.quantification import two_tissue_notices
+from TSPOQuantLib.pipeline.quantification import two_tissue_notices, width_notices
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
 from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.report import report_document
@@ -467,6 +467,15 @@ class ComparisonTest(unittest.TestCase):
             p for p in compare(pair(rows, rows)).change(KEY, "followup").budget if p.component == rows[0].component
         ]
         self.assertEqual((part.baseline, part.change), (0.1, 0.0))  # the same tissue at both visits
+
+    def test_a_resolution_that_makes_corrected_values_worthless_is_told(self):
+        """The estimate's error of 1.2 mm and the assumed one of 0.5 are 1.3 mm: 0.2 a mm makes 26 %."""
+        known = moved(made.LEFT, "resolution", "resolution", 1.0, 0.2, 0.0, sd=1.2)
+        (told,) = width_notices([known, replace(known, region="hardly", upper=0.1, lower=-0.1)])
+        self.assertTrue(made.LEFT in told.message and "26 %" in told.message, told.message)
+        self.assertNotIn("hardly", told.message)
+        self.assertEqual(width_notices([replace(known, sd=None)]), [])  # a stated one is the user's
+        self.assertEqual(len(width_notices([replace(known, lower=math.nan)])), 1)
 
     def test_scores_are_told_in_three_digits(self):
         visits = {"baseline": {"ndi": 260 / 9}, "followup": {"ndi": 15.0}}  # one item was missing

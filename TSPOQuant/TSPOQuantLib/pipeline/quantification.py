@@ -16,7 +16,7 @@ from ..input_function import InputFunction
 from ..kinetics import KineticFit
 from ..kinetics.options import ALONE, FROM_FILE
 from ..messages import InputRefused, Listed, Notice, Text
-from ..outcome.budget import KINETIC_MODEL
+from ..outcome.budget import KINETIC_MODEL, BudgetSettings
 from ..outcome.ratio import with_dvr
 from ..outcome.record import FORMAT, NO_INPUT, InputRecord, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
@@ -44,6 +44,8 @@ from .visit_data import VisitData, read_visit
 
 LEAST_CHANGE = 0.01
 """Of a log ratio: a second tissue that changes V_T by less than a percent is no matter. A choice."""
+LARGEST_BY_WIDTH = 0.2
+"""Above this SD of ln V_T by the resolution a corrected value is not to be led with: a choice."""
 
 
 def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
@@ -116,6 +118,7 @@ def quantify(
             *resolved,
             *(corrected.notices if corrected else ()),
             *two_tissue_notices(fitted.sensitivities),
+            *width_notices(fitted.sensitivities),
             *([SHARED_LATER] if settings.coupled != ALONE else []),
         ),
         provenance=plain(made_from | _listed(data, settings), lossless=False),
@@ -332,6 +335,28 @@ def two_tissue_notices(found: Sequence[Sensitivity]) -> list[Notice]:
             regions=Listed(dict.fromkeys(one.region for one in asked)),
             least=percents[0],
             most=percents[-1],
+        )
+    ]
+
+
+def width_notices(found: Sequence[Sensitivity]) -> list[Notice]:
+    """Regions whose corrected V_T the error of an estimated resolution moves so far that it leads nobody."""
+    moved: dict[str, float] = {}
+    for one in found:
+        if one.component == "resolution" and one.sd is not None:
+            ends = [abs(end) for end in (one.lower, one.upper) if math.isfinite(end)]
+            reach = max(ends, default=0.0) * BudgetSettings().size(one) / one.step
+            moved[one.region] = max(moved.get(one.region, 0.0), reach)
+    far = {region: reach for region, reach in moved.items() if reach > LARGEST_BY_WIDTH}
+    if not far:
+        return []
+    return [
+        Notice(
+            "pvc-resolution",
+            "the estimated resolution may be off by so much that corrected V_T of {regions} moves by {most:.0f} % "
+            "(SD): lead with the measured values, or give fwhm_mm as a number that was measured",
+            regions=Listed(far),
+            most=100 * max(far.values()),
         )
     ]
 
