@@ -500,6 +500,60 @@ class ComparisonTest(unittest.TestCase):
         self.assertTrue(comparison.contrasts and comparison.besides)
         comparison_text(comparison)
 
+    def test_what_is_not_known_is_no_number(self):
+        """Pain that begins at 0 has no change in %, and a V_T of 0 none at all."""
+        scores = {"baseline": {"vas_arm": 0.0}, "followup": {"vas_arm": 10.0}}
+        for volume in (0.0, math.nan):
+            told = comparison_text(compare(pair(later={made.LEFT: volume}), Clinical(scores, LESION)))
+            self.assertNotIn("nan", told.replace("n/a", ""))
+            self.assertIn("the change from baseline to followup is not known", told)
+            self.assertNotIn("V_T as measured lies below", told)
+
+    def test_an_interval_without_an_end_is_no_number(self):
+        open_ended = moved(made.LEFT, "delay", "delay", 1.0, math.nan, math.nan)
+        known = (Coefficient("wCV", 10.0, 0.1, "1TCM", "foramen", "none", "us"),)
+        comparison = compare(pair([open_ended]), CLINICAL, known)
+        self.assertIn("-50.0 % (95 % interval unknown", comparison.headline[0])
+        self.assertIsNone(comparison.change(KEY, "followup").verdict.misfit)
+        self.assertNotIn("inf", " ".join(comparison.headline))
+
+    def test_one_visit_with_a_volume_of_zero(self):
+        told = comparison_text(compare([made.visit(vt={made.LEFT: 0.0})]))
+        row = next(line for line in told.splitlines() if line.startswith("all "))
+        self.assertIn("n/a", row)
+
+    def test_a_model_of_influx_is_no_volume(self):
+        """Patlak, named first: V_T is the next model's, and K_i stands beside it with its own unit."""
+
+        def with_patlak(visit, factor, *models):
+            influx = dict.fromkeys(made.VT, factor * 0.01)
+            rows = [
+                made.outcome(visit.session, name, "Patlak", math.nan, math.nan, Ki=ki, Ki_se=0.001)
+                for name, ki in influx.items()
+            ]
+            fits = [
+                made.fit(name, "Patlak", 0.0, 0.0, parameters={"Ki": ki}, standard_errors={"Ki": 0.001})
+                for name, ki in influx.items()
+            ]
+            kept = [one.model in models for one in visit.rows]
+            return replace(
+                visit,
+                models=("Patlak", *models),
+                rows=(*rows, *(one for one, keep in zip(visit.rows, kept, strict=True) if keep)),
+                fits=(*fits, *(one for one in visit.fits if one.model in models)),
+            )
+
+        first, later = pair()
+        both = compare([with_patlak(first, 1.0, "1TCM"), with_patlak(later, 0.5, "1TCM")], CLINICAL)
+        self.assertEqual(both.model, "1TCM")
+        (influx,) = [one for one in both.besides if (one.measure, one.region) == ("Patlak", made.LEFT)]
+        self.assertEqual((influx.values, influx.unit), ((0.01, 0.005), "mL/cm3/min"))
+        self.assertIn("K_i, Patlak", comparison_text(both))
+        self.assertIn("0.0100", comparison_text(both))
+        alone = compare([with_patlak(first, 1.0), with_patlak(later, 0.5)], CLINICAL)
+        self.assertIn("comparison-no-vt", [notice.code for notice in alone.notices])
+        self.assertEqual(next(one.values for one in alone.besides if one.measure == "Patlak"), (0.01, 0.005))
+
     def test_without_clinical_data(self):
         comparison = compare(pair())
         self.assertIn("clinical-missing", [notice.code for notice in comparison.notices])

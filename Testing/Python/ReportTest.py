@@ -124,6 +124,15 @@ class DocumentTest(unittest.TestCase):
             self.assertNotIn(word, said.lower())
             self.assertIn("12.96 (11.66" if language == "en" else "12,96 (11,66", document.sections[0].blocks[0].text)
 
+    def test_more_scores_than_markers_are_told_apart(self):
+        muscles = ("elbow_extension", "elbow_flexion", "finger_flexion", "shoulder_abduction", "wrist_extension")
+        scores = {"vas_arm": 42.0, "ndi": 28.0, "odi": 20.0} | {f"mrc_{one}": 4.0 for one in muscles}
+        record = replace(clinical("baseline", "sixweeks"), visits={"baseline": scores, "sixweeks": scores})
+        document = self.document(compare([visit_record("baseline"), visit_record("sixweeks")], record))
+        (section,) = [one for one in document.sections if one.title == "Imaging and clinic together"]
+        lines = section.blocks[0].figure.axes[1].lines
+        self.assertEqual(len({(one.get_color(), one.get_marker(), one.get_linestyle()) for one in lines}), len(scores))
+
     def test_french_names_regions_in_french_on_every_page(self):
         said = " ".join(texts(self.document(two_visits(), "fr")))
         self.assertNotIn("C6/C7 left", said)

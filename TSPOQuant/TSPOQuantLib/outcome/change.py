@@ -131,7 +131,8 @@ class Contrast:
 class FurtherMeasure:
     """Another measure of the same region, beside V_T of the first model.
 
-    measure: "SUV" (g/mL), "TBR-PP", "TBR-WB" (ratios; see kinetics.ratios) or another model ("Logan", V_T in mL/cm³).
+    measure: "SUV" (g/mL), "TBR-PP", "TBR-WB" (ratios; see kinetics.ratios) or another model ("Logan", V_T in mL/cm³;
+    "Patlak", K_i in mL/cm³/min).
     values: one a visit, nan where it cannot be had. percents: change against the first visit, one a later visit.
     window_s: the frames averaged, None for a model.
     """

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..kinetics.models import MODELS
 from ..levels import LEVELS
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UNITS
@@ -143,8 +144,8 @@ def compare(
     settings = budget or BudgetSettings()
     findings = checked(given, accept) if len(given) > 1 else ()
     visits, sharing = coupled_visits(given)
-    shared = (m for m in visits[0].models if all(m in visit.models for visit in visits))
-    model = next(shared, next(iter(visits[0].models), ""))
+    shared = [m for m in visits[0].models if all(m in visit.models for visit in visits)] or visits[0].models
+    model = next((m for m in shared if MODELS[m].outcome == "VT"), next(iter(shared), ""))
     besides = _further_measures(visits, model)
     changes = _changes(visits, model, settings, tuple(repeatability))
     lesion = clinical.lesion if clinical else None
@@ -160,7 +161,7 @@ def compare(
         visits=visits,
         model=model,
         pvc=NO_PVC,
-        headline=_headline(visits, model, findings, tables, changes, clinical),
+        headline=_headline(visits, findings, tables, changes, clinical),
         findings=findings,
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
         values=tuple(_value(visit, row, settings) for visit in visits for row in visit.rows),
@@ -404,9 +405,10 @@ def _further_measures(visits: Sequence[VisitRecord], model: str) -> tuple[Furthe
                     found.append(_further_measure(region, measure, pvc, values, window_of(visits[0])))
             for other in visits[0].models:
                 rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
-                if other != model:
-                    values = tuple(row.VT if row else math.nan for row in rows)
-                    found.append(_further_measure(region, other, pvc, values, None))
+                outcome = MODELS[other].outcome
+                if other != model or outcome != "VT":
+                    numbers = tuple(getattr(row, outcome) if row else math.nan for row in rows)
+                    found.append(_further_measure(region, other, pvc, numbers, None, outcome))
     return tuple(found)
 
 
@@ -426,7 +428,9 @@ def _further_measure(
     pvc: str,
     values: tuple[float, ...],
     window: tuple[float, float] | None,
+    quantity: str = "VT",
 ) -> FurtherMeasure:
+    """quantity: what a model gives, by its key."""
     first = values[0]
     percents = tuple(100 * (value / first - 1) if _positive(first) else math.nan for value in values[1:])
     return FurtherMeasure(
@@ -437,7 +441,7 @@ def _further_measure(
         region.root,
         region.side,
         pvc,
-        UNITS[measure if measure in UNITS else "VT"],
+        UNITS[measure if measure in UNITS else quantity],
         values,
         percents,
         window,
@@ -449,7 +453,6 @@ def _further_measure(
 
 def _headline(
     visits: Sequence[VisitRecord],
-    model: str,
     findings: Sequence[Finding],
     rows: Sequence[Change],
     changes: Sequence[RegionChange],
@@ -469,32 +472,49 @@ def _headline(
         lines.append(SIMULATED)
     primary = [row for row in rows if row.primary]
     for row in primary:
-        lines.append(
-            Text(
-                "Primary outcome: {title} by {model}, as measured: {baseline:.2f} at {baseline_session}, "
-                "{followup:.2f} mL/cm³ at {followup_session}: {percent:+.1f} % (95 % interval "
-                "{percent_low:+.1f} to {percent_high:+.1f} %).",
-                title=row.title,
-                model=model,
-                baseline=row.baseline,
-                baseline_session=row.baseline_session,
-                followup=row.followup,
-                followup_session=row.followup_session,
-                percent=row.percent,
-                percent_low=row.percent_low,
-                percent_high=row.percent_high,
-            )
-        )
         measured = next(
             c for c in changes if c.primary and (c.outcome, c.followup_session) == (row.outcome, row.followup_session)
         )
+        lines.append(_primary(measured, row.title))
         lines.append(measured.verdict.text)
         lines += [_disagreement(one) for one in changes if _disagree(measured, one)]
-    if primary:
+    if any(math.isfinite(row.percent) for row in primary):
         lines.append(BLUR)
     if len(visits) > 1 and clinical is not None and clinical.treatments:
         lines.append(NO_CAUSE)
     return tuple(dict.fromkeys(lines))
+
+
+def _primary(change: RegionChange, title: str) -> Text:
+    """The primary outcome in one sentence, as far as it is known."""
+    if not math.isfinite(change.percent):
+        return Text(
+            "Primary outcome: {title} by {model}, as measured: the change from {baseline_session} to "
+            "{followup_session} is not known.",
+            title=title,
+            model=change.model,
+            baseline_session=change.baseline_session,
+            followup_session=change.followup_session,
+        )
+    return Text(
+        "Primary outcome: {title} by {model}, as measured: {baseline:.2f} at {baseline_session}, "
+        "{followup:.2f} mL/cm³ at {followup_session}: {percent:+.1f} % ({interval}).",
+        title=title,
+        model=change.model,
+        baseline=change.baseline,
+        baseline_session=change.baseline_session,
+        followup=change.followup,
+        followup_session=change.followup_session,
+        percent=change.percent,
+        interval=_interval(change),
+    )
+
+
+def _interval(change: RegionChange) -> Text:
+    """The 95 % interval of a change in words: an error of unknown size bounds nothing."""
+    if not math.isfinite(change.percent_high):
+        return Text("95 % interval unknown, as the size of an error is")
+    return Text("95 % interval {low:+.1f} to {high:+.1f} %", low=change.percent_low, high=change.percent_high)
 
 
 def _disagree(measured: RegionChange, other: RegionChange) -> bool:
@@ -515,12 +535,11 @@ def _disagree(measured: RegionChange, other: RegionChange) -> bool:
 
 def _disagreement(corrected: RegionChange) -> Text:
     return Text(
-        "Corrected for partial volume ({pvc}) it changed by {percent:+.1f} % (95 % interval {low:+.1f} to "
-        "{high:+.1f} %): as measured and as corrected do not lead to the same conclusion.",
+        "Corrected for partial volume ({pvc}) it changed by {percent:+.1f} % ({interval}): as measured and as "
+        "corrected do not lead to the same conclusion.",
         pvc=corrected.pvc,
         percent=corrected.percent,
-        low=corrected.percent_low,
-        high=corrected.percent_high,
+        interval=_interval(corrected),
     )
 
 
@@ -542,6 +561,15 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
             )
     if clinical is not None and lesion is None:
         found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
+    if visits[0].models and not any(MODELS[model].outcome == "VT" for model in visits[0].models):
+        found.append(
+            Notice(
+                "comparison-no-vt",
+                "{models} give K_i, which stands among the other measures, and no V_T: no change of V_T is told; add "
+                "a model of V_T to [model] names, such as 2TCM",
+                models=Listed(visits[0].models),
+            )
+        )
     for visit in visits:
         if visit.models and visit.input.parent_fraction is None and visit.input.source != POPULATION:
             text = Text(

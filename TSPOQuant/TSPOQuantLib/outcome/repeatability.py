@@ -93,7 +93,7 @@ def judge(
     its 95 % interval. A change that this interval does not tell from none is never called beyond measurement error.
     """
     if not (baseline > 0 and followup > 0 and math.isfinite(baseline) and math.isfinite(followup)):
-        text = Text("V_T was not estimated at both visits.")
+        text = Text("At one of the two visits, or at both, there is no V_T above 0: no change can be told.")
         return Verdict("not-estimated", None, None, None, None, None, "", text)
     if coefficient is None:
         return Verdict("unknown", None, None, None, None, None, "", NONE_KNOWN)
@@ -134,7 +134,8 @@ def judge(
         source=coefficient.source,
     )
     allowed = math.sqrt(2) * sigma
-    misfit = (100 * log_ratio_se, 100 * allowed) if log_ratio_se > allowed else None
+    known = math.isfinite(log_ratio_se)  # an error of unknown size contradicts no coefficient
+    misfit = (100 * log_ratio_se, 100 * allowed) if known and log_ratio_se > allowed else None
     if misfit:
         text = Text(
             "{verdict} The coefficient does not fit these scans: their own error budget gives a change a standard "

@@ -6,11 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from .. import DISCLAIMER
+from ..kinetics.models import MODELS
 from ..messages import Notice
-from ..outcome.budget import COMPONENTS
+from ..outcome.budget import COMPONENTS, relative_error
 from ..outcome.change import Contrast, RegionChange, RegionValue
 from ..outcome.clinical import ClinicalChange, Treatment
 from ..outcome.compare import Comparison, comparison_record
+from ..quantities import BY_KEY
 from .coupled_files import coupled_text, write_coupled
 from .reasons import reasons_text
 from .tables import columns_text, number, table1_record, table1_text, value_text, write_json, write_tsv
@@ -297,8 +299,9 @@ def _besides_text(comparison: Comparison) -> str:
     rows = [["beside V_T, affected foramen", *sessions, *(f"change, {session}" for session in sessions[1:])]]
     for b in chosen:
         window = "" if b.window_s is None else f", {b.window_s[0] / 60:g} to {b.window_s[1] / 60:g} min"
-        measure = f"V_T, {b.measure}" if b.window_s is None else b.measure
-        values = [f"{value:.2f}" if math.isfinite(value) else "n/a" for value in b.values]
+        quantity = BY_KEY[MODELS[b.measure].outcome if b.window_s is None else b.measure]
+        measure = f"{quantity.symbol}, {b.measure}" if b.window_s is None else b.measure
+        values = [f"{value:.{quantity.decimals}f}" if math.isfinite(value) else "n/a" for value in b.values]
         moves = [f"{move:+.1f} %" if math.isfinite(move) else "n/a" for move in b.percents]
         rows.append([f"{measure}{window}{_corrected(b.pvc)}", *values, *moves])
     return columns_text(rows) if chosen else ""
@@ -333,7 +336,8 @@ def _budget_of_one_texts(comparison: Comparison) -> list[str]:
     for component, size in assumed.items():
         cells = [f"{100 * known[component]:.1f}" if component in known else "" for known in sizes]
         rows.append([component, *cells, size or "from the data"])
-    rows.append(["all", *(f"{100 * one.total_se / one.VT:.1f}" for one in chosen), ""])
+    totals = [100 * relative_error(one.VT, one.total_se) for one in chosen]
+    rows.append(["all", *(f"{total:.1f}" if math.isfinite(total) else "n/a" for total in totals), ""])
     title = f"Error budget of ln V_T, {chosen[0].region} (SD in %)"
     return [f"{title}\n{columns_text(rows)}", " ".join(comparison.assumptions)]
 

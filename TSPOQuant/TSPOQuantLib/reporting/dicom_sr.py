@@ -21,7 +21,7 @@ from ..messages import InputRefused, Notice
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..outcome.uptake import RegionUptake, uptake_of
 from ..plain import to_json
-from ..quantities import COLUMN_KEYS, COLUMNS, UPTAKE
+from ..quantities import BY_KEY, COLUMN_KEYS, COLUMNS, UPTAKE
 from ..regions.anatomy import Anatomy
 from .dicom_context import (
     DicomContext,
@@ -80,7 +80,9 @@ def report_object(
     method = private_code(model, MODELS[model].study_name)
     groups = [_group(context, record, row, regions, method, _measurements(record, row), row.flags) for row in rows]
     number = list(report_names(record)).index((model, pvc))
-    title = "V_T, " + MODELS[model].study_name + ("" if pvc == "none" else f", corrected by {pvc}")
+    title = f"{BY_KEY[MODELS[model].outcome].symbol}, {MODELS[model].study_name}" + (
+        "" if pvc == "none" else f", corrected by {pvc}"
+    )
     return _report(context, record, groups, regions, others, (f"{model}\n{pvc}", title, 9110 + number))
 
 
@@ -187,21 +189,23 @@ def _group(
 
 
 def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.Measurement]:
-    """V_T, the other quantities of the model, V_T's standard error and interval, and the others' standard errors.
+    """V_T (or K_i, where nothing leaves the tissue), the other quantities of the model, the first one's standard error
+    and interval, and the others' standard errors.
 
     They end at the first that could not be determined, so that no number slips into another's column where readers go
     by position.
     """
     fit = record.fit(row.region, row.model, row.pvc)
-    reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * row.VT_se
+    main, value, error = fit.outcome, fit.outcome_value, fit.outcome_error
+    reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * error
     found = {key: getattr(row, key) for key in COLUMN_KEYS}
-    others = [one for one in COLUMNS if one.key != "VT" and found[one.key] is not None]
+    others = [one for one in COLUMNS if one.key not in (main, "VT") and found[one.key] is not None]
     values = [
-        ("VT", row.VT, "VT"),
+        (main, value, main),
         *((one.key, found[one.key], one.key) for one in others),
-        ("VT-se", row.VT_se, "VT"),
-        ("VT-ci95-low", row.VT - reach, "VT"),
-        ("VT-ci95-high", row.VT + reach, "VT"),
+        (f"{main}-se", error, main),
+        (f"{main}-ci95-low", value - reach, main),
+        (f"{main}-ci95-high", value + reach, main),
         *((f"{one.key}-se", found[one.error_key], one.key) for one in others if found[one.error_key] is not None),
     ]
     known = takewhile(lambda entry: math.isfinite(entry[1]), values)

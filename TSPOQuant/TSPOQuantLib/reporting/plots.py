@@ -24,6 +24,8 @@ DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1
 TITLE_LETTERS = 22
 """Letters of 8 points that fit over a fused slice; longer labels are set smaller, not cut."""
 GRAY = "#6b7680"
+PATLAK = "Patlak"
+"""The method whose line has other coordinates than Logan's."""
 STYLE: Any = {
     "font.size": 8,
     "axes.spines.top": False,
@@ -172,7 +174,7 @@ def with_clinic(
     words: Words,
 ) -> "Figure":
     """V_T on the left axis, clinical scores as a share of their scale's range on the right one."""
-    figure = canvas(PAGE_WIDTH, 2.8)
+    figure = canvas(PAGE_WIDTH, 2.8 + 0.08 * max(0, len(scores) - 4))
     axes = figure.add_subplot()
     positions = np.arange(len(sessions))
     values = np.array([point.value for point in vt.points])
@@ -188,8 +190,8 @@ def with_clinic(
     for index, (label, shares) in enumerate(scores, start=1):
         style: dict[str, Any] = {
             "color": COLORS[index % len(COLORS)],
-            "marker": MARKERS[index],
-            "linestyle": DASHES[index],
+            "marker": MARKERS[index % len(MARKERS)],
+            "linestyle": DASHES[(index + index // len(MARKERS)) % len(DASHES)],  # another one at every round
         }
         other.plot(positions, shares, label=label, **style)
     other.set_ylim(0, 105)
@@ -341,9 +343,9 @@ def lines(shown: Sequence[tuple[str, KineticFit]], words: Words) -> "Figure":
             ends = np.array([x[near & used].min(), x[near & used].max()])
             axes.plot(ends, line.intercept + line.slope * ends, color=COLORS[0], label=words("line.line"))
         axes.set_title(title)
-        axes.set_xlabel(words("axis.logan_x"))
+        axes.set_xlabel(words("axis.patlak_x" if fit.model == PATLAK else "axis.logan_x"))
         if index == 0:
-            axes.set_ylabel(words("axis.logan_y"))
+            axes.set_ylabel(words("axis.patlak_y" if fit.model == PATLAK else "axis.logan_y"))
             figure.legend(loc="outside lower center", ncols=3)
     localize(figure, words)
     return figure

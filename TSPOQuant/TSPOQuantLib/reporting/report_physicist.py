@@ -15,7 +15,7 @@ from ..outcome.compare import Comparison, RegionChange, reference_rule
 from ..outcome.record import VisitRecord
 from ..outcome.settings import SETTINGS
 from ..outcome.uptake import RegionUptake, uptake_notices, uptake_of, window_of
-from ..quantities import BY_KEY, COLUMNS, UPTAKE
+from ..quantities import BY_KEY, COLUMNS, UPTAKE, Quantity
 from ..regions.anatomy import REFERENCE_RULES
 from ..tracers import Sourced, tracer_named
 from . import plots
@@ -339,9 +339,9 @@ def _besides(comparison: Comparison, words: Words) -> list[Block]:
     rows = [
         (
             place_title(words, Place(b.structure, b.level, b.side), b.region),
-            model_title(b.measure),
+            _measure_title(b.measure),
             correction_title(words, b.pvc),
-            *(words.number(value) for value in b.values),
+            *(words.number(value, _quantity(b.measure).decimals) for value in b.values),
             *(words.percent(value, signed=True) for value in b.percents),
             "–" if b.unit == "1" else _unit(b.unit),
             "–" if b.window_s is None else _minutes(b.window_s, words),
@@ -359,6 +359,17 @@ def _besides(comparison: Comparison, words: Words) -> list[Block]:
     )
     align = "lll" + "r" * (2 * len(sessions) - 1) + "ll"
     return [Table(words("besides.caption"), header, tuple(rows), align, notes=(words("besides.note"),))]
+
+
+def _quantity(measure: str) -> Quantity:
+    """What a measure beside V_T of the first model is, of a model what that gives."""
+    return BY_KEY[MODELS[measure].outcome if measure in MODELS else measure]
+
+
+def _measure_title(measure: str) -> str:
+    """ "SUV", "Logan", "K_i, Patlak"."""
+    of_vt = measure not in MODELS or MODELS[measure].outcome == "VT"
+    return model_title(measure) if of_vt else f"{_quantity(measure).symbol}, {model_title(measure)}"
 
 
 def _minutes(window_s: tuple[float, float], words: Words) -> str:

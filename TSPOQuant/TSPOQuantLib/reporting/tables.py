@@ -584,7 +584,7 @@ def table1_text(
             + "*" * ((change.outcome, change.baseline_session) in flagged),
             value_text(change.followup, change.followup_se)
             + "*" * ((change.outcome, change.followup_session) in flagged),
-            f"{change.change:+.1f} %" if change.change_unit == "%" else f"{change.change:+.3g} {change.change_unit}",
+            _change_text(change),
             f"{bounds[0]:+.1f} to {bounds[1]:+.1f} %" if all(map(math.isfinite, bounds)) else "",
         ]
         if truth:
@@ -596,6 +596,12 @@ def table1_text(
             )
         rows.append(line)
     return columns_text(rows)
+
+
+def _change_text(change: Change) -> str:
+    if not math.isfinite(change.change):  # of a value that is not known, or in % of 0
+        return "n/a"
+    return f"{change.change:+.1f} %" if change.change_unit == "%" else f"{change.change:+.3g} {change.change_unit}"
 
 
 def columns_text(rows: Sequence[Sequence[str]], width: int = WIDTH) -> str:
