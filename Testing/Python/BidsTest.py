@@ -14,6 +14,7 @@ from TSPOQuantLib.acquisition.participants import read_person
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
 from TSPOQuantLib.acquisition.tables import sidecars
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.pipeline.visit_data import weight_notices
 from TSPOQuantLib.study import study_of_bids
 
 HALF_LIFE = 1220.04
@@ -321,6 +322,11 @@ class PersonTest(Folder):
             (self.folder / "sub-2").mkdir(exist_ok=True)
             (self.folder / "sub-2" / "sub-2_sessions.tsv").write_text(sessions)
         return read_person(self.folder, "sub-2", "ses-a")
+
+    def test_two_weights_of_one_person_are_told(self):
+        self.assertEqual([notice.code for notice in weight_notices(0.08, 80.0)], ["weights-differ"])
+        for weights in ((80.0, 76.0), (None, 80.0), (80.0, None)):
+            self.assertEqual(weight_notices(*weights), ())
 
     def test_genotype_and_weight_as_laboratories_write_them(self):
         for cell, genotype in (

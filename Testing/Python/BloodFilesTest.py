@@ -388,6 +388,33 @@ class OtherTablesTest(Folder):
     def test_value_column_needs_a_telling_name(self):
         self.refused("blood-columns", read_blood, [self.write("x.txt", "time[sec]\tvalue[kBq/cc]\n30\t1.2\n")])
 
+    def test_the_sheet_that_is_shown_first(self):
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        names = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+        def sheet(value):
+            rows = (("time[s]", "plasma[kBq/mL]"), ("0", "0"), ("3600", value))
+            cells = ("".join(f'<c r="{at}{n}" t="str"><v>{cell}</v></c>' for at, cell in zip("AB", row, strict=True))
+                     for n, row in enumerate(rows, 1))  # fmt: skip
+            return (
+                f'<worksheet xmlns="{main}"><sheetData><row>{"</row><row>".join(cells)}</row></sheetData></worksheet>'
+            )
+
+        for states, shown in ((("visible", "visible"), 9), (("hidden", "visible"), 5)):
+            path = self.folder / "blood.xlsx"
+            listed = "".join(
+                f'<sheet name="{n}" sheetId="{n}" state="{state}" r:id="r{n}"/>'
+                for n, state in zip((2, 1), states, strict=True)
+            )
+            files = "".join(f'<Relationship Id="r{n}" Target="worksheets/sheet{n}.xml"/>' for n in (1, 2))
+            with zipfile.ZipFile(path, "w") as archive:
+                book = f'<workbook xmlns="{main}" xmlns:r="{names}"><sheets>{listed}</sheets></workbook>'
+                archive.writestr("xl/workbook.xml", book)
+                archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships>{files}</Relationships>")
+                archive.writestr("xl/worksheets/sheet1.xml", sheet(5))
+                archive.writestr("xl/worksheets/sheet2.xml", sheet(9))
+            np.testing.assert_array_equal(read_blood([path]).plasma.values, (0, shown))
+
     def test_broken_spreadsheet(self):
         path = self.folder / "x.bld"
         path.write_bytes(b"PK\x03\x04 no archive")

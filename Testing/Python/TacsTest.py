@@ -76,6 +76,14 @@ class ReadTacsTest(unittest.TestCase):
             np.testing.assert_array_equal(tacs.timing.durations_s, DURATIONS)
             self.assertEqual(tacs.regions, ("cord",))
 
+    def test_columns_that_are_no_regions(self):
+        middles = STARTS + DURATIONS / 2
+        beside = {"frame": range(1, 6), "Weights": DURATIONS, "mid_time": middles, "duration": DURATIONS}
+        tacs = read_tacs(self.write({"": range(5)} | self.columns() | beside))
+        self.assertEqual(tacs.regions, ("cord", "C6/C7 left"))
+        self.assertIn("tacs-columns-unused", [notice.code for notice in tacs.notices])
+        self.refused("tacs-frames", self.write(self.columns(duration=DURATIONS + 30)))
+
     def test_minutes(self):
         minutes = {"FrameTimesStart": STARTS / 60, "FrameTimesEnd": (STARTS + DURATIONS) / 60}
         self.refused("tacs-time-units", self.write(self.columns(**minutes)))

@@ -13,7 +13,7 @@ from .tables import Column, parts_of, read_table, split_unit, stated_unit, unbox
 
 STARTS = ("FrameTimesStart", "frame_start", "start")
 ENDS = ("FrameTimesEnd", "frame_end", "end")
-DURATIONS = ("FrameDuration", "frame_duration", "frame_dur")
+DURATIONS = ("FrameDuration", "frame_duration", "frame_dur", "duration")
 MIDDLES = ("frame_mid", "time", "sample-time")
 # petfit's long tables: a row a region and frame.
 LONG_REGION, LONG_VALUE, LONG_VOLUME = "region", "TAC", "volume_mm3"

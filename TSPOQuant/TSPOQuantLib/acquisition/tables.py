@@ -25,6 +25,8 @@ UNIT_IN_HEADER = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
 # A spreadsheet that unpacks to more than this is no table of samples.
 SPREADSHEET_LIMIT_BYTES = 50_000_000
 SPREADSHEET_NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+WORKBOOK, WORKBOOK_FILES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+SHEET_FILE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 SECONDS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
@@ -122,6 +124,8 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
         cells = tuple(row[index].strip() if index < len(row) else "" for _, row in rows[1:])
         name, unit = split_unit(cell) if units else (cell.strip(), None)
         columns.append(Column(file, name, unit, cells, lines))
+    if len(columns) > 1 and not columns[0].name and _counts_rows(columns[0].cells):
+        columns = columns[1:]  # pandas writes its index so
     names = [column.name for column in columns]
     if len(set(names)) < len(names) or not all(names):
         raise InputRefused(
@@ -131,6 +135,10 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
             names=names,
         )
     return tuple(columns)
+
+
+def _counts_rows(cells: Sequence[str]) -> bool:
+    return any(list(cells) == [str(number) for number in range(first, first + len(cells))] for first in (0, 1))
 
 
 def _trimmed(row: list[str]) -> list[str]:
@@ -411,7 +419,7 @@ def _spreadsheet_rows(path: Path) -> Iterator[Row]:
                 raise InputRefused(
                     "table-spreadsheet", "{path_name} is too large for a table of samples", path_name=path.name
                 )
-            sheet = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml"))
+            sheet = ElementTree.fromstring(archive.read(_first_sheet(archive)))
             shared: Sequence[str] = ()
             if "xl/sharedStrings.xml" in archive.namelist():
                 items = ElementTree.fromstring(archive.read("xl/sharedStrings.xml")).iter(f"{tag}si")
@@ -436,6 +444,22 @@ def _spreadsheet_rows(path: Path) -> Iterator[Row]:
         raise InputRefused(
             "table-spreadsheet", "{path_name} is not a readable spreadsheet; save it as text", path_name=path.name
         ) from None
+
+
+def _first_sheet(archive: zipfile.ZipFile) -> str:
+    """The file of the sheet that is shown first: files are numbered as sheets were made, and people move them.
+
+    Raises KeyError or ValueError where the workbook does not tell.
+    """
+    if not {WORKBOOK, WORKBOOK_FILES} <= set(archive.namelist()):
+        return "xl/worksheets/sheet1.xml"
+    sheets = ElementTree.fromstring(archive.read(WORKBOOK)).iter(f"{SPREADSHEET_NAMESPACE}sheet")
+    shown = [sheet.get(SHEET_FILE) for sheet in sheets if sheet.get("state", "visible") == "visible"]
+    files = {file.get("Id"): file.get("Target", "") for file in ElementTree.fromstring(archive.read(WORKBOOK_FILES))}
+    if not shown:
+        raise ValueError(WORKBOOK)
+    target = files[shown[0]]
+    return target[1:] if target.startswith("/") else f"xl/{target}"
 
 
 def _column_number(reference: str) -> int:

@@ -32,6 +32,10 @@ from .tables import (
 )
 
 FRAME_COLUMNS = (*STARTS, *ENDS, *DURATIONS, *MIDDLES)
+# What else tables say of their frames, and no region is called: letters and digits of the header, lower case.
+OF_FRAMES = re.compile(
+    r"frame(s|no|number|index)?|index|unnamed0|dur|(frame)?mid(time)?|frametimesmid|(frame)?weights?|decayfactor"
+)
 # What regional curves of BIDS derivatives are in where nothing else is said.
 DEFAULT_UNIT = "Bq/mL"
 # Frame times of the table and of its JSON may be rounded apart by this much.
@@ -88,11 +92,22 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     if timing.ends_s[-1] < SHORTEST_STUDY_S:
         raise _in_minutes(path.name, timing)
     _check_frames(path.name, timing, metadata)
-    regions = [name for name in columns if name not in FRAME_COLUMNS]
+    named = [name for name in columns if name not in FRAME_COLUMNS]
+    unused = [name for name in named if OF_FRAMES.fullmatch(re.sub(r"[^a-z0-9]", "", name.lower()))]
+    regions = [name for name in named if name not in unused]
     if not regions:
         raise InputRefused("tacs-regions", "{path_name} holds frames but no region", path_name=path.name)
     units = {name: _stated(columns[name], metadata) for name in regions}
     notices = list(table.notices)
+    if unused:
+        notices.append(
+            Notice(
+                "tacs-columns-unused",
+                "{path_name}: not used, as they tell of frames and are no regions: {unused}",
+                path_name=path.name,
+                unused=", ".join(unused),
+            )
+        )
     if not all(units.values()):
         notices.append(
             Notice(
@@ -197,6 +212,17 @@ def _frames(file: str, columns: Mapping[str, Column], metadata: Mapping[str, Any
     start = _first(columns, STARTS, file)
     end = _first(columns, (*ENDS, *DURATIONS), file)
     starts, ends = (_seconds(column, metadata) for column in (start, end))
+    also = next((columns[name] for name in DURATIONS if name in columns and end.name in ENDS), None)
+    off = np.zeros(1) if also is None else np.abs(ends - starts - _seconds(also, metadata))
+    if also is not None and off.max() > FRAME_TOLERANCE_S:
+        raise InputRefused(
+            "tacs-frames",
+            "{file}: {end} and {duration} of frame {frame} contradict each other; correct one",
+            file=file,
+            end=end.name,
+            duration=also.name,
+            frame=int(np.argmax(off)) + 1,
+        )
     try:
         return FrameTiming(starts, ends if end.name in DURATIONS else ends - starts)
     except InputRefused as reason:

@@ -23,12 +23,15 @@ from ..acquisition.tacs import read_frame_table, read_frame_weights
 from ..alignment.parts import join_parts
 from ..alignment.visits import VisitAlignment, align_visits
 from ..input_function import GivenSettings
-from ..messages import InputRefused
+from ..messages import InputRefused, Notice
 from ..progress import Progress, part, silent
 from ..regions.carry import carry_segmentation, level_points
 from ..regions.region import regions_of
 from ..settings import part_of
 from ..study import Study
+
+SAME_WEIGHT = 0.1
+"""Weights of one person at different visits differ by less than this part (a choice); a slipped unit by more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,12 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     """
     image = read_scan(study, part(progress, 0, 0.7))
     weight = image.scan.weight_kg or study.person.weight_kg
-    notices = (*image.notices, *study.notices, *study.person.notices)
+    notices = (
+        *image.notices,
+        *study.notices,
+        *study.person.notices,
+        *weight_notices(image.scan.weight_kg, study.person.weight_kg),
+    )
     image = replace(image, scan=replace(image.scan, weight_kg=weight), notices=notices)
     progress(0.7, "Reading the CT or MR")
     ct = anatomical_of(study)
@@ -79,6 +87,21 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     blood = None if len(image.timing) == 1 else blood_of(study)
     listed = read_frame_weights(study.frame_weights, image.timing) if study.frame_weights else None
     return on_one_clock(VisitData(image, segmentation, blood, ct, carried, listed), study.settings)
+
+
+def weight_notices(own: float | None, other: float | None) -> tuple[Notice, ...]:
+    """Tell of two weights of one person: the scan's, which SUV takes, and another."""
+    if own is None or other is None or abs(own / other - 1) <= SAME_WEIGHT:
+        return ()
+    return (
+        Notice(
+            "weights-differ",
+            "the PET states a weight of {own:.4g} kg, and what is stated of the person is {other:.4g} kg; SUV rests "
+            "on the PET's: correct the one that is wrong",
+            own=own,
+            other=other,
+        ),
+    )
 
 
 def anatomical_of(study: Study) -> Volume | None:
