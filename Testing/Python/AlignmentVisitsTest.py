@@ -147,7 +147,7 @@ class RealCtTest(unittest.TestCase):
         matrix = np.diag([4.195, 4.195, 2.5, 1.0])
         grid = Grid(values.shape, matrix)
         slices = np.flatnonzero(binary_dilation(cord).any(axis=(1, 2)))
-        heights = np.linspace(slices[0] + 8, slices[-1] - 8, 3).astype(int)
+        heights = np.linspace(slices[0] + 8, slices[-1] - 8, 5).astype(int)
         middle = {f"slice {k}": np.argwhere(cord[k]).mean(axis=0)[::-1] for k in heights if cord[k].any()}
         points = {
             name: grid.to_lps(np.array([[*ij, int(name.split()[1])]])) + np.array([[-15.0, 0, 0], [15, 0, 0]])
