@@ -554,6 +554,20 @@ class ComparisonTest(unittest.TestCase):
         self.assertIn("comparison-no-vt", [notice.code for notice in alone.notices])
         self.assertEqual(next(one.values for one in alone.besides if one.measure == "Patlak"), (0.01, 0.005))
 
+    def test_dates_that_belong_to_another_visit_are_told(self):
+        def codes(dates, *treatments):
+            told = replace(CLINICAL, dates=dates, treatments=treatments)
+            return [notice.code for notice in compare(pair(), told).notices]
+
+        first, later = date(2026, 1, 6), date(2026, 2, 15)  # scanned on 5 January and 16 February
+        between, before = Treatment("rest", first, later), Treatment("rest", date(2025, 11, 3), later)
+        self.assertFalse(
+            {"clinical-date", "treatment-outside"} & {*codes({"baseline": first, "followup": later}, between)}
+        )
+        self.assertEqual(codes({"baseline": later, "followup": first}).count("clinical-date"), 2)
+        self.assertIn("treatment-outside", codes({}, before))
+        self.assertIn("treatment-outside", codes({}, Treatment("rest", date(2026, 3, 1))))
+
     def test_without_clinical_data(self):
         comparison = compare(pair())
         self.assertIn("clinical-missing", [notice.code for notice in comparison.notices])

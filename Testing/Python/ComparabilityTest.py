@@ -128,6 +128,17 @@ class EachDifferenceTest(unittest.TestCase):
                 (finding,) = checked([BASE, visit])
                 self.assertEqual((finding.code, finding.severity, finding.accepted), (code, "warn", False))
 
+    def test_windows_of_suv_that_frames_set_are_told(self):
+        """The last 20 min in whole frames: from 40 min on of frames of 10 min, from 45 min on of such of 15."""
+        quarters = {"frame_starts_s": (0.0, 900.0, 1800.0, 2700.0), "frame_durations_s": 4 * (900.0,)}
+        found = {one.code: one for one in checked([BASE, followup(acquisition=quarters)])}
+        self.assertEqual(found["visits-outcome-window"].values, ("40 to 60 min", "45 to 60 min"))
+        stated = [
+            replace(one, settings={**one.settings, "window_min": [45, 60]})
+            for one in (BASE, followup(acquisition=quarters))
+        ]
+        self.assertNotIn("visits-outcome-window", [one.code for one in checked(stated)])
+
     def test_other_people_are_never_compared(self):
         for code, changes in NEVER.items():
             with self.subTest(code):
@@ -219,7 +230,8 @@ class EachDifferenceTest(unittest.TestCase):
         codes = {f.code for f in findings_of([BASE, followup(acquisition=longer)])}
         self.assertIn("visits-window", codes)
         cut = followup(acquisition=longer, settings={"until_min": 60.0})
-        self.assertEqual({f.code for f in findings_of([BASE, cut])}, {"visits-frames"})
+        # The fits end alike; SUV is still the mean over the end of each scan.
+        self.assertEqual({f.code for f in findings_of([BASE, cut])}, {"visits-frames", "visits-outcome-window"})
 
     def test_times_that_count_from_another_moment_are_told(self):
         (finding,) = findings_of([BASE, followup(acquisition={"time_zero": "TimeZero"})])

@@ -22,6 +22,7 @@ from ..settings import Setting, Shared
 from ..tracers import same_tracer
 from .record import VisitRecord
 from .settings import SETTINGS
+from .uptake import window_of
 
 Severity = Literal["refuse", "warn"]
 
@@ -47,6 +48,8 @@ WEIGHT_RATIO, DOSE_RATIO = 1.1, 2.0
 VOLUME_WARNS, VOLUME_REFUSES = 1.25, 1.5
 """Volumes of one region that differ by such a factor change its recovery."""
 MOTION_MM = 3.0
+OUTCOME_WINDOW_MIN = 1.0
+"""Windows of SUV whose ends differ by less are one: clocks of two days differ by as much."""
 UPTAKE_WARNS_MIN, UPTAKE_REFUSES_MIN = 1.0, 10.0
 """Uptake times of single late frames that differ by more are told apart, and refused."""
 SAME_SCAN, FEWEST_VALUES = 1e-3, 6
@@ -271,6 +274,15 @@ def _uptake_judged(a: VisitRecord, b: VisitRecord) -> Severity | None:
     return None if apart <= UPTAKE_WARNS_MIN else "warn" if apart <= UPTAKE_REFUSES_MIN else "refuse"
 
 
+def _own_window_min(visit: VisitRecord) -> tuple[float, float] | None:
+    """What SUV is the mean over where the study states no window, from the scan's end; None where it does, and for a
+    single late frame, of which the uptake time is told."""
+    if not visit.models or visit.settings.get("window_min"):
+        return None
+    start_s, end_s = window_of(visit)
+    return start_s / 60, end_s / 60
+
+
 def _template(visit: VisitRecord) -> tuple[str, int] | None:
     """Which template the input is, and of how many people; None for one that was measured."""
     found = visit.input.settings.get("found", {}).get("population")
@@ -334,6 +346,14 @@ SEEN = (
         Text("regions drawn on a CT and on an MR need not lie in the same place"),
         lambda v: v.acquisition.anatomy,
         severity="warn",
+    ),
+    _acquired(
+        "outcome-window",
+        Text("SUV and its ratios change with time (V_T does not need them)"),
+        _own_window_min,
+        lambda window: Text("{start:.0f} to {end:.0f} min", start=window[0], end=window[1]),
+        lambda one, other: max(abs(a - b) for a, b in zip(one, other, strict=True)) < OUTCOME_WINDOW_MIN,
+        "warn",
     ),
     _acquired(
         "input",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from ..kinetics.models import MODELS
@@ -570,6 +571,7 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
                 models=Listed(visits[0].models),
             )
         )
+    found += _of_dates(visits, clinical) if clinical is not None else []
     for visit in visits:
         if visit.models and visit.input.parent_fraction is None and visit.input.source != POPULATION:
             text = Text(
@@ -597,6 +599,51 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
                 )
             )
     return tuple(found)
+
+
+def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]:
+    """Scores that were taken nearer to another visit's scan, and treatments that were not between the scans."""
+    clocks = {visit.session: visit.acquisition.time_zero_at for visit in visits}
+    scans = {session: datetime.fromisoformat(at).date() for session, at in clocks.items() if at}
+    found = []
+    for session, day in clinical.dates.items():
+        if session not in scans:
+            continue
+        nearest = min(scans, key=lambda one: (abs(scans[one] - day), one != session))
+        if nearest != session:
+            found.append(
+                Notice(
+                    "clinical-date",
+                    "the scores of {session} are dated {day}, nearer to the scan of {nearest} ({other}) than to its "
+                    "own ({own}); make sure that they are not those of another visit",
+                    session=session,
+                    day=day.isoformat(),
+                    nearest=nearest,
+                    other=scans[nearest].isoformat(),
+                    own=scans[session].isoformat(),
+                )
+            )
+    if len(scans) < len(visits) or len(visits) < 2:
+        return found
+    first, last = min(scans.values()), max(scans.values())
+    outside = [
+        one
+        for one in clinical.treatments
+        if (one.start and not first <= one.start <= last) or (one.end and one.end < first)
+    ]
+    return found + [
+        Notice(
+            "treatment-outside",
+            "'{kind}' ({start} to {end}) did not begin between the scans of {first} and {last}, though the "
+            "record tells it as done between them; correct its dates, or read the change with that in mind",
+            kind=one.kind,
+            start="?" if one.start is None else one.start.isoformat(),
+            end="?" if one.end is None else one.end.isoformat(),
+            first=first.isoformat(),
+            last=last.isoformat(),
+        )
+        for one in outside
+    ]
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
