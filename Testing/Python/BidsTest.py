@@ -158,6 +158,18 @@ class SidecarTest(Folder):
         for silent in ([1.0] * 5, list(middles[:4]), list(middles[::-1]), [0, *middles[1:]]):
             self.assertIsNone(self.read(DecayFactor=silent).decay_reference_s)
 
+    def test_an_image_without_attenuation_correction(self):
+        for key in ("AttenuationCorrection", "AttenuationCorrectionMethod"):
+            for stated in ("none", "No attenuation correction", "NAC", "uncorrected", False, ["none"]):
+                self.refused("pet-attenuation", read_pet_json, self.path(**{key: stated}))
+        for stated in ("[137Cs]transmission scan", "measured,AC_CT_Brain", "no transmission scan: MRAC", "n/a", True):
+            self.read(AttenuationCorrection=stated)
+
+    def test_a_half_life_in_minutes(self):
+        for minutes in (20.36, 109.77):
+            path = self.path(("TracerRadionuclide", "TracerName"), RadionuclideHalfLife=minutes)
+            self.assertIn("minutes", self.refused("pet-json-half-life", read_pet_json, path))
+
     def test_what_is_odd_is_named(self):
         self.assertIn("pet-decay", self.codes(self.read(ImageDecayCorrected=False)))
         for answer in ("true", "Yes", [True], 1):

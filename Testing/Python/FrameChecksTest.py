@@ -55,6 +55,13 @@ class Folder(unittest.TestCase):
         return self.folder / "x_pet.nii.gz"
 
 
+class ActivityTest(Folder):
+    def test_a_thousandfold_slip_of_the_image_is_told(self):
+        for units, told in (("Bq/mL", True), ("MBq/mL", True), ("kBq/mL", False)):
+            codes = [notice.code for notice in read_dynamic_pet(self.nifti(Units=units)).notices]
+            self.assertEqual("pet-activity-odd" in codes, told, units)
+
+
 class TimeSlipTest(Folder):
     def said(self, code, **changed):
         return self.refused(code, read_dynamic_pet, self.nifti(**changed))

@@ -1,5 +1,6 @@
 """PET-BIDS datasets: which files belong to a session, and what its _pet.json says about the scan."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,11 @@ OF_SCANS = ("task", "acq", "trc", "rec", "run")
 CLOCK_TOLERANCE_S = 1.0
 LATEST_START_S = 6 * 3600.0
 """A dynamic scan that starts later than this sees nothing that its models describe."""
+NO_ATTENUATION = re.compile(
+    r"(none|nac|un-?corrected|not (applied|performed|done|corrected))\b|(no|without)( attenuation)? correction|no$",
+    re.IGNORECASE,
+)
+"""How it is said that there was no attenuation correction."""
 SAME_HALF_LIFE = 0.02
 """How far a stated half-life may be from that of the radionuclide that the tracer's name says: rounding."""
 
@@ -219,6 +225,7 @@ def read_pet_json(path: Path) -> PetSidecar:
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
     tracer = _text(metadata, "TracerName")
     _check_tracer(path.name, tracer, half_life_s)
+    attenuation = _attenuation(path.name, metadata)
     scan_start_s = number_in(metadata, "ScanStart", path.name)
     _check_scan_start(path.name, scan_start_s, float(timing.starts_s[0]))
     corrected = truth(metadata.get("ImageDecayCorrected"))
@@ -274,7 +281,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         reconstruction=_text(metadata, "ReconMethodName"),
         manufacturer=_text(metadata, "Manufacturer"),
         scanner_model=_text(metadata, "ManufacturersModelName"),
-        attenuation=_text(metadata, "AttenuationCorrection") or _text(metadata, "AttenuationCorrectionMethod"),
+        attenuation=attenuation,
         administration=(_text(metadata, "ModeOfAdministration") or "").lower() or None,
         infusion_s=_infusion_s(path.name, metadata),
         weight_kg=number_in(metadata, "PatientWeight", path.name) or None,
@@ -356,6 +363,22 @@ def _check_tracer(file: str, tracer: str | None, half_life_s: float | None) -> N
         )
 
 
+def _attenuation(file: str, metadata: Mapping[str, Any]) -> str | None:
+    """How attenuation was corrected, in words; refused ("pet-attenuation") where it says that it was not."""
+    for key in ("AttenuationCorrection", "AttenuationCorrectionMethod"):
+        stated = unboxed(metadata.get(key))
+        if truth(stated) is False or (isinstance(stated, str) and NO_ATTENUATION.match(stated.strip())):
+            raise InputRefused(
+                "pet-attenuation",
+                "{file}: {key} is '{stated}': values that are not attenuation-corrected are no activities; use the "
+                "corrected image",
+                file=file,
+                key=key,
+                stated=str(stated),
+            )
+    return _text(metadata, "AttenuationCorrection") or _text(metadata, "AttenuationCorrectionMethod")
+
+
 def _check_scan_start(file: str, scan_start_s: float | None, first_s: float) -> None:
     """Refuse ("frames-scan-start") frames that start before the scan, which were counted from its start; or a day
     after it."""
@@ -406,11 +429,27 @@ def _half_life(
             radionuclide=radionuclide,
             known=known,
         )
+    in_minutes = (
+        [] if stated is None else [name for name, known_s in HALF_LIFE_S.items() if _same(60 * stated, known_s)]
+    )
+    if in_minutes:
+        raise InputRefused(
+            "pet-json-half-life",
+            "{file}: RadionuclideHalfLife is {stated:g} s, which is the half-life of {radionuclide} in minutes; write "
+            "it in seconds",
+            file=file,
+            stated=stated,
+            radionuclide=in_minutes[0],
+        )
     if stated is None and known is None:
         notices.append(
             Notice("pet-half-life", "{file} states no RadionuclideHalfLife and no radionuclide known here", file=file)
         )
     return known if stated is None else stated
+
+
+def _same(one_s: float, other_s: float) -> bool:
+    return abs(one_s / other_s - 1) <= SAME_HALF_LIFE
 
 
 def _decay_factors(file: str, metadata: Mapping[str, Any], frames: int) -> NDArray[np.float64] | None:

@@ -15,7 +15,7 @@ from .frame_checks import check_factors, check_frames, check_growth, check_table
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
 from .large import StoredFrames, filled, is_large
-from .tables import sidecars
+from .tables import HIGHEST_KBQ_ML, LOWEST_PEAK_KBQ_ML, sidecars
 from .time_slips import slip_between, with_slip
 from .volume_files import VolumeFile, read_volume
 
@@ -24,6 +24,7 @@ SAME_CLOCK_S = 1.0
 # Decay factors and the stated time of correction may differ by this part of activity (not published): clocks of real
 # files were up to 9 s apart, 0.5 % of 11C.
 DECAY_REFERENCE_TOLERANCE = 0.01
+ASKED_VOXELS = 100_000
 
 
 def sidecar_of(path: Path) -> Path:
@@ -67,6 +68,7 @@ def read_dynamic_nifti(
     # What is asked of an image's frames, stored ones can.
     values = cast(NDArray[np.float32], _times(values, sidecar.kbq_ml_per_unit * factors))
     check_finite(path.name, values)
+    notices += _activity_notices(path.name, values, sidecar.units)
     check_frames(values, factors)
     injected_s, zero_clock = (
         sidecar.injection_start_s,
@@ -173,6 +175,30 @@ def check_finite(name: str, values: NDArray[np.float32]) -> None:
             count=sum(counts),
             frame=bad[0],
         )
+
+
+def _activity_notices(name: str, values: NDArray[np.float32], units: str) -> tuple[Notice, ...]:
+    """Tell of activities (frames, k, j, i) in kBq/mL that no one has: a unit has slipped.
+
+    Asked of all but the hottest thousandth of the frame that holds most, of its voxels some hundred thousand.
+    """
+    highest = values[int(np.argmax([frame.sum(dtype=np.float64) for frame in values]))].ravel()
+    highest = highest[:: max(1, highest.size // ASKED_VOXELS)]
+    hot = float(np.quantile(highest[highest > 0], 0.999)) if (highest > 0).any() else 0.0
+    if not hot or LOWEST_PEAK_KBQ_ML <= hot <= HIGHEST_KBQ_ML:
+        return ()
+    return (
+        Notice(
+            "pet-activity-odd",
+            "{file}: read in {units}, as its JSON says, the hottest tissue holds {hot:.3g} kBq/mL, where {lowest:g} "
+            "to {highest:g} can be; SUV rests on it: check the Units in the JSON (Bq/mL, kBq/mL)",
+            file=name,
+            units=units,
+            hot=hot,
+            lowest=LOWEST_PEAK_KBQ_ML,
+            highest=HIGHEST_KBQ_ML,
+        ),
+    )
 
 
 def _to_time_zero(sidecar: PetSidecar, timing: FrameTiming, notices: list[Notice]) -> tuple[NDArray[np.float64], str]:
