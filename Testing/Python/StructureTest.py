@@ -28,6 +28,7 @@ SHARED_MODULES = (
     "quantities",
     "tracers",
     "typography",
+    "later",
     "levels",
     "grid",
     "output",

@@ -10,7 +10,8 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares, nnls
+
+from ..later import optimize
 
 Floats = NDArray[np.float64]
 
@@ -90,7 +91,7 @@ def fit_bolus(
 
     def project(theta: Floats) -> tuple[Floats, Floats]:
         design = (average @ shapes_of(theta)(knots_s)) / sigma[:, None]
-        amplitudes, _ = nnls(design, scaled)
+        amplitudes, _ = optimize.nnls(design, scaled)
         return amplitudes, design @ amplitudes - scaled
 
     onsets = [first + part * (peak_time - first) for part in _ONSET_STARTS]
@@ -106,7 +107,7 @@ def fit_bolus(
         upper.append(2 * span)
     order = np.argsort([np.sum(project(theta)[1] ** 2) for theta in grid], kind="stable")
     fits = [
-        least_squares(
+        optimize.least_squares(
             lambda theta: project(theta)[1],
             np.clip(grid[index], np.add(lower, 1e-9), np.subtract(upper, 1e-9)),
             bounds=(lower, upper),

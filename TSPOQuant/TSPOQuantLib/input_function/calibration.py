@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
+from ..later import optimize
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ def recovery_calibration(
     """
     design = np.stack([np.ones(len(blood)), tissue / blood], axis=1)
     lower, upper = zip(RECOVERY_RANGE, SPILL_IN_RANGE, strict=True)
-    fit = lsq_linear(design, image / blood, bounds=(lower, upper), method="bvls")
+    fit = optimize.lsq_linear(design, image / blood, bounds=(lower, upper), method="bvls")
     recovery, spill_in = (float(value) for value in fit.x)
     free = np.array([lower[i] < fit.x[i] < upper[i] for i in range(2)])
     degrees = len(image) - 2
@@ -138,7 +138,7 @@ def timed_calibration(
 
     def solved(shift_s: float) -> tuple[float, Floats]:
         rows, seen, _ = design(shift_s)
-        fit = lsq_linear(rows, seen, bounds=(lower, upper), method="bvls")
+        fit = optimize.lsq_linear(rows, seen, bounds=(lower, upper), method="bvls")
         return 2 * float(fit.cost) + (shift_s / SHIFT_SD_S) ** 2, fit.x
 
     count = round(LONGEST_SHIFT_S / SHIFT_STEP_S)

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from ..acquisition.frames import FrameTiming
+from ..later import optimize
 from ..messages import InputRefused, Notice
 from .bolus_models import BolusFit, fit_bolus
 from .curve import gap_in_first_pass
@@ -160,7 +160,7 @@ def _smoothest(
     heavy = HEAVY * np.sqrt(np.sum(roughness**2) / np.sum(constraints**2))
     stacked = np.concatenate([roughness[:, free], heavy * constraints[:, free]])
     values = np.zeros(len(knots))
-    values[free], _ = nnls(stacked, np.concatenate([target, heavy * means]))
+    values[free], _ = optimize.nnls(stacked, np.concatenate([target, heavy * means]))
     while True:
         free = values > 0
         values = np.zeros(len(knots))

@@ -11,11 +11,11 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 from scipy.special import gammainc, gammaincc
 
 from ..acquisition.blood import SampledCurve
 from ..information import EXACT_FIT, aicc
+from ..later import optimize
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]
@@ -348,7 +348,7 @@ def _fit(model: ParentFractionModel, times_s: Floats, fractions: Floats, weight:
     grid = np.clip(grid, np.asarray(model.lower) + 1e-6, np.asarray(model.upper) - 1e-6)
     order = np.argsort([np.sum(residuals(start) ** 2) for start in grid], kind="stable")
     fits = [
-        least_squares(residuals, start, bounds=(model.lower, model.upper), jac="3-point", x_scale="jac")
+        optimize.least_squares(residuals, start, bounds=(model.lower, model.upper), jac="3-point", x_scale="jac")
         for start in grid[order[:REFINED_STARTS]]
     ]
     fit = min(fits, key=lambda one: float(one.cost))

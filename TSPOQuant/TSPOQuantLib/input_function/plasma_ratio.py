@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from ..information import EXACT_FIT, aicc
+from ..later import optimize
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]
@@ -171,7 +171,7 @@ def _fit(name: str, times_min: Floats, ratios: Floats) -> tuple[Floats, Floats, 
     lower = [-np.inf] * (number - rates) + [_SLOWEST] * rates
     upper = [np.inf] * (number - rates) + [_FASTEST] * rates
     start = _start(name, times_min, ratios)
-    fit = least_squares(residuals, start, bounds=(lower, upper), jac="3-point", x_scale="jac")
+    fit = optimize.least_squares(residuals, start, bounds=(lower, upper), jac="3-point", x_scale="jac")
     count = len(times_min)
     wrss = 2 * float(fit.cost)
     covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * wrss / (count - number)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from ..acquisition.frames import FrameTiming
 from ..information import aic, aicc, bic
 from ..input_function.curve import InputFunction
+from ..later import optimize
 from ..messages import InputRefused
 from ..quantities import UNITS
 from .compartment import NAMES, Equation, best_of, highest_exponent, optimum, refine
@@ -129,7 +129,7 @@ def _refined_delay(
         return parameters[0], float(wrss[0])
 
     around = (float(delays[max(at - 1, 0)]), float(delays[min(at + 1, len(delays) - 1)]))
-    search = minimize_scalar(
+    search = optimize.minimize_scalar(
         lambda delay: refit(float(delay))[1],
         bounds=around,
         method="bounded",

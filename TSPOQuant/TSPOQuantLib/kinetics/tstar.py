@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
+from ..later import optimize
 from .convolution import basis_factory, curve_frame_averages
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ def without_noise(
     size = np.sqrt((design**2).sum(axis=0))
     design = design / np.where(size > 0, size, 1.0)
     root = np.sqrt(weight * timing.durations_s)
-    nearest = [nnls(design * root[:, None], curve * root)[0] for curve in activity.T]
+    nearest = [optimize.nnls(design * root[:, None], curve * root)[0] for curve in activity.T]
     return np.asarray(design @ np.array(nearest).T)
 
 

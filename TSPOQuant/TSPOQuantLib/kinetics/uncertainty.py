@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, least_squares
 from scipy.special import stdtrit
 
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
+from ..later import optimize
 from ..messages import InputRefused
 from .compartment import NAMES
 from .compartment_fit import CompartmentScan, outcomes
@@ -79,7 +79,9 @@ def profile_interval(
 
         if not others:
             return float((residuals(start) ** 2).sum()), start
-        found = least_squares(residuals, np.clip(start, low, high), jacobian, bounds=(low, high), x_scale="jac")
+        found = optimize.least_squares(
+            residuals, np.clip(start, low, high), jacobian, bounds=(low, high), x_scale="jac"
+        )
         return 2 * float(found.cost), found.x
 
     error = best.standard_errors[chosen.outcome]
@@ -97,7 +99,11 @@ def profile_interval(
                 def excess(distance: float, start: Array = start, direction: float = direction) -> float:
                     return walk(estimate * np.exp(direction * distance), start)[0] - limit
 
-                end = estimate * np.exp(direction * brentq(excess, near, far, rtol=1e-6)) if excess(near) < 0 else near
+                end = (
+                    estimate * np.exp(direction * optimize.brentq(excess, near, far, rtol=1e-6))
+                    if excess(near) < 0
+                    else near
+                )
                 break
             near, start = far, moved
         ends.append(float(end))

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_laplace
-from scipy.optimize import least_squares
 from scipy.special import i0e, i1e
 
 from ..acquisition.image import DynamicImage
 from ..acquisition.segmentation import Segment
 from ..grid import Grid
+from ..later import optimize
 from ..messages import Text
 from .anatomy import Anatomy
 from .partial_volume import FWHM_PER_SIGMA
@@ -382,7 +382,9 @@ def _fit_tubes(
     first = np.concatenate([*starts, inner, [level]])
     low = np.concatenate([np.full(n * count, -np.inf), [caliber.diameter_mm[0], 0.0] * count, [0.0]])
     high = np.concatenate([np.full(n * count, np.inf), [caliber.diameter_mm[1], np.inf] * count, [np.inf]])
-    found = least_squares(residuals, first, bounds=(low, high), x_scale="jac", tr_solver="lsmr", max_nfev=MOST_STEPS).x
+    found = optimize.least_squares(
+        residuals, first, bounds=(low, high), x_scale="jac", tr_solver="lsmr", max_nfev=MOST_STEPS
+    ).x
     background = max(float(found[-1]), np.finfo(float).tiny)
     tubes = []
     for t in range(count):

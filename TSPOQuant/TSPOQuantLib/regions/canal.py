@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
-from scipy.optimize import minimize
 
 from ..acquisition.image import Volume
 from ..grid import Grid
+from ..later import optimize
 from ..messages import InputRefused
 
 Floats = NDArray[np.float64]
@@ -112,7 +112,7 @@ def fit_across(start: Canal, bone: Volume, across_mm: float, along_mm: float) ->
     bounds = [(-limit, limit) for limit in limits] + [SCALES]
     first = min(starts, key=cost)
     simplex = np.vstack([first, first + np.diag([along_mm / 2, across_mm / 2, across_mm / 2, 0.1])])
-    best = minimize(
+    best = optimize.minimize(
         cost, first, method="Nelder-Mead", bounds=bounds, options={"initial_simplex": simplex, "xatol": 0.01}
     ).x
     return replace(

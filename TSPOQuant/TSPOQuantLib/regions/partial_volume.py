@@ -13,14 +13,15 @@ the noise grew 1.3 to 2.3 times, the error did not fall.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
+from ..later import sparse
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .region import Region, TimeActivityCurve
@@ -509,7 +510,7 @@ def _of_cells(beyond: NDArray[np.float32]) -> NDArray[np.float32]:
     return beyond[:, :-1] - beyond[:, 1:]
 
 
-def _runs(labels: NDArray[np.int16], count: int) -> csr_array:
+def _runs(labels: NDArray[np.int16], count: int) -> Any:
     """(rows and tissues, edges): 1 where along a row of cells (k, j) a tissue begins, -1 where it ends.
 
     Along a row there are few tissues: this is far smaller than the cells.
@@ -525,7 +526,7 @@ def _runs(labels: NDArray[np.int16], count: int) -> csr_array:
     edges = np.stack([begin, end], axis=1)[order].ravel()
     signs = np.tile(np.array([1, -1], dtype=np.float32), len(first))
     before = np.append(0, 2 * np.cumsum(np.bincount(at, minlength=len(rows) * count)))
-    return csr_array((signs, edges, before), shape=(len(rows) * count, width + 1))
+    return sparse.csr_array((signs, edges, before), shape=(len(rows) * count, width + 1))
 
 
 def _parts(tissues: _Tissues) -> Floats:

@@ -18,10 +18,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, binary_fill_holes, distance_transform_edt, label
-from scipy.optimize import nnls
 
 from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
+from ..later import optimize
 from ..messages import InputRefused, Notice
 from ..progress import Progress, silent
 from .partial_volume import axis_response
@@ -249,7 +249,7 @@ def _misfit(blurred: Floats, seen: Floats, blocks: Sequence[NDArray[np.intp]]) -
 
     blurred: (voxels, tissues) at activity 1; seen: (voxels,).
     """
-    everywhere, _ = nnls(blurred, seen)
+    everywhere, _ = optimize.nnls(blurred, seen)
     error = np.sqrt(np.mean((seen - blurred @ everywhere) ** 2))
     most = everywhere.max()
     if not most > 0:
@@ -257,7 +257,7 @@ def _misfit(blurred: Floats, seen: Floats, blocks: Sequence[NDArray[np.intp]]) -
     prior = np.eye(len(everywhere)) * error / (DEPARTURE * most)
     found = []
     for here in blocks:
-        _, left = nnls(np.vstack([blurred[here], prior]), np.concatenate([seen[here], prior @ everywhere]))
+        _, left = optimize.nnls(np.vstack([blurred[here], prior]), np.concatenate([seen[here], prior @ everywhere]))
         found.append(len(here) * math.log(max(left**2, np.finfo(float).tiny)))
     return found
 
