@@ -154,9 +154,10 @@ def test_retest(folder: Path, quick: bool) -> list[list[str]]:
         apart = [changed(one.separate) for one in found]
         known = [(a, b) for a, b in zip(together, apart, strict=True) if np.isfinite([a.error, b.error]).all()]
         ratio = np.median([a.error / b.error for a, b in known])
-        wcv = [100 * np.sqrt(np.mean([one.log_ratio**2 for one in each]) / 2) for each in (apart, together)]
+        told = [(a, b) for a, b in zip(together, apart, strict=True) if np.isfinite([a.log_ratio, b.log_ratio]).all()]
+        wcv = [100 * np.sqrt(np.mean([pair[which].log_ratio ** 2 for pair in told]) / 2) for which in (1, 0)]
         against = sum(one.f_chance < 0.05 for one in found)
-        rows.append([model, f"{len(found)}", f"{ratio:.2f}", f"{wcv[0]:.1f}", f"{wcv[1]:.1f}", f"{against}"])
+        rows.append([model, f"{len(told)}", f"{ratio:.2f}", f"{wcv[0]:.1f}", f"{wcv[1]:.1f}", f"{against}"])
     return rows
 
 

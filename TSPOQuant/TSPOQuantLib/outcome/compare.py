@@ -547,7 +547,7 @@ def _disagreement(corrected: RegionChange) -> Text:
 def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: Lesion | None) -> tuple[Notice, ...]:
     found = []
     if clinical is None:
-        found.append(Notice("clinical-missing", "no clinical data were given; Table 1 shows V_T alone"))
+        found.append(Notice("clinical-missing", "no clinical data were given; Table 1 shows what was measured alone"))
     else:
         absent = [visit.session for visit in visits if visit.session not in clinical.visits]
         if absent:

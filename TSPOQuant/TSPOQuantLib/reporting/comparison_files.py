@@ -15,7 +15,16 @@ from ..outcome.compare import Comparison, comparison_record
 from ..quantities import BY_KEY
 from .coupled_files import coupled_text, write_coupled
 from .reasons import reasons_text
-from .tables import columns_text, number, table1_record, table1_text, value_text, write_json, write_tsv
+from .tables import (
+    columns_text,
+    number,
+    table1_record,
+    table1_text,
+    uptake_text,
+    value_text,
+    write_json,
+    write_tsv,
+)
 
 Truth = Mapping[str, tuple[float, float]]
 """Outcome to the phantom's V_T at both visits."""
@@ -204,8 +213,8 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
         marked = {place for place, _ in _flagged(comparison)}
         title = f"Table 1: {comparison.baseline.session} and {visit.session}"
         blocks.append(f"{title}\n\n{table1_text(rows, truth, marked)}")
-    if len(comparison.visits) == 1 and comparison.values:
-        blocks.append(_values_text(comparison))
+    if len(comparison.visits) == 1:
+        blocks.append(_values_text(comparison) if comparison.values else uptake_text(comparison.baseline))
     if comparison.model:
         blocks.append(
             f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "

@@ -21,7 +21,6 @@ from .report_terms import (
     place_title,
     point_of,
     row_of,
-    row_title,
     rows_of,
     short_title,
 )
@@ -143,7 +142,7 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     if comparison.clinical is None:
         notes.append(words("note.no_clinical"))
     return Table(
-        words("table1"),
+        words("table1" if comparison.model else "table1.uptake"),
         tuple(header),
         tuple(row[: len(header)] for row in rows),
         ("l" + "r" * (2 * len(visits) - 1) + "l")[: len(header)],
@@ -307,8 +306,8 @@ def _shown_on(pictures: Sequence[FusedPicture], words: Words) -> str:
 
 
 def _region_title(comparison: Comparison, name: str, words: Words) -> str:
-    row = next((row for visit in comparison.visits for row in visit.rows if row.region == name), None)
-    return row_title(words, row) if row else name
+    region = next((one for visit in comparison.visits for one in visit.regions if one.name == name), None)
+    return name if region is None else place_title(words, Place(region.structure, region.level, region.side), name)
 
 
 def _fused(picture: FusedPicture, region: str, words: Words) -> Picture:

@@ -136,10 +136,6 @@ def region_title(words: Words, name: str, place: Place) -> str:
     return " ".join(filter(None, (words.value(place.structure), place.level, side)))
 
 
-def row_title(words: Words, row: RegionOutcome) -> str:
-    return place_title(words, Place(row.structure, row.level, row.side), row.region)
-
-
 def model_title(name: str) -> str:
     """ "1TCM (1T2k)": the name in files and the one in the study."""
     study = MODELS[name].study_name if name in MODELS else name
