@@ -21,6 +21,7 @@ from TSPOQuantLib.exports import write_dicom
 from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.uptake import uptake_of
+from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.report import report_document
 from TSPOQuantLib.reporting.report_html import html
 
@@ -91,6 +92,8 @@ class StaticTest(unittest.TestCase):
                 page = html(report_document(comparison, [], lang))
                 self.assertIn(words, page)
                 self.assertIn("SUVpeak", page)
+                self.assertNotIn("Vr (V<sub>T</sub>)", page.split("</table>")[0])
+        self.assertIn("SUVpeak", comparison_text(compare(self.records[:1])))
 
     def test_dicom_objects_without_a_map(self):
         """SUVbw by its standard code (DCM 126401), as measured."""

@@ -254,9 +254,10 @@ def section(data: Path | None, quick: bool) -> Section:
     if data is None or not (data / FOLDER).is_dir():
         return Section(TITLE, simulation, tuple(goals))
     repeated = paragraphs(
-        """**Real, test and retest**: the same scans in pairs, one V_B for both scans of a region; standard error of
-        the log ratio by noise over that of separate fits, within-person coefficient of variation (%) by separate fits
-        and together, and in how many pairs the F-test speaks against one V_B:""",
+        """**Real, test and retest**: the same scans in pairs, one V_B for both scans of a region; pairs with a V_T at
+        both scans, standard error of the log ratio by noise over that of separate fits, within-person coefficient of
+        variation (%) by separate fits and together, and in how many of the 18 pairs the F-test speaks against one
+        V_B:""",
         table(["model", "pairs", "SE ×", "wCV separate", "wCV together", "told"], test_retest(data / FOLDER, quick)),
     )
     real = paragraphs(
