@@ -239,6 +239,13 @@ class FitCommandTest(unittest.TestCase):
                 self.assertEqual(self.fit(*wrong)[0], 2)
         self.assertEqual(self.fit("--models", "3TCM")[0], 3)
 
+    def test_what_has_no_effect_is_told(self):
+        told = self.fit("--models", "1TCM", "--tstar", "1200", "--weight", "70", "--given", self.blood)[2]
+        self.assertEqual(told.count("option-unused"), 2)
+        self.assertIn("blood-unused", told)
+        told = self.fit("--models", "Logan", "--tstar", "1200", out="line")[2]
+        self.assertNotIn("-unused", told)
+
     def test_results_are_not_overwritten(self):
         self.assertEqual(self.fit("--models", "1TCM")[0], 0)
         code, _, err = self.fit("--models", "1TCM")

@@ -84,7 +84,7 @@ class FitSettings(FitChoices):
         ("1TCM", "Logan"),
         "model.names",
         Several(each=Kind(tuple(MODELS)), empty=False),
-        "PET-BIDS names; the first is the primary one",
+        "PET-BIDS names; the first that gives V_T is the primary one",
         shared=Shared("model", Text("another model has another bias")),
     )
     weights: str = setting(

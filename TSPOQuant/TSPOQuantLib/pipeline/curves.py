@@ -37,7 +37,7 @@ from ..kinetics import (
 from ..kinetics import weights as frame_weights
 from ..kinetics.models import model_named
 from ..kinetics.options import FROM_FILE
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from ..outcome.visit import FittedTable
 from ..reporting import provenance
 from ..settings import part_of
@@ -182,6 +182,21 @@ def unit_notices(
     return tuple(found)
 
 
+def unused_notices(models: Sequence[str], options: FitChoices, asked: "CurveChoices") -> tuple[Notice, ...]:
+    """Of options that change nothing with these models and this input, and so look as if they had."""
+    graphical = any(not model_named(model).compartmental for model in models)
+    started = options.tstar_s != "auto" or options.last_frames is not None
+    unused = (
+        ("--tstar, --frames", Text("only a graphical method has a line that starts"), started and not graphical),
+        ("--weight", Text("only a template is scaled by weight"), asked.weight_kg is not None and not asked.template),
+    )
+    return tuple(
+        Notice("option-unused", "{option} has no effect here: {why}", option=option, why=why)
+        for option, why, given in unused
+        if given
+    )
+
+
 @dataclass(frozen=True)
 class CurveChoices:
     """What may be asked of ready curves besides the fit itself.
@@ -277,6 +292,7 @@ def fit_tacs(
                     *tacs.notices,
                     *_curve_notices(whole, tacs, sidecar),
                     *unit_notices(whole.timing, models, options, asked.until_min),
+                    *unused_notices(models, options, asked),
                     *blood.notices,
                     *source.notices,
                 ]

@@ -23,7 +23,7 @@ from ..acquisition.tacs import read_frame_table, read_frame_weights
 from ..alignment.parts import join_parts
 from ..alignment.visits import VisitAlignment, align_visits
 from ..input_function import GivenSettings
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Listed, Notice
 from ..progress import Progress, part, silent
 from ..regions.carry import carry_segmentation, level_points
 from ..regions.region import regions_of
@@ -125,6 +125,16 @@ def blood_of(study: Study) -> BloodSamples:
     return read_blood(study.blood, route=study.route)
 
 
+def _blood_unused(path: Path, blood: Sequence[Path]) -> Notice:
+    return Notice(
+        "blood-unused",
+        "{name} holds parent plasma, which is used as it is: {blood} has no effect; state what the curve is with "
+        "[input] domain (--set domain=… of fit) to lead on from it with samples, or leave one of them out",
+        name=path.name,
+        blood=Listed(one.name for one in blood),
+    )
+
+
 def blood_with_given(
     path: Path, blood: Sequence[Path], given: GivenSettings, route: str = "unknown", json: Path | None = None
 ) -> BloodSamples:
@@ -138,7 +148,7 @@ def blood_with_given(
                 "of fit), or put raw blood under [blood] paths",
                 given_input_name=path.name,
             )
-        return found
+        return replace(found, notices=(*found.notices, *([_blood_unused(path, blood)] if blood else [])))
     samples = read_blood(blood, json, route) if blood else BloodSamples(route=route)
     return with_given(samples, read_given(path, given.given_domain, given.given_unit), given.given_domain)
 
