@@ -198,6 +198,14 @@ class RefusedBloodTest(Folder):
         kbq = self.blood((TIMES, WHOLE), JSON | {"whole_blood_radioactivity": {"Units": "Bq/mL"}})
         self.refused("blood-activity-units", read_blood, [kbq])
 
+    def test_units_as_people_spell_them(self):
+        spelled = {"time": "Seconds since injection", "whole_blood_radioactivity": "kbq/ml"}
+        spelled |= {"plasma_radioactivity": "kBq/cc", "metabolite_parent_fraction": "Dimensionless"}
+        blood = read_blood([self.blood(metadata={name: {"Units": unit} for name, unit in spelled.items()})])
+        np.testing.assert_array_equal(blood.whole_blood.times_s, TIMES)
+        np.testing.assert_array_equal(blood.whole_blood.values, WHOLE)
+        np.testing.assert_array_equal(blood.parent_fraction.values, PARENT)
+
     def test_unknown_units(self):
         for quantity, code in (("time", "units-time"), ("whole_blood_radioactivity", "units-activity")):
             for unit in ("furlong", "kBq", "mBq/mL", "kBq/mL/s", "g/mL"):

@@ -13,8 +13,10 @@ from TSPOQuantLib.acquisition.clock import at_injection, blood_at
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import Scan
+from TSPOQuantLib.acquisition.settings import ClockSettings
 from TSPOQuantLib.input_function.arrival import check_arrival
 from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.pipeline.visit_data import VisitData, on_one_clock
 
 STARTS = np.array([0, 10, 20, 30, 40, 60, 80, 120, 180, 300, 600, 1200.0])
 DURATIONS = np.array([10, 10, 10, 10, 20, 20, 40, 60, 120, 300, 600, 600.0])
@@ -80,6 +82,13 @@ class HeaderTest(unittest.TestCase):
         with self.assertRaises(InputRefused) as caught:
             at_injection(replace(image, scan=Scan()), 0)
         self.assertEqual(caught.exception.code, "pet-half-life")
+
+    def test_blood_of_a_dataset_whose_injection_is_given(self):
+        image = replace(read_dynamic_pet(self.series("ge", 0)[0]), time_zero_at=None)
+        data = VisitData(image, None, BloodSamples(whole_blood=SampledCurve([0, 600], [0, 5])), None)
+        for stated, zero, told in ((30, None, True), (30, "scan", False), (0, None, False)):
+            found = on_one_clock(data, ClockSettings(injection_time=stated, blood_time_zero=zero)).blood
+            self.assertEqual("blood-clock-assumed" in codes(found.notices), told, (stated, zero))
 
     def test_blood_that_counts_from_another_moment(self):
         image = read_dynamic_pet(self.series("ge", 60)[0])  # zero is 60 s before the first frame

@@ -62,7 +62,10 @@ LONGEST_BLOOD_S = 6 * 3600.0  # 17 half-lives of C-11; seconds taken for minutes
 SHORTEST_INTERVAL_S = 0.1  # between an autosampler's samples; 1 s in minutes is 0.017
 # Counting noise before arrival may be negative, as far below zero as this part of the peak (our choice).
 NEGATIVE_PART = 0.05
-FRACTION_UNITS = frozenset({"", "1", "1/1", "arbitrary", "fraction", "none", "n/a", "ratio", "unitless"})
+FRACTION_UNITS = frozenset(
+    {"", "1", "1/1", "a.u.", "arbitrary", "arbitrary units", "dimensionless", "fraction", "none", "n/a", "ratio"}
+    | {"unitless"}
+)
 EXPLICIT_FRACTIONS = frozenset({"1", "1/1", "fraction"})
 PERCENT_UNITS = frozenset({"%", "percent", "percentage"})
 # A fraction this little above 1 is the noise of its measurement (our choice).

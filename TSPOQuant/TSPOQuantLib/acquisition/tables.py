@@ -34,8 +34,10 @@ SECONDS = {
     **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 0.001),
     **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
 }
+# What may follow a unit of time: "seconds since injection".
+COUNTED_FROM = re.compile(r",? +\(?(after|from|post|p\.?i\b|relative|since)\b.*")
 BECQUERELS = {
-    **{"Bq": 1.0, "kBq": 1e3, "KBq": 1e3, "MBq": 1e6, "GBq": 1e9},
+    **{"Bq": 1.0, "bq": 1.0, "kBq": 1e3, "kbq": 1e3, "KBq": 1e3, "MBq": 1e6, "GBq": 1e9},
     # 1 Ci = 3.7e10 Bq exactly (SI brochure, non-SI units).
     **{"nCi": 37.0, "uCi": 3.7e4, "µCi": 3.7e4, "μCi": 3.7e4, "mCi": 3.7e7},
 }
@@ -312,7 +314,7 @@ def stated_unit(metadata: Mapping[str, Any], *names: str) -> str | None:
 
 def seconds_per(unit: str, where: str) -> float:
     """Factor from a unit of time to seconds; raises InputRefused ("units-time")."""
-    factor = SECONDS.get(unit.strip().rstrip(".").lower())
+    factor = SECONDS.get(COUNTED_FROM.sub("", unit.strip().lower()).rstrip("."))
     if factor is None:
         raise InputRefused(
             "units-time", "{where}: '{unit}' is not a unit of time; write s or min", where=where, unit=unit

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples
 from ..acquisition.blood_files import read_blood
-from ..acquisition.clock import at_injection, blood_at
+from ..acquisition.clock import SAME_START_S, at_injection, blood_at
 from ..acquisition.dicom import read_anatomical, read_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference, check_placed
 from ..acquisition.given_input import read_given, with_given
@@ -186,9 +186,23 @@ def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:
     image, blood = data.image, data.blood
     if settings.injection_time is not None:
         image = at_injection(image, settings.injection_time)
+        moved_s = float(data.image.timing.starts_s[0] - image.timing.starts_s[0])
+        of_bids = data.image.time_zero_at is None  # a BIDS table counts from TimeZero, which has no date
+        if blood and of_bids and settings.blood_time_zero is None and abs(moved_s) > SAME_START_S:
+            blood = replace(blood, notices=(*blood.notices, _blood_from_injection(moved_s)))
     if blood is not None and settings.blood_time_zero is not None:
         blood = blood_at(blood, image, settings.blood_time_zero)
     return replace(data, image=image, blood=blood)
+
+
+def _blood_from_injection(moved_s: float) -> Notice:
+    return Notice(
+        "blood-clock-assumed",
+        "the given injection is {seconds:+.1f} s from the image's own zero, and the blood was taken to count from the "
+        "injection; where it counts from the scan's start, as of a dataset whose TimeZero that is, state [blood] "
+        "time_zero",
+        seconds=moved_s,
+    )
 
 
 def carry_regions(
