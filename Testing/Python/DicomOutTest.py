@@ -17,6 +17,7 @@ import numpy as np
 import pydicom
 import scipy.stats
 from support import tinystudy
+from support import visitrecords as made
 from support.dicommaker import PetPlan
 from support.exacttissue import centers
 from support.tinystudy import CORD, LEFT, RIGHT, DicomVisit
@@ -35,7 +36,7 @@ from TSPOQuantLib.reporting.dicom_context import read_context
 from TSPOQuantLib.reporting.dicom_contours import contours_object
 from TSPOQuantLib.reporting.dicom_map import PADDING_VT, map_object
 from TSPOQuantLib.reporting.dicom_seg import segmentation_object
-from TSPOQuantLib.reporting.dicom_sr import report_object
+from TSPOQuantLib.reporting.dicom_sr import _measurements, report_object
 from TSPOQuantLib.source import study_of_results
 from TSPOQuantLib.study import read_study
 
@@ -47,6 +48,18 @@ def places(mask, grid):
     """Centers of the voxels of a mask in LPS mm, in a fixed order."""
     found = grid.to_lps(np.argwhere(mask)[:, ::-1].astype(float))
     return found[np.lexsort(np.round(found, 3).T)]
+
+
+class InfluxTest(unittest.TestCase):
+    def test_a_model_without_a_volume_reports_its_influx(self):
+        fitted = made.fit(LEFT, "Patlak", 0.0, 0.0, parameters={"Ki": 0.02}, standard_errors={"Ki": 0.001})
+        row = made.outcome(
+            "baseline", LEFT, "Patlak", math.nan, math.nan, Ki=0.02, Ki_se=0.001, K1=None, k2=None, VB=None
+        )
+        record = replace(made.visit(vt={LEFT: 4.0}), models=("Patlak",), fits=(fitted,), rows=(row,))
+        told = {one.name.value: one for one in _measurements(record, row)}
+        self.assertEqual(list(told), ["Ki", "Ki-se", "Ki-ci95-low", "Ki-ci95-high"])
+        self.assertEqual((told["Ki"].value, told["Ki"].unit.value), (0.02, "mL/cm3/min"))
 
 
 class DicomOutTest(unittest.TestCase):

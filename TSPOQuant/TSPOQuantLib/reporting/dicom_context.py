@@ -37,8 +37,11 @@ NAMESPACE = uuid.UUID("58bf54b3-c941-4363-9df0-a6022791da3f")
 PRIVATE_CODES: Mapping[str, str] = {
     **{one.key: one.meaning for one in QUANTITIES},
     **{f"{one.key}-se": f"Standard error of {one.symbol}" for one in QUANTITIES},
-    "VT-ci95-low": "Lower limit of the 95 % confidence interval of V_T",
-    "VT-ci95-high": "Upper limit of the 95 % confidence interval of V_T",
+    **{
+        f"{key}-ci95-{end}": f"{limit} limit of the 95 % confidence interval of {BY_KEY[key].symbol}"
+        for key in ("VT", "Ki")
+        for end, limit in (("low", "Lower"), ("high", "Upper"))
+    },
     "PVC": "Partial-volume correction",
     "FLAG": "Reason to doubt the fit",
 }

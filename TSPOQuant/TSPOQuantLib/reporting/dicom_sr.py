@@ -196,7 +196,8 @@ def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.
     by position.
     """
     fit = record.fit(row.region, row.model, row.pvc)
-    main, value, error = fit.outcome, fit.outcome_value, fit.outcome_error
+    main = fit.outcome
+    value, error = getattr(row, main), getattr(row, f"{main}_se")
     reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * error
     found = {key: getattr(row, key) for key in COLUMN_KEYS}
     others = [one for one in COLUMNS if one.key not in (main, "VT") and found[one.key] is not None]
