@@ -154,7 +154,8 @@ class FurtherMeasure:
 class Change:
     """One row of Table 1: an outcome at two visits.
 
-    difference = followup - baseline; percent = 100 * difference / baseline (nan where baseline is 0).
+    difference = followup - baseline; percent = 100 * difference / baseline (nan where baseline is 0, or where V_T was
+    not estimated at both visits).
     baseline_se, followup_se: standard errors of the two values where they have one (V_T, from the fit), else None.
     percent_low, percent_high: 95 % interval of the change with the whole error budget, nan where there is none.
     change_unit: how its change is told, "%", "points" or "grade". primary: the V_T that the study's question is about.
@@ -173,6 +174,7 @@ class Change:
     primary: bool = False
     baseline_session: str = "baseline"
     followup_session: str = "followup"
+    estimated: bool = True
 
     @property
     def difference(self) -> float:
@@ -180,7 +182,7 @@ class Change:
 
     @property
     def percent(self) -> float:
-        return 100 * self.difference / self.baseline if self.baseline else math.nan
+        return 100 * self.difference / self.baseline if self.baseline and self.estimated else math.nan
 
     @property
     def change(self) -> float:
@@ -252,6 +254,7 @@ def _of_region(change: RegionChange, remark: str, affected: bool) -> Change:
         primary=primary,
         baseline_session=change.baseline_session,
         followup_session=change.followup_session,
+        estimated=math.isfinite(change.percent),
     )
 
 
