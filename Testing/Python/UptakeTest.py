@@ -233,6 +233,16 @@ class CorrectedTest(unittest.TestCase):
             (told,) = [one for one in uptake_notices(visit) if one.code == "suv-corrected-error"]
             self.assertEqual("the place" in told.message, bool(sensitivities))
 
+    def test_a_region_of_which_an_error_leaves_nothing_is_told_by_name(self):
+        visit = self.visit()
+        one = next(region for region in visit.regions if region.corrected is not None)
+        emptied = replace(one, corrected=replace(one.corrected, coarser=0 * np.array(one.corrected.coarser)))
+        others = [region for region in visit.regions if region is not one]
+        found = {told.code: told for told in uptake_notices(replace(visit, regions=(emptied, *others)))}
+        self.assertIn(one.name, found["suv-corrected-lost"].message)
+        for told in found.values():
+            self.assertNotIn("inf", told.message.split())
+
     def test_every_table_has_it(self):
         visit = self.visit()
         row = next(row for row in uptake_of(visit) if row.pvc == "GTM")

@@ -265,16 +265,28 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
 
 def _correction_notices(visit: VisitRecord) -> list[Notice]:
     """How far corrected SUVs may be off, and through what."""
-    errors = [correction_error(visit, region) for region in visit.regions if region.corrected is not None]
-    if not errors:
-        return []
-    sds = [math.sqrt(sum(variance for _, variance in one)) for one in errors]
-    return [
-        Notice(
-            "suv-corrected-error",
-            "SUV corrected for partial volume and its ratios have a standard error of at most {highest:.0%} through "
-            "{causes}; noise comes on top",
-            highest=max(sds),
-            causes=Listed(dict.fromkeys(cause for one in errors for cause, _ in one)),
+    errors = {region.name: correction_error(visit, region) for region in visit.regions if region.corrected is not None}
+    sds = {name: math.sqrt(sum(variance for _, variance in parts)) for name, parts in errors.items()}
+    known = [sd for sd in sds.values() if math.isfinite(sd)]
+    unknown = [name for name, sd in sds.items() if not math.isfinite(sd)]
+    found = []
+    if known:
+        found.append(
+            Notice(
+                "suv-corrected-error",
+                "SUV corrected for partial volume and its ratios have a standard error of at most {highest:.0%} "
+                "through {causes}; noise comes on top",
+                highest=max(known),
+                causes=Listed(dict.fromkeys(cause for parts in errors.values() for cause, _ in parts)),
+            )
         )
-    ]
+    if unknown:
+        found.append(
+            Notice(
+                "suv-corrected-lost",
+                "SUV corrected for partial volume has no error that could be stated in {regions}: within the errors "
+                "of the resolution and the correction's model nothing is left there; lead with the measured one",
+                regions=Listed(unknown),
+            )
+        )
+    return found

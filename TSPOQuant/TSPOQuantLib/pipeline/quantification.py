@@ -326,15 +326,15 @@ def two_tissue_notices(found: Sequence[Sensitivity]) -> list[Notice]:
     asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
     if not asked:
         return []
-    percents = sorted(100 * math.expm1(one.upper) for one in asked)
+    percents = sorted({round(100 * math.expm1(one.upper)) for one in asked})
+    between = Text("{least:+d} to {most:+d} %", least=percents[0], most=percents[-1])
     return [
         Notice(
             "two-tissues",
             "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM by "
-            "{least:+.0f} to {most:+.0f} %, which is in the error budget; fit 2TCM as well to have it beside",
+            "{difference}, which is in the error budget; fit 2TCM as well to have it beside",
             regions=Listed(dict.fromkeys(one.region for one in asked)),
-            least=percents[0],
-            most=percents[-1],
+            difference=between if len(percents) > 1 else Text("{percent:+d} %", percent=percents[0]),
         )
     ]
 

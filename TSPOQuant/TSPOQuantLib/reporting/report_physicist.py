@@ -498,6 +498,8 @@ def _schedule(visit: VisitRecord, words: Words) -> str:
     runs = [(duration, len(list(run))) for duration, run in groupby(round(d, 3) for d in scan.frame_durations_s)]
     text = ", ".join(f"{count} × {words.significant(duration, 6)} s" for duration, count in runs)
     total = float(scan.timing.ends_s[-1]) / 60
+    if len(scan.frame_starts_s) == 1:
+        return words("schedule_one", run=text, minutes=words.significant(total))
     return words("schedule", frames=len(scan.frame_starts_s), runs=text, minutes=words.significant(total))
 
 
