@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,28 @@ class StoredTest(unittest.TestCase):
             np.testing.assert_array_equal(flat[key], copy.reshape(4, -1)[key])
         self.assertEqual((frames.min(), frames.max()), (copy.min(), copy.max()))
         np.testing.assert_array_equal(frames.astype(float), copy)
+
+    @unittest.skipUnless(Path("/proc/self/status").is_file(), "memory is read from /proc")
+    def test_voxels_of_all_frames_are_let_go_of_again(self):
+        """Maps look at a block of voxels after another, each in every frame of a file of 48 MB."""
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "frames"
+            path.write_bytes(bytes(48 * 2**20))
+            store = large.mapped(path)
+            stored = large.of_file(np.frombuffer(store, np.int16).reshape(4, 48, 256, 512), store)
+            voxels = StoredFrames(stored).reshape(4, -1)
+            blocks = np.split(np.arange(voxels.shape[1]), 96)
+            before = in_memory()
+            most = before
+            for block in blocks:
+                self.assertEqual(voxels[:, block].shape, (4, len(block)))
+                most = max(most, in_memory())
+        self.assertLess(most - before, 16 * 2**20)
+
+
+def in_memory():
+    """Bytes of this process."""
+    return int(re.search(r"VmRSS:\s*(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
 
 
 @slow

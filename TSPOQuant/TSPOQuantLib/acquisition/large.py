@@ -76,6 +76,7 @@ class StoredFrames:
         first, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(first, int | np.integer):
             return self._made(int(first), tuple(rest))
+        let_go(self._stored)  # a part of every frame: the pages of the part before are needed no more
         return np.stack([self._made(int(number), tuple(rest)) for number in np.arange(len(self))[first]])
 
     def _made(self, number: int, part: tuple[Any, ...]) -> NDArray[np.float32]:
