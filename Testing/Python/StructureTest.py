@@ -28,7 +28,7 @@ SHARED_MODULES = (
     "quantities",
     "tracers",
     "typography",
-    "later",
+    "lazy_modules",
     "levels",
     "grid",
     "output",

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ..later import optimize
+from ..lazy_modules import optimize
 
 Floats = NDArray[np.float64]
 

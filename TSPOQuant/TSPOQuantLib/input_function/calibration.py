@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused, Notice
 from .bolus_models import BolusFit, fit_bolus
 from .curve import gap_in_first_pass

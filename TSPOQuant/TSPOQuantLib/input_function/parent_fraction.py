@@ -15,7 +15,7 @@ from scipy.special import gammainc, gammaincc
 
 from ..acquisition.blood import SampledCurve
 from ..information import EXACT_FIT, aicc
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..information import EXACT_FIT, aicc
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]

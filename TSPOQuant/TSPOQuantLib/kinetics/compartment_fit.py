@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..acquisition.frames import FrameTiming
 from ..information import aic, aicc, bic
 from ..input_function.curve import InputFunction
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused
 from ..quantities import UNITS
 from .compartment import NAMES, Equation, best_of, highest_exponent, optimum, refine

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
-from ..later import optimize
+from ..lazy_modules import optimize
 from .convolution import basis_factory, curve_frame_averages
 
 Array = NDArray[np.float64]

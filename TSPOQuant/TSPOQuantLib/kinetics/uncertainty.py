@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused
 from .compartment import NAMES
 from .compartment_fit import CompartmentScan, outcomes

@@ -16,7 +16,7 @@ from scipy.special import i0e, i1e
 from ..acquisition.image import DynamicImage
 from ..acquisition.segmentation import Segment
 from ..grid import Grid
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import Text
 from .anatomy import Anatomy
 from .partial_volume import FWHM_PER_SIGMA

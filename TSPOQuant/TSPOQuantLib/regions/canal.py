@@ -8,7 +8,7 @@ from scipy.ndimage import map_coordinates
 
 from ..acquisition.image import Volume
 from ..grid import Grid
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused
 
 Floats = NDArray[np.float64]

@@ -21,7 +21,7 @@ from scipy.special import ndtr
 
 from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
-from ..later import sparse
+from ..lazy_modules import sparse
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .region import Region, TimeActivityCurve

@@ -21,7 +21,7 @@ from scipy.ndimage import affine_transform, binary_fill_holes, distance_transfor
 
 from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
-from ..later import optimize
+from ..lazy_modules import optimize
 from ..messages import InputRefused, Notice
 from ..progress import Progress, silent
 from .partial_volume import axis_response

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 
-class Later:
+class LazyModule:
     """A module that is imported when something of it is first asked for."""
 
     def __init__(self, name: str) -> None:
@@ -14,6 +14,6 @@ class Later:
         return getattr(import_module(self._name), attribute)
 
 
-optimize = Later("scipy.optimize")
+optimize = LazyModule("scipy.optimize")
 """Half a CPU second of a start, a sixth of it: it brings ``scipy.linalg``, ``scipy.spatial`` and ``scipy.sparse``."""
-sparse = Later("scipy.sparse")
+sparse = LazyModule("scipy.sparse")
