@@ -1,5 +1,6 @@
 """The stand-ins for Slicer's widgets and parameter nodes refuse what Slicer would refuse."""
 
+import gc
 import tempfile
 import unittest
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import slicer
 import slicer.util
+import vtk
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
 try:
@@ -116,6 +118,24 @@ class ParameterNodeTest(unittest.TestCase):
             good.part = 2.0
         with self.assertRaises(AttributeError):
             good.parts = 0.2
+
+    def test_a_node_does_not_call_a_wrapper_that_is_gone(self):
+        """Collected with the node's Python object, its callback would be called emptied, which ends the program."""
+
+        @parameterNodeWrapper
+        class Good:
+            part: float = 0.5
+
+        before = {slicer.mrmlScene.GetNthNode(n).GetID() for n in range(slicer.mrmlScene.GetNumberOfNodes())}
+        good = Good(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode"))
+        spin = qt.QDoubleSpinBox()
+        good.connectParametersToGui({"part": spin})
+        good.__dict__["itself"] = good
+        del good, spin
+        gc.collect()
+        nodes = (slicer.mrmlScene.GetNthNode(n) for n in range(slicer.mrmlScene.GetNumberOfNodes()))
+        (node,) = [one for one in nodes if one.GetID() not in before]
+        self.assertFalse(node.HasObserver(vtk.vtkCommand.ModifiedEvent))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 import slicer
-import vtk
+
+from .observing import observe
 
 
 class Default:
@@ -171,7 +172,7 @@ class Wrapper:
         self._remember()
         # As Slicer's: a value is read again when the node is modified, not when what it refers to is gone.
         me = weakref.ref(self)
-        parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: me() and me()._remember(), 1.0)
+        observe(self, parameterNode, lambda *_: me() and me()._remember(), 1.0)
 
     def _remember(self):
         self._values.update({name: field.read(self.parameterNode) for name, field in self.allParameters.items()})
@@ -207,8 +208,8 @@ class Wrapper:
             if name not in self.allParameters:
                 raise ValueError(f"Cannot find a param with the given name: {name}")
         bindings = [Binding(self, self.allParameters[name], widget) for name, widget in mapping.items()]
-        observer = self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: self._show(bindings))
-        tag = len(self._bindings)
+        tag, me = len(self._bindings), weakref.ref(self)
+        observer = observe(self, self.parameterNode, lambda *_: me() and me()._show(tag))
         self._bindings[tag] = bindings, observer
         return tag
 
@@ -219,12 +220,12 @@ class Wrapper:
         if observer is not None:
             self.RemoveObserver(observer)
 
-    def _show(self, bindings):
+    def _show(self, tag):
         if self._showing:
             return
         self.__dict__["_showing"] = True
         try:
-            for binding in bindings:
+            for binding in self._bindings[tag][0]:
                 binding.show()
         finally:
             self.__dict__["_showing"] = False

@@ -6,13 +6,14 @@ What the real widgets do was read in Slicer's Libs/MRML/Widgets and in CTK's Lib
 
 # ruff: noqa: N801 - the names are those of the real widgets
 
+import weakref
 from xml.etree import ElementTree
 
 import slicer
-import vtk
 from PySide6 import QtCore, QtUiTools, QtWidgets
 from PySide6.QtCore import Property, Signal
 
+from .observing import observe
 from .qtshim import Strict, guarded, strict
 
 QWidget = strict(QtWidgets.QWidget)
@@ -171,7 +172,8 @@ class qMRMLTableView(strict(QtWidgets.QTableView)):
             self._node.RemoveObserver(self._tag)
         self._node = node
         if node:
-            self._tag = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._show())
+            me = weakref.ref(self)
+            self._tag = observe(self, node, lambda *_: me() and me()._show())
         self._show()
 
     def _show(self):
