@@ -16,6 +16,8 @@ from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.messages import InputRefused
 
 COLUMNS = ("whole_blood_radioactivity", "plasma_radioactivity", "AIF")
+OVER_WHOLE_BLOOD = {"whole_blood_radioactivity": (1, 1), "plasma_radioactivity": (0.5, 2), "AIF": (0.2, 2)}
+"""Between what ratios to whole blood a column lies: far from it, columns are refused for their units."""
 SECONDS_PER = {"s": 1, "min": 60, "minutes": 60, "sec": 1, "h": 3600}
 KBQ_PER = {"kBq/mL": 1, "Bq/mL": 1e-3, "kBq/cc": 1, "MBq/ml": 1e3, "nCi/mL": 0.037, "uCi/cc": 37, "Bq*mL-1": 1e-3}
 quick = settings(max_examples=60, deadline=None)
@@ -23,15 +25,17 @@ quick = settings(max_examples=60, deadline=None)
 
 @st.composite
 def curves(draw):
-    """Times in seconds, and activities in kBq/mL by column, with NaN where nothing was measured."""
+    """Times in seconds, and activities in kBq/mL by column, with NaN where nothing was measured; of one blood."""
     steps = draw(st.lists(st.floats(1, 600), min_size=2, max_size=12))
     times = np.cumsum(steps)
     times *= draw(st.floats(300, 7000)) / times[-1]
     names = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, unique=True))
     columns = {}
+    blood = np.array(draw(st.lists(st.floats(0, 300), min_size=len(times), max_size=len(times))))
+    blood[draw(st.integers(0, len(times) - 1))] = 50
     for name in names:
-        values = np.array(draw(st.lists(st.floats(0, 300), min_size=len(times), max_size=len(times))))
-        values[draw(st.integers(0, len(times) - 1))] = 50
+        ratio = st.floats(*OVER_WHOLE_BLOOD[name])
+        values = blood * draw(st.lists(ratio, min_size=len(times), max_size=len(times)))
         missing = np.array(draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times))))
         missing[[int(np.argmax(values)), -1]] = False
         columns[name] = np.where(missing, np.nan, values)

@@ -9,6 +9,7 @@ from pathlib import Path
 import TSPOQuantLib
 from TSPOQuantLib.cli import build_parser
 from TSPOQuantLib.outcome import plan
+from TSPOQuantLib.outcome.settings import SETTINGS
 from TSPOQuantLib.study import KEYS
 
 CATALOG = Path(TSPOQuantLib.__file__).parent / "languages" / "fr.json"
@@ -59,6 +60,7 @@ class AdviceTest(unittest.TestCase):
 
     def test_keys_without_it(self):
         known = {key for keys in self.keys.values() for key in keys} | COLUMNS | FIELDS
+        known |= {setting.name for setting in SETTINGS}  # as the panel's further settings name them
         for template in TEMPLATES:
             for name in re.findall(r"\b[a-z]+(?:_[a-z0-9]+)+\b", re.sub(r"\{[^}]*\}", "", template)):
                 with self.subTest(template):

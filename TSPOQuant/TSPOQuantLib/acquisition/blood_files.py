@@ -744,7 +744,7 @@ def _check_same_unit(curves: Mapping[str, SampledCurve], autosampler: SampledCur
     """Refuse ("blood-plasma-units") plasma and whole blood of one draw that only a slipped unit sets so far apart."""
     for quantity, least in ((PLASMA, PLASMA_AT_LEAST), (PARENT_PLASMA, PARENT_AT_LEAST)):
         ratio = _over_whole_blood(curves.get(quantity), curves.get(WHOLE_BLOOD) or autosampler)
-        if ratio is not None and not least <= ratio <= PLASMA_AT_MOST:
+        if ratio and not least <= ratio <= PLASMA_AT_MOST:  # no slip of a unit makes 0
             raise InputRefused(
                 "blood-plasma-units",
                 "{quantity} is {ratio:.3g} times whole blood (median), which no blood is: one of the two is in "
