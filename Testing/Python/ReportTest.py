@@ -1,6 +1,7 @@
 """The report: what it says, in both languages, for whole and for broken data, as HTML and as PDF."""
 
 import importlib.util
+import io
 import re
 import tempfile
 import unittest
@@ -18,7 +19,17 @@ from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.record import with_accepted
 from TSPOQuantLib.outcome.repeatability import Coefficient
 from TSPOQuantLib.reporting import report
-from TSPOQuantLib.reporting.report_document import Bullets, Document, English, Paragraph, Row, Section, Table
+from TSPOQuantLib.reporting.plots import fused, png
+from TSPOQuantLib.reporting.report_document import (
+    Bullets,
+    Document,
+    English,
+    Paragraph,
+    Picture,
+    Row,
+    Section,
+    Table,
+)
 from TSPOQuantLib.reporting.report_pdf import pdf
 from TSPOQuantLib.reporting.report_terms import main_places, point_of
 from TSPOQuantLib.reporting.words import Words, catalog
@@ -213,6 +224,17 @@ class DocumentTest(unittest.TestCase):
         rows = [block for block in document.sections[0].blocks if isinstance(block, Row)]
         self.assertIn("foramen C6/C7 gauche (racine C7)", rows[0].pictures[0].alt)
         self.assertIn("Coupes passant par foramen C6/C7 gauche (racine C7)\u00a0:", " ".join(texts(document)))
+
+    @unittest.skipUnless(AVAILABLE, "the report's packages are not installed")
+    def test_no_fused_picture_is_cut_off(self):
+        """Ink at the very edge is the rest of a letter that the picture had no room for."""
+        from matplotlib.image import imread
+
+        for top in (1.0, 2.0, 10.0):
+            drawn = Picture("", "", lambda top=top: fused(replace(picture("baseline"), top=top), Words("en")))
+            pixels = imread(io.BytesIO(png(drawn).content))[..., :3].min(axis=2)
+            with self.subTest(top):
+                self.assertGreater(min(pixels[at].min() for at in (0, -1, np.s_[:, 0], np.s_[:, -1])), 0.9)
 
     def test_one_visit_alone(self):
         comparison = compare([visit_record("baseline")], clinical("baseline"))
