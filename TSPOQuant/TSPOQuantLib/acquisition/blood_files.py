@@ -377,7 +377,7 @@ def _unit(
     notices: list[Notice],
     user_unit: str | None = None,
 ) -> str:
-    """told: the unit that the user states, where the file states none, or an activity without its volume."""
+    """user_unit: the unit that the user states, where the file states none, or an activity without its volume."""
     stated = stated_unit(metadata, quantity, column.name)
     factor = seconds_per if quantity == TIME else kbq_ml_per
     where = f"{file}, {column.name}"

@@ -25,6 +25,7 @@ SAME_CLOCK_S = 1.0
 # files were up to 9 s apart, 0.5 % of 11C.
 DECAY_REFERENCE_TOLERANCE = 0.01
 ASKED_VOXELS = 100_000
+"""So many of an image tell its hottest thousandth: a choice."""
 
 
 def sidecar_of(path: Path) -> Path:

@@ -279,8 +279,8 @@ def truth(value: object) -> bool | None:
 
 
 def decay_corrected(metadata: Mapping[str, Any]) -> bool | None:
-    """Whether activity is decay-corrected, by keys ("ImageDecayCorrected", DICOM's
-    "DecayCorrection") and descriptions; None where none says it.
+    """Whether activity is decay-corrected, by keys ("ImageDecayCorrected", DICOM's "DecayCorrection") and
+    descriptions; None where none says it.
 
     What says that it is not weighs more than what says that it is.
     """

@@ -129,8 +129,8 @@ class _Block:
         return np.asarray(self.theirs.T @ self.theirs)
 
     def robust(self, shared: Array, shared_noise: Array) -> Array:
-        """Covariance of its own parameters from the residuals; shared: the shared
-        ones' covariance if the noise were known; shared_noise: what the residuals say of it."""
+        """Covariance (own, own) of its own parameters from the residuals; shared: the shared ones' covariance if the
+        noise were known; shared_noise: what the residuals say of it."""
         noise = self.noise(shared)[:, None]
         own = self.inverse @ self.mine.T
         across = own @ (noise * self.theirs) @ shared @ self.coupling.T

@@ -18,15 +18,12 @@ NO_PVC = "none"
 
 
 @dataclass(frozen=True)
-class RegionValue:
-    """One region's V_T (mL/cm³) at one visit, under one model, as exactly as the whole error budget knows it.
+class OfRegion:
+    """Whose V_T it is: a region's, under one model and correction.
 
-    outcome: as in a change. VT_se: of the fit alone (noise); total_se: with the whole budget. low, high: 95 % interval
-    by that, symmetric on the log scale, Student's t with degrees_of_freedom; 0 and infinity where the size of an error
-    is unknown. All three are nan where V_T was not estimated. budget: the error's components.
+    outcome: stable key ("VT_foramen_C6C7_left", "…_pvc-GTM").
     """
 
-    session: str
     outcome: str
     region: str
     structure: str
@@ -35,6 +32,18 @@ class RegionValue:
     side: str
     model: str
     pvc: str
+
+
+@dataclass(frozen=True)
+class RegionValue(OfRegion):
+    """One region's V_T (mL/cm³) at one visit, under one model, as exactly as the whole error budget knows it.
+
+    VT_se: of the fit alone (noise); total_se: with the whole budget. low, high: 95 % interval
+    by that, symmetric on the log scale, Student's t with degrees_of_freedom; 0 and infinity where the size of an error
+    is unknown. All three are nan where V_T was not estimated. budget: the error's components.
+    """
+
+    session: str
     VT: float
     VT_se: float
     total_se: float
@@ -46,44 +55,35 @@ class RegionValue:
 
 
 @dataclass(frozen=True)
-class RegionChange:
+class RegionChange(OfRegion):
     """The change of one region's V_T (mL/cm³) between the first visit and a later one, under one model.
 
-    outcome: stable key ("VT_foramen_C6C7_left", "…_pvc-GTM"). baseline_se, followup_se: of the fit alone (noise);
-    baseline_total_se, followup_total_se: with the whole budget. percent = 100 difference / baseline.
-    log_ratio = ln(followup / baseline); log_ratio_se: root of the summed budget; degrees_of_freedom: of that error
-    (Welch-Satterthwaite). ratio_low, ratio_high: 95 % interval of followup / baseline, symmetric on the log scale;
-    percent_low, percent_high: the same as a change in %. nan where V_T was not estimated.
-    primary: the one of Table 1: first model, as measured (without partial-volume correction).
+    baseline_se, followup_se: of the fit alone (noise); baseline_total_se, followup_total_se: with the whole budget.
+    percent = 100 difference / baseline. log_ratio = ln(followup / baseline); log_ratio_se: root of the summed budget;
+    degrees_of_freedom: of that error (Welch-Satterthwaite). ratio_low, ratio_high: 95 % interval of
+    followup / baseline, symmetric on the log scale; percent_low, percent_high: the same as a change in %. nan where
+    V_T was not estimated. primary: the one of Table 1: first model, as measured (without partial-volume correction).
     """
 
+    primary: bool
     baseline_session: str
     followup_session: str
-    outcome: str
-    region: str
-    structure: str
-    level: str
-    root: str
-    side: str
-    model: str
-    pvc: str
-    primary: bool
     baseline: float
-    followup: float
     baseline_se: float
-    followup_se: float
     baseline_total_se: float
+    followup: float
+    followup_se: float
     followup_total_se: float
     difference: float
     difference_se: float
     percent: float
+    percent_low: float
+    percent_high: float
     log_ratio: float
     log_ratio_se: float
     degrees_of_freedom: float
     ratio_low: float
     ratio_high: float
-    percent_low: float
-    percent_high: float
     budget: tuple[BudgetPart, ...]
     baseline_flags: tuple[Notice, ...]
     followup_flags: tuple[Notice, ...]

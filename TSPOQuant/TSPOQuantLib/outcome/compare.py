@@ -27,6 +27,7 @@ from .change import (
     Change,
     Contrast,
     FurtherMeasure,
+    OfRegion,
     RegionChange,
     RegionValue,
     table1,
@@ -207,6 +208,11 @@ def _changes(
     )
 
 
+def _named(row: RegionOutcome) -> dict[str, Any]:
+    """The row's names, as ``OfRegion`` has them."""
+    return {"outcome": vt_key(row)} | {one.name: getattr(row, one.name) for one in fields(OfRegion)[1:]}
+
+
 def _value(visit: VisitRecord, row: RegionOutcome, settings: BudgetSettings) -> RegionValue:
     errors = errors_of(visit, row.region, row.model, row.pvc, settings)
     variance = errors.variance()
@@ -214,14 +220,7 @@ def _value(visit: VisitRecord, row: RegionOutcome, settings: BudgetSettings) -> 
     half = reach(variance, freedom) if _positive(row.VT) else math.nan
     return RegionValue(
         session=visit.session,
-        outcome=vt_key(row),
-        region=row.region,
-        structure=row.structure,
-        level=row.level,
-        root=row.root,
-        side=row.side,
-        model=row.model,
-        pvc=row.pvc,
+        **_named(row),
         VT=row.VT,
         VT_se=row.VT_se,
         total_se=row.VT * math.sqrt(variance) if _positive(row.VT) else math.nan,
@@ -260,14 +259,7 @@ def _change(
     return RegionChange(
         baseline_session=baseline.session,
         followup_session=followup.session,
-        outcome=vt_key(before),
-        region=before.region,
-        structure=before.structure,
-        level=before.level,
-        root=before.root,
-        side=before.side,
-        model=before.model,
-        pvc=before.pvc,
+        **_named(before),
         primary=(before.model, before.pvc) == (primary_model, NO_PVC),
         baseline=before.VT,
         followup=after.VT,

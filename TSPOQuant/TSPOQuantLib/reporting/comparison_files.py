@@ -28,35 +28,10 @@ from .tables import (
 
 Truth = Mapping[str, tuple[float, float]]
 """Outcome to the phantom's V_T at both visits."""
-CHANGE_COLUMNS = (
-    "outcome",
-    "region",
-    "structure",
-    "level",
-    "root",
-    "side",
-    "model",
-    "pvc",
-    "primary",
-    "baseline_session",
-    "followup_session",
-    "baseline",
-    "baseline_se",
-    "baseline_total_se",
-    "followup",
-    "followup_se",
-    "followup_total_se",
-    "difference",
-    "difference_se",
-    "percent",
-    "percent_low",
-    "percent_high",
-    "log_ratio",
-    "log_ratio_se",
-    "degrees_of_freedom",
-    "ratio_low",
-    "ratio_high",
-)
+NO_CELLS = ("budget", "flags", "baseline_flags", "followup_flags", "verdict")
+"""Of a value or a change, what stands in columns or tables of its own."""
+CHANGE_COLUMNS = tuple(field.name for field in fields(RegionChange) if field.name not in NO_CELLS)
+VALUE_COLUMNS = tuple(field.name for field in fields(RegionValue) if field.name not in NO_CELLS)
 UNITS = {
     "baseline": "mL/cm3",
     "followup": "mL/cm3",
@@ -74,23 +49,6 @@ UNITS = {
 UNCORRECTED = (
     "V_T as measured lies below that of a small region's tissue: intervals of uncorrected values do not hold that, "
     "and none holds how much V_T varies from day to day."
-)
-VALUE_COLUMNS = (
-    "session",
-    "outcome",
-    "region",
-    "structure",
-    "level",
-    "root",
-    "side",
-    "model",
-    "pvc",
-    "VT",
-    "VT_se",
-    "total_se",
-    "degrees_of_freedom",
-    "low",
-    "high",
 )
 VALUE_UNITS = {
     "VT": "mL/cm3",

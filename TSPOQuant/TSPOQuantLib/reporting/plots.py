@@ -101,7 +101,7 @@ def localize(figure: "Figure", words: Words) -> None:
 
 def fused(picture: FusedPicture, words: Words, side: float = 1.72) -> "Figure":
     """A fused slice with its edges, a scale bar and the PET's color bar."""
-    figure = canvas(side, side * 1.32)
+    figure = canvas(side, side * 1.32)  # the slice, its title, and the bar with its numbers below
     axes = figure.add_subplot()
     draw_fused(axes, picture, figure_words(words), 7)
     axes.set_title(picture.session, fontsize=min(8, 8 * TITLE_LETTERS / len(picture.session)))
