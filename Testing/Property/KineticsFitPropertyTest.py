@@ -16,7 +16,7 @@ blood = st.floats(0.0, 0.15)
 
 
 @slow
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(K1=influx, VT=volume, VB=blood, k4=st.floats(0.02, 0.2), ratio=st.floats(0.2, 4.0))
 def test_two_tissue_volume_comes_back(K1, VT, VB, k4, ratio):
     k2 = min(K1 / VT * (1 + ratio), 4.9)
@@ -65,7 +65,7 @@ def test_intervals_cover_the_truth(model, rates, noise):
     truth = K1 / k2 * (1 + (k3 / k4 if k4 else 0))
     curve = tissue_curve(TIMING, PLASMA, *rates, 0.05)
     given_weights = weights("duration", TIMING, None, None)
-    draws = np.random.default_rng(42).normal(size=(500, len(TIMING))) / np.sqrt(given_weights)
+    draws = np.random.default_rng(42).normal(size=(1000, len(TIMING))) / np.sqrt(given_weights)
     fits = fit(model, TIMING, curve + noise * curve.mean() * draws, PLASMA, FitOptions(weights=given_weights))
     for scale in ("linear", "log"):
         inside = [low <= truth <= high for low, high in (one.interval("VT", 0.95, scale) for one in fits)]

@@ -53,16 +53,15 @@ class FlexedNeckTest(unittest.TestCase):
         cls.straight = neck(2, Pose(np.eye(4)), 10)
 
     def test_every_level_is_found_again(self):
-        first, every = self.straight
-        for flexion, asked in ((10.0, tuple(every)), (-12.0, ("C3/C4", "C6/C7"))):
-            points = {level: every[level] for level in asked}
-            second, truth = neck(2, Pose(rigid((3, -2, 1.5), (-2, 1.5, 3)), flexion), 20)
+        for seed, flexion in ((2, 10.0), (3, -12.0)):
+            first, points = self.straight if seed == 2 else neck(seed, Pose(np.eye(4)), 10)
+            second, truth = neck(seed, Pose(rigid((3, -2, 1.5), (-2, 1.5, 3)), flexion), 20)
             alignment = align_visits(first, second, points)
             self.assertEqual(alignment.notices, ())
-            self.assertEqual({one.level for one in alignment.levels}, set(asked))
+            self.assertEqual(len(alignment.levels), 6)
             for level in alignment.levels:
                 away = np.linalg.norm(carried(points[level.level], level.to_other) - truth[level.level], axis=1)
-                with self.subTest(flexion=flexion, level=level.level):
+                with self.subTest(seed=seed, level=level.level):
                     self.assertLess(away.max(), 0.7)
                     self.assertLess(level.residual_mm, 1.2)
             whole = max(

@@ -279,17 +279,19 @@ class CohortTest(unittest.TestCase):
     def test_what_is_inherited_makes_a_visit_out_of_date(self):
         out = self.folder / "inherited"
         shutil.copytree(self.out, out)
-        self.assertEqual(cohort.run(self.dataset, out, self.scheduler, ["02"]).visits[0].status, "kept")
+        self.assertEqual(cohort.run(self.dataset, out, self.scheduler, ["01"]).visits[0].status, "kept")
         for name, text in (
             ("pet.json", '{"ReconFilterSize": 2}'),
-            ("participants.tsv", "participant_id\tgenotype\nsub-02\tMAB\n"),
+            ("participants.tsv", "participant_id\tgenotype\nsub-01\tMAB\n"),
         ):
             path = self.dataset / name
             path.write_text(text, encoding="utf-8")
             self.addCleanup(path.unlink)
-            for status in ("done", "kept"):
-                report = cohort.run(self.dataset, out, self.scheduler, ["02"])
-                self.assertEqual([row.status for row in report.visits], [status], name)
+            report = cohort.run(self.dataset, out, self.scheduler, ["01"])
+            self.assertEqual([row.status for row in report.visits], ["done", "done"], name)
+            self.assertEqual(
+                [row.status for row in cohort.run(self.dataset, out, self.scheduler, ["01"]).visits], ["kept"] * 2
+            )
 
     def test_what_cannot_begin_is_refused(self):
         def code(*arguments):

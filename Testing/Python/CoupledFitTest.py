@@ -87,7 +87,8 @@ class CoupledFitTest(unittest.TestCase):
             shared.append((found.shared["VB"] - VB) / found.shared_errors["VB"])
         self.assertGreater(np.mean(inside), 0.8)  # 95 % of 24 are 22.8 with a standard deviation of 1.1
         self.assertLess(np.median(gain), 0.7)
-        self.assertLess(np.median(volumes), 1)
+        self.assertLess(np.median(volumes), 0.9)
+        self.assertLess(max(volumes), 1.25)  # no error is smaller than the residuals show
         self.assertLess(np.abs(shared).max(), 4)
 
     def test_regions_that_do_not_share_it_are_told(self):

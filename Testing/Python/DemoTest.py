@@ -8,9 +8,15 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from support.phantomvisit import write_one
 from support.tiers import slow
 from support.without import without_budget
+from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
+from TSPOQuantLib.alignment.motion import estimate_motion
+from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
 from TSPOQuantLib.cli import main
+from TSPOQuantLib.phantom import PhantomSettings
 from TSPOQuantLib.pipeline.quantification import quantify_visit
 from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.study import read_study
@@ -77,6 +83,30 @@ class IdealScannerTest(unittest.TestCase):
         self.assertEqual(len(rows), 18)
         for row in rows:
             self.assertAlmostEqual(row.VT / true[row.region]["VT"], 1, delta=0.03)
+
+
+@slow
+class MovingNeckTest(unittest.TestCase):
+    """Blur, noise and drift at their defaults: the foramina are followed through the long frames."""
+
+    def test_foramina_are_found_in_every_long_frame(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder) / "neck"
+            session = "followup"  # the neck is bent at it
+            write_one(root, PhantomSettings(fast=True), session)
+            visit = json.loads((root / "truth.json").read_text(encoding="utf-8"))["visits"][session]
+            image = read_dynamic_pet(root / f"ses-{session}" / "pet")
+            motion = estimate_motion(image)
+            ct = read_ct(root / f"ses-{session}" / "ct")
+            to_reference = align_to_ct(image, ct, motion).ct_to_reference
+            centers = np.array([[*f["center_lps_mm"], 1] for f in visit["foramina"].values()]).T
+            for frame in np.flatnonzero(image.timing.durations_s >= 300):
+                true = np.array(visit["motion_ct_to_frame_lps"][frame]) @ centers
+                found = motion.reference_to_frame[frame] @ to_reference @ centers
+                rms = np.sqrt(((true - found)[:3] ** 2).sum(axis=0).mean())
+                still = np.sqrt(((true - centers)[:3] ** 2).sum(axis=0).mean())
+                with self.subTest(session=session, frame=int(frame), uncorrected_mm=round(float(still), 1)):
+                    self.assertLess(rms, 0.7)
 
 
 class RefusedTest(unittest.TestCase):

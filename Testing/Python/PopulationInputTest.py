@@ -227,7 +227,7 @@ class CohortTest(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
         heights, doses = (60, 30, 90, 45), (400, 202.7, 620, 315)
-        for name, slows, minutes in (("alike", (0.08,) * 4, "30,50"), ("apart", SLOWS, "50")):
+        for name, slows in (("alike", (0.08,) * 4), ("apart", SLOWS)):
             people = list(zip(heights, slows, (0, 20, 5, 12), doses, strict=True))
             write_cohort(cls.folder / name, people)
             code, told = quiet(
@@ -235,7 +235,7 @@ class CohortTest(unittest.TestCase):
                 "template",
                 cls.folder / name,
                 "--samples",
-                minutes,
+                "30,50",
                 "--models",
                 "1TCM",
                 "--out",
@@ -258,8 +258,7 @@ class CohortTest(unittest.TestCase):
         rows = rows_of(self.out("apart") / "leave_one_out.tsv")
         off = [abs(float(row["median"])) for row in rows if row["scaled_by"] == "samples at 50 min"]
         self.assertGreater(max(off), 10)
-        self.assertEqual(len(rows), 4 * 2)
-        self.assertGreaterEqual(sum(int(row["inside"]) for row in rows), 7)
+        self.assertGreaterEqual(sum(int(row["inside"]) for row in rows), 15)
         template = read_population(self.out("apart") / "template.json")
         self.assertEqual((template.people, template.infusion_s, template.administration), (4, 20.0, "bolus"))
         curves = rows_of(self.out("apart") / "template.tsv")

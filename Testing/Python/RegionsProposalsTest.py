@@ -1,7 +1,4 @@
-"""Foramina from two clicks and from vertebra labels, on a simulated neck whose foramina are known.
-
-RegionsCommandTest has another neck, and docs/validation.md five.
-"""
+"""Foramina from two clicks and from vertebra labels, on simulated necks whose foramina are known."""
 
 import unittest
 from dataclasses import replace
@@ -18,8 +15,11 @@ from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.proposals import propose_cord, propose_foramina
 from TSPOQuantLib.regions.two_click import foramen_between
 
-from tools.validation.regions import center, dice, labeled, neck
+from tools.validation.regions import center, dice, labeled, neck, proposals
 from tools.validation.shapes import middle_grid
+
+SOME = (5, 11)
+"""Of the five necks that docs/validation.md has."""
 
 
 def without(labels, *names):
@@ -152,6 +152,19 @@ class RealNeckTest(unittest.TestCase):
             foramen_between(middle, middle + np.array([3.5, -3.5, -1.0]), "C5/C6", "left", ct)
         self.assertEqual(caught.exception.code, "ct-coarse")
         self.assertIn("4.2", caught.exception.message)
+
+
+@slow
+class OtherNecksTest(unittest.TestCase):
+    def test_centers_and_overlap(self):
+        found = list(proposals(SOME))
+        self.assertEqual(len(found), 12 * len(SOME))
+        self.assertEqual([one for one in found if one is None], [])
+        self.assertTrue(all(one.right for one in found))
+        distances = [one.distance_mm for one in found]
+        self.assertLess(max(distances), 2)
+        self.assertLess(np.median(distances), 1)
+        self.assertGreater(min(one.dice for one in found), 0.6)
 
 
 if __name__ == "__main__":

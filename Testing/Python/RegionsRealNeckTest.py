@@ -129,7 +129,7 @@ class DrawnTest(RealNeckCase):
 class OtherScansTest(RealNeckCase):
     def test_other_voxels(self):
         neck = RealNeck()
-        for voxel in (0.7, 2.0, (0.98, 0.98, 2.5)):
+        for voxel in (0.5, 2.0, (0.98, 0.98, 2.5)):
             with self.subTest(voxel=voxel):
                 self.assert_true(neck, neck.labels(), neck.ct(voxel), least=5)
 
