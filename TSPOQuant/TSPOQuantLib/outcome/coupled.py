@@ -20,6 +20,7 @@ from .record import VisitRecord
 from .recording import outcome_rows
 
 AGAINST = 0.05
+"""Chance of an F as large below which it is told: the usual convention."""
 KEY = "coupled"
 """Where a fit's settings say what it shares."""
 
