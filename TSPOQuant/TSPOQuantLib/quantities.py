@@ -99,4 +99,5 @@ def decimals_for(error: float | None, usual: int) -> int:
     """Decimals with which a value and its standard error are shown; ``usual`` where the error is not known."""
     if error is None or not math.isfinite(error) or error <= 0:
         return usual
-    return min(max(ERROR_DIGITS - 1 - math.floor(math.log10(error)), 0), usual + MORE_DECIMALS)
+    shown = float(f"{error:.{ERROR_DIGITS - 1}e}")  # 0.0996 is shown as 0.10
+    return min(max(ERROR_DIGITS - 1 - math.floor(math.log10(shown)), 0), usual + MORE_DECIMALS)

@@ -63,13 +63,19 @@ class LiveTest(PanelTest):
         self.assertEqual(self.table(), live)
 
     def test_undone_is_as_it_was(self):
-        before = self.table()
+        before, read = self.table(), self.ui.reviewLabel.text
         self.check("Logan", False)
+        self.check("MA1", True)
         self.follow()
         self.assertIn("– live", self.ui.headlineLabel.text)
-        self.assertEqual({model for _, model in self.table()}, {"1TCM"})
+        self.assertEqual({model for _, model in self.table()}, {"1TCM", "MA1"})
+        self.assertIn("\nMA1: ", self.ui.reviewLabel.text)
+        self.assertNotIn("Logan", self.ui.reviewLabel.text)
+        self.assertIn("These results follow", self.ui.reviewLabel.text)
+        self.check("MA1", False)
         self.check("Logan", True)
         self.follow()
+        self.assertEqual(self.ui.reviewLabel.text, read)
         self.assertNotIn("live", self.ui.headlineLabel.text)
         self.assertEqual(self.table(), before)
 

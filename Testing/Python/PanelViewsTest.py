@@ -284,7 +284,7 @@ class ResultTest(ViewsTest):
         self.assertIn("foramen C6/C7 right", self.ui.headlineLabel.text)
         self.assertIn("followup", self.ui.nextLabel.text)
         models = self.ui.modelTableView.mrmlTableNode()
-        self.assertEqual([tables.cell(models, 1, key) for key in ("aicc", "aic", "bic")], ["–"] * 3)
+        self.assertEqual([tables.cell(models, 1, key) for key in ("aicc", "aic", "bic")], ["nan"] * 3)
 
     def test_one_statement_of_motion(self):
         self.fill_in()
@@ -340,14 +340,23 @@ class DigitsTest(unittest.TestCase):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
         self.addCleanup(slicer.mrmlScene.RemoveNode, node)
         wanted = {
-            (3.00959, 0.0612): ("3.01", "0.061"),
-            (12.956, 1.234): ("13", "1.2"),
+            (3.00959, 0.0612): ("3.010", "0.061"),
+            (12.956, 1.234): ("13.0", "1.2"),
+            (3.5, 0.1): ("3.50", "0.10"),
+            (3.1149, 0.0996): ("3.11", "0.10"),
+            (2.0, 0.0): ("2.00", "0.00"),
+            (4.0, None): ("4.00", "–"),
         }
-        for (vt, error), said in wanted.items():
-            row = RegionOutcome("a", "b", "c", "d", "e", "f", "1TCM", "none", vt, error, 0.123456, None, 0.0, ())
-            tables.fill_table(node, [row], tables.result_columns([row]))
-            self.assertEqual((tables.cell(node, 0, "VT"), tables.cell(node, 0, "VT_se")), said)
-            self.assertEqual(tables.cell(node, 0, "K1"), "0.1235")
+        rows = [
+            RegionOutcome("a", "b", "c", "d", "e", "f", "1TCM", "none", vt, error, 0.1, None, 0.0, ())
+            for vt, error in wanted
+        ]
+        tables.fill_table(node, rows, tables.result_columns(rows))
+        column = {node.GetColumnName(index): index for index in range(node.GetNumberOfColumns())}
+        said = [tuple(tables.shown(node, row, column[key]) for key in ("VT", "VT_se")) for row in range(len(rows))]
+        self.assertEqual(said, list(wanted.values()))
+        self.assertEqual(tables.shown(node, 0, column["K1"]), "0.1000")
+        self.assertEqual(tables.cell(node, 0, "VT"), "3.01")  # a number for machines
 
 
 class DecimalSignTest(ViewsTest):
@@ -368,14 +377,20 @@ class DecimalSignTest(ViewsTest):
         """The line on top, a number of the panel's table, and the slope in the line's chart."""
         self.logic.showRegion("baseline", FORAMEN)
         table = self.ui.resultTableView
-        node, shown = table.mrmlTableNode(), table.itemDelegate().displayText
-        cells = [node.GetCellText(0, column) for column in range(node.GetNumberOfColumns())]
-        number = next(cell for cell in cells if re.fullmatch(r"\d+\.\d+", cell))  # the file keeps the point
-        self.assertEqual(shown(cells[0], None), FORAMEN)
+        self.assertEqual(self.drawn(table, "region"), FORAMEN)
         line = study_nodes.find("baseline", "chart line", "vtkMRMLPlotChartNode")
         names = (line.GetNthPlotSeriesNode(number).GetName() for number in range(line.GetNumberOfPlotSeriesNodes()))
         slope = next(name for name in names if "slope" in name)
-        return [self.ui.headlineLabel.text.split("\n")[1], shown(number, None), slope]
+        return [self.ui.headlineLabel.text.split("\n")[1], self.drawn(table, "VT"), slope]
+
+    @staticmethod
+    def drawn(table, key):
+        """What Qt draws of a cell of the first row."""
+        node = table.mrmlTableNode()
+        column = [node.GetColumnName(index) for index in range(node.GetNumberOfColumns())].index(key)
+        option = qt.QStyleOptionViewItem()
+        table.itemDelegate().initStyleOption(option, table.model().index(0, column))
+        return option.text
 
 
 class MapScaleTest(unittest.TestCase):

@@ -43,8 +43,8 @@ QT = {"qt", "ctk"}
 SLICER_ONLY = {"slicer", "vtk", "qt", "ctk", "mrml", "vtkmodules", "sitkUtils"}
 
 CALLED_BY_NAME = {
-    "displayText": "Qt calls it of an item delegate",
     "format_field": "string.Formatter calls it",
+    "initStyleOption": "Qt calls it of an item delegate",
     "read_transform": "for scripts, the other half of write_transform",
 }
 

@@ -11,7 +11,7 @@ from . import segmentations, study_nodes, tables
 from .headline import outcome_line
 from .language import Number, refusal, sentence
 from .panel_state import State
-from .study_live import StudyLive
+from .study_live import LIVE, StudyLive
 
 READERS = "readers"
 """Role of the table that compares two readers."""
@@ -46,14 +46,18 @@ class StudyReview(StudyLive):
         progress(1.0, _("Done"))
 
     def aboutReview(self, session: str, region: str) -> str:
-        """What is to be known of a region: its results, what they are warned of, and who accepted it."""
-        record = self.record(session)
+        """What is to be known of a region: its results, what they are warned of, and who accepted it.
+
+        Results that follow what is chosen now are told, as the table does; accepted are those of Compute alone.
+        """
+        record = self.shownRecord(session)
         rows = [row for row in record.rows if row.region == region]
         lines = [outcome_line(record, row) for row in rows]
         warned = [notice for row in rows for notice in row.flags]
         warned += [notice for notice in record.warnings if region in str(notice.message)]
+        warned += [LIVE] if self.liveRecord(session) else []
         lines += [sentence(one.message) for one in dict.fromkeys(warned)]
-        name = record.region(region).accepted_by
+        name = self.record(session).region(region).accepted_by
         lines.append(_("Accepted by: {name}").format(name=name) if name else _("Not accepted yet."))
         return "\n".join(lines)
 

@@ -13,17 +13,22 @@ from ..messages import Notice, Text
 from ..outcome.record import VisitRecord
 from ..outcome.uptake import RegionUptake
 from ..quantities import COLUMNS, UPTAKE, Quantity, decimals_for
-from .language import lines, translated
+from .language import Number, lines, shown_number, translated
 
 # Attribute of the table node with what the whole visit is warned of, one line a warning.
 NOTICES = "TSPOQuant.Notices"
+# Properties of a column of numbers: how many decimals people see, and the key of the column with its standard error,
+# which says better.
+DECIMALS = "TSPOQuant.Decimals"
+ERROR = "TSPOQuant.Error"
 
 
 @dataclass(frozen=True)
 class Column:
     """One column: stable key, what it is, unit, headline; numbers or text.
 
-    value: what a row has there; None takes the row's attribute of that name.
+    value: what a row has there; None takes the row's attribute of that name. decimals: of a number; those of a
+    quantity follow from its standard error, which is in the column error, where that is known.
     """
 
     key: str
@@ -31,7 +36,9 @@ class Column:
     unit: str = ""
     headline: str = ""
     number: bool = True
-    value: Callable[[object], object] | None = None
+    value: Callable[[Any], object] | None = None
+    decimals: int = 0
+    error: str = ""
 
 
 def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) -> tuple[Column, ...]:
@@ -58,19 +65,11 @@ def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) 
 
 def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
     """A quantity and its standard error, with as many digits as the error says are known."""
-
-    def rounded(key: str) -> Callable[[Any], float | None]:
-        def value(row: Any) -> float | None:
-            found, error = getattr(row, key), getattr(row, one.error_key)
-            return None if found is None else round(found, decimals_for(error, one.decimals))
-
-        return value
-
-    error = Text("standard error of {quantity}", quantity=one.symbol)
+    error = translated(Text("standard error of {quantity}", quantity=one.symbol))
     return (
-        Column(one.key, translated(one.name), one.unit, one.title, value=rounded(one.key)),
+        Column(one.key, translated(one.name), one.unit, one.title, decimals=one.decimals, error=one.error_key),
         # Its unit is that of the column before it, and would not fit into the panel's width.
-        Column(one.error_key, translated(error), headline=_("SE"), value=rounded(one.error_key)),
+        Column(one.error_key, error, headline=_("SE"), decimals=one.decimals, error=one.error_key),
     )
 
 
@@ -81,9 +80,9 @@ def _uptake_columns(uptake: Sequence[RegionUptake]) -> list[Column]:
     def column(one: Quantity) -> Column:
         def value(row: Any) -> float | None:
             own = found.get((row.region, row.pvc))
-            return None if own is None else round(own.value(one.key), one.decimals)
+            return None if own is None else own.value(one.key)
 
-        return Column(one.key, translated(one.name), one.unit, one.symbol, value=value)
+        return Column(one.key, translated(one.name), one.unit, one.symbol, value=value, decimals=one.decimals)
 
     return [column(one) for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in uptake)]
 
@@ -92,34 +91,16 @@ def _is_known(key: str, rows: Sequence[object]) -> bool:
     return any(getattr(row, key) is not None for row in rows)
 
 
-def _rounded(key: str, decimals: int) -> Callable[[Any], float | None]:
-    def value(row: Any) -> float | None:
-        found = getattr(row, key)
-        return None if found is None else round(found, decimals)
-
-    return value
-
-
-def _difference(key: str, description: str, headline: str) -> Column:
-    """A difference of an information criterion; a dash where it means nothing."""
-
-    def value(row: object) -> str:
-        found = getattr(row, key)
-        return f"{found:.1f}" if math.isfinite(found) else "–"
-
-    return Column(key, description, headline=headline, number=False, value=value)
-
-
 def change_columns() -> tuple[Column, ...]:
     """Columns of TSPOQuantLib.outcome.compare.RegionChange."""
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
         Column("model", _("kinetic model"), headline=_("model"), number=False),
-        Column("baseline", _("V_T at the first visit"), "mL/cm3", _("first"), value=_rounded("baseline", 2)),
-        Column("followup", _("V_T at the later visit"), "mL/cm3", _("later"), value=_rounded("followup", 2)),
-        Column("percent", _("change in percent of the first"), "%", _("change"), value=_rounded("percent", 1)),
-        Column("percent_low", _("lower end of the 95 % interval"), "%", _("from"), value=_rounded("percent_low", 1)),
-        Column("percent_high", _("upper end of the 95 % interval"), "%", _("to"), value=_rounded("percent_high", 1)),
+        Column("baseline", _("V_T at the first visit"), "mL/cm3", _("first"), decimals=2),
+        Column("followup", _("V_T at the later visit"), "mL/cm3", _("later"), decimals=2),
+        Column("percent", _("change in percent of the first"), "%", _("change"), decimals=1),
+        Column("percent_low", _("lower end of the 95 % interval"), "%", _("from"), decimals=1),
+        Column("percent_high", _("upper end of the 95 % interval"), "%", _("to"), decimals=1),
         Column("verdict", _("against repeatability"), headline=_("repeatability"), number=False, value=_verdict),
         Column("followup_session", _("label of the later visit"), headline=_("visit"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
@@ -133,16 +114,22 @@ def proposal_columns() -> tuple[Column, ...]:
         return _("proposed") if row.segment_id else _("declined") if row.code != "kept" else _("kept")
 
     def along(axis: int) -> Callable[[Any], float | None]:
-        return lambda row: None if row.center_ras is None else round(row.center_ras[axis], 1)
+        return lambda row: None if row.center_ras is None else row.center_ras[axis]
 
     return (
         Column("name", _("name of the segment"), headline=_("region"), number=False),
         Column("outcome", _("what became of it"), headline=_("outcome"), number=False, value=outcome),
         Column("reason", _("why it was declined"), headline=_("reason"), number=False, value=_reason),
-        Column("confidence", _("how often such a proposal is within 2 mm"), headline=_("within 2 mm"), value=_sure),
+        Column(
+            "confidence",
+            _("how often such a proposal is within 2 mm"),
+            headline=_("within 2 mm"),
+            value=lambda row: row.confidence if row.segment_id or row.code not in ("", "kept") else None,
+            decimals=2,
+        ),
         Column("code", _("stable name of the reason"), headline=_("code"), number=False),
         *(
-            Column(letter.lower(), _("where it lies, or would have lain"), "mm", letter, value=along(axis))
+            Column(letter.lower(), _("where it lies, or would have lain"), "mm", letter, value=along(axis), decimals=1)
             for axis, letter in enumerate("RAS")
         ),
     )
@@ -152,22 +139,16 @@ def _reason(row: Any) -> str:
     return translated(row.reason)
 
 
-def _sure(row: Any) -> float | None:
-    return round(row.confidence, 2) if row.segment_id or row.code not in ("", "kept") else None
-
-
 def reader_columns() -> tuple[Column, ...]:
     """Columns of study_review.ReaderRow."""
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
-        Column("dice", _("overlap of the two, 0 to 1"), headline="Dice", value=_rounded("dice", 2)),
-        Column("vt_percent", _("V_T against this visit's"), "%", "V_T", value=_rounded("vt_percent", 1)),
-        Column("distance_mm", _("distance of the middles"), "mm", _("apart"), value=_rounded("distance_mm", 1)),
-        Column("along_mm", _("of it along the canal, outward"), "mm", _("along"), value=_rounded("along_mm", 1)),
-        Column("across_mm", _("of it across the canal"), "mm", _("across"), value=_rounded("across_mm", 1)),
-        Column(
-            "volume_percent", _("volume against this visit's"), "%", _("volume"), value=_rounded("volume_percent", 0)
-        ),
+        Column("dice", _("overlap of the two, 0 to 1"), headline="Dice", decimals=2),
+        Column("vt_percent", _("V_T against this visit's"), "%", "V_T", decimals=1),
+        Column("distance_mm", _("distance of the middles"), "mm", _("apart"), decimals=1),
+        Column("along_mm", _("of it along the canal, outward"), "mm", _("along"), decimals=1),
+        Column("across_mm", _("of it across the canal"), "mm", _("across"), decimals=1),
+        Column("volume_percent", _("volume against this visit's"), "%", _("volume"), decimals=0),
     )
 
 
@@ -191,10 +172,10 @@ class ModelRow:
 def model_columns() -> tuple[Column, ...]:
     return (
         Column("model", _("kinetic model"), headline=_("model"), number=False),
-        _difference("aicc", _("difference of AICc from the best model"), "ΔAICc"),
-        _difference("aic", _("difference of AIC from the best model"), "ΔAIC"),
-        _difference("bic", _("difference of BIC from the best model"), "ΔBIC"),
-        Column("wrss", _("weighted sum of squared residuals"), "kBq2/mL2", "WRSS", value=_rounded("wrss", 4)),
+        Column("aicc", _("difference of AICc from the best model"), headline="ΔAICc", decimals=1),
+        Column("aic", _("difference of AIC from the best model"), headline="ΔAIC", decimals=1),
+        Column("bic", _("difference of BIC from the best model"), headline="ΔBIC", decimals=1),
+        Column("wrss", _("weighted sum of squared residuals"), "kBq2/mL2", "WRSS", decimals=4),
         Column("parameters", _("number of fitted parameters"), headline=_("parameters")),
         Column("frames", _("number of frames"), headline=_("frames")),
     )
@@ -229,7 +210,9 @@ def _array(column: Column, rows: Sequence[object]):
     for row in rows:
         value: Any = value_of(row)
         if column.number:
-            array.InsertNextValue(float("nan") if value is None else float(value))
+            decimals = decimals_for(getattr(row, column.error), column.decimals) if column.error else column.decimals
+            known = value is not None and math.isfinite(value)
+            array.InsertNextValue(round(float(value), decimals) if known else math.nan)
         else:
             array.InsertNextValue(_text(value))
     return array
@@ -245,6 +228,9 @@ def fill_table(node, rows: Iterable[object], columns: Sequence[Column], notices:
             node.AddColumn(_array(column, rows))
             node.SetColumnDescription(column.key, column.description)
             node.SetColumnUnitLabel(column.key, column.unit)
+            if column.number:
+                node.SetColumnProperty(column.key, DECIMALS, str(column.decimals))
+                node.SetColumnProperty(column.key, ERROR, column.error)
             headline = column.headline[:1].upper() + column.headline[1:]
             node.SetColumnTitle(column.key, headline or column.key)  # table views add the unit
         node.SetUseColumnTitleAsColumnHeader(True)
@@ -258,3 +244,16 @@ def cell(node, row: int, key: str) -> str:
     """Text of a cell by its column's key; "" where there is none."""
     columns = [node.GetColumnName(index) for index in range(node.GetNumberOfColumns())]
     return node.GetCellText(row, columns.index(key)) if key in columns and 0 <= row < node.GetNumberOfRows() else ""
+
+
+def shown(node, row: int, column: int) -> str:
+    """Text of a cell as people see it, in the language of the application: a value ends where its standard error
+    does, zeros included; a dash stands for what is not known."""
+    key = node.GetColumnName(column)
+    usual = node.GetColumnProperty(key, DECIMALS)
+    if not usual:
+        return shown_number(node.GetCellText(row, column))
+    table = node.GetTable()
+    value, error = table.GetValue(row, column).ToDouble(), table.GetColumnByName(node.GetColumnProperty(key, ERROR))
+    decimals = decimals_for(error.GetValue(row) if error else None, int(usual))
+    return f"{Number(value):.{decimals}f}" if math.isfinite(value) else "–"

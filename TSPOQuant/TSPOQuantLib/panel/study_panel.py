@@ -103,9 +103,9 @@ class StudyPanel(VTKObservationMixin):
         self.frames = FrameChoice(self)
         self.models = ModelList(self.ui.modelsListWidget, self.onModelChosen)
         self.further = SettingsTable(self.ui.settingsTableWidget, self.onFurtherSettings, self.runner.say)
-        self._cells = Cells()
-        for name in TABLES:
-            getattr(self.ui, name).setItemDelegate(self._cells)
+        self._cells = [Cells(getattr(self.ui, name)) for name in TABLES]
+        for name, cells in zip(TABLES, self._cells, strict=True):
+            getattr(self.ui, name).setItemDelegate(cells)
         policy = self.ui.progressBar.sizePolicy
         policy.setRetainSizeWhenHidden(True)  # nothing moves when work begins
         self.ui.progressBar.setSizePolicy(policy)
@@ -305,6 +305,8 @@ class StudyPanel(VTKObservationMixin):
         if followed:
             self._showHeadline(self.session)  # the rest when the changes have stopped
             self.content.live.start()
+        else:
+            self._showReview(self.session)
 
     def _watchContent(self) -> None:
         visit = self.visit
@@ -360,6 +362,9 @@ class StudyPanel(VTKObservationMixin):
         results = study_nodes.find(session, "results", "vtkMRMLTableNode")
         self._say(self.ui.noticesLabel, (results.GetAttribute(tables.NOTICES) or "") if results else "")
 
+    def _showReview(self, session: str) -> None:
+        self._say(self.ui.reviewLabel, self.review.about() if session else "")
+
     def _showResults(self) -> None:
         ui, session, study = self.ui, self.session if self.visit else "", study_nodes.WHOLE_STUDY
         self._showHeadline(session)
@@ -381,7 +386,7 @@ class StudyPanel(VTKObservationMixin):
             view.resizeColumnsToContents()  # Slicer does that for a new table alone
         self._say(ui.frameLabel, self.frames.about() if session else "")
         ui.frameWidget.visible = bool(ui.frameLabel.text)
-        self._say(ui.reviewLabel, self.review.about() if session else "")
+        self._showReview(session)
         self._say(ui.petLabel, self.logic.aboutPet(self.visit) if self.visit else "")
         self._say(ui.fusionLabel, self.logic.aboutAlignment(session) if session else "")
         self._say(ui.regionsLabel, self.logic.aboutRegions(session) if session else "")
