@@ -29,7 +29,7 @@ from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.blood_pool import propose_blood_pool
 from TSPOQuantLib.regions.naming import check_names
 from TSPOQuantLib.regions.proposals import look_for_foramina, propose_cord
-from TSPOQuantLib.reporting.report_physicist import MIXED, _mixtures
+from TSPOQuantLib.reporting.report_visit import MIXED, _mixtures
 from TSPOQuantLib.reporting.words import Words
 
 NAMES = ("foramen L4/L5 left (root L4)", "L4-5 D", "foramen L1/L2 gauche")

@@ -10,7 +10,7 @@ from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.phantom.scanner import decay_factors
 from TSPOQuantLib.phantom.tracer import simulated_tracer
 from TSPOQuantLib.pipeline.quantification import tracer_notices
-from TSPOQuantLib.reporting.report_physicist import _literature
+from TSPOQuantLib.reporting.report_visit import _literature
 from TSPOQuantLib.reporting.words import Words
 from TSPOQuantLib.tracers import TRACERS, same_tracer, tracer_named
 

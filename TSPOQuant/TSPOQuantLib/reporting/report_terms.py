@@ -144,3 +144,8 @@ def model_title(name: str) -> str:
 
 def correction_title(words: Words, pvc: str) -> str:
     return words("pvc.none") if pvc == "none" else words("pvc.by", method=pvc)
+
+
+def minutes_range(words: Words, window_s: tuple[float, float]) -> str:
+    low, high = (words.significant(end / 60) for end in window_s)
+    return words("minutes_range", low=low, high=high)
