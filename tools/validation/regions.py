@@ -485,8 +485,8 @@ def section(quick: bool) -> Section:
     off = np.array([told - true for true, told, _ in widths])
     texts = [
         """**Simulated**: the phantom's neck on its fast grid (PET voxels of 2 mm, CT of 1 × 1 × 1.5 mm with noise).
-        No public CT of a neck with labels of its vertebrae was found: proposals of foramina and of the blood pool, and
-        the estimated resolution, are untested on real necks.""",
+        What one real neck's CT shows of the proposals stands in regions.md; the blood pool and the estimated
+        resolution are untested on real PET.""",
         f"""**Proposals.** {len(NECKS)} anatomies (size, lordosis, scoliosis, flexion by seed), vertebra labels
         resampled to {LABEL_MM:g} mm with ±1 voxel of boundary noise: {len(found) - wrong} of {len(found)} foramina
         proposed at the right level and side, {wrong} declined or wrong; distance of centers median
