@@ -159,6 +159,9 @@ def loadSampleData():
     from TSPOQuantLib.progress import part
 
     progressDialog = slicer.util.createProgressDialog(maximum=100, windowTitle=_("Digital neck"))
+    progressDialog.minimumWidth = (
+        360  # of all texts: a dialog that grows before it is shown goes to the screen's corner
+    )
 
     def progress(fraction, text):
         progressDialog.labelText = sentence(text)

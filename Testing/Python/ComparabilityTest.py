@@ -252,7 +252,7 @@ class EachDifferenceTest(unittest.TestCase):
         late, early = calibrated(BASE, 120.0, 600.0), calibrated(followup(), 40.0, 120.0, 600.0)
         (finding,) = findings_of([late, early])
         self.assertEqual((finding.code, finding.severity), ("visits-input", "warn"))
-        self.assertIn("[input] calibration_from_s in both study files", finding.message)
+        self.assertIn("[input] calibration_from_s at both visits", finding.message)
         self.assertEqual(findings_of([late, calibrated(followup(), 300.0, 600.0)]), ())
         self.assertEqual(Alike(choices=True).changes([late, early]), {"calibration_from_s": 120.0})
         stated = calibrated(followup(), 120.0, 600.0, calibration_from_s=120.0)

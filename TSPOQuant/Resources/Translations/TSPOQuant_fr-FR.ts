@@ -1481,6 +1481,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <translation>Arrêt…</translation>
         </message>
         <message>
+            <source>Working…</source>
+            <translation>En cours…</translation>
+        </message>
+        <message>
             <source>This failed through a fault of the program. Nothing was changed; the error log has details.</source>
             <translation>Échec dû à une faute du programme. Rien n’a été changé ; les détails sont dans le journal des erreurs.</translation>
         </message>

@@ -170,7 +170,7 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
         raise InputRefused(
             "blood-ends-early",
             "blood ends at {end:g} s, before {coverage_needed:.0%} of the fit window, which runs to {until_s:g} "
-            "s; add samples, or end the fits earlier (until_min in a study file's [model], --until of fit)",
+            "s; add samples, or end the fits earlier ([model] until_min, --until of fit)",
             end=end,
             coverage_needed=COVERAGE_NEEDED,
             until_s=until_s,

@@ -109,7 +109,7 @@ def parent_fraction_of(
             "parent-fraction-ends-early",
             "the last parent fraction was measured at {last_sample_min:.1f} min, before {needed:.0%} of the scan, "
             "which is fitted to {until_min:.1f} min: no model carries it that far; add later samples, or end the "
-            "fits earlier (until_min in a study file's [model], --until of fit)",
+            "fits earlier ([model] until_min, --until of fit)",
             last_sample_min=fit.last_sample_s / 60,
             needed=FRACTION_NEEDED,
             until_min=until_s / 60,

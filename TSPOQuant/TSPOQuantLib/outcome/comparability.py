@@ -134,7 +134,7 @@ class Item:
         keys = Listed(fact.key for fact in differing if fact.key)
         if severity == "warn" and keys:
             message = Text(
-                "{message}; the data of each visit chose, and {keys} in both study files makes it one",
+                "{message}; the data of each visit chose, and {keys} at both visits makes it one",
                 message=message,
                 keys=keys,
             )

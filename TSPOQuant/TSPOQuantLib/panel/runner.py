@@ -28,6 +28,7 @@ class Runner:
         if self.running or self._later.over:
             return
         self.running, self._cancelRequested = True, False
+        self.say(_("Working…"))  # what was said of the work before is no longer true
         place = self._lock()
         failure = ""
         try:
