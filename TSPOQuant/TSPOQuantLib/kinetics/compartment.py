@@ -36,6 +36,8 @@ _GRID_TWO = 40
 _CANDIDATES = 6
 _K4_SHARES = (0.0, 0.02, 0.2, 1.0)
 _CURVES_AT_ONCE = 32
+# A corner lies downhill where the way to it gains more than this share of the objective.
+_DOWNHILL = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,24 +135,33 @@ def optimum(equation: Equation, activity: Array) -> tuple[Array, Array]:
     The optima of the models nested in this one are among the starts: the larger model never fits worse than they do,
     also where its landscape is as flat as a valley floor.
     """
+    return _optimum(equation, activity, {})
+
+
+def _optimum(equation: Equation, activity: Array, known: dict[bytes, Array]) -> tuple[Array, Array]:
+    """known: optima (curves, 6) of nested models by their bounds, for models may be nested in several ways."""
     owners, starts = [], []
     for begin in range(0, len(activity), _CURVES_AT_ONCE):
         owner, found = grid_starts(equation, activity[begin : begin + _CURVES_AT_ONCE])
         owners.append(owner + begin)
         starts.append(found)
-    for nested in _nested_starts(equation, activity):
+    for nested in _nested_starts(equation, activity, known):
         owners.append(np.arange(len(activity)))
         starts.append(nested)
     return best_of(equation, activity, np.concatenate(owners), np.concatenate(starts))
 
 
-def _nested_starts(equation: Equation, activity: Array) -> list[Array]:
+def _nested_starts(equation: Equation, activity: Array, known: dict[bytes, Array]) -> list[Array]:
     """Optima (curves, 6) without a second compartment (k3 = 0), release from it (k4 = 0), or trapping (K_b = 0)."""
     low, high = equation.low, equation.high
 
     def without(*names: int) -> Array:
         keep = np.where(np.isin(np.arange(6), names), 0.0, 1.0)
-        return optimum(replace(equation, low=low * keep, high=high * keep), activity)[0]
+        nested = replace(equation, low=low * keep, high=high * keep)
+        bounds = nested.low.tobytes() + nested.high.tobytes()
+        if bounds not in known:
+            known[bounds] = _optimum(nested, activity, known)[0]
+        return known[bounds].copy()
 
     starts = []
     if high[_K3] > 0 and low[_K3] == 0 and high[_K2] > 0:
@@ -176,11 +187,15 @@ def best_of(equation: Equation, activity: Array, owner: NDArray[np.intp], starts
 
 @dataclass(frozen=True, eq=False)
 class _Polytope:
-    """Amplitudes x = (u1, u2, V_B, V_B K_b): A x <= limit; ``faces`` are (point, directions) of each affine face."""
+    """Amplitudes x = (u1, u2, V_B, V_B K_b): A x <= limit.
+
+    faces: (point, directions) of each affine face, those of most dimensions first. corners: (corners, m).
+    """
 
     constraints: Array
     limit: Array
     faces: tuple[tuple[Array, Array], ...]
+    corners: Array
 
 
 @lru_cache(maxsize=64)
@@ -224,29 +239,41 @@ def _polytope(low: tuple[float, ...], high: tuple[float, ...]) -> _Polytope:
         point = right[:rank].T @ ((left.T @ values)[:rank] / singular[:rank])
         if np.abs(matrix @ point - values).max() < 1e-9:
             faces.append((point, right[rank:].T))
-    return _Polytope(constraints, limit, tuple(faces))
+    faces.sort(key=lambda face: -face[1].shape[1])
+    points = np.array([point for point, directions in faces if not directions.shape[1]])
+    corners = points[(points @ constraints.T <= limit + 1e-9).all(axis=1)]
+    return _Polytope(constraints, limit, tuple(faces), corners)
 
 
 def _constrained_least_squares(gram: Array, cross: Array, polytope: _Polytope) -> tuple[Array, Array]:
-    """min x'Gx - 2 c'x over the polytope, by the best feasible point among the optima of all faces.
+    """min x'Gx - 2 c'x over the polytope, by the best feasible point among the optima of its faces.
 
-    gram: (points, m, m); cross: (points, m, curves). Returns x (points, m, curves) and the objective (points, curves).
+    The objective is convex: a feasible point from which no corner lies downhill is its minimum, and the other faces
+    are not looked at. gram: (points, m, m); cross: (points, m, curves). Returns x (points, m, curves) and the
+    objective (points, curves).
     """
     m = gram.shape[1]
     ridge = 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(m)
     best = np.full((gram.shape[0], cross.shape[2]), np.inf)
     solution = np.zeros_like(cross)
+    undecided = np.ones(best.shape, dtype=bool)
     for point, directions in polytope.faces:
-        x = np.broadcast_to(point[:, None], cross.shape)
+        at = np.flatnonzero(undecided.any(axis=1))
+        if not len(at):
+            break
+        g, firm, c = gram[at], (gram + ridge)[at], cross[at]
+        x = np.broadcast_to(point[:, None], c.shape)
         if directions.shape[1]:
-            hessian = directions.T @ (gram + ridge) @ directions
-            slope = directions.T @ (cross - (gram @ point)[:, :, None])
-            x = x + directions @ np.linalg.solve(hessian, slope)
-        inside = (polytope.constraints @ x <= polytope.limit[:, None] + 1e-9).all(axis=1)
-        value = (x * (gram @ x - 2 * cross)).sum(axis=1)
-        better = inside & (value < best)
-        best = np.where(better, value, best)
-        solution = np.where(better[:, None], x, solution)
+            slope = directions.T @ (c - (g @ point)[:, :, None])
+            x = x + directions @ np.linalg.solve(directions.T @ firm @ directions, slope)
+        inside = undecided[at] & (polytope.constraints @ x <= polytope.limit[:, None] + 1e-9).all(axis=1)
+        value = (x * (g @ x - 2 * c)).sum(axis=1)
+        better = inside & (value < best[at])
+        best[at] = np.where(better, value, best[at])
+        solution[at] = np.where(better[:, None], x, solution[at])
+        uphill = firm @ x - c
+        gain = (x * uphill).sum(axis=1) - (polytope.corners @ uphill).min(axis=1)
+        undecided[at] &= ~(inside & (gain <= _DOWNHILL * np.abs(value)))
     return solution, best
 
 

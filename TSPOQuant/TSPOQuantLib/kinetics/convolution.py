@@ -7,6 +7,7 @@ and gaps between frames need no care. Times are seconds and rates 1/min, as ever
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -174,14 +175,19 @@ class BasisFactory:
     def basis(self, delay_s: float = 0.0) -> ExponentialBasis:
         """The basis with the input ``delay_s`` seconds later."""
         averages = self.response.frame_averages(self.timing, delay_s).T
-        nodes = chebyshev.chebpts1(_NODES)
-        # Discrete orthogonality of Chebyshev polynomials on their own nodes.
-        transform = chebyshev.chebvander(nodes, _NODES - 1).T * (2 / _NODES)
-        transform[0] /= 2
-        coefficients = transform @ averages
+        coefficients = _to_coefficients() @ averages
         return ExponentialBasis(
             coefficients, np.asarray(chebyshev.chebder(coefficients), dtype=float), self.offset, self.highest
         )
+
+
+@cache
+def _to_coefficients() -> Array:
+    """Makes the coefficients of a Chebyshev series from its values at the nodes."""
+    # Discrete orthogonality of Chebyshev polynomials on their own nodes.
+    transform = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1).T * (2 / _NODES)
+    transform[0] /= 2
+    return np.asarray(transform, dtype=float)
 
 
 _KNOWN: WeakKeyDictionary[InputFunction, dict[tuple[bytes, bytes, float], BasisFactory]] = WeakKeyDictionary()

@@ -60,7 +60,7 @@ NERVE_HU, FORAMEN_FAT_HU = 42.0, -70.0
 CONTRAST_HU, METAL_HU = 320.0, 4000.0
 CT_BLUR_MM = 0.45
 CT_NOISE_HU = 14.0
-SLAB_VOXELS = 1_000_000
+SLAB_VOXELS = 200_000
 CENTER_LPS_MM, FAST_CENTER_LPS_MM = np.array([0.0, 0.0, 7.0]), np.array([0.0, 0.0, 0.0])
 # CT and PET grids are not aligned, as in a real scanner; so no flat boundary halves a PET voxel exactly.
 CT_SHIFT_MM = np.array([0.13, 0.11, 0.17])
