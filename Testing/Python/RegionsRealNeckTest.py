@@ -7,7 +7,9 @@ import numpy as np
 from support.realdata import needs_data
 from support.realneck import RealNeck
 from support.tiers import slow
-from TSPOQuantLib.acquisition.segmentation import Segment
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.grid import Grid
+from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.regions.anatomy import Anatomy
 from TSPOQuantLib.regions.canal import Canal
 from TSPOQuantLib.regions.foramen import canal_axes
@@ -57,6 +59,34 @@ class AsScannedTest(RealNeckCase):
                 self.assertAlmostEqual(one.passage.height, true["height_mm"], delta=2.0)
                 self.assertAlmostEqual(one.passage.width, true["width_mm"], delta=2.0)
                 self.assertGreater(one.canal.axes[:, 0] @ true["tangent"], np.cos(np.deg2rad(20)))
+
+    def test_labels_of_another_space_are_refused(self):
+        for shift_mm in ((0, 0, -16), (8, 0, 0), (300, 0, 0)):
+            with self.subTest(shift_mm), self.assertRaises(InputRefused) as caught:
+                propose_foramina(self.neck.labels(shift_mm=shift_mm), self.ct)
+            self.assertEqual(caught.exception.code, "labels-elsewhere")
+
+    def test_labels_one_level_too_low(self):
+        names = {f"vertebrae_C{n}": f"vertebrae_C{n + 1}" for n in range(2, 6)}
+        lower = tuple(replace(one, name=names[one.name], id="") for one in self.labels.segments)
+        proposals = propose_foramina(replace(self.labels, segments=lower), self.ct)
+        self.assertEqual({one.code for one in proposals}, {"vertebra-numbering"})
+
+    def test_one_side_of_the_neck_alone(self):
+        values, first = self.ct.values[:, :, 48:], self.ct.grid.to_lps(np.array([48.0, 0.0, 0.0]))
+        matrix = self.ct.grid.ijk_to_lps.copy()
+        matrix[:3, 3] = first
+        grid = Grid(values.shape, matrix)
+        pair = [one for one in self.labels.segments if one.name in ("vertebrae_C3", "vertebrae_C4")]
+        labels = Segmentation(grid, tuple(replace(one, mask=one.mask[:, :, 48:]) for one in pair))
+        found = {
+            one.name.split(" (")[0]: one
+            for one in propose_foramina(labels, replace(self.ct, values=values, grid=grid))
+        }
+        self.assertIsNone(found["foramen C3/C4 right"].segment)
+        left = found["foramen C3/C4 left"]
+        if left.segment is not None:
+            self.assertLess(self.neck.judged("foramen C3/C4 left", left.segment.mask, grid).distance, LARGEST_MM)
 
     @slow
     def test_a_vertebra_named_as_its_neighbor(self):

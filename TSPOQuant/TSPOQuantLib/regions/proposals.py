@@ -144,6 +144,14 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
             "from the sacrum and from C2",
         )
     if not isinstance(second, Vertebra) or not isinstance(third, Vertebra):
+        tall = _taller_than_below(frames)
+        if tall:
+            return Notice(
+                "vertebra-numbering",
+                "the label of {level} is as tall as a C2 with its dens: the vertebrae are numbered one level off, or "
+                "it holds two of them; correct the labels",
+                level=tall,
+            )
         return Notice(
             "numbering-unknown",
             "without labels of C2 and C3 nothing tells whether the vertebrae are numbered one level off; count them",
@@ -171,6 +179,15 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
         "the label of C2 has no dens: the vertebrae are numbered one level off, or C2 is labeled in part; correct the "
         "labels",
     )
+
+
+def _taller_than_below(frames: Mapping[str, Vertebra | Declined]) -> str:
+    """The highest whole vertebra of the neck, where it is not C2 and as much taller than the next one as C2 is."""
+    known = [(name, one) for name, one in frames.items() if name[0] == "C" and isinstance(one, Vertebra)]
+    if len(known) < 2 or known[0][0] in ("C1", "C2"):
+        return ""
+    (name, upper), (_, lower) = known[:2]
+    return name if upper.height >= DENS_RATIO * lower.height else ""
 
 
 def propose_foramina(vertebrae: Segmentation, ct: Volume, progress: Progress = silent) -> tuple[Proposal, ...]:

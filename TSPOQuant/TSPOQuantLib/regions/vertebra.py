@@ -1,6 +1,6 @@
 """Vertebrae in their own frames: labels brought onto the CT's bone, then canal, axes, body and pedicles of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from scipy.ndimage import (
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
-from ..messages import Notice
+from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -29,6 +29,12 @@ MARGIN_MM = 9.0
 """Around the labels: their largest shift and the blur that finds it, and more than bone lies beyond them."""
 BONE_HU = 200.0
 LARGEST_LABEL_SHIFT_MM = 3.0
+ELSEWHERE_MM, ELSEWHERE_STEP_MM, ELSEWHERE_POINTS = (12.0, 12.0, 24.0), 4.0, 400
+"""How far to the side, forward and up labels are tried for a better place, in steps of so much, by so many points."""
+ELSEWHERE_SHARE, ELSEWHERE_LEAST_MM, STILL_SEEN = 1.05, 2.0, 0.8
+"""Labels with so many times more bone under them at a place so far away or farther belong there: right ones have at
+most 0.87 times as much anywhere else (one real neck), ones that are off by 5 mm 1.1 times. Judged where so much of
+what the CT shows of them stays within it."""
 REACH_MM = 1.0
 """A voxel of bone belongs to the nearest label within this and a voxel of the labels."""
 BRIGHT_SHARE, MOST_SHELLS = 0.2, 3
@@ -119,7 +125,7 @@ def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | N
     """Labels say where a vertebra is, the CT where its edge is.
 
     levels: vertebra to the position of its segment. The labels are first moved as a whole onto the bone. Without a CT
-    they are taken as they are.
+    they are taken as they are. Raises InputRefused "labels-elsewhere" for labels that are not this CT's.
     """
     names = tuple(levels)
     voxel = max(labels.grid.spacing_mm)
@@ -133,6 +139,7 @@ def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | N
     if ct is not None:
         hu = sampled(ct.values, ct.grid, at, fill=-1000.0)
         shift = _shift_onto_bone(drawn, hu, grid)
+        _refuse_elsewhere(drawn, shift, ct)
     near = sampled(numbers, labels.grid, at - shift, order=0)
     outside, nearest = distance_transform_edt(near == 0, sampling=STEP_MM, return_indices=True)
     kept, reach = near > 0, 0.0
@@ -203,16 +210,56 @@ def _shift_onto_bone(drawn: Floats, hu: NDArray[Any], grid: Grid) -> Floats:
     def share(shift: Floats) -> float:
         return float(sampled(bone, grid, some + shift).mean())
 
-    best, most = np.zeros(3), share(np.zeros(3))
+    return _climbed(share, np.zeros(3), LARGEST_LABEL_SHIFT_MM)[0]
+
+
+def _climbed(share: Callable[[Floats], float], start: Floats, limit_mm: float) -> tuple[Floats, float]:
+    """The shift from ``start`` on uphill, at most ``limit_mm`` along each axis from none, and what share it has."""
+    best, most = start, share(start)
     for step in (1.0, 0.5):
         while True:
             around = [best + step * np.array(one) for one in np.vstack([np.eye(3), -np.eye(3)])]
-            around = [one for one in around if np.abs(one).max() <= LARGEST_LABEL_SHIFT_MM]
+            around = [one for one in around if np.abs(one).max() <= limit_mm]
             shares = [share(one) for one in around]
             if max(shares) <= most + 1e-4:
                 break
             best, most = around[int(np.argmax(shares))], max(shares)
-    return best
+    return best, most
+
+
+def _refuse_elsewhere(drawn: Floats, shift: Floats, ct: Volume) -> None:
+    """Refuse labels (their points, LPS, still to be shifted) under which the CT has less bone than beside them, or
+    that lie beyond it: a level further up or down they would find foramina as well, and give them a wrong level."""
+    places = drawn + shift
+    index = ct.grid.to_ijk(places)
+    seen = places[((index >= 0) & (index <= np.array(ct.grid.shape[::-1]) - 1)).all(axis=1)]
+    if len(seen) == 0:
+        raise InputRefused(
+            "labels-elsewhere",
+            "the labels of the vertebrae lie beyond the image: they were made on another one, or lie in another "
+            "space; give labels of this image",
+        )
+    some = seen[:: max(1, len(seen) // ELSEWHERE_POINTS)]
+
+    def share(move: Floats) -> float:
+        hu = sampled(ct.values, ct.grid, some + move, fill=np.nan)
+        hu = hu[np.isfinite(hu)]
+        return float(np.clip((hu - 100.0) / 300.0, 0, 1).mean()) if len(hu) >= STILL_SEEN * len(some) else 0.0
+
+    tried = [np.arange(-far, far + 0.1, ELSEWHERE_STEP_MM) for far in ELSEWHERE_MM]
+    start = max(np.stack(np.meshgrid(*tried, indexing="ij"), axis=-1).reshape(-1, 3), key=share)
+    move, most = _climbed(share, start, 2 * max(ELSEWHERE_MM))
+    if np.abs(move).max() >= ELSEWHERE_LEAST_MM and most > ELSEWHERE_SHARE * share(np.zeros(3)):
+        left, back, up = (round(float(one)) for one in shift + move)
+        raise InputRefused(
+            "labels-elsewhere",
+            "the labels of the vertebrae do not lie on the image's bone, and would if they were moved by {left:+d} mm "
+            "to the left, {back:+d} mm to the back and {up:+d} mm up: they were made on another image, or lie in "
+            "another space; give labels of this image",
+            left=left,
+            back=back,
+            up=up,
+        )
 
 
 # --- The frame of one vertebra ---------------------------------------------------------------------------------------
@@ -245,16 +292,13 @@ def _frame(level: str, points: Floats, up: Floats) -> Vertebra | Notice:
     few = points[:: max(1, len(points) // 4000)]
     best = _widest(few, axes, [(p, r) for p in _steps(PITCH_DEG, 8) for r in _steps(ROLL_DEG, 8)])
     if best is None:
-        return Notice(
-            "vertebra-open",
-            "the label of vertebra {level} encloses no spinal canal: it is labeled in part, or its body alone",
-            level=level,
-        )
+        return _open(level)
     best = _widest(few, best, [(p, r) for p in (-4, 0, 4) for r in (-4, 0, 4)])
     assert best is not None
     axes = _facing(few, best)
     hole = _hole(points @ axes)
-    assert hole is not None
+    if hole is None:  # some of its points left a gap where all of them leave none
+        return _open(level)
     canal = axes[:, :2] @ hole[:2] + axes[:, 2] * float(np.median(points @ axes[:, 2]))
     local = (points - canal) @ axes
     left, right, front, back = (
@@ -271,6 +315,14 @@ def _frame(level: str, points: Floats, up: Floats) -> Vertebra | Notice:
         if pedicle is not None:
             pedicles[side] = replace(pedicle, center=pedicle.center * [sign, 1, 1])
     return Vertebra(level, points, canal, axes, (left, right, front, back), body, float(high - low), pedicles)
+
+
+def _open(level: str) -> Notice:
+    return Notice(
+        "vertebra-open",
+        "the label of vertebra {level} encloses no spinal canal: it is labeled in part, or its body alone",
+        level=level,
+    )
 
 
 def _steps(half_deg: float, step: float) -> list[float]:
