@@ -27,6 +27,11 @@ class Grid:
     def voxel_volume_mm3(self) -> float:
         return float(abs(np.linalg.det(self.ijk_to_lps[:3, :3])))
 
+    @property
+    def upward_axis(self) -> int:
+        """The axis (0, 1, 2 for i, j, k) that runs most along the body: scanners write k, some programs another."""
+        return int(np.argmax(np.abs(self.ijk_to_lps[2, :3]) / self.spacing_mm))
+
     def to_lps(self, ijk: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) in voxel indices (i, j, k) to LPS mm."""
         return np.asarray(ijk @ self.ijk_to_lps[:3, :3].T + self.ijk_to_lps[:3, 3])

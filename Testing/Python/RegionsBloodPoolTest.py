@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from support import checkout  # noqa: F401
 from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
 from TSPOQuantLib.regions.blood_pool import blurred_disk, cylinder_recovery, propose_blood_pool
@@ -67,6 +68,14 @@ class ProposalTest(unittest.TestCase):
         self.assertAlmostEqual(found.recovery, cylinder_recovery(6.0, FWHM_MM), delta=0.1)
         self.assertTrue(0.5 < found.confidence < 1)
         self.assertEqual(found.segment.tags["TSPOQuant.Structure"], "blood-pool")
+
+    def test_voxels_in_another_order_are_the_same_image(self):
+        found = propose_blood_pool(self.image, FWHM_MM, self.anatomy.grid)
+        k, j, i = self.image.grid.shape
+        coronal = Grid((j, k, i), self.image.grid.ijk_to_lps[:, [0, 2, 1, 3]])
+        same = replace(self.image, activity=np.swapaxes(self.image.activity, 1, 2), grid=coronal)
+        again = propose_blood_pool(same, FWHM_MM, self.anatomy.grid)
+        np.testing.assert_array_equal(again.segment.mask, found.segment.mask)
 
     def test_without_a_resolution_no_width_is_told(self):
         found = propose_blood_pool(self.image)

@@ -88,6 +88,9 @@ class QualityTest(unittest.TestCase):
         matrix[:3, 3] = [-30, -30, -30]
         pet = Grid((60, 30, 30), matrix)
         self.assertEqual(codes([good()[4], cord()], pet).count("region-at-end"), 2)
+        # The same voxels in coronal order, as some programs write them.
+        coronal = Grid((30, 60, 30), matrix[:, [0, 2, 1, 3]])
+        self.assertEqual(codes([good()[4], cord()], coronal).count("region-at-end"), 2)
         self.assertEqual(
             codes([good()[2], Region("y", Anatomy("other"), good()[3].mask, GRID)], pet), ["side-unknown"]
         )

@@ -197,19 +197,27 @@ def _arterial_frames(image: DynamicImage) -> tuple[int, ...]:
     return tuple(int(frame) for frame in range(peak + 1) if hot[frame] >= ARRIVED * hot[peak])
 
 
+def _by_slices(grid: Grid) -> Grid:
+    """The same voxels, their third index along the body, whatever order an image has them in."""
+    order = [0, 1, 2]
+    order[grid.upward_axis], order[2] = 2, grid.upward_axis
+    sizes = np.array(grid.shape[::-1])[order]
+    return Grid((int(sizes[2]), int(sizes[1]), int(sizes[0])), grid.ijk_to_lps[:, [*order, 3]])
+
+
 def _summed(image: DynamicImage, frames: Sequence[int]) -> Floats:
-    """Mean over frames, weighted by their durations."""
+    """Mean over frames, weighted by their durations, on the grid that ``_by_slices`` gives."""
     weights = image.timing.durations_s[list(frames)]
     total = np.zeros(image.grid.shape)
     for frame, weight in zip(frames, weights, strict=True):
         total += weight * image.activity[frame]
-    return np.asarray(total / weights.sum())
+    return np.swapaxes(total / weights.sum(), 0, 2 - image.grid.upward_axis)
 
 
 def _vessel(
     image: DynamicImage, frames: Sequence[int], middle: Floats, side: str, fwhm_mm: float | None, caliber: Caliber
 ) -> Vessel:
-    grid = image.grid
+    grid = _by_slices(image.grid)
     spacing = np.array(grid.spacing_mm[::-1])
     early = _summed(image, frames)
     margin = int(np.ceil(END_MARGIN_MM / spacing[0]))
@@ -272,7 +280,7 @@ def _middle_lines(image: DynamicImage) -> Floats:
     mean = _summed(image, range(len(image.timing)))
     body = mean > BODY_SHARE * np.percentile(mean, 99)
     count = body.sum(axis=(1, 2))
-    return np.asarray(np.where(body, _x_of(image.grid), 0).sum(axis=(1, 2)) / np.maximum(count, 1))
+    return np.asarray(np.where(body, _x_of(_by_slices(image.grid)), 0).sum(axis=(1, 2)) / np.maximum(count, 1))
 
 
 def _x_of(grid: Grid) -> Floats:
@@ -407,14 +415,15 @@ def _artery(
     Earlier is told by each vessel's own activity, apart from the other's and the tissue's, in the arterial frames over
     that in the frames of the next ``VENOUS_S``.
     """
-    spacing = np.array(image.grid.spacing_mm[::-1])
+    grid = _by_slices(image.grid)
+    spacing = np.array(grid.spacing_mm[::-1])
     ends = image.timing.ends_s
     after = [f for f in range(frames[-1] + 1, len(ends)) if ends[f] <= ends[frames[-1]] + VENOUS_S]
     if after:
         half = np.ceil(CAROTIDS.patch_mm / spacing[1:]).astype(int)
         rows, columns = np.mgrid[-half[0] : half[0] + 1, -half[1] : half[1] + 1]
         between = np.mean([[tube.rows, tube.columns] for tube in tubes], axis=0)
-        corner = np.clip(np.rint(between).astype(int).T, half, np.array(image.grid.shape[1:]) - half - 1)
+        corner = np.clip(np.rint(between).astype(int).T, half, np.array(grid.shape[1:]) - half - 1)
         at = (slices[:, None, None], corner[:, 0, None, None] + rows, corner[:, 1, None, None] + columns)
         design = [np.ones(at[1].shape)]
         for tube in tubes:
@@ -428,7 +437,7 @@ def _artery(
         early = found[:, 0] / found.sum(axis=1)
         if early.max() > EARLIER * early.min():
             return int(np.argmax(early))
-    aside = [np.abs(image.grid.to_lps(tube.ijk(slices))[:, 0] - middle[slices]).mean() for tube in tubes]
+    aside = [np.abs(grid.to_lps(tube.ijk(slices))[:, 0] - middle[slices]).mean() for tube in tubes]
     return int(np.argmin(aside))
 
 

@@ -214,10 +214,10 @@ def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[
 
 
 def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
-    found = []
+    found, axis = [], pet.upward_axis
     for one in drawn:
-        k = pet.to_ijk(one.points)[:, 2]
-        margin = min(k.min() + 0.5, pet.shape[0] - 0.5 - k.max()) * pet.spacing_mm[2]
+        at = pet.to_ijk(one.points)[:, axis]
+        margin = min(at.min() + 0.5, pet.shape[::-1][axis] - 0.5 - at.max()) * pet.spacing_mm[axis]
         if margin < END_MARGIN_MM:
             found.append(
                 Notice(
