@@ -1,6 +1,7 @@
 """The inspection of a folder: its JSON shape, real data, NIfTI with sidecar, the phantom, and silence on names."""
 
 import json
+import struct
 import tempfile
 import unittest
 from pathlib import Path
@@ -158,6 +159,42 @@ class DicomTest(Folder):
             with self.assertRaises(InputRefused) as caught:
                 inspect(self.folder / name)
             self.assertEqual(caught.exception.code, code)
+
+    def test_images_of_other_formats_are_told_by_name(self) -> None:
+        analyze = struct.pack("<i", 348) + bytes(344)
+        for name, content, kind in (
+            ("a.v", b"MATRIX72v" + bytes(500), "ECAT"),
+            ("a.mnc", b"CDF\x01" + bytes(500), "MINC"),
+            ("b.mnc", b"\x89HDF\r\n\x1a\n" + bytes(500), "MINC"),
+            ("a.hdr", b"!INTERFILE :=\nname of data file := a.img\n", "Interfile"),
+            ("a.hv", b"!INTERFILE  :=\nname of data file := a.v\n", "Interfile"),
+            ("b.hdr", analyze, "Analyze"),
+            ("c.hdr", analyze[:344] + b"ni1\0", "NIfTI in two files"),
+            ("a.mhd", b"ObjectType = Image\nNDims = 4\nElementDataFile = a.raw\n", "MetaImage"),
+            ("a.nrrd", b"NRRD0004\n", "NRRD"),
+            ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(500), "HDF5"),
+            ("a.img", bytes(500), "bare voxels"),
+        ):
+            path = self.folder / name.replace(".", "_") / name
+            path.parent.mkdir()
+            path.write_bytes(content)
+            for given in (path, path.parent):
+                for read in (inspect, read_pet):
+                    with (
+                        self.subTest(name, given=given.name, read=read.__name__),
+                        self.assertRaises(InputRefused) as caught,
+                    ):
+                        read(given)
+                    self.assertEqual(caught.exception.code, "format-foreign")
+                    self.assertIn(f"is {kind}", caught.exception.message)
+
+    def test_a_folder_of_nifti_frames_is_no_pet(self) -> None:
+        for frame in range(2):
+            (self.folder / f"frame{frame}.nii.gz").write_bytes(b"")
+        with self.assertRaises(InputRefused) as caught:
+            read_pet(self.folder)
+        self.assertEqual(caught.exception.code, "nifti-folder")
+        self.assertIn("frame0.nii.gz", caught.exception.message)
 
     @needs_data
     def test_the_real_series_is_one_static_volume_of_six_beds(self) -> None:

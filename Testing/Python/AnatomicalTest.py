@@ -73,7 +73,7 @@ class VolumeFileTest(Folder):
             ({"Modality": "MR"}, MAGNITUDE, MR_SIGNAL),
             ({"Modality": "mr"}, HOUNSFIELD, MR_SIGNAL),
             ({"EchoTime": 0.01, "MagneticFieldStrength": 3}, MAGNITUDE, MR_SIGNAL),
-            ({"Modality": "CT"}, STORED_WITH_OFFSET, HU),
+            ({"Modality": "CT"}, MAGNITUDE, HU),
             ({"Modality": "CT"}, HOUNSFIELD, HU),
         ):
             for name in ("image.nii.gz", "image.nii", "image.nrrd", "image.mha"):
@@ -89,6 +89,13 @@ class VolumeFileTest(Folder):
             said = self.refused("anatomy-unlabeled", read_anatomical, self.written(values, name="bare.nii.gz"))
             self.assertIn('[ct] modality = "CT" or "MR"', said)
             self.refused("anatomy-unlabeled", read_anatomical, self.written(values, name="bare.mha"))
+
+    def test_values_above_the_offset_are_no_hu_whatever_is_said(self):
+        unsigned = np.where(HOUNSFIELD < 0, HOUNSFIELD + 65536, HOUNSFIELD)
+        for values, word in ((STORED_WITH_OFFSET, "offset"), (HOUNSFIELD + 1000, "offset"), (unsigned, "unsigned")):
+            path = self.written(values, {"Modality": "CT"}, "stored.nii.gz")
+            self.assertIn(word, self.refused("ct-units", read_anatomical, path))
+            self.assertIn(word, self.refused("ct-units", read_anatomical, self.written(values, name="bare.mha"), "CT"))
 
     def test_what_the_study_says_fills_the_gap_and_contradicts_nothing(self):
         bare, hounsfield = self.written(MAGNITUDE, name="bare.nii"), self.written(HOUNSFIELD, name="hu.nii")

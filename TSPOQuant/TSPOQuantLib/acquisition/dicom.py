@@ -14,11 +14,12 @@ from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, understand_pet
 from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
 from .dicom_values import lossy_notices, number, text
+from .foreign_files import refuse_foreign
 from .frame_checks import check_frames, check_slopes
 from .frames import FrameTiming
 from .image import HU, DynamicImage, Volume
 from .large import room
-from .modality import AUTO, as_mr, as_what_it_is
+from .modality import AUTO, as_mr, as_what_it_is, check_hu
 from .modality import MR as MR_IMAGE
 from .nifti import read_dynamic_nifti, read_volume_file
 from .volume_files import is_nifti, is_volume_file
@@ -29,7 +30,8 @@ def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progres
 
     ``frame_table`` overrides the header's frame times; the result's notices say so. Activity is kBq/mL, decay-
     corrected to time zero. Raises InputRefused with every reason listed in dicom_pet, vendor_timing and suv, and:
-    path-missing, folder-empty, dicom-none, pet-none, pet-not-dynamic, pet-several-dynamic.
+    path-missing, folder-empty, dicom-none, format-foreign, nifti-folder, pet-none, pet-not-dynamic,
+    pet-several-dynamic.
     """
     path = Path(path)
     if is_nifti(path):
@@ -112,6 +114,8 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
     values = np.empty(grid.shape, dtype=np.float32)
     for position, piece in enumerate(stack):
         rescale(piece, values[position], 1.0)
+    if is_ct(series):
+        check_hu(path.name, values)
     notices = (*lossy_notices(Text("the anatomical image"), series.facts.lossy), *_unreadable(found))
     volume = Volume(values, grid, HU, scan_of(series.facts, series.header), notices, (str(path),))
     return volume if is_ct(series) else as_mr(volume, path)
@@ -227,6 +231,7 @@ def describe_content(content: FolderContent) -> str:
 def _dicom(path: Path, progress: Progress) -> FolderContent:
     content = find_series(path, progress)
     if not content.series:
+        refuse_foreign(path)
         damaged = f" ({content.unreadable} damaged DICOM files)" if content.unreadable else ""
         raise InputRefused(
             "dicom-none",

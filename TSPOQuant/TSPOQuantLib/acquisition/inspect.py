@@ -15,6 +15,7 @@ from .dicom_geometry import stack_grid
 from .dicom_pet import PetSeries, understand_pet
 from .dicom_slice import ENHANCED_CT, ENHANCED_MR
 from .dicom_values import integer, number, text
+from .foreign_files import refuse_foreign
 from .frames import FrameTiming
 from .image import HU, MR_SIGNAL
 from .modality import CT, MR, as_what_it_is, stated_modality
@@ -31,7 +32,7 @@ def inspect(path: Path) -> Entry:
 
     shape is (frames, k, j, i) or (k, j, i), voxel_mm along (i, j, k), frame starts count from time_zero.
     suvbw_factor x rescaled pixel = SUVbw; suvbw_max is the largest SUVbw of a static series. Nothing names the
-    patient. Raises InputRefused: path-missing, folder-empty, dicom-none, dicom-no-image.
+    patient. Raises InputRefused: path-missing, folder-empty, dicom-none, dicom-no-image, format-foreign.
     """
     path = Path(path)
     if is_nifti(path):
@@ -47,6 +48,7 @@ def inspect(path: Path) -> Entry:
                 path=path,
                 modalities=", ".join(found.imageless),
             )
+        refuse_foreign(path)
         message = Text(
             "there is neither DICOM nor NIfTI under {path}{found}; check the path", path=path, found=_damaged(found)
         )

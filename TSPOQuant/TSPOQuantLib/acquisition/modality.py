@@ -26,6 +26,10 @@ AIR_BELOW_HU, BODY_ABOVE_HU, BONE_ABOVE_HU = -900.0, -300.0, 150.0
 SOFT_TISSUE_HU = (-200.0, 200.0)
 LEAST_SOFT_TISSUE = 0.3
 """Share of what is no air that soft tissue makes up."""
+USUAL_OFFSET, UNSIGNED_SPAN = 1024.0, 65536.0
+"""What scanners store CT numbers above, and what negative ones are too large by where 16 bits are read as unsigned."""
+MOST_BETWEEN = 0.5
+"""Of what is no air, as much as a CT may hold between air and fat at most: an MR has most of its values there."""
 
 
 def plainly_hu(values: NDArray[np.floating]) -> bool:
@@ -35,6 +39,35 @@ def plainly_hu(values: NDArray[np.floating]) -> bool:
         return False
     soft = np.count_nonzero((body > SOFT_TISSUE_HU[0]) & (body < SOFT_TISSUE_HU[1]))
     return bool(soft >= LEAST_SOFT_TISSUE * body.size)
+
+
+def check_hu(name: str, values: NDArray[np.floating]) -> None:
+    """Refuse ("ct-units") a CT's values that were stored above 0 and not brought back: no threshold holds for them."""
+    if values.size == 0 or values.min() < 0:
+        return
+    if _plainly_above_offset(values):
+        raise InputRefused(
+            "ct-units",
+            "{file} holds a CT's values without their offset: none is below 0, and soft tissue lies near 1060 where "
+            "HU have it near 40 (RescaleIntercept, most often -1024, was lost); export it again, in HU",
+            file=name,
+        )
+    if values.max() > UNSIGNED_SPAN / 2 and plainly_hu(
+        np.where(values > UNSIGNED_SPAN / 2, values - UNSIGNED_SPAN, values)
+    ):
+        raise InputRefused(
+            "ct-units",
+            "{file} holds a CT's negative values as numbers near {span:g}: it was written as unsigned; export it "
+            "again, with its sign",
+            file=name,
+            span=UNSIGNED_SPAN,
+        )
+
+
+def _plainly_above_offset(values: NDArray[np.floating]) -> bool:
+    hu = values - USUAL_OFFSET
+    between = np.count_nonzero((hu > AIR_BELOW_HU) & (hu <= BODY_ABOVE_HU))
+    return plainly_hu(hu) and bool(between <= MOST_BETWEEN * np.count_nonzero(hu > BODY_ABOVE_HU))
 
 
 def stated_modality(metadata: Mapping[str, Any]) -> str | None:
@@ -49,7 +82,7 @@ def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
     """A volume file's values in HU or as MR signal, by what it says of itself, by ``asked``, or by its values.
 
     asked: "auto", or the "CT" or "MR" that the study states. Raises InputRefused: "anatomy-modality" (the file says
-    otherwise, or is neither), "anatomy-unlabeled" (nothing says it).
+    otherwise, or is neither), "anatomy-unlabeled" (nothing says it), "ct-units".
     """
     stated = stated_modality(sidecar(path))
     if stated not in (None, CT, MR):
@@ -72,7 +105,10 @@ def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
             file=path.name,
             json=path.name.split(".")[0] + ".json",
         )
-    return as_mr(volume, path) if found == MR else replace(volume, units=HU)
+    if found == MR:
+        return as_mr(volume, path)
+    check_hu(path.name, volume.values)
+    return replace(volume, units=HU)
 
 
 def hold_to(path: Path, asked: str, known: str, by: Text) -> None:

@@ -171,7 +171,7 @@ def check_finite(name: str, values: NDArray[np.float32]) -> None:
         raise InputRefused(
             "nifti-not-finite",
             "{file}: {count} voxels are no numbers (NaN or infinite), the first in frame {frame}; write what was "
-            "measured there, or 0 outside of the scanner's field",
+            "measured there, or 0 (in a CT -1000) outside of the scanner's field",
             file=name,
             count=sum(counts),
             frame=bad[0],
