@@ -563,10 +563,26 @@ class RefusalTest(Folder):
 
         self.refused("dicom-gantry-tilt", PetPlan(edit=tilted))
         self.refused("dicom-irregular-spacing", PetPlan(edit=uneven))
+
+        def growing(header: Dataset, frame: int, k: int) -> None:
+            x, y, z = header.ImagePositionPatient
+            header.ImagePositionPatient = [x, y, z + 0.3 * max(k - 8, 0)]
+
+        few = {"starts_s": (0, 60), "durations_s": (60, 60)}
+        self.refused("dicom-irregular-spacing", PetPlan(shape=(16, 4, 4), edit=growing, **few))
         self.refused("dicom-geometry", PetPlan(edit=setting(ImageOrientationPatient=[1, 0, 0, 1, 0, 0])))
         self.refused("dicom-geometry", PetPlan(edit=setting(PixelSpacing=[0, 1])))
         self.refused("dicom-geometry", PetPlan(edit=setting(PixelSpacing=None)))
         self.refused("dicom-pixel-format", PetPlan(edit=setting(SamplesPerPixel=3)))
+
+    def test_positions_of_one_decimal_are_a_regular_stack(self) -> None:
+        def rounded(header: Dataset, frame: int, k: int) -> None:
+            x, y, z = header.ImagePositionPatient
+            header.ImagePositionPatient = [x, y, round(float(z), 1)]
+
+        plan = PetPlan(shape=(16, 4, 4), spacing_mm=(1.0, 1.0, 0.625), edit=rounded)
+        write_ct(self.folder, plan)
+        self.assertAlmostEqual(read_ct(self.folder).grid.spacing_mm[2], 0.625, delta=0.01)
 
     def test_series_that_are_not_dynamic(self) -> None:
         self.refused("pet-gated", PetPlan(edit=setting(SeriesType=["GATED", "IMAGE"])))

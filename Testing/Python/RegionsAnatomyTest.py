@@ -38,6 +38,8 @@ class AnatomyTest(unittest.TestCase):
         expected = {
             "foramen C6/C7 left (root C7)": Anatomy("foramen", "C6/C7", "C7", "left"),
             "Foramen c7-t1 RIGHT": Anatomy("foramen", "C7/T1", "C8", "right"),
+            "FIV C6C7 G": Anatomy("foramen", "C6/C7", "C7", "left"),
+            "RC6C7": Anatomy("foramen", "C6/C7", "C7", "right"),
             "cord C7": Anatomy("cord", "C7"),
             "Spinal cord": Anatomy("cord"),
             "blood pool": Anatomy("blood-pool"),

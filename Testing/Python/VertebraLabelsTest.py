@@ -60,6 +60,26 @@ class NamesTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(level_named(name), "C5")
 
+    def test_names_in_other_languages(self):
+        expected = {
+            "C5": (
+                "HWK 5",
+                "HWK5",
+                "5. Halswirbel",
+                "Wirbelkörper C5",
+                "C5-Wirbel",
+                "vertèbre cervicale C5",
+                "vertebra C05",
+            ),
+            "T1": ("Th1", "BWK 1", "vertèbre D1", "vertebra Th 1", "thoracic_vertebra_1"),
+            "C1": ("atlas", "C1 (Atlas)"),
+            "C2": ("axis", "Axis_(C2)"),
+        }
+        for level, names in expected.items():
+            for name in names:
+                with self.subTest(name):
+                    self.assertEqual(level_named(name), level)
+
     def test_what_is_no_vertebra(self):
         for name in (
             "disc_C5_C6",
@@ -69,6 +89,9 @@ class NamesTest(unittest.TestCase):
             "spinal_cord",
             "C5 root",
             "rib_left_1",
+            "D1",
+            "HWK 5/6",
+            "Bandscheibe C5",
         ):
             with self.subTest(name):
                 self.assertEqual(level_named(name), "")

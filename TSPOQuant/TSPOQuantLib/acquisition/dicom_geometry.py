@@ -12,10 +12,13 @@ from ..messages import InputRefused
 from .dicom_slice import Facts, Slice
 
 # None of these is published. Slices closer than the first are the same slice; a slice may lie off the stack's axis by
-# the second (positions are written with one decimal or more); gaps may differ from their median by the third.
+# the second; gaps may differ from their median by the third part of it, or by what is lost where positions are written
+# with one decimal. A slice may lie off its place in a regular stack by the second or by that part of a gap: gaps that
+# each differ little add up.
 SAME_POSITION_MM = 0.05
 OFF_AXIS_MM = 0.2
 GAP_TOLERANCE = 0.1
+ONE_DECIMAL_MM = 0.1 + 1e-6
 
 
 # Geometry that is written in more digits than it is known to: slices of one stack may differ in the last ones. A
@@ -125,7 +128,7 @@ def stack_grid(stack: Sequence[Slice], thickness_mm: float | None = None) -> Gri
             )
         gaps = np.diff(along)
         usual = float(np.median(gaps))
-        odd = np.abs(gaps - usual) > GAP_TOLERANCE * usual
+        odd = np.abs(gaps - usual) > max(GAP_TOLERANCE * usual, ONE_DECIMAL_MM)
         if odd.any():
             where = int(np.argmax(odd))
             missing = gaps[where] > 1.5 * usual
@@ -139,6 +142,17 @@ def stack_grid(stack: Sequence[Slice], thickness_mm: float | None = None) -> Gri
                 what_to_do="export the series again, complete"
                 if missing
                 else "resample the series to a regular spacing",
+            )
+        off = np.abs(along - np.linspace(along[0], along[-1], len(stack)))
+        if off.max() > max(GAP_TOLERANCE * usual, OFF_AXIS_MM):
+            raise InputRefused(
+                "dicom-irregular-spacing",
+                "slice {slice} lies {off:.3g} mm off its place in a stack of one spacing ({lowest:.4g} to "
+                "{highest:.4g} mm between slices); resample the series to a regular spacing",
+                slice=int(off.argmax()) + 1,
+                off=off.max(),
+                lowest=gaps.min(),
+                highest=gaps.max(),
             )
         step = across * (along[-1] - along[0]) / (len(stack) - 1)
     matrix = np.eye(4)

@@ -26,7 +26,7 @@ CARRIED_TAG = TAG_PREFIX + "CarriedFrom"
 _CORD = re.compile(
     r"\b((hemi|spinal)?cord|moelle|myelon|medulla|medullaire|(rucken|ruecken|hals|brust)mark|midollo|medula|ruggenmerg)\b"
 )
-_FORAMEN = re.compile(r"foram(en|ina|e\b)|\btrous? de conj|\bagujero\b|\b(nf|ivf|ln)\b")
+_FORAMEN = re.compile(r"foram(en|ina|e\b)|\btrous? de conj|\bagujero\b|\b(nf|ivf|fiv|ln)\b")
 _NERVE = re.compile(
     r"\b(roots?|racines?|drg|grd|ganglion|nr|nw[ks]?|(nerven)?wurzel|spinalganglion|spinalnerv|(spinal|exiting) nerve"
     r"|nerf (spinal|rachidien)|radice|raiz|(zenuw)?wortel|(nerf|nerve|nervio|nervo|zenuw)(?= [ctls]h?\d)"
@@ -60,7 +60,7 @@ _ROOT = re.compile(
 )
 _GLUED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[A-Z]?[a-z]{3})|(?<=\d)(?=(?:LEFT|RIGHT|GAUCHE|DROITE?)\b)")
 """Where words of one name touch: "ForamenC6C7Left"."""
-_SIDE_FIRST = re.compile(rf"\b(left|right|gauche|droite?|links|rechts)(?={_PART}\d)")
+_SIDE_FIRST = re.compile(rf"\b(left|right|gauche|droite?|links|rechts|[lr])(?={_PART}\d)")
 _RUN = re.compile(r"(?<![a-z0-9])([cl])(\d)[.,]?(\d)(?!\d)")
 """Neighbors written as one number: "L45", "C6.7"."""
 _WIRBEL = re.compile(r"\b(hw|bw|lw)[ks]? ?(?=\d)")
@@ -165,7 +165,7 @@ def read_name(name: str) -> Named:
 
 def _spelled(name: str) -> str:
     """In small letters without accents, a space between words."""
-    text = " ".join(_GLUED.sub(" ", _without_accents(name).replace("_", " ")).lower().split())
+    text = " ".join(_GLUED.sub(" ", without_accents(name).replace("_", " ")).lower().split())
     text = _WIRBEL.sub(lambda short: {"hw": "c", "bw": "t", "lw": "l"}[short[1]], text)
     return _RUN.sub(_as_pair, _SIDE_FIRST.sub(r"\1 ", text))
 
@@ -198,7 +198,7 @@ def _vertebra(part: str, number: str) -> str:
     return f"{_PARTS[part]}{int(number)}"
 
 
-def _without_accents(text: str) -> str:
+def without_accents(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 

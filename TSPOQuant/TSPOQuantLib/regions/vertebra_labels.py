@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.segmentation import Segment, Segmentation
 from ..messages import InputRefused
+from .anatomy import without_accents
 
 LEVELS = tuple(f"{part}{n}" for part, most in (("C", 7), ("T", 12), ("L", 5), ("S", 1)) for n in range(1, most + 1))
 """From above downward."""
@@ -21,16 +22,29 @@ SPACING_RATIO = 1.4
 """From one vertebra's middle to the next one's, by part of the spine, and the factor that it may differ by: choices,
 which tell tools apart whose numbers mean a neck with the one and a lumbar spine with the other."""
 
-_LEVEL = r"(?P<level>[ctls] ?\d{1,2})"
+_LEVEL = r"(?P<part>c|th|t|l|s) ?(?P<number>\d{1,2})"
+_WORDS = r"(vertebrae?|vert|vertebre|vertebra|wirbel(korper)?|wervel)"
+_PARTS = {
+    **dict.fromkeys(("c", "hw", "hals", "cervical", "cervicale"), "C"),
+    **dict.fromkeys(("t", "th", "d", "bw", "brust", "thoracic", "thoracique", "dorsale"), "T"),
+    **dict.fromkeys(("l", "lw", "lenden", "lumbar", "lombaire"), "L"),
+    "s": "S",
+}
 _NAMES = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(vertebrae?|vert|vertebre|vertèbre|vertebra cervicale|wirbel) ?{_LEVEL}",  # TotalSegmentator, TotalSpineSeg
-        rf"{_LEVEL} (vertebrae?|vertebral body|vertebre|vertèbre)( structure)?",  # DICOM, Slicer's terminology
+        rf"{_WORDS}( (cervicale|thoracique|dorsale|lombaire))? ?{_LEVEL}",  # TotalSegmentator, TotalSpineSeg
+        rf"{_LEVEL} (vertebral body|{_WORDS})( structure)?",  # DICOM, Slicer's terminology
         _LEVEL,
+        rf"{_WORDS} (?P<part>d) ?(?P<number>\d{{1,2}})",  # French counts thoracic vertebrae as dorsal
+        r"(?P<part>hw|bw|lw)[ks]? ?(?P<number>\d{1,2})",
+        r"(?P<part>hals|brust|lenden)wirbel(korper)? ?(?P<number>\d{1,2})",
+        r"(?P<number>\d{1,2}) (?P<part>hals|brust|lenden)wirbel(korper)?",
+        rf"(?P<part>cervical|thoracic|lumbar) {_WORDS} (?P<number>\d{{1,2}})",
     )
 )
-"""Of a whole name in lower case, its separators turned to spaces."""
+"""Of a whole name in lower case without accents, its separators turned to spaces."""
+_OWN_NAMES = {"atlas": "C1", "atlas c1": "C1", "c1 atlas": "C1", "axis": "C2", "axis c2": "C2", "c2 axis": "C2"}
 _BODY = re.compile(r"vertebrae? body( \d+)?|vertebral bod(y|ies)")
 
 # DICOM PS3.16, context group 7603.
@@ -119,14 +133,11 @@ def _level_coded(segment: Segment) -> str:
 
 
 def level_named(name: str) -> str:
-    """The vertebra that a name means ("vertebrae_C5", "VERT_C5", "C5", "vertèbre C5"), else ""."""
-    text = " ".join(re.sub(r"[_\-.]+", " ", name.lower()).split())
-    for pattern in _NAMES:
-        match = pattern.fullmatch(text)
-        if match:
-            level = match["level"].replace(" ", "").upper()
-            return level if level in LEVELS else ""
-    return ""
+    """The vertebra that a name means ("vertebrae_C5", "VERT_C5", "C5", "vertèbre C5", "HWK 5"), else ""."""
+    text = " ".join(re.sub(r"[_\-.()]+", " ", without_accents(name).lower()).split())
+    matches = (pattern.fullmatch(text) for pattern in _NAMES)
+    level = next((f"{_PARTS[match['part']]}{int(match['number'])}" for match in matches if match), "")
+    return level if level in LEVELS else _OWN_NAMES.get(text, "")
 
 
 def vertebra_segments(segmentation: Segmentation) -> dict[str, int]:
