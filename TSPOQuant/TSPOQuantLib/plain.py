@@ -26,7 +26,8 @@ ODD = ("nan", "inf", "-inf")
 def plain(value: Any, lossless: bool = True) -> Any:
     """A value as JSON knows it: tables, lists, texts, numbers, booleans and None.
 
-    lossless: numbers that JSON lacks become texts that ``restored`` knows; else None, for files that others read.
+    lossless: numbers that JSON lacks become texts that ``restored`` knows; else None, for files that others read. In
+    the same way a sentence that was made of values stays one that can be told in another language.
     """
     if isinstance(value, Notice):
         return {"code": value.code, "message": str(value.message), **_template(value.message)}
@@ -40,6 +41,8 @@ def plain(value: Any, lossless: bool = True) -> Any:
         return [plain(item, lossless) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value) if lossless else None
+    if lossless and (isinstance(value, Listed) or (isinstance(value, Text) and value.values)):
+        return _part(value)
     if isinstance(value, date):
         return value.isoformat()
     return value if isinstance(value, str | int | float | bool | None) else str(value)
@@ -80,6 +83,8 @@ def _restored(hint: Any, value: Any) -> Any:
 
 
 def _single(hint: Any, value: Any) -> Any:
+    if hint is str and isinstance(value, dict) and ("message" in value or "items" in value):
+        return _part_of(value)
     if hint is float and (value in ODD or (isinstance(value, int) and not isinstance(value, bool))):
         return float(value)
     if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):

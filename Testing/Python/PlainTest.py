@@ -3,11 +3,12 @@
 import json
 import math
 import unittest
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from TSPOQuantLib.messages import Listed, Text
 from TSPOQuantLib.plain import plain, restored, to_json
 
 
@@ -52,6 +53,14 @@ class PlainTest(unittest.TestCase):
         self.assert_inner(found.many[0])
         for name in ("name", "choice", "pair", "by_name", "either", "anything", "later", "table"):
             self.assertEqual(getattr(found, name), getattr(KEPT, name), name)
+
+    def test_a_sentence_can_still_be_told_in_another_language(self):
+        made = Text("{size:.1f} mm; {which}", size=1.25, which=Listed([Text("frame {number}", number=3), "last"]))
+        found = back(replace(KEPT, name=made)).name
+        self.assertEqual(found, "1.2 mm; frame 3, last")
+        self.assertEqual((found.template, found.values["size"]), (made.template, 1.25))
+        self.assertEqual(found.values["which"].items[0].values, {"number": 3})
+        self.assertEqual(plain({"a": made}, lossless=False), {"a": str(made)})
 
     def test_fields_of_later_versions_take_their_defaults_or_are_passed_over(self):
         content = plain(KEPT)

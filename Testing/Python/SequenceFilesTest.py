@@ -2,6 +2,7 @@
 
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.acquisition.sequence_files import read_sequence
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.messages import InputRefused, Notice
+from TSPOQuantLib.messages import InputRefused, Notice, Text
 from TSPOQuantLib.mrml import fusion, sequence_io, volumes
 
 
@@ -74,6 +75,21 @@ class ReadSequenceTest(FileTest):
         back = read_sequence(self.saved(image))
         self.assert_same(back, image)
         self.assertEqual(back.sources, (str(self.path),))
+
+    def test_words_can_be_told_in_other_languages_and_those_of_earlier_versions_are_read(self):
+        image = replace(
+            dynamic(),
+            decay_correction=Text("to {zero}, half-life {life:g} s", zero="injection", life=1221.5),
+            notices=(Notice("frames-gaps", "no data for {gap:g} s", gap=15),),
+        )
+        back = read_sequence(self.saved(image))
+        self.assert_same(back, image)
+        self.assertEqual(back.decay_correction.template, "to {zero}, half-life {life:g} s")
+        self.assertEqual(back.notices[0].message.values, {"gap": 15})
+        slicer.mrmlScene.Clear()
+        older = '[["frames-gaps", "no data for 15 s"]]'
+        self.saved(image, lambda node: node.SetAttribute(sequence_files.NOTICES, older))
+        self.assert_same(read_sequence(self.path), image)
 
     def test_one_frame_comes_back(self):
         grid = dynamic().grid

@@ -8,9 +8,11 @@ stands in attributes of the sequence, whose names are stable because saved scene
 - ``TSPOQuant.Units``: "kBq/mL" or "Bq/mL".
 - ``TSPOQuant.TimeZero``: what zero is, "injection" or "first frame".
 - ``TSPOQuant.TimeZeroAt``: its wall clock in ISO 8601, absent if unknown.
-- ``TSPOQuant.DecayCorrection``: how the values were brought to time zero, in words.
+- ``TSPOQuant.DecayCorrection``: how the values were brought to time zero, in words, or as JSON with the words and what
+  they were made of, for other languages.
 - ``TSPOQuant.Scan``: the fields of ``Scan`` that are known, as JSON.
-- ``TSPOQuant.Notices``: what the reader warned of, as a JSON list of [code, message]; absent if nothing.
+- ``TSPOQuant.Notices``: what the reader warned of, as a JSON list of [code, message], or of tables with code, message
+  and what it was made of; absent if nothing.
 """
 
 import json
@@ -19,12 +21,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..grid import Grid
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
+from ..plain import plain, restored
 from .files import content_of
 from .frame_checks import check_frames, check_timing
 from .frames import FrameTiming
@@ -87,14 +91,20 @@ def attributes_of(image: DynamicImage) -> dict[str, str]:
         DURATIONS: " ".join(repr(float(duration)) for duration in image.timing.durations_s),
         UNITS: "kBq/mL",
         TIME_ZERO: image.time_zero,
-        DECAY_CORRECTION: image.decay_correction,
+        DECAY_CORRECTION: _kept(image.decay_correction),
         SCAN: json.dumps(known),
     }
     if image.time_zero_at is not None:
         attributes[TIME_ZERO_AT] = image.time_zero_at.isoformat()
     if image.notices:
-        attributes[NOTICES] = json.dumps([[notice.code, notice.message] for notice in image.notices])
+        attributes[NOTICES] = json.dumps(plain(image.notices))
     return attributes
+
+
+def _kept(words: str) -> str:
+    """Words as an attribute: themselves, or a table where they were made of values."""
+    table = plain(words)
+    return table if isinstance(table, str) else json.dumps(table)
 
 
 def sequence_header(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> SequenceHeader:
@@ -120,7 +130,7 @@ def sequence_header(attributes: Mapping[str, str], index_unit: str, index_values
         to_kbq=FACTORS[units],
         time_zero=time_zero,
         time_zero_at=time_zero_at,
-        decay_correction=attributes.get(DECAY_CORRECTION) or "not stated by the sequence",
+        decay_correction=_decay_correction(attributes),
         scan=scan,
         notices=notices,
     )
@@ -220,11 +230,23 @@ def _time_zero(attributes: Mapping[str, str]) -> tuple[str, datetime | None]:
         ) from error
 
 
+def _decay_correction(attributes: Mapping[str, str]) -> str:
+    words = attributes.get(DECAY_CORRECTION) or Text("not stated by the sequence")
+    try:
+        return restored(str, json.loads(words))
+    except (TypeError, KeyError, ValueError):  # words, of an earlier version or of another program
+        return words
+
+
+def _notice(kept: Any) -> Notice:
+    return restored(Notice, kept) if isinstance(kept, dict) else Notice.of(*map(str, kept))
+
+
 def _scan(attributes: Mapping[str, str]) -> tuple[Scan, tuple[Notice, ...]]:
     try:
         scan = Scan(**json.loads(attributes.get(SCAN) or "{}"))
-        return scan, tuple(Notice.of(*map(str, parts)) for parts in json.loads(attributes.get(NOTICES) or "[]"))
-    except (TypeError, ValueError) as error:
+        return scan, tuple(map(_notice, json.loads(attributes.get(NOTICES) or "[]")))
+    except (TypeError, KeyError, ValueError) as error:
         raise InputRefused(
             "sequence-scan",
             "attribute {scan} or {notices} of the PET sequence cannot be read",

@@ -747,7 +747,7 @@ def _moved(visits: Sequence[VisitRecord]) -> list[Finding]:
     most = [max(visit.motion.displacement_mm, default=0.0) if visit.motion else 0.0 for visit in visits]
     if max(most) <= MOTION_MM:
         return []
-    sizes = tuple(f"up to {value:.1f} mm" for value in most)
+    sizes = tuple(Text("up to {size:.1f} mm", size=value) for value in most)
     message = Text(
         "the body moved by more than {limit:g} mm: what moved so far between frames also moved within them",
         limit=MOTION_MM,
