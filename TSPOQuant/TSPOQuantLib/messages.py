@@ -26,7 +26,9 @@ class Text(str):
 
     @classmethod
     def of(cls, text: str) -> "Text":
-        """A finished sentence as a Text: itself, or a template without values."""
+        """A finished sentence as a Text: itself, or a template without values; what is listed can still be told."""
+        if isinstance(text, Listed):
+            return Text("{listed}", listed=text)
         return text if isinstance(text, Text) else Text(text.replace("{", "{{").replace("}", "}}"))
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:  # to be copied and sent to other processes

@@ -1,6 +1,7 @@
 """All visits of a study compared, and the report on them."""
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from .study_review import StudyReview
 
 FINDINGS = "findings"
 """Role of the text that keeps in what the visits differ."""
+TALKATIVE = ("PIL", "fontTools", "matplotlib")
+"""Packages of reports that tell each of their steps to a log that takes everything, as Slicer's does."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,8 @@ class StudyReport(StudyReview):
         from ..reporting.comparison_files import write_comparison
         from ..reporting.report import write_report
 
+        for package in TALKATIVE:
+            logging.getLogger(package).setLevel(logging.WARNING)
         study = self.getParameterNode()
         target = Path(folder or study.reportFolder)
         if not (folder or study.reportFolder):
