@@ -36,6 +36,7 @@ REFUSES = {
     "visits-delay": {"settings": {"delay_s": "fit"}},
     "visits-weights": {"settings": {"weights": "uniform"}},
     "visits-sharing": {"settings": {"coupled": "visits"}},
+    "visits-second-tissue": {"settings": {"second_tissue": "as named"}},
     "visits-input": {"settings": {"calibration": "scale"}},
     "visits-sampling": {"input": replace(BASE.input, route="venous")},
     "visits-coverage": {"settings": {"minimum_coverage": 0.3}},

@@ -64,6 +64,7 @@ OTHERS = {
     "delay_s": ["fit", 3],
     "bounds": [{"k2": [0, 1]}],
     "coupled": ["visits"],
+    "second_tissue": ["as named"],
     "until_min": [40],
     "leave_out": [{"3": "moved", "17": "coughed"}],
     "free_fraction": [0.1],

@@ -4,7 +4,8 @@ Every draw has image noise, CT noise and blood samples of its own, and an own si
 assumes: scale of the input, delay, place of each region, place of the CT. What is kept lies in ``.validation`` of the
 clone, under the hash of the code that made it: images under the phantom's, records under that of all that quantifies.
 How V_T answers to errors is what a visit costs most: to those of place it is computed in the first draw of a visit
-and kept for the others; a case other than the main one takes all of it from the main one of its draw.
+and kept for the others, under either model, as it is a matter of the image; a case other than the main one takes all
+of it from the main one of its draw.
 """
 
 import hashlib
@@ -24,8 +25,10 @@ from TSPOQuantLib.acquisition.image import DynamicImage, Scan, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.input_function import InputFunctionResult
+from TSPOQuantLib.kinetics.options import AS_NAMED
 from TSPOQuantLib.outcome.budget import BudgetSettings
 from TSPOQuantLib.outcome.record import Sensitivity, VisitRecord, from_json
+from TSPOQuantLib.outcome.second_tissue import ONE_TISSUE, TWO_TISSUES
 from TSPOQuantLib.outcome.sensitivity import (
     Measured,
     Refit,
@@ -223,10 +226,14 @@ def measured(kept: Kept, seed: int, visit: str, draw: int, case: Case) -> VisitR
     )
     data = VisitData(image, drawn, samples(visit, scale, rng), Volume(noisy, grid, "HU"))
     if case != MAIN:
-        own = kept.record(seed, visit, draw, MAIN).sensitivities
-        answers = tuple(replace(one, sd=None) if one.component == "resolution" else one for one in own)
+        main = kept.record(seed, visit, draw, MAIN)
+        if TWO_TISSUES not in main.models:  # how V_T by it answers is not known
+            settings = replace(settings, second_tissue=AS_NAMED)
+        answers = tuple(replace(one, sd=None) if one.component == "resolution" else one for one in main.sensitivities)
     elif draw > 0:
-        answers = tuple(one for one in kept.record(seed, visit, 0, MAIN).sensitivities if one.component in PLACES)
+        first = kept.record(seed, visit, 0, MAIN).sensitivities
+        moved = [one for one in first if one.component in PLACES and one.model == ONE_TISSUE]
+        answers = tuple(replace(one, model=model) for model in (ONE_TISSUE, TWO_TISSUES) for one in moved)
     else:
         return quantification.quantify(data, settings).record
     with (

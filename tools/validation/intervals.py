@@ -32,7 +32,7 @@ CHOSEN_ON = 0
 """The draw on which ``correction_share`` was chosen: only the others test it."""
 CORD_CHOSEN_ON = (1, 2, 3)
 """The necks on which ``correction_share_cord`` was chosen."""
-MODEL = "1TCM"
+MODELS = MODEL, LARGER = "1TCM", "2TCM"
 PLANNED_VT = (12.96, 5.3)
 WCV = 0.10
 SAMPLES_FOUND = """By samples from 120 s on it was +3.5 ± 4.9 % in the first six of these pairs, where it is
@@ -73,12 +73,13 @@ class Row:
     visits: ln of V_T over the truth, and half the interval's width, at both visits; without: the latter, had the
     correction no error of its own (``correction_share``). change, half: of the log ratio,
     less the true one. area: of parent plasma at both visits over the true one, less 1. still: whether V_T did not
-    change. beyond: whether it was called so.
+    change. beyond: whether it was called so. model: that told it.
     """
 
     seed: int
     draw: int
     structure: str
+    model: str
     pvc: str
     visits: tuple[tuple[float, float], tuple[float, float]]
     without: tuple[float, float]
@@ -93,7 +94,7 @@ class Row:
 def rows(kept: Kept, seed: int, draw: int, case: Case) -> list[Row]:
     """All regions of one draw, as measured and corrected. Raises InputRefused as its visits were."""
     records = pair(kept, seed, draw, case)
-    known = [Coefficient("wCV", 100 * WCV, WCV, MODEL, "any", pvc, "simulated") for pvc in WAYS]
+    known = [Coefficient("wCV", 100 * WCV, WCV, model, "any", pvc, "simulated") for pvc in WAYS for model in MODELS]
     found, settings, plain = [], BudgetSettings(), BudgetSettings(correction_share=0.0, correction_share_cord=0.0)
     number = range(len(VISITS))
     first, second = (
@@ -101,20 +102,22 @@ def rows(kept: Kept, seed: int, draw: int, case: Case) -> list[Row]:
         for n, record, visit in zip(number, records, VISITS, strict=True)
     )
     areas = (first, second)
-    for one in compare(records, repeatability=known, accept=ACCEPTED).changes:
-        if one.region.split(" (")[0] not in REGIONS:
+    compared = compare(records, repeatability=known, accept=ACCEPTED)
+    for one in compared.changes:
+        if one.region.split(" (")[0] not in REGIONS or one.model != compared.model_of(one.structure):
             continue
         true = truth(seed, one.region)
         visits = tuple(
-            (math.log(vt / real), _half(record, one.region, one.pvc, settings))
+            (math.log(vt / real), _half(record, one.region, one.model, one.pvc, settings))
             for record, vt, real in zip(records, (one.baseline, one.followup), true, strict=True)
         )
-        without = tuple(_half(record, one.region, one.pvc, plain) for record in records)
+        without = tuple(_half(record, one.region, one.model, one.pvc, plain) for record in records)
         found.append(
             Row(
                 seed,
                 draw,
                 one.structure,
+                one.model,
                 one.pvc,
                 (visits[0], visits[1]),
                 (without[0], without[1]),
@@ -137,9 +140,9 @@ def area_error(record: VisitRecord, visit: str, scale: float) -> float:
     return float(np.trapezoid(found, times_s) / np.trapezoid(true, times_s) - 1)
 
 
-def _half(record: VisitRecord, region: str, pvc: str, settings: BudgetSettings) -> float:
+def _half(record: VisitRecord, region: str, model: str, pvc: str, settings: BudgetSettings) -> float:
     """Half the width of the 95 % interval of one visit's ln V_T, whole budget."""
-    errors = errors_of(record, region, MODEL, pvc, settings)
+    errors = errors_of(record, region, model, pvc, settings)
     variance = errors.variance()
     return reach(variance, degrees_of_freedom(variance, errors))
 

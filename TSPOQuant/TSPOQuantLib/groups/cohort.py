@@ -319,7 +319,9 @@ def _covariates_in(record: VisitRecord) -> dict[str, str]:
 
 def _of_record(visit: Visit, record: VisitRecord) -> list[Value]:
     values = []
-    for fit in record.fits:
+    # A model that only some curves asked for was fitted to a choice of the cohort, which is no cohort.
+    named = record.settings.get("models", record.models)
+    for fit in (fit for fit in record.fits if fit.model in named):
         region = record.region(fit.region)
         place = (region.structure, region.level, region.side)
         criteria = {"AIC": fit.aic, "AICc": fit.aicc, "BIC": fit.bic}

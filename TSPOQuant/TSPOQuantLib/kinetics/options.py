@@ -22,6 +22,10 @@ FROM_FILE = "file"
 ALONE = "none"
 SHARING = (ALONE, "regions", "visits", "all")
 """Which curves have one V_B and one delay: none; the regions of a visit; a region's visits; all of a comparison."""
+AS_NAMED = "as named"
+WHERE_ASKED = "where asked"
+SECOND_TISSUE = (WHERE_ASKED, AS_NAMED)
+"""Which model tells V_T: 2TCM instead of 1TCM for a structure that asks for it, or the models as they are named."""
 WINDOW = Shared("window", Text("V_T of a graphical method depends on where its line begins"))
 
 
@@ -86,6 +90,15 @@ class FitSettings(FitChoices):
         Several(each=Kind(tuple(MODELS)), empty=False),
         "PET-BIDS names; the first that gives V_T is the primary one",
         shared=Shared("model", Text("another model has another bias")),
+    )
+    second_tissue: str = setting(
+        WHERE_ASKED,
+        "model",
+        Kind(SECOND_TISSUE),
+        "where 1TCM is the primary model and two tissue compartments fit the cord, or the foramina, clearly better "
+        "(AICc over all regions of that kind) and determine V_T, 2TCM is fitted as well, and tells V_T there if all "
+        "visits ask for it; as named: the primary model tells all",
+        shared=Shared("second-tissue", Text("another model has another bias")),
     )
     weights: str = setting(
         "counts",

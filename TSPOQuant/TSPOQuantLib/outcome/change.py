@@ -62,7 +62,8 @@ class RegionChange(OfRegion):
     percent = 100 difference / baseline. log_ratio = ln(followup / baseline); log_ratio_se: root of the summed budget;
     degrees_of_freedom: of that error (Welch-Satterthwaite). ratio_low, ratio_high: 95 % interval of
     followup / baseline, symmetric on the log scale; percent_low, percent_high: the same as a change in %. nan where
-    V_T was not estimated. primary: the one of Table 1: first model, as measured (without partial-volume correction).
+    V_T was not estimated. primary: the one of Table 1: by the model that tells
+    it, as measured (without partial-volume correction).
     """
 
     primary: bool
@@ -194,33 +195,31 @@ def table1(
     changes: Sequence[RegionChange],
     scores: Sequence[ClinicalChange],
     lesion: Lesion | None,
-    model: str,
     rule: str = REFERENCE_RULES[0],
 ) -> tuple[Change, ...]:
     """Arm pain, V_T of the affected foramen, strength and disability, as in the study; then the cord at that level
     and the study's unaffected tissue by ``rule`` (``anatomy.reference_of``). Without a lesion: every foramen and cord.
 
-    changes: of one later visit.
+    changes: of one later visit, each region's by the model that tells it.
     """
     rows = [_of_score(score) for score in scores]
     pain = [row for row, score in zip(rows, scores, strict=True) if score.score.measures in FIRST]
     others = [row for row, score in zip(rows, scores, strict=True) if score.score.measures not in FIRST]
     if lesion is None:
         places = [(c.structure, c.level, c.side, "") for c in changes if c.structure in ("foramen", "cord")]
-        return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), model, None))
+        return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), None))
     vertebra = LEVELS[lesion.level].cord
     affected = ("foramen", lesion.level, lesion.side, "")
     beside = (Anatomy("foramen", lesion.level, lesion.root, lesion.side), Anatomy("cord", vertebra))
     against = [reference_of(one, rule) for one in beside if one.level]
     unaffected = [(one.structure, one.level, one.side, "unaffected") for one in against if one is not None]
     further = (("cord", vertebra, "midline", ""), *unaffected)
-    return (*pain, *_at(changes, (affected,), model, affected), *others, *_at(changes, further, model, affected))
+    return (*pain, *_at(changes, (affected,), affected), *others, *_at(changes, further, affected))
 
 
 def _at(
     changes: Sequence[RegionChange],
     places: Sequence[tuple[str, str, str, str]],
-    model: str,
     affected: tuple[str, str, str, str] | None,
 ) -> list[Change]:
     """The changes at places (structure, level, side, remark), as measured first and as corrected after it."""
@@ -229,7 +228,7 @@ def _at(
         structure, level, side, remark = place
         if affected is not None and not level:
             continue  # no cord at a lumbar level
-        here = [c for c in changes if (c.structure, c.level, c.side, c.model) == (structure, level, side, model)]
+        here = [c for c in changes if (c.structure, c.level, c.side) == (structure, level, side)]
         rows += [_of_region(c, remark, place == affected) for c in here]
     return rows
 

@@ -1,7 +1,7 @@
 """Two visits or more against the first: what has changed, and how sure that is."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,7 @@ from .coupled import SharedFit, coupled_notices, coupled_visits
 from .ratio import vt_ratio
 from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, Verdict, coefficient_for, judge
+from .second_tissue import leading, second_tissue_notices
 from .uptake import MEASURES, RegionUptake, region_uptake, window_of
 
 __all__ = [
@@ -73,15 +74,16 @@ class Comparison:
 
     visits: in the order given, the first is the baseline. model, pvc: of the primary outcome.
     headline: English sentences that stand first, overrides foremost. table1: the study's Table 1, one block a later
-    visit. values: V_T of every region, model and correction of every visit. scores: the clinical scores, one block a
-    later visit. shared: fits of curves with one V_B and delay, where the study asks for them; apart: the same
-    changes by separate fits, empty without. assumptions: English sentences, one for each assumed size of a change's
-    error budget.
+    visit. by_structure: models of structures that are told by another than ``model``. values: V_T of every region,
+    model and correction of every visit. scores: the clinical scores, one block a later visit. shared: fits of curves
+    with one V_B and delay, where the study asks for them; apart: the same changes by separate fits, empty without.
+    assumptions: English sentences, one for each assumed size of a change's error budget.
     """
 
     visits: tuple[VisitRecord, ...]
     model: str
     pvc: str
+    by_structure: dict[str, str]
     headline: tuple[str, ...]
     findings: tuple[Finding, ...]
     accepted: tuple[str, ...]
@@ -108,6 +110,10 @@ class Comparison:
     def simulated(self) -> bool:
         return self.baseline.acquisition.simulated
 
+    def model_of(self, structure: str) -> str:
+        """The model that V_T of a structure's regions is told by."""
+        return self.by_structure.get(structure, self.model)
+
     def apart_from(self, change: RegionChange) -> RegionChange | None:
         """The same change by separate fits, where it is one of fits that share parameters."""
 
@@ -123,9 +129,9 @@ class Comparison:
         return next(v for v in self.values if (v.session, v.region, v.model, v.pvc) == wanted)
 
     def change(self, outcome: str, followup: str, model: str | None = None) -> RegionChange | None:
-        """The change of an outcome key at a later session, under the primary or the named model."""
-        wanted = (outcome, followup, model or self.model)
-        return next((c for c in self.changes if (c.outcome, c.followup_session, c.model) == wanted), None)
+        """The change of an outcome key at a later session, under the model that tells it or the named one."""
+        found = (c for c in self.changes if (c.outcome, c.followup_session) == (outcome, followup))
+        return next((c for c in found if c.model == (model or self.model_of(c.structure))), None)
 
 
 def compare(
@@ -148,8 +154,9 @@ def compare(
     visits, sharing = coupled_visits(given)
     shared = [m for m in visits[0].models if all(m in visit.models for visit in visits)] or visits[0].models
     model = next((m for m in shared if MODELS[m].outcome == "VT"), next(iter(shared), ""))
-    besides = _further_measures(visits, model)
-    changes = _changes(visits, model, settings, tuple(repeatability))
+    by_structure = leading(given, model)
+    besides = _further_measures(visits, model, by_structure)
+    changes = _changes(visits, model, by_structure, settings, tuple(repeatability))
     lesion = clinical.lesion if clinical else None
     scores: list[ClinicalChange] = []
     tables: list[Change] = []
@@ -157,18 +164,20 @@ def compare(
         changed_scores = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
         scores += changed_scores
         own = [change for change in changes if change.followup_session == visit.session]
-        tables += table1(own, changed_scores, lesion, model, reference_rule(visits[0]))
+        told = [one for one in own if one.model == by_structure.get(one.structure, model)]
+        tables += table1(told, changed_scores, lesion, reference_rule(visits[0]))
         tables += () if visits[0].models else uptake_changes(besides, visits, visits.index(visit))
     return Comparison(
         visits=visits,
         model=model,
         pvc=NO_PVC,
+        by_structure=by_structure,
         headline=_headline(visits, findings, tables, changes, clinical),
         findings=findings,
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
         values=tuple(_value(visit, row, settings) for visit in visits for row in visit.rows),
         changes=changes,
-        apart=_changes(given, model, settings, tuple(repeatability)) if sharing else (),
+        apart=_changes(given, model, by_structure, settings, tuple(repeatability)) if sharing else (),
         shared=sharing,
         contrasts=_contrasts(visits, lesion, settings) if lesion else (),
         besides=besides,
@@ -179,7 +188,11 @@ def compare(
         repeatability=tuple(repeatability),
         budget=settings,
         assumptions=settings.sentences if len(visits) > 1 else settings.sentences[-1:],
-        notices=(*coupled_notices(sharing), *_notices(visits, clinical, lesion)),
+        notices=(
+            *coupled_notices(sharing),
+            *(second_tissue_notices(given, model) if len(given) > 1 else ()),
+            *_notices(visits, clinical, lesion),
+        ),
     )
 
 
@@ -197,11 +210,15 @@ def _same_row(baseline: VisitRecord, visit: VisitRecord, row: RegionOutcome) -> 
 
 
 def _changes(
-    visits: Sequence[VisitRecord], model: str, settings: BudgetSettings, repeatability: tuple[Coefficient, ...]
+    visits: Sequence[VisitRecord],
+    model: str,
+    by_structure: Mapping[str, str],
+    settings: BudgetSettings,
+    repeatability: tuple[Coefficient, ...],
 ) -> tuple[RegionChange, ...]:
     """Every later visit against the first, in every row that both have."""
     return tuple(
-        _change(visits[0], visit, row, model, settings, repeatability)
+        _change(visits[0], visit, row, by_structure.get(row.structure, model), settings, repeatability)
         for visit in visits[1:]
         for row in visits[0].rows
         if _same_row(visits[0], visit, row) is not None
@@ -385,7 +402,9 @@ def _contrast(
 # --- Beside V_T ------------------------------------------------------------------------------------------------------
 
 
-def _further_measures(visits: Sequence[VisitRecord], model: str) -> tuple[FurtherMeasure, ...]:
+def _further_measures(
+    visits: Sequence[VisitRecord], model: str, by_structure: Mapping[str, str]
+) -> tuple[FurtherMeasure, ...]:
     """What needs no fit, over the window, and V_T by the other models, of every region of the first visit."""
     found = []
     for region in visits[0].regions:
@@ -399,7 +418,7 @@ def _further_measures(visits: Sequence[VisitRecord], model: str) -> tuple[Furthe
             for other in visits[0].models:
                 rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 outcome = MODELS[other].outcome
-                if other != model or outcome != "VT":
+                if other != by_structure.get(region.structure, model) or outcome != "VT":
                     numbers = tuple(getattr(row, outcome) if row else math.nan for row in rows)
                     found.append(_further_measure(region, other, pvc, numbers, None, outcome))
     return tuple(found)

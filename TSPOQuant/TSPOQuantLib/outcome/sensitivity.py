@@ -28,6 +28,7 @@ from ..regions.sampling import sample
 from ..regions.tissues import surroundings
 from .budget import KINETIC_MODEL
 from .record import Sensitivity
+from .second_tissue import ONE_TISSUE, TWO_TISSUES
 
 Array = NDArray[np.float64]
 
@@ -47,7 +48,6 @@ SCALE_STEP = 0.05
 DELAY_STEP_S = 2.0
 PLACE_STEP_MM = 0.6
 AXES = ("x", "y", "z")
-ONE_TISSUE, TWO_TISSUES = "1TCM", "2TCM"
 LEAST_AICC = 2.0
 """By so much AICc has to be lower: less tells nothing (Burnham & Anderson 2002, chapter 2)."""
 STILL_FROM_S, SMOOTHING_MM = 600.0, 2.0
@@ -57,12 +57,16 @@ pass for a sensitivity (with the last 20 min alone it did, twofold, on the simul
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What V_T was computed from: regions with curves (regions, frames), and the fits of every model in that order."""
+    """What V_T was computed from: regions with curves (regions, frames), and the fits of every model in that order.
+
+    two_tissues: fits by two compartments that were made to choose the model; None where none were.
+    """
 
     pvc: str
     regions: tuple[Region, ...]
     activity: Array
     fits: dict[str, tuple[KineticFit, ...]]
+    two_tissues: tuple[KineticFit, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +271,8 @@ def of_kinetic_model(measured: Measured, source: InputFunctionResult, refit: Ref
     if ONE_TISSUE not in measured.fits:
         return []
     try:
-        larger = refit(TWO_TISSUES, measured.activity, source.input_function)
+        fitted: Sequence[KineticFit] | None = measured.fits.get(TWO_TISSUES, measured.two_tissues)
+        larger = fitted or refit(TWO_TISSUES, measured.activity, source.input_function)
     except InputRefused:  # an input that only the visit's own models can use
         return []
     rows, component = [], KINETIC_MODEL

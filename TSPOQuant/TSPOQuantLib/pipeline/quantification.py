@@ -14,12 +14,14 @@ from ..acquisition.image import DynamicImage
 from ..alignment.motion import motion_table
 from ..input_function import InputFunction
 from ..kinetics import KineticFit
-from ..kinetics.options import ALONE, FROM_FILE
+from ..kinetics.models import MODELS
+from ..kinetics.options import ALONE, AS_NAMED, FROM_FILE
 from ..messages import InputRefused, Listed, Notice, Text
 from ..outcome.budget import KINETIC_MODEL, BudgetSettings
 from ..outcome.ratio import with_dvr
 from ..outcome.record import FORMAT, NO_INPUT, InputRecord, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
+from ..outcome.second_tissue import LEAST_CHANGE, ONE_TISSUE, TWO_TISSUES, asked_at, asking
 from ..outcome.sensitivity import Geometry, Measured, sensitivities
 from ..outcome.uptake import uptake_notices
 from ..outcome.visit import VisitResult
@@ -42,8 +44,6 @@ from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
 from .visit_data import VisitData, read_visit
 
-LEAST_CHANGE = 0.01
-"""Of a log ratio: a second tissue that changes V_T by less than a percent is no matter. A choice."""
 LARGEST_BY_WIDTH = 0.2
 """Above this SD of ln V_T by the resolution a corrected value is not to be led with: a choice."""
 
@@ -117,13 +117,13 @@ def quantify(
             *visit_notices(placed, settings, fitted.notices),
             *resolved,
             *(corrected.notices if corrected else ()),
-            *two_tissue_notices(fitted.sensitivities),
             *width_notices(fitted.sensitivities),
             *([SHARED_LATER] if settings.coupled != ALONE else []),
         ),
         provenance=plain(made_from | _listed(data, settings), lossless=False),
         reference=reference,
     )
+    record = replace(record, notices=(*record.notices, *two_tissue_notices(record)))
     record, ratios = with_dvr(record)
     record = replace(record, notices=(*record.notices, *uptake_notices(record), *ratios))
     fused = visit_fused(placed, data.segmentation, settings)
@@ -190,7 +190,10 @@ def _fitted(
     for index, model in enumerate(settings.models):
         progress(0.25 + 0.25 * index / len(settings.models), Text("Fitting {model}", model=model))
         fits[model] = fitting.named(model, [region.name for region in targets], activity)
-    measured = Measured("none", targets, activity, fits)
+    larger = _larger(fitting, settings, fits, activity, [region.name for region in targets])
+    if larger and asking([region.anatomy.structure for region in targets], fits[ONE_TISSUE], larger):
+        fits[TWO_TISSUES] = larger
+    measured = Measured("none", targets, activity, fits, larger)
     again = None
     if corrected is not None:
         by_name = {region.name: region for region in targets}
@@ -208,17 +211,35 @@ def _fitted(
     numbers = (np.flatnonzero(seen) + 1).tolist()
     odd = curve_notices(image.timing.only(seen), names, activity[:, seen], numbers, _leave_out)
     return _Fitted(
-        settings.models,
+        tuple(fits),
         tuple(fit for done in both if done is not None for each in done.fits.values() for fit in each),
         errors,
         input_record(source, blood),
         (
             *odd,
-            *unit_notices(image.timing, settings.models, settings, settings.until_min),
+            *unit_notices(image.timing, tuple(fits), settings, settings.until_min),
             *blood.notices,
             *source.notices,
         ),
     )
+
+
+def _larger(
+    fitting: Fitting,
+    settings: StudySettings,
+    fits: Mapping[str, tuple[KineticFit, ...]],
+    activity: NDArray[np.float64],
+    names: Sequence[str],
+) -> tuple[KineticFit, ...] | None:
+    """Every region by two tissue compartments, where one is the primary model and the study leaves the choice to the
+    curves; None where it does not, or the two are fitted anyway."""
+    primary = next((model for model in settings.models if MODELS[model].outcome == "VT"), "")
+    if settings.second_tissue == AS_NAMED or primary != ONE_TISSUE or TWO_TISSUES in fits:
+        return None
+    try:
+        return fitting.named(TWO_TISSUES, names, activity)
+    except InputRefused:  # an input that only the visit's own models can use
+        return None
 
 
 def _leave_out(numbers: Sequence[int]) -> str:
@@ -320,23 +341,45 @@ def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[No
     return tuple(dict.fromkeys(found))
 
 
-def two_tissue_notices(found: Sequence[Sensitivity]) -> list[Notice]:
+def two_tissue_notices(record: VisitRecord) -> list[Notice]:
     """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
-    that is no matter."""
-    asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
-    if not asked:
-        return []
-    percents = sorted({round(100 * math.expm1(one.upper)) for one in asked})
-    between = Text("{least:+d} to {most:+d} %", least=percents[0], most=percents[-1])
-    return [
-        Notice(
-            "two-tissues",
-            "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM by "
-            "{difference}, which is in the error budget; fit 2TCM as well to have it beside",
-            regions=Listed(dict.fromkeys(one.region for one in asked)),
-            difference=between if len(percents) > 1 else Text("{percent:+d} %", percent=percents[0]),
+    that is no matter. First those that are told by the two."""
+    structures = {region.name: region.structure for region in record.regions}
+    led = asked_at(record)
+    found = [one for one in record.sensitivities if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
+    told = [one for one in found if structures[one.region] in led]
+    others = [one for one in found if structures[one.region] not in led]
+    notices = []
+    if told:
+        notices.append(
+            Notice(
+                "two-tissues",
+                "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM "
+                "by {difference}; V_T of {structures} is told by 2TCM ([model] second_tissue)",
+                regions=Listed(dict.fromkeys(one.region for one in told)),
+                difference=_apart(told),
+                structures=Listed(led),
+            )
         )
-    ]
+    if others:
+        notices.append(
+            Notice(
+                "two-tissues",
+                "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM "
+                "by {difference}, which is in the error budget",
+                regions=Listed(dict.fromkeys(one.region for one in others)),
+                difference=_apart(others),
+            )
+        )
+    return notices
+
+
+def _apart(asked: Sequence[Sensitivity]) -> Text:
+    """How far V_T of two models lies apart, in words."""
+    percents = sorted({round(100 * math.expm1(one.upper)) for one in asked})
+    if len(percents) > 1:
+        return Text("{least:+d} to {most:+d} %", least=percents[0], most=percents[-1])
+    return Text("{percent:+d} %", percent=percents[0])
 
 
 def width_notices(found: Sequence[Sensitivity]) -> list[Notice]:

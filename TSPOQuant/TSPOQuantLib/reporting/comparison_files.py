@@ -175,8 +175,8 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
         blocks.append(_values_text(comparison) if comparison.values else uptake_text(comparison.baseline))
     if comparison.model:
         blocks.append(
-            f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}; intervals: 95 %, with the whole error "
-            "budget; * flagged."
+            f"V_T in mL/cm³ ± standard error of the fit, by {comparison.model}{_others(comparison)}; intervals: 95 %, "
+            "with the whole error budget; * flagged."
         )
     if len(comparison.visits) == 1 and comparison.values:
         blocks.append(UNCORRECTED)
@@ -191,13 +191,19 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
     return "\n\n".join(blocks)
 
 
+def _others(comparison: Comparison) -> str:
+    """Structures that are told by another model: " (cord by 2TCM)"."""
+    told = ", ".join(f"{structure} by {model}" for structure, model in comparison.by_structure.items())
+    return f" ({told})" if told else ""
+
+
 def _shown(comparison: Comparison) -> list[tuple[RegionChange, str]]:
     """The changes that Table 1 shows, each with either session."""
     outcomes = {row.outcome for row in comparison.table1}
     return [
         (one, session)
         for one in comparison.changes
-        if one.model == comparison.model and one.outcome in outcomes
+        if one.model == comparison.model_of(one.structure) and one.outcome in outcomes
         for session in (one.baseline_session, one.followup_session)
     ]
 
@@ -217,7 +223,7 @@ def _corrected(pvc: str) -> str:
 
 
 def _shown_values(comparison: Comparison) -> list[RegionValue]:
-    return [one for one in comparison.values if one.model == comparison.model]
+    return [one for one in comparison.values if one.model == comparison.model_of(one.structure)]
 
 
 def _value_title(value: RegionValue) -> str:
@@ -234,7 +240,7 @@ def _values_text(comparison: Comparison) -> str:
 
 
 def _contrasts_text(comparison: Comparison) -> str:
-    chosen = [c for c in comparison.contrasts if c.model == comparison.model]
+    chosen = [c for c in comparison.contrasts if c.model == comparison.model_of(c.structure)]
     rows = [["affected against", "visit", "ratio (95 %)", "difference", "change of the ratio (95 %)"]]
     for c in chosen:
         change = ""
@@ -283,7 +289,8 @@ def _budget_texts(comparison: Comparison) -> list[str]:
     chosen = [
         c
         for c in comparison.changes
-        if c.model == comparison.model and any(c.outcome == k or c.outcome.startswith(f"{k}_pvc-") for k in stems)
+        if c.model == comparison.model_of(c.structure)
+        and any(c.outcome == k or c.outcome.startswith(f"{k}_pvc-") for k in stems)
     ]
     texts = [_budget_text(change) for change in chosen]
     return [*texts, f"{CANCELS}\n\nAssumed: {' '.join(comparison.assumptions)}"] if texts else []

@@ -132,6 +132,10 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
     if not comparison.model:
         notes = [words("note.uptake")]
+    notes += [
+        words("note.other_model", structure=words.value(structure), model=model_title(model))
+        for structure, model in comparison.by_structure.items()
+    ]
     if citations:
         listed = [
             f"[{n}] {words.value(population)} ({citation})"
@@ -509,7 +513,7 @@ def _flags(comparison: Comparison, words: Words) -> list[str]:
         where = "" if place == main_places(comparison)[0] else f", {place_title(words, place, role=False)}"
         for pvc in corrections(comparison):
             for visit in comparison.visits:
-                row = row_of(visit, place, comparison.model, pvc)
+                row = row_of(visit, place, comparison.model_of(place.structure), pvc)
                 if row is None:
                     continue
                 label = f"{visit.session}{where}, {correction_title(words, pvc)}"

@@ -53,7 +53,9 @@ def main_places(comparison: Comparison) -> tuple[Place, ...]:
 
 
 def _rows(comparison: Comparison) -> list[RegionOutcome]:
-    return [row for visit in comparison.visits for row in visit.rows if row.model == comparison.model]
+    return [
+        row for visit in comparison.visits for row in visit.rows if row.model == comparison.model_of(row.structure)
+    ]
 
 
 def corrections(comparison: Comparison) -> tuple[str, ...]:
@@ -68,7 +70,7 @@ def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutc
 
 def rows_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionOutcome | None, ...]:
     """The rows of a place under the primary model, one a visit."""
-    return tuple(row_of(visit, place, comparison.model, pvc) for visit in comparison.visits)
+    return tuple(row_of(visit, place, comparison.model_of(place.structure), pvc) for visit in comparison.visits)
 
 
 def changes_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionChange | None, ...]:
@@ -99,7 +101,7 @@ def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
 def point_of(comparison: Comparison, place: Place, pvc: str, index: int) -> Point:
     """V_T at a visit with its 95 % interval by the whole error budget."""
     visit = comparison.visits[index]
-    row = row_of(visit, place, comparison.model, pvc)
+    row = row_of(visit, place, comparison.model_of(place.structure), pvc)
     if row is None:
         return Point(math.nan, math.nan, math.nan)
     known = comparison.value(visit.session, row)
