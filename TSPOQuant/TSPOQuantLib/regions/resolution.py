@@ -4,10 +4,10 @@ Near the skin the CT tells air, fat, soft tissue and bone apart; each is given o
 compared with the PET, block by block around the neck and along it. The width that is most likely where every block
 has an error of its own size is the resolution there. What the CT does not tell, a gland or a vessel within muscle,
 would pass for blur where the tissues of its block are free to make up for it: no activity is negative, and a block's
-do not depart far from the whole neck's. A gland misleads every frame alike: all frames of a place are one block, and
-the error comes from how far the blocks disagree. Reconstruction, filter and whatever motion is left are included.
-Tested on simulated necks only, with the anatomy of a real one among them; a scanner's resolution also differs over
-its field.
+do not depart far from the whole neck's; the blocks that take up most are left out. A gland misleads every frame
+alike: all frames of a place are one block, and the error comes from how far the blocks disagree. Reconstruction,
+filter and whatever motion is left are included. Tested on simulated necks only, with the anatomy of a real one among
+them; a scanner's resolution also differs over its field.
 """
 
 import math
@@ -43,6 +43,8 @@ SLAB_MM, SECTORS = 20.0, 12
 """Along the neck and around it: each of these blocks has activities of its own, and an error of its own size."""
 DEPARTURE = 0.3
 """Standard deviation of a tissue's activity between the blocks, as a fraction of the most active tissue's."""
+HOTTEST_SHARE = 1 / 8
+"""So many of the blocks, those that take up most, are left out: there a gland or a vessel lies near the skin."""
 FEWEST_IN_BLOCK = 100
 """A block of fewer voxels is left out."""
 METHOD_MM = 0.3
@@ -235,10 +237,10 @@ def _edge(pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], tr
 
 def _unlikeliness(edges: Sequence[_Edge]) -> Floats:
     """(blocks, widths): -2 ln of each width's likelihood by the voxels of all images near the skin."""
-    blocks = _blocks(np.concatenate([edge.places_mm for edge in edges]), len(edges))
+    seen = np.concatenate([edge.seen for edge in edges])
+    blocks = _cooler(_blocks(np.concatenate([edge.places_mm for edge in edges]), len(edges)), seen)
     if not blocks:
         raise _too_little()
-    seen = np.concatenate([edge.seen for edge in edges])
     each = (np.concatenate([edge.blurred[n] for edge in edges]).astype(float) for n in range(len(WIDTHS_MM)))
     return np.array([_misfit(blurred, seen, blocks) for blurred in each]).T
 
@@ -270,6 +272,12 @@ def _blocks(places_mm: Floats, images: int) -> list[NDArray[np.intp]]:
     number = slab * SECTORS + np.minimum(around, SECTORS - 1)
     found = (np.flatnonzero(number == one) for one in np.unique(number))
     return [one for one in found if len(one) >= FEWEST_IN_BLOCK * images]
+
+
+def _cooler(blocks: Sequence[NDArray[np.intp]], seen: Floats) -> list[NDArray[np.intp]]:
+    """The blocks without those that take up most."""
+    by_activity = sorted(blocks, key=lambda block: float(seen[block].mean()))
+    return by_activity[: len(blocks) - int(HOTTEST_SHARE * len(blocks))]
 
 
 def _too_little() -> InputRefused:
