@@ -459,9 +459,9 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual([row.region for row in found], ["asked"])
         self.assertAlmostEqual(found[0].upper, math.log(1.1))
         self.assertEqual(of_kinetic_model(replace(measured, fits={"Logan": one}), source, None), [])
-        (told,) = two_tissue_notices([*found, replace(found[0], region="alike", upper=0.001)])
+        (told,) = two_tissue_notices([*found, replace(found[0], region="alike", upper=0.001)], {})
         self.assertTrue("fit asked better" in told.message and "by +10 %, which" in told.message, told.message)
-        self.assertEqual(two_tissue_notices([replace(found[0], upper=-0.001)]), [])
+        self.assertEqual(two_tissue_notices([replace(found[0], upper=-0.001)], {}), [])
         rows = (moved(made.LEFT, "kinetic-model", "kinetic-model", 1.0, 0.1, 0.0, sd=1.0),)
         (part,) = [
             p for p in compare(pair(rows, rows)).change(KEY, "followup").budget if p.component == rows[0].component

@@ -123,7 +123,9 @@ def quantify(
         provenance=plain(made_from | _listed(data, settings), lossless=False),
         reference=reference,
     )
-    record = replace(record, notices=(*record.notices, *two_tissue_notices(record)))
+    record = replace(
+        record, notices=(*record.notices, *two_tissue_notices(record.sensitivities, _told_by_two(record)))
+    )
     record, ratios = with_dvr(record)
     record = replace(record, notices=(*record.notices, *uptake_notices(record), *ratios))
     fused = visit_fused(placed, data.segmentation, settings)
@@ -341,14 +343,18 @@ def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[No
     return tuple(dict.fromkeys(found))
 
 
-def two_tissue_notices(record: VisitRecord) -> list[Notice]:
-    """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
-    that is no matter. First those that are told by the two."""
-    structures = {region.name: region.structure for region in record.regions}
+def _told_by_two(record: VisitRecord) -> dict[str, str]:
+    """The structure of every region that two tissue compartments tell, by its name."""
     led = asked_at(record)
-    found = [one for one in record.sensitivities if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
-    told = [one for one in found if structures[one.region] in led]
-    others = [one for one in found if structures[one.region] not in led]
+    return {region.name: region.structure for region in record.regions if region.structure in led}
+
+
+def two_tissue_notices(found: Sequence[Sensitivity], led: Mapping[str, str]) -> list[Notice]:
+    """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
+    that is no matter. First those that are told by the two; led: the structures of these, by region."""
+    asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
+    told = [one for one in asked if one.region in led]
+    others = [one for one in asked if one.region not in led]
     notices = []
     if told:
         notices.append(
@@ -358,7 +364,7 @@ def two_tissue_notices(record: VisitRecord) -> list[Notice]:
                 "by {difference}; V_T of {structures} is told by 2TCM ([model] second_tissue)",
                 regions=Listed(dict.fromkeys(one.region for one in told)),
                 difference=_apart(told),
-                structures=Listed(led),
+                structures=Listed(dict.fromkeys(led.values())),
             )
         )
     if others:
