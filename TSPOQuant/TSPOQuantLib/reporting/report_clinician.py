@@ -157,7 +157,8 @@ def _table1(comparison: Comparison, words: Words) -> Table:
 
 def _primary(comparison: Comparison, words: Words) -> str:
     key = "primary" if comparison.lesion else "primary_no_lesion"
-    return words(key, model=model_title(comparison.model), correction=correction_title(words, comparison.pvc))
+    model = model_title(comparison.model_of("foramen"))
+    return words(key, model=model, correction=correction_title(words, comparison.pvc))
 
 
 def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]], list[int]]:
