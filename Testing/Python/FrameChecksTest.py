@@ -189,6 +189,17 @@ class TimingTest(Folder):
                 read_dynamic_pet(folder)
         self.refused("frames-sparse", read_dynamic_pet, self.nifti(FrameDuration=(DURATIONS / 2).tolist()))
 
+    def test_middles_and_ends_are_no_starts(self):
+        for part, what in ((0.5, "middles"), (1.0, "ends")):
+            for digits in (3, 0):
+                times = (STARTS + part * DURATIONS).round(digits)
+                said = self.refused("frames-not-starts", read_dynamic_pet, self.nifti(FrameTimesStart=times.tolist()))
+                self.assertIn(f"are their {what}", said)
+
+    def test_time_that_is_not_the_last_axis(self):
+        turned = np.moveaxis(measured(), 0, -1)
+        self.assertIn("last of its four axes", self.refused("frames-axis", read_dynamic_pet, self.nifti(turned)))
+
     def test_pauses_of_real_scans_are_only_told(self):
         pause = np.r_[STARTS, 4000, 4300]
         for timing in (
@@ -209,6 +220,8 @@ class EmptyTest(Folder):
         before = measured()
         before[:2] = 0  # nothing has arrived yet
         read_dynamic_pet(self.nifti(before))
+        slowly = measured() * np.array([0.001, 0.03, 0.0, 1.0, 1.0], dtype=np.float32).reshape(-1, 1, 1, 1)
+        self.assertIn("frame 3 ", self.refused("pet-frame-empty", read_dynamic_pet, self.nifti(slowly)))
 
     def test_an_empty_slice_is_named(self):
         for frame, k in ((2, 0), (3, 2), (4, 3)):

@@ -6,7 +6,7 @@ None of the limits is published; each lies between what real dynamic scans show 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Text
 from .decay import growth, weighted_mean_s
 from .frames import FrameTiming
 from .time_slips import mixed_units
@@ -17,10 +17,13 @@ SLIPPED_PART = 0.05
 # Frames of different lengths that all leave the same part of the time to the next one empty, to this tolerance, were
 # not measured so: a pause between frames has a length of its own.
 SAME_PART_TOLERANCE = 0.02
+# Frames of so many lengths are in the pattern of a slip by chance hardly ever; times may be rounded to seconds.
+FEWEST_LENGTHS, ROUNDED_S = 3, 0.51
 # A scan that runs beyond this is one whose times are in another unit.
 LONGEST_SCAN_S = 24 * 3600.0
-# Before the image's activity first exceeds this part of its highest, a frame may be empty: nothing has arrived.
-ARRIVED = 0.1
+# Before the image's activity first exceeds this part of its highest, a frame may be empty: nothing has arrived. After
+# a frame that holds the second part none may.
+ARRIVED, ARRIVING = 0.1, 0.01
 # A slice that elsewhere holds less than this part of the usual slice may be empty: the field's end, or air.
 BARELY_ALIVE = 0.1
 # Frames that differ by less than this part are the same stored frame, scaled in single precision.
@@ -39,7 +42,7 @@ FEWEST_SLICES = 20
 def check_timing(timing: FrameTiming) -> tuple[Notice, ...]:
     """Refuse frame times that only a slip can bring about, and tell of gaps.
 
-    Raises InputRefused: "frames-time-units", "frames-sparse".
+    Raises InputRefused: "frames-time-units", "frames-sparse", "frames-not-starts".
     """
     end = float(timing.ends_s[-1])
     if end > LONGEST_SCAN_S:
@@ -51,6 +54,7 @@ def check_timing(timing: FrameTiming) -> tuple[Notice, ...]:
         )
     if len(timing) > 1:
         _check_filled(timing)
+    check_starts(timing)
     gaps = timing.gaps_s
     if not gaps.any():
         return ()
@@ -66,6 +70,24 @@ def check_timing(timing: FrameTiming) -> tuple[Notice, ...]:
             longest=float(gaps.max()),
         ),
     )
+
+
+def check_starts(timing: FrameTiming) -> None:
+    """Refuse ("frames-not-starts") times given as starts that are the frames' middles or ends: as those, frames of
+    different lengths follow each other without a gap from time zero or later on, which as starts they do not."""
+    if len(np.unique(timing.durations_s.round())) < FEWEST_LENGTHS or not timing.gaps_s.any():
+        return
+    for part, what in ((0.5, Text("middles")), (1.0, Text("ends"))):
+        starts = timing.starts_s - part * timing.durations_s
+        apart = starts[1:] - (starts + timing.durations_s)[:-1]
+        if starts[0] > -ROUNDED_S and np.abs(apart).max() < ROUNDED_S:
+            raise InputRefused(
+                "frames-not-starts",
+                "the frames' times are their {what}, not their starts: as {what} frames of these durations follow "
+                "each other without a gap, as starts they do not; give the starts, of which the first is {start:g} s",
+                what=what,
+                start=float(starts[0]),
+            )
 
 
 def _check_filled(timing: FrameTiming) -> None:
@@ -153,12 +175,12 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
         return
     arrived = int(np.argmax(totals > ARRIVED * totals.max()))
     empty = ~filled.any(axis=1)
-    late = np.flatnonzero(empty[arrived:])
+    late = np.flatnonzero(empty & (np.arange(len(empty)) > int(np.argmax(totals > ARRIVING * totals.max()))))
     if late.size:
         raise InputRefused(
             "pet-frame-empty",
             "frame {frame} holds no activity, all of its voxels are 0; export the series again, complete",
-            frame=arrived + int(late[0]) + 1,
+            frame=int(late[0]) + 1,
         )
     _check_slices(filled[arrived:], sums[arrived:], arrived)
     if totals[-1] < LEAST_AT_END * totals.max() and activity.min() > -MOST_NEGATIVE * activity.max():

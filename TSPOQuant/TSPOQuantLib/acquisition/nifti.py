@@ -54,6 +54,15 @@ def read_dynamic_nifti(
     if frame_table is not None:
         check_table(frame_table, sidecar.timing.durations_s)
     timing_notices = check_timing(timing)
+    if len(timing) != len(values) and len(timing) in values.shape[1:]:
+        raise InputRefused(
+            "frames-axis",
+            "{path_name} has {n_values} volumes where {n_timing} frames are timed, and {n_timing} voxels along "
+            "another axis: time must be the last of its four axes; move it there",
+            path_name=path.name,
+            n_values=len(values),
+            n_timing=len(timing),
+        )
     if len(timing) != len(values):
         raise InputRefused(
             "frames-table-count",

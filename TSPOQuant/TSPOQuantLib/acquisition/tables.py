@@ -322,13 +322,28 @@ def seconds_per(unit: str, where: str) -> float:
     return factor
 
 
+OTHER_QUANTITY = re.compile(
+    r"\b(suv\w*|g/ml|counts?|cnts|cps|prop\w*|unitless|arbitrary|a\.?u\.?)\b|%|\bid/", re.IGNORECASE
+)
+"""Of a unit: standardized uptake, counts, parts of a dose, and nothing at all."""
+
+
 def kbq_ml_per(unit: str, where: str) -> float:
     """Factor from a unit of activity concentration to kBq/mL; raises InputRefused ("units-activity")."""
     text = unit.strip()
     if text.upper() == "BQML":  # DICOM's name for it
         return 1e-3
     volume = VOLUME.search(text)
-    activity = BECQUERELS.get(text[: volume.start()].strip()) if volume and volume.end() == len(text) else None
+    named = text[: volume.start()].strip() if volume and volume.end() == len(text) else ""
+    activity = BECQUERELS.get(named) or BECQUERELS.get({"BQ": "Bq", "KBQ": "kBq"}.get(named, ""))
+    if activity is None and OTHER_QUANTITY.search(text):
+        raise InputRefused(
+            "units-activity",
+            "{where}: values in '{unit}' are no activity concentration, and writing another unit over it does not "
+            "make them one: use the data in Bq/mL",
+            where=where,
+            unit=unit,
+        )
     if activity is None:
         raise InputRefused(
             "units-activity",
