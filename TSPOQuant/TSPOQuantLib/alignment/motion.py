@@ -1,7 +1,9 @@
 """Frame-to-frame motion: one rigid transform a frame.
 
-Each frame, or a group of neighboring frames with few counts, is registered to the mean of the reference frames by
-mutual information, which stands the change of contrast between blood and tissue. What cannot be told from noise is
+Each frame, or a group of neighboring frames with few counts, is registered to the mean of the reference frames:
+mutual information, which stands the change of contrast between blood and tissue, finds the way on a coarse lattice,
+and least squares the place, where the reference's values predict the frame's best; where they do not predict it well,
+mutual information finds that as well. What cannot be told from noise is
 not corrected.
 """
 
@@ -19,7 +21,16 @@ from ..acquisition.image import DynamicImage
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, part, silent
 from .resample import mean_image
-from .rigid import displacement_mm, field_points, register_rigid, root_scaled, to_sitk, to_sitk_transform
+from .rigid import (
+    displacement_mm,
+    field_points,
+    middle,
+    register_rigid,
+    root_scaled,
+    to_matrix,
+    to_sitk,
+    to_sitk_transform,
+)
 
 # None of these is published for the neck: choices.
 COUNTS_SHARE = 0.1
@@ -28,8 +39,15 @@ REFERENCE_S = 1200.0
 """The "late" reference: the last frames that together last this long: the flattest contrast."""
 SMOOTHING_MM = 3.0
 """SD of the Gaussian that quiets noise before registration; the image that is measured is never smoothed."""
-COMPARED_MM = (8.0, 6.0)
+COMPARED_MM = (10.0, 6.0)
 """How far apart the points lie at which frames are compared, coarse to fine: what smoothing left needs no more."""
+COARSE_STEPS_MM = (8.0, 1.0)
+"""First and last step of the coarse search, which only has to come near enough for least squares to go on."""
+LEAST_EXPLAINED = 0.95
+"""Share of a frame's variance that the reference has to predict, or mutual information finds the place as well: blood
+that tissue has not taken up yet is predicted by no value of it (0.6 to 0.8 in simulated first frames, 0.97 after)."""
+MOST_STEPS, LAST_STEP_MM = 15, 0.01
+"""Of least squares, which end where a step moves the field's middle half by less."""
 STILL_UNCERTAINTIES = 3.0
 STILL_MM = 0.2
 """A frame is moved only if its displacement is more than ``STILL_MM``, which interpolation alone can feign, and more
@@ -152,7 +170,7 @@ def estimate_motion(
     transforms, uncertainty = np.tile(np.eye(4), (len(counts), 1, 1)), np.full(len(counts), np.nan)
     notices = []
     anchor = max(frames, key=lambda frame: counts[frame])
-    fixed = _reference(image, frames, anchor, part(progress, 0, 0.1))
+    fixed = _seen(_reference(image, frames, anchor, part(progress, 0, 0.1)))
     pauses = np.flatnonzero(image.timing.gaps_s > PAUSE_S) + 1
     runs = [run for run in groups(counts, breaks=pauses.tolist()) if anchor not in run]
     runs.sort(key=lambda run: min(abs(frame - anchor) for frame in run))  # each after its neighbor
@@ -206,7 +224,7 @@ def judged_at(motion: FrameMotion, points_lps: NDArray[np.float64]) -> FrameMoti
 
 def _reference(image: DynamicImage, frames: Sequence[int], anchor: int, progress: Progress) -> sitk.Image:
     """The mean of the reference frames, each first brought to where the richest of them lay."""
-    fixed = _prepared(image, [anchor])
+    fixed = _seen(_prepared(image, [anchor]))
     to_frame = [np.eye(4)] * len(image.timing)
     for done, frame in enumerate(frames):
         progress(done / len(frames), Text("Motion: reference frame {frame}", frame=frame + 1))
@@ -216,14 +234,105 @@ def _reference(image: DynamicImage, frames: Sequence[int], anchor: int, progress
     return root_scaled(to_sitk(mean_image(image, frames, to_frame).values, image.grid), SMOOTHING_MM)
 
 
-def _register(fixed: sitk.Image, moving: sitk.Image) -> NDArray[np.float64] | None:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """An image at the points at which frames are compared.
+
+    lattice: of these points, (k, j, i). values: (n,) at them. slopes: (n, 6), their change, a mm or a radian, as what
+    is seen is shifted along and turned about the axes (LPS) through ``center``, the middle of the field. around:
+    (8, 3) LPS mm, the corners of its middle half.
+    """
+
+    image: sitk.Image
+    lattice: sitk.Image
+    values: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    center: NDArray[np.float64]
+    around: NDArray[np.float64]
+
+
+def _seen(image: sitk.Image) -> _Seen:
+    lattice, inner = _compared(image)
+    values = sitk.GetArrayViewFromImage(image)
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    shape, center = values[inner].shape, np.array(middle(image))
+    index = np.indices(shape)[::-1].reshape(3, -1).T
+    arm = (index * np.array(lattice.GetSpacing())) @ direction.T + np.array(lattice.GetOrigin()) - center
+    slopes = _slopes(values, inner, image.GetSpacing()).reshape(-1, 3) @ direction.T
+    at_points = values[inner].ravel().astype(float)
+    half = (np.array(image.GetSize()) - 1) / 4 * np.array(image.GetSpacing())
+    around = center + (np.array(list(itertools.product((-1, 1), repeat=3))) * half) @ direction.T
+    return _Seen(image, lattice, at_points, np.hstack([slopes, np.cross(arm, slopes)]), center, around)
+
+
+def _register(fixed: _Seen, moving: sitk.Image) -> NDArray[np.float64] | None:
     """Where ``fixed`` lies in ``moving``; None where that cannot be found."""
+    coarse, fine = _shrink(max(fixed.image.GetSpacing()))
     try:
-        found = register_rigid(fixed, moving, shrink=_shrink(max(fixed.GetSpacing())), smooth=True)
+        start = register_rigid(fixed.image, moving, shrink=(coarse,), smooth=True, steps_mm=COARSE_STEPS_MM)
+        found, explained = _refined(fixed, moving, start)
+        if explained < LEAST_EXPLAINED:
+            found = register_rigid(fixed.image, moving, start, shrink=(fine,), smooth=True)
     except InputRefused:
         return None
-    center = np.array([fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])])
-    return found if displacement_mm(found, center) <= FAILED_MM else None
+    return found if displacement_mm(found, np.atleast_2d(fixed.center)) <= FAILED_MM else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    """A frame as the reference predicts it, at the points that it shows: what is left over (n,), its root mean square,
+    the share of the frame's variance that is not, and the prediction's change (n, 6) with the parameters of
+    ``_Seen.slopes``."""
+
+    left: NDArray[np.float64]
+    rms: float
+    explained: float
+    jacobian: NDArray[np.float64]
+
+
+def _predicted(fixed: _Seen, moving: sitk.Image, placed: NDArray[np.float64]) -> _Predicted | None:
+    """The moved image where ``placed`` puts it by a quadratic of the reference's values; None where too few different
+    values are left to predict anything from."""
+    there = sitk.Resample(moving, fixed.lattice, to_sitk_transform(placed), sitk.sitkLinear, -1.0)
+    carried = sitk.GetArrayFromImage(there).ravel().astype(float)
+    seen = carried >= 0
+    here, carried = fixed.values[seen], carried[seen]
+    if len(here) <= fixed.slopes.shape[1]:
+        return None
+    coefficients, (_, rank, _, _) = np.polynomial.polynomial.polyfit(here, carried, 2, full=True)
+    if rank < len(coefficients):
+        return None
+    left = carried - np.polynomial.polynomial.polyval(here, coefficients)
+    steepness = np.polynomial.polynomial.polyval(here, np.polynomial.polynomial.polyder(coefficients))
+    mean_square, variance = float(np.mean(left**2)), float(carried.var())
+    explained = 1 - mean_square / variance if variance > 0 else 0.0
+    return _Predicted(left, mean_square**0.5, explained, steepness[:, None] * fixed.slopes[seen])
+
+
+def _refined(fixed: _Seen, moving: sitk.Image, start: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """From ``start``, where the reference predicts the moved image best, and the share that it explains there: least
+    squares by Gauss and Newton.
+
+    The slopes are the reference's, which is the quieter of both: a step is what the reference would have to be moved
+    by, and goes to the other one inversely [Baker & Matthews 2004]. Every step has to leave less over.
+    """
+    placed, predicted = start, _predicted(fixed, moving, start)
+    for _ in range(MOST_STEPS):
+        if predicted is None:
+            break
+        try:
+            step = np.linalg.solve(predicted.jacobian.T @ predicted.jacobian, predicted.jacobian.T @ predicted.left)
+        except np.linalg.LinAlgError:
+            break
+        turned = sitk.Euler3DTransform(fixed.center.tolist(), *step[3:].tolist(), step[:3].tolist())
+        closer = placed @ np.linalg.inv(to_matrix(turned))
+        again = _predicted(fixed, moving, closer)
+        if again is None or again.rms >= predicted.rms:
+            break
+        placed, predicted = closer, again
+        if displacement_mm(to_matrix(turned), fixed.around) < LAST_STEP_MM:
+            break
+    return placed, 0.0 if predicted is None else predicted.explained
 
 
 def _shrink(spacing_mm: float) -> tuple[int, int]:
@@ -238,37 +347,23 @@ def _prepared(image: DynamicImage, frames: Sequence[int]) -> sitk.Image:
 
 
 def _uncertainty_mm(
-    fixed: sitk.Image, moving: sitk.Image, found: NDArray[np.float64], points_lps: NDArray[np.float64]
+    fixed: _Seen, moving: sitk.Image, found: NDArray[np.float64], points_lps: NDArray[np.float64]
 ) -> float:
     """Standard error of the displacement, root mean square over points, from how badly one image predicts the other.
 
-    The moved image is predicted by a quadratic of the reference's values. Least squares would then have the covariance
-    s^2 V (J'J)^-1 [textbook], with J the prediction's change with the six parameters, s the residual, and V the number
-    of voxels over which smoothed noise is alike: (2 sqrt(pi) SD / voxel)^3 for white noise behind a Gaussian filter.
-    An approximation: the registration itself is by mutual information.
+    Least squares have the covariance s^2 V (J'J)^-1 [textbook], with J the prediction's change with the six
+    parameters, s the residual, and V the number of voxels over which smoothed noise is alike:
+    (2 sqrt(pi) SD / voxel)^3 for white noise behind a Gaussian filter.
     """
-    lattice, inner = _compared(fixed)
-    carried = sitk.GetArrayFromImage(sitk.Resample(moving, lattice, to_sitk_transform(found), sitk.sitkLinear, -1.0))
-    seen = carried >= 0
-    values = sitk.GetArrayViewFromImage(fixed)
-    here = values[inner][seen].astype(float)
-    coefficients, (_, rank, _, _) = np.polynomial.polynomial.polyfit(here, carried[seen], 2, full=True)
-    if rank < len(coefficients):  # too few different values to predict anything from
+    predicted = _predicted(fixed, moving, found)
+    if predicted is None:
         return float("inf")
-    residual = np.sqrt(np.mean((carried[seen] - np.polynomial.polynomial.polyval(here, coefficients)) ** 2))
-    steepness = np.polynomial.polynomial.polyval(here, np.polynomial.polynomial.polyder(coefficients))
-    direction = np.array(fixed.GetDirection()).reshape(3, 3)
-    slopes = steepness[:, None] * _slopes(values, inner, fixed.GetSpacing())[seen] @ direction.T
-    center = points_lps.mean(axis=0)
-    index = np.argwhere(seen)[:, ::-1]
-    arm = (index * np.array(lattice.GetSpacing())) @ direction.T + np.array(lattice.GetOrigin()) - center
-    jacobian = np.hstack([slopes, np.cross(arm, slopes)])
-    alike = np.prod(2 * np.sqrt(np.pi) * SMOOTHING_MM / np.array(lattice.GetSpacing()))
+    alike = np.prod(2 * np.sqrt(np.pi) * SMOOTHING_MM / np.array(fixed.lattice.GetSpacing()))
     try:
-        covariance = residual**2 * alike * np.linalg.inv(jacobian.T @ jacobian)
+        covariance = predicted.rms**2 * alike * np.linalg.inv(predicted.jacobian.T @ predicted.jacobian)
     except np.linalg.LinAlgError:
         return float("inf")
-    arms = points_lps - center
+    arms = points_lps - fixed.center
     turn = np.cross(np.eye(3)[None], arms[:, None, :])  # (points, axis, 3)
     motions = np.concatenate([np.tile(np.eye(3), (len(arms), 1, 1)), turn], axis=1)  # (points, 6, 3)
     variance = np.einsum("pai,ab,pbi->p", motions, covariance, motions)
