@@ -135,6 +135,13 @@ class DrawnTest(RealNeckCase):
         self.assertEqual(self.objections(self.drawn() + self.labels, self.ct), [])
         self.assertEqual(self.objections(self.drawn(), self.ct), [])
 
+    def test_regions_of_another_space_lie_around_no_bone(self):
+        matrices = [
+            one.grid.ijk_to_lps + np.array([[0.0] * 4, [0, 0, 0, -20], [0.0] * 4, [0.0] * 4]) for one in self.drawn()
+        ]
+        away = [replace(one, grid=Grid(one.grid.shape, m)) for one, m in zip(self.drawn(), matrices, strict=True)]
+        self.assertEqual(self.objections(away, self.ct).count("region-no-bone"), 1)
+
     def test_regions_in_the_canal_in_bone_and_between_no_pedicles(self):
         inward = self.objections(self.drawn(along=-5) + self.labels, self.ct)
         self.assertEqual(inward.count("region-in-canal"), 6)
