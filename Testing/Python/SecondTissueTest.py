@@ -81,7 +81,7 @@ def codes(notices):
 class CompareTest(unittest.TestCase):
     def test_the_cord_is_told_by_two_compartments_where_every_visit_asks(self):
         both = compare([record(), record("followup")])
-        self.assertEqual(both.by_structure, {"cord": "2TCM"})
+        self.assertEqual(both.by_region, {made.CORD: "2TCM", made.CORD_ABOVE: "2TCM"})
         self.assertEqual(both.change("VT_cord_C7", "followup").baseline, 1.2 * made.VT[made.CORD])
         self.assertEqual(both.change("VT_foramen_C6C7_left", "followup").baseline, made.VT[made.LEFT])
         primary = {(one.structure, one.model) for one in both.changes if one.primary}
@@ -91,24 +91,35 @@ class CompareTest(unittest.TestCase):
         beside = {(one.region, one.measure) for one in both.besides if one.window_s is None}
         self.assertIn((made.CORD, "1TCM"), beside)
         self.assertNotIn((made.CORD, "2TCM"), beside)
-        self.assertIn("by 1TCM (cord by 2TCM)", main_text(both))
+        self.assertIn("by 1TCM (cord C7, cord C4 by 2TCM)", main_text(both))
         self.assertIn("two-tissues-lead", codes(both.notices))
 
     def test_one_visit_that_does_not_ask_keeps_one_model_for_both(self):
         for pair in ([record(), record("followup", asked=False)], [record(asked=False), record("followup")]):
             found = compare(pair)
-            self.assertEqual(found.by_structure, {})
+            self.assertEqual(found.by_region, {})
             self.assertEqual(found.change("VT_cord_C7", "followup").model, "1TCM")
             self.assertIn("two-tissues-apart", codes(found.notices))
+
+    def test_a_region_whose_vt_two_do_not_determine_at_one_visit_is_told_by_one_at_both(self):
+        first, second = record(), record("followup")
+        unsure = [
+            replace(one, standard_errors={"VT": 0.3 * one.outcome_value}) if one.region == made.CORD_ABOVE else one
+            for one in second.fits
+        ]
+        found = compare([first, replace(second, fits=tuple(unsure))])
+        self.assertEqual(found.by_region, {made.CORD: "2TCM"})
+        self.assertEqual(found.change("VT_cord_C4", "followup").model, "1TCM")
+        self.assertEqual({"two-tissues-lead", "two-tissues-apart"} - set(codes(found.notices)), set())
 
     def test_a_study_can_keep_its_models_as_named_and_old_records_are(self):
         named = [record(choice="as named"), record("followup", choice="as named")]
         old = [replace(one, settings={k: v for k, v in one.settings.items() if k != "second_tissue"}) for one in named]
         for pair in (named, old):
-            self.assertEqual(compare(pair).by_structure, {})
+            self.assertEqual(compare(pair).by_region, {})
             self.assertEqual(asked_at(pair[0]), ())
         larger = [replace(one, models=("2TCM", "1TCM")) for one in (record(), record("followup"))]
-        self.assertEqual(compare(larger).by_structure, {})
+        self.assertEqual(compare(larger).by_region, {})
 
 
 class VisitTest(unittest.TestCase):
@@ -136,12 +147,12 @@ class VisitTest(unittest.TestCase):
 
     def test_the_larger_model_is_fitted_beside_and_leads_in_the_cord(self):
         self.assertEqual(self.record.models, ("1TCM", "2TCM"))
-        self.assertEqual(compare([self.record]).by_structure, {"cord": "2TCM"})
+        self.assertEqual(compare([self.record]).by_region, {"cord C6": "2TCM", tinystudy.CORD: "2TCM"})
         by_two = self.record.row_of(tinystudy.CORD, "2TCM")
         self.assertAlmostEqual(by_two.VT / TWO_VT, 1, delta=0.05)
         self.assertLess(self.record.row_of(tinystudy.CORD, "1TCM").VT, 0.95 * TWO_VT)
         told = next(one for one in self.record.notices if one.code == "two-tissues")
-        self.assertIn("V_T of cord is told by 2TCM", str(told.message))
+        self.assertIn("what tells V_T there", str(told.message))
         scale = [one for one in self.record.sensitivities if one.model == "2TCM" and one.component == "input-scale"]
         self.assertEqual({one.region for one in scale}, {"cord C6", tinystudy.RIGHT, tinystudy.CORD})
 

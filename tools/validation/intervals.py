@@ -104,7 +104,7 @@ def rows(kept: Kept, seed: int, draw: int, case: Case) -> list[Row]:
     areas = (first, second)
     compared = compare(records, repeatability=known, accept=ACCEPTED)
     for one in compared.changes:
-        if one.region.split(" (")[0] not in REGIONS or one.model != compared.model_of(one.structure):
+        if one.region.split(" (")[0] not in REGIONS or one.model != compared.model_of(one.region):
             continue
         true = truth(seed, one.region)
         visits = tuple(

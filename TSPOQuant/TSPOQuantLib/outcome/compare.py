@@ -74,7 +74,7 @@ class Comparison:
 
     visits: in the order given, the first is the baseline. model, pvc: of the primary outcome.
     headline: English sentences that stand first, overrides foremost. table1: the study's Table 1, one block a later
-    visit. by_structure: models of structures that are told by another than ``model``. values: V_T of every region,
+    visit. by_region: models of regions that are told by another than ``model``. values: V_T of every region,
     model and correction of every visit. scores: the clinical scores, one block a later visit. shared: fits of curves
     with one V_B and delay, where the study asks for them; apart: the same changes by separate fits, empty without.
     assumptions: English sentences, one for each assumed size of a change's error budget.
@@ -83,7 +83,7 @@ class Comparison:
     visits: tuple[VisitRecord, ...]
     model: str
     pvc: str
-    by_structure: dict[str, str]
+    by_region: dict[str, str]
     headline: tuple[str, ...]
     findings: tuple[Finding, ...]
     accepted: tuple[str, ...]
@@ -110,9 +110,9 @@ class Comparison:
     def simulated(self) -> bool:
         return self.baseline.acquisition.simulated
 
-    def model_of(self, structure: str) -> str:
-        """The model that V_T of a structure's regions is told by."""
-        return self.by_structure.get(structure, self.model)
+    def model_of(self, region: str) -> str:
+        """The model that V_T of a region is told by."""
+        return self.by_region.get(region, self.model)
 
     def apart_from(self, change: RegionChange) -> RegionChange | None:
         """The same change by separate fits, where it is one of fits that share parameters."""
@@ -131,7 +131,7 @@ class Comparison:
     def change(self, outcome: str, followup: str, model: str | None = None) -> RegionChange | None:
         """The change of an outcome key at a later session, under the model that tells it or the named one."""
         found = (c for c in self.changes if (c.outcome, c.followup_session) == (outcome, followup))
-        return next((c for c in found if c.model == (model or self.model_of(c.structure))), None)
+        return next((c for c in found if c.model == (model or self.model_of(c.region))), None)
 
 
 def compare(
@@ -154,9 +154,9 @@ def compare(
     visits, sharing = coupled_visits(given)
     shared = [m for m in visits[0].models if all(m in visit.models for visit in visits)] or visits[0].models
     model = next((m for m in shared if MODELS[m].outcome == "VT"), next(iter(shared), ""))
-    by_structure = leading(given, model)
-    besides = _further_measures(visits, model, by_structure)
-    changes = _changes(visits, model, by_structure, settings, tuple(repeatability))
+    by_region = leading(given, model)
+    besides = _further_measures(visits, model, by_region)
+    changes = _changes(visits, model, by_region, settings, tuple(repeatability))
     lesion = clinical.lesion if clinical else None
     scores: list[ClinicalChange] = []
     tables: list[Change] = []
@@ -164,20 +164,20 @@ def compare(
         changed_scores = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
         scores += changed_scores
         own = [change for change in changes if change.followup_session == visit.session]
-        told = [one for one in own if one.model == by_structure.get(one.structure, model)]
+        told = [one for one in own if one.model == by_region.get(one.region, model)]
         tables += table1(told, changed_scores, lesion, reference_rule(visits[0]))
         tables += () if visits[0].models else uptake_changes(besides, visits, visits.index(visit))
     return Comparison(
         visits=visits,
         model=model,
         pvc=NO_PVC,
-        by_structure=by_structure,
+        by_region=by_region,
         headline=_headline(visits, findings, tables, changes, clinical),
         findings=findings,
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
         values=tuple(_value(visit, row, settings) for visit in visits for row in visit.rows),
         changes=changes,
-        apart=_changes(given, model, by_structure, settings, tuple(repeatability)) if sharing else (),
+        apart=_changes(given, model, by_region, settings, tuple(repeatability)) if sharing else (),
         shared=sharing,
         contrasts=_contrasts(visits, lesion, settings) if lesion else (),
         besides=besides,
@@ -212,13 +212,13 @@ def _same_row(baseline: VisitRecord, visit: VisitRecord, row: RegionOutcome) -> 
 def _changes(
     visits: Sequence[VisitRecord],
     model: str,
-    by_structure: Mapping[str, str],
+    by_region: Mapping[str, str],
     settings: BudgetSettings,
     repeatability: tuple[Coefficient, ...],
 ) -> tuple[RegionChange, ...]:
     """Every later visit against the first, in every row that both have."""
     return tuple(
-        _change(visits[0], visit, row, by_structure.get(row.structure, model), settings, repeatability)
+        _change(visits[0], visit, row, by_region.get(row.region, model), settings, repeatability)
         for visit in visits[1:]
         for row in visits[0].rows
         if _same_row(visits[0], visit, row) is not None
@@ -403,7 +403,7 @@ def _contrast(
 
 
 def _further_measures(
-    visits: Sequence[VisitRecord], model: str, by_structure: Mapping[str, str]
+    visits: Sequence[VisitRecord], model: str, by_region: Mapping[str, str]
 ) -> tuple[FurtherMeasure, ...]:
     """What needs no fit, over the window, and V_T by the other models, of every region of the first visit."""
     found = []
@@ -418,7 +418,7 @@ def _further_measures(
             for other in visits[0].models:
                 rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 outcome = MODELS[other].outcome
-                if other != by_structure.get(region.structure, model) or outcome != "VT":
+                if other != by_region.get(region.name, model) or outcome != "VT":
                     numbers = tuple(getattr(row, outcome) if row else math.nan for row in rows)
                     found.append(_further_measure(region, other, pvc, numbers, None, outcome))
     return tuple(found)

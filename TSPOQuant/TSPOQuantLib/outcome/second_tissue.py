@@ -1,7 +1,6 @@
-"""Where two tissue compartments take the place of one: structures whose curves ask for them at every visit.
+"""Where two tissue compartments take the place of one: in structures whose curves ask for them at every visit.
 
-All regions of a structure, and all visits, are read by one model: a contrast or a change by two would measure the
-difference of the models.
+A region is read by one model at all visits: a change by two would measure the difference of the models.
 """
 
 import math
@@ -15,26 +14,29 @@ from .record import VisitRecord
 
 ONE_TISSUE, TWO_TISSUES = "1TCM", "2TCM"
 STRUCTURES = ("cord", "foramen")
-"""Of which V_T is told; what else is drawn is of no one kind."""
+"""Whose regions are judged together; what else is drawn is of no one kind."""
 LEAST_AICC = 10.0
 """By so much AICc, summed over a structure's regions, has to be lower: then hardly anything speaks for the smaller
 model (Burnham & Anderson 2002, chapter 2)."""
 LARGEST_ERROR = 0.2
-"""Standard error of every region's V_T by the larger model, of V_T: above it the data do not tell V_T. A choice."""
+"""Standard error of V_T by the larger model, of V_T: above it the data do not determine V_T. A choice."""
 LEAST_CHANGE = 0.01
 """Of a log ratio: a second tissue that changes V_T by less than a percent is no matter. A choice."""
 
 
+def determined(fit: KineticFit) -> bool:
+    return 0 <= fit.outcome_error <= LARGEST_ERROR * fit.outcome_value
+
+
 def asks(ones: Sequence[KineticFit], twos: Sequence[KineticFit]) -> bool:
     """Whether one structure's curves, as measured, ask for the second tissue, over all and in most regions; whether
-    they determine V_T with it, in each region, and whether it is another V_T."""
-    if not all(0 <= two.outcome_error <= LARGEST_ERROR * two.outcome_value for two in twos):
-        return False
-    pairs = [(one, two) for one, two in zip(ones, twos, strict=True) if one.outcome_value > 0]
-    if not pairs or len(pairs) < len(twos):
+    they determine V_T with it, in most of them, and whether it is another V_T."""
+    pairs = list(zip(ones, twos, strict=True))
+    sure = [(one, two) for one, two in pairs if determined(two) and one.outcome_value > 0]
+    if 2 * len(sure) <= len(pairs):
         return False
     gains = [one.aicc - two.aicc for one, two in pairs]
-    apart = median(abs(math.log(two.outcome_value / one.outcome_value)) for one, two in pairs)
+    apart = median(abs(math.log(two.outcome_value / one.outcome_value)) for one, two in sure)
     return sum(gains) >= LEAST_AICC and median(gains) > 0 and apart >= LEAST_CHANGE
 
 
@@ -57,36 +59,42 @@ def asked_at(visit: VisitRecord) -> tuple[str, ...]:
 
 
 def leading(visits: Sequence[VisitRecord], primary: str) -> dict[str, str]:
-    """The model of every structure that is not told by the primary one."""
+    """The model of every region, by its names, that is not told by the primary one: where its structure asks for the
+    larger model, and that determines its V_T, at every visit."""
     if primary != ONE_TISSUE:
         return {}
     shared = set.intersection(*(set(asked_at(visit)) for visit in visits))
-    return {structure: TWO_TISSUES for structure in STRUCTURES if structure in shared}
+    found: dict[str, str] = {}
+    for region in visits[0].regions:
+        there = [visit.same_place(region) for visit in visits]
+        fits = [visit.fit(one.name, TWO_TISSUES) for visit, one in zip(visits, there, strict=True) if one and shared]
+        if region.structure in shared and len(fits) == len(visits) and all(map(determined, fits)):
+            found |= {one.name: TWO_TISSUES for one in there if one is not None}
+    return found
 
 
 def second_tissue_notices(visits: Sequence[VisitRecord], primary: str) -> list[Notice]:
-    """Which structures a comparison tells by the second model, and which it does not because one visit does not ask
-    for it."""
+    """Which regions a comparison tells by the larger model, and which it does not though a visit asks for it."""
     led = leading(visits, primary)
+    asked = {one for visit in visits for one in asked_at(visit)} if primary == ONE_TISSUE else set()
+    others = [one.name for one in visits[0].regions if one.structure in asked and one.name not in led]
     found = []
     if led:
         found.append(
             Notice(
                 "two-tissues-lead",
-                "V_T of {structures} is told by 2TCM: at every visit two tissue compartments fit it better than one "
-                "(AICc); all else is told by 1TCM",
-                structures=Listed(led),
+                "V_T of {regions} is told by 2TCM: at every visit two tissue compartments fit such regions better "
+                "than one (AICc)",
+                regions=Listed(led),
             )
         )
-    at_some = {one for visit in visits for one in asked_at(visit)} if primary == ONE_TISSUE else set()
-    apart = [one for one in STRUCTURES if one in at_some and one not in led]
-    if apart:
+    if others:
         found.append(
             Notice(
                 "two-tissues-apart",
-                "two tissue compartments fit {structures} better than one at some visits and not at all of them: V_T "
-                "is told by 1TCM throughout, and what 2TCM gives instead is in the error budget",
-                structures=Listed(apart),
+                "two tissue compartments fit regions such as {regions} better than one, but not at every visit, or "
+                "2TCM does not determine V_T there at every visit: V_T is told by 1TCM at all visits",
+                regions=Listed(others),
             )
         )
     return found

@@ -1,7 +1,7 @@
 """One visit from its images and its blood to V_T per region and model."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..outcome.budget import KINETIC_MODEL, BudgetSettings
 from ..outcome.ratio import with_dvr
 from ..outcome.record import FORMAT, NO_INPUT, InputRecord, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
-from ..outcome.second_tissue import LEAST_CHANGE, ONE_TISSUE, TWO_TISSUES, asked_at, asking
+from ..outcome.second_tissue import LEAST_CHANGE, ONE_TISSUE, TWO_TISSUES, asking, leading
 from ..outcome.sensitivity import Geometry, Measured, sensitivities
 from ..outcome.uptake import uptake_notices
 from ..outcome.visit import VisitResult
@@ -123,9 +123,8 @@ def quantify(
         provenance=plain(made_from | _listed(data, settings), lossless=False),
         reference=reference,
     )
-    record = replace(
-        record, notices=(*record.notices, *two_tissue_notices(record.sensitivities, _told_by_two(record)))
-    )
+    asked = two_tissue_notices(record.sensitivities, leading([record], _primary(settings)))
+    record = replace(record, notices=(*record.notices, *asked))
     record, ratios = with_dvr(record)
     record = replace(record, notices=(*record.notices, *uptake_notices(record), *ratios))
     fused = visit_fused(placed, data.segmentation, settings)
@@ -226,6 +225,11 @@ def _fitted(
     )
 
 
+def _primary(settings: StudySettings) -> str:
+    """The first model that gives V_T."""
+    return next((model for model in settings.models if MODELS[model].outcome == "VT"), "")
+
+
 def _larger(
     fitting: Fitting,
     settings: StudySettings,
@@ -235,8 +239,7 @@ def _larger(
 ) -> tuple[KineticFit, ...] | None:
     """Every region by two tissue compartments, where one is the primary model and the study leaves the choice to the
     curves; None where it does not, or the two are fitted anyway."""
-    primary = next((model for model in settings.models if MODELS[model].outcome == "VT"), "")
-    if settings.second_tissue == AS_NAMED or primary != ONE_TISSUE or TWO_TISSUES in fits:
+    if settings.second_tissue == AS_NAMED or _primary(settings) != ONE_TISSUE or TWO_TISSUES in fits:
         return None
     try:
         return fitting.named(TWO_TISSUES, names, activity)
@@ -343,15 +346,9 @@ def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[No
     return tuple(dict.fromkeys(found))
 
 
-def _told_by_two(record: VisitRecord) -> dict[str, str]:
-    """The structure of every region that two tissue compartments tell, by its name."""
-    led = asked_at(record)
-    return {region.name: region.structure for region in record.regions if region.structure in led}
-
-
-def two_tissue_notices(found: Sequence[Sensitivity], led: Mapping[str, str]) -> list[Notice]:
+def two_tissue_notices(found: Sequence[Sensitivity], led: Collection[str]) -> list[Notice]:
     """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
-    that is no matter. First those that are told by the two; led: the structures of these, by region."""
+    that is no matter. First those that are told by the two; led: these, by name."""
     asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
     told = [one for one in asked if one.region in led]
     others = [one for one in asked if one.region not in led]
@@ -361,10 +358,9 @@ def two_tissue_notices(found: Sequence[Sensitivity], led: Mapping[str, str]) -> 
             Notice(
                 "two-tissues",
                 "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM "
-                "by {difference}; V_T of {structures} is told by 2TCM ([model] second_tissue)",
+                "by {difference}, and is what tells V_T there ([model] second_tissue)",
                 regions=Listed(dict.fromkeys(one.region for one in told)),
                 difference=_apart(told),
-                structures=Listed(dict.fromkeys(led.values())),
             )
         )
     if others:

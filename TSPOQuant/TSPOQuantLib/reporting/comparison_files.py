@@ -192,9 +192,10 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
 
 
 def _others(comparison: Comparison) -> str:
-    """Structures that are told by another model: " (cord by 2TCM)"."""
-    told = ", ".join(f"{structure} by {model}" for structure, model in comparison.by_structure.items())
-    return f" ({told})" if told else ""
+    """Regions that are told by another model: " (cord C6, cord C7 by 2TCM)"."""
+    told = {row.region: row.model for row in comparison.baseline.rows if row.model != comparison.model}
+    models = {model: [one for one in told if comparison.model_of(one) == model] for model in told.values()}
+    return "".join(f" ({', '.join(regions)} by {model})" for model, regions in models.items() if regions)
 
 
 def _shown(comparison: Comparison) -> list[tuple[RegionChange, str]]:
@@ -203,7 +204,7 @@ def _shown(comparison: Comparison) -> list[tuple[RegionChange, str]]:
     return [
         (one, session)
         for one in comparison.changes
-        if one.model == comparison.model_of(one.structure) and one.outcome in outcomes
+        if one.model == comparison.model_of(one.region) and one.outcome in outcomes
         for session in (one.baseline_session, one.followup_session)
     ]
 
@@ -223,7 +224,7 @@ def _corrected(pvc: str) -> str:
 
 
 def _shown_values(comparison: Comparison) -> list[RegionValue]:
-    return [one for one in comparison.values if one.model == comparison.model_of(one.structure)]
+    return [one for one in comparison.values if one.model == comparison.model_of(one.region)]
 
 
 def _value_title(value: RegionValue) -> str:
@@ -240,7 +241,7 @@ def _values_text(comparison: Comparison) -> str:
 
 
 def _contrasts_text(comparison: Comparison) -> str:
-    chosen = [c for c in comparison.contrasts if c.model == comparison.model_of(c.structure)]
+    chosen = [c for c in comparison.contrasts if c.model == comparison.model_of(c.region)]
     rows = [["affected against", "visit", "ratio (95 %)", "difference", "change of the ratio (95 %)"]]
     for c in chosen:
         change = ""
@@ -289,7 +290,7 @@ def _budget_texts(comparison: Comparison) -> list[str]:
     chosen = [
         c
         for c in comparison.changes
-        if c.model == comparison.model_of(c.structure)
+        if c.model == comparison.model_of(c.region)
         and any(c.outcome == k or c.outcome.startswith(f"{k}_pvc-") for k in stems)
     ]
     texts = [_budget_text(change) for change in chosen]

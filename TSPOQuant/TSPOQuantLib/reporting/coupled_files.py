@@ -83,7 +83,7 @@ def coupled_text(comparison: Comparison) -> str:
     blocks = [columns_text(rows)] if shown else []
     rows = [["change of V_T", "separate", "together", "95 % interval", "noise", "all errors"]]
     for change, apart in pairs(comparison):
-        if change.model == comparison.model_of(change.structure):
+        if change.model == comparison.model_of(change.region):
             noise, whole = errors(change, apart)
             rows.append(
                 [

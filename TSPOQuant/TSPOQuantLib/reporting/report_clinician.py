@@ -20,9 +20,9 @@ from .report_terms import (
     model_title,
     place_title,
     point_of,
-    row_of,
     rows_of,
     short_title,
+    told_row,
 )
 from .words import Words
 
@@ -132,9 +132,12 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
     if not comparison.model:
         notes = [words("note.uptake")]
+    others = {row.region: row.model for row in _rows_told(comparison) if row.model != comparison.model}
     notes += [
-        words("note.other_model", structure=words.value(structure), model=model_title(model))
-        for structure, model in comparison.by_structure.items()
+        words(
+            "note.other_model", regions=words.listed([name for name in others if others[name] == model]), model=title
+        )
+        for model, title in {model: model_title(model) for model in others.values()}.items()
     ]
     if citations:
         listed = [
@@ -157,7 +160,8 @@ def _table1(comparison: Comparison, words: Words) -> Table:
 
 def _primary(comparison: Comparison, words: Words) -> str:
     key = "primary" if comparison.lesion else "primary_no_lesion"
-    model = model_title(comparison.model_of("foramen"))
+    told = [row.model for row in _rows_told(comparison)[:1]]
+    model = model_title(next(iter(told), comparison.model))
     return words(key, model=model, correction=correction_title(words, comparison.pvc))
 
 
@@ -180,6 +184,12 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
             changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
             rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
     return rows, strong
+
+
+def _rows_told(comparison: Comparison) -> list[RegionOutcome]:
+    """The rows as measured of the places in Table 1, the primary outcome's first."""
+    found = (rows_of(comparison, place, "none") for place in _table_places(comparison))
+    return [row for rows in found for row in rows if row is not None]
 
 
 def _uptake_rows(comparison: Comparison, words: Words) -> list[tuple[str, ...]]:
@@ -514,7 +524,7 @@ def _flags(comparison: Comparison, words: Words) -> list[str]:
         where = "" if place == main_places(comparison)[0] else f", {place_title(words, place, role=False)}"
         for pvc in corrections(comparison):
             for visit in comparison.visits:
-                row = row_of(visit, place, comparison.model_of(place.structure), pvc)
+                row = told_row(comparison, visit, place, pvc)
                 if row is None:
                     continue
                 label = f"{visit.session}{where}, {correction_title(words, pvc)}"

@@ -267,7 +267,7 @@ def _coupled(comparison: Comparison, words: Words) -> list[Section]:
             *(words.number(ratio) for ratio in errors(change, apart)),
         )
         for change, apart in pairs(comparison)
-        if change.model == comparison.model_of(change.structure) and change.region in names
+        if change.model == comparison.model_of(change.region) and change.region in names
     ]
     if changes:
         ratios = ("region", "pvc", "visit", "change_apart", "change_together", "noise_ratio", "error_ratio")
@@ -284,7 +284,7 @@ def _reference_note(comparison: Comparison, words: Words) -> str:
 
 def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
     blocks: list[Block] = []
-    shown = [c for c in comparison.contrasts if c.model == comparison.model_of(c.structure)]
+    shown = [c for c in comparison.contrasts if c.model == comparison.model_of(c.region)]
     if shown:
         rows = [
             (

@@ -53,9 +53,7 @@ def main_places(comparison: Comparison) -> tuple[Place, ...]:
 
 
 def _rows(comparison: Comparison) -> list[RegionOutcome]:
-    return [
-        row for visit in comparison.visits for row in visit.rows if row.model == comparison.model_of(row.structure)
-    ]
+    return [row for visit in comparison.visits for row in visit.rows if row.model == comparison.model_of(row.region)]
 
 
 def corrections(comparison: Comparison) -> tuple[str, ...]:
@@ -68,13 +66,20 @@ def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutc
     return visit.row(place.structure, place.level, place.side, model, pvc)
 
 
+def told_row(comparison: Comparison, visit: VisitRecord, place: Place, pvc: str) -> RegionOutcome | None:
+    """The row of a place under the model that tells it."""
+    here = (place.structure, place.level, place.side, pvc)
+    rows = (row for row in visit.rows if (row.structure, row.level, row.side, row.pvc) == here)
+    return next((row for row in rows if row.model == comparison.model_of(row.region)), None)
+
+
 def rows_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionOutcome | None, ...]:
-    """The rows of a place under the primary model, one a visit."""
-    return tuple(row_of(visit, place, comparison.model_of(place.structure), pvc) for visit in comparison.visits)
+    """The rows of a place under the model that tells it, one a visit."""
+    return tuple(told_row(comparison, visit, place, pvc) for visit in comparison.visits)
 
 
 def changes_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionChange | None, ...]:
-    """The changes of a place under the primary model, one a later visit."""
+    """The changes of a place under the model that tells it, one a later visit."""
     known = next((row for row in rows_of(comparison, place, pvc) if row is not None), None)
     later = comparison.visits[1:]
     if known is None:
@@ -83,14 +88,14 @@ def changes_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionCh
 
 
 def main_values(comparison: Comparison) -> tuple[RegionValue, ...]:
-    """V_T of the first main place at the first visit under the primary model, the primary correction first."""
+    """V_T of the first main place at the first visit under the model that tells it, the primary correction first."""
     places = main_places(comparison)
     rows = [rows_of(comparison, places[0], pvc)[0] for pvc in corrections(comparison)] if places else []
     return tuple(comparison.value(comparison.baseline.session, row) for row in rows if row is not None)
 
 
 def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
-    """The changes of the first main place under the primary model, the primary correction first."""
+    """The changes of the first main place under the model that tells it, the primary correction first."""
     places = main_places(comparison)
     if not places:
         return ()
@@ -101,7 +106,7 @@ def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
 def point_of(comparison: Comparison, place: Place, pvc: str, index: int) -> Point:
     """V_T at a visit with its 95 % interval by the whole error budget."""
     visit = comparison.visits[index]
-    row = row_of(visit, place, comparison.model_of(place.structure), pvc)
+    row = told_row(comparison, visit, place, pvc)
     if row is None:
         return Point(math.nan, math.nan, math.nan)
     known = comparison.value(visit.session, row)
