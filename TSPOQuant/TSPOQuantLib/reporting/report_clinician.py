@@ -132,13 +132,10 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
     if not comparison.model:
         notes = [words("note.uptake")]
-    others = {row.region: row.model for row in _rows_told(comparison) if row.model != comparison.model}
-    notes += [
-        words(
-            "note.other_model", regions=words.listed([name for name in others if others[name] == model]), model=title
-        )
-        for model, title in {model: model_title(model) for model in others.values()}.items()
-    ]
+    apart = {row.region: row.model for row in _rows_told(comparison) if row.model != comparison.model}
+    for model in dict.fromkeys(apart.values()):
+        regions = words.listed(name for name, told in apart.items() if told == model)
+        notes.append(words("note.other_model", regions=regions, model=model_title(model)))
     if citations:
         listed = [
             f"[{n}] {words.value(population)} ({citation})"
