@@ -50,7 +50,8 @@ class RuleTest(unittest.TestCase):
     def test_what_the_data_do_not_determine_or_what_is_no_other_vt_is_not_led_with(self):
         ones, twos = fits_of(TWO, 0.01)
         unsure = [replace(one, standard_errors={**one.standard_errors, "VT": 0.3 * one.outcome_value}) for one in twos]
-        for larger in (unsure, [replace(twos[0], standard_errors={"VT": np.nan}), *twos[1:]]):
+        unknown = [replace(one, standard_errors={"VT": np.nan}) for one in twos[:2]]
+        for larger in (unsure, [*unknown, *twos[2:]]):
             self.assertEqual(asking(["cord"] * 3, ones, larger), ())
         near = [{**two.parameters, "VT": 1.005 * one.outcome_value} for one, two in zip(ones, twos, strict=True)]
         alike = [replace(two, parameters=values) for two, values in zip(twos, near, strict=True)]
@@ -58,16 +59,16 @@ class RuleTest(unittest.TestCase):
         self.assertEqual(asking(["other"] * 3, ones, twos), ())
 
 
-def record(session="baseline", asked=True, choice="where asked", **changes):
-    """A visit with fits by both models; V_T of every region is a fifth larger by two compartments, which the cord's
-    curves ask for or not."""
+def record(session="baseline", asked=True, choice="where asked", structure="cord", **changes):
+    """A visit with fits by both models; V_T of every region is a fifth larger by two compartments, which the curves of
+    the cord, or of another structure, ask for or not."""
     scale = 1.0 if session == "baseline" else 0.9
     vts = {name: scale * vt for name, vt in made.VT.items()}
     visit = made.visit(session, vts, settings={"second_tissue": choice}, **changes)
     fits, rows = [], []
     for region in visit.regions:
         vt = vts[region.name]
-        gain = 20.0 if asked and region.structure == "cord" else -5.0
+        gain = 20.0 if asked and region.structure == structure else -5.0
         for model, value, aicc in (("1TCM", vt, 0.0), ("2TCM", 1.2 * vt, -gain)):
             fits.append(made.fit(region.name, model, value, 0.05 * value, aicc=aicc))
             rows.append(made.outcome(session, region.name, model, value, 0.05 * value))
@@ -102,14 +103,14 @@ class CompareTest(unittest.TestCase):
             self.assertIn("two-tissues-apart", codes(found.notices))
 
     def test_a_region_whose_vt_two_do_not_determine_at_one_visit_is_told_by_one_at_both(self):
-        first, second = record(), record("followup")
+        first, second = record(structure="foramen"), record("followup", structure="foramen")
         unsure = [
-            replace(one, standard_errors={"VT": 0.3 * one.outcome_value}) if one.region == made.CORD_ABOVE else one
+            replace(one, standard_errors={"VT": 0.3 * one.outcome_value}) if one.region == made.ABOVE else one
             for one in second.fits
         ]
         found = compare([first, replace(second, fits=tuple(unsure))])
-        self.assertEqual(found.by_region, {made.CORD: "2TCM"})
-        self.assertEqual(found.change("VT_cord_C4", "followup").model, "1TCM")
+        self.assertEqual(found.by_region, {made.LEFT: "2TCM", made.RIGHT: "2TCM"})
+        self.assertEqual(found.change("VT_foramen_C3C4_left", "followup").model, "1TCM")
         self.assertEqual({"two-tissues-lead", "two-tissues-apart"} - set(codes(found.notices)), set())
 
     def test_a_study_can_keep_its_models_as_named_and_old_records_are(self):
