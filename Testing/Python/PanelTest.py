@@ -307,10 +307,12 @@ class VisitsTest(PanelTest):
             self.ui.removeVisitButton.click()
         self.assertEqual(self.ui.visitComboBox.currentText, "baseline")
         self.assertEqual(self.ui.visitComboBox.count, 2)
-        self.ui.newVisitLineEdit.text = "week 12"
-        self.ui.addVisitButton.click()
-        self.assertIn("letters and digits", self.ui.statusLabel.text)
-        self.assertEqual(self.ui.visitComboBox.count, 2)
+        for label in ("week 12", "followup"):
+            self.ui.newVisitLineEdit.text = label
+            self.assertFalse(self.ui.addVisitButton.enabled, label)
+            self.assertIn("letters and digits", self.ui.addVisitButton.toolTip)
+        self.ui.newVisitLineEdit.text = "week12"
+        self.assertTrue(self.ui.addVisitButton.enabled)
 
     @slow
     def test_two_visits_are_computed_and_compared(self):

@@ -103,15 +103,19 @@ class StudyLogic:
         """Of a visit's parameter node."""
         return f"{self.moduleName}-{session}"
 
-    def addVisit(self, session: str) -> TSPOQuantVisitParameterNode:
-        """Add a visit after the others; refuses ("visit-label") what is no label or is there already."""
+    def whyNotAdded(self, session: str) -> str:
+        """Why a visit cannot have this label; empty if it can."""
         from ..study import LABEL
 
-        study = self.getParameterNode()
-        if not LABEL.fullmatch(session) or session in study.sessions:
-            raise InputRefused(
-                "visit-label", _("A visit needs a label of its own, of letters and digits alone, such as 'week12'.")
-            )
+        if LABEL.fullmatch(session) and session not in self.getParameterNode().sessions:
+            return ""
+        return _("A visit needs a label of its own, of letters and digits alone, such as 'week12'.")
+
+    def addVisit(self, session: str) -> TSPOQuantVisitParameterNode:
+        """Add a visit after the others; refuses ("visit-label") what is no label or is there already."""
+        study, objection = self.getParameterNode(), self.whyNotAdded(session)
+        if objection:
+            raise refusal("visit-label", objection)
         study.sessions = [*study.sessions, session]
         return self.visit(session)
 

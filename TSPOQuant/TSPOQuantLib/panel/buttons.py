@@ -83,7 +83,8 @@ def _written(panel: Panel) -> str:
 
 
 def _label(panel: Panel) -> str:
-    return "" if panel.ui.newVisitLineEdit.text.strip() else _("Type a label first.")
+    label = panel.ui.newVisitLineEdit.text.strip()
+    return panel.logic.whyNotAdded(label) if label else _("Type a label first.")
 
 
 def _readers(panel: Panel) -> str:
