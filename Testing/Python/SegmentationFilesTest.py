@@ -401,6 +401,7 @@ class LabelMapTest(Folder):
         for name, content, code in (
             ("a.tsv", "index\tlabel text\n1\tx\n", "segmentation-table"),
             ("a.tsv", "index\tname\n1\tx\n1\ty\n", "segmentation-table"),
+            ("a.tsv", "index\tname\n0\tcord\n41\tforamen C6/C7\n", "segmentation-table"),
             ("a.tsv", "index\tname\n1.5\tx\n", "segmentation-table"),
             ("a.txt", "1 cord red\n", "table-row"),
             ("a.txt", "1 cord 0 0 0 0\n1 bone 0 0 0 0\n", "segmentation-table"),

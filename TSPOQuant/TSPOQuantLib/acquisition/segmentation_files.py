@@ -39,6 +39,10 @@ SNAP_ROW = re.compile(
 )
 # Label tables number their labels far below this; a larger value is an image, not a label map.
 HIGHEST_LABEL = 100_000
+# What tables call label 0.
+BACKGROUND = re.compile(
+    r"\W*(|.*(background|clear|unknown|none|nothing|air|exterior|empty|unlabel+ed|fond).*)", re.IGNORECASE
+)
 BINARY_LABELMAP = "Binary labelmap"
 # How our own DICOM SEG tell structure, side and level (reporting.dicom_seg).
 OWN_MANUFACTURER = "TSPOQuant"
@@ -415,6 +419,16 @@ def _named_labels(
             "segmentation-empty",
             "{path_name} holds no label; draw the regions, or name another file",
             path_name=path.name,
+        )
+    if table and unnamed and 0 in names and not BACKGROUND.fullmatch(names[0][0]) and max(values) == max(names) + 1:
+        raise InputRefused(
+            "segmentation-table",
+            "{table} counts from 0, where '{name}' stands and a label map has its background, and {path_name} holds "
+            "labels up to {highest}: number the table's rows as the labels are",
+            table=table.name,
+            name=names[0][0],
+            path_name=path.name,
+            highest=max(values),
         )
     if unnamed:
         where = table.name if table else "no table beside it"
