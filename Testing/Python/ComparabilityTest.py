@@ -287,6 +287,16 @@ class EachDifferenceTest(unittest.TestCase):
         self.assertEqual(finding.values[0], "Logan t* 300, 450, 300, 300, 300 s")
         self.assertNotEqual(*finding.values)
 
+    def test_what_two_converters_write_of_one_header_is_alike(self):
+        scan = BASE.acquisition
+        words = {
+            name: (getattr(scan, name) or "").upper().replace(" ", "_") for name in ("manufacturer", "reconstruction")
+        }
+        first = made.visit(acquisition={"voxel_mm": (2.0, 2.0, 3.0)})
+        other = followup(acquisition={**words, "voxel_mm": (2.0, 3.0, 2.0)})
+        codes = {finding.code for finding in findings_of([first, other])}
+        self.assertEqual(codes & {"visits-scanner", "visits-reconstruction", "visits-voxel"}, set())
+
     def test_no_two_equal_texts_stand_side_by_side(self):
         smaller = tuple(replace(region, volume_mm3=1.0) for region in BASE.regions)
         larger = tuple(replace(region, volume_mm3=1.4) for region in BASE.regions)

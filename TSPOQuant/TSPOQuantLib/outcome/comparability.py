@@ -179,9 +179,15 @@ def _scanner(visit: VisitRecord) -> str | None:
 
 
 def _same_voxels(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whatever order the files list their axes in."""
     return len(one) == len(other) and all(
-        abs(x - y) <= VOXEL_TOLERANCE * max(abs(x), abs(y)) for x, y in zip(one, other, strict=True)
+        abs(x - y) <= VOXEL_TOLERANCE * max(abs(x), abs(y)) for x, y in zip(sorted(one), sorted(other), strict=True)
     )
+
+
+def _same_words(one: str, other: str) -> bool:
+    """Converters write the words of one header in other cases, and with "_" for a space."""
+    return re.sub(r"[\s_]+", " ", one).strip().lower() == re.sub(r"[\s_]+", " ", other).strip().lower()
 
 
 def _frames(visit: VisitRecord) -> tuple[tuple[float, float], ...]:
@@ -292,9 +298,9 @@ def _template(visit: VisitRecord) -> tuple[str, int] | None:
 SHARPNESS = Text("it changes resolution, and with it every small region")
 ACQUIRED = (
     _acquired("tracer", Text("another tracer has another V_T"), lambda v: v.acquisition.tracer, alike=same_tracer),
-    _acquired("scanner", Text("another scanner has another resolution and calibration"), _scanner),
-    _acquired("reconstruction", SHARPNESS, lambda v: v.acquisition.reconstruction, smoothed=True),
-    _acquired("filter", SHARPNESS, lambda v: v.acquisition.filter, smoothed=True),
+    _acquired("scanner", Text("another scanner has another resolution and calibration"), _scanner, alike=_same_words),
+    _acquired("reconstruction", SHARPNESS, lambda v: v.acquisition.reconstruction, alike=_same_words, smoothed=True),
+    _acquired("filter", SHARPNESS, lambda v: v.acquisition.filter, alike=_same_words, smoothed=True),
     _acquired(
         "voxel",
         Text("voxels of another size see another share of a small region"),
