@@ -19,7 +19,7 @@ from .phantom import PhantomSettings, write_phantom
 from .pipeline.quantification import quantify_study
 from .processes import another_process, cores
 from .progress import Progress, part, silent
-from .regions.anatomy import CONTRALATERAL, REFERENCE_RULES, Anatomy, reference_of
+from .regions.anatomy import CONTRALATERAL, REFERENCE_RULES, reference_of
 from .regions.template import name_of
 from .reporting import tables
 from .reporting.comparison_files import main_text, write_comparison
@@ -125,9 +125,8 @@ def _both(first: Study, second: Study, progress: Progress) -> list[VisitResult]:
 
 def foramina_of_interest(lesion: Lesion) -> tuple[str, ...]:
     """Names of the affected foramen, the contralateral one, and the one three levels above."""
-    affected = Anatomy("foramen", lesion.level, lesion.root, lesion.side)
-    others = (reference_of(affected, rule) for rule in (CONTRALATERAL, REFERENCE_RULES[0]))
-    return tuple(name_of(place) for place in (affected, *others) if place is not None)
+    others = (reference_of(lesion.foramen, rule) for rule in (CONTRALATERAL, REFERENCE_RULES[0]))
+    return tuple(name_of(place) for place in (lesion.foramen, *others) if place is not None)
 
 
 def _free_folder() -> Path:
@@ -148,7 +147,7 @@ def true_volumes(visits: list[VisitResult], truth: Truth) -> dict[str, tuple[flo
     """The phantom's V_T at both visits, by outcome."""
     known = {}
     for before in visits[0].record.rows:
-        after = visits[1].record.row(before.structure, before.level, before.side, before.model, before.pvc)
+        after = visits[1].record.row(before.place, before.model, before.pvc)
         if after is not None:
             known[vt_key(before)] = (true_vt(truth, before), true_vt(truth, after))
     return known

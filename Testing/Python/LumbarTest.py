@@ -171,7 +171,7 @@ class StudyTest(unittest.TestCase):
                 study.write_text(text, encoding="utf-8")
                 results.append(folder / f"out-{session}")
                 record = quantified(study, results[-1])
-                left, right = (record.row("foramen", "L4/L5", side, "1TCM") for side in ("left", "right"))
+                left, right = (record.row(("foramen", "L4/L5", side), "1TCM") for side in ("left", "right"))
                 np.testing.assert_allclose((left.VT, right.VT), tuple(TRUE_VT[session].values()), rtol=1e-3)
                 self.assertEqual((record.acquisition.anatomy, record.acquisition.attenuation), ("MR", "MRAC DIXON"))
             (folder / "clinical.toml").write_text(CLINICAL, encoding="utf-8")

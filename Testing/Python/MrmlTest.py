@@ -18,6 +18,7 @@ from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.mrml import fusion, language, segmentations, sequence_io, tables, transforms, volumes
 from TSPOQuantLib.outcome.record import RegionOutcome
 from TSPOQuantLib.outcome.uptake import RegionUptake
+from TSPOQuantLib.regions.anatomy import Anatomy
 
 
 def rotation(degrees):
@@ -364,7 +365,8 @@ class TablesTest(SceneTest):
 
     def test_uptake_stands_beside_the_row_of_its_region_and_correction(self):
         def uptake(pvc, value):
-            return RegionUptake("baseline", "foramen C6/C7 left", "foramen", "C6/C7", "C7", "left", pvc, value)
+            place = Anatomy("foramen", "C6/C7", "C7", "left").named
+            return RegionUptake(visit="baseline", region="foramen C6/C7 left", **place, pvc=pvc, SUV=value)
 
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
         rows = [self.row(), self.row(pvc="GTM"), self.row(region="cord C7")]

@@ -15,11 +15,11 @@ import vtk
 from PanelTest import PanelTest
 from support import mrmlstudy
 from support.tiers import slow
+from support.visitrecords import outcome
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.alignment.motion import FrameMotion
 from TSPOQuantLib.mrml import content, fusion, maps, plots, study_nodes, tables, transforms, views
 from TSPOQuantLib.mrml.choices import Level, Side
-from TSPOQuantLib.outcome.record import RegionOutcome
 
 FORAMEN = "foramen C6/C7 left"
 
@@ -347,10 +347,7 @@ class DigitsTest(unittest.TestCase):
             (2.0, 0.0): ("2.00", "0.00"),
             (4.0, None): ("4.00", "–"),
         }
-        rows = [
-            RegionOutcome("a", "b", "c", "d", "e", "f", "1TCM", "none", vt, error, 0.1, None, 0.0, ())
-            for vt, error in wanted
-        ]
+        rows = [outcome("baseline", "cord C7", "1TCM", vt, error, K1=0.1, k2=None, VB=0.0) for vt, error in wanted]
         tables.fill_table(node, rows, tables.result_columns(rows))
         column = {node.GetColumnName(index): index for index in range(node.GetNumberOfColumns())}
         said = [tuple(tables.shown(node, row, column[key]) for key in ("VT", "VT_se")) for row in range(len(rows))]

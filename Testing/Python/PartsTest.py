@@ -22,7 +22,7 @@ from TSPOQuantLib.messages import InputRefused
 
 HALF_LIFE_S = 1220.4
 ZERO = datetime(2026, 1, 5, 10, 30)
-SCAN = Scan("aa", "for", "GE", "X", "OSEM", "none", "[11C]DPA-713", 400.0, 80.0, HALF_LIFE_S)
+SCAN = Scan("aa", "GE", "X", "OSEM", "none", "[11C]DPA-713", 400.0, 80.0, HALF_LIFE_S, frame_of_reference_key="for")
 
 
 def grid(shape=(4, 5, 6), spacing=2.0, origin=(0.0, 0.0, 0.0)):
@@ -140,7 +140,7 @@ class StudyTest(unittest.TestCase):
 
     def vt(self, study, out):
         record = quantified(study, self.scratch / out)
-        return record.row("foramen", "C6/C7", "left", "1TCM").VT, record
+        return record.row(("foramen", "C6/C7", "left"), "1TCM").VT, record
 
     def cut(self, keep, name):
         """A copy of the DICOM series with some of its frames, as a series of its own."""

@@ -26,18 +26,15 @@ def possible_for_suv(injected_mbq: float, weight_kg: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Scan:
+class Acquired:
     """What two visits must share to be comparable, and what SUV needs; None where the file does not say.
 
     ``patient_key`` is the beginning of an unsalted SHA-256 of PatientID, for telling whether two files claim the same
     patient. Whoever knows all patient numbers can invert it: results keep a few digits of it (see outcome.recording).
-    ``frame_of_reference_key``: the same of FrameOfReferenceUID, which images share whose places can be compared.
     ``attenuation``: how the file says that its attenuation was corrected, in its own words.
-    ``administration``: "bolus" and the like, lower case; ``infusion_s``: how long the tracer was injected.
     """
 
     patient_key: str | None = None
-    frame_of_reference_key: str | None = None
     manufacturer: str | None = None
     scanner_model: str | None = None
     reconstruction: str | None = None
@@ -47,6 +44,17 @@ class Scan:
     weight_kg: float | None = None
     half_life_s: float | None = None
     attenuation: str | None = None
+
+
+@dataclass(frozen=True)
+class Scan(Acquired):
+    """All that files say of a scan.
+
+    ``frame_of_reference_key``: as ``patient_key``, of FrameOfReferenceUID, which images share whose places can be
+    compared. ``administration``: "bolus" and the like, lower case; ``infusion_s``: how long the tracer was injected.
+    """
+
+    frame_of_reference_key: str | None = None
     administration: str | None = None
     infusion_s: float | None = None
 

@@ -323,23 +323,22 @@ def _of_record(visit: Visit, record: VisitRecord) -> list[Value]:
     named = record.settings.get("models", record.models)
     for fit in (fit for fit in record.fits if fit.model in named):
         region = record.region(fit.region)
-        place = (region.structure, region.level, region.side)
         criteria = {"AIC": fit.aic, "AICc": fit.aicc, "BIC": fit.bic}
         flags = tuple(flag.code for flag in fit.flags)
         values += [
-            _value(visit, name, fit.model, fit.pvc, region.name, place, fit.parameters[name], flags, criteria)
+            _value(visit, name, fit.model, fit.pvc, region.name, region.place, fit.parameters[name], flags, criteria)
             for name in OUTCOMES
             if name in fit.parameters
         ]
     for region in record.regions:
-        place = (region.structure, region.level, region.side)
         for pvc in dict.fromkeys((NO_PVC, record.pvc if region.corrected else NO_PVC)):
             try:
                 uptake = region_uptake(record, region, pvc)
             except InputRefused:  # a window without frames
                 continue
             values += [
-                _value(visit, name, NO_MODEL, pvc, region.name, place, uptake.value(name), (), {}) for name in RATIOS
+                _value(visit, name, NO_MODEL, pvc, region.name, region.place, uptake.value(name), (), {})
+                for name in RATIOS
             ]
     return values
 
@@ -355,9 +354,8 @@ def _of_table(visit: Visit, path: Path, model: str, pvc: str) -> list[Value]:
         cell = columns["flags"].cells[row] if "flags" in columns else ""
         flags = tuple(flag for flag in cell.split(";") if flag and flag not in MISSING_CELLS)
         criteria = {key: float(numbers[key][row]) for key in CRITERIA if key in numbers}
-        place = (anatomy.structure, anatomy.level, anatomy.side)
         values += [
-            _value(visit, key, model, pvc, name, place, float(numbers[key][row]), flags, criteria)
+            _value(visit, key, model, pvc, name, anatomy.place, float(numbers[key][row]), flags, criteria)
             for key in OUTCOMES
             if key in numbers and anatomy.structure not in ANATOMY_ONLY
         ]

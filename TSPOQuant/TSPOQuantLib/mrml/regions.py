@@ -348,11 +348,9 @@ class _Page:
     def find(self, anatomy: Anatomy) -> str:
         """ID of the first segment that is this structure at this level and side, "" if there is none."""
         source = self._node.GetSegmentation()
-        wanted = (anatomy.structure, anatomy.level, anatomy.side)
         for segment_id in source.GetSegmentIDs():
             segment = source.GetSegment(segment_id)
-            found = identify(segment.GetName(), tags_of(segment))
-            if (found.structure, found.level, found.side) == wanted:
+            if identify(segment.GetName(), tags_of(segment)).place == anatomy.place:
                 return str(segment_id)
         return ""
 

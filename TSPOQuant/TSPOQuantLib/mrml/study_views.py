@@ -215,8 +215,7 @@ class StudyViews(StudyLogic):
         wanted = "foramen", study.level.value, study.side.value
         for segmentID in segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ():
             segment = segmentation.GetSegmentation().GetSegment(segmentID)
-            anatomy = identify(segment.GetName(), segmentations.tags_of(segment))
-            if (anatomy.structure, anatomy.level, anatomy.side) == wanted:
+            if identify(segment.GetName(), segmentations.tags_of(segment)).place == wanted:
                 self.goTo(session, segmentID)
                 return True
         return False

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..levels import LEVELS
 from ..messages import Notice
 from ..regions.anatomy import REFERENCE_RULES, Anatomy, reference_of
 from .budget import BudgetPart, VisitPart, relative_error
@@ -17,8 +16,8 @@ from .repeatability import Verdict
 NO_PVC = "none"
 
 
-@dataclass(frozen=True)
-class OfRegion:
+@dataclass(frozen=True, kw_only=True)
+class OfRegion(Anatomy):
     """Whose V_T it is: a region's, under one model and correction.
 
     outcome: stable key ("VT_foramen_C6C7_left", "…_pvc-GTM").
@@ -26,15 +25,11 @@ class OfRegion:
 
     outcome: str
     region: str
-    structure: str
-    level: str
-    root: str
-    side: str
     model: str
     pvc: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegionValue(OfRegion):
     """One region's V_T (mL/cm³) at one visit, under one model, as exactly as the whole error budget knows it.
 
@@ -54,7 +49,7 @@ class RegionValue(OfRegion):
     flags: tuple[Notice, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RegionChange(OfRegion):
     """The change of one region's V_T (mL/cm³) between the first visit and a later one, under one model.
 
@@ -128,8 +123,8 @@ class Contrast:
     change_high: float | None
 
 
-@dataclass(frozen=True)
-class FurtherMeasure:
+@dataclass(frozen=True, kw_only=True)
+class FurtherMeasure(Anatomy):
     """Another measure of the same region, beside V_T of the first model.
 
     measure: "SUV" (g/mL), "TBR-PP", "TBR-WB" (ratios; see kinetics.ratios) or another model ("Logan", V_T in mL/cm³;
@@ -140,10 +135,6 @@ class FurtherMeasure:
 
     measure: str
     region: str
-    structure: str
-    level: str
-    root: str
-    side: str
     pvc: str
     unit: str
     values: tuple[float, ...]
@@ -206,14 +197,12 @@ def table1(
     pain = [row for row, score in zip(rows, scores, strict=True) if score.score.measures in FIRST]
     others = [row for row, score in zip(rows, scores, strict=True) if score.score.measures not in FIRST]
     if lesion is None:
-        places = [(c.structure, c.level, c.side, "") for c in changes if c.structure in ("foramen", "cord")]
+        places = [(*c.place, "") for c in changes if c.structure in ("foramen", "cord")]
         return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), None))
-    vertebra = LEVELS[lesion.level].cord
-    affected = ("foramen", lesion.level, lesion.side, "")
-    beside = (Anatomy("foramen", lesion.level, lesion.root, lesion.side), Anatomy("cord", vertebra))
-    against = [reference_of(one, rule) for one in beside if one.level]
-    unaffected = [(one.structure, one.level, one.side, "unaffected") for one in against if one is not None]
-    further = (("cord", vertebra, "midline", ""), *unaffected)
+    affected = (*lesion.foramen.place, "")
+    against = [reference_of(one, rule) for one in (lesion.foramen, lesion.cord) if one.level]
+    unaffected = [(*one.place, "unaffected") for one in against if one is not None]
+    further = ((*lesion.cord.place, ""), *unaffected)
     return (*pain, *_at(changes, (affected,), affected), *others, *_at(changes, further, affected))
 
 
@@ -225,10 +214,10 @@ def _at(
     """The changes at places (structure, level, side, remark), as measured first and as corrected after it."""
     rows = []
     for place in places:
-        structure, level, side, remark = place
-        if affected is not None and not level:
+        *where, remark = place
+        if affected is not None and not where[1]:
             continue  # no cord at a lumbar level
-        here = [c for c in changes if (c.structure, c.level, c.side) == (structure, level, side)]
+        here = [c for c in changes if c.place == tuple(where)]
         rows += [_of_region(c, remark, place == affected) for c in here]
     return rows
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ..levels import LEVELS
 from ..messages import Listed, Text
-from ..regions.anatomy import SIDES
+from ..regions.anatomy import SIDES, Anatomy
 from ..settings import Number
 from ..toml_file import TomlFile, read_toml
 
@@ -191,6 +191,15 @@ class Lesion:
     @property
     def root(self) -> str:
         return LEVELS[self.level].root
+
+    @property
+    def foramen(self) -> Anatomy:
+        return Anatomy("foramen", self.level, self.root, self.side)
+
+    @property
+    def cord(self) -> Anatomy:
+        """Beside it; of no level where the cord has ended."""
+        return Anatomy("cord", LEVELS[self.level].cord)
 
 
 @dataclass(frozen=True)

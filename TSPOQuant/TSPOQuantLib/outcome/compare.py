@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from ..kinetics.models import MODELS
-from ..levels import LEVELS
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UNITS
 from ..regions.anatomy import CONTRALATERAL, OPPOSITE, REFERENCE_RULES, Anatomy, read_name, reference_of
@@ -27,7 +26,6 @@ from .change import (
     Change,
     Contrast,
     FurtherMeasure,
-    OfRegion,
     RegionChange,
     RegionValue,
     table1,
@@ -227,7 +225,7 @@ def _changes(
 
 def _named(row: RegionOutcome) -> dict[str, Any]:
     """The row's names, as ``OfRegion`` has them."""
-    return {"outcome": vt_key(row)} | {one.name: getattr(row, one.name) for one in fields(OfRegion)[1:]}
+    return {"outcome": vt_key(row), "region": row.region, **row.named, "model": row.model, "pvc": row.pvc}
 
 
 def _value(visit: VisitRecord, row: RegionOutcome, settings: BudgetSettings) -> RegionValue:
@@ -321,12 +319,11 @@ def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSe
             for pvc in dict.fromkeys((NO_PVC, visits[0].pvc)):
                 first: tuple[Errors, float] | None = None
                 for visit in visits:
-                    row = visit.row(place.structure, place.level, place.side, model, pvc)
-                    other = (
-                        visit.row_of(against, model, pvc)
-                        if isinstance(against, str)
-                        else visit.row(against.structure, against.level, against.side, model, pvc)
-                    )
+                    row = visit.row(place.place, model, pvc)
+                    if isinstance(against, str):
+                        other = visit.row_of(against, model, pvc)
+                    else:
+                        other = visit.row(against.place, model, pvc)
                     if row is None or other is None or not (_positive(row.VT) and _positive(other.VT)):
                         continue
                     contrast, errors = _contrast(visit, kind, row, other, first, settings)
@@ -343,12 +340,11 @@ def reference_rule(visit: VisitRecord) -> str:
 
 def _pairs(lesion: Lesion, rule: str) -> Iterator[tuple[str, Anatomy, Anatomy | str]]:
     """What is held against what: a region that stands at no level of the spine goes by its name."""
-    foramen = Anatomy("foramen", lesion.level, lesion.root, lesion.side)
-    cord = Anatomy("cord", LEVELS[lesion.level].cord)
+    foramen, cord = lesion.foramen, lesion.cord
     named = rule not in REFERENCE_RULES and read_name(rule).anatomy.structure == "other"
     if rule != CONTRALATERAL and (against := rule if named else reference_of(foramen, rule)):
         yield "unaffected", foramen, against
-    yield "contralateral", foramen, Anatomy("foramen", lesion.level, lesion.root, OPPOSITE[lesion.side])
+    yield "contralateral", foramen, replace(foramen, side=OPPOSITE[foramen.side])
     if cord.level and (against := rule if named else reference_of(cord, rule)):
         yield "unaffected", cord, against
 
@@ -446,17 +442,14 @@ def _further_measure(
     first = values[0]
     percents = tuple(100 * (value / first - 1) if _positive(first) else math.nan for value in values[1:])
     return FurtherMeasure(
-        measure,
-        region.name,
-        region.structure,
-        region.level,
-        region.root,
-        region.side,
-        pvc,
-        UNITS[measure if measure in UNITS else quantity],
-        values,
-        percents,
-        window,
+        measure=measure,
+        region=region.name,
+        **region.named,
+        pvc=pvc,
+        unit=UNITS[measure if measure in UNITS else quantity],
+        values=values,
+        percents=percents,
+        window_s=window,
     )
 
 
@@ -590,7 +583,7 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
                 session=visit.session,
             )
             found.append(Notice("budget-input-given", text))
-        row = visit.row("foramen", lesion.level, lesion.side, visit.models[0]) if lesion and visit.models else None
+        row = visit.row(lesion.foramen.place, visit.models[0]) if lesion and visit.models else None
         if lesion and visit.models and row is None:
             place = f"foramen {lesion.level} {lesion.side}"
             found.append(

@@ -14,11 +14,13 @@ import numpy as np
 
 from ..acquisition.blood import SampledCurve
 from ..acquisition.frames import FrameTiming
+from ..acquisition.image import Acquired
 from ..alignment.motion import MotionTable
 from ..alignment.pet_to_ct import PetToCt
 from ..kinetics import KineticFit
 from ..messages import InputRefused, Notice, Text
 from ..plain import plain, restored
+from ..regions.anatomy import Anatomy
 from ..regions.partial_volume import Corrected
 from ..regions.peak import Hottest
 from ..tracers import SIMULATED
@@ -33,27 +35,16 @@ SEAL = "sha256"
 Numbers = tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Acquisition:
-    """What was acquired; None where the files do not say.
+@dataclass(frozen=True, kw_only=True)
+class Acquisition(Acquired):
+    """What was acquired, of ``patient_key`` no more than tells whether two visits are of one patient.
 
-    patient_key: tells whether two visits are of one patient, and nothing else of that patient.
     voxel_mm: along i, j, k. shape: voxels along i, j, k. fwhm_mm: the resolution, as the study states it or
     the images told it; fwhm_se_mm: its standard error where the images did.
     frame_starts_s, frame_durations_s: seconds from ``time_zero`` ("injection", "first frame").
-    time_zero_at: wall clock in ISO 8601. injected_mbq, weight_kg: as the files have them. attenuation: how it was
-    corrected, in the file's words. anatomy: what the regions were drawn on, "CT" or "MR".
+    time_zero_at: wall clock in ISO 8601. anatomy: what the regions were drawn on, "CT" or "MR".
     """
 
-    patient_key: str | None
-    manufacturer: str | None
-    scanner_model: str | None
-    reconstruction: str | None
-    filter: str | None
-    tracer: str | None
-    injected_mbq: float | None
-    weight_kg: float | None
-    half_life_s: float | None
     voxel_mm: Numbers
     shape: tuple[int, ...]
     fwhm_mm: float | None
@@ -63,7 +54,6 @@ class Acquisition:
     frame_starts_s: Numbers
     frame_durations_s: Numbers
     fwhm_se_mm: float | None = None
-    attenuation: str | None = None
     anatomy: str | None = None
 
     @property
@@ -80,8 +70,8 @@ class Acquisition:
         return SIMULATED in (self.tracer or "").lower()
 
 
-@dataclass(frozen=True)
-class RegionRecord:
+@dataclass(frozen=True, kw_only=True)
+class RegionRecord(Anatomy):
     """One region. mean, sd: (frames,) kBq/mL. center_lps_mm: of its voxels, where it was drawn.
 
     carried_from: the visit that it was drawn at, "" for this one. corrected: None where it was not corrected.
@@ -91,10 +81,6 @@ class RegionRecord:
     """
 
     name: str
-    structure: str
-    level: str
-    root: str
-    side: str
     volume_mm3: float
     center_lps_mm: Numbers
     effective_voxels: float
@@ -170,8 +156,8 @@ NO_INPUT = InputRecord("none", "unknown", (), (), (), {}, None, None, None, None
 """Of a visit without a V_T: a single late frame."""
 
 
-@dataclass(frozen=True)
-class RegionOutcome:
+@dataclass(frozen=True, kw_only=True)
+class RegionOutcome(Anatomy):
     """One region under one model: the quantities that have a column (quantities.COLUMNS), with their standard errors.
 
     A number is None where the model has no such parameter, and nan where the data do not tell it. pvc: the
@@ -180,10 +166,6 @@ class RegionOutcome:
 
     visit: str
     region: str
-    structure: str
-    level: str
-    root: str
-    side: str
     model: str
     pvc: str
     VT: float
@@ -249,16 +231,14 @@ class VisitRecord:
         by_name = next((region for region in self.regions if region.name == other.name), None)
         if by_name is not None or not other.level:
             return by_name
-        place = (other.structure, other.level, other.side)
-        return next((r for r in self.regions if (r.structure, r.level, r.side) == place), None)
+        return next((region for region in self.regions if region.place == other.place), None)
 
     def fit(self, region: str, model: str, pvc: str = "none") -> KineticFit:
         return next(fit for fit in self.fits if (fit.region, fit.model, fit.pvc) == (region, model, pvc))
 
-    def row(self, structure: str, level: str, side: str, model: str, pvc: str = "none") -> RegionOutcome | None:
+    def row(self, place: tuple[str, str, str], model: str, pvc: str = "none") -> RegionOutcome | None:
         """The first row of that place, model and correction, or None."""
-        wanted = (structure, level, side, model, pvc)
-        return next((r for r in self.rows if (r.structure, r.level, r.side, r.model, r.pvc) == wanted), None)
+        return next((row for row in self.rows if (row.place, row.model, row.pvc) == (place, model, pvc)), None)
 
     def row_of(self, region: str, model: str, pvc: str = "none") -> RegionOutcome | None:
         """The row of a region by its name, or None."""

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from ..acquisition.blood import BloodSamples, SampledCurve
-from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.image import Acquired, DynamicImage, Volume
 from ..acquisition.modality import CT, MR
 from ..input_function import InputFunctionResult
 from ..kinetics import KineticFit
@@ -27,18 +28,11 @@ possible patient numbers leaves too many that fit to find out whose visit this i
 def acquisition_of(
     image: DynamicImage, fwhm_mm: float | None, fwhm_se_mm: float | None = None, anatomical: Volume | None = None
 ) -> Acquisition:
-    scan, grid = image.scan, image.grid
-    at = image.time_zero_at
+    grid, at = image.grid, image.time_zero_at
+    known = {field.name: getattr(image.scan, field.name) for field in fields(Acquired)}
+    key = image.scan.patient_key
     return Acquisition(
-        patient_key=scan.patient_key[:PATIENT_KEY_DIGITS] if scan.patient_key else None,
-        manufacturer=scan.manufacturer,
-        scanner_model=scan.scanner_model,
-        reconstruction=scan.reconstruction,
-        filter=scan.filter,
-        tracer=scan.tracer,
-        injected_mbq=scan.injected_mbq,
-        weight_kg=scan.weight_kg,
-        half_life_s=scan.half_life_s,
+        **(known | {"patient_key": key[:PATIENT_KEY_DIGITS] if key else None}),
         voxel_mm=grid.spacing_mm,
         shape=grid.shape[::-1],
         fwhm_mm=fwhm_mm,
@@ -48,7 +42,6 @@ def acquisition_of(
         decay_correction=image.decay_correction,
         frame_starts_s=_numbers(image.timing.starts_s),
         frame_durations_s=_numbers(image.timing.durations_s),
-        attenuation=scan.attenuation,
         anatomy=None if anatomical is None else CT if anatomical.is_ct else MR,
     )
 
@@ -60,13 +53,9 @@ def region_record(
     measurements: Mapping[str, float],
     hot: Hottest | None = None,
 ) -> RegionRecord:
-    anatomy = region.anatomy
     return RegionRecord(
+        **region.anatomy.named,
         name=region.name,
-        structure=anatomy.structure,
-        level=anatomy.level,
-        root=anatomy.root,
-        side=anatomy.side,
         volume_mm3=region.volume_mm3,
         center_lps_mm=_numbers(center_of(region)),
         effective_voxels=curve.effective_voxels,
@@ -91,12 +80,9 @@ def _row(visit: str, region: RegionRecord, fit: KineticFit) -> RegionOutcome:
     values |= {one.error_key: fit.standard_errors.get(one.key) for one in COLUMNS}
     values |= {key: math.nan for key in ("VT", "VT_se") if values[key] is None}
     return RegionOutcome(
+        **region.named,
         visit=visit,
         region=region.name,
-        structure=region.structure,
-        level=region.level,
-        root=region.root,
-        side=region.side,
         model=fit.model,
         pvc=fit.pvc,
         flags=region.notices + fit.flags,

@@ -6,6 +6,7 @@ They are computed from the visit's record, so that records of earlier versions h
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from ..input_function import InputFunction
 from ..kinetics.ratios import blood_mean, suv, window_mean, window_notices, window_seconds
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UPTAKE
+from ..regions.anatomy import Anatomy
 from ..regions.partial_volume import FWHM_STEP_MM
 from ..tracers import tracer_named
 from .budget import BudgetSettings, errors_from
@@ -30,8 +32,8 @@ NO_PVC = "none"
 NAN = math.nan
 
 
-@dataclass(frozen=True)
-class RegionUptake:
+@dataclass(frozen=True, kw_only=True)
+class RegionUptake(Anatomy):
     """One region at one visit: the quantities of quantities.UPTAKE, nan where they cannot be had.
 
     SUVs in g/mL. SUV, SUVR, TBR_PP, TBR_WB: means over the window; SUV_low, SUV_high and so on: the lowest and the
@@ -41,10 +43,6 @@ class RegionUptake:
 
     visit: str
     region: str
-    structure: str
-    level: str
-    root: str
-    side: str
     pvc: str
     SUV: float
     SUV_low: float = NAN
@@ -73,7 +71,7 @@ class RegionUptake:
         return self.value(key) / factor, self.value(key) * factor
 
 
-REGION_FIELDS = tuple(field.name for field in fields(RegionUptake))
+REGION_FIELDS = tuple(dict.fromkeys(("visit", "region", *(field.name for field in fields(RegionUptake)))))
 """Names of the columns: what names the region, then the quantities with their ranges."""
 MEASURES = tuple(one.key for one in UPTAKE)
 
@@ -128,7 +126,7 @@ def region_uptake(
     scan = scan or _scan_of(visit)
     curve = np.array(region.mean if pvc == NO_PVC or region.corrected is None else region.corrected.mean)
     factor, mean = scan.suv_factor, float(window_mean(scan.timing, curve, scan.window))
-    found = {"SUV": factor * mean} | _range("SUV", factor * curve[scan.inside])
+    found: dict[str, Any] = {"SUV": factor * mean} | _range("SUV", factor * curve[scan.inside])
     if region.hottest is not None and pvc == NO_PVC:
         hot = region.hottest
         found |= {"SUVmax": factor * hot.maximum, "SUVpeak": factor * hot.peak, "SUVsd": factor * hot.sd}
@@ -137,9 +135,7 @@ def region_uptake(
     found |= {f"TBR_{blood}": mean / below for blood, below in scan.blood.items()}
     if pvc != NO_PVC and region.corrected is not None:
         found["relative_se"] = math.sqrt(sum(variance for _, variance in correction_error(visit, region)))
-    return RegionUptake(
-        visit.session, region.name, region.structure, region.level, region.root, region.side, pvc, **found
-    )
+    return RegionUptake(visit=visit.session, region=region.name, **region.named, pvc=pvc, **found)
 
 
 def correction_error(visit: VisitRecord, region: RegionRecord) -> tuple[tuple[Text, float], ...]:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..acquisition.segmentation import TAG_PREFIX
 from ..levels import CORD_SEGMENTS, LEVELS, OF_ROOT, VERTEBRAE, above
@@ -77,6 +78,16 @@ class Anatomy:
     level: str = ""
     root: str = ""
     side: str = "midline"
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What regions of one person are told apart by: structure, level and side."""
+        return self.structure, self.level, self.side
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The four by name, for what is told of this region elsewhere."""
+        return {"structure": self.structure, "level": self.level, "root": self.root, "side": self.side}
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _place(name: str, anatomy: Anatomy) -> tuple[str, ...] | None:
     if anatomy.structure in ANATOMY_ONLY:
         return None
     if anatomy.structure in ("foramen", "cord") and anatomy.level:
-        return anatomy.structure, anatomy.level, anatomy.side
+        return anatomy.place
     return (re.sub(r"\W+", "_", name).strip("_"),)
 
 

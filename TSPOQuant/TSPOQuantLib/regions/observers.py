@@ -83,7 +83,7 @@ def _key(region: Region) -> tuple[str, ...]:
     anatomy = region.anatomy
     if anatomy.structure == "other":
         return ("other", region.name)
-    return (anatomy.structure, anatomy.level, anatomy.side)
+    return anatomy.place
 
 
 def _dice(one: Region, other: Region) -> float:

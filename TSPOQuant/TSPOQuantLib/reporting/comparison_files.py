@@ -30,8 +30,10 @@ Truth = Mapping[str, tuple[float, float]]
 """Outcome to the phantom's V_T at both visits."""
 NO_CELLS = ("budget", "flags", "baseline_flags", "followup_flags", "verdict")
 """Of a value or a change, what stands in columns or tables of its own."""
-CHANGE_COLUMNS = tuple(field.name for field in fields(RegionChange) if field.name not in NO_CELLS)
-VALUE_COLUMNS = tuple(field.name for field in fields(RegionValue) if field.name not in NO_CELLS)
+CHANGE_COLUMNS, VALUE_COLUMNS = (
+    tuple(name for name in dict.fromkeys(("outcome", "region", *of)) if name not in NO_CELLS)
+    for of in ([field.name for field in fields(kind)] for kind in (RegionChange, RegionValue))
+)
 UNITS = {
     "baseline": "mL/cm3",
     "followup": "mL/cm3",
@@ -266,9 +268,7 @@ def _besides_text(comparison: Comparison) -> str:
     lesion = comparison.lesion
     if lesion is None:
         return ""
-    chosen = [
-        b for b in comparison.besides if (b.structure, b.level, b.side) == ("foramen", lesion.level, lesion.side)
-    ]
+    chosen = [one for one in comparison.besides if one.place == lesion.foramen.place]
     sessions = [visit.session for visit in comparison.visits]
     rows = [["beside V_T, affected foramen", *sessions, *(f"change, {session}" for session in sessions[1:])]]
     for b in chosen:
@@ -299,9 +299,7 @@ def _budget_texts(comparison: Comparison) -> list[str]:
 
 def _budget_of_one_texts(comparison: Comparison) -> list[str]:
     lesion, shown = comparison.lesion, _shown_values(comparison)
-    affected = [
-        v for v in shown if lesion and (v.structure, v.level, v.side) == ("foramen", lesion.level, lesion.side)
-    ]
+    affected = [one for one in shown if lesion and one.place == lesion.foramen.place]
     chosen = affected or [one for one in shown if one.region == shown[0].region]
     if not chosen:
         return []

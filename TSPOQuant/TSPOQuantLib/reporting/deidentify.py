@@ -67,7 +67,7 @@ def hide(
     Sessions become visit1, visit2 … in the order given. salt: "" draws one.
     """
     sessions = {label: f"visit{n}" for n, label in enumerate(dict.fromkeys(r.session for r in records), start=1)}
-    places = [(r.name, _known(Anatomy(r.structure, r.level, r.root, r.side))) for v in records for r in v.regions]
+    places = [(r.name, _known(r)) for v in records for r in v.regions]
     hidden = Hidden(public_names(places), sessions, salt or secrets.token_hex(16))
     keys = dict.fromkeys(record.acquisition.patient_key for record in records)
     people = {key: f"patient{number}" for number, key in enumerate(keys, start=1) if key is not None}
@@ -110,9 +110,7 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
             replace(
                 region,
                 name=hidden.names[region.name],
-                level=(place := _known(Anatomy(region.structure, region.level, region.root, region.side))).level,
-                root=place.root,
-                side=place.side,
+                **_known(region).named,
                 carried_from=hidden.sessions.get(region.carried_from, "another visit") if region.carried_from else "",
                 notices=_notices(region.notices, hidden),
             )
@@ -130,14 +128,11 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
 
 
 def _row(row: RegionOutcome, session: str, hidden: Hidden) -> RegionOutcome:
-    place = _known(Anatomy(row.structure, row.level, row.root, row.side))
     return replace(
         row,
         visit=session,
         region=hidden.names[row.region],
-        level=place.level,
-        root=place.root,
-        side=place.side,
+        **_known(row).named,
         flags=_notices(row.flags, hidden),
     )
 

@@ -22,7 +22,6 @@ from ..outcome.record import RegionOutcome, VisitRecord
 from ..outcome.uptake import RegionUptake, uptake_of
 from ..plain import to_json
 from ..quantities import BY_KEY, COLUMN_KEYS, COLUMNS, UPTAKE
-from ..regions.anatomy import Anatomy
 from .dicom_context import (
     DicomContext,
     finish,
@@ -164,8 +163,7 @@ def _group(
             "the segmentation holds no '{region}', which the results do; run quantify again",
             region=row.region,
         )
-    anatomy = Anatomy(row.structure, row.level, row.root, row.side)
-    site, side, level = place_codes(anatomy, context.field)
+    site, side, level = place_codes(row, context.field)
     pvc = private_code(f"PVC-{row.pvc}", "none" if row.pvc == "none" else f"Corrected by {row.pvc}")
     flags = [private_code(flag.code, flag.code.replace("-", " ")) for flag in flagged]
     evaluations = [(private_code("PVC"), pvc), *((private_code("FLAG"), flag) for flag in dict.fromkeys(flags))]
@@ -180,7 +178,7 @@ def _group(
             source_series=highdicom.sr.SourceSeriesForSegmentation(str(context.image[0].SeriesInstanceUID)),
         ),
         time_point_context=highdicom.sr.TimePointContext(time_point=record.session),
-        finding_type=region_codes(anatomy, {})[1],
+        finding_type=region_codes(row, {})[1],
         method=method,
         finding_sites=[highdicom.sr.FindingSite(site, side, level)],
         measurements=measurements,

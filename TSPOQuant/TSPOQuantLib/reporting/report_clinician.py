@@ -194,7 +194,7 @@ def _uptake_rows(comparison: Comparison, words: Words) -> list[tuple[str, ...]]:
     found = [one for one in comparison.besides if one.measure in ("SUV", "SUVR") and one.pvc == "none"]
     rows = []
     for one in [one for one in found if one.structure in ("foramen", "cord")] or found:
-        place = place_title(words, Place(one.structure, one.level, one.side), one.region)
+        place = place_title(words, Place(*one.place), one.region)
         values = [words.number(value) if math.isfinite(value) else "–" for value in one.values]
         changes = [words.percent(value, signed=True) if math.isfinite(value) else "–" for value in one.percents]
         rows.append((f"{one.measure}, {place}", *values, *changes, ""))
@@ -319,7 +319,7 @@ def _shown_on(pictures: Sequence[FusedPicture], words: Words) -> str:
 
 def _region_title(comparison: Comparison, name: str, words: Words) -> str:
     region = next((one for visit in comparison.visits for one in visit.regions if one.name == name), None)
-    return name if region is None else place_title(words, Place(region.structure, region.level, region.side), name)
+    return name if region is None else place_title(words, Place(*region.place), name)
 
 
 def _fused(picture: FusedPicture, region: str, words: Words) -> Picture:
@@ -481,7 +481,7 @@ def verdict(change: RegionChange, words: Words) -> str:
         "verdict.change",
         followup=change.followup_session,
         baseline=change.baseline_session,
-        place=place_title(words, Place(change.structure, change.level, change.side), change.region),
+        place=place_title(words, Place(*change.place), change.region),
         percent=words.percent(change.percent, signed=True),
         interval=words.interval(change.percent_low, change.percent_high, 1, percent=True),
     )

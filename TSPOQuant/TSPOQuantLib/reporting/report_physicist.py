@@ -111,8 +111,7 @@ def _assessed(finding: Any, values: Sequence[float | None], words: Words) -> str
 
 
 def _region_of(visit: VisitRecord, place: Place) -> Any:
-    wanted = (place.structure, place.level, place.side)
-    return next((r for r in visit.regions if (r.structure, r.level, r.side) == wanted), None)
+    return next((region for region in visit.regions if region.place == place.place), None)
 
 
 def _budget(comparison: Comparison, words: Words) -> list[Section]:
@@ -153,7 +152,7 @@ def _budget_of_one(comparison: Comparison, words: Words) -> list[Section]:
     ]
     rows.append((words("budget.sum"), *(words.percent(100 * one.total) for one in bars), ""))
     first = values[0]
-    place = _capital(place_title(words, Place(first.structure, first.level, first.side), first.region))
+    place = _capital(place_title(words, Place(*first.place), first.region))
     table = Table(
         words("budget.caption", place=place, what=words.listed(titles)),
         (words("column.component"), *titles, words("column.assumed")),
@@ -214,7 +213,7 @@ def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
         words("column.of_change"),
         words("column.assumed"),
     )
-    place = _capital(place_title(words, Place(change.structure, change.level, change.side), change.region))
+    place = _capital(place_title(words, Place(*change.place), change.region))
     return Table(
         words("budget.caption", place=place, what=title),
         header,
@@ -315,14 +314,14 @@ def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
 
 def _besides(comparison: Comparison, words: Words) -> list[Block]:
     """SUV, TBR and the other models of the main places."""
-    places = {(place.structure, place.level, place.side) for place in main_places(comparison)}
-    shown = [b for b in comparison.besides if (b.structure, b.level, b.side) in places]
+    places = {place.place for place in main_places(comparison)}
+    shown = [b for b in comparison.besides if b.place in places]
     if not shown:
         return []
     sessions = [visit.session for visit in comparison.visits]
     rows = [
         (
-            place_title(words, Place(b.structure, b.level, b.side), b.region),
+            place_title(words, Place(*b.place), b.region),
             _measure_title(b.measure),
             correction_title(words, b.pvc),
             *(words.number(value, _quantity(b.measure).decimals) for value in b.values),

@@ -10,7 +10,7 @@ from ..levels import LEVELS, in_neck
 from ..outcome.change import vt_key
 from ..outcome.compare import Comparison, RegionChange, RegionValue, reference_rule
 from ..outcome.record import RegionOutcome, VisitRecord
-from ..regions.anatomy import OPPOSITE, Anatomy, reference_of
+from ..regions.anatomy import OPPOSITE, reference_of
 from .plots import Point
 from .words import Words
 
@@ -24,6 +24,10 @@ class Place:
     side: str
     role: str = ""
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.structure, self.level, self.side
+
 
 def part_of(visits: Sequence[VisitRecord]) -> str:
     """ "neck" where no region lies below the root C8 and the cord beside it, else "spine"."""
@@ -36,20 +40,19 @@ def main_places(comparison: Comparison) -> tuple[Place, ...]:
     lesion = comparison.lesion
     if lesion is None:
         rows = [row for row in _rows(comparison) if row.structure in ("foramen", "cord")]
-        return tuple(dict.fromkeys(Place(row.structure, row.level, row.side) for row in rows))
-    vertebra = LEVELS[lesion.level].cord
-    affected = (Anatomy("foramen", lesion.level, lesion.root, lesion.side), Anatomy("cord", vertebra))
-    against = [reference_of(place, reference_rule(comparison.baseline)) for place in affected if place.level]
+        return tuple(dict.fromkeys(Place(*row.place) for row in rows))
+    affected = [place for place in (lesion.foramen, lesion.cord) if place.level]
+    against = [reference_of(place, reference_rule(comparison.baseline)) for place in affected]
     contralateral = Place("foramen", lesion.level, OPPOSITE[lesion.side], "contralateral")
-    unaffected = [Place(one.structure, one.level, one.side, "unaffected") for one in against if one is not None]
+    unaffected = [Place(*one.place, "unaffected") for one in against if one is not None]
     wanted = (
-        Place("foramen", lesion.level, lesion.side, "affected"),
-        Place("cord", vertebra, "midline"),
+        Place(*lesion.foramen.place, "affected"),
+        Place(*lesion.cord.place),
         *(one for one in unaffected if replace(one, role=contralateral.role) != contralateral),
         contralateral,
     )
-    there = {(row.structure, row.level, row.side) for row in _rows(comparison)}
-    return tuple(place for place in wanted if place.level and (place.structure, place.level, place.side) in there)
+    there = {row.place for row in _rows(comparison)}
+    return tuple(one for one in wanted if one.level and one.place in there)
 
 
 def _rows(comparison: Comparison) -> list[RegionOutcome]:
@@ -63,7 +66,7 @@ def corrections(comparison: Comparison) -> tuple[str, ...]:
 
 
 def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutcome | None:
-    return visit.row(place.structure, place.level, place.side, model, pvc)
+    return visit.row(place.place, model, pvc)
 
 
 def told_row(comparison: Comparison, visit: VisitRecord, place: Place, pvc: str) -> RegionOutcome | None:

@@ -175,7 +175,7 @@ def _parameter_columns(visit: VisitRecord) -> list[str]:
 def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
     """Every region under every model and correction."""
     names = _parameter_columns(visit)
-    first = next(((place.structure, place.level, place.side) for place in main_places(comparison)), None)
+    first = next((place.place for place in main_places(comparison)), None)
     rows: list[tuple[str, ...]] = []
     strong: list[int] = []
     for row in visit.rows:
@@ -193,7 +193,7 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
             ratio = row.DVR, row.DVR_se, BY_KEY["DVR"].decimals
             cells.append("–" if ratio[0] is None else words.with_error(*ratio))
         flags = ", ".join(flag.code for flag in row.flags)
-        name = region_title(words, row.region, Place(row.structure, row.level, row.side))
+        name = region_title(words, row.region, Place(*row.place))
         rows.append((name, row.model, words.value(row.pvc), *cells, flags or "–"))
     units = [f"{BY_KEY[key].symbol}, {BY_KEY[key].shown_unit}" for key in names]
     header = (words("column.region"), words("column.model"), words("column.pvc"), *units, words("column.flags"))
@@ -215,7 +215,7 @@ def _uptake(visit: VisitRecord, words: Words) -> list[Block]:
         return [Paragraph(words("uptake.none"), "note")]
     table = [
         (
-            region_title(words, row.region, Place(row.structure, row.level, row.side)),
+            region_title(words, row.region, Place(*row.place)),
             words.value(row.pvc),
             *(_with_range(row, one.key, words) for one in known),
         )
@@ -256,7 +256,7 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
         one = region.corrected
         rows.append(
             (
-                region_title(words, region.name, Place(region.structure, region.level, region.side)),
+                region_title(words, region.name, Place(*region.place)),
                 words.number(region.volume_mm3, 0),
                 words.number(region.effective_voxels, 1),
                 words.number(one.recovery) if one else "–",
@@ -285,7 +285,7 @@ def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
         by_tissue = dict(zip(corrected.tissues[1:], corrected.shares[1:], strict=True))
         known = [by_tissue.pop(name, 0.0) for name in columns]
         shares = [corrected.shares[0], *known, sum(by_tissue.values()), corrected.spread]
-        name = region_title(words, region.name, Place(region.structure, region.level, region.side))
+        name = region_title(words, region.name, Place(*region.place))
         rows.append((name, *(words.number(100 * share, 0) for share in shares)))
     header = tuple(words(f"column.{key}") for key in ("region", "own", *columns.values(), "other_tissues", "spread"))
     caption, note = words("mixtures.caption", visit=visit.session), words("mixtures.note")
@@ -384,7 +384,7 @@ def _flags(visit: VisitRecord, words: Words) -> list[Block]:
     """Every flag in words, those of one kind together."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in visit.rows:
-        name = region_title(words, row.region, Place(row.structure, row.level, row.side))
+        name = region_title(words, row.region, Place(*row.place))
         where = f"{name}, {row.model}" + ("" if row.pvc == "none" else f", {row.pvc}")
         for flag in row.flags:
             found.setdefault((flag.code, words.notice(flag)), []).append(where)

@@ -68,15 +68,27 @@ TIMES = {"baseline": "2026-01-05T10:00:00", "followup": "2026-02-16T10:00:00", "
 
 
 def outcome(session, region, model, vt, error, flags=(), **changes):
-    row = RegionOutcome(session, region, *PLACES[region], model, "none", vt, error, 0.5, 0.04, 0.05, tuple(flags))
+    row = RegionOutcome(
+        *PLACES[region],
+        visit=session,
+        region=region,
+        model=model,
+        pvc="none",
+        VT=vt,
+        VT_se=error,
+        K1=0.5,
+        k2=0.04,
+        VB=0.05,
+        flags=tuple(flags),
+    )
     return replace(row, **changes)
 
 
 def region(name, mean, **changes):
     """Measured curve of a region, kBq/mL, with an SD of 1."""
     made = RegionRecord(
-        name,
         *PLACES[name],
+        name=name,
         volume_mm3=220.0,
         center_lps_mm=(1.0, 2.0, 3.0),
         effective_voxels=21.5,
