@@ -180,7 +180,7 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
     strong: list[int] = []
     for row in visit.rows:
         fit = next((f for f in visit.fits if (f.region, f.model, f.pvc) == (row.region, row.model, row.pvc)), None)
-        if first and (row.structure, row.level, row.side) == first and row.model == comparison.model_of(row.region):
+        if row.place == first and row.model == comparison.model_of(row.region):
             strong.append(len(rows))
         cells = [
             words.with_error(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
