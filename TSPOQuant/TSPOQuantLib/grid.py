@@ -48,3 +48,15 @@ class Grid:
         far = np.array(self.shape[::-1], dtype=float) - 1
         corners = np.array([[i, j, k] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])])
         return bool(np.abs(self.to_lps(corners) - other.to_lps(corners)).max() <= tolerance_mm)
+
+
+def box_of(values: NDArray[np.generic]) -> tuple[slice, slice, slice]:
+    """The box (k, j, i) that holds all voxels that are not 0, of which there must be one.
+
+    Slices are looked at first, which lie one after the other; only what is left of them for the other two axes.
+    """
+    k = np.flatnonzero(np.any(values, axis=(1, 2)))
+    slices = slice(int(k[0]), int(k[-1]) + 1)
+    seen = np.any(values[slices], axis=0)
+    j, i = (np.flatnonzero(np.any(seen, axis=axis)) for axis in (1, 0))
+    return slices, slice(int(j[0]), int(j[-1]) + 1), slice(int(i[0]), int(i[-1]) + 1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Volume, possible_for_suv
 from ..acquisition.segmentation import Segmentation
-from ..grid import Grid
+from ..grid import Grid, box_of
 from .resample import mean_image
 
 # Both are choices.
@@ -89,9 +89,10 @@ def _cut(volume: Volume, low: NDArray[np.float64], high: NDArray[np.float64]) ->
 
 def _tight(segmentation: Segmentation) -> Segmentation:
     """The same segments on the smallest grid that holds them."""
-    drawn = np.any([segment.mask for segment in segmentation.segments], axis=0)
-    spans = [np.flatnonzero(drawn.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    drawn = np.zeros(segmentation.grid.shape, dtype=bool)
+    for segment in segmentation.segments:
+        drawn |= segment.mask
+    box = box_of(drawn)
     segments = tuple(replace(segment, mask=segment.mask[box].copy()) for segment in segmentation.segments)
     return replace(segmentation, grid=_part(segmentation.grid, box), segments=segments)
 

@@ -24,6 +24,8 @@ WINDOW_HU = (-300.0, 700.0)
 SMOOTHING_MM = 1.5
 """SD of the Gaussian on the mean PET, which is quiet already; the CT is brought down to the PET's resolution."""
 CT_SMOOTHING_MM = 2.0
+CT_VOXEL_MM = 1.3
+"""Finer voxels of the CT are put together up to this size first: what is smoothed so far needs no more."""
 FITS_MM = 0.5
 """Below this the scanner's frame of reference is kept: registration itself is 0.1 to 0.4 mm off on simulated necks."""
 LIMIT_MM = 30.0
@@ -35,8 +37,8 @@ LEAST_INFORMATION = 0.35
 a simple chest 0.14, of a round head 0.29. No real pair was at hand: the limit is set low."""
 FLIP_GAIN = 1.05
 """The CT mirrored must not fit better than the CT as it is by more than this factor."""
-FLIP_SHRINK, FLIP_STEPS_MM = (4,), (8.0, 0.1)
-"""A tenth of a millimeter is near enough to tell how well a mirrored CT can fit."""
+FLIP_SHRINK, FLIP_STEPS_MM = (4,), (8.0, 0.3)
+"""Less than a third of a millimeter is near enough to tell how well a mirrored CT can fit."""
 GO_ON = 'where you see that they fit, set motion_correction = "frames"'
 """How to go on where the limits, which rest on simulated necks, refuse a pair that is one."""
 
@@ -114,7 +116,8 @@ def _chosen(image: DynamicImage, frames: Frames) -> list[int]:
 def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
     """The CT or MR, windowed and as blurred as the PET, on the PET's grid; and where on it that shows anything."""
     low, high = WINDOW_HU
-    smooth = sitk.SmoothingRecursiveGaussian(windowed(ct, WINDOW_HU), CT_SMOOTHING_MM)
+    together = [max(1, int(CT_VOXEL_MM / step)) for step in ct.grid.spacing_mm]
+    smooth = sitk.SmoothingRecursiveGaussian(sitk.BinShrink(windowed(ct, WINDOW_HU), together), CT_SMOOTHING_MM)
     outside = low - 1000.0
     on_pet = sitk.Resample(smooth, pet, sitk.Transform(), sitk.sitkLinear, outside)
     return sitk.Clamp(on_pet, sitk.sitkFloat32, low, high), on_pet > low - 500.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from ..acquisition.segmentation import TAG_PREFIX, Segment
-from ..grid import Grid
+from ..grid import Grid, box_of
 from ..regions.region import Region, region_of
 from .segmentations import LATTICE_TOLERANCE, tags_of
 from .transforms import LPS_FROM_RAS, array_from_matrix
@@ -33,7 +33,7 @@ class Layer:
 
     def mask(self, label: int) -> tuple[NDArray[np.bool_], Matrix]:
         """One label in the box around it, and the same 4 x 4 for that box."""
-        return self._in(_box_of(self.labels == label), label)
+        return self._in(box_of(self.labels == label), label)
 
     def masks(self) -> dict[int, tuple[NDArray[np.bool_], Matrix]]:
         """The same of every label that is drawn, in one pass over the layer."""
@@ -133,7 +133,7 @@ def _layer(labelmap) -> Layer:
     values = vtk.util.numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(shape)
     if not values.any():
         return Layer(np.zeros((0, 0, 0), dtype=np.uint8), np.eye(4))
-    box = _box_of(values)
+    box = box_of(values)
     matrix = vtk.vtkMatrix4x4()
     labelmap.GetImageToWorldMatrix(matrix)
     shift = np.eye(4)
@@ -141,12 +141,6 @@ def _layer(labelmap) -> Layer:
     # Slicer keeps integers of some kind; what a file made floating-point numbers are labels as well.
     labels = values[box] if values.dtype.kind in "iu" else values[box].astype(np.int32)
     return Layer(labels, array_from_matrix(matrix) @ shift)
-
-
-def _box_of(values: NDArray) -> tuple[slice, ...]:
-    """The box (k, j, i) that holds all voxels that are not 0, of which there must be one."""
-    spans = [np.flatnonzero(values.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
 
 
 def _difference(before: Layer, now: Layer) -> tuple[set[int], set[int]] | None:

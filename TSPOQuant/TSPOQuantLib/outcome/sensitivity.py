@@ -404,7 +404,7 @@ def of_resolution(
         np.array([getattr(curve.corrected, end) for curve in pvc.curves]) for end in ("finer", "coarser")
     )
     for model, fits in corrected.fits.items():
-        ends = [_volumes(refit, model, curves, source.input_function) for curves in (finer, coarser)]
+        ends = [_volumes(refit, model, curves, source.input_function, fits) for curves in (finer, coarser)]
         for number, (region, fit) in enumerate(zip(corrected.regions, fits, strict=True)):
             lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
             rows.append(
@@ -437,7 +437,7 @@ def of_correction_model(
     for model, fits in corrected.fits.items():
         for name in names:
             curves = np.array([one.corrected.alternatives.get(name, one.corrected.mean) for one in pvc.curves])
-            volumes = _volumes(refit, model, curves, source.input_function)
+            volumes = _volumes(refit, model, curves, source.input_function, fits)
             for region, fit, volume in zip(corrected.regions, fits, volumes, strict=True):
                 away = _log_ratio(volume, fit.outcome_value)
                 component, sd = "correction-model", 1 / np.sqrt(len(names))

@@ -38,6 +38,13 @@ class _Drawn:
     region: Region
     points: Floats
     center: Floats
+    low: Floats
+    high: Floats
+
+    def touches(self, other: "_Drawn") -> bool:
+        """Whether the boxes of both meet, a voxel of either more or less."""
+        apart = np.maximum(self.low, other.low) - np.minimum(self.high, other.high)
+        return bool((apart <= max(*self.region.grid.spacing_mm, *other.region.grid.spacing_mm)).all())
 
 
 def check(
@@ -60,7 +67,8 @@ def check(
         voxels = np.argwhere(region.mask)
         if len(voxels):
             points = region.grid.to_lps(voxels[:, ::-1].astype(float))
-            drawn.append(_Drawn(region, points, points.mean(axis=0)))
+            ends = points.min(axis=0), points.max(axis=0)
+            drawn.append(_Drawn(region, points, points.mean(axis=0), *ends))
     foramina = [one for one in drawn if one.region.anatomy.structure == "foramen"]
     cord = [one for one in drawn if one.region.anatomy.structure == "cord"]
     found = [
@@ -124,6 +132,8 @@ def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
 def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
     found = []
     for one, other in combinations(drawn, 2):
+        if not one.touches(other):
+            continue
         small, large = sorted((one, other), key=lambda d: d.region.volume_mm3)
         index = np.round(large.region.grid.to_ijk(small.points)).astype(int)[:, ::-1]
         inside = ((index >= 0) & (index < np.array(large.region.mask.shape))).all(axis=1)

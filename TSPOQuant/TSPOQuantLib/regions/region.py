@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..acquisition.segmentation import TAG_PREFIX, Segment, Segmentation
-from ..grid import Grid
+from ..grid import Grid, box_of
 from ..messages import InputRefused, Notice
 from .anatomy import CARRIED_TAG, Anatomy, identify, read_name
 
@@ -56,8 +56,7 @@ def region_of(segment: Segment, grid: Grid) -> Region:
     """A segment as a region, cropped to its own box; what it is follows from its tags or its name."""
     mask = segment.mask
     if mask.any():
-        spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-        box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+        box = box_of(mask)
         corner = grid.ijk_to_lps.copy()
         corner[:3, 3] = grid.to_lps(np.array([part.start for part in reversed(box)], dtype=float))
         mask = mask[box]

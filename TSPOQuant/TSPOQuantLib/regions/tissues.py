@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
-from ..grid import Grid
+from ..grid import Grid, box_of
 from .region import Region
 
 Floats = NDArray[np.float64]
@@ -239,8 +239,7 @@ def within(mask: Bools, reach_mm: float, spacing_mm: Sequence[float]) -> Bools:
     if not mask.any():
         return found
     steps = [int(reach_mm / spacing) for spacing in spacing_mm]
-    spans = [np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    box = tuple(slice(max(int(span[0]) - n, 0), int(span[-1]) + n + 1) for span, n in zip(spans, steps, strict=True))
+    box = tuple(slice(max(side.start - n, 0), side.stop + n) for side, n in zip(box_of(mask), steps, strict=True))
     padded = np.pad(mask[box], [(n, n) for n in steps])
     grown = [padded.ravel()]  # along the last axis, by 0, 1, … voxels
     for n in range(1, steps[2] + 1):
