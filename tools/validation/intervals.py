@@ -26,10 +26,13 @@ from .scans import JUMP_MM, MARROW, settings_of
 TITLE = "Intervals through quantify and compare, on the reconstructing scanner"
 NECKS = (1, 2, 3, 4, 5, 6)
 """Three with K1 0.3 and three with 0.5 in their foramina; three with two tissues in cord, marrow and glands."""
-PAIRS, STATED_PAIRS, BROKEN_PAIRS, BROKEN_IMAGES = 18, 6, 3, 3
-"""Pairs of visits: every neck once, then all again, as far as the time of a machine allows: estimated resolution,
-stated, broken assumptions, and those of them whose images have to be made anew. A pair costs about 85 CPU s with its
-images, 45 s in a later draw, and 6 s each time that it is measured otherwise."""
+DRAWS = {1: 6, 2: 3, 3: 3, 4: 6, 5: 6, 6: 3}
+"""Pairs of visits of each neck, as far as the time of a machine allows: one of two tissues takes 45 CPU s where one of
+one tissue takes 25, and the first of a neck half as much again; images take 22 CPU s a pair."""
+PAIRS = tuple((neck, draw) for draw in range(max(DRAWS.values())) for neck in NECKS if draw < DRAWS[neck])
+STATED, BROKEN_ON = PAIRS[:6], PAIRS[:3]
+"""Those with the resolution stated, and with broken assumptions, some of which have images of their own: 2 to 15 CPU s
+each time."""
 CHOSEN_ON = 0
 """The draw on which ``correction_share`` was chosen: only the others test it."""
 CORD_CHOSEN_ON = (1, 2, 3)
@@ -45,11 +48,12 @@ another clock; the bolus (0 to 2 min) was off by, mean ± SD: right
 clock +4 ± 7 %, 5 s late +6 ± 5 %, 5 s early -3 ± 5 %, dispersed by 5 s 0 ± 5 %, both late and dispersed +1 ± 2 %. By
 samples from 120 s on it was off by +7 to +16 ± 12 %, and by those from 60 s on without a shift by -9 to +44 ± 5 to
 9 %. Tried and left: the late samples themselves as the tail of the input, since what errs is the bolus."""
-NOISE_FOUND = """Measured once beside it, by hand: over three or four draws of these necks, both visits, regions in
-place and true input, the SD is 3.9 % and 6.6 % (21 foramina with V_T 5.2 to 6.2, 50 degrees of freedom, so that chance
-allows a tenth), and 2.4 and 3.2 % (V_T 12.96, 7 degrees of freedom: chance allows 1.6 to 4.9 and 2.1 to 6.5 %). The
-noise of a foramen that `plan` takes from one scan is 1.03 ± 0.14 times (SD, 24 visits of all six necks; 21 within
-20 %) what the counts of its frames vary by from draw to draw."""
+NOISE_FOUND = """Measured once beside it, by hand: over eight draws of these necks, first visits, regions in place,
+true input and resolution, the SD is 3.8 % and 6.5 % (9 foramina with V_T 5.2 to 6.2, 63 degrees of freedom: chance
+allows 3.2 to 4.6 and 5.5 to 7.8 %), and 2.8 and 3.9 % (3 foramina with V_T 12.96, 21 degrees of freedom: 2.1 to 4.0
+and 3.0 to 5.5 %): a foramen that takes up much is less noisy than `plan` says, which promises too little there. The
+noise of a foramen that `plan` takes from one scan is 1.03 ± 0.14 times (SD, 24 visits of all six necks; 21 within 20
+%) what the counts of its frames vary by from draw to draw."""
 TOLD = Case("told")
 BROKEN = {
     "delay 5 s": Case("told", delay_s=5.0),
@@ -159,14 +163,13 @@ class Found:
     refused: tuple[str, ...]
 
 
-def found_in(kept: Kept, case: Case, pairs: int, sharing: str = ALONE) -> Found:
-    """One case over the necks, by turns; sharing: of V_B, as ``[model] coupled``."""
+def found_in(kept: Kept, case: Case, pairs: Sequence[tuple[int, int]], sharing: str = ALONE) -> Found:
+    """One case over necks and draws; sharing: of V_B, as ``[model] coupled``."""
     found: list[Row] = []
     refused = []
-    for number in range(pairs):
-        draw, neck = divmod(number, len(NECKS))
+    for neck, draw in pairs:
         try:
-            found += rows(kept, NECKS[neck], draw, case, sharing)
+            found += rows(kept, neck, draw, case, sharing)
         except InputRefused as error:
             refused.append(error.code)
     return Found(tuple(found), tuple(refused))
@@ -221,10 +224,9 @@ def shared_of(parts: dict[str, float], name: str) -> str:
     return f"{value:.3f} ({100 * value**2 / total:.0f} %)"
 
 
-def half_of(found: Found, pairs: int) -> str:
-    """Median half width of the change of corrected foramina in the first pairs."""
-    draws = {(NECKS[number % len(NECKS)], number // len(NECKS)) for number in range(pairs)}
-    return f"{np.median([row.half for row in corrected(found, 'foramen') if (row.seed, row.draw) in draws]):.2f}"
+def half_of(found: Found, pairs: Sequence[tuple[int, int]]) -> str:
+    """Median half width of the change of corrected foramina in some pairs."""
+    return f"{np.median([row.half for row in corrected(found, 'foramen') if (row.seed, row.draw) in pairs]):.2f}"
 
 
 def shares_of_others(found: Found, structure: str) -> str:
@@ -246,10 +248,26 @@ def corrected(found: Found, structure: str) -> list[Row]:
 
 def cords_of(found: Found, tissues: int) -> str:
     """V_T over the truth of corrected cords of one tissue or of two, and how many visits' intervals hold it."""
-    chosen = [row for row in corrected(found, "cord") if settings_of(row.seed).two_tissue == (tissues == 2)]
+    return of_truth([row for row in corrected(found, "cord") if settings_of(row.seed).two_tissue == (tissues == 2)])
+
+
+def of_truth(chosen: Sequence[Row]) -> str:
+    """V_T over the truth, and how many visits' intervals hold it."""
     off = [one[0] for row in chosen for one in row.visits]
     held = [abs(away) <= half for row in chosen for away, half in row.visits]
     return f"{np.exp(np.mean(off)):.2f} ({chance(sum(held), len(held))})"
+
+
+def told_by_larger(found: Found) -> str:
+    """Of the changes of corrected cords of two tissues."""
+    chosen = [row.model == LARGER for row in corrected(found, "cord") if settings_of(row.seed).two_tissue]
+    return f"{sum(chosen)} of {len(chosen)} changes"
+
+
+def cords_by(found: Found, model: str) -> str:
+    """As ``cords_of``, of corrected cords of two tissues that a model tells."""
+    chosen = [row for row in corrected(found, "cord") if settings_of(row.seed).two_tissue and row.model == model]
+    return of_truth(chosen) if chosen else "none"
 
 
 def areas_of(found: Found) -> str:
@@ -278,11 +296,11 @@ def section(repository: Path, quick: bool) -> Section:
     if quick:
         return Section(TITLE, "Left out of the quick run: a draw takes a minute.")
     kept = Kept.beside(repository)
-    main, stated = found_in(kept, MAIN, PAIRS), found_in(kept, TOLD, STATED_PAIRS)
-    broken = {
-        told: found_in(kept, case, BROKEN_IMAGES if case.image else BROKEN_PAIRS) for told, case in BROKEN.items()
-    }
-    shared = found_in(kept, MAIN, STATED_PAIRS, SHARED)
+    main, stated, shared = (
+        found_in(kept, case, pairs, sharing)
+        for case, pairs, sharing in ((MAIN, PAIRS, ALONE), (TOLD, STATED, ALONE), (MAIN, STATED, SHARED))
+    )
+    broken = {told: found_in(kept, case, BROKEN_ON) for told, case in BROKEN.items()}
     return written(main, stated, shared, broken, forecasts(kept))
 
 
@@ -296,35 +314,35 @@ def written(main: Found, stated: Found, shared: Found, broken: dict[str, Found],
         paragraphs(
             f"""**Simulated**, on the phantom's scanner `osem` as in the section before, {NOISE_PERCENT:g} % noise,
             {FWHM_MM:g} mm at convergence, in a field of 84 mm, so that the blood pool is 54 mm long: {len(NECKS)}
-            necks by turns, {PAIRS} pairs of visits in all, through `quantify` and `compare` with the program's own
-            budget. The foramina have K1 0.5 or 0.3, and cord, marrow and glands one tissue or two. Every draw has
-            counts, CT noise and blood samples of its own, and errors of the sizes that the budget assumes: scale of
-            the input 5 %, delay 2 s, place of each region 1 mm, place of the CT 0.5 mm. V_T of the left C6/C7 foramen
-            falls by 52 %, that of the cord at C7 by 16 %; the others do not change. Image-derived input, {MODEL}, GTM,
-            a still neck. How V_T answers to errors of place is computed in the first draw of each neck and visit and
-            kept for the others. The regions of a draw share input, resolution and neck, so that chance allows more
-            than the ranges in brackets, which count them as independent.""",
-            f"""The resolution estimated from the images, {PAIRS} pairs of visits:""",
+            necks, {len(PAIRS)} pairs of visits in all ({min(DRAWS.values())} to {max(DRAWS.values())} of each neck),
+            through `quantify` and `compare` with the program's own budget. The foramina have K1 0.5 or 0.3, and cord,
+            marrow and glands one tissue or two. Every draw has counts, CT noise and blood samples of its own, and
+            errors of the sizes that the budget assumes: scale of the input 5 %, delay 2 s, place of each region 1 mm,
+            place of the CT 0.5 mm. V_T of the left C6/C7 foramen falls by 52 %, that of the cord at C7 by 16 %; the
+            others do not change. Image-derived input, {MODEL} and, where the curves ask for it, {LARGER}, GTM, a still
+            neck. How V_T answers to errors of place is computed in the first draw of each neck and visit and kept for
+            the others. The regions of a draw share input, resolution and neck, so that chance allows more than the
+            ranges in brackets, which count them as independent.""",
+            f"""The resolution estimated from the images, {len(PAIRS)} pairs of visits:""",
             table(HEADER, lines(main)),
             f"""That the correction is off by {100 * BudgetSettings().correction_share:g} % of what it adds was chosen
-            on the first draw of each neck: in the other draws a visit's corrected interval of a foramen holds the
-            truth in {shares_of_others(main, "foramen")}. In the cord
-            {100 * BudgetSettings().correction_share_cord:g} % were chosen on the necks
-            {", ".join(map(str, CORD_CHOSEN_ON))}: in the others it holds in
-            {shares_of_others(main, "cord")}. 50 %, chosen on a run with an earlier estimate of the resolution, had
-            held in 64 of all 72. What the cord lacks is mostly its second tissue: {MODEL} reads a cord of
-            two as 0.84 of the truth without any noise or blur (2TCM as 1.00, Logan as 0.93), and cords of one tissue
-            are found as {cords_of(main, 1)}, those of two as {cords_of(main, 2)} of the truth. `quantify` says so
-            (`two-tissues`) and names how far V_T by 2TCM lies off.
-            With regions in place, true input and true resolution the section on this scanner found 1.00 and 0.93 of
-            the truth: the rest is what the drawn errors, the estimated resolution and the second tissue take.""",
+            on the first draw of each neck: in the other draws a visit's corrected interval of a foramen holds the truth
+            in {shares_of_others(main, "foramen")}. In the cord {100 * BudgetSettings().correction_share_cord:g} % were
+            chosen on the necks {", ".join(map(str, CORD_CHOSEN_ON))}: in the others it holds in
+            {shares_of_others(main, "cord")}. A cord of two tissues reads 0.84 of the truth by {MODEL} without any
+            noise or blur, 1.00 by {LARGER} and 0.93 by Logan; here {LARGER} tells {told_by_larger(main)}, and these
+            are found as {cords_by(main, LARGER)} of the truth, those that {MODEL} tells as {cords_by(main, MODEL)};
+            before {LARGER} told any of them it had been 0.69 in the first 18 pairs, and the share had been 65 %. Cords
+            of one tissue, of which {LARGER} tells none, are found as {cords_of(main, 1)}. With regions in place, true
+            input and true resolution the section on this scanner found 1.00 in foramina and 0.93 in the cord of the
+            truth: the rest is what the drawn errors, the estimated resolution and the second tissue take.""",
             f"""**The input**, from the image, by all arterial samples with their shift in time fitted: the area under
             parent plasma is off by {areas_of(main)}. {SAMPLES_FOUND}""",
             f"""The resolution told, wrong by 0.5 mm (SD, correlation between the visits 0.9), the first
-            {STATED_PAIRS} of these pairs; how V_T answers to errors is taken over from above:""",
+            {len(STATED)} of these pairs; how V_T answers to errors is taken over from above:""",
             table(HEADER, lines(stated, ("GTM",))),
             f"""**One V_B for both visits** of a region (`compare --coupled {SHARED}`), which is true here, in the same
-            {STATED_PAIRS} pairs, the resolution estimated (and without it: half width {half_of(main, STATED_PAIRS)} in
+            {len(STATED)} pairs, the resolution estimated (and without it: half width {half_of(main, STATED)} in
             foramina); where V_B changes, intervals no longer hold (section 15), so that it is an option and not the
             default:""",
             table(HEADER, lines(shared, ("GTM",))),
@@ -338,8 +356,8 @@ def written(main: Found, stated: Found, shared: Found, broken: dict[str, Found],
                 ],
             ),
             f"""**Assumptions broken on purpose**, each at the second visit alone (a wrong resolution at both), the
-            rest as above with the resolution told; the first {BROKEN_PAIRS} of these pairs. More marrow and a jump
-            need images of their own: {f"{BROKEN_IMAGES} pairs" if BROKEN_IMAGES else "not measured"}.""",
+            rest as above with the resolution told; the first {len(BROKEN_ON)} of these pairs. More marrow and a jump
+            have images of their own.""",
             table(
                 ["broken", *HEADER],
                 [[told, *line] for told, found in broken.items() for line in lines(found)],
