@@ -54,10 +54,10 @@ allows 3.2 to 4.6 and 5.5 to 7.8 %), and 2.8 and 3.9 % (3 foramina with V_T 12.9
 and 3.0 to 5.5 %): a foramen that takes up much is less noisy than `plan` says, which promises too little there. The
 noise of a foramen that `plan` takes from one scan is 1.03 ± 0.14 times (SD, 24 visits of all six necks; 21 within 20
 %) what the counts of its frames vary by from draw to draw."""
-LEFT = """Tried and left, by hand, on eight draws of three necks with regions in place and true input, where the SD of a
-corrected foramen's V_T of 5.2 to 6.2 is 6.7 %: the course of measured over corrected activity smoothed in time (6.8 %,
-or 6.4 % and 10 % off where it is one number); the correction taken back by a quarter (6.0 % and 12 % off). With V_B held
-at its true value it is 4.5 %: what costs most is that V_B is fitted."""
+LEFT = """Tried and left, by hand, on eight draws of three necks with regions in place and true input, where the SD of
+a corrected foramen's V_T of 5.2 to 6.2 is 6.5 %: what the correction multiplies the measured curve by, smoothed over
+time (6.6 %, or 6.3 % and 10 % off where it is one number); the correction taken back by a quarter (5.8 % and 12 %
+off). With V_B held at its true value it is 4.4 %: that V_B is fitted costs most."""
 TOLD = Case("told")
 BROKEN = {
     "delay 5 s": Case("told", delay_s=5.0),
