@@ -346,8 +346,8 @@ def written(main: Found, stated: Found, shared: Found, broken: dict[str, Found],
             {len(STATED)} of these pairs; how V_T answers to errors is taken over from above:""",
             table(HEADER, lines(stated, ("GTM",))),
             f"""**One V_B for both visits** of a region (`compare --coupled {SHARED}`), which is true here, in the same
-            {len(STATED)} pairs, the resolution estimated (by separate fits the half width is {half_of(main, STATED)} in
-            foramina); where V_B changes, intervals no longer hold (section 15), so that it is an option and not the
+            {len(STATED)} pairs, the resolution estimated (by separate fits the half width is {half_of(main, STATED)}
+            in foramina); where V_B changes, intervals no longer hold (section 15), so that it is an option and not the
             default:""",
             table(HEADER, lines(shared, ("GTM",))),
             LEFT,
