@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 from support import tinystudy
 from support.exacttissue import EDGES_S
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -17,7 +18,7 @@ from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.alignment.fused import fused_images, suv_per_kbq_ml
 from TSPOQuantLib.alignment.motion import FrameMotion, MotionTable, judged_at
 from TSPOQuantLib.alignment.transform_files import read_transform
-from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment
+from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment, _half_extent
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.regions.carry import carry_segmentation, level_points
@@ -200,6 +201,12 @@ class LargeMotionTest(unittest.TestCase):
 
 
 class CarriedTest(unittest.TestCase):
+    def test_how_far_an_image_reaches_whatever_order_its_axes_have(self):
+        image = sitk.Image([10, 20, 30], sitk.sitkUInt8)
+        image.SetSpacing((1.0, 2.0, 3.0))
+        image.SetDirection((0, 0, -1, 1, 0, 0, 0, 1, 0))  # sagittal: i runs front to back, j up, k to the right
+        np.testing.assert_allclose(_half_extent(image), (45.0, 5.0, 20.0))
+
     def test_segments_land_with_their_levels_and_say_so(self):
         on = grid((80, 60, 60), 1.0)
         names = {"foramen C6/C7 left": (12.0, 0, -20), "foramen C4/C5 left": (12.0, 0, 20)}
@@ -236,6 +243,14 @@ class CarriedTest(unittest.TestCase):
             self.assertAlmostEqual(middle[0], -10 + x, delta=0.3)
         self.assertAlmostEqual(found.segments[2].mask.sum() / pole.sum(), 1.0, delta=0.02)
         self.assertFalse(found.segments[3].mask.any())
+        self.assertNotIn("regions-carried-cut", [notice.code for notice in found.notices])
+        for low in (0, 20):  # a CT that ends within what is carried, and one that ends before all of one region
+            matrix = on.ijk_to_lps.copy()
+            matrix[:3, 3] = on.to_lps(np.array([0.0, 0.0, low + 20.0]))
+            upper = carry_segmentation(segmentation, alignment, Grid((60 - low, 60, 60), matrix), "baseline")
+            told = {notice.code: notice.message for notice in upper.notices}["regions-carried-cut"]
+            self.assertIn("'foramen C6/C7 left'", told)
+            self.assertNotIn("C4/C5", told)
         self.assertEqual(level_points([]), {})
 
 

@@ -157,9 +157,15 @@ def _resampled(
     return box
 
 
+def _half_extent(image: sitk.Image) -> NDArray[np.float64]:
+    """Half of what an image shows along the patient's axes, in whatever order and direction its own run, mm."""
+    lengths = np.array(image.GetSize()) * np.array(image.GetSpacing())
+    return np.asarray(np.abs(np.array(image.GetDirection()).reshape(3, 3)) @ lengths / 2)
+
+
 def _align_whole(fixed: sitk.Image, moving: sitk.Image) -> Matrix:
     """One rigid transform for everything both CTs show, from the best of many starts along the body."""
-    extent = [np.array(image.GetSize()) * np.array(image.GetSpacing()) / 2 for image in (fixed, moving)]
+    extent = [_half_extent(image) for image in (fixed, moving)]
     coarse, target = (
         _resampled(image, WHOLE_SPACING_MM, np.array(middle(image)), half)
         for image, half in zip((fixed, moving), extent, strict=True)

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from ..acquisition.segmentation import Segmentation
 from ..alignment.visits import VisitAlignment
 from ..grid import Grid
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Text, named
 from .anatomy import CARRIED_TAG
 from .planes import center_of
 from .region import Region, region_of
 from .sampling import coverage
 
+WHOLE = 0.9
+"""Of a region's volume that must lie within the other visit's CT or MR, or it is told to be cut off (a choice)."""
 HALF = 0.5
 """A voxel of the new grid belongs to the region when at least half of it is covered."""
 
@@ -52,7 +54,7 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
     A foramen goes as a whole with the level nearest to it, everything else voxel by voxel, since the cord and the
     vessels reach over several levels and bend with them. Segments without voxels stay empty.
     """
-    segments = []
+    segments, cut = [], []
     for segment in drawn.segments:
         region = region_of(segment, drawn.grid)
         covered = np.zeros(np.prod(grid.shape))
@@ -60,6 +62,8 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
             found = coverage(_moved(part, matrix, visit), grid)
             covered[found.voxels] += found.fractions
         mask = covered.reshape(grid.shape) >= HALF
+        if covered.sum() * grid.voxel_volume_mm3 < WHOLE * region.volume_mm3:
+            cut.append(region.name)
         segments.append(replace(segment, mask=mask, tags={**segment.tags, CARRIED_TAG: visit}))
     residuals = [level.residual_mm for level in alignment.levels]
     text = Text(
@@ -69,7 +73,14 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
         lowest=min(residuals),
         highest=max(residuals),
     )
-    notices = (*drawn.notices, *alignment.notices, Notice("regions-carried", text))
+    beyond = Notice(
+        "regions-carried-cut",
+        "this visit's CT or MR does not show all of where {names} would lie: what is beyond it was cut off, and what "
+        "is left is no measure of the whole; draw it anew or leave it out",
+        names=named(cut),
+    )
+    told = (*alignment.notices, *((beyond,) if cut else ()))
+    notices = (*drawn.notices, *told, Notice("regions-carried", text))
     return Segmentation(grid, tuple(segments), notices, undrawn=drawn.undrawn)
 
 
