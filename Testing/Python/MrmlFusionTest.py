@@ -187,7 +187,8 @@ class FusedViewsTest(ScenesTest):
 
         with mock.patch.object(views, "show_layout", relayout):
             fusion.show_fused(self.ct, proxy)
-        np.testing.assert_allclose(red.GetFieldOfView(), (80.0, 80.0, 1.0))
+        columns, rows, _ = red.GetDimensions()  # in a window those that its layout gives
+        np.testing.assert_allclose(red.GetFieldOfView(), (80.0, 80.0 * rows / columns, 1.0))
 
     def test_ct_and_pet_beside_each_other(self):
         _, proxy = self.sequence()

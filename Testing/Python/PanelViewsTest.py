@@ -425,6 +425,15 @@ class StatesTest(ViewsTest):
         self.assertEqual([self.states()[n] for n in (0, 2)], ["ready", "to do"])
         self.assertIsNone(self.logic.visit("baseline").ctVolume)
 
+    def test_another_visits_image_does_not_take_the_place_of_one_that_is_deleted(self):
+        first, second = self.two_visits()
+        for node, field in ((first.pet, "petSequence"), (first.ct, "ctVolume"), (first.segmentation, "segmentation")):
+            slicer.mrmlScene.RemoveNode(node)
+            self.settle()
+            self.assertIsNone(getattr(self.logic.visit("baseline"), field), field)
+        self.assertEqual(self.states()[0], "to do")
+        self.assertIs(self.logic.visit("followup").petSequence, second.pet)
+
     @slow
     def test_a_report_is_of_the_visits_that_were_there(self):
         study = self.computed()

@@ -134,8 +134,10 @@ class qMRMLNodeComboBox(QWidget):
         for node in ([None] if self._none_enabled else []) + nodes:
             self._combo.addItem(node.GetName() if node else self.noneDisplay, node)
         self._combo.blockSignals(False)
-        keep = self._node if self._node in nodes else None
-        self._choose(keep if keep or self._none_enabled or not nodes else nodes[0])
+        if self._node in nodes or not nodes or (self._node is None and self._none_enabled):
+            self._choose(self._node if self._node in nodes else None)
+        else:  # whose node was removed goes on to another, in Slicer as well
+            self._choose(nodes[0])
 
     def _on_index(self, index):
         self._choose(self._combo.itemData(index) if index >= 0 else None)

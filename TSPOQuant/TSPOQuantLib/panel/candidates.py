@@ -19,6 +19,10 @@ class Candidates:
         """A new scene: the IDs of its nodes are those of others."""
         self._offered.clear()
 
+    def pass_over(self, session: str, node) -> None:
+        """A node that is about to go is no candidate any more."""
+        self._offered.add((session, node.GetID()))
+
     def choose(self, session: str) -> None:
         """Fill in what is not chosen yet."""
         visit = self._logic.visit(session)

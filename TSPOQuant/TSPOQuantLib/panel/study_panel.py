@@ -115,6 +115,7 @@ class StudyPanel(VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self.onNodesChanged)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodesChanged)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeGoes)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
 
@@ -202,6 +203,14 @@ class StudyPanel(VTKObservationMixin):
         # If this module is shown while the scene is closed then recreate a new parameter node immediately
         if self._isEntered():
             self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)  # type: ignore[untyped-decorator]
+    def onNodeGoes(self, caller, event, node) -> None:
+        """Called before anything is removed: its selector would go on to the next by itself, another visit's."""
+        for control in self._bound.values():
+            if control.className() == "qMRMLNodeComboBox" and control.currentNode() is node:
+                self.candidates.pass_over(self.session, node)
+                control.setCurrentNode(None)
 
     def onNodesChanged(self, caller, event) -> None:
         """Called when anything comes into the scene or goes: an image may be the only candidate, or be gone."""
