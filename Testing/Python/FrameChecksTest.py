@@ -198,7 +198,7 @@ class TimingTest(Folder):
 
     def test_time_that_is_not_the_last_axis(self):
         turned = np.moveaxis(measured(), 0, -1)
-        self.assertIn("last of its four axes", self.refused("frames-axis", read_dynamic_pet, self.nifti(turned)))
+        self.assertIn("end of the four axes", self.refused("frames-table-count", read_dynamic_pet, self.nifti(turned)))
 
     def test_pauses_of_real_scans_are_only_told(self):
         pause = np.r_[STARTS, 4000, 4300]

@@ -56,9 +56,9 @@ def read_dynamic_nifti(
     timing_notices = check_timing(timing)
     if len(timing) != len(values) and len(timing) in values.shape[1:]:
         raise InputRefused(
-            "frames-axis",
-            "{path_name} has {n_values} volumes where {n_timing} frames are timed, and {n_timing} voxels along "
-            "another axis: time must be the last of its four axes; move it there",
+            "frames-table-count",
+            "{n_timing} frames are timed, {path_name} has {n_values}, and {n_timing} voxels along another axis: where "
+            "that is time, move it to the end of the four axes, else correct the times",
             path_name=path.name,
             n_values=len(values),
             n_timing=len(timing),
