@@ -60,8 +60,8 @@ class Value:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the data do not tell it; empty where they do."""
-        found = tuple(flag for flag in self.flags if flag in UNDETERMINED) if self.outcome in MACRO else ()
-        return found or (() if math.isfinite(self.value) else ("not-estimated",))
+        undetermined = tuple(flag for flag in self.flags if flag in UNDETERMINED) if self.outcome in MACRO else ()
+        return undetermined or (() if math.isfinite(self.value) else ("not-estimated",))
 
 
 ANOTHER_UNIT = 30.0
@@ -81,8 +81,8 @@ class Visit:
     @property
     def affected(self) -> str:
         """The place of the affected foramen ("foramen C6/C7 left"), "" where none is told."""
-        found = read_name(f"foramen {self.covariates.get(AFFECTED, '')}").anatomy
-        return f"foramen {found.level} {found.side}" if found.level and found.side != "midline" else ""
+        anatomy = read_name(f"foramen {self.covariates.get(AFFECTED, '')}").anatomy
+        return f"foramen {anatomy.level} {anatomy.side}" if anatomy.level and anatomy.side != "midline" else ""
 
     @property
     def name(self) -> str:
@@ -170,12 +170,12 @@ def matrix(values: Iterable[Value], visits: Sequence[tuple[str, str]], places: S
     """(visits, places): the values, nan where there is none. visits: (participant, session)."""
     rows = {visit: row for row, visit in enumerate(visits)}
     columns = {place: column for column, place in enumerate(places)}
-    found = np.full((len(visits), len(places)), np.nan)
+    table = np.full((len(visits), len(places)), np.nan)
     for one in values:
         row, column = rows.get((one.participant, one.session)), columns.get(one.place)
         if row is not None and column is not None:
-            found[row, column] = one.value
-    return found
+            table[row, column] = one.value
+    return table
 
 
 # --- Reading ---------------------------------------------------------------------------------------------------------
@@ -192,10 +192,10 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
     values: list[Value] = []
     for place in sorted(folder.glob("sub-*/ses-*"), key=_place_order):
         participant, session = (part.name.split("-", 1)[1] for part in (place.parent, place))
-        found = _of_folder(place, participant, session)
-        if found is not None:
-            visits.append(found[0])
-            values += found[1]
+        read = _of_folder(place, participant, session)
+        if read is not None:
+            visits.append(read[0])
+            values += read[1]
     if not visits:
         raise InputRefused(
             "group-empty",
@@ -236,7 +236,7 @@ def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list
 
 def _of_others(visits: Sequence[Visit]) -> list[Notice]:
     """Tell of folders that hold the results of another person or session than they are called by."""
-    found = []
+    notices = []
     for one in visits:
         record = one.record
         if record is None or record.subject == UNNAMED:
@@ -245,7 +245,7 @@ def _of_others(visits: Sequence[Visit]) -> list[Notice]:
             one.participant.casefold(),
             one.session.casefold(),
         ):
-            found.append(
+            notices.append(
                 Notice(
                     "group-other",
                     "the folder of {visit} holds results that were made as {subject}, {session}; make sure that they "
@@ -255,7 +255,7 @@ def _of_others(visits: Sequence[Visit]) -> list[Notice]:
                     session=record.session,
                 )
             )
-    return found
+    return notices
 
 
 def _check_once(values: Sequence[Value]) -> None:
@@ -283,10 +283,10 @@ def _odd(values: Sequence[Value]) -> list[Notice]:
     for one in values:
         if one.value > 0:
             kinds.setdefault((one.outcome, one.model, one.pvc, one.structure), []).append(one)
-    found = []
+    notices = []
     for same in kinds.values():
         usual = float(np.median([one.value for one in same]))
-        found += [
+        notices += [
             Notice(
                 "group-value-odd",
                 "sub-{participant} ses-{session}: {outcome} by {model} in {place} is {value:.3g}, where {usual:.3g} "
@@ -302,7 +302,7 @@ def _odd(values: Sequence[Value]) -> list[Notice]:
             for one in same
             if not 1 / ANOTHER_UNIT < one.value / usual < ANOTHER_UNIT
         ]
-    return found
+    return notices
 
 
 def _covariates_in(record: VisitRecord) -> dict[str, str]:
@@ -382,18 +382,18 @@ def _value(
 
 def _lost(folder: Path) -> tuple[Lost, ...]:
     """The rows of cohort.tsv and comparisons.tsv that tell of a refusal or a failure."""
-    found = []
+    lost = []
     for name in ("cohort.tsv", "comparisons.tsv"):
         path = folder / name
         if path.is_file() and len(path.read_text(encoding="utf-8").splitlines()) > 1:
             columns = {column.name: column.cells for column in read_table(path, units=False)}
             rows = zip(*(columns[key] for key in ("participant", "session", "status", "code", "message")), strict=True)
-            found += [
+            lost += [
                 Lost(who.removeprefix("sub-"), " ".join(one.removeprefix("ses-") for one in session.split()), *why)
                 for who, session, status, *why in rows
                 if status not in ("done", "kept")
             ]
-    return tuple(found)
+    return tuple(lost)
 
 
 # --- Which visits belong together ------------------------------------------------------------------------------------
@@ -405,8 +405,8 @@ Pair = tuple[str, str, str]
 def pairs_of(cohort: Cohort, sessions: tuple[str, str]) -> tuple[Pair, ...]:
     """Everybody with both sessions. Raises InputRefused ("group-session") where nobody has."""
     first, second = (label.removeprefix("ses-") for label in sessions)
-    found = [(who, first, second) for who in cohort.participants if {first, second} <= set(cohort.sessions(who))]
-    if not found or first == second:
+    pairs = [(who, first, second) for who in cohort.participants if {first, second} <= set(cohort.sessions(who))]
+    if not pairs or first == second:
         known = Listed(dict.fromkeys(visit.session for visit in cohort.visits))
         raise InputRefused(
             "group-session",
@@ -415,7 +415,7 @@ def pairs_of(cohort: Cohort, sessions: tuple[str, str]) -> tuple[Pair, ...]:
             second=second,
             known=known,
         )
-    return tuple(found)
+    return tuple(pairs)
 
 
 def half_pairs(cohort: Cohort, pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -428,12 +428,12 @@ def half_pairs(cohort: Cohort, pairs: Sequence[Pair]) -> tuple[str, ...]:
 def test_retest_pairs(cohort: Cohort) -> tuple[Pair, ...]:
     """Pairs that a column "condition" marks: "test" and "retest" of two sessions, or "test-retest" of a person with
     two; empty where none does."""
-    found = []
+    pairs = []
     for who in cohort.participants:
         own = [visit for visit in cohort.visits if visit.participant == who]
         conditions = [visit.covariates.get(CONDITION, "") for visit in own]
         if conditions.count(TEST) == conditions.count(RETEST) == 1:
-            found.append((who, own[conditions.index(TEST)].session, own[conditions.index(RETEST)].session))
+            pairs.append((who, own[conditions.index(TEST)].session, own[conditions.index(RETEST)].session))
         elif conditions == [BOTH, BOTH]:
-            found.append((who, own[0].session, own[1].session))
-    return tuple(found)
+            pairs.append((who, own[0].session, own[1].session))
+    return tuple(pairs)

@@ -175,8 +175,8 @@ def between(values: Array, second: Array, covariates: Array) -> Difference:
     if min(sizes) < 2 or df < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         mean = float(values[second == 1].mean() - values[second == 0].mean()) if min(sizes) else math.nan
         return Difference(Estimate(mean, math.nan, math.nan), UNKNOWN, math.nan, "")
-    found = slopes(values[None], design)
-    effect, error, free, spread = (float(part[0]) for part in (found.effect, found.error, found.free, found.spread))
+    slope = slopes(values[None], design)
+    effect, error, free, spread = (float(part[0]) for part in (slope.effect, slope.error, slope.free, slope.spread))
     if not free > 1 - TINY:  # no spread, or covariates leave a group none of its own
         return Difference(Estimate(effect, math.nan, math.nan), UNKNOWN, math.nan, "")
     half = float(stdtrit(free, 1 - TAIL)) * error
@@ -234,8 +234,8 @@ def label_chance(values: Array, design: Array, permutations: int = PERMUTATIONS)
     reduced = design[:, 1:]
     fitted = reduced @ (np.linalg.pinv(reduced) @ values)
     residuals = values - fitted
-    found = slopes(fitted + np.vstack([residuals, residuals[orders(len(values), permutations)]]), design)
-    t = np.abs(found.effect) / np.maximum(found.error, np.finfo(float).tiny)
+    permuted = slopes(fitted + np.vstack([residuals, residuals[orders(len(values), permutations)]]), design)
+    t = np.abs(permuted.effect) / np.maximum(permuted.error, np.finfo(float).tiny)
     return float(np.mean(t >= t[0] * (1 - 1e-12)))
 
 

@@ -100,9 +100,9 @@ def _column(name: str) -> str:
 
 def row_of(path: Path, rows: Sequence[Row], keys: Mapping[str, str]) -> Cells:
     """The cells of the row of these keys, as far as the table has them; missing cells left out."""
-    found = [row for row in rows if all(is_label(row[key], wanted) for key, wanted in keys.items() if key in row)]
+    own = [row for row in rows if all(is_label(row[key], wanted) for key, wanted in keys.items() if key in row)]
     cells: dict[str, list[str]] = {}
-    for row in found:
+    for row in own:
         for name, cell in row.items():
             if name not in keys and cell.lower() not in MISSING_CELLS:
                 cells.setdefault(name, []).append(cell)
@@ -113,8 +113,8 @@ def row_of(path: Path, rows: Sequence[Row], keys: Mapping[str, str]) -> Cells:
             "{name} has {count} rows of {who} that differ in {columns}; leave one, or say the visit of each in a "
             "column session_id",
             name=path.name,
-            count=len(found),
-            who=" ".join(keys[key] for key in keys if key in found[0]),
+            count=len(own),
+            who=" ".join(keys[key] for key in keys if key in own[0]),
             columns=Listed(differ),
         )
     return {name: values[0] for name, values in cells.items()}

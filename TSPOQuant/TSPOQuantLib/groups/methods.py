@@ -304,7 +304,7 @@ def _versions(records: Sequence[VisitRecord]) -> str:
     for record in records:
         for name, version in record.provenance.get("versions", {}).items():
             known.setdefault(name, set()).add(str(version))
-    listed = [f"{name} {' and '.join(sorted(found))}" for name, found in known.items()]
+    listed = [f"{name} {' and '.join(sorted(several))}" for name, several in known.items()]
     return f" (visits: {', '.join(listed)})" if listed else ""
 
 
@@ -363,16 +363,16 @@ def _cells(group: Sequence[Visit], name: str) -> str:
 
 def exclusions(cohort: Cohort) -> tuple[Exclusion, ...]:
     """Visits and comparisons that could not be made, then every number that the data do not tell."""
-    found = [
+    excluded = [
         Exclusion(one.participant, one.session, "comparison" if " " in one.session else "visit", one.code, one.message)
         for one in cohort.lost
     ]
-    found += [
+    excluded += [
         Exclusion(one.participant, one.session, _number_of(one), reason, "")
         for one in cohort.left_out
         for reason in one.reasons[:1]
     ]
-    return tuple(found)
+    return tuple(excluded)
 
 
 def _number_of(one: Value) -> str:

@@ -57,11 +57,11 @@ class Measured:
 
     def logs(self, people: Sequence[str], sessions: Sequence[str]) -> Array:
         """(people, places): ln of the values at a session of each, nan where there is none or it is not positive."""
-        found = matrix(self.values, list(zip(people, sessions, strict=True)), self.places)
+        table = matrix(self.values, list(zip(people, sessions, strict=True)), self.places)
         for row, who in enumerate(people):
-            found[row, [place not in self.kept.get(who, self.places) for place in self.places]] = np.nan
+            table[row, [place not in self.kept.get(who, self.places) for place in self.places]] = np.nan
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(found > 0, np.log(found), np.nan)
+            return np.where(table > 0, np.log(table), np.nan)
 
 
 def measured(cohort: Cohort) -> Iterator[Measured]:
@@ -85,27 +85,27 @@ def measured(cohort: Cohort) -> Iterator[Measured]:
 def effects(cohort: Cohort, by: Sequence[str] = (), covariates: Sequence[str] = (GENOTYPE,)) -> tuple[Effect, ...]:
     """Everything that is compared. by: columns that make groups; empty for "group" and "genotype" where they do."""
     columns = tuple(by) or tuple(name for name in (GROUP, GENOTYPE) if len(_groups(cohort, name)) > 1)
-    found: list[Effect] = []
+    effects: list[Effect] = []
     within = _own_groups(cohort, columns)
     for one in measured(cohort):
         if one.structure == AFFECTED:
-            found += _affected(cohort, one)
+            effects += _affected(cohort, one)
         for first, second in cohort.session_pairs():
             for group, members in within.items():
-                found += _changed(one, members, first, second, group)
+                effects += _changed(one, members, first, second, group)
         for column in columns:
             names = tuple(name for name in covariates if name != column)
-            found += _between_groups(cohort, one, column, names)
-    return with_adjusted(found)
+            effects += _between_groups(cohort, one, column, names)
+    return with_adjusted(effects)
 
 
 def _groups(cohort: Cohort, column: str) -> dict[str, list[str]]:
     """People by group, the group that others are compared with first."""
-    found: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {}
     for visit in cohort.first_visits():
         if visit.covariates.get(column):
-            found.setdefault(visit.covariates[column], []).append(visit.participant)
-    return dict(sorted(found.items(), key=lambda item: (not CONTROLS.match(item[0]), item[0])))
+            members.setdefault(visit.covariates[column], []).append(visit.participant)
+    return dict(sorted(members.items(), key=lambda item: (not CONTROLS.match(item[0]), item[0])))
 
 
 def _own_groups(cohort: Cohort, columns: Sequence[str]) -> dict[str, Cohort]:
@@ -139,7 +139,7 @@ def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **m
 
 def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
     """The affected foramen against the mean of the person's others, at each session."""
-    found = []
+    effects = []
     for session in dict.fromkeys(visit.session for visit in cohort.visits):
         people = [v.participant for v in cohort.visits if v.session == session and v.affected]
         if len(people) < 2:
@@ -152,7 +152,7 @@ def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
         logs, mine = logs[there], mine[there]
         change = _mean(np.where(mine, logs, np.nan)) - _mean(np.where(mine, np.nan, logs))
         who = [people[int(row)] for row in there]
-        found.append(
+        effects.append(
             _effect(
                 one,
                 paired(change),
@@ -164,7 +164,7 @@ def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
                 values=tuple(zip(who, [""] * len(who), change.tolist(), strict=True)),
             )
         )
-    return found
+    return effects
 
 
 def _mean(values: Array) -> Array:
@@ -210,14 +210,14 @@ def _between_groups(cohort: Cohort, one: Measured, column: str, covariates: Sequ
         ("group-change", f"{first} → {second}", *changes(cohort, one, first, second))
         for first, second in cohort.session_pairs()
     ]
-    found = []
+    effects = []
     reference, *others = _groups(cohort, column) or [""]
     for question, session, everybody, table in tables:
         for other in others:
-            found += _two_groups(
+            effects += _two_groups(
                 one, visits, (everybody, table), (column, reference, other), covariates, (question, session)
             )
-    return found
+    return effects
 
 
 def _two_groups(
@@ -281,32 +281,34 @@ def associations(cohort: Cohort, asked: Sequence[str] = (), by: Sequence[str] = 
 
     In each group apart, see ``effects``: patients and controls together would correlate by being two groups.
     """
-    found = []
+    associations = []
     for within, own in _own_groups(cohort, tuple(by) or (GROUP,)).items():
         for one in measured(cohort):
             for score in scores_of(cohort, asked):
-                found += _associated(one, own, score, within)
-    adjusted = [math.nan] * len(found)
-    for family in dict.fromkeys((a.kind, a.outcome, a.model, a.pvc) for a in found):
-        members = [n for n, a in enumerate(found) if (a.kind, a.outcome, a.model, a.pvc) == family]
-        for index, chance in zip(members, holm([found[n].correlation.chance for n in members]), strict=True):
+                associations += _associated(one, own, score, within)
+    adjusted = [math.nan] * len(associations)
+    for family in dict.fromkeys((a.kind, a.outcome, a.model, a.pvc) for a in associations):
+        members = [n for n, a in enumerate(associations) if (a.kind, a.outcome, a.model, a.pvc) == family]
+        for index, chance in zip(members, holm([associations[n].correlation.chance for n in members]), strict=True):
             adjusted[index] = chance
-    return tuple(replace(one, adjusted=chance) for one, chance in zip(found, adjusted, strict=True))
+    return tuple(replace(one, adjusted=chance) for one, chance in zip(associations, adjusted, strict=True))
 
 
 def _associated(one: Measured, cohort: Cohort, score: str, within: str) -> list[Association]:
     pairs = cohort.session_pairs()
-    found = []
+    associations = []
     for first, second in pairs:
         people, ratio = changes(cohort, one, first, second)
         y = _score(cohort, people, score, second) - _score(cohort, people, score, first)
-        found += _association(one, score, ("change", f"{first} → {second}", within), people, ratio, y)
+        associations += _association(one, score, ("change", f"{first} → {second}", within), people, ratio, y)
     if not pairs:
         visits = cohort.first_visits()
         people, sessions = [v.participant for v in visits], [v.session for v in visits]
         y = np.array([_number(v, score) for v in visits])
-        found += _association(one, score, ("visit", "first visit", within), people, one.logs(people, sessions), y)
-    return found
+        associations += _association(
+            one, score, ("visit", "first visit", within), people, one.logs(people, sessions), y
+        )
+    return associations
 
 
 def _score(cohort: Cohort, people: Sequence[str], score: str, session: str) -> Array:
@@ -329,6 +331,6 @@ def _association(
     if len(rows) < 2 or not one.asks(who):
         return []
     x = person_means(logs[rows])
-    found = correlation(x, y[rows])
+    related = correlation(x, y[rows])
     kind = (one.outcome, one.model, one.pvc, one.structure)
-    return [Association(*about, *kind, score, who, x, y[rows], found, math.nan)]
+    return [Association(*about, *kind, score, who, x, y[rows], related, math.nan)]

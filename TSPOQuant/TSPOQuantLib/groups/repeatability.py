@@ -302,7 +302,7 @@ def outliers(values: Array, chance: float = OUTLIER_CHANCE) -> tuple[int, ...]:
     n = len(values)
     if n < FEWEST:
         return ()
-    left, removed, found = list(range(n)), [], 0
+    left, removed, outside = list(range(n)), [], 0
     for count in range(1, max(1, n // OUTLIER_SHARE) + 1):
         kept = values[left]
         spread = kept.std(ddof=1)
@@ -314,8 +314,8 @@ def outliers(values: Array, chance: float = OUTLIER_CHANCE) -> tuple[int, ...]:
         t = float(stdtrit(rest - 2, 1 - chance / (2 * rest)))
         limit = (rest - 1) * t / math.sqrt((rest - 2 + t * t) * rest)
         removed.append(left.pop(worst))
-        found = count if away[worst] > limit else found
-    return tuple(sorted(removed[:found]))
+        outside = count if away[worst] > limit else outside
+    return tuple(sorted(removed[:outside]))
 
 
 def differing_people(first: Array, second: Array) -> tuple[int, ...]:

@@ -156,7 +156,7 @@ def _both_ways(one: Value, region: str, values: Array, who: Sequence[str]) -> li
         if way == INCLUDED or out:
             kept = without(dropped, values)
             people = tuple(name for index, name in enumerate(who) if index not in dropped)
-            found = repeatability(kept[..., 0], kept[..., 1])
+            repeats = repeatability(kept[..., 0], kept[..., 1])
             rows.append(
                 Repeat(
                     one.outcome,
@@ -169,7 +169,7 @@ def _both_ways(one: Value, region: str, values: Array, who: Sequence[str]) -> li
                     kept,
                     named,
                     way,
-                    found,
+                    repeats,
                 )
             )
     return rows

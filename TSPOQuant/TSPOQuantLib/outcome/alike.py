@@ -33,13 +33,13 @@ class Alike:
 
     def changes(self, visits: Sequence[VisitRecord]) -> dict[str, Any]:
         """The settings, by name, with which every visit is to be quantified again."""
-        found: dict[str, Any] = {}
+        settings: dict[str, Any] = {}
         if self.window:
-            found["until_min"] = common_end_s(visits) / 60
-            found |= _common_start(visits)
+            settings["until_min"] = common_end_s(visits) / 60
+            settings |= _common_start(visits)
         if self.resolution_mm is not None:
-            found["smooth_to_mm"] = self.resolution_mm
-        return (_common_choices(visits) if self.choices else {}) | found
+            settings["smooth_to_mm"] = self.resolution_mm
+        return (_common_choices(visits) if self.choices else {}) | settings
 
 
 def common_end_s(visits: Sequence[VisitRecord]) -> float:
@@ -81,10 +81,10 @@ def _common_choices(visits: Sequence[VisitRecord]) -> dict[str, Any]:
     samples that calibrate; the curves of parent fraction and plasma ratio as at the first visit; of resolutions
     estimated on one scanner the mean by 1/SE².
     """
-    found: dict[str, Any] = {}
+    shared: dict[str, Any] = {}
     starts = {fit.tstar_s for visit in visits for fit in visit.fits if fit.tstar_s is not None}
     if len(starts) > 1:
-        found |= {"tstar_s": max(starts), "last_frames": None}
+        shared |= {"tstar_s": max(starts), "last_frames": None}
     for name, rule in (
         ("parent_fraction_model", _first),
         ("plasma_ratio_model", _first),
@@ -92,14 +92,14 @@ def _common_choices(visits: Sequence[VisitRecord]) -> dict[str, Any]:
     ):
         chosen = [FOLLOWS_DATA[name](visit) for visit in visits]
         if None not in chosen and len(set(chosen)) > 1:
-            found[name] = rule(chosen)
+            shared[name] = rule(chosen)
     scans = [visit.acquisition for visit in visits]
     widths = [(scan.fwhm_mm, scan.fwhm_se_mm) for scan in scans if scan.fwhm_mm and scan.fwhm_se_mm]
     one = len({scan.made_by for scan in scans}) == 1
     if one and len(widths) == len(visits):
         weights = [1 / se**2 for _, se in widths]
-        found["fwhm_mm"] = round(sum(w * mm for w, (mm, _) in zip(weights, widths, strict=True)) / sum(weights), 2)
-    return found
+        shared["fwhm_mm"] = round(sum(w * mm for w, (mm, _) in zip(weights, widths, strict=True)) / sum(weights), 2)
+    return shared
 
 
 @dataclass(frozen=True)

@@ -291,8 +291,8 @@ def _own_window_min(visit: VisitRecord) -> tuple[float, float] | None:
 
 def _template(visit: VisitRecord) -> tuple[str, int] | None:
     """Which template the input is, and of how many people; None for one that was measured."""
-    found = visit.input.settings.get("found", {}).get("population")
-    return (found["template"], found["people"]) if found else None
+    population = visit.input.settings.get("found", {}).get("population")
+    return (population["template"], population["people"]) if population else None
 
 
 SHARPNESS = Text("it changes resolution, and with it every small region")
@@ -466,7 +466,7 @@ def in_effect(one: Setting, visit: VisitRecord) -> bool:
 
 def _setting(one: Setting, shared: Shared) -> _Fact:
     """A setting that visits must share, as far as it had any effect."""
-    found = CAME_TO.get(one.name) or FOLLOWS_DATA.get(one.name)
+    chosen_by_data = CAME_TO.get(one.name) or FOLLOWS_DATA.get(one.name)
     alone = sum(fact.shared is not None and fact.shared.item == shared.item for fact in SETTINGS) == 1
 
     def value(visit: VisitRecord) -> Any:
@@ -474,7 +474,7 @@ def _setting(one: Setting, shared: Shared) -> _Fact:
             return None
         if not in_effect(one, visit):
             return None
-        came_to = found(visit) if found else None
+        came_to = chosen_by_data(visit) if chosen_by_data else None
         return _plain(asked(one, visit) if came_to is None else came_to)
 
     def in_words(chosen: Any) -> str:
@@ -539,19 +539,19 @@ CODES = tuple(item.code for item in ITEMS) + OTHERS
 
 def findings_of(visits: Sequence[VisitRecord]) -> tuple[Finding, ...]:
     """Everything in which visits differ, those that refuse first."""
-    found = [*_identities(visits)]
+    findings = [*_identities(visits)]
     unknown = []
     for item in ITEMS:
         if item.acquired and all(item.wording(visit) is None for visit in visits):
             unknown.append(item.item)
         elif finding := item.finding(visits):
-            found.append(finding)
+            findings.append(finding)
     if unknown:
         names = Listed(unknown)
         message = Text("no visit tells its {names}: whether they are equal could not be checked", names=names)
-        found.append(Finding("visits-not-told", "warn", names, (Text("not told"),) * len(visits), message))
-    found += [*_same_blood(visits), *_volumes(visits), *_entries(visits), *_moved(visits), *_order(visits)]
-    return tuple(sorted(found, key=lambda finding: (finding.acceptable, finding.severity == "warn")))
+        findings.append(Finding("visits-not-told", "warn", names, (Text("not told"),) * len(visits), message))
+    findings += [*_same_blood(visits), *_volumes(visits), *_entries(visits), *_moved(visits), *_order(visits)]
+    return tuple(sorted(findings, key=lambda finding: (finding.acceptable, finding.severity == "warn")))
 
 
 def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[Finding, ...]:
@@ -575,11 +575,11 @@ def checked(visits: Sequence[VisitRecord], accept: Sequence[str] = ()) -> tuple[
                 finding=code,
                 codes=Listed(CODES),
             )
-    found = tuple(replace(f, accepted=f.acceptable and f.code in accept) for f in findings_of(visits))
-    barring = [f for f in found if f.severity == "refuse" and not f.accepted]
+    findings = tuple(replace(f, accepted=f.acceptable and f.code in accept) for f in findings_of(visits))
+    barring = [f for f in findings if f.severity == "refuse" and not f.accepted]
     if barring:
         raise _refusal(barring[0], Listed(f.code for f in barring[1:]))
-    return found
+    return findings
 
 
 def _refusal(first: Finding, others: Listed) -> InputRefused:
@@ -612,27 +612,27 @@ def _identities(visits: Sequence[VisitRecord]) -> list[Finding]:
     keys = [visit.acquisition.patient_key for visit in visits]
     known = {key for key in keys if key is not None}
     subjects = tuple(visit.subject for visit in visits)
-    found = []
+    findings = []
     if len(known) > 1:
-        found.append(_never("visits-patient", "patient", sessions, Text("the visits are of different patients")))
+        findings.append(_never("visits-patient", "patient", sessions, Text("the visits are of different patients")))
     if len(set(subjects)) > 1:
         message = Text("the visits name different subjects; if they are of one person, give both one [subject] id")
-        found.append(_never("visits-subject", "subject", subjects, message))
+        findings.append(_never("visits-subject", "subject", subjects, message))
     if len({visit.acquisition.simulated for visit in visits}) > 1:
         kinds = tuple("simulated" if visit.acquisition.simulated else "measured" for visit in visits)
         message = Text("simulated and measured visits do not compare")
-        found.append(_never("visits-simulated", "simulated", kinds, message))
+        findings.append(_never("visits-simulated", "simulated", kinds, message))
     same = [v.acquisition.time_zero_at for v in visits if v.acquisition.time_zero_at is not None]
     if len(set(same)) < len(same) or any(_one_scan(*pair) for pair in itertools.combinations(visits, 2)):
         message = Text(
             "one scan was given twice: the same start, or curves that agree in every frame, which those of two scans "
             "never do; give two different visits"
         )
-        found.append(_never("visits-same", "scan", sessions, message))
+        findings.append(_never("visits-same", "scan", sessions, message))
     if len(set(sessions)) < len(sessions):
         message = Text("visits have the same session label; give each its own under [subject] session")
-        found.append(_never("visits-session", "session", sessions, message))
-    return found
+        findings.append(_never("visits-session", "session", sessions, message))
+    return findings
 
 
 def _one_scan(one: VisitRecord, other: VisitRecord) -> bool:
@@ -702,7 +702,7 @@ def _never(code: str, item: str, values: tuple[str, ...], message: Text) -> Find
 
 def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
     """Regions that a visit lacks, and those whose volumes differ from the first visit's."""
-    first, found = visits[0], []
+    first, findings = visits[0], []
     places = [[one, *(visit.same_place(one) for visit in visits[1:])] for one in first.regions]
     alone = {one.name: one for one, here in zip(first.regions, places, strict=True) if None in here}
     for number, visit in enumerate(visits[1:], start=1):
@@ -715,7 +715,7 @@ def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
         message = Text("not every visit has {names}: not compared with those that lack it", names=names)
         lacking = [Listed(name for name in sorted(alone) if visit.same_place(alone[name]) is None) for visit in visits]
         held = tuple(Text("without {names}", names=lacks) if lacks else Text("with each of them") for lacks in lacking)
-        found.append(Finding("visits-regions", "warn", "regions", held, message))
+        findings.append(Finding("visits-regions", "warn", "regions", held, message))
     for one, here in zip(first.regions, places, strict=True):
         own, sizes = one.volume_mm3, [region.volume_mm3 for region in here if region is not None]
         ratio = max(max(size, own) / min(size, own) for size in sizes)
@@ -723,12 +723,12 @@ def _volumes(visits: Sequence[VisitRecord]) -> list[Finding]:
             severity: Severity = "refuse" if ratio > VOLUME_REFUSES else "warn"
             volumes = tuple("none" if region is None else f"{region.volume_mm3:.3g} mm³" for region in here)
             message = Text("'{name}' was drawn in another size: its recovery, and so its V_T, differs", name=one.name)
-            found.append(Finding("visits-volume", severity, "volume", volumes, message))
-    return found
+            findings.append(Finding("visits-volume", severity, "volume", volumes, message))
+    return findings
 
 
 def _entries(visits: Sequence[VisitRecord]) -> list[Finding]:
-    found = []
+    findings = []
     for item, unit, limit in (("weight", "kg", WEIGHT_RATIO), ("dose", "MBq", DOSE_RATIO)):
         field = {"weight": "weight_kg", "dose": "injected_mbq"}[item]
         values: list[float | None] = [getattr(visit.acquisition, field) for visit in visits]
@@ -738,15 +738,15 @@ def _entries(visits: Sequence[VisitRecord]) -> list[Finding]:
             message = Text(
                 "the {item} is not told for every visit: SUV cannot be compared (V_T does not need it)", item=item
             )
-            found.append(Finding(f"visits-{item}", "warn", item, shown, message))
+            findings.append(Finding(f"visits-{item}", "warn", item, shown, message))
         elif max(known) > limit * min(known):
             message = Text(
                 "the {item} differs by more than a factor of {limit:g}: check the entries (V_T does not need it)",
                 item=item,
                 limit=limit,
             )
-            found.append(Finding(f"visits-{item}", "warn", item, shown, message))
-    return found
+            findings.append(Finding(f"visits-{item}", "warn", item, shown, message))
+    return findings
 
 
 def _moved(visits: Sequence[VisitRecord]) -> list[Finding]:

@@ -77,15 +77,15 @@ def coupled_visits(visits: Sequence[VisitRecord]) -> tuple[tuple[VisitRecord, ..
             "{model} has no V_B to share; name a compartment model, or share nothing",
             model=models[0],
         )
-    found: dict[tuple[int, str, str, str], KineticFit] = {}
+    renewed: dict[tuple[int, str, str, str], KineticFit] = {}
     shared: list[SharedFit] = []
     if how != ALONE:
         for model in able:
             for curves in _groups(_curves(visits, model), how):
                 one = fit_coupled_scans(model, _scans(visits, curves))
-                found |= _renewed(curves, one)
+                renewed |= _renewed(curves, one)
                 shared.append(_told(visits, curves, one))
-    return tuple(_with(visit, number, found) for number, visit in enumerate(visits)), tuple(shared)
+    return tuple(_with(visit, number, renewed) for number, visit in enumerate(visits)), tuple(shared)
 
 
 def _curves(visits: Sequence[VisitRecord], model: str) -> list[_Curve]:
@@ -103,10 +103,10 @@ def _curves(visits: Sequence[VisitRecord], model: str) -> list[_Curve]:
 
 def _groups(curves: Sequence[_Curve], how: str) -> list[list[_Curve]]:
     """The curves that share, visit by visit: "regions" of one visit, "visits" of one region, or "all"."""
-    found: dict[tuple[str, object], list[_Curve]] = {}
+    groups: dict[tuple[str, object], list[_Curve]] = {}
     for one in curves:
-        found.setdefault((one.fit.pvc, {"regions": one.visit, "visits": one.place, "all": None}[how]), []).append(one)
-    return [group for group in found.values() if len(group) > 1]
+        groups.setdefault((one.fit.pvc, {"regions": one.visit, "visits": one.place, "all": None}[how]), []).append(one)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _scans(visits: Sequence[VisitRecord], curves: Sequence[_Curve]) -> list[ScanCurves]:
@@ -128,13 +128,13 @@ def _scans(visits: Sequence[VisitRecord], curves: Sequence[_Curve]) -> list[Scan
 
 def _renewed(curves: Sequence[_Curve], coupled: Coupled) -> dict[tuple[int, str, str, str], KineticFit]:
     """The coupled fits by visit, region, model and correction."""
-    found = {}
+    renewed = {}
     for number, (curve, fit) in enumerate(zip(curves, coupled.fits, strict=True)):
         first = next(n for n, one in enumerate(curves) if one.place == curve.place)
         about = {"noise_with_first": 0.0 if curves[first].visit else _correlation(coupled, first, number)}
         key = curve.visit, curve.fit.region, fit.model, curve.fit.pvc
-        found[key] = replace(fit, region=curve.fit.region, pvc=curve.fit.pvc, settings={**fit.settings, KEY: about})
-    return found
+        renewed[key] = replace(fit, region=curve.fit.region, pvc=curve.fit.pvc, settings={**fit.settings, KEY: about})
+    return renewed
 
 
 def _correlation(coupled: Coupled, one: int, other: int) -> float:

@@ -172,14 +172,14 @@ def make_plan(
     middle = float(np.sqrt(low * high))
     lengths = [round(part * protocol.minutes) for part in LENGTHS]
     cases = [(k1, protocol.minutes) for k1 in values] + [(middle, float(minutes)) for minutes in lengths]
-    found = []
+    detected = []
     for number, (k1, minutes) in enumerate(cases):
         progress(number / len(cases), Text("Simulating K1 {k1:.2g}, {minutes:g} min", k1=k1, minutes=minutes))
         rng = np.random.default_rng(seed)  # the same draws for every case, so that cases differ by what they are
-        found += [detectable(protocol, k1, minutes, corrected, source, rng, draws) for corrected in (False, True)]
+        detected += [detectable(protocol, k1, minutes, corrected, source, rng, draws) for corrected in (False, True)]
     progress(1, "Done")
     split = 2 * len(values)
-    return Plan(protocol, tuple(found[:split]), tuple(found[split:]), _assumptions(protocol))
+    return Plan(protocol, tuple(detected[:split]), tuple(detected[split:]), _assumptions(protocol))
 
 
 def detectable(
@@ -452,8 +452,8 @@ def with_coefficient(protocol: Protocol, known: Sequence[Coefficient]) -> Protoc
             "[plan] wcv_percent and --repeatability both say how V_T varies from day to day; leave one out",
         )
     own = [one for one in known if (one.model, one.pvc) == (protocol.model, "none")]
-    found = coefficient_for(tuple(own), protocol.model, "foramen", "none") or (own[0] if len(own) == 1 else None)
-    if found is None:
+    coefficient = coefficient_for(tuple(own), protocol.model, "foramen", "none") or (own[0] if len(own) == 1 else None)
+    if coefficient is None:
         raise InputRefused(
             "protocol-repeatability",
             "no coefficient tells how V_T by {model} repeats in a foramen; those given are for {known}: add one, or "
@@ -461,7 +461,7 @@ def with_coefficient(protocol: Protocol, known: Sequence[Coefficient]) -> Protoc
             model=protocol.model,
             known=Listed([f"{one.model} {one.structure}" for one in known], "; "),
         )
-    return replace(protocol, wcv=found.wcv, wcv_source=f"{found.structure}: {found.source}")
+    return replace(protocol, wcv=coefficient.wcv, wcv_source=f"{coefficient.structure}: {coefficient.source}")
 
 
 def _tracer(file: TomlFile, name: object, half_life_s: float | None) -> dict[str, Any]:

@@ -38,9 +38,9 @@ def with_dvr(visit: VisitRecord) -> tuple[VisitRecord, tuple[Notice, ...]]:
     """The visit with DVR against its reference region, where that has a V_T, and by how much shared errors cancel."""
     rows, ratios = [], []
     for row in visit.rows:
-        found = _against_reference(visit, row)
-        rows.append(row if found is None else replace(row, DVR=found.ratio, DVR_se=found.error))
-        ratios += [] if found is None or row.region == _reference(visit) else [found]
+        quotient = _against_reference(visit, row)
+        rows.append(row if quotient is None else replace(row, DVR=quotient.ratio, DVR_se=quotient.error))
+        ratios += [] if quotient is None or row.region == _reference(visit) else [quotient]
     return replace(visit, rows=tuple(rows)), _error_notices(visit, ratios)
 
 

@@ -338,7 +338,7 @@ def read_record(path: Path) -> VisitRecord:
                 "{path} was written by an older version and holds no {file}; run quantify again", path=path, file=FILE
             )
             raise InputRefused("results-old", message)
-        visits = sorted(found.parent.name for found in path.glob(f"*/{FILE}"))
+        visits = sorted(visit_file.parent.name for visit_file in path.glob(f"*/{FILE}"))
         hint = f"; it holds the visits {', '.join(visits)}: name these" if visits else "; name one that quantify wrote"
         raise InputRefused("results-foreign", "{path} holds no results of one visit{hint}", path=path, hint=hint)
     try:

@@ -52,7 +52,7 @@ def counts_of(record: VisitRecord) -> float:
     scan = record.acquisition
     timing = FrameTiming(np.array(scan.frame_starts_s), np.array(scan.frame_durations_s))
     foramina = {region.name for region in record.regions if region.structure == "foramen"}
-    found = []
+    scales = []
     for fit in record.fits:
         measured = fit.model == MODEL and fit.pvc == "none" and fit.region in foramina
         if not measured or not np.isfinite(fit.parameters["VT"]):
@@ -61,15 +61,15 @@ def counts_of(record: VisitRecord) -> float:
         freedom = int(used.sum()) - fit.n_parameters
         if freedom > 0 and scan.half_life_s:
             spread = fit.residuals[used] ** 2 * undecayed_s(timing, scan.half_life_s)[used] / fit.predicted[used]
-            found.append(freedom / float(spread.sum()))
-    if len(found) < FEWEST_REGIONS:
+            scales.append(freedom / float(spread.sum()))
+    if len(scales) < FEWEST_REGIONS:
         raise InputRefused(
             "plan-noise",
             "{session} has {found} foramina fitted by {model}, and {needed} are needed to tell its noise; quantify "
             "more of them, or state noise_percent",
             session=record.session,
-            found=len(found),
+            found=len(scales),
             model=MODEL,
             needed=FEWEST_REGIONS,
         )
-    return float(np.median(found))
+    return float(np.median(scales))

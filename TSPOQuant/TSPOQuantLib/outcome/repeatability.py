@@ -160,8 +160,8 @@ def read_repeatability(path: Path) -> tuple[Coefficient, ...]:
     tables = file.data.get("coefficient", [])
     if not tables:
         raise file.refuse("empty", Text("there is no [[coefficient]]; add one, or leave the file out"))
-    found = tuple(_coefficient(file, index, table) for index, table in enumerate(tables))
-    places = [(c.model, c.structure, c.pvc) for c in found]
+    coefficients = tuple(_coefficient(file, index, table) for index, table in enumerate(tables))
+    places = [(c.model, c.structure, c.pvc) for c in coefficients]
     twice = next((place for place in places if places.count(place) > 1), None)
     if twice:
         problem = Text(
@@ -171,7 +171,7 @@ def read_repeatability(path: Path) -> tuple[Coefficient, ...]:
             pvc=twice[2],
         )
         raise file.refuse("twice", problem)
-    return found
+    return coefficients
 
 
 def _coefficient(file: TomlFile, index: int, table: dict[str, object]) -> Coefficient:

@@ -61,21 +61,21 @@ def shortened(region: str, model: str, end_min: float, one: KineticFit | None, w
     )
 
 
-def settled(found: Sequence[Shortened]) -> tuple[Settled, ...]:
+def settled(shortened: Sequence[Shortened]) -> tuple[Settled, ...]:
     """For every model and length, how far the outcome still moves from there on."""
     rows = []
-    for model, end in dict.fromkeys((one.model, one.end_min) for one in found):
-        later = [one for one in found if one.model == model and one.end_min >= end]
+    for model, end in dict.fromkeys((one.model, one.end_min) for one in shortened):
+        later = [one for one in shortened if one.model == model and one.end_min >= end]
         moves = [abs(one.change) for one in later]  # nan where one of them is not known
         reaches = [max(abs(one.change_low), abs(one.change_high)) for one in later]
         rows.append(Settled(model, end, float(np.max(moves)), float(np.max(reaches))))
     return tuple(rows)
 
 
-def drift(found: Sequence[Shortened], model: str) -> list[tuple[float, float]]:
+def drift(shortened: Sequence[Shortened], model: str) -> list[tuple[float, float]]:
     """(minutes, %): median over the regions of the change against the whole scan; empty without the model."""
     moved: dict[float, list[float]] = {}
-    for one in found:
+    for one in shortened:
         if one.model == model and np.isfinite(one.change):
             moved.setdefault(one.end_min, []).append(one.change)
     return [(end, float(np.median(values))) for end, values in list(moved.items())[:-1]]

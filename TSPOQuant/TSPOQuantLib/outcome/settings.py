@@ -30,7 +30,7 @@ def session_order(session: str) -> tuple[bool, str]:
 
     Numbers in labels count as numbers: m6 comes before m12.
     """
-    return session.lower() not in FIRST_SESSIONS, re.sub(r"\d+", lambda found: found[0].zfill(LONGEST_NUMBER), session)
+    return session.lower() not in FIRST_SESSIONS, re.sub(r"\d+", lambda match: match[0].zfill(LONGEST_NUMBER), session)
 
 
 @dataclass(frozen=True)

@@ -126,16 +126,16 @@ def region_uptake(
     scan = scan or _scan_of(visit)
     curve = np.array(region.mean if pvc == NO_PVC or region.corrected is None else region.corrected.mean)
     factor, mean = scan.suv_factor, float(window_mean(scan.timing, curve, scan.window))
-    found: dict[str, Any] = {"SUV": factor * mean} | _range("SUV", factor * curve[scan.inside])
+    quantities: dict[str, Any] = {"SUV": factor * mean} | _range("SUV", factor * curve[scan.inside])
     if region.hottest is not None and pvc == NO_PVC:
         hot = region.hottest
-        found |= {"SUVmax": factor * hot.maximum, "SUVpeak": factor * hot.peak, "SUVsd": factor * hot.sd}
+        quantities |= {"SUVmax": factor * hot.maximum, "SUVpeak": factor * hot.peak, "SUVsd": factor * hot.sd}
     if visit.reference is not None:
-        found |= _ratio(scan, curve, np.array(visit.reference.mean))
-    found |= {f"TBR_{blood}": mean / below for blood, below in scan.blood.items()}
+        quantities |= _ratio(scan, curve, np.array(visit.reference.mean))
+    quantities |= {f"TBR_{blood}": mean / below for blood, below in scan.blood.items()}
     if pvc != NO_PVC and region.corrected is not None:
-        found["relative_se"] = math.sqrt(sum(variance for _, variance in correction_error(visit, region)))
-    return RegionUptake(visit=visit.session, region=region.name, **region.named, pvc=pvc, **found)
+        quantities["relative_se"] = math.sqrt(sum(variance for _, variance in correction_error(visit, region)))
+    return RegionUptake(visit=visit.session, region=region.name, **region.named, pvc=pvc, **quantities)
 
 
 def correction_error(visit: VisitRecord, region: RegionRecord) -> tuple[tuple[Text, float], ...]:
@@ -156,9 +156,9 @@ def correction_error(visit: VisitRecord, region: RegionRecord) -> tuple[tuple[Te
     width = visit.acquisition.fwhm_se_mm or sizes.fwhm_mm
     resolution = max(abs(away(one.finer)), abs(away(one.coarser))) * width / FWHM_STEP_MM
     models = [away(curve) ** 2 for curve in one.alternatives.values()]
-    found = [(Text("the resolution"), resolution**2)]
+    causes = [(Text("the resolution"), resolution**2)]
     if models:
-        found.append((Text("the model of the correction"), sum(models) / len(models)))
+        causes.append((Text("the model of the correction"), sum(models) / len(models)))
     place = [
         row
         for row in visit.sensitivities
@@ -166,8 +166,8 @@ def correction_error(visit: VisitRecord, region: RegionRecord) -> tuple[tuple[Te
         and row.component in ("placement", "registration")
     ]
     if place:
-        found.append((Text("the place"), errors_from(region.name, 0.0, 0, place, sizes).variance()))
-    return tuple(found)
+        causes.append((Text("the place"), errors_from(region.name, 0.0, 0, place, sizes).variance()))
+    return tuple(causes)
 
 
 def suv_factor(visit: VisitRecord) -> float:
@@ -220,11 +220,11 @@ def _blood_mean(visit: VisitRecord, timing: FrameTiming, window: tuple[float, fl
 
 def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
     """What is to be known of SUV and its ratios. Raises InputRefused: window-empty."""
-    found = list(window_notices(visit.acquisition.timing, window_of(visit)))
+    notices = list(window_notices(visit.acquisition.timing, window_of(visit)))
     scan = visit.acquisition
     dose, weight = scan.injected_mbq, scan.weight_kg
     if dose is not None and weight is not None and not possible_for_suv(dose, weight):
-        found.append(
+        notices.append(
             Notice(
                 "suv-implausible",
                 "an injected activity of {dose:g} MBq in {weight:g} kg is not possible, so that there is no SUV; "
@@ -234,7 +234,7 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
             )
         )
     elif math.isnan(suv_factor(visit)):
-        found.append(
+        notices.append(
             Notice(
                 "suv-not-known",
                 "there is no SUV, since the image does not tell {missing}; add that to the DICOM header or to the "
@@ -243,11 +243,11 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
                 missing=Listed(_missing_for_suv(visit)),
             )
         )
-    found += _correction_notices(visit)
+    notices += _correction_notices(visit)
     tracer = tracer_named(visit.acquisition.tracer)
     if visit.reference is not None and tracer is not None and tracer.suvr_caution is not None:
         caution = tracer.suvr_caution
-        found.append(
+        notices.append(
             Notice(
                 "suvr-caution",
                 "SUVR of {tracer} is to be read with caution: {said} ({source})",
@@ -256,7 +256,7 @@ def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
                 source=caution.source,
             )
         )
-    return tuple(found)
+    return tuple(notices)
 
 
 def _correction_notices(visit: VisitRecord) -> list[Notice]:
@@ -265,9 +265,9 @@ def _correction_notices(visit: VisitRecord) -> list[Notice]:
     sds = {name: math.sqrt(sum(variance for _, variance in parts)) for name, parts in errors.items()}
     known = [sd for sd in sds.values() if math.isfinite(sd)]
     unknown = [name for name, sd in sds.items() if not math.isfinite(sd)]
-    found = []
+    notices = []
     if known:
-        found.append(
+        notices.append(
             Notice(
                 "suv-corrected-error",
                 "SUV corrected for partial volume and its ratios have a standard error of at most {highest:.0%} "
@@ -277,7 +277,7 @@ def _correction_notices(visit: VisitRecord) -> list[Notice]:
             )
         )
     if unknown:
-        found.append(
+        notices.append(
             Notice(
                 "suv-corrected-lost",
                 "SUV corrected for partial volume has no error that could be stated in {regions}: within the errors "
@@ -285,4 +285,4 @@ def _correction_notices(visit: VisitRecord) -> list[Notice]:
                 regions=Listed(unknown),
             )
         )
-    return found
+    return notices

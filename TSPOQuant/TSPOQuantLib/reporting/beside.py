@@ -36,14 +36,14 @@ def beside_rows(fitted: FittedTable, tables: Sequence[ParameterTable]) -> list[R
                 model=table.model,
             )
         models = [table.model] if table.model else list(fitted.fits)
-        found = [row for model in models for fit in fitted.fits[model] for row in _rows(table, fit)]
-        if not found:
+        matched = [row for model in models for fit in fitted.fits[model] for row in _rows(table, fit)]
+        if not matched:
             raise InputRefused(
                 "beside-regions",
                 "{file} shares no region and parameter with the curves; name the regions alike",
                 file=table.file,
             )
-        rows += found
+        rows += matched
     return rows
 
 

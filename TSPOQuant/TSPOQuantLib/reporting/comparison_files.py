@@ -213,12 +213,12 @@ def _shown(comparison: Comparison) -> list[tuple[RegionChange, str]]:
 
 def _flagged(comparison: Comparison) -> list[tuple[tuple[str, str], Notice]]:
     """Outcome and session of every value of Table 1 that is flagged, with each reason."""
-    found = [
+    flagged = [
         ((one.outcome, session), flag)
         for one, session in _shown(comparison)
         for flag in (one.baseline_flags if session == one.baseline_session else one.followup_flags)
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(flagged))
 
 
 def _corrected(pvc: str) -> str:

@@ -97,7 +97,7 @@ def _known(anatomy: Anatomy) -> Anatomy:
 def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRecord:
     session = hidden.sessions[record.session]
     settings = _settings(record.settings, session, hidden)
-    found = _plain(record.input.settings)
+    input_settings = _plain(record.input.settings)
     provenance = {key: record.provenance[key] for key in PASSED_ON if key in record.provenance}
     return replace(
         record,
@@ -120,10 +120,10 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
             replace(fit, region=hidden.names[fit.region], flags=_notices(fit.flags, hidden)) for fit in record.fits
         ),
         sensitivities=tuple(replace(one, region=hidden.names[one.region]) for one in record.sensitivities),
-        input=replace(record.input, settings=found),
+        input=replace(record.input, settings=input_settings),
         quality=_notices(record.quality, hidden),
         notices=tuple(Notice.of(notice.code, _words(notice.code)) for notice in record.notices),  # they name files
-        provenance={"inputs": [], **provenance, "settings": settings, "input_function": found},
+        provenance={"inputs": [], **provenance, "settings": settings, "input_function": input_settings},
     )
 
 
@@ -181,7 +181,7 @@ def _without_names(message: str, names: Mapping[str, str]) -> str:
     for number, name in enumerate(ordered):
         message = message.replace(f"'{name}'", f"\0{number}\0")
     message = re.sub(r"'.*'", f"({REMOVED})", message, flags=re.DOTALL)
-    return re.sub("\0(\\d+)\0", lambda found: f"'{names[ordered[int(found[1])]]}'", message)
+    return re.sub("\0(\\d+)\0", lambda match: f"'{names[ordered[int(match[1])]]}'", message)
 
 
 def _clinical(clinical: Clinical, sessions: Mapping[str, str]) -> Clinical:

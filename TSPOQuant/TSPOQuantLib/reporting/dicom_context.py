@@ -135,8 +135,8 @@ def read_context(
     other = None if ct is None or is_volume_file(ct) else anatomical_series(ct, modality)
     second = _headers(other, salt, subject) if other else ()
     for name, keyword in (("study", "StudyInstanceUID"), ("frame of reference", "FrameOfReferenceUID")):
-        found = {str(headers[0].get(keyword, "")) for headers in (first, second or first)}
-        if len(found) > 1 or "" in found:
+        values = {str(headers[0].get(keyword, "")) for headers in (first, second or first)}
+        if len(values) > 1 or "" in values:
             raise InputRefused(
                 "dicom-study",
                 "the files of PET and CT (or MR) do not state one and the same {name} ({keyword}), which objects "

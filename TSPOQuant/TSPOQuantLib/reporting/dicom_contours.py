@@ -87,7 +87,7 @@ def _mask_on(mask: NDArray[np.bool_], grid: Grid, on: Grid) -> NDArray[np.bool_]
     """A mask at the centers of another grid's voxels."""
     if grid.same_as(on) or not mask.any():
         return mask
-    found = np.zeros(on.shape, dtype=bool)
+    filled = np.zeros(on.shape, dtype=bool)
     drawn = np.argwhere(mask)
     ends = np.array([drawn.min(axis=0), drawn.max(axis=0) + 1])[:, ::-1] - 0.5
     corners = np.stack(np.meshgrid(*ends.T), axis=-1).reshape(-1, 3)
@@ -95,13 +95,13 @@ def _mask_on(mask: NDArray[np.bool_], grid: Grid, on: Grid) -> NDArray[np.bool_]
     low = np.clip(np.floor(there.min(axis=0)).astype(int), 0, None)
     high = np.minimum(np.ceil(there.max(axis=0)).astype(int) + 1, on.shape[::-1])
     if (low >= high).any():
-        return found
+        return filled
     k, j, i = np.meshgrid(*(np.arange(a, b) for a, b in zip(low[::-1], high[::-1], strict=True)), indexing="ij")
     at = np.rint(grid.to_ijk(on.to_lps(np.stack([i, j, k], axis=-1).astype(float)))).astype(int)[..., ::-1]
     inside = ((at >= 0) & (at < grid.shape)).all(axis=-1)
     at[~inside] = 0
-    found[k, j, i] = inside & mask[at[..., 0], at[..., 1], at[..., 2]]
-    return found
+    filled[k, j, i] = inside & mask[at[..., 0], at[..., 1], at[..., 2]]
+    return filled
 
 
 def _contours(number: int, segment: Segment, mask: NDArray[np.bool_], on: Grid, context: DicomContext) -> Dataset:

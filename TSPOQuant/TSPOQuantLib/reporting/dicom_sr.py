@@ -90,18 +90,18 @@ def uptake_object(
 ) -> highdicom.sr.Comprehensive3DSR | None:
     """The report of SUV and its ratios, as measured; None where no region has any."""
     method = private_code("WINDOW-MEAN", "Mean over a window of the scan")
-    found = [
+    measured_rows = [
         (row, _without_fit(row)) for row in uptake_of(record) if row.pvc == "none" and math.isfinite(row.value("SUV"))
     ]
-    if not found:
+    if not measured_rows:
         return None
-    groups = [_group(context, record, row, regions, method, measured) for row, measured in found]
+    groups = [_group(context, record, row, regions, method, measured) for row, measured in measured_rows]
     return _report(context, record, groups, regions, (), ("uptake", "SUV and its ratios", 9190))
 
 
 def _without_fit(row: RegionUptake) -> list[highdicom.sr.Measurement]:
     """What a region has of quantities.UPTAKE; SUV by its standard code, with what it is of the voxels."""
-    found = []
+    measurements = []
     for one in UPTAKE:
         value = row.value(one.key)
         if not math.isfinite(value):
@@ -110,8 +110,8 @@ def _without_fit(row: RegionUptake) -> list[highdicom.sr.Measurement]:
             measured = highdicom.sr.Measurement(SUVBW, value, SUVBW_UNIT, derivation=DERIVATION[one.key])
         else:
             measured = highdicom.sr.Measurement(private_code(one.key), value, unit_code(one.key))
-        found.append(measured)
-    return found
+        measurements.append(measured)
+    return measurements
 
 
 def _report(
@@ -197,15 +197,15 @@ def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.
     main = fit.outcome
     value, error = getattr(row, main), getattr(row, f"{main}_se")
     reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * error
-    found = {key: getattr(row, key) for key in COLUMN_KEYS}
-    others = [one for one in COLUMNS if one.key not in (main, "VT") and found[one.key] is not None]
+    columns = {key: getattr(row, key) for key in COLUMN_KEYS}
+    others = [one for one in COLUMNS if one.key not in (main, "VT") and columns[one.key] is not None]
     values = [
         (main, value, main),
-        *((one.key, found[one.key], one.key) for one in others),
+        *((one.key, columns[one.key], one.key) for one in others),
         (f"{main}-se", error, main),
         (f"{main}-ci95-low", value - reach, main),
         (f"{main}-ci95-high", value + reach, main),
-        *((f"{one.key}-se", found[one.error_key], one.key) for one in others if found[one.error_key] is not None),
+        *((f"{one.key}-se", columns[one.error_key], one.key) for one in others if columns[one.error_key] is not None),
     ]
     known = takewhile(lambda entry: math.isfinite(entry[1]), values)
     return [highdicom.sr.Measurement(private_code(name), float(value), unit_code(unit)) for name, value, unit in known]

@@ -52,23 +52,23 @@ def read_fused_images(folder: Path) -> FusedImages:
     "fused-unreadable", and what the readers of its files raise.
     """
     kinds = {file: kind for kind in ANATOMY for file in folder.glob(f"*_{ABOUT.format(kind=kind)}")}
-    found = list(kinds)
-    if len(found) != 1:
+    files = list(kinds)
+    if len(files) != 1:
         raise InputRefused(
             "fused-missing",
             "{folder} holds {n_found} fused images of a visit, not one; quantify the visit again, with its CT or MR",
             folder=folder,
-            n_found=len(found),
+            n_found=len(files),
         )
-    kind = kinds[found[0]]
-    stem = found[0].name.removesuffix(ABOUT.format(kind=kind))
+    kind = kinds[files[0]]
+    stem = files[0].name.removesuffix(ABOUT.format(kind=kind))
     try:
-        about = json.loads(found[0].read_text(encoding="utf-8"))
+        about = json.loads(files[0].read_text(encoding="utf-8"))
         frames = tuple(int(frame) - 1 for frame in about["Frames"])
         factor, subject, session = about["SUVPerKBqPerML"], str(about["Subject"]), str(about["Session"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputRefused(
-            "fused-unreadable", "{found} is not as it was written; quantify it again", found=found[0]
+            "fused-unreadable", "{found} is not as it was written; quantify it again", found=files[0]
         ) from error
     pet = read_volume_file(folder / f"{stem}{PET.format(kind=kind)}", "kBq/mL")
     return FusedImages(

@@ -154,7 +154,7 @@ def comparison_pictures(
 
 def _same_region(name: str, visits: Sequence[Sequence[Region]], here: Sequence[Region]) -> Region | None:
     """The region of a visit that has this name, or is the same place as one that has it at another visit."""
-    found = next((region for region in here if region.name == name), None)
+    same = next((region for region in here if region.name == name), None)
     known = {region.anatomy for visit in visits for region in visit if region.name == name}
     known = {anatomy for anatomy in known if anatomy.structure != "other"}
-    return found or next((region for region in here if region.anatomy in known), None)
+    return same or next((region for region in here if region.anatomy in known), None)

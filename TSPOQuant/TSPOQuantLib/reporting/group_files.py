@@ -98,15 +98,15 @@ def write_test_retest(folder: Path, cohort: Cohort, repeats: TestRetest) -> None
 
 
 def _repeat_cells(row: Repeat) -> dict[str, str]:
-    found = row.repeatability
+    repeats = row.repeatability
     cells = {name: getattr(row, name) for name in ("outcome", "unit", "model", "pvc", "structure", "region", "way")}
     cells["outliers"] = " ".join(f"sub-{who}" for who in row.outliers) or "n/a"
-    cells |= {name: str(getattr(found, name)) for name in ("people", "regions")}
-    cells |= {name: number(getattr(found, name)) for name in ("mean", "degrees_of_freedom", "together")}
+    cells |= {name: str(getattr(repeats, name)) for name in ("people", "regions")}
+    cells |= {name: number(getattr(repeats, name)) for name in ("mean", "degrees_of_freedom", "together")}
     for one in fields(Repeatability):
-        estimate = getattr(found, one.name)
+        estimate = getattr(repeats, one.name)
         cells |= estimate_cells(one.name, estimate) if isinstance(estimate, Estimate) else {}
-    return cells | _limits(found.agreement)
+    return cells | _limits(repeats.agreement)
 
 
 def _limits(agreement: BlandAltman) -> dict[str, str]:
@@ -145,10 +145,10 @@ def coefficients_toml(cohort: Cohort, repeats: TestRetest) -> str:
 
 def coefficient_source(cohort: Cohort, row: Repeat) -> str:
     """One line: whose test and retest, how many, and how sure."""
-    found, interval = row.repeatability, row.repeatability.wcv_log
-    regions = f"{found.regions} regions of each" if found.regions > 1 else "one region of each"
+    repeats, interval = row.repeatability, row.repeatability.wcv_log
+    regions = f"{repeats.regions} regions of each" if repeats.regions > 1 else "one region of each"
     line = (
-        f"{'simulated ' if cohort.simulated else ''}test and retest of {found.people} people, {regions}, cohort "
+        f"{'simulated ' if cohort.simulated else ''}test and retest of {repeats.people} people, {regions}, cohort "
         f"{cohort.name}: 95 % interval {100 * interval.low:.3g} to {_bounded(100 * interval.high)} %, by the log rule"
     )
     out = f"; with {', '.join(f'sub-{who}' for who in row.outliers)} standing out" if row.outliers else ""
@@ -237,9 +237,9 @@ def write_methods(folder: Path, methods: Methods) -> None:
     (folder / "references.bib").write_text(entries + "\n", encoding="utf-8")
     header, *rows = methods.table1
     write_tsv(folder / "group_table1.tsv", ["what", *header[1:]], rows)
-    for name, kind, found in (("exclusions", Exclusion, methods.exclusions), ("flow", Flow, methods.flow)):
+    for name, kind, records in (("exclusions", Exclusion, methods.exclusions), ("flow", Flow, methods.flow)):
         columns = [one.name for one in fields(kind)]
-        cells = [[str(getattr(row, column)) or "n/a" for column in columns] for row in found]
+        cells = [[str(getattr(row, column)) or "n/a" for column in columns] for row in records]
         write_labeled(folder / f"{name}.tsv", columns, cells)
 
 
@@ -252,9 +252,9 @@ def _write_cells(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 Compared = TypeVar("Compared", Effect, Association)
 
 
-def primary(found: Sequence[Compared]) -> list[Compared]:
+def primary(rows: Sequence[Compared]) -> list[Compared]:
     """Those of the first kind of number alone, without correction for partial volume; the tables hold all."""
-    return [one for one in found if (one.outcome, one.model, one.pvc) == (found[0].outcome, found[0].model, NO_PVC)]
+    return [one for one in rows if (one.outcome, one.model, one.pvc) == (rows[0].outcome, rows[0].model, NO_PVC)]
 
 
 def effects_text(effects: Sequence[Effect]) -> str:

@@ -31,12 +31,12 @@ def agreement(row: Repeat, words: Words) -> "Figure":
     mean, difference = each.mean(axis=1), each[:, 1] - each[:, 0]
     axes.plot(mean, difference, color=COLORS[0], marker="o", ls="none")
     _label(axes, row.who, mean, difference)
-    found = row.repeatability.agreement
-    for estimate, style in ((found.mean, "-"), (found.lower, "--"), (found.upper, "--")):
+    agreement = row.repeatability.agreement
+    for estimate, style in ((agreement.mean, "-"), (agreement.lower, "--"), (agreement.upper, "--")):
         axes.axhline(estimate.value, color=COLORS[1], linestyle=style)
         if math.isfinite(estimate.low) and math.isfinite(estimate.high):
             axes.axhspan(estimate.low, estimate.high, color=COLORS[1], alpha=0.08, linewidth=0)
-    reach = max(abs(found.lower.value), abs(found.upper.value), float(abs(difference).max()))
+    reach = max(abs(agreement.lower.value), abs(agreement.upper.value), float(abs(difference).max()))
     axes.set_ylim(-2.2 * reach, 2.2 * reach)  # the intervals of few people reach far beyond any picture
     axes.set_xlabel(words.message(Text("mean of both visits, {unit}", unit=row.unit)))
     axes.set_ylabel(words.message(Text("second minus first visit, {unit}", unit=row.unit)))
@@ -94,16 +94,16 @@ def association(one: Association, words: Words) -> "Figure":
     return figure
 
 
-def model_agreement(found: Agreement, words: Words) -> "Figure":
+def model_agreement(agreement: Agreement, words: Words) -> "Figure":
     """Another measure against V_T of the reference model, one point a curve."""
     figure = canvas(3.4, 2.6)
     axes = figure.add_subplot()
-    axes.plot(found.x, found.y, color=COLORS[0], marker="o", ls="none", ms=3)
-    ends = np.array([found.x.min(), found.x.max()])
-    line = found.y.mean() + found.slope.value * (ends - found.x.mean())
+    axes.plot(agreement.x, agreement.y, color=COLORS[0], marker="o", ls="none", ms=3)
+    ends = np.array([agreement.x.min(), agreement.x.max()])
+    line = agreement.y.mean() + agreement.slope.value * (ends - agreement.x.mean())
     axes.plot(ends, line, color=COLORS[1])
     axes.set_xlabel("V_T, 1TCM")
-    axes.set_ylabel(found.measure)
+    axes.set_ylabel(agreement.measure)
     localize(figure, words)
     return figure
 

@@ -380,10 +380,10 @@ def _people(analysis: Analysis, words: Words) -> list[Block]:
     ]
     missing = analysis.methods.exclusions
     if missing:
-        told = [
+        gone = [
             (f"sub-{x.participant} {x.session}", x.what, " ".join(filter(None, (x.code, x.message)))) for x in missing
         ]
-        blocks.append(_table(Text("Who is missing, and why"), ("", say(Text("what")), say(Text("why"))), told, words))
+        blocks.append(_table(Text("Who is missing, and why"), ("", say(Text("what")), say(Text("why"))), gone, words))
     links = tuple((f"sub-{who}", _page_of(who, words.language)) for who in analysis.cohort.participants)
     return [*blocks, Paragraph(say(Text("Every person:"))), Links(links)]
 
@@ -410,9 +410,9 @@ def person_document(cohort: Cohort, who: str, words: Words, shown: Collection[st
     rows = []
     own = [v for v in (*cohort.values, *cohort.left_out) if v.participant == who and _shown(v)]
     for key in dict.fromkeys((v.outcome, v.model, v.pvc, v.place) for v in own):
-        found = {v.session: v for v in own if (v.outcome, v.model, v.pvc, v.place) == key}
+        by_session = {v.session: v for v in own if (v.outcome, v.model, v.pvc, v.place) == key}
         name = " ".join(part for part in key if part not in (NO_PVC, ""))
-        rows.append((name, *(_cell(found.get(session), words) for session in sessions)))
+        rows.append((name, *(_cell(by_session.get(session), words) for session in sessions)))
     header = ("", *sessions)
     return Document(
         title=f"sub-{who}",

@@ -26,7 +26,7 @@ ABOUT = {
 }
 
 
-def write_lengths(folder: Path, found: Sequence[Shortened], record: VisitRecord) -> None:
+def write_lengths(folder: Path, shortened: Sequence[Shortened], record: VisitRecord) -> None:
     """length.tsv with its JSON, and length.png, one panel a model."""
     rows = [
         [
@@ -36,20 +36,20 @@ def write_lengths(folder: Path, found: Sequence[Shortened], record: VisitRecord)
             *(number(v) for v in (one.change, one.change_low, one.change_high)),
             ";".join(flag.code for flag in one.flags),
         ]
-        for one in found
+        for one in shortened
     ]
     write_tsv(folder / "length.tsv", list(ABOUT), rows)
     about: dict[str, object] = {name: {"Description": text} for name, text in ABOUT.items()}
-    write_json(folder / "length.json", about | {"settled": settled(found), "provenance": record.provenance})
-    _draw(folder / "length.png", found)
+    write_json(folder / "length.json", about | {"settled": settled(shortened), "provenance": record.provenance})
+    _draw(folder / "length.png", shortened)
 
 
-def length_text(found: Sequence[Shortened], record: VisitRecord) -> str:
+def length_text(shortened: Sequence[Shortened], record: VisitRecord) -> str:
     """How far the outcome still moves, by length, for a terminal."""
     cells = [["model, from", "moves by less than", "95 %"]]
     cells += [
         [f"{one.model}, {one.end_min:.0f} min", f"{one.percent:.1f} %", f"{one.percent_high:.1f} %"]
-        for one in _shorter(settled(found))
+        for one in _shorter(settled(shortened))
     ]
     title = (
         f"{record.subject}, {record.session}: V_T against the length of the scan, all {len(record.regions)} regions"
@@ -63,15 +63,15 @@ def _shorter(rows: Sequence[Settled]) -> list[Settled]:
     return [one for one in rows if one.end_min < last]
 
 
-def _draw(path: Path, found: Sequence[Shortened]) -> None:
+def _draw(path: Path, shortened: Sequence[Shortened]) -> None:
     from matplotlib import rc_context
 
-    models = list(dict.fromkeys(one.model for one in found))
+    models = list(dict.fromkeys(one.model for one in shortened))
     with rc_context(STYLE):
         figure = canvas(3.4 * len(models), 3.2)
         for axes, model in zip(figure.subplots(1, len(models), squeeze=False)[0], models, strict=True):
-            for at, region in enumerate(dict.fromkeys(one.region for one in found)):
-                own = [one for one in found if (one.model, one.region) == (model, region)]
+            for at, region in enumerate(dict.fromkeys(one.region for one in shortened)):
+                own = [one for one in shortened if (one.model, one.region) == (model, region)]
                 ends, values = [one.end_min for one in own], np.array([one.value for one in own])
                 color = COLORS[at % len(COLORS)]
                 axes.plot(
@@ -82,6 +82,6 @@ def _draw(path: Path, found: Sequence[Shortened]) -> None:
                 )
             axes.set_title(model)
             axes.set_xlabel("end of the scan, min")
-            axes.set_ylim(bottom=0, top=1.6 * max((one.value for one in found if one.model == model), default=1))
+            axes.set_ylim(bottom=0, top=1.6 * max((one.value for one in shortened if one.model == model), default=1))
         axes.legend()
         figure.savefig(path, dpi=SCREEN_PIXELS_PER_INCH, metadata={"Software": None})

@@ -33,10 +33,10 @@ def inputs(paths: Iterable[Path], person: str = "") -> list[dict[str, str]]:
 
 def versions() -> dict[str, str]:
     """This program, Python, and the libraries that are installed here."""
-    found = {"TSPOQuant": __version__, "python": platform.python_version()}
+    known = {"TSPOQuant": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         try:
-            found[library] = metadata.version(library)
+            known[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return known

@@ -169,15 +169,15 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
     places = _table_places(comparison)
     for place in places:
         for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
-            found = rows_of(comparison, place, pvc)
-            if not any(found):
+            here = rows_of(comparison, place, pvc)
+            if not any(here):
                 continue
             primary = place == places[0] and place.role == "affected" and pvc == comparison.pvc
             if primary:
                 strong.append(len(rows))
-            name = next(row.region for row in found if row is not None)
+            name = next(row.region for row in here if row is not None)
             title = words.labeled(f"Vr (V_T), {place_title(words, place, name)}", correction_title(words, pvc))
-            values = ["–" if row is None else _vt_value(row, words) for row in found]
+            values = ["–" if row is None else _vt_value(row, words) for row in here]
             changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
             rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
     return rows, strong
@@ -185,15 +185,15 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
 
 def _rows_told(comparison: Comparison) -> list[RegionOutcome]:
     """The rows as measured of the places in Table 1, the primary outcome's first."""
-    found = (rows_of(comparison, place, "none") for place in _table_places(comparison))
-    return [row for rows in found for row in rows if row is not None]
+    places = (rows_of(comparison, place, "none") for place in _table_places(comparison))
+    return [row for rows in places for row in rows if row is not None]
 
 
 def _uptake_rows(comparison: Comparison, words: Words) -> list[tuple[str, ...]]:
     """SUV and SUVR, as measured, where there is no V_T: of every foramen and cord, else of every region."""
-    found = [one for one in comparison.besides if one.measure in ("SUV", "SUVR") and one.pvc == "none"]
+    uptake = [one for one in comparison.besides if one.measure in ("SUV", "SUVR") and one.pvc == "none"]
     rows = []
-    for one in [one for one in found if one.structure in ("foramen", "cord")] or found:
+    for one in [one for one in uptake if one.structure in ("foramen", "cord")] or uptake:
         place = place_title(words, Place(*one.place), one.region)
         values = [words.number(value) if math.isfinite(value) else "–" for value in one.values]
         changes = [words.percent(value, signed=True) if math.isfinite(value) else "–" for value in one.percents]
@@ -516,7 +516,7 @@ def limits(change: RegionChange, words: Words) -> str:
 
 def _flags(comparison: Comparison, words: Words) -> list[str]:
     """Why numbers of Table 1 may not be trusted: what is said of the first place stands first, without its name."""
-    found = []
+    doubts = []
     for place in _table_places(comparison):
         where = "" if place == main_places(comparison)[0] else f", {place_title(words, place, role=False)}"
         for pvc in corrections(comparison):
@@ -525,10 +525,10 @@ def _flags(comparison: Comparison, words: Words) -> list[str]:
                 if row is None:
                     continue
                 label = f"{visit.session}{where}, {correction_title(words, pvc)}"
-                found += [words.labeled(label, words.notice(flag)) for flag in row.flags]
+                doubts += [words.labeled(label, words.notice(flag)) for flag in row.flags]
                 if not math.isfinite(row.VT):
-                    found.append(words.labeled(label, words("not_fitted")))
-    return list(dict.fromkeys(found))
+                    doubts.append(words.labeled(label, words("not_fitted")))
+    return list(dict.fromkeys(doubts))
 
 
 # --- Treatment -------------------------------------------------------------------------------------------------------

@@ -78,8 +78,8 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
         cells = (words("not_told") if n is None else f"{words.significant(n, 4)} {unit}" for n in numbers)
         rows.append((words.value(label), *cells, _assessed(differing.get(label), numbers, words)))
     for place in main_places(comparison):
-        found = [_region_of(visit, place) for visit in visits]
-        volumes = [None if region is None else region.volume_mm3 for region in found]
+        regions = [_region_of(visit, place) for visit in visits]
+        volumes = [None if region is None else region.volume_mm3 for region in regions]
         cells = (words("not_told") if v is None else f"{words.number(v, 0)} mm³" for v in volumes)
         title = words("volume_of", region=place_title(words, place, role=False))
         rows.append((title, *cells, _assessed(None, volumes, words)))

@@ -61,8 +61,8 @@ def _rows(comparison: Comparison) -> list[RegionOutcome]:
 
 def corrections(comparison: Comparison) -> tuple[str, ...]:
     """ "none" and the partial-volume corrections that some visit has, the primary one first."""
-    found = dict.fromkeys([comparison.pvc, "none", *(row.pvc for row in _rows(comparison))])
-    return tuple(found)
+    methods = dict.fromkeys([comparison.pvc, "none", *(row.pvc for row in _rows(comparison))])
+    return tuple(methods)
 
 
 def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutcome | None:
@@ -102,8 +102,8 @@ def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
     places = main_places(comparison)
     if not places:
         return ()
-    found = [change for pvc in corrections(comparison) for change in changes_of(comparison, places[0], pvc)]
-    return tuple(change for change in found if change is not None)
+    changes = [change for pvc in corrections(comparison) for change in changes_of(comparison, places[0], pvc)]
+    return tuple(change for change in changes if change is not None)
 
 
 def point_of(comparison: Comparison, place: Place, pvc: str, index: int) -> Point:

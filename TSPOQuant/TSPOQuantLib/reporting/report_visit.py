@@ -382,19 +382,19 @@ def _models(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
 
 def _flags(visit: VisitRecord, words: Words) -> list[Block]:
     """Every flag in words, those of one kind together."""
-    found: dict[tuple[str, str], list[str]] = {}
+    places: dict[tuple[str, str], list[str]] = {}
     for row in visit.rows:
         name = region_title(words, row.region, Place(*row.place))
         where = f"{name}, {row.model}" + ("" if row.pvc == "none" else f", {row.pvc}")
         for flag in row.flags:
-            found.setdefault((flag.code, words.notice(flag)), []).append(where)
-    if not found:
+            places.setdefault((flag.code, words.notice(flag)), []).append(where)
+    if not places:
         return [Paragraph(words("no_flags"))]
     return [
         Bullets(
             tuple(
                 words.labeled(code, f"{message} ({words.listed(where, '; ')})")
-                for (code, message), where in found.items()
+                for (code, message), where in places.items()
             )
         )
     ]
@@ -412,14 +412,14 @@ def _input(visit: VisitRecord, words: Words) -> list[Block]:
         words("caption.input"),
         partial(plots.input_function, visit, words),
     )
-    found = source.settings.get("found") or {}
+    findings = source.settings.get("found") or {}
     rows = [
         (words("input.source"), words.value(source.source)),
         (words("input.route"), words.value(source.route)),
-        *_population(found.get("population"), words),
-        *_calibration(found.get("calibration"), words),
-        *_fitted("parent_fraction", found.get("parent_fraction"), words),
-        *_fitted("plasma_ratio", found.get("plasma_ratio"), words),
+        *_population(findings.get("population"), words),
+        *_calibration(findings.get("calibration"), words),
+        *_fitted("parent_fraction", findings.get("parent_fraction"), words),
+        *_fitted("plasma_ratio", findings.get("plasma_ratio"), words),
     ]
     facts = Table(words("input.caption", visit=visit.session), (), tuple(rows), "ll")
     return [picture, facts, *_samples(visit, words)]
@@ -585,8 +585,8 @@ def _notices(visit: VisitRecord, words: Words) -> list[Block]:
 def _settings(visit: VisitRecord, words: Words) -> list[Block]:
     """Choices by their keys in the study file, versions, and hashes of the inputs."""
     # What was found from the samples stands with the input function: its setting, which was not used, would mislead.
-    found = (visit.input.settings.get("found") or {}).get("calibration") or {}
-    elsewhere = {*found, "anatomical_modality"}  # what the image turned out to be stands with the acquisition
+    findings = (visit.input.settings.get("found") or {}).get("calibration") or {}
+    elsewhere = {*findings, "anatomical_modality"}  # what the image turned out to be stands with the acquisition
     used = [one for one in SETTINGS if one.name not in elsewhere and in_effect(one, visit)]
     asked_for = {f"[{one.table}] {one.key}": asked(one, visit) for one in sorted(used, key=lambda one: one.table)}
     known = {"source", "found", *(one.name for one in SETTINGS)}

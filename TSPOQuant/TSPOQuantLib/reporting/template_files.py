@@ -125,10 +125,10 @@ def template_text(made: MadeTemplate) -> str:
 
 def by_way(rows: Sequence[LeftOut]) -> dict[tuple[str, str], list[LeftOut]]:
     """Rows by the way to scale and the model."""
-    found: dict[tuple[str, str], list[LeftOut]] = {}
+    by_way_and_model: dict[tuple[str, str], list[LeftOut]] = {}
     for row in rows:
-        found.setdefault((row.scaled_by, row.model), []).append(row)
-    return found
+        by_way_and_model.setdefault((row.scaled_by, row.model), []).append(row)
+    return by_way_and_model
 
 
 def _draw(path: Path, population: Population) -> None:

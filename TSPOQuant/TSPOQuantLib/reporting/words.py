@@ -23,8 +23,8 @@ stand where they are needed."""
 @cache
 def catalog(language: str) -> Mapping[str, Mapping[str, str]]:
     """What a language's file holds: "words" and "messages"."""
-    found: dict[str, dict[str, str]] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    return {"messages": {}, **found}
+    entries: dict[str, dict[str, str]] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    return {"messages": {}, **entries}
 
 
 class Words(string.Formatter):
