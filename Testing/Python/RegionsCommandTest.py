@@ -202,7 +202,11 @@ class ProposeTest(unittest.TestCase):
                 (NECK / "segmentations", "regions.nii.gz", "output-name"),
                 (NECK, "regions.seg.nrrd", "segmentation-folder"),
                 (alone, "r.seg.nrrd", "regions-none"),
-                (DATA / "necks" / "verse_sample" / "sub-verse004_seg-vert_msk.nii.gz", "r.seg.nrrd", "regions-none"),
+                (
+                    DATA / "necks" / "verse_sample" / "sub-verse004_seg-vert_msk.nii.gz",
+                    "r.seg.nrrd",
+                    "labels-elsewhere",
+                ),
             ):
                 with self.subTest(expected):
                     where = ("--labels", labels, "--out", Path(name) / out)
