@@ -60,7 +60,7 @@ class BudgetSettings:
     fwhm_mm: float = 0.5
     resolution_correlation: float = 0.9
     correction_share: float = 0.3
-    correction_share_cord: float = 0.65
+    correction_share_cord: float = 0.55
 
     def size(self, sensitivity: Sensitivity) -> float:
         """Standard deviation of a nuisance, in its sensitivity's unit."""
