@@ -82,8 +82,24 @@ class IntervalsTest(unittest.TestCase):
         """Of four visits three are held, of two changes one; of the two without a change one was called one."""
         areas = (0.01, 0.03)
         rows = [
-            Row(1, 0, "foramen", "GTM", ((0.1, 0.2), (-0.1, 0.2)), (0.05, 0.2), areas, 0.1, 0.3, True, False, {}),
-            Row(1, 1, "foramen", "GTM", ((0.1, 0.2), (0.3, 0.2)), (0.05, 0.2), areas, 0.5, 0.3, True, True, {}),
+            Row(
+                1,
+                0,
+                "foramen",
+                "1TCM",
+                "GTM",
+                ((0.1, 0.2), (-0.1, 0.2)),
+                (0.05, 0.2),
+                areas,
+                0.1,
+                0.3,
+                True,
+                False,
+                {},
+            ),
+            Row(
+                1, 1, "foramen", "1TCM", "GTM", ((0.1, 0.2), (0.3, 0.2)), (0.05, 0.2), areas, 0.5, 0.3, True, True, {}
+            ),
         ]
         told = cells(rows)
         first = [cell.split(" (")[0] for cell in told]
