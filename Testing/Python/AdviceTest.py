@@ -21,6 +21,8 @@ COLUMNS = {"session_id", "metabolite_parent_fraction", "whole_blood_radioactivit
 """Of BIDS tables."""
 FIELDS = {"scl_slope", "scl_inter", "xyzt_units"}
 """Of a NIfTI header."""
+PROGRAMS = {"mri_convert", "nifti_tool", "concat_images"}
+"""Of others, which make NIfTI of what is not read: FreeSurfer's, AFNI's, nibabel's."""
 
 
 def found(pattern):
@@ -59,7 +61,7 @@ class AdviceTest(unittest.TestCase):
                     self.assertIn(key, self.keys[table])
 
     def test_keys_without_it(self):
-        known = {key for keys in self.keys.values() for key in keys} | COLUMNS | FIELDS
+        known = {key for keys in self.keys.values() for key in keys} | COLUMNS | FIELDS | PROGRAMS
         known |= {setting.name for setting in SETTINGS}  # as the panel's further settings name them
         for template in TEMPLATES:
             for name in re.findall(r"\b[a-z]+(?:_[a-z0-9]+)+\b", re.sub(r"\{[^}]*\}", "", template)):
