@@ -147,7 +147,7 @@ def true_volumes(visits: list[VisitResult], truth: Truth) -> dict[str, tuple[flo
     """The phantom's V_T at both visits, by outcome."""
     known = {}
     for before in visits[0].record.rows:
-        after = visits[1].record.row(before.place, before.model, before.pvc)
+        after = visits[1].record.row(*before.place, before.model, before.pvc)
         if after is not None:
             known[vt_key(before)] = (true_vt(truth, before), true_vt(truth, after))
     return known

@@ -119,7 +119,7 @@ class MixtureTest(unittest.TestCase):
         corrected = SimpleNamespace(
             tissues=("foramen", *tissues), shares=(0.6, 0.3, 0.1)[: 1 + len(tissues)], spread=0.1
         )
-        region = SimpleNamespace(name="r", structure="foramen", level="L4/L5", side="left", corrected=corrected)
+        region = SimpleNamespace(name="r", place=("foramen", "L4/L5", "left"), corrected=corrected)
         (table,) = _mixtures(SimpleNamespace(session="a", regions=(region,)), Words("en"))
         self.assertEqual(len(table.rows[0]), len(table.header))
         return table.header
@@ -171,7 +171,7 @@ class StudyTest(unittest.TestCase):
                 study.write_text(text, encoding="utf-8")
                 results.append(folder / f"out-{session}")
                 record = quantified(study, results[-1])
-                left, right = (record.row(("foramen", "L4/L5", side), "1TCM") for side in ("left", "right"))
+                left, right = (record.row("foramen", "L4/L5", side, "1TCM") for side in ("left", "right"))
                 np.testing.assert_allclose((left.VT, right.VT), tuple(TRUE_VT[session].values()), rtol=1e-3)
                 self.assertEqual((record.acquisition.anatomy, record.acquisition.attenuation), ("MR", "MRAC DIXON"))
             (folder / "clinical.toml").write_text(CLINICAL, encoding="utf-8")

@@ -380,7 +380,7 @@ class SavedSceneTest(SceneTest):
         self.assertTrue(slicer.mrmlScene.ReadFromMRB(str(bundle), True))
         record = self.logic.record("baseline")
         self.assertEqual((record.subject, record.models), ("p01", ("1TCM", "Logan", "MA1")))
-        self.assertAlmostEqual(record.row(("foramen", "C6/C7", "left"), "1TCM").VT, 4.0, delta=0.01)
+        self.assertAlmostEqual(record.row("foramen", "C6/C7", "left", "1TCM").VT, 4.0, delta=0.01)
         visit = self.logic.visit("baseline")
         self.assertEqual((visit.washout, visit.ma1, visit.motion.name), ("none in 6 weeks", True, "FRAMES"))
         motion, to_ct = study_nodes.stored_alignment("baseline")

@@ -140,7 +140,7 @@ class StudyTest(unittest.TestCase):
 
     def vt(self, study, out):
         record = quantified(study, self.scratch / out)
-        return record.row(("foramen", "C6/C7", "left"), "1TCM").VT, record
+        return record.row("foramen", "C6/C7", "left", "1TCM").VT, record
 
     def cut(self, keep, name):
         """A copy of the DICOM series with some of its frames, as a series of its own."""

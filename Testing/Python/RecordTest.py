@@ -118,7 +118,7 @@ class OldRecordTest(unittest.TestCase):
         told = [(row["region"], row["model"], row["pvc"], row["VT"], row["K1"]) for row in content["rows"]]
         self.assertEqual([(row.region, row.model, row.pvc, row.VT, row.K1) for row in record.rows], told)
         self.assertEqual(len(told), 12)
-        self.assertAlmostEqual(record.row(("foramen", "C6/C7", "left"), "1TCM").VT, 4.0, delta=0.01)
+        self.assertAlmostEqual(record.row("foramen", "C6/C7", "left", "1TCM").VT, 4.0, delta=0.01)
         for number, region in enumerate(content["regions"]):
             self.assertEqual(list(record.regions[number].mean), region["mean"])
             self.assertEqual(record.regions[number].corrected.recovery, region["corrected"]["recovery"])

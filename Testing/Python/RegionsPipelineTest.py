@@ -128,7 +128,7 @@ class WeightsTest(unittest.TestCase):
             data = read_visit(study)
         settings = replace(study.settings, models=("1TCM",))
         fewer = replace(data, segmentation=segmentation((LEFT,)))
-        both = [quantify(one, settings).record.row(("foramen", "C6/C7", "left"), "1TCM") for one in (data, fewer)]
+        both = [quantify(one, settings).record.row("foramen", "C6/C7", "left", "1TCM") for one in (data, fewer)]
         self.assertEqual(both[0].VT, both[1].VT)
 
 

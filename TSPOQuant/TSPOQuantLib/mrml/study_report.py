@@ -236,5 +236,5 @@ class StudyReport(StudyReview):
             aligned = self._alignment(session, data, settings, part(progress, number / len(sessions), 1))
             placed = pipeline.place(data, settings, aligned)
             images.append(pipeline.visit_fused(placed, data.segmentation, settings))
-        row = comparison.visits[0].row(lesion.foramen.place, comparison.model)
+        row = comparison.visits[0].row(*lesion.foramen.place, comparison.model)
         return fused_pictures(images, [row.region]) if row else ()

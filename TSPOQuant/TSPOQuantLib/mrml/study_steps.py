@@ -378,7 +378,7 @@ class StudySteps(StudyViews):
     def mainRow(self, record: VisitRecord) -> RegionOutcome:
         """The affected foramen under the primary model; the first row where the study names none."""
         study = self.getParameterNode()
-        row = record.row(("foramen", study.level.value, study.side.value), record.models[0])
+        row = record.row("foramen", study.level.value, study.side.value, record.models[0])
         return row or record.rows[0]
 
     def showRegion(self, session: str, region: str, pvc: str = "none") -> None:

@@ -319,11 +319,11 @@ def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSe
             for pvc in dict.fromkeys((NO_PVC, visits[0].pvc)):
                 first: tuple[Errors, float] | None = None
                 for visit in visits:
-                    row = visit.row(place.place, model, pvc)
+                    row = visit.row(*place.place, model, pvc)
                     if isinstance(against, str):
                         other = visit.row_of(against, model, pvc)
                     else:
-                        other = visit.row(against.place, model, pvc)
+                        other = visit.row(*against.place, model, pvc)
                     if row is None or other is None or not (_positive(row.VT) and _positive(other.VT)):
                         continue
                     contrast, errors = _contrast(visit, kind, row, other, first, settings)
@@ -583,7 +583,7 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
                 session=visit.session,
             )
             found.append(Notice("budget-input-given", text))
-        row = visit.row(lesion.foramen.place, visit.models[0]) if lesion and visit.models else None
+        row = visit.row(*lesion.foramen.place, visit.models[0]) if lesion and visit.models else None
         if lesion and visit.models and row is None:
             place = f"foramen {lesion.level} {lesion.side}"
             found.append(

@@ -236,9 +236,10 @@ class VisitRecord:
     def fit(self, region: str, model: str, pvc: str = "none") -> KineticFit:
         return next(fit for fit in self.fits if (fit.region, fit.model, fit.pvc) == (region, model, pvc))
 
-    def row(self, place: tuple[str, str, str], model: str, pvc: str = "none") -> RegionOutcome | None:
+    def row(self, structure: str, level: str, side: str, model: str, pvc: str = "none") -> RegionOutcome | None:
         """The first row of that place, model and correction, or None."""
-        return next((row for row in self.rows if (row.place, row.model, row.pvc) == (place, model, pvc)), None)
+        wanted = ((structure, level, side), model, pvc)
+        return next((row for row in self.rows if (row.place, row.model, row.pvc) == wanted), None)
 
     def row_of(self, region: str, model: str, pvc: str = "none") -> RegionOutcome | None:
         """The row of a region by its name, or None."""

@@ -66,7 +66,7 @@ def corrections(comparison: Comparison) -> tuple[str, ...]:
 
 
 def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutcome | None:
-    return visit.row(place.place, model, pvc)
+    return visit.row(*place.place, model, pvc)
 
 
 def told_row(comparison: Comparison, visit: VisitRecord, place: Place, pvc: str) -> RegionOutcome | None:
