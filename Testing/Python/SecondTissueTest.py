@@ -56,7 +56,8 @@ class RuleTest(unittest.TestCase):
         near = [{**two.parameters, "VT": 1.005 * one.outcome_value} for one, two in zip(ones, twos, strict=True)]
         alike = [replace(two, parameters=values) for two, values in zip(twos, near, strict=True)]
         self.assertEqual(asking(["cord"] * 3, ones, alike), ())
-        self.assertEqual(asking(["other"] * 3, ones, twos), ())
+        for structure in ("foramen", "other"):
+            self.assertEqual(asking([structure] * 3, ones, twos), ())
 
 
 def record(session="baseline", asked=True, choice="where asked", structure="cord", **changes):
@@ -102,6 +103,10 @@ class CompareTest(unittest.TestCase):
             self.assertEqual(found.change("VT_cord_C7", "followup").model, "1TCM")
             self.assertIn("two-tissues-apart", codes(found.notices))
 
+    def test_foramina_keep_the_primary_model(self):
+        self.assertEqual(compare([record(structure="foramen"), record("followup", structure="foramen")]).by_region, {})
+
+    @patch("TSPOQuantLib.outcome.second_tissue.STRUCTURES", ("foramen",))  # of which there are enough to lose one
     def test_a_region_whose_vt_two_do_not_determine_at_one_visit_is_told_by_one_at_both(self):
         first, second = record(structure="foramen"), record("followup", structure="foramen")
         unsure = [

@@ -25,7 +25,7 @@ SHARING = (ALONE, "regions", "visits", "all")
 AS_NAMED = "as named"
 WHERE_ASKED = "where asked"
 SECOND_TISSUE = (WHERE_ASKED, AS_NAMED)
-"""Which model tells V_T: 2TCM instead of 1TCM for a structure that asks for it, or the models as they are named."""
+"""Which model tells V_T: 2TCM instead of 1TCM for a cord that asks for it, or the models as they are named."""
 WINDOW = Shared("window", Text("V_T of a graphical method depends on where its line begins"))
 
 
@@ -95,9 +95,9 @@ class FitSettings(FitChoices):
         WHERE_ASKED,
         "model",
         Kind(SECOND_TISSUE),
-        "where 1TCM is the primary model and two tissue compartments fit the cord, or the foramina, clearly better "
-        "(AICc over all regions of that kind) and determine V_T, 2TCM is fitted as well, and tells V_T there if all "
-        "visits ask for it; as named: the primary model tells all",
+        "where 1TCM is the primary model and two tissue compartments fit the cord clearly better (AICc over all "
+        "its regions) and determine V_T, 2TCM is fitted as well, and tells V_T there if all visits ask for it; as "
+        "named: the primary model tells all",
         shared=Shared("second-tissue", Text("another model has another bias")),
     )
     weights: str = setting(
