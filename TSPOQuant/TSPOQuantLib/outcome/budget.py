@@ -233,7 +233,7 @@ class Errors:
         for term in chosen:
             by_component[term.component] = by_component.get(term.component, 0.0) + term.quadratic
         spread = sum(term.linear**2 + 2 * term.quadratic**2 for term in chosen)
-        return spread + sum(mean**2 for mean in by_component.values())
+        return float(spread + sum(mean**2 for mean in by_component.values()))
 
 
 def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: BudgetSettings) -> Errors:

@@ -260,7 +260,7 @@ def _change(
     pair = ((baseline, before), (followup, after))
     errors = [errors_of(visit, row.region, row.model, row.pvc, settings) for visit, row in pair]
     parts = budget_of(errors[0], errors[1], settings)
-    variance = sum(part.change**2 for part in parts)
+    variance = float(sum(part.change**2 for part in parts))
     estimated = _positive(before.VT) and _positive(after.VT)
     log_ratio = math.log(after.VT / before.VT) if estimated else math.nan
     freedom = degrees_of_freedom(variance, *errors)
