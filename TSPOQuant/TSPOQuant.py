@@ -159,9 +159,7 @@ def loadSampleData():
     from TSPOQuantLib.progress import part
 
     progressDialog = slicer.util.createProgressDialog(maximum=100, windowTitle=_("Digital neck"))
-    progressDialog.minimumWidth = (
-        360  # of all texts: a dialog that grows before it is shown goes to the screen's corner
-    )
+    progressDialog.minimumWidth = 360  # holds every text: one that grows before it is shown goes to a corner
 
     def progress(fraction, text):
         progressDialog.labelText = sentence(text)

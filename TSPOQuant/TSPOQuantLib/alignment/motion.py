@@ -3,8 +3,7 @@
 Each frame, or a group of neighboring frames with few counts, is registered to the mean of the reference frames:
 mutual information, which stands the change of contrast between blood and tissue, finds the way on a coarse lattice,
 and least squares the place, where the reference's values predict the frame's best; where they do not predict it well,
-mutual information finds that as well. What cannot be told from noise is
-not corrected.
+mutual information finds that as well. What cannot be told from noise is not corrected.
 """
 
 import itertools
@@ -314,7 +313,8 @@ def _refined(fixed: _Seen, moving: sitk.Image, start: NDArray[np.float64]) -> tu
     squares by Gauss and Newton.
 
     The slopes are the reference's, which is the quieter of both: a step is what the reference would have to be moved
-    by, and goes to the other one inversely [Baker & Matthews 2004]. Every step has to leave less over.
+    by, and goes to the other one inversely [Baker & Matthews 2004,
+    10.1023/B:VISI.0000011205.11775.fd]. Every step has to leave less over.
     """
     placed, predicted = start, _predicted(fixed, moving, start)
     for _ in range(MOST_STEPS):

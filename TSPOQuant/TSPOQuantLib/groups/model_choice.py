@@ -70,7 +70,7 @@ def preferred(cohort: Cohort) -> tuple[Preferred, ...]:
     for one in (*cohort.values, *cohort.left_out):
         if MODELS[one.model].compartmental if one.model in MODELS else False:
             fits[(one.participant, one.session, one.place, one.structure, one.pvc, one.model)] = one.criteria
-    preferred = []
+    rows = []
     for structure, pvc in dict.fromkeys((key[3], key[4]) for key in fits):
         models = tuple(dict.fromkeys(key[5] for key in fits if key[3:5] == (structure, pvc)))
         curves = dict.fromkeys(key[:3] for key in fits if key[3:5] == (structure, pvc))
@@ -82,8 +82,8 @@ def preferred(cohort: Cohort) -> tuple[Preferred, ...]:
             whole = [row for row in table if np.isfinite(row).all()]
             wins = Counter(models[int(np.argmin(row))] for row in whole)
             by_model = tuple((model, wins[model]) for model in models)
-            preferred.append(Preferred(structure, pvc, criterion, len(whole), by_model))
-    return tuple(preferred)
+            rows.append(Preferred(structure, pvc, criterion, len(whole), by_model))
+    return tuple(rows)
 
 
 def lost_fits(cohort: Cohort) -> tuple[LostFits, ...]:
@@ -104,7 +104,7 @@ def _main(one: Value) -> bool:
 
 def agreements(cohort: Cohort) -> tuple[Agreement, ...]:
     """Every other V_T, and the ratios, against V_T of 1TCM; nothing where 1TCM was not fitted."""
-    agreements = []
+    rows = []
     measures = [(one.outcome, one.model) for one in cohort.values]
     wanted = [m for m in dict.fromkeys(measures) if (m[0] == "VT" and m[1] != REFERENCE) or m[0] in OTHERS]
     for structure, pvc in dict.fromkeys((one.structure, one.pvc) for one in cohort.values):
@@ -115,8 +115,8 @@ def agreements(cohort: Cohort) -> tuple[Agreement, ...]:
             if len(both) >= 2:
                 x, y = (np.array([table[key] for key in both]) for table in (reference, other))
                 name = model if outcome == "VT" else outcome
-                agreements.append(_agreement(structure, name, pvc, [key[0] for key in both], x, y, outcome == "VT"))
-    return tuple(agreements)
+                rows.append(_agreement(structure, name, pvc, [key[0] for key in both], x, y, outcome == "VT"))
+    return tuple(rows)
 
 
 def _curves(cohort: Cohort, outcome: str, model: str, structure: str, pvc: str) -> dict[tuple[str, str, str], float]:

@@ -85,18 +85,18 @@ def measured(cohort: Cohort) -> Iterator[Measured]:
 def effects(cohort: Cohort, by: Sequence[str] = (), covariates: Sequence[str] = (GENOTYPE,)) -> tuple[Effect, ...]:
     """Everything that is compared. by: columns that make groups; empty for "group" and "genotype" where they do."""
     columns = tuple(by) or tuple(name for name in (GROUP, GENOTYPE) if len(_groups(cohort, name)) > 1)
-    effects: list[Effect] = []
+    rows: list[Effect] = []
     within = _own_groups(cohort, columns)
     for one in measured(cohort):
         if one.structure == AFFECTED:
-            effects += _affected(cohort, one)
+            rows += _affected(cohort, one)
         for first, second in cohort.session_pairs():
             for group, members in within.items():
-                effects += _changed(one, members, first, second, group)
+                rows += _changed(one, members, first, second, group)
         for column in columns:
             names = tuple(name for name in covariates if name != column)
-            effects += _between_groups(cohort, one, column, names)
-    return with_adjusted(effects)
+            rows += _between_groups(cohort, one, column, names)
+    return with_adjusted(rows)
 
 
 def _groups(cohort: Cohort, column: str) -> dict[str, list[str]]:
@@ -139,7 +139,7 @@ def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **m
 
 def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
     """The affected foramen against the mean of the person's others, at each session."""
-    effects = []
+    rows = []
     for session in dict.fromkeys(visit.session for visit in cohort.visits):
         people = [v.participant for v in cohort.visits if v.session == session and v.affected]
         if len(people) < 2:
@@ -152,7 +152,7 @@ def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
         logs, mine = logs[there], mine[there]
         change = _mean(np.where(mine, logs, np.nan)) - _mean(np.where(mine, np.nan, logs))
         who = [people[int(row)] for row in there]
-        effects.append(
+        rows.append(
             _effect(
                 one,
                 paired(change),
@@ -164,7 +164,7 @@ def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
                 values=tuple(zip(who, [""] * len(who), change.tolist(), strict=True)),
             )
         )
-    return effects
+    return rows
 
 
 def _mean(values: Array) -> Array:
@@ -210,14 +210,14 @@ def _between_groups(cohort: Cohort, one: Measured, column: str, covariates: Sequ
         ("group-change", f"{first} → {second}", *changes(cohort, one, first, second))
         for first, second in cohort.session_pairs()
     ]
-    effects = []
+    rows = []
     reference, *others = _groups(cohort, column) or [""]
     for question, session, everybody, table in tables:
         for other in others:
-            effects += _two_groups(
+            rows += _two_groups(
                 one, visits, (everybody, table), (column, reference, other), covariates, (question, session)
             )
-    return effects
+    return rows
 
 
 def _two_groups(
@@ -281,34 +281,32 @@ def associations(cohort: Cohort, asked: Sequence[str] = (), by: Sequence[str] = 
 
     In each group apart, see ``effects``: patients and controls together would correlate by being two groups.
     """
-    associations = []
+    rows = []
     for within, own in _own_groups(cohort, tuple(by) or (GROUP,)).items():
         for one in measured(cohort):
             for score in scores_of(cohort, asked):
-                associations += _associated(one, own, score, within)
-    adjusted = [math.nan] * len(associations)
-    for family in dict.fromkeys((a.kind, a.outcome, a.model, a.pvc) for a in associations):
-        members = [n for n, a in enumerate(associations) if (a.kind, a.outcome, a.model, a.pvc) == family]
-        for index, chance in zip(members, holm([associations[n].correlation.chance for n in members]), strict=True):
+                rows += _associated(one, own, score, within)
+    adjusted = [math.nan] * len(rows)
+    for family in dict.fromkeys((a.kind, a.outcome, a.model, a.pvc) for a in rows):
+        members = [n for n, a in enumerate(rows) if (a.kind, a.outcome, a.model, a.pvc) == family]
+        for index, chance in zip(members, holm([rows[n].correlation.chance for n in members]), strict=True):
             adjusted[index] = chance
-    return tuple(replace(one, adjusted=chance) for one, chance in zip(associations, adjusted, strict=True))
+    return tuple(replace(one, adjusted=chance) for one, chance in zip(rows, adjusted, strict=True))
 
 
 def _associated(one: Measured, cohort: Cohort, score: str, within: str) -> list[Association]:
     pairs = cohort.session_pairs()
-    associations = []
+    rows = []
     for first, second in pairs:
         people, ratio = changes(cohort, one, first, second)
         y = _score(cohort, people, score, second) - _score(cohort, people, score, first)
-        associations += _association(one, score, ("change", f"{first} → {second}", within), people, ratio, y)
+        rows += _association(one, score, ("change", f"{first} → {second}", within), people, ratio, y)
     if not pairs:
         visits = cohort.first_visits()
         people, sessions = [v.participant for v in visits], [v.session for v in visits]
         y = np.array([_number(v, score) for v in visits])
-        associations += _association(
-            one, score, ("visit", "first visit", within), people, one.logs(people, sessions), y
-        )
-    return associations
+        rows += _association(one, score, ("visit", "first visit", within), people, one.logs(people, sessions), y)
+    return rows
 
 
 def _score(cohort: Cohort, people: Sequence[str], score: str, session: str) -> Array:

@@ -4,7 +4,7 @@ Names are those of PET-BIDS derivatives; study names are those of the Amsterdam 
 (10.1186/s40658-017-0197-0). Symbols follow Innis 2007, 10.1038/sj.jcbfm.9600493.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -92,3 +92,8 @@ def model_named(name: str) -> Model:
             models=", ".join(MODELS),
         )
     return MODELS[name]
+
+
+def first_of_volume(models: Sequence[str]) -> str:
+    """The first of these models that gives V_T, which is the primary one; "" where none does."""
+    return next((model for model in models if MODELS[model].outcome == "VT"), "")

@@ -57,8 +57,8 @@ class RegionChange(OfRegion):
     percent = 100 difference / baseline. log_ratio = ln(followup / baseline); log_ratio_se: root of the summed budget;
     degrees_of_freedom: of that error (Welch-Satterthwaite). ratio_low, ratio_high: 95 % interval of
     followup / baseline, symmetric on the log scale; percent_low, percent_high: the same as a change in %. nan where
-    V_T was not estimated. primary: the one of Table 1: by the model that tells
-    it, as measured (without partial-volume correction).
+    V_T was not estimated. primary: the one of Table 1: by the model that tells it, as measured (without partial-volume
+    correction).
     """
 
     primary: bool

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from ..kinetics.models import MODELS
+from ..kinetics.models import MODELS, first_of_volume
 from ..messages import InputRefused, Listed, Notice, Text
 from ..quantities import UNITS
 from ..regions.anatomy import CONTRALATERAL, OPPOSITE, REFERENCE_RULES, Anatomy, read_name, reference_of
@@ -151,7 +151,7 @@ def compare(
     findings = checked(given, accept) if len(given) > 1 else ()
     visits, sharing = coupled_visits(given)
     shared = [m for m in visits[0].models if all(m in visit.models for visit in visits)] or visits[0].models
-    model = next((m for m in shared if MODELS[m].outcome == "VT"), next(iter(shared), ""))
+    model = first_of_volume(shared) or next(iter(shared), "")
     by_region = leading(given, model)
     besides = _further_measures(visits, model, by_region)
     changes = _changes(visits, model, by_region, settings, tuple(repeatability))
@@ -566,7 +566,7 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
             )
     if clinical is not None and lesion is None:
         found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
-    if visits[0].models and not any(MODELS[model].outcome == "VT" for model in visits[0].models):
+    if visits[0].models and not first_of_volume(visits[0].models):
         found.append(
             Notice(
                 "comparison-no-vt",

@@ -14,7 +14,7 @@ from ..acquisition.image import DynamicImage
 from ..alignment.motion import motion_table
 from ..input_function import InputFunction
 from ..kinetics import KineticFit
-from ..kinetics.models import MODELS
+from ..kinetics.models import first_of_volume
 from ..kinetics.options import ALONE, AS_NAMED, FROM_FILE
 from ..messages import InputRefused, Listed, Notice, Text
 from ..outcome.budget import KINETIC_MODEL, BudgetSettings
@@ -123,7 +123,7 @@ def quantify(
         provenance=plain(made_from | _listed(data, settings), lossless=False),
         reference=reference,
     )
-    asked = two_tissue_notices(record.sensitivities, leading([record], _primary(settings)))
+    asked = two_tissue_notices(record.sensitivities, leading([record], first_of_volume(settings.models)))
     record = replace(record, notices=(*record.notices, *asked))
     record, ratios = with_dvr(record)
     record = replace(record, notices=(*record.notices, *uptake_notices(record), *ratios))
@@ -225,11 +225,6 @@ def _fitted(
     )
 
 
-def _primary(settings: StudySettings) -> str:
-    """The first model that gives V_T."""
-    return next((model for model in settings.models if MODELS[model].outcome == "VT"), "")
-
-
 def _larger(
     fitting: Fitting,
     settings: StudySettings,
@@ -239,7 +234,7 @@ def _larger(
 ) -> tuple[KineticFit, ...] | None:
     """Every region by two tissue compartments, where one is the primary model and the study leaves the choice to the
     curves; None where it does not, or the two are fitted anyway."""
-    if settings.second_tissue == AS_NAMED or _primary(settings) != ONE_TISSUE or TWO_TISSUES in fits:
+    if settings.second_tissue == AS_NAMED or first_of_volume(settings.models) != ONE_TISSUE or TWO_TISSUES in fits:
         return None
     try:
         return fitting.named(TWO_TISSUES, names, activity)
@@ -352,28 +347,21 @@ def two_tissue_notices(found: Sequence[Sensitivity], led: Collection[str]) -> li
     asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
     told = [one for one in asked if one.region in led]
     others = [one for one in asked if one.region not in led]
-    notices = []
-    if told:
-        notices.append(
-            Notice(
-                "two-tissues",
-                "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM "
-                "by {difference}, and is what tells V_T there ([model] second_tissue)",
-                regions=Listed(dict.fromkeys(one.region for one in told)),
-                difference=_apart(told),
-            )
+    return [
+        Notice(
+            "two-tissues",
+            "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM by "
+            "{difference}, {use}",
+            regions=Listed(dict.fromkeys(one.region for one in some)),
+            difference=_apart(some),
+            use=use,
         )
-    if others:
-        notices.append(
-            Notice(
-                "two-tissues",
-                "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM "
-                "by {difference}, which is in the error budget",
-                regions=Listed(dict.fromkeys(one.region for one in others)),
-                difference=_apart(others),
-            )
+        for some, use in (
+            (told, Text("and is what tells V_T there ([model] second_tissue)")),
+            (others, Text("which is in the error budget")),
         )
-    return notices
+        if some
+    ]
 
 
 def _apart(asked: Sequence[Sensitivity]) -> Text:

@@ -31,12 +31,12 @@ def agreement(row: Repeat, words: Words) -> "Figure":
     mean, difference = each.mean(axis=1), each[:, 1] - each[:, 0]
     axes.plot(mean, difference, color=COLORS[0], marker="o", ls="none")
     _label(axes, row.who, mean, difference)
-    agreement = row.repeatability.agreement
-    for estimate, style in ((agreement.mean, "-"), (agreement.lower, "--"), (agreement.upper, "--")):
+    limits = row.repeatability.agreement
+    for estimate, style in ((limits.mean, "-"), (limits.lower, "--"), (limits.upper, "--")):
         axes.axhline(estimate.value, color=COLORS[1], linestyle=style)
         if math.isfinite(estimate.low) and math.isfinite(estimate.high):
             axes.axhspan(estimate.low, estimate.high, color=COLORS[1], alpha=0.08, linewidth=0)
-    reach = max(abs(agreement.lower.value), abs(agreement.upper.value), float(abs(difference).max()))
+    reach = max(abs(limits.lower.value), abs(limits.upper.value), float(abs(difference).max()))
     axes.set_ylim(-2.2 * reach, 2.2 * reach)  # the intervals of few people reach far beyond any picture
     axes.set_xlabel(words.message(Text("mean of both visits, {unit}", unit=row.unit)))
     axes.set_ylabel(words.message(Text("second minus first visit, {unit}", unit=row.unit)))

@@ -71,8 +71,7 @@ def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutc
 
 def told_row(comparison: Comparison, visit: VisitRecord, place: Place, pvc: str) -> RegionOutcome | None:
     """The row of a place under the model that tells it."""
-    here = (place.structure, place.level, place.side, pvc)
-    rows = (row for row in visit.rows if (row.structure, row.level, row.side, row.pvc) == here)
+    rows = (row for row in visit.rows if (row.place, row.pvc) == (place.place, pvc))
     return next((row for row in rows if row.model == comparison.model_of(row.region)), None)
 
 
