@@ -173,6 +173,13 @@ class DicomTest(Folder):
             ("a.mhd", b"ObjectType = Image\nNDims = 4\nElementDataFile = a.raw\n", "MetaImage"),
             ("a.nrrd", b"NRRD0004\n", "NRRD"),
             ("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(500), "HDF5"),
+            ("a.mgz", b"\x1f\x8b" + bytes(500), "FreeSurfer's format"),
+            ("a.mat", b"MATLAB 5.0 MAT-file" + bytes(500), "MATLAB's format"),
+            ("a.npy", b"\x93NUMPY\x01\0" + bytes(500), "NumPy's format"),
+            ("a.tif", b"II*\0" + bytes(500), "TIFF"),
+            ("b.tif", b"MM\0*" + bytes(500), "TIFF"),
+            ("a.vtk", b"# vtk DataFile Version 3.0\n", "VTK"),
+            ("a.gipl", bytes(500), "GIPL"),
             ("a.img", bytes(500), "bare voxels"),
         ):
             path = self.folder / name.replace(".", "_") / name

@@ -1,7 +1,7 @@
 """Images of other formats than DICOM, NIfTI and NRRD: told by name, with the way to what is read here.
 
 Sources: first bytes and suffixes as the formats' own descriptions have them (ECAT 7, MINC 1 and 2, Interfile 3.3,
-Analyze 7.5, NIfTI-1, MetaIO, FreeSurfer, HDF5, MAT 5, NPY).
+Analyze 7.5, NIfTI-1, MetaIO, FreeSurfer, TIFF 6, VTK, GIPL, HDF5, MAT 5, NPY).
 """
 
 import struct
@@ -81,6 +81,9 @@ FORMATS = (
         (".nrrd", ".nhdr"),
     ),
     Format(Text("FreeSurfer's format"), Text("convert it with mri_convert to .nii.gz"), (".mgz", ".mgh")),
+    Format("TIFF", AS_NIFTI, (), _starts(b"II*\0", b"MM\0*")),
+    Format("VTK", AS_NIFTI, (), _starts(b"# vtk DataFile")),
+    Format("GIPL", AS_NIFTI, (".gipl", ".gipl.gz")),
     Format("HDF5", AS_NIFTI, (), _starts(b"\x89HDF\r\n\x1a\n")),
     Format(Text("MATLAB's format"), AS_NIFTI, (), _starts(b"MATLAB 5.0")),
     Format(Text("NumPy's format"), AS_NIFTI, (), _starts(b"\x93NUMPY")),
