@@ -31,15 +31,19 @@ def curves(draw):
     times *= draw(st.floats(300, 7000)) / times[-1]
     names = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, unique=True))
     columns = {}
-    # No more uneven than that: a sample that one column lacks is judged by the line between its neighbors.
+    # A sample that one column lacks is judged by the line between its neighbors: but for one of 0, which no column
+    # lacks, nor those beside it, blood is no more uneven than that line bears.
     blood = draw(st.floats(1, 200)) * np.array(
         draw(st.lists(st.floats(1, 1.5), min_size=len(times), max_size=len(times)))
     )
+    empty = draw(st.integers(0, len(times)))  # len(times): none
+    blood[empty : empty + 1] = 0
     for name in names:
         ratio = st.floats(*OVER_WHOLE_BLOOD[name])
         values = blood * draw(st.lists(ratio, min_size=len(times), max_size=len(times)))
         missing = np.array(draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times))))
         missing[[int(np.argmax(values)), -1]] = False
+        missing[max(empty - 1, 0) : empty + 2] = False
         columns[name] = np.where(missing, np.nan, values)
     return times, columns
 
