@@ -105,3 +105,10 @@ class Notice:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Notice, (self.code, self.message)
+
+
+class Notices(list[Notice]):
+    """Notices as they are gathered."""
+
+    def add(self, code: str, template: str, /, **values: Any) -> None:
+        self.append(Notice(code, template, **values))

@@ -13,8 +13,12 @@ from TSPOQuantLib.reporting.words import FOLDER, Words, catalog
 from TSPOQuantLib.typography import LANGUAGES
 
 LIBRARY = Path(TSPOQuantLib.__file__).parent
-TEMPLATE_AT = {"InputRefused": 1, "Notice": 1, "progress": 1, "Text": 0}
-"""Where each call takes its template."""
+TEMPLATE_AT = {"InputRefused": 1, "Notice": 1, "add": 1, "progress": 1, "Text": 0}
+"""Where each call, ``add`` of Notices among them, takes its template."""
+
+
+def called(call):
+    return getattr(call.func, "attr" if getattr(call.func, "attr", "") == "add" else "id", "")
 
 
 @cache
@@ -32,14 +36,13 @@ def templates(path):
     for call in nodes(path):
         if not isinstance(call, ast.Call):
             continue
-        name = getattr(call.func, "id", "")
-        at = TEMPLATE_AT.get(name)
+        at = TEMPLATE_AT.get(called(call))
         if at is None or len(call.args) <= at:
             continue
         given = {keyword.arg for keyword in call.keywords}
         argument = call.args[at]
         for one in (argument.body, argument.orelse) if isinstance(argument, ast.IfExp) else (argument,):
-            if isinstance(one, ast.Constant):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
                 yield call.lineno, one.value, given
             elif isinstance(one, ast.JoinedStr | ast.BinOp):
                 yield call.lineno, None, given
@@ -61,7 +64,7 @@ def pieces(path):
             continue
         inside = tuple(ast.walk(function))
         calls = [node for node in inside if isinstance(node, ast.Call)]
-        said = [c for c in calls if len(c.args) > TEMPLATE_AT.get(getattr(c.func, "id", ""), 9)]
+        said = [c for c in calls if len(c.args) > TEMPLATE_AT.get(called(c), 9)]
         values = [keyword.value for call in said for keyword in call.keywords]
         named = {value.id for value in values if isinstance(value, ast.Name)}
         values += [

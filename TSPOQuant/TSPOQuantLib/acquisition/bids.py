@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice, Text, located
+from ..messages import InputRefused, Notice, Notices, Text, located
 from ..tracers import nuclide
 from .decay import HALF_LIFE_S, weighted_mean_s
 from .frames import FrameTiming
@@ -216,7 +216,7 @@ def read_pet_json(path: Path) -> PetSidecar:
     """
     path = Path(path)
     metadata = sidecar(path) | (read_json(path) if path.suffix == ".json" else {})
-    notices: list[Notice] = []
+    notices = Notices()
     timing = _timing(path.name, metadata)
     units = unboxed(metadata.get("Units"))
     if not isinstance(units, str):
@@ -233,35 +233,29 @@ def read_pet_json(path: Path) -> PetSidecar:
     factors = _decay_factors(path.name, metadata, len(timing))
     reference = None if factors is None else _decay_reference(factors, timing, half_life_s)
     if corrected is not True:
-        notices.append(
-            Notice(
-                "pet-decay",
-                "{path_name}: ImageDecayCorrected is {corrected}; a model needs decay-corrected activity",
-                path_name=path.name,
-                corrected=corrected,
-            )
+        notices.add(
+            "pet-decay",
+            "{path_name}: ImageDecayCorrected is {corrected}; a model needs decay-corrected activity",
+            path_name=path.name,
+            corrected=corrected,
         )
     if reference is not None and corrected_to is not None and abs(reference - corrected_to) > CLOCK_TOLERANCE_S:
-        notices.append(
-            Notice(
-                "pet-decay-reference",
-                "{path_name}: the decay factors point to {reference:.1f} s (time zero is 0), "
-                "ImageDecayCorrectionTime says {corrected_to:g} s: the clocks of injection and scan differ by "
-                "{difference:.1f} s",
-                path_name=path.name,
-                reference=reference,
-                corrected_to=corrected_to,
-                difference=abs(reference - corrected_to),
-            )
+        notices.add(
+            "pet-decay-reference",
+            "{path_name}: the decay factors point to {reference:.1f} s (time zero is 0), "
+            "ImageDecayCorrectionTime says {corrected_to:g} s: the clocks of injection and scan differ by "
+            "{difference:.1f} s",
+            path_name=path.name,
+            reference=reference,
+            corrected_to=corrected_to,
+            difference=abs(reference - corrected_to),
         )
     if timing.starts_s[0] > CLOCK_TOLERANCE_S:
-        notices.append(
-            Notice(
-                "pet-first-frame",
-                "{path_name}: the first frame starts {starts_s:g} s after time zero",
-                path_name=path.name,
-                starts_s=timing.starts_s[0],
-            )
+        notices.add(
+            "pet-first-frame",
+            "{path_name}: the first frame starts {starts_s:g} s after time zero",
+            path_name=path.name,
+            starts_s=timing.starts_s[0],
         )
     return PetSidecar(
         timing=timing,
@@ -411,9 +405,7 @@ def _injection_start_s(file: str, metadata: Mapping[str, Any], timing: FrameTimi
     raise with_slip(refusal, slip_between(stated, 0.0))
 
 
-def _half_life(
-    file: str, metadata: Mapping[str, Any], radionuclide: str | None, notices: list[Notice]
-) -> float | None:
+def _half_life(file: str, metadata: Mapping[str, Any], radionuclide: str | None, notices: Notices) -> float | None:
     stated = number_in(metadata, "RadionuclideHalfLife", file)
     known = HALF_LIFE_S.get(nuclide(radionuclide or "") or "")
     if stated is not None and stated <= 0:
@@ -442,9 +434,7 @@ def _half_life(
             radionuclide=in_minutes[0],
         )
     if stated is None and known is None:
-        notices.append(
-            Notice("pet-half-life", "{file} states no RadionuclideHalfLife and no radionuclide known here", file=file)
-        )
+        notices.add("pet-half-life", "{file} states no RadionuclideHalfLife and no radionuclide known here", file=file)
     return known if stated is None else stated
 
 
@@ -480,7 +470,7 @@ def _decay_reference(factors: NDArray[np.float64], timing: FrameTiming, half_lif
     return float(np.median(zeros)) if np.ptp(zeros) <= CLOCK_TOLERANCE_S else None
 
 
-def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
+def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: Notices) -> float | None:
     """The injected activity, if what the file says about it agrees.
 
     InjectedRadioactivity with its units, RadionuclideTotalDose (DICOM 0018,1074, in Bq) and InjectedMass times
@@ -490,9 +480,7 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
     injected = number_in(metadata, "InjectedRadioactivity", file)
     unit = _text(metadata, "InjectedRadioactivityUnits") or _text(metadata, "InjectedRadioActivityUnits")
     if injected is not None and unit is None:
-        notices.append(
-            Notice("pet-injected-unit", "{file}: InjectedRadioactivity has no unit; it was not used", file=file)
-        )
+        notices.add("pet-injected-unit", "{file}: InjectedRadioactivity has no unit; it was not used", file=file)
     elif injected is not None and unit is not None:
         stated["InjectedRadioactivity"] = injected * mbq_per(unit, f"{file}, InjectedRadioactivityUnits")
     dose = number_in(metadata, "RadionuclideTotalDose", file)
@@ -510,33 +498,24 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: list[Notice])
         value = values[0]
     elif agreeing:
         value = agreeing[0]
-        notices.append(
-            Notice(
-                "pet-injected",
-                "{file}: {said}; {value:.4g} MBq was taken, which two of them support",
-                file=file,
-                said=doses,
-                value=value,
-            )
+        notices.add(
+            "pet-injected",
+            "{file}: {said}; {value:.4g} MBq was taken, which two of them support",
+            file=file,
+            said=doses,
+            value=value,
         )
     else:
-        notices.append(
-            Notice(
-                "pet-injected",
-                "{file}: {said}: they contradict each other, none was taken; correct one",
-                file=file,
-                said=doses,
-            )
+        notices.add(
+            "pet-injected",
+            "{file}: {said}: they contradict each other, none was taken; correct one",
+            file=file,
+            said=doses,
         )
         return None
     if not INJECTED_RANGE_MBQ[0] <= value <= INJECTED_RANGE_MBQ[1]:
-        notices.append(
-            Notice(
-                "pet-injected",
-                "{file}: {said} is not what a person is injected with; not taken",
-                file=file,
-                said=doses,
-            )
+        notices.add(
+            "pet-injected", "{file}: {said} is not what a person is injected with; not taken", file=file, said=doses
         )
         return None
     return value

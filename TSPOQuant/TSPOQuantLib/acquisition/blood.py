@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 from .frames import FrameTiming
 from .population import Population
 
@@ -157,7 +157,7 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
     if not blood.activities:
         raise InputRefused("blood-none", "the blood files hold no activity, only a parent fraction; add blood samples")
     end = blood.parent_plasma.end_s if blood.parent_plasma else max(curve.end_s for curve in blood.activities)
-    notices = []
+    notices = Notices()
     if end < COVERAGE_NEEDED * until_s:
         if COVERAGE_NEEDED <= end * 60 / until_s <= 1 / COVERAGE_NEEDED:
             raise InputRefused(
@@ -176,12 +176,10 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
             until_s=until_s,
         )
     if end < until_s:
-        notices.append(
-            Notice(
-                "blood-short",
-                "blood ends {missing_s:.0f} s before the fit window; its last value is held",
-                missing_s=until_s - end,
-            )
+        notices.add(
+            "blood-short",
+            "blood ends {missing_s:.0f} s before the fit window; its last value is held",
+            missing_s=until_s - end,
         )
     return tuple(notices)
 
@@ -239,16 +237,13 @@ def reconcile(
         )
     if not 1 / UNIT_SLIP < tissue / in_blood < UNIT_SLIP:
         raise _other_unit(tissue, in_blood)
-    notices = []
+    notices = Notices()
     first_sample = min(float(one.times_s[0]) for one in blood.activities)
     if from_samples and first_sample > timing.ends_s[0]:
-        notices.append(
-            Notice(
-                "blood-after-start",
-                "the first blood sample ({times_s:g} s) comes after the first frame; the curve before it is not "
-                "measured",
-                times_s=first_sample,
-            )
+        notices.add(
+            "blood-after-start",
+            "the first blood sample ({times_s:g} s) comes after the first frame; the curve before it is not measured",
+            times_s=first_sample,
         )
     return replace(blood, notices=(*blood.notices, *notices))
 

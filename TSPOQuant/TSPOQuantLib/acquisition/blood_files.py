@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 from .blood import UNIT_SLIP, BloodSamples, SampledCurve, odd_samples
 from .curve_tables import STARTS
 from .pmod import COMPOSITE, CURVES, tables_in
@@ -157,7 +157,7 @@ def read_blood(
         raise InputRefused(
             "blood-mixed", "raw blood and ready parent plasma were given together; give the raw files or the ready one"
         )
-    notices = [notice for recording in recordings for notice in recording.notices]
+    notices = Notices(notice for recording in recordings for notice in recording.notices)
     curves: dict[str, SampledCurve] = {}
     for quantity in QUANTITIES[1:]:
         holding = [recording for recording in recordings if quantity in recording.curves]
@@ -173,19 +173,15 @@ def read_blood(
         )
     if PLASMA_RATIO in curves and PLASMA not in curves:
         curves[PLASMA] = _plasma_from_ratio(curves[PLASMA_RATIO], curves.get(WHOLE_BLOOD) or autosampler)
-        notices.append(
-            Notice(
-                "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
-            )
+        notices.add(
+            "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
         )
     _check_same_unit(curves, autosampler)
     notices += _exchanged(curves) + _copied(curves) + _unmeasured_fraction(curves)
     notices += [notice for quantity in ACTIVITIES if quantity in curves for notice in _odd(quantity, curves[quantity])]
     if route == "venous" and PARENT_FRACTION in curves:
-        notices.append(
-            Notice(
-                "parent-fraction-venous", "venous parent fractions may disagree with arterial ones (JNM 2015;56:365)"
-            )
+        notices.add(
+            "parent-fraction-venous", "venous parent fractions may disagree with arterial ones (JNM 2015;56:365)"
         )
     blood = BloodSamples(
         whole_blood=curves.get(WHOLE_BLOOD),
@@ -231,20 +227,15 @@ def _read_recording(
     columns: Mapping[str, str],
     user_unit: str | None = None,
 ) -> _Recording:
-    notices: list[Notice] = []
+    notices = Notices()
     _refuse_uncorrected(path.name, metadata)
     by_quantity, unknown = _identify(path, table, columns)
     _refuse_corrected_twice(path.name, by_quantity, metadata)
     numbers = {quantity: column.numbers() for quantity, column in by_quantity.items()}
     used = ~np.all([np.isnan(values) for values in numbers.values()], axis=0)
     if unknown:
-        notices.append(
-            Notice(
-                "blood-columns-unused",
-                "{path_name}: not used: {unknown}",
-                path_name=path.name,
-                unknown=", ".join(unknown),
-            )
+        notices.add(
+            "blood-columns-unused", "{path_name}: not used: {unknown}", path_name=path.name, unknown=", ".join(unknown)
         )
     bids = path.suffix == ".tsv" and all(column.name == quantity for quantity, column in by_quantity.items())
     times = numbers[TIME][used]
@@ -374,7 +365,7 @@ def _unit(
     column: Column,
     metadata: Mapping[str, Any],
     bids: bool,
-    notices: list[Notice],
+    notices: Notices,
     user_unit: str | None = None,
 ) -> str:
     """user_unit: the unit that the user states, where the file states none, or an activity without its volume."""
@@ -402,13 +393,11 @@ def _unit(
         )
     if unit is None and bids:
         unit = BIDS_UNITS[quantity]
-        notices.append(
-            Notice(
-                "blood-units-assumed",
-                "{where}: no unit stated; taken as {unit}, as BIDS writes it",
-                where=where,
-                unit=unit,
-            )
+        notices.add(
+            "blood-units-assumed",
+            "{where}: no unit stated; taken as {unit}, as BIDS writes it",
+            where=where,
+            unit=unit,
         )
     if unit is None:
         raise InputRefused(
@@ -422,7 +411,7 @@ def _understood_units(
     by_quantity: Mapping[str, Column],
     numbers: Mapping[str, NDArray[np.float64]],
     metadata: Mapping[str, Any],
-    notices: list[Notice],
+    notices: Notices,
 ) -> dict[str, str]:
     """Units with "/mL" for activities whose own unit names no volume, where the file leaves no doubt of it.
 
@@ -454,14 +443,12 @@ def _understood_units(
             name=by_quantity[bare[0]].name,
             unit=stated[bare[0]],
         )
-    notices.append(
-        Notice(
-            "blood-volume-understood",
-            "{file}: '{unit}' names no volume; read as {unit}/mL, as kinfitr, bloodstream and petfit mean it: whole "
-            "blood and parent plasma stand side by side and agree",
-            file=file,
-            unit=stated[bare[0]],
-        )
+    notices.add(
+        "blood-volume-understood",
+        "{file}: '{unit}' names no volume; read as {unit}/mL, as kinfitr, bloodstream and petfit mean it: whole "
+        "blood and parent plasma stand side by side and agree",
+        file=file,
+        unit=stated[bare[0]],
     )
     return {quantity: full[quantity] for quantity in bare}
 
@@ -500,7 +487,7 @@ def _fractions(
     times: NDArray[np.float64],
     values: NDArray[np.float64],
     unit: str | None,
-    notices: list[Notice],
+    notices: Notices,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Parent fractions from 0 to 1, percent converted."""
     stated = (unit or "").lower()
@@ -527,77 +514,62 @@ def _fractions(
     if percent:
         values = values / 100
         if stated not in PERCENT_UNITS:
-            notices.append(
-                Notice(
-                    "parent-fraction-percent",
-                    "{where}: values up to {peak:g} were read as percent",
-                    where=where,
-                    peak=peak,
-                )
+            notices.add(
+                "parent-fraction-percent",
+                "{where}: values up to {peak:g} were read as percent",
+                where=where,
+                peak=peak,
             )
     if (values < 0).any():
         raise InputRefused("parent-fraction-range", "{where}: a parent fraction is below 0; correct it", where=where)
     if (values > 1).any():
-        notices.append(
-            Notice(
-                "parent-fraction-above-1",
-                "{where}: values up to {highest:.3f} were set to 1, the most there can be",
-                where=where,
-                highest=values.max(),
-            )
+        notices.add(
+            "parent-fraction-above-1",
+            "{where}: values up to {highest:.3f} were set to 1, the most there can be",
+            where=where,
+            highest=values.max(),
         )
         values = np.minimum(values, 1.0)
     if not (values > 0).any():
         raise InputRefused("parent-fraction-range", "{where}: every parent fraction is 0; correct it", where=where)
     if values[0] == 0:
         first = int(np.argmax(values > 0))
-        notices.append(
-            Notice(
-                "parent-fraction-zero-first",
-                "{where}: 0 before {times:g} s was left out: before arrival it is a fraction of nothing",
-                where=where,
-                times=times[first],
-            )
+        notices.add(
+            "parent-fraction-zero-first",
+            "{where}: 0 before {times:g} s was left out: before arrival it is a fraction of nothing",
+            where=where,
+            times=times[first],
         )
         times, values = times[first:], values[first:]
     if values[0] < LOWEST_FIRST:
-        notices.append(
-            Notice(
-                "parent-fraction-first",
-                "{where}: the first value is {values:.3f} at {times:g} s, below 1",
-                where=where,
-                values=values[0],
-                times=times[0],
-            )
+        notices.add(
+            "parent-fraction-first",
+            "{where}: the first value is {values:.3f} at {times:g} s, below 1",
+            where=where,
+            values=values[0],
+            times=times[0],
         )
     rise = float((values - np.minimum.accumulate(values)).max())
     if rise > FRACTION_RISE:
-        notices.append(
-            Notice(
-                "parent-fraction-rises",
-                "{where}: the parent fraction rises again by {rise:.2f}",
-                where=where,
-                rise=rise,
-            )
+        notices.add(
+            "parent-fraction-rises", "{where}: the parent fraction rises again by {rise:.2f}", where=where, rise=rise
         )
     return times, values
 
 
 def _without_repeats(
-    where: str, times: NDArray[np.float64], values: NDArray[np.float64], notices: list[Notice]
+    where: str, times: NDArray[np.float64], values: NDArray[np.float64], notices: Notices
 ) -> SampledCurve:
     repeated = np.flatnonzero(np.diff(times) == 0)
     if (values[repeated] != values[repeated + 1]).any():
         at = times[repeated[np.argmax(values[repeated] != values[repeated + 1])]]
         raise InputRefused("blood-times", "{where}: two different values at {at:g} s; keep one", where=where, at=at)
     if repeated.size:
-        notices.append(
-            Notice(
-                "blood-repeated",
-                "{where}: {size} samples are written twice; one was kept",
-                where=where,
-                size=repeated.size,
-            )
+        notices.add(
+            "blood-repeated",
+            "{where}: {size} samples are written twice; one was kept",
+            where=where,
+            size=repeated.size,
         )
     keep = np.delete(np.arange(times.size), repeated + 1)
     return SampledCurve(times[keep], values[keep])
@@ -644,7 +616,7 @@ def _unmeasured_fraction(curves: Mapping[str, SampledCurve]) -> list[Notice]:
     fraction = curves.get(PARENT_FRACTION)
     if fraction is None:
         return []
-    found = [
+    found = Notices(
         Notice(
             "parent-fraction-zero",
             "the parent fraction is 0 at {seconds:g} s: nothing was found there rather than nothing left; check it, "
@@ -652,33 +624,29 @@ def _unmeasured_fraction(curves: Mapping[str, SampledCurve]) -> list[Notice]:
             seconds=seconds,
         )
         for seconds in fraction.times_s[fraction.values <= 0].tolist()
-    ]
+    )
     flat = len(fraction.values) >= FEWEST_FRACTIONS and float(np.ptp(fraction.values)) < HARDLY_FALLS
     if flat and fraction.end_s >= HARDLY_FALLS_UNTIL_S:
-        found.append(
-            Notice(
-                "parent-fraction-constant",
-                "the parent fraction is still {lowest:.3f} or more at {minutes:.0f} min: it looks as if it had not "
-                "been measured, and metabolites count as tracer",
-                lowest=fraction.values.min(),
-                minutes=fraction.end_s / 60,
-            )
+        found.add(
+            "parent-fraction-constant",
+            "the parent fraction is still {lowest:.3f} or more at {minutes:.0f} min: it looks as if it had not "
+            "been measured, and metabolites count as tracer",
+            lowest=fraction.values.min(),
+            minutes=fraction.end_s / 60,
         )
     return found
 
 
-def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -> float | None:
+def _dispersion(file: str, metadata: Mapping[str, Any], notices: Notices) -> float | None:
     """Dispersion constant in seconds that is still to be corrected for; None where nothing is to be done."""
     if truth(metadata.get("DispersionCorrected")):
         return None
     constant = number_in(metadata, "DispersionConstant", file)
     if constant is None:
-        notices.append(
-            Notice(
-                "blood-dispersion-unknown",
-                "{file} does not state a dispersion constant; the autosampler's curve is used as measured",
-                file=file,
-            )
+        notices.add(
+            "blood-dispersion-unknown",
+            "{file} does not state a dispersion constant; the autosampler's curve is used as measured",
+            file=file,
         )
         return None
     unit = unboxed(metadata.get("DispersionConstantUnits", "s"))
@@ -695,7 +663,7 @@ def _dispersion(file: str, metadata: Mapping[str, Any], notices: list[Notice]) -
     return seconds or None
 
 
-def _merged(quantity: str, recordings: Sequence[_Recording], notices: list[Notice]) -> SampledCurve:
+def _merged(quantity: str, recordings: Sequence[_Recording], notices: Notices) -> SampledCurve:
     times = np.concatenate([recording.curves[quantity].times_s for recording in recordings])
     values = np.concatenate([recording.curves[quantity].values for recording in recordings])
     order = np.argsort(times, kind="stable")

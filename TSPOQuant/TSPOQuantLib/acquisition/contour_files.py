@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from ..grid import Grid
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notices
 from .dicom_slice import key_of
 from .segmentation import Segment, Segmentation
 
@@ -61,19 +61,17 @@ def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
             "{file} holds regions of several frames of reference; export those of this image alone",
             file=file,
         )
-    notices: list[Notice] = []
+    notices = Notices()
     segments = []
     undrawn = []
     for region in _regions(file, dataset):
         if region.open_contours:
-            notices.append(
-                Notice(
-                    "contours-open",
-                    "{file}, {region}: {count} contours are points or open lines; they enclose nothing",
-                    file=file,
-                    region=region.name,
-                    count=region.open_contours,
-                )
+            notices.add(
+                "contours-open",
+                "{file}, {region}: {count} contours are points or open lines; they enclose nothing",
+                file=file,
+                region=region.name,
+                count=region.open_contours,
             )
         if region.contours:
             mask = _mask(file, region, on, notices)
@@ -147,7 +145,7 @@ def _each_once(contours: Sequence[Floats]) -> tuple[Floats, ...]:
     return tuple({one.tobytes(): one for one in contours}.values())
 
 
-def _mask(file: str, region: _Region, on: Grid, notices: list[Notice]) -> NDArray[np.bool_]:
+def _mask(file: str, region: _Region, on: Grid, notices: Notices) -> NDArray[np.bool_]:
     mask = np.zeros(on.shape, dtype=bool)
     nested = False
     for points in region.contours:
@@ -173,25 +171,21 @@ def _mask(file: str, region: _Region, on: Grid, notices: list[Notice]) -> NDArra
         nested |= bool((mask[k] & within).any())
         mask[k] ^= within
     if nested and not region.exclusive:
-        notices.append(
-            Notice(
-                "contours-nested",
-                "{file}, {region}: where contours of one slice overlap, what both enclose was taken for a hole",
-                file=file,
-                region=region.name,
-            )
+        notices.add(
+            "contours-nested",
+            "{file}, {region}: where contours of one slice overlap, what both enclose was taken for a hole",
+            file=file,
+            region=region.name,
         )
     slices = np.flatnonzero(mask.any(axis=(1, 2)))
     missing = int(np.ptp(slices)) + 1 - slices.size if slices.size else 0
     if missing:
-        notices.append(
-            Notice(
-                "contours-gap",
-                "{file}, {region}: {count} slices between its contours hold none; they were left empty",
-                file=file,
-                region=region.name,
-                count=missing,
-            )
+        notices.add(
+            "contours-gap",
+            "{file}, {region}: {count} slices between its contours hold none; they were left empty",
+            file=file,
+            region=region.name,
+            count=missing,
         )
     mask.flags.writeable = False
     return mask

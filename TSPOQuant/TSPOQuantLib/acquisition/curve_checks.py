@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import Listed, Notice, Text, named
+from ..messages import Listed, Notice, Notices, Text, named
 from .blood import BOLUS_OVER_S
 from .frames import FrameTiming
 
@@ -45,18 +45,18 @@ def curve_notices(
     for region, curve in enumerate(activity):
         for frame in odd_frames(timing, curve):
             odd.setdefault(frame, []).append(region)
-    notices = [_odd_frame(regions, activity, frame, where, numbers, cure) for frame, where in sorted(odd.items())]
+    notices = Notices(
+        _odd_frame(regions, activity, frame, where, numbers, cure) for frame, where in sorted(odd.items())
+    )
     pair = None if odd else exchanged_frames(timing, activity)
     if pair is not None:
-        notices.append(
-            Notice(
-                "frames-exchanged",
-                "frames {one} and {other} seem to be exchanged: the other way round the curves are smooth, as tissue "
-                "is; correct their order, or leave both out ({cure})",
-                one=numbers[pair[0]],
-                other=numbers[pair[1]],
-                cure=cure([numbers[at] for at in pair]),
-            )
+        notices.add(
+            "frames-exchanged",
+            "frames {one} and {other} seem to be exchanged: the other way round the curves are smooth, as tissue "
+            "is; correct their order, or leave both out ({cure})",
+            one=numbers[pair[0]],
+            other=numbers[pair[1]],
+            cure=cure([numbers[at] for at in pair]),
         )
     return tuple(notices)
 
@@ -141,7 +141,7 @@ def _roughness(times: Array, values: Array) -> float:
 
 def copied_curves(regions: Sequence[str], activity: Array) -> tuple[Notice, ...]:
     """Curves that are another one in every frame, or that times a power of ten; activity: (regions, frames)."""
-    notices, known = [], set()
+    notices, known = Notices(), set()
     for one in range(len(regions)):
         for other in range(one + 1, len(regions)):
             if other in known or not activity[one].any():
@@ -151,15 +151,13 @@ def copied_curves(regions: Sequence[str], activity: Array) -> tuple[Notice, ...]
                 continue
             known.add(other)
             how = Text("the values") if tens == 0 else Text("{factor:g} times the values", factor=10.0**tens)
-            notices.append(
-                Notice(
-                    "tacs-copied",
-                    "'{other}' has {how} of '{one}' in every frame, which no two regions have: one column is a copy "
-                    "of the other; correct it",
-                    other=regions[other],
-                    one=regions[one],
-                    how=how,
-                )
+            notices.add(
+                "tacs-copied",
+                "'{other}' has {how} of '{one}' in every frame, which no two regions have: one column is a copy "
+                "of the other; correct it",
+                other=regions[other],
+                one=regions[one],
+                how=how,
             )
     return tuple(notices)
 

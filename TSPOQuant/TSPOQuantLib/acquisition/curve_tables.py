@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..messages import InputRefused, Listed, Notice
+from ..messages import InputRefused, Listed, Notice, Notices
 from . import pmod
 from .tables import Column, parts_of, read_table, split_unit, stated_unit, unboxed
 
@@ -114,7 +114,7 @@ def _of_statistics(file: str, columns: Sequence[Column]) -> CurveTable:
         )
     regions = by_name[pmod.REGION]
     values = {"": _with_own_unit(by_name[pmod.AVERAGED])}
-    notices = []
+    notices = Notices()
     if pmod.CORRECTED in by_name:
         values[CORRECTED] = _with_own_unit(by_name[pmod.CORRECTED])
         notices.append(_corrected_notice(file))
@@ -206,28 +206,25 @@ def _with_correction(path: Path, table: CurveTable, metadata: Mapping[str, Any])
     if method is None:
         return table
     widths = [unboxed(metadata.get(f"FWHM_{axis}")) for axis in "xyz"]
-    fwhm_mm = tuple(float(one) for one in widths if isinstance(one, int | float) and not isinstance(one, bool))
+    fwhm_mm = tuple(float(width) for width in widths if isinstance(width, int | float) and not isinstance(width, bool))
     fwhm_mm = fwhm_mm if len(fwhm_mm) == len(widths) else ()
-    notices = [
-        Notice(
-            "tacs-pvc",
-            "{file}: its curves were corrected for partial volume before ({method}, {fwhm} mm FWHM)",
-            file=path.name,
-            method=method,
-            fwhm=" × ".join(f"{one:g}" for one in fwhm_mm) or "?",
-        )
-    ]
+    notices = Notices(table.notices)
+    notices.add(
+        "tacs-pvc",
+        "{file}: its curves were corrected for partial volume before ({method}, {fwhm} mm FWHM)",
+        file=path.name,
+        method=method,
+        fwhm=" × ".join(f"{width:g}" for width in fwhm_mm) or "?",
+    )
     if named is not None and isinstance(stated, str) and named.lower() != stated.lower():
-        notices.append(
-            Notice(
-                "tacs-pvc-contradicts",
-                "{file}: its name says pvc-{named}, its JSON {stated}",
-                file=path.name,
-                named=named,
-                stated=stated,
-            )
+        notices.add(
+            "tacs-pvc-contradicts",
+            "{file}: its name says pvc-{named}, its JSON {stated}",
+            file=path.name,
+            named=named,
+            stated=stated,
         )
-    return replace(table, pvc=method, fwhm_mm=fwhm_mm, notices=(*table.notices, *notices))
+    return replace(table, pvc=method, fwhm_mm=fwhm_mm, notices=tuple(notices))
 
 
 def morph_volumes(path: Path) -> dict[str, float]:

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from ..grid import Grid
-from ..messages import InputRefused, Notice, Text, located
+from ..messages import InputRefused, Notice, Notices, Text, located
 from .clock import start_notices
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
@@ -108,7 +108,7 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
     found = _Findings()
     facts, header = series.facts, series.header
     injection = read_injection(header)
-    notices = [*injection.notices, *lossy_notices(Text("the PET"), facts.lossy)]
+    notices = Notices([*injection.notices, *lossy_notices(Text("the PET"), facts.lossy)])
     kind = _kind(series)
     if kind == "other":
         found.refusals.append(_not_an_acquisition(facts))
@@ -124,13 +124,11 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
         notices += clocked.notices if clocked else ()
         if "DYNAMIC" not in facts.series_type:
             stated = "\\".join(facts.series_type) or "absent"
-            notices.append(
-                Notice(
-                    "pet-series-type", "SeriesType is {stated}, but each slice was imaged repeatedly", stated=stated
-                )
+            notices.add(
+                "pet-series-type", "SeriesType is {stated}, but each slice was imaged repeatedly", stated=stated
             )
     if kind == "static-pet" and len(series.slices) == 1:
-        notices.append(Notice("dicom-single-slice", "the series is a single slice"))
+        notices.add("dicom-single-slice", "the series is a single slice")
     return PetSeries(
         series=series,
         kind=kind,
@@ -411,21 +409,17 @@ def _clocked(
     clock = frame_clock(tags)
     first_start = at_s(tags, clock.starts_s[0])
     injected = injection.at(first_start, half_life)
-    notices = list(clock.notices)
+    notices = Notices(clock.notices)
     if injected is None:
         zero_s, zero_at, name = float(clock.starts_s[0]), first_start, "first frame"
-        notices.append(
-            Notice(
-                "time-zero-first-frame",
-                "the time of injection is not in the header or not plausible: times count from the first frame",
-            )
+        notices.add(
+            "time-zero-first-frame",
+            "the time of injection is not in the header or not plausible: times count from the first frame",
         )
     else:
         zero_s, zero_at, name = (injected - tags.origin).total_seconds(), injected, "injection"
         if injection.dated is not None and injection.dated != injected:
-            notices.append(
-                Notice("pet-injection-date", "the date of injection is not plausible: its time of day was used")
-            )
+            notices.add("pet-injection-date", "the date of injection is not plausible: its time of day was used")
     try:
         timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
     except InputRefused as reason:
@@ -437,7 +431,7 @@ def _clocked(
     if facts.decay_correction == "START":
         notices += check_scan_start(tags, clock, correction_start_s(tags, clock)[0])
     elif facts.decay_correction == "NONE":
-        notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
+        notices.add("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame")
     elif injected is not None:
         check_decay_factor(tags, clock, zero_s)
     return _Clocked(timing, name, zero_at, words, 1e-3 * to_zero, tuple(notices))
@@ -462,17 +456,16 @@ def as_one_frame(pet: PetSeries) -> PetSeries:
     first, last = at[0], at[-1]
     clocked = _clocked(pet.series, ((first,),), read_injection(pet.series.header), None)
     # A late scan starts long after the injection: its uptake time is told, not warned of.
-    timing, notices = clocked.timing, [one for one in clocked.notices if one.code != "injection-not-at-start"]
+    timing = clocked.timing
+    notices = Notices(notice for notice in clocked.notices if notice.code != "injection-not-at-start")
     if pet.bed_positions > 1 and first.acquired and last.acquired and last.duration_s:
         whole = (last.acquired - first.acquired).total_seconds() + last.duration_s
         timing = FrameTiming(timing.starts_s, np.array([whole]))
-        notices.append(
-            Notice(
-                "pet-bed-positions",
-                "the scan has {beds} bed positions within {minutes:.1f} min: by so much uptake times may differ",
-                beds=pet.bed_positions,
-                minutes=whole / 60,
-            )
+        notices.add(
+            "pet-bed-positions",
+            "the scan has {beds} bed positions within {minutes:.1f} min: by so much uptake times may differ",
+            beds=pet.bed_positions,
+            minutes=whole / 60,
         )
     return replace(
         pet,

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice, Text, located
+from ..messages import InputRefused, Notice, Notices, Text, located
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
 from .dicom_values import clock_after, clock_of
@@ -71,9 +71,9 @@ def read_dynamic_nifti(
             path_name=path.name,
             n_values=len(values),
         )
-    notices = [*sidecar.notices, *file.notices, *timing_notices]
+    notices = Notices([*sidecar.notices, *file.notices, *timing_notices])
     if frame_table is not None:
-        notices.append(Notice("frames-by-table", "frame times are the given table's, not the sidecar's"))
+        notices.add("frames-by-table", "frame times are the given table's, not the sidecar's")
     factors, words = _to_time_zero(sidecar, timing, notices)
     # What is asked of an image's frames, stored ones can.
     values = cast(NDArray[np.float32], _times(values, sidecar.kbq_ml_per_unit * factors))
@@ -92,7 +92,7 @@ def read_dynamic_nifti(
     at_injection = injected_s is not None and abs(injected_s) <= SAME_CLOCK_S
     if not at_injection:
         when = "is not stated" if injected_s is None else Text("is {injected_s:g} s after it", injected_s=injected_s)
-        notices.append(Notice("time-zero-not-injection", "times count from TimeZero; the injection {when}", when=when))
+        notices.add("time-zero-not-injection", "times count from TimeZero; the injection {when}", when=when)
     return DynamicImage(
         activity=values,
         grid=file.grid,
@@ -211,7 +211,7 @@ def _activity_notices(name: str, values: NDArray[np.float32], units: str) -> tup
     )
 
 
-def _to_time_zero(sidecar: PetSidecar, timing: FrameTiming, notices: list[Notice]) -> tuple[NDArray[np.float64], str]:
+def _to_time_zero(sidecar: PetSidecar, timing: FrameTiming, notices: Notices) -> tuple[NDArray[np.float64], str]:
     """Per frame, the factor from stored values to values decay-corrected to TimeZero, and what was done in words."""
     half_life = sidecar.half_life_s
     if sidecar.decay_corrected is None:
@@ -225,7 +225,7 @@ def _to_time_zero(sidecar: PetSidecar, timing: FrameTiming, notices: list[Notice
                 "ImageDecayCorrected is false, but the frames have decay factors other than 1; correct the one that "
                 "is wrong, or leave the factors out",
             )
-        notices.append(Notice("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame"))
+        notices.add("pet-decay-by-us", "values were not decay-corrected: corrected here, frame by frame")
         since = growth(timing.starts_s, half_life)
         check_growth(since)
         return frame_factor(timing.durations_s, half_life) * since, Text(
@@ -250,7 +250,7 @@ def _to_time_zero(sidecar: PetSidecar, timing: FrameTiming, notices: list[Notice
     )
 
 
-def _decay_reference(sidecar: PetSidecar, timing: FrameTiming, half_life: float, notices: list[Notice]) -> float:
+def _decay_reference(sidecar: PetSidecar, timing: FrameTiming, half_life: float, notices: Notices) -> float:
     """Seconds from TimeZero to which the image is decay-corrected, by what the sidecar says and by its factors.
 
     Raises InputRefused: "pet-decay-factor" (they contradict the frame times), "pet-decay-reference" (they contradict
@@ -260,14 +260,12 @@ def _decay_reference(sidecar: PetSidecar, timing: FrameTiming, half_life: float,
     shown = None if sidecar.decay_factors is None else check_factors(sidecar.decay_factors, timing, half_life)
     if stated is None:
         if shown is None:
-            notices.append(Notice("pet-decay-reference", "no ImageDecayCorrectionTime: TimeZero was assumed"))
+            notices.add("pet-decay-reference", "no ImageDecayCorrectionTime: TimeZero was assumed")
             return 0.0
-        notices.append(
-            Notice(
-                "pet-decay-reference",
-                "no ImageDecayCorrectionTime: {seconds:.1f} s was taken, to which the decay factors point",
-                seconds=shown,
-            )
+        notices.add(
+            "pet-decay-reference",
+            "no ImageDecayCorrectionTime: {seconds:.1f} s was taken, to which the decay factors point",
+            seconds=shown,
         )
         return shown
     off = 0.0 if shown is None else abs(float(growth(shown - stated, half_life)) - 1)

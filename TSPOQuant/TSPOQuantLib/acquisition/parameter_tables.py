@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..messages import InputRefused, Listed, Notice
+from ..messages import InputRefused, Listed, Notice, Notices
 from . import pmod
 from .tables import Column, seconds_per, sidecar, split_unit, unboxed
 
@@ -75,7 +75,7 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
     names = regions.cells if regions is not None else ("",)
     values = _by_region(names, {KEYS[name]: _in_our_unit(path.name, name, column) for name, column in found.items()})
     relative = "ModelName" in metadata
-    notices = []
+    notices = Notices()
     errors: dict[str, dict[str, float]] = {}
     absolute = {
         KEYS[name.removesuffix(ending)]: list(column.numbers())
@@ -91,12 +91,10 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
     if percent:
         absolute, relative = percent, True
     if absolute and not relative and "Model" not in metadata:
-        notices.append(
-            Notice(
-                "parameters-errors",
-                "{file}: no JSON tells whether its standard errors are parts of the values; they were left out",
-                file=path.name,
-            )
+        notices.add(
+            "parameters-errors",
+            "{file}: no JSON tells whether its standard errors are parts of the values; they were left out",
+            file=path.name,
         )
     elif absolute:
         errors = _by_region(names, absolute)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Notices, Text
 from .tables import Column, read_json, read_table
 
 # rs6971 as laboratories write it: the alleles of the reported strand (C is Ala147), the amino acids, or the binding.
@@ -42,7 +42,7 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     Raises InputRefused ("participants-twice", "table-…", "json-…").
     """
     cells: dict[str, tuple[str, str]] = {}
-    notices: list[Notice] = []
+    notices = Notices()
     people = dataset / "participants.tsv"
     if people.is_file():
         cells |= _row(people, {PERSON: participant} | ({SESSION: session} if session else {}), notices)
@@ -61,7 +61,7 @@ def is_label(cell: str, wanted: str) -> bool:
     return cell.casefold() in (wanted.casefold(), wanted.partition("-")[2].casefold())
 
 
-def _row(path: Path, keys: Mapping[str, str], notices: list[Notice]) -> dict[str, tuple[str, str]]:
+def _row(path: Path, keys: Mapping[str, str], notices: Notices) -> dict[str, tuple[str, str]]:
     """Cells and units of one row by column, letters and digits of the name alone; missing ones left out.
 
     keys: labels by column, the first of which the table must have. Raises InputRefused ("participants-twice") where
@@ -75,15 +75,13 @@ def _row(path: Path, keys: Mapping[str, str], notices: list[Notice]) -> dict[str
         if all(is_label(columns[key].cells[row], label) for key, label in known.items())
     ]
     if not rows:
-        notices.append(
-            Notice(
-                "participants-row",
-                "{file} has no row of {label} in its column {key}, so that nothing of it was used; add the row, or "
-                "write the label there as its folder is called",
-                file=path.name,
-                label=" ".join(known.values()) or keys[first],
-                key=first,
-            )
+        notices.add(
+            "participants-row",
+            "{file} has no row of {label} in its column {key}, so that nothing of it was used; add the row, or "
+            "write the label there as its folder is called",
+            file=path.name,
+            label=" ".join(known.values()) or keys[first],
+            key=first,
         )
         return {}
     beside = path.with_suffix(".json")
@@ -115,29 +113,25 @@ def _unit(column: Column, described: object) -> str:
     return column.unit or (stated if isinstance(stated, str) else "")
 
 
-def genotype_of(cell: str, notices: list[Notice]) -> str:
+def genotype_of(cell: str, notices: Notices) -> str:
     """ "HAB", "MAB" or "LAB", however it is written; UNKNOWN_GENOTYPE, with a notice, for what is none."""
     found = GENOTYPES.get(re.sub(r"[^a-z]", "", cell.lower()))
     if cell and found is None:
-        notices.append(
-            Notice("participants-genotype", "'{cell}' is no rs6971 genotype known here; it was not used", cell=cell)
-        )
+        notices.add("participants-genotype", "'{cell}' is no rs6971 genotype known here; it was not used", cell=cell)
     return found or UNKNOWN_GENOTYPE
 
 
-def _weight(cell: str, unit: str, notices: list[Notice]) -> float | None:
+def _weight(cell: str, unit: str, notices: Notices) -> float | None:
     try:
         weight = float(cell) * KILOGRAMS[unit.strip().lower() or "kg"]
     except (ValueError, KeyError):
         weight = float("nan")
     if WEIGHT_RANGE_KG[0] <= weight <= WEIGHT_RANGE_KG[1]:
         return weight
-    notices.append(
-        Notice(
-            "participants-weight",
-            "a weight of {cell} {unit} is not a person's; it was not used",
-            cell=cell,
-            unit=unit or "kg",
-        )
+    notices.add(
+        "participants-weight",
+        "a weight of {cell} {unit} is not a person's; it was not used",
+        cell=cell,
+        unit=unit or "kg",
     )
     return None

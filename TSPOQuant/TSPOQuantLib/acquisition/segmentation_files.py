@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from ..grid import Grid
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 from .contour_files import CONTOURS, read_contours
 from .dicom_slice import key_of
 from .dicom_values import is_lossy, lossy_notices
@@ -127,7 +127,7 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
             path_name=path.name,
         )
     layers = _layers(path.name, file.values)
-    notices = list(file.notices)
+    notices = Notices(file.notices)
     labels = _slicer_labels(path.name, file.metadata, layers.shape[3]) if nrrd else []
     undrawn: tuple[str, ...] = ()
     if not labels:
@@ -395,7 +395,7 @@ def _reference_geometry(grid: Grid) -> str:
 
 
 def _named_labels(
-    path: Path, layers: NDArray[np.integer], table: Path | None, notices: list[Notice]
+    path: Path, layers: NDArray[np.integer], table: Path | None, notices: Notices
 ) -> tuple[list[_Label], tuple[str, ...]]:
     """The labels that hold voxels, and the names of those that hold none; 0 is the background."""
     if layers.shape[3] > 1:
@@ -432,15 +432,13 @@ def _named_labels(
         )
     if unnamed:
         where = table.name if table else "no table beside it"
-        notices.append(
-            Notice(
-                "segmentation-unnamed",
-                "{path_name}: {n_unnamed} labels without a name ({where}), such as {unnamed}",
-                path_name=path.name,
-                n_unnamed=len(unnamed),
-                where=where,
-                unnamed=unnamed[0],
-            )
+        notices.add(
+            "segmentation-unnamed",
+            "{path_name}: {n_unnamed} labels without a name ({where}), such as {unnamed}",
+            path_name=path.name,
+            n_unnamed=len(unnamed),
+            where=where,
+            unnamed=unnamed[0],
         )
     known = {value: names.get(value, (f"Segment_{value}", None)) for value in values}
     undrawn = tuple(name for value, (name, _) in names.items() if value and value not in values)
@@ -639,7 +637,7 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
             )
         import highdicom  # slow to load, and needed here alone
 
-        notices = list(lossy_notices(path.name, is_lossy(dataset)))
+        notices = Notices(lossy_notices(path.name, is_lossy(dataset)))
         if _lacks_descriptions(dataset):
             whole = _with_descriptions(path.name, pydicom.dcmread(path), notices)
             file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)
@@ -663,22 +661,20 @@ def _lacks_descriptions(dataset: pydicom.Dataset) -> bool:
     return any(keyword not in item for item in dataset.get("SegmentSequence", ()) for keyword in DESCRIBED)
 
 
-def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: list[Notice]) -> pydicom.Dataset:
+def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: Notices) -> pydicom.Dataset:
     """What the standard wants of every segment, and some makers leave out: a label, and what kind of thing it is."""
     for segment in dataset.SegmentSequence:
         lacking = [keyword for keyword in DESCRIBED if keyword not in segment]
         for keyword in lacking:
             setattr(segment, keyword, f"Segment {segment.SegmentNumber}" if keyword == LABEL else [_tissue()])
         if lacking:
-            notices.append(
-                Notice(
-                    "segmentation-undescribed",
-                    "{file}: segment {number} states no {lacking}; make sure that it is what it is taken for: {label}",
-                    file=file,
-                    number=int(segment.SegmentNumber),
-                    lacking=", ".join(lacking),
-                    label=str(segment.SegmentLabel),
-                )
+            notices.add(
+                "segmentation-undescribed",
+                "{file}: segment {number} states no {lacking}; make sure that it is what it is taken for: {label}",
+                file=file,
+                number=int(segment.SegmentNumber),
+                lacking=", ".join(lacking),
+                label=str(segment.SegmentLabel),
             )
     return dataset
 

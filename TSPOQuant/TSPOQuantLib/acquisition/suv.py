@@ -11,7 +11,7 @@ from datetime import datetime
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 from ..tracers import nuclide
 from .decay import HALF_LIFE_S, frame_factor, growth
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
@@ -55,38 +55,32 @@ def read_injection(header: Dataset) -> Injection:
     name = nuclide(text(code, Tag("CodeMeaning"))) or nuclide(tracer)
     dose = _positive(number(item, Tag("RadionuclideTotalDose")))
     half_life = _positive(number(item, Tag("RadionuclideHalfLife")))
-    notices = []
+    notices = Notices()
     if several > 1:
         dose = None
-        notices.append(
-            Notice(
-                "pet-injections-several",
-                "the header tells of {several} injections that differ; the first one's time was taken, and no SUV is "
-                "given; correct RadiopharmaceuticalInformationSequence (0054,0016)",
-                several=several,
-            )
+        notices.add(
+            "pet-injections-several",
+            "the header tells of {several} injections that differ; the first one's time was taken, and no SUV is "
+            "given; correct RadiopharmaceuticalInformationSequence (0054,0016)",
+            several=several,
         )
     if half_life is None and name is not None:
         half_life = HALF_LIFE_S[name]
-        notices.append(
-            Notice(
-                "pet-half-life-assumed",
-                "no RadionuclideHalfLife: {half_life} s taken for {name}",
-                half_life=half_life,
-                name=name,
-            )
+        notices.add(
+            "pet-half-life-assumed",
+            "no RadionuclideHalfLife: {half_life} s taken for {name}",
+            half_life=half_life,
+            name=name,
         )
     named = nuclide(tracer)
     if named is not None and name is not None and named != name:
-        notices.append(
-            Notice(
-                "tracer-radionuclide",
-                "the tracer '{tracer}' names {named}, the header's radionuclide is {name}; check which one was "
-                "injected: the scanner corrected for the decay of {name}",
-                tracer=tracer,
-                named=named,
-                name=name,
-            )
+        notices.add(
+            "tracer-radionuclide",
+            "the tracer '{tracer}' names {named}, the header's radionuclide is {name}; check which one was "
+            "injected: the scanner corrected for the decay of {name}",
+            tracer=tracer,
+            named=named,
+            name=name,
         )
     zone = text(header, Tag("TimezoneOffsetFromUTC"))
     # The time of day belongs to no date yet; any date serves to parse it.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice, located
+from ..messages import InputRefused, Notice, Notices, located
 from . import pmod
 from .curve_checks import copied_curves
 from .curve_tables import DURATIONS, ENDS, MIDDLES, STARTS, read_curve_table
@@ -98,24 +98,20 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     if not regions:
         raise InputRefused("tacs-regions", "{path_name} holds frames but no region", path_name=path.name)
     units = {name: _stated(columns[name], metadata) for name in regions}
-    notices = list(table.notices)
+    notices = Notices(table.notices)
     if unused:
-        notices.append(
-            Notice(
-                "tacs-columns-unused",
-                "{path_name}: not used, as they tell of frames and are no regions: {unused}",
-                path_name=path.name,
-                unused=", ".join(unused),
-            )
+        notices.add(
+            "tacs-columns-unused",
+            "{path_name}: not used, as they tell of frames and are no regions: {unused}",
+            path_name=path.name,
+            unused=", ".join(unused),
         )
     if not all(units.values()):
-        notices.append(
-            Notice(
-                "tacs-units-assumed",
-                "{path_name} states no unit of activity; taken as {default_unit}",
-                path_name=path.name,
-                default_unit=DEFAULT_UNIT,
-            )
+        notices.add(
+            "tacs-units-assumed",
+            "{path_name} states no unit of activity; taken as {default_unit}",
+            path_name=path.name,
+            default_unit=DEFAULT_UNIT,
         )
     activity = np.stack([_activity(columns[name], units[name] or DEFAULT_UNIT) for name in regions])
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))

@@ -19,7 +19,7 @@ from ..acquisition.frame_checks import check_frames, check_growth, check_timing
 from ..acquisition.frames import EDGE_TOLERANCE_S, FrameTiming
 from ..acquisition.image import DynamicImage, Scan
 from ..grid import Grid
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..tracers import same_tracer
 from .rigid import to_sitk
 
@@ -42,7 +42,7 @@ def join_parts(images: Sequence[DynamicImage], registered: bool) -> DynamicImage
     """
     first = images[0]
     joined = [first]
-    notices = list(first.notices)
+    notices = Notices(first.notices)
     for number, other in enumerate(images[1:], start=2):
         _check_same(first.scan, other.scan, number)
         notices += _differences(first.scan, other.scan, number, registered)
@@ -57,15 +57,13 @@ def join_parts(images: Sequence[DynamicImage], registered: bool) -> DynamicImage
                 seconds=-gap,
                 before=number - 1,
             )
-        notices.append(
-            Notice(
-                "pet-parts",
-                "part {number} of the PET ({frames} frames) starts {seconds:.0f} s after the end of part {before}",
-                number=number,
-                frames=len(other.timing),
-                seconds=gap,
-                before=number - 1,
-            )
+        notices.add(
+            "pet-parts",
+            "part {number} of the PET ({frames} frames) starts {seconds:.0f} s after the end of part {before}",
+            number=number,
+            frames=len(other.timing),
+            seconds=gap,
+            before=number - 1,
         )
         notices += [notice for notice in other.notices if notice.code not in OF_EACH_PART]
         joined.append(shifted)
@@ -132,7 +130,7 @@ def _seconds(scan: Scan) -> str:
 
 def _differences(first: Scan, other: Scan, number: int, registered: bool) -> list[Notice]:
     """What parts of one scan should share. Raises InputRefused ("pet-parts-place")."""
-    found = []
+    found = Notices()
     keys = first.frame_of_reference_key, other.frame_of_reference_key
     if all(keys) and keys[0] != keys[1]:
         if not registered:
@@ -142,36 +140,30 @@ def _differences(first: Scan, other: Scan, number: int, registered: bool) -> lis
                 'only a registration brings them together: set [pet] motion_correction to "rigid" or "frames"',
                 number=number,
             )
-        found.append(
-            Notice(
-                "pet-parts-place",
-                "part {number} of the PET has another frame of reference than part 1: only the registration of its "
-                "frames brings them together; look at their alignment",
-                number=number,
-            )
+        found.add(
+            "pet-parts-place",
+            "part {number} of the PET has another frame of reference than part 1: only the registration of its "
+            "frames brings them together; look at their alignment",
+            number=number,
         )
     if _apart(first.weight_kg, other.weight_kg, SAME_WEIGHT):
-        found.append(
-            Notice(
-                "pet-parts-weight",
-                "part {number} of the PET states {other:.4g} kg body weight, part 1 {first:.4g} kg: SUV counts with "
-                "that of part 1 (V_T needs none)",
-                number=number,
-                other=other.weight_kg,
-                first=first.weight_kg,
-            )
+        found.add(
+            "pet-parts-weight",
+            "part {number} of the PET states {other:.4g} kg body weight, part 1 {first:.4g} kg: SUV counts with "
+            "that of part 1 (V_T needs none)",
+            number=number,
+            other=other.weight_kg,
+            first=first.weight_kg,
         )
     names = ("manufacturer", "scanner_model", "reconstruction", "filter", "attenuation")
     unlike = [name for name in names if getattr(first, name) != getattr(other, name)]
     if unlike:
-        found.append(
-            Notice(
-                "pet-parts-differ",
-                "part {number} of the PET differs from part 1 in {what}: its frames may be sharper, softer or "
-                "otherwise calibrated",
-                number=number,
-                what=Listed(name.replace("_", " ") for name in unlike),
-            )
+        found.add(
+            "pet-parts-differ",
+            "part {number} of the PET differs from part 1 in {what}: its frames may be sharper, softer or "
+            "otherwise calibrated",
+            number=number,
+            what=Listed(name.replace("_", " ") for name in unlike),
         )
     return found
 

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Notices, Text
 from ..progress import Progress, silent
 from .contrast import windowed
 from .rigid import CORRELATION, cut_around, middle, register_rigid, similarity, to_sitk_transform
@@ -94,7 +94,7 @@ def align_visits(
     first = max(order, key=lambda level: _fit(boxes[level], moving, whole))
     start = order.index(first)
     found: dict[str, LevelTransform] = {}
-    notices = []
+    notices = Notices()
     for done, at in enumerate([*range(start, len(order)), *range(start - 1, -1, -1)]):
         level = order[at]
         progress(0.3 + 0.7 * done / len(order), Text("Visit to visit: {level}", level=level))
@@ -110,7 +110,7 @@ def align_visits(
                 level=level,
                 correlation=correlation,
             )
-            notices.append(Notice("level-not-found", text))
+            notices.add("level-not-found", text)
             matrix = initial
         residual = _surface_distance_mm(boxes[level], moving, matrix)
         found[level] = LevelTransform(level, matrix, centers[level], residual, correlation)

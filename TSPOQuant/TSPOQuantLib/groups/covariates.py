@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..acquisition.participants import GENOTYPE_COLUMNS, PERSON, SESSION, UNKNOWN_GENOTYPE, genotype_of, is_label
 from ..acquisition.tables import MISSING_CELLS, read_table
-from ..messages import InputRefused, Listed, Notice
+from ..messages import InputRefused, Listed, Notice, Notices
 from ..outcome.clinical import read_clinical
 
 GENOTYPE, SEX, CONDITION, AFFECTED = "genotype", "sex", "condition", "affected"
@@ -46,7 +46,7 @@ def covariates_of(dataset: Path, visits: Sequence[tuple[str, str]]) -> tuple[lis
             dataset=dataset,
         )
     known = {path: read_rows(path, PERSON) for path in (*shared, *last)}
-    notices: list[Notice] = []
+    notices = Notices()
     rows = []
     for who, session in visits:
         keys = {PERSON: f"sub-{who}", SESSION: f"ses-{session}"}
@@ -120,7 +120,7 @@ def row_of(path: Path, rows: Sequence[Row], keys: Mapping[str, str]) -> Cells:
     return {name: values[0] for name, values in cells.items()}
 
 
-def spelled(cells: Mapping[str, str], notices: list[Notice]) -> Cells:
+def spelled(cells: Mapping[str, str], notices: Notices) -> Cells:
     """Genotype, sex and condition as the program calls them; a genotype that is none is left out, and told."""
     known = dict(cells)
     if GENOTYPE in known:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples, SampledCurve
 from ..acquisition.frames import FrameTiming
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 
 # None of these is published. Arrival is the rise through this part of the peak. From an arm vein the bolus reaches the
 # neck within about half a minute; after a minute the injection's clock is not believable.
@@ -34,37 +34,31 @@ def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: B
         )
     if frame == 0 and start > -SCAN_START_S:
         return ()
-    notices = []
+    notices = Notices()
     if end < EARLIEST_S:
-        notices.append(
-            Notice(
-                "bolus-early",
-                "the bolus is in the blood pool {seconds:.0f} s after the injection, sooner than it can flow there; "
-                "check the injection's clock, or state or correct [pet] injection_time",
-                seconds=end,
-            )
+        notices.add(
+            "bolus-early",
+            "the bolus is in the blood pool {seconds:.0f} s after the injection, sooner than it can flow there; "
+            "check the injection's clock, or state or correct [pet] injection_time",
+            seconds=end,
         )
     if start > LATEST_S:
-        notices.append(
-            Notice(
-                "bolus-late",
-                "the bolus reaches the blood pool only {seconds:.0f} s after the injection; about a minute is the "
-                "most that is plausible, and V_T rests on that time: check it, or state or correct [pet] "
-                "injection_time",
-                seconds=start,
-            )
+        notices.add(
+            "bolus-late",
+            "the bolus reaches the blood pool only {seconds:.0f} s after the injection; about a minute is the "
+            "most that is plausible, and V_T rests on that time: check it, or state or correct [pet] "
+            "injection_time",
+            seconds=start,
         )
     sampled = _blood_arrival(blood)
     if sampled is not None:
         apart = max(start - sampled[1], sampled[0] - end)
         if apart > APART_S:
-            notices.append(
-                Notice(
-                    "arrivals-differ",
-                    "the bolus arrives in the image and in the blood samples at least {seconds:.0f} s apart: they do "
-                    "not share one clock; state or correct [blood] time_zero or [pet] injection_time",
-                    seconds=apart,
-                )
+            notices.add(
+                "arrivals-differ",
+                "the bolus arrives in the image and in the blood samples at least {seconds:.0f} s apart: they do "
+                "not share one clock; state or correct [blood] time_zero or [pet] injection_time",
+                seconds=apart,
             )
     return tuple(notices)
 

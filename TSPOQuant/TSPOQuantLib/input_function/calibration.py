@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..lazy_modules import optimize
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
@@ -171,21 +171,19 @@ def _told(
 ) -> Calibration:
     """A calibration with what has to be known of it. free: which of the two lie within their ranges."""
     flags = [f"{name}-at-bound" for name, inside in zip(("recovery", "spill-in"), free, strict=True) if not inside]
-    notices = [
+    notices = Notices(
         Notice("calibration-at-bound", "{flag} ended at the edge of its range; look at the samples", flag=flag[:-9])
         for flag in flags
-    ]
+    )
     error = float(np.sqrt(covariance[0, 0]))
     if error > UNCERTAIN * recovery:
         flags.append("uncertain")
-        notices.append(
-            Notice(
-                "calibration-uncertain",
-                "the samples tell recovery and spill-in poorly apart: recovery {recovery:.2f} with standard error "
-                "{error:.2f}",
-                recovery=recovery,
-                error=error,
-            )
+        notices.add(
+            "calibration-uncertain",
+            "the samples tell recovery and spill-in poorly apart: recovery {recovery:.2f} with standard error "
+            "{error:.2f}",
+            recovery=recovery,
+            error=error,
         )
     return Calibration("recovery-spill-in", recovery, spill_in, covariance, times_s, tuple(flags), tuple(notices))
 

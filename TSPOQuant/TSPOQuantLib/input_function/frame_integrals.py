@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..lazy_modules import optimize
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 from .bolus_models import BolusFit, fit_bolus
 from .curve import gap_in_first_pass
 from .piecewise_linear import averaging_weights
@@ -99,31 +99,28 @@ def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) 
     """
     measured = checked_frames(timing, activity, "blood-pool")
     peak = float(measured.max())
-    notices = []
+    notices = Notices()
     if measured.min() < -NEGATIVE_TOLERANCE * peak:
         frames = ", ".join(str(index + 1) for index in np.flatnonzero(measured < -NEGATIVE_TOLERANCE * peak))
-        notices.append(
-            Notice(
-                "input-negative-frames", "blood-pool frames with negative averages taken as 0: {frames}", frames=frames
-            )
+        notices.add(
+            "input-negative-frames", "blood-pool frames with negative averages taken as 0: {frames}", frames=frames
         )
     measured = np.maximum(measured, 0.0)
     late_start = measured[0] > LATE_START * peak
     if late_start:
-        notices.append(
-            Notice("input-late-start", "the first frame is already near the peak: the scan began after the bolus, and "
-                   "the input before it is taken as 0")
-        )  # fmt: skip
+        notices.add(
+            "input-late-start",
+            "the first frame is already near the peak: the scan began after the bolus, and the input before it is "
+            "taken as 0",
+        )
     gap = gap_in_first_pass(timing.starts_s, timing.ends_s, measured) if bolus else None
     if gap is not None:
-        notices.append(
-            Notice(
-                "input-peak-gap",
-                "there is no frame from {begin_s:.0f} to {end_s:.0f} s, when the tracer passes; the shape of a bolus "
-                "stands for the peak",
-                begin_s=gap[0],
-                end_s=gap[1],
-            )
+        notices.add(
+            "input-peak-gap",
+            "there is no frame from {begin_s:.0f} to {end_s:.0f} s, when the tracer passes; the shape of a bolus "
+            "stands for the peak",
+            begin_s=gap[0],
+            end_s=gap[1],
         )
     knots = frame_knots(timing)
     average = averaging_weights(knots, timing.starts_s, timing.ends_s)
@@ -134,12 +131,10 @@ def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) 
         shape = fit_bolus("feng", average, knots, measured, sigma, float(timing.durations_s[np.argmax(measured)]))
         prior = shape(knots)
     elif bolus:
-        notices.append(
-            Notice(
-                "input-few-frames",
-                "{n_timing} frames are too few for a bolus shape; the curve is the smoothest one with their integrals",
-                n_timing=len(timing),
-            )
+        notices.add(
+            "input-few-frames",
+            "{n_timing} frames are too few for a bolus shape; the curve is the smoothest one with their integrals",
+            n_timing=len(timing),
         )
     pinned = np.zeros(len(knots), dtype=bool)
     pinned[0] = not late_start

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples, SampledCurve, check_covers
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notices
 from .bolus_models import fit_bolus
 from .curve import gap_in_first_pass
 from .dispersion import correct_dispersion
@@ -47,7 +47,7 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
     "parent-fraction-…", "plasma-ratio-…", "settings-choice", "dispersion-range".
     """
     check_choice("interpolation", settings.interpolation, CURVES)
-    notices = [*samples.notices, *route_notices(samples)]
+    notices = Notices([*samples.notices, *route_notices(samples)])
     if samples.parent_plasma is not None:
         return _from_parent_plasma(samples.parent_plasma, samples.whole_blood, until_s, settings, notices)
     no_blood = samples.whole_blood is None and samples.autosampler is None
@@ -95,7 +95,7 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
 
 
 def _from_parent_plasma(
-    ready: SampledCurve, whole: SampledCurve | None, until_s: float, settings: SampledSettings, notices: list[Notice]
+    ready: SampledCurve, whole: SampledCurve | None, until_s: float, settings: SampledSettings, notices: Notices
 ) -> InputFunctionResult:
     measured = _from_zero(ready, "parent plasma", notices)
     notices += check_covers(BloodSamples(parent_plasma=measured), until_s)
@@ -110,42 +110,36 @@ def _straight(curve: SampledCurve) -> Curve:
     return lambda times_s: evaluate(curve.times_s, curve.values, times_s)
 
 
-def _from_zero(curve: SampledCurve, what: str, notices: list[Notice]) -> SampledCurve:
+def _from_zero(curve: SampledCurve, what: str, notices: Notices) -> SampledCurve:
     """The curve with a point of no activity at time zero when it begins later; a Notice when the rise was missed."""
     first_s, first, peak = float(curve.times_s[0]), float(curve.values[0]), float(curve.values.max())
     if first > MISSED_RISE * peak and first_s <= 0:
-        notices.append(
-            Notice(
-                "blood-starts-late",
-                "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; the tracer was "
-                "injected before time zero, and what came before is missing",
-                what=what,
-                first_s=first_s,
-                first=first / peak,
-            )
+        notices.add(
+            "blood-starts-late",
+            "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; the tracer was "
+            "injected before time zero, and what came before is missing",
+            what=what,
+            first_s=first_s,
+            first=first / peak,
         )
     elif first > MISSED_RISE * peak:
-        notices.append(
-            Notice(
-                "blood-starts-late",
-                "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; a straight "
-                "rise from time zero stands for what was missed",
-                what=what,
-                first_s=first_s,
-                first=first / peak,
-            )
+        notices.add(
+            "blood-starts-late",
+            "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; a straight "
+            "rise from time zero stands for what was missed",
+            what=what,
+            first_s=first_s,
+            first=first / peak,
         )
     gap = gap_in_first_pass(curve.times_s, curve.times_s, curve.values)
     if gap is not None:
-        notices.append(
-            Notice(
-                "blood-peak-gap",
-                "there is no {what} sample from {begin_s:.0f} to {end_s:.0f} s, when the tracer passes; a straight "
-                "line stands for the peak",
-                what=what,
-                begin_s=gap[0],
-                end_s=gap[1],
-            )
+        notices.add(
+            "blood-peak-gap",
+            "there is no {what} sample from {begin_s:.0f} to {end_s:.0f} s, when the tracer passes; a straight "
+            "line stands for the peak",
+            what=what,
+            begin_s=gap[0],
+            end_s=gap[1],
         )
     if first_s <= 0:
         return curve
@@ -157,22 +151,18 @@ def _denser_whole_blood(samples: BloodSamples, plasma: SampledCurve) -> bool:
     return sum(counts) > len(plasma.times_s)
 
 
-def _whole_blood_beside(whole: SampledCurve | None, until_s: float, notices: list[Notice]) -> tuple[Curve, Floats]:
+def _whole_blood_beside(whole: SampledCurve | None, until_s: float, notices: Notices) -> tuple[Curve, Floats]:
     """Whole blood measured beside plasma that ends at ``until_s``, with its corners; not a number without any."""
     if whole is None:
-        notices.append(
-            Notice("whole-blood-missing", "whole blood was not measured; models with V_B and TBR-WB are impossible")
-        )
+        notices.add("whole-blood-missing", "whole blood was not measured; models with V_B and TBR-WB are impossible")
         return lambda where_s: np.full(len(where_s), np.nan), np.zeros(0)
     if whole.end_s < until_s:
-        notices.append(
-            Notice(
-                "whole-blood-short",
-                "whole blood ends at {end_s:.0f} s, before plasma; its last value is held",
-                end_s=whole.end_s,
-            )
+        notices.add(
+            "whole-blood-short",
+            "whole blood ends at {end_s:.0f} s, before plasma; its last value is held",
+            end_s=whole.end_s,
         )
-    measured = _from_zero(whole, "whole blood", [])
+    measured = _from_zero(whole, "whole blood", Notices())
     return _straight(measured), measured.times_s
 
 
@@ -209,7 +199,7 @@ def _paired_with(sampler: SampledCurve | None, samples: BloodSamples) -> BloodSa
 
 
 def _manual_whole_blood(
-    samples: BloodSamples, sampler: SampledCurve | None, ratio: PlasmaRatioFit, notices: list[Notice]
+    samples: BloodSamples, sampler: SampledCurve | None, ratio: PlasmaRatioFit, notices: Notices
 ) -> SampledCurve | None:
     """Whole blood drawn by hand; without any, plasma samples after the sampler's end over the plasma/blood ratio."""
     if samples.whole_blood is not None or sampler is None or samples.plasma is None:
@@ -217,18 +207,16 @@ def _manual_whole_blood(
     later = samples.plasma.times_s > sampler.end_s
     if not later.any():
         return None
-    notices.append(
-        Notice(
-            "whole-blood-from-plasma",
-            "after the automatic sampler's end whole blood is plasma over the plasma-to-blood ratio",
-        )
+    notices.add(
+        "whole-blood-from-plasma",
+        "after the automatic sampler's end whole blood is plasma over the plasma-to-blood ratio",
     )
     times = samples.plasma.times_s[later]
     return SampledCurve(times, samples.plasma.values[later] / ratio(times))
 
 
 def _merged(
-    sampler: SampledCurve | None, manual: SampledCurve | None, until_s: float | None, notices: list[Notice]
+    sampler: SampledCurve | None, manual: SampledCurve | None, until_s: float | None, notices: Notices
 ) -> SampledCurve:
     """The sampler's whole blood until its end, or until ``until_s``; then the samples drawn by hand."""
     if sampler is None or manual is None:
@@ -247,7 +235,7 @@ def _merged(
     )
 
 
-def _compare(manual: SampledCurve, sampler: SampledCurve, notices: list[Notice]) -> None:
+def _compare(manual: SampledCurve, sampler: SampledCurve, notices: Notices) -> None:
     """A Notice when manual samples after the sampler's peak differ from the sampler."""
     peak_s = float(sampler.times_s[np.argmax(sampler.values)])
     both = (manual.times_s >= peak_s) & (manual.times_s <= sampler.end_s)
@@ -255,14 +243,12 @@ def _compare(manual: SampledCurve, sampler: SampledCurve, notices: list[Notice])
     if both.any() and (there > 0).all():
         ratio = float(np.median(manual.values[both] / there))
         if abs(ratio - 1) > SAMPLER_DIFFERS:
-            notices.append(
-                Notice(
-                    "autosampler-differs",
-                    "manual whole blood is {ratio:.2f} times the automatic sampler's after the peak (median of "
-                    "{sum}); neither was scaled",
-                    ratio=ratio,
-                    sum=both.sum(),
-                )
+            notices.add(
+                "autosampler-differs",
+                "manual whole blood is {ratio:.2f} times the automatic sampler's after the peak (median of "
+                "{sum}); neither was scaled",
+                ratio=ratio,
+                sum=both.sum(),
             )
 
 

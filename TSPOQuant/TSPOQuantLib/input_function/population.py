@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..acquisition.blood import BloodSamples, SampledCurve, check_covers
 from ..acquisition.image import Scan
 from ..acquisition.population import FORMAT, CohortScan, Population, check_people
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Notices, Text
 from ..tracers import same_tracer
 from .arrival import ARRIVED
 from .curve import InputFunction
@@ -198,30 +198,24 @@ def population_input(
     covered = BloodSamples(parent_plasma=SampledCurve(times, mean))
     areas = (integral_weights(times, np.array([min(until_s, times[-1])])) @ plasma.T)[0]
     spread = float(np.sqrt(_variance(population) @ (areas / (weights @ areas) - 1) ** 2))
-    notices = [
-        *blood.notices,
-        *(route_notices(blood) if sampled else ()),
-        *check_covers(covered, until_s),
-        Notice(
-            "input-population",
-            "the input function was not measured: it is the mean of {people} people ({scans} scans), scaled by "
-            "{scaled_by}; from person to person the area under it differs by {spread:.0%} (SD), which is in the error "
-            "budget",
-            people=population.people,
-            scans=len(population.scans),
-            scaled_by=scaled_by,
-            spread=spread,
-        ),
-    ]
+    notices = Notices((*blood.notices, *(route_notices(blood) if sampled else ()), *check_covers(covered, until_s)))
+    notices.add(
+        "input-population",
+        "the input function was not measured: it is the mean of {people} people ({scans} scans), scaled by "
+        "{scaled_by}; from person to person the area under it differs by {spread:.0%} (SD), which is in the error "
+        "budget",
+        people=population.people,
+        scans=len(population.scans),
+        scaled_by=scaled_by,
+        spread=spread,
+    )
     if population.people < MANY_PEOPLE:
-        notices.append(
-            Notice(
-                "template-people",
-                "{people} people are few to know how people differ: intervals are widened for it (Student's t, "
-                "{df} degrees of freedom)",
-                people=population.people,
-                df=population.people - 1,
-            )
+        notices.add(
+            "template-people",
+            "{people} people are few to know how people differ: intervals are widened for it (Student's t, "
+            "{df} degrees of freedom)",
+            people=population.people,
+            df=population.people - 1,
         )
     record: dict[str, object] = {
         "source": "population",

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from ..messages import Notice, Text
+from ..messages import Notice, Notices, Text
 
 Array = NDArray[np.float64]
 
@@ -20,21 +20,19 @@ def bound_flags(
     values: dict[str, float], bounds: dict[str, tuple[float, float]], units: Mapping[str, str]
 ) -> list[Notice]:
     """One "at-bound:NAME" (or "delay-at-limit") for each fitted value at an end of its bounds."""
-    flags = []
+    flags = Notices()
     for name, value in values.items():
         low, high = bounds[name]
         if at_bound(value, low, high) == 0:
             continue
         end = low if at_bound(value, low, high) < 0 else high
         code = "delay-at-limit" if name == "delay" else f"at-bound:{name}"
-        flags.append(
-            Notice(
-                code,
-                "{name} stopped at its bound {end:g} {units}; it is not an estimate",
-                name=name,
-                end=end,
-                units=units[name],
-            )
+        flags.add(
+            code,
+            "{name} stopped at its bound {end:g} {units}; it is not an estimate",
+            name=name,
+            end=end,
+            units=units[name],
         )
     return flags
 
@@ -84,27 +82,25 @@ def beyond_scan_flags(slowest_rate: float, scan_min: float) -> list[Notice]:
     ]
 
 
-def residual_flags(residuals: Array, predicted: Array, weights: Array) -> list[Notice]:
+def residual_flags(residuals: Array, predicted: Array, weights: Array) -> Notices:
     """ "poor-fit" and "residual-runs" from the frames with weight."""
     used = weights > 0
     spread, level = _spread_and_level(residuals[used], predicted[used], weights[used])
     flags = poor_fit_flags(residuals, predicted, weights)
     # Rounding noise of an exact fit has runs too, and they mean nothing.
     if spread > 1e-9 * level and runs_probability(residuals[used]) < RUNS_PROBABILITY:
-        flags.append(
-            Notice("residual-runs", "the residuals keep their sign for long: the model misses the curve's shape")
-        )
+        flags.add("residual-runs", "the residuals keep their sign for long: the model misses the curve's shape")
     return flags
 
 
-def poor_fit_flags(residuals: Array, predicted: Array, weights: Array) -> list[Notice]:
+def poor_fit_flags(residuals: Array, predicted: Array, weights: Array) -> Notices:
     """ "poor-fit" from the frames with weight."""
     used = weights > 0
     spread, level = _spread_and_level(residuals[used], predicted[used], weights[used])
     if spread <= POOR_FIT * level:
-        return []
+        return Notices()
     text = Text("the residuals are {share:.0%} of the curve", share=spread / level) if level else "no signal"
-    return [Notice("poor-fit", text)]
+    return Notices([Notice("poor-fit", text)])
 
 
 def _spread_and_level(residuals: Array, predicted: Array, weights: Array) -> tuple[float, float]:

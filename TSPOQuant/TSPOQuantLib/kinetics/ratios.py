@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import EDGE_TOLERANCE_S, FrameTiming
 from ..input_function.curve import InputFunction
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from .convolution import curve_frame_averages
 
 Array = NDArray[np.float64]
@@ -47,24 +47,20 @@ def window_notices(timing: FrameTiming, window_s: tuple[float, float]) -> tuple[
     """Tell of frames that a window cuts, and of a part of it where there is no data."""
     shared = window_seconds(timing, window_s)
     cut = np.flatnonzero((shared > 0) & (shared < timing.durations_s - EDGE_TOLERANCE_S))
-    found = []
+    found = Notices()
     if cut.size:
         parts = Listed(
             Text("frame {frame}, {share:.0%} of it", frame=int(f) + 1, share=float(shared[f] / timing.durations_s[f]))
             for f in cut
         )
-        found.append(
-            Notice(
-                "window-cuts-frames",
-                "the window of SUV cuts frames, whose means count by the time that lies in it: {parts}",
-                parts=parts,
-            )
+        found.add(
+            "window-cuts-frames",
+            "the window of SUV cuts frames, whose means count by the time that lies in it: {parts}",
+            parts=parts,
         )
     lacking = window_s[1] - window_s[0] - float(shared.sum())
     if lacking > EDGE_TOLERANCE_S * len(timing):
-        found.append(
-            Notice("window-lacks-data", "{seconds:.0f} s of the window of SUV hold no frame", seconds=lacking)
-        )
+        found.add("window-lacks-data", "{seconds:.0f} s of the window of SUV hold no frame", seconds=lacking)
     return tuple(found)
 
 

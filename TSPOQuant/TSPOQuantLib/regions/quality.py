@@ -12,7 +12,7 @@ from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
 from ..levels import LEVELS, SIZES_MM
-from ..messages import Listed, Notice, Text
+from ..messages import Listed, Notice, Notices, Text
 from .measurements import usual_mm3
 from .region import Region
 from .whereabouts import check_places, labels_among
@@ -112,7 +112,7 @@ def _sides(foramina: Sequence[_Drawn], drawn: Sequence[_Drawn]) -> list[Notice]:
 def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
     """On each side, a lower level must lie lower."""
     levels = list(LEVELS)
-    found = []
+    found = Notices()
     for side in ("left", "right"):
         row = [one for one in foramina if one.region.anatomy.side == side and one.region.anatomy.level in levels]
         row.sort(key=lambda one: levels.index(one.region.anatomy.level))
@@ -130,7 +130,7 @@ def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
 
 
 def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
-    found = []
+    found = Notices()
     for one, other in combinations(drawn, 2):
         if not one.touches(other):
             continue
@@ -139,14 +139,12 @@ def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
         inside = ((index >= 0) & (index < np.array(large.region.mask.shape))).all(axis=1)
         share = np.count_nonzero(large.region.mask[tuple(index[inside].T)]) / len(index)
         if share > OVERLAP_SHARE:
-            found.append(
-                Notice(
-                    "regions-overlap",
-                    "{share:.0%} of '{region_name}' lies in '{name}'",
-                    share=share,
-                    region_name=small.region.name,
-                    name=large.region.name,
-                )
+            found.add(
+                "regions-overlap",
+                "{share:.0%} of '{region_name}' lies in '{name}'",
+                share=share,
+                region_name=small.region.name,
+                name=large.region.name,
             )
     return found
 
@@ -154,14 +152,14 @@ def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
 def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
     levels = dict.fromkeys(one.region.anatomy.level for one in foramina)
     unknown = [level for level in LEVELS if level in levels and level not in SIZES_MM]
-    found = []
+    found = Notices()
     if unknown:
         message = Text(
             "no published height, width and length of a foramen at {levels} were at hand: the volume of what is drawn "
             "there was not checked",
             levels=Listed(unknown),
         )
-        found.append(Notice("size-unchecked", message))
+        found.add("size-unchecked", message)
     for one in foramina:
         if one.region.anatomy.level in SIZES_MM:
             normal = usual_mm3(one.region.anatomy.level)
@@ -172,13 +170,13 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
                     volume_mm3=one.region.volume_mm3,
                     normal=normal,
                 )
-                found.append(Notice("region-size", message))
+                found.add("region-size", message)
     return found
 
 
 def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
     """A part that lies apart, as a forgotten stroke of the brush does."""
-    found = []
+    found = Notices()
     for one in drawn:
         pieces, count = label(one.region.mask, np.ones((3, 3, 3)))
         if count < 2:
@@ -188,15 +186,13 @@ def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
         apart = np.linalg.norm(one.points - one.points[numbers == largest].mean(axis=0), axis=1)
         far = (numbers != largest) & (apart > PIECE_APART_MM)
         if far.mean() > PIECE_SHARE:
-            found.append(
-                Notice(
-                    "region-pieces",
-                    "{share:.0%} of '{region}' lies apart from the rest of it, up to {distance:.0f} mm away; erase "
-                    "what was drawn by mistake",
-                    share=far.mean(),
-                    region=one.region.name,
-                    distance=apart[far].max(),
-                )
+            found.add(
+                "region-pieces",
+                "{share:.0%} of '{region}' lies apart from the rest of it, up to {distance:.0f} mm away; erase "
+                "what was drawn by mistake",
+                share=far.mean(),
+                region=one.region.name,
+                distance=apart[far].max(),
             )
     return found
 
@@ -206,36 +202,32 @@ def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[
     if not cord:
         return []
     points = np.concatenate([one.points for one in cord])
-    found = []
+    found = Notices()
     for one in foramina:
         level = points[np.abs(points[:, 2] - one.center[2]) < CORD_DISTANCE_MM[1] / 2]
         if len(level):
             distance = float(np.linalg.norm(level - one.center, axis=1).min())
             if not CORD_DISTANCE_MM[0] <= distance <= CORD_DISTANCE_MM[1]:
-                found.append(
-                    Notice(
-                        "cord-distance",
-                        "'{region_name}' is centered {distance:.0f} mm from the cord",
-                        region_name=one.region.name,
-                        distance=distance,
-                    )
+                found.add(
+                    "cord-distance",
+                    "'{region_name}' is centered {distance:.0f} mm from the cord",
+                    region_name=one.region.name,
+                    distance=distance,
                 )
     return found
 
 
 def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
-    found, axis = [], pet.upward_axis
+    found, axis = Notices(), pet.upward_axis
     for one in drawn:
         at = pet.to_ijk(one.points)[:, axis]
         margin = min(at.min() + 0.5, pet.shape[::-1][axis] - 0.5 - at.max()) * pet.spacing_mm[axis]
         if margin < END_MARGIN_MM:
-            found.append(
-                Notice(
-                    "region-at-end",
-                    "'{region_name}' comes within {margin:.0f} mm of the end of the PET's field",
-                    region_name=one.region.name,
-                    margin=margin,
-                )
+            found.add(
+                "region-at-end",
+                "'{region_name}' comes within {margin:.0f} mm of the end of the PET's field",
+                region_name=one.region.name,
+                margin=margin,
             )
     return found
 

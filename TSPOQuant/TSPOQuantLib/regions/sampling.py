@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage
 from ..grid import Grid
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notices
 from .region import Region, TimeActivityCurve
 
 MINIMUM_COVERAGE = 0.5
@@ -191,25 +191,21 @@ def sample(
         mean[frame] = np.average(values, weights=weights)
         sd[frame] = np.sqrt(np.average((values - mean[frame]) ** 2, weights=weights))
         effective[frame] = weights.sum() ** 2 / (weights**2).sum()
-    notices = []
+    notices = Notices()
     if effective.min() < SMALL_REGION_VOXELS:
-        notices.append(
-            Notice(
-                "region-small",
-                "'{region_name}' rests on {lowest:.1f} PET voxels",
-                region_name=region.name,
-                lowest=effective.min(),
-            )
+        notices.add(
+            "region-small",
+            "'{region_name}' rests on {lowest:.1f} PET voxels",
+            region_name=region.name,
+            lowest=effective.min(),
         )
     if outside.max() > OUTSIDE_ROUNDING:
-        notices.append(
-            Notice(
-                "region-partly-outside",
-                "{outside:.1%} of the region '{region_name}' lies outside the PET in frame {frame}; what lies inside "
-                "stands for it",
-                outside=outside.max(),
-                region_name=region.name,
-                frame=int(outside.argmax()) + 1,
-            )
+        notices.add(
+            "region-partly-outside",
+            "{outside:.1%} of the region '{region_name}' lies outside the PET in frame {frame}; what lies inside "
+            "stands for it",
+            outside=outside.max(),
+            region_name=region.name,
+            frame=int(outside.argmax()) + 1,
         )
     return TimeActivityCurve(region.name, image.timing, mean, sd, float(effective.min()), tuple(notices))

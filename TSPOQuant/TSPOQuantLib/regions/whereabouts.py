@@ -9,7 +9,7 @@ from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment, Segmentation
 from ..grid import Grid
 from ..levels import LEVELS
-from ..messages import InputRefused, Notice, named
+from ..messages import InputRefused, Notice, Notices, named
 from .canal import COARSEST_MM
 from .foramen import BONES_HU, Level, canal_axes, is_bone, level_between
 from .planes import center_of
@@ -60,31 +60,24 @@ def check_places(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segme
         ct = None
     known = [one for one in foramina if one.anatomy.level in LEVELS and one.mask.any()]
     neck = _neck(known, ct, vertebrae)
-    found: list[Notice] = []
+    found = Notices()
     for region in known:
         points = region.grid.to_lps(np.argwhere(region.mask)[:, ::-1].astype(float))
         share = _bone_share(points, ct, neck)
         if share is not None and share > MOST_BONE:
-            found.append(
-                Notice(
-                    "region-in-bone",
-                    "{share:.0%} of '{region_name}' lies in bone",
-                    share=share,
-                    region_name=region.name,
-                )
+            found.add(
+                "region-in-bone", "{share:.0%} of '{region_name}' lies in bone", share=share, region_name=region.name
             )
         level = _level(region, neck)
         if level is not None and neck is not None:
             found += _about_canal_and_pedicles(region, points, level, neck)
     bare = [one.name for one in known if ct is not None and _lacks_bone(one, ct)]
     if bare:
-        found.append(
-            Notice(
-                "region-no-bone",
-                "the CT shows hardly any bone around {names}, where pedicles and joints lie around every foramen: "
-                "what was drawn lies elsewhere, or in another space than the CT",
-                names=named(bare),
-            )
+        found.add(
+            "region-no-bone",
+            "the CT shows hardly any bone around {names}, where pedicles and joints lie around every foramen: "
+            "what was drawn lies elsewhere, or in another space than the CT",
+            names=named(bare),
         )
     return tuple(found)
 
@@ -132,16 +125,14 @@ def _level(region: Region, neck: Neck | None) -> Level | None:
 
 
 def _about_canal_and_pedicles(region: Region, points: Floats, level: Level, neck: Neck) -> list[Notice]:
-    found = []
+    found = Notices()
     share = float(in_canal(points, level).mean())
     if share > MOST_CANAL:
-        found.append(
-            Notice(
-                "region-in-canal",
-                "{share:.0%} of '{region_name}' lies in the spinal canal",
-                share=share,
-                region_name=region.name,
-            )
+        found.add(
+            "region-in-canal",
+            "{share:.0%} of '{region_name}' lies in the spinal canal",
+            share=share,
+            region_name=region.name,
         )
     sign = 1.0 if level.local(points.mean(axis=0))[0] > 0 else -1.0
     axes = level.axes @ canal_axes(sign, level.lumbar)
@@ -151,13 +142,11 @@ def _about_canal_and_pedicles(region: Region, points: Floats, level: Level, neck
         if not met_by(points.mean(axis=0), axes, up, vertebra.level, neck.bone)
     ]
     if missing:
-        found.append(
-            Notice(
-                "region-no-pedicle",
-                "'{region_name}' does not lie between the pedicles of {upper} and {lower}",
-                region_name=region.name,
-                upper=level.upper.level,
-                lower=level.lower.level,
-            )
+        found.add(
+            "region-no-pedicle",
+            "'{region_name}' does not lie between the pedicles of {upper} and {lower}",
+            region_name=region.name,
+            upper=level.upper.level,
+            lower=level.lower.level,
         )
     return found
