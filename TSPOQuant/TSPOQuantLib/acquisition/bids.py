@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice, Notices, Text, located
 from ..tracers import nuclide
-from .decay import HALF_LIFE_S, weighted_mean_s
+from .decay import HALF_LIFE_S
+from .frame_checks import decay_zeros
 from .frames import FrameTiming
+from .image import Scan
 from .tables import (
     SHORTEST_STUDY_S,
     kbq_ml_per,
@@ -50,9 +52,9 @@ SAME_HALF_LIFE = 0.02
 """How far a stated half-life may be from that of the radionuclide that the tracer's name says: rounding."""
 
 
-@dataclass(frozen=True, eq=False)
-class PetSidecar:
-    """What a _pet.json says; None where it does not say it.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PetSidecar(Scan):
+    """What a _pet.json says of the scan and its image; None where it does not say it.
 
     timing: frames in seconds from time zero. time_zero: its clock time as written, scan_start_s and injection_start_s:
     relative to it. kbq_ml_per_unit: factor from the image's units to kBq/mL. weight_kg: PatientWeight, which
@@ -68,21 +70,11 @@ class PetSidecar:
     injection_start_s: float | None
     units: str
     kbq_ml_per_unit: float
-    tracer: str | None
     radionuclide: str | None
-    half_life_s: float | None
-    injected_mbq: float | None
     decay_corrected: bool | None
     decay_correction_time_s: float | None
     decay_reference_s: float | None
     decay_factors: NDArray[np.float64] | None
-    reconstruction: str | None
-    manufacturer: str | None
-    scanner_model: str | None
-    attenuation: str | None = None
-    administration: str | None = None
-    infusion_s: float | None = None
-    weight_kg: float | None = None
     notices: tuple[Notice, ...] = ()
 
 
@@ -421,9 +413,8 @@ def _half_life(file: str, metadata: Mapping[str, Any], radionuclide: str | None,
             radionuclide=radionuclide,
             known=known,
         )
-    in_minutes = (
-        [] if stated is None else [name for name, known_s in HALF_LIFE_S.items() if _same(60 * stated, known_s)]
-    )
+    minutes = 0.0 if stated is None else stated
+    in_minutes = [name for name, known_s in HALF_LIFE_S.items() if abs(60 * minutes / known_s - 1) <= SAME_HALF_LIFE]
     if in_minutes:
         raise InputRefused(
             "pet-json-half-life",
@@ -436,10 +427,6 @@ def _half_life(file: str, metadata: Mapping[str, Any], radionuclide: str | None,
     if stated is None and known is None:
         notices.add("pet-half-life", "{file} states no RadionuclideHalfLife and no radionuclide known here", file=file)
     return known if stated is None else stated
-
-
-def _same(one_s: float, other_s: float) -> bool:
-    return abs(one_s / other_s - 1) <= SAME_HALF_LIFE
 
 
 def _decay_factors(file: str, metadata: Mapping[str, Any], frames: int) -> NDArray[np.float64] | None:
@@ -456,17 +443,10 @@ def _decay_factors(file: str, metadata: Mapping[str, Any], frames: int) -> NDArr
 
 
 def _decay_reference(factors: NDArray[np.float64], timing: FrameTiming, half_life_s: float | None) -> float | None:
-    """The time zero, in seconds, that the frames' decay factors were computed for; None where they do not tell.
-
-    With decay constant λ, a frame's factor is exp(λ(start - zero)) λd / (1 - exp(-λd)), exact for constant activity
-    over its duration d, or exp(λ(middle - zero)), as real Siemens files hold. The rule by which all frames point to
-    the same zero is the one that was used.
-    """
+    """The time zero, in seconds, that the frames' decay factors were computed for; None where they do not tell."""
     if half_life_s is None:
         return None
-    since_zero = np.log2(factors) * half_life_s
-    averaged = timing.starts_s + weighted_mean_s(timing.durations_s, half_life_s)
-    zeros = min(timing.mids_s - since_zero, averaged - since_zero, key=np.ptp)
+    zeros = decay_zeros(factors, timing, half_life_s)
     return float(np.median(zeros)) if np.ptp(zeros) <= CLOCK_TOLERANCE_S else None
 
 

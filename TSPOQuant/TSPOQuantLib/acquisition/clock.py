@@ -11,7 +11,7 @@ from .blood import BloodSamples, SampledCurve
 from .decay import growth
 from .dicom_values import DAY, clock_after, clock_of
 from .frames import FrameTiming
-from .image import DynamicImage
+from .image import DynamicImage, half_life_of
 from .time_slips import slip_between
 
 # An injection further than this from the start of the scan is a slip of clock or unit (not published).
@@ -49,9 +49,7 @@ def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
     injection: a time of day "HH:MM:SS", or seconds after the start of the first frame (negative before it).
     Raises InputRefused: "injection-time" (no clock in the file, far from the scan), "pet-half-life".
     """
-    half_life = image.scan.half_life_s
-    if half_life is None:
-        raise InputRefused("pet-half-life", "the PET names no half-life, so that it cannot be corrected to injection")
+    half_life = half_life_of(image.scan)
     first = float(image.timing.starts_s[0])
     shift = _clock_s(image, injection, first) if isinstance(injection, str) else first + float(injection)
     if not math.isfinite(shift) or abs(first - shift) > FARTHEST_S:
@@ -72,7 +70,7 @@ def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
         activity=image.activity * np.float32(factor),
         timing=FrameTiming(image.timing.starts_s - shift, image.timing.durations_s),
         time_zero="injection",
-        time_zero_at=_moved(image.time_zero_at, shift),
+        time_zero_at=image.time_zero_at and image.time_zero_at + timedelta(seconds=shift),
         decay_correction=Text(
             "{before}; then to the given injection by the factor {factor:.6g}",
             before=image.decay_correction,
@@ -104,9 +102,7 @@ def blood_at(blood: BloodSamples, image: DynamicImage, zero: str | float) -> Blo
         return blood
     after = 0.0 if zero == "scan" else zero
     shift = _clock_s(image, after, first) if isinstance(after, str) else first + after
-    half_life = image.scan.half_life_s
-    if half_life is None:
-        raise InputRefused("pet-half-life", "the PET names no half-life, so that it cannot be corrected to injection")
+    half_life = half_life_of(image.scan)
     if abs(shift) > FARTHEST_S:
         raise InputRefused(
             "blood-time-zero",
@@ -137,7 +133,7 @@ def blood_at(blood: BloodSamples, image: DynamicImage, zero: str | float) -> Blo
 
 def _clock_s(image: DynamicImage, clock: str, first_s: float) -> float:
     """A time of day in seconds from the image's zero, on the day on which it is nearest to the first frame."""
-    given, zero = clock_of(clock), image.zero_clock or (image.time_zero_at.time() if image.time_zero_at else None)
+    given, zero = clock_of(clock), image.clock
     if given is None:
         raise InputRefused("injection-time", "'{clock}' is no time of day; write HH:MM:SS", clock=clock)
     if zero is None:
@@ -149,7 +145,3 @@ def _clock_s(image: DynamicImage, clock: str, first_s: float) -> float:
         )
     apart = (datetime.combine(DAY, given) - datetime.combine(DAY, zero)).total_seconds()
     return first_s + math.remainder(apart - first_s, 24 * 3600.0)
-
-
-def _moved(moment: datetime | None, seconds: float) -> datetime | None:
-    return None if moment is None else moment + timedelta(seconds=seconds)

@@ -36,10 +36,8 @@ def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progres
     path = Path(path)
     if is_nifti(path):
         return read_dynamic_nifti(path, frame_table)
-    found = _dicom(path, part(progress, 0, 0.7))
-    pets = [understand_pet(series, frame_table) for series in found.series if is_pet(series)]
+    found, pets = _pets(path, frame_table, part(progress, 0, 0.7))
     chosen, notices = _only(pets, "dynamic-pet", found)
-    _raise_first(chosen)
     return _frames(path, found, chosen, notices, progress)
 
 
@@ -51,8 +49,7 @@ def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progr
     path = Path(path)
     if is_nifti(path):
         return read_dynamic_nifti(path, frame_table, may_be_static=True)
-    found = _dicom(path, part(progress, 0, 0.7))
-    pets = [understand_pet(series, frame_table) for series in found.series if is_pet(series)]
+    found, pets = _pets(path, frame_table, part(progress, 0, 0.7))
     chosen, notices = _chosen(pets, found)
     return _frames(path, found, as_one_frame(chosen) if chosen.kind == "static-pet" else chosen, notices, progress)
 
@@ -123,8 +120,7 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
 
 def pet_series(path: Path) -> Series:
     """The DICOM series that ``read_pet`` reads under ``path``, as files; raises InputRefused as that does."""
-    found = _dicom(Path(path), silent)
-    pets = [understand_pet(series) for series in found.series if is_pet(series)]
+    found, pets = _pets(Path(path))
     return _chosen(pets, found)[0].series
 
 
@@ -171,7 +167,12 @@ def anatomical_stack(series: Series) -> list[Slice]:
             "RescaleType (0028,1054) is {rescale_type}, not HU; use the original CT",
             rescale_type=rescale_type,
         )
-    slices = series.slices if is_ct(series) else tuple(_rescaled_by_default(piece) for piece in series.slices)
+    slices = series.slices
+    if not is_ct(series):
+        slices = tuple(
+            replace(piece, slope=1.0 if piece.slope is None else piece.slope, intercept=piece.intercept or 0.0)
+            for piece in slices
+        )
     for piece in slices:
         if piece.truncated:
             raise truncated(piece)
@@ -183,12 +184,6 @@ def anatomical_stack(series: Series) -> list[Slice]:
                 file=Path(piece.path).name,
             )
     return [slices[position] for position in np.argsort(index)]
-
-
-def _rescaled_by_default(piece: Slice) -> Slice:
-    """A slice that states no rescaling as one whose stored values are its values."""
-    slope = 1.0 if piece.slope is None else piece.slope
-    return replace(piece, slope=slope, intercept=piece.intercept or 0.0)
 
 
 def rescale(piece: Slice, into: NDArray[np.float32], scale: float) -> None:
@@ -242,6 +237,13 @@ def _dicom(path: Path, progress: Progress) -> FolderContent:
     return content
 
 
+def _pets(
+    path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent
+) -> tuple[FolderContent, list[PetSeries]]:
+    content = _dicom(path, progress)
+    return content, [understand_pet(series, frame_table) for series in content.series if is_pet(series)]
+
+
 def _listed(series: list[Series]) -> str:
     return ", ".join(
         f"series {text(one.header, Tag('SeriesNumber')) or 'without number'} of {one.files} files" for one in series
@@ -249,7 +251,7 @@ def _listed(series: list[Series]) -> str:
 
 
 def _only(pets: list[PetSeries], kind: str, content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:
-    """The one series of this kind; when only one of several is usable, that one, with a notice."""
+    """The one series of this kind; when only one of several is usable, that one, with a notice. Raises its refusal."""
     if not pets:
         raise InputRefused(
             "pet-none", "there is no PET here, only {found}; check the path", found=describe_content(content)
@@ -275,6 +277,7 @@ def _only(pets: list[PetSeries], kind: str, content: FolderContent) -> tuple[Pet
             listed=_listed([pet.series for pet in fitting]),
         )
     if len(fitting) == 1:
+        _raise_first(fitting[0])
         return fitting[0], ()
     passed_over = ", ".join(sorted({pet.refusals[0].code for pet in fitting if pet.refusals}))
     return usable[0], (
@@ -290,16 +293,9 @@ def _only(pets: list[PetSeries], kind: str, content: FolderContent) -> tuple[Pet
 def _chosen(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:
     """The only dynamic series, or the only static one where none is dynamic."""
     kinds = {pet.kind for pet in pets}
-    if "static-pet" in kinds and "dynamic-pet" not in kinds:
-        return _only_static(pets, content)
-    chosen, notices = _only(pets, "dynamic-pet", content)
-    _raise_first(chosen)
-    return chosen, notices
-
-
-def _only_static(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, tuple[Notice, ...]]:
+    if "static-pet" not in kinds or "dynamic-pet" in kinds:
+        return _only(pets, "dynamic-pet", content)
     chosen, notices = _only(pets, "static-pet", content)
-    _raise_first(chosen)
     if chosen.decay_correction == "NONE" and chosen.bed_positions > 1:
         raise InputRefused(
             "pet-decay-reference", "bed positions that are not decay-corrected cannot be one image; correct them first"

@@ -33,48 +33,49 @@ MAX_RESCALE = 1e30
 PHILIPS_CREATOR = "Philips PET Private Group"
 GE_CREATOR = "GEMS_PETD_01"
 
-# What is read of every file; the first file of a series is read whole.
-_TAG = {
-    keyword: Tag(keyword)
-    for keyword in (
-        "SpecificCharacterSet",
-        "ImageType",
-        "SOPClassUID",
-        "SOPInstanceUID",
-        "SeriesDate",
-        "AcquisitionDate",
-        "SeriesTime",
-        "AcquisitionTime",
-        "Modality",
-        "Manufacturer",
-        "PatientID",
-        "ActualFrameDuration",
-        "SeriesInstanceUID",
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "SamplesPerPixel",
-        "Rows",
-        "Columns",
-        "PixelSpacing",
-        "FrameOfReferenceUID",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
-        "RescaleIntercept",
-        "RescaleSlope",
-        "CorrectedImage",
-        "NumberOfSlices",
-        "NumberOfTimeSlices",
-        "SeriesType",
-        "Units",
-        "DecayCorrection",
-        "FrameReferenceTime",
-        "DecayFactor",
-        "ImageIndex",
-        "LossyImageCompression",
-    )
-}
+# What is read of every file: what ``Facts`` are made of, and what a slice has of its own. The first file of a series
+# is read whole.
+_OF_SERIES = (
+    "SpecificCharacterSet",
+    "ImageType",
+    "SOPClassUID",
+    "SeriesDate",
+    "SeriesTime",
+    "Modality",
+    "Manufacturer",
+    "PatientID",
+    "SeriesInstanceUID",
+    "ImageOrientationPatient",
+    "SamplesPerPixel",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "FrameOfReferenceUID",
+    "BitsAllocated",
+    "PixelRepresentation",
+    "CorrectedImage",
+    "SeriesType",
+    "Units",
+    "DecayCorrection",
+    "LossyImageCompression",
+)
+_OF_SLICE = (
+    "SOPInstanceUID",
+    "AcquisitionDate",
+    "AcquisitionTime",
+    "ActualFrameDuration",
+    "ImagePositionPatient",
+    "BitsStored",
+    "HighBit",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "NumberOfSlices",
+    "NumberOfTimeSlices",
+    "FrameReferenceTime",
+    "DecayFactor",
+    "ImageIndex",
+)
+_TAG = {keyword: Tag(keyword) for keyword in (*_OF_SERIES, *_OF_SLICE)}
 _PHILIPS_BLOCK = Tag(0x7053, 0x0010)
 _PHILIPS_SUV = Tag(0x7053, 0x1000)
 _PHILIPS_ACTIVITY = Tag(0x7053, 0x1009)
@@ -82,34 +83,7 @@ _READ = [*_TAG.values(), _PHILIPS_BLOCK, _PHILIPS_SUV, _PHILIPS_ACTIVITY]
 _PIXEL_DATA = b"\xe0\x7f\x10\0"
 _UNDEFINED_LENGTH = b"\xff\xff\xff\xff"
 _WANTED = frozenset(int(tag) for tag in _READ)
-_FACTS = tuple(
-    int(_TAG[keyword])
-    for keyword in (
-        "SpecificCharacterSet",
-        "ImageType",
-        "SOPClassUID",
-        "SeriesDate",
-        "SeriesTime",
-        "Modality",
-        "Manufacturer",
-        "PatientID",
-        "SeriesInstanceUID",
-        "ImageOrientationPatient",
-        "SamplesPerPixel",
-        "Rows",
-        "Columns",
-        "PixelSpacing",
-        "FrameOfReferenceUID",
-        "BitsAllocated",
-        "PixelRepresentation",
-        "CorrectedImage",
-        "SeriesType",
-        "Units",
-        "DecayCorrection",
-        "LossyImageCompression",
-    )
-)
-"""What ``Facts`` are made of."""
+_FACTS = tuple(int(_TAG[keyword]) for keyword in _OF_SERIES)
 _HEAD_BYTES = 1 << 15
 """Longer than the header of nearly every slice, and shorter than most slices."""
 

@@ -55,7 +55,7 @@ def classic_header(header: Dataset) -> Dataset:
     classic.CorrectedImage = list(corrected)
     classic.DecayCorrection = decay_correction
     acquired = text(content, Tag("FrameAcquisitionDateTime"))
-    classic.AcquisitionDate, classic.AcquisitionTime = acquired[:8], acquired[8:].partition("+")[0].partition("-")[0]
+    classic.AcquisitionDate, classic.AcquisitionTime = acquired[:8], re.split("[+-]", acquired[8:])[0]
     duration = real(content, "FrameAcquisitionDuration")
     classic.ActualFrameDuration = None if duration is None else f"{duration:.0f}"
     classic.SliceThickness = text(_group(frame, "PixelMeasuresSequence"), Tag("SliceThickness")) or None
@@ -79,17 +79,13 @@ def classic_frames(header: Dataset) -> Iterator[Dataset]:
         classic.update(first_item(own, "UnassignedPerFrameConvertedAttributesSequence"))
         for name in ("PixelMeasures", "PlanePosition", "PlaneOrientation", "PixelValueTransformation"):
             classic.update(_group((own, shared), f"{name}Sequence"))
-        _with_times(classic, _group((own, shared), "FrameContentSequence"))
+        content = _group((own, shared), "FrameContentSequence")
+        acquired, duration = text(content, Tag("FrameAcquisitionDateTime")), real(content, "FrameAcquisitionDuration")
+        if acquired and "AcquisitionTime" not in classic:
+            classic.AcquisitionDate, classic.AcquisitionTime = acquired[:8], re.split("[+-]", acquired[8:])[0]
+        if duration is not None and "ActualFrameDuration" not in classic:
+            classic.ActualFrameDuration = f"{duration:.0f}"
         yield classic
-
-
-def _with_times(classic: Dataset, content: Dataset) -> None:
-    """AcquisitionDate, AcquisitionTime and ActualFrameDuration from the frame's content, where they are not kept."""
-    acquired, duration = text(content, Tag("FrameAcquisitionDateTime")), real(content, "FrameAcquisitionDuration")
-    if acquired and "AcquisitionTime" not in classic:
-        classic.AcquisitionDate, classic.AcquisitionTime = acquired[:8], re.split("[+-]", acquired[8:])[0]
-    if duration is not None and "ActualFrameDuration" not in classic:
-        classic.ActualFrameDuration = f"{duration:.0f}"
 
 
 def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> Iterator[Slice]:

@@ -25,6 +25,23 @@ def content_of(path: Path) -> bytes:
     return content
 
 
+def stored(path: Path, code: str, most: int = -1) -> bytes:
+    """A file, or its first ``most`` bytes. Raises InputRefused: ``code`` where it cannot be read, "file-pointer"."""
+    check_link(path)
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(most)
+    except OSError as error:
+        raise InputRefused(
+            code,
+            "{path_name} cannot be read ({strerror}); check the path",
+            path_name=path.name,
+            strerror=error.strerror,
+        ) from None
+    check_content(path, content[:POINTER_BYTES])
+    return content
+
+
 def check_link(path: Path) -> None:
     """Refuse a link of git-annex to content that was not fetched. Raises InputRefused: "file-pointer"."""
     if path.is_symlink() and not path.exists() and ANNEX in path.readlink().as_posix():

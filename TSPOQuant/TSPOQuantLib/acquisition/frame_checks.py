@@ -138,15 +138,24 @@ def check_growth(factors: NDArray[np.float64]) -> None:
         )
 
 
-def check_factors(factors: NDArray[np.float64], timing: FrameTiming, half_life_s: float) -> float:
-    """The moment, in seconds, that the frames' decay factors were computed for.
+def decay_zeros(factors: NDArray[np.float64], timing: FrameTiming, half_life_s: float) -> NDArray[np.float64]:
+    """The moment (frames,), in seconds, that each frame's decay factor was computed for.
 
-    A factor corrects the frame's average to its start and from there to one moment; some files hold the factor of the
-    frame's middle. The rule that fits better is taken. Raises InputRefused: "pet-decay-factor" where neither fits.
+    With decay constant λ, a frame's factor is exp(λ(start - zero)) λd / (1 - exp(-λd)), exact for constant activity
+    over its duration d, or exp(λ(middle - zero)), as real Siemens files hold. The rule by which the frames point to
+    one zero more closely is the one that was used.
     """
     since = np.log2(factors) * half_life_s
     average = timing.starts_s + weighted_mean_s(timing.durations_s, half_life_s)
-    zeros = min(timing.mids_s - since, average - since, key=np.ptp)
+    return min(timing.mids_s - since, average - since, key=np.ptp)
+
+
+def check_factors(factors: NDArray[np.float64], timing: FrameTiming, half_life_s: float) -> float:
+    """The moment, in seconds, that the frames' decay factors were computed for.
+
+    Raises InputRefused: "pet-decay-factor" where they point to no one moment.
+    """
+    zeros = decay_zeros(factors, timing, half_life_s)
     zero = float(np.median(zeros))
     off = np.abs(growth(zeros - zero, half_life_s) - 1)
     if not off.max() <= FACTOR_TOLERANCE:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grid import Grid
-from ..messages import Notice, Text
+from ..messages import InputRefused, Notice, Text
 from .frames import FrameTiming
 
 HU, MR_SIGNAL = "HU", "MR signal"
@@ -59,6 +59,14 @@ class Scan(Acquired):
     infusion_s: float | None = None
 
 
+def half_life_of(*scans: Scan) -> float:
+    """Of the first scan that names it, in seconds. Raises InputRefused ("pet-half-life")."""
+    known = next((scan.half_life_s for scan in scans if scan.half_life_s), None)
+    if known is None:
+        raise InputRefused("pet-half-life", "the PET names no half-life, so that it cannot be corrected to injection")
+    return known
+
+
 @dataclass(frozen=True, eq=False)
 class DynamicImage:
     """A dynamic PET.
@@ -80,6 +88,11 @@ class DynamicImage:
     notices: tuple[Notice, ...] = ()
     sources: tuple[str, ...] = field(default=(), repr=False)
     zero_clock: time | None = None
+
+    @property
+    def clock(self) -> time | None:
+        """The time of day of zero, None where the file tells none."""
+        return self.zero_clock or (self.time_zero_at.time() if self.time_zero_at else None)
 
 
 @dataclass(frozen=True, eq=False)

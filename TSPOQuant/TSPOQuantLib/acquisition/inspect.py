@@ -17,7 +17,7 @@ from .dicom_slice import ENHANCED_CT, ENHANCED_MR
 from .dicom_values import integer, number, text
 from .foreign_files import refuse_foreign
 from .frames import FrameTiming
-from .image import HU, MR_SIGNAL
+from .image import HU, MR_SIGNAL, DynamicImage, Volume
 from .modality import CT, MR, as_what_it_is, stated_modality
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
 from .suv import suvbw_factor
@@ -25,6 +25,13 @@ from .tables import sidecar
 from .volume_files import is_nifti
 
 Entry = dict[str, Any]
+UNKNOWN: Entry = {
+    **dict.fromkeys(("path", "kind", "modality", "manufacturer", "files", "shape", "voxel_mm", "units")),
+    **{"kind": "other", "files": 1, "frames": []},
+    **dict.fromkeys(("time_zero", "decay_correction", "suvbw_factor", "suv_refusal")),
+    **{"refusals": [], "warnings": [], "bed_positions": 1, "suvbw_max": None},
+}
+"""A series of which nothing is known."""
 
 
 def inspect(path: Path) -> Entry:
@@ -70,25 +77,15 @@ def _damaged(content: FolderContent) -> str:
 def _series(series: Series) -> Entry:
     facts = series.facts
     first = Path(series.slices[0].path)
-    entry: Entry = {
+    entry = UNKNOWN | {
         "path": str(first if series.files == 1 else first.parent),
-        "kind": "other",
         "modality": facts.modality or None,
         "manufacturer": facts.manufacturer or None,
         "files": series.files,
         "shape": [len(series.slices), facts.rows, facts.columns],
-        "voxel_mm": None,
         "units": facts.units or None,
-        "frames": [],
-        "time_zero": None,
         "decay_correction": facts.decay_correction or None,
-        "suvbw_factor": None,
-        "suv_refusal": None,
-        "refusals": [],
-        "warnings": [],
         "series_number": text(series.header, Tag("SeriesNumber")) or None,
-        "bed_positions": 1,
-        "suvbw_max": None,
     }
     if is_pet(series):
         return entry | _pet(series)
@@ -174,25 +171,8 @@ def _anatomical(series: Series, kind: str, units: str) -> Entry:
 
 
 def _nifti(path: Path) -> Entry:
-    entry: Entry = {
-        "path": str(path),
-        "kind": "other",
-        "modality": None,
-        "manufacturer": None,
-        "files": 1,
-        "shape": None,
-        "voxel_mm": None,
-        "units": None,
-        "frames": [],
-        "time_zero": None,
-        "decay_correction": None,
-        "suvbw_factor": None,
-        "suv_refusal": "suv-weight: a NIfTI file does not state the weight that SUV needs",
-        "refusals": [],
-        "warnings": [],
-        "bed_positions": 1,
-        "suvbw_max": None,
-    }
+    refused = "suv-weight: a NIfTI file does not state the weight that SUV needs"
+    entry = UNKNOWN | {"path": str(path), "suv_refusal": refused}
     try:
         metadata = sidecar(path)
         if not metadata or stated_modality(metadata) in (CT, MR):
@@ -202,36 +182,31 @@ def _nifti(path: Path) -> Entry:
         except InputRefused as reason:
             if reason.code != "pet-not-dynamic":
                 raise
-            static = read_static_nifti(path)
-            return (
-                entry
-                | _geometry(static.grid, None)
-                | {
-                    "kind": "static-pet",
-                    "modality": "PT",
-                    "manufacturer": static.scan.manufacturer,
-                    "units": "kBq/mL",
-                    "warnings": _messages(static.notices),
-                }
-            )
+            return entry | _pet_file("static-pet", read_static_nifti(path))
     except InputRefused as reason:
         return entry | {"refusals": _messages([reason])}
     return (
         entry
-        | _geometry(image.grid, len(image.timing))
+        | _pet_file("dynamic-pet", image, len(image.timing))
         | {
-            "kind": "dynamic-pet",
-            "modality": "PT",
-            "manufacturer": image.scan.manufacturer,
-            "units": "kBq/mL",
             "frames": _frames(image.timing),
             "time_zero": image.time_zero,
             "decay_correction": image.decay_correction,
-            "warnings": _messages(image.notices),
             "tracer": image.scan.tracer,
             "half_life_s": image.scan.half_life_s,
         }
     )
+
+
+def _pet_file(kind: str, image: DynamicImage | Volume, frames: int | None = None) -> Entry:
+    return {
+        "kind": kind,
+        **_geometry(image.grid, frames),
+        "modality": "PT",
+        "manufacturer": image.scan.manufacturer,
+        "units": "kBq/mL",
+        "warnings": _messages(image.notices),
+    }
 
 
 def _anatomical_file(path: Path) -> Entry:

@@ -1,6 +1,7 @@
 """PET from NIfTI with its PET-BIDS sidecar, and any 3-D volume file, on the grid that the other rooms use."""
 
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
@@ -284,15 +285,4 @@ def _decay_reference(sidecar: PetSidecar, timing: FrameTiming, half_life: float,
 
 def scan_of(sidecar: PetSidecar) -> Scan:
     """What a sidecar says of the scan."""
-    return Scan(
-        manufacturer=sidecar.manufacturer,
-        scanner_model=sidecar.scanner_model,
-        reconstruction=sidecar.reconstruction,
-        tracer=sidecar.tracer,
-        injected_mbq=sidecar.injected_mbq,
-        half_life_s=sidecar.half_life_s,
-        attenuation=sidecar.attenuation,
-        administration=sidecar.administration,
-        infusion_s=sidecar.infusion_s,
-        weight_kg=sidecar.weight_kg,
-    )
+    return Scan(**{field.name: getattr(sidecar, field.name) for field in fields(Scan)})

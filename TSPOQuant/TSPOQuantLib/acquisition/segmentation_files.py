@@ -18,7 +18,7 @@ from ..messages import InputRefused, Notice, Notices
 from .contour_files import CONTOURS, read_contours
 from .dicom_slice import key_of
 from .dicom_values import is_lossy, lossy_notices
-from .files import check_content, check_link
+from .files import stored
 from .label_names import names_in_header
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import inherited, read_json, read_table
@@ -85,22 +85,11 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
     Raises InputRefused ("segmentation-…", "contours-…", "table-…", "json-…").
     """
     path = Path(path)
-    check_link(path)
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(132)
-    except OSError as error:
-        raise InputRefused(
-            "segmentation-missing",
-            "{path_name} cannot be read ({strerror}); check the path",
-            path_name=path.name,
-            strerror=error.strerror,
-        ) from None
+    start = stored(path, "segmentation-missing", 132)
     if start[128:] == b"DICM":
         return _read_dicom(path, on)
     nrrd = start.startswith(b"NRRD")
     if not nrrd and not is_nifti(path):
-        check_content(path, start)
         raise InputRefused(
             "segmentation-format",
             "{path_name} is neither .seg.nrrd, NIfTI, DICOM SEG nor RT Structure Set",
@@ -113,12 +102,11 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
         code = "segmentation-unreadable" if reason.code in UNREADABLE else code
         raise InputRefused(code, reason.message) from None
     if file.values.ndim - (nrrd and file.values.ndim == 4) != 3:
-        axes = file.values.ndim
         raise InputRefused(
             "segmentation-shape",
-            "{path_name} has {getdimension} dimensions instead of 3",
+            "{path_name} has {axes} dimensions instead of 3",
             path_name=path.name,
-            getdimension=axes,
+            axes=file.values.ndim,
         )
     if nrrd and file.metadata.get("NRRD_space") not in NRRD_SPACES:
         raise InputRefused(
@@ -478,17 +466,17 @@ def _other_names(path: Path, table: Path, names: "Labels", own: Mapping[int, str
         return re.sub(r"[^a-z0-9]", "", name.lower())
 
     for value, name in own.items():
-        told = names[value][0] if value in names else name
-        one, other = plainly(told), plainly(name)
-        if not (one.endswith(other) or other.endswith(one)):
+        listed = names[value][0] if value in names else name
+        here, there = plainly(listed), plainly(name)
+        if not (here.endswith(there) or there.endswith(here)):
             return [
                 Notice(
                     "segmentation-names",
-                    "{table} calls label {value} '{told}', and the header of {file} calls it '{name}'; the table is "
+                    "{table} calls label {value} '{listed}', and the header of {file} calls it '{name}'; the table is "
                     "taken",
                     table=table.name,
                     value=value,
-                    told=told,
+                    listed=listed,
                     file=path.name,
                     name=name,
                 )

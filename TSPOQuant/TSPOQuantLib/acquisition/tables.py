@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused
-from .files import POINTER_BYTES, check_content, check_link
+from .files import stored
 
 # BIDS writes a missing value as n/a; R and spreadsheets write NA or leave the cell empty.
 MISSING_CELLS = frozenset({"", "n/a", "na"})
@@ -80,26 +80,10 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
     Raises InputRefused ("table-…") for a file that is no table, a row of another length than the header, and columns
     without a name or of one name.
     """
-    content = table_content(path)
+    content = stored(path, "table-missing")
     spreadsheet = content[:2] == b"PK"
     rows = list(_spreadsheet_rows(path) if spreadsheet else split_rows(text_lines(content, path.name), path.name))
     return columns_of(path.name, rows, units, spreadsheet)
-
-
-def table_content(path: Path) -> bytes:
-    """The bytes of a table's file; raises InputRefused ("table-missing", "file-pointer")."""
-    check_link(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputRefused(
-            "table-missing",
-            "{path_name} cannot be read ({strerror}); check the path",
-            path_name=path.name,
-            strerror=error.strerror,
-        ) from None
-    check_content(path, content[:POINTER_BYTES])
-    return content
 
 
 def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool = False) -> tuple[Column, ...]:
@@ -126,7 +110,8 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
         cells = tuple(row[index].strip() if index < len(row) else "" for _, row in rows[1:])
         name, unit = split_unit(cell) if units else (cell.strip(), None)
         columns.append(Column(file, name, unit, cells, lines))
-    if len(columns) > 1 and not columns[0].name and _counts_rows(columns[0].cells):
+    counts = [[str(number) for number in range(first, first + len(lines))] for first in (0, 1)]
+    if len(columns) > 1 and not columns[0].name and list(columns[0].cells) in counts:
         columns = columns[1:]  # pandas writes its index so
     names = [column.name for column in columns]
     if len(set(names)) < len(names) or not all(names):
@@ -137,10 +122,6 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
             names=names,
         )
     return tuple(columns)
-
-
-def _counts_rows(cells: Sequence[str]) -> bool:
-    return any(list(cells) == [str(number) for number in range(first, first + len(cells))] for first in (0, 1))
 
 
 def _trimmed(row: list[str]) -> list[str]:
@@ -162,11 +143,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
     "json-twice": one object has a key twice; programs differ in which of both they take.
     """
-    check_link(path)
 
     def entries(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        unique = dict(pairs)
+        if len(unique) < len(pairs):
             keys = [key for key, _ in pairs]
             raise InputRefused(
                 "json-twice",
@@ -174,30 +154,22 @@ def read_json(path: Path) -> dict[str, Any]:
                 path_name=path.name,
                 key=next(key for key in keys if keys.count(key) > 1),
             )
-        return found
+        return unique
 
+    content = stored(path, "json-missing")
     try:
-        stored = path.read_bytes()
-        check_content(path, stored[:POINTER_BYTES])
-        content = json.loads(stored.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=entries)
-    except OSError as error:
-        raise InputRefused(
-            "json-missing",
-            "{path_name} cannot be read ({strerror}); check the path",
-            path_name=path.name,
-            strerror=error.strerror,
-        ) from None
+        found = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=entries)
     except InputRefused:
         raise
     except (ValueError, RecursionError) as error:
         raise InputRefused(
             "json-invalid", "{path_name} is not valid JSON ({error}); correct it", path_name=path.name, error=error
         ) from None
-    if not isinstance(content, dict):
+    if not isinstance(found, dict):
         raise InputRefused(
             "json-invalid", "{path_name} must hold one JSON object with named entries", path_name=path.name
         )
-    return content
+    return found
 
 
 def sidecar(path: Path) -> dict[str, Any]:
@@ -221,7 +193,7 @@ def inherited(path: Path, ending: str) -> tuple[Path, ...]:
     """
     parts = parts_of(path)
     folders = [path.parent]
-    root = dataset_of(path)
+    root = next((folder for folder in _above(path) if (folder / "dataset_description.json").is_file()), None)
     if root is not None:
         folders = [folder for folder in _above(path) if folder.is_relative_to(root)]
     found: list[Path] = []
@@ -230,11 +202,6 @@ def inherited(path: Path, ending: str) -> tuple[Path, ...]:
         fitting = [file for file in candidates if set(parts_of(file)) <= set(parts)]
         found += sorted(fitting, key=lambda file: (len(parts_of(file)), file.name))
     return tuple(found)
-
-
-def dataset_of(path: Path) -> Path | None:
-    """The folder of the BIDS dataset that a file lies in; None outside of one."""
-    return next((folder for folder in _above(path) if (folder / "dataset_description.json").is_file()), None)
 
 
 def _above(path: Path) -> tuple[Path, ...]:
@@ -410,7 +377,10 @@ def split_rows(lines: Sequence[Line], file: str) -> Iterator[Row]:
     delimiter = next((mark for mark in "\t;," if lines and mark in lines[0][1]), None)
     try:
         for number, line in lines:
-            yield number, _split(line, delimiter)
+            if delimiter is None:
+                yield number, re.sub(r"\s+([\[(])", r"\1", line).split()
+            else:
+                yield number, next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise InputRefused(
             "table-row",
@@ -419,12 +389,6 @@ def split_rows(lines: Sequence[Line], file: str) -> Iterator[Row]:
             number=number,
             error=error,
         ) from None
-
-
-def _split(line: str, delimiter: str | None) -> list[str]:
-    if delimiter is None:
-        return re.sub(r"\s+([\[(])", r"\1", line).split()
-    return next(csv.reader([line], delimiter=delimiter, strict=True))
 
 
 def _spreadsheet_rows(path: Path) -> Iterator[Row]:

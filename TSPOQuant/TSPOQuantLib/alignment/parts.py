@@ -17,7 +17,7 @@ from ..acquisition.decay import growth
 from ..acquisition.dicom_values import DAY
 from ..acquisition.frame_checks import check_frames, check_growth, check_timing
 from ..acquisition.frames import EDGE_TOLERANCE_S, FrameTiming
-from ..acquisition.image import DynamicImage, Scan
+from ..acquisition.image import DynamicImage, Scan, half_life_of
 from ..grid import Grid
 from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..tracers import same_tracer
@@ -193,10 +193,7 @@ def _on_clock_of(first: DynamicImage, other: DynamicImage, number: int) -> Dynam
         )
     if both:
         return other
-    half_life = first.scan.half_life_s or other.scan.half_life_s
-    if half_life is None:
-        raise InputRefused("pet-half-life", "the PET names no half-life, so that it cannot be corrected to injection")
-    factor = growth(np.array([shift]), half_life)
+    factor = growth(np.array([shift]), half_life_of(first.scan, other.scan))
     check_growth(factor)
     return replace(
         other,
@@ -214,10 +211,9 @@ def _zero_after(first: DynamicImage, other: DynamicImage) -> float | None:
     """Seconds from the first one's zero to the other's; None where a clock is not told."""
     if first.time_zero_at is not None and other.time_zero_at is not None:
         return (other.time_zero_at - first.time_zero_at).total_seconds()
-    clocks = [one.zero_clock or (one.time_zero_at.time() if one.time_zero_at else None) for one in (first, other)]
-    if clocks[0] is None or clocks[1] is None:
+    if first.clock is None or other.clock is None:
         return None
-    apart = (datetime.combine(DAY, clocks[1]) - datetime.combine(DAY, clocks[0])).total_seconds()
+    apart = (datetime.combine(DAY, other.clock) - datetime.combine(DAY, first.clock)).total_seconds()
     return math.remainder(apart, DAY_S)
 
 
