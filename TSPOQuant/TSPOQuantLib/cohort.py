@@ -14,7 +14,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from .quantities import COLUMN_KEYS
 from .reporting.bids import write_derivatives
 from .reporting.comparison_files import write_comparison
 from .reporting.provenance import inputs, versions
-from .reporting.tables import UPTAKE_COLUMNS, number, uptake_records, write_labeled, write_visit
+from .reporting.tables import UPTAKE_COLUMNS, cells_of, codes, uptake_records, write_labeled, write_visit
 from .settings import restored
 from .source import write_source
 from .study import LABEL, Study, StudySettings, study_of_bids
@@ -572,19 +572,13 @@ def _write_tables(
     """
     columns = [one.name for one in fields(Row)]
     for name, found in (("comparisons.tsv", comparison_rows), (TABLE, rows)):
-        write_labeled(out / name, columns, [[cell or "n/a" for cell in astuple(row)] for row in found])
+        write_labeled(out / name, columns, [cells_of(row, columns) for row in found])
     regions = [(visit.participant, row) for visit, record in zip(visits, records, strict=True) for row in record.rows]
     write_labeled(
         out / "regions.tsv",
         ["participant", "session", *REGION_COLUMNS, *COLUMN_KEYS, "flags"],
         [
-            [
-                participant,
-                row.visit,
-                *(str(getattr(row, name)) or "n/a" for name in REGION_COLUMNS),
-                *(number(getattr(row, name)) for name in COLUMN_KEYS),
-                ";".join(flag.code for flag in row.flags) or "n/a",
-            ]
+            [participant, row.visit, *cells_of(row, (*REGION_COLUMNS, *COLUMN_KEYS)), codes(row.flags) or None]
             for participant, row in regions
         ],
     )
@@ -593,7 +587,7 @@ def _write_tables(
         for visit, record in zip(visits, records, strict=True)
         for row in uptake_records(record)
     ]
-    cells = [[participant, *(_text(value) for value in row.values())] for participant, row in uptake]
+    cells = [[participant, *(None if value == "" else value for value in row.values())] for participant, row in uptake]
     write_labeled(out / "uptake.tsv", ["participant", *UPTAKE_COLUMNS], cells)
     named = UPTAKE_COLUMNS[: UPTAKE_COLUMNS.index("SUV")]
     _write_group(
@@ -608,17 +602,11 @@ def _write_tables(
     )
     changes = [(participant, change) for participant, comparison in comparisons for change in comparison.changes]
     pair = ("baseline_session", "followup_session")
+    columns = [*pair, *REGION_COLUMNS, "baseline", "followup", *CHANGE_COLUMNS]
     write_labeled(
         out / "changes.tsv",
-        ["participant", *pair, *REGION_COLUMNS, "baseline", "followup", *CHANGE_COLUMNS],
-        [
-            [
-                participant,
-                *(str(getattr(change, name)) or "n/a" for name in (*pair, *REGION_COLUMNS)),
-                *(number(getattr(change, name)) for name in ("baseline", "followup", *CHANGE_COLUMNS)),
-            ]
-            for participant, change in changes
-        ],
+        ["participant", *columns],
+        [[participant, *cells_of(change, columns)] for participant, change in changes],
     )
     _write_group(
         out / "group_changes.tsv",
@@ -640,15 +628,11 @@ def _write_tables(
         remove_results(out / DERIVATIVES)
 
 
-def _pairs(comparison: Comparison, one: FurtherMeasure) -> Iterator[list[str]]:
+def _pairs(comparison: Comparison, one: FurtherMeasure) -> Iterator[list[object]]:
     """Both sessions, both values and the change in percent, for every later visit."""
     first, *later = comparison.visits
     for visit, value, percent in zip(later, one.values[1:], one.percents, strict=True):
-        yield [first.session, visit.session, number(one.values[0]), number(value), number(percent)]
-
-
-def _text(value: str | float) -> str:
-    return value or "n/a" if isinstance(value, str) else number(value)
+        yield [first.session, visit.session, one.values[0], value, percent]
 
 
 def _write_group(path: Path, keys: Sequence[str], values: Sequence[tuple[tuple[str, ...], float]]) -> None:
@@ -665,7 +649,7 @@ def _write_group(path: Path, keys: Sequence[str], values: Sequence[tuple[tuple[s
         ("max", max),
     ]
     rows = [
-        [*(cell or "n/a" for cell in key), str(len(found)), *(number(function(found)) for _, function in statistic)]
+        [*(cell or None for cell in key), len(found), *(function(found) for _, function in statistic)]
         for key, found in groups.items()
     ]
     write_labeled(path, [*keys, "n", *(name for name, _ in statistic)], rows)

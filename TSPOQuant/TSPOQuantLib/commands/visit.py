@@ -251,7 +251,7 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     from ..pipeline.curves import CurveChoices, fit_tacs
     from ..reporting.beside import beside_rows, beside_text, write_beside
     from ..reporting.model_comparison import comparison_rows
-    from ..reporting.tables import fits_text, kinpar_row, write_fits
+    from ..reporting.tables import cell_text, fits_text, kinpar_row, write_fits
 
     kinds = SampledSettings, GivenSettings, PopulationSettings
     chosen = settings_of(options.set, *kinds, free=("free_fraction",))
@@ -293,7 +293,7 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
         if beside:
             write_beside(folder, beside)
     rows = [
-        {"region": region, "model": model, **kinpar_row(fit)}
+        {"region": region, "model": model, **{name: cell_text(cell) for name, cell in kinpar_row(fit).items()}}
         for model, fits in fitted.fits.items()
         for region, fit in zip(fitted.regions, fits, strict=True)
     ]

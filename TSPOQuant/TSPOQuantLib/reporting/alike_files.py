@@ -7,7 +7,7 @@ from typing import Any
 
 from ..outcome.alike import PairedChange
 from ..outcome.record import FILE, VisitRecord, sealed
-from .tables import columns_text, number, write_json, write_tsv
+from .tables import about_columns, by_pvc, columns_text, write_json, write_tsv
 
 ABOUT = {
     "outcome": "place of the region",
@@ -47,10 +47,8 @@ def write_alike(
 
     changes: the settings that made the visits alike, by name.
     """
-    rows = [[cell if isinstance(cell, str) else number(cell) for cell in row.values()] for row in alike_rows(both)]
-    write_tsv(folder / "alike.tsv", list(ABOUT), rows)
-    about: dict[str, object] = {name: {"Description": text} for name, text in ABOUT.items()}
-    write_json(folder / "alike.json", about | {"settings": dict(changes)})
+    write_tsv(folder / "alike.tsv", list(ABOUT), [list(row.values()) for row in alike_rows(both)])
+    write_json(folder / "alike.json", about_columns(ABOUT) | {"settings": dict(changes)})
     for record in records:
         own = folder / f"alike_ses-{record.session}"
         own.mkdir()
@@ -65,8 +63,7 @@ def alike_text(both: Sequence[PairedChange]) -> str:
             low, high = one.alike.percent_low, one.alike.percent_high
             cells.append(
                 [
-                    f"{one.alike.region}, {one.alike.model}"
-                    + ("" if one.alike.pvc == "none" else f", {one.alike.pvc}"),
+                    f"{one.alike.region}, {one.alike.model}{by_pvc(one.alike.pvc)}",
                     f"{one.plain.percent:+.1f} %",
                     f"{one.alike.percent:+.1f} %",
                     f"{low:+.1f} to {high:+.1f} %",

@@ -9,14 +9,14 @@ from ..acquisition.parameter_tables import ParameterTable
 from ..kinetics import KineticFit
 from ..messages import InputRefused, Text
 from ..outcome.visit import FittedTable
-from .tables import number, write_json, write_tsv
+from .tables import about_columns, write_json, write_tsv
 
 Row = dict[str, str | float | None]
 ABOUT = {
-    "theirs": {"Description": "what the other program found, in our units"},
-    "percent": {"Description": "ours over theirs, less 1, in percent"},
-    "ours-se": {"Description": "our standard error"},
-    "theirs-se": {"Description": "theirs, in the unit of the value"},
+    "theirs": "what the other program found, in our units",
+    "percent": "ours over theirs, less 1, in percent",
+    "ours-se": "our standard error",
+    "theirs-se": "theirs, in the unit of the value",
 }
 
 
@@ -71,9 +71,8 @@ def _rows(table: ParameterTable, fit: KineticFit) -> list[Row]:
 
 def write_beside(folder: Path, rows: Sequence[Row]) -> None:
     """``beside.tsv`` and its JSON."""
-    cells = [[one if isinstance(one, str) else number(one) for one in row.values()] for row in rows]
-    write_tsv(folder / "beside.tsv", list(rows[0]), cells)
-    write_json(folder / "beside.json", ABOUT)
+    write_tsv(folder / "beside.tsv", list(rows[0]), [list(row.values()) for row in rows])
+    write_json(folder / "beside.json", about_columns(ABOUT))
 
 
 def beside_text(rows: Sequence[Row]) -> list[Text]:

@@ -12,7 +12,7 @@ from ..acquisition.blood import SampledCurve
 from ..input_function.candidates import FRACTION, PLASMA, RATIO, Candidate, Candidates
 from .plots import COLORS, DASHES, GRAY, MARKERS, SCREEN_PIXELS_PER_INCH, STYLE, canvas
 from .provenance import inputs, versions
-from .tables import columns_text, number, write_json, write_tsv
+from .tables import about_columns, columns_text, number, write_json, write_tsv
 
 ABOUT = {
     "step": "what the curve is of",
@@ -34,13 +34,13 @@ UNITS = {FRACTION: "1", RATIO: "1", PLASMA: "kBq/mL"}
 def write_candidates(folder: Path, input_candidates: Candidates, files: Sequence[Path]) -> None:
     """candidates.tsv with its JSON, candidates_curves.tsv, candidates.png. files: what was read."""
     write_tsv(folder / "candidates.tsv", list(ABOUT), [list(row.values()) for row in candidate_rows(input_candidates)])
-    about = {key: {"Description": text} for key, text in ABOUT.items()}
-    write_json(folder / "candidates.json", {**about, "inputs": inputs(files), "versions": versions()})
+    made_from = {"inputs": inputs(files), "versions": versions()}
+    write_json(folder / "candidates.json", about_columns(ABOUT) | made_from)
     names = [f"{one.step.replace(' ', '_')}_{one.choice}" for one in input_candidates.candidates]
     rows = np.column_stack([input_candidates.times_s, *(one.curve for one in input_candidates.candidates)])
-    write_tsv(folder / "candidates_curves.tsv", ["time", *names], [[number(v) for v in row] for row in rows])
-    units = {name: {"Units": UNITS[one.step]} for name, one in zip(names, input_candidates.candidates, strict=True)}
-    write_json(folder / "candidates_curves.json", {"time": {"Units": "s"}, **units})
+    write_tsv(folder / "candidates_curves.tsv", ["time", *names], rows)
+    units = {name: UNITS[one.step] for name, one in zip(names, input_candidates.candidates, strict=True)}
+    write_json(folder / "candidates_curves.json", about_columns({"time": "s", **units}, "Units"))
     _draw(folder / "candidates.png", input_candidates)
 
 

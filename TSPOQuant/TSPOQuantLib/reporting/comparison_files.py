@@ -16,8 +16,13 @@ from ..quantities import BY_KEY
 from .coupled_files import coupled_text, write_coupled
 from .reasons import reasons_text
 from .tables import (
+    CORRECTED,
+    TABLE1_COLUMNS,
+    about_columns,
+    by_pvc,
+    cells_of,
+    codes,
     columns_text,
-    number,
     table1_record,
     table1_text,
     uptake_text,
@@ -76,14 +81,16 @@ def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None =
         (*VALUE_COLUMNS, *(f"sd_{component}" for component in COMPONENTS), "flags"),
         [_value_cells(value) for value in comparison.values],
     )
-    write_json(folder / "values.json", {name: {"Units": unit} for name, unit in VALUE_UNITS.items()})
-    rows = [[_cell(getattr(change, name)) for name in CHANGE_COLUMNS] for change in comparison.changes]
-    verdicts = [
-        [c.verdict.code, ";".join(f.code for f in (*c.baseline_flags, *c.followup_flags))] for c in comparison.changes
-    ]
-    table = [row + more for row, more in zip(rows, verdicts, strict=True)]
-    write_tsv(folder / "changes.tsv", (*CHANGE_COLUMNS, "repeatability", "flags"), table)
-    write_json(folder / "changes.json", {name: {"Units": unit} for name, unit in UNITS.items()})
+    write_json(folder / "values.json", about_columns(VALUE_UNITS, "Units"))
+    write_tsv(
+        folder / "changes.tsv",
+        (*CHANGE_COLUMNS, "repeatability", "flags"),
+        [
+            [*cells_of(c, CHANGE_COLUMNS), c.verdict.code, codes((*c.baseline_flags, *c.followup_flags))]
+            for c in comparison.changes
+        ],
+    )
+    write_json(folder / "changes.json", about_columns(UNITS, "Units"))
     if comparison.shared:
         write_coupled(folder, comparison)
     parts = ("component", "baseline", "followup", "correlation", "change", "assumed")
@@ -91,37 +98,26 @@ def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None =
         folder / "budget.tsv",
         ("outcome", "model", "followup_session", *parts),
         [
-            [change.outcome, change.model, change.followup_session, *(_cell(getattr(part, name)) for name in parts)]
+            [change.outcome, change.model, change.followup_session, *cells_of(part, parts)]
             for change in comparison.changes
             for part in change.budget
         ],
     )
     contrast = [field.name for field in fields(Contrast)]
-    write_tsv(
-        folder / "contrasts.tsv",
-        contrast,
-        [[_cell(getattr(one, name)) for name in contrast] for one in comparison.contrasts],
-    )
+    write_tsv(folder / "contrasts.tsv", contrast, [cells_of(one, contrast) for one in comparison.contrasts])
     sessions = [visit.session for visit in comparison.visits]
     write_tsv(
         folder / "besides.tsv",
         ("measure", "region", "pvc", "unit", *sessions, *(f"percent_{session}" for session in sessions[1:])),
-        [
-            [one.measure, one.region, one.pvc, one.unit, *(number(value) for value in (*one.values, *one.percents))]
-            for one in comparison.besides
-        ],
+        [[one.measure, one.region, one.pvc, one.unit, *one.values, *one.percents] for one in comparison.besides],
     )
     write_tsv(
         folder / "findings.tsv",
         ("code", "severity", "accepted", "item", "values", "message"),
-        [
-            [f.code, f.severity, _cell(f.accepted), f.item, " | ".join(f.values), f.message]
-            for f in comparison.findings
-        ],
+        [[f.code, f.severity, f.accepted, f.item, " | ".join(f.values), f.message] for f in comparison.findings],
     )
-    records = [table1_record(change) for change in comparison.table1]
-    columns = list(records[0]) if records else ["outcome"]
-    write_tsv(folder / "table1.tsv", columns, [[_cell(record[name]) for name in columns] for record in records])
+    columns = TABLE1_COLUMNS if comparison.table1 else ("outcome",)
+    write_tsv(folder / "table1.tsv", columns, [cells_of(change, columns) for change in comparison.table1])
     (folder / "table1.txt").write_text(comparison_text(comparison, truth) + "\n", encoding="utf-8")
 
 
@@ -131,19 +127,9 @@ def comparison_content(comparison: Comparison) -> dict[str, object]:
     return {"about": DISCLAIMER, "table1": rows, **comparison_record(comparison)}
 
 
-def _value_cells(value: RegionValue) -> list[str]:
+def _value_cells(value: RegionValue) -> list[object]:
     sizes = {part.component: part.size for part in value.budget}
-    parts = [_cell(sizes.get(component)) for component in COMPONENTS]
-    flags = ";".join(flag.code for flag in value.flags)
-    return [*(_cell(getattr(value, name)) for name in VALUE_COLUMNS), *parts, flags]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "n/a"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return number(float(value)) if isinstance(value, int | float) else str(value) or "n/a"
+    return [*cells_of(value, VALUE_COLUMNS), *(sizes.get(name) for name in COMPONENTS), codes(value.flags)]
 
 
 # --- Text ------------------------------------------------------------------------------------------------------------
@@ -222,7 +208,7 @@ def _flagged(comparison: Comparison) -> list[tuple[tuple[str, str], Notice]]:
 
 
 def _corrected(pvc: str) -> str:
-    return "" if pvc == "none" else f", corrected ({pvc})"
+    return by_pvc(pvc, CORRECTED)
 
 
 def _shown_values(comparison: Comparison) -> list[RegionValue]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..outcome.change import RegionChange
 from ..outcome.compare import Comparison
 from ..outcome.coupled import SharedFit
-from .tables import columns_text, number, value_text, write_json, write_tsv
+from .tables import about_columns, by_pvc, columns_text, value_text, write_json, write_tsv
 
 ABOUT = {
     "outcome": "place of the region",
@@ -48,28 +48,21 @@ def write_coupled(folder: Path, comparison: Comparison) -> None:
     ends = ("percent", "percent_low", "percent_high")
     rows = [
         [
-            *(str(getattr(change, name)) for name in ("outcome", "model", "pvc", "followup_session")),
-            *(number(getattr(one, name)) for one in (change, apart) for name in ends),
-            *map(number, errors(change, apart)),
+            *(getattr(change, name) for name in ("outcome", "model", "pvc", "followup_session")),
+            *(getattr(one, name) for one in (change, apart) for name in ends),
+            *errors(change, apart),
         ]
         for change, apart in pairs(comparison)
     ]
     write_tsv(folder / "coupled.tsv", list(ABOUT), rows)
-    write_json(folder / "coupled.json", {name: {"Description": text} for name, text in ABOUT.items()})
+    write_json(folder / "coupled.json", about_columns(ABOUT))
     header = ["model", "pvc", "regions", "sessions", *(n for name in SHARED for n in (name, f"{name}_se")), "F", "p"]
     write_tsv(folder / "shared.tsv", header, [_shared_row(one) for one in comparison.shared])
 
 
-def _shared_row(one: SharedFit) -> list[str]:
-    values = [number(numbers.get(name, math.nan)) for name in SHARED for numbers in (one.values, one.errors)]
-    return [
-        one.model,
-        one.pvc,
-        ";".join(one.regions),
-        ";".join(one.sessions),
-        *values,
-        *map(number, (one.f, one.f_chance)),
-    ]
+def _shared_row(one: SharedFit) -> list[object]:
+    values = [numbers.get(name) for name in SHARED for numbers in (one.values, one.errors)]
+    return [one.model, one.pvc, ";".join(one.regions), ";".join(one.sessions), *values, one.f, one.f_chance]
 
 
 def coupled_text(comparison: Comparison) -> str:
@@ -78,7 +71,7 @@ def coupled_text(comparison: Comparison) -> str:
     rows = [["fitted together", "V_B", "delay, s", "p (F-test)"]]
     for one in shown:
         cells = [value_text(one.values[name], one.errors[name]) if name in one.values else "" for name in SHARED]
-        what = ", ".join(one.regions) + ("" if one.pvc == "none" else f", {one.pvc}")
+        what = ", ".join(one.regions) + by_pvc(one.pvc)
         rows.append([f"{what} ({', '.join(one.sessions)})", *cells, f"{one.f_chance:.2g}"])
     blocks = [columns_text(rows)] if shown else []
     rows = [["change of V_T", "separate", "together", "95 % interval", "noise", "all errors"]]
@@ -87,7 +80,7 @@ def coupled_text(comparison: Comparison) -> str:
             noise, whole = errors(change, apart)
             rows.append(
                 [
-                    change.region + ("" if change.pvc == "none" else f", {change.pvc}"),
+                    change.region + by_pvc(change.pvc),
                     f"{apart.percent:+.1f} %",
                     f"{change.percent:+.1f} %",
                     f"{change.percent_low:+.1f} to {change.percent_high:+.1f} %",

@@ -15,12 +15,12 @@ from ..groups.comparison import Effect
 from ..groups.estimates import Estimate
 from ..groups.methods import Exclusion, Flow, Methods
 from ..groups.model_choice import Agreement, LostFits, Preferred
-from ..groups.repeatability import BlandAltman, Repeatability
+from ..groups.repeatability import Repeatability
 from ..groups.test_retest import ALL, INCLUDED, Repeat, TestRetest
-from .tables import columns_text, number, write_json, write_labeled, write_tsv
+from .tables import by_pvc, cells_of, columns_text, write_json, write_labeled, write_tsv
 
 COEFFICIENTS = "RC.toml"
-ENDS = ("", "_low", "_high")
+Cells = dict[str, object]
 ABOUT_EFFECTS = {
     "question": "affected: affected against the person's other foramina; change: a visit against the first; group: "
     "second group against the first, at the first visit; group-change: the same of the change",
@@ -97,33 +97,26 @@ def write_test_retest(folder: Path, cohort: Cohort, repeats: TestRetest) -> None
         (folder / COEFFICIENTS).write_text(coefficients_toml(cohort, repeats), encoding="utf-8")
 
 
-def _repeat_cells(row: Repeat) -> dict[str, str]:
-    repeats = row.repeatability
-    cells = {name: getattr(row, name) for name in ("outcome", "unit", "model", "pvc", "structure", "region", "way")}
-    cells["outliers"] = " ".join(f"sub-{who}" for who in row.outliers) or "n/a"
-    cells |= {name: str(getattr(repeats, name)) for name in ("people", "regions")}
-    cells |= {name: number(getattr(repeats, name)) for name in ("mean", "degrees_of_freedom", "together")}
+def _repeat_cells(row: Repeat) -> Cells:
+    repeats, agreement = row.repeatability, row.repeatability.agreement
+    cells = _named(row, ("outcome", "unit", "model", "pvc", "structure", "region", "way"))
+    cells["outliers"] = " ".join(f"sub-{who}" for who in row.outliers) or None
+    cells |= _named(repeats, ("people", "regions", "mean", "degrees_of_freedom", "together"))
     for one in fields(Repeatability):
         estimate = getattr(repeats, one.name)
         cells |= estimate_cells(one.name, estimate) if isinstance(estimate, Estimate) else {}
-    return cells | _limits(repeats.agreement)
+    cells |= estimate_cells("limit_lower", agreement.lower) | estimate_cells("limit_upper", agreement.upper)
+    cells |= {"proportional": agreement.proportional, "proportional_p": agreement.proportional_chance}
+    return cells | {"tilt": agreement.tilt, "tilt_p": agreement.tilt_chance}
 
 
-def _limits(agreement: BlandAltman) -> dict[str, str]:
-    cells = estimate_cells("limit_lower", agreement.lower) | estimate_cells("limit_upper", agreement.upper)
-    tests = {
-        "proportional": agreement.proportional,
-        "proportional_p": agreement.proportional_chance,
-        "tilt": agreement.tilt,
-        "tilt_p": agreement.tilt_chance,
-    }
-    return cells | {name: number(value) for name, value in tests.items()}
+def _named(row: object, names: Sequence[str]) -> Cells:
+    return dict(zip(names, cells_of(row, names), strict=True))
 
 
-def estimate_cells(name: str, estimate: Estimate) -> dict[str, str]:
+def estimate_cells(name: str, estimate: Estimate) -> Cells:
     """An estimate's three columns."""
-    parts = (estimate.value, estimate.low, estimate.high)
-    return {f"{name}{end}": number(part) for end, part in zip(ENDS, parts, strict=True)}
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def coefficients_toml(cohort: Cohort, repeats: TestRetest) -> str:
@@ -164,15 +157,14 @@ def write_effects(folder: Path, effects: Sequence[Effect]) -> None:
     names = ("question", "outcome", "model", "pvc", "structure", "session", "within", "by", "first", "second")
     rows = []
     for one in effects:
-        cells = {name: str(getattr(one, name)) or "n/a" for name in names}
+        cells = _named(one, names)
         of_sessions = {"affected": ("session",), "change": ("first", "second")}.get(one.question, ())
         cells |= {name: f"ses-{cells[name]}" for name in of_sessions}  # a spreadsheet takes 01 for 1
-        cells |= {"people_first": str(one.people[0]), "people_second": str(one.people[1])}
+        cells |= {"people_first": one.people[0], "people_second": one.people[1]}
         cells |= estimate_cells("percent", one.percent) | estimate_cells("size", one.size)
-        cells |= {"p": number(one.chance), "how": one.how or "n/a", "p_adjusted": number(one.adjusted)}
+        cells |= {"p": one.chance, "how": one.how or None, "p_adjusted": one.adjusted}
         cells |= estimate_cells("gee", one.gee)
-        cells |= {name: " ".join(getattr(one, name)) or "n/a" for name in ("covariates", "left_out")}
-        rows.append(cells)
+        rows.append(cells | {name: " ".join(getattr(one, name)) or None for name in ("covariates", "left_out")})
     _write_cells(folder / "effects.tsv", rows)
     write_json(folder / "effects.json", ABOUT_EFFECTS)
 
@@ -182,12 +174,11 @@ def write_associations(folder: Path, associations: Sequence[Association]) -> Non
     names = ("session", "within", "outcome", "model", "pvc", "structure", "score")
     rows = []
     for one in associations:
-        cells = {"told": one.kind} | {name: str(getattr(one, name)) or "n/a" for name in names}
-        cells |= {"people": str(len(one.who))}
+        cells = {"told": one.kind, **_named(one, names), "people": len(one.who)}
         cells |= estimate_cells("spearman", one.correlation.spearman)
-        cells |= {"spearman_p": number(one.correlation.chance), "spearman_p_adjusted": number(one.adjusted)}
+        cells |= {"spearman_p": one.correlation.chance, "spearman_p_adjusted": one.adjusted}
         cells |= estimate_cells("pearson", one.correlation.pearson)
-        rows.append(cells | {"pearson_p": number(one.correlation.pearson_chance)})
+        rows.append(cells | {"pearson_p": one.correlation.pearson_chance})
     _write_cells(folder / "associations.tsv", rows)
 
 
@@ -198,14 +189,7 @@ def write_model_choice(
     _write_cells(
         folder / "model-preferred.tsv",
         [
-            {
-                "structure": one.structure,
-                "pvc": one.pvc,
-                "criterion": one.criterion,
-                "curves": str(one.curves),
-                "model": model,
-                "preferred": str(wins),
-            }
+            _named(one, ("structure", "pvc", "criterion", "curves")) | {"model": model, "preferred": wins}
             for one in preferred
             for model, wins in one.wins
         ],
@@ -213,16 +197,14 @@ def write_model_choice(
     _write_cells(
         folder / "model-lost.tsv",
         [
-            {
-                **{name: str(getattr(one, name)) for name in ("structure", "model", "pvc", "curves", "lost")},
-                "reasons": "; ".join(f"{reason} {count}" for reason, count in one.reasons) or "n/a",
-            }
+            _named(one, ("structure", "model", "pvc", "curves", "lost"))
+            | {"reasons": "; ".join(f"{reason} {count}" for reason, count in one.reasons) or None}
             for one in lost
         ],
     )
     rows = []
     for one in agreements:
-        cells = {name: str(getattr(one, name)) for name in ("structure", "measure", "pvc", "people", "curves")}
+        cells = _named(one, ("structure", "measure", "pvc", "people", "curves"))
         for name in ("r", "slope", "percent", "lower", "upper"):
             cells |= estimate_cells(name, getattr(one, name))
         rows.append(cells)
@@ -239,11 +221,10 @@ def write_methods(folder: Path, methods: Methods) -> None:
     write_tsv(folder / "group_table1.tsv", ["what", *header[1:]], rows)
     for name, kind, records in (("exclusions", Exclusion, methods.exclusions), ("flow", Flow, methods.flow)):
         columns = [one.name for one in fields(kind)]
-        cells = [[str(getattr(row, column)) or "n/a" for column in columns] for row in records]
-        write_labeled(folder / f"{name}.tsv", columns, cells)
+        write_labeled(folder / f"{name}.tsv", columns, [cells_of(row, columns) for row in records])
 
 
-def _write_cells(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def _write_cells(path: Path, rows: Sequence[Cells]) -> None:
     """A table of rows of the same columns; nothing where there is no row."""
     if rows:
         write_tsv(path, list(rows[0]), [list(row.values()) for row in rows])
@@ -261,11 +242,10 @@ def effects_text(effects: Sequence[Effect]) -> str:
     """The comparisons of the first model that has them, for a terminal."""
     rows = [["", "people", "difference, % (95 %)", "p", "p, Holm"]]
     for one in primary(effects):
-        corrected = "" if one.pvc == "none" else f", {one.pvc}"
         asked = {"affected": one.session, "change": one.session}.get(one.question, f"{one.second} / {one.first}")
         more = "" if one.question in ("affected", "change", "group") else f", {one.session}"
         more += f", {one.within}" if one.within else ""
-        title = f"{one.question}: {one.outcome} {one.model}{corrected}, {one.structure}, {asked}{more}"
+        title = f"{one.question}: {one.outcome} {one.model}{by_pvc(one.pvc)}, {one.structure}, {asked}{more}"
         people = str(one.people[0]) if one.question in ("affected", "change") else f"{one.people[0]} / {one.people[1]}"
         rows.append([title, people, _in_words(one.percent, 1), _chance(one.chance), _chance(one.adjusted)])
     return columns_text(rows)
@@ -273,18 +253,17 @@ def effects_text(effects: Sequence[Effect]) -> str:
 
 def associations_text(associations: Sequence[Association]) -> str:
     rows = [["", "people", "Spearman (95 %)", "Pearson (95 %)", "p, Holm"]]
-    for one in primary(associations):
-        corrected = "" if one.pvc == "none" else f", {one.pvc}"
-        rows.append(
-            [
-                f"{one.kind}: {one.outcome} {one.model}{corrected}, {one.structure}, {one.score}, {one.session}"
-                + (f", {one.within}" if one.within else ""),
-                str(len(one.who)),
-                _in_words(one.correlation.spearman, 1, 2),
-                _in_words(one.correlation.pearson, 1, 2),
-                _chance(one.adjusted),
-            ]
-        )
+    rows += [
+        [
+            f"{one.kind}: {one.outcome} {one.model}{by_pvc(one.pvc)}, {one.structure}, {one.score}, {one.session}"
+            + (f", {one.within}" if one.within else ""),
+            str(len(one.who)),
+            _in_words(one.correlation.spearman, 1, 2),
+            _in_words(one.correlation.pearson, 1, 2),
+            _chance(one.adjusted),
+        ]
+        for one in primary(associations)
+    ]
     return columns_text(rows)
 
 
@@ -298,10 +277,9 @@ def test_retest_text(repeats: TestRetest) -> str:
     for row in repeats.rows:
         one = row.repeatability
         if row.region == ALL and row.way == INCLUDED:
-            pvc = "" if row.pvc == "none" else f", {row.pvc}"
             rows.append(
                 [
-                    f"{row.outcome} {row.model}{pvc}, {row.structure}",
+                    f"{row.outcome} {row.model}{by_pvc(row.pvc)}, {row.structure}",
                     f"{one.people} × {one.regions}",
                     _in_words(one.wcv_log, 100),
                     f"{one.rc_percent.value:.1f}",

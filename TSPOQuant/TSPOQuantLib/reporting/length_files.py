@@ -9,7 +9,7 @@ from .. import DISCLAIMER
 from ..outcome.record import VisitRecord
 from ..outcome.scan_length import Settled, Shortened, settled
 from .plots import COLORS, DASHES, SCREEN_PIXELS_PER_INCH, STYLE, canvas
-from .tables import columns_text, number, write_json, write_tsv
+from .tables import about_columns, codes, columns_text, write_json, write_tsv
 
 ABOUT = {
     "region": "as it was drawn, as measured",
@@ -32,15 +32,15 @@ def write_lengths(folder: Path, shortened: Sequence[Shortened], record: VisitRec
         [
             one.region,
             one.model,
-            *(number(v) for v in (one.end_min, one.value, one.error, one.low, one.high)),
-            *(number(v) for v in (one.change, one.change_low, one.change_high)),
-            ";".join(flag.code for flag in one.flags),
+            *(one.end_min, one.value, one.error, one.low, one.high),
+            *(one.change, one.change_low, one.change_high),
+            codes(one.flags),
         ]
         for one in shortened
     ]
     write_tsv(folder / "length.tsv", list(ABOUT), rows)
-    about: dict[str, object] = {name: {"Description": text} for name, text in ABOUT.items()}
-    write_json(folder / "length.json", about | {"settled": settled(shortened), "provenance": record.provenance})
+    about = {"settled": settled(shortened), "provenance": record.provenance}
+    write_json(folder / "length.json", about_columns(ABOUT) | about)
     _draw(folder / "length.png", shortened)
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ..alignment.transform_files import write_transform
 from ..kinetics import Coupled, KineticFit
 from ..kinetics.options import FitSettings
 from ..messages import Notice
-from ..outcome.change import Change
+from ..outcome.change import NO_PVC, Change
 from ..outcome.record import FILE, InputRecord, RegionOutcome, VisitRecord, sealed
 from ..outcome.recording import input_record
 from ..outcome.uptake import REGION_FIELDS, RegionUptake, uptake_notices, uptake_of, window_of
@@ -55,6 +55,10 @@ RELATIVE_SE_HELP = (
     "Standard error of a corrected SUV mean and of its ratios as a fraction of them: resolution, model of the "
     "correction and, where the visit has a V_T, place; without noise"
 )
+TABLE1_COLUMNS = (
+    *("outcome", "baseline", "followup", "change", "change_unit", "difference", "percent"),
+    *("baseline_se", "followup_se", "percent_low", "percent_high", "primary", "baseline_session", "followup_session"),
+)
 READY_COLUMNS = ("time", "whole_blood_radioactivity", "AIF")
 KINPAR_UNITS = {**UNITS, "WRSS": "(kBq/mL)^2, weights scaled to mean 1", "tstar": "s"}
 
@@ -80,12 +84,41 @@ def no_formula(cell: str) -> str:
     return cell
 
 
-def write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def cell_text(value: object) -> str:
+    """What a TSV holds of a value; a text stays as it is."""
+    if value is None or isinstance(value, float):
+        return number(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def cells_of(row: object, names: Iterable[str]) -> list[object]:
+    """A row's attributes, None for an empty text."""
+    values = (getattr(row, name) for name in names)
+    return [None if value == "" else value for value in values]
+
+
+def by_pvc(pvc: str, text: str = ", {}") -> str:
+    """What a row's title ends with where its curve was corrected for partial volume, for a terminal."""
+    return "" if pvc == NO_PVC else text.format(pvc)
+
+
+def codes(notices: Iterable[Notice]) -> str:
+    """What a row is flagged for, in one cell."""
+    return ";".join(notice.code for notice in notices)
+
+
+def write_tsv(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """Write a TSV; tabs and line ends inside a cell become spaces, and no text is a formula."""
-    lines = ["\t".join(no_formula(" ".join(cell.split())) for cell in row) for row in (columns, *rows)]
+    lines = ["\t".join(no_formula(" ".join(cell_text(cell).split())) for cell in row) for row in (columns, *rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def about_columns(texts: Mapping[str, str], key: str = "Description") -> dict[str, object]:
+    """Columns as the JSON beside a table tells of them. key: what the texts are ("Units")."""
+    return {name: {key: text} for name, text in texts.items()}
+
+
+CORRECTED = ", corrected ({})"
 LABELED = {
     "participant": "sub-",
     **dict.fromkeys(("session", "baseline_session", "followup_session", "visit"), "ses-"),
@@ -93,44 +126,42 @@ LABELED = {
 """What stands before the labels in these columns of tables of many people: without it, 01 is 1 to a spreadsheet."""
 
 
-def write_labeled(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write_labeled(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """The same with people and sessions as BIDS writes them, "sub-01" and "ses-01"; several sessions have blanks
     between."""
     before = [LABELED.get(name, "") for name in columns]
     write_tsv(path, columns, [[_labeled(*pair) for pair in zip(before, row, strict=True)] for row in rows])
 
 
-def _labeled(before: str, cell: str) -> str:
-    return " ".join(f"{before}{label}" for label in cell.split()) if before and cell != "n/a" else cell
+def _labeled(before: str, cell: object) -> object:
+    return " ".join(f"{before}{label}" for label in str(cell).split()) if before and cell is not None else cell
 
 
 def write_tacs(path: Path, timing: FrameTiming, curves: Mapping[str, Sequence[float] | NDArray[np.float64]]) -> None:
     """``_tacs.tsv`` with its JSON. curves: (frames,) in kBq/mL by region, which the JSON says."""
     table = np.vstack([timing.starts_s, timing.ends_s, *curves.values()]).T
-    write_tsv(path, ["FrameTimesStart", "FrameTimesEnd", *curves], [[number(v) for v in row] for row in table])
-    units = {"FrameTimesStart": {"Units": "s"}, "FrameTimesEnd": {"Units": "s"}}
-    corrected = {"ImageDecayCorrected": True}
-    write_json(path.with_suffix(".json"), units | corrected | {region: {"Units": "kBq/mL"} for region in curves})
+    write_tsv(path, ["FrameTimesStart", "FrameTimesEnd", *curves], table)
+    times = about_columns({"FrameTimesStart": "s", "FrameTimesEnd": "s"}, "Units")
+    regions = about_columns(dict.fromkeys(curves, "kBq/mL"), "Units")
+    write_json(path.with_suffix(".json"), times | {"ImageDecayCorrected": True} | regions)
 
 
-def kinpar_row(fit: KineticFit) -> dict[str, str]:
+def kinpar_row(fit: KineticFit) -> dict[str, object]:
     """One region's cells of a ``_kinpar.tsv`` but its name: parameters, errors, criteria, flags."""
-    cells = {name: number(value) for name, value in fit.parameters.items()}
-    cells |= {f"{name}-se": number(value) for name, value in fit.standard_errors.items()}
+    cells: dict[str, object] = {**fit.parameters}
+    cells |= {f"{name}-se": value for name, value in fit.standard_errors.items()}
     for way, (low, high) in fit.intervals.items():
-        name = fit.outcome
-        cells |= {f"{name}-{way}-low": number(low), f"{name}-{way}-high": number(high)}
-    cells |= {
-        "delay": number(fit.delay_s),
-        "WRSS": number(fit.wrss),
-        "AIC": number(fit.aic),
-        "AICc": number(fit.aicc),
-        "BIC": number(fit.bic),
-        "nframes": str(fit.n_frames),
-        "tstar": number(fit.tstar_s),
-        "flags": ";".join(flag.code for flag in fit.flags),
+        cells |= {f"{fit.outcome}-{way}-low": low, f"{fit.outcome}-{way}-high": high}
+    return cells | {
+        "delay": fit.delay_s,
+        "WRSS": fit.wrss,
+        "AIC": fit.aic,
+        "AICc": fit.aicc,
+        "BIC": fit.bic,
+        "nframes": fit.n_frames,
+        "tstar": fit.tstar_s,
+        "flags": codes(fit.flags),
     }
-    return cells
 
 
 def write_kinpar(folder: Path, fits: Sequence[KineticFit], about: Mapping[str, object], prefix: str = "") -> None:
@@ -159,22 +190,7 @@ def region_record(row: RegionOutcome, truth: float | None = None) -> dict[str, o
 
 def table1_record(change: Change) -> dict[str, object]:
     """A Change as other programs read it."""
-    return {
-        "outcome": change.outcome,
-        "baseline": change.baseline,
-        "followup": change.followup,
-        "change": change.change,
-        "change_unit": change.change_unit,
-        "difference": change.difference,
-        "percent": change.percent,
-        "baseline_se": change.baseline_se,
-        "followup_se": change.followup_se,
-        "percent_low": change.percent_low,
-        "percent_high": change.percent_high,
-        "primary": change.primary,
-        "baseline_session": change.baseline_session,
-        "followup_session": change.followup_session,
-    }
+    return {name: getattr(change, name) for name in TABLE1_COLUMNS}
 
 
 def write_visit(folder: Path, result: VisitResult) -> None:
@@ -222,11 +238,11 @@ def uptake_records(record: VisitRecord) -> list[dict[str, Any]]:
 
 def write_uptake(folder: Path, stem: str, record: VisitRecord) -> None:
     """``_uptake.tsv``: SUV and its ratios of every region; its JSON says over which window and how they are made."""
-    cells = [
-        [value or "n/a" if isinstance(value, str) else number(value) for value in row.values()]
-        for row in uptake_records(record)
-    ]
-    write_tsv(folder / f"{stem}seg-regions_uptake.tsv", UPTAKE_COLUMNS, cells)
+    write_tsv(
+        folder / f"{stem}seg-regions_uptake.tsv",
+        UPTAKE_COLUMNS,
+        [cells_of(row, REGION_FIELDS) for row in uptake_of(record)],
+    )
     begin, end = window_of(record)
     about: dict[str, object] = {
         one.key: {"LongName": one.name, "Units": one.ucum} | ({"Description": HOW[one.key]} if one.key in HOW else {})
@@ -248,10 +264,7 @@ def uptake_text(record: VisitRecord) -> str:
     begin, end = window_of(record)
     against = "" if record.reference is None else f", SUVR against {record.reference.name}"
     title = f"SUV by body weight in g/mL and its ratios, {begin / 60:g} to {end / 60:g} min{against}"
-    cells = [
-        [row.region + ("" if row.pvc == "none" else f", corrected ({row.pvc})"), *(_shown(row, one) for one in known)]
-        for row in rows
-    ]
+    cells = [[row.region + by_pvc(row.pvc, CORRECTED), *(_shown(row, one) for one in known)] for row in rows]
     return f"{title}\n{columns_text([['region', *(one.symbol for one in known)], *cells])}"
 
 
@@ -300,12 +313,11 @@ def write_for_petfit(folder: Path, stem: str, record: VisitRecord) -> None:
     ):
         if values:
             table = np.vstack([timing.starts_s, timing.ends_s, *(1000 * np.array(one) for one in values.values())]).T
-            rows = [[number(value) for value in row] for row in table]
-            write_tsv(folder / f"{stem}desc-preproc_{ending}.tsv", ["frame_start", "frame_end", *values], rows)
+            write_tsv(folder / f"{stem}desc-preproc_{ending}.tsv", ["frame_start", "frame_end", *values], table)
             # Said of each region as well: a reader inherits what the JSON with fewer entities says of it.
-            units = {name: {"Units": "Bq/mL"} for name in values}
+            units = about_columns(dict.fromkeys(values, "Bq/mL"), "Units")
             write_json(folder / f"{stem}desc-preproc_{ending}.json", about | units | more)
-    volumes = [[str(index), one.name, number(one.volume_mm3)] for index, one in enumerate(record.regions, 1)]
+    volumes = [[index, one.name, one.volume_mm3] for index, one in enumerate(record.regions, 1)]
     write_tsv(folder / f"{stem}seg-regions_morph.tsv", ["index", "name", MORPH_VOLUME], volumes)
     write_json(folder / f"{stem}seg-regions_morph.json", {MORPH_VOLUME: {"Units": "mm3"}})
 
@@ -347,30 +359,25 @@ def write_input(folder: Path, stem: str, source: InputRecord) -> None:
     _write_columns(folder / f"{stem}inputfunction", derived, about | source.settings)
 
 
-def _write_columns(
-    stem: Path, columns: Mapping[str, tuple[Sequence[float], str]], about: Mapping[str, object]
-) -> None:
+def _write_columns(stem: Path, columns: Mapping[str, tuple[Sequence[float], str]], about: dict[str, object]) -> None:
     """A table and its JSON. columns: values and unit by name; exact enough that nothing is lost by reading it."""
     rows = zip(*(values for values, _ in columns.values()), strict=True)
     cells = [[f"{value:.15g}" if math.isfinite(value) else "n/a" for value in row] for row in rows]
     write_tsv(stem.with_name(f"{stem.name}.tsv"), list(columns), cells)
-    units = {name: {"Units": unit} for name, (_, unit) in columns.items()}
-    write_json(stem.with_name(f"{stem.name}.json"), units | dict(about))
+    units = about_columns({name: unit for name, (_, unit) in columns.items()}, "Units")
+    write_json(stem.with_name(f"{stem.name}.json"), units | about)
 
 
 def _write_measurements(folder: Path, stem: str, record: VisitRecord) -> None:
     """Size and place of every quantified region; the JSON tells units and DICOM codes, and what is objected to."""
     regions = record.regions
     known = [one for one in MEASUREMENTS if any(one.key in region.measurements for region in regions)]
+    place = ("structure", "level", "root", "side")
     rows = [
-        [
-            region.name,
-            *(place or "n/a" for place in (region.structure, region.level, region.root, region.side)),
-            *(number(region.measurements.get(one.key)) for one in known),
-        ]
+        [region.name, *cells_of(region, place), *(region.measurements.get(one.key) for one in known)]
         for region in regions
     ]
-    columns = ["region", "structure", "level", "root", "side", *(one.key for one in known)]
+    columns = ["region", *place, *(one.key for one in known)]
     write_tsv(folder / f"{stem}seg-regions_measurements.tsv", columns, rows)
     about: dict[str, object] = {
         one.key: {
@@ -414,11 +421,11 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
     timing = record.acquisition.timing
     rows = [
         [
-            str(frame + 1),
-            *(number(float(v)) for v in (timing.starts_s[frame], timing.ends_s[frame])),
-            *(number(v) for v in (*motion.translation_mm[frame], *motion.rotation_deg[frame])),
-            *(number(v) for v in (motion.displacement_mm[frame], motion.uncertainty_mm[frame])),
-            str(int(motion.displacement_mm[frame] > LIMIT_MM)),
+            frame + 1,
+            *(timing.starts_s[frame], timing.ends_s[frame]),
+            *(*motion.translation_mm[frame], *motion.rotation_deg[frame]),
+            *(motion.displacement_mm[frame], motion.uncertainty_mm[frame]),
+            int(motion.displacement_mm[frame] > LIMIT_MM),
         ]
         for frame in range(len(timing))
     ]
@@ -428,7 +435,7 @@ def _write_alignment(folder: Path, stem: str, result: VisitResult) -> None:
         "Description": "Where the body lay in each frame against its reference position; axes x to the left, y to the "
         "back, z up; displacement: mean over the centers of the quantified regions",
         "ReferenceFrames": [frame + 1 for frame in motion.reference],
-        "Limit": {"Value": LIMIT_MM, "Units": "mm", "Frames": [int(r[0]) for r in rows if r[-1] == "1"]},
+        "Limit": {"Value": LIMIT_MM, "Units": "mm", "Frames": [row[0] for row in rows if row[-1]]},
     }
     others = {"start": {"Units": "s"}, "end": {"Units": "s"}} | {c: {"Units": "mm"} for c in columns[-3:-1]}
     write_json(folder / f"{stem}desc-motion_timeseries.json", about | units | others)
@@ -467,8 +474,7 @@ def write_fits(folder: Path, fitted: FittedTable) -> None:
         write_kinpar(folder, one.fits, {**about, "Coupled": _about_coupled(one)}, "desc-coupled_")
     rows = comparison_rows(fitted)
     if rows:
-        cells = [[one if isinstance(one, str) else number(one) for one in row.values()] for row in rows]
-        write_tsv(folder / "model-comparison.tsv", list(rows[0]), cells)
+        write_tsv(folder / "model-comparison.tsv", list(rows[0]), [list(row.values()) for row in rows])
         write_json(folder / "model-comparison.json", {**ABOUT, **fitted.provenance})
 
 
@@ -539,7 +545,7 @@ def visit_text(record: VisitRecord) -> str:
     for pvc in dict.fromkeys(("none", record.pvc)):
         for region in record.regions:
             if pvc == "none" or region.corrected is not None:
-                name = region.name + ("" if pvc == "none" else f", corrected ({pvc})")
+                name = region.name + by_pvc(pvc, CORRECTED)
                 fits = {model: record.fit(region.name, model, pvc) for model in record.models}
                 flags = {model: region.notices + fit.flags for model, fit in fits.items()}
                 rows.append([name, *(_main_value(fit, flags[model]) for model, fit in fits.items())])

@@ -14,7 +14,7 @@ from ..input_function.population import MadeTemplate
 from ..plain import to_json
 from .plots import COLORS, GRAY, SCREEN_PIXELS_PER_INCH, STYLE, canvas
 from .provenance import inputs, versions
-from .tables import columns_text, number, write_json, write_tsv
+from .tables import about_columns, columns_text, number, write_json, write_tsv
 
 CURVES = {
     "time": ("s", "after the tracer's arrival in blood"),
@@ -44,17 +44,14 @@ def write_template(folder: Path, made: MadeTemplate) -> None:
     about = {"inputs": inputs(made.files), "versions": versions()}
     plasma, whole = _shapes(population)
     columns = [population.times_s, *_mean_and_sd(population, plasma), *_mean_and_sd(population, whole)]
-    rows = [[number(value) for value in row] for row in np.column_stack(columns)]
-    write_tsv(folder / "template.tsv", list(CURVES), rows)
-    told = {name: {"Units": unit, "Description": text} for name, (unit, text) in CURVES.items()}
+    write_tsv(folder / "template.tsv", list(CURVES), np.column_stack(columns))
+    curves = {name: {"Units": unit, "Description": text} for name, (unit, text) in CURVES.items()}
     injected = {"Administration": population.administration, "InfusionSeconds": population.infusion_s}
     who = {"Tracer": population.tracer, "People": population.people, "Scans": len(population.scans)}
     refused = {name: str(refusal) for name, refusal in made.refused.items()}
-    write_json(folder / "template_curves.json", {**told, **who, **injected, "LeftOut": refused, **about})
-    rows = [list(row.values()) for row in left_out_rows(made)]
-    write_tsv(folder / "leave_one_out.tsv", list(ABOUT), rows)
-    described = {key: {"Description": text} for key, text in ABOUT.items()}
-    write_json(folder / "leave_one_out.json", {**described, **about})
+    write_json(folder / "template_curves.json", {**curves, **who, **injected, "LeftOut": refused, **about})
+    write_tsv(folder / "leave_one_out.tsv", list(ABOUT), [list(row.values()) for row in left_out_rows(made)])
+    write_json(folder / "leave_one_out.json", about_columns(ABOUT) | about)
     _draw(folder / "template.png", population)
 
 
