@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_input, add_json, add_test_retest
+from .options import add_command, add_input, add_json, add_test_retest, key_and_value
 
 if TYPE_CHECKING:
     from ..cohort import Report
@@ -22,7 +22,12 @@ def register(commands: "Commands") -> None:
     cohort.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler (default: own processes)")
     cohort.add_argument("--slurm", type=_jobs, default=0, metavar="JOBS", help="so many jobs of SLURM, one visit each")
     cohort.add_argument(
-        "--slurm-job", nargs="+", default=[], type=_pair, metavar="KEY=VALUE", help="queue, account, walltime, memory"
+        "--slurm-job",
+        nargs="+",
+        default=[],
+        type=key_and_value("queue=normal"),
+        metavar="KEY=VALUE",
+        help="queue, account, walltime, memory",
     )
     cohort.add_argument("--settings", type=Path, metavar="S.toml", help="a study file without files: for every visit")
     cohort.add_argument(
@@ -41,13 +46,6 @@ def _jobs(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("say how many jobs, 1 or more")
     return int(text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, sign, value = (part.strip() for part in text.partition("="))
-    if not (key and sign and value):
-        raise argparse.ArgumentTypeError("say KEY=VALUE, such as queue=normal")
-    return key, value
 
 
 def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..progress import Progress, part
 from ..terminal import Result
 from ..typography import LANGUAGES
-from .options import add_command, add_force, add_json, add_out, add_setting, finite
+from .options import above_zero, add_command, add_output, add_setting
 
 if TYPE_CHECKING:
     from ..outcome.alike import PairedChange
@@ -30,7 +30,7 @@ def register(commands: "Commands") -> None:
     )
     compare.add_argument(
         "--common-resolution",
-        type=_mm,
+        type=above_zero("a resolution in mm, FWHM"),
         metavar="MM",
         help="quantify again with all images smoothed to this resolution",
     )
@@ -41,7 +41,7 @@ def register(commands: "Commands") -> None:
     )
     _add_report(compare)
 
-    report = add_command(commands, "report", run_report, "the report of one visit")
+    report = add_command(commands, "report", run_compare, "the report of one visit")
     report.add_argument("baseline", type=Path, metavar="VISIT_OUT", help="a folder that quantify wrote")
     report.set_defaults(
         followups=[],
@@ -61,17 +61,11 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
     parser.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
     parser.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")
-    add_out(parser)
-    add_force(parser)
-    add_json(parser)
-
-
-def run_report(options: argparse.Namespace, progress: Progress) -> Result:
-    """As ``compare`` of a single visit: contrasts, SUV and pictures need no other one."""
-    return run_compare(options, progress)
+    add_output(parser)
 
 
 def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
+    """Of one visit alone its report: contrasts, SUV and pictures need no other one."""
     from ..exports import write_for_others
     from ..outcome.alike import Alike, side_by_side
     from ..outcome.budget import read_budget
@@ -128,10 +122,3 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     if both:
         text, content = f"{text}\n\n{alike_text(both)}", {**content, "alike": alike_rows(both)}
     return Result(text, content)
-
-
-def _mm(text: str) -> float:
-    value = finite(text)
-    if value is None or value <= 0:
-        raise argparse.ArgumentTypeError("say a resolution in mm, FWHM")
-    return value

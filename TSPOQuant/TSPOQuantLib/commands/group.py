@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..progress import Progress
 from ..terminal import Result
 from ..typography import LANGUAGES
-from .options import add_command, add_force, add_json, add_out, add_test_retest
+from .options import add_command, add_output, add_test_retest
 
 if TYPE_CHECKING:
     from .options import Commands
@@ -27,9 +27,7 @@ def register(commands: "Commands") -> None:
     group.add_argument("--scores", type=_columns, default=(), metavar="COLUMN,…", help="more clinical scores")
     group.add_argument("--keep-flagged", action="store_true", help="keep V_T that the data do not tell (see flags)")
     group.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
-    add_out(group)
-    add_force(group)
-    add_json(group)
+    add_output(group)
 
 
 def _columns(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_force, add_json, add_out, add_set, finite, minutes, settings_of
+from .options import add_command, add_output, add_set, finite, minutes, settings_of
 
 EARLIEST_SAMPLE_MIN = 10
 """As input_function.population has it, which is not loaded for the help."""
@@ -30,9 +30,7 @@ def register(commands: "Commands") -> None:
     candidates.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood files")
     candidates.add_argument("--until", type=minutes, metavar="MIN", help="end of the scan; default: of fits, or blood")
     add_set(candidates, "a key of a study file's [input] about blood samples (repeatable)")
-    add_out(candidates)
-    add_force(candidates)
-    add_json(candidates)
+    add_output(candidates)
 
     template = add_command(
         kinds, "template", run_template, "an input for scans without blood, from your own cohort, and what it costs"
@@ -51,9 +49,7 @@ def register(commands: "Commands") -> None:
         "--models", type=_models, default=("1TCM", "Logan"), metavar="M,M", help="of that trial (default: 1TCM,Logan)"
     )
     add_set(template, "a key of a study file's [input] about blood samples (repeatable)")
-    add_out(template)
-    add_force(template)
-    add_json(template)
+    add_output(template)
 
 
 def _minutes(text: str) -> tuple[float, ...]:

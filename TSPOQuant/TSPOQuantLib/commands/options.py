@@ -69,6 +69,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="machine-readable results on stdout")
 
 
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """What most commands end with: ``--out``, ``--force`` and ``--json``."""
+    add_out(parser)
+    add_force(parser)
+    add_json(parser)
+
+
 def add_test_retest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test-retest", nargs=2, metavar=("SES_A", "SES_B"), help="two sessions with nothing between them"
@@ -86,14 +93,18 @@ def finite(text: str) -> float | None:
 
 def add_set(parser: argparse.ArgumentParser, which: str) -> None:
     """``--set KEY=VALUE`` for settings that have no option of their own."""
-    parser.add_argument("--set", type=_key_and_value, action="append", default=[], metavar="KEY=VALUE", help=which)
+    pair = key_and_value("parent_fraction_model=hill")
+    parser.add_argument("--set", type=pair, action="append", default=[], metavar="KEY=VALUE", help=which)
 
 
-def _key_and_value(text: str) -> tuple[str, str]:
-    key, sign, value = (part.strip() for part in text.partition("="))
-    if not key or not sign or not value:
-        raise argparse.ArgumentTypeError("say KEY=VALUE, such as parent_fraction_model=hill")
-    return key, value
+def key_and_value(example: str) -> Callable[[str], tuple[str, str]]:
+    def pair(text: str) -> tuple[str, str]:
+        key, _, value = (part.strip() for part in text.partition("="))
+        if not key or not value:
+            raise argparse.ArgumentTypeError(f"say KEY=VALUE, such as {example}")
+        return key, value
+
+    return pair
 
 
 def settings_of(given: Sequence[tuple[str, str]], *kinds: type, free: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -121,8 +132,16 @@ def settings_of(given: Sequence[tuple[str, str]], *kinds: type, free: tuple[str,
     return found
 
 
-def minutes(text: str) -> float:
-    value = finite(text)
-    if value is None or value <= 0:
-        raise argparse.ArgumentTypeError("say a number of minutes above 0")
-    return value
+def above_zero(what: str) -> Callable[[str], float]:
+    """what: the quantity and its unit, as a refusal names them."""
+
+    def number(text: str) -> float:
+        value = finite(text)
+        if value is None or value <= 0:
+            raise argparse.ArgumentTypeError(f"say {what}")
+        return value
+
+    return number
+
+
+minutes = above_zero("a number of minutes above 0")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..messages import InputRefused, Listed, Notice
 from ..progress import Progress
 from ..terminal import Result
-from .options import add_command, add_force, add_json, add_out, minutes
+from .options import add_command, add_force, add_json, add_output, minutes
 
 if TYPE_CHECKING:
     from ..input_function import InputFunction
@@ -31,9 +31,7 @@ def register(commands: "Commands") -> None:
     length = add_command(commands, "length", run_length, "V_T against the length of the scan, from a visit's results")
     length.add_argument("visit", type=Path, metavar="VISIT_OUT", help="a folder that quantify wrote")
     length.add_argument("--ends", type=_ends, default=(), metavar="MIN,MIN,…", help="default: every 10 min from 30 on")
-    add_out(length)
-    add_force(length)
-    add_json(length)
+    add_output(length)
 
 
 def _ends(text: str) -> tuple[float, ...]:

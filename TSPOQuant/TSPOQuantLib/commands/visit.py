@@ -9,11 +9,13 @@ from ..messages import InputRefused
 from ..progress import Progress
 from ..terminal import Result
 from .options import (
+    above_zero,
     add_command,
     add_force,
     add_input,
     add_json,
     add_out,
+    add_output,
     add_set,
     add_setting,
     finite,
@@ -33,9 +35,7 @@ if TYPE_CHECKING:
 def register(commands: "Commands") -> None:
     quantify = add_command(commands, "quantify", run_quantify, "one visit to V_T per region")
     _add_study(quantify)
-    add_out(quantify)
-    add_force(quantify)
-    add_json(quantify)
+    add_output(quantify)
 
     maps = add_command(commands, "maps", run_maps, "parametric maps of one visit")
     _add_study(maps)
@@ -58,7 +58,9 @@ def register(commands: "Commands") -> None:
         metavar="T.json",
         help="a template of your own cohort as input, scaled by late --blood; with --pet-json",
     )
-    fit.add_argument("--weight", type=_kilograms, metavar="KG", help="of the person, for a template scaled by SUV")
+    fit.add_argument(
+        "--weight", type=above_zero("a weight in kg"), metavar="KG", help="of the person, for a template scaled by SUV"
+    )
     fit.add_argument("--blood-json", type=Path, metavar="B.json", help="what describes the blood file")
     fit.add_argument(
         "--beside",
@@ -89,9 +91,7 @@ def register(commands: "Commands") -> None:
     fit.add_argument("--coupled", action="store_true", help="also with one V_B and one delay for all curves, F-tested")
     add_setting(fit, "--bounds", "bounds", type=_bounds, default={}, metavar="k2=0:0.5,…")
     add_set(fit, "free_fraction, or a key of a study file's [input] about samples or a ready curve (repeatable)")
-    add_out(fit)
-    add_force(fit)
-    add_json(fit)
+    add_output(fit)
 
     inspect = add_command(
         commands, "inspect", run_inspect, "what a folder of DICOM or NIfTI holds, and what is wrong with it"
@@ -149,13 +149,6 @@ def _frames(text: str) -> dict[str, str]:
     if not all(number.isdecimal() and int(number) > 0 for number, _ in named):
         raise argparse.ArgumentTypeError("say numbers of frames, counted from 1, with commas between them")
     return {str(number): reason for number, reason in sorted((int(number), reason) for number, reason in named)}
-
-
-def _kilograms(text: str) -> float:
-    value = finite(text)
-    if value is None or value <= 0:
-        raise argparse.ArgumentTypeError("say a weight in kg")
-    return value
 
 
 def _draws(text: str) -> int:
