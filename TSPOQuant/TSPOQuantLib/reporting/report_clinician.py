@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from ..outcome.change import RegionChange
 from ..outcome.clinical import FIRST, SCORES, Score, Treatment, score_named
-from ..outcome.compare import Comparison, RegionChange
+from ..outcome.compare import Comparison
 from ..outcome.record import RegionOutcome
 from . import plots
 from .figures import FusedPicture
@@ -17,12 +18,12 @@ from .report_terms import (
     correction_title,
     corrections,
     main_places,
+    measured_first,
     model_title,
     place_title,
     point_of,
     rows_of,
     short_title,
-    told_row,
 )
 from .words import Words
 
@@ -37,7 +38,8 @@ def first_page(comparison: Comparison, pictures: Sequence[FusedPicture], words: 
     sections = [Section(words("title.result"), opening)]
     sections.append(Section(words("title.sure"), tuple(_how_sure(comparison, words))))
     if len(comparison.visits) > 1 and comparison.clinical is not None and comparison.clinical.treatments:
-        sections.append(Section(words("title.treatment"), tuple(_treatments(comparison, words))))
+        treatments = tuple(Paragraph(_treatment(one, words)) for one in comparison.clinical.treatments)
+        sections.append(Section(words("title.treatment"), treatments))
     clinic = _with_clinic(comparison, words)
     if clinic is not None:
         sections.append(Section(words("title.clinic"), (clinic,), new_page=True))
@@ -132,9 +134,9 @@ def _table1(comparison: Comparison, words: Words) -> Table:
     notes = [f"{words('note.primary', what=_primary(comparison, words))} {words('note.vr')}"]
     if not comparison.model:
         notes = [words("note.uptake")]
-    apart = {row.region: row.model for row in _rows_told(comparison) if row.model != comparison.model}
+    apart = {row.region: row.model for row in _measured_rows(comparison) if row.model != comparison.model}
     for model in dict.fromkeys(apart.values()):
-        regions = words.listed(name for name, told in apart.items() if told == model)
+        regions = words.listed(name for name, its_model in apart.items() if its_model == model)
         notes.append(words("note.other_model", regions=regions, model=model_title(model)))
     if citations:
         listed = [
@@ -157,8 +159,8 @@ def _table1(comparison: Comparison, words: Words) -> Table:
 
 def _primary(comparison: Comparison, words: Words) -> str:
     key = "primary" if comparison.lesion else "primary_no_lesion"
-    told = [row.model for row in _rows_told(comparison)[:1]]
-    model = model_title(next(iter(told), comparison.model))
+    models = [row.model for row in _measured_rows(comparison)]
+    model = model_title(next(iter(models), comparison.model))
     return words(key, model=model, correction=correction_title(words, comparison.pvc))
 
 
@@ -168,7 +170,7 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
     strong: list[int] = []
     places = _table_places(comparison)
     for place in places:
-        for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
+        for pvc in measured_first(comparison):
             here = rows_of(comparison, place, pvc)
             if not any(here):
                 continue
@@ -178,12 +180,13 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
             name = next(row.region for row in here if row is not None)
             title = words.labeled(f"Vr (V_T), {place_title(words, place, name)}", correction_title(words, pvc))
             values = ["–" if row is None else _vt_value(row, words) for row in here]
-            changes = [_change_cell(change, words) for change in changes_of(comparison, place, pvc)]
-            rows.append((title, *values, *changes, words("primary_mark") if primary else ""))
+            changes = changes_of(comparison, place, pvc)
+            moves = ["–" if one is None else words.percent(one.percent, signed=True) for one in changes]
+            rows.append((title, *values, *moves, words("primary_mark") if primary else ""))
     return rows, strong
 
 
-def _rows_told(comparison: Comparison) -> list[RegionOutcome]:
+def _measured_rows(comparison: Comparison) -> list[RegionOutcome]:
     """The rows as measured of the places in Table 1, the primary outcome's first."""
     places = (rows_of(comparison, place, "none") for place in _table_places(comparison))
     return [row for rows in places for row in rows if row is not None]
@@ -211,10 +214,6 @@ def _vt_value(row: RegionOutcome, words: Words) -> str:
     return words("flag_mark", value=value) if row.flags else value
 
 
-def _change_cell(change: RegionChange | None, words: Words) -> str:
-    return "–" if change is None else words.percent(change.percent, signed=True)
-
-
 def _score_rows(comparison: Comparison, words: Words) -> list[tuple[Score, tuple[str, ...]]]:
     """Every score that some visit has: its values, its changes, its thresholds with what is reached."""
     if comparison.clinical is None:
@@ -240,11 +239,8 @@ def _score_rows(comparison: Comparison, words: Words) -> list[tuple[Score, tuple
                 cells.append(f"{words.number(change.difference, _decimals(change.difference), signed=True)} {unit}")
         thresholds = []
         for threshold in score.thresholds:
-            size = (
-                words.significant(threshold.low)
-                if threshold.low == threshold.high
-                else words.interval(threshold.low, threshold.high, 1)
-            )
+            low, high = threshold.low, threshold.high
+            size = words.significant(low) if low == high else words.interval(low, high, 1)
             text = f"{words.value(threshold.kind)} {size} [{numbers[threshold.population, threshold.citation]}]"
             reached = [
                 words(f"reached.{threshold.reached(change.difference)}")
@@ -304,17 +300,10 @@ def _pictures(comparison: Comparison, pictures: Sequence[FusedPicture], words: W
         Row(tuple(shown[start : start + PICTURES_A_ROW])) for start in range(0, len(shown), PICTURES_A_ROW)
     ]
     if pictures:
-        blocks.append(
-            Paragraph(
-                words("note.fused", regions=", ".join(dict.fromkeys(titles)), anatomy=_shown_on(pictures, words)),
-                "note",
-            )
-        )
+        anatomy = words.listed(dict.fromkeys(words(f"anatomy.{picture.anatomy}") for picture in pictures))
+        note = words("note.fused", regions=", ".join(dict.fromkeys(titles)), anatomy=anatomy)
+        blocks.append(Paragraph(note, "note"))
     return blocks
-
-
-def _shown_on(pictures: Sequence[FusedPicture], words: Words) -> str:
-    return words.listed(dict.fromkeys(words(f"anatomy.{picture.anatomy}") for picture in pictures))
 
 
 def _region_title(comparison: Comparison, name: str, words: Words) -> str:
@@ -338,7 +327,7 @@ def _fused(picture: FusedPicture, region: str, words: Words) -> Picture:
 def _series(comparison: Comparison, words: Words) -> list[plots.Series]:
     series = []
     for number, place in enumerate(main_places(comparison)[:4]):
-        for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none"):
+        for pvc in measured_first(comparison):
             if any(rows_of(comparison, place, pvc)):
                 points = tuple(point_of(comparison, place, pvc, n) for n in range(len(comparison.visits)))
                 series.append(plots.Series(short_title(words, place, pvc), points, number, hollow=pvc != "none"))
@@ -366,11 +355,6 @@ def _intervals(comparison: Comparison, words: Words) -> Picture:
     )
 
 
-def _rank(key: str) -> tuple[int, str]:
-    """The order in which scores are declared, then other muscles by name."""
-    return (list(SCORES).index(key) if key in SCORES else len(SCORES), key)
-
-
 def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     """V_T of the affected foramen beside the scores, over the visits; None without scores or with one visit."""
     places, clinical = main_places(comparison), comparison.clinical
@@ -380,7 +364,8 @@ def _with_clinic(comparison: Comparison, words: Words) -> Picture | None:
     by_session = [clinical.visits.get(session, {}) for session in sessions]
     scores: list[tuple[str, list[float]]] = []
     drawn: set[str] = set()
-    for key in sorted({key for values in by_session for key in values}, key=_rank):
+    given = sorted({key for values in by_session for key in values})
+    for key in (*(key for key in SCORES if key in given), *(key for key in given if key not in SCORES)):
         score = score_named(key)
         if score is None or (score.measures and score.measures in drawn):
             continue  # another scale has shown the same
@@ -433,11 +418,7 @@ def _how_sure(comparison: Comparison, words: Words) -> list[Block]:
 
 def _side_by_side(comparison: Comparison, place: Place, words: Words) -> Table:
     """The first main place: one row a visit, as measured and corrected in columns."""
-    pvcs = [
-        pvc
-        for pvc in sorted(corrections(comparison), key=lambda pvc: pvc != "none")
-        if any(rows_of(comparison, place, pvc))
-    ]
+    pvcs = [pvc for pvc in measured_first(comparison) if any(rows_of(comparison, place, pvc))]
     several = len(comparison.visits) > 1
     header = [words("column.visit")]
     for pvc in pvcs:
@@ -520,23 +501,15 @@ def _flags(comparison: Comparison, words: Words) -> list[str]:
     for place in _table_places(comparison):
         where = "" if place == main_places(comparison)[0] else f", {place_title(words, place, role=False)}"
         for pvc in corrections(comparison):
-            for visit in comparison.visits:
-                row = told_row(comparison, visit, place, pvc)
-                if row is None:
-                    continue
+            for visit, row in zip(comparison.visits, rows_of(comparison, place, pvc), strict=True):
                 label = f"{visit.session}{where}, {correction_title(words, pvc)}"
-                doubts += [words.labeled(label, words.notice(flag)) for flag in row.flags]
-                if not math.isfinite(row.VT):
+                doubts += [words.labeled(label, words.notice(flag)) for flag in (row.flags if row else ())]
+                if row and not math.isfinite(row.VT):
                     doubts.append(words.labeled(label, words("not_fitted")))
     return list(dict.fromkeys(doubts))
 
 
 # --- Treatment -------------------------------------------------------------------------------------------------------
-
-
-def _treatments(comparison: Comparison, words: Words) -> list[Block]:
-    assert comparison.clinical is not None
-    return [Paragraph(_treatment(one, words)) for one in comparison.clinical.treatments]
 
 
 def _treatment(one: Treatment, words: Words) -> str:

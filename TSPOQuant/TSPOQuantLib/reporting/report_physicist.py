@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from ..kinetics.models import MODELS
-from ..outcome.comparability import ITEMS
-from ..outcome.compare import Comparison, RegionChange, reference_rule
-from ..outcome.record import VisitRecord
+from ..outcome.change import RegionChange
+from ..outcome.comparability import ITEMS, Finding
+from ..outcome.compare import Comparison, reference_rule
 from ..quantities import BY_KEY, Quantity
 from ..regions.anatomy import REFERENCE_RULES
 from . import plots
@@ -78,8 +77,8 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
         cells = (words("not_told") if n is None else f"{words.significant(n, 4)} {unit}" for n in numbers)
         rows.append((words.value(label), *cells, _assessed(differing.get(label), numbers, words)))
     for place in main_places(comparison):
-        regions = [_region_of(visit, place) for visit in visits]
-        volumes = [None if region is None else region.volume_mm3 for region in regions]
+        here = [[region for region in visit.regions if region.place == place.place] for visit in visits]
+        volumes = [next((region.volume_mm3 for region in regions), None) for regions in here]
         cells = (words("not_told") if v is None else f"{words.number(v, 0)} mm³" for v in volumes)
         title = words("volume_of", region=place_title(words, place, role=False))
         rows.append((title, *cells, _assessed(None, volumes, words)))
@@ -102,16 +101,12 @@ def _comparability(comparison: Comparison, words: Words) -> Section:
     return Section(words("title.comparability"), tuple(blocks))
 
 
-def _assessed(finding: Any, values: Sequence[float | None], words: Words) -> str:
+def _assessed(finding: Finding | None, values: Sequence[float | None], words: Words) -> str:
     if finding is not None:
         return words("accepted" if finding.accepted else f"severity.{finding.severity}")
     if any(value is None for value in values):
         return words("not_told")
     return words("same" if len(set(values)) == 1 else "differs")
-
-
-def _region_of(visit: VisitRecord, place: Place) -> Any:
-    return next((region for region in visit.regions if region.place == place.place), None)
 
 
 def _budget(comparison: Comparison, words: Words) -> list[Section]:
@@ -205,14 +200,8 @@ def _budget_table(title: str, change: RegionChange, words: Words) -> Table:
             _degrees(change, words),
         )
     )
-    header = (
-        words("column.component"),
-        change.baseline_session,
-        change.followup_session,
-        words("column.correlation"),
-        words("column.of_change"),
-        words("column.assumed"),
-    )
+    sessions = change.baseline_session, change.followup_session
+    header = (*words.columns("component"), *sessions, *words.columns("correlation", "of_change", "assumed"))
     place = _capital(place_title(words, Place(*change.place), change.region))
     return Table(
         words("budget.caption", place=place, what=title),
@@ -250,8 +239,7 @@ def _coupled(comparison: Comparison, words: Words) -> list[Section]:
         )
         for one in shown
     ]
-    about = ("region", "pvc", "visits", "shared_vb", "shared_delay", "f_chance")
-    header = tuple(words(f"column.{key}") for key in about)
+    header = words.columns("region", "pvc", "visits", "shared_vb", "shared_delay", "f_chance")
     caption = words("coupled.caption", model=model_title(comparison.model))
     blocks: list[Block] = [Paragraph(words("coupled.text")), Table(caption, header, tuple(fits), "lllrrr")]
     changes = [
@@ -269,8 +257,8 @@ def _coupled(comparison: Comparison, words: Words) -> list[Section]:
         if change.model == comparison.model_of(change.region) and change.region in names
     ]
     if changes:
-        ratios = ("region", "pvc", "visit", "change_apart", "change_together", "noise_ratio", "error_ratio")
-        header = tuple(words(f"column.{key}") for key in ratios)
+        ratios = ("change_apart", "change_together", "noise_ratio", "error_ratio")
+        header = words.columns("region", "pvc", "visit", *ratios)
         blocks.append(Table(words("coupled.changes"), header, tuple(changes), "lllrrrr"))
     return [Section(words("title.coupled"), tuple(blocks))]
 
@@ -302,12 +290,9 @@ def _contrasts(comparison: Comparison, words: Words) -> list[Section]:
         ]
         keys = ("against", "visit", "correction", "affected", "other", "ratio", "difference", "ratio_change")
         columns = len(keys) if len(comparison.visits) > 1 else len(keys) - 1  # one visit has no change of a ratio
-        header = tuple(words(f"column.{key}") for key in keys[:columns])
         shortened = tuple(row[:columns] for row in rows)
-        align = "lllrrrrr"[:columns]
-        blocks.append(
-            Table(words("contrasts.caption"), header, shortened, align, notes=(_reference_note(comparison, words),))
-        )
+        caption, notes = words("contrasts.caption"), (_reference_note(comparison, words),)
+        blocks.append(Table(caption, words.columns(*keys[:columns]), shortened, "lllrrrrr"[:columns], notes=notes))
     blocks += _besides(comparison, words)
     return [Section(words("title.contrasts"), tuple(blocks))] if blocks else []
 
@@ -332,13 +317,10 @@ def _besides(comparison: Comparison, words: Words) -> list[Block]:
         for b in shown
     ]
     header = (
-        words("column.region"),
-        words("column.measure"),
-        words("column.correction"),
+        *words.columns("region", "measure", "correction"),
         *sessions,
         *(words("column.change_at", visit=session) for session in sessions[1:]),
-        words("column.unit"),
-        words("column.window"),
+        *words.columns("unit", "window"),
     )
     align = "lll" + "r" * (2 * len(sessions) - 1) + "ll"
     return [Table(words("besides.caption"), header, tuple(rows), align, notes=(words("besides.note"),))]

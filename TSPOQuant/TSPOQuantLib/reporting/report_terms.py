@@ -4,11 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
 from ..levels import LEVELS, in_neck
-from ..outcome.change import vt_key
-from ..outcome.compare import Comparison, RegionChange, RegionValue, reference_rule
+from ..outcome.change import RegionChange, RegionValue, vt_key
+from ..outcome.compare import Comparison, reference_rule
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..regions.anatomy import OPPOSITE, reference_of
 from .plots import Point
@@ -65,19 +64,15 @@ def corrections(comparison: Comparison) -> tuple[str, ...]:
     return tuple(methods)
 
 
-def row_of(visit: VisitRecord, place: Place, model: str, pvc: str) -> RegionOutcome | None:
-    return visit.row(*place.place, model, pvc)
-
-
-def told_row(comparison: Comparison, visit: VisitRecord, place: Place, pvc: str) -> RegionOutcome | None:
-    """The row of a place under the model that tells it."""
-    rows = (row for row in visit.rows if (row.place, row.pvc) == (place.place, pvc))
-    return next((row for row in rows if row.model == comparison.model_of(row.region)), None)
+def measured_first(comparison: Comparison) -> list[str]:
+    """The same, "none" first."""
+    return sorted(corrections(comparison), key=lambda pvc: pvc != "none")
 
 
 def rows_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionOutcome | None, ...]:
     """The rows of a place under the model that tells it, one a visit."""
-    return tuple(told_row(comparison, visit, place, pvc) for visit in comparison.visits)
+    here = [[row for row in visit.rows if (row.place, row.pvc) == (place.place, pvc)] for visit in comparison.visits]
+    return tuple(next((row for row in rows if row.model == comparison.model_of(row.region)), None) for rows in here)
 
 
 def changes_of(comparison: Comparison, place: Place, pvc: str) -> tuple[RegionChange | None, ...]:
@@ -107,17 +102,11 @@ def main_changes(comparison: Comparison) -> tuple[RegionChange, ...]:
 
 def point_of(comparison: Comparison, place: Place, pvc: str, index: int) -> Point:
     """V_T at a visit with its 95 % interval by the whole error budget."""
-    visit = comparison.visits[index]
-    row = told_row(comparison, visit, place, pvc)
+    row = rows_of(comparison, place, pvc)[index]
     if row is None:
         return Point(math.nan, math.nan, math.nan)
-    known = comparison.value(visit.session, row)
+    known = comparison.value(comparison.visits[index].session, row)
     return Point(known.VT, known.low, known.high)
-
-
-def fit_of(visit: VisitRecord, row: RegionOutcome) -> KineticFit | None:
-    wanted = (row.region, row.model, row.pvc)
-    return next((fit for fit in visit.fits if (fit.region, fit.model, fit.pvc) == wanted), None)
 
 
 def place_title(words: Words, place: Place, name: str = "", role: bool = True) -> str:

@@ -1,7 +1,7 @@
 """The report's pages of one visit: how it was measured, regions, fits, models, input function, motion, settings."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -21,13 +21,11 @@ from . import plots
 from .report_document import Block, Bullets, Paragraph, Picture, Section, Table
 from .report_terms import (
     Place,
-    corrections,
-    fit_of,
     main_places,
+    measured_first,
     minutes_range,
     model_title,
     region_title,
-    row_of,
     short_title,
 )
 from .words import Words
@@ -42,41 +40,23 @@ MOST_SAMPLES = 60
 def visit_pages(comparison: Comparison, visit: VisitRecord, words: Words) -> list[Section]:
     """Everything of one visit, without the parts that it has not."""
 
-    def part(key: str, blocks: Sequence[Block]) -> Section:
-        return Section(words(f"title.{key}", visit=visit.session), tuple(blocks), level=3)
-
-    if not visit.models:
-        return _visit_without_vt(visit, part, words)
-    opening = Section(words("title.visit", visit=visit.session), (_acquisition(visit, words),), new_page=True)
-    sections = [
-        opening,
-        part("all_regions", [_regions(comparison, visit, words), _sizes(visit, words), *_mixtures(visit, words)]),
-        part("uptake", _uptake(visit, words)),
-        part("fits", _fits(comparison, visit, words)),
-        part("models", [_models(comparison, visit, words)]),
-        part("flags", _flags(visit, words)),
-        part("input", _input(visit, words)),
-        part("motion", _motion(visit, words)),
-        part("notices", _notices(visit, words)),
-        part("settings", _settings(visit, words)),
+    sizes, uptake = _sizes(visit, words), ("uptake", _uptake(visit, words))
+    parts: list[tuple[str, Sequence[Block]]] = [uptake, ("all_regions", [sizes])]
+    if visit.models:
+        parts = [
+            ("all_regions", [_regions(comparison, visit, words), sizes, *_mixtures(visit, words)]),
+            uptake,
+            ("fits", _fits(comparison, visit, words)),
+            ("models", [_models(comparison, visit, words)]),
+            ("flags", _flags(visit, words)),
+            ("input", _input(visit, words)),
+        ]
+    parts += [("motion", _motion(visit, words)), ("notices", _notices(visit, words))]
+    parts.append(("settings", _settings(visit, words)))
+    return [
+        Section(words("title.visit", visit=visit.session), (_acquisition(visit, words),), new_page=True),
+        *(Section(words(f"title.{key}", visit=visit.session), tuple(part), level=3) for key, part in parts if part),
     ]
-    return [section for section in sections if section.blocks]
-
-
-def _visit_without_vt(
-    visit: VisitRecord, part: Callable[[str, Sequence[Block]], Section], words: Words
-) -> list[Section]:
-    """A single late frame: what was read of it."""
-    title = words("title.visit", visit=visit.session)
-    sections = [
-        Section(title, (_acquisition(visit, words),), new_page=True),
-        part("uptake", _uptake(visit, words)),
-        part("all_regions", [_sizes(visit, words)]),
-        part("motion", _motion(visit, words)),
-        part("notices", _notices(visit, words)),
-        part("settings", _settings(visit, words)),
-    ]
-    return [section for section in sections if section.blocks]
 
 
 def _acquisition(visit: VisitRecord, words: Words) -> Table:
@@ -179,32 +159,19 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
     rows: list[tuple[str, ...]] = []
     strong: list[int] = []
     for row in visit.rows:
-        fit = next((f for f in visit.fits if (f.region, f.model, f.pvc) == (row.region, row.model, row.pvc)), None)
+        fit = visit.fit(row.region, row.model, row.pvc)
         if row.place == first and row.model == comparison.model_of(row.region):
             strong.append(len(rows))
-        cells = [
-            words.with_error(fit.parameters[name], fit.standard_errors.get(name), BY_KEY[name].decimals)
-            if fit is not None and name in fit.parameters
-            else "–"
-            for name in names
-            if name != "DVR"
-        ]
-        if "DVR" in names:
-            ratio = row.DVR, row.DVR_se, BY_KEY["DVR"].decimals
-            cells.append("–" if ratio[0] is None else words.with_error(*ratio))
+        values = {name: (value, fit.standard_errors.get(name)) for name, value in fit.parameters.items()}
+        values |= {} if row.DVR is None else {"DVR": (row.DVR, row.DVR_se)}
+        cells = [words.with_error(*values[name], BY_KEY[name].decimals) if name in values else "–" for name in names]
         flags = ", ".join(flag.code for flag in row.flags)
         name = region_title(words, row.region, Place(*row.place))
         rows.append((name, row.model, words.value(row.pvc), *cells, flags or "–"))
     units = [f"{BY_KEY[key].symbol}, {BY_KEY[key].shown_unit}" for key in names]
-    header = (words("column.region"), words("column.model"), words("column.pvc"), *units, words("column.flags"))
-    return Table(
-        words("regions.caption", visit=visit.session),
-        header,
-        tuple(rows),
-        "lll" + "r" * len(names) + "l",
-        strong=tuple(strong),
-        notes=(words("note.se"),),
-    )
+    header = (*words.columns("region", "model", "pvc"), *units, *words.columns("flags"))
+    caption, align = words("regions.caption", visit=visit.session), "lll" + "r" * len(names) + "l"
+    return Table(caption, header, tuple(rows), align, strong=tuple(strong), notes=(words("note.se"),))
 
 
 def _uptake(visit: VisitRecord, words: Words) -> list[Block]:
@@ -229,7 +196,7 @@ def _uptake(visit: VisitRecord, words: Words) -> list[Block]:
     return [
         Table(
             words("uptake.caption", visit=visit.session),
-            (words("column.region"), words("column.pvc"), *heads),
+            (*words.columns("region", "pvc"), *heads),
             tuple(table),
             "ll" + "r" * len(known),
             notes=(" ".join([about, *against]), words("uptake.how"), *cautions),
@@ -265,11 +232,9 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
                 region.accepted_by or "–",
             )
         )
-    keys = ("region", "volume", "voxels", "recovery", "noise", "carried", "accepted")
-    header = tuple(words(f"column.{key}") for key in keys)
-    return Table(
-        words("sizes.caption", visit=visit.session), header, tuple(rows), "lrrrrll", notes=(words("sizes.note"),)
-    )
+    header = words.columns("region", "volume", "voxels", "recovery", "noise", "carried", "accepted")
+    caption, notes = words("sizes.caption", visit=visit.session), (words("sizes.note"),)
+    return Table(caption, header, tuple(rows), "lrrrrll", notes=notes)
 
 
 def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
@@ -287,7 +252,7 @@ def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
         shares = [corrected.shares[0], *known, sum(by_tissue.values()), corrected.spread]
         name = region_title(words, region.name, Place(*region.place))
         rows.append((name, *(words.number(100 * share, 0) for share in shares)))
-    header = tuple(words(f"column.{key}") for key in ("region", "own", *columns.values(), "other_tissues", "spread"))
+    header = words.columns("region", "own", *columns.values(), "other_tissues", "spread")
     caption, note = words("mixtures.caption", visit=visit.session), words("mixtures.note")
     return [Table(caption, header, tuple(rows), "l" + "r" * (len(header) - 1), notes=(note,))]
 
@@ -296,12 +261,10 @@ def _shown_fits(comparison: Comparison, visit: VisitRecord, model: str, words: W
     """Titles and fits of the main places: as measured, and the first one also corrected."""
     shown: list[tuple[str, KineticFit]] = []
     for index, place in enumerate(main_places(comparison)):
-        pvcs = sorted(corrections(comparison), key=lambda pvc: pvc != "none") if index == 0 else ["none"]
-        for pvc in pvcs:
-            row = row_of(visit, place, model, pvc)
-            fit = None if row is None else fit_of(visit, row)
-            if fit is not None:
-                shown.append((short_title(words, place, pvc), fit))
+        for pvc in measured_first(comparison) if index == 0 else ["none"]:
+            row = visit.row(*place.place, model, pvc)
+            if row is not None:
+                shown.append((short_title(words, place, pvc), visit.fit(row.region, model, pvc)))
     return shown[:MOST_PANELS]
 
 
@@ -349,7 +312,7 @@ def _models(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
         row.region: region_title(words, row.region, place)
         for place in main_places(comparison)
         for model in visit.models
-        if (row := row_of(visit, place, model, "none")) is not None
+        if (row := visit.row(*place.place, model)) is not None
     }
     rows = []
     for region, title in regions.items():
@@ -373,11 +336,10 @@ def _models(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
                     "–" if fit.tstar_s is None else words.number(fit.tstar_s, 0),
                 )
             )
-    keys = ("region", "model", "vt", "n", "p", "wrss")
-    header = (*(words(f"column.{key}") for key in keys), "AIC", "AICc", "BIC", words("column.tstar"))
-    return Table(
-        words("models.caption", visit=visit.session), header, tuple(rows), "llrrrrrrrr", notes=(words("models.note"),)
-    )
+    columns = words.columns("region", "model", "vt", "n", "p", "wrss")
+    header = (*columns, "AIC", "AICc", "BIC", *words.columns("tstar"))
+    caption, notes = words("models.caption", visit=visit.session), (words("models.note"),)
+    return Table(caption, header, tuple(rows), "llrrrrrrrr", notes=notes)
 
 
 def _flags(visit: VisitRecord, words: Words) -> list[Block]:
@@ -497,7 +459,7 @@ def _samples(visit: VisitRecord, words: Words) -> list[Block]:
             )
             for time in times
         )
-        header = (words("column.seconds"), *(words(f"column.{kind}") for kind in kinds))
+        header = words.columns("seconds", *kinds)
         blocks.append(Table(words("samples.caption", visit=visit.session), header, rows, "r" * len(header)))
     elif times:
         blocks.append(Paragraph(words("samples.many", count=len(times))))
@@ -545,10 +507,9 @@ def _motion(visit: VisitRecord, words: Words) -> list[Block]:
                 )
             )
         )
-    header = [words("column.frame"), words("column.start"), words("column.duration")]
+    columns = ["frame", "start", "duration"]
     if moved is not None:
-        header += [words("column.displacement"), words("column.uncertainty")]
-        header += [words(f"column.shift_{axis}") for axis in "LPS"] + [words(f"column.turn_{axis}") for axis in "LPS"]
+        columns += ["displacement", "uncertainty", *(f"{how}_{axis}" for how in ("shift", "turn") for axis in "LPS")]
     rows = []
     for n, (start, duration) in enumerate(zip(scan.frame_starts_s, scan.frame_durations_s, strict=True)):
         row = [str(n + 1), words.significant(start, 6), words.significant(duration, 6)]
@@ -560,10 +521,8 @@ def _motion(visit: VisitRecord, words: Words) -> list[Block]:
     notes: tuple[str, ...] = ()
     if moved is not None:
         notes = (words("note.reference", frames=_spans([n + 1 for n in moved.reference])),)
-    blocks.append(
-        Table(words("frames.caption", visit=visit.session), tuple(header), tuple(rows), "r" * len(header), notes=notes)
-    )
-    return blocks
+    caption, header = words("frames.caption", visit=visit.session), words.columns(*columns)
+    return [*blocks, Table(caption, header, tuple(rows), "r" * len(header), notes=notes)]
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -46,6 +46,10 @@ class Words(string.Formatter):
     def __call__(self, key: str, **values: object) -> str:
         return self.template(key).format(**values)
 
+    def columns(self, *keys: str) -> tuple[str, ...]:
+        """Headings of a table."""
+        return tuple(self(f"column.{key}") for key in keys)
+
     def template(self, key: str) -> str:
         """The text of a key before its values are set."""
         return self._spaced(self.words[key])
