@@ -1,5 +1,6 @@
 """Where voxels are: the one geometry class that every room shares."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,19 @@ class Grid:
     def upward_axis(self) -> int:
         """The axis (0, 1, 2 for i, j, k) that runs most along the body: scanners write k, some programs another."""
         return int(np.argmax(np.abs(self.ijk_to_lps[2, :3]) / self.spacing_mm))
+
+    @property
+    def centers(self) -> NDArray[np.float64]:
+        """(k, j, i, 3) LPS mm of every voxel's center."""
+        k, j, i = np.indices(self.shape)
+        return self.to_lps(np.stack([i, j, k], axis=-1).astype(float))
+
+    def part(self, first: Sequence[int], shape: Sequence[int]) -> "Grid":
+        """The grid of ``shape`` (k, j, i) of the voxels, from voxel ``first`` (k, j, i) on."""
+        matrix = self.ijk_to_lps.copy()
+        matrix[:3, 3] = self.to_lps(np.array(first[::-1], dtype=float))
+        k, j, i = map(int, shape)
+        return Grid((k, j, i), matrix)
 
     def to_lps(self, ijk: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) in voxel indices (i, j, k) to LPS mm."""

@@ -13,7 +13,7 @@ from TSPOQuantLib.reporting.words import FOLDER, Words, catalog
 from TSPOQuantLib.typography import LANGUAGES
 
 LIBRARY = Path(TSPOQuantLib.__file__).parent
-TEMPLATE_AT = {"InputRefused": 1, "Notice": 1, "add": 1, "progress": 1, "Text": 0}
+TEMPLATE_AT = {"InputRefused": 1, "Notice": 1, "add": 1, "Declined": 1, "_Declined": 0, "progress": 1, "Text": 0}
 """Where each call, ``add`` of Notices among them, takes its template."""
 
 

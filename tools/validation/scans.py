@@ -14,7 +14,8 @@ from TSPOQuantLib.phantom import PhantomSettings
 from TSPOQuantLib.phantom.anatomy import Anatomy, build_anatomy, ct_grid, pet_grid
 from TSPOQuantLib.phantom.neck import Pose, draw_build, draw_pose
 from TSPOQuantLib.phantom.neighbors import kinetics_with, tissues_of
-from TSPOQuantLib.phantom.osem import OsemScanner, counts_per_length, moved_labels, osem_scanner
+from TSPOQuantLib.phantom.osem import OsemScanner, counts_per_length, osem_scanner
+from TSPOQuantLib.phantom.scanner import moved_labels
 from TSPOQuantLib.phantom.segments import segment_numbers
 from TSPOQuantLib.phantom.settings import VISITS, OsemOptions
 from TSPOQuantLib.phantom.tracer import ARRIVAL_MIN, FRAME_STARTS_S, blood_of, frame_averages

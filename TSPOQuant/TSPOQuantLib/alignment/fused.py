@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Volume, possible_for_suv
 from ..acquisition.segmentation import Segmentation
-from ..grid import Grid, box_of
+from ..grid import box_of
 from .resample import mean_image
 
 # Both are choices.
@@ -84,7 +84,7 @@ def _cut(volume: Volume, low: NDArray[np.float64], high: NDArray[np.float64]) ->
     last = np.clip(np.ceil(index.max(axis=0)), first, np.array(volume.grid.shape) - 1).astype(int) + 1
     box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
     values = np.ascontiguousarray(volume.values[box])
-    return replace(volume, values=values, grid=_part(volume.grid, box), sources=())
+    return replace(volume, values=values, grid=volume.grid.part(first.tolist(), values.shape), sources=())
 
 
 def _tight(segmentation: Segmentation) -> Segmentation:
@@ -93,12 +93,6 @@ def _tight(segmentation: Segmentation) -> Segmentation:
     for segment in segmentation.segments:
         drawn |= segment.mask
     box = box_of(drawn)
+    grid = segmentation.grid.part([side.start for side in box], drawn[box].shape)
     segments = tuple(replace(segment, mask=segment.mask[box].copy()) for segment in segmentation.segments)
-    return replace(segmentation, grid=_part(segmentation.grid, box), segments=segments)
-
-
-def _part(grid: Grid, box: Sequence[slice]) -> Grid:
-    matrix = grid.ijk_to_lps.copy()
-    matrix[:3, 3] = grid.to_lps(np.array([part.start for part in reversed(box)], dtype=float))
-    k, j, i = (part.stop - part.start for part in box)
-    return Grid((k, j, i), matrix)
+    return replace(segmentation, grid=grid, segments=segments)

@@ -238,17 +238,15 @@ def _on_one_grid(images: Sequence[DynamicImage]) -> tuple[NDArray[np.float32], G
         resampled[number] = _resampled(images[number], grid)
         held &= _held(grid, images[number].grid)
     reach = _held_box(held)
-    matrix = grid.ijk_to_lps.copy()
-    matrix[:3, 3] = grid.to_lps(np.array([one.start for one in reach[::-1]], dtype=float))
     within = (slice(None), *reach)
     activity = np.concatenate([frames[within] for frames in resampled])
-    shape = (activity.shape[1], activity.shape[2], activity.shape[3])
+    reached = grid.part([side.start for side in reach], activity.shape[1:])
     notice = Notice(
         "pet-parts-grid",
         "{parts} of the PET have other voxels than part 1 and were brought to its grid, which softens them a little",
         parts=Listed(Text("part {number}", number=number + 1) for number in others),
     )
-    return np.ascontiguousarray(activity), Grid(shape, matrix), [notice]
+    return np.ascontiguousarray(activity), reached, [notice]
 
 
 def _resampled(image: DynamicImage, grid: Grid) -> NDArray[np.float32]:
@@ -262,8 +260,7 @@ def _resampled(image: DynamicImage, grid: Grid) -> NDArray[np.float32]:
 
 def _held(grid: Grid, other: Grid) -> NDArray[np.bool_]:
     """Which voxels (k, j, i) of a grid have their centers within another grid's field."""
-    where = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1)[..., ::-1].astype(float)
-    inside = other.to_ijk(grid.to_lps(where))
+    inside = other.to_ijk(grid.centers)
     within = (inside >= -1e-6) & (inside <= np.array(other.shape[::-1]) - 1 + 1e-6)
     return np.asarray(within.all(axis=-1))
 

@@ -93,13 +93,14 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
     shift, angle = displacement_mm(found, points), rotation_deg(found)
     _refuse_mismatch(on_pet, shown, pet, after, shift, ct.called)
     if shift <= FITS_MM:
-        text = Text(
+        notice = Notice(
+            "pet-ct-fits",
             "PET and {anatomy} fit as the scanner placed them (registration would shift by {shift:.1f} mm); "
             "nothing done",
             anatomy=ct.called,
             shift=shift,
         )
-        return PetToCt(np.eye(4), shift, (Notice("pet-ct-fits", text),), angle, before, before, kept=True)
+        return PetToCt(np.eye(4), shift, (notice,), angle, before, before, kept=True)
     return PetToCt(found, shift, (), angle, before, after)
 
 
@@ -128,22 +129,22 @@ def _refuse_mismatch(
 ) -> None:
     advice = Text("check that both are of one person, one part of the body and one orientation; {go_on}", go_on=GO_ON)
     if shift_mm > LIMIT_MM:
-        text = Text(
+        raise InputRefused(
+            "pet-ct-mismatch",
             "registration shifted the PET by {shift_mm:.0f} mm (limit {limit_mm:g} mm); {advice}",
             shift_mm=shift_mm,
             limit_mm=LIMIT_MM,
             advice=advice,
         )
-        raise InputRefused("pet-ct-mismatch", text)
     if information < LEAST_INFORMATION:
-        text = Text(
+        raise InputRefused(
+            "pet-ct-mismatch",
             "PET and {anatomy} share {information:.2f} nats of information (at least {least_information:g}); {advice}",
             anatomy=anatomy,
             information=information,
             least_information=LEAST_INFORMATION,
             advice=advice,
         )
-        raise InputRefused("pet-ct-mismatch", text)
     for axis, name in ((1, "back to front"), (2, "upside down")):
         mirrored, seen = (sitk.Flip(each, [n == axis for n in range(3)]) for each in (on_pet, shown))
         for each in (mirrored, seen):
@@ -151,7 +152,8 @@ def _refuse_mismatch(
         fit = register_rigid(mirrored, pet, shrink=FLIP_SHRINK, mask=seen, smooth=True, steps_mm=FLIP_STEPS_MM)
         flipped = similarity(mirrored, pet, fit, mask=seen)
         if flipped > FLIP_GAIN * information:
-            text = Text(
+            raise InputRefused(
+                "pet-ct-mismatch",
                 "{anatomy} fits the PET better {name} ({flipped:.2f} against {information:.2f} nats); {advice}",
                 anatomy=anatomy,
                 name=name,
@@ -159,4 +161,3 @@ def _refuse_mismatch(
                 information=information,
                 advice=advice,
             )
-            raise InputRefused("pet-ct-mismatch", text)

@@ -105,12 +105,12 @@ def align_visits(
         matrix = register_rigid(fixed, near, initial, CORRELATION, LEVEL_SHRINK, mask, centers[level])
         correlation = similarity(fixed, moving, matrix, CORRELATION, mask)
         if correlation < LEAST_CORRELATION:
-            text = Text(
+            notices.add(
+                "level-not-found",
                 "{level} was not found at the other visit (correlation {correlation:.2f}); its neighbor's was kept",
                 level=level,
                 correlation=correlation,
             )
-            notices.add("level-not-found", text)
             matrix = initial
         residual = _surface_distance_mm(boxes[level], moving, matrix)
         found[level] = LevelTransform(level, matrix, centers[level], residual, correlation)

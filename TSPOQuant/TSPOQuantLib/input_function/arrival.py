@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.blood import BloodSamples, SampledCurve
+from ..acquisition.blood import BloodSamples
 from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Notice, Notices
 
@@ -66,13 +66,17 @@ def check_arrival(timing: FrameTiming, blood_pool: NDArray[np.float64], blood: B
 def seen_arrival(timing: FrameTiming, activity: NDArray[np.float64]) -> float | None:
     """When a curve (frames,) rises through a tenth of its peak, in seconds, straight between the frames' middles; None
     where the first frame lies above it."""
-    level = ARRIVED * float(activity.max())
-    frame = int(np.argmax(activity > level))
-    if frame == 0:
+    return risen(timing.mids_s, activity)
+
+
+def risen(times_s: NDArray[np.float64], values: NDArray[np.float64]) -> float | None:
+    """When a curve of straight lines rises through a tenth of its peak, in seconds; None where it begins above it."""
+    level = ARRIVED * float(values.max())
+    at = int(np.argmax(values > level))
+    if at == 0:
         return None
-    before, after = ((timing.starts_s[n] + timing.ends_s[n]) / 2 for n in (frame - 1, frame))
-    share = (level - activity[frame - 1]) / (activity[frame] - activity[frame - 1])
-    return float(before + share * (after - before))
+    share = (level - values[at - 1]) / (values[at] - values[at - 1])
+    return float(times_s[at - 1] + share * (times_s[at] - times_s[at - 1]))
 
 
 SCAN_START_S = 5.0
@@ -81,12 +85,7 @@ SCAN_START_S = 5.0
 
 def _blood_arrival(blood: BloodSamples) -> tuple[float, float] | None:
     """Between which times the blood first rises; None where it was not seen to rise."""
-    curves: list[SampledCurve] = [
-        curve
-        for curve in (blood.autosampler, blood.whole_blood, blood.plasma, blood.parent_plasma)
-        if curve is not None
-    ]
-    for curve in curves:
+    for curve in reversed(blood.activities):
         risen = int(np.argmax(curve.values > ARRIVED * curve.values.max()))
         if risen > 0:
             return float(curve.times_s[risen - 1]), float(curve.times_s[risen])

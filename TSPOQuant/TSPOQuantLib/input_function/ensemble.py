@@ -31,14 +31,11 @@ def varied(
     if anew and calibration is not None and result.image is not None and fraction is not None and ratio is not None:
         made = input_from_frames(result.image, calibration, ratio, fraction, (), original.settings)
         return replace(made, notices=original.notices)
-    scale = _scale_change(calibration, result.calibration)
+    before = result.calibration
+    scale = 1.0 if calibration is None or before is None else calibration.scale / before.scale
     factor = _change(fraction, result.parent_fraction, original.times_s)
     factor = scale * factor * _change(ratio, result.plasma_ratio, original.times_s)
     return replace(original, parent_plasma=original.parent_plasma * factor, whole_blood=original.whole_blood * scale)
-
-
-def _scale_change(drawn: Calibration | None, original: Calibration | None) -> float:
-    return 1.0 if drawn is None or original is None else drawn.scale / original.scale
 
 
 def _change(

@@ -113,19 +113,13 @@ def _straight(curve: SampledCurve) -> Curve:
 def _from_zero(curve: SampledCurve, what: str, notices: Notices) -> SampledCurve:
     """The curve with a point of no activity at time zero when it begins later; a Notice when the rise was missed."""
     first_s, first, peak = float(curve.times_s[0]), float(curve.values[0]), float(curve.values.max())
-    if first > MISSED_RISE * peak and first_s <= 0:
+    if first > MISSED_RISE * peak:
         notices.add(
             "blood-starts-late",
             "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; the tracer was "
-            "injected before time zero, and what came before is missing",
-            what=what,
-            first_s=first_s,
-            first=first / peak,
-        )
-    elif first > MISSED_RISE * peak:
-        notices.add(
-            "blood-starts-late",
-            "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; a straight "
+            "injected before time zero, and what came before is missing"
+            if first_s <= 0
+            else "the first {what} sample at {first_s:.0f} s is already {first:.0%} of the highest; a straight "
             "rise from time zero stands for what was missed",
             what=what,
             first_s=first_s,

@@ -101,7 +101,7 @@ def input_from_frames(
     settings: dict[str, object],
 ) -> InputFunction:
     """Whole blood from the frames; parent plasma = whole blood × plasma/blood ratio × parent fraction."""
-    curve = whole_blood_curve(image, calibration)
+    curve = continuous_curve(image.timing, calibration.blood(image.blood_pool, image.tissue))
 
     def whole_blood(times_s: Floats) -> Floats:
         return evaluate(curve.knots_s, curve.values, times_s)
@@ -110,11 +110,6 @@ def input_from_frames(
         return whole_blood(times_s) * ratio(times_s) * fraction(times_s)
 
     return assemble(curve.knots_s, parent_plasma, whole_blood, (*notices, *curve.notices), settings)
-
-
-def whole_blood_curve(image: ImageFrames, calibration: Calibration) -> ContinuousCurve:
-    """The continuous whole-blood curve whose frame averages are the calibrated ones of the image."""
-    return continuous_curve(image.timing, calibration.blood(image.blood_pool, image.tissue))
 
 
 def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerivedSettings) -> Calibration:

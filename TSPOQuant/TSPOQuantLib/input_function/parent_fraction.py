@@ -202,9 +202,6 @@ class ParentFractionFit:
             residuals=self.fractions - predicted,
         )
 
-    def with_notice(self, notice: Notice) -> "ParentFractionFit":
-        return replace(self, notices=(*self.notices, notice))
-
 
 def _interpolate(knots: Floats, fractions: Floats, times: Floats) -> Floats:
     values = np.clip(fractions, 0.0, 1.0)

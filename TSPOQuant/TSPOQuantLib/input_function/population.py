@@ -5,7 +5,7 @@ an input that this person might have had. V_T by each of them, against V_T by th
 the budget. Which curve suits a tracer is not published in general: the program ships none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ..acquisition.image import Scan
 from ..acquisition.population import FORMAT, CohortScan, Population, check_people
 from ..messages import InputRefused, Notice, Notices, Text
 from ..tracers import same_tracer
-from .arrival import ARRIVED
+from .arrival import risen
 from .curve import InputFunction
 from .piecewise_linear import evaluate, integral_weights
 from .result import InputFunctionResult, PopulationSpread
@@ -98,13 +98,8 @@ def population_of(measured: list[Measured]) -> Population:
 
 def arrival_of(source: InputFunction) -> float:
     """When parent plasma rises through a tenth of its peak, in seconds."""
-    times, values = source.times_s, source.parent_plasma
-    level = ARRIVED * float(values.max())
-    at = int(np.argmax(values > level))
-    if at == 0:
-        return float(times[0])
-    share = (level - values[at - 1]) / (values[at] - values[at - 1])
-    return float(times[at - 1] + share * (times[at] - times[at - 1]))
+    at_s = risen(source.times_s, source.parent_plasma)
+    return float(source.times_s[0]) if at_s is None else at_s
 
 
 def _times(end_s: float) -> Floats:
@@ -279,19 +274,11 @@ def _by_suv(population: Population, scan: Scan) -> Floats:
 
 def _late(blood: BloodSamples, arrival_s: float, end_s: float) -> SampledCurve | None:
     """The late samples of parent plasma where the blood tells it, else of whole blood; None without any."""
-    for curve in _anchors(blood):
+    for curve in filter(None, (_parent(blood), blood.whole_blood)):
         kept = (curve.times_s >= arrival_s + LATE_S) & (curve.times_s <= end_s) & (curve.values > 0)
         if kept.any():
             return SampledCurve(curve.times_s[kept], curve.values[kept])
     return None
-
-
-def _anchors(blood: BloodSamples) -> Iterator[SampledCurve]:
-    parent = _parent(blood)
-    if parent is not None:
-        yield parent
-    if blood.whole_blood is not None:
-        yield blood.whole_blood
 
 
 def _parent(blood: BloodSamples) -> SampledCurve | None:

@@ -1,7 +1,7 @@
 """What the room hands on: the input function with everything that made it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +125,7 @@ def parent_fraction_of(
         until_s=until_s / 60,
         continuation="its value is held" if held else "the fitted model runs on",
     )
-    return fit.with_notice(notice)
+    return replace(fit, notices=(*fit.notices, notice))
 
 
 def check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
@@ -156,23 +156,18 @@ def findings(
 ) -> dict[str, object]:
     """What the steps found, JSON-able, to stand beside the settings."""
     found: dict[str, object] = {}
-    if fraction is not None:
-        found["parent_fraction"] = {
-            "model": fraction.model,
-            "parameters": fraction.parameters,
-            "standard_errors": dict(zip(fraction.parameters, _errors(fraction.covariance), strict=True)),
-            "AICc": fraction.aicc,
-            "samples": len(fraction.times_s),
-            "flags": list(fraction.flags),
-        }
-    if ratio is not None:
-        found["plasma_ratio"] = {
-            "model": ratio.model,
-            "parameters": ratio.parameters,
-            "standard_errors": dict(zip(ratio.parameters, _errors(ratio.covariance), strict=True)),
-            "AICc": ratio.aicc,
-            "samples": len(ratio.times_s),
-        }
+    fits: tuple[tuple[str, ParentFractionFit | PlasmaRatioFit | None], ...]
+    fits = ("parent_fraction", fraction), ("plasma_ratio", ratio)
+    for name, fit in fits:
+        if fit is not None:
+            found[name] = {
+                "model": fit.model,
+                "parameters": fit.parameters,
+                "standard_errors": dict(zip(fit.parameters, np.sqrt(np.diag(fit.covariance)).tolist(), strict=True)),
+                "AICc": fit.aicc,
+                "samples": len(fit.times_s),
+                **({"flags": list(fit.flags)} if isinstance(fit, ParentFractionFit) else {}),
+            }
     if calibration is not None:
         found["calibration"] = {
             "method": calibration.method,
@@ -187,8 +182,3 @@ def findings(
             "flags": list(calibration.flags),
         }
     return found
-
-
-def _errors(covariance: Floats) -> list[float]:
-    errors: list[float] = np.sqrt(np.diag(covariance)).tolist()
-    return errors

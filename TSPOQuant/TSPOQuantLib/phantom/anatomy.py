@@ -4,7 +4,7 @@ Front to back and side to side, soft tissue is drawn in cross-sections that ride
 are drawn in the spine's own coordinates. Sizes without a source in ``neck`` are assumptions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -517,20 +517,24 @@ def hounsfield_of(
     grid: Grid, labels: Labels, nerve: Bools, plan: Plan = NECK, metal: Bools | None = None, contrast: bool = False
 ) -> Floats:
     """What a noise-free CT of the labels shows, a little blurred; bone has a cortex one voxel thick."""
-    numbers = np.full(256, CANCELLOUS_HU, np.float32)
-    for name, number in plan.label.items():
-        if name.startswith("foramen"):
-            numbers[number] = FORAMEN_FAT_HU
-        elif name.startswith("cord"):
-            numbers[number] = CORD_HU
-        elif name in plan.blood:
-            numbers[number] = CONTRAST_HU if contrast and "artery" in name else BLOOD_HU
-        elif name in HOUNSFIELD:
-            numbers[number] = HOUNSFIELD[name]
+    tissues = {"bone": CANCELLOUS_HU, "foramen": FORAMEN_FAT_HU, "cord": CORD_HU, "blood": BLOOD_HU, **HOUNSFIELD}
+    numbers = values_of(plan, tissues, CONTRAST_HU if contrast else BLOOD_HU)
     image = with_cortex(numbers[labels], labels, nerve, plan, (NERVE_HU, CORTICAL_HU))
     if metal is not None:
         image[metal] = METAL_HU
     return blurred(image, grid)
+
+
+def values_of(plan: Plan, tissues: Mapping[str, float], arteries: float) -> Floats:
+    """What an image shows of every label (256,); tissues: by name, "bone" all that is not named."""
+    values = np.full(256, tissues["bone"], np.float32)
+    for name, number in plan.label.items():
+        kind = name.split()[0]
+        if name in plan.blood:
+            values[number] = arteries if "artery" in name else tissues["blood"]
+        elif kind in ("foramen", "cord") or name in tissues:
+            values[number] = tissues[kind]
+    return values
 
 
 def with_cortex(image: Floats, labels: Labels, nerve: Bools, plan: Plan, values: tuple[float, float]) -> Floats:

@@ -124,47 +124,52 @@ class Identity:
 
 def write_ct(folder: Path, hounsfield: Floats, grid: Grid, identity: Identity, vendor: str) -> None:
     """One file a slice, from the head down."""
-    started = SCAN_START[identity.visit] - CT_BEFORE_PET
-    header = _common(identity, vendor, started)
-    header.Modality = "CT"
-    header.SOPClassUID = CTImageStorage
-    header.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    header.PatientPosition = "HFS"
-    header.SeriesInstanceUID = identity.uid("ct")
-    header.SeriesNumber = 2
-    header.SeriesDescription = "CT neck, simulated"
-    header.AcquisitionNumber = 1
-    header.KVP = 120
-    header.ConvolutionKernel = "STANDARD"
-    header.RescaleIntercept, header.RescaleSlope, header.RescaleType = CT_INTERCEPT_HU, 1, "HU"
-    header.WindowCenter, header.WindowWidth = 40, 400
-    header.AcquisitionDate, header.AcquisitionTime = _date(started), _time(started)
-    header.ContentDate, header.ContentTime = header.AcquisitionDate, header.AcquisitionTime
-    _add_grid(header, grid, signed=False)
-    stored = np.clip(np.rint(hounsfield) - CT_INTERCEPT_HU, 0, 4095).astype("<u2")
-    series = SeriesWriter(folder, header)
-    for number, k in enumerate(range(grid.shape[0] - 1, -1, -1), start=1):
-        series.write(number, encoded(_place(grid, k)), stored[k])
+    header = _dataset(
+        Modality="CT",
+        SOPClassUID=CTImageStorage,
+        ImageType=["ORIGINAL", "PRIMARY", "AXIAL"],
+        SeriesInstanceUID=identity.uid("ct"),
+        SeriesDescription="CT neck, simulated",
+        KVP=120,
+        ConvolutionKernel="STANDARD",
+        RescaleIntercept=CT_INTERCEPT_HU,
+        RescaleSlope=1,
+        RescaleType="HU",
+        WindowCenter=40,
+        WindowWidth=400,
+    )
+    _write_slices(folder, header, np.rint(hounsfield) - CT_INTERCEPT_HU, grid, identity, vendor)
 
 
 def write_mr(folder: Path, signal: Floats, grid: Grid, identity: Identity, vendor: str) -> None:
     """One file a slice, from the head down, without rescaling, as an MR is mostly written."""
+    header = _dataset(
+        Modality="MR",
+        SOPClassUID=MRImageStorage,
+        ImageType=["ORIGINAL", "PRIMARY", "M"],
+        SeriesInstanceUID=identity.uid("mr"),
+        SeriesDescription="T1 3D, simulated",
+        ScanningSequence="GR",
+        SequenceVariant="SP",
+        MRAcquisitionType="3D",
+        MagneticFieldStrength=3,
+        RepetitionTime=20,
+        EchoTime=2.5,
+        FlipAngle=25,
+    )
+    _write_slices(folder, header, np.rint(signal), grid, identity, vendor)
+
+
+def _write_slices(folder: Path, own: Dataset, values: Floats, grid: Grid, identity: Identity, vendor: str) -> None:
+    """A CT or MR (k, j, i) of 12 bits; own: what its header has beside that of the visit."""
     started = SCAN_START[identity.visit] - CT_BEFORE_PET
     header = _common(identity, vendor, started)
-    header.Modality = "MR"
-    header.SOPClassUID = MRImageStorage
-    header.ImageType = ["ORIGINAL", "PRIMARY", "M"]
-    header.PatientPosition = "HFS"
-    header.SeriesInstanceUID = identity.uid("mr")
-    header.SeriesNumber = 2
-    header.SeriesDescription = "T1 3D, simulated"
-    header.AcquisitionNumber = 1
-    header.ScanningSequence, header.SequenceVariant, header.MRAcquisitionType = "GR", "SP", "3D"
-    header.MagneticFieldStrength, header.RepetitionTime, header.EchoTime, header.FlipAngle = 3, 20, 2.5, 25
+    header.update(own)
+    header.PatientPosition, header.SeriesNumber, header.AcquisitionNumber = "HFS", 2, 1
     header.AcquisitionDate, header.AcquisitionTime = _date(started), _time(started)
     header.ContentDate, header.ContentTime = header.AcquisitionDate, header.AcquisitionTime
     _add_grid(header, grid, signed=False)
-    stored = np.clip(np.rint(signal), 0, 4095).astype("<u2")
+    stored = np.clip(values, 0, 4095).astype("<u2")
     series = SeriesWriter(folder, header)
     for number, k in enumerate(range(grid.shape[0] - 1, -1, -1), start=1):
         series.write(number, encoded(_place(grid, k)), stored[k])
@@ -209,7 +214,9 @@ def write_pet(
     window = _dataset(EnergyWindowLowerLimit=435, EnergyWindowUpperLimit=650)
     header.EnergyWindowRangeSequence = DicomSequence([window])
     header.RadiopharmaceuticalInformationSequence = DicomSequence([_radiopharmaceutical(identity.visit, tracer)])
-    header.PatientOrientationCodeSequence = DicomSequence([_supine()])
+    recumbent = _code("102538003", "SCT", "recumbent")
+    recumbent.PatientOrientationModifierCodeSequence = DicomSequence([_code("40199007", "SCT", "supine")])
+    header.PatientOrientationCodeSequence = DicomSequence([recumbent])
     header.PatientGantryRelationshipCodeSequence = DicomSequence([_code("102540001", "SCT", "headfirst")])
     _add_grid(header, grid, signed=kind.signed)
     largest = 32767 if kind.signed else 65535
@@ -358,12 +365,6 @@ def _radiopharmaceutical(visit: str, tracer: SimulatedTracer) -> Dataset:
         RadionuclideCodeSequence=DicomSequence([_code(*tracer.radionuclide)]),
         RadiopharmaceuticalCodeSequence=DicomSequence([_code(*tracer.code)]),
     )
-
-
-def _supine() -> Dataset:
-    recumbent = _code("102538003", "SCT", "recumbent")
-    recumbent.PatientOrientationModifierCodeSequence = DicomSequence([_code("40199007", "SCT", "supine")])
-    return recumbent
 
 
 def _code(value: str, scheme: str, meaning: str) -> Dataset:

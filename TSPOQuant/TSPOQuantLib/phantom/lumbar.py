@@ -8,7 +8,6 @@ CSF, in which no single roots are drawn. The field cuts the trunk: beyond it the
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..grid import Grid
 from ..progress import Progress
@@ -26,7 +25,7 @@ from .anatomy import (
     within_body,
     within_capsule,
 )
-from .neck import Build, CanalPlan, Plan, Pose, Vertebra
+from .neck import Build, CanalPlan, Plan, Pose, Vertebra, canal_axes
 from .spine import Spine, bent_spine
 from .tracer import BLOOD_KINETICS, BONE_KINETICS, CORD_K1, CORD_VB, FORAMEN_K1, FORAMEN_VB, OTHER, Kinetics
 
@@ -62,16 +61,6 @@ FIELD_MM = {"x": 156.0, "y": 168.0, "z": 240.0}
 CENTER_LPS_MM = np.array([0.0, 6.0, 0.0])
 
 
-def _axes(side: str) -> NDArray[np.float64]:
-    """Unit columns (canal outward, up, across) of a foramen in the spine's frame (left, posterior, along)."""
-    sign = 1.0 if side == "left" else -1.0
-    forward, down = np.deg2rad(FORWARD_DEG), np.deg2rad(DOWNWARD_DEG)
-    outward = np.array([sign * np.cos(forward) * np.cos(down), -np.sin(forward) * np.cos(down), -np.sin(down)])
-    across = np.array([sign * np.sin(forward), np.cos(forward), 0.0])
-    up = np.array([sign * np.cos(forward) * np.sin(down), -np.sin(forward) * np.sin(down), np.cos(down)])
-    return np.stack([outward, up, across], axis=1)
-
-
 def _along(level: str) -> float:
     lower = [v.name for v in VERTEBRAE].index(level.split("/")[1])
     return ENDS_MM[lower] + VERTEBRAE[lower].disc_mm / 2 + ABOVE_DISC_MM
@@ -83,7 +72,7 @@ CANALS = tuple(
         side,
         level.split("/")[0],
         ((1.0 if side == "left" else -1.0) * LEFT_MM, POSTERIOR_MM, _along(level)),
-        _axes(side),
+        canal_axes(side, FORWARD_DEG, DOWNWARD_DEG),
         (LENGTH_MM, HEIGHT_MM, WIDTH_MM),
     )
     for level in LEVELS

@@ -7,37 +7,22 @@ and marrow bright, cord above muscle, CSF, flowing blood, cortex and air dark). 
 import numpy as np
 from numpy.typing import NDArray
 
-from .anatomy import Anatomy, blurred, with_cortex
+from .anatomy import Anatomy, blurred, values_of, with_cortex
 from .neck import NECK, Plan
 
 Floats = NDArray[np.float32]
 
-SIGNAL = {
-    "csf": 120.0,
-    "cartilage": 300.0,
-    "thyroid": 420.0,
-    "muscle": 350.0,
-    "bowel": 400.0,
-    "fat": 900.0,
-    "skin": 500.0,
-    "air": 0.0,
+TISSUES = {
+    **{"csf": 120.0, "cartilage": 300.0, "thyroid": 420.0, "muscle": 350.0, "bowel": 400.0, "fat": 900.0},
+    **{"skin": 500.0, "air": 0.0, "cord": 430.0, "blood": 100.0, "bone": 620.0, "foramen": 850.0},
 }
-CORD, NERVE, BLOOD_FLOW, MARROW, CORTEX, FORAMEN_FAT = 430.0, 380.0, 100.0, 620.0, 40.0, 850.0
+NERVE, CORTEX = 380.0, 40.0
 NOISE = 14.0
 
 
 def mr_signal(anatomy: Anatomy, plan: Plan = NECK) -> Floats:
     """A noise-free MR of the anatomy (k, j, i), a little blurred; bone has a dark cortex one voxel thick."""
-    values = np.full(256, MARROW, np.float32)
-    for name, number in plan.label.items():
-        if name.startswith("foramen"):
-            values[number] = FORAMEN_FAT
-        elif name.startswith("cord"):
-            values[number] = CORD
-        elif name in plan.blood:
-            values[number] = BLOOD_FLOW
-        elif name in SIGNAL:
-            values[number] = SIGNAL[name]
+    values = values_of(plan, TISSUES, TISSUES["blood"])
     labels = anatomy.labels
     return blurred(with_cortex(values[labels], labels, anatomy.nerve, plan, (NERVE, CORTEX)), anatomy.grid)
 

@@ -4,7 +4,7 @@ Published figures (each with its source) are the sizes of the foramina and of th
 assumption, chosen to look like an adult's neck.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -189,16 +189,12 @@ def rigid(degrees_xyz: NDArray[np.float64], shift_mm: NDArray[np.float64]) -> ND
 
 def draw_pose(seed: int, visit: str, rng: np.random.Generator, shape: Shape = PLAIN) -> Pose:
     """Straight at baseline; another position and some flexion at the second visit (assumed sizes); posed as told."""
-    pose = _plain_pose(seed, visit, rng)
-    return replace(pose, neck_to_lps=pose.neck_to_lps @ shape.turned)
-
-
-def _plain_pose(seed: int, visit: str, rng: np.random.Generator) -> Pose:
-    if visit == "baseline":
-        return Pose(np.eye(4))
-    if seed == REFERENCE_SEED:
-        return Pose(rigid(np.array([-2.0, 1.5, 3.0]), np.array([3.0, -2.0, 1.5])), flexion_deg=6.0)
-    return Pose(rigid(rng.uniform(-3, 3, 3), rng.uniform(-3, 3, 3)), flexion_deg=float(rng.uniform(-6, 6)))
+    matrix, flexion_deg = np.eye(4), 0.0
+    if visit != "baseline" and seed == REFERENCE_SEED:
+        matrix, flexion_deg = rigid(np.array([-2.0, 1.5, 3.0]), np.array([3.0, -2.0, 1.5])), 6.0
+    elif visit != "baseline":
+        matrix, flexion_deg = rigid(rng.uniform(-3, 3, 3), rng.uniform(-3, 3, 3)), float(rng.uniform(-6, 6))
+    return Pose(matrix @ shape.turned, flexion_deg)
 
 
 def spine_of(build: Build, pose: Pose) -> Spine:
@@ -222,8 +218,13 @@ def foramen_size_mm(level: str, shape: Shape) -> tuple[float, float]:
 
 def foramen_axes(side: str) -> NDArray[np.float64]:
     """Unit columns (canal outward, up, across) of a foramen in the spine's frame (left, posterior, along)."""
+    return canal_axes(side, FORAMEN_FORWARD_DEG, FORAMEN_DOWNWARD_DEG)
+
+
+def canal_axes(side: str, forward_deg: float, downward_deg: float) -> NDArray[np.float64]:
+    """The same of a canal that runs so many degrees forward and downward."""
     sign = 1.0 if side == "left" else -1.0
-    forward, down = np.deg2rad(FORAMEN_FORWARD_DEG), np.deg2rad(FORAMEN_DOWNWARD_DEG)
+    forward, down = np.deg2rad(forward_deg), np.deg2rad(downward_deg)
     outward = np.array([sign * np.cos(forward) * np.cos(down), -np.sin(forward) * np.cos(down), -np.sin(down)])
     across = np.array([sign * np.sin(forward), np.cos(forward), 0.0])
     up = np.array([sign * np.cos(forward) * np.sin(down), -np.sin(forward) * np.sin(down), np.cos(down)])

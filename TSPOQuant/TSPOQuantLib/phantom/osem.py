@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform, gaussian_filter
+from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_matrix
 
 from ..grid import Grid
 from .projection import FWHM_PER_SIGMA, Rays, ray_matrix
-from .scanner import axis_weights, centers_and_spacing, decay_factors, edges_of
+from .scanner import axis_weights, centers_and_spacing, decay_factors, edges_of, moved_labels
 from .settings import OsemOptions
 from .tracer import FRAME_DURATIONS_S, HALF_LIFE_S
 
@@ -186,12 +186,6 @@ def _matrix(grid: Grid, middle: list[float], rays: Rays, angles: Doubles) -> csr
     (x, wx), (y, wy) = (centers_and_spacing(grid, axis) for axis in (0, 1))
     ys, xs = np.meshgrid(y - middle[1], x - middle[0], indexing="ij")
     return ray_matrix(xs.ravel(), ys.ravel(), (wx, wy), rays, angles)
-
-
-def moved_labels(labels: Labels, source: Grid, motion: Doubles) -> Labels:
-    """The object (nearest voxel) after a rigid motion (4, 4) in LPS; beyond the field it goes on as it ends."""
-    back = np.linalg.inv(source.ijk_to_lps) @ np.linalg.inv(motion) @ source.ijk_to_lps
-    return np.asarray(affine_transform(labels, back[2::-1, 2::-1], back[2::-1, 3], order=0, mode="nearest"), np.uint8)
 
 
 def counts_per_length(frame: int, noise_percent: float, half_life_s: float = HALF_LIFE_S) -> float:

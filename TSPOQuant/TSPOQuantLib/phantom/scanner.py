@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from ..grid import Grid
 from .neck import LABEL, rigid
+from .projection import FWHM_PER_SIGMA
 from .tracer import FRAME_DURATIONS_S, FRAME_STARTS_S, HALF_LIFE_S
 
 Doubles = NDArray[np.float64]
@@ -23,7 +24,6 @@ Labels = NDArray[np.uint8]
 BEYOND_MM = 1000.0
 # Below this resolution the PET grid is too coarse to interpolate a blurred image on.
 COARSE_ENOUGH_FWHM_MM = 4.0
-FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 
 
 def decay_factors(half_life_s: float = HALF_LIFE_S) -> Doubles:
@@ -152,9 +152,13 @@ def _ideal_frames(
             yield activity[still]
         return
     for activity, matrix in zip(values, motion, strict=True):
-        back = np.linalg.inv(source.ijk_to_lps) @ np.linalg.inv(matrix) @ source.ijk_to_lps
-        turned = affine_transform(labels, back[2::-1, 2::-1], back[2::-1, 3], order=0, mode="nearest")
-        yield activity[majority_labels(turned, source, target)]
+        yield activity[majority_labels(moved_labels(labels, source, matrix), source, target)]
+
+
+def moved_labels(labels: Labels, source: Grid, matrix: Doubles) -> Labels:
+    """The object (nearest voxel) after a rigid motion (4, 4) in LPS mm; beyond the field it goes on as it ends."""
+    back = np.linalg.inv(source.ijk_to_lps) @ np.linalg.inv(matrix) @ source.ijk_to_lps
+    return np.asarray(affine_transform(labels, back[2::-1, 2::-1], back[2::-1, 3], order=0, mode="nearest"), np.uint8)
 
 
 def _blurred_frames(

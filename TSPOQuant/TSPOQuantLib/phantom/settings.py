@@ -82,27 +82,15 @@ class PhantomSettings:
             raise InputRefused(
                 "phantom-setting", "the phantom's seed is {seed!r}; give a whole number from 0 up", seed=self.seed
             )
-        if self.vendor not in VENDORS:
-            raise InputRefused(
-                "phantom-setting",
-                "the phantom's vendor is {vendor!r}; choose one of {vendors}",
-                vendor=self.vendor,
-                vendors=", ".join(VENDORS),
-            )
-        if self.anatomy not in ANATOMIES:
-            raise InputRefused(
-                "phantom-setting",
-                "the phantom's anatomy is {anatomy!r}; choose one of {anatomies}",
-                anatomy=self.anatomy,
-                anatomies=", ".join(ANATOMIES),
-            )
-        if self.spine not in SPINES:
-            raise InputRefused(
-                "phantom-setting",
-                "the phantom's spine is {spine!r}; choose one of {spines}",
-                spine=self.spine,
-                spines=", ".join(SPINES),
-            )
+        for name, choices in (("vendor", VENDORS), ("anatomy", ANATOMIES), ("spine", SPINES)):
+            if getattr(self, name) not in choices:
+                raise InputRefused(
+                    "phantom-setting",
+                    "the phantom's {name} is {value!r}; choose one of {choices}",
+                    name=name,
+                    value=getattr(self, name),
+                    choices=", ".join(choices),
+                )
         if self.spine == LUMBAR and (self.scanner != GAUSSIAN or self.hot_neighbors or self.shape):
             raise InputRefused(
                 "phantom-setting",
@@ -152,9 +140,9 @@ def osem_options(options: str) -> OsemOptions:
     if kind != OSEM or len(flags) + len(numbers) != len(words) or not in_range:
         raise InputRefused(
             "phantom-scanner",
-            "the phantom's scanner is {said!r}; give gaussian, osem, or osem:ITERATIONS,SUBSETS with 1 to "
+            "the phantom's scanner is {options!r}; give gaussian, osem, or osem:ITERATIONS,SUBSETS with 1 to "
             "{iterations} iterations and 1 to {subsets} subsets, and ,psf or ,tof behind them where wanted",
-            said=options,
+            options=options,
             iterations=MOST_ITERATIONS,
             subsets=MOST_SUBSETS,
         )

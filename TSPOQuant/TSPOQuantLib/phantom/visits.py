@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -216,26 +216,15 @@ def _write_all(
         visits[visit] = _write_visit(
             folder / f"ses-{visit}", visit, settings, tracer, kinetics[visit], build, neighbors, visit_seeds[n], share
         )
+    truth = {region: dict(by_visit) for region, by_visit in settings.truth.items()}
+    chosen = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    chosen |= {"hot_neighbors": settings.hot, "truth": truth}
     return {
         "simulated": True,
         "software": f"TSPOQuant {__version__}",
         "tracer": tracer.name,
         "seed": settings.seed,
-        "settings": {
-            "vendor": settings.vendor,
-            "fwhm_mm": settings.fwhm_mm,
-            "noise_percent": settings.noise_percent,
-            "motion_mm": settings.motion_mm,
-            "fast": settings.fast,
-            "scanner": settings.scanner,
-            "hot_neighbors": settings.hot,
-            "two_tissue": settings.two_tissue,
-            "foramen_k1": settings.foramen_k1,
-            "shape": settings.shape,
-            "anatomy": settings.anatomy,
-            "spine": settings.spine,
-            "truth": {region: dict(by_visit) for region, by_visit in settings.truth.items()},
-        },
+        "settings": {key: value for key, value in chosen.items() if key not in ("seed", "tracer")},
         "units": {"VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "VB": "1", "lengths": "mm", "coordinates": "LPS"},
         "assumptions": [
             *ASSUMPTIONS,

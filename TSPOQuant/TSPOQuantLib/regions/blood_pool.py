@@ -7,6 +7,7 @@ time as well.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +149,9 @@ def blurred_disk(distance_mm: Floats, diameter_mm: float, sigma_mm: float) -> Fl
 class _Declined(Exception):
     """Why no blood pool is proposed."""
 
+    def __init__(self, template: str, /, **values: Any) -> None:
+        super().__init__(Text(template, **values))
+
 
 def propose_blood_pool(
     image: DynamicImage, fwhm_mm: float | None = None, target: Grid | None = None, below_neck: bool = False
@@ -224,24 +228,20 @@ def _vessel(
     slices = np.arange(margin, grid.shape[0] - margin)
     if len(slices) * spacing[0] < LEAST_LENGTH_MM:
         raise _Declined(
-            Text(
-                "the PET shows less than {least_length_mm:g} mm of the body away from its ends",
-                least_length_mm=LEAST_LENGTH_MM,
-            )
+            "the PET shows less than {least_length_mm:g} mm of the body away from its ends",
+            least_length_mm=LEAST_LENGTH_MM,
         )
     edge = middle - (AORTA_RIGHT_MM if caliber is AORTA else 0.0)
-    own = (_x_of(grid) > edge[:, None, None]) == (side == "left")
+    own = (grid.centers[..., 0] > edge[:, None, None]) == (side == "left")
     strength = np.where(own, _tubeness(early, spacing, caliber), 0.0)[slices]
     first = _followed(strength, spacing)
     seen = _along(strength, first)
     kept = _longest_run(seen > max(LEAST_STRENGTH * float(np.percentile(seen, 75)), 0.0))
     if (kept.stop - kept.start) * spacing[0] < LEAST_LENGTH_MM:
         raise _Declined(
-            Text(
-                "no hot vessel is seen over {least_length_mm:g} mm on the {side}",
-                least_length_mm=LEAST_LENGTH_MM,
-                side=side,
-            )
+            "no hot vessel is seen over {least_length_mm:g} mm on the {side}",
+            least_length_mm=LEAST_LENGTH_MM,
+            side=side,
         )
     slices, strength, first = slices[kept], strength[kept], first[kept]
     paths = [first]
@@ -257,11 +257,9 @@ def _vessel(
     contrast = tube.activity / tube.background + 1
     if contrast < LEAST_CONTRAST:
         raise _Declined(
-            Text(
-                "the vessel on the {side} is only {contrast:.1f} times as hot as what lies around it",
-                side=side,
-                contrast=contrast,
-            )
+            "the vessel on the {side} is only {contrast:.1f} times as hot as what lies around it",
+            side=side,
+            contrast=contrast,
         )
     recovery = None if fwhm_mm is None else cylinder_recovery(tube.diameter_mm, width_mm)
     diameter = None if fwhm_mm is None else tube.diameter_mm
@@ -279,13 +277,8 @@ def _middle_lines(image: DynamicImage) -> Floats:
     """(slices,): where the body's middle lies in LPS x, mm."""
     mean = _summed(image, range(len(image.timing)))
     body = mean > BODY_SHARE * np.percentile(mean, 99)
-    count = body.sum(axis=(1, 2))
-    return np.asarray(np.where(body, _x_of(_by_slices(image.grid)), 0).sum(axis=(1, 2)) / np.maximum(count, 1))
-
-
-def _x_of(grid: Grid) -> Floats:
-    k, j, i = np.indices(grid.shape)
-    return np.asarray(grid.to_lps(np.stack([i, j, k], axis=-1).astype(float))[..., 0])
+    x, count = _by_slices(image.grid).centers[..., 0], body.sum(axis=(1, 2))
+    return np.asarray(np.where(body, x, 0).sum(axis=(1, 2)) / np.maximum(count, 1))
 
 
 def _followed(strength: Floats, spacing: Floats) -> NDArray[np.intp]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..acquisition.segmentation import Segmentation
 from ..alignment.visits import VisitAlignment
 from ..grid import Grid
-from ..messages import InputRefused, Notice, Text, named
+from ..messages import InputRefused, Notice, named
 from .anatomy import CARRIED_TAG
 from .planes import center_of
 from .region import Region, region_of
@@ -66,7 +66,8 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
             cut.append(region.name)
         segments.append(replace(segment, mask=mask, tags={**segment.tags, CARRIED_TAG: visit}))
     residuals = [level.residual_mm for level in alignment.levels]
-    text = Text(
+    carried = Notice(
+        "regions-carried",
         "the regions are those of {visit}, carried to this visit's CT or MR level by level (surfaces there agree "
         "to {lowest:.1f} to {highest:.1f} mm); look at them on it and correct them where they are off",
         visit=visit,
@@ -79,8 +80,7 @@ def carry_segmentation(drawn: Segmentation, alignment: VisitAlignment, grid: Gri
         "is left is no measure of the whole; draw it anew or leave it out",
         names=named(cut),
     )
-    told = (*alignment.notices, *((beyond,) if cut else ()))
-    notices = (*drawn.notices, *told, Notice("regions-carried", text))
+    notices = (*drawn.notices, *alignment.notices, *((beyond,) if cut else ()), carried)
     return Segmentation(grid, tuple(segments), notices, undrawn=drawn.undrawn)
 
 

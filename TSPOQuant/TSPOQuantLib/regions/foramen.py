@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter1d, map_coordin
 from ..acquisition.image import Volume
 from ..levels import LEVELS
 from .canal import DOWNWARD_DEG, FORWARD_DEG, LUMBAR_DOWNWARD_DEG, LUMBAR_FORWARD_DEG
-from .vertebra import LabeledBone, Vertebra, sampled
+from .vertebra import LabeledBone, Vertebra, axes_about, sampled
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -95,18 +95,11 @@ class Passage:
 
 def level_between(upper: Vertebra, lower: Vertebra) -> Level:
     """The frame half-way between two vertebrae."""
-    up = _unit(upper.axes[:, 2] + lower.axes[:, 2])
-    left = upper.axes[:, 0] + lower.axes[:, 0]
-    left = _unit(left - up * (up @ left))
-    axes = np.stack([left, np.cross(up, left), up], axis=1)
+    axes = axes_about(upper.axes[:, 2] + lower.axes[:, 2], upper.axes[:, 0] + lower.axes[:, 0])
     left_edge, right_edge, front = (
         float(np.mean(pair)) for pair in zip(upper.edges[:3], lower.edges[:3], strict=True)
     )
     return Level(upper, lower, (upper.canal + lower.canal) / 2, axes, (left_edge, right_edge, front))
-
-
-def _unit(vector: Floats) -> Floats:
-    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def canal_axes(sign: float, lumbar: bool = False) -> Floats:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..acquisition.segmentation import Segment, Segmentation
 from ..levels import LEVELS, OF_ROOT
-from ..messages import InputRefused, Listed, Notice
+from ..messages import InputRefused, Listed, Notice, Notices
 from .anatomy import ANATOMY_ONLY, STRUCTURES, Anatomy, Named, has_cord, identify, own_tags, read_name
 from .region import plain_name
 
@@ -22,13 +22,13 @@ def check_names(segments: Sequence[Segment]) -> tuple[Notice, ...]:
     segments are one place, or their results would have one name).
     """
     known: dict[tuple[str, ...], str] = {}
-    notices: list[Notice] = []
+    notices = Notices()
     for segment in segments:
-        name, said, tags = plain_name(segment.name), read_name(segment.name), own_tags(segment.tags)
+        name, named, tags = plain_name(segment.name), read_name(segment.name), own_tags(segment.tags)
         tagged = tags.get("Structure") in STRUCTURES
-        _check_root(name, said)
+        _check_root(name, named)
         if tagged:
-            _check_tags(name, said, tags)
+            _check_tags(name, named, tags)
         anatomy = identify(segment.name, segment.tags)
         place = _place(name, anatomy)
         if place is not None:
@@ -43,7 +43,7 @@ def check_names(segments: Sequence[Segment]) -> tuple[Notice, ...]:
                 )
             known[place] = name
         if not tagged:
-            notices += _unclear(name, said)
+            _tell_unclear(name, named, notices)
     return tuple(notices)
 
 
@@ -111,71 +111,51 @@ def _check_tags(name: str, named: Named, tags: dict[str, str]) -> None:
         )
 
 
-def _unclear(name: str, named: Named) -> list[Notice]:
-    """Levels and sides that a name tells, or should tell, and that did not reach the results."""
+def _tell_unclear(name: str, named: Named, notices: Notices) -> None:
+    """Tell of levels and sides that a name tells, or should tell, and that did not reach the results."""
+    places = named.places or ((named.root,) if named.root else ())
     if named.structure == "foramen" and not named.level:
-        return [
-            Notice(
-                "region-level",
-                "'{name}' names a foramen and no level that there is; it is taken for a region of its own, without "
-                "level: a name like 'foramen C6/C7 left' is understood",
-                name=name,
-            )
-        ]
-    if named.structure == "foramen":
-        return _from_root(name, named) + _without_side(name, named)
-    if named.structure == "cord" and named.level and not has_cord(named.level):
-        return [
-            Notice(
-                "region-level",
-                "'{name}' names cord at {level}, where the canal holds roots alone",
+        notices.add(
+            "region-level",
+            "'{name}' names a foramen and no level that there is; it is taken for a region of its own, without "
+            "level: a name like 'foramen C6/C7 left' is understood",
+            name=name,
+        )
+    elif named.structure == "foramen":
+        if named.of_nerve:
+            notices.add(
+                "region-from-root",
+                "'{name}' names a root or its ganglion and is read as the foramen where the root leaves, {level}; if "
+                "it lies elsewhere, as in the canal, say so in its name ('traversing root')",
                 name=name,
                 level=named.level,
             )
-        ]
-    places = named.places or ((named.root,) if named.root else ())
-    if named.structure == "other" and len(places) == 1 and places[0] in OF_ROOT:
-        return [
-            Notice(
-                "region-level",
-                "'{name}' names {place}, and is taken for a region without level: if it is the foramen where the root "
-                "{place} leaves, name it '{suggestion}'",
-                name=name,
-                place=places[0],
-                suggestion=f"foramen {OF_ROOT[places[0]].name} {named.side if named.sides else 'left'}",
-            )
-        ]
-    if named.structure != "blood-pool" and places and (named.structure == "other" or not named.level):
-        return [
-            Notice(
-                "region-level",
-                "'{name}' names {place}, and is taken for a region without level: names like 'foramen C6/C7 left' and "
-                "'cord C7' are understood",
-                name=name,
-                place=places[0],
-            )
-        ]
-    return []
-
-
-def _from_root(name: str, named: Named) -> list[Notice]:
-    if not named.of_nerve:
-        return []
-    return [
-        Notice(
-            "region-from-root",
-            "'{name}' names a root or its ganglion and is read as the foramen where the root leaves, {level}; if it "
-            "lies elsewhere, as in the canal, say so in its name ('traversing root')",
+        if named.side == "midline":
+            notices.add("region-side", "'{name}' does not say whether it is the left or the right one", name=name)
+    elif named.structure == "cord" and named.level and not has_cord(named.level):
+        notices.add(
+            "region-level",
+            "'{name}' names cord at {level}, where the canal holds roots alone",
             name=name,
             level=named.level,
         )
-    ]
-
-
-def _without_side(name: str, named: Named) -> list[Notice]:
-    if named.side != "midline":
-        return []
-    return [Notice("region-side", "'{name}' does not say whether it is the left or the right one", name=name)]
+    elif named.structure == "other" and len(places) == 1 and places[0] in OF_ROOT:
+        notices.add(
+            "region-level",
+            "'{name}' names {place}, and is taken for a region without level: if it is the foramen where the root "
+            "{place} leaves, name it '{suggestion}'",
+            name=name,
+            place=places[0],
+            suggestion=f"foramen {OF_ROOT[places[0]].name} {named.side if named.sides else 'left'}",
+        )
+    elif named.structure != "blood-pool" and places and (named.structure == "other" or not named.level):
+        notices.add(
+            "region-level",
+            "'{name}' names {place}, and is taken for a region without level: names like 'foramen C6/C7 left' and "
+            "'cord C7' are understood",
+            name=name,
+            place=places[0],
+        )
 
 
 def _described(anatomy: Anatomy) -> str:

@@ -12,6 +12,7 @@ from ..levels import LEVELS
 from .anatomy import Anatomy
 from .foramen import canal_axes
 from .region import Region
+from .vertebra import axes_about
 
 Floats = NDArray[np.float64]
 Plane = Literal["axial", "sagittal", "coronal", "across canal", "along canal"]
@@ -78,12 +79,8 @@ def spine_axes(level: str, foramina: Mapping[tuple[str, str], Floats]) -> Floats
         if (near, "left") in foramina and (near, "right") in foramina
     ]
     up = middles[0] - middles[-1] if len(middles) > 1 else UP  # LEVELS runs downward
-    up = up / np.linalg.norm(up)
     both = (level, "left") in foramina and (level, "right") in foramina
-    left = foramina[level, "left"] - foramina[level, "right"] if both else LEFT
-    left = left - up * (up @ left)
-    left /= np.linalg.norm(left)
-    return np.stack([left, np.cross(up, left), up], axis=1)
+    return axes_about(up, foramina[level, "left"] - foramina[level, "right"] if both else LEFT)
 
 
 def corners_of(region: Region) -> Floats:

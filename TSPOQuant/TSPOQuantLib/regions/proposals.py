@@ -7,6 +7,7 @@ between two pedicles, lies in bone or in the spinal canal, or is not sure enough
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from .canal import LENGTH_MM, LUMBAR_LENGTH_MM, Canal, check_ct
 from .foramen import BONES_HU, Level, Passage, agreed, expected, is_bone, level_between, measured
 from .region import CONFIDENCE_TAG, PLACEMENT_TAG
 from .template import foramen_segment, name_of, segment_of
-from .vertebra import BONE_HU, LabeledBone, Vertebra, labeled_bone, points_of, sampled, vertebrae_of
+from .vertebra import BONE_HU, LabeledBone, Vertebra, labeled_bone, sampled, vertebrae_of
 from .vertebra_labels import vertebra_segments
 
 Floats = NDArray[np.float64]
@@ -90,9 +91,9 @@ class Proposal:
 class Declined(Exception):
     """Why a region cannot be proposed: a stable code and a sentence."""
 
-    def __init__(self, code: str, reason: Text) -> None:
-        super().__init__(reason)
-        self.code, self.reason = code, reason
+    def __init__(self, code: str, template: str, /, **values: Any) -> None:
+        self.code, self.reason = code, template if isinstance(template, Text) else Text(template, **values)
+        super().__init__(self.reason)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ class Neck:
             raise Declined(self.numbering.code, self.numbering.message)
         found = self.frames.get(level)
         if found is None:
-            raise Declined("vertebra-missing", Text("no label is called vertebra {level}", level=level))
+            raise Declined("vertebra-missing", "no label is called vertebra {level}", level=level)
         if isinstance(found, Declined):
             raise found
         return found
@@ -204,10 +205,10 @@ def look_for_foramina(
     vertebrae: Segmentation, ct: Volume, progress: Progress = silent
 ) -> tuple[tuple[Proposal, ...], tuple[Notice, ...]]:
     """``propose_foramina``, and what is to be known of the labels' numbering."""
-    told: tuple[Notice, ...] = ()
+    notices: tuple[Notice, ...] = ()
     if not ct.is_ct:
         ct = walls_of(vertebrae, ct)
-        told = (
+        notices = (
             Notice(
                 "walls-by-labels",
                 "an MR does not show bone by its values: the labels of the vertebrae alone tell where a foramen's "
@@ -223,7 +224,7 @@ def look_for_foramina(
         progress(0.4 + 0.6 * number / len(names), Text("Foramina {level}", level=name))
         root = LEVELS[name].root
         found += [_proposal(Anatomy("foramen", name, root, side), neck, ct) for side in ("left", "right")]
-    return tuple(found), (*told, *((neck.numbering,) if neck and neck.numbering else ()))
+    return tuple(found), (*notices, *((neck.numbering,) if neck and neck.numbering else ()))
 
 
 def _looked_for(neck: Neck | None) -> tuple[str, ...]:
@@ -243,7 +244,7 @@ def walls_of(vertebrae: Segmentation, image: Volume) -> Volume:
     outside, linear at its border, so that half-way between is what counts as bone."""
     places = vertebra_segments(vertebrae).values()
     drawn = np.any([vertebrae.segments[place].mask for place in places], axis=0) if places else np.zeros((1, 1, 1))
-    values = LABEL_HU * sampled(drawn.astype(np.float32), vertebrae.grid, points_of(image.grid))
+    values = LABEL_HU * sampled(drawn.astype(np.float32), vertebrae.grid, image.grid.centers)
     return replace(image, values=values.astype(np.float32), units=HU)
 
 
@@ -282,27 +283,21 @@ def _pieces(neck: Neck | None) -> list[tuple[SpineLevel, SpineLevel]]:
 def _piece(level: str, upper: str, lower: str, neck: Neck | None, cord: Segment | None, on: Segmentation) -> Proposal:
     anatomy = Anatomy("cord", level)
     name = name_of(anatomy)
-    if cord is None or not cord.mask.any():
-        return Proposal(name, None, 0.0, Text("no cord is drawn"), "cord-missing")
-    if neck is None:
-        return Proposal(
-            name,
-            None,
-            0.0,
-            NO_VERTEBRA,
-            "vertebra-missing",
-        )
     try:
+        if cord is None or not cord.mask.any():
+            raise Declined("cord-missing", "no cord is drawn")
+        if neck is None:
+            raise Declined("vertebra-missing", NO_VERTEBRA)
         above, below = _level(upper, neck), _level(lower, neck)
+        voxels = np.argwhere(cord.mask)
+        points = on.grid.to_lps(voxels[:, ::-1].astype(float))
+        inside = (above.local(points)[:, 2] < 0) & (below.local(points)[:, 2] >= 0)
+        if not inside.any():
+            raise Declined("cord-short", "the cord that is drawn does not reach there")
     except Declined as declined:
         return Proposal(name, None, 0.0, declined.reason, declined.code)
-    voxels = np.argwhere(cord.mask)
-    points = on.grid.to_lps(voxels[:, ::-1].astype(float))
-    inside = (above.local(points)[:, 2] < 0) & (below.local(points)[:, 2] >= 0)
     mask = np.zeros_like(cord.mask)
     mask[tuple(voxels[inside].T)] = True
-    if not mask.any():
-        return Proposal(name, None, 0.0, Text("the cord that is drawn does not reach there"), "cord-short")
     return Proposal(name, segment_of(anatomy, mask), 1.0)
 
 
@@ -311,17 +306,12 @@ def _piece(level: str, upper: str, lower: str, neck: Neck | None, cord: Segment 
 
 def _level(name: str, neck: Neck) -> Level:
     """The frame between two vertebrae. Raises Declined."""
-    names = name.split("/")
-    upper, lower = (neck.vertebra(one) for one in names)
+    upper, lower = map(neck.vertebra, name.split("/"))
     _refuse_order(upper, lower)
     _refuse_odd_sizes(upper, lower, neck)
     level = level_between(upper, lower)
     _refuse_fused(level)
     return level
-
-
-def _known(neck: Neck) -> dict[str, Vertebra]:
-    return {name: frame for name, frame in neck.frames.items() if isinstance(frame, Vertebra)}
 
 
 def _refuse_order(upper: Vertebra, lower: Vertebra) -> None:
@@ -330,22 +320,17 @@ def _refuse_order(upper: Vertebra, lower: Vertebra) -> None:
     if step @ (upper.axes[:, 2] + lower.axes[:, 2]) <= 0 or step[2] < 0:
         raise Declined(
             "vertebra-order",
-            Text(
-                "vertebra {upper} does not lie above {lower}; check the labels and the orientation",
-                upper=upper.level,
-                lower=lower.level,
-            ),
+            "vertebra {upper} does not lie above {lower}; check the labels and the orientation",
+            upper=upper.level,
+            lower=lower.level,
         )
     if turned > TURNED_DEG:
         raise Declined(
             "vertebra-turned",
-            Text(
-                "vertebrae {upper} and {lower} seem turned by {turned:.0f} degrees against each other; check the "
-                "labels",
-                upper=upper.level,
-                lower=lower.level,
-                turned=turned,
-            ),
+            "vertebrae {upper} and {lower} seem turned by {turned:.0f} degrees against each other; check the labels",
+            upper=upper.level,
+            lower=lower.level,
+            turned=turned,
         )
 
 
@@ -354,7 +339,7 @@ def _refuse_odd_sizes(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
 
     C2 is left out: its dens belongs to it.
     """
-    known = _known(neck)
+    known = {name: frame for name, frame in neck.frames.items() if isinstance(frame, Vertebra)}
     row = ("C3", "C4", "C5", "C6", "C7", "T1") if upper.level[0] == "C" else LOW
     order = [name for name in row if name in known]
     heights = np.median([known[name].height for name in order])
@@ -365,20 +350,17 @@ def _refuse_odd_sizes(upper: Vertebra, lower: Vertebra, neck: Neck) -> None:
         if vertebra.level != "C2" and not RATIO[0] < vertebra.height / heights < RATIO[1]:
             raise Declined(
                 "vertebra-height",
-                Text(
-                    "vertebra {level} is not of its neighbors' height: fused, or labeled in part", level=vertebra.level
-                ),
+                "vertebra {level} is not of its neighbors' height: fused, or labeled in part",
+                level=vertebra.level,
             )
     if steps:
         step = float(np.linalg.norm(upper.canal - lower.canal))
         if not RATIO[0] < step / np.median(steps) < RATIO[1]:
             raise Declined(
                 "vertebra-gap",
-                Text(
-                    "{upper} and {lower} are not neighbors by their distance; check the labels",
-                    upper=upper.level,
-                    lower=lower.level,
-                ),
+                "{upper} and {lower} are not neighbors by their distance; check the labels",
+                upper=upper.level,
+                lower=lower.level,
             )
 
 
@@ -390,7 +372,9 @@ def _refuse_fused(level: Level) -> None:
     if met.any() and np.mean(gaps[met] <= TOUCHING_MM) > FUSED_SHARE:
         raise Declined(
             "vertebrae-fused",
-            Text("vertebrae {upper} and {lower} are fused", upper=level.upper.level, lower=level.lower.level),
+            "vertebrae {upper} and {lower} are fused",
+            upper=level.upper.level,
+            lower=level.lower.level,
         )
 
 
@@ -414,10 +398,10 @@ def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume) -> Proposal
     side = anatomy.side
     for vertebra, code in ((level.upper, "pedicle-above"), (level.lower, "pedicle-below")):
         if side not in vertebra.pedicles:
-            raise Declined(code, Text("no pedicle of {level} is found beside the canal", level=vertebra.level))
+            raise Declined(code, "no pedicle of {level} is found beside the canal", level=vertebra.level)
     passages = measured(level, side, anatomy.level, ct, neck.bone)
     if len(passages) < 2:
-        raise Declined("no-passage", Text("no free way leads from the spinal canal to the side"))
+        raise Declined("no-passage", "no free way leads from the spinal canal to the side")
     center, spread = agreed(passages)
     middle = passages[len(passages) // 2]
     aside = (expected(level, side)[0] - center) @ middle.axes * [0, 1, 1]
@@ -435,8 +419,8 @@ def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume) -> Proposal
     bone = is_bone(ct.grid.to_lps(voxels[:, ::-1].astype(float)), ct, neck.bone, BONES_HU[1])
     mask[tuple(voxels[bone].T)] = False
     segment = foramen_segment(anatomy.level, side, mask)
-    told = {PLACEMENT_TAG: f"{placement:.2f}", CONFIDENCE_TAG: f"{confidence:.2f}"}
-    return replace(proposal, segment=replace(segment, tags={**segment.tags, **told}))
+    stated = {PLACEMENT_TAG: f"{placement:.2f}", CONFIDENCE_TAG: f"{confidence:.2f}"}
+    return replace(proposal, segment=replace(segment, tags={**segment.tags, **stated}))
 
 
 def _canal(center: Floats, passage: Passage, level: str) -> Canal:
@@ -466,39 +450,33 @@ def _refuse_place(
     edge = np.array(ct.grid.shape[::-1]) - 1.0
     corners = ct.grid.to_ijk(np.stack([passage.inner, passage.outer, canal.center]))
     if len(points) == 0 or (corners < 0).any() or (corners > edge).any():
-        raise Declined("beyond-ct", Text("it lies beyond the image"))
+        raise Declined("beyond-ct", "it lies beyond the image")
     if passage.at_end or np.linalg.norm(canal.center - start) > FARTHEST_MM:
         raise Declined(
-            "at-bound",
-            Text("the narrowest place lies at the end of where it is looked for, not between the pedicles"),
+            "at-bound", "the narrowest place lies at the end of where it is looked for, not between the pedicles"
         )
     if passage.radius < NARROWEST_MM:
         raise Declined(
-            "too-narrow",
-            Text("its radius of {radius:.1f} mm is less than this image can show", radius=passage.radius),
+            "too-narrow", "its radius of {radius:.1f} mm is less than this image can show", radius=passage.radius
         )
     for sign, vertebra, code in ((1.0, level.upper, "pedicle-above"), (-1.0, level.lower, "pedicle-below")):
         if not met_by(canal.center, canal.axes, sign, vertebra.level, neck.bone):
             where = Text("above") if sign > 0 else Text("below")
-            raise Declined(
-                code, Text("no pedicle of {level} lies right {where} it", level=vertebra.level, where=where)
-            )
+            raise Declined(code, "no pedicle of {level} lies right {where} it", level=vertebra.level, where=where)
     share = float(is_bone(points, ct, neck.bone, BONES_HU[1]).mean())
     if share > MOST_BONE:
-        raise Declined("in-bone", Text("{share:.0%} of it would lie in bone", share=share))
+        raise Declined("in-bone", "{share:.0%} of it would lie in bone", share=share)
     share = float(in_canal(points, level).mean())
     if share > MOST_CANAL:
-        raise Declined("in-canal", Text("{share:.0%} of it would lie in the spinal canal", share=share))
+        raise Declined("in-canal", "{share:.0%} of it would lie in the spinal canal", share=share)
     if _metal_near(canal.center, ct):
-        raise Declined("metal", Text("metal lies within {distance:g} mm of it", distance=METAL_MM))
+        raise Declined("metal", "metal lies within {distance:g} mm of it", distance=METAL_MM)
     if proposal.confidence < LEAST_CONFIDENCE:
         raise Declined(
             "confidence-low",
-            Text(
-                "it would be within {within:g} mm of its place in {confidence:.0%} of such cases only",
-                within=WITHIN_MM,
-                confidence=proposal.confidence,
-            ),
+            "it would be within {within:g} mm of its place in {confidence:.0%} of such cases only",
+            within=WITHIN_MM,
+            confidence=proposal.confidence,
         )
 
 

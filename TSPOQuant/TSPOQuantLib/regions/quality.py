@@ -12,7 +12,7 @@ from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
 from ..levels import LEVELS, SIZES_MM
-from ..messages import Listed, Notice, Notices, Text
+from ..messages import Listed, Notice, Notices
 from .measurements import usual_mm3
 from .region import Region
 from .whereabouts import check_places, labels_among
@@ -154,23 +154,23 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
     unknown = [level for level in LEVELS if level in levels and level not in SIZES_MM]
     found = Notices()
     if unknown:
-        message = Text(
+        found.add(
+            "size-unchecked",
             "no published height, width and length of a foramen at {levels} were at hand: the volume of what is drawn "
             "there was not checked",
             levels=Listed(unknown),
         )
-        found.add("size-unchecked", message)
     for one in foramina:
         if one.region.anatomy.level in SIZES_MM:
             normal = usual_mm3(one.region.anatomy.level)
             if not SIZE_RATIO[0] <= one.region.volume_mm3 / normal <= SIZE_RATIO[1]:
-                message = Text(
+                found.add(
+                    "region-size",
                     "'{region_name}' has {volume_mm3:.0f} mm³; usual there is {normal:.0f} mm³",
                     region_name=one.region.name,
                     volume_mm3=one.region.volume_mm3,
                     normal=normal,
                 )
-                found.add("region-size", message)
     return found
 
 

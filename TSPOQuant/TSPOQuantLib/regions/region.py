@@ -57,10 +57,8 @@ def region_of(segment: Segment, grid: Grid) -> Region:
     mask = segment.mask
     if mask.any():
         box = box_of(mask)
-        corner = grid.ijk_to_lps.copy()
-        corner[:3, 3] = grid.to_lps(np.array([part.start for part in reversed(box)], dtype=float))
         mask = mask[box]
-        grid = Grid((mask.shape[0], mask.shape[1], mask.shape[2]), corner)
+        grid = grid.part([side.start for side in box], mask.shape)
     anatomy, carried = identify(segment.name, segment.tags), segment.tags.get(CARRIED_TAG, "")
     return Region(
         plain_name(segment.name), anatomy, mask, grid, carried, _millimeters(segment.tags.get(PLACEMENT_TAG))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, binary_fill_holes, distance_transform_edt, label
 
 from ..acquisition.image import DynamicImage, Volume
-from ..grid import Grid
+from ..grid import Grid, box_of
 from ..lazy_modules import optimize
 from ..messages import InputRefused, Notice
 from ..progress import Progress, silent
@@ -202,12 +202,10 @@ def _edge(pet: Grid, values: Floats, ct: Grid, tissue: tuple[Labels, Floats], tr
     near = _looked_up(away, to_ct @ pet.ijk_to_lps, pet.shape, np.inf) <= NEAR_SKIN_MM
     if not near.any():
         raise _too_little()
-    box = tuple(slice(int(k.min()), int(k.max()) + 1) for k in np.nonzero(near))
+    box = box_of(near)
     first = np.array([side.start for side in reversed(box)], dtype=float)
-    corner = pet.ijk_to_lps.copy()
-    corner[:3, 3] = pet.to_lps(first)
     near, values = near[box], values[box]
-    pet = Grid((near.shape[0], near.shape[1], near.shape[2]), corner)
+    pet = pet.part([side.start for side in box], near.shape)
     pad = np.ceil(PAD_MM / np.array(pet.spacing_mm[::-1])).astype(int)
     to_voxel = np.diag([1 / CUTS] * 3 + [1.0])
     to_voxel[:3, 3] = -pad[::-1] - 0.5 + 0.5 / CUTS

@@ -131,11 +131,8 @@ class Scene:
     def part(self, low: Ints, high: Ints) -> "Scene":
         """Some of the cells (k, j, i), high not among them."""
         box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
-        corner = self.cells.ijk_to_lps.copy()
-        corner[:3, 3] = self.cells.to_lps(low[::-1].astype(float))
-        k, j, i = (high - low).tolist()
         return Scene(
-            Grid((k, j, i), corner),
+            self.cells.part(low.tolist(), (high - low).tolist()),
             self.around,
             self.back,
             tuple(one[box] for one in self.covered),

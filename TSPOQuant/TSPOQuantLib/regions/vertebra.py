@@ -6,13 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import (
-    distance_transform_edt,
-    find_objects,
-    gaussian_filter,
-    label,
-    map_coordinates,
-)
+from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, label, map_coordinates
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segmentation
@@ -115,12 +109,6 @@ def sampled(volume: NDArray[Any], grid: Grid, points: Floats, order: int = 1, fi
     return np.asarray(map_coordinates(volume, index, order=order, mode="constant", cval=fill))
 
 
-def points_of(grid: Grid) -> Floats:
-    """(k, j, i, 3) LPS mm of every voxel's center."""
-    k, j, i = np.indices(grid.shape)
-    return grid.to_lps(np.stack([i, j, k], axis=-1).astype(float))
-
-
 def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | None) -> LabeledBone:
     """Labels say where a vertebra is, the CT where its edge is.
 
@@ -134,7 +122,7 @@ def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | N
         numbers[labels.segments[levels[name]].mask] = number
     drawn = labels.grid.to_lps(np.argwhere(numbers)[:, ::-1].astype(float))
     grid = _grid_around(drawn)
-    at = points_of(grid)
+    at = grid.centers
     shift = np.zeros(3)
     if ct is not None:
         hu = sampled(ct.values, ct.grid, at, fill=-1000.0)
@@ -288,7 +276,7 @@ def _frame(level: str, points: Floats, up: Floats) -> Vertebra | Notice:
     Up is the direction in which the canal is seen widest, left is at right angles to the plane about which the
     vertebra is most alike on both sides.
     """
-    axes = _upright(up)
+    axes = axes_about(up, np.array([1.0, 0.0, 0.0]))
     few = points[:: max(1, len(points) // 4000)]
     best = _widest(few, axes, [(p, r) for p in _steps(PITCH_DEG, 8) for r in _steps(ROLL_DEG, 8)])
     if best is None:
@@ -329,11 +317,11 @@ def _steps(half_deg: float, step: float) -> list[float]:
     return np.arange(-half_deg, half_deg + 1, step).tolist()
 
 
-def _upright(up: Floats) -> Floats:
-    """Columns (left, posterior, up) about a direction, left as near to the patient's as it allows."""
+def axes_about(up: Floats, left: Floats) -> Floats:
+    """Unit columns (left, posterior, up) about a direction (3,), left as near to the one given as it allows."""
     up = up / np.linalg.norm(up)
-    left = np.array([1.0, 0.0, 0.0]) - up[0] * up
-    left /= np.linalg.norm(left)
+    left = left - up * (up @ left)
+    left = left / np.linalg.norm(left)
     return np.stack([left, np.cross(up, left), up], axis=1)
 
 

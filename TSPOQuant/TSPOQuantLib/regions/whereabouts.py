@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segment, Segmentation
-from ..grid import Grid
 from ..levels import LEVELS
 from ..messages import InputRefused, Notice, Notices, named
 from .canal import COARSEST_MM
@@ -37,17 +36,15 @@ def labels_among(regions: Sequence[Region]) -> Segmentation | None:
     corners = [np.round(lattice.to_ijk(one.grid.ijk_to_lps[:3, 3])).astype(int) for one in drawn]
     low = np.min(corners, axis=0)
     high = np.max([corner + one.mask.shape[::-1] for corner, one in zip(corners, drawn, strict=True)], axis=0)
-    matrix = lattice.ijk_to_lps.copy()
-    matrix[:3, 3] = lattice.to_lps(low.astype(float))
-    i, j, k = (int(n) for n in high - low)
+    grid = lattice.part(low[::-1].tolist(), (high - low)[::-1].tolist())
     segments = []
     for corner, one in zip(corners, drawn, strict=True):
-        mask = np.zeros((k, j, i), dtype=bool)
+        mask = np.zeros(grid.shape, dtype=bool)
         first = (corner - low)[::-1]
         box = tuple(slice(a, a + n) for a, n in zip(first, one.mask.shape, strict=True))
         mask[box] = one.mask
         segments.append(Segment(one.anatomy.level, one.anatomy.level, mask))
-    return Segmentation(Grid((k, j, i), matrix), tuple(segments))
+    return Segmentation(grid, tuple(segments))
 
 
 def check_places(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segmentation | None) -> tuple[Notice, ...]:
