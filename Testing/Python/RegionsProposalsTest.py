@@ -128,8 +128,14 @@ class DeclinedTest(unittest.TestCase):
             if len(tops) and len(undersides) and 0 < undersides.min() - tops.max() < 8:
                 disc[tops.max() + 1 : undersides.min(), j, i] = True
         fused = [replace(s, mask=s.mask | disc) if s.name == "vertebrae_C6" else s for s in self.labels.segments]
-        gone = self.declined(replace(self.labels, segments=tuple(fused)))
+        labels = replace(self.labels, segments=tuple(fused))
+        gone = self.declined(labels)
         self.assertEqual(gone, {"foramen C5/C6 left", "foramen C5/C6 right"} | self.beyond)
+        cut = {one.name: one.segment for one in propose_cord(labels)}
+        apart = {one.name: one.segment for one in propose_cord(self.labels)}
+        for name in ("cord C5", "cord C6"):
+            shared = np.count_nonzero(cut[name].mask & apart[name].mask)
+            self.assertGreater(shared, 0.9 * np.count_nonzero(apart[name].mask))
 
     @slow
     def test_upside_down_labels_are_not_guessed(self):

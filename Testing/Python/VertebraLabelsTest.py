@@ -40,8 +40,7 @@ def found(*names, **more):
 class DensTest(unittest.TestCase):
     """The heights of one real neck's vertebrae, C2's with its dens."""
 
-    def told(self, *levels):
-        heights = (13.9, 36.6, 13.4, 11.4, 11.2)
+    def told(self, *levels, heights=(13.9, 36.6, 13.4, 11.4, 11.2)):
         frames = {}
         for level, height in zip(levels, heights, strict=True):
             frames[level] = Vertebra(level, *(np.zeros(3),) * 3, (0.0,) * 4, np.zeros(3), height, {})
@@ -52,6 +51,12 @@ class DensTest(unittest.TestCase):
     def test_the_dens_tells_labels_that_are_one_off(self):
         self.assertIsNone(self.told("C1", "C2", "C3", "C4", "C5"))
         self.assertEqual(self.told("C2", "C3", "C4", "C5", "C6"), "vertebra-numbering")
+
+    def test_a_block_of_two_under_the_label_of_c2_shifts_what_lies_below(self):
+        block = (52.0, 12.5, 13.2, 13.0)  # with C3 in it, as measured on such a neck
+        self.assertEqual(self.told("C2", "C3", "C4", "C5", heights=block), "vertebra-numbering")
+        single = (37.0, 14.1, 13.3, 13.2)
+        self.assertIsNone(self.told("C2", "C3", "C4", "C5", heights=single))
 
 
 class NamesTest(unittest.TestCase):

@@ -60,6 +60,7 @@ CUT_MM = 4.0
 """A vertebra that ends nearer to the end of the CT may go on beyond it."""
 LOW = VERTEBRAE[VERTEBRAE.index("T11") :]
 """Of one kind by their heights and distances."""
+BELOW_SECOND = ("C3", "C4", "C5", "C6", "C7")
 LABEL_HU = 2 * BONE_HU
 """Inside of a label that stands for bone."""
 NO_VERTEBRA = Text(
@@ -67,6 +68,9 @@ NO_VERTEBRA = Text(
 )
 DENS_RATIO = 1.5
 """Height of C2 in its middle, with its dens, over that of C3's body: at least this."""
+BLOCK_RATIO = 3.4
+"""And over that of the neck's tallest body below it: at most this. Without a block it was 2.3 to 2.9 on one real neck
+and others made from it, with C3 in C2's label 3.9."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +162,7 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
             "without labels of C2 and C3 nothing tells whether the vertebrae are numbered one level off; count them",
         )
     if second.height >= DENS_RATIO * third.height:
-        return None
+        return _two_in_second(second, frames)
     fourth = frames.get("C4")
     if isinstance(fourth, Vertebra) and third.height >= DENS_RATIO * fourth.height:
         return Notice(
@@ -179,6 +183,20 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
         "vertebra-numbering",
         "the label of C2 has no dens: the vertebrae are numbered one level off, or C2 is labeled in part; correct the "
         "labels",
+    )
+
+
+def _two_in_second(second: Vertebra, frames: Mapping[str, Vertebra | Declined]) -> Notice | None:
+    """Whether the label of C2 holds C3 as well, as a block's may: what lies below is then numbered from there."""
+    bodies = [one.height for one in frames.values() if isinstance(one, Vertebra) and one.level in BELOW_SECOND]
+    ratio = second.height / max(bodies)
+    if ratio <= BLOCK_RATIO:
+        return None
+    return Notice(
+        "vertebra-numbering",
+        "the label of C2 is {ratio:.1f} times as tall as the tallest body below it, and holds two vertebrae: those "
+        "below may be numbered one level off; correct the labels",
+        ratio=ratio,
     )
 
 
@@ -252,7 +270,9 @@ def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:
     try:
         if neck is None:
             raise Declined("vertebra-missing", NO_VERTEBRA)
-        return _foramen(anatomy, _level(anatomy.level, neck), neck, ct)
+        level = _level(anatomy.level, neck)
+        _refuse_fused(level)
+        return _foramen(anatomy, level, neck, ct)
     except Declined as declined:
         return Proposal(name_of(anatomy), None, 0.0, declined.reason, declined.code)
 
@@ -261,7 +281,8 @@ def propose_cord(vertebrae: Segmentation) -> tuple[Proposal, ...]:
     """Pieces of the segment of a whole cord ("spinal_cord", "cord"), cut half-way between vertebrae: C3 to C7, and of
     labels of T11 and below T12 and L1, behind which the cord ends.
 
-    Each piece lies between the levels above and below its vertebra; on the segmentation's grid.
+    Each piece lies between the levels above and below its vertebra; on the segmentation's grid. Labels whose bodies
+    touch cut it as well as others: a fused level has a middle, too.
     """
     neck = neck_of(vertebrae, None)
     cord = next((s for s in vertebrae.segments if identify(s.name, s.tags) == Anatomy("cord")), None)
@@ -309,9 +330,7 @@ def _level(name: str, neck: Neck) -> Level:
     upper, lower = map(neck.vertebra, name.split("/"))
     _refuse_order(upper, lower)
     _refuse_odd_sizes(upper, lower, neck)
-    level = level_between(upper, lower)
-    _refuse_fused(level)
-    return level
+    return level_between(upper, lower)
 
 
 def _refuse_order(upper: Vertebra, lower: Vertebra) -> None:
