@@ -480,22 +480,22 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: Notices) -> f
         value = agreeing[0]
         notices.add(
             "pet-injected",
-            "{file}: {said}; {value:.4g} MBq was taken, which two of them support",
+            "{file}: {doses}; {value:.4g} MBq was taken, which two of them support",
             file=file,
-            said=doses,
+            doses=doses,
             value=value,
         )
     else:
         notices.add(
             "pet-injected",
-            "{file}: {said}: they contradict each other, none was taken; correct one",
+            "{file}: {doses}: they contradict each other, none was taken; correct one",
             file=file,
-            said=doses,
+            doses=doses,
         )
         return None
     if not INJECTED_RANGE_MBQ[0] <= value <= INJECTED_RANGE_MBQ[1]:
         notices.add(
-            "pet-injected", "{file}: {said} is not what a person is injected with; not taken", file=file, said=doses
+            "pet-injected", "{file}: {doses} is not what a person is injected with; not taken", file=file, doses=doses
         )
         return None
     return value

@@ -96,6 +96,12 @@ class BloodSamples:
         return tuple(curve for curve in curves if curve is not None)
 
 
+def between(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of all points (..., n) but the first and the last, what the straight line between both neighbors says."""
+    share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
+    return np.asarray((1 - share) * y[..., :-2] + share * y[..., 2:])
+
+
 def odd_samples(curve: SampledCurve) -> list[int]:
     """Indices of samples after the bolus that their neighbors speak against, the first in time first.
 
@@ -112,8 +118,7 @@ def odd_samples(curve: SampledCurve) -> list[int]:
     odd: list[int] = np.flatnonzero(late).tolist() if left else []
     while len(left) > 3:
         x, y = np.log(curve.times_s[left]), np.log(curve.values[left])
-        share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
-        apart = np.abs(y[1:-1] - (1 - share) * y[:-2] - share * y[2:])
+        apart = np.abs(y[1:-1] - between(x, y))
         apart = np.concatenate(([0.0], apart, [np.abs(y[-1] - y[-3:-1]).min()]))
         allowed = np.full(len(left), np.log(ODD))
         allowed[-1] = np.log(2 * ODD)
@@ -157,7 +162,6 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
     if not blood.activities:
         raise InputRefused("blood-none", "the blood files hold no activity, only a parent fraction; add blood samples")
     end = blood.parent_plasma.end_s if blood.parent_plasma else max(curve.end_s for curve in blood.activities)
-    notices = Notices()
     if end < COVERAGE_NEEDED * until_s:
         if COVERAGE_NEEDED <= end * 60 / until_s <= 1 / COVERAGE_NEEDED:
             raise InputRefused(
@@ -175,13 +179,15 @@ def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:
             coverage_needed=COVERAGE_NEEDED,
             until_s=until_s,
         )
-    if end < until_s:
-        notices.add(
+    if end >= until_s:
+        return ()
+    return (
+        Notice(
             "blood-short",
             "blood ends {missing_s:.0f} s before the fit window; its last value is held",
             missing_s=until_s - end,
-        )
-    return tuple(notices)
+        ),
+    )
 
 
 def reconcile(

@@ -177,8 +177,18 @@ def read_blood(
             "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
         )
     _check_same_unit(curves, autosampler)
-    notices += _exchanged(curves) + _copied(curves) + _unmeasured_fraction(curves)
-    notices += [notice for quantity in ACTIVITIES if quantity in curves for notice in _odd(quantity, curves[quantity])]
+    _tell_alike(curves, notices)
+    _tell_unmeasured(curves.get(PARENT_FRACTION), notices)
+    for quantity in ACTIVITIES:
+        for at in odd_samples(curves[quantity]) if quantity in curves else ():
+            notices.add(
+                "blood-sample-odd",
+                "{quantity}: {value:.4g} kBq/mL at {seconds:g} s does not fit the samples before and after it; check "
+                "it, or write n/a",
+                quantity=quantity,
+                value=curves[quantity].values[at],
+                seconds=curves[quantity].times_s[at],
+            )
     if route == "venous" and PARENT_FRACTION in curves:
         notices.add(
             "parent-fraction-venous", "venous parent fractions may disagree with arterial ones (JNM 2015;56:365)"
@@ -262,7 +272,7 @@ def _read_recording(
         if quantity == PARENT_FRACTION:
             stated = column.unit or stated_unit(metadata, quantity, column.name)
             at, values = _fractions(where, times[known], measured[known], stated, notices)
-            notices += _called_metabolites(where, _described(metadata, column, quantity), values)
+            _tell_of_metabolites(where, _described(metadata, column, quantity), values, notices)
         elif quantity == PLASMA_RATIO:
             at, values = times[known], measured[known]
             if (values <= 0).any() or (values > 10).any():
@@ -386,10 +396,10 @@ def _unit(
     if user_unit and unit and kbq_ml_per(unit, where) != kbq_ml_per(user_unit, where):
         raise InputRefused(
             "blood-units",
-            "{where}: the file says {unit}, and {told} was stated; correct one",
+            "{where}: the file says {unit}, and {user_unit} was stated; correct one",
             where=where,
             unit=unit,
-            told=user_unit,
+            user_unit=user_unit,
         )
     if unit is None and bids:
         unit = BIDS_UNITS[quantity]
@@ -455,19 +465,13 @@ def _understood_units(
 
 def _check_activity(where: str, unit: str, values: NDArray[np.float64]) -> None:
     peak = float(values.max())
-    if peak > HIGHEST_KBQ_ML:
+    if not LOWEST_PEAK_KBQ_ML <= peak <= HIGHEST_KBQ_ML:
         raise InputRefused(
             "blood-activity-units",
             "{where}: the peak is {peak:.4g} kBq/mL, more than blood can hold; the numbers look smaller in unit "
-            "than the stated {unit} (Bq/mL?); correct the unit",
-            where=where,
-            peak=peak,
-            unit=unit,
-        )
-    if peak < LOWEST_PEAK_KBQ_ML:
-        raise InputRefused(
-            "blood-activity-units",
-            "{where}: the peak is only {peak:.4g} kBq/mL; the numbers look larger in unit than the stated "
+            "than the stated {unit} (Bq/mL?); correct the unit"
+            if peak > HIGHEST_KBQ_ML
+            else "{where}: the peak is only {peak:.4g} kBq/mL; the numbers look larger in unit than the stated "
             "{unit} (kBq/mL?); correct the unit",
             where=where,
             peak=peak,
@@ -582,19 +586,16 @@ def _described(metadata: Mapping[str, Any], column: Column, quantity: str) -> st
     return description if isinstance(description, str) else ""
 
 
-def _called_metabolites(where: str, description: str, values: NDArray[np.float64]) -> list[Notice]:
-    """A parent fraction that is described as the metabolites' share, and falls as theirs never does."""
-    if not OF_METABOLITES.search(description) or OF_PARENT.search(description) or values[-1] >= values[0]:
-        return []
-    return [
-        Notice(
+def _tell_of_metabolites(where: str, description: str, values: NDArray[np.float64], notices: Notices) -> None:
+    """Tell of a parent fraction that is described as the metabolites' share, and falls as theirs never does."""
+    if OF_METABOLITES.search(description) and not OF_PARENT.search(description) and values[-1] < values[0]:
+        notices.add(
             "parent-fraction-described",
-            "{where}: its description is '{said}', the metabolites' share, while its values fall as the parent "
+            "{where}: its description is '{description}', the metabolites' share, while its values fall as the parent "
             "fraction does; taken as the parent fraction: correct the description, or the values",
             where=where,
-            said=description,
+            description=description,
         )
-    ]
 
 
 def _refuse_corrected_twice(file: str, by_quantity: Mapping[str, Column], metadata: Mapping[str, Any]) -> None:
@@ -611,30 +612,26 @@ def _refuse_corrected_twice(file: str, by_quantity: Mapping[str, Column], metada
         )
 
 
-def _unmeasured_fraction(curves: Mapping[str, SampledCurve]) -> list[Notice]:
-    """A parent fraction that was most likely not measured: it does not fall, or a sample is 0."""
-    fraction = curves.get(PARENT_FRACTION)
+def _tell_unmeasured(fraction: SampledCurve | None, notices: Notices) -> None:
+    """Tell of a parent fraction that was most likely not measured: it does not fall, or a sample is 0."""
     if fraction is None:
-        return []
-    found = Notices(
-        Notice(
+        return
+    for seconds in fraction.times_s[fraction.values <= 0].tolist():
+        notices.add(
             "parent-fraction-zero",
             "the parent fraction is 0 at {seconds:g} s: nothing was found there rather than nothing left; check it, "
             "or write n/a",
             seconds=seconds,
         )
-        for seconds in fraction.times_s[fraction.values <= 0].tolist()
-    )
     flat = len(fraction.values) >= FEWEST_FRACTIONS and float(np.ptp(fraction.values)) < HARDLY_FALLS
     if flat and fraction.end_s >= HARDLY_FALLS_UNTIL_S:
-        found.add(
+        notices.add(
             "parent-fraction-constant",
             "the parent fraction is still {lowest:.3f} or more at {minutes:.0f} min: it looks as if it had not "
             "been measured, and metabolites count as tracer",
             lowest=fraction.values.min(),
             minutes=fraction.end_s / 60,
         )
-    return found
 
 
 def _dispersion(file: str, metadata: Mapping[str, Any], notices: Notices) -> float | None:
@@ -683,21 +680,6 @@ def _plasma_from_ratio(ratio: SampledCurve, whole_blood: SampledCurve | None) ->
     return SampledCurve(times, ratio.values[covered] * np.interp(times, whole_blood.times_s, whole_blood.values))
 
 
-def _odd(quantity: str, curve: SampledCurve) -> list[Notice]:
-    """Single samples that their neighbors speak against, as a slipped decimal point does."""
-    return [
-        Notice(
-            "blood-sample-odd",
-            "{quantity}: {value:.4g} kBq/mL at {seconds:g} s does not fit the samples before and after it; check it, "
-            "or write n/a",
-            quantity=quantity,
-            value=curve.values[at],
-            seconds=curve.times_s[at],
-        )
-        for at in odd_samples(curve)
-    ]
-
-
 def _over_whole_blood(curve: SampledCurve | None, whole: SampledCurve | None) -> float | None:
     """How many times whole blood a curve is (median of where there is much of it); None where nothing tells."""
     if curve is None or whole is None:
@@ -722,53 +704,41 @@ def _check_same_unit(curves: Mapping[str, SampledCurve], autosampler: SampledCur
             )
 
 
-def _exchanged(curves: Mapping[str, SampledCurve]) -> list[Notice]:
-    """Whether plasma and whole blood look like each other's columns."""
-    ratio = _over_whole_blood(curves.get(PLASMA), curves.get(WHOLE_BLOOD))
-    if ratio is None or ratio >= PLASMA_BELOW:
-        return []
-    return [
-        Notice(
+def _tell_alike(curves: Mapping[str, SampledCurve], notices: Notices) -> None:
+    """Tell of plasma and whole blood that look like each other's columns, that are one column twice, or of which one
+    was worked out from the other by a constant: two counts of two things never keep to one ratio throughout.
+    """
+    plasma, whole = curves.get(PLASMA), curves.get(WHOLE_BLOOD)
+    usual = _over_whole_blood(plasma, whole)
+    if usual is not None and usual < PLASMA_BELOW:
+        notices.add(
             "plasma-below-whole-blood",
             "plasma is {ratio:.2f} times whole blood (median); most tracers are higher in plasma: make sure that the "
             "two columns are not exchanged",
-            ratio=ratio,
+            ratio=usual,
         )
-    ]
-
-
-def _copied(curves: Mapping[str, SampledCurve]) -> list[Notice]:
-    """Whether plasma and whole blood are one column twice, or one worked out from the other by a constant: two counts
-    of two things never keep to one ratio throughout.
-    """
-    plasma, whole = curves.get(PLASMA), curves.get(WHOLE_BLOOD)
     if plasma is None or whole is None or not np.array_equal(plasma.times_s, whole.times_s):
-        return []
+        return
     there = whole.values != 0
     if np.count_nonzero(there) < FEWEST_EQUAL:
-        return []
-    if not np.allclose(plasma.values, whole.values, rtol=SAME_COUNT, atol=0):
-        ratio = float(np.median(plasma.values[there] / whole.values[there]))
-        if not np.allclose(plasma.values, ratio * whole.values, rtol=SAME_RATIO, atol=0):
-            return []
-        return [
-            Notice(
-                "blood-columns-scaled",
-                "plasma is {ratio:.3g} times whole blood in all of {count} samples, which no two measurements are: "
-                "one was worked out from the other; make sure that this constant was meant, since in most tracers the "
-                "ratio changes with time",
-                ratio=ratio,
-                count=len(whole.values),
-            )
-        ]
-    return [
-        Notice(
+        return
+    ratio = float(np.median(plasma.values[there] / whole.values[there]))
+    if np.allclose(plasma.values, whole.values, rtol=SAME_COUNT, atol=0):
+        notices.add(
             "blood-columns-same",
             "plasma and whole blood are equal in all of {count} samples, which no two measurements are: one column is "
             "a copy of the other; correct it",
             count=len(whole.values),
         )
-    ]
+    elif np.allclose(plasma.values, ratio * whole.values, rtol=SAME_RATIO, atol=0):
+        notices.add(
+            "blood-columns-scaled",
+            "plasma is {ratio:.3g} times whole blood in all of {count} samples, which no two measurements are: "
+            "one was worked out from the other; make sure that this constant was meant, since in most tracers the "
+            "ratio changes with time",
+            ratio=ratio,
+            count=len(whole.values),
+        )
 
 
 def _check_times(blood: BloodSamples) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import Listed, Notice, Notices, Text, named
-from .blood import BOLUS_OVER_S
+from .blood import BOLUS_OVER_S, between
 from .frames import FrameTiming
 
 Array = NDArray[np.float64]
@@ -109,10 +109,8 @@ def odd_frames(timing: FrameTiming, curve: Array) -> list[int]:
 
 def _off_line(times: Array, values: Array) -> Array:
     """|ln| of each value over the line between its neighbors; of the last, over the nearer of the two before."""
-    share = (times[1:-1] - times[:-2]) / (times[2:] - times[:-2])
-    line = (1 - share) * values[:-2] + share * values[2:]
     last = np.abs(np.log(values[-1] / values[-3:-1])).min()
-    return np.concatenate(([0.0], np.abs(np.log(values[1:-1] / line)), [last]))
+    return np.concatenate(([0.0], np.abs(np.log(values[1:-1] / between(times, values))), [last]))
 
 
 def exchanged_frames(timing: FrameTiming, activity: Array) -> tuple[int, int] | None:
@@ -134,9 +132,7 @@ def exchanged_frames(timing: FrameTiming, activity: Array) -> tuple[int, int] | 
 
 
 def _roughness(times: Array, values: Array) -> float:
-    share = (times[1:-1] - times[:-2]) / (times[2:] - times[:-2])
-    bends = values[:, 1:-1] - (1 - share) * values[:, :-2] - share * values[:, 2:]
-    return float((bends**2).sum())
+    return float(((values[:, 1:-1] - between(times, values)) ** 2).sum())
 
 
 def copied_curves(regions: Sequence[str], activity: Array) -> tuple[Notice, ...]:

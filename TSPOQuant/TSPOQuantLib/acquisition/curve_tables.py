@@ -167,9 +167,8 @@ def _wide(file: str, regions: Column, times: Sequence[Column], values: Mapping[s
     first = next(iter(rows))
     kept = [_rows(time, rows[first]) for time in times]
     for region, indices in rows.items():
-        for time, one in zip(times, kept, strict=True):
-            mine = _rows(time, indices).numbers()
-            if mine.shape != one.numbers().shape or not np.array_equal(mine, one.numbers(), equal_nan=True):
+        for time, theirs in zip(times, kept, strict=True):
+            if not np.array_equal(_rows(time, indices).numbers(), theirs.numbers(), equal_nan=True):
                 raise InputRefused(
                     "tacs-frames",
                     "{file}: region {region} has other frames than {first}; every region needs all of them, once",
@@ -240,7 +239,12 @@ def morph_volumes(path: Path) -> dict[str, float]:
     subject = next((folder for folder in path.parents if folder.name == f"sub-{wanted['sub']}"), path.parent)
     folders = [path.parent, *(place / name for place in {path.parent.parent, subject} for name in MORPH_FOLDERS)]
     there = {file.resolve() for folder in folders for file in folder.glob("*_morph.tsv")}
-    fitting = [file for file in sorted(there) if _is_morph_of(_entities(file), wanted)]
+    fitting = [
+        file
+        for file in sorted(there)
+        if all((its := _entities(file)).get(key) == wanted.get(key) for key in ("sub", "seg", "label"))
+        and all(its[key] == wanted.get(key) for key in ("ses", "run") if key in its)
+    ]
     if not fitting:
         return {}
     nearest = max(fitting, key=lambda file: len(set(_entities(file)) & {"ses", "run"}))
@@ -253,8 +257,3 @@ def morph_volumes(path: Path) -> dict[str, float]:
 def _entities(path: Path) -> dict[str, str]:
     pairs = (part.partition("-") for part in parts_of(path)[:-1])
     return {key: value for key, dash, value in pairs if dash}
-
-
-def _is_morph_of(morph: Mapping[str, str], tacs: Mapping[str, str]) -> bool:
-    alike = all(morph.get(key) == tacs.get(key) for key in ("sub", "seg", "label"))
-    return alike and all(morph[key] == tacs.get(key) for key in ("ses", "run") if key in morph)

@@ -242,7 +242,7 @@ def _slices(file: Path, head: bytes, size: int, shared: _Shared) -> list[Slice]:
     start = _native_pixels(header, content, pixels_at)
     if text(header, _TAG["SOPClassUID"]) == ENHANCED_PET:
         whole, _ = _parse(content)
-        return enhanced_slices(file, whole, start, len(content))
+        return list(enhanced_slices(file, whole, start, len(content)))
     if text(header, _TAG["SOPClassUID"]) == LEGACY_PET:
         whole, _ = _parse(content)
         return [

@@ -89,38 +89,32 @@ class _Clocked:
     notices: tuple[Notice, ...]
 
 
-class _Findings:
-    """Collects refusals, so that a series can be told all its faults at once."""
+def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> PetSeries:
+    """Sort, time and scale a PET series without reading its pixels; reasons against it are collected, not raised."""
+    refusals: list[InputRefused] = []
 
-    def __init__(self) -> None:
-        self.refusals: list[InputRefused] = []
-
-    def attempt(self, step: Callable[[], T]) -> T | None:
+    def attempt(step: Callable[[], T]) -> T | None:
         try:
             return step()
         except InputRefused as reason:
-            self.refusals.append(reason)
+            refusals.append(reason)
             return None
 
-
-def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> PetSeries:
-    """Sort, time and scale a PET series without reading its pixels; reasons against it are collected, not raised."""
-    found = _Findings()
     facts, header = series.facts, series.header
     injection = read_injection(header)
     notices = Notices([*injection.notices, *lossy_notices(Text("the PET"), facts.lossy)])
     kind = _kind(series)
     if kind == "other":
-        found.refusals.append(_not_an_acquisition(facts))
-    found.attempt(lambda: check_half_life(injection))
-    scale = found.attempt(lambda: bq_scale(series)) or (lambda _: np.nan)
-    found.attempt(lambda: check_corrections(facts.corrected, facts.decay_correction))
-    found.attempt(lambda: _check_values(series))
-    stacks = found.attempt(lambda: _stacks(series, kind, frame_table is not None)) or ()
-    grid = found.attempt(lambda: stack_grid(stacks[0], number(header, Tag("SliceThickness")))) if stacks else None
+        refusals.append(_not_an_acquisition(facts))
+    attempt(lambda: check_half_life(injection))
+    scale = attempt(lambda: bq_scale(series)) or (lambda _: np.nan)
+    attempt(lambda: check_corrections(facts.corrected, facts.decay_correction))
+    attempt(lambda: _check_values(series))
+    stacks = attempt(lambda: _stacks(series, kind, frame_table is not None)) or ()
+    grid = attempt(lambda: stack_grid(stacks[0], number(header, Tag("SliceThickness")))) if stacks else None
     clocked = None
     if kind == "dynamic-pet" and stacks:
-        clocked = found.attempt(lambda: _clocked(series, stacks, injection, frame_table))
+        clocked = attempt(lambda: _clocked(series, stacks, injection, frame_table))
         notices += clocked.notices if clocked else ()
         if "DYNAMIC" not in facts.series_type:
             stated = "\\".join(facts.series_type) or "absent"
@@ -133,7 +127,7 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
         series=series,
         kind=kind,
         stacks=stacks,
-        bed_positions=_bed_positions(series) if kind == "static-pet" else 1,
+        bed_positions=len({_times(piece) for piece in series.slices}) if kind == "static-pet" else 1,
         grid=grid,
         timing=clocked.timing if clocked else None,
         time_zero=clocked.time_zero if clocked else None,
@@ -142,7 +136,7 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
         to_kbq=clocked.to_kbq if clocked else np.array([1e-3]),
         bq_per_value=scale,
         scan=scan_of(facts, header, injection),
-        refusals=tuple(found.refusals),
+        refusals=tuple(refusals),
         notices=tuple(notices),
     )
 
@@ -192,16 +186,13 @@ def _not_an_acquisition(facts: Facts) -> InputRefused:
 
 def _check_values(series: Series) -> None:
     for piece in series.slices:
-        if piece.slope is None or not 0 <= piece.slope < MAX_RESCALE:
+        slope = piece.slope is not None and 0 <= piece.slope < MAX_RESCALE
+        if not slope or not abs(piece.intercept or 0.0) < MAX_RESCALE:
             raise InputRefused(
                 "dicom-rescale",
-                "{file}: RescaleSlope (0028,1053) is absent or no positive number; export the series again",
-                file=Path(piece.path).name,
-            )
-        if piece.intercept is not None and not abs(piece.intercept) < MAX_RESCALE:
-            raise InputRefused(
-                "dicom-rescale",
-                "{file}: RescaleIntercept (0028,1052) is not a number; export the series again",
+                "{file}: RescaleIntercept (0028,1052) is not a number; export the series again"
+                if slope
+                else "{file}: RescaleSlope (0028,1053) is absent or no positive number; export the series again",
                 file=Path(piece.path).name,
             )
         if piece.truncated:
@@ -213,10 +204,6 @@ def _times(piece: Slice) -> tuple[datetime, float]:
         piece.acquired or datetime.min,
         piece.reference_s if piece.reference_s is not None and np.isfinite(piece.reference_s) else -np.inf,
     )
-
-
-def _bed_positions(series: Series) -> int:
-    return len({_times(piece) for piece in series.slices})
 
 
 def _stacks(series: Series, kind: str, timed_by_table: bool) -> tuple[tuple[Slice, ...], ...]:

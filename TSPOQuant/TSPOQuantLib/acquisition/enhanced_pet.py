@@ -37,11 +37,6 @@ UNITS = {
 }
 
 
-def enhanced_slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> list[Slice]:
-    """A slice record for every frame of the file."""
-    return list(_slices(file, header, pixel_start, length))
-
-
 def classic_header(header: Dataset) -> Dataset:
     """The attributes that SUV and scan facts are read from, as a classic PET file would state them."""
     classic = Dataset()
@@ -88,7 +83,8 @@ def classic_frames(header: Dataset) -> Iterator[Dataset]:
         yield classic
 
 
-def _slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> Iterator[Slice]:
+def enhanced_slices(file: Path, header: Dataset, pixel_start: int | None, length: int) -> Iterator[Slice]:
+    """A slice record for every frame of the file."""
     corrected, decay_correction = _corrections(header)
     patient = spoken_text(header, Tag("PatientID"))
     zone = text(header, Tag("TimezoneOffsetFromUTC"))

@@ -4,7 +4,6 @@ Sources: first bytes and suffixes as the formats' own descriptions have them (EC
 Analyze 7.5, NIfTI-1, MetaIO, FreeSurfer, TIFF 6, VTK, GIPL, HDF5, MAT 5, NPY).
 """
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +32,6 @@ def _starts(*marks: bytes) -> Callable[[bytes], bool]:
     return lambda start: start.startswith(marks)
 
 
-def _analyze(start: bytes) -> bool:
-    return len(start) >= ANALYZE_BYTES and ANALYZE_BYTES in (
-        struct.unpack("<i", start[:4])[0],
-        struct.unpack(">i", start[:4])[0],
-    )
-
-
 AS_NIFTI = Text(
     "save it as one NIfTI file (.nii or .nii.gz) from the program that made it; beside a PET, a PET-BIDS JSON of the "
     "same name says its frames and units"
@@ -61,7 +53,10 @@ FORMATS = (
         Text("Analyze 7.5, which does not say which side is left"),
         Text("save it as NIfTI from the program that made it, with its orientation"),
         (".hdr",),
-        _analyze,
+        lambda start: (
+            len(start) >= ANALYZE_BYTES
+            and ANALYZE_BYTES in (int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big"))
+        ),
     ),
     Format("Interfile", AS_NIFTI, (), lambda start: b"interfile" in start[:100].lower()),
     Format(

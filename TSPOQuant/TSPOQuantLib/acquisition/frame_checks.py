@@ -95,20 +95,17 @@ def _check_filled(timing: FrameTiming) -> None:
     usual = float(np.median(parts))
     same = len(np.unique(timing.durations_s[:-1].round(3))) > 2 and float(np.ptp(parts)) < SAME_PART_TOLERANCE
     units = mixed_units(usual)
-    if units is not None:
+    slipped = usual < SLIPPED_PART or (same and usual < 1 - SAME_PART_TOLERANCE)
+    if units is not None or slipped:
         raise InputRefused(
             "frames-sparse",
             "every frame lasts only {part:.2%} of the time to the next one: {units} are mixed up; correct the "
-            "durations or the starts, or give a frame table ([pet] frames)",
-            part=usual,
-            units=units,
-        )
-    if usual < SLIPPED_PART or (same and usual < 1 - SAME_PART_TOLERANCE):
-        raise InputRefused(
-            "frames-sparse",
-            "every frame lasts only {part:.2%} of the time to the next one: its duration is in another unit, or "
+            "durations or the starts, or give a frame table ([pet] frames)"
+            if units is not None
+            else "every frame lasts only {part:.2%} of the time to the next one: its duration is in another unit, or "
             "wrong; correct the durations, or give a frame table ([pet] frames)",
             part=usual,
+            units=units,
         )
 
 

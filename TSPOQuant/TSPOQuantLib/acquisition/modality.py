@@ -45,7 +45,9 @@ def check_hu(name: str, values: NDArray[np.floating]) -> None:
     """Refuse ("ct-units") a CT's values that were stored above 0 and not brought back: no threshold holds for them."""
     if values.size == 0 or values.min() < 0:
         return
-    if _plainly_above_offset(values):
+    hu = values - USUAL_OFFSET
+    between = np.count_nonzero((hu > AIR_BELOW_HU) & (hu <= BODY_ABOVE_HU))
+    if plainly_hu(hu) and between <= MOST_BETWEEN * np.count_nonzero(hu > BODY_ABOVE_HU):
         raise InputRefused(
             "ct-units",
             "{file} holds a CT's values without their offset: none is below 0, and soft tissue lies near 1060 where "
@@ -62,12 +64,6 @@ def check_hu(name: str, values: NDArray[np.floating]) -> None:
             file=name,
             span=UNSIGNED_SPAN,
         )
-
-
-def _plainly_above_offset(values: NDArray[np.floating]) -> bool:
-    hu = values - USUAL_OFFSET
-    between = np.count_nonzero((hu > AIR_BELOW_HU) & (hu <= BODY_ABOVE_HU))
-    return plainly_hu(hu) and bool(between <= MOST_BETWEEN * np.count_nonzero(hu > BODY_ABOVE_HU))
 
 
 def stated_modality(metadata: Mapping[str, Any]) -> str | None:
@@ -88,9 +84,9 @@ def as_what_it_is(path: Path, volume: Volume, asked: str = AUTO) -> Volume:
     if stated not in (None, CT, MR):
         raise InputRefused(
             "anatomy-modality",
-            "{file} is neither a CT nor an MR: the JSON beside it says Modality {said}; check the path",
+            "{file} is neither a CT nor an MR: the JSON beside it says Modality {stated}; check the path",
             file=path.name,
-            said=stated,
+            stated=stated,
         )
     known = stated or (CT if plainly_hu(volume.values) else None)
     if known:

@@ -55,22 +55,16 @@ def read_dynamic_nifti(
     if frame_table is not None:
         check_table(frame_table, sidecar.timing.durations_s)
     timing_notices = check_timing(timing)
-    if len(timing) != len(values) and len(timing) in values.shape[1:]:
-        raise InputRefused(
-            "frames-table-count",
-            "{n_timing} frames are timed, {path_name} has {n_values}, and {n_timing} voxels along another axis: where "
-            "that is time, move it to the end of the four axes, else correct the times",
-            path_name=path.name,
-            n_values=len(values),
-            n_timing=len(timing),
-        )
     if len(timing) != len(values):
         raise InputRefused(
             "frames-table-count",
-            "{n_timing} frames are timed, {path_name} has {n_values}; correct the times",
-            n_timing=len(timing),
+            "{n_timing} frames are timed, {path_name} has {n_values}, and {n_timing} voxels along another axis: where "
+            "that is time, move it to the end of the four axes, else correct the times"
+            if len(timing) in values.shape[1:]
+            else "{n_timing} frames are timed, {path_name} has {n_values}; correct the times",
             path_name=path.name,
             n_values=len(values),
+            n_timing=len(timing),
         )
     notices = Notices([*sidecar.notices, *file.notices, *timing_notices])
     if frame_table is not None:

@@ -3,7 +3,7 @@
 import gzip
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -492,21 +492,49 @@ def table_of(path: Path) -> Path | None:
     return beside or next(reversed(inherited(path, ".tsv")), of_folder if of_folder.is_file() else None)
 
 
-Labels = dict[int, tuple[str, tuple[float, float, float] | None]]
+Color = tuple[float, float, float]
+Labels = dict[int, tuple[str, Color | None]]
 """Names and colors by label value."""
 
 
+Rows = Iterator[tuple[float, str, Color | None]]
+"""Value, name and color of every label that a table lists."""
+
+
 def _label_table(path: Path) -> Labels:
-    """Names and colors by label value."""
-    if path.suffix == ".json":
-        return _json_labels(path)
-    if path.suffix in (".tsv", ".csv"):
-        return _column_labels(path)
+    """Names and colors by label value.
+
+    Raises InputRefused ("segmentation-table") for what is no label value, and for one that has two names; and what
+    reading the table raises.
+    """
+    rows = _of_json if path.suffix == ".json" else _of_columns if path.suffix in (".tsv", ".csv") else _of_text
+    labels: Labels = {}
+    for value, name, color in rows(path):
+        if not 0 <= value <= HIGHEST_LABEL or value != int(value):
+            raise InputRefused(
+                "segmentation-table",
+                "{path_name}: {value:g} is no value of a label; write whole numbers from 0 to {highest}",
+                path_name=path.name,
+                value=value,
+                highest=HIGHEST_LABEL,
+            )
+        if int(value) in labels:
+            raise InputRefused(
+                "segmentation-table",
+                "{path_name}: label {value:g} has two names; keep one",
+                path_name=path.name,
+                value=value,
+            )
+        labels[int(value)] = (name, color)
+    return labels
+
+
+def _of_text(path: Path) -> Rows:
+    """3D Slicer's and FreeSurfer's color tables, ITK-SNAP's label descriptions."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         raise InputRefused("table-encoding", "{path_name} is not a readable UTF-8 text", path_name=path.name) from None
-    labels: Labels = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -520,12 +548,10 @@ def _label_table(path: Path) -> Labels:
                 path_name=path.name,
                 number=number,
             )
-        color = _color([str(int(part) / 255) for part in match.group("r", "g", "b")])
-        _add(labels, path, int(match["label"]), match["name"], color)
-    return labels
+        yield int(match["label"]), match["name"], _color([str(int(part) / 255) for part in match.group("r", "g", "b")])
 
 
-def _json_labels(path: Path) -> Labels:
+def _of_json(path: Path) -> Rows:
     """{"1": "cord"} or {"cord": 1}, alone or, among other things, under "labels"; none in JSON of another kind.
 
     Raises InputRefused ("segmentation-table") for one name of several labels, as nnU-Net's regions have it.
@@ -534,27 +560,23 @@ def _json_labels(path: Path) -> Labels:
     nested = content.get("labels")
     listed = nested if isinstance(nested, dict) else content
     by_value = {key: name for key, name in listed.items() if key.isdecimal() and isinstance(name, str)}
-    by_name = {name: value for name, value in listed.items() if _is_label(value)}
-    if isinstance(nested, dict) and len(by_value) + len(by_name) < len(listed):
-        raise InputRefused(
-            "segmentation-table",
-            "{path_name}: '{key}' is no name of one label; name every label by itself",
-            path_name=path.name,
-            key=next(key for key in listed if key not in by_value and key not in by_name),
-        )
+    by_name = {
+        name: value for name, value in listed.items() if type(value) is int and 0 <= value <= HIGHEST_LABEL
+    }  # a bool is no label
     if len(by_value) + len(by_name) < len(listed):
+        if isinstance(nested, dict):
+            raise InputRefused(
+                "segmentation-table",
+                "{path_name}: '{key}' is no name of one label; name every label by itself",
+                path_name=path.name,
+                key=next(key for key in listed if key not in by_value and key not in by_name),
+            )
         by_name = {}  # numbers in JSON that describes an image are no labels
-    labels: Labels = {}
     for value, name in [*by_value.items(), *((value, name) for name, value in by_name.items())]:
-        _add(labels, path, float(value), name)
-    return labels
+        yield float(value), name, None
 
 
-def _is_label(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_LABEL
-
-
-def _column_labels(path: Path) -> Labels:
+def _of_columns(path: Path) -> Rows:
     columns = {re.sub(r"[^a-z]", "", column.name.lower()): column for column in read_table(path)}
     index = next((columns[name] for name in ("index", "labelvalue", "label", "value", "id") if name in columns), None)
     name = next((columns[key] for key in ("name", "labelname", "region") if key in columns), None)
@@ -565,32 +587,9 @@ def _column_labels(path: Path) -> Labels:
             path_name=path.name,
         )
     colors = columns["color"].cells if "color" in columns else ("",) * len(name.cells)
-    labels: Labels = {}
     for value, text, color in zip(index.numbers(), name.cells, colors, strict=True):
         digits = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", color)
-        parts = _color([str(int(part, 16) / 255) for part in digits.groups()]) if digits else None
-        _add(labels, path, float(value), text, parts)
-    return labels
-
-
-def _add(labels: Labels, path: Path, value: float, name: str, color: tuple[float, float, float] | None = None) -> None:
-    """Raises InputRefused ("segmentation-table") for what is no label value, and for one that has a name already."""
-    if not 0 <= value <= HIGHEST_LABEL or value != int(value):
-        raise InputRefused(
-            "segmentation-table",
-            "{path_name}: {value:g} is no value of a label; write whole numbers from 0 to {highest}",
-            path_name=path.name,
-            value=value,
-            highest=HIGHEST_LABEL,
-        )
-    if int(value) in labels:
-        raise InputRefused(
-            "segmentation-table",
-            "{path_name}: label {value:g} has two names; keep one",
-            path_name=path.name,
-            value=value,
-        )
-    labels[int(value)] = (name, color)
+        yield float(value), text, _color([str(int(part, 16) / 255) for part in digits.groups()]) if digits else None
 
 
 # --- DICOM ----------------------------------------------------------------------------------------------------------
@@ -626,7 +625,7 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
         import highdicom  # slow to load, and needed here alone
 
         notices = Notices(lossy_notices(path.name, is_lossy(dataset)))
-        if _lacks_descriptions(dataset):
+        if any(keyword not in segment for segment in dataset.get("SegmentSequence", ()) for keyword in DESCRIBED):
             whole = _with_descriptions(path.name, pydicom.dcmread(path), notices)
             file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)
         else:
@@ -645,16 +644,14 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
         ) from None
 
 
-def _lacks_descriptions(dataset: pydicom.Dataset) -> bool:
-    return any(keyword not in item for item in dataset.get("SegmentSequence", ()) for keyword in DESCRIBED)
-
-
 def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: Notices) -> pydicom.Dataset:
     """What the standard wants of every segment, and some makers leave out: a label, and what kind of thing it is."""
+    tissue = pydicom.Dataset()
+    tissue.CodeValue, tissue.CodingSchemeDesignator, tissue.CodeMeaning = "85756007", "SCT", "Tissue"
     for segment in dataset.SegmentSequence:
         lacking = [keyword for keyword in DESCRIBED if keyword not in segment]
         for keyword in lacking:
-            setattr(segment, keyword, f"Segment {segment.SegmentNumber}" if keyword == LABEL else [_tissue()])
+            setattr(segment, keyword, f"Segment {segment.SegmentNumber}" if keyword == LABEL else [tissue])
         if lacking:
             notices.add(
                 "segmentation-undescribed",
@@ -665,12 +662,6 @@ def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: Notices) ->
                 label=str(segment.SegmentLabel),
             )
     return dataset
-
-
-def _tissue() -> pydicom.Dataset:
-    code = pydicom.Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "85756007", "SCT", "Tissue"
-    return code
 
 
 def _dicom_segments(file: "highdicom.seg.Segmentation", numbers: Sequence[int]) -> Segmentation:

@@ -303,18 +303,13 @@ def kbq_ml_per(unit: str, where: str) -> float:
     volume = VOLUME.search(text)
     named = text[: volume.start()].strip() if volume and volume.end() == len(text) else ""
     activity = BECQUERELS.get(named) or BECQUERELS.get({"BQ": "Bq", "KBQ": "kBq"}.get(named, ""))
-    if activity is None and OTHER_QUANTITY.search(text):
-        raise InputRefused(
-            "units-activity",
-            "{where}: values in '{unit}' are no activity concentration, and writing another unit over it does not "
-            "make them one: use the data in Bq/mL",
-            where=where,
-            unit=unit,
-        )
     if activity is None:
         raise InputRefused(
             "units-activity",
-            "{where}: '{unit}' is not a known unit of activity; write kBq/mL or Bq/mL",
+            "{where}: values in '{unit}' are no activity concentration, and writing another unit over it does not "
+            "make them one: use the data in Bq/mL"
+            if OTHER_QUANTITY.search(text)
+            else "{where}: '{unit}' is not a known unit of activity; write kBq/mL or Bq/mL",
             where=where,
             unit=unit,
         )

@@ -430,21 +430,16 @@ def _check_size(path: Path, content: bytes, grid: Grid) -> None:
     if size is None:
         return
     code = _nifti_header(path.name, _nifti_bytes(path.name, content)[0])["units"][0] & 7 if is_nifti(path) else 0
-    if code in LENGTH_UNITS:
-        raise InputRefused(
-            "volume-unit",
-            "{file}: its voxels are {size:.4g} mm long, since its header says that its lengths are in {unit} "
-            "(xyzt_units); write there the unit that they are in, most likely mm",
-            file=path.name,
-            size=size,
-            unit=LENGTH_UNITS[code],
-        )
     raise InputRefused(
         "volume-unit",
-        "{file}: its voxels are {size:.4g} mm long, as those of no scanner are: the lengths in its header are in "
+        "{file}: its voxels are {size:.4g} mm long, since its header says that its lengths are in {unit} "
+        "(xyzt_units); write there the unit that they are in, most likely mm"
+        if code in LENGTH_UNITS
+        else "{file}: its voxels are {size:.4g} mm long, as those of no scanner are: the lengths in its header are in "
         "another unit than mm; correct them",
         file=path.name,
         size=size,
+        unit=LENGTH_UNITS.get(code),
     )
 
 
