@@ -69,6 +69,16 @@ class FitCommandTest(unittest.TestCase):
         self.assertEqual(about["VT"]["Units"], "mL/cm3")
         self.assertIn("numpy", about["versions"])
 
+    def test_the_json_of_another_scan_is_told(self):
+        pet = self.folder / "x_pet.json"
+        frames = {"FrameTimesStart": [60 * i for i in range(60)], "FrameDuration": [60] * 60, "Units": "Bq/mL"}
+        more = ("--models", "1TCM", "--pet-json", pet)
+        for late, told in ((0, False), (25, True)):
+            starts = [start + late for start in frames["FrameTimesStart"]]
+            pet.write_text(json.dumps(frames | {"FrameTimesStart": starts, "ImageDecayCorrected": True}))
+            code, _, err = self.fit(*more, out=f"late{late}")
+            self.assertEqual((code, "pet-json-frames" in err), (0, told), err)
+
     def test_every_parameter_has_its_unit(self):
         self.assertEqual(self.fit("--models", "2TCM1K,MA2,Patlak", "--vb", "fixed:0.05")[0], 0)
         for model, parameter, unit in (

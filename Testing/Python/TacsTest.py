@@ -84,6 +84,36 @@ class ReadTacsTest(unittest.TestCase):
         self.assertIn("tacs-columns-unused", [notice.code for notice in tacs.notices])
         self.refused("tacs-frames", self.write(self.columns(duration=DURATIONS + 30)))
 
+    def test_spreads_and_sizes_are_no_regions(self):
+        for name in ("cord_sd", "cord (SD)", "cord_std", "C6/C7 left.sem", "sd"):
+            tacs = read_tacs(self.write(self.columns(**{name: CORD * 90})))
+            self.assertEqual(tacs.regions, ("cord", "C6/C7 left"), name)
+            self.assertIn(name, {n.code: n.message for n in tacs.notices}["tacs-columns-unused"])
+        for name, value in (("volume", 1234.5), ("n_voxels", 87), ("decay", 1.0)):
+            tacs = read_tacs(self.write(self.columns(**{name: [value] * 5}), {"Units": "Bq/mL"}))
+            self.assertEqual(tacs.regions, ("cord", "C6/C7 left"), name)
+        # A region whose name only ends so, and one that holds nothing, stay.
+        tacs = read_tacs(self.write(self.columns(**{"disc_sd": CORD * 900, "air": [0] * 5})))
+        self.assertEqual(tacs.regions, ("cord", "C6/C7 left", "disc_sd", "air"))
+
+    def test_a_region_called_as_the_middles_are_is_not_lost(self):
+        middles = STARTS + DURATIONS / 2
+        for right in (middles, middles / 60, middles.round()):
+            self.assertEqual(len(read_tacs(self.write(self.columns(frame_mid=right))).regions), 2)
+        self.refused("tacs-frames", self.write(self.columns(time=FORAMEN * 1000)))
+
+    def test_times_that_only_a_slip_brings_about(self):
+        late = {"FrameTimesStart": STARTS * 1000, "FrameTimesEnd": (STARTS + DURATIONS) * 1000}
+        self.refused("frames-time-units", self.write(self.columns(**late)))
+        gap = self.columns(FrameTimesEnd=STARTS + np.minimum(DURATIONS, 600 * (STARTS > 200) + 120))
+        self.assertIn("frames-gaps", [notice.code for notice in read_tacs(self.write(gap)).notices])
+
+    def test_a_unit_that_one_region_lacks(self):
+        columns = self.columns(1)
+        self.refused("tacs-units-mixed", self.write(columns, {"cord": {"Units": "kBq/mL"}}))
+        both = {"cord": {"Units": "kBq/mL"}, "C6/C7 left": {"Units": "Bq/mL"}}
+        self.refused("tacs-units-mixed", self.write(columns, both))
+
     def test_minutes(self):
         minutes = {"FrameTimesStart": STARTS / 60, "FrameTimesEnd": (STARTS + DURATIONS) / 60}
         self.refused("tacs-time-units", self.write(self.columns(**minutes)))

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice, Notices, located
 from . import pmod
+from .blood import UNIT_SLIP
 from .curve_checks import copied_curves
 from .curve_tables import DURATIONS, ENDS, MIDDLES, STARTS, read_curve_table
+from .frame_checks import ROUNDED_S, check_timing
 from .frames import FrameTiming
 from .tables import (
     HIGHEST_KBQ_ML,
@@ -36,6 +38,8 @@ FRAME_COLUMNS = (*STARTS, *ENDS, *DURATIONS, *MIDDLES)
 OF_FRAMES = re.compile(
     r"frame(s|no|number|index)?|index|unnamed0|dur|(frame)?mid(time)?|frametimesmid|(frame)?weights?|decayfactor"
 )
+# How the spread of a region's voxels is called beside the region itself: "cord_sd", "cord (SD)".
+SPREAD = re.compile(r"(?P<region>.*?)(^|[\s_.(\[-]+)(sd|std|stdev|std ?dev|sem?|var(iance)?)[)\]]?", re.IGNORECASE)
 # What regional curves of BIDS derivatives are in where nothing else is said.
 DEFAULT_UNIT = "Bq/mL"
 # Frame times of the table and of its JSON may be rounded apart by this much.
@@ -72,7 +76,8 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     otherwise. json: the metadata; without it the table's own sidecars are looked for. frames: those of the scan, for
     a table that holds only their middles; else they come from its JSON, or from PMOD's ``.acqtimes`` beside it.
     Raises InputRefused ("tacs-…", "frames-…", "table-…", "units-…"), among them "tacs-time-units" for minutes taken
-    for seconds, "tacs-decay", and "tacs-activity-units" for Bq taken for kBq or the other way round.
+    for seconds, "tacs-decay", "tacs-activity-units" for Bq taken for kBq or the other way round, and
+    "tacs-units-mixed" for that in some of the regions.
     """
     path = Path(path)
     metadata = read_json(json) if json else sidecar(path)
@@ -94,11 +99,21 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     _check_frames(path.name, timing, metadata)
     named = [name for name in columns if name not in FRAME_COLUMNS]
     unused = [name for name in named if OF_FRAMES.fullmatch(re.sub(r"[^a-z0-9]", "", name.lower()))]
-    regions = [name for name in named if name not in unused]
+    no_curves = [name for name in named if name not in unused and _is_no_curve(columns[name], named)]
+    regions = [name for name in named if name not in unused and name not in no_curves]
     if not regions:
         raise InputRefused("tacs-regions", "{path_name} holds frames but no region", path_name=path.name)
     units = {name: _stated(columns[name], metadata) for name in regions}
     notices = Notices(table.notices)
+    notices += check_timing(timing)
+    if no_curves:
+        notices.add(
+            "tacs-columns-unused",
+            "{path_name}: not used, as they are no curves of regions but a spread, or one number in every frame: "
+            "{unused}",
+            path_name=path.name,
+            unused=", ".join(no_curves),
+        )
     if unused:
         notices.add(
             "tacs-columns-unused",
@@ -114,6 +129,7 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
             default_unit=DEFAULT_UNIT,
         )
     activity = np.stack([_activity(columns[name], units[name] or DEFAULT_UNIT) for name in regions])
+    _check_same_scale(path.name, dict(zip(regions, activity.max(axis=1).tolist(), strict=True)), units)
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
     activity.flags.writeable = False
     volumes = {region: volume for region, volume in table.volumes_mm3.items() if region in regions}
@@ -230,8 +246,12 @@ def _timing(
 ) -> FrameTiming:
     """The frames that the table holds; where it holds only their middles, those that are told elsewhere."""
     middle = next((columns[name] for name in MIDDLES if name in columns), None)
-    if middle is None or any(name in columns for name in STARTS):
+    if middle is None:
         return _frames(path.name, columns, metadata)
+    if any(name in columns for name in STARTS):
+        timing = _frames(path.name, columns, metadata)
+        _check_middles(path.name, middle, _seconds(middle, metadata), timing)
+        return timing
     starts, durations = (numbers_in(metadata, key, path.name) for key in ("FrameTimesStart", "FrameDuration"))
     beside = pmod.frame_times_beside(path)
     if frames is None and starts and durations:
@@ -254,6 +274,18 @@ def _timing(
             file=path.name,
         )
     return frames
+
+
+def _check_middles(file: str, middle: Column, middles_s: NDArray[np.float64], timing: FrameTiming) -> None:
+    """Refuse ("tacs-frames") a column that is called the frames' middles, and neither in seconds nor in minutes is."""
+    if not any(np.abs(middles_s * factor - timing.mids_s).max() <= ROUNDED_S for factor in (1.0, 60.0)):
+        raise InputRefused(
+            "tacs-frames",
+            "{file}: its column {column} does not hold the middles of its frames; correct it, or call it otherwise "
+            "where it is a region",
+            file=file,
+            column=middle.name,
+        )
 
 
 def _with_unit(column: Column) -> Column:
@@ -308,6 +340,43 @@ def _activity(column: Column, unit: str) -> NDArray[np.float64]:
             column_name=column.name,
         )
     return values * kbq_ml_per(unit, f"{column.file}, {column.name}")
+
+
+def _is_no_curve(column: Column, names: Collection[str]) -> bool:
+    """Whether a column is the spread of another one, or holds one number other than 0 in every frame."""
+    spread = SPREAD.fullmatch(column.name)
+    if spread and (not spread["region"] or spread["region"] in names):
+        return True
+    return len(column.cells) > 1 and len(set(column.cells)) == 1 and bool(np.nan_to_num(column.numbers()).any())
+
+
+def _check_same_scale(file: str, peaks: Mapping[str, float], units: Mapping[str, str | None]) -> None:
+    """Refuse ("tacs-units-mixed") regions in different units that these set as far apart as no regions are.
+
+    peaks: the highest activity of every region in kBq/mL.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, peak in peaks.items():
+        if peak > 0:
+            groups.setdefault(units[name] or DEFAULT_UNIT, []).append(name)
+    usual = {unit: float(np.median([peaks[name] for name in names])) for unit, names in groups.items()}
+    if len(usual) < 2:
+        return
+    low, high = min(usual, key=lambda unit: usual[unit]), max(usual, key=lambda unit: usual[unit])
+    if usual[high] > UNIT_SLIP * usual[low]:
+        raise InputRefused(
+            "tacs-units-mixed",
+            "{file}: in {low_unit}, as is said or assumed, {low} reaches {lowest:.3g} kBq/mL, and "
+            "in {high_unit} {high} reaches {highest:.3g} kBq/mL, which no regions of one scan do: state the unit of "
+            "every region, and the right one",
+            file=file,
+            low_unit=low,
+            low=groups[low][0],
+            lowest=usual[low],
+            high_unit=high,
+            high=groups[high][0],
+            highest=usual[high],
+        )
 
 
 def _check_activity(file: str, activity: NDArray[np.float64], units: Sequence[str]) -> None:

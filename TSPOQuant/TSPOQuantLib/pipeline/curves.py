@@ -15,7 +15,7 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Scan
 from ..acquisition.nifti import scan_of
 from ..acquisition.population import read_population
-from ..acquisition.tacs import Tacs, read_frame_weights, read_tacs, without_frames
+from ..acquisition.tacs import FRAME_TOLERANCE_S, Tacs, read_frame_weights, read_tacs, without_frames
 from ..input_function import (
     GivenSettings,
     InputFunctionResult,
@@ -291,6 +291,7 @@ def fit_tacs(
                 [
                     *tacs.notices,
                     *_curve_notices(whole, tacs, sidecar),
+                    *_frames_notices(tacs_path, whole.timing, pet_json, sidecar),
                     *unit_notices(whole.timing, models, options, asked.until_min),
                     *unused_notices(models, options, asked),
                     *blood.notices,
@@ -333,6 +334,33 @@ def _curve_notices(whole: Tacs, tacs: Tacs, sidecar: PetSidecar | None) -> tuple
         "ImageDecayCorrected true in a JSON beside them, or name the scan's with --pet-json)",
     )
     return (*found, assumed)
+
+
+def _frames_notices(
+    path: Path, timing: FrameTiming, pet_json: Path | None, sidecar: PetSidecar | None
+) -> tuple[Notice, ...]:
+    """Tell of a scan's JSON that lists other frames than the curves have."""
+    if pet_json is None or sidecar is None:
+        return ()
+    other = sidecar.timing
+    if len(other) == len(timing) and np.abs(other.starts_s - timing.starts_s).max() <= FRAME_TOLERANCE_S:
+        return ()
+    return (
+        Notice(
+            "pet-json-frames",
+            "{file} has {count} frames from {start:g} to {end:g} s, and {json} lists {other_count} from "
+            "{other_start:g} to {other_end:g} s that do not start alike; make sure that both are of one scan, and "
+            "that the blood counts from the same moment as the curves",
+            file=path.name,
+            count=len(timing),
+            start=timing.starts_s[0],
+            end=timing.ends_s[-1],
+            json=pet_json.name,
+            other_count=len(other),
+            other_start=other.starts_s[0],
+            other_end=other.ends_s[-1],
+        ),
+    )
 
 
 def _leave_out(numbers: Sequence[int]) -> str:
