@@ -60,6 +60,16 @@ class MapsMeetRegionFitsTest(unittest.TestCase):
                 # 1TCM: errors at the last but one step.
                 np.testing.assert_allclose(here_error, errors, rtol=1e-4 if model == "1TCM" else 1e-6)
 
+    def test_voxels_with_frames_of_their_own_give_what_regions_give(self):
+        image = as_image(self.one * (1 + self.noise))
+        image[-2, 0, 0, 3], image[-4:, 0, 0, 7] = -0.5, 0.0  # Logan has no coordinates there
+        options = FitOptions(tstar_s=1200.0)
+        maps = make_maps("Logan", self.timing, image, self.plasma, options)
+        fits = fit("Logan", self.timing, image[:, 0, 0].T.astype(float), self.plasma, options)
+        for here, name in ((maps.VT, "parameters"), (maps.VT_se, "standard_errors")):
+            np.testing.assert_allclose(here.ravel(), [getattr(one, name)["VT"] for one in fits], rtol=1e-6)
+        self.assertEqual(fits[3].n_frames, fits[0].n_frames - 1)
+
     def test_every_model_has_maps_that_keep_to_regions(self):
         kept = np.array([tissue_curve(self.timing, self.plasma, K1, 0.2, 0.1) for K1 in (0.1, 0.3, 0.6)])
         for model, curves in (("2TCM3k", kept), ("2TCM1K", self.two[::6])):
@@ -173,8 +183,8 @@ class MapsAsImagesTest(unittest.TestCase):
             np.testing.assert_allclose(maps.VT[0, 0, 4:], clean.VT[0, 0, 4:], rtol=1e-6)
 
     def test_progress_and_cancel(self):
-        seen = []
-        make_maps("Logan", self.timing, self.image, self.plasma, progress=lambda fraction, _: seen.append(fraction))
+        seen, image = [], np.concatenate([self.image] * 3, axis=1)
+        make_maps("Logan", self.timing, image, self.plasma, progress=lambda fraction, _: seen.append(fraction))
         self.assertEqual(seen[-1], 1.0)
         self.assertEqual(seen, sorted(seen))
         self.assertGreater(len(seen), 3)
@@ -183,7 +193,7 @@ class MapsAsImagesTest(unittest.TestCase):
             if fraction > 0.3:
                 raise Cancelled
 
-        self.assertRaises(Cancelled, make_maps, "MA1", self.timing, self.image, self.plasma, progress=stop)
+        self.assertRaises(Cancelled, make_maps, "MA1", self.timing, image, self.plasma, progress=stop)
 
     def test_memory_is_bounded_by_the_block(self):
         peaks = []

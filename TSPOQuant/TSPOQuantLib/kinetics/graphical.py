@@ -97,6 +97,12 @@ class Lines:
     ordinate: Array
     valid: Mask
 
+    def of_curves(self, which: NDArray[np.intp]) -> "Lines":
+        """The same of some curves, (curves,) their indices."""
+        columns = (column if column.shape[1] == 1 else column[:, which] for column in self.columns)
+        valid = self.valid if self.valid.shape[1] == 1 else self.valid[:, which]
+        return Lines(tuple(columns), self.ordinate[:, which], valid)
+
 
 Outcome = dict[str, tuple[Array, Array]]
 

@@ -18,18 +18,19 @@ from ..progress import Progress, silent
 from .compartment_maps import BlockEstimates, OneTissueBlock, TwoTissueBlock
 from .fit import check_input, fit
 from .flags import LARGE_STANDARD_ERROR
-from .graphical import GraphicalScan, enough_frames, late_frames
+from .graphical import GraphicalScan, Lines, enough_frames, late_frames
 from .models import model_named
 from .options import FitOptions, frame_weights
+from .products import keep_work_space
 from .regression import regress
 
 Array = NDArray[np.float64]
 Block = NDArray[np.float32]
 Voxels = slice | NDArray[np.intp]
 
-# Voxels a block, so that what a block works on stays within a core's cache: half a megabyte of data for the linear
-# methods and 1TCM, fewer for 2TCM with its derivatives.
-_BLOCK, _BLOCK_TWO_TISSUES = 4096, 2048
+# Voxels a block: enough that numpy's calls cost less than what they work on, and few enough for a core's cache; fewer
+# for 2TCM with its derivatives.
+_BLOCK, _BLOCK_TWO_TISSUES = 8192, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +118,7 @@ def make_maps(
     values: dict[str, NDArray[np.float32]] = {}
     flags: dict[str, NDArray[np.bool_]] = {}
     size = _BLOCK_TWO_TISSUES if isinstance(estimate, TwoTissueBlock) else _BLOCK
+    keep_work_space()
     for begin in range(0, count, size):
         progress(begin / count, Text("{model} map", model=model))
         where = _block(inside, begin, size)
@@ -218,11 +220,16 @@ class LinearBlock:
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of all frames, kBq/mL."""
         lines = self.scan.lines(self.scan.tissue(block.astype(np.float64)))
-        regression = regress(
-            lines.columns, lines.ordinate, self.root if lines.valid.all() else self.root * lines.valid
-        )
+        value, error = self._estimates(lines, self.root)
+        partly = np.flatnonzero(np.broadcast_to(~lines.valid.all(axis=0), value.shape))
+        if len(partly):  # these few have frames of their own
+            own = lines.of_curves(partly)
+            value[partly], error[partly] = self._estimates(own, self.root * own.valid)
+        return BlockEstimates({self.outcome: value, f"{self.outcome}-se": error}, {})
+
+    def _estimates(self, lines: Lines, root: Array) -> tuple[Array, Array]:
+        """The outcome and its standard error, (curves,); root: of the weights, (frames, curves) or (frames, 1)."""
+        regression = regress(lines.columns, lines.ordinate, root)
         value, gradient = self.scan.outcome(regression.coefficients)[self.outcome]
-        room = lines.valid.sum(axis=0) - len(lines.columns)
-        error = regression.standard_error(gradient, room)
-        values = {self.outcome: np.where(room > 0, value, np.nan), f"{self.outcome}-se": error}
-        return BlockEstimates(values, {})
+        room = np.count_nonzero(root, axis=0) - len(lines.columns)
+        return np.where(room > 0, value, np.nan), regression.standard_error(gradient, room)

@@ -13,6 +13,16 @@ from numpy.typing import NDArray
 Number = TypeVar("Number", np.float32, np.float64)
 
 _MULTIPLICATIONS = 4 * 65536
+_WORK_SPACE_BYTES = 24 * 2**20
+
+
+def keep_work_space() -> None:
+    """Let the process keep the memory of temporary arrays, instead of giving it back after each block of work.
+
+    glibc gives back what is free beyond twice the largest piece that was ever freed (at most 32 MiB count); taking
+    those pages anew costs more than the work on them. Nothing happens where memory is kept otherwise.
+    """
+    np.empty(_WORK_SPACE_BYTES, dtype=np.uint8)
 
 
 def rows_times(rows: NDArray[Number], matrix: NDArray[Number]) -> NDArray[Number]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .products import times_columns
+
 Array = NDArray[np.float64]
 
 # A column whose part beside the earlier ones is below this share of it adds nothing: there is no solution.
@@ -43,36 +45,51 @@ class Regression:
 
 
 def regress(columns: Sequence[Array], ordinate: Array, root: Array) -> Regression:
-    """Least squares by modified Gram-Schmidt, all curves at once.
+    """Least squares by modified Gram-Schmidt, all curves at once; the ordinate is treated as one more column.
 
     columns: p arrays, each (frames, curves), or (frames, 1) where it is the same for all; ordinate: (frames, curves);
     root: sqrt of the weights, (frames, curves) or (frames, 1), 0 where a frame is not used.
     """
     size, curves = len(columns), ordinate.shape[1]
-    units: list[Array] = []
-    triangle = np.zeros((size, size, curves))
+    triangle = np.zeros((size + 1, size + 1, curves))
     regular = np.ones(curves, dtype=bool)
-    for at, column in enumerate(columns):
-        rest = root * column
-        before = _dot(rest, rest)
-        for earlier, unit in enumerate(units):
-            along = _dot(unit, rest)
+    units: list[Array] = []
+    shared = _leading(columns) if root.shape[1] == 1 else 0
+    for at, column in enumerate((*columns, ordinate)):
+        done = shared if at >= shared else 0
+        if done:
+            if at == shared:
+                beside = _beside(units, root)
+            projected = times_columns(beside, column)
+            triangle[:done, at], rest = projected[:done], projected[done:]
+        else:
+            projected = rest = root * column
+        before = _dot(projected, projected)
+        for earlier in range(done, at):
+            along = _dot(units[earlier], rest)
             triangle[earlier, at] = along
-            rest = rest - along * unit
+            rest = rest - along * units[earlier]
         square = _dot(rest, rest)
-        independent = square > _SMALLEST_SHARE**2 * before
-        length = np.sqrt(np.where(independent, square, 1.0))
-        triangle[at, at] = length
-        regular &= independent
-        units.append(rest / length)
-    inverse = _inverse(triangle)
-    rest = root * ordinate
-    projections = np.empty((size, curves))
-    for at, unit in enumerate(units):
-        projections[at] = _dot(unit, rest)
-        rest -= projections[at] * unit
-    coefficients = np.where(regular, np.einsum("ijc,jc->ic", inverse, projections), np.nan)
-    return Regression(coefficients, inverse, np.where(regular, _dot(rest, rest), np.nan))
+        if at < size:
+            independent = square > _SMALLEST_SHARE**2 * before
+            length = np.sqrt(np.where(independent, square, 1.0))
+            triangle[at, at] = length
+            regular &= independent
+            units.append(rest / length)
+    inverse = _inverse(triangle[:size, :size])
+    coefficients = np.where(regular, np.einsum("ijc,jc->ic", inverse, triangle[:size, size]), np.nan)
+    return Regression(coefficients, inverse, np.where(regular, square, np.nan))
+
+
+def _leading(columns: Sequence[Array]) -> int:
+    """How many columns from the first on are the same for all curves."""
+    return next((at for at, column in enumerate(columns) if column.shape[1] > 1), len(columns))
+
+
+def _beside(units: Sequence[Array], root: Array) -> Array:
+    """Matrix (p + frames, frames): weights a column and gives its parts along p units (frames, 1), and the rest."""
+    along = np.hstack(units)
+    return np.asarray(np.vstack([along.T, np.eye(len(root)) - along @ along.T]) * root[:, 0])
 
 
 def _inverse(triangle: Array) -> Array:
