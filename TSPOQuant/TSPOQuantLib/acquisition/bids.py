@@ -138,9 +138,7 @@ def find_bids(dataset: Path, participant: str, session: str | None = None, scan:
     found_sidecars = sidecars(images[0]) if images else own
     if not found_sidecars:
         raise InputRefused(
-            "bids-sidecar",
-            "{where}/pet holds no _pet.json; a PET without one cannot be quantified",
-            where=where,
+            "bids-sidecar", "{where}/pet holds no _pet.json; a PET without one cannot be quantified", where=where
         )
     chosen = images[0] if images else own[0]
     derived = sorted(dataset.glob(f"derivatives/*/{where}/pet/*_tacs.tsv"))

@@ -1,6 +1,5 @@
 """On which image of a BIDS dataset a visit's regions were drawn: the PET itself, or one in anat/."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -89,13 +88,11 @@ def _folders(dataset: Path, participant: str, session: str | None) -> list[list[
         f"derivatives/*/{where}/anat",
         f"derivatives/*/{participant}/anat",
     )
-    found = [_images(dataset.glob(pattern)) for pattern in (*patterns, f"{participant}/ses-*/anat")]
+    found = []
+    for pattern in (*patterns, f"{participant}/ses-*/anat"):
+        files = sorted(file for folder in dataset.glob(pattern) for file in folder.iterdir() if is_nifti(file))
+        found.append([file for file in files if parts_of(file)[-1] not in NO_IMAGE])
     return [images for images in found if images]
-
-
-def _images(folders: Iterable[Path]) -> list[Path]:
-    files = sorted(file for folder in folders for file in folder.iterdir() if is_nifti(file))
-    return [file for file in files if parts_of(file)[-1] not in NO_IMAGE]
 
 
 def _modality(image: Path) -> str:

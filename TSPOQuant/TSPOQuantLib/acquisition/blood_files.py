@@ -487,11 +487,7 @@ def _check_activity(where: str, unit: str, values: NDArray[np.float64]) -> None:
 
 
 def _fractions(
-    where: str,
-    times: NDArray[np.float64],
-    values: NDArray[np.float64],
-    unit: str | None,
-    notices: Notices,
+    where: str, times: NDArray[np.float64], values: NDArray[np.float64], unit: str | None, notices: Notices
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Parent fractions from 0 to 1, percent converted."""
     stated = (unit or "").lower()

@@ -95,15 +95,16 @@ def _regions(file: str, dataset: Dataset) -> Iterator[_Region]:
         number = item.get("ROINumber")
         contours = list(drawn[number].get("ContourSequence", ()) if number in drawn else ())
         color = drawn[number].get("ROIDisplayColor") if number in drawn else None
-        closed = [one for one in contours if one.get("ContourGeometricType") in (CLOSED, EXCLUSIVE)]
-        points = [_points(file, str(item.get("ROIName")), one) for one in closed]
+        closed = [contour for contour in contours if contour.get("ContourGeometricType") in (CLOSED, EXCLUSIVE)]
+        points = [_points(file, str(item.get("ROIName")), contour) for contour in closed]
+        areas = [corners for corners in points if len(corners) >= FEWEST_POINTS]
         yield _Region(
             number=int(number),
             name=str(item.get("ROIName") or "").strip() or f"ROI_{number}",
             color=(color[0] / 255, color[1] / 255, color[2] / 255) if color and len(color) == 3 else None,
-            contours=_each_once([one for one in points if len(one) >= FEWEST_POINTS]),
-            open_contours=len(contours) - sum(len(one) >= FEWEST_POINTS for one in points),
-            exclusive=any(one.get("ContourGeometricType") == EXCLUSIVE for one in closed),
+            contours=tuple({area.tobytes(): area for area in areas}.values()),  # two alike would cut each other out
+            open_contours=len(contours) - len(areas),
+            exclusive=any(contour.get("ContourGeometricType") == EXCLUSIVE for contour in closed),
         )
 
 
@@ -138,11 +139,6 @@ def _points(file: str, region: str, contour: Dataset) -> Floats:
             values=values.size,
         )
     return values.reshape(-1, 3)
-
-
-def _each_once(contours: Sequence[Floats]) -> tuple[Floats, ...]:
-    """Without contours that are there twice: two alike would cut each other out."""
-    return tuple({one.tobytes(): one for one in contours}.values())
 
 
 def _mask(file: str, region: _Region, on: Grid, notices: Notices) -> NDArray[np.bool_]:

@@ -98,7 +98,7 @@ def _of_long(file: str, columns: Mapping[str, Column], metadata: Mapping[str, An
 
 def _of_statistics(file: str, columns: Sequence[Column]) -> CurveTable:
     """PMOD's .voistat: averages of the regions, and those corrected for partial volume, at the middles of frames."""
-    by_name = {split_unit(column.name)[0]: column for column in columns}
+    by_name = {column.name: column for column in map(Column.parted, columns)}
     lacking = [name for name in (pmod.REGION, pmod.TIME, pmod.AVERAGED) if name not in by_name]
     if lacking:
         raise InputRefused(
@@ -113,22 +113,17 @@ def _of_statistics(file: str, columns: Sequence[Column]) -> CurveTable:
             "tacs-several", "{file} holds the curves of {count} scans; export one", file=file, count=len(scans)
         )
     regions = by_name[pmod.REGION]
-    values = {"": _with_own_unit(by_name[pmod.AVERAGED])}
+    values = {"": by_name[pmod.AVERAGED]}
     notices = Notices()
     if pmod.CORRECTED in by_name:
-        values[CORRECTED] = _with_own_unit(by_name[pmod.CORRECTED])
+        values[CORRECTED] = by_name[pmod.CORRECTED]
         notices.append(_corrected_notice(file))
-    time = replace(_with_own_unit(by_name[pmod.TIME]), name=MIDDLES[0])
+    time = replace(by_name[pmod.TIME], name=MIDDLES[0])
     volumes = {}
     if pmod.VOLUME in by_name:
-        volume = _with_own_unit(by_name[pmod.VOLUME])
+        volume = by_name[pmod.VOLUME]
         volumes = _volumes(regions, volume, MM3_PER_CCM) if (volume.unit or "ccm") == "ccm" else {}
     return CurveTable(_wide(file, regions, [time], values), volumes, notices=tuple(notices))
-
-
-def _with_own_unit(column: Column) -> Column:
-    name, unit = split_unit(column.name)
-    return replace(column, name=name, unit=unit)
 
 
 def _corrected_notice(file: str) -> Notice:

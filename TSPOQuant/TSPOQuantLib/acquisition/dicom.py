@@ -227,12 +227,11 @@ def _dicom(path: Path, progress: Progress) -> FolderContent:
     content = find_series(path, progress)
     if not content.series:
         refuse_foreign(path)
-        damaged = f" ({content.unreadable} damaged DICOM files)" if content.unreadable else ""
         raise InputRefused(
             "dicom-none",
             "there is no readable DICOM image under {path}{damaged}; check the path",
             path=path,
-            damaged=damaged,
+            damaged=content.damaged,
         )
     return content
 

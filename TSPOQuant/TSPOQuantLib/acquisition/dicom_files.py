@@ -132,6 +132,11 @@ class FolderContent:
     unreadable: int
     imageless: tuple[str, ...] = ()
 
+    @property
+    def damaged(self) -> str:
+        """How many files are damaged, behind what else there is."""
+        return f" ({self.unreadable} damaged DICOM files)" if self.unreadable else ""
+
 
 def find_series(path: Path, progress: Progress = silent) -> FolderContent:
     """All DICOM series under ``path`` (a file, or a folder with any nesting), in any file order.

@@ -55,10 +55,5 @@ def with_given(samples: BloodSamples, given: BloodSamples, domain: str) -> Blood
     if domain == "plasma":
         return replace(samples, plasma=given.plasma, parent_plasma=None, given=domain, notices=notices)
     return replace(
-        samples,
-        autosampler=given.whole_blood,
-        dispersion_s=None,
-        parent_plasma=None,
-        given=domain,
-        notices=notices,
+        samples, autosampler=given.whole_blood, dispersion_s=None, parent_plasma=None, given=domain, notices=notices
     )

@@ -8,9 +8,9 @@ import numpy as np
 from pydicom.tag import Tag
 
 from ..grid import Grid
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice
 from .dicom import anatomical_stack, is_ct, is_mr, is_pet
-from .dicom_files import FolderContent, Series, find_series, read_pixels
+from .dicom_files import Series, find_series, read_pixels
 from .dicom_geometry import stack_grid
 from .dicom_pet import PetSeries, understand_pet
 from .dicom_slice import ENHANCED_CT, ENHANCED_MR
@@ -56,10 +56,12 @@ def inspect(path: Path) -> Entry:
                 modalities=", ".join(found.imageless),
             )
         refuse_foreign(path)
-        message = Text(
-            "there is neither DICOM nor NIfTI under {path}{found}; check the path", path=path, found=_damaged(found)
+        raise InputRefused(
+            "dicom-none",
+            "there is neither DICOM nor NIfTI under {path}{found}; check the path",
+            path=path,
+            found=found.damaged,
         )
-        raise InputRefused("dicom-none", message)
     series = [_series(one) for one in found.series] + [_nifti(file) for file in niftis]
     others = found.others - len(niftis)
     return {"series": series, "unreadable_files": found.unreadable, "other_files": others}
@@ -67,11 +69,12 @@ def inspect(path: Path) -> Entry:
 
 def describe(result: Entry) -> str:
     """The result of ``inspect`` as text for a terminal."""
-    return "\n\n".join(_described(entry) for entry in result["series"]) + _remainder(result)
-
-
-def _damaged(content: FolderContent) -> str:
-    return f" ({content.unreadable} damaged DICOM files)" if content.unreadable else ""
+    parts = [_described(entry) for entry in result["series"]]
+    if result["unreadable_files"]:
+        parts.append(f"{result['unreadable_files']} damaged DICOM files")
+    if result["other_files"]:
+        parts.append(f"{result['other_files']} files that are no images")
+    return "\n\n".join(parts)
 
 
 def _series(series: Series) -> Entry:
@@ -283,12 +286,3 @@ def _runs(durations: list[float]) -> str:
         else:
             runs.append((1, duration))
     return ", ".join(f"{count} x {duration:g}" for count, duration in runs)
-
-
-def _remainder(result: Entry) -> str:
-    lines = ""
-    if result["unreadable_files"]:
-        lines += f"\n\n{result['unreadable_files']} damaged DICOM files"
-    if result["other_files"]:
-        lines += f"\n\n{result['other_files']} files that are no images"
-    return lines

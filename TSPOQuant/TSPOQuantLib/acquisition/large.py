@@ -42,11 +42,7 @@ class StoredFrames:
     dtype = np.dtype(np.float32)
 
     def __init__(
-        self,
-        stored: NDArray[Any],
-        slope: float = 1.0,
-        intercept: float = 0.0,
-        factors: tuple[NDArray[Any], ...] = (),
+        self, stored: NDArray[Any], slope: float = 1.0, intercept: float = 0.0, factors: tuple[NDArray[Any], ...] = ()
     ) -> None:
         """factors: each (frames,)."""
         self._stored, self._slope, self._intercept, self._factors = stored, np.float64(slope), intercept, factors

@@ -29,11 +29,6 @@ ASKED_VOXELS = 100_000
 """So many of an image tell its hottest thousandth: a choice."""
 
 
-def sidecar_of(path: Path) -> Path:
-    """The JSON beside a NIfTI file."""
-    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
-
-
 def read_dynamic_nifti(
     path: Path, frame_table: FrameTiming | None = None, may_be_static: bool = False
 ) -> DynamicImage:
@@ -131,7 +126,7 @@ def read_volume_file(path: Path, units: str) -> Volume:
 
 
 def _sidecar(path: Path) -> PetSidecar:
-    json = sidecar_of(path)
+    json = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
     if not sidecars(path):
         raise InputRefused(
             "nifti-no-sidecar",

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..messages import InputRefused, Listed, Notice, Notices
 from . import pmod
-from .tables import Column, seconds_per, sidecar, split_unit, unboxed
+from .tables import Column, seconds_per, sidecar, unboxed
 
 REGIONS = ("region", "voi", "voiname(region)", "name")
 SCANS = ("pet", "sub", "ses")
@@ -54,7 +54,7 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
     models = {**THEIR_MODELS, **spellings}
     columns, *_ = pmod.tables_in(path, units=False)
     metadata = sidecar(path)
-    by_name = {split_unit(column.name)[0].lower(): column for column in columns}
+    by_name = {column.name.lower(): column for column in map(Column.parted, columns)}
     regions = next((by_name[name] for name in REGIONS if name in by_name), None)
     for name in SCANS:
         if name in by_name and len(set(by_name[name].cells)) > 1:
@@ -86,7 +86,7 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
     percent = {
         KEYS[name.removeprefix(PERCENT_ERROR)]: list(column.numbers() / 100)
         for name, column in by_name.items()
-        if name.removeprefix(PERCENT_ERROR) in KEYS and name not in KEYS and split_unit(column.name)[1] == "%"
+        if name.removeprefix(PERCENT_ERROR) in KEYS and name not in KEYS and column.unit == "%"
     }
     if percent:
         absolute, relative = percent, True
@@ -132,7 +132,7 @@ def _by_region(names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> 
 
 
 def _in_our_unit(file: str, name: str, column: Column) -> Sequence[float]:
-    key, unit = KEYS[name], split_unit(column.name)[1]
+    key, unit = KEYS[name], column.unit
     if name in IN_MINUTES or (key == "delay" and unit):
         return list(column.numbers() * seconds_per("min" if name in IN_MINUTES else unit or "s", file))
     if not unit:

@@ -5,7 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -66,6 +66,11 @@ class Column:
     cells: tuple[str, ...]
     lines: tuple[int, ...]
 
+    def parted(self) -> "Column":
+        """The same, a unit in brackets taken out of its name."""
+        name, unit = split_unit(self.name)
+        return replace(self, name=name, unit=unit)
+
     def numbers(self) -> NDArray[np.float64]:
         """The cells as numbers, NaN where a cell says missing; raises InputRefused ("table-…") for anything else."""
         numbered = zip(self.cells, self.lines, strict=True)
@@ -108,8 +113,8 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
     columns = []
     for index, cell in enumerate(header):
         cells = tuple(row[index].strip() if index < len(row) else "" for _, row in rows[1:])
-        name, unit = split_unit(cell) if units else (cell.strip(), None)
-        columns.append(Column(file, name, unit, cells, lines))
+        column = Column(file, cell.strip(), None, cells, lines)
+        columns.append(column.parted() if units else column)
     counts = [[str(number) for number in range(first, first + len(lines))] for first in (0, 1)]
     if len(columns) > 1 and not columns[0].name and list(columns[0].cells) in counts:
         columns = columns[1:]  # pandas writes its index so

@@ -103,7 +103,9 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     regions = [name for name in named if name not in unused and name not in no_curves]
     if not regions:
         raise InputRefused("tacs-regions", "{path_name} holds frames but no region", path_name=path.name)
-    units = {name: _stated(columns[name], metadata) for name in regions}
+    whole_file = unboxed(metadata.get("Units"))
+    of_file = whole_file if isinstance(whole_file, str) else None
+    units = {name: columns[name].unit or stated_unit(metadata, name) or of_file for name in regions}
     notices = Notices(table.notices)
     notices += check_timing(timing)
     if no_curves:
@@ -323,11 +325,6 @@ def _check_frames(file: str, timing: FrameTiming, metadata: Mapping[str, Any]) -
         )
 
 
-def _stated(column: Column, metadata: Mapping[str, Any]) -> str | None:
-    whole_file = unboxed(metadata.get("Units"))
-    return column.unit or stated_unit(metadata, column.name) or (whole_file if isinstance(whole_file, str) else None)
-
-
 def _activity(column: Column, unit: str) -> NDArray[np.float64]:
     values = column.numbers()
     if np.isnan(values).any():
@@ -404,8 +401,5 @@ def without_frames(tacs: Tacs, leave_out: Collection[int], until_min: float | No
     if until_min is not None:
         kept &= tacs.timing.ends_s <= 60 * until_min
     if not kept.any():
-        raise InputRefused(
-            "until-short",
-            "no frame of the curves is left; leave out fewer, or choose a later --until",
-        )
+        raise InputRefused("until-short", "no frame of the curves is left; leave out fewer, or choose a later --until")
     return replace(tacs, timing=tacs.timing.only(kept), activity=tacs.activity[:, kept])

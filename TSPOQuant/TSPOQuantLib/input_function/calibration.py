@@ -27,7 +27,7 @@ curves is wrong as a whole: its unit, its decay correction, or the place of the 
 # residuals came to on the simulated scanner that reconstructs.
 LONGEST_SHIFT_S, SHIFT_STEP_S, SHIFT_SD_S = 15.0, 0.5, 5.0
 POOL_CV, TIMING_SD_S = 0.10, 1.0
-TOLD_SHIFT_S = 5.0
+SHIFT_NOTED_S = 5.0
 """From here on the shift is said."""
 
 
@@ -111,7 +111,7 @@ def recovery_calibration(
     variance = max(2 * float(fit.cost) / degrees if degrees else 0.0, (recovery * sample_cv) ** 2)
     covariance = np.zeros((2, 2))
     covariance[np.ix_(free, free)] = np.linalg.pinv(design[:, free].T @ design[:, free]) * variance
-    return _told(recovery, spill_in, covariance, free, times_s)
+    return _noted(recovery, spill_in, covariance, free, times_s)
 
 
 def timed_calibration(
@@ -154,8 +154,8 @@ def timed_calibration(
     information[-1, -1] += 1 / SHIFT_SD_S**2
     covariance = np.zeros((2, 2))
     covariance[np.ix_(free, free)] = np.linalg.pinv(information)[:-1, :-1]
-    calibration = _told(recovery, spill_in, covariance, free, times_s)
-    if abs(shift_s) < TOLD_SHIFT_S:
+    calibration = _noted(recovery, spill_in, covariance, free, times_s)
+    if abs(shift_s) < SHIFT_NOTED_S:
         return replace(calibration, shift_s=shift_s)
     shifted = Notice(
         "calibration-shift",
@@ -166,7 +166,7 @@ def timed_calibration(
     return replace(calibration, shift_s=shift_s, notices=(*calibration.notices, shifted))
 
 
-def _told(
+def _noted(
     recovery: float, spill_in: float, covariance: Floats, free: NDArray[np.bool_], times_s: Floats
 ) -> Calibration:
     """A calibration with what has to be known of it. free: which of the two lie within their ranges."""

@@ -79,9 +79,7 @@ def candidates(blood: BloodSamples, until_s: float, settings: PlasmaSettings) ->
         found += _fractions(blood, until_s, settings, made, times)
         assert blood.parent_fraction is not None  # refused above
         samples[FRACTION] = blood.parent_fraction
-        ratio = (
-            made.plasma_ratio if made else plasma_ratio_of(blood, settings.plasma_ratio, settings.plasma_ratio_model)
-        )
+        ratio = made.plasma_ratio if made else plasma_ratio_of(blood, settings)
         if ratio is not None and len(ratio.times_s):
             found += _ratios(until_s, made, times, ratio)
             samples[RATIO] = SampledCurve(ratio.times_s, ratio.ratios)
@@ -94,8 +92,7 @@ def _fractions(
     blood: BloodSamples, until_s: float, settings: PlasmaSettings, made: InputFunctionResult | None, times: Floats
 ) -> Iterator[Candidate]:
     def fit(model: str) -> ParentFractionFit:
-        weights, after = settings.parent_fraction_weights, settings.parent_fraction_extrapolation
-        return parent_fraction_of(blood, model, weights, after, until_s)
+        return parent_fraction_of(blood, replace(settings, parent_fraction_model=model), until_s)
 
     def area(one: ParentFractionFit) -> float:
         return _area(made, lambda known: varied(known, one, known.plasma_ratio, known.calibration), until_s)

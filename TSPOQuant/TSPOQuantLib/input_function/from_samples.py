@@ -12,15 +12,7 @@ from .curve import gap_in_first_pass
 from .dispersion import correct_dispersion
 from .piecewise_linear import evaluate
 from .plasma_ratio import PlasmaRatioFit, given_ratio
-from .result import (
-    Curve,
-    InputFunctionResult,
-    assemble,
-    check_choice,
-    findings,
-    parent_fraction_of,
-    plasma_ratio_of,
-)
+from .result import Curve, InputFunctionResult, assemble, check_choice, findings, parent_fraction_of, plasma_ratio_of
 from .samples import route_notices
 from .settings import CURVES, SampledSettings
 
@@ -56,23 +48,17 @@ def sampled_input(samples: BloodSamples, until_s: float, settings: SampledSettin
         notices += given.notices
         whole = SampledCurve(samples.plasma.times_s, samples.plasma.values / given(samples.plasma.times_s / 60))
         samples = replace(samples, whole_blood=whole)
-    fraction = parent_fraction_of(
-        samples,
-        settings.parent_fraction_model,
-        settings.parent_fraction_weights,
-        settings.parent_fraction_extrapolation,
-        until_s,
-    )
+    fraction = parent_fraction_of(samples, settings, until_s)
     ratio = None
-    given_plasma = samples.given == "plasma"
-    if samples.plasma is not None and (given_plasma or not _denser_whole_blood(samples, samples.plasma)):
+    counts = [len(curve.times_s) for curve in (samples.whole_blood, samples.autosampler) if curve is not None]
+    if samples.plasma is not None and (samples.given == "plasma" or sum(counts) <= len(samples.plasma.times_s)):
         measured = _from_zero(samples.plasma, "plasma", notices)
         beside = samples.whole_blood or _corrected_sampler(samples, settings)
         whole_blood, corners = _whole_blood_beside(beside, samples.plasma.end_s, notices)
         total_plasma = _straight(measured)
     else:
         sampler = _corrected_sampler(samples, settings)
-        ratio = plasma_ratio_of(_paired_with(sampler, samples), settings.plasma_ratio, settings.plasma_ratio_model)
+        ratio = plasma_ratio_of(_paired_with(sampler, samples), settings)
         notices += ratio.notices
         manual = _manual_whole_blood(samples, sampler, ratio, notices)
         merged = _merged(sampler, manual, settings.autosampler_until_s, notices)
@@ -138,11 +124,6 @@ def _from_zero(curve: SampledCurve, what: str, notices: Notices) -> SampledCurve
     if first_s <= 0:
         return curve
     return SampledCurve(np.insert(curve.times_s, 0, 0.0), np.insert(curve.values, 0, 0.0))
-
-
-def _denser_whole_blood(samples: BloodSamples, plasma: SampledCurve) -> bool:
-    counts = [len(curve.times_s) for curve in (samples.whole_blood, samples.autosampler) if curve is not None]
-    return sum(counts) > len(plasma.times_s)
 
 
 def _whole_blood_beside(whole: SampledCurve | None, until_s: float, notices: Notices) -> tuple[Curve, Floats]:

@@ -64,14 +64,8 @@ def image_derived_input(
     """
     check_choice("calibration", settings.calibration, CALIBRATIONS)
     end_s = float(timing.ends_s[-1])
-    fraction = parent_fraction_of(
-        samples,
-        settings.parent_fraction_model,
-        settings.parent_fraction_weights,
-        settings.parent_fraction_extrapolation,
-        end_s if until_s is None else min(end_s, until_s),
-    )
-    ratio = plasma_ratio_of(samples, settings.plasma_ratio, settings.plasma_ratio_model)
+    fraction = parent_fraction_of(samples, settings, end_s if until_s is None else min(end_s, until_s))
+    ratio = plasma_ratio_of(samples, settings)
     tissue = None if tissue_activity is None else checked_frames(timing, tissue_activity, "tissue")
     image = ImageFrames(timing, checked_frames(timing, blood_pool_activity, "blood-pool"), tissue)
     calibration = _calibrate(image, samples, settings)

@@ -48,13 +48,9 @@ class ParentFractionModel:
         return np.clip(self.function(times_s / 60, *values), 0.0, 1.0)
 
 
-def _log10(times_min: Floats) -> Floats:
-    return np.log10(np.maximum(times_min, 1e-12))
-
-
 def _lost_hill(times_min: Floats, b: float, c: float) -> Floats:
     """t^b / (10^c + t^b), without overflow."""
-    return np.asarray(1 / (1 + 10 ** (c - b * _log10(times_min))))
+    return np.asarray(1 / (1 + 10 ** (c - b * np.log10(np.maximum(times_min, 1e-12)))))
 
 
 def extended_hill(times_min: Floats, p0: float, a: float, b: float, c: float) -> Floats:

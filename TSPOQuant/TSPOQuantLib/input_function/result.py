@@ -15,7 +15,7 @@ from .parent_fraction import ParentFractionFit, fit_parent_fraction
 from .piecewise_linear import dense_knots
 from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio, given_ratio
 from .samples import paired
-from .settings import EXTRAPOLATIONS, WEIGHTINGS
+from .settings import EXTRAPOLATIONS, WEIGHTINGS, PlasmaSettings
 
 Floats = NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
@@ -74,12 +74,13 @@ class InputFunctionResult:
     population: PopulationSpread | None = None
 
 
-def plasma_ratio_of(samples: BloodSamples, given: float | None, model: str) -> PlasmaRatioFit:
+def plasma_ratio_of(samples: BloodSamples, settings: PlasmaSettings) -> PlasmaRatioFit:
     """The ratio from samples drawn together; else the given constant; else InputRefused ("plasma-ratio-missing")."""
+    given = settings.plasma_ratio
     if samples.plasma is not None and samples.whole_blood is not None:
         pairs = paired(samples.plasma, samples.whole_blood)
         if len(pairs[0]) or given is None:
-            return fit_plasma_ratio(*pairs, model)
+            return fit_plasma_ratio(*pairs, settings.plasma_ratio_model)
     if given is None:
         raise InputRefused(
             "plasma-ratio-missing",
@@ -89,21 +90,21 @@ def plasma_ratio_of(samples: BloodSamples, given: float | None, model: str) -> P
     return given_ratio(given)
 
 
-def parent_fraction_of(
-    samples: BloodSamples, model: str, weighting: str, extrapolation: str, until_s: float
-) -> ParentFractionFit:
+def parent_fraction_of(samples: BloodSamples, settings: PlasmaSettings, until_s: float) -> ParentFractionFit:
     """The fitted parent fraction with a Notice appended when it is needed far beyond its last sample.
 
-    weighting: "equal" for every sample, or "relative", 1 / fraction² (the error is a part of the fraction).
+    Samples weigh alike, or as 1 / fraction² where the settings say "relative" (the error is a part of the fraction).
     Raises InputRefused: "parent-fraction-…" ("parent-fraction-ends-early" before half of the time), and
     "settings-choice" for an unknown extrapolation or weighting.
     """
+    extrapolation, weighting = settings.parent_fraction_extrapolation, settings.parent_fraction_weights
     check_choice("parent_fraction_extrapolation", extrapolation, EXTRAPOLATIONS)
     check_choice("parent_fraction_weights", weighting, WEIGHTINGS)
     weights = None
     if weighting == "relative" and samples.parent_fraction is not None:
         weights = np.maximum(samples.parent_fraction.values, RELATIVE_FLOOR) ** -2.0
-    fit = fit_parent_fraction(samples.parent_fraction, model, weights, hold=extrapolation == "hold")
+    model, hold = settings.parent_fraction_model, extrapolation == "hold"
+    fit = fit_parent_fraction(samples.parent_fraction, model, weights, hold)
     if fit.last_sample_s < FRACTION_NEEDED * until_s:
         raise InputRefused(
             "parent-fraction-ends-early",

@@ -200,14 +200,9 @@ def basis_factory(input_function: InputFunction, timing: FrameTiming, highest: f
     known = _KNOWN.setdefault(input_function, {})
     frames = (timing.starts_s.tobytes(), timing.durations_s.tobytes(), float(highest))
     if frames not in known:
-        known[frames] = _marched(input_function, timing, highest)
+        offset = 0.1 / (timing.ends_s[-1] / 60)  # below a tenth of 1/scan length the response is all but linear
+        half = np.log((highest + offset) / offset) / 2
+        theta = np.maximum(offset * np.exp(half * (chebyshev.chebpts1(_NODES) + 1)) - offset, 0.0)
+        response = respond(input_function.times_s, input_function.parent_plasma, theta)
+        known[frames] = BasisFactory(response, timing, float(offset), float(highest))
     return known[frames]
-
-
-def _marched(input_function: InputFunction, timing: FrameTiming, highest: float) -> BasisFactory:
-    """The responses, marched over the input's knots."""
-    offset = 0.1 / (timing.ends_s[-1] / 60)  # below a tenth of 1/scan length the response is all but linear in theta
-    half = np.log((highest + offset) / offset) / 2
-    theta = np.maximum(offset * np.exp(half * (chebyshev.chebpts1(_NODES) + 1)) - offset, 0.0)
-    response = respond(input_function.times_s, input_function.parent_plasma, theta)
-    return BasisFactory(response, timing, float(offset), float(highest))

@@ -90,9 +90,7 @@ def fit_coupled_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled:
     chosen = model_named(model)
     if not chosen.compartmental:
         raise InputRefused(
-            "coupled-model",
-            "{model} has no V_B to share; name a compartment model, or share nothing",
-            model=model,
+            "coupled-model", "{model} has no V_B to share; name a compartment model, or share nothing", model=model
         )
     apart = [scan.fitted(model) for scan in scans]
     names = tuple(name for name in SHARED if all(name in fits[0].parameter_names for fits in apart))
@@ -303,12 +301,7 @@ def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared:
             )
         )
     return Coupled(
-        tuple(results),
-        tuple(separate),
-        given,
-        errors,
-        covariance,
-        *_test(total, separate, spread, len(names)),
+        tuple(results), tuple(separate), given, errors, covariance, *_test(total, separate, spread, len(names))
     )
 
 

@@ -4,7 +4,7 @@ Front to back and side to side, soft tissue is drawn in cross-sections that ride
 are drawn in the spine's own coordinates. Sizes without a source in ``neck`` are assumptions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,26 +14,24 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 from ..grid import Grid
 from ..progress import Progress
 from .neck import (
+    CANALS,
     CENTERS_MM,
     CORD_LEVELS,
     CORD_SIZE_MM,
     ENDS_MM,
     FORAMEN_LEFT_MM,
     FORAMEN_LENGTH_MM,
-    FORAMEN_POSTERIOR_MM,
     FORAMEN_SIZE_MM,
     LABEL,
     NECK,
-    ROOTS,
-    SIDES,
     STARTS_MM,
     VERTEBRAE,
     Build,
+    CanalPlan,
     Plan,
     Pose,
     Vertebra,
     foramen_along_mm,
-    foramen_axes,
     foramen_size_mm,
     spine_of,
 )
@@ -175,7 +173,7 @@ def build_anatomy(grid: Grid, build: Build, pose: Pose, progress: Progress) -> A
             metal[slab] = _implants(points, table, shape).reshape(labels[slab].shape)
         progress(slab.stop / grid.shape[0], "drawing the neck")
     hounsfield = hounsfield_of(grid, labels, nerve, NECK, metal, shape.contrast)
-    return Anatomy(grid, labels, hounsfield, _foramina(table.spine, build, pose), nerve)
+    return Anatomy(grid, labels, hounsfield, foramina_at(CANALS, table.spine, build, pose), nerve)
 
 
 def slabs_of(grid: Grid, build: Build, pose: Pose) -> Iterator[tuple[slice, Floats]]:
@@ -451,54 +449,39 @@ def _draw_foramina(labels: Labels, left: Floats, posterior: Floats, along: Float
     Bone that narrows them is the upper vertebra's above, else the lower one's, whose uncus and joint bound a foramen.
     """
     nerve = np.zeros(labels.shape, np.bool_)
-    for level, usual in FORAMEN_SIZE_MM.items():
-        height, width = foramen_size_mm(level, shape)
-        upper, lower = (LABEL[f"vertebra {name}"] for name in level.split("/"))
-        middle = foramen_along_mm(level)
-        near = np.flatnonzero((np.abs(along - middle) < height) & (np.abs(np.abs(left) - FORAMEN_LEFT_MM) < 12))
-        for side in SIDES:
-            sign = 1.0 if side == "left" else -1.0
-            center = (sign * FORAMEN_LEFT_MM, FORAMEN_POSTERIOR_MM, middle)
-            offset = [a[near] - c for a, c in zip((left, posterior, along), center, strict=True)]
-            outward, up, across = foramen_axes(side).T @ np.stack(offset)
-            within = np.abs(outward) < FORAMEN_LENGTH_MM / 2
-            inside = within & ((2 * up / height) ** 2 + (2 * across / width) ** 2 < 1)
-            if shape.foramina < 1:
-                tall, wide = (size + 2 * SLEEVE_MM for size in usual)
-                sleeve = within & ((2 * up / tall) ** 2 + (2 * across / wide) ** 2 < 1)
-                labels[near[sleeve]] = np.where(up[sleeve] > height / 4, upper, lower)
-            if shape.spurs or shape.facets:
-                closed = inside & (np.hypot(np.hypot(outward, up), across + width / 2) < shape.spurs)
-                closed |= inside & ((2 * up / height) ** 2 + (2 * (across + shape.facets) / width) ** 2 >= 1)
-                labels[near[closed]] = lower
-                inside &= ~closed
-            labels[near[inside]] = LABEL[f"foramen {level} {side} (root {ROOTS[level]})"]
-            nerve[near] |= inside & (np.hypot(up + height / 5, across) < NERVE_RADIUS_MM)
+    for canal in CANALS:
+        height, width = foramen_size_mm(canal.level, shape)
+        upper, lower = (LABEL[f"vertebra {name}"] for name in canal.level.split("/"))
+        beside = np.abs(np.abs(left) - FORAMEN_LEFT_MM) < 12
+        near = np.flatnonzero((np.abs(along - canal.center_mm[2]) < height) & beside)
+        outward, up, across = canal.local(left[near], posterior[near], along[near])
+        within = np.abs(outward) < FORAMEN_LENGTH_MM / 2
+        inside = within & ((2 * up / height) ** 2 + (2 * across / width) ** 2 < 1)
+        if shape.foramina < 1:
+            tall, wide = (size + 2 * SLEEVE_MM for size in canal.size_mm[1:])
+            sleeve = within & ((2 * up / tall) ** 2 + (2 * across / wide) ** 2 < 1)
+            labels[near[sleeve]] = np.where(up[sleeve] > height / 4, upper, lower)
+        if shape.spurs or shape.facets:
+            closed = inside & (np.hypot(np.hypot(outward, up), across + width / 2) < shape.spurs)
+            closed |= inside & ((2 * up / height) ** 2 + (2 * (across + shape.facets) / width) ** 2 >= 1)
+            labels[near[closed]] = lower
+            inside &= ~closed
+        labels[near[inside]] = LABEL[canal.name]
+        nerve[near] |= inside & (np.hypot(up + height / 5, across) < NERVE_RADIUS_MM)
     return nerve
 
 
-def _foramina(spine: Spine, build: Build, pose: Pose) -> tuple[Foramen, ...]:
+def foramina_at(canals: Sequence[CanalPlan], spine: Spine, build: Build, pose: Pose) -> tuple[Foramen, ...]:
+    """Where a spine's foramina truly lie, and how large they are; thick facets narrow them from behind."""
+    turn, shift = pose.neck_to_lps[:3, :3], pose.neck_to_lps[:3, 3]
     found = []
-    for level in FORAMEN_SIZE_MM:
-        height, width = foramen_size_mm(level, build.shape)
-        width -= build.shape.facets
-        along = foramen_along_mm(level)
-        for side in SIDES:
-            sign = 1.0 if side == "left" else -1.0
-            left, behind, above = -build.shape.facets / 2 * foramen_axes(side)[:, 2]
-            place = (sign * FORAMEN_LEFT_MM + left, FORAMEN_POSTERIOR_MM + behind, along + above)
-            center = build.size * spine.to_lps(*place)
-            found.append(
-                Foramen(
-                    name=f"foramen {level} {side} (root {ROOTS[level]})",
-                    level=level,
-                    side=side,
-                    root=ROOTS[level],
-                    center_lps_mm=pose.neck_to_lps[:3, :3] @ center + pose.neck_to_lps[:3, 3],
-                    axes_lps=pose.neck_to_lps[:3, :3] @ spine.axes(along) @ foramen_axes(side),
-                    length_height_width_mm=(build.size * FORAMEN_LENGTH_MM, build.size * height, build.size * width),
-                )
-            )
+    for one in canals:
+        place = np.array(one.center_mm) - build.shape.facets / 2 * one.axes[:, 2]
+        length, height, width = np.array(one.size_mm) * (1.0, build.shape.foramina, build.shape.foramina)
+        sizes = (build.size * length, build.size * height, build.size * (width - build.shape.facets))
+        center = turn @ (build.size * spine.to_lps(*place)) + shift
+        axes = turn @ spine.axes(one.center_mm[2]) @ one.axes
+        found.append(Foramen(one.name, one.level, one.side, one.root, center, axes, sizes))
     return tuple(found)
 
 

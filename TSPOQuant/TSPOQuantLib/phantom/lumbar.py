@@ -16,9 +16,9 @@ from .anatomy import (
     Anatomy,
     Bools,
     Floats,
-    Foramen,
     Labels,
     centered_grid,
+    foramina_at,
     hounsfield_of,
     slabs_of,
     table_of,
@@ -26,7 +26,7 @@ from .anatomy import (
     within_capsule,
 )
 from .neck import Build, CanalPlan, Plan, Pose, Vertebra, canal_axes
-from .spine import Spine, bent_spine
+from .spine import bent_spine
 from .tracer import BLOOD_KINETICS, BONE_KINETICS, CORD_K1, CORD_VB, FORAMEN_K1, FORAMEN_VB, OTHER, Kinetics
 
 # Lowest first, as the axis runs. The tilts make a lordosis.
@@ -85,7 +85,7 @@ FOLLOWUP_VT = {AFFECTED: 5.80, "cord L1": 5.00}
 CORD_VT = {"cord T12": 4.90, "cord L1": 5.20}
 
 LUMBAR = Plan(
-    foramina=tuple((one.level, one.side, one.root) for one in CANALS),
+    foramina=CANALS,
     vertebrae=tuple(v.name for v in VERTEBRAE),
     cords=CORDS,
     structures=(
@@ -155,24 +155,8 @@ def build_lumbar(grid: Grid, build: Build, pose: Pose, progress: Progress) -> An
         roots[near] = is_nerve
         labels[slab], nerve[slab] = found.reshape(labels[slab].shape), roots.reshape(labels[slab].shape)
         progress(slab.stop / grid.shape[0], "drawing the spine")
-    return Anatomy(grid, labels, hounsfield_of(grid, labels, nerve, LUMBAR), _foramina(spine, build, pose), nerve)
-
-
-def _foramina(spine: Spine, build: Build, pose: Pose) -> tuple[Foramen, ...]:
-    """Where the foramina truly lie, and how large they are."""
-    turn, shift = pose.neck_to_lps[:3, :3], pose.neck_to_lps[:3, 3]
-    return tuple(
-        Foramen(
-            one.name,
-            one.level,
-            one.side,
-            one.root,
-            turn @ (build.size * spine.to_lps(*one.center_mm)) + shift,
-            turn @ spine.axes(one.center_mm[2]) @ one.axes,
-            (build.size * LENGTH_MM, build.size * HEIGHT_MM, build.size * WIDTH_MM),
-        )
-        for one in CANALS
-    )
+    hounsfield = hounsfield_of(grid, labels, nerve, LUMBAR)
+    return Anatomy(grid, labels, hounsfield, foramina_at(CANALS, spine, build, pose), nerve)
 
 
 def _soft_tissue(x: Floats, behind: Floats) -> Labels:
@@ -214,8 +198,7 @@ def _column(left: Floats, posterior: Floats, along: Floats, around: Labels) -> t
     labels[cord] = np.where(along[cord] > disc_mm, label["cord T12"], label["cord L1"])
     nerve = np.zeros(labels.shape, np.bool_)
     for one in CANALS:
-        offset = np.stack([a - c for a, c in zip((left, posterior, along), one.center_mm, strict=True)])
-        outward, up, across = one.axes.T @ offset
+        outward, up, across = one.local(left, posterior, along)
         inside = (2 * up / HEIGHT_MM) ** 2 + (2 * across / WIDTH_MM) ** 2 < 1
         inside &= np.abs(outward) < LENGTH_MM / 2
         labels[inside] = label[one.name]

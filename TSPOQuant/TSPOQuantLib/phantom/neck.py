@@ -67,7 +67,58 @@ FORAMEN_LEFT_MM, FORAMEN_POSTERIOR_MM = 14.0, 1.0
 CORD_SIZE_MM = {"C4": (8.7, 14.0), "C7": (7.4, 11.4)}
 CORD_LEVELS = ("C2", "C3", "C4", "C5", "C6", "C7", "T1")
 
-FORAMINA = tuple(f"foramen {level} {side} (root {ROOTS[level]})" for level in FORAMEN_SIZE_MM for side in SIDES)
+
+@dataclass(frozen=True, eq=False)
+class CanalPlan:
+    """One foramen of a spine's plan. center_mm: (left, posterior, along); axes: unit columns (canal outward, up,
+    across) in the spine's frame; size_mm: length, height and width."""
+
+    level: str
+    side: str
+    root: str
+    center_mm: tuple[float, float, float]
+    axes: NDArray[np.float64]
+    size_mm: tuple[float, float, float]
+
+    @property
+    def name(self) -> str:
+        return f"foramen {self.level} {self.side} (root {self.root})"
+
+    def local(self, *place_mm: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Points (left, posterior, along) of the spine's frame as (outward, up, across) from the canal's middle."""
+        offset = np.stack([at - center for at, center in zip(place_mm, self.center_mm, strict=True)])
+        return np.asarray(self.axes.T @ offset)
+
+
+def canal_axes(side: str, forward_deg: float, downward_deg: float) -> NDArray[np.float64]:
+    """Unit columns (canal outward, up, across) of a foramen in the spine's frame (left, posterior, along)."""
+    sign = 1.0 if side == "left" else -1.0
+    forward, down = np.deg2rad(forward_deg), np.deg2rad(downward_deg)
+    outward = np.array([sign * np.cos(forward) * np.cos(down), -np.sin(forward) * np.cos(down), -np.sin(down)])
+    across = np.array([sign * np.sin(forward), np.cos(forward), 0.0])
+    up = np.array([sign * np.cos(forward) * np.sin(down), -np.sin(forward) * np.sin(down), np.cos(down)])
+    return np.stack([outward, up, across], axis=1)
+
+
+def foramen_along_mm(level: str) -> float:
+    """Where on the axis a foramen lies: at the middle of its disc."""
+    lower = [v.name for v in VERTEBRAE].index(level.split("/")[1])
+    return ENDS_MM[lower] + VERTEBRAE[lower].disc_mm / 2
+
+
+CANALS = tuple(
+    CanalPlan(
+        level,
+        side,
+        ROOTS[level],
+        ((1.0 if side == "left" else -1.0) * FORAMEN_LEFT_MM, FORAMEN_POSTERIOR_MM, foramen_along_mm(level)),
+        canal_axes(side, FORAMEN_FORWARD_DEG, FORAMEN_DOWNWARD_DEG),
+        (FORAMEN_LENGTH_MM, *FORAMEN_SIZE_MM[level]),
+    )
+    for level in FORAMEN_SIZE_MM
+    for side in SIDES
+)
+FORAMINA = tuple(canal.name for canal in CANALS)
 # Small structures of interest first: of two that fill a voxel equally, the earlier one has it.
 STRUCTURES = (
     *FORAMINA,
@@ -99,30 +150,13 @@ BLOOD = tuple(name for name in STRUCTURES if "artery" in name or "vein" in name)
 
 
 @dataclass(frozen=True, eq=False)
-class CanalPlan:
-    """One foramen of a spine's plan. center_mm: (left, posterior, along); axes: unit columns (canal outward, up,
-    across) in the spine's frame; size_mm: length, height and width."""
-
-    level: str
-    side: str
-    root: str
-    center_mm: tuple[float, float, float]
-    axes: NDArray[np.float64]
-    size_mm: tuple[float, float, float]
-
-    @property
-    def name(self) -> str:
-        return f"foramen {self.level} {self.side} (root {self.root})"
-
-
-@dataclass(frozen=True, eq=False)
 class Plan:
-    """Which structures a spine has. foramina: level, side and root of each. structures: in the order of their labels,
+    """Which structures a spine has. structures: in the order of their labels,
     small ones of interest first. cords: levels of the cord's pieces that are drawn as regions. blood: vessels; pool:
     those that make the blood pool. cord_margin_mm: how far drawn cord stays from the field's upper and lower ends,
     so that it does not leave it when the body moves."""
 
-    foramina: tuple[tuple[str, str, str], ...]
+    foramina: tuple[CanalPlan, ...]
     vertebrae: tuple[str, ...]
     cords: tuple[str, ...]
     structures: tuple[str, ...]
@@ -204,35 +238,14 @@ def spine_of(build: Build, pose: Pose) -> Spine:
     return bent_spine(STARTS_MM, ENDS_MM, [float(t) for t in tilts], build.scoliosis_mm)
 
 
-def foramen_along_mm(level: str) -> float:
-    """Where on the axis a foramen lies: at the middle of its disc."""
-    lower = [v.name for v in VERTEBRAE].index(level.split("/")[1])
-    return ENDS_MM[lower] + VERTEBRAE[lower].disc_mm / 2
-
-
 def foramen_size_mm(level: str, shape: Shape) -> tuple[float, float]:
     """Height and width of a foramen before spurs and facets narrow it."""
     height, width = FORAMEN_SIZE_MM[level]
     return shape.foramina * height, shape.foramina * width
 
 
-def foramen_axes(side: str) -> NDArray[np.float64]:
-    """Unit columns (canal outward, up, across) of a foramen in the spine's frame (left, posterior, along)."""
-    return canal_axes(side, FORAMEN_FORWARD_DEG, FORAMEN_DOWNWARD_DEG)
-
-
-def canal_axes(side: str, forward_deg: float, downward_deg: float) -> NDArray[np.float64]:
-    """The same of a canal that runs so many degrees forward and downward."""
-    sign = 1.0 if side == "left" else -1.0
-    forward, down = np.deg2rad(forward_deg), np.deg2rad(downward_deg)
-    outward = np.array([sign * np.cos(forward) * np.cos(down), -np.sin(forward) * np.cos(down), -np.sin(down)])
-    across = np.array([sign * np.sin(forward), np.cos(forward), 0.0])
-    up = np.array([sign * np.cos(forward) * np.sin(down), -np.sin(forward) * np.sin(down), np.cos(down)])
-    return np.stack([outward, up, across], axis=1)
-
-
 NECK = Plan(
-    foramina=tuple((level, side, ROOTS[level]) for level in FORAMEN_SIZE_MM for side in SIDES),
+    foramina=CANALS,
     vertebrae=tuple(v.name for v in VERTEBRAE),
     cords=CORD_LEVELS[1:],
     structures=STRUCTURES,

@@ -12,21 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 
 from .anatomy import Anatomy, Section, ellipse, height_of, slabs_of, spine_table
-from .neck import (
-    BONES,
-    FORAMEN_LEFT_MM,
-    FORAMEN_LENGTH_MM,
-    FORAMEN_POSTERIOR_MM,
-    FORAMEN_SIZE_MM,
-    LABEL,
-    NEIGHBORS,
-    SIDES,
-    STRUCTURES,
-    Build,
-    Pose,
-    foramen_along_mm,
-    foramen_axes,
-)
+from .neck import BONES, CANALS, FORAMEN_LENGTH_MM, LABEL, NEIGHBORS, STRUCTURES, Build, Pose
 from .settings import REFERENCE_SEED, PhantomSettings
 from .spine import SpineTable
 from .tracer import Kinetics, kinetics_of
@@ -133,14 +119,9 @@ def _draw_veins(tissues: Labels, points: Floats, table: SpineTable, neighbors: N
     near = np.flatnonzero((np.abs(points[0]) < 30) & np.isin(tissues, [LABEL["muscle"], LABEL["fat"]]))
     left, posterior, along = table.to_spine(*(row[near] for row in points))
     found = np.hypot(np.abs(left) - PLEXUS_SIDE_MM, posterior - PLEXUS_POSTERIOR_MM) < neighbors.vein_mm
-    for level, (height, _) in FORAMEN_SIZE_MM.items():
-        for side in SIDES:
-            sign = 1.0 if side == "left" else -1.0
-            center = (sign * FORAMEN_LEFT_MM, FORAMEN_POSTERIOR_MM, foramen_along_mm(level))
-            offset = np.stack([a - c for a, c in zip((left, posterior, along), center, strict=True)])
-            outward, up, across = foramen_axes(side).T @ offset
-            beyond = outward - FORAMEN_LENGTH_MM / 2
-            found |= (
-                (np.hypot(up - height / 4, across) < neighbors.vein_mm) & (beyond >= 0) & (beyond < VEIN_LENGTH_MM)
-            )
+    for canal in CANALS:
+        outward, up, across = canal.local(left, posterior, along)
+        beyond = outward - FORAMEN_LENGTH_MM / 2
+        vein = np.hypot(up - canal.size_mm[1] / 4, across) < neighbors.vein_mm
+        found |= vein & (beyond >= 0) & (beyond < VEIN_LENGTH_MM)
     tissues[near[found]] = NEIGHBOR_LABEL["epidural vein"]

@@ -146,7 +146,7 @@ def read_name(name: str) -> Named:
     """
     text = _spelled(name)
     root = _ROOT.search(text)
-    told_root = _vertebra(root[1] or root[3], root[2] or root[4]) if root else ""
+    named_root = _vertebra(root[1] or root[3], root[2] or root[4]) if root else ""
     rest = _ROOT.sub(" ", text)
     pair = _PAIR.search(rest)
     singles = [] if pair else list(_SINGLE.finditer(rest))
@@ -157,21 +157,22 @@ def read_name(name: str) -> Named:
         lower = _vertebra(pair[3] or pair[4] or pair[1], pair[5])
         places = [f"{upper}/{lower}"]
     bare = not re.sub(r"[^a-z]|\b(li|re|[lrgd])\b", "", _RIGHT.sub(" ", _LEFT.sub(" ", _PAIR.sub(" ", rest))))
-    of_nerve = structure == "other" and bool(_NERVE.search(text)) and not _elsewhere(text)
-    known = structure != "other" or of_nerve or bool(places or told_root)
+    elsewhere = _NOT_OURS.search(text) or _IN_CANAL.search(text)
+    of_nerve = structure == "other" and bool(_NERVE.search(text)) and not elsewhere
+    known = structure != "other" or of_nerve or bool(places or named_root)
     letters = _sides_by_letter(rest, [pair[6]] if pair else [one[3] for one in singles], known)
     sides = tuple(side for side, words in (("left", _LEFT), ("right", _RIGHT)) if words.search(text)) or letters
-    of_nerve = of_nerve and len(places) + bool(told_root and not pair) == 1
+    of_nerve = of_nerve and len(places) + bool(named_root and not pair) == 1
     if of_nerve or (structure == "other" and pair and bare and sides):
         structure = "foramen"
     if structure in ("foramen", "other") and pair:
         level = places[0] if places[0] in LEVELS else ""
-    elif structure == "foramen" and (places or told_root):
-        leaves = OF_ROOT.get(places[0] if places else told_root)
+    elif structure == "foramen" and (places or named_root):
+        leaves = OF_ROOT.get(places[0] if places else named_root)
         level = leaves.name if leaves and len(places) <= 1 else ""
     elif structure in ("cord", "vertebra") and len(places) == 1 and places[0] in VERTEBRAE:
         level = places[0]
-    return Named(structure, level, told_root, sides, tuple(places), of_nerve)
+    return Named(structure, level, named_root, sides, tuple(places), of_nerve)
 
 
 def _spelled(name: str) -> str:
@@ -184,10 +185,6 @@ def _spelled(name: str) -> str:
 def _as_pair(run: re.Match[str]) -> str:
     part, upper, lower = run.groups()
     return f"{part}{upper}/{lower}" if int(lower) == int(upper) + 1 else run[0]
-
-
-def _elsewhere(text: str) -> bool:
-    return bool(_NOT_OURS.search(text) or _IN_CANAL.search(text))
 
 
 def _structure(text: str) -> str:
@@ -219,10 +216,10 @@ def identify(name: str, tags: Mapping[str, str]) -> Anatomy:
     A name that says nothing known is an "other" region: anything can be quantified.
     """
     own = own_tags(tags)
-    said = read_name(name).anatomy
+    by_name = read_name(name).anatomy
     if own.get("Structure") not in STRUCTURES:
-        return said
-    same = said if said.structure == own["Structure"] else Anatomy("other")
+        return by_name
+    same = by_name if by_name.structure == own["Structure"] else Anatomy("other")
     level = own.get("Level", same.level)
     root = LEVELS[level].root if own["Structure"] == "foramen" and level in LEVELS else ""
     return Anatomy(own["Structure"], level, own.get("Root", root), own.get("Side", same.side))

@@ -51,10 +51,10 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
             outward = (spine_axes(level, centers) @ canal_axes(sign, level.startswith("L")))[:, 0]
             along = float(step @ outward)
             across = float(np.linalg.norm(step - along * outward))
+        # Each one's voxels are looked up in the other: exact on one grid, good to half a voxel on two.
+        dice = (_inside(one, other) + _inside(other, one)) / (one.volume_mm3 + other.volume_mm3)
         ratio = other.volume_mm3 / one.volume_mm3
-        found.append(
-            Agreement(one.name, _dice(one, other), float(np.linalg.norm(step)), along, across, ratio, other.name)
-        )
+        found.append(Agreement(one.name, dice, float(np.linalg.norm(step)), along, across, ratio, other.name))
     if not found:
         raise InputRefused(
             "regions-unlike", "the two segmentations share no region of one structure, level and side; check the files"
@@ -84,12 +84,6 @@ def _key(region: Region) -> tuple[str, ...]:
     if anatomy.structure == "other":
         return ("other", region.name)
     return anatomy.place
-
-
-def _dice(one: Region, other: Region) -> float:
-    """Each one's voxels are looked up in the other: exact on one grid, good to half a voxel on two."""
-    shared = (_inside(one, other) + _inside(other, one)) / 2
-    return 2 * shared / (one.volume_mm3 + other.volume_mm3)
 
 
 def _inside(one: Region, other: Region) -> float:

@@ -83,10 +83,10 @@ def regions_of(segmentation: Segmentation) -> tuple[Region, ...]:
 
 def called(regions: Sequence[Region], name: str) -> Region | None:
     """The region of this name, else the only one that the name says: "L1-2 left" is "foramen L1/L2 left (root L1)"."""
-    wanted, said = plain_name(name), read_name(name).anatomy
+    wanted, anatomy = plain_name(name), read_name(name).anatomy
     same = [region for region in regions if region.name == wanted]
-    if not same and said.structure != "other":
-        same = [region for region in regions if region.anatomy == said]
+    if not same and anatomy.structure != "other":
+        same = [region for region in regions if region.anatomy == anatomy]
     return same[0] if len(same) == 1 else None
 
 

@@ -74,10 +74,7 @@ class Resolution:
 
 
 def estimate_resolution(
-    image: DynamicImage,
-    ct: Volume,
-    region_to_frame: Sequence[Floats] | None = None,
-    progress: Progress = silent,
+    image: DynamicImage, ct: Volume, region_to_frame: Sequence[Floats] | None = None, progress: Progress = silent
 ) -> Resolution:
     """FWHM in mm from the last long frames and the CT.
 

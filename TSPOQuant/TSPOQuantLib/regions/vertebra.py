@@ -121,7 +121,11 @@ def labeled_bone(labels: Segmentation, levels: Mapping[str, int], ct: Volume | N
     for number, name in enumerate(names, start=1):
         numbers[labels.segments[levels[name]].mask] = number
     drawn = labels.grid.to_lps(np.argwhere(numbers)[:, ::-1].astype(float))
-    grid = _grid_around(drawn)
+    low, high = drawn.min(axis=0) - MARGIN_MM, drawn.max(axis=0) + MARGIN_MM
+    matrix = np.diag([STEP_MM] * 3 + [1.0])
+    matrix[:3, 3] = low
+    i, j, k = (int(n) for n in np.ceil((high - low) / STEP_MM) + 1)
+    grid = Grid((k, j, i), matrix)
     at = grid.centers
     shift = np.zeros(3)
     if ct is not None:
@@ -177,14 +181,6 @@ def _reach(hu: Floats, outside: Floats, voxel: float) -> float:
             break
         reach += 1.0
     return reach
-
-
-def _grid_around(points: Floats) -> Grid:
-    low, high = points.min(axis=0) - MARGIN_MM, points.max(axis=0) + MARGIN_MM
-    matrix = np.diag([STEP_MM] * 3 + [1.0])
-    matrix[:3, 3] = low
-    i, j, k = (int(n) for n in np.ceil((high - low) / STEP_MM) + 1)
-    return Grid((k, j, i), matrix)
 
 
 def _shift_onto_bone(drawn: Floats, hu: NDArray[Any], grid: Grid) -> Floats:
