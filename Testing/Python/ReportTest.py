@@ -358,6 +358,17 @@ class QuietTest(unittest.TestCase):
         with self.assertNoLogs("fpdf", "WARNING"):
             self.assertTrue(pdf(document).startswith(b"%PDF"))
 
+    def test_more_warnings_than_a_page_holds_go_on_to_the_next(self):
+        for name, items in (
+            ("many", tuple(f"warning {number} of many regions" for number in range(150))),
+            ("one", ("a warning that goes on and on " * 500,)),
+        ):
+            section = Section("one", (Bullets(items, "warning"),))
+            document = Document("title", "en", "subject", (section,), "footer", "skip", "page")
+            with self.subTest(name):
+                pages = re.search(rb"/Count (\d+)", pdf(document))
+                self.assertIn(int(pages[1]), (3, 4))
+
 
 @slow
 @unittest.skipUnless(AVAILABLE, "what a report needs is not installed here")

@@ -25,6 +25,7 @@ NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 PIXELS_PER_INCH = 200
 SMALLEST_PT = 5.5
 PADDING_MM = 1.2
+BOX_PADDING_MM = 1.5
 MONSTER_SHARE = 0.3
 LARGEST_SCALE = 1.0
 TYPICAL = 1.2
@@ -122,15 +123,20 @@ class _Page:
             self._text(f"•\u00a0{item}", size, color)
 
     def _box(self, texts: Sequence[str]) -> None:
-        """Text in a colored box that moves to the next page whole."""
+        """Text in a colored box that moves to the next page whole, or in several where it is higher than a page."""
         paper = self._pdf
         self._gap(1)
         self._style(TEXT_PT, INK)
         paper.set_fill_color(*ALARM_SHADE)
         paper.set_draw_color(*ALARM)
-        table = {"borders_layout": "ALL", "first_row_as_headings": False, "padding": 1.5, "text_align": "LEFT"}
-        with paper.table(line_height=self._line(TEXT_PT), **table) as box:
-            box.row(["\n".join(texts)], style=self._face(fill_color=ALARM_SHADE))
+        table: dict[str, Any] = {"borders_layout": "ALL", "first_row_as_headings": False, "text_align": "LEFT"}
+        width = paper.epw - 2 * (BOX_PADDING_MM + paper.c_margin)
+        lines = [line for text in texts for line in self._lines(text, width)]
+        most = int((paper.page_break_trigger - paper.t_margin - 2 * BOX_PADDING_MM) / self._line(TEXT_PT))
+        parts = [lines[start : start + most] for start in range(0, len(lines), most)] if len(lines) > most else [texts]
+        with paper.table(line_height=self._line(TEXT_PT), padding=BOX_PADDING_MM, **table) as box:
+            for part in parts:
+                box.row(["\n".join(part)], style=self._face(fill_color=ALARM_SHADE))
         self._gap(1)
 
     def _table(self, block: Table) -> None:
