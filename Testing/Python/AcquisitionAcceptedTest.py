@@ -194,7 +194,7 @@ class PmodTest(Folder):
             blood = read_blood([self.table(name, "sample-time[seconds]", "value[kBq/cc]")])
             self.assertIsNotNone(getattr(blood, quantity), name)
         said = self.refused("blood-columns", read_blood, [self.table("p1.crv", "sample-time[sec]", "value[kBq/cc]")])
-        self.assertIn("state which column", said)
+        self.assertIn("call them so", said)
 
     def test_tac(self):
         activity = np.array([[1.5, 3, 2, 1], [2, 4, 3, 2]])

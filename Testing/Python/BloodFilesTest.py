@@ -157,6 +157,48 @@ class ReadBidsTest(Folder):
         self.blood((seconds, sampled), JSON, "sub-1_recording-autosampler_blood")
         self.assertIn("blood-dispersion-unknown", self.codes(read_blood([self.blood(), auto])))
 
+    def test_an_autosampler_in_another_unit_than_manual_blood(self):
+        seconds = range(1, 601, 5)
+        sampled = np.interp(seconds, TIMES, WHOLE)
+        manual = self.blood()
+        for scale in (1, 0.7, 1 / 20, 20):
+            auto = self.blood((seconds, sampled * scale), name="sub-1_recording-autosampler_blood")
+            self.assertIsNotNone(read_blood([manual, auto]).autosampler, scale)
+        for scale in (1 / 37, 1 / 500, 33):
+            auto = self.blood((seconds, sampled * scale), name="sub-1_recording-autosampler_blood")
+            self.refused("blood-sampler-units", read_blood, [manual, auto])
+
+    def test_two_recordings_of_one_time_are_told(self):
+        later = [time + 7 for time in TIMES[:-1]]
+        first, second = self.blood(name="a_blood"), self.blood((later, WHOLE[:-1]), name="b_blood")
+        told = {n.code: n.message for n in read_blood([first, second]).notices}
+        self.assertIn("a_blood.tsv and b_blood.tsv", told["blood-recordings-merged"])
+
+    def test_names_and_units_in_other_capitals(self):
+        names = ("Time", "Whole_Blood_Radioactivity", "Plasma_Radioactivity", "Metabolite Parent Fraction")
+        activities = [[value / 0.037 for value in values] for values in (WHOLE, PLASMA)]
+        path = self.write("capitals_blood.tsv", table((TIMES, *activities, PARENT), names))
+        units = {"time": {"Unit": "s"}, names[1]: {"units": "nCi/mL"}, names[2].upper(): {"UNITS": "nCi/mL"}}
+        self.write("capitals_blood.json", units)
+        blood = read_blood([path])
+        np.testing.assert_allclose(blood.whole_blood.values, WHOLE)
+        np.testing.assert_allclose(blood.plasma.values, PLASMA)
+        np.testing.assert_array_equal(blood.parent_fraction.values, PARENT)
+        self.assertNotIn("blood-units-assumed", self.codes(blood))
+
+    def test_from_when_times_count(self):
+        for unit, description, counted_from in (
+            ("s", "", ""),
+            ("s", "Time in relation to time zero defined by the _pet.json", ""),
+            ("seconds since injection", "", "injection"),
+            ("s after start of the injection", "", "injection"),
+            ("s p.i.", "", "injection"),
+            ("s", "sampling time relative to the start of the PET scan", "scan"),
+            ("s from scan start", "", "scan"),
+        ):
+            metadata = JSON | {"time": {"Units": unit, "Description": description}}
+            self.assertEqual(read_blood([self.blood(metadata=metadata)]).counted_from, counted_from, unit)
+
     def test_manual_files_are_merged(self):
         first = self.blood((TIMES[:5], WHOLE[:5]), name="a_blood")
         second = self.blood((TIMES[4:], WHOLE[4:]), name="b_blood")
@@ -422,6 +464,24 @@ class OtherTablesTest(Folder):
                 archive.writestr("xl/worksheets/sheet1.xml", sheet(5))
                 archive.writestr("xl/worksheets/sheet2.xml", sheet(9))
             np.testing.assert_array_equal(read_blood([path]).plasma.values, (0, shown))
+
+    def test_a_formula_without_its_result(self):
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        path = self.folder / "blood.xlsx"
+        for result, whole in (("<v>5</v>", True), ("", False)):
+            rows = (
+                '<c r="A1" t="str"><v>time[s]</v></c><c r="B1" t="str"><v>plasma[kBq/mL]</v></c>',
+                '<c r="A2"><v>0</v></c><c r="B2"><v>1</v></c>',
+                f'<c r="A3"><v>600</v></c><c r="B3"><f>B2*5</f>{result}</c>',
+                '<c r="A4"><v>3600</v></c><c r="B4"><v>2</v></c>',
+            )
+            with zipfile.ZipFile(path, "w") as archive:
+                sheet = f'<worksheet xmlns="{main}"><sheetData><row>{"</row><row>".join(rows)}</row></sheetData>'
+                archive.writestr("xl/worksheets/sheet1.xml", f"{sheet}</worksheet>")
+            if whole:
+                np.testing.assert_array_equal(read_blood([path]).plasma.values, (1, 5, 2))
+            else:
+                self.assertIn("line 3", self.refused("table-formula", read_blood, [path]))
 
     def test_broken_spreadsheet(self):
         path = self.folder / "x.bld"

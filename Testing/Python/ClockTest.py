@@ -90,6 +90,20 @@ class HeaderTest(unittest.TestCase):
             found = on_one_clock(data, ClockSettings(injection_time=stated, blood_time_zero=zero)).blood
             self.assertEqual("blood-clock-assumed" in codes(found.notices), told, (stated, zero))
 
+    def test_blood_whose_own_words_say_another_moment(self):
+        image = read_dynamic_pet(self.series("ge", 60)[0])  # zero is the injection, 60 s before the first frame
+        for counted_from, zero, stated, told in (
+            ("", "TimeZero", None, False),
+            ("injection", "injection", None, False),
+            ("injection", "TimeZero", None, True),
+            ("scan", "injection", None, True),
+            ("scan", "injection", "scan", False),
+        ):
+            blood = BloodSamples(whole_blood=SampledCurve([0, 600], [0, 5]), counted_from=counted_from)
+            data = VisitData(replace(image, time_zero=zero), None, blood, None)
+            found = on_one_clock(data, ClockSettings(blood_time_zero=stated)).blood
+            self.assertEqual("blood-clock-stated" in codes(found.notices), told, (counted_from, zero, stated))
+
     def test_blood_that_counts_from_another_moment(self):
         image = read_dynamic_pet(self.series("ge", 60)[0])  # zero is 60 s before the first frame
         blood = BloodSamples(

@@ -79,6 +79,27 @@ class FitCommandTest(unittest.TestCase):
             code, _, err = self.fit(*more, out=f"late{late}")
             self.assertEqual((code, "pet-json-frames" in err), (0, told), err)
 
+    def test_blood_against_its_own_decay_and_clock_is_told(self):
+        pet = self.folder / "x_pet.json"
+        frames = {"FrameTimesStart": [60 * i for i in range(60)], "FrameDuration": [60] * 60, "Units": "Bq/mL"}
+        nuclide = {"TracerRadionuclide": "C11", "ImageDecayCorrected": True, "InjectionStart": 20}
+        pet.write_text(json.dumps(frames | nuclide))
+        blood = self.folder / "raw_blood.tsv"
+        for decayed in (False, True):
+            rows = ["time\twhole_blood_radioactivity\tplasma_radioactivity\tmetabolite_parent_fraction"]
+            for s in (0, 30, 60, 120, 200, 400, 800, 1200, 1800, 2400, 3000, 3600):
+                whole = 30 * s / 30 * 2 ** (-s / 90) + 4 * 2 ** (-s / 4000)
+                rows.append(f"{s}\t{whole}\t{1.2 * whole * (2 ** (-s / 1221.84) if decayed else 1)}\t{1 - s / 5000}")
+            blood.write_text("\n".join(rows) + "\n")
+            units = {name: {"Units": "kBq/mL"} for name in ("whole_blood_radioactivity", "plasma_radioactivity")}
+            time = {"time": {"Units": "s since injection" if decayed else "s"}}
+            blood.with_suffix(".json").write_text(json.dumps(units | time))
+            out = self.folder / f"decayed{decayed}"
+            more = ("--models", "1TCM", "--pet-json", pet, "--out", out)
+            code, _, err = run("fit", self.tacs, "--blood", blood, *more)
+            told = ["blood-decay-odd" in err, "blood-clock-stated" in err]
+            self.assertEqual((code, told), (0, [decayed] * 2), err)
+
     def test_every_parameter_has_its_unit(self):
         self.assertEqual(self.fit("--models", "2TCM1K,MA2,Patlak", "--vb", "fixed:0.05")[0], 0)
         for model, parameter, unit in (

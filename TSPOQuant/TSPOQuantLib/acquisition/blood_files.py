@@ -55,6 +55,8 @@ HEADERS = {
     **dict.fromkeys(("plasmawholebloodratio", "plasmatowholebloodratio", "plasmabloodratio"), PLASMA_RATIO),
     # PKIN: total plasma is whole blood times the plasma fraction.
     "plasmafraction": PLASMA_RATIO,
+    # BIDS' own names in capitals, or with blanks.
+    **{re.sub(r"[^a-z]", "", name): name for name in (WHOLE_BLOOD, PLASMA, PARENT_FRACTION)},
 }
 
 # Times that only a slipped unit brings about (the program's limits, not published).
@@ -103,6 +105,12 @@ PLASMA_AT_MOST, PLASMA_AT_LEAST, PARENT_AT_LEAST = 5.0, 0.1, 1 / UNIT_SLIP
 PLASMA_BELOW = 1.0
 # What BIDS calls recording-autosampler, as datasets spell it.
 AUTOSAMPLER = re.compile(r"recording-(auto\w*|continuous\w*)", re.IGNORECASE)
+# From when its times count, in the words of a file, on their unit or of the column.
+_SINCE = r"\b(after|from|post|relative to|since)[- ](the )?((start|begin\w*|onset|time) of (the )?)?"
+COUNTED_FROM = {
+    "injection": re.compile(_SINCE + r"((radio)?tracer |radioligand )?(inj(ection)?|administration)\b|\bp\.i\.", re.I),
+    "scan": re.compile(_SINCE + r"(pet |emission |dynamic )?(scan|acquisition|emission|imaging)\b", re.I),
+}
 ROUTES = ("arterial", "venous", "unknown")
 
 
@@ -115,6 +123,7 @@ class _Recording:
     curves: Mapping[str, SampledCurve]
     dispersion_s: float | None
     notices: tuple[Notice, ...]
+    counted_from: str
 
 
 def read_blood(
@@ -176,6 +185,7 @@ def read_blood(
         notices.add(
             "blood-plasma-from-ratio", "plasma is the plasma-to-blood ratio times whole blood at the ratio's times"
         )
+    _tell_merged([recording for recording in whole if not recording.autosampler], notices)
     _check_same_unit(curves, autosampler)
     _tell_alike(curves, notices)
     _tell_unmeasured(curves.get(PARENT_FRACTION), notices)
@@ -202,6 +212,7 @@ def read_blood(
         parent_plasma=curves.get(PARENT_PLASMA),
         route=route,
         notices=tuple(notices),
+        counted_from=next((recording.counted_from for recording in recordings if recording.counted_from), ""),
     )
     _check_times(blood)
     return blood
@@ -262,6 +273,8 @@ def _read_recording(
     understood = {} if user_unit else _understood_units(path.name, by_quantity, numbers, metadata, notices)
     unit = _unit(path.name, TIME, by_quantity[TIME], metadata, bids, notices)
     times = times * seconds_per(unit, f"{path.name}, time")
+    said = f"{unit} {_described(metadata, by_quantity[TIME], TIME)}"
+    counted_from = next((moment for moment, words in COUNTED_FROM.items() if words.search(said)), "")
     curves = {}
     for quantity, column in by_quantity.items():
         measured = numbers[quantity][used]
@@ -288,7 +301,7 @@ def _read_recording(
         raise InputRefused("blood-empty", "{path_name} holds no measured value", path_name=path.name)
     autosampler = any(AUTOSAMPLER.fullmatch(part) for part in parts_of(path))
     dispersion_s = _dispersion(path.name, metadata, notices) if autosampler else None
-    return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices))
+    return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices), counted_from)
 
 
 def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) -> tuple[dict[str, Column], list[str]]:
@@ -324,7 +337,7 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
         names = ", ".join(column.name for column in table)
         raise InputRefused(
             "blood-columns",
-            "{path_name} needs a time column and one of {quantities}; it has {names}; state which column is which",
+            "{path_name} needs a time column and one of {quantities}; it has {names}; call them so",
             path_name=path.name,
             quantities=", ".join(QUANTITIES[1:]),
             names=names,
@@ -676,6 +689,24 @@ def _plasma_from_ratio(ratio: SampledCurve, whole_blood: SampledCurve | None) ->
     return SampledCurve(times, ratio.values[covered] * np.interp(times, whole_blood.times_s, whole_blood.values))
 
 
+def _tell_merged(recordings: Sequence[_Recording], notices: Notices) -> None:
+    """Tell of whole blood from several files that lies between each other's samples: two ways of counting, often."""
+    if len(recordings) < 2:
+        return
+    one, other, *_ = sorted((r for r in recordings), key=lambda r: -r.curves[WHOLE_BLOOD].times_s.size)
+    ratio = _over_whole_blood(other.curves[WHOLE_BLOOD], one.curves[WHOLE_BLOOD])
+    if ratio is not None and one.file != other.file:
+        notices.add(
+            "blood-recordings-merged",
+            "{one} and {other} both hold whole blood of the same time, the second {ratio:.3g} times the first "
+            "(median), and were made one curve; where one of them is an automatic sampler's, say so by its name "
+            "(recording-autosampler)",
+            one=one.file,
+            other=other.file,
+            ratio=ratio,
+        )
+
+
 def _over_whole_blood(curve: SampledCurve | None, whole: SampledCurve | None) -> float | None:
     """How many times whole blood a curve is (median of where there is much of it); None where nothing tells."""
     if curve is None or whole is None:
@@ -687,7 +718,16 @@ def _over_whole_blood(curve: SampledCurve | None, whole: SampledCurve | None) ->
 
 
 def _check_same_unit(curves: Mapping[str, SampledCurve], autosampler: SampledCurve | None) -> None:
-    """Refuse ("blood-plasma-units") plasma and whole blood of one draw that only a slipped unit sets so far apart."""
+    """Refuse ("blood-plasma-units", "blood-sampler-units") plasma, whole blood and an automatic sampler's of one
+    person that only a slipped unit sets so far apart."""
+    ratio = _over_whole_blood(curves.get(WHOLE_BLOOD), autosampler)
+    if ratio and not 1 / UNIT_SLIP < ratio < UNIT_SLIP:
+        raise InputRefused(
+            "blood-sampler-units",
+            "manual whole blood is {ratio:.3g} times the automatic sampler's (median): one of the two is in another "
+            "unit than it says (Bq/mL, kBq/mL, nCi/mL), or not calibrated; correct its unit",
+            ratio=ratio,
+        )
     for quantity, least in ((PLASMA, PLASMA_AT_LEAST), (PARENT_PLASMA, PARENT_AT_LEAST)):
         ratio = _over_whole_blood(curves.get(quantity), curves.get(WHOLE_BLOOD) or autosampler)
         if ratio and not least <= ratio <= PLASMA_AT_MOST:  # no slip of a unit makes 0

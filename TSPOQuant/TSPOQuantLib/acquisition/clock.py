@@ -43,6 +43,27 @@ def start_notices(first_start_s: float, stated_by: str) -> tuple[Notice, ...]:
     )
 
 
+def blood_clock_notices(counted_from: str, first_start_s: float, zero_is_injection: bool) -> tuple[Notice, ...]:
+    """Tell of blood that by its own words counts from another moment than the image, whose clock it is taken to share.
+
+    counted_from: "injection", "scan" or "". first_start_s: start of the first frame from the image's zero.
+    """
+    if counted_from == "scan" and abs(first_start_s) > SAME_START_S:
+        moment = Text("the start of the scan")
+    elif counted_from == "injection" and not zero_is_injection:
+        moment = Text("the injection")
+    else:
+        return ()
+    return (
+        Notice(
+            "blood-clock-stated",
+            "the blood's file says that its times count from {moment}, which is not the image's time zero, and both "
+            "were taken for one moment; bring them to one clock ([blood] time_zero, [pet] injection_time)",
+            moment=moment,
+        ),
+    )
+
+
 def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
     """The image with times and decay counted from ``injection``, whatever its header says.
 

@@ -275,10 +275,12 @@ def numbers_in(metadata: Mapping[str, Any], key: str, file: str) -> list[float] 
 
 
 def stated_unit(metadata: Mapping[str, Any], *names: str) -> str | None:
-    """``Units`` of the first entry among ``names`` that states it, else None."""
+    """``Units`` of the first entry among ``names`` that states it, else None; in capitals or not, "unit" as well."""
+    lower = {key.lower(): entry for key, entry in metadata.items()}
     for name in names:
-        entry = metadata.get(name)
-        unit = unboxed(entry.get("Units")) if isinstance(entry, dict) else None
+        entry = metadata.get(name, lower.get(name.lower()))
+        stated = entry.items() if isinstance(entry, dict) else ()
+        unit = next((unboxed(value) for key, value in stated if key.lower() in ("units", "unit")), None)
         if isinstance(unit, str) and unit.strip():
             return unit.strip()
     return None
@@ -410,9 +412,19 @@ def _spreadsheet_rows(path: Path) -> Iterator[Row]:
             for cell in row.iter(f"{tag}c"):
                 text = "".join(part.text or "" for part in cell.iter() if part.tag in (f"{tag}v", f"{tag}t"))
                 column = _column_number(cell.get("r", ""))
+                if cell.find(f"{tag}f") is not None and cell.find(f"{tag}v") is None:
+                    raise InputRefused(
+                        "table-formula",
+                        "{path_name} line {line}: a cell holds a formula without its result; open the file in a "
+                        "spreadsheet program and save it, or save it as text",
+                        path_name=path.name,
+                        line=number,
+                    )
                 cells[column] = shared[int(text)] if cell.get("t") == "s" else text
             if any(text.strip() for text in cells.values()):
                 yield number, [cells.get(column, "") for column in range(max(cells) + 1)]
+    except InputRefused:
+        raise
     except (
         zipfile.BadZipFile,
         KeyError,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..acquisition.bids import PetSidecar, read_pet_json
 from ..acquisition.blood import BloodSamples, reconcile
 from ..acquisition.blood_files import read_blood
+from ..acquisition.clock import blood_clock_notices
 from ..acquisition.curve_checks import curve_notices
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Scan
@@ -42,7 +43,7 @@ from ..outcome.visit import FittedTable
 from ..reporting import provenance
 from ..settings import part_of
 from ..study import StudySettings
-from .plasma import Seen, for_model, template_input
+from .plasma import Seen, decay_notices, for_model, template_input
 from .visit_data import blood_with_given
 
 LISTED = f"{FROM_FILE}:"
@@ -263,7 +264,8 @@ def fit_tacs(
         source = template_input(blood, scan, seen, end_s, asked.about_template)
     else:
         source = sampled_input(blood, end_s, asked.sampled)
-    half_life = sidecar.half_life_s if sidecar else None
+    half_life, injected_s = (sidecar.half_life_s, sidecar.injection_start_s) if sidecar else (None, 0.0)
+    clock = blood_clock_notices(blood.counted_from, float(whole.timing.starts_s[0]), not injected_s)
     table = Path(weights.removeprefix(LISTED)) if weights.startswith(LISTED) else None
     if table:
         by_frame = read_frame_weights(table, whole.timing)[np.isin(whole.timing.starts_s, tacs.timing.starts_s)]
@@ -295,6 +297,8 @@ def fit_tacs(
                     *unit_notices(whole.timing, models, options, asked.until_min),
                     *unused_notices(models, options, asked),
                     *blood.notices,
+                    *decay_notices(blood, half_life),
+                    *clock,
                     *source.notices,
                 ]
             )

@@ -45,7 +45,7 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
 
     blood: reconciled with the image's units. Raises InputRefused ("blood-pool-missing").
     """
-    image, regions = placed.image, placed.regions
+    image, regions, half_life = placed.image, placed.regions, placed.image.scan.half_life_s
     pool = next((region for region in regions if region.name == plain_name(settings.blood_pool)), None)
     end_s = float(image.timing.ends_s[-1])
     until_s = end_s if settings.until_min is None else min(end_s, 60 * settings.until_min)
@@ -58,8 +58,11 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     if settings.input_source != "image-derived":
         if pool is not None and pool.mask.any():
             seen = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
-            doubts = (*check_arrival(image.timing, seen.mean, blood), *decay_notices(blood, image, seen.mean))
-            blood = replace(blood, notices=(*blood.notices, *doubts))
+            in_pool = SampledCurve(image.timing.mids_s, seen.mean)
+            doubts = (*check_arrival(image.timing, seen.mean, blood), *decay_notices(blood, half_life, in_pool))
+        else:
+            doubts = decay_notices(blood, half_life)
+        blood = replace(blood, notices=(*blood.notices, *doubts))
         return sampled_input(blood, until_s, part_of(SampledSettings, settings))
     if pool is None:
         names = ", ".join(f"'{region.name}'" for region in regions)
@@ -70,7 +73,8 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
             names=names,
         )
     read = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
-    blood = replace(blood, notices=(*blood.notices, *read.notices, *decay_notices(blood, image, read.mean)))
+    doubts = decay_notices(blood, half_life, SampledCurve(image.timing.mids_s, read.mean))
+    blood = replace(blood, notices=(*blood.notices, *read.notices, *doubts))
     shell = surround(image.grid, pool, regions)
     tissue = sample(image, shell, placed.to_frames, most_outside=MOST_OF_VESSEL_OUTSIDE).mean if shell else None
     return image_derived_input(
@@ -78,29 +82,31 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     )
 
 
-def decay_notices(blood: BloodSamples, image: DynamicImage, pool: NDArray[np.float64]) -> list[Notice]:
-    """Blood that looks as if it had not been decay-corrected, within itself or against the pool (frames,), kBq/mL."""
-    half_life, whole = image.scan.half_life_s, blood.whole_blood
-    if half_life is None or whole is None:
-        return []
-    wrong = None if blood.plasma is None else check_decay(blood.plasma, whole, half_life)
+def decay_notices(
+    blood: BloodSamples, half_life_s: float | None, pool: SampledCurve | None = None
+) -> tuple[Notice, ...]:
+    """Blood that looks as if it had not been decay-corrected, within itself or against the image's blood pool."""
+    whole = blood.whole_blood
+    if half_life_s is None or whole is None:
+        return ()
+    wrong = None if blood.plasma is None else check_decay(blood.plasma, whole, half_life_s)
     if wrong == "first":
         samples, other = Text("plasma"), Text("whole blood")
     elif wrong == "second":
         samples, other = Text("whole blood"), Text("plasma")
-    elif check_decay(SampledCurve(image.timing.mids_s, pool), whole, half_life) == "second":
+    elif pool is not None and check_decay(pool, whole, half_life_s) == "second":
         samples, other = Text("whole blood"), Text("the blood pool of the image")
     else:
-        return []  # of the image itself the header tells
-    return [
+        return ()  # of the image itself the header tells
+    return (
         Notice(
             "blood-decay-odd",
             "{samples} falls as the tracer decays, against {other}: its samples look as if they had not been "
             "decay-corrected to time zero; correct them",
             samples=samples,
             other=other,
-        )
-    ]
+        ),
+    )
 
 
 @dataclass(frozen=True, eq=False)

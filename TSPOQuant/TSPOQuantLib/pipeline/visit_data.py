@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.blood import BloodSamples
 from ..acquisition.blood_files import read_blood
-from ..acquisition.clock import SAME_START_S, at_injection, blood_at
+from ..acquisition.clock import SAME_START_S, at_injection, blood_at, blood_clock_notices
 from ..acquisition.dicom import read_anatomical, read_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference, check_placed
 from ..acquisition.given_input import read_given, with_given
@@ -190,7 +190,11 @@ def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:
         of_bids = data.image.time_zero_at is None  # a BIDS table counts from TimeZero, which has no date
         if blood and of_bids and settings.blood_time_zero is None and abs(moved_s) > SAME_START_S:
             blood = replace(blood, notices=(*blood.notices, _blood_from_injection(moved_s)))
-    if blood is not None and settings.blood_time_zero is not None:
+    if blood is not None and settings.blood_time_zero is None:
+        first_s, at_injection_zero = float(image.timing.starts_s[0]), image.time_zero == "injection"
+        told = blood_clock_notices(blood.counted_from, first_s, at_injection_zero)
+        blood = replace(blood, notices=(*blood.notices, *told))
+    elif blood is not None and settings.blood_time_zero is not None:
         blood = blood_at(blood, image, settings.blood_time_zero)
     return replace(data, image=image, blood=blood)
 
