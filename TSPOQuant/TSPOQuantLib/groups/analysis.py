@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..messages import InputRefused, Listed, Notice
+from ..messages import InputRefused, Listed, Notice, Notices
 from .association import Association
 from .cohort import Cohort, Pair, half_pairs
 from .comparison import Effect
@@ -79,51 +79,43 @@ def analyze(
 
 def _of_people(cohort: Cohort, pairs: Sequence[Pair], by: Sequence[str]) -> list[Notice]:
     """Who does not count where one would expect it."""
-    notices = []
+    notices = Notices()
     missing = cohort.without_first()
     if missing:
-        notices.append(
-            Notice(
-                "group-first-missing",
-                "the first visit of {people} is missing: their later ones are in no comparison of groups or visits",
-                people=Listed(f"sub-{who}" for who in missing),
-            )
+        notices.add(
+            "group-first-missing",
+            "the first visit of {people} is missing: their later ones are in no comparison of groups or visits",
+            people=Listed(f"sub-{who}" for who in missing),
         )
     half = (
         half_pairs(cohort, pairs) if not pairs or any(CONDITION in visit.covariates for visit in cohort.visits) else ()
     )
     if half:
-        notices.append(
-            Notice(
-                "group-half-pair",
-                "the column condition marks {people}, who have no visit marked test with one marked retest, nor two "
-                "visits alone that are test-retest",
-                people=Listed(f"sub-{who}" for who in half),
-            )
+        notices.add(
+            "group-half-pair",
+            "the column condition marks {people}, who have no visit marked test with one marked retest, nor two "
+            "visits alone that are test-retest",
+            people=Listed(f"sub-{who}" for who in half),
         )
     for column in by:
         group_of = {visit.participant: visit.covariates.get(column, "") for visit in cohort.first_visits()}
         without = [who for who, group in group_of.items() if not group]
         if without and len(without) < len(group_of):
-            notices.append(
-                Notice(
-                    "group-none",
-                    "{people} have no {column}: they are in no comparison of groups, nor of visits within one",
-                    people=Listed(f"sub-{who}" for who in without),
-                    column=column,
-                )
+            notices.add(
+                "group-none",
+                "{people} have no {column}: they are in no comparison of groups, nor of visits within one",
+                people=Listed(f"sub-{who}" for who in without),
+                column=column,
             )
         pair = alike(sorted({group for group in group_of.values() if group}))
         if pair is not None:
-            notices.append(
-                Notice(
-                    "group-alike",
-                    "'{one}' and '{other}' of the column {column} are taken for two groups; give them one spelling if "
-                    "they are one",
-                    one=pair[0],
-                    other=pair[1],
-                    column=column,
-                )
+            notices.add(
+                "group-alike",
+                "'{one}' and '{other}' of the column {column} are taken for two groups; give them one spelling if "
+                "they are one",
+                one=pair[0],
+                other=pair[1],
+                column=column,
             )
     return notices
 
@@ -139,29 +131,25 @@ def _without_retests(cohort: Cohort, pairs: Sequence[Pair]) -> Cohort:
 
 
 def _notices(cohort: Cohort, compared: Sequence[Effect]) -> list[Notice]:
-    notices = []
+    notices = Notices()
     if cohort.left_out:
         codes = Listed(dict.fromkeys(reason for one in cohort.left_out for reason in one.reasons))
-        notices.append(
-            Notice(
-                "group-left-out",
-                "{count} of {all} values are left out because the data do not tell them ({codes}); --keep-flagged "
-                "keeps them",
-                count=len(cohort.left_out),
-                all=len(cohort.left_out) + len(cohort.values),
-                codes=codes,
-            )
+        notices.add(
+            "group-left-out",
+            "{count} of {all} values are left out because the data do not tell them ({codes}); --keep-flagged "
+            "keeps them",
+            count=len(cohort.left_out),
+            all=len(cohort.left_out) + len(cohort.values),
+            codes=codes,
         )
     untested = sum(min(one.people) < FEWEST for one in compared)
     if untested:
-        notices.append(
-            Notice(
-                "group-untested",
-                "{count} of {all} comparisons have fewer than {fewest} people in a group and are not tested; their "
-                "intervals say how little so few can tell",
-                count=untested,
-                all=len(compared),
-                fewest=FEWEST,
-            )
+        notices.add(
+            "group-untested",
+            "{count} of {all} comparisons have fewer than {fewest} people in a group and are not tested; their "
+            "intervals say how little so few can tell",
+            count=untested,
+            all=len(compared),
+            fewest=FEWEST,
         )
     return notices

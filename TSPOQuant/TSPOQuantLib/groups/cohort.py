@@ -10,7 +10,7 @@ import numpy as np
 
 from ..acquisition.tables import MISSING_CELLS, read_table
 from ..kinetics.models import MODELS
-from ..messages import InputRefused, Listed, Notice, located
+from ..messages import InputRefused, Listed, Notice, Notices, located
 from ..outcome.record import FILE, VisitRecord, read_record
 from ..outcome.settings import UNNAMED, session_order
 from ..outcome.uptake import region_uptake
@@ -236,7 +236,7 @@ def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list
 
 def _of_others(visits: Sequence[Visit]) -> list[Notice]:
     """Tell of folders that hold the results of another person or session than they are called by."""
-    notices = []
+    notices = Notices()
     for one in visits:
         record = one.record
         if record is None or record.subject == UNNAMED:
@@ -245,15 +245,13 @@ def _of_others(visits: Sequence[Visit]) -> list[Notice]:
             one.participant.casefold(),
             one.session.casefold(),
         ):
-            notices.append(
-                Notice(
-                    "group-other",
-                    "the folder of {visit} holds results that were made as {subject}, {session}; make sure that they "
-                    "are of this visit",
-                    visit=one.name,
-                    subject=record.subject,
-                    session=record.session,
-                )
+            notices.add(
+                "group-other",
+                "the folder of {visit} holds results that were made as {subject}, {session}; make sure that they "
+                "are of this visit",
+                visit=one.name,
+                subject=record.subject,
+                session=record.session,
             )
     return notices
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kinetics.models import MODELS
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..outcome.repeatability import LEAST_WCV, MOST_PERCENT
 from .cohort import MACRO, Cohort, Pair, Value, matrix
 from .estimates import FEWEST, Array
@@ -74,16 +74,14 @@ def test_retest(cohort: Cohort, pairs: Sequence[Pair]) -> TestRetest:
             who=pairs[0][0] if pairs else Text("nobody"),
         )
     rows = [row for kind in cohort.kinds() for row in _of_kind(cohort.of_kind(*kind), pairs)]
-    notices = []
+    notices = Notices()
     if len(pairs) < FEWEST:
-        notices.append(
-            Notice(
-                "group-few",
-                "{people} people were measured twice: fewer than {fewest}, so that nothing is tested and no outlier "
-                "sought; the intervals say how little so few can tell",
-                people=len(pairs),
-                fewest=FEWEST,
-            )
+        notices.add(
+            "group-few",
+            "{people} people were measured twice: fewer than {fewest}, so that nothing is tested and no outlier "
+            "sought; the intervals say how little so few can tell",
+            people=len(pairs),
+            fewest=FEWEST,
         )
     whole = [row for row in rows if row.region == ALL and row.way == INCLUDED and row.outcome in MACRO]
     notices += [
@@ -98,13 +96,11 @@ def test_retest(cohort: Cohort, pairs: Sequence[Pair]) -> TestRetest:
     ]
     growing = [row for row in whole if _grows(row)]
     if growing:
-        notices.append(
-            Notice(
-                "group-proportional",
-                "the difference between the visits grows with the value in {what}: use wCV and RC in %; wSD, RC and "
-                "limits of agreement in the unit suppose that it does not",
-                what=Listed(_shift(row) for row in growing),
-            )
+        notices.add(
+            "group-proportional",
+            "the difference between the visits grows with the value in {what}: use wCV and RC in %; wSD, RC and "
+            "limits of agreement in the unit suppose that it does not",
+            what=Listed(_shift(row) for row in growing),
         )
     shifted = sorted({_shift(row) for row in rows if row.region == ALL and row.way == INCLUDED and _moved(row)})
     notices += [

@@ -46,6 +46,7 @@ BRUSH_MM = 3.0
 """Diameter of the brush: half the width of the narrowest foramen."""
 
 
+BeforeChange = Callable[[], object] | None
 KEPT = "it is drawn already, and was kept"
 
 
@@ -65,10 +66,6 @@ class Placed:
     center_ras: tuple[float, float, float] | None = None
 
 
-def _nothing() -> None:
-    """Where no undo is kept."""
-
-
 # --- Template and drawing --------------------------------------------------------------------------------------------
 
 
@@ -77,7 +74,7 @@ def add_template(
     ct_node,
     level: str,
     side: str,
-    before_change: Callable[[], object] = _nothing,
+    before_change: BeforeChange = None,
     reference: str = REFERENCE_RULES[0],
 ) -> tuple[str, ...]:
     """Empty named, colored, tagged segments for one affected foramen (``regions.template.template``).
@@ -123,7 +120,7 @@ def add_two_click(
     outer_ras: Sequence[float],
     level: str,
     side: str,
-    before_change: Callable[[], object] = _nothing,
+    before_change: BeforeChange = None,
     modality: str = AUTO,
 ) -> str:
     """A foramen between its two mouths, in world RAS mm (``regions.two_click.foramen_between``); its segment's ID.
@@ -166,7 +163,7 @@ def propose_foramina(
     names: Mapping[int, str] | None = None,
     levels: Collection[str] | None = None,
     replace_drawn: bool = False,
-    before_change: Callable[[], object] = _nothing,
+    before_change: BeforeChange = None,
     modality: str = AUTO,
 ) -> tuple[Placed, ...]:
     """Foramina on both sides, then pieces of cord, from labels of the vertebrae; what came of each.
@@ -223,7 +220,7 @@ def propose_blood_pool(
     ct_node=None,
     fwhm_mm: float | None = None,
     replace_drawn: bool = False,
-    before_change: Callable[[], object] = _nothing,
+    before_change: BeforeChange = None,
     below_neck: bool = False,
 ) -> tuple[Placed, BloodPoolProposal]:
     """Both carotids, below the neck the aorta, as one blood-pool segment, from the PET's first frames
@@ -370,7 +367,7 @@ class _Page:
         return mask
 
     def write(
-        self, segments: Sequence[tuple[Segment, NDArray[np.bool_] | None]], before_change: Callable[[], object]
+        self, segments: Sequence[tuple[Segment, NDArray[np.bool_] | None]], before_change: BeforeChange
     ) -> tuple[str, ...]:
         """Write masks (None: leave or make it empty) into segments found by what they are, or new ones; the IDs.
 
@@ -379,7 +376,8 @@ class _Page:
         ids = [self.find(identify(segment.name, segment.tags)) for segment, _ in segments]
         if all(found and mask is None for found, (_, mask) in zip(ids, segments, strict=True)):
             return tuple(ids)
-        before_change()
+        if before_change is not None:
+            before_change()
         with slicer.util.NodeModify(self._node):
             if not self._drawn:
                 self._set_reference_geometry()

@@ -136,9 +136,7 @@ class StudyLive(StudySteps):
     def _followChanges(self, session: str, followed: Followed, shown: str) -> None:
         from ..regions.region import check_apart, plain_name
 
-        missing = self.whatIsMissing("kinetics", session)
-        if missing:
-            raise refusal("input-missing", missing)
+        self._require("kinetics", session)
         settings, now = self.settingsOf(session), content.drawing(self.visit(session).segmentation)
         if settings == followed.settings and not now.changed_since(followed.drawn):
             followed.live, followed.seen, followed.names = None, now, now.names

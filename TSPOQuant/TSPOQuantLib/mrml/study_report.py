@@ -138,8 +138,7 @@ class StudyReport(StudyReview):
         from ..outcome.repeatability import read_repeatability
 
         self._require("report", "")
-        if self.whyNotCompared():
-            raise InputRefused("input-missing", self.whyNotCompared())
+        self._check(self.whyNotCompared())
         study = self.getParameterNode()
         for session in self.comparable():
             step = self.step("kinetics", session)
@@ -189,8 +188,7 @@ class StudyReport(StudyReview):
             logging.getLogger(package).setLevel(logging.WARNING)
         study = self.getParameterNode()
         target = Path(folder or study.reportFolder)
-        if not (folder or study.reportFolder):
-            raise InputRefused("input-missing", _("Select a folder for the report."))
+        self._check("" if folder or study.reportFolder else _("Select a folder for the report."))
         progress(0.0, _("Comparing the visits"))
         comparison = self.compare()
         inputs = self._inputsOf("report", study.currentSession)

@@ -97,8 +97,7 @@ class StudyReview(StudyLive):
         from ..regions.observers import agreements, placement_mm
         from ..regions.region import regions_of
 
-        if self.whyNoReaders(session):
-            raise refusal("input-missing", self.whyNoReaders(session))
+        self._check(self.whyNoReaders(session))
         settings = replace(self.settingsOf(session), pvc="none")
         data = self._read(session, regions=True, progress=part(progress, 0, 0.1))
         other = segmentations.segmentation_from_node(self.visit(session).otherReader, "segmentation of another reader")

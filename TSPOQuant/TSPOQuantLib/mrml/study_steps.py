@@ -18,11 +18,6 @@ from .language import Number, lines, refusal, sentence, translated
 from .panel_state import SECTIONS, State, state_of
 from .study_views import StudyViews
 
-
-def _nothing() -> None:
-    """Where no undo is kept."""
-
-
 PROPOSALS = "proposals"
 """Role of the table of what was proposed and what was declined."""
 CLICKS = "clicks"
@@ -65,10 +60,14 @@ class StudySteps(StudyViews):
         data = pipeline.VisitData(image, drawn, blood, ct)
         return pipeline.on_one_clock(data, self.settingsOf(session))
 
-    def _require(self, section: str, session: str) -> None:
-        missing = self.whatIsMissing(section, session)
+    @staticmethod
+    def _check(missing: str) -> None:
+        """Refuse ("input-missing") where something has to be done before."""
         if missing:
-            raise InputRefused("input-missing", missing)
+            raise refusal("input-missing", missing)
+
+    def _require(self, section: str, session: str) -> None:
+        self._check(self.whatIsMissing(section, session))
 
     def _alignment(self, session: str, data, settings, progress: Progress):
         """The kept alignment where it is up to date, else a new one."""
@@ -163,7 +162,7 @@ class StudySteps(StudyViews):
             visit.ctVolume,
             study.level.value,
             study.side.value,
-            beforeChange or _nothing,
+            beforeChange,
             self.settingsOf(session).unaffected,
         )
         added = source.GetNumberOfSegments() - before
@@ -188,7 +187,7 @@ class StudySteps(StudyViews):
             visit.segmentation,
             visit.ctVolume,
             visit.fwhm or None,
-            before_change=beforeChange or _nothing,
+            before_change=beforeChange,
             below_neck=self._spinePart() != "cervical",
         )
         if placed.segment_id and not self.bloodPoolName(visit):
@@ -207,7 +206,7 @@ class StudySteps(StudyViews):
             visit.labels,
             visit.ctVolume,
             visit.segmentation,
-            before_change=beforeChange or _nothing,
+            before_change=beforeChange,
             modality=self.settingsOf(session).anatomical_modality,
         )
         table = study_nodes.find_or_add(session, PROPOSALS, "vtkMRMLTableNode", f"TSPOQuant {session} proposals")
@@ -243,8 +242,7 @@ class StudySteps(StudyViews):
         first = self.sessions()[0]
         source, visit = self.visit(first), self.visit(session)
         self._requireNodes(visit.ctVolume)
-        if self.whyNotCarried(session):
-            raise InputRefused("input-missing", self.whyNotCarried(session))
+        self._check(self.whyNotCarried(session))
         modality = self.settingsOf(session).anatomical_modality
         node, notices = carry_regions(source.segmentation, source.ctVolume, visit.ctVolume, first, progress, modality)
         visit.segmentation, visit.bloodPoolSegmentID = node, self.findBloodPool(node)
@@ -271,8 +269,7 @@ class StudySteps(StudyViews):
 
         visit, points = self.visit(session), self.points(session)
         self._requireNodes(visit.ctVolume, visit.segmentation)
-        if self.whyNoTwoClick(session):
-            raise InputRefused("input-missing", self.whyNoTwoClick(session))
+        self._check(self.whyNoTwoClick(session))
         inner, outer = [0.0] * 3, [0.0] * 3
         points.GetNthControlPointPositionWorld(0, inner)
         points.GetNthControlPointPositionWorld(1, outer)
@@ -283,7 +280,7 @@ class StudySteps(StudyViews):
             outer,
             visit.clickedLevel.value,
             visit.clickedSide.value,
-            beforeChange or _nothing,
+            beforeChange,
             self.settingsOf(session).anatomical_modality,
         )
         points.RemoveAllControlPoints()
@@ -300,10 +297,8 @@ class StudySteps(StudyViews):
             return _("Place two points: the inner mouth of the foramen, then the outer one.")
         return ""
 
-    @staticmethod
-    def _requireNodes(*nodes) -> None:
-        if not all(nodes):
-            raise InputRefused("input-missing", _("Select the images and a segmentation first."))
+    def _requireNodes(self, *nodes) -> None:
+        self._check("" if all(nodes) else _("Select the images and a segmentation first."))
 
     def quantify(self, session: str, progress: Progress = silent):
         """A visit from its images to V_T; the TSPOQuantLib.outcome.record.VisitRecord that the scene keeps."""
@@ -314,8 +309,7 @@ class StudySteps(StudyViews):
         inputs = {section: self._inputsOf(section, session) for section in SECTIONS[1:-1]}
         settings = self.settingsOf(session)
         data = self._read(session, regions=True, progress=part(progress, 0, 0.05))
-        if data.segmentation is None:
-            raise InputRefused("input-missing", _("Draw the regions to quantify."))
+        self._check("" if data.segmentation else _("Draw the regions to quantify."))
         aligned = self._alignment(session, data, settings, part(progress, 0.05, 0.5))
         result = (self._quantify or pipeline.quantify)(
             data,
@@ -420,8 +414,7 @@ class StudySteps(StudyViews):
         for section in ("fusion", "input"):
             self._require(section, session)
         settings, visit = self.settingsOf(session), self.visit(session)
-        if not visit.segmentation:
-            raise InputRefused("input-missing", _("Select a segmentation with the regions to quantify."))
+        self._check("" if visit.segmentation else _("Select a segmentation with the regions to quantify."))
         fusionInputs = self._inputsOf("fusion", session)
         data = self._read(session, regions=True, progress=part(progress, 0, 0.05))
         aligned = self._alignment(session, data, settings, part(progress, 0.05, 0.6))

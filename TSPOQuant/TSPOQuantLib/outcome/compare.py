@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ..kinetics.models import MODELS, first_of_volume
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..quantities import UNITS
 from ..regions.anatomy import CONTRALATERAL, OPPOSITE, REFERENCE_RULES, Anatomy, read_name, reference_of
 from .budget import (
@@ -549,31 +549,27 @@ def _disagreement(corrected: RegionChange) -> Text:
 
 
 def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: Lesion | None) -> tuple[Notice, ...]:
-    found = []
+    found = Notices()
     if clinical is None:
-        found.append(Notice("clinical-missing", "no clinical data were given; Table 1 shows what was measured alone"))
+        found.add("clinical-missing", "no clinical data were given; Table 1 shows what was measured alone")
     else:
         absent = [visit.session for visit in visits if visit.session not in clinical.visits]
         if absent:
-            found.append(Notice("clinical-session-missing", "no clinical data for {absent}", absent=", ".join(absent)))
+            found.add("clinical-session-missing", "no clinical data for {absent}", absent=", ".join(absent))
         sessions = {visit.session for visit in visits}
         unused = [session for session in clinical.visits if session not in sessions]
         if unused:
-            found.append(
-                Notice(
-                    "clinical-session-unused", "clinical data of {unused} belong to no visit", unused=", ".join(unused)
-                )
+            found.add(
+                "clinical-session-unused", "clinical data of {unused} belong to no visit", unused=", ".join(unused)
             )
     if clinical is not None and lesion is None:
-        found.append(Notice("lesion-missing", "the clinical file names no [lesion]; no region is called affected"))
+        found.add("lesion-missing", "the clinical file names no [lesion]; no region is called affected")
     if visits[0].models and not first_of_volume(visits[0].models):
-        found.append(
-            Notice(
-                "comparison-no-vt",
-                "{models} give K_i, which stands among the other measures, and no V_T: no change of V_T is told; add "
-                "a model of V_T to [model] names, such as 2TCM",
-                models=Listed(visits[0].models),
-            )
+        found.add(
+            "comparison-no-vt",
+            "{models} give K_i, which stands among the other measures, and no V_T: no change of V_T is told; add "
+            "a model of V_T to [model] names, such as 2TCM",
+            models=Listed(visits[0].models),
         )
     found += _of_dates(visits, clinical) if clinical is not None else []
     for visit in visits:
@@ -582,25 +578,15 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
                 "{session}: parent plasma was given ready; its parent fraction's error is not in the budget",
                 session=visit.session,
             )
-            found.append(Notice("budget-input-given", text))
+            found.add("budget-input-given", text)
         row = visit.row(*lesion.foramen.place, visit.models[0]) if lesion and visit.models else None
         if lesion and visit.models and row is None:
             place = f"foramen {lesion.level} {lesion.side}"
-            found.append(
-                Notice(
-                    "affected-missing", "{session} has no region called {place}", session=visit.session, place=place
-                )
-            )
+            found.add("affected-missing", "{session} has no region called {place}", session=visit.session, place=place)
         if row is not None and row.flags:
             flags = Listed((flag.message for flag in row.flags), "; ")
-            found.append(
-                Notice(
-                    "affected-flagged",
-                    "{session}, {region}: {told}",
-                    session=visit.session,
-                    region=row.region,
-                    told=flags,
-                )
+            found.add(
+                "affected-flagged", "{session}, {region}: {told}", session=visit.session, region=row.region, told=flags
             )
     return tuple(found)
 
@@ -609,23 +595,21 @@ def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]
     """Scores that were taken nearer to another visit's scan, and treatments that were not between the scans."""
     clocks = {visit.session: visit.acquisition.time_zero_at for visit in visits}
     scans = {session: datetime.fromisoformat(at).date() for session, at in clocks.items() if at}
-    found = []
+    found = Notices()
     for session, day in clinical.dates.items():
         if session not in scans:
             continue
         nearest = min(scans, key=lambda one: (abs(scans[one] - day), one != session))
         if nearest != session:
-            found.append(
-                Notice(
-                    "clinical-date",
-                    "the scores of {session} are dated {day}, nearer to the scan of {nearest} ({other}) than to its "
-                    "own ({own}); make sure that they are not those of another visit",
-                    session=session,
-                    day=day.isoformat(),
-                    nearest=nearest,
-                    other=scans[nearest].isoformat(),
-                    own=scans[session].isoformat(),
-                )
+            found.add(
+                "clinical-date",
+                "the scores of {session} are dated {day}, nearer to the scan of {nearest} ({other}) than to its "
+                "own ({own}); make sure that they are not those of another visit",
+                session=session,
+                day=day.isoformat(),
+                nearest=nearest,
+                other=scans[nearest].isoformat(),
+                own=scans[session].isoformat(),
             )
     if len(scans) < len(visits) or len(visits) < 2:
         return found

@@ -9,7 +9,7 @@ from statistics import median
 
 from ..kinetics import KineticFit
 from ..kinetics.options import AS_NAMED
-from ..messages import Listed, Notice
+from ..messages import Listed, Notice, Notices
 from .record import VisitRecord
 
 ONE_TISSUE, TWO_TISSUES = "1TCM", "2TCM"
@@ -79,23 +79,19 @@ def second_tissue_notices(visits: Sequence[VisitRecord], primary: str) -> list[N
     led = leading(visits, primary)
     asked = {one for visit in visits for one in asked_at(visit)} if primary == ONE_TISSUE else set()
     others = [one.name for one in visits[0].regions if one.structure in asked and one.name not in led]
-    found = []
+    found = Notices()
     if led:
-        found.append(
-            Notice(
-                "two-tissues-lead",
-                "V_T of {regions} is told by 2TCM: at every visit two tissue compartments fit such regions better "
-                "than one (AICc)",
-                regions=Listed(led),
-            )
+        found.add(
+            "two-tissues-lead",
+            "V_T of {regions} is told by 2TCM: at every visit two tissue compartments fit such regions better "
+            "than one (AICc)",
+            regions=Listed(led),
         )
     if others:
-        found.append(
-            Notice(
-                "two-tissues-apart",
-                "two tissue compartments fit regions such as {regions} better than one, but not at every visit, or "
-                "2TCM does not determine V_T there at every visit: V_T is told by 1TCM at all visits",
-                regions=Listed(others),
-            )
+        found.add(
+            "two-tissues-apart",
+            "two tissue compartments fit regions such as {regions} better than one, but not at every visit, or "
+            "2TCM does not determine V_T there at every visit: V_T is told by 1TCM at all visits",
+            regions=Listed(others),
         )
     return found

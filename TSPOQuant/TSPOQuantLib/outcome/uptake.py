@@ -15,7 +15,7 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.image import possible_for_suv
 from ..input_function import InputFunction
 from ..kinetics.ratios import blood_mean, suv, window_mean, window_notices, window_seconds
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..quantities import UPTAKE
 from ..regions.anatomy import Anatomy
 from ..regions.partial_volume import FWHM_STEP_MM
@@ -220,41 +220,35 @@ def _blood_mean(visit: VisitRecord, timing: FrameTiming, window: tuple[float, fl
 
 def uptake_notices(visit: VisitRecord) -> tuple[Notice, ...]:
     """What is to be known of SUV and its ratios. Raises InputRefused: window-empty."""
-    notices = list(window_notices(visit.acquisition.timing, window_of(visit)))
+    notices = Notices(window_notices(visit.acquisition.timing, window_of(visit)))
     scan = visit.acquisition
     dose, weight = scan.injected_mbq, scan.weight_kg
     if dose is not None and weight is not None and not possible_for_suv(dose, weight):
-        notices.append(
-            Notice(
-                "suv-implausible",
-                "an injected activity of {dose:g} MBq in {weight:g} kg is not possible, so that there is no SUV; "
-                "correct dose (Bq, or MBq in a sidecar) or weight (kg) in the header",
-                dose=dose,
-                weight=weight,
-            )
+        notices.add(
+            "suv-implausible",
+            "an injected activity of {dose:g} MBq in {weight:g} kg is not possible, so that there is no SUV; "
+            "correct dose (Bq, or MBq in a sidecar) or weight (kg) in the header",
+            dose=dose,
+            weight=weight,
         )
     elif math.isnan(suv_factor(visit)):
-        notices.append(
-            Notice(
-                "suv-not-known",
-                "there is no SUV, since the image does not tell {missing}; add that to the DICOM header or to the "
-                "sidecar (InjectedRadioactivity with its units, PatientWeight in kg, InjectionStart), or see [pet] "
-                "injection_time; ratios do not need it",
-                missing=Listed(_missing_for_suv(visit)),
-            )
+        notices.add(
+            "suv-not-known",
+            "there is no SUV, since the image does not tell {missing}; add that to the DICOM header or to the "
+            "sidecar (InjectedRadioactivity with its units, PatientWeight in kg, InjectionStart), or see [pet] "
+            "injection_time; ratios do not need it",
+            missing=Listed(_missing_for_suv(visit)),
         )
     notices += _correction_notices(visit)
     tracer = tracer_named(visit.acquisition.tracer)
     if visit.reference is not None and tracer is not None and tracer.suvr_caution is not None:
         caution = tracer.suvr_caution
-        notices.append(
-            Notice(
-                "suvr-caution",
-                "SUVR of {tracer} is to be read with caution: {said} ({source})",
-                tracer=tracer.name,
-                said=caution.statement,
-                source=caution.source,
-            )
+        notices.add(
+            "suvr-caution",
+            "SUVR of {tracer} is to be read with caution: {said} ({source})",
+            tracer=tracer.name,
+            said=caution.statement,
+            source=caution.source,
         )
     return tuple(notices)
 
@@ -265,24 +259,20 @@ def _correction_notices(visit: VisitRecord) -> list[Notice]:
     sds = {name: math.sqrt(sum(variance for _, variance in parts)) for name, parts in errors.items()}
     known = [sd for sd in sds.values() if math.isfinite(sd)]
     unknown = [name for name, sd in sds.items() if not math.isfinite(sd)]
-    notices = []
+    notices = Notices()
     if known:
-        notices.append(
-            Notice(
-                "suv-corrected-error",
-                "SUV corrected for partial volume and its ratios have a standard error of at most {highest:.0%} "
-                "through {causes}; noise comes on top",
-                highest=max(known),
-                causes=Listed(dict.fromkeys(cause for parts in errors.values() for cause, _ in parts)),
-            )
+        notices.add(
+            "suv-corrected-error",
+            "SUV corrected for partial volume and its ratios have a standard error of at most {highest:.0%} "
+            "through {causes}; noise comes on top",
+            highest=max(known),
+            causes=Listed(dict.fromkeys(cause for parts in errors.values() for cause, _ in parts)),
         )
     if unknown:
-        notices.append(
-            Notice(
-                "suv-corrected-lost",
-                "SUV corrected for partial volume has no error that could be stated in {regions}: within the errors "
-                "of the resolution and the correction's model nothing is left there; lead with the measured one",
-                regions=Listed(unknown),
-            )
+        notices.add(
+            "suv-corrected-lost",
+            "SUV corrected for partial volume has no error that could be stated in {regions}: within the errors "
+            "of the resolution and the correction's model nothing is left there; lead with the measured one",
+            regions=Listed(unknown),
         )
     return notices

@@ -62,24 +62,8 @@ def _foramen(panel: Panel) -> str:
     return "" if known else _("Choose the affected foramen in the first section.")
 
 
-def _carried(panel: Panel) -> str:
-    return panel.logic.whyNotCarried(panel.session)
-
-
-def _points(panel: Panel) -> str:
-    return panel.logic.whyNoTwoClick(panel.session)
-
-
 def _folder(panel: Panel) -> str:
     return "" if panel.study and panel.study.reportFolder else _("Select a folder for the report.")
-
-
-def _compared(panel: Panel) -> str:
-    return panel.logic.whyNotCompared()
-
-
-def _written(panel: Panel) -> str:
-    return "" if panel.logic.reportFile() else _("Write a report first.")
 
 
 def _label(panel: Panel) -> str:
@@ -87,24 +71,8 @@ def _label(panel: Panel) -> str:
     return panel.logic.whyNotAdded(label) if label else _("Type a label first.")
 
 
-def _readers(panel: Panel) -> str:
-    return panel.logic.whyNoReaders(panel.session)
-
-
 def _reviewable(panel: Panel) -> str:
     return "" if panel.review.places() else _("Compute at least one visit.")
-
-
-def _acceptable(panel: Panel) -> str:
-    return panel.review.whyNotAccepted()
-
-
-def _leavable(panel: Panel) -> str:
-    return panel.frames.whyNotLeftOut()
-
-
-def _left_out(panel: Panel) -> str:
-    return panel.frames.whyNotBack()
 
 
 def _chart(role: str) -> Callable[[Panel], str]:
@@ -119,6 +87,7 @@ def buttons() -> tuple[Button, ...]:
     """All of them, in the language of the application."""
     pictures = _any(_section("study"), _ct)
     drawing = _any(_ct, _regions)
+    compared = _any(_section("report"), lambda panel: panel.logic.whyNotCompared())
     return (
         Button("addVisit", step=lambda panel, progress: panel.addVisit(), missing=_label),
         Button("removeVisit", press=lambda panel: panel.removeVisit()),
@@ -131,12 +100,7 @@ def buttons() -> tuple[Button, ...]:
         ),
         Button("motionPlot", "Plot", press=lambda panel: panel.showChart("motion"), missing=_chart("motion")),
         Button("fuse", "Fuse", lambda panel, progress: panel.showFused(progress), missing=pictures),
-        Button(
-            "beside",
-            "Beside",
-            lambda panel, progress: panel.showBeside(),
-            missing=pictures,
-        ),
+        Button("beside", "Beside", lambda panel, progress: panel.showBeside(), missing=pictures),
         Button("blink", press=lambda panel: views.blink(), missing=pictures),
         Button(
             "template",
@@ -170,20 +134,20 @@ def buttons() -> tuple[Button, ...]:
             "carry",
             "Align",
             lambda panel, progress: panel.carryRegions(progress),
-            missing=_any(_ct, _carried),
+            missing=_any(_ct, lambda panel: panel.logic.whyNotCarried(panel.session)),
         ),
         Button(
             "twoClick",
             "Template",
             lambda panel, progress: panel.logic.addTwoClick(panel.session, panel.editor.saveStateForUndo),
-            missing=_any(drawing, _points),
+            missing=_any(drawing, lambda panel: panel.logic.whyNoTwoClick(panel.session)),
             done=_("The foramen is made; look at it before it is used."),
         ),
         Button(
             "readers",
             "Compare",
             lambda panel, progress: panel.logic.compareReaders(panel.session, progress),
-            missing=_readers,
+            missing=lambda panel: panel.logic.whyNoReaders(panel.session),
         ),
         Button("check", "Check", lambda panel, progress: panel.checkRegions(), missing=_section("regions")),
         Button(
@@ -196,11 +160,20 @@ def buttons() -> tuple[Button, ...]:
         Button("inputPlot", "Plot", press=lambda panel: panel.showChart("input"), missing=_chart("input")),
         Button("curvesPlot", "Plot", press=lambda panel: panel.showChart("curves"), missing=_chart("curves")),
         Button("linePlot", "Plot", press=lambda panel: panel.showChart("line"), missing=_chart("line")),
-        Button("leaveOut", press=lambda panel: panel.frames.leaveOut(), missing=_leavable),
-        Button("bringBack", press=lambda panel: panel.frames.bringBack(), missing=_left_out),
+        Button(
+            "leaveOut", press=lambda panel: panel.frames.leaveOut(), missing=lambda panel: panel.frames.whyNotLeftOut()
+        ),
+        Button(
+            "bringBack", press=lambda panel: panel.frames.bringBack(), missing=lambda panel: panel.frames.whyNotBack()
+        ),
         Button("previous", step=lambda panel, progress: panel.review.show(-1, progress), missing=_reviewable),
         Button("next", step=lambda panel, progress: panel.review.show(1, progress), missing=_reviewable),
-        Button("accept", "Check", press=lambda panel: panel.review.accept(), missing=_acceptable),
+        Button(
+            "accept",
+            "Check",
+            press=lambda panel: panel.review.accept(),
+            missing=lambda panel: panel.review.whyNotAccepted(),
+        ),
         Button(
             "map",
             "Map",
@@ -212,16 +185,20 @@ def buttons() -> tuple[Button, ...]:
             "compare",
             "Compare",
             lambda panel, progress: panel.logic.compare(),
-            missing=_any(_section("report"), _compared),
+            missing=compared,
             done=_("Compared."),
         ),
         Button(
             "report",
             "Report",
             press=lambda panel: panel.writeReport(),
-            missing=_any(_section("report"), _compared, _folder),
+            missing=_any(compared, _folder),
         ),
-        Button("openReport", press=lambda panel: panel.openReport(), missing=_written),
+        Button(
+            "openReport",
+            press=lambda panel: panel.openReport(),
+            missing=lambda panel: "" if panel.logic.reportFile() else _("Write a report first."),
+        ),
         Button(
             "compute",
             "Compute",

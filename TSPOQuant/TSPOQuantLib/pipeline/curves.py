@@ -38,7 +38,7 @@ from ..kinetics import (
 from ..kinetics import weights as frame_weights
 from ..kinetics.models import model_named
 from ..kinetics.options import FROM_FILE
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Notices, Text
 from ..outcome.visit import FittedTable
 from ..reporting import provenance
 from ..settings import part_of
@@ -157,28 +157,24 @@ def unit_notices(
     timing: FrameTiming, models: Sequence[str], options: FitChoices, until_min: float | None
 ) -> tuple[Notice, ...]:
     """Of a t* in s that looks like minutes, and an end in min that looks like seconds."""
-    found, end_min = [], float(timing.ends_s[-1]) / 60
+    found, end_min = Notices(), float(timing.ends_s[-1]) / 60
     graphical = any(not model_named(model).compartmental for model in models) and options.last_frames is None
     tstar_s = options.tstar_s
     if graphical and not isinstance(tstar_s, str) and 0 < tstar_s <= min(TSTAR_IN_MIN, end_min):
-        found.append(
-            Notice(
-                "tstar-early",
-                "t* is {tstar_s:g} s, when the tracer has barely come; it is given in seconds ({tstar_s:g} min are "
-                "{seconds:g} s)",
-                tstar_s=tstar_s,
-                seconds=60 * tstar_s,
-            )
+        found.add(
+            "tstar-early",
+            "t* is {tstar_s:g} s, when the tracer has barely come; it is given in seconds ({tstar_s:g} min are "
+            "{seconds:g} s)",
+            tstar_s=tstar_s,
+            seconds=60 * tstar_s,
         )
     if until_min is not None and until_min >= UNTIL_BEYOND * end_min:
-        found.append(
-            Notice(
-                "until-beyond",
-                "the fits were to end at {until_min:g} min, and the scan ends at {end_min:.4g} min: no frame is left "
-                "out; the end is given in minutes",
-                until_min=until_min,
-                end_min=end_min,
-            )
+        found.add(
+            "until-beyond",
+            "the fits were to end at {until_min:g} min, and the scan ends at {end_min:.4g} min: no frame is left "
+            "out; the end is given in minutes",
+            until_min=until_min,
+            end_min=end_min,
         )
     return tuple(found)
 

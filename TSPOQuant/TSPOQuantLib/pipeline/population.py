@@ -26,7 +26,7 @@ from ..input_function import (
 from ..input_function.piecewise_linear import evaluate, integral_weights
 from ..input_function.population import MadeTemplate, Measured, arrival_of, population_of
 from ..kinetics import FitOptions
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..outcome.budget import reach
 from ..progress import Progress, silent
 from .curves import Fitting, population_errors
@@ -104,18 +104,16 @@ def _untried(samples_min: Sequence[float], scans: Sequence[CohortInput]) -> tupl
 
 def _same_blood(scans: Sequence[CohortInput]) -> tuple[Notice, ...]:
     """Tell of scans of several people with one and the same input: no two draws of blood are equal."""
-    notices = []
+    notices = Notices()
     for number, one in enumerate(scans):
         other = next((before for before in scans[:number] if _equal(before, one)), None)
         if other is not None:
-            notices.append(
-                Notice(
-                    "template-blood-same",
-                    "{first} and {second} have the very same blood, which two people never have: the template's error "
-                    "is too small; give each scan its own blood, or leave one out (--participants)",
-                    first=other.name,
-                    second=one.name,
-                )
+            notices.add(
+                "template-blood-same",
+                "{first} and {second} have the very same blood, which two people never have: the template's error "
+                "is too small; give each scan its own blood, or leave one out (--participants)",
+                first=other.name,
+                second=one.name,
             )
     return tuple(notices)
 

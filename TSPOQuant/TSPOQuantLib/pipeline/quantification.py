@@ -16,7 +16,7 @@ from ..input_function import InputFunction
 from ..kinetics import KineticFit
 from ..kinetics.models import first_of_volume
 from ..kinetics.options import ALONE, AS_NAMED, FROM_FILE
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..outcome.budget import KINETIC_MODEL, BudgetSettings
 from ..outcome.ratio import with_dvr
 from ..outcome.record import FORMAT, NO_INPUT, InputRecord, Sensitivity, VisitRecord
@@ -396,17 +396,15 @@ def width_notices(found: Sequence[Sensitivity]) -> list[Notice]:
 
 def tracer_notices(name: str | None, genotype: str) -> list[Notice]:
     """What has to be known of a tracer and is not, and a genotype on which its binding depends."""
-    tracer, found = tracer_named(name), []
+    tracer, found = tracer_named(name), Notices()
     if name and tracer is None:
-        found.append(
-            Notice(
-                "tracer-unknown",
-                "the tracer {name} is not in the table of tracers: which model suits it, whether its binding depends "
-                "on rs6971 and how repeatable it is are not known here",
-                name=name,
-            )
+        found.add(
+            "tracer-unknown",
+            "the tracer {name} is not in the table of tracers: which model suits it, whether its binding depends "
+            "on rs6971 and how repeatable it is are not known here",
+            name=name,
         )
     if genotype in ("LAB", "unknown") and (tracer is None or tracer.genotype is not False):
         known = Text("a low-affinity binder") if genotype == "LAB" else Text("not known")
-        found.append(Notice("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known))
+        found.add("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known)
     return found
