@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from ..kinetics.models import MODELS, first_of_volume
 from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..quantities import UNITS
 from ..regions.anatomy import CONTRALATERAL, OPPOSITE, REFERENCE_RULES, Anatomy, read_name, reference_of
 from .budget import (
-    BudgetPart,
     BudgetSettings,
     Errors,
     budget_of,
@@ -37,25 +36,9 @@ from .comparability import Finding, checked
 from .coupled import SharedFit, coupled_notices, coupled_visits
 from .ratio import vt_ratio
 from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
-from .repeatability import Coefficient, Verdict, coefficient_for, judge
+from .repeatability import Coefficient, coefficient_for, judge
 from .second_tissue import leading, second_tissue_notices
 from .uptake import MEASURES, RegionUptake, region_uptake, window_of
-
-__all__ = [
-    "BudgetPart",
-    "BudgetSettings",
-    "Change",
-    "Coefficient",
-    "Comparison",
-    "Contrast",
-    "Finding",
-    "FurtherMeasure",
-    "RegionChange",
-    "RegionValue",
-    "Verdict",
-    "compare",
-    "comparison_record",
-]
 
 ALWAYS = ("SUV", "TBR-PP", "TBR-WB")
 """What is shown where no visit has it, too: that it is not known is told."""
@@ -197,14 +180,10 @@ def compare(
 # --- Change ----------------------------------------------------------------------------------------------------------
 
 
-def _row(visit: VisitRecord, region: str, model: str, pvc: str) -> RegionOutcome | None:
-    return next((r for r in visit.rows if (r.region, r.model, r.pvc) == (region, model, pvc)), None)
-
-
 def _same_row(baseline: VisitRecord, visit: VisitRecord, row: RegionOutcome) -> RegionOutcome | None:
     """The row of another visit that tells of the same place, model and correction."""
     region = visit.same_place(baseline.region(row.region))
-    return _row(visit, region.name, row.model, row.pvc) if region else None
+    return visit.row_of(region.name, row.model, row.pvc) if region else None
 
 
 def _changes(
@@ -216,10 +195,10 @@ def _changes(
 ) -> tuple[RegionChange, ...]:
     """Every later visit against the first, in every row that both have."""
     return tuple(
-        _change(visits[0], visit, row, by_region.get(row.region, model), settings, repeatability)
+        _change((visits[0], before), (visit, after), by_region.get(before.region, model), settings, repeatability)
         for visit in visits[1:]
-        for row in visits[0].rows
-        if _same_row(visits[0], visit, row) is not None
+        for before in visits[0].rows
+        if (after := _same_row(visits[0], visit, before)) is not None
     )
 
 
@@ -248,17 +227,14 @@ def _value(visit: VisitRecord, row: RegionOutcome, settings: BudgetSettings) -> 
 
 
 def _change(
-    baseline: VisitRecord,
-    followup: VisitRecord,
-    before: RegionOutcome,
+    first: tuple[VisitRecord, RegionOutcome],
+    later: tuple[VisitRecord, RegionOutcome],
     primary_model: str,
     settings: BudgetSettings,
     repeatability: tuple[Coefficient, ...],
 ) -> RegionChange:
-    after = _same_row(baseline, followup, before)
-    assert after is not None, "asked for shared rows only"
-    pair = ((baseline, before), (followup, after))
-    errors = [errors_of(visit, row.region, row.model, row.pvc, settings) for visit, row in pair]
+    (baseline, before), (followup, after) = first, later
+    errors = [errors_of(visit, row.region, row.model, row.pvc, settings) for visit, row in (first, later)]
     parts = budget_of(errors[0], errors[1], settings)
     variance = float(sum(part.change**2 for part in parts))
     estimated = _positive(before.VT) and _positive(after.VT)
@@ -267,10 +243,8 @@ def _change(
     half = reach(variance, freedom) if estimated else math.nan
     coefficient = coefficient_for(repeatability, before.model, before.structure, before.pvc)
     low, high = _exp(log_ratio - half), _exp(log_ratio + half)
-    totals = [math.sqrt(one.variance()) * row.VT for one, row in zip(errors, (before, after), strict=True)]
-    # d(f - b) = f dln f - b dln b; the two errors are correlated as those of the log ratio are.
-    shared = (sum(one.variance() for one in errors) - variance) / 2
-    spread = totals[0] ** 2 + totals[1] ** 2 - 2 * before.VT * after.VT * shared
+    variances = [one.variance() for one in errors]
+    totals = [math.sqrt(one) * row.VT for one, row in zip(variances, (before, after), strict=True)]
     return RegionChange(
         baseline_session=baseline.session,
         followup_session=followup.session,
@@ -283,7 +257,7 @@ def _change(
         baseline_total_se=totals[0],
         followup_total_se=totals[1],
         difference=after.VT - before.VT,
-        difference_se=math.sqrt(max(spread, 0.0)) if math.isfinite(spread) else math.inf,
+        difference_se=_difference_error((before.VT, after.VT), variances, variance),
         percent=100 * (after.VT / before.VT - 1) if estimated else math.nan,
         log_ratio=log_ratio,
         log_ratio_se=math.sqrt(variance),
@@ -297,6 +271,16 @@ def _change(
         followup_flags=after.flags,
         verdict=judge(before.VT, after.VT, coefficient, math.sqrt(variance), half),
     )
+
+
+def _difference_error(values: tuple[float, float], variances: Sequence[float], joint: float) -> float:
+    """Standard error of b - a: d(b - a) = b dln b - a dln a, the two errors correlated as those of the log ratio are.
+
+    variances: of ln a and ln b. joint: of the log ratio.
+    """
+    (a, b), (first, second) = values, variances
+    spread = first * a**2 + second * b**2 - a * b * (first + second - joint)
+    return math.sqrt(max(spread, 0.0)) if math.isfinite(spread) else math.inf
 
 
 def _positive(value: float) -> bool:
@@ -313,7 +297,7 @@ def _exp(value: float) -> float:
 
 def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSettings) -> tuple[Contrast, ...]:
     """Foramen against unaffected and contralateral, cord against unaffected, for every model and correction."""
-    found = []
+    contrasts = []
     for kind, place, against in _pairs(lesion, reference_rule(visits[0])):
         for model in visits[0].models:
             for pvc in dict.fromkeys((NO_PVC, visits[0].pvc)):
@@ -327,10 +311,10 @@ def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSe
                     if row is None or other is None or not (_positive(row.VT) and _positive(other.VT)):
                         continue
                     contrast, errors = _contrast(visit, kind, row, other, first, settings)
-                    found.append(contrast)
+                    contrasts.append(contrast)
                     if visit is visits[0]:
                         first = errors, math.log(contrast.ratio)
-    return tuple(found)
+    return tuple(contrasts)
 
 
 def reference_rule(visit: VisitRecord) -> str:
@@ -338,7 +322,9 @@ def reference_rule(visit: VisitRecord) -> str:
     return str(visit.settings.get("unaffected", REFERENCE_RULES[0]))
 
 
-def _pairs(lesion: Lesion, rule: str) -> Iterator[tuple[str, Anatomy, Anatomy | str]]:
+def _pairs(
+    lesion: Lesion, rule: str
+) -> Iterator[tuple[Literal["unaffected", "contralateral"], Anatomy, Anatomy | str]]:
     """What is held against what: a region that stands at no level of the spine goes by its name."""
     foramen, cord = lesion.foramen, lesion.cord
     named = rule not in REFERENCE_RULES and read_name(rule).anatomy.structure == "other"
@@ -351,19 +337,16 @@ def _pairs(lesion: Lesion, rule: str) -> Iterator[tuple[str, Anatomy, Anatomy | 
 
 def _contrast(
     visit: VisitRecord,
-    kind: str,
+    kind: Literal["unaffected", "contralateral"],
     row: RegionOutcome,
     other: RegionOutcome,
     first: tuple[Errors, float] | None,
     settings: BudgetSettings,
 ) -> tuple[Contrast, Errors]:
-    found = vt_ratio(visit, row, other, settings)
-    errors, variance, ratio = found.errors, found.variance, found.ratio
-    log_ratio = math.log(ratio)
+    quotient = vt_ratio(visit, row, other, settings)
+    errors, variance, log_ratio = quotient.errors, quotient.variance, math.log(quotient.ratio)
     half = reach(variance, degrees_of_freedom(variance, errors))
-    own, others = (errors_of(visit, r.region, r.model, r.pvc, settings) for r in (row, other))
-    shared = (found.apart - variance) / 2
-    spread = own.variance() * row.VT**2 + others.variance() * other.VT**2 - 2 * row.VT * other.VT * shared
+    variances = [errors_of(visit, r.region, r.model, r.pvc, settings).variance() for r in (row, other)]
     moved: tuple[float | None, float | None, float | None] = (None, None, None)
     if first is not None:
         before, log_before = first
@@ -374,7 +357,7 @@ def _contrast(
         low, middle, high = (100 * (_exp(move + at) - 1) for at in (-wide, 0.0, wide))
         moved = (middle, low, high)
     return Contrast(
-        kind="contralateral" if kind == "contralateral" else "unaffected",
+        kind=kind,
         session=visit.session,
         region=row.region,
         against=other.region,
@@ -383,12 +366,12 @@ def _contrast(
         pvc=row.pvc,
         value=row.VT,
         other=other.VT,
-        ratio=ratio,
-        ratio_se=found.error,
+        ratio=quotient.ratio,
+        ratio_se=quotient.error,
         ratio_low=_exp(log_ratio - half),
         ratio_high=_exp(log_ratio + half),
         difference=row.VT - other.VT,
-        difference_se=math.sqrt(max(spread, 0.0)) if math.isfinite(spread) else math.inf,
+        difference_se=_difference_error((row.VT, other.VT), variances, variance),
         change_percent=moved[0],
         change_low=moved[1],
         change_high=moved[2],
@@ -412,7 +395,7 @@ def _further_measures(
                 if measure in ALWAYS or any(map(math.isfinite, values)):
                     found.append(_further_measure(region, measure, pvc, values, window_of(visits[0])))
             for other in visits[0].models:
-                rows = [_row(v, at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
+                rows = [v.row_of(at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 outcome = MODELS[other].outcome
                 if other != by_region.get(region.name, model) or outcome != "VT":
                     numbers = tuple(getattr(row, outcome) if row else math.nan for row in rows)
