@@ -72,8 +72,7 @@ def curves_chart(record: VisitRecord, region: str, pvc: str = "none") -> Chart:
     gray."""
     minutes = record.acquisition.timing.mids_s / 60
     frames = range(len(minutes))
-    found = record.region(region)
-    mean = found.corrected.mean if pvc != "none" and found.corrected else found.mean
+    mean = record.region(region).curve(pvc)
     left = np.isin(np.arange(1, len(minutes) + 1), [int(number) for number in record.settings.get("leave_out", {})])
     series = [_series(_("measured"), minutes, np.where(left, np.nan, mean), "points", BLACK, frames)]
     fits = [fit for fit in record.fits if (fit.region, fit.pvc) == (region, pvc)]

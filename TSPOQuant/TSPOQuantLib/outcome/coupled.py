@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ..input_function.curve import InputFunction
 from ..kinetics import Coupled, FitChoices, FitOptions, KineticFit, ScanCurves, fit_coupled_scans
 from ..kinetics.models import MODELS
 from ..kinetics.options import ALONE
@@ -94,9 +93,8 @@ def _curves(visits: Sequence[VisitRecord], model: str) -> list[_Curve]:
     for number, visit in enumerate(visits):
         places = {there.name: one.name for one in visits[0].regions if (there := visit.same_place(one)) is not None}
         for fit in visit.fits:
-            region = visit.region(fit.region)
-            mean = region.mean if fit.pvc == "none" or region.corrected is None else tuple(region.corrected.mean)
             if fit.model == model and fit.degrees_of_freedom > 0 and fit.wrss > 0:
+                mean = visit.region(fit.region).curve(fit.pvc)
                 curves.append(_Curve(number, places.get(fit.region, fit.region), fit, mean))
     return curves
 
@@ -114,12 +112,10 @@ def _scans(visits: Sequence[VisitRecord], curves: Sequence[_Curve]) -> list[Scan
     for number, visit in enumerate(visits):
         own = [one for one in curves if one.visit == number]
         if own:
-            blood, kept = visit.input, {field.name for field in fields(FitChoices)} & set(visit.settings)
-            chosen = {name: visit.settings[name] for name in kept}
-            whole = np.array(blood.whole_blood)
-            if own[0].fit.parameters.get("VB") == 0:
-                whole = np.nan_to_num(whole)  # with V_B at 0 nothing depends on it, and it may not have been measured
-            source = InputFunction(np.array(blood.times_s), np.array(blood.parent_plasma), whole, visit.notices)
+            chosen = {one.name: visit.settings[one.name] for one in fields(FitChoices) if one.name in visit.settings}
+            source = replace(visit.input.function, notices=visit.notices)
+            if own[0].fit.parameters.get("VB") == 0:  # nothing depends on it, and it may not have been measured
+                source = replace(source, whole_blood=np.nan_to_num(source.whole_blood))
             options = FitOptions(**chosen, weights=own[0].fit.weights)
             activity = np.array([one.mean for one in own])
             scans.append(ScanCurves(visit.acquisition.timing, activity, source, options))

@@ -40,17 +40,13 @@ def with_dvr(visit: VisitRecord) -> tuple[VisitRecord, tuple[Notice, ...]]:
     for row in visit.rows:
         quotient = _against_reference(visit, row)
         rows.append(row if quotient is None else replace(row, DVR=quotient.ratio, DVR_se=quotient.error))
-        ratios += [] if quotient is None or row.region == _reference(visit) else [quotient]
+        of_itself = visit.reference is not None and row.region == visit.reference.name
+        ratios += [] if quotient is None or of_itself else [quotient]
     return replace(visit, rows=tuple(rows)), _error_notices(visit, ratios)
 
 
-def _reference(visit: VisitRecord) -> str | None:
-    return None if visit.reference is None else visit.reference.name
-
-
 def _against_reference(visit: VisitRecord, row: RegionOutcome) -> VtRatio | None:
-    wanted = (_reference(visit), row.model, row.pvc)
-    other = next((one for one in visit.rows if (one.region, one.model, one.pvc) == wanted), None)
+    other = visit.row_of(visit.reference.name, row.model, row.pvc) if visit.reference else None
     if other is None or not all(math.isfinite(one.VT) and one.VT > 0 for one in (row, other)):
         return None
     return vt_ratio(visit, row, other, BudgetSettings())
@@ -58,20 +54,17 @@ def _against_reference(visit: VisitRecord, row: RegionOutcome) -> VtRatio | None
 
 def _error_notices(visit: VisitRecord, ratios: Sequence[VtRatio]) -> tuple[Notice, ...]:
     known = [one for one in ratios if math.isfinite(one.variance) and math.isfinite(one.apart)]
-    if not known:
+    if not known or visit.reference is None:
         return ()
-    joint, apart = (sorted(math.sqrt(value) for value in values)[len(known) // 2] for values in _both(known))
+    both = ([one.variance for one in known], [one.apart for one in known])
+    joint, apart = (sorted(math.sqrt(value) for value in values)[len(known) // 2] for values in both)
     return (
         Notice(
             "dvr-error",
             "DVR against {reference}: the standard error is {joint:.1%} (median), for errors of the input, which "
             "both share, cancel; with errors of their own it were {apart:.1%}",
-            reference=_reference(visit),
+            reference=visit.reference.name,
             joint=joint,
             apart=apart,
         ),
     )
-
-
-def _both(ratios: Sequence[VtRatio]) -> tuple[list[float], list[float]]:
-    return [one.variance for one in ratios], [one.apart for one in ratios]

@@ -17,6 +17,7 @@ from ..acquisition.frames import FrameTiming
 from ..acquisition.image import Acquired
 from ..alignment.motion import MotionTable
 from ..alignment.pet_to_ct import PetToCt
+from ..input_function.curve import InputFunction
 from ..kinetics import KineticFit
 from ..messages import InputRefused, Notice, Text
 from ..plain import plain, restored
@@ -93,6 +94,10 @@ class RegionRecord(Anatomy):
     hottest: Hottest | None = None
     accepted_by: str = ""
 
+    def curve(self, pvc: str) -> Numbers:
+        """Its mean by frame, kBq/mL, as it went through a partial-volume correction; as measured where it did not."""
+        return self.mean if pvc == "none" or self.corrected is None else tuple(self.corrected.mean)
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -148,6 +153,11 @@ class InputRecord:
     parent_fraction: Numbers | None
     plasma_ratio: Numbers | None
     settings: dict[str, Any]
+
+    @property
+    def function(self) -> InputFunction:
+        """As fits take it."""
+        return InputFunction(np.array(self.times_s), np.array(self.parent_plasma), np.array(self.whole_blood))
 
 
 POPULATION = "population"

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import possible_for_suv
-from ..input_function import InputFunction
 from ..kinetics.ratios import blood_mean, suv, window_mean, window_notices, window_seconds
 from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..quantities import UPTAKE
@@ -124,7 +123,7 @@ def region_uptake(
 ) -> RegionUptake:
     """One region, as measured or, where it was corrected, by ``pvc``. Raises InputRefused: window-empty."""
     scan = scan or _scan_of(visit)
-    curve = np.array(region.mean if pvc == NO_PVC or region.corrected is None else region.corrected.mean)
+    curve = np.array(region.curve(pvc))
     factor, mean = scan.suv_factor, float(window_mean(scan.timing, curve, scan.window))
     quantities: dict[str, Any] = {"SUV": factor * mean} | _range("SUV", factor * curve[scan.inside])
     if region.hottest is not None and pvc == NO_PVC:
@@ -206,11 +205,8 @@ def _ratio(scan: _Scan, curve: Array, reference: Array) -> dict[str, float]:
 
 
 def _blood_mean(visit: VisitRecord, timing: FrameTiming, window: tuple[float, float], blood: str) -> float:
-    known = visit.input
-    if not known.times_s:
-        return NAN
-    source = InputFunction(np.array(known.times_s), np.array(known.parent_plasma), np.array(known.whole_blood))
-    if blood == "WB" and not source.has_whole_blood:
+    source = visit.input.function
+    if not len(source.times_s) or (blood == "WB" and not source.has_whole_blood):
         return NAN
     try:
         return float(blood_mean(timing, source, window, blood))

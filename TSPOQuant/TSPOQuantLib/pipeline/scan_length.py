@@ -39,9 +39,7 @@ def by_length(record: VisitRecord, ends_min: Sequence[float] = ()) -> tuple[Shor
     whole_s = float(timing.ends_s[seen & _used(record)].max())
     asked = ends_min or np.arange(SHORTEST_MIN, whole_s / 60, STEP_MIN)
     ends = [60 * float(end) for end in asked if 60 * end < whole_s]
-    kept = record.input
-    curve = InputFunction(np.array(kept.times_s), np.array(kept.parent_plasma), np.array(kept.whole_blood))
-    source = InputFunctionResult(curve, None, None, None, None, (), kept.settings)
+    source = InputFunctionResult(record.input.function, None, None, None, None, (), record.input.settings)
     activity = np.array([region.mean for region in record.regions])
     found: list[Shortened] = []
     for model in record.models:

@@ -307,8 +307,7 @@ def fits(visit: VisitRecord, shown: Sequence[tuple[str, KineticFit]], words: Wor
     panels = figure.subplots(2, len(shown), squeeze=False, sharex=True, height_ratios=(3, 1))
     for column, (title, fit) in enumerate(shown):
         upper, lower = panels[0, column], panels[1, column]
-        region = visit.region(fit.region)
-        curve = region.mean if fit.pvc == "none" or region.corrected is None else region.corrected.mean
+        curve = visit.region(fit.region).curve(fit.pvc)
         used = np.array(fit.weights) > 0
         upper.plot(minutes[used], np.array(curve)[used], color=COLORS[1], marker="o", ls="none", ms=3)
         if not used.all():
