@@ -25,7 +25,7 @@ from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .outcome.settings import session_order
 from .outcome.uptake import MEASURES
-from .output import MARKER, check_free, only_run_in, remove_leftovers, remove_results, whole_folder
+from .output import MARKER, check_free, only_run_in, remove_leftovers, remove_results, unwritable, whole_folder
 from .pipeline.quantification import quantify_study
 from .processes import cores, later_interrupt
 from .progress import Progress, part, silent
@@ -214,7 +214,7 @@ def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit,
             "there is no sub-{unknown} in {dataset_name}; it holds {known}",
             unknown=unknown,
             dataset_name=dataset.name,
-            known=_few(known),
+            known=", ".join(known[:10]) + (" …" if len(known) > 10 else ""),
         )
     visits = []
     for participant in known:
@@ -224,10 +224,6 @@ def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit,
             visits += [Visit(participant, session) for session in sorted(sessions, key=session_order)]
             visits += [] if sessions else [Visit(participant, None)]
     return tuple(visits)
-
-
-def _few(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:10]) + (" …" if len(labels) > 10 else "")
 
 
 def _prepared(out: Path, dataset: Path, force: bool) -> Path:
@@ -257,9 +253,7 @@ def _prepared(out: Path, dataset: Path, force: bool) -> Path:
         marker.write_text("\n".join([place, *listed, ""]), encoding="utf-8")
         (out / TABLE).touch()
     except OSError as error:
-        raise InputRefused(
-            "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
-        ) from error
+        raise unwritable(out, error) from error
     return out
 
 

@@ -57,9 +57,7 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
         scratch = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=place))
         lock = _locked(scratch)
     except OSError as error:
-        raise InputRefused(
-            "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
-        ) from error
+        raise unwritable(out, error) from error
     try:
         scratch.chmod(0o777 & ~_umask())
         yield scratch
@@ -79,6 +77,12 @@ def whole_folder(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
             with suppress(OSError):
                 for folder in missing:
                     folder.rmdir()
+
+
+def unwritable(out: Path, error: OSError) -> InputRefused:
+    return InputRefused(
+        "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
+    )
 
 
 def _swap(scratch: Path, out: Path) -> None:

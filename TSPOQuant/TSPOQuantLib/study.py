@@ -191,10 +191,7 @@ def read_choices(path: Path) -> dict[str, Any]:
                 try:
                     chosen[one.name] = one.kind.accept(content[one.key])
                 except ValueError as error:
-                    problem = Text(
-                        "[{table}] {key} must be {wanted}", table=table, key=one.key, wanted=one.kind.wanted
-                    )
-                    raise file.refuse("value", problem, file.line(table, 0, one.key)) from error
+                    raise file.wrong(table, one.key, one.kind.wanted) from error
     return chosen
 
 
@@ -214,17 +211,13 @@ def read_study(path: Path, may_carry: bool = True) -> Study:
 def _study(file: TomlFile, may_carry: bool) -> Study:
     data, folder = file.data, file.path.absolute().parent
 
-    def wrong(table: str, key: str, wanted: str) -> InputRefused:
-        problem = Text("[{table}] {key} must be {wanted}", table=table, key=key, wanted=wanted)
-        return file.refuse("value", problem, file.line(table, 0, key if key in data.get(table, {}) else None))
-
     def value_of(table: str, key: str, kind: Kind, default: Any = None) -> Any:
         """What the file says, or the default; a key that is there and says nothing is refused."""
         content = data.get(table, {})
         try:
             return kind.accept(content[key]) if key in content else default
         except ValueError as error:
-            raise wrong(table, key, kind.wanted) from error
+            raise file.wrong(table, key, kind.wanted) from error
 
     def existing(table: str, key: str, name: str) -> Path:
         found = folder / name
@@ -245,7 +238,7 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
     def file_of(table: str, key: str = "path") -> Path:
         name = value_of(table, key, Line())
         if name is None:
-            raise wrong(table, key, Line().wanted)
+            raise file.wrong(table, key, Line().wanted)
         return existing(table, key, name)
 
     def other_visit() -> Study | None:
@@ -254,18 +247,24 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
         if "carried_from" not in content:
             return None
         if "path" in content:
-            raise wrong("segmentation", "carried_from", Text("left out where path names regions drawn at this visit"))
+            raise file.wrong(
+                "segmentation", "carried_from", Text("left out where path names regions drawn at this visit")
+            )
         if not may_carry:
-            raise wrong("segmentation", "carried_from", Text("left out where another visit's regions come from here"))
+            raise file.wrong(
+                "segmentation", "carried_from", Text("left out where another visit's regions come from here")
+            )
         other = read_study(file_of("segmentation", "carried_from"), may_carry=False)
         if other.ct is None or drawn_on not in data:
-            raise wrong(
+            raise file.wrong(
                 "segmentation", "carried_from", Text("left out, or both visits have a CT or an MR, which carries them")
             )
         return other
 
     if "ct" in data and "mr" in data:
-        raise wrong("mr", "path", Text("left out: [ct] path names an image, too, and the regions were drawn on one"))
+        raise file.wrong(
+            "mr", "path", Text("left out: [ct] path names an image, too, and the regions were drawn on one")
+        )
     drawn_on = "mr" if "mr" in data else "ct"
     settings = StudySettings(**{one.name: value_of(one.table, one.key, one.kind, one.default) for one in SETTINGS})
     if "mr" in data:
@@ -273,10 +272,10 @@ def _study(file: TomlFile, may_carry: bool) -> Study:
     given, carried = settings.input_source in ("given", "population"), other_visit()
     first, *further = pet_parts()
     if not given and "path" in data.get("input", {}):
-        raise wrong("input", "path", Text('left out, or source be "given" or "population"'))
+        raise file.wrong("input", "path", Text('left out, or source be "given" or "population"'))
     listed = settings.weights == FROM_FILE
     if not listed and "weights_path" in data.get("model", {}):
-        raise wrong("model", "weights_path", Text('left out, or weights be "file"'))
+        raise file.wrong("model", "weights_path", Text('left out, or weights be "file"'))
     return Study(
         pet=first,
         further_pet=tuple(further),

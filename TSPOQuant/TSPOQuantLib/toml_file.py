@@ -26,6 +26,11 @@ class TomlFile:
             return InputRefused(code, "{path}: {problem}", path=self.path, problem=problem)
         return InputRefused(code, "{path}, line {line}: {problem}", path=self.path, line=line, problem=problem)
 
+    def wrong(self, table: str, key: str, wanted: str) -> InputRefused:
+        """For a value that is not as its key wants it, or a key that is missing ("…-value")."""
+        problem = Text("[{table}] {key} must be {wanted}", table=table, key=key, wanted=wanted)
+        return self.refuse("value", problem, self.line(table, 0, key if key in self.data.get(table, {}) else None))
+
     def line(self, table: str, index: int = 0, key: str | None = None) -> int:
         """Line of the ``index``-th header of a table, or of a key below it; 1 where it is spelled in another way.
 

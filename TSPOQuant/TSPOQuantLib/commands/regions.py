@@ -77,16 +77,14 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
 
 def _write(found: "ProposedRegions", out: Path, pictures: Path, force: bool) -> None:
     from ..acquisition.segmentation_files import write_segmentation
-    from ..output import whole_folder
+    from ..output import unwritable, whole_folder
     from ..reporting.region_pictures import draw_canal
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     except OSError as error:
-        raise InputRefused(
-            "output-unwritable", "{out}: {strerror}; name another folder", out=out, strerror=error.strerror
-        ) from error
+        raise unwritable(out, error) from error
     try:
         write_segmentation(scratch / out.name, found.segmentation)
         with whole_folder(pictures, force) as folder:

@@ -57,10 +57,11 @@ def correlation(x: Array, y: Array) -> Correlation:
     ranks = ranked(x), ranked(y)
     rank_r, r = pearson(*ranks), pearson(x, y)
     few = n < PERMUTED_BELOW
-    chances = [order_chance(*pair) if few else _t_chance(one, n) for pair, one in ((ranks, rank_r), ((x, y), r))]
-    return Correlation(
-        fisher_interval(rank_r, n, 1 + rank_r**2 / 2), fisher_interval(r, n, 1.0), chances[0], chances[1]
-    )
+    chances = [
+        order_chance(*pair) if few else two_sided(one * math.sqrt((n - 2) / max(1 - one * one, 1e-300)), n - 2)
+        for pair, one in ((ranks, rank_r), ((x, y), r))
+    ]
+    return Correlation(fisher_interval(rank_r, n, 1 + rank_r**2 / 2), fisher_interval(r, n, 1.0), *chances)
 
 
 def ranked(values: Array) -> Array:
@@ -86,7 +87,3 @@ def order_chance(x: Array, y: Array) -> float:
     dx = x - x.mean()
     sums = np.abs(np.concatenate([[dx @ y], y[orders(len(y))] @ dx]))
     return float(np.mean(sums >= sums[0] * (1 - 1e-12)))
-
-
-def _t_chance(r: float, n: int) -> float:
-    return two_sided(r * math.sqrt((n - 2) / max(1 - r * r, 1e-300)), n - 2)

@@ -190,8 +190,8 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
     """
     visits: list[Visit] = []
     values: list[Value] = []
-    for place in sorted(folder.glob("sub-*/ses-*"), key=_place_order):
-        participant, session = (part.name.split("-", 1)[1] for part in (place.parent, place))
+    places = [(one.parent.name[4:], one.name[4:], one) for one in folder.glob("sub-*/ses-*")]
+    for participant, session, place in sorted(places, key=lambda one: (one[0], *session_order(one[1]))):
         read = _of_folder(place, participant, session)
         if read is not None:
             visits.append(read[0])
@@ -215,10 +215,6 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
     dropped = set(map(id, out))
     kept = tuple(one for one in values if id(one) not in dropped)
     return Cohort(folder.resolve().name, tuple(visits), kept, _lost(folder), tuple(out), notices)
-
-
-def _place_order(place: Path) -> tuple[str, bool, str]:
-    return place.parent.name, *session_order(place.name.removeprefix("ses-"))
 
 
 def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list[Value]] | None:

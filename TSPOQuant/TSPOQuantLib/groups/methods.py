@@ -10,7 +10,7 @@ from .. import __version__
 from ..kinetics.models import MODELS
 from ..outcome.record import VisitRecord
 from .association import Association
-from .cohort import MACRO, NO_PVC, Cohort, Value, Visit
+from .cohort import MACRO, NO_PVC, Cohort, Visit
 from .comparison import PERMUTED_BELOW, Effect
 from .estimates import FEWEST
 from .test_retest import TestRetest
@@ -368,15 +368,12 @@ def exclusions(cohort: Cohort) -> tuple[Exclusion, ...]:
         for one in cohort.lost
     ]
     excluded += [
-        Exclusion(one.participant, one.session, _number_of(one), reason, "")
+        Exclusion(one.participant, one.session, ", ".join(part for part in named if part != NO_PVC), reason, "")
         for one in cohort.left_out
+        for named in [(one.outcome, one.model, one.pvc, one.place)]
         for reason in one.reasons[:1]
     ]
     return tuple(excluded)
-
-
-def _number_of(one: Value) -> str:
-    return ", ".join(part for part in (one.outcome, one.model, one.pvc, one.place) if part != NO_PVC)
 
 
 def flow(cohort: Cohort, repeats: TestRetest | None) -> tuple[Flow, ...]:

@@ -114,11 +114,8 @@ def _own_groups(cohort: Cohort, columns: Sequence[str]) -> dict[str, Cohort]:
     groups = _groups(cohort, column)
     if len(groups) < 2:
         return {"": cohort}
-    return {name: replace(cohort, visits=_visits_of(cohort, people)) for name, people in groups.items()}
-
-
-def _visits_of(cohort: Cohort, people: Sequence[str]) -> tuple[Visit, ...]:
-    return tuple(visit for visit in cohort.visits if visit.participant in people)
+    own = {name: tuple(one for one in cohort.visits if one.participant in people) for name, people in groups.items()}
+    return {name: replace(cohort, visits=visits) for name, visits in own.items()}
 
 
 def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **more: object) -> Effect:

@@ -19,6 +19,8 @@ from .estimates import FEWEST, TAIL, UNKNOWN, Array, Estimate, estimated, mean_i
 
 LIMITS = 1.959963984540054
 """Limits of agreement, in SDs of the differences."""
+CHANCE = 0.05
+"""Below which differences are said to grow with the value: a choice."""
 OUTLIER_CHANCE = 0.05
 """Of a set without outliers in which one is found: a choice."""
 OUTLIER_SHARE = 5
@@ -41,6 +43,11 @@ class BlandAltman:
     proportional_chance: float
     tilt: float
     tilt_chance: float
+
+    @property
+    def grows(self) -> bool:
+        """Whether the difference grows with the value."""
+        return self.proportional > 0 and self.proportional_chance < CHANCE
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,6 @@ ALL = "all"
 """In the place of a region: all of the structure."""
 FEWEST_FOR_COEFFICIENT = 3
 """People below whom no coefficient is written: a choice."""
-CHANCE = 0.05
-"""Below which differences are said to grow with the value: a choice."""
 INCLUDED, LEFT_OUT = "included", "left out"
 
 
@@ -94,7 +92,7 @@ def test_retest(cohort: Cohort, pairs: Sequence[Pair]) -> TestRetest:
         )
         for out in sorted({row.outliers for row in whole if row.outliers})
     ]
-    growing = [row for row in whole if _grows(row)]
+    growing = [row for row in whole if row.repeatability.agreement.grows]
     if growing:
         notices.add(
             "group-proportional",
@@ -116,10 +114,6 @@ def test_retest(cohort: Cohort, pairs: Sequence[Pair]) -> TestRetest:
 
 def _shift(row: Repeat) -> Text:
     return Text("{outcome} by {model}, {structure}", outcome=row.outcome, model=row.model, structure=row.structure)
-
-
-def _grows(row: Repeat) -> bool:
-    return row.repeatability.agreement.proportional > 0 and row.repeatability.agreement.proportional_chance < CHANCE
 
 
 def _moved(row: Repeat) -> bool:

@@ -90,7 +90,8 @@ def sequence_key(node) -> str:
         return ""
     frames = [node.GetNthDataNode(frame) for frame in range(node.GetNumberOfDataNodes())]
     frames = [frame for frame in frames if frame is not None and frame.IsA("vtkMRMLVolumeNode")]
-    proxies = [proxy for proxy in map(_proxy_in(node), _browsers()) if proxy is not None]
+    browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
+    proxies = [proxy for browser in browsers if (proxy := browser.GetProxyNode(node)) is not None]
     times = [_image_time(frame) for frame in frames] + [_transform_time(proxy) for proxy in proxies]
 
     def make() -> str:
@@ -101,14 +102,6 @@ def sequence_key(node) -> str:
         return _hash("\n".join(stated).encode(), *placed, *(_voxels(frame) for frame in frames))
 
     return _remembered(node, times, make)
-
-
-def _browsers() -> list:
-    return slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
-
-
-def _proxy_in(sequence):
-    return lambda browser: browser.GetProxyNode(sequence)
 
 
 def segmentation_key(node) -> str:

@@ -4,12 +4,17 @@ Every such node names its visit and its role in attributes, by which it is found
 Results carry the fingerprint of what they were made from (see panel_state).
 """
 
+import json
+from dataclasses import dataclass
+
 import slicer
 import slicer.util
 
+from ..alignment.motion import FrameMotion
+from ..alignment.pet_to_ct import PetToCt
+from ..messages import InputRefused
 from ..outcome.record import VisitRecord, from_json
-from ..plain import to_json
-from .alignment_text import from_text, to_text
+from ..plain import restored, to_json
 
 SESSION = "TSPOQuant.Session"
 ROLE = "TSPOQuant.Role"
@@ -73,15 +78,31 @@ def has_record(session: str) -> bool:
     return find(session, RECORD, "vtkMRMLTextNode") is not None
 
 
-def store_alignment(session: str, aligned, made_from: str):
+@dataclass(frozen=True)
+class _Aligned:
+    """What alignment found, as a scene keeps it: registering takes minutes, reading it back does not."""
+
+    motion: FrameMotion | None
+    pet_to_ct: PetToCt | None
+
+
+def store_alignment(session: str, aligned: tuple[FrameMotion | None, PetToCt | None], made_from: str):
     """Keep what ``pipeline.align_visit`` found; the node."""
-    return store_text(session, ALIGNMENT, to_text(*aligned), made_from)
+    return store_text(session, ALIGNMENT, to_json(_Aligned(*aligned)), made_from)
 
 
-def stored_alignment(session: str):
+def stored_alignment(session: str) -> tuple[FrameMotion | None, PetToCt | None] | None:
     """What ``store_alignment`` kept, or None. Raises InputRefused ("alignment-unreadable")."""
     text = text_of(session, ALIGNMENT)
-    return None if text is None else from_text(text)
+    if text is None:
+        return None
+    try:
+        kept = restored(_Aligned, json.loads(text))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputRefused(
+            "alignment-unreadable", "the kept alignment cannot be read ({error}); align again", error=error
+        ) from error
+    return kept.motion, kept.pet_to_ct
 
 
 def remove_role(session: str, role: str) -> None:

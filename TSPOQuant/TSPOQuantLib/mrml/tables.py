@@ -48,13 +48,14 @@ def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) 
     uptake: what needs no fit, of the same regions; it stands in every row of its region and correction.
     """
     vt, *others = COLUMNS
+    known = [one for one in others if any(getattr(row, one.key) is not None for row in rows)]
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
         Column("model", _("kinetic model"), headline=_("model"), number=False),
         *_quantity_columns(vt),
         Column("flags", _("reasons to be careful"), headline=_("careful"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
-        *(column for one in others if _is_known(one.key, rows) for column in _quantity_columns(one)),
+        *(column for one in known for column in _quantity_columns(one)),
         *_uptake_columns(uptake),
         Column("structure", _("kind of region"), headline=_("structure"), number=False),
         Column("level", translated(Text("level of the spine")), headline=_("level"), number=False),
@@ -87,12 +88,8 @@ def _uptake_columns(uptake: Sequence[RegionUptake]) -> list[Column]:
     return [column(one) for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in uptake)]
 
 
-def _is_known(key: str, rows: Sequence[object]) -> bool:
-    return any(getattr(row, key) is not None for row in rows)
-
-
 def change_columns() -> tuple[Column, ...]:
-    """Columns of TSPOQuantLib.outcome.compare.RegionChange."""
+    """Columns of TSPOQuantLib.outcome.change.RegionChange."""
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
         Column("model", _("kinetic model"), headline=_("model"), number=False),
@@ -101,7 +98,13 @@ def change_columns() -> tuple[Column, ...]:
         Column("percent", _("change in percent of the first"), "%", _("change"), decimals=1),
         Column("percent_low", _("lower end of the 95 % interval"), "%", _("from"), decimals=1),
         Column("percent_high", _("upper end of the 95 % interval"), "%", _("to"), decimals=1),
-        Column("verdict", _("against repeatability"), headline=_("repeatability"), number=False, value=_verdict),
+        Column(
+            "verdict",
+            _("against repeatability"),
+            headline=_("repeatability"),
+            number=False,
+            value=lambda change: translated(change.verdict.text),
+        ),
         Column("followup_session", _("label of the later visit"), headline=_("visit"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
     )
@@ -119,7 +122,13 @@ def proposal_columns() -> tuple[Column, ...]:
     return (
         Column("name", _("name of the segment"), headline=_("region"), number=False),
         Column("outcome", _("what became of it"), headline=_("outcome"), number=False, value=outcome),
-        Column("reason", _("why it was declined"), headline=_("reason"), number=False, value=_reason),
+        Column(
+            "reason",
+            _("why it was declined"),
+            headline=_("reason"),
+            number=False,
+            value=lambda row: translated(row.reason),
+        ),
         Column(
             "confidence",
             _("how often such a proposal is within 2 mm"),
@@ -135,10 +144,6 @@ def proposal_columns() -> tuple[Column, ...]:
     )
 
 
-def _reason(row: Any) -> str:
-    return translated(row.reason)
-
-
 def reader_columns() -> tuple[Column, ...]:
     """Columns of study_review.ReaderRow."""
     return (
@@ -150,10 +155,6 @@ def reader_columns() -> tuple[Column, ...]:
         Column("across_mm", _("of it across the canal"), "mm", _("across"), decimals=1),
         Column("volume_percent", _("volume against this visit's"), "%", _("volume"), decimals=0),
     )
-
-
-def _verdict(change) -> str:
-    return translated(change.verdict.text)
 
 
 @dataclass(frozen=True)

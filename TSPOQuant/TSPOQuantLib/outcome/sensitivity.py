@@ -214,20 +214,8 @@ def _of_input(measured: Measured, one: _Varied, refit: Refit) -> list[Sensitivit
         ends = [_volumes(refit, model, measured.activity, end, fits) for end in (one.lower, one.upper)]
         for number, (region, fit) in enumerate(zip(measured.regions, fits, strict=True)):
             lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
-            rows.append(
-                Sensitivity(
-                    region.name,
-                    model,
-                    measured.pvc,
-                    one.component,
-                    one.factor,
-                    one.unit,
-                    one.step,
-                    lower,
-                    upper,
-                    one.sd,
-                )
-            )
+            what = (one.component, one.factor, one.unit, one.step)
+            rows.append(Sensitivity(region.name, model, measured.pvc, *what, lower, upper, one.sd))
     return rows
 
 
@@ -370,23 +358,13 @@ def _of_place(measured: Measured, number: int, moves: dict[str, list[tuple[float
     """A region whose own place is known with an error says so; the CT's place has no estimate of its own."""
     region = measured.regions[number]
     sd = {"placement": region.placement_mm, "registration": None}
-    return [
-        Sensitivity(
-            region.name,
-            model,
-            measured.pvc,
-            component,
-            f"{component}:{axis}",
-            "mm",
-            PLACE_STEP_MM,
-            lower,
-            upper,
-            sd[component],
-        )
-        for model in measured.fits
-        for component, along in moves.items()
-        for axis, (lower, upper) in zip(AXES, along, strict=True)
-    ]
+    rows = []
+    for model in measured.fits:
+        for component, along in moves.items():
+            for axis, ends in zip(AXES, along, strict=True):
+                what = (component, f"{component}:{axis}", "mm", PLACE_STEP_MM)
+                rows.append(Sensitivity(region.name, model, measured.pvc, *what, *ends, sd[component]))
+    return rows
 
 
 # --- The resolution --------------------------------------------------------------------------------------------------
@@ -407,20 +385,8 @@ def of_resolution(
         ends = [_volumes(refit, model, curves, source.input_function, fits) for curves in (finer, coarser)]
         for number, (region, fit) in enumerate(zip(corrected.regions, fits, strict=True)):
             lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
-            rows.append(
-                Sensitivity(
-                    region.name,
-                    model,
-                    corrected.pvc,
-                    "resolution",
-                    "resolution",
-                    "mm",
-                    FWHM_STEP_MM,
-                    lower,
-                    upper,
-                    width_se_mm,
-                )
-            )
+            what = ("resolution", "resolution", "mm", FWHM_STEP_MM)
+            rows.append(Sensitivity(region.name, model, corrected.pvc, *what, lower, upper, width_se_mm))
     return rows
 
 

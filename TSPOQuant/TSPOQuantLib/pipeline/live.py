@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..acquisition.image import DynamicImage
 from ..acquisition.settings import ClockSettings
 from ..alignment.settings import MotionSettings
-from ..input_function import InputFunction, InputFunctionResult
+from ..input_function import InputFunctionResult
 from ..input_function.settings import ImageDerivedSettings, SampledSettings, SourceSettings
 from ..kinetics import KineticFit
 from ..kinetics.models import model_named
@@ -124,11 +124,9 @@ class Live:
 
 def live_of(image: DynamicImage, aligned: Alignment, settings: StudySettings, record: VisitRecord) -> Live:
     """What to keep once ``quantify`` gave this record with these settings; image and alignment as it used them."""
-    kept = record.input  # floats survive to the last digit
-    curve = InputFunction(
-        np.array(kept.times_s), np.array(kept.parent_plasma), np.array(kept.whole_blood), record.notices, kept.settings
-    )
-    source = InputFunctionResult(curve, None, None, None, None, record.notices, kept.settings)
+    kept = record.input.settings
+    curve = replace(record.input.function, notices=record.notices, settings=kept)  # floats survive to the last digit
+    source = InputFunctionResult(curve, None, None, None, None, record.notices, kept)
     if settings.smooth_to_mm is not None:
         image = smoothed_to(image, record.settings["fwhm_mm"], settings.smooth_to_mm)
     placed = Placed(image, (), region_to_frame(*aligned))

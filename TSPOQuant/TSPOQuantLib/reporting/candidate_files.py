@@ -10,7 +10,8 @@ import numpy as np
 from .. import DISCLAIMER
 from ..acquisition.blood import SampledCurve
 from ..input_function.candidates import FRACTION, PLASMA, RATIO, Candidate, Candidates
-from .plots import COLORS, DASHES, GRAY, MARKERS, SCREEN_PIXELS_PER_INCH, STYLE, canvas
+from .figures import canvas
+from .plots import COLORS, DASHES, GRAY, MARKERS, SCREEN_PIXELS_PER_INCH, STYLE
 from .provenance import inputs, versions
 from .tables import about_columns, columns_text, number, write_json, write_tsv
 

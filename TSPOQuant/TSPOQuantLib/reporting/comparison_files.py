@@ -169,7 +169,8 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
     if len(comparison.visits) == 1 and comparison.values:
         blocks.append(UNCORRECTED)
     names = {
-        (one.outcome, session): f"{one.region}{_corrected(one.pvc)}, {session}" for one, session in _shown(comparison)
+        (one.outcome, session): f"{one.region}{by_pvc(one.pvc, CORRECTED)}, {session}"
+        for one, session in _shown(comparison)
     }
     flagged = [(names[place], flag) for place, flag in _flagged(comparison)]
     if len(comparison.visits) == 1:
@@ -207,16 +208,12 @@ def _flagged(comparison: Comparison) -> list[tuple[tuple[str, str], Notice]]:
     return list(dict.fromkeys(flagged))
 
 
-def _corrected(pvc: str) -> str:
-    return by_pvc(pvc, CORRECTED)
-
-
 def _shown_values(comparison: Comparison) -> list[RegionValue]:
     return [one for one in comparison.values if one.model == comparison.model_of(one.region)]
 
 
 def _value_title(value: RegionValue) -> str:
-    return f"{value.region}{_corrected(value.pvc)}"
+    return f"{value.region}{by_pvc(value.pvc, CORRECTED)}"
 
 
 def _values_text(comparison: Comparison) -> str:
@@ -237,7 +234,7 @@ def _contrasts_text(comparison: Comparison) -> str:
             change = f"{c.change_percent:+.1f} % ({c.change_low:+.1f} to {c.change_high:+.1f})"
         rows.append(
             [
-                f"{c.structure}: {c.against}, {c.kind}{_corrected(c.pvc)}",
+                f"{c.structure}: {c.against}, {c.kind}{by_pvc(c.pvc, CORRECTED)}",
                 c.session,
                 f"{c.ratio:.2f} ({c.ratio_low:.2f} to {c.ratio_high:.2f})",
                 f"{c.difference:+.2f} ± {c.difference_se:.2f}",
@@ -263,7 +260,7 @@ def _besides_text(comparison: Comparison) -> str:
         measure = f"{quantity.symbol}, {b.measure}" if b.window_s is None else b.measure
         values = [f"{value:.{quantity.decimals}f}" if math.isfinite(value) else "n/a" for value in b.values]
         moves = [f"{move:+.1f} %" if math.isfinite(move) else "n/a" for move in b.percents]
-        rows.append([f"{measure}{window}{_corrected(b.pvc)}", *values, *moves])
+        rows.append([f"{measure}{window}{by_pvc(b.pvc, CORRECTED)}", *values, *moves])
     return columns_text(rows) if chosen else ""
 
 

@@ -18,7 +18,7 @@ from ..alignment.fused import FusedImages
 from ..levels import LEVELS, VERTEBRAE
 from ..messages import Notice, Text
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
-from ..outcome.record import RegionOutcome, VisitRecord
+from ..outcome.record import VisitRecord
 from ..outcome.settings import SETTINGS
 from ..regions.anatomy import Anatomy, identify
 from ..regions.region import plain_name
@@ -105,7 +105,16 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
         session=session,
         acquisition=replace(record.acquisition, patient_key=patient, time_zero_at=None),
         settings=settings,
-        rows=tuple(_row(row, session, hidden) for row in record.rows),
+        rows=tuple(
+            replace(
+                row,
+                visit=session,
+                region=hidden.names[row.region],
+                **_known(row).named,
+                flags=_notices(row.flags, hidden),
+            )
+            for row in record.rows
+        ),
         regions=tuple(
             replace(
                 region,
@@ -122,18 +131,9 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
         sensitivities=tuple(replace(one, region=hidden.names[one.region]) for one in record.sensitivities),
         input=replace(record.input, settings=input_settings),
         quality=_notices(record.quality, hidden),
-        notices=tuple(Notice.of(notice.code, _words(notice.code)) for notice in record.notices),  # they name files
+        # They name files.
+        notices=tuple(Notice.of(notice.code, notice.code.replace("-", " ")) for notice in record.notices),
         provenance={"inputs": [], **provenance, "settings": settings, "input_function": input_settings},
-    )
-
-
-def _row(row: RegionOutcome, session: str, hidden: Hidden) -> RegionOutcome:
-    return replace(
-        row,
-        visit=session,
-        region=hidden.names[row.region],
-        **_known(row).named,
-        flags=_notices(row.flags, hidden),
     )
 
 
@@ -155,10 +155,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9-]{0,32}", value) else REMOVED
-
-
-def _words(code: str) -> str:
-    return code.replace("-", " ")
 
 
 def _notices(notices: Sequence[Notice], hidden: Hidden) -> tuple[Notice, ...]:

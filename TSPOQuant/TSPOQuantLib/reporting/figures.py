@@ -60,6 +60,15 @@ class FusedPicture:
         return f"{self.session}: {self.region}"
 
 
+def canvas(width: float, height: float) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 """Ends of scales that are easy to read: a choice."""
 
@@ -89,15 +98,11 @@ def fused_figure(pictures: Sequence[FusedPicture], columns: int = 2, words: Mapp
 
     Raises ValueError where there is no picture, or their scales differ.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
-    from matplotlib.figure import Figure
-
     if len({(picture.top, picture.unit) for picture in pictures}) != 1:
         raise ValueError("fused pictures to be compared must have one PET scale")
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    figure = Figure(figsize=(3.9 * columns + 0.9, 4.15 * rows + 0.3), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(3.9 * columns + 0.9, 4.15 * rows + 0.3)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(pictures) :]:
         axes.set_axis_off()
@@ -149,11 +154,7 @@ def motion_figure(
 
     Frames beyond the limit are shaded and numbered, from 1.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 5.2), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(7.5, 5.2)
     upper, middle, lower = figure.subplots(3, 1, sharex=True)
     edges = np.concatenate([timing.starts_s, timing.ends_s[-1:]]) / 60
     names, styles = words["axes"].split(","), ("-", "--", ":")

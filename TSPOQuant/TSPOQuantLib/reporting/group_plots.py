@@ -14,7 +14,8 @@ from ..groups.test_retest import Repeat
 from ..messages import Text
 from ..outcome.clinical import score_named
 from ..quantities import BY_KEY
-from .plots import COLORS, GRAY, MARKERS, PAGE_WIDTH, canvas, localize
+from .figures import canvas
+from .plots import COLORS, GRAY, MARKERS, PAGE_WIDTH, localize
 from .words import Words
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 from .. import DISCLAIMER
 from ..outcome.record import VisitRecord
 from ..outcome.scan_length import Settled, Shortened, settled
-from .plots import COLORS, DASHES, SCREEN_PIXELS_PER_INCH, STYLE, canvas
+from .figures import canvas
+from .plots import COLORS, DASHES, SCREEN_PIXELS_PER_INCH, STYLE
 from .tables import about_columns, codes, columns_text, write_json, write_tsv
 
 ABOUT = {

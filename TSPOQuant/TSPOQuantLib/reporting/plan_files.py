@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import DISCLAIMER
 from ..outcome.plan import Detectable, Plan
+from .figures import canvas
 from .tables import columns_text
 
 DPI = 110
@@ -59,11 +60,7 @@ def _percent(value: float) -> str:
 
 def write_plan_figure(path: Path, plan: Plan) -> None:
     """The smallest fall that can be detected, over K1 and over the length of the scan."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9.0, 3.9), facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(9.0, 3.9)
     left, right = figure.subplots(1, 2, sharey=True)
     first, second = plan.protocol.vt
     panels = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..kinetics import KineticFit
 from ..outcome.record import VisitRecord
-from .figures import WORDS, FusedPicture, color_bar, draw_fused, motion_figure
+from .figures import WORDS, FusedPicture, canvas, color_bar, draw_fused, motion_figure
 from .report_document import Picture
 from .words import Words
 
@@ -72,15 +72,6 @@ def _drawn(picture: Picture, kind: str, **options: Any) -> Drawn:
         figure.set_layout_engine("none")  # its parts have their places now, in a second format as in the first
     width, height = figure.get_size_inches()
     return Drawn(buffer.getvalue(), float(width), float(height))
-
-
-def canvas(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # no display, and no global state
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def localize(figure: "Figure", words: Words) -> None:

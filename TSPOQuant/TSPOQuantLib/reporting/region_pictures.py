@@ -8,6 +8,7 @@ from ..acquisition.image import Volume
 from ..alignment.contrast import window_of
 from ..regions.canal import Canal
 from ..regions.vertebra import sampled
+from .figures import canvas
 
 SIZE_MM, PIXELS = 50.0, 200
 WINDOW_HU = (-200.0, 900.0)
@@ -15,11 +16,7 @@ WINDOW_HU = (-200.0, 900.0)
 
 def draw_canal(path: Path, ct: Volume, canal: Canal, title: str, proposed: bool) -> None:
     """Two pictures side by side: the canal as a hole, its front on the left; and cut along its length, up on top."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.3), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(8, 4.3)
     outward, up, across = canal.axes.T
     ends = window_of(ct, WINDOW_HU)
     at = (np.arange(PIXELS) / PIXELS - 0.5) * SIZE_MM

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..messages import InputRefused
 from ..outcome.compare import Comparison
+from ..output import unwritable
 from ..progress import Progress, silent
 from .figures import FusedPicture
 from .report_clinician import first_page
@@ -50,9 +51,7 @@ def write_report(
             for path in contents:
                 (Path(scratch) / path.name).replace(path)
     except OSError as error:
-        raise InputRefused(
-            "output-unwritable", "{folder}: {strerror}; name another folder", folder=folder, strerror=error.strerror
-        ) from error
+        raise unwritable(folder, error) from error
     html_path, pdf_path = contents
     return html_path, pdf_path
 

@@ -38,19 +38,15 @@ def html(document: Document) -> str:
         codes = (letter if letter.isalnum() else f"\\{ord(letter):06x}" for letter in text)
         return Markup(f'"{"".join(codes)}"')  # escaped above
 
-    environment.filters |= {"typeset": typeset, "css": css, "data": _data, "kind": _kind, "unbroken": _unbroken}
+    def unbroken(text: str) -> int:
+        """Letters of the longest word."""
+        return max(map(len, text.split()), default=0)
+
+    environment.filters |= {"typeset": typeset, "css": css, "data": _data, "unbroken": unbroken}
+    environment.filters["kind"] = lambda block: type(block).__name__
     styles = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))  # our own file
     text: str = environment.get_template("report.html.j2").render(document=document, styles=styles)
     return text
-
-
-def _kind(block: object) -> str:
-    return type(block).__name__
-
-
-def _unbroken(text: str) -> int:
-    """Letters of the longest word."""
-    return max((len(word) for word in text.split()), default=0)
 
 
 def _data(picture: Picture) -> dict[str, Any]:

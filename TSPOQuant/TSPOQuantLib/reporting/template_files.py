@@ -12,7 +12,8 @@ from ..acquisition.population import FILE, LeftOut, Population
 from ..input_function.piecewise_linear import integral_weights
 from ..input_function.population import MadeTemplate
 from ..plain import to_json
-from .plots import COLORS, GRAY, SCREEN_PIXELS_PER_INCH, STYLE, canvas
+from .figures import canvas
+from .plots import COLORS, GRAY, SCREEN_PIXELS_PER_INCH, STYLE
 from .provenance import inputs, versions
 from .tables import about_columns, columns_text, number, write_json, write_tsv
 
