@@ -91,7 +91,7 @@ def store_alignment(session: str, aligned: tuple[FrameMotion | None, PetToCt | N
     return store_text(session, ALIGNMENT, to_json(_Aligned(*aligned)), made_from)
 
 
-def stored_alignment(session: str) -> tuple[FrameMotion | None, PetToCt | None] | None:
+def stored_alignment(session: str):
     """What ``store_alignment`` kept, or None. Raises InputRefused ("alignment-unreadable")."""
     text = text_of(session, ALIGNMENT)
     if text is None:
