@@ -98,7 +98,7 @@ class ReadTacsTest(unittest.TestCase):
 
     def test_a_region_called_as_the_middles_are_is_not_lost(self):
         middles = STARTS + DURATIONS / 2
-        for right in (middles, middles / 60, middles.round()):
+        for right in (middles, middles / 60, middles.round(), STARTS, STARTS + DURATIONS, (middles / 60).round(1)):
             self.assertEqual(len(read_tacs(self.write(self.columns(frame_mid=right))).regions), 2)
         self.refused("tacs-frames", self.write(self.columns(time=FORAMEN * 1000)))
 

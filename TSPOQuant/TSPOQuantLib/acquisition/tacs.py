@@ -278,16 +278,22 @@ def _timing(
     return frames
 
 
-def _check_middles(file: str, middle: Column, middles_s: NDArray[np.float64], timing: FrameTiming) -> None:
-    """Refuse ("tacs-frames") a column that is called the frames' middles, and neither in seconds nor in minutes is."""
-    if not any(np.abs(middles_s * factor - timing.mids_s).max() <= ROUNDED_S for factor in (1.0, 60.0)):
-        raise InputRefused(
-            "tacs-frames",
-            "{file}: its column {column} does not hold the middles of its frames; correct it, or call it otherwise "
-            "where it is a region",
-            file=file,
-            column=middle.name,
-        )
+def _check_middles(file: str, middle: Column, times_s: NDArray[np.float64], timing: FrameTiming) -> None:
+    """Refuse ("tacs-frames") a column that is called a time, and lies in its frames in no unit of time.
+
+    Programs write the frames' starts, middles, decay-weighted means or ends there; the frames are stated beside it.
+    """
+    for factor in (1.0, 60.0, 3600.0):
+        moments, rounded = times_s * factor, max(ROUNDED_S, 0.051 * factor)  # one decimal of minutes or hours
+        if (moments >= timing.starts_s - rounded).all() and (moments <= timing.ends_s + rounded).all():
+            return
+    raise InputRefused(
+        "tacs-frames",
+        "{file}: its column {column} does not hold the times of its frames; correct it, or call it otherwise "
+        "where it is a region",
+        file=file,
+        column=middle.name,
+    )
 
 
 def _with_unit(column: Column) -> Column:
