@@ -42,8 +42,9 @@ class DensTest(unittest.TestCase):
 
     def told(self, *levels, heights=(13.9, 36.6, 13.4, 11.4, 11.2)):
         frames = {}
-        for level, height in zip(levels, heights, strict=True):
-            frames[level] = Vertebra(level, *(np.zeros(3),) * 3, (0.0,) * 4, np.zeros(3), height, {})
+        for place, (level, height) in enumerate(zip(levels, heights, strict=True)):
+            canal = np.array([0.0, 0.0, -15.0 * place])
+            frames[level] = Vertebra(level, np.zeros(3), canal, np.zeros(3), (0.0,) * 4, np.zeros(3), height, {})
         bone = SimpleNamespace(points=lambda level: np.zeros((1, 3)))
         notice = _numbering(frames, bone, None)
         return notice.code if notice else None
@@ -57,6 +58,35 @@ class DensTest(unittest.TestCase):
         self.assertEqual(self.told("C2", "C3", "C4", "C5", heights=block), "vertebra-numbering")
         single = (37.0, 14.1, 13.3, 13.2)
         self.assertIsNone(self.told("C2", "C3", "C4", "C5", heights=single))
+
+
+class CountedTest(unittest.TestCase):
+    """Vertebrae every 15 mm, of 13 mm of height, C2 with its dens; labels by the places that they are drawn at."""
+
+    def told(self, places, tall=()):
+        frames = {}
+        for level, place in places.items():
+            canal = np.array([0.0, 0.0, -15.0 * place])
+            height = 37.0 if level == "C2" else 28.0 if level in tall else 13.0
+            frames[level] = Vertebra(level, np.zeros((0, 3)), canal, np.eye(3), (0.0,) * 4, canal, height, {})
+        notice = _numbering(frames, SimpleNamespace(points=lambda level: np.zeros((1, 3))), None)
+        return notice.code if notice else None
+
+    def test_right_labels_with_and_without_gaps(self):
+        self.assertIsNone(self.told({"C2": 2, "C3": 3, "C4": 4, "C5": 5, "C6": 6, "C7": 7, "T1": 8}))
+        self.assertIsNone(self.told({"C2": 2, "C3": 3, "C4": 4, "C6": 6, "C7": 7}))
+        self.assertIsNone(self.told({"C2": 2, "C3": 3, "C4": 4, "C7": 7, "T1": 8}))
+        self.assertIsNone(self.told({"C2": 2, "C3": 3, "C4": 4, "C5": 5.5, "C7": 7}, tall=("C5",)))
+
+    def test_numbers_that_leave_a_vertebra_out(self):
+        self.assertEqual(self.told({"C2": 2, "C3": 3, "C4": 4, "C6": 5, "C7": 6, "T1": 7}), "vertebra-numbering")
+
+    def test_a_vertebra_that_has_no_label_and_was_not_counted(self):
+        self.assertEqual(self.told({"C2": 2, "C3": 3, "C4": 4, "C5": 6, "C6": 7}), "vertebra-numbering")
+
+    def test_two_vertebrae_that_were_counted_as_one(self):
+        places = {"C2": 2, "C3": 3, "C4": 4.5, "C5": 6, "C6": 7, "C7": 8}
+        self.assertEqual(self.told(places, tall=("C4",)), "vertebra-numbering")
 
 
 class NamesTest(unittest.TestCase):

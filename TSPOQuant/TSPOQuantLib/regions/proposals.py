@@ -60,6 +60,10 @@ CUT_MM = 4.0
 """A vertebra that ends nearer to the end of the CT may go on beyond it."""
 LOW = VERTEBRAE[VERTEBRAE.index("T11") :]
 """Of one kind by their heights and distances."""
+COUNTED = VERTEBRAE[VERTEBRAE.index("C2") : VERTEBRAE.index("T2") + 1]
+COUNT_OFF, FEWEST_STEPS = 0.5, 2
+"""Of usual steps from one vertebra to the next, that two labels may lie closer together or further apart than their
+names say, and how many pairs of neighbors tell what is usual. One level off is 1."""
 BELOW_SECOND = ("C3", "C4", "C5", "C6", "C7")
 LABEL_HU = 2 * BONE_HU
 """Inside of a label that stands for bone."""
@@ -140,8 +144,11 @@ def neck_of(vertebrae: Segmentation, ct: Volume | None, only: Collection[str] = 
 
 
 def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct: Volume | None) -> Notice | None:
-    """Count from the dens: only C2 is far taller in its middle than the vertebra below it."""
+    """Count from the dens: only C2 is far taller in its middle than the vertebra below it; and from label to label."""
     second, third = frames.get("C2"), frames.get("C3")
+    miscounted = _miscounted(frames)
+    if miscounted is not None:
+        return miscounted
     if not any(name[0] == "C" for name in frames):
         return Notice(
             "numbering-unknown",
@@ -184,6 +191,35 @@ def _numbering(frames: Mapping[str, Vertebra | Declined], bone: LabeledBone, ct:
         "the label of C2 has no dens: the vertebrae are numbered one level off, or C2 is labeled in part; correct the "
         "labels",
     )
+
+
+def _miscounted(frames: Mapping[str, Vertebra | Declined]) -> Notice | None:
+    """Two labels of the neck that lie a vertebra closer together or further apart than their names say.
+
+    Labels that hold two vertebrae are left out, so that the next ones above and below tell what they were counted as.
+    """
+    row = [one for name in COUNTED if isinstance(one := frames.get(name), Vertebra)]
+    heights = [one.height for one in row if one.level != "C2"]
+    row = [one for one in row if one.level == "C2" or one.height < RATIO[1] * np.median(heights)]
+    pairs = list(pairwise(row))
+    named = [COUNTED.index(lower.level) - COUNTED.index(upper.level) for upper, lower in pairs]
+    steps_mm = [float(np.linalg.norm(upper.canal - lower.canal)) for upper, lower in pairs]
+    usual_mm = [step for step, count in zip(steps_mm, named, strict=True) if count == 1]
+    if len(usual_mm) < FEWEST_STEPS:
+        return None
+    for (upper, lower), step_mm, count in zip(pairs, steps_mm, named, strict=True):
+        if abs(step_mm / np.median(usual_mm) - count) > COUNT_OFF:
+            return Notice(
+                "vertebra-numbering",
+                "the labels of {upper} and {lower} lie {step_mm:.0f} mm apart, where the neck's vertebrae follow one "
+                "another every {usual_mm:.0f} mm: a vertebra between them is left out of the numbers, or of the "
+                "labels; correct the labels",
+                upper=upper.level,
+                lower=lower.level,
+                step_mm=step_mm,
+                usual_mm=float(np.median(usual_mm)),
+            )
+    return None
 
 
 def _two_in_second(second: Vertebra, frames: Mapping[str, Vertebra | Declined]) -> Notice | None:
