@@ -167,6 +167,15 @@ class DynamicTest(Folder):
         self.assertSame(image, plan, truth)
         self.assertEqual(self.codes(image), {"pet-injection-date"})
 
+    def test_two_times_of_injection_are_told(self) -> None:
+        for dated, told in (("20210304103000", False), ("20210304093000", True), ("20210304102800", True)):
+            image, _ = self.read(PetPlan(edit=injecting(RadiopharmaceuticalStartDateTime=dated)))
+            said = {notice.code: notice.message for notice in image.notices}
+            self.assertEqual("pet-injection-twice" in said, told, dated)
+            if told:
+                self.assertIn(f"{dated[8:10]}:{dated[10:12]}:00 was taken", said["pet-injection-twice"])
+        self.assertIn("120 s apart", said["pet-injection-twice"])
+
     def test_without_a_plausible_injection_times_count_from_the_first_frame(self) -> None:
         starts = tuple(np.array(PetPlan.starts_s) + 100)
         absent = {"RadiopharmaceuticalStartDateTime": None, "RadiopharmaceuticalStartTime": None}
@@ -522,6 +531,11 @@ class RefusalTest(Folder):
         self.assertEqual(caught.exception.code, "dicom-duplicate-slice")
         self.assertIn("copy.dcm", caught.exception.message)
         self.assertIn(file.name, caught.exception.message)
+        (self.folder / "pet" / "copy.dcm").unlink()
+        shutil.copytree(self.folder / "pet", self.folder / "pet" / "again")
+        with self.assertRaises(InputRefused) as caught:
+            read_dynamic_pet(self.folder / "pet")
+        self.assertIn("again/", caught.exception.message)
 
     def test_a_truncated_file(self) -> None:
         write_pet(self.folder / "pet")
@@ -629,6 +643,7 @@ class RefusalTest(Folder):
             read_dynamic_pet(self.folder / "pet")
         self.assertEqual(caught.exception.code, "pet-several-dynamic")
         self.assertNotIn("Nomen", caught.exception.message)
+        self.assertIn("[pet] path", caught.exception.message)
         for file in (self.folder / "pet").glob("one*"):
             header = dcmread(file)
             header.CorrectedImage = ["DECY", "NORM"]

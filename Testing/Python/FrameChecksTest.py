@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, write_pet
+from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, unchanged, write_pet
 from TSPOQuantLib.acquisition.clock import start_notices
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.frame_checks import check_frames, check_slopes, check_timing
@@ -144,6 +144,18 @@ class DecayTest(Folder):
         uncorrected = {"ImageDecayCorrected": False}
         self.refused("pet-decay-contradiction", read_dynamic_pet, self.nifti(DecayFactor=factors, **uncorrected))
         read_dynamic_pet(self.nifti(DecayFactor=[1.0] * 5, **uncorrected))
+
+    def test_a_correction_to_no_moment_of_the_study_is_told(self):
+        for changed, told in (
+            ({"ImageDecayCorrectionTime": 0}, False),
+            ({"ImageDecayCorrectionTime": 8}, False),
+            ({"ImageDecayCorrectionTime": 3600}, True),
+            ({"ImageDecayCorrectionTime": -1200}, True),
+            ({"ImageDecayCorrectionTime": -1200, "InjectionStart": -1200}, False),
+            ({"ImageDecayCorrectionTime": -60, "ScanStart": -60}, False),
+        ):
+            codes = [notice.code for notice in read_dynamic_pet(self.nifti(**changed)).notices]
+            self.assertEqual("pet-decay-reference-odd" in codes, told, changed)
 
     def test_absurd_corrections(self):
         for seconds in (-38000, 38000, 1e7):
@@ -289,6 +301,30 @@ class EmptyTest(Folder):
         factors = np.linspace(1, 2, len(own))
         scaled = full * factors[:, None, None, None]
         self.refused("dicom-slopes-alike", check_slopes, scaled, factors, {0.1})
+
+    def test_voxels_that_were_cut_off_are_told(self):
+        own = measured()
+        highest = own.max()
+        for ceiling, kind, told in ((1.0, np.int16, False), (0.7, np.int16, True), (0.7, np.uint16, True)):
+            stored = np.minimum(np.rint(own / (highest * ceiling) * np.iinfo(kind).max), np.iinfo(kind).max)
+            path = self.nifti(stored.astype(kind))
+            codes = [notice.code for notice in read_dynamic_pet(path).notices]
+            self.assertEqual("pet-saturated" in codes, told, (ceiling, kind))
+        self.assertNotIn("pet-saturated", [n.code for n in read_dynamic_pet(self.nifti(own)).notices])
+
+    def test_dicom_slices_that_were_cut_off_are_told(self):
+        def cut(header, frame, k):
+            stored = np.frombuffer(header.PixelData, "<i2")
+            header.PixelData = (
+                np.minimum(stored.astype(float) * (2 if frame == 3 else 1), 32767).astype("<i2").tobytes()
+            )
+
+        for edit, told in ((unchanged, False), (cut, True)):
+            folder = self.folder / f"cut{told}"
+            write_pet(folder, PetPlan(shape=(3, 8, 9), edit=edit))
+            said = {n.code: n.message for n in read_dynamic_pet(folder).notices}
+            self.assertEqual("pet-saturated" in said, told)
+            self.assertTrue(not told or "frame 4" in said["pet-saturated"])
 
     def test_durations_in_milliseconds(self):
         self.refused("frames-time-units", FrameTiming, STARTS, 1000 * DURATIONS)

@@ -155,6 +155,7 @@ class SlicerFileTest(Folder):
             ("segmentation-layer", b"Segment1_LabelValue:=1", b"Segment1_LabelValue:=0"),
             ("segmentation-ids", b"Segment1_ID:=f6", b"Segment1_ID:=cord"),
             ("segmentation-source", b"MasterRepresentation:=Binary", b"MasterRepresentation:=Fractional"),
+            ("segmentation-source", b"MasterRepresentation:=Binary", b"SourceRepresentation:=Fractional"),
             ("segmentation-unreadable", b"type: unsigned char", b"type: unsigned chair"),
             ("segmentation-unreadable", b"encoding: gzip", b"encoding: bzip2"),
             ("segmentation-space", b"space: left-posterior-superior", b"space dimension: 3"),
@@ -164,6 +165,26 @@ class SlicerFileTest(Folder):
             (self.folder / "x.seg.nrrd").unlink()
         legacy = self.edited((b"Segment0_Color", b"Segmentation_Extent:=0 5 0 4 0 3\nSegment0_Color"))
         self.refused("segmentation-legacy", read_segmentation, legacy)
+
+    def test_segments_are_read_whatever_their_numbers(self):
+        whole = sample()
+        for changes in (((b"Segment1_", b"Segment7_"),), ((b"Segment0_", b"Segment12_"),)):
+            read = read_segmentation(self.edited(*changes))
+            self.assertEqual({one.name for one in read.segments}, {one.name for one in whole.segments})
+            (self.folder / "x.seg.nrrd").unlink()
+
+    def test_one_label_of_two_segments_and_a_label_of_none(self):
+        whole = sample()
+        single = Segmentation(whole.grid, (whole.segments[0], whole.segments[3]))
+        header, _, body = self.written(single).read_bytes().partition(b"\n\n")
+        path = self.folder / "edited.seg.nrrd"
+        path.write_bytes(header.replace(b"Segment1_LabelValue:=2", b"Segment1_LabelValue:=1") + b"\n\n" + body)
+        self.refused("segmentation-layer", read_segmentation, path)
+        lines = [line for line in header.split(b"\n") if not line.startswith(b"Segment1_")]
+        path.write_bytes(b"\n".join(lines) + b"\n\n" + body)
+        read = read_segmentation(path)
+        self.assertEqual(len(read.segments), 1)
+        self.assertIn("label 2", {n.code: n.message for n in read.notices}["segmentation-undescribed"])
 
     def test_truncated(self):
         content = self.written().read_bytes()

@@ -16,7 +16,7 @@ from TSPOQuantLib.acquisition.image import Scan, Volume
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.acquisition.tables import read_json
-from TSPOQuantLib.acquisition.volume_files import read_volume
+from TSPOQuantLib.acquisition.volume_files import read_grid, read_volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 
@@ -246,6 +246,20 @@ class PlaceTest(Folder):
                 self.assertIn("voxels apart", said)
                 self.refused("nifti-orientation", read_volume, self.file(other, scanner, order=order))
 
+    def test_sizes_of_voxels_that_contradict_the_placing(self):
+        scanner = np.array([[2.0, 0, 0, -20], [0, 3.0, 0, -30], [0, 0, 4.0, 5]])
+        for order in "<>":
+            path = self.file(None, scanner, order=order)
+            stored = bytearray(path.read_bytes())
+            for sizes, right in (((2.0, 3.0, 4.0), True), ((2.05, 3.0, 4.0), True), ((1.0, 1.0, 1.0), False)):
+                struct.pack_into(f"{order}3f", stored, 80, *sizes)
+                path.write_bytes(stored)
+                if right:
+                    np.testing.assert_allclose(read_grid(path).spacing_mm, sizes)
+                else:
+                    self.assertIn("pixdim", self.refused("nifti-orientation", read_volume, path))
+                    self.refused("nifti-orientation", read_grid, path)
+
     def test_a_file_that_is_not_placed_is_told(self):
         self.assertEqual([notice.code for notice in read_volume(self.file()).notices], ["nifti-unplaced"])
 
@@ -292,6 +306,8 @@ def nifti_bytes(stored, order, slope, intercept, qform=None, sform=None, units=2
         if along[0] < 0:  # half a turn about y reverses x and z, and qfac turns z back
             quaternion[1], pixdim[0] = 1.0, -1.0
         quaternion[3:] = qform[:, 3]
+    elif sform is not None:
+        pixdim[1:4] = np.abs(np.diag(sform[:, :3]))
     rows = np.zeros((3, 4)) if sform is None else sform
     for at, form, values in (
         (0, "i", [348]),

@@ -15,7 +15,7 @@ from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, unders
 from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
 from .dicom_values import lossy_notices, number, text
 from .foreign_files import refuse_foreign
-from .frame_checks import check_frames, check_slopes
+from .frame_checks import FEWEST_CUT, check_frames, check_slopes, saturated_notices
 from .frames import FrameTiming
 from .image import HU, DynamicImage, Volume
 from .large import room
@@ -60,10 +60,14 @@ def _frames(
     """The pixels of a series that can be used."""
     assert chosen.grid is not None and chosen.timing is not None and chosen.time_zero is not None
     activity = room((len(chosen.timing), *chosen.grid.shape))
+    cut = [0] * len(chosen.timing)
     for frame, stack in enumerate(chosen.stacks):
         part(progress, 0.7, 1)(frame / len(chosen.stacks), f"reading frame {frame + 1}")
         for piece, into in zip(stack, activity[frame], strict=True):
-            rescale(piece, into, chosen.bq_per_value(piece) * float(chosen.to_kbq[frame]))
+            scale = chosen.bq_per_value(piece) * float(chosen.to_kbq[frame])
+            rescale(piece, into, scale)
+            at_ceiling = _at_ceiling(piece, into, scale)
+            cut[frame] += at_ceiling if at_ceiling >= FEWEST_CUT else 0  # slices are scaled each by itself
     check_frames(activity, chosen.to_kbq)
     check_slopes(activity, chosen.to_kbq, {piece.slope or 0.0 for stack in chosen.stacks for piece in stack})
     return DynamicImage(
@@ -74,7 +78,7 @@ def _frames(
         time_zero_at=chosen.time_zero_at,
         decay_correction=chosen.decay_correction,
         scan=chosen.scan,
-        notices=(*chosen.notices, *notices, *_unreadable(content)),
+        notices=(*chosen.notices, *notices, *saturated_notices(cut), *_unreadable(content)),
         sources=(str(path),),
     )
 
@@ -200,6 +204,13 @@ def rescale(piece: Slice, into: NDArray[np.float32], scale: float) -> None:
         into += piece.intercept * scale
 
 
+def _at_ceiling(piece: Slice, values: NDArray[np.float32], scale: float) -> int:
+    """How many voxels of a rescaled slice hold the highest number that its bits can store."""
+    bits = piece.bits_stored or piece.facts.bits or 0
+    highest = ((1 << max(bits - piece.facts.signed, 0)) - 1) * (piece.slope or 0.0) + (piece.intercept or 0.0)
+    return int(np.count_nonzero(values >= np.float32(highest * scale * (1 - 1e-6)))) if highest * scale > 0 else 0
+
+
 def is_pet(series: Series) -> bool:
     return series.facts.sop_class in (PET, ENHANCED_PET, LEGACY_PET)
 
@@ -271,7 +282,8 @@ def _only(pets: list[PetSeries], kind: str, content: FolderContent) -> tuple[Pet
     if len(fitting) > 1 and len(usable) != 1:
         raise InputRefused(
             f"pet-several-{name}",
-            "several {name} PET series are here ({listed}); give one of them",
+            "several {name} PET series are here ({listed}); give one of them, or, where they are parts of one scan, "
+            "put each into a folder of its own and list these in their order as [pet] path",
             name=name,
             listed=_listed([pet.series for pet in fitting]),
         )

@@ -1,5 +1,6 @@
 """What one DICOM PET series is: frames, clock, the way of its values to kBq/mL, and all that speaks against it."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from pydicom.tag import Tag
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice, Notices, Text, located
-from .clock import start_notices
+from .clock import SAME_START_S, start_notices
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
@@ -33,6 +34,7 @@ from .suv import (
     ge_scan_at,
     read_injection,
 )
+from .time_slips import slip_between
 from .vendor_timing import (
     FrameClock,
     FrameTags,
@@ -233,13 +235,15 @@ def duplicate_slice(slices: Sequence[Slice], along: NDArray[np.float64], index: 
     where = int(np.argmax(np.bincount(index)))
     there = sorted((slices[at] for at in np.flatnonzero(index == where).tolist()), key=_times)
     first, second = next((pair for pair in pairwise(there) if _times(pair[0]) == _times(pair[1])), there[:2])
+    paths = [Path(piece.path) for piece in (first, second)]
+    names = [path.name if paths[0].name != paths[1].name else f"{path.parent.name}/{path.name}" for path in paths]
     return InputRefused(
         "dicom-duplicate-slice",
         "the slice at {place:.2f} mm along the stack is there more than once, in {first} and {second} for two; remove "
         "the copies",
         place=along[where],
-        first=Path(first.path).name,
-        second=Path(second.path).name,
+        first=names[0],
+        second=names[1],
     )
 
 
@@ -407,6 +411,7 @@ def _clocked(
         zero_s, zero_at, name = (injected - tags.origin).total_seconds(), injected, "injection"
         if injection.dated is not None and injection.dated != injected:
             notices.add("pet-injection-date", "the date of injection is not plausible: its time of day was used")
+        notices += _injection_twice(injection, injected)
     try:
         timing = FrameTiming(clock.starts_s - zero_s, tags.durations_s)
     except InputRefused as reason:
@@ -422,6 +427,27 @@ def _clocked(
     elif injected is not None:
         check_decay_factor(tags, clock, zero_s)
     return _Clocked(timing, name, zero_at, words, 1e-3 * to_zero, tuple(notices))
+
+
+def _injection_twice(injection: Injection, taken: datetime) -> tuple[Notice, ...]:
+    """Tell of a header whose two statements of the injection's time of day differ."""
+    if injection.dated is None or injection.time_of_day is None:
+        return ()
+    apart_s = (injection.dated.replace(tzinfo=None) - injection.time_of_day).total_seconds()
+    apart_s = math.remainder(apart_s, 24 * 3600.0)
+    if abs(apart_s) <= SAME_START_S:
+        return ()
+    slip = slip_between(apart_s, 0.0)
+    return (
+        Notice(
+            "pet-injection-twice",
+            "RadiopharmaceuticalStartDateTime (0018,1078) and RadiopharmaceuticalStartTime (0018,1072) are "
+            "{seconds:.0f} s apart{slip}; {taken} was taken: where that is wrong, state [pet] injection_time",
+            seconds=abs(apart_s),
+            slip=Text(" ({slip})", slip=slip) if slip else "",
+            taken=f"{taken:%H:%M:%S}",
+        ),
+    )
 
 
 def _led_by(clock: FrameClock) -> str:

@@ -3,6 +3,8 @@
 None of the limits is published; each lies between what real dynamic scans show and what a slip brings about.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +39,8 @@ LEAST_AT_END, MOST_NEGATIVE = 0.01, 0.5
 # Slices of a volume that are scaled alike do not all reach the same highest stored value: this part of them.
 MOST_ALIKE = 0.9
 FEWEST_SLICES = 20
+# So many voxels that hold the highest number of their type were cut off there: a choice.
+FEWEST_CUT = 10
 
 
 def check_timing(timing: FrameTiming) -> tuple[Notice, ...]:
@@ -199,6 +203,28 @@ def check_frames(activity: NDArray[np.float32], factors: NDArray[np.float64] | N
             frame=int(totals.argmax()) + 1,
         )
     _check_repeated(activity, totals, np.ones(len(activity)) if factors is None else factors)
+
+
+def saturated_notices(counts: Sequence[int]) -> tuple[Notice, ...]:
+    """Tell of frames whose hottest voxels were cut off at the highest number that could be stored.
+
+    counts: of the voxels that hold it, in every frame. A volume that was scaled to that number holds it in one or a
+    few voxels; so ``FEWEST_CUT`` at least are asked.
+    """
+    frames = [number for number, count in enumerate(counts, 1) if count >= FEWEST_CUT]
+    if not frames:
+        return ()
+    return (
+        Notice(
+            "pet-saturated",
+            "{count} voxels of {frames} frames, the first of them frame {first}, hold the highest number that can be "
+            "stored: what was above it was cut off, and activity is too low there; export the series with another "
+            "scale",
+            count=sum(counts),
+            frames=len(frames),
+            first=frames[0],
+        ),
+    )
 
 
 def check_slopes(activity: NDArray[np.float32], factors: NDArray[np.float64], slopes: set[float]) -> None:

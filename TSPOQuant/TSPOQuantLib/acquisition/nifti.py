@@ -12,7 +12,7 @@ from ..messages import InputRefused, Notice, Notices, Text, located
 from .bids import PetSidecar, read_pet_json
 from .decay import frame_factor, growth
 from .dicom_values import clock_after, clock_of
-from .frame_checks import check_factors, check_frames, check_growth, check_table, check_timing
+from .frame_checks import check_factors, check_frames, check_growth, check_table, check_timing, saturated_notices
 from .frames import FrameTiming
 from .image import DynamicImage, Scan, Volume
 from .large import StoredFrames, filled, is_large
@@ -64,6 +64,9 @@ def read_dynamic_nifti(
     notices = Notices([*sidecar.notices, *file.notices, *timing_notices])
     if frame_table is not None:
         notices.add("frames-by-table", "frame times are the given table's, not the sidecar's")
+    if file.ceiling is not None and file.ceiling > 0:
+        highest = np.nextafter(np.float32(file.ceiling), np.float32(0))
+        notices += saturated_notices([int(np.count_nonzero(frame >= highest)) for frame in values])
     factors, words = _to_time_zero(sidecar, timing, notices)
     # What is asked of an image's frames, stored ones can.
     values = cast(NDArray[np.float32], _times(values, sidecar.kbq_ml_per_unit * factors))
@@ -269,6 +272,16 @@ def _decay_reference(sidecar: PetSidecar, timing: FrameTiming, half_life: float,
             off=off,
         )
         raise with_slip(refusal, slip_between(stated, shown))
+    began = (0.0, sidecar.scan_start_s, sidecar.injection_start_s, float(timing.starts_s[0]))
+    near = min(abs(float(growth(stated - moment, half_life)) - 1) for moment in began if moment is not None)
+    if shown is None and near > DECAY_REFERENCE_TOLERANCE:
+        notices.add(
+            "pet-decay-reference-odd",
+            "by its JSON the image is decay-corrected to {seconds:g} s from TimeZero, when neither the injection nor "
+            "the scan began, and activity was multiplied by {factor:.4g} for that; check ImageDecayCorrectionTime",
+            seconds=stated,
+            factor=float(growth(stated, half_life)),
+        )
     return stated
 
 

@@ -1,7 +1,6 @@
 """Segmentations in and out: Slicer's .seg.nrrd, NIfTI and NRRD label maps with their tables, DICOM SEG, contours."""
 
 import gzip
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +43,7 @@ BACKGROUND = re.compile(
     r"\W*(|.*(background|clear|unknown|none|nothing|air|exterior|empty|unlabel+ed|fond).*)", re.IGNORECASE
 )
 BINARY_LABELMAP = "Binary labelmap"
+SEGMENT_ID = re.compile(r"Segment(\d{1,5})_ID")
 # How our own DICOM SEG tell structure, side and level (reporting.dicom_seg).
 OWN_MANUFACTURER = "TSPOQuant"
 STRUCTURES_BY_CODE = {
@@ -118,7 +118,9 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
     notices = Notices(file.notices)
     labels = _slicer_labels(path.name, file.metadata, layers.shape[3]) if nrrd else []
     undrawn: tuple[str, ...] = ()
-    if not labels:
+    if labels:
+        notices += _check_voxels(path.name, labels, layers)
+    else:
         labels, undrawn = _named_labels(path, layers, table, notices)
     return Segmentation(file.grid, tuple(_segments(labels, layers)), tuple(notices), undrawn=undrawn)
 
@@ -231,22 +233,22 @@ def _mask(labels: NDArray[np.integer], value: int, box: tuple[slice, ...] | None
 
 def _slicer_labels(file: str, header: Mapping[str, str], layer_count: int) -> list[_Label]:
     """The segments that the header describes; none for a plain label map."""
-    if "Segment0_ID" not in header:
+    indices = sorted(int(found[1]) for key in header if (found := SEGMENT_ID.fullmatch(key)))
+    if not indices:
         return []
     if "Segmentation_Extent" in header:
         raise InputRefused(
             "segmentation-legacy", "{file} is in Slicer's format before 4.11; save it from Slicer anew", file=file
         )
-    source = header.get("Segmentation_MasterRepresentation", BINARY_LABELMAP)
-    if source != BINARY_LABELMAP:
+    sources = (header.get(f"Segmentation_{name}Representation", BINARY_LABELMAP) for name in ("Master", "Source"))
+    source = next((one for one in sources if one != BINARY_LABELMAP), None)
+    if source:
         raise InputRefused(
             "segmentation-source", "{file} holds a {source}; save it as a binary labelmap", file=file, source=source
         )
     labels = []
-    for index in itertools.count():
-        segment_id = header.get(f"Segment{index}_ID")
-        if segment_id is None:
-            break
+    for index in indices:
+        segment_id = header[f"Segment{index}_ID"]
         layer = _whole(file, header.get(f"Segment{index}_Layer", str(index)))
         value = _whole(file, header.get(f"Segment{index}_LabelValue", "1"))
         if not 0 <= layer < layer_count or not 1 <= value <= HIGHEST_LABEL:
@@ -272,6 +274,38 @@ def _slicer_labels(file: str, header: Mapping[str, str], layer_count: int) -> li
     if len({label.id for label in labels}) < len(labels):
         raise InputRefused("segmentation-ids", "{file}: two segments have one id; save it from Slicer anew", file=file)
     return labels
+
+
+def _check_voxels(file: str, labels: Sequence[_Label], layers: NDArray[np.integer]) -> list[Notice]:
+    """Refuse ("segmentation-layer") voxels that two segments claim by one label, and tell of those that none has."""
+    unclaimed: list[int] = []
+    for layer in range(layers.shape[3]):
+        for value, box in enumerate(find_objects(layers[..., layer]), 1):
+            names = [label.name for label in labels if (label.layer, label.value) == (layer, value)]
+            if box is not None and len(names) > 1:
+                raise InputRefused(
+                    "segmentation-layer",
+                    "{file}: the segments '{one}' and '{other}' point to the same voxels (layer {layer}, label "
+                    "{value}); save it from Slicer anew",
+                    file=file,
+                    one=names[0],
+                    other=names[1],
+                    layer=layer,
+                    value=value,
+                )
+            if box is not None and not names:
+                unclaimed.append(value)
+    if not unclaimed:
+        return []
+    return [
+        Notice(
+            "segmentation-undescribed",
+            "{file}: voxels of label {labels} belong to no segment that its header describes, and were left out; save "
+            "it from Slicer anew",
+            file=file,
+            labels=", ".join(map(str, sorted(set(unclaimed)))),
+        )
+    ]
 
 
 def _whole(file: str, text: str) -> int:

@@ -9,7 +9,7 @@ import bz2
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -94,7 +94,8 @@ class VoxelBlock:
 class VolumeFile:
     """A file as read: stored values (…, k, j, i), a listed axis last; grid; NRRD's key/value pairs and the like.
 
-    frames: instead of ``values``, of which there are none then, the frames of a large 4-D NIfTI.
+    frames: instead of ``values``, of which there are none then, the frames of a large 4-D NIfTI. ceiling: what the
+    highest number that its type can store stands for; None of floating-point numbers.
     """
 
     values: NDArray[Any]
@@ -102,6 +103,7 @@ class VolumeFile:
     metadata: Mapping[str, str]
     notices: tuple[Notice, ...] = ()
     frames: StoredFrames | None = None
+    ceiling: float | None = None
 
 
 def is_nifti(path: Path) -> bool:
@@ -126,17 +128,21 @@ def read_volume(path: Path, content: bytes | None = None, as_stored: bool = Fals
     block = _block(path, content)
     notices = _orientation_notices(path, content, block.sizes)
     grid, metadata = _placed(path, block)
+    _check_placing(path, content, grid)
     _check_size(path, content, grid)
     values = _voxels(block)
     if as_stored and isinstance(values, Frames) and len(block.sizes) == len(grid.shape) + 1:
         frames = StoredFrames(values, 1.0 if block.slope is None else block.slope, block.intercept)
-        return VolumeFile(values[:0], grid, metadata, notices, frames)
-    return VolumeFile(_scaled(block, values), grid, metadata, notices)
+        return VolumeFile(values[:0], grid, metadata, notices, frames, _ceiling(block))
+    return VolumeFile(_scaled(block, values), grid, metadata, notices, ceiling=_ceiling(block))
 
 
 def read_grid(path: Path) -> Grid:
     """Where the voxels of such a file lie, by its header alone. Raises what ``read_volume`` raises of a header."""
-    return _placed(path, _block(path, _content(path)))[0]
+    content = _content(path)
+    grid = _placed(path, _block(path, content))[0]
+    _check_placing(path, content, grid)
+    return grid
 
 
 def _content(path: Path) -> bytes:
@@ -278,6 +284,12 @@ def _scaled(block: VoxelBlock, values: NDArray[Any]) -> NDArray[Any]:
     return scaled
 
 
+def _ceiling(block: VoxelBlock) -> float | None:
+    if block.dtype.kind not in "iu":
+        return None
+    return float(np.iinfo(block.dtype).max) * (block.slope or 1.0) + block.intercept
+
+
 def _count(name: str, sizes: tuple[int, ...]) -> tuple[int, ...]:
     if not sizes or min(sizes) < 1 or np.prod(sizes, dtype=object) > MOST_VOXELS:
         raise unreadable(name)
@@ -411,8 +423,7 @@ def _orientation_notices(path: Path, content: bytes, sizes: tuple[int, ...]) -> 
             "nifti-orientation", "{file}: its qform or sform has no volume; export it again", file=path.name
         )
     far = [float(size - 1) for size in (*sizes, 1, 1)[:3]]
-    corners = np.array([[i, j, k, 1.0] for i in (0.0, far[0]) for j in (0.0, far[1]) for k in (0.0, far[2])])
-    apart = float(np.abs(corners @ (np.linalg.inv(qform) @ sform - np.eye(4)).T).max())
+    apart = _voxels_apart(qform, sform, far)
     if not apart <= SAME_PLACE_VOXELS:
         raise InputRefused(
             "nifti-orientation",
@@ -422,6 +433,32 @@ def _orientation_notices(path: Path, content: bytes, sizes: tuple[int, ...]) -> 
             apart=apart,
         )
     return ()
+
+
+def _check_placing(path: Path, content: bytes, grid: Grid) -> None:
+    """Refuse ("nifti-orientation") a NIfTI file that SimpleITK places elsewhere than its qform or sform does: of an
+    sform alone it takes the directions, and the sizes of the voxels from pixdim."""
+    stated = (
+        next((one for one in _nifti_placings(path.name, content) if one is not None), None) if is_nifti(path) else None
+    )
+    if stated is None:
+        return
+    far = [float(size - 1) for size in grid.shape[::-1]]
+    apart = _voxels_apart(np.diag([-1.0, -1.0, 1.0, 1.0]) @ stated, grid.ijk_to_lps, far)
+    if not apart <= SAME_PLACE_VOXELS:
+        raise InputRefused(
+            "nifti-orientation",
+            "{file}: its header contradicts itself by up to {apart:.3g} voxels on where it lies: the voxels are of "
+            "another size by pixdim than by its qform or sform; correct the one that is wrong",
+            file=path.name,
+            apart=apart,
+        )
+
+
+def _voxels_apart(one: NDArray[np.float64], other: NDArray[np.float64], far: Sequence[float]) -> float:
+    """How far a volume's corners lie apart by two placings, in voxels of the first; far: the last voxel's index."""
+    corners = np.array([[i, j, k, 1.0] for i in (0.0, far[0]) for j in (0.0, far[1]) for k in (0.0, far[2])])
+    return float(np.abs(corners @ (np.linalg.inv(one) @ other - np.eye(4)).T).max())
 
 
 def _check_size(path: Path, content: bytes, grid: Grid) -> None:
