@@ -57,7 +57,7 @@ def register(commands: "Commands") -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clinical", type=Path, metavar="C.toml", help="scores and treatment by visit")
-    add_setting(parser, "--coupled", "coupled", choices=("none", "regions", "visits", "all"))
+    add_setting(parser, "--coupled", "coupled", choices=("none", "regions", "visits", "all", "similar"))
     parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the report")
     parser.add_argument("--dicom", action="store_true", help="write DICOM SEG, SR and Parametric Map, too")
     parser.add_argument("--deidentify", action="store_true", help="without what could tell who was scanned")

@@ -8,6 +8,7 @@ from .options import FitChoices, FitOptions, weights, within
 from .ratios import blood_mean, suv, window_mean, window_notices, window_seconds
 from .result import KineticFit, Line
 from .selection import Comparison, NestedTest, compare, f_test, likelihood_ratio, nested_tests, preferred
+from .similar import fit_similar_scans
 from .uncertainty import bootstrap, fit_by_duration, profile_interval, with_intervals
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "fit_by_duration",
     "fit_coupled",
     "fit_coupled_scans",
+    "fit_similar_scans",
     "likelihood_ratio",
     "make_maps",
     "nested_tests",

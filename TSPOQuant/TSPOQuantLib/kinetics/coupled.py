@@ -62,6 +62,7 @@ class Coupled:
     separate: the same curves, each by itself. shared, shared_errors: by name. covariance: (curves, curves) of the
     outcome, which the shared parameters make move together. f, f_chance: whether separate shared parameters explain
     more than chance would (F-test, and the chance of an F as large where they are one); nan with a single curve.
+    spread: SD of V_B between curves of which each has its own (see ``similar``), None where it is one.
     """
 
     fits: tuple[KineticFit, ...]
@@ -71,6 +72,7 @@ class Coupled:
     covariance: Array
     f: float
     f_chance: float
+    spread: float | None = None
 
 
 def fit_coupled(

@@ -20,8 +20,10 @@ WEIGHT_KINDS = ("uniform", "duration", "counts")
 FROM_FILE = "file"
 """Weights that a file lists."""
 ALONE = "none"
-SHARING = (ALONE, "regions", "visits", "all")
-"""Which curves have one V_B and one delay: none; the regions of a visit; a region's visits; all of a comparison."""
+SIMILAR = "similar"
+SHARING = (ALONE, "regions", "visits", "all", SIMILAR)
+"""Which curves have one V_B and one delay: none; the regions of a visit; a region's visits; all of a comparison. Or
+V_B is drawn to the mean of a structure's curves, as far as they are alike."""
 AS_NAMED = "as named"
 WHERE_ASKED = "where asked"
 SECOND_TISSUE = (WHERE_ASKED, AS_NAMED)
@@ -112,7 +114,8 @@ class FitSettings(FitChoices):
         "model",
         Kind(SHARING),
         "compare and report hold V_B and the delay, as far as they are fitted, to one value: for the regions of a "
-        "visit, for a region's visits, or for all",
+        "visit, for a region's visits, or for all; similar: V_B of a structure's regions at all visits is drawn to "
+        "their mean, the more the less they are seen to differ",
         shared=Shared("sharing", Text("V_T depends on the curves with which V_B and the delay are shared")),
     )
     until_min: float | None = setting(

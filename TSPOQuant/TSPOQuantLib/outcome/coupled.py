@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ..kinetics import Coupled, FitChoices, FitOptions, KineticFit, ScanCurves, fit_coupled_scans
+from ..kinetics import Coupled, FitChoices, FitOptions, KineticFit, ScanCurves, fit_coupled_scans, fit_similar_scans
 from ..kinetics.models import MODELS
-from ..kinetics.options import ALONE
+from ..kinetics.options import ALONE, SIMILAR
 from ..messages import InputRefused, Listed, Notice
 from .ratio import with_dvr
 from .record import VisitRecord
@@ -29,6 +29,7 @@ class SharedFit:
     """One fit of curves together, under one model. regions, sessions: whose curves; pvc: their correction.
 
     values, errors: of the shared parameters, by name. f, f_chance: whether separate ones explain more (F-test).
+    spread: SD of V_B between the curves where each has its own, drawn to their mean; None where they share one.
     """
 
     model: str
@@ -39,14 +40,16 @@ class SharedFit:
     errors: dict[str, float]
     f: float
     f_chance: float
+    spread: float | None = None
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """A region's fit at a visit, by number; place: what the region is called at the first visit."""
+    """A region's fit at a visit, by number; place, structure: what the region is called at the first visit, and is."""
 
     visit: int
     place: str
+    structure: str
     fit: KineticFit
     mean: tuple[float, ...]
 
@@ -81,9 +84,11 @@ def coupled_visits(visits: Sequence[VisitRecord]) -> tuple[tuple[VisitRecord, ..
     if how != ALONE:
         for model in able:
             for curves in _groups(_curves(visits, model), how):
-                one = fit_coupled_scans(model, _scans(visits, curves))
-                renewed |= _renewed(curves, one)
-                shared.append(_told(visits, curves, one))
+                together = fit_similar_scans if how == SIMILAR else fit_coupled_scans
+                one = together(model, _scans(visits, curves))
+                if one is not None:
+                    renewed |= _renewed(curves, one)
+                    shared.append(_told(visits, curves, one))
     return tuple(_with(visit, number, renewed) for number, visit in enumerate(visits)), tuple(shared)
 
 
@@ -94,16 +99,19 @@ def _curves(visits: Sequence[VisitRecord], model: str) -> list[_Curve]:
         places = {there.name: one.name for one in visits[0].regions if (there := visit.same_place(one)) is not None}
         for fit in visit.fits:
             if fit.model == model and fit.degrees_of_freedom > 0 and fit.wrss > 0:
-                mean = visit.region(fit.region).curve(fit.pvc)
-                curves.append(_Curve(number, places.get(fit.region, fit.region), fit, mean))
+                region = visit.region(fit.region)
+                place = places.get(fit.region, fit.region)
+                curves.append(_Curve(number, place, region.structure, fit, region.curve(fit.pvc)))
     return curves
 
 
 def _groups(curves: Sequence[_Curve], how: str) -> list[list[_Curve]]:
-    """The curves that share, visit by visit: "regions" of one visit, "visits" of one region, or "all"."""
+    """The curves that share, visit by visit: "regions" of one visit, "visits" of one region, "all", or all of one
+    structure, which are "similar"."""
     groups: dict[tuple[str, object], list[_Curve]] = {}
     for one in curves:
-        groups.setdefault((one.fit.pvc, {"regions": one.visit, "visits": one.place, "all": None}[how]), []).append(one)
+        shares = {"regions": one.visit, "visits": one.place, "all": None, SIMILAR: one.structure}[how]
+        groups.setdefault((one.fit.pvc, shares), []).append(one)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -150,12 +158,13 @@ def _told(visits: Sequence[VisitRecord], curves: Sequence[_Curve], coupled: Coup
         errors=coupled.shared_errors,
         f=coupled.f,
         f_chance=coupled.f_chance,
+        spread=coupled.spread,
     )
 
 
 def coupled_notices(shared: Sequence[SharedFit]) -> tuple[Notice, ...]:
     """Where the curves speak against what they were made to share."""
-    against = [one for one in shared if one.f_chance < AGAINST]
+    against = [one for one in shared if one.f_chance < AGAINST and one.spread is None]
     if not against:
         return ()
     return (

@@ -241,7 +241,8 @@ def _coupled(comparison: Comparison, words: Words) -> list[Section]:
     ]
     header = words.columns("region", "pvc", "visits", "shared_vb", "shared_delay", "f_chance")
     caption = words("coupled.caption", model=model_title(comparison.model))
-    blocks: list[Block] = [Paragraph(words("coupled.text")), Table(caption, header, tuple(fits), "lllrrr")]
+    said = "coupled.text" if shown[0].spread is None else "coupled.similar"
+    blocks: list[Block] = [Paragraph(words(said)), Table(caption, header, tuple(fits), "lllrrr")]
     changes = [
         (
             change.region,
