@@ -16,6 +16,7 @@ from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.input_function import InputFunction
 from TSPOQuantLib.kinetics import FitOptions, ScanCurves, fit, fit_coupled, fit_coupled_scans
 from TSPOQuantLib.kinetics.coupled import shared_covariance
+from TSPOQuantLib.kinetics.similar import fit_similar_scans, shrunk
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings
 from TSPOQuantLib.outcome.compare import compare
@@ -261,3 +262,119 @@ class TwoVisitsTest(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class ShrunkTest(unittest.TestCase):
+    def test_equal_errors_by_hand(self):
+        """Variance 2.5 between estimates of variance 1: A = 1.5, B = 2/4 of 1/2.5, and Morris's variance."""
+        found = shrunk(np.arange(5.0), np.ones(5))
+        self.assertAlmostEqual(found.spread**2, 1.5, places=9)
+        self.assertAlmostEqual(found.mean_variance, 0.5, places=9)
+        np.testing.assert_allclose(found.values, 2 + 0.8 * (np.arange(5.0) - 2), atol=1e-9)
+        np.testing.assert_allclose(found.variances, 0.84 + 0.04 * (np.arange(5.0) - 2) ** 2, atol=1e-9)
+
+    def test_no_spread_is_told_from_less_than_chance(self):
+        found = shrunk(np.array([1.0, 1.1, 0.9, 1.0]), np.full(4, 0.5))
+        self.assertEqual(found.spread, 0)
+        self.assertAlmostEqual(found.mean, 1)
+
+    def test_intervals_hold_and_errors_are_smaller_for_every_spread(self):
+        rng, errors = np.random.default_rng(3), np.array([0.5, 0.7, 0.9, 1.0, 1.0, 1.1, 1.3, 1.5])
+        for spread in (0.0, 0.5, 1.0, 3.0):
+            held, off = [], []
+            for _ in range(500):
+                true = 2 + spread * rng.standard_normal(8)
+                seen = true + errors * rng.standard_normal(8)
+                found = shrunk(seen, errors)
+                held.append(np.abs(found.values - true) <= 1.96 * np.sqrt(found.variances))
+                off.append([(found.values - true) ** 2, (seen - true) ** 2])
+            after, before = np.mean(off, axis=(0, 2))
+            self.assertLess(after, before)
+            self.assertGreater(np.mean(held), 0.93)
+
+
+class SimilarFitTest(unittest.TestCase):
+    """The curves of ``TwoVisitsTest``, all of one structure, with their V_B drawn together."""
+
+    @classmethod
+    def setUpClass(cls):
+        TwoVisitsTest.setUpClass()
+        cls.records = [cls.alike(one) for one in TwoVisitsTest.records]
+        cls.together = cls.compared(cls.records)
+
+    @staticmethod
+    def alike(record):
+        return replace(record, regions=tuple(replace(one, structure="foramen") for one in record.regions))
+
+    @staticmethod
+    def compared(records):
+        return compare([sharing_as(one, "similar") for one in records], budget=NOISE_ALONE)
+
+    def fitted(self, records):
+        scans = [
+            ScanCurves(
+                TwoVisitsTest.timing,
+                np.array([region.mean for region in one.regions]),
+                TwoVisitsTest.input,
+                FitOptions(weights=one.fits[0].weights),
+            )
+            for one in records
+        ]
+        return fit_similar_scans("1TCM", scans)
+
+    def test_every_v_b_is_its_own_and_nearer_to_the_mean(self):
+        found = self.fitted(self.records)
+        for after, before in zip(found.fits, found.separate, strict=True):
+            own, mean = before.parameters["VB"], found.shared["VB"]
+            self.assertLess(abs(after.parameters["VB"] - mean), abs(own - mean))
+            self.assertLess(abs(after.parameters["VB"] - VB), 4 * after.standard_errors["VB"])
+        errors = [[one.outcome_error for one in fits] for fits in (found.fits, found.separate)]
+        self.assertLess(*np.mean(errors, axis=1))
+        self.assertEqual(len({one.parameters["VB"] for one in found.fits}), 4)
+        self.assertLess(abs(found.shared["VB"] - VB), 4 * found.shared_errors["VB"])
+
+    def test_the_change_is_surer_and_holds_the_truth(self):
+        for change, apart in zip(self.together.changes, self.together.apart, strict=True):
+            self.assertLess(change.log_ratio_se, apart.log_ratio_se)
+            expected = 100 * (CHANGED[change.region] - 1)
+            self.assertLess(abs(change.percent - expected), 4 * 100 * change.log_ratio_se)
+        found, change = self.fitted(self.records), self.together.changes[0]
+        errors = [found.fits[n].outcome_error / found.fits[n].outcome_value for n in (0, 2)]
+        joint = found.covariance[0, 2] / (found.fits[0].outcome_value * found.fits[2].outcome_value)
+        self.assertGreater(joint, 0)
+        self.assertAlmostEqual(change.log_ratio_se**2, errors[0] ** 2 + errors[1] ** 2 - 2 * joint, places=12)
+
+    def test_curves_of_quite_another_v_b_keep_theirs(self):
+        """V_B 0.05 at one visit and 0.3 at the other: what one V_B for all would spoil."""
+        other = self.alike(TwoVisitsTest.visit("followup", 2, CHANGED, 0.3))
+        found = self.fitted([self.records[0], other])
+        self.assertGreater(found.spread, 0.1)
+        self.assertLess(found.f_chance, 0.001)
+        for after, before in zip(found.fits, found.separate, strict=True):
+            self.assertLess(abs(after.outcome_value - before.outcome_value), before.outcome_error)
+        self.assertNotIn("coupled-against", [one.code for one in self.compared([self.records[0], other]).notices])
+
+    def test_fewer_than_four_curves_of_a_structure_stay_alone(self):
+        self.assertEqual(self.compared(TwoVisitsTest.records).shared, ())
+        self.assertIsNone(self.fitted(self.records[:1]))
+
+    def test_a_fixed_v_b_is_refused(self):
+        scan = ScanCurves(
+            TwoVisitsTest.timing,
+            np.array([self.records[0].regions[0].mean] * 4),
+            TwoVisitsTest.input,
+            FitOptions(vb=VB),
+        )
+        with self.assertRaises(InputRefused) as caught:
+            fit_similar_scans("1TCM", [scan])
+        self.assertEqual(caught.exception.code, "coupled-shared")
+
+    def test_the_spread_stands_in_files_and_the_report_says_what_was_done(self):
+        with tempfile.TemporaryDirectory() as name:
+            write_comparison(Path(name), self.together)
+            header, row = ((Path(name) / "shared.tsv").read_text().splitlines())[:2]
+        self.assertEqual(header.split("\t")[-1], "VB_spread")
+        self.assertAlmostEqual(float(row.split("\t")[-1]), self.together.shared[0].spread, places=9)
+        sections = report_document(self.together, (), "en").sections
+        texts = [block.text for one in sections for block in one.blocks if hasattr(block, "text")]
+        self.assertTrue(any("drawn to the mean" in text for text in texts))

@@ -57,12 +57,22 @@ def write_coupled(folder: Path, comparison: Comparison) -> None:
     write_tsv(folder / "coupled.tsv", list(ABOUT), rows)
     write_json(folder / "coupled.json", about_columns(ABOUT))
     header = ["model", "pvc", "regions", "sessions", *(n for name in SHARED for n in (name, f"{name}_se")), "F", "p"]
+    header.append("VB_spread")
     write_tsv(folder / "shared.tsv", header, [_shared_row(one) for one in comparison.shared])
 
 
 def _shared_row(one: SharedFit) -> list[object]:
     values = [numbers.get(name) for name in SHARED for numbers in (one.values, one.errors)]
-    return [one.model, one.pvc, ";".join(one.regions), ";".join(one.sessions), *values, one.f, one.f_chance]
+    return [
+        one.model,
+        one.pvc,
+        ";".join(one.regions),
+        ";".join(one.sessions),
+        *values,
+        one.f,
+        one.f_chance,
+        one.spread,
+    ]
 
 
 def coupled_text(comparison: Comparison) -> str:
