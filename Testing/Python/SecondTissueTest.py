@@ -16,6 +16,7 @@ from TSPOQuantLib.input_function.curve import InputFunction
 from TSPOQuantLib.kinetics import fit
 from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.repeatability import Coefficient
 from TSPOQuantLib.outcome.second_tissue import asked_at, asking
 from TSPOQuantLib.reporting.comparison_files import main_text
 
@@ -102,6 +103,23 @@ class CompareTest(unittest.TestCase):
             self.assertEqual(found.by_region, {})
             self.assertEqual(found.change("VT_cord_C7", "followup").model, "1TCM")
             self.assertIn("two-tissues-apart", codes(found.notices))
+
+    def test_a_coefficient_of_one_tissue_judges_no_cord_that_two_tell_and_that_is_said(self):
+        def stated(*models, structure="any"):
+            return [Coefficient("wCV", 10, 0.1, model, structure, "none", "made up") for model in models]
+
+        for known, said in (
+            (stated("1TCM"), True),
+            (stated("1TCM", structure="foramen"), False),  # which never was meant for the cord
+            (stated("1TCM", "2TCM"), False),
+            ((), False),
+        ):
+            found = compare([record(), record("followup")], repeatability=known)
+            self.assertEqual("repeatability-two-tissues" in codes(found.notices), said)
+        verdict = compare([record(), record("followup")], repeatability=stated("1TCM")).change(
+            "VT_cord_C7", "followup"
+        )
+        self.assertEqual(verdict.verdict.code, "unknown")
 
     def test_foramina_keep_the_primary_model(self):
         self.assertEqual(compare([record(structure="foramen"), record("followup", structure="foramen")]).by_region, {})

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from TSPOQuantLib.kinetics.options import ALONE, SIMILAR
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings, degrees_of_freedom, errors_of, reach
 from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.coupled import sharing_as
 from TSPOQuantLib.outcome.plan import Protocol, detectable, with_noise_of
 from TSPOQuantLib.outcome.record import VisitRecord
 from TSPOQuantLib.outcome.repeatability import Coefficient
@@ -24,13 +26,13 @@ from .scans import JUMP_MM, MARROW, settings_of
 TITLE = "Intervals through quantify and compare, on the reconstructing scanner"
 NECKS = (1, 2, 3, 4, 5, 6)
 """Three with K1 0.3 and three with 0.5 in their foramina; three with two tissues in cord, marrow and glands."""
-DRAWS = {1: 6, 2: 3, 3: 3, 4: 6, 5: 6, 6: 3}
-"""Pairs of visits of each neck, as far as the time of a machine allows: one of two tissues takes 45 CPU s where one of
-one tissue takes 25, and the first of a neck half as much again; images take 22 CPU s a pair."""
-PAIRS = tuple((neck, draw) for draw in range(max(DRAWS.values())) for neck in NECKS if draw < DRAWS[neck])
-STATED, BROKEN_ON = PAIRS[:6], PAIRS[:3]
-"""Those with the resolution stated, and with broken assumptions, some of which have images of their own: 2 to 15 CPU s
-each time."""
+DRAWS = 17
+"""Pairs of visits of each neck: 6 CPU s each and its images 7, the first of a neck twice that."""
+PAIRS = tuple((neck, draw) for draw in range(DRAWS) for neck in NECKS)
+STATED, BROKEN_ON = PAIRS[:6], PAIRS[:6]
+"""Those with the resolution stated, and with broken assumptions, some of which have images of their own."""
+CHOSEN = (1, 2, 3)
+"""The necks on which it was chosen how V_B is shared: the others test it."""
 CHOSEN_ON = 0
 """The draw on which ``correction_share`` was chosen: only the others test it."""
 CORD_CHOSEN_ON = (1, 2, 3)
@@ -104,18 +106,22 @@ class Row:
     parts: dict[str, float]
 
 
-def rows(kept: Kept, seed: int, draw: int, case: Case) -> list[Row]:
-    """All regions of one draw, as measured and corrected. Raises InputRefused as its visits were."""
-    records = pair(kept, seed, draw, case)
+def rows(kept: Kept, seed: int, draw: int, case: Case, sharing: str = ALONE) -> list[Row]:
+    """All regions of one draw, as measured and corrected; sharing: of V_B (``compare --coupled``).
+
+    Raises InputRefused as its visits were.
+    """
+    given = [sharing_as(one, sharing) for one in pair(kept, seed, draw, case)]
     known = [Coefficient("wCV", 100 * WCV, WCV, model, "any", pvc, "simulated") for pvc in WAYS for model in MODELS]
     found, settings, plain = [], BudgetSettings(), BudgetSettings(correction_share=0.0, correction_share_cord=0.0)
     number = range(len(VISITS))
     first, second = (
         area_error(record, visit, drawn_errors(seed, n, draw, case if n else case.at_baseline).scale)
-        for n, record, visit in zip(number, records, VISITS, strict=True)
+        for n, record, visit in zip(number, given, VISITS, strict=True)
     )
     areas = (first, second)
-    compared = compare(records, repeatability=known, accept=ACCEPTED)
+    compared = compare(given, repeatability=known, accept=ACCEPTED)
+    records = compared.visits
     for one in compared.changes:
         if one.region.split(" (")[0] not in REGIONS or one.model != compared.model_of(one.region):
             continue
@@ -168,13 +174,13 @@ class Found:
     refused: tuple[str, ...]
 
 
-def found_in(kept: Kept, case: Case, pairs: Sequence[tuple[int, int]]) -> Found:
+def found_in(kept: Kept, case: Case, pairs: Sequence[tuple[int, int]], sharing: str = ALONE) -> Found:
     """One case over necks and draws."""
     found: list[Row] = []
     refused = []
     for neck, draw in pairs:
         try:
-            found += rows(kept, neck, draw, case)
+            found += rows(kept, neck, draw, case, sharing)
         except InputRefused as error:
             refused.append(error.code)
     return Found(tuple(found), tuple(refused))
@@ -297,11 +303,12 @@ def section(repository: Path, quick: bool) -> Section:
         return Section(TITLE, "Left out of the quick run: a draw takes a minute.")
     kept = Kept.beside(repository)
     main, stated = found_in(kept, MAIN, PAIRS), found_in(kept, TOLD, STATED)
+    similar = found_in(kept, MAIN, PAIRS, SIMILAR)
     broken = {told: found_in(kept, case, BROKEN_ON) for told, case in BROKEN.items()}
-    return written(main, stated, broken, forecasts(kept))
+    return written(main, stated, similar, broken, forecasts(kept))
 
 
-def written(main: Found, stated: Found, broken: dict[str, Found], planned: str) -> Section:
+def written(main: Found, stated: Found, similar: Found, broken: dict[str, Found], planned: str) -> Section:
     """The section of what was measured."""
     foramina, cord = parts_of(main, "foramen"), parts_of(main, "cord")
     cases = {"resolution estimated": main, "resolution told": stated, **broken}
@@ -311,7 +318,7 @@ def written(main: Found, stated: Found, broken: dict[str, Found], planned: str) 
         paragraphs(
             f"""**Simulated**, on the phantom's scanner `osem` as in the section before, {NOISE_PERCENT:g} % noise,
             {FWHM_MM:g} mm at convergence, in a field of 84 mm, so that the blood pool is 54 mm long: {len(NECKS)}
-            necks, {len(PAIRS)} pairs of visits in all ({min(DRAWS.values())} to {max(DRAWS.values())} of each neck),
+            necks, {len(PAIRS)} pairs of visits in all ({DRAWS} of each neck),
             through `quantify` and `compare` with the program's own budget. The foramina have K1 0.5 or 0.3, and cord,
             marrow and glands one tissue or two. Every draw has counts, CT noise and blood samples of its own, and
             errors of the sizes that the budget assumes: scale of the input 5 %, delay 2 s, place of each region 1 mm,

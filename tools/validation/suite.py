@@ -28,6 +28,7 @@ from . import (
     regions,
     scan_length,
     shapes,
+    similar,
     verdict,
 )
 from .document import (
@@ -65,6 +66,7 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "intervals": lambda data, quick: intervals.section(REPOSITORY, quick),
     "coupled fit": coupled.section,
     "groups": lambda data, quick: groups.section(quick),
+    "similar": lambda data, quick: similar.section(quick),
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 RULERS = {
@@ -78,6 +80,7 @@ RULERS = {
     "reconstructed": INDEPENDENT,
     "intervals": INDEPENDENT,
     "coupled fit": EXACT,
+    "similar": EXACT,
 }
 """What a section measures with; the others do with the phantom's Gaussian blur."""
 

@@ -37,7 +37,7 @@ from .coupled import SharedFit, coupled_notices, coupled_visits
 from .ratio import vt_ratio
 from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, coefficient_for, judge
-from .second_tissue import leading, second_tissue_notices
+from .second_tissue import leading, repeatability_notices, second_tissue_notices
 from .uptake import MEASURES, RegionUptake, region_uptake, window_of
 
 ALWAYS = ("SUV", "TBR-PP", "TBR-WB")
@@ -172,6 +172,7 @@ def compare(
         notices=(
             *coupled_notices(sharing),
             *(second_tissue_notices(given, model) if len(given) > 1 else ()),
+            *(repeatability_notices(given[0], by_region, tuple(repeatability)) if len(given) > 1 else ()),
             *_notices(visits, clinical, lesion),
         ),
     )

@@ -4,13 +4,14 @@ A region is read by one model at all visits: a change by two would measure the d
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from ..kinetics import KineticFit
 from ..kinetics.options import AS_NAMED
 from ..messages import Listed, Notice, Notices
 from .record import VisitRecord
+from .repeatability import Coefficient, coefficient_for
 
 ONE_TISSUE, TWO_TISSUES = "1TCM", "2TCM"
 STRUCTURES = ("cord",)
@@ -95,3 +96,33 @@ def second_tissue_notices(visits: Sequence[VisitRecord], primary: str) -> list[N
             regions=Listed(others),
         )
     return found
+
+
+def repeatability_notices(
+    visit: VisitRecord, led: Mapping[str, str], known: tuple[Coefficient, ...]
+) -> tuple[Notice, ...]:
+    """Of regions that the larger model tells where a coefficient is stated for the smaller one alone.
+
+    It is not taken over: V_T by two compartments varies more from scan to scan than by one, and by how much no
+    coefficient of another model says.
+    """
+    untold = [
+        one.name
+        for one in visit.regions
+        if one.name in led
+        and coefficient_for(known, led[one.name], one.structure, "none") is None
+        and coefficient_for(known, ONE_TISSUE, one.structure, "none") is not None
+    ]
+    if not untold:
+        return ()
+    return (
+        Notice(
+            "repeatability-two-tissues",
+            "the repeatability that was given is of {smaller}, and V_T of {regions} is told by {larger}: whether it "
+            "changed beyond measurement error is not judged there; give a coefficient of {larger}, or tell all by "
+            '{smaller} ([model] second_tissue = "as named")',
+            smaller=ONE_TISSUE,
+            larger=TWO_TISSUES,
+            regions=Listed(untold),
+        ),
+    )
