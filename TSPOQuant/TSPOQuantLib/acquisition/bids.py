@@ -25,6 +25,7 @@ from .tables import (
     read_json,
     sidecar,
     sidecars,
+    text_in,
     truth,
     unboxed,
 )
@@ -210,10 +211,10 @@ def read_pet_json(path: Path) -> PetSidecar:
     timing = _timing(path.name, metadata)
     units = unboxed(metadata.get("Units"))
     if not isinstance(units, str):
-        raise InputRefused("pet-json-units", "{path_name} states no Units; write Bq/mL or kBq/mL", path_name=path.name)
-    radionuclide = _text(metadata, "TracerRadionuclide")
+        raise InputRefused("pet-json-units", "{file} states no Units; write Bq/mL or kBq/mL", file=path.name)
+    radionuclide = text_in(metadata, "TracerRadionuclide")
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
-    tracer = _text(metadata, "TracerName")
+    tracer = text_in(metadata, "TracerName")
     _check_tracer(path.name, tracer, half_life_s)
     attenuation = _attenuation(path.name, metadata)
     scan_start_s = number_in(metadata, "ScanStart", path.name)
@@ -249,7 +250,7 @@ def read_pet_json(path: Path) -> PetSidecar:
         )
     return PetSidecar(
         timing=timing,
-        time_zero=_text(metadata, "TimeZero"),
+        time_zero=text_in(metadata, "TimeZero"),
         scan_start_s=scan_start_s,
         injection_start_s=_injection_start_s(path.name, metadata, timing),
         units=units,
@@ -262,11 +263,11 @@ def read_pet_json(path: Path) -> PetSidecar:
         decay_correction_time_s=corrected_to,
         decay_reference_s=reference,
         decay_factors=factors,
-        reconstruction=_text(metadata, "ReconMethodName"),
-        manufacturer=_text(metadata, "Manufacturer"),
-        scanner_model=_text(metadata, "ManufacturersModelName"),
+        reconstruction=text_in(metadata, "ReconMethodName"),
+        manufacturer=text_in(metadata, "Manufacturer"),
+        scanner_model=text_in(metadata, "ManufacturersModelName"),
         attenuation=attenuation,
-        administration=(_text(metadata, "ModeOfAdministration") or "").lower() or None,
+        administration=(text_in(metadata, "ModeOfAdministration") or "").lower() or None,
         infusion_s=_infusion_s(path.name, metadata),
         weight_kg=number_in(metadata, "PatientWeight", path.name) or None,
         notices=tuple(notices),
@@ -326,11 +327,6 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
     return timing
 
 
-def _text(metadata: Mapping[str, Any], key: str) -> str | None:
-    value = unboxed(metadata.get(key))
-    return value.strip() or None if isinstance(value, str) else None
-
-
 def _check_tracer(file: str, tracer: str | None, half_life_s: float | None) -> None:
     """Refuse ("tracer-radionuclide") a tracer whose name says another radionuclide than the half-life."""
     named = nuclide(tracer or "")
@@ -360,7 +356,7 @@ def _attenuation(file: str, metadata: Mapping[str, Any]) -> str | None:
                 key=key,
                 stated=str(stated),
             )
-    return _text(metadata, "AttenuationCorrection") or _text(metadata, "AttenuationCorrectionMethod")
+    return text_in(metadata, "AttenuationCorrection") or text_in(metadata, "AttenuationCorrectionMethod")
 
 
 def _check_scan_start(file: str, scan_start_s: float | None, first_s: float) -> None:
@@ -456,7 +452,7 @@ def _injected_mbq(file: str, metadata: Mapping[str, Any], notices: Notices) -> f
     """
     stated: dict[str, float] = {}
     injected = number_in(metadata, "InjectedRadioactivity", file)
-    unit = _text(metadata, "InjectedRadioactivityUnits") or _text(metadata, "InjectedRadioActivityUnits")
+    unit = text_in(metadata, "InjectedRadioactivityUnits") or text_in(metadata, "InjectedRadioActivityUnits")
     if injected is not None and unit is None:
         notices.add("pet-injected-unit", "{file}: InjectedRadioactivity has no unit; it was not used", file=file)
     elif injected is not None and unit is not None:
@@ -509,7 +505,7 @@ def _mass_times_specific(file: str, metadata: Mapping[str, Any]) -> float | None
     """InjectedMass times SpecificRadioactivity in MBq, where both have units that fit ("nmol", "MBq/nmol")."""
     mass = number_in(metadata, "InjectedMass", file)
     specific = number_in(metadata, "SpecificRadioactivity", file)
-    per = (_text(metadata, "SpecificRadioactivityUnits") or "").split("/")
-    if mass is None or specific is None or len(per) != 2 or per[1] != _text(metadata, "InjectedMassUnits"):
+    per = (text_in(metadata, "SpecificRadioactivityUnits") or "").split("/")
+    if mass is None or specific is None or len(per) != 2 or per[1] != text_in(metadata, "InjectedMassUnits"):
         return None
     return mass * specific * mbq_per(per[0], f"{file}, SpecificRadioactivityUnits")

@@ -227,7 +227,7 @@ def _blood_tables(path: Path) -> tuple[tuple[Column, ...], ...]:
     if path.suffix.lower() == COMPOSITE:
         tables = tuple(table for table in tables if table[0].name not in STARTS)
         if not tables:
-            raise InputRefused("blood-empty", "{path_name} holds no measured value", path_name=path.name)
+            raise InputRefused("blood-empty", "{file} holds no measured value", file=path.name)
     if path.suffix.lower() not in (COMPOSITE, *CURVES):
         return tables
     return tuple(
@@ -261,13 +261,13 @@ def _read_recording(
     bids = path.suffix == ".tsv" and all(column.name == quantity for quantity, column in by_quantity.items())
     times = numbers[TIME][used]
     if np.isnan(times).any():
-        raise InputRefused("blood-times", "{path_name}: a row has no time; correct it", path_name=path.name)
+        raise InputRefused("blood-times", "{file}: a row has no time; correct it", file=path.name)
     if (np.diff(times) < 0).any():
         line = np.array(by_quantity[TIME].lines)[used][int(np.argmax(np.diff(times) < 0)) + 1]
         raise InputRefused(
             "blood-times",
-            "{path_name} line {line}: time runs backwards; sort or correct the rows",
-            path_name=path.name,
+            "{file} line {line}: time runs backwards; sort or correct the rows",
+            file=path.name,
             line=line,
         )
     understood = {} if user_unit else _understood_units(path.name, by_quantity, numbers, metadata, notices)
@@ -298,7 +298,7 @@ def _read_recording(
             _check_activity(where, unit, values)
         curves[quantity] = _without_repeats(where, at, values, notices)
     if not curves:
-        raise InputRefused("blood-empty", "{path_name} holds no measured value", path_name=path.name)
+        raise InputRefused("blood-empty", "{file} holds no measured value", file=path.name)
     autosampler = any(AUTOSAMPLER.fullmatch(part) for part in parts_of(path))
     dispersion_s = _dispersion(path.name, metadata, notices) if autosampler else None
     return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices), counted_from)
@@ -311,8 +311,8 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
     if wrong:
         raise InputRefused(
             "blood-columns",
-            "{path_name}: the stated columns do not fit: {wrong} is neither in the file nor one of {quantities}",
-            path_name=path.name,
+            "{file}: the stated columns do not fit: {wrong} is neither in the file nor one of {quantities}",
+            file=path.name,
             wrong=", ".join(wrong),
             quantities=", ".join(QUANTITIES),
         )
@@ -325,10 +325,10 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
         elif quantity in found:
             raise InputRefused(
                 "blood-columns",
-                "{path_name}: '{found_name}' and '{column_name}' both mean {quantity}",
-                path_name=path.name,
+                "{file}: '{found_name}' and '{column}' both mean {quantity}",
+                file=path.name,
                 found_name=found[quantity].name,
-                column_name=column.name,
+                column=column.name,
                 quantity=quantity,
             )
         else:
@@ -337,8 +337,8 @@ def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) ->
         names = ", ".join(column.name for column in table)
         raise InputRefused(
             "blood-columns",
-            "{path_name} needs a time column and one of {quantities}; it has {names}; call them so",
-            path_name=path.name,
+            "{file} needs a time column and one of {quantities}; it has {names}; call them so",
+            file=path.name,
             quantities=", ".join(QUANTITIES[1:]),
             names=names,
         )

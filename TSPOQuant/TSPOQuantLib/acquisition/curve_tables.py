@@ -9,7 +9,7 @@ import numpy as np
 
 from ..messages import InputRefused, Listed, Notice, Notices
 from . import pmod
-from .tables import Column, parts_of, read_table, split_unit, stated_unit, unboxed
+from .tables import Column, parts_of, read_table, split_unit, stated_unit, text_in, unboxed
 
 STARTS = ("FrameTimesStart", "frame_start", "start")
 ENDS = ("FrameTimesEnd", "frame_end", "end")
@@ -52,8 +52,8 @@ def read_curve_table(path: Path, metadata: Mapping[str, Any]) -> CurveTable:
         if len(tables) != 1:
             raise InputRefused(
                 "tacs-regions",
-                "{path_name} has {count} sections of tissue curves; it must have one",
-                path_name=path.name,
+                "{file} has {count} sections of tissue curves; it must have one",
+                file=path.name,
                 count=len(tables),
             )
     (columns,) = tables
@@ -195,8 +195,8 @@ def _volumes(regions: Column, volumes: Column, mm3_per_unit: float) -> dict[str,
 def _with_correction(path: Path, table: CurveTable, metadata: Mapping[str, Any]) -> CurveTable:
     """With the partial-volume correction that petprep's JSON (PVCMethod, FWHM_x …) or the name (pvc-) states."""
     named = next((part.removeprefix("pvc-") for part in parts_of(path) if part.startswith("pvc-")), None)
-    stated = unboxed(metadata.get("PVCMethod"))
-    method = stated if isinstance(stated, str) and stated else named
+    stated = text_in(metadata, "PVCMethod")
+    method = stated or named
     if method is None:
         return table
     widths = [unboxed(metadata.get(f"FWHM_{axis}")) for axis in "xyz"]
@@ -210,7 +210,7 @@ def _with_correction(path: Path, table: CurveTable, metadata: Mapping[str, Any])
         method=method,
         fwhm=" × ".join(f"{width:g}" for width in fwhm_mm) or "?",
     )
-    if named is not None and isinstance(stated, str) and named.lower() != stated.lower():
+    if named is not None and stated is not None and named.lower() != stated.lower():
         notices.add(
             "tacs-pvc-contradicts",
             "{file}: its name says pvc-{named}, its JSON {stated}",

@@ -90,7 +90,7 @@ def read_ct(path: Path, progress: Progress = silent) -> Volume:
     """
     found = read_anatomical(path, progress=progress)
     if not found.is_ct:
-        raise InputRefused("ct-none", "{path_name} is an MR, no CT; check the path", path_name=Path(path).name)
+        raise InputRefused("ct-none", "{file} is an MR, no CT; check the path", file=Path(path).name)
     return found
 
 
@@ -103,9 +103,7 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
     """
     path = Path(path)
     if path.name.endswith(".seg.nrrd"):
-        raise InputRefused(
-            "ct-none", "{path_name} is a segmentation, no CT or MR; check the path", path_name=path.name
-        )
+        raise InputRefused("ct-none", "{file} is a segmentation, no CT or MR; check the path", file=path.name)
     if is_volume_file(path):
         return as_what_it_is(path, read_volume_file(path, ""), modality)
     found = _dicom(path, part(progress, 0, 0.7))

@@ -116,7 +116,7 @@ class Series:
             return classic_header(header) if self.facts.sop_class == ENHANCED_PET else header
         except Exception as reason:  # pydicom raises whatever its parser met in a damaged file
             raise InputRefused(
-                "dicom-unreadable", "{file_name} cannot be read; copy the series again", file_name=file.name
+                "dicom-unreadable", "{file} cannot be read; copy the series again", file=file.name
             ) from reason
 
 
@@ -420,8 +420,8 @@ def _read_cells(piece: Slice) -> NDArray[Any]:
 def truncated(piece: Slice) -> InputRefused:
     return InputRefused(
         "dicom-truncated",
-        "{path_name} ends before its pixels do; copy the series again from its source",
-        path_name=Path(piece.path).name,
+        "{file} ends before its pixels do; copy the series again from its source",
+        file=Path(piece.path).name,
     )
 
 
@@ -433,15 +433,13 @@ def _decoded(piece: Slice, shape: tuple[int, int]) -> NDArray[Any]:
     if found is None:
         raise InputRefused(
             "dicom-compressed",
-            "the compressed pixels of {path_name} cannot be decoded; export the series uncompressed (Explicit "
+            "the compressed pixels of {file} cannot be decoded; export the series uncompressed (Explicit "
             "VR Little Endian)",
-            path_name=Path(piece.path).name,
+            file=Path(piece.path).name,
         )
     if found.shape != shape:
         raise InputRefused(
-            "dicom-truncated",
-            "{path_name} holds pixels of another size than it states",
-            path_name=Path(piece.path).name,
+            "dicom-truncated", "{file} holds pixels of another size than it states", file=Path(piece.path).name
         )
     return found
 

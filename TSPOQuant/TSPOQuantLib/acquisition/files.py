@@ -25,7 +25,7 @@ def content_of(path: Path) -> bytes:
     return content
 
 
-def stored(path: Path, code: str, most: int = -1) -> bytes:
+def bytes_of(path: Path, code: str, most: int = -1) -> bytes:
     """A file, or its first ``most`` bytes. Raises InputRefused: ``code`` where it cannot be read, "file-pointer"."""
     check_link(path)
     try:
@@ -33,10 +33,7 @@ def stored(path: Path, code: str, most: int = -1) -> bytes:
             content = stream.read(most)
     except OSError as error:
         raise InputRefused(
-            code,
-            "{path_name} cannot be read ({strerror}); check the path",
-            path_name=path.name,
-            strerror=error.strerror,
+            code, "{file} cannot be read ({strerror}); check the path", file=path.name, strerror=error.strerror
         ) from None
     check_content(path, content[:POINTER_BYTES])
     return content

@@ -27,9 +27,7 @@ def read_given(path: Path, domain: str, unit: str | None = None) -> BloodSamples
     table = tables_in(path)[0]
     time = next((column for column in table if quantity_of(path, column) == TIME), None)
     if time is None:
-        raise InputRefused(
-            "given-columns", "{path_name} has no column called time; rename the one that is", path_name=path.name
-        )
+        raise InputRefused("given-columns", "{file} has no column called time; rename the one that is", file=path.name)
     wanted = DOMAINS[domain]
     curve = next((c for c in table if quantity_of(path, c) == wanted), None) or _only(path, table, time)
     return read_blood([path], columns={time.name: TIME, curve.name: wanted}, unit=unit)
@@ -40,8 +38,8 @@ def _only(path: Path, table: tuple[Column, ...], time: Column) -> Column:
     if len(others) != 1:
         raise InputRefused(
             "given-columns",
-            "{path_name} holds {names}, and which is the curve is not said; keep the time and one other column",
-            path_name=path.name,
+            "{file} holds {names}, and which is the curve is not said; keep the time and one other column",
+            file=path.name,
             names=Listed(column.name for column in others),
         )
     return others[0]

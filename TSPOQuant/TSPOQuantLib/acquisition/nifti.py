@@ -43,9 +43,7 @@ def read_dynamic_nifti(
     if values.ndim == 3 and may_be_static:
         values = values[None]
     if values.ndim != 4:
-        raise InputRefused(
-            "pet-not-dynamic", "{path_name} has no time axis; give the dynamic PET", path_name=path.name
-        )
+        raise InputRefused("pet-not-dynamic", "{file} has no time axis; give the dynamic PET", file=path.name)
     timing = sidecar.timing if frame_table is None else frame_table
     if frame_table is not None:
         check_table(frame_table, sidecar.timing.durations_s)
@@ -53,11 +51,11 @@ def read_dynamic_nifti(
     if len(timing) != len(values):
         raise InputRefused(
             "frames-table-count",
-            "{n_timing} frames are timed, {path_name} has {n_values}, and {n_timing} voxels along another axis: where "
+            "{n_timing} frames are timed, {file} has {n_values}, and {n_timing} voxels along another axis: where "
             "that is time, move it to the end of the four axes, else correct the times"
             if len(timing) in values.shape[1:]
-            else "{n_timing} frames are timed, {path_name} has {n_values}; correct the times",
-            path_name=path.name,
+            else "{n_timing} frames are timed, {file} has {n_values}; correct the times",
+            file=path.name,
             n_values=len(values),
             n_timing=len(timing),
         )
@@ -120,8 +118,8 @@ def read_volume_file(path: Path, units: str) -> Volume:
     if values.ndim != 3 or isinstance(values, StoredFrames):
         raise InputRefused(
             "nifti-dimensions",
-            "{path_name} has {ndim} dimensions, not 3; give one volume",
-            path_name=path.name,
+            "{file} has {ndim} dimensions, not 3; give one volume",
+            file=path.name,
             ndim=values.ndim,
         )
     check_finite(path.name, values)
@@ -133,9 +131,9 @@ def _sidecar(path: Path) -> PetSidecar:
     if not sidecars(path):
         raise InputRefused(
             "nifti-no-sidecar",
-            "{json_name} is not beside {path_name}; add it, for times and units",
+            "{json_name} is not beside {file}; add it, for times and units",
             json_name=json.name,
-            path_name=path.name,
+            file=path.name,
         )
     return read_pet_json(json if json.is_file() else path)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..messages import InputRefused, Listed, Notice, Notices
 from . import pmod
-from .tables import Column, seconds_per, sidecar, unboxed
+from .tables import Column, seconds_per, sidecar, text_in
 
 REGIONS = ("region", "voi", "voiname(region)", "name")
 SCANS = ("pet", "sub", "ses")
@@ -154,7 +154,7 @@ def _in_our_unit(file: str, name: str, column: Column) -> Sequence[float]:
 
 def _model(path: Path, metadata: Mapping[str, Any], models: Mapping[str, str]) -> str:
     """The model that the JSON or the name of the file tells; petfit writes model_2TCM where BIDS has model-2TCM."""
-    stated = unboxed(metadata.get("ModelName", metadata.get("Model")))
+    stated = text_in(metadata, "ModelName") or text_in(metadata, "Model") or ""
     named = MODEL_IN_NAME.search(path.stem)
-    written = (stated if isinstance(stated, str) else "", named["model"] if named else "")
+    written = (stated, named["model"] if named else "")
     return next((models[text.lower()] for text in written if text.lower() in models), "")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..messages import InputRefused
-from .files import stored
+from .files import bytes_of
 from .tables import Column, Line, columns_of, read_table, split_rows, text_lines
 
 # Curves of tissue and of blood, each a title line with numbers below; a spreadsheet under such a name is read as one.
@@ -32,7 +32,7 @@ def tables_in(path: Path, units: bool = True) -> tuple[tuple[Column, ...], ...]:
     suffix = path.suffix.lower()
     if suffix not in (*CURVES, STATISTICS, COMPOSITE, PARAMETERS):
         return (read_table(path, units),)
-    content = stored(path, "table-missing")
+    content = bytes_of(path, "table-missing")
     if content[:2] == b"PK":
         return (read_table(path, units),)
     lines = text_lines(content, path.name)
@@ -69,7 +69,7 @@ def frame_times_beside(path: Path) -> tuple[Column, Column] | None:
     if len(named) != 1:
         return None
     file = named[0].name
-    lines = text_lines(stored(named[0], "table-missing"), file)
+    lines = text_lines(bytes_of(named[0], "table-missing"), file)
     # The second line counts the frames and calls itself so in a comment behind the number.
     rows = [(number, line) for number, line in lines if COMMENT not in line]
     start, end = columns_of(file, list(split_rows([(0, "start\tend"), *rows], file)))

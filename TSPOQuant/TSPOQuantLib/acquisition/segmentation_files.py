@@ -17,7 +17,7 @@ from ..messages import InputRefused, Notice, Notices
 from .contour_files import CONTOURS, read_contours
 from .dicom_slice import key_of
 from .dicom_values import is_lossy, lossy_notices
-from .files import stored
+from .files import bytes_of
 from .label_names import names_in_header
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import inherited, read_json, read_table
@@ -61,6 +61,13 @@ SIDES_BY_CODE = {"7771000": "left", "24028007": "right"}
 LEVEL_MEANING = re.compile(r"Level (?P<Level>[^,]+)(, root (?P<Root>.+))?")
 
 
+Color = tuple[float, float, float]
+Labels = dict[int, tuple[str, Color | None]]
+"""Names and colors by label value."""
+Rows = Iterator[tuple[float, str, Color | None]]
+"""Value, name and color of every label that a table lists."""
+
+
 @dataclass(frozen=True)
 class _Label:
     """What stands for one segment in a file: where it is (layer and value) and what it is called."""
@@ -69,7 +76,7 @@ class _Label:
     name: str
     layer: int
     value: int
-    color: tuple[float, float, float] | None = None
+    color: Color | None = None
     tags: Mapping[str, str] | None = None
 
 
@@ -85,15 +92,13 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
     Raises InputRefused ("segmentation-…", "contours-…", "table-…", "json-…").
     """
     path = Path(path)
-    start = stored(path, "segmentation-missing", 132)
+    start = bytes_of(path, "segmentation-missing", 132)
     if start[128:] == b"DICM":
         return _read_dicom(path, on)
     nrrd = start.startswith(b"NRRD")
     if not nrrd and not is_nifti(path):
         raise InputRefused(
-            "segmentation-format",
-            "{path_name} is neither .seg.nrrd, NIfTI, DICOM SEG nor RT Structure Set",
-            path_name=path.name,
+            "segmentation-format", "{file} is neither .seg.nrrd, NIfTI, DICOM SEG nor RT Structure Set", file=path.name
         )
     try:
         file = read_volume(path)
@@ -103,16 +108,11 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
         raise InputRefused(code, reason.message) from None
     if file.values.ndim - (nrrd and file.values.ndim == 4) != 3:
         raise InputRefused(
-            "segmentation-shape",
-            "{path_name} has {axes} dimensions instead of 3",
-            path_name=path.name,
-            axes=file.values.ndim,
+            "segmentation-shape", "{file} has {axes} dimensions instead of 3", file=path.name, axes=file.values.ndim
         )
     if nrrd and file.metadata.get("NRRD_space") not in NRRD_SPACES:
         raise InputRefused(
-            "segmentation-space",
-            "{path_name} does not say that it lies in LPS or RAS; save it anew",
-            path_name=path.name,
+            "segmentation-space", "{file} does not say that it lies in LPS or RAS; save it anew", file=path.name
         )
     layers = _layers(path.name, file.values)
     notices = Notices(file.notices)
@@ -145,25 +145,17 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
     path = Path(path)
     if not path.name.endswith(".seg.nrrd"):
         raise InputRefused(
-            "segmentation-name",
-            "{path_name} must end in .seg.nrrd for Slicer to see a segmentation",
-            path_name=path.name,
+            "segmentation-name", "{file} must end in .seg.nrrd for Slicer to see a segmentation", file=path.name
         )
     ids = [segment.id for segment in segmentation.segments]
     if not ids or len(set(ids)) < len(ids):
         raise InputRefused(
-            "segmentation-ids",
-            "{path_name}: a segmentation needs segments, each with an id of its own",
-            path_name=path.name,
+            "segmentation-ids", "{file}: a segmentation needs segments, each with an id of its own", file=path.name
         )
     if any(segment.mask.shape != segmentation.grid.shape for segment in segmentation.segments):
-        raise InputRefused(
-            "segmentation-shape", "{path_name}: a mask is not on the segmentation's grid", path_name=path.name
-        )
+        raise InputRefused("segmentation-shape", "{file}: a mask is not on the segmentation's grid", file=path.name)
     if path.exists():
-        raise InputRefused(
-            "segmentation-exists", "{path_name} exists; remove it or choose another name", path_name=path.name
-        )
+        raise InputRefused("segmentation-exists", "{file} exists; remove it or choose another name", file=path.name)
     layers, places = _layered([segment.mask for segment in segmentation.segments])
     unfinished = path.with_name(f".{path.name}.part")
     try:
@@ -174,10 +166,7 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
         unfinished.rename(path)
     except OSError as error:
         raise InputRefused(
-            "segmentation-write",
-            "{path_name} cannot be written ({strerror})",
-            path_name=path.name,
-            strerror=error.strerror,
+            "segmentation-write", "{file} cannot be written ({strerror})", file=path.name, strerror=error.strerror
         ) from None
     finally:
         unfinished.unlink(missing_ok=True)
@@ -321,7 +310,7 @@ def _tags(text: str) -> dict[str, str]:
     return {key: value for key, colon, value in pairs if colon}
 
 
-def _color(parts: Sequence[str]) -> tuple[float, float, float] | None:
+def _color(parts: Sequence[str]) -> Color | None:
     try:
         red, green, blue = (float(part) for part in parts[:3])
     except ValueError:
@@ -422,7 +411,7 @@ def _named_labels(
     """The labels that hold voxels, and the names of those that hold none; 0 is the background."""
     if layers.shape[3] > 1:
         raise InputRefused(
-            "segmentation-shape", "{path_name} holds several values a voxel and names no segment", path_name=path.name
+            "segmentation-shape", "{file} holds several values a voxel and names no segment", file=path.name
         )
     beside = [] if table else _tables_beside(path)
     table = table or table_of(path)
@@ -438,18 +427,16 @@ def _named_labels(
     unnamed = [value for value in values if value not in names]
     if not values:
         raise InputRefused(
-            "segmentation-empty",
-            "{path_name} holds no label; draw the regions, or name another file",
-            path_name=path.name,
+            "segmentation-empty", "{file} holds no label; draw the regions, or name another file", file=path.name
         )
     if table and unnamed and 0 in names and not BACKGROUND.fullmatch(names[0][0]) and max(values) == max(names) + 1:
         raise InputRefused(
             "segmentation-table",
-            "{table} counts from 0, where '{name}' stands and a label map has its background, and {path_name} holds "
+            "{table} counts from 0, where '{name}' stands and a label map has its background, and {file} holds "
             "labels up to {highest}: number the table's rows as the labels are",
             table=table.name,
             name=names[0][0],
-            path_name=path.name,
+            file=path.name,
             highest=max(values),
         )
     if unnamed:
@@ -474,7 +461,7 @@ def _tables_beside(path: Path) -> list[Path]:
     return [file for file in found if file.is_file()]
 
 
-def _check_same_names(table: Path | None, names: "Labels", other: Path) -> None:
+def _check_same_names(table: Path | None, names: Labels, other: Path) -> None:
     """Refuse ("segmentation-tables") a second table that calls a label otherwise; what is no table says nothing."""
     try:
         its = _label_table(other)
@@ -493,7 +480,7 @@ def _check_same_names(table: Path | None, names: "Labels", other: Path) -> None:
         )
 
 
-def _other_names(path: Path, table: Path, names: "Labels", own: Mapping[int, str]) -> list[Notice]:
+def _other_names(path: Path, table: Path, names: Labels, own: Mapping[int, str]) -> list[Notice]:
     """Tell of a table that calls a label otherwise than the file's own header, but for how it is spelled."""
 
     def plainly(name: str) -> str:
@@ -526,15 +513,6 @@ def table_of(path: Path) -> Path | None:
     return beside or next(reversed(inherited(path, ".tsv")), of_folder if of_folder.is_file() else None)
 
 
-Color = tuple[float, float, float]
-Labels = dict[int, tuple[str, Color | None]]
-"""Names and colors by label value."""
-
-
-Rows = Iterator[tuple[float, str, Color | None]]
-"""Value, name and color of every label that a table lists."""
-
-
 def _label_table(path: Path) -> Labels:
     """Names and colors by label value.
 
@@ -547,17 +525,14 @@ def _label_table(path: Path) -> Labels:
         if not 0 <= value <= HIGHEST_LABEL or value != int(value):
             raise InputRefused(
                 "segmentation-table",
-                "{path_name}: {value:g} is no value of a label; write whole numbers from 0 to {highest}",
-                path_name=path.name,
+                "{file}: {value:g} is no value of a label; write whole numbers from 0 to {highest}",
+                file=path.name,
                 value=value,
                 highest=HIGHEST_LABEL,
             )
         if int(value) in labels:
             raise InputRefused(
-                "segmentation-table",
-                "{path_name}: label {value:g} has two names; keep one",
-                path_name=path.name,
-                value=value,
+                "segmentation-table", "{file}: label {value:g} has two names; keep one", file=path.name, value=value
             )
         labels[int(value)] = (name, color)
     return labels
@@ -568,7 +543,7 @@ def _of_text(path: Path) -> Rows:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise InputRefused("table-encoding", "{path_name} is not a readable UTF-8 text", path_name=path.name) from None
+        raise InputRefused("table-encoding", "{file} is not a readable UTF-8 text", file=path.name) from None
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -576,10 +551,10 @@ def _of_text(path: Path) -> Rows:
         if match is None:
             raise InputRefused(
                 "table-row",
-                "{path_name} line {number} is not: label name red green blue alpha (as 3D Slicer and FreeSurfer write "
+                "{file} line {number} is not: label name red green blue alpha (as 3D Slicer and FreeSurfer write "
                 "them), nor one of ITK-SNAP's label descriptions; name the labels in a .tsv with the columns index "
                 "and name",
-                path_name=path.name,
+                file=path.name,
                 number=number,
             )
         yield int(match["label"]), match["name"], _color([str(int(part) / 255) for part in match.group("r", "g", "b")])
@@ -594,15 +569,14 @@ def _of_json(path: Path) -> Rows:
     nested = content.get("labels")
     listed = nested if isinstance(nested, dict) else content
     by_value = {key: name for key, name in listed.items() if key.isdecimal() and isinstance(name, str)}
-    by_name = {
-        name: value for name, value in listed.items() if type(value) is int and 0 <= value <= HIGHEST_LABEL
-    }  # a bool is no label
+    # A bool is no label.
+    by_name = {name: value for name, value in listed.items() if type(value) is int and 0 <= value <= HIGHEST_LABEL}
     if len(by_value) + len(by_name) < len(listed):
         if isinstance(nested, dict):
             raise InputRefused(
                 "segmentation-table",
-                "{path_name}: '{key}' is no name of one label; name every label by itself",
-                path_name=path.name,
+                "{file}: '{key}' is no name of one label; name every label by itself",
+                file=path.name,
                 key=next(key for key in listed if key not in by_value and key not in by_name),
             )
         by_name = {}  # numbers in JSON that describes an image are no labels
@@ -617,8 +591,8 @@ def _of_columns(path: Path) -> Rows:
     if index is None or name is None:
         raise InputRefused(
             "segmentation-table",
-            "{path_name} needs the columns index and name, a row for every label; add them",
-            path_name=path.name,
+            "{file} needs the columns index and name, a row for every label; add them",
+            file=path.name,
         )
     colors = columns["color"].cells if "color" in columns else ("",) * len(name.cells)
     for value, text, color in zip(index.numbers(), name.cells, colors, strict=True):
@@ -637,15 +611,13 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
         if dataset.get("Modality") != "SEG":
             raise InputRefused(
                 "segmentation-format",
-                "{path_name} is DICOM {dataset}, neither SEG nor RTSTRUCT",
-                path_name=path.name,
+                "{file} is DICOM {dataset}, neither SEG nor RTSTRUCT",
+                file=path.name,
                 dataset=dataset.get("Modality"),
             )
         if dataset.get("SegmentationType") == "FRACTIONAL":
             raise InputRefused(
-                "segmentation-fractional",
-                "{path_name} holds fractional segments; save it as binary",
-                path_name=path.name,
+                "segmentation-fractional", "{file} holds fractional segments; save it as binary", file=path.name
             )
         bits = tuple(dataset.get(name) for name in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"))
         if None not in bits and bits not in ((1, 1, 0, 0), (8, 8, 7, 0), (16, 16, 15, 0)):  # PS3.3, C.8.20.2
@@ -672,8 +644,8 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise InputRefused(
             "segmentation-dicom",
-            "{path_name} is not a usable DICOM SEG or RTSTRUCT: {reason}",
-            path_name=path.name,
+            "{file} is not a usable DICOM SEG or RTSTRUCT: {reason}",
+            file=path.name,
             reason=reason[0][:160],
         ) from None
 

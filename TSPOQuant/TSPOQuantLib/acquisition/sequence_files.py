@@ -154,9 +154,7 @@ def read_sequence(path: Path) -> DynamicImage:
     kinds = fields.get("kinds", "").split()
     if kinds.count("list") != 1 or len(kinds) != 4:
         raise InputRefused(
-            "sequence-not-volumes",
-            "{path_name} is no sequence of scalar volumes; give the dynamic PET",
-            path_name=path.name,
+            "sequence-not-volumes", "{file} is no sequence of scalar volumes; give the dynamic PET", file=path.name
         )
     axis = kinds.index("list")
     units = re.findall(r'"([^"]*)"', fields.get("units", ""))
@@ -168,8 +166,8 @@ def read_sequence(path: Path) -> DynamicImage:
     if file.values.ndim != 4:
         raise InputRefused(
             "sequence-unreadable",
-            "{path_name} cannot be read as a sequence of volumes; save it again from Slicer",
-            path_name=path.name,
+            "{file} cannot be read as a sequence of volumes; save it again from Slicer",
+            file=path.name,
         )
     attributes = {name: file.metadata[name] for name in NAMES if name in file.metadata}
     starts = file.metadata.get(f"axis {axis} index values", "").split()
@@ -178,8 +176,8 @@ def read_sequence(path: Path) -> DynamicImage:
     if frames != len(header.timing):
         raise InputRefused(
             "sequence-times",
-            "{path_name} has {shape} frames and {n_timing} index values",
-            path_name=path.name,
+            "{file} has {shape} frames and {n_timing} index values",
+            file=path.name,
             shape=frames,
             n_timing=len(header.timing),
         )

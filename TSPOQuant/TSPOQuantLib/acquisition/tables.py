@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused
-from .files import stored
+from .files import bytes_of
 
 # BIDS writes a missing value as n/a; R and spreadsheets write NA or leave the cell empty.
 MISSING_CELLS = frozenset({"", "n/a", "na"})
@@ -85,7 +85,7 @@ def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
     Raises InputRefused ("table-…") for a file that is no table, a row of another length than the header, and columns
     without a name or of one name.
     """
-    content = stored(path, "table-missing")
+    content = bytes_of(path, "table-missing")
     spreadsheet = content[:2] == b"PK"
     rows = list(_spreadsheet_rows(path) if spreadsheet else split_rows(text_lines(content, path.name), path.name))
     return columns_of(path.name, rows, units, spreadsheet)
@@ -97,14 +97,14 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
     Raises InputRefused ("table-…") as ``read_table`` does.
     """
     if len(rows) < 2:
-        raise InputRefused("table-empty", "{path_name} has no header with rows of numbers below it", path_name=file)
+        raise InputRefused("table-empty", "{file} has no header with rows of numbers below it", file=file)
     header = _trimmed(rows[0][1])
     for line, row in rows[1:]:
         if len(_trimmed(row)) > len(header) or (len(row) < len(header) and not ragged):
             raise InputRefused(
                 "table-row",
-                "{path_name} line {line} has {n_row} cells under a header of {n_header}; correct it",
-                path_name=file,
+                "{file} line {line} has {n_row} cells under a header of {n_header}; correct it",
+                file=file,
                 line=line,
                 n_row=len(row),
                 n_header=len(header),
@@ -121,10 +121,7 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
     names = [column.name for column in columns]
     if len(set(names)) < len(names) or not all(names):
         raise InputRefused(
-            "table-header",
-            "{path_name} has a column without a name, or two of one name: {names}",
-            path_name=file,
-            names=names,
+            "table-header", "{file} has a column without a name, or two of one name: {names}", file=file, names=names
         )
     return tuple(columns)
 
@@ -155,25 +152,23 @@ def read_json(path: Path) -> dict[str, Any]:
             keys = [key for key, _ in pairs]
             raise InputRefused(
                 "json-twice",
-                "{path_name} has the key {key} twice; keep the right one",
-                path_name=path.name,
+                "{file} has the key {key} twice; keep the right one",
+                file=path.name,
                 key=next(key for key in keys if keys.count(key) > 1),
             )
         return unique
 
-    content = stored(path, "json-missing")
+    content = bytes_of(path, "json-missing")
     try:
         found = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=entries)
     except InputRefused:
         raise
     except (ValueError, RecursionError) as error:
         raise InputRefused(
-            "json-invalid", "{path_name} is not valid JSON ({error}); correct it", path_name=path.name, error=error
+            "json-invalid", "{file} is not valid JSON ({error}); correct it", file=path.name, error=error
         ) from None
     if not isinstance(found, dict):
-        raise InputRefused(
-            "json-invalid", "{path_name} must hold one JSON object with named entries", path_name=path.name
-        )
+        raise InputRefused("json-invalid", "{file} must hold one JSON object with named entries", file=path.name)
     return found
 
 
@@ -224,6 +219,12 @@ def number_in(metadata: Mapping[str, Any], key: str, file: str) -> float | None:
     """The number under ``key``, None without one; raises InputRefused ("json-number")."""
     value = unboxed(metadata.get(key))
     return None if value is None else _finite(value, key, file)
+
+
+def text_in(metadata: Mapping[str, Any], key: str) -> str | None:
+    """The text under ``key``, None without one or where it is blank."""
+    value = unboxed(metadata.get(key))
+    return value.strip() or None if isinstance(value, str) else None
 
 
 def unboxed(value: object) -> object:
@@ -399,9 +400,7 @@ def _spreadsheet_rows(path: Path) -> Iterator[Row]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(item.file_size for item in archive.infolist()) > SPREADSHEET_LIMIT_BYTES:
-                raise InputRefused(
-                    "table-spreadsheet", "{path_name} is too large for a table of samples", path_name=path.name
-                )
+                raise InputRefused("table-spreadsheet", "{file} is too large for a table of samples", file=path.name)
             sheet = ElementTree.fromstring(archive.read(_first_sheet(archive)))
             shared: Sequence[str] = ()
             if "xl/sharedStrings.xml" in archive.namelist():
@@ -415,9 +414,9 @@ def _spreadsheet_rows(path: Path) -> Iterator[Row]:
                 if cell.find(f"{tag}f") is not None and cell.find(f"{tag}v") is None:
                     raise InputRefused(
                         "table-formula",
-                        "{path_name} line {line}: a cell holds a formula without its result; open the file in a "
+                        "{file} line {line}: a cell holds a formula without its result; open the file in a "
                         "spreadsheet program and save it, or save it as text",
-                        path_name=path.name,
+                        file=path.name,
                         line=number,
                     )
                 cells[column] = shared[int(text)] if cell.get("t") == "s" else text
@@ -435,7 +434,7 @@ def _spreadsheet_rows(path: Path) -> Iterator[Row]:
         OSError,
     ):
         raise InputRefused(
-            "table-spreadsheet", "{path_name} is not a readable spreadsheet; save it as text", path_name=path.name
+            "table-spreadsheet", "{file} is not a readable spreadsheet; save it as text", file=path.name
         ) from None
 
 

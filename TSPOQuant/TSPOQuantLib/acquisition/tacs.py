@@ -30,7 +30,7 @@ from .tables import (
     sidecar,
     split_unit,
     stated_unit,
-    unboxed,
+    text_in,
 )
 
 FRAME_COLUMNS = (*STARTS, *ENDS, *DURATIONS, *MIDDLES)
@@ -87,9 +87,9 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
         if column.name in columns:
             raise InputRefused(
                 "table-header",
-                "{path_name} has two columns of one name: {column_name}; rename one",
-                path_name=path.name,
-                column_name=column.name,
+                "{file} has two columns of one name: {column}; rename one",
+                file=path.name,
+                column=column.name,
             )
         columns[column.name] = column
     columns = _without_pmod_unit(columns)
@@ -102,9 +102,8 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     no_curves = [name for name in named if name not in unused and _is_no_curve(columns[name], named)]
     regions = [name for name in named if name not in unused and name not in no_curves]
     if not regions:
-        raise InputRefused("tacs-regions", "{path_name} holds frames but no region", path_name=path.name)
-    whole_file = unboxed(metadata.get("Units"))
-    of_file = whole_file if isinstance(whole_file, str) else None
+        raise InputRefused("tacs-regions", "{file} holds frames but no region", file=path.name)
+    of_file = text_in(metadata, "Units")
     units = {name: columns[name].unit or stated_unit(metadata, name) or of_file for name in regions}
     notices = Notices(table.notices)
     notices += check_timing(timing)
@@ -140,9 +139,9 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
     if corrected is False:
         raise InputRefused(
             "tacs-decay",
-            "{path_name}: its JSON says that the curves are not decay-corrected; correct them to the time zero of the "
+            "{file}: its JSON says that the curves are not decay-corrected; correct them to the time zero of the "
             "blood, and say so there",
-            path_name=path.name,
+            file=path.name,
         )
     return Tacs(timing, tuple(regions), activity, tuple(notices), volumes, table.pvc, table.fwhm_mm, corrected)
 
@@ -163,9 +162,9 @@ def read_frame_table(path: Path) -> FrameTiming:
 def _in_minutes(file: str, timing: FrameTiming) -> InputRefused:
     return InputRefused(
         "tacs-time-units",
-        "{path_name}: the last frame ends at {ends_s:g} s: the times look like minutes; write the unit into the "
+        "{file}: the last frame ends at {ends_s:g} s: the times look like minutes; write the unit into the "
         "header, such as FrameTimesStart[min]",
-        path_name=file,
+        file=file,
         ends_s=timing.ends_s[-1],
     )
 
@@ -178,19 +177,19 @@ def read_frame_weights(path: Path, timing: FrameTiming) -> NDArray[np.float64]:
     """
     columns = {column.name: column for column in map(_with_unit, read_table(path, units=False))}
     if "weight" not in columns:
-        raise InputRefused("weights-file", "{path_name} has no column weight; add it", path_name=path.name)
+        raise InputRefused("weights-file", "{file} has no column weight; add it", file=path.name)
     weights = columns["weight"].numbers()
     if not (weights >= 0).all() or not (weights > 0).any():
         raise InputRefused(
             "weights-file",
-            "{path_name}: a weight is missing or negative, or all are 0; give one of at least 0 for every frame",
-            path_name=path.name,
+            "{file}: a weight is missing or negative, or all are 0; give one of at least 0 for every frame",
+            file=path.name,
         )
     if len(weights) != len(timing):
         raise InputRefused(
             "weights-file",
-            "{path_name} holds {found} weights, and there are {wanted} frames; give one a frame",
-            path_name=path.name,
+            "{file} holds {found} weights, and there are {wanted} frames; give one a frame",
+            file=path.name,
             found=len(weights),
             wanted=len(timing),
         )
@@ -199,8 +198,8 @@ def read_frame_weights(path: Path, timing: FrameTiming) -> NDArray[np.float64]:
     if late.max() > FRAME_TOLERANCE_S:
         raise InputRefused(
             "weights-file",
-            "{path_name}: the start of frame {frame} is another than in the scan; give the weights of these frames",
-            path_name=path.name,
+            "{file}: the start of frame {frame} is another than in the scan; give the weights of these frames",
+            file=path.name,
             frame=int(np.argmax(late)) + 1,
         )
     return weights
@@ -315,7 +314,7 @@ def _seconds(column: Column, metadata: Mapping[str, Any]) -> NDArray[np.float64]
     values = column.numbers()
     if np.isnan(values).any():
         raise InputRefused(
-            "tacs-frames", "{file}, {column_name}: a frame time is missing", file=column.file, column_name=column.name
+            "tacs-frames", "{file}, {column}: a frame time is missing", file=column.file, column=column.name
         )
     unit = column.unit or stated_unit(metadata, column.name) or "s"
     return values * seconds_per(unit, f"{column.file}, {column.name}")
@@ -337,10 +336,10 @@ def _activity(column: Column, unit: str) -> NDArray[np.float64]:
         line = column.lines[int(np.argmax(np.isnan(values)))]
         raise InputRefused(
             "tacs-missing",
-            "{file} line {line}: region {column_name} has no value; leave the region out",
+            "{file} line {line}: region {column} has no value; leave the region out",
             file=column.file,
             line=line,
-            column_name=column.name,
+            column=column.name,
         )
     return values * kbq_ml_per(unit, f"{column.file}, {column.name}")
 

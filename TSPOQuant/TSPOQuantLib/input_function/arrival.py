@@ -86,7 +86,7 @@ SCAN_START_S = 5.0
 def _blood_arrival(blood: BloodSamples) -> tuple[float, float] | None:
     """Between which times the blood first rises; None where it was not seen to rise."""
     for curve in reversed(blood.activities):
-        risen = int(np.argmax(curve.values > ARRIVED * curve.values.max()))
-        if risen > 0:
-            return float(curve.times_s[risen - 1]), float(curve.times_s[risen])
+        at = int(np.argmax(curve.values > ARRIVED * curve.values.max()))
+        if at > 0:
+            return float(curve.times_s[at - 1]), float(curve.times_s[at])
     return None

@@ -83,13 +83,12 @@ def scale_calibration(times_s: Floats, blood: Floats, image: Floats, sample_cv: 
     factor, count = float(ratios.mean()), len(ratios)
     spread = float(ratios.std(ddof=1)) if count > 1 else 0.0
     error = max(spread, sample_cv * factor) / np.sqrt(count)
-    flags: tuple[str, ...] = ()
-    notices: tuple[Notice, ...] = ()
+    notices = Notices()
     if count == 1:
-        flags = ("one-sample",)
-        notices = (Notice("calibration-one-sample", "the input was scaled to a single blood sample"),)
+        notices.add("calibration-one-sample", "the input was scaled to a single blood sample")
+    flags = ("one-sample",) if count == 1 else ()
     covariance = np.diag([(error / factor**2) ** 2, 0.0])
-    return Calibration("scale", 1 / factor, 0.0, covariance, times_s, flags, notices)
+    return Calibration("scale", 1 / factor, 0.0, covariance, times_s, flags, tuple(notices))
 
 
 def recovery_calibration(

@@ -7,6 +7,7 @@ inverse gamma distributions as the kinfitr program writes them. Bounds of the se
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from inspect import signature
 from itertools import product
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.special import gammainc, gammaincc
 from ..acquisition.blood import SampledCurve
 from ..information import EXACT_FIT, aicc
 from ..lazy_modules import optimize
-from ..messages import InputRefused, Notice
+from ..messages import InputRefused, Notice, Notices
 
 Floats = NDArray[np.float64]
 
@@ -34,14 +35,17 @@ DIFFERENCE = float(np.finfo(float).eps) ** (1 / 3)
 
 @dataclass(frozen=True)
 class ParentFractionModel:
-    """A formula f(t) with t in minutes, its parameters in the formula's order, their bounds and starting values."""
+    """A formula f(t) with t in minutes; bounds and starting values of its parameters, in the formula's order."""
 
     name: str
-    parameter_names: tuple[str, ...]
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     starts: tuple[tuple[float, ...], ...]
     function: Callable[..., Floats]
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(signature(self.function).parameters)[1:]
 
     def at(self, times_s: Floats, values: Iterable[float]) -> Floats:
         """The fraction, within 0 to 1."""
@@ -93,12 +97,9 @@ _HILL_SHAPES = (1.0, 2.0, 4.0)
 _HILL_SCALES = (0.0, 1.0, 2.0, 3.0, 5.0)
 
 MODELS: tuple[ParentFractionModel, ...] = (
-    ParentFractionModel(
-        "hill", ("a", "b", "c"), (0, 0.2, -3), (1, 10, 15), (_PLATEAUS, _HILL_SHAPES, _HILL_SCALES), hill
-    ),
+    ParentFractionModel("hill", (0, 0.2, -3), (1, 10, 15), (_PLATEAUS, _HILL_SHAPES, _HILL_SCALES), hill),
     ParentFractionModel(
         "extended-hill",
-        ("p0", "a", "b", "c"),
         (0, 0, 0.2, -3),
         (1, 1, 10, 15),
         ((0.95, 1.0), _PLATEAUS, _HILL_SHAPES, _HILL_SCALES),
@@ -106,7 +107,6 @@ MODELS: tuple[ParentFractionModel, ...] = (
     ),
     ParentFractionModel(
         "power",
-        ("a", "b", "c"),
         (1e-4, 0.2, 0.01),
         (10, 10, 10),
         ((0.01, 0.03, 0.1, 0.3), (0.7, 1.5, 3.0), (0.1, 0.4, 1.5)),
@@ -114,7 +114,6 @@ MODELS: tuple[ParentFractionModel, ...] = (
     ),
     ParentFractionModel(
         "bi-exponential",
-        ("a", "b", "c"),
         (0, 0, 0),
         (1, 5, 5),
         ((0.3, 0.6, 0.9), (0.05, 0.15, 0.5), (0.0, 0.01, 0.03)),
@@ -122,7 +121,6 @@ MODELS: tuple[ParentFractionModel, ...] = (
     ),
     ParentFractionModel(
         "sigmoid",
-        ("a", "b", "c"),
         (-3, 0.01, 0),
         (15, 10, 10),
         ((0.0, 1.5, 3.0, 4.5), (0.1, 0.3, 1.0), (0.0, 0.2, 0.7)),
@@ -130,7 +128,6 @@ MODELS: tuple[ParentFractionModel, ...] = (
     ),
     ParentFractionModel(
         "gamma",
-        ("a", "b", "c"),
         (0, 0.2, 1e-3),
         (1, 10, 5),
         ((0.6, 0.85, 1.0), (0.7, 1.5, 3.0), (0.02, 0.07, 0.2, 0.6)),
@@ -138,7 +135,6 @@ MODELS: tuple[ParentFractionModel, ...] = (
     ),
     ParentFractionModel(
         "inverse-gamma",
-        ("a", "b", "c"),
         (0, 0.1, 0.01),
         (1, 10, 200),
         ((0.6, 0.85, 1.0), (0.5, 1.0, 2.5), (1.0, 4.0, 12.0, 40.0)),
@@ -271,16 +267,14 @@ def fit_parent_fraction(
     candidates = [_fit(m, times, fractions, weight) for m in able]
     best = min(candidates, key=lambda candidate: candidate.aicc)
     predicted = best.model.at(times, best.values)
-    notices: tuple[Notice, ...] = ()
+    notices = Notices()
     if best.flags:
-        notices = (
-            Notice(
-                "parent-fraction-at-bound",
-                "the {model_name} fit of the parent fraction ended with a parameter at its bound ({flags}); "
-                "look at the curve",
-                model_name=best.model.name,
-                flags=", ".join(best.flags),
-            ),
+        notices.add(
+            "parent-fraction-at-bound",
+            "the {model_name} fit of the parent fraction ended with a parameter at its bound ({flags}); "
+            "look at the curve",
+            model_name=best.model.name,
+            flags=", ".join(best.flags),
         )
     return ParentFractionFit(
         best.model.name,
@@ -293,7 +287,7 @@ def fit_parent_fraction(
         {candidate.model.name: candidate.aicc for candidate in candidates},
         hold,
         best.flags,
-        notices,
+        tuple(notices),
     )
 
 

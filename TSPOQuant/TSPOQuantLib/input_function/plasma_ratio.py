@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from inspect import signature
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +47,7 @@ MODELS: dict[str, Callable[..., Floats]] = {
     "exponential": exponential,
     "bi-exponential": bi_exponential,
 }
-PARAMETER_NAMES = {
-    "constant": ("a",),
-    "linear": ("a", "b"),
-    "exponential": ("a", "b", "rate"),
-    "bi-exponential": ("a", "b", "rate_1", "rate_2"),
-}
+PARAMETER_NAMES = {name: tuple(signature(model).parameters)[1:] for name, model in MODELS.items()}
 
 
 @dataclass(frozen=True, eq=False)

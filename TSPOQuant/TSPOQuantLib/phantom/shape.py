@@ -23,6 +23,7 @@ RANGES = {
     "tilt": (-20.0, 20.0),
 }
 """Beyond these a neck is none, leaves the field, or has no foramina left."""
+LISTED = {"fused": LEVELS, "metal": LEVELS, "missing": VERTEBRAE}
 
 
 @dataclass(frozen=True)
@@ -67,41 +68,28 @@ def shape_of(words: str) -> Shape:
     found: dict[str, float | bool | tuple[str, ...]] = {}
     for part in (word.strip() for word in words.split(",") if word.strip()):
         name, _, value = part.partition("=")
-        if name in found:
-            raise _refused(part)
-        if name in RANGES:
-            found[name] = _number(part, value, *RANGES[name])
-        elif name in ("fused", "metal", "missing"):
-            names = tuple(word.strip() for word in value.split("+"))
-            if not set(names) <= set(VERTEBRAE if name == "missing" else LEVELS):
-                raise _refused(part)
+        names = tuple(word.strip() for word in value.split("+"))
+        low, high = RANGES.get(name, (math.inf, -math.inf))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        new = name not in found
+        if new and low <= number <= high:
+            found[name] = number
+        elif new and name in LISTED and set(names) <= set(LISTED[name]):
             found[name] = names
-        elif part == "contrast":
+        elif new and part == "contrast":
             found[name] = True
         else:
-            raise _refused(part)
+            raise InputRefused(
+                "phantom-shape",
+                "'{part}' is no shape of the phantom's neck; give, with commas between, some of {ranges}, "
+                "fused=C5/C6, metal=C5/C6, missing=C5 (several joined by +), contrast",
+                part=part,
+                ranges=", ".join(f"{name}={low:g} to {high:g}" for name, (low, high) in RANGES.items()),
+            )
     return Shape(**found)  # type: ignore[arg-type]
-
-
-def _number(part: str, value: str, low: float, high: float) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        raise _refused(part) from None
-    if not (math.isfinite(number) and low <= number <= high):
-        raise _refused(part)
-    return number
-
-
-def _refused(part: str) -> InputRefused:
-    ranges = ", ".join(f"{name}={low:g} to {high:g}" for name, (low, high) in RANGES.items())
-    return InputRefused(
-        "phantom-shape",
-        "'{part}' is no shape of the phantom's neck; give, with commas between, some of {ranges}, fused=C5/C6, "
-        "metal=C5/C6, missing=C5 (several joined by +), contrast",
-        part=part,
-        ranges=ranges,
-    )
 
 
 def described(shape: Shape) -> dict[str, object]:
