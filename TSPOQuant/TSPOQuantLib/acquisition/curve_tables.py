@@ -58,7 +58,7 @@ def read_curve_table(path: Path, metadata: Mapping[str, Any]) -> CurveTable:
             )
     (columns,) = tables
     if path.suffix.lower() == pmod.STATISTICS:
-        return _without_empty(path.name, _of_statistics(path.name, columns))
+        return _without_empty(path.name, _with_corrected_notice(path.name, _of_statistics(path.name, columns)))
     by_name = {column.name: column for column in columns}
     table = CurveTable(columns)
     if LONG_REGION in by_name and LONG_VALUE in by_name:
@@ -114,32 +114,27 @@ def _of_statistics(file: str, columns: Sequence[Column]) -> CurveTable:
         )
     regions = by_name[pmod.REGION]
     values = {"": by_name[pmod.AVERAGED]}
-    notices = Notices()
     if pmod.CORRECTED in by_name:
         values[CORRECTED] = by_name[pmod.CORRECTED]
-        notices.append(_corrected_notice(file))
     time = replace(by_name[pmod.TIME], name=MIDDLES[0])
     volumes = {}
     if pmod.VOLUME in by_name:
         volume = by_name[pmod.VOLUME]
         volumes = _volumes(regions, volume, MM3_PER_CCM) if (volume.unit or "ccm") == "ccm" else {}
-    return CurveTable(_wide(file, regions, [time], values), volumes, notices=tuple(notices))
-
-
-def _corrected_notice(file: str) -> Notice:
-    return Notice(
-        "tacs-corrected",
-        "{file}: regions whose name ends in {ending} are corrected for partial volume, as PMOD writes them",
-        file=file,
-        ending=CORRECTED,
-    )
+    return CurveTable(_wide(file, regions, [time], values), volumes)
 
 
 def _with_corrected_notice(file: str, table: CurveTable) -> CurveTable:
     names = {split_unit(column.name)[0] for column in table.columns}
     if not any(name + CORRECTED in names for name in names):
         return table
-    return replace(table, notices=(*table.notices, _corrected_notice(file)))
+    notice = Notice(
+        "tacs-corrected",
+        "{file}: regions whose name ends in {ending} are corrected for partial volume, as PMOD writes them",
+        file=file,
+        ending=CORRECTED,
+    )
+    return replace(table, notices=(*table.notices, notice))
 
 
 def _without_empty(file: str, table: CurveTable) -> CurveTable:

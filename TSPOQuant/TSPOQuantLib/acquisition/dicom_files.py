@@ -245,11 +245,11 @@ def _slices(file: Path, head: bytes, size: int, shared: _Shared) -> list[Slice]:
     if not _is_image(header):
         return []
     start = _native_pixels(header, content, pixels_at)
-    if text(header, _TAG["SOPClassUID"]) == ENHANCED_PET:
-        whole, _ = _parse(content)
+    kind = text(header, _TAG["SOPClassUID"])
+    whole = _parse(content)[0] if kind in (ENHANCED_PET, LEGACY_PET) else header
+    if kind == ENHANCED_PET:
         return list(enhanced_slices(file, whole, start, len(content)))
-    if text(header, _TAG["SOPClassUID"]) == LEGACY_PET:
-        whole, _ = _parse(content)
+    if kind == LEGACY_PET:
         return [
             _of_many(_classic_slice(file, frame, _facts(frame, shared), start, len(content)), number, len(content))
             for number, frame in enumerate(classic_frames(whole))

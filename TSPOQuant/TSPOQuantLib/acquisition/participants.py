@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..messages import InputRefused, Notice, Notices, Text
-from .tables import Column, read_json, read_table
+from .tables import read_json, read_table, stated_unit
 
 # rs6971 as laboratories write it: the alleles of the reported strand (C is Ala147), the amino acids, or the binding.
 GENOTYPES = {
@@ -104,13 +104,8 @@ def _row(path: Path, keys: Mapping[str, str], notices: Notices) -> dict[str, tup
                 hint=hint,
             )
         if cells:
-            found[name] = (cells.pop(), _unit(column, described.get(written)))
+            found[name] = (cells.pop(), column.unit or stated_unit(described, written) or "")
     return found
-
-
-def _unit(column: Column, described: object) -> str:
-    stated = described.get("Units") if isinstance(described, dict) else None
-    return column.unit or (stated if isinstance(stated, str) else "")
 
 
 def genotype_of(cell: str, notices: Notices) -> str:

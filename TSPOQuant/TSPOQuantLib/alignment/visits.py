@@ -91,7 +91,7 @@ def align_visits(
     centers = {level: np.mean(points, axis=0) for level, points in points_lps.items()}
     order = sorted(centers, key=lambda level: float(centers[level][2]))
     boxes = {level: _level_box(ct, centers[level]) for level in order}
-    first = max(order, key=lambda level: _fit(boxes[level], moving, whole))
+    first = max(order, key=lambda level: _likeness(boxes[level].image, moving, whole, boxes[level].mask))
     start = order.index(first)
     found: dict[str, LevelTransform] = {}
     notices = Notices()
@@ -171,19 +171,12 @@ def _align_whole(fixed: sitk.Image, moving: sitk.Image) -> Matrix:
         for image, half in zip((fixed, moving), extent, strict=True)
     )
     between = np.array(middle(moving)) - np.array(middle(fixed))
-    steps = np.arange(-START_REACH_MM, START_REACH_MM + 1, START_STEP_MM)
     starts = [np.eye(4)]
-    for step in steps:
+    for step in np.arange(-START_REACH_MM, START_REACH_MM + 1, START_STEP_MM):
         shifted = np.eye(4)
         shifted[:3, 3] = between + np.array([0, 0, step])
         starts.append(shifted)
-    scored = []
-    for start in starts:
-        try:
-            scored.append((similarity(coarse, target, start, CORRELATION), start))
-        except InputRefused:  # this start leaves no overlap
-            continue
-    best = max(scored, key=lambda pair: pair[0])[1]
+    best = max(starts, key=lambda start: _likeness(coarse, target, start))
     return register_rigid(coarse, target, best, CORRELATION, WHOLE_SHRINK)
 
 
@@ -205,9 +198,10 @@ def _level_box(ct: Volume, center: NDArray[np.float64]) -> _Box:
     return _Box(box, mask, float(between.GetThreshold()))
 
 
-def _fit(box: _Box, moving: sitk.Image, matrix: Matrix) -> float:
+def _likeness(fixed: sitk.Image, moving: sitk.Image, matrix: Matrix, mask: sitk.Image | None = None) -> float:
+    """0 where nothing overlaps."""
     try:
-        return similarity(box.image, moving, matrix, CORRELATION, box.mask)
+        return similarity(fixed, moving, matrix, CORRELATION, mask)
     except InputRefused:
         return 0.0
 

@@ -5,8 +5,6 @@ of 600 people, Harianja et al., by CT); every V_T is an assumption. The cord end
 CSF, in which no single roots are drawn. The field cuts the trunk: beyond it the object goes on as its last voxels do.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..grid import Grid
@@ -27,7 +25,7 @@ from .anatomy import (
 )
 from .neck import Build, CanalPlan, Plan, Pose, Vertebra, canal_axes
 from .spine import bent_spine
-from .tracer import BLOOD_KINETICS, BONE_KINETICS, CORD_K1, CORD_VB, FORAMEN_K1, FORAMEN_VB, OTHER, Kinetics
+from .tracer import Kinetics, kinetics_named
 
 # Lowest first, as the axis runs. The tilts make a lordosis.
 VERTEBRAE = (
@@ -110,20 +108,8 @@ LUMBAR = Plan(
 
 def kinetics_at(visit: str) -> dict[str, Kinetics]:
     """The true parameters of every structure at a visit, in the order of the plan."""
-    later = FOLLOWUP_VT if visit != "baseline" else {}
-    table: dict[str, Kinetics] = {}
-    for name in LUMBAR.structures:
-        if name in FORAMEN_VT:
-            table[name] = Kinetics(FORAMEN_K1, later.get(name, FORAMEN_VT[name]), FORAMEN_VB)
-        elif name in CORD_VT:
-            table[name] = Kinetics(CORD_K1, later.get(name, CORD_VT[name]), CORD_VB)
-        elif name in LUMBAR.blood:
-            table[name] = BLOOD_KINETICS
-        elif name.startswith("vertebra "):
-            table[name] = BONE_KINETICS
-        else:
-            table[name] = OTHER.get(name, replace(OTHER["muscle"], vt=2.0))
-    return table
+    vt = FORAMEN_VT | CORD_VT | (FOLLOWUP_VT if visit != "baseline" else {})
+    return {name: kinetics_named(name, LUMBAR, vt) for name in LUMBAR.structures}
 
 
 def grids(fast: bool) -> tuple[Grid, Grid]:

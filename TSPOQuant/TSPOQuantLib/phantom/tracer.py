@@ -15,7 +15,7 @@ from scipy.integrate import solve_ivp
 
 from ..messages import InputRefused
 from ..tracers import SIMULATED, nuclide, tracer_named
-from .neck import BLOOD, BONES, CORD_LEVELS, FORAMINA, STRUCTURES
+from .neck import CORD_LEVELS, FORAMINA, NECK, STRUCTURES, Plan
 from .settings import VISITS
 
 Doubles = NDArray[np.float64]
@@ -105,7 +105,8 @@ CORD_K1, CORD_VB = 0.25, 0.04
 # Unaffected foramina and cord: each its own value, so that mixing two of them up shows.
 _VT_OF_FORAMINA = (4.60, 4.75, 4.90, 4.80, 5.05, 4.95, 5.40, 5.20, 12.96, 5.50, 5.30, 5.10)
 FORAMEN_VT = dict(zip(FORAMINA, _VT_OF_FORAMINA, strict=True))
-CORD_VT = dict(zip(CORD_LEVELS, (4.60, 4.70, 4.80, 4.95, 5.15, 6.43, 5.25), strict=True))
+_VT_OF_CORD = (4.60, 4.70, 4.80, 4.95, 5.15, 6.43, 5.25)
+CORD_VT = {f"cord {level}": vt for level, vt in zip(CORD_LEVELS, _VT_OF_CORD, strict=True)}
 OTHER = {
     "cord above C2": Kinetics(CORD_K1, 4.50, CORD_VB),
     "cord below T1": Kinetics(CORD_K1, 5.00, CORD_VB),
@@ -113,6 +114,7 @@ OTHER = {
     "cartilage": Kinetics(0.03, 0.80, 0.01),
     "thyroid": Kinetics(0.40, 5.00, 0.10),
     "muscle": Kinetics(0.06, 1.60, 0.03),
+    "bowel": Kinetics(0.06, 2.00, 0.03),
     "fat": Kinetics(0.03, 0.60, 0.01),
     "skin": Kinetics(0.05, 1.10, 0.03),
     "air": EMPTY_KINETICS,
@@ -129,7 +131,9 @@ def kinetics_of(
     beyond those, which then follow, or has otherwise. Raises InputRefused ("phantom-truth") for a structure that the
     phantom does not have, or that has no V_T.
     """
-    return with_truth({name: _kinetics(name, visit) for name in STRUCTURES} | dict(others or {}), visit, truth)
+    vt = FORAMEN_VT | CORD_VT | {name: by_visit[visit] for name, by_visit in PUBLISHED_VT.items()}
+    table = {name: kinetics_named(name, NECK, vt) for name in STRUCTURES}
+    return with_truth(table | dict(others or {}), visit, truth)
 
 
 def with_truth(
@@ -143,16 +147,15 @@ def with_truth(
     return table
 
 
-def _kinetics(name: str, visit: str) -> Kinetics:
-    if name in BLOOD:
+def kinetics_named(name: str, plan: Plan, vt: Mapping[str, float]) -> Kinetics:
+    """The parameters of a structure of a plan; vt: V_T (mL/cm3) of foramina and pieces of cord."""
+    if name in plan.blood:
         return BLOOD_KINETICS
-    if name in BONES:
+    if name in plan.bones:
         return BONE_KINETICS
-    if name in FORAMEN_VT:
-        return Kinetics(FORAMEN_K1, PUBLISHED_VT.get(name, {}).get(visit, FORAMEN_VT[name]), FORAMEN_VB)
-    level = name.removeprefix("cord ")
-    if level in CORD_VT:
-        return Kinetics(CORD_K1, PUBLISHED_VT.get(name, {}).get(visit, CORD_VT[level]), CORD_VB)
+    if name in vt:
+        k1, vb = (FORAMEN_K1, FORAMEN_VB) if name.startswith("foramen ") else (CORD_K1, CORD_VB)
+        return Kinetics(k1, vt[name], vb)
     return OTHER[name]
 
 

@@ -283,11 +283,9 @@ def _frame(level: str, points: Floats, up: Floats) -> Vertebra | Notice:
     hole = _hole(points @ axes)
     if hole is None:  # some of its points left a gap where all of them leave none
         return _open(level)
-    canal = axes[:, :2] @ hole[:2] + axes[:, 2] * float(np.median(points @ axes[:, 2]))
+    middle, (left, right, front, back) = hole
+    canal = axes[:, :2] @ middle + axes[:, 2] * float(np.median(points @ axes[:, 2]))
     local = (points - canal) @ axes
-    left, right, front, back = (
-        edge - at for edge, at in zip(hole[2:6], (hole[0], hole[0], hole[1], hole[1]), strict=True)
-    )
     column = local[(np.abs(local[:, 0]) < MIDDLE_MM) & (local[:, 1] < front - 2) & (local[:, 1] > front - 11)]
     if len(column) < FEWEST_IN_BODY:
         return Notice("vertebra-bodiless", "the label of vertebra {level} has no body before its canal", level=level)
@@ -365,30 +363,25 @@ def _grown(mask: Bools) -> Bools:
     return mask
 
 
-def _hole(local: Floats) -> tuple[float, ...] | None:
-    """The largest hole seen along the last axis: middle (left, posterior), edges left, right, front, back, area."""
+def _hole(local: Floats) -> tuple[Floats, tuple[float, float, float, float]] | None:
+    """The largest hole seen along the last axis: its middle (left, posterior); left, right, front and back edge from
+    there."""
     holes, sizes, low = _holes(local)
     if sizes.max(initial=0) < SMALLEST_CANAL_MM2:
         return None
     inside = np.argwhere(holes == np.argmax(sizes) + 1) + low
-    x, y = inside.mean(axis=0)
-    middle = inside[np.abs(inside[:, 0] - x) < MIDDLE_MM - 1]
-    return (
-        float(x),
-        float(y),
-        float(inside[:, 0].max() + 0.5),
-        float(inside[:, 0].min() - 0.5),
-        float(middle[:, 1].min() - 0.5),
-        float(middle[:, 1].max() + 0.5),
-        float(sizes.max()),
-    )
+    x, y = inside.mean(axis=0).tolist()
+    column = inside[np.abs(inside[:, 0] - x) < MIDDLE_MM - 1]
+    left, right = float(inside[:, 0].max() + 0.5) - x, float(inside[:, 0].min() - 0.5) - x
+    front, back = float(column[:, 1].min() - 0.5) - y, float(column[:, 1].max() + 0.5) - y
+    return np.array([x, y]), (left, right, front, back)
 
 
 def _facing(points: Floats, axes: Floats) -> Floats:
     """Axes turned about up so that left and right are most alike, seen along up."""
     hole = _hole(points @ axes)
     assert hole is not None
-    flat = points @ axes - np.array([hole[0], hole[1], 0.0])
+    flat = points @ axes - np.array([*hole[0], 0.0])
     scores = []
     turns = _steps(YAW_DEG, 2)
     for yaw in turns:
