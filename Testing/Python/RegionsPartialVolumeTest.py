@@ -208,7 +208,7 @@ class TissuesTest(unittest.TestCase):
         move[:3, 3], shift[0, 3] = (0.37, -1.23, 2.21), 3.0
         cells = Grid((60, 60, 60), np.diag([0.8, 0.8, 0.8, 1.0]))
         scene = scene_of(cells, surroundings([own, large, oblique, middle], None), move)
-        labels, names = tissues_in(scene, own, move @ shift)
+        found = tissues_in(scene, own, move @ shift)
         expected = np.full(cells.shape, "rest", dtype=object)
         for region, to in ((large, move), (middle, move), (oblique, move), (own, move @ shift)):
             drawn = points(cells) @ np.linalg.inv(to)[:3, :3].T + np.linalg.inv(to)[:3, 3]
@@ -216,7 +216,10 @@ class TissuesTest(unittest.TestCase):
             inside = ((index >= 0) & (index < np.array(region.mask.shape))).all(axis=-1)
             at = np.clip(index, 0, np.array(region.mask.shape) - 1)
             expected[inside & region.mask[tuple(np.moveaxis(at, -1, 0))]] = region.name
-        np.testing.assert_array_equal(np.array(names, dtype=object)[labels], expected)
+        np.testing.assert_array_equal(np.array(found.names, dtype=object)[found.place[found.labels]], expected)
+        runs = np.diff(found.first, append=cells.shape[0] * cells.shape[1] * cells.shape[2])
+        np.testing.assert_array_equal(np.repeat(found.labels.ravel()[found.first], runs), found.labels.ravel())
+        self.assertLess(len(runs), found.labels.size / 5)
 
 
 VISIT, TARGET = "baseline", "foramen C6/C7 left (root C7)"

@@ -26,7 +26,7 @@ from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .region import Region, TimeActivityCurve
 from .sampling import MINIMUM_COVERAGE, coverage, sample
-from .tissues import Surroundings, scene_of, surroundings, tissues_in
+from .tissues import CellTissues, Surroundings, scene_of, surroundings, tissues_in
 
 Floats = NDArray[np.float64]
 
@@ -112,7 +112,6 @@ class _Tissues:
 
     first, shape: the PET voxels of the box. cuts: cells a voxel. pad: voxels beyond the box that have cells.
     weights: (voxels,), how the region's mean is read, sum 1.
-    labels: (k, j, i) of the cells, into ``names``; 0 is the region.
     """
 
     first: NDArray[np.intp]
@@ -120,8 +119,11 @@ class _Tissues:
     cuts: NDArray[np.intp]
     pad: NDArray[np.intp]
     weights: Floats
-    labels: NDArray[np.int16]
-    names: tuple[str, ...]
+    cells: CellTissues
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.cells.names
 
     @property
     def box(self) -> tuple[slice, ...]:
@@ -404,7 +406,7 @@ def _tissues_around(
         for n in members:
             first, shape, weights = boxes[n]
             own = scene.part((first - low) * cuts, (first - low + shape + 2 * pad) * cuts)
-            yield n, _Tissues(first, shape, cuts, pad, weights, *tissues_in(own, *lie[n]))
+            yield n, _Tissues(first, shape, cuts, pad, weights, tissues_in(own, *lie[n]))
 
 
 def _box(
@@ -493,12 +495,14 @@ def _models(tissues: _Tissues, pet: Grid, widths_mm: Sequence[tuple[float, ...]]
     """The scanner's image of each tissue, and how each is read, for resolutions along i, j, k."""
     spacing = pet.spacing_mm[::-1]
     axes = list(zip(tissues.shape.tolist(), tissues.cuts.tolist(), tissues.pad.tolist(), spacing, strict=True))
-    runs, part = _runs(tissues.labels, len(tissues.names)), _parts(tissues)
+    runs, part = _runs(tissues.cells), _parts(tissues)
     read = _readings(part, tissues.weights)
     models = []
     for width in widths_mm:
         along_k, along_j, along_i = (_response(*axis, fwhm) for axis, fwhm in zip(axes, width[::-1], strict=True))
-        rows = (runs @ along_i.T).reshape(*tissues.labels.shape[:2], -1)  # k, j of the cells; tissue, i of the voxels
+        rows = (runs @ along_i.T).reshape(
+            *tissues.cells.labels.shape[:2], -1
+        )  # k, j of the cells; tissue, i of the voxels
         planes = np.matmul(_of_cells(along_j), rows)
         seen = np.tensordot(_of_cells(along_k), planes, axes=1).reshape(*tissues.shape[:2], len(tissues.names), -1)
         smooth = _smoothing(tuple(tissues.shape.tolist()), spacing, width[::-1])
@@ -510,23 +514,21 @@ def _of_cells(beyond: NDArray[np.float32]) -> NDArray[np.float32]:
     return beyond[:, :-1] - beyond[:, 1:]
 
 
-def _runs(labels: NDArray[np.int16], count: int) -> Any:
+def _runs(cells: CellTissues) -> Any:
     """(rows and tissues, edges): 1 where along a row of cells (k, j) a tissue begins, -1 where it ends.
 
     Along a row there are few tissues: this is far smaller than the cells.
     """
-    rows, width = labels.reshape(-1, labels.shape[-1]), labels.shape[-1]
-    begins = np.ones(rows.shape, dtype=bool)
-    np.not_equal(rows[:, 1:], rows[:, :-1], out=begins[:, 1:])
-    first = np.flatnonzero(begins)
-    row, begin = np.divmod(first, width)
-    end = np.append(first[1:], rows.size) - row * width
-    at = row * count + rows.ravel()[first]
+    labels, count = cells.labels, len(cells.names)
+    width, rows = labels.shape[-1], labels.size // labels.shape[-1]
+    row, begin = np.divmod(cells.first, width)
+    end = np.append(cells.first[1:], labels.size) - row * width
+    at = row * count + cells.place[labels.ravel()[cells.first]]
     order = np.argsort(at, kind="stable")
     edges = np.stack([begin, end], axis=1)[order].ravel()
-    signs = np.tile(np.array([1, -1], dtype=np.float32), len(first))
-    before = np.append(0, 2 * np.cumsum(np.bincount(at, minlength=len(rows) * count)))
-    return sparse.csr_array((signs, edges, before), shape=(len(rows) * count, width + 1))
+    signs = np.tile(np.array([1, -1], dtype=np.float32), len(row))
+    before = np.append(0, 2 * np.cumsum(np.bincount(at, minlength=rows * count)))
+    return sparse.csr_array((signs, edges, before), shape=(rows * count, width + 1))
 
 
 def _parts(tissues: _Tissues) -> Floats:
@@ -537,10 +539,9 @@ def _parts(tissues: _Tissues) -> Floats:
     )
     along = [np.arange(n * cuts) // cuts for n, cuts in zip(tissues.shape, tissues.cuts, strict=True)]
     count, voxels = len(tissues.names), int(tissues.shape.prod())
-    cells = np.ravel_multi_index(np.ix_(*along), tuple(tissues.shape.tolist())) + voxels * tissues.labels[
-        inner
-    ].astype(np.intp)
-    counts = np.bincount(cells.ravel(), minlength=count * voxels).reshape(count, voxels)
+    places = (voxels * tissues.cells.place).take(tissues.cells.labels[inner])
+    places += np.ravel_multi_index(np.ix_(*along), tuple(tissues.shape.tolist()))
+    counts = np.bincount(places.ravel(), minlength=count * voxels).reshape(count, voxels)
     return np.asarray(counts / tissues.cuts.prod())
 
 

@@ -14,6 +14,7 @@ from .region import Region
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
+Labels = NDArray[np.int16]
 
 # None of these is published: choices.
 CLASS_EDGES_HU = (-300.0, -30.0, 150.0)
@@ -115,88 +116,122 @@ def _lattice(regions: Sequence[Region], grid: Grid, members: Sequence[tuple[int,
 class Scene:
     """What lies in cells before any one region is asked for.
 
-    back: rigid 4 x 4 (LPS mm) from where the cells are to where all was drawn. covered: (k, j, i) of the cells, one a
-    lattice of ``around``, into its sets. classes: (k, j, i), the CT's tissue class, into ``CLASSES``, the surroundings
-    of the cord not told apart; all 0 without a CT. cord, near_cord: (k, j, i), drawn as cord, and so near to it.
+    covered: (k, j, i) of the cells, one a lattice of ``around``, into its sets. classes: (k, j, i), the CT's tissue
+    class, into ``CLASSES``, the surroundings of the cord not told apart; all 0 without a CT. cord: (k, j, i), drawn as
+    cord. background: (k, j, i), the label of what was not drawn, and labels: (k, j, i) of all; see ``_labels_of``.
     """
 
     cells: Grid
     around: Surroundings
-    back: Floats
     covered: tuple[NDArray[np.uint16], ...]
-    classes: NDArray[np.int16]
+    classes: Labels
     cord: Bools
-    near_cord: Bools
+    background: Labels
+    labels: Labels
 
     def part(self, low: Ints, high: Ints) -> "Scene":
         """Some of the cells (k, j, i), high not among them."""
         box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
+        corner = self.cells.ijk_to_lps.copy()
+        corner[:3, 3] = self.cells.to_lps(low[::-1].astype(float))
+        k, j, i = (high - low).tolist()
         return Scene(
-            self.cells.part(low.tolist(), (high - low).tolist()),
+            Grid((k, j, i), corner),
             self.around,
-            self.back,
             tuple(one[box] for one in self.covered),
             self.classes[box],
             self.cord[box],
-            self.near_cord[box],
+            self.background[box],
+            self.labels[box],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class CellTissues:
+    """The tissue of every cell: ``place[labels]``, into ``names``; 0 is the region itself.
+
+    labels: (k, j, i). first: (runs,), the flat index of the first cell of every run of cells with one label along a
+    row: there are far fewer runs than cells.
+    """
+
+    labels: Labels
+    first: Ints
+    place: Ints
+    names: tuple[str, ...]
 
 
 def scene_of(cells: Grid, around: Surroundings, move: Floats) -> Scene:
     """move: rigid 4 x 4 (LPS mm) by which the CT and everything that was drawn has moved from where it was drawn."""
     back: Floats = np.asarray(np.linalg.inv(move))
     vertebrae = np.zeros(cells.shape, dtype=bool)
+    smallest = np.full(cells.shape, len(around.regions), dtype=np.int16)
     covered = []
     for lattice in around.lattices:
         seen = np.zeros(cells.shape, dtype=np.uint16)
         _look_up(seen, lattice.covered, lattice.grid, lattice.corner, cells, back)
         covered.append(seen)
-        vertebrae |= np.array([any(not around.tells(n) for n in each) for each in lattice.sets])[seen]
+        drawn = np.flatnonzero(seen)
+        sets = seen.ravel()[drawn]
+        vertebrae.ravel()[drawn] |= np.array([any(not around.tells(n) for n in each) for each in lattice.sets])[sets]
+        smallest.ravel()[drawn] = np.minimum(smallest.ravel()[drawn], _smallest(around, lattice, None)[sets])
     classes = _classes(cells, around.ct, back, vertebrae)
     cord = np.broadcast_to(_drawn_as_cord(around, covered, around.regions), cells.shape)
-    near_cord = cord if around.ct is None else within(cord, AROUND_CORD_MM, cells.spacing_mm[::-1])
-    return Scene(cells, around, back, tuple(covered), classes, cord, near_cord)
+    background = _background(around, cells, classes, cord)
+    labels = background.copy()
+    drawn = np.flatnonzero(smallest < len(around.regions))
+    labels.ravel()[drawn] = _labels_of(around)[smallest.ravel()[drawn]]
+    return Scene(cells, around, tuple(covered), classes, cord, background, labels)
 
 
-def tissues_in(scene: Scene, region: Region, own_move: Floats) -> tuple[NDArray[np.int16], tuple[str, ...]]:
-    """The tissue of every cell (k, j, i), into the names that are returned with it; 0 is the region itself.
-
-    own_move: rigid 4 x 4 (LPS mm) by which the region has moved from where it was drawn.
-    """
+def tissues_in(scene: Scene, region: Region, own_move: Floats) -> CellTissues:
+    """The tissues around a region; own_move: rigid 4 x 4 (LPS mm) by which it has moved from where it was drawn."""
     cells, around = scene.cells, scene.around
     own = np.zeros(cells.shape, dtype=bool)
     _look_up(own, region.mask, region.grid, np.zeros(3, dtype=np.intp), cells, np.asarray(np.linalg.inv(own_move)))
-    count = len(around.regions)
-    smallest = np.full(cells.shape, count, dtype=np.int16)
-    for lattice, seen in zip(around.lattices, scene.covered, strict=True):
-        others = [
-            [n for n in sorted(each) if around.tells(n) and around.regions[n] is not region] for each in lattice.sets
-        ]
-        first = np.array([min(each, default=count) for each in others], dtype=np.int16)
-        np.minimum(smallest, first[seen], out=smallest)
-    # Behind the classes the largest first, so that the smallest of what is too small is left to its like.
-    classes = ("rest",) if around.ct is None else CLASSES
-    drawn = np.append(len(classes) + count - np.arange(count), 0).astype(np.int16)
-    labels = drawn[smallest]
-    np.copyto(labels, _around_cord(scene, region, own) + np.int16(1), where=labels == 0)
+    labels, background = scene.labels.copy(), scene.background
+    if region.anatomy.structure == "cord" and around.ct is not None:
+        rest = [one for one in around.regions if one is not region]
+        cord = own | _drawn_as_cord(around, scene.covered, rest)
+        if (cord != scene.cord).any():  # a cord that has moved alone takes its surroundings with it
+            background = _background(around, cells, scene.classes, cord)
+            np.copyto(labels, background, where=labels <= len(_classes_of(around)))
+    label_of = _labels_of(around)
+    for label in [label_of[n] for n, one in enumerate(around.regions) if one is region]:
+        left = np.nonzero(labels == label)
+        smallest = np.full(len(left[0]), len(around.regions), dtype=np.int16)
+        for lattice, seen in zip(around.lattices, scene.covered, strict=True):
+            np.minimum(smallest, _smallest(around, lattice, region)[seen[left]], out=smallest)
+        below = label_of[smallest]
+        labels[left] = np.where(below == 0, background[left], below)
     labels[own] = 0
-    names = [region.name, *classes, *(one.name for one in reversed(around.regions))]
+    names = [region.name, *_classes_of(around), *(one.name for one in reversed(around.regions))]
     return _without_slivers(labels, names, cells.voxel_volume_mm3)
 
 
-def _around_cord(scene: Scene, region: Region, own: Bools) -> NDArray[np.int16]:
-    """The classes, with the surroundings of the cord told apart; a cord that has moved alone takes its own with it."""
-    if scene.around.ct is None:
-        return scene.classes
-    near = scene.near_cord
-    if region.anatomy.structure == "cord":
-        rest = [one for one in scene.around.regions if one is not region]
-        cord = own | _drawn_as_cord(scene.around, scene.covered, rest)
-        if (cord != scene.cord).any():
-            near = within(cord, AROUND_CORD_MM, scene.cells.spacing_mm[::-1])
-    classes = scene.classes.copy()
-    classes[near & (classes == CLASSES.index("soft tissue"))] = CLASSES.index("around the cord")
-    return classes
+def _classes_of(around: Surroundings) -> tuple[str, ...]:
+    return ("rest",) if around.ct is None else CLASSES
+
+
+def _labels_of(around: Surroundings) -> Labels:
+    """The label of every region, and of none. 0 is a region that is asked for, then come the classes, and behind these
+    the largest region first, so that the smallest of what is too small is left to its like."""
+    count = len(around.regions)
+    return np.append(len(_classes_of(around)) + count - np.arange(count), 0).astype(np.int16)
+
+
+def _smallest(around: Surroundings, lattice: _Lattice, but: Region | None) -> Labels:
+    """The smallest region of each of a lattice's sets that tells tissues apart, ``but`` one; their number for none."""
+    others = ([n for n in each if around.tells(n) and around.regions[n] is not but] for each in lattice.sets)
+    return np.array([min(each, default=len(around.regions)) for each in others], dtype=np.int16)
+
+
+def _background(around: Surroundings, cells: Grid, classes: Labels, cord: Bools) -> Labels:
+    """The labels of what was not drawn: the classes, with the surroundings of the cord told apart."""
+    labels = classes + np.int16(1)
+    if around.ct is not None:
+        near = within(cord, AROUND_CORD_MM, cells.spacing_mm[::-1])
+        labels[near & (classes == CLASSES.index("soft tissue"))] = 1 + CLASSES.index("around the cord")
+    return labels
 
 
 def _drawn_as_cord(around: Surroundings, covered: Sequence[NDArray[np.uint16]], regions: Sequence[Region]) -> Bools:
@@ -204,11 +239,13 @@ def _drawn_as_cord(around: Surroundings, covered: Sequence[NDArray[np.uint16]], 
     cords = {n for n, one in enumerate(around.regions) if one in regions and one.anatomy.structure == "cord"}
     found: Bools = np.zeros(1, dtype=bool)
     for lattice, seen in zip(around.lattices, covered, strict=True):
-        found = found | np.array([not cords.isdisjoint(each) for each in lattice.sets])[seen]
+        for number, each in enumerate(lattice.sets):
+            if not cords.isdisjoint(each):
+                found = found | (seen == number)
     return found
 
 
-def _classes(cells: Grid, ct: Volume | None, back: Floats, vertebrae: Bools) -> NDArray[np.int16]:
+def _classes(cells: Grid, ct: Volume | None, back: Floats, vertebrae: Bools) -> Labels:
     """The CT's tissue class of every cell, those beyond the CT as its last voxels; 0 without a CT.
 
     Marrow lies deep in what the CT shows as bone or what is drawn as vertebra: old marrow is no denser than muscle.
@@ -314,12 +351,15 @@ def _taken(values: NDArray[Any], places: Sequence[NDArray[np.int32]]) -> NDArray
     return np.asarray(values.reshape(-1).take(rows + i))
 
 
-def _without_slivers(
-    labels: NDArray[np.int16], names: Sequence[str], cell_mm3: float
-) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+def _without_slivers(labels: Labels, names: list[str], cell_mm3: float) -> CellTissues:
     """Tissues of next to no volume join the one before them in the list; the region itself stays."""
-    volumes = np.bincount(labels.ravel(), minlength=len(names)) * cell_mm3
+    rows = labels.reshape(-1, labels.shape[-1])
+    begins = np.ones(rows.shape, dtype=bool)
+    np.not_equal(rows[:, 1:], rows[:, :-1], out=begins[:, 1:])
+    first = np.flatnonzero(begins)
+    lengths = np.diff(first, append=labels.size)
+    volumes = np.bincount(labels.ravel()[first], weights=lengths, minlength=len(names)) * cell_mm3
     kept = [0] + [n for n in range(1, len(names)) if volumes[n] >= BACKGROUND_SMALLEST_MM3]
     place = np.searchsorted(kept, np.arange(len(names)), side="right") - 1
     place[1:] = np.maximum(place[1:], min(1, len(kept) - 1))
-    return place.astype(np.int16)[labels], tuple(names[n] for n in kept)
+    return CellTissues(labels, first, place, tuple(names[n] for n in kept))
