@@ -25,7 +25,9 @@ TINY = Size((2, 8, 8), 16, 64, 3, 4, 8, 4, 1)
 class RunTest(unittest.TestCase):
     def test_every_task_is_in_the_table(self):
         steps = []
-        text = run(False, lambda fraction, _: steps.append(fraction), TINY)
+        with patch("tools.bench.suite.visit_cpu_s", return_value=(2.5, 4.5)) as visited:
+            text = run(False, lambda fraction, _: steps.append(fraction), TINY)
+        visited.assert_called_once()
         self.assertEqual(steps, sorted(steps))
         self.assertEqual((steps[0], steps[-1]), (0, 1))
         for task in ("Logan map, 128", "MA1 map, 128", "1TCM map, 128", "2TCM map, 16 voxels", "1TCM fit, 3 curves"):
@@ -33,14 +35,18 @@ class RunTest(unittest.TestCase):
         for task in (
             "2TCM fit, 3",
             "DICOM reading, 76 files",
-            "motion estimation, 19 frames",
+            "motion and its uncertainty, 19 frames",
             "stroke to V_T, 1 regions",
+            "GTM, 18 regions",
+            "quantify, 1 visits",
+            "quantify with GTM, 1 visits",
             "start of --help, 1 starts",
             "start of quantify, 1 starts",
         ):
             self.assertIn(task, text)
         for peer in ("numpy lstsq loop", "pydicom.dcmread alone"):
             self.assertIn(peer, text)
+        self.assertRegex(" ".join(text.split()), r"made NIfTI of 128, 256, 512 voxels × 22 frames, .* bytes a voxel")
         self.assertNotIn("petpal", text)
         self.assertNotIn("nan", text)
         self.assertEqual(len(re.findall(r"(?m)^(?:met|MISSED): ", text)), len(GOAL_US))

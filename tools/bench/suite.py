@@ -15,12 +15,14 @@ from TSPOQuantLib.kinetics import FitOptions, fit, make_maps
 from TSPOQuantLib.kinetics.convolution import curve_frame_averages
 from TSPOQuantLib.messages import Text
 from TSPOQuantLib.progress import Progress, silent
+from TSPOQuantLib.regions.partial_volume import correct
 from TSPOQuantLib.reporting.provenance import versions
 
 from ..validation.document import Goal, goal_line, prose
 from .machine import best_cpu_s, child_cpu_s, processor, product_once, read_once
 from .peers import Peer, measure, median_error
 from .problem import DURATIONS_S, Problem, Size, followed_neck, moving_neck, simulate, write_series
+from .whole import Taken, memory, memory_text, visit_cpu_s
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -33,6 +35,8 @@ GOAL_US = {
     "2TCM map": 50.0,
     "DICOM reading": 1500.0,
     "stroke to V_T": 300_000.0,
+    "quantify": 15_000_000.0,
+    "quantify with GTM": 30_000_000.0,
     "start of --help": 300_000.0,
     "start of quantify": 1_500_000.0,
 }
@@ -80,6 +84,7 @@ def run(peers: bool = False, progress: Progress = silent, size: Size | None = No
     tasks: list[Task] = []
     beside: list[Peer] = []
     used: dict[str, str] = {}
+    taken: list[Taken] = []
     with tempfile.TemporaryDirectory() as scratch:
         series, handed = Path(scratch) / "series", Path(scratch) / "handed"
         handed.mkdir()
@@ -89,7 +94,9 @@ def run(peers: bool = False, progress: Progress = silent, size: Size | None = No
             "region fits": lambda: tasks.extend(fit_tasks(problem, size)),
             "DICOM": lambda: _add_dicom(tasks, beside, series, size),
             "motion": lambda: tasks.append(motion_task(size)),
-            "live results": lambda: tasks.append(stroke_task(size)),
+            "live results": lambda: tasks.extend(followed_tasks(size)),
+            "a visit": lambda: tasks.extend(visit_tasks(Path(scratch) / "visit")),
+            "memory": lambda: taken.extend(memory(handed, size)),
             "starts": lambda: tasks.extend(start_tasks(size)),
         }
         if peers:
@@ -98,7 +105,7 @@ def run(peers: bool = False, progress: Progress = silent, size: Size | None = No
             progress((n + 1) / (len(steps) + 1), Text("Benchmark: {name}", name=name))
             step()
     progress(1.0, "Done")
-    return report(size, limits, tasks, beside, used, load)
+    return report(size, limits, tasks, beside, used, load, taken)
 
 
 def map_tasks(problem: Problem, size: Size) -> list[Task]:
@@ -177,20 +184,33 @@ def _add_dicom(tasks: list[Task], beside: list[Peer], folder: Path, size: Size) 
 
 
 def motion_task(size: Size) -> Task:
-    """Frame-to-frame motion of the simulated neck; once, as it is long."""
+    """Frame-to-frame motion of the simulated neck, with the uncertainty of each frame's place; once, as it is long."""
     neck = moving_neck(size)
-    return Task("motion estimation", "frames", best_cpu_s(lambda: estimate_motion(neck), 1), len(neck.timing))
+    return Task("motion and its uncertainty", "frames", best_cpu_s(lambda: estimate_motion(neck), 1), len(neck.timing))
 
 
-def stroke_task(size: Size) -> Task:
-    """What the panel works out after a stroke of the brush: curve, fits and V_T of one region of a moving neck."""
+def followed_tasks(size: Size) -> list[Task]:
+    """Regions of a moving neck: what the panel works out after a stroke of the brush in one of them (curve, fits and
+    V_T), and all of them corrected by the geometric transfer matrix, in every frame where it lies."""
     live, regions = followed_neck(size)
     names = [region.name for region in regions]
 
     def stroke() -> None:
         live.with_changes(live.settings, names, [replace(regions[0])])  # a new one: nothing of it is known
 
-    return Task("stroke to V_T", "regions", best_cpu_s(stroke, size.repeats), 1)
+    def corrected() -> None:
+        correct(live.placed.image, [replace(region) for region in regions], "GTM", 5.0, live.placed.to_frames)
+
+    return [
+        Task("stroke to V_T", "regions", best_cpu_s(stroke, size.repeats), 1),
+        Task("GTM", "regions", best_cpu_s(corrected, 1), len(regions)),
+    ]
+
+
+def visit_tasks(folder: Path) -> list[Task]:
+    """From the files of a simulated visit to its results, once: a neck with CT, motion, blood and 18 regions."""
+    plain, with_gtm = visit_cpu_s(folder)
+    return [Task("quantify", "visits", plain, 1), Task("quantify with GTM", "visits", with_gtm, 1)]
 
 
 def start_tasks(size: Size) -> list[Task]:
@@ -215,6 +235,7 @@ def report(
     beside: Sequence[Peer],
     peer_versions: dict[str, str],
     load: float,
+    taken: Sequence[Taken] = (),
 ) -> str:
     """The aligned table, the goals, and how it was measured."""
     header = ("task", "CPU s", "µs each", "x read", "x product", "beside", "CPU s", "µs each", "ours/theirs")
@@ -237,9 +258,11 @@ def report(
             f"Maps: {i} × {j} × {k} × {frames} float32, t* {TSTAR_S / 60:g} min, with standard errors and flags; "
             f"2TCM on the first {min(size.two_tissue_voxels, i * j * k):,} voxels, loops over voxels on the first "
             f"{min(size.loop_voxels, i * j * k):,}. DICOM: slices of {size.pixels} × {size.pixels} pixels. "
-            f"CPU seconds are summed over threads: the best of {size.repeats} runs, of one for motion and the loops."
+            f"CPU seconds are summed over threads: the best of {size.repeats} runs, of one for motion, GTM, "
+            "visits and the loops."
         ),
         prose(vt_text(tasks, beside)),
+        *([prose(memory_text(taken))] if taken else []),
         prose("Versions: " + _listed(versions()) + "."),
     ]
     if peer_versions:
