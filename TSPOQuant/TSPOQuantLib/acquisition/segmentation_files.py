@@ -12,7 +12,7 @@ import pydicom
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from ..grid import Grid
+from ..grid import Grid, box_of
 from ..messages import InputRefused, Notice, Notices
 from .contour_files import CONTOURS, read_contours
 from .dicom_slice import key_of
@@ -200,11 +200,22 @@ def _layers(file: str, stored: NDArray[Any]) -> NDArray[np.integer]:
 
 
 def _segments(labels: Iterable[_Label], layers: NDArray[np.integer]) -> Iterable[Segment]:
-    boxes = [find_objects(layers[..., layer]) for layer in range(layers.shape[3])]
+    boxes = [_boxes(layers[..., layer]) for layer in range(layers.shape[3])]
     for label in labels:
         box = boxes[label.layer][label.value - 1] if label.value <= len(boxes[label.layer]) else None
         mask = _mask(layers[..., label.layer], label.value, box)
         yield Segment(label.id, label.name, mask, label.color, label.tags or {})
+
+
+def _boxes(labels: NDArray[np.integer]) -> list[tuple[slice, ...] | None]:
+    """The box of each label from 1 on, None where it holds no voxel; they are looked for where anything is drawn."""
+    if not labels.any():
+        return []
+    whole = box_of(labels)
+    return [
+        box and tuple(slice(a.start + b.start, a.start + b.stop) for a, b in zip(whole, box, strict=True))
+        for box in find_objects(labels[whole])
+    ]
 
 
 def _mask(labels: NDArray[np.integer], value: int, box: tuple[slice, ...] | None) -> NDArray[np.bool_]:
@@ -388,10 +399,9 @@ def _escaped(text: str) -> str:
 
 def _extent(mask: NDArray[np.bool_]) -> str:
     """First and last voxel along i, j and k, as Slicer writes it; "0 -1 0 -1 0 -1" for an empty segment."""
-    box = find_objects(mask.view(np.uint8))
-    if not box:
+    if not mask.any():
         return "0 -1 0 -1 0 -1"
-    return " ".join(f"{side.start} {side.stop - 1}" for side in reversed(box[0]))
+    return " ".join(f"{side.start} {side.stop - 1}" for side in reversed(box_of(mask)))
 
 
 def _reference_geometry(grid: Grid) -> str:

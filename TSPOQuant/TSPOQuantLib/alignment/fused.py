@@ -89,10 +89,9 @@ def _cut(volume: Volume, low: NDArray[np.float64], high: NDArray[np.float64]) ->
 
 def _tight(segmentation: Segmentation) -> Segmentation:
     """The same segments on the smallest grid that holds them."""
-    drawn = np.zeros(segmentation.grid.shape, dtype=bool)
-    for segment in segmentation.segments:
-        drawn |= segment.mask
-    box = box_of(drawn)
-    grid = segmentation.grid.part([side.start for side in box], drawn[box].shape)
+    boxes = [box_of(segment.mask) for segment in segmentation.segments if segment.mask.any()]
+    axes = list(zip(*boxes, strict=True))
+    box = tuple(slice(min(side.start for side in axis), max(side.stop for side in axis)) for axis in axes)
+    grid = segmentation.grid.part([side.start for side in box], [side.stop - side.start for side in box])
     segments = tuple(replace(segment, mask=segment.mask[box].copy()) for segment in segmentation.segments)
     return replace(segmentation, grid=grid, segments=segments)

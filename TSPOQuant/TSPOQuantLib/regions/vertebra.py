@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter, label, map_coordinates
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
 
 from ..acquisition.image import Volume
 from ..acquisition.segmentation import Segmentation
-from ..grid import Grid
+from ..grid import Grid, box_of
 from ..messages import InputRefused, Notice
 
 Floats = NDArray[np.float64]
@@ -165,9 +165,8 @@ def depth_in(mask: Bools) -> Floats:
     array all is taken for inside, as ``distance_transform_edt`` does.
     """
     depth = np.zeros(mask.shape)
-    boxes = find_objects(mask.view(np.uint8))
-    if boxes and boxes[0] is not None:
-        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in boxes[0])
+    if mask.any():
+        box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box_of(mask))
         depth[box] = distance_transform_edt(mask[box], sampling=STEP_MM)
     return depth
 
@@ -344,10 +343,11 @@ def _holes(local: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
 
     Gaps up to 4 mm are closed, by a diamond.
     """
-    low = local[:, :2].min(axis=0) - 4
-    pixels = np.round(local[:, :2] - low).astype(int)
-    seen = np.zeros(pixels.max(axis=0) + 5, dtype=bool)
-    seen[tuple(pixels.T)] = True
+    across = np.ascontiguousarray(local[:, :2].T)
+    low = across.min(axis=1) - 4
+    pixels = np.round(across - low[:, None]).astype(int)
+    seen = np.zeros(pixels.max(axis=1) + 5, dtype=bool)
+    seen[tuple(pixels)] = True
     holes, _ = enclosed(~_grown(~_grown(seen)))
     return holes, np.bincount(holes.ravel())[1:], low
 
