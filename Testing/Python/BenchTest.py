@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import tempfile
+import tomllib
 import unittest
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tools.bench.machine import best_cpu_s, product_once, read_once
 from tools.bench.peers import PINNED, Peer, environment, measure, median_error
 from tools.bench.problem import TRUTHS, Size, simulate
 from tools.bench.suite import GOAL_US, Limits, Task, aligned, goals, plain_loops, report
+from tools.bench.whole import TIMES, Taken, memory_text, visit_cpu_s
 
 TINY = Size((2, 8, 8), 16, 64, 3, 4, 8, 4, 1)
 
@@ -89,13 +91,40 @@ class ReportTest(unittest.TestCase):
     def test_ratios_and_goals(self):
         tasks = [Task("Logan map", "voxels", 0.4, 2_000_000, 0.01), Task("2TCM map", "voxels", 0.6, 10_000)]
         beside = [Peer("Logan map", "other", 8.0, 4_000_000), Peer("Logan map", "slow", 2.0, 1_000, -0.1)]
-        text = report(Size(), Limits(0.05, 0.1), tasks, beside, {"other": "1.0"}, 0.0)
+        absent = {"third": "no wheel for this Python"}
+        text = report(Size(), Limits(0.05, 0.1), tasks, beside, {"other": "1.0"}, 0.0, [], absent)
         rows = [re.split(r"  +", line.strip()) for line in text.splitlines() if "voxels  " in line or "slow" in line]
         self.assertEqual(rows[0], ["Logan map, 2,000,000 voxels", "0.4", "0.2", "4", "2", "other", "8", "2", "0.1"])
         self.assertEqual(rows[1], ["slow", "2", "2,000", "0.0001"])
         self.assertEqual([goal.met for goal in goals(tasks)], [True, False])
         self.assertIn("Logan map slow -10.0 %", " ".join(text.split()))
         self.assertIn("other 1.0", text)
+        self.assertIn("Not beside: third (no wheel for this Python).", text)
+
+    def test_memory_and_time_are_told_by_voxel(self):
+        taken = [Taken(1000 * times, 150_000 * times, 5e-4 * times) for times in TIMES]
+        text = memory_text(taken)
+        self.assertIn("1,000, 2,000, 4,000 voxels × 22 frames", text)
+        self.assertIn("150, 150, 150 bytes a voxel", text)
+        self.assertIn("0.50, 0.50, 0.50 µs", text)
+
+    def test_a_visit_is_quantified_as_it_is_and_corrected(self):
+        called = []
+
+        def child(arguments, _repeats):
+            called.append(arguments)
+            if "phantom" in arguments:
+                study = Path(arguments[-1]) / "ses-baseline" / "study.toml"
+                study.parent.mkdir(parents=True)
+                study.write_text('[pet]\npath = "pet"\n\n[segmentation]\npath = "x.seg.nrrd"\n')
+            return float(len(called))
+
+        with tempfile.TemporaryDirectory() as place, patch("tools.bench.whole.child_cpu_s", side_effect=child):
+            self.assertEqual(visit_cpu_s(Path(place)), (2.0, 3.0))
+            plain, corrected = (tomllib.loads(Path(one[3]).read_text()) for one in called[1:])
+        self.assertEqual(corrected["segmentation"].pop("pvc"), "GTM")
+        self.assertEqual(corrected["pet"].pop("fwhm_mm"), 5.0)
+        self.assertEqual(plain, corrected)
 
     def test_columns_stand_below_one_another(self):
         lines = aligned([("a", "1", "", "", "", "b"), ("long", "22", "", "", "", "c")]).splitlines()

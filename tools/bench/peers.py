@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from TSPOQuantLib.messages import InputRefused
 
 from .problem import Problem, Size
 
-# From the Python package index. petpal needs Python 3.12.
-PINNED = ("petpal==0.7.1", "niftypad==2.0.0")
+# From the Python package index, the newest of each in November 2026. petpal needs Python 3.12.
+PINNED = ("petpal==0.7.1", "niftypad==2.0.0", "vpet-abc==0.1.6")
+SIMULATED_VOXELS = 64
+"""vPET-ABC compares 200,000 simulated curves with every voxel: a few voxels tell its time."""
 SCRIPT = Path(__file__).with_name("peer_script.py")
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -41,9 +43,10 @@ class Peer:
 
 
 def environment() -> Path:
-    """The Python of an environment that holds the peers, made below the user's cache folder on first use (1.3 GB).
+    """The Python of an environment that holds the peers, made below the user's cache folder on first use (2 GB).
 
-    Raises InputRefused ("peers-python", "peers-install").
+    One that cannot be installed is left out; why stands in the file ``NAME.failed``. Raises InputRefused
+    ("peers-python", "peers-install").
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "tspoquant" / "peers-3.12"
@@ -53,22 +56,33 @@ def environment() -> Path:
     base = sys.executable if sys.version_info[:2] == (3, 12) else shutil.which("python3.12")
     if base is None:
         raise InputRefused("peers-python", "petpal needs Python 3.12; install it, or leave the peers out")
-    for command in ([base, "-m", "venv", str(folder)], [str(python), "-m", "pip", "install", "-q", *PINNED]):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise InputRefused(
-                "peers-install",
-                "{folder}: {reason}; check the network, or leave the peers out",
-                folder=folder,
-                reason=reason,
-            )
+    failed = [_failure([base, "-m", "venv", str(folder)])]
+    for peer in PINNED if not failed[0] else ():
+        failed.append(_failure([str(python), "-m", "pip", "install", "-q", peer]))
+        if failed[-1]:
+            (folder / f"{peer.partition('==')[0]}.failed").write_text(failed[-1])
+    if failed[0] or all(failed[1:]):
+        raise InputRefused(
+            "peers-install",
+            "{folder}: {reason}; check the network, or leave the peers out",
+            folder=folder,
+            reason=failed[0] or failed[-1],
+        )
     stamp.write_text("\n".join(PINNED))
     return python
 
 
-def measure(problem: Problem, size: Size, tstar_s: float, folder: Path) -> tuple[tuple[Peer, ...], dict[str, str]]:
-    """What the peers take, and the versions of what they run on; folder: for the data, handed over as files.
+def _failure(command: Sequence[str]) -> str:
+    """The last line of why a command failed; empty where it did not."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stderr.strip().splitlines() or ["no reason given"])[-1] if done.returncode else ""
+
+
+def measure(
+    problem: Problem, size: Size, tstar_s: float, folder: Path
+) -> tuple[tuple[Peer, ...], dict[str, str], dict[str, str]]:
+    """What the peers take, the versions of what they run on, and why a peer is missing; folder: for the data, handed
+    over as files.
 
     Raises InputRefused ("peers-…").
     """
@@ -85,6 +99,7 @@ def measure(problem: Problem, size: Size, tstar_s: float, folder: Path) -> tuple
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     order = {"tstar_min": tstar_s / 60, "loop_voxels": size.loop_voxels, "repeats": size.repeats}
+    order["simulated_voxels"] = SIMULATED_VOXELS
     (folder / "order.json").write_text(json.dumps(order))
     one_thread = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
     done = subprocess.run(
@@ -100,7 +115,9 @@ def measure(problem: Problem, size: Size, tstar_s: float, folder: Path) -> tuple
             "peers-run", "the peers stopped: {reason}; leave the peers out, or report it", reason=reason
         )
     found = json.loads((folder / "results.json").read_text())
-    return tuple(_peer(problem, folder, row) for row in found["results"]), found["versions"]
+    installing = {file.stem: file.read_text() for file in python.parent.parent.glob("*.failed")}
+    peers = tuple(_peer(problem, folder, row) for row in found["results"])
+    return peers, found["versions"], {**found["absent"], **installing}
 
 
 def _peer(problem: Problem, folder: Path, row: Mapping[str, str | float]) -> Peer:

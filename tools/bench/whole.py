@@ -98,7 +98,7 @@ def visit_cpu_s(folder: Path) -> tuple[float, float]:
     """CPU seconds to quantify one visit of the simulated neck, and the same with all regions corrected by GTM."""
     program = ("-m", "TSPOQuantLib.cli")
     child_cpu_s((*program, "phantom", "--out", str(folder)), 1)
-    plain = next(folder.glob("*/study.toml"))
+    plain = min(folder.glob("*/study.toml"))
     text = plain.read_text().replace("[pet]\n", "[pet]\nfwhm_mm = 5.0\n")
     corrected = plain.with_name("corrected.toml")
     corrected.write_text(text.replace("[segmentation]\n", '[segmentation]\npvc = "GTM"\n'))
