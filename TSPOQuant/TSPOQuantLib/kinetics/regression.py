@@ -56,22 +56,22 @@ def regress(columns: Sequence[Array], ordinate: Array, root: Array) -> Regressio
     units: list[Array] = []
     shared = _leading(columns) if root.shape[1] == 1 else 0
     for at, column in enumerate((*columns, ordinate)):
-        done = shared if at >= shared else 0
-        if done:
+        along: list[Array] = []
+        if 0 < shared <= at:
             if at == shared:
                 beside = _beside(units, root)
             projected = times_columns(beside, column)
-            triangle[:done, at], rest = projected[:done], projected[done:]
+            along, rest = list(projected[:shared]), projected[shared:]
         else:
-            projected = rest = root * column
-        before = _dot(projected, projected)
-        for earlier in range(done, at):
-            along = _dot(units[earlier], rest)
-            triangle[earlier, at] = along
-            rest = rest - along * units[earlier]
+            rest = root * column
+        for unit in units[len(along) :]:
+            along.append(_dot(unit, rest))
+            rest = rest - along[-1] * unit
+        for earlier, part in enumerate(along):
+            triangle[earlier, at] = part
         square = _dot(rest, rest)
         if at < size:
-            independent = square > _SMALLEST_SHARE**2 * before
+            independent = square > _SMALLEST_SHARE**2 * (square + sum(part * part for part in along))
             length = np.sqrt(np.where(independent, square, 1.0))
             triangle[at, at] = length
             regular &= independent
