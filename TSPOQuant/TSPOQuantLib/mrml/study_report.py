@@ -149,11 +149,11 @@ class StudyReport(StudyReview):
                         session=session
                     ),
                 )
-        found = self.findings()
-        codes = {finding.code for finding in found}
+        findings = self.findings()
+        codes = {finding.code for finding in findings}
         for role in ("changes", "verdict"):
             study_nodes.remove_role(study_nodes.WHOLE_STUDY, role)
-        study_nodes.store_text(study_nodes.WHOLE_STUDY, FINDINGS, to_json([kept(finding) for finding in found]), "")
+        study_nodes.store_text(study_nodes.WHOLE_STUDY, FINDINGS, to_json([kept(finding) for finding in findings]), "")
         clinical = read_clinical(Path(study.clinicalFile)) if study.clinicalFile else Clinical({}, None)
         if study.level.value and study.side.value:
             chosen = Lesion(study.level.value, study.side.value)

@@ -101,7 +101,7 @@ class StudyReview(StudyLive):
         settings = replace(self.settingsOf(session), pvc="none")
         data = self._read(session, regions=True, progress=part(progress, 0, 0.1))
         other = segmentations.segmentation_from_node(self.visit(session).otherReader, "segmentation of another reader")
-        found = agreements(regions_of(data.segmentation), regions_of(other))
+        agreed = agreements(regions_of(data.segmentation), regions_of(other))
         aligned = self._alignment(session, data, settings, part(progress, 0.1, 0.5))
         values = []
         for share, drawn in ((0.5, data.segmentation), (0.75, other)):
@@ -120,11 +120,11 @@ class StudyReview(StudyLive):
                 if one.region in values[0] and one.other in values[1]
                 else None,
             )
-            for one in found
+            for one in agreed
         ]
         table = study_nodes.find_or_add(session, READERS, "vtkMRMLTableNode", f"TSPOQuant {session} readers")
         tables.fill_table(table, rows, tables.reader_columns())
-        spread = placement_mm(found)
+        spread = placement_mm(agreed)
         counted = _("{count} regions compared.").format(count=len(rows))
         if spread is None:
             return counted

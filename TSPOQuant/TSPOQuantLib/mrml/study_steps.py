@@ -127,11 +127,11 @@ class StudySteps(StudyViews):
         if settings.input_source == "image-derived":
             aligned = self._alignment(session, data, settings, part(progress, 0.1, 0.9))
         progress(0.9, _("Input function"))
-        found = pipeline.visit_input(pipeline.place(data, settings, aligned), data.blood, settings)
+        made = pipeline.visit_input(pipeline.place(data, settings, aligned), data.blood, settings)
         progress(1.0, _("Done"))
         if settings.input_source == "image-derived":
             self._keepAlignment(session, data, aligned, fusionInputs)
-        self._keepInput(session, data.image.timing, input_record(found, data.blood), inputs)
+        self._keepInput(session, data.image.timing, input_record(made, data.blood), inputs)
 
     def _keepInput(self, session: str, timing, input_function, inputs: str) -> None:
         from . import plots
@@ -212,8 +212,10 @@ class StudySteps(StudyViews):
         table = study_nodes.find_or_add(session, PROPOSALS, "vtkMRMLTableNode", f"TSPOQuant {session} proposals")
         tables.fill_table(table, placed, tables.proposal_columns())
         made = sum(bool(one.segment_id) for one in placed)
-        said = _("{count} of {all} proposed; look at each before it is used. The table says why the others were not.")
-        return said.format(count=made, all=len(placed))
+        message = _(
+            "{count} of {all} proposed; look at each before it is used. The table says why the others were not."
+        )
+        return message.format(count=made, all=len(placed))
 
     def labelVertebrae(self, session: str, progress: Progress = silent) -> str:
         """Labels of the vertebrae by TotalSegmentator, chosen for the visit; what came of it."""
@@ -418,10 +420,10 @@ class StudySteps(StudyViews):
         fusionInputs = self._inputsOf("fusion", session)
         data = self._read(session, regions=True, progress=part(progress, 0, 0.05))
         aligned = self._alignment(session, data, settings, part(progress, 0.05, 0.6))
-        found = pipeline.make_visit_maps(data, settings, visit.mapModel.value, aligned, part(progress, 0.6, 1))
+        visitMaps = pipeline.make_visit_maps(data, settings, visit.mapModel.value, aligned, part(progress, 0.6, 1))
         progress(1.0, _("Done"))
         self._keepAlignment(session, data, aligned, fusionInputs)
-        node = maps.keep(found, data.segmentation)
+        node = maps.keep(visitMaps, data.segmentation)
         maps.show(node, visit.ctVolume)
         return node
 

@@ -241,18 +241,18 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     fit = record.fit(region, model, pvc)
     own = [one for one in record.sensitivities if (one.region, one.model, one.pvc) == (region, model, pvc)]
     relative = relative_error(fit.outcome_value, fit.outcome_error)
-    found = errors_from(region, relative, fit.degrees_of_freedom, own, settings, with_first_of(fit))
+    errors = errors_from(region, relative, fit.degrees_of_freedom, own, settings, with_first_of(fit))
     if pvc != "none":
         seen = record.fit(region, model).outcome_value
         known = seen > 0 and fit.outcome_value > 0
         cord = any(one.structure == "cord" for one in record.regions if one.name == region)
         share = settings.correction_share_cord if cord else settings.correction_share
         size = share * math.log(fit.outcome_value / seen) if known else math.inf
-        found = replace(found, terms={**found.terms, "correction": Term("correction-model", size, 0.0)})
+        errors = replace(errors, terms={**errors.terms, "correction": Term("correction-model", size, 0.0)})
     scan = record.acquisition
     if scan.fwhm_mm is None or not scan.fwhm_se_mm:
-        return found
-    return replace(found, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm), scanner=scan.made_by)
+        return errors
+    return replace(errors, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm), scanner=scan.made_by)
 
 
 def with_first_of(fit: KineticFit) -> float:
@@ -341,11 +341,11 @@ def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[
             component=component,
             baseline=math.sqrt(before.variance(component)),
             followup=math.sqrt(after.variance(component)),
-            correlation=between(before, after, settings, *found),
+            correlation=between(before, after, settings, *terms),
             change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
-            assumed=_assumed(component, found, settings.sizes),
+            assumed=_assumed(component, terms, settings.sizes),
         )
-        for component, found in _by_component(before, after).items()
+        for component, terms in _by_component(before, after).items()
     )
 
 
@@ -354,22 +354,22 @@ def budget_of_one(errors: Errors, settings: BudgetSettings) -> tuple[VisitPart, 
     resolution = Text("{fwhm_mm:g} mm FWHM", fwhm_mm=settings.fwhm_mm)
     sizes = {**settings.sizes, "resolution": resolution}  # what two visits share is no part of one
     return tuple(
-        VisitPart(component, math.sqrt(errors.variance(component)), _assumed(component, found, sizes))
-        for component, found in _by_component(errors).items()
+        VisitPart(component, math.sqrt(errors.variance(component)), _assumed(component, terms, sizes))
+        for component, terms in _by_component(errors).items()
     )
 
 
 def _by_component(*visits: Errors) -> dict[str, list[Term]]:
     """The terms of all visits by their component, in the order of ``COMPONENTS``."""
     terms = [term for errors in visits for term in errors.terms.values()]
-    found = {name: [term for term in terms if term.component == name] for name in COMPONENTS}
-    return {name: of_it for name, of_it in found.items() if of_it}
+    by_name = {name: [term for term in terms if term.component == name] for name in COMPONENTS}
+    return {name: of_it for name, of_it in by_name.items() if of_it}
 
 
 def _assumed(component: str, terms: Iterable[Term], sizes: Mapping[str, str]) -> str:
     """The size that was assumed, "" where data told all of it; of a told resolution a part stays assumed."""
-    told = component != "resolution" and all(term.known for term in terms)
-    return "" if told else sizes.get(component, "")
+    known = component != "resolution" and all(term.known for term in terms)
+    return "" if known else sizes.get(component, "")
 
 
 def degrees_of_freedom(total_variance: float, *visits: Errors) -> float:

@@ -262,8 +262,8 @@ def _of_score(score: ClinicalChange) -> Change:
 
 def uptake_changes(besides: Sequence[FurtherMeasure], visits: Sequence[VisitRecord], later: int) -> tuple[Change, ...]:
     """Rows of Table 1 where no visit has a V_T: SUV and SUVR, as measured, of every foramen and cord, else of all."""
-    found = [one for one in besides if one.measure in ("SUV", "SUVR") and one.pvc == NO_PVC]
-    main = [one for one in found if one.structure in ("foramen", "cord")] or found
+    uptake = [one for one in besides if one.measure in ("SUV", "SUVR") and one.pvc == NO_PVC]
+    main = [one for one in uptake if one.structure in ("foramen", "cord")] or uptake
     return tuple(
         Change(
             outcome=outcome_key(one.measure, one),

@@ -124,10 +124,10 @@ class Item:
     def finding(self, visits: Sequence[VisitRecord]) -> Finding | None:
         """In what of this the visits differ from the first one; None where they are alike."""
         grades = [{fact.judged(visits[0], visit) for visit in visits[1:]} - {None} for fact in self.facts]
-        differing = [fact for fact, found in zip(self.facts, grades, strict=True) if found]
+        differing = [fact for fact, grade in zip(self.facts, grades, strict=True) if grade]
         if not differing:
             return None
-        severity: Severity = "refuse" if any("refuse" in found for found in grades) else "warn"
+        severity: Severity = "refuse" if any("refuse" in grade for grade in grades) else "warn"
         values = tuple(_joined(visit, differing) or Text("not told") for visit in visits)
         why = Listed(dict.fromkeys(fact.shared.why for fact in differing), "; ")
         message = Text("the visits differ in {item}: {why}", item=self.item, why=why)

@@ -111,8 +111,8 @@ class Comparison:
 
     def change(self, outcome: str, followup: str, model: str | None = None) -> RegionChange | None:
         """The change of an outcome key at a later session, under the model that tells it or the named one."""
-        found = (c for c in self.changes if (c.outcome, c.followup_session) == (outcome, followup))
-        return next((c for c in found if c.model == (model or self.model_of(c.region))), None)
+        changes = (c for c in self.changes if (c.outcome, c.followup_session) == (outcome, followup))
+        return next((c for c in changes if c.model == (model or self.model_of(c.region))), None)
 
 
 def compare(
@@ -145,8 +145,8 @@ def compare(
         changed_scores = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
         scores += changed_scores
         own = [change for change in changes if change.followup_session == visit.session]
-        told = [one for one in own if one.model == by_region.get(one.region, model)]
-        tables += table1(told, changed_scores, lesion, reference_rule(visits[0]))
+        leading_changes = [one for one in own if one.model == by_region.get(one.region, model)]
+        tables += table1(leading_changes, changed_scores, lesion, reference_rule(visits[0]))
         tables += () if visits[0].models else uptake_changes(besides, visits, visits.index(visit))
     return Comparison(
         visits=visits,
@@ -386,7 +386,7 @@ def _further_measures(
     visits: Sequence[VisitRecord], model: str, by_region: Mapping[str, str]
 ) -> tuple[FurtherMeasure, ...]:
     """What needs no fit, over the window, and V_T by the other models, of every region of the first visit."""
-    found = []
+    measures = []
     for region in visits[0].regions:
         for pvc in (NO_PVC, visits[0].pvc) if region.corrected else (NO_PVC,):
             there = [visit.same_place(region) for visit in visits]
@@ -394,14 +394,14 @@ def _further_measures(
             for measure in MEASURES:
                 values = tuple(math.nan if one is None else one.value(measure) for one in uptake)
                 if measure in ALWAYS or any(map(math.isfinite, values)):
-                    found.append(_further_measure(region, measure, pvc, values, window_of(visits[0])))
+                    measures.append(_further_measure(region, measure, pvc, values, window_of(visits[0])))
             for other in visits[0].models:
                 rows = [v.row_of(at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 outcome = MODELS[other].outcome
                 if other != by_region.get(region.name, model) or outcome != "VT":
                     numbers = tuple(getattr(row, outcome) if row else math.nan for row in rows)
-                    found.append(_further_measure(region, other, pvc, numbers, None, outcome))
-    return tuple(found)
+                    measures.append(_further_measure(region, other, pvc, numbers, None, outcome))
+    return tuple(measures)
 
 
 def _uptake(visit: VisitRecord, region: RegionRecord | None, pvc: str) -> RegionUptake | None:
@@ -533,59 +533,61 @@ def _disagreement(corrected: RegionChange) -> Text:
 
 
 def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: Lesion | None) -> tuple[Notice, ...]:
-    found = Notices()
+    notices = Notices()
     if clinical is None:
-        found.add("clinical-missing", "no clinical data were given; Table 1 shows what was measured alone")
+        notices.add("clinical-missing", "no clinical data were given; Table 1 shows what was measured alone")
     else:
         absent = [visit.session for visit in visits if visit.session not in clinical.visits]
         if absent:
-            found.add("clinical-session-missing", "no clinical data for {absent}", absent=", ".join(absent))
+            notices.add("clinical-session-missing", "no clinical data for {absent}", absent=", ".join(absent))
         sessions = {visit.session for visit in visits}
         unused = [session for session in clinical.visits if session not in sessions]
         if unused:
-            found.add(
+            notices.add(
                 "clinical-session-unused", "clinical data of {unused} belong to no visit", unused=", ".join(unused)
             )
     if clinical is not None and lesion is None:
-        found.add("lesion-missing", "the clinical file names no [lesion]; no region is called affected")
+        notices.add("lesion-missing", "the clinical file names no [lesion]; no region is called affected")
     if visits[0].models and not first_of_volume(visits[0].models):
-        found.add(
+        notices.add(
             "comparison-no-vt",
             "{models} give K_i, which stands among the other measures, and no V_T: no change of V_T is told; add "
             "a model of V_T to [model] names, such as 2TCM",
             models=Listed(visits[0].models),
         )
-    found += _of_dates(visits, clinical) if clinical is not None else []
+    notices += _of_dates(visits, clinical) if clinical is not None else []
     for visit in visits:
         if visit.models and visit.input.parent_fraction is None and visit.input.source != POPULATION:
             text = Text(
                 "{session}: parent plasma was given ready; its parent fraction's error is not in the budget",
                 session=visit.session,
             )
-            found.add("budget-input-given", text)
+            notices.add("budget-input-given", text)
         row = visit.row(*lesion.foramen.place, visit.models[0]) if lesion and visit.models else None
         if lesion and visit.models and row is None:
             place = f"foramen {lesion.level} {lesion.side}"
-            found.add("affected-missing", "{session} has no region called {place}", session=visit.session, place=place)
+            notices.add(
+                "affected-missing", "{session} has no region called {place}", session=visit.session, place=place
+            )
         if row is not None and row.flags:
             flags = Listed((flag.message for flag in row.flags), "; ")
-            found.add(
+            notices.add(
                 "affected-flagged", "{session}, {region}: {told}", session=visit.session, region=row.region, told=flags
             )
-    return tuple(found)
+    return tuple(notices)
 
 
 def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]:
     """Scores that were taken nearer to another visit's scan, and treatments that were not between the scans."""
     clocks = {visit.session: visit.acquisition.time_zero_at for visit in visits}
     scans = {session: datetime.fromisoformat(at).date() for session, at in clocks.items() if at}
-    found = Notices()
+    notices = Notices()
     for session, day in clinical.dates.items():
         if session not in scans:
             continue
         nearest = min(scans, key=lambda one: (abs(scans[one] - day), one != session))
         if nearest != session:
-            found.add(
+            notices.add(
                 "clinical-date",
                 "the scores of {session} are dated {day}, nearer to the scan of {nearest} ({other}) than to its "
                 "own ({own}); make sure that they are not those of another visit",
@@ -596,14 +598,14 @@ def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]
                 own=scans[session].isoformat(),
             )
     if len(scans) < len(visits) or len(visits) < 2:
-        return found
+        return notices
     first, last = min(scans.values()), max(scans.values())
     outside = [
         one
         for one in clinical.treatments
         if (one.start and not first <= one.start <= last) or (one.end and one.end < first)
     ]
-    return found + [
+    return notices + [
         Notice(
             "treatment-outside",
             "'{kind}' ({start} to {end}) did not begin between the scans of {first} and {last}, though the "

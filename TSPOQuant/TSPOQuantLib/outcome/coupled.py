@@ -181,8 +181,8 @@ def coupled_notices(shared: Sequence[SharedFit]) -> tuple[Notice, ...]:
     )
 
 
-def _with(visit: VisitRecord, number: int, found: dict[tuple[int, str, str, str], KineticFit]) -> VisitRecord:
-    fits = [found.get((number, fit.region, fit.model, fit.pvc), fit) for fit in visit.fits]
+def _with(visit: VisitRecord, number: int, coupled: dict[tuple[int, str, str, str], KineticFit]) -> VisitRecord:
+    fits = [coupled.get((number, fit.region, fit.model, fit.pvc), fit) for fit in visit.fits]
     if fits == list(visit.fits):
         return visit
     renewed = replace(visit, fits=tuple(fits), rows=outcome_rows(visit.session, visit.regions, fits))

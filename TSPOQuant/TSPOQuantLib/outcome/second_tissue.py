@@ -66,13 +66,13 @@ def leading(visits: Sequence[VisitRecord], primary: str) -> dict[str, str]:
     if primary != ONE_TISSUE:
         return {}
     shared = set.intersection(*(set(asked_at(visit)) for visit in visits))
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for region in visits[0].regions:
         there = [visit.same_place(region) for visit in visits]
         fits = [visit.fit(one.name, TWO_TISSUES) for visit, one in zip(visits, there, strict=True) if one and shared]
         if region.structure in shared and len(fits) == len(visits) and all(map(determined, fits)):
-            found |= {one.name: TWO_TISSUES for one in there if one is not None}
-    return found
+            by_name |= {one.name: TWO_TISSUES for one in there if one is not None}
+    return by_name
 
 
 def second_tissue_notices(visits: Sequence[VisitRecord], primary: str) -> list[Notice]:
@@ -80,22 +80,22 @@ def second_tissue_notices(visits: Sequence[VisitRecord], primary: str) -> list[N
     led = leading(visits, primary)
     asked = {one for visit in visits for one in asked_at(visit)} if primary == ONE_TISSUE else set()
     others = [one.name for one in visits[0].regions if one.structure in asked and one.name not in led]
-    found = Notices()
+    notices = Notices()
     if led:
-        found.add(
+        notices.add(
             "two-tissues-lead",
             "V_T of {regions} is told by 2TCM: at every visit two tissue compartments fit such regions better "
             "than one (AICc)",
             regions=Listed(led),
         )
     if others:
-        found.add(
+        notices.add(
             "two-tissues-apart",
             "two tissue compartments fit regions such as {regions} better than one, but not at every visit, or "
             "2TCM does not determine V_T there at every visit: V_T is told by 1TCM at all visits",
             regions=Listed(others),
         )
-    return found
+    return notices
 
 
 def repeatability_notices(

@@ -119,22 +119,22 @@ def sensitivities(
     resolution's standard error where the images told it, FWHM in mm.
     """
     everything = [one for one in (measured, corrected) if one is not None]
-    found = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
-    found += [row for one in everything for row in of_population(one, source, refit)]
-    found += [row for one in everything for row in of_kinetic_model(one, source, refit)]
+    rows = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
+    rows += [row for one in everything for row in of_population(one, source, refit)]
+    rows += [row for one in everything for row in of_kinetic_model(one, source, refit)]
     still = still_image(geometry)
     for number, region in enumerate(measured.regions):
         progress(
             0.5 + 0.4 * number / len(measured.regions), Text("Error of place: {region_name}", region_name=region.name)
         )
-        found += _of_place(measured, number, _sampled_moves(still, region, geometry))
+        rows += _of_place(measured, number, _sampled_moves(still, region, geometry))
     if corrected is not None and pvc is not None:
         everything_drawn = (*measured.regions, *geometry.others)
-        found += of_corrected_place(corrected, everything_drawn, still, pvc, geometry, part(progress, 0.9, 0.95))
+        rows += of_corrected_place(corrected, everything_drawn, still, pvc, geometry, part(progress, 0.9, 0.95))
         progress(0.95, "Error of the resolution")
-        found += of_resolution(corrected, pvc, source, refit, width_se_mm)
-        found += of_correction_model(corrected, pvc, source, refit)
-    return tuple(found)
+        rows += of_resolution(corrected, pvc, source, refit, width_se_mm)
+        rows += of_correction_model(corrected, pvc, source, refit)
+    return tuple(rows)
 
 
 # --- The input -------------------------------------------------------------------------------------------------------
@@ -148,13 +148,13 @@ def of_input(
     progress: Progress = silent,
 ) -> list[Sensitivity]:
     """Scale, delay, calibration, plasma ratio and parent fraction."""
-    found: list[Sensitivity] = []
+    rows: list[Sensitivity] = []
     inputs = list(_inputs(source, delay_fitted))
     for number, one in enumerate(inputs):
         progress(number / len(inputs), Text("Error of the input: {component}", component=one.component))
         for measured in everything:
-            found += _of_input(measured, one, refit)
-    return found
+            rows += _of_input(measured, one, refit)
+    return rows
 
 
 def _inputs(source: InputFunctionResult, delay_fitted: bool) -> Iterator[_Varied]:
@@ -346,9 +346,9 @@ def of_corrected_place(
         moves = {
             name: [
                 (_log_ratio(lower[number], center[number]), _log_ratio(upper[number], center[number]))
-                for lower, upper in zip(found[::2], found[1::2], strict=True)
+                for lower, upper in zip(means[::2], means[1::2], strict=True)
             ]
-            for name, found in (("placement", alone), ("registration", with_all))
+            for name, means in (("placement", alone), ("registration", with_all))
         }
         rows += _of_place(corrected, number, moves)
     return rows

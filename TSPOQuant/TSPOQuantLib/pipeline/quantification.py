@@ -258,14 +258,14 @@ def _with_resolution(
             "resolution-ct",
             "the resolution is estimated with a CT; add [ct] path, or give [pet] fwhm_mm as a number",
         )
-    found = estimate_resolution(placed.image, placed.ct, placed.to_frames, progress)
+    resolution = estimate_resolution(placed.image, placed.ct, placed.to_frames, progress)
     estimated = Notice(
         "resolution-estimated",
         "the resolution was estimated from the images: {fwhm_mm:.1f} mm FWHM (standard error {se_mm:.1f} mm)",
-        fwhm_mm=found.fwhm_mm,
-        se_mm=found.se_mm,
+        fwhm_mm=resolution.fwhm_mm,
+        se_mm=resolution.se_mm,
     )
-    return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), found.se_mm, (estimated, *found.notices)
+    return replace(settings, fwhm_mm=round(resolution.fwhm_mm, 2)), resolution.se_mm, (estimated, *resolution.notices)
 
 
 def _width(settings: StudySettings) -> float | None:
@@ -336,16 +336,16 @@ def _listed(data: VisitData, settings: StudySettings) -> dict[str, object]:
 
 def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[Notice]) -> tuple[Notice, ...]:
     """Every warning of the visit, in the order of the rooms, each once; of_input: those of blood and input."""
-    found = [*placed.image.notices, *placed.notices, *of_input, *placed.unsure]
-    found += tracer_notices(placed.image.scan.tracer, settings.genotype)
-    return tuple(dict.fromkeys(found))
+    notices = [*placed.image.notices, *placed.notices, *of_input, *placed.unsure]
+    notices += tracer_notices(placed.image.scan.tracer, settings.genotype)
+    return tuple(dict.fromkeys(notices))
 
 
-def two_tissue_notices(found: Sequence[Sensitivity], led: Collection[str]) -> list[Notice]:
+def two_tissue_notices(rows: Sequence[Sensitivity], led: Collection[str]) -> list[Notice]:
     """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
     that is no matter. First those that are told by the two; led: these, by name."""
-    asked = [one for one in found if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
-    told = [one for one in asked if one.region in led]
+    asked = [one for one in rows if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
+    leads = [one for one in asked if one.region in led]
     others = [one for one in asked if one.region not in led]
     return [
         Notice(
@@ -357,7 +357,7 @@ def two_tissue_notices(found: Sequence[Sensitivity], led: Collection[str]) -> li
             use=use,
         )
         for some, use in (
-            (told, Text("and is what tells V_T there ([model] second_tissue)")),
+            (leads, Text("and is what tells V_T there ([model] second_tissue)")),
             (others, Text("which is in the error budget")),
         )
         if some
@@ -372,10 +372,10 @@ def _apart(asked: Sequence[Sensitivity]) -> Text:
     return Text("{percent:+d} %", percent=percents[0])
 
 
-def width_notices(found: Sequence[Sensitivity]) -> list[Notice]:
+def width_notices(rows: Sequence[Sensitivity]) -> list[Notice]:
     """Regions whose corrected V_T the error of an estimated resolution moves so far that it leads nobody."""
     moved: dict[str, float] = {}
-    for one in found:
+    for one in rows:
         if one.component == "resolution" and one.sd is not None:
             ends = [abs(end) for end in (one.lower, one.upper) if math.isfinite(end)]
             reach = max(ends, default=0.0) * BudgetSettings().size(one) / one.step
@@ -396,9 +396,9 @@ def width_notices(found: Sequence[Sensitivity]) -> list[Notice]:
 
 def tracer_notices(name: str | None, genotype: str) -> list[Notice]:
     """What has to be known of a tracer and is not, and a genotype on which its binding depends."""
-    tracer, found = tracer_named(name), Notices()
+    tracer, notices = tracer_named(name), Notices()
     if name and tracer is None:
-        found.add(
+        notices.add(
             "tracer-unknown",
             "the tracer {name} is not in the table of tracers: which model suits it, whether its binding depends "
             "on rs6971 and how repeatable it is are not known here",
@@ -406,5 +406,5 @@ def tracer_notices(name: str | None, genotype: str) -> list[Notice]:
         )
     if genotype in ("LAB", "unknown") and (tracer is None or tracer.genotype is not False):
         known = Text("a low-affinity binder") if genotype == "LAB" else Text("not known")
-        found.add("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known)
-    return found
+        notices.add("genotype", "the rs6971 genotype is {known}; TSPO binding depends on it", known=known)
+    return notices

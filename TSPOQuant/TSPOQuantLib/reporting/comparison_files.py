@@ -182,8 +182,8 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
 
 def _others(comparison: Comparison) -> str:
     """Regions that are told by another model: " (cord C6, cord C7 by 2TCM)"."""
-    told = {row.region: row.model for row in comparison.baseline.rows if row.model != comparison.model}
-    models = {model: [one for one in told if comparison.model_of(one) == model] for model in told.values()}
+    apart = {row.region: row.model for row in comparison.baseline.rows if row.model != comparison.model}
+    models = {model: [one for one in apart if comparison.model_of(one) == model] for model in apart.values()}
     return "".join(f" ({', '.join(regions)} by {model})" for model, regions in models.items() if regions)
 
 

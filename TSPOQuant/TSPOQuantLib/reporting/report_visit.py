@@ -430,11 +430,11 @@ def _fitted(kind: str, findings: Mapping[str, Any] | None, words: Words) -> list
     if not findings:
         return []
     parameters, errors = findings.get("parameters") or {}, findings.get("standard_errors") or {}
-    told = words.listed(
+    named = words.listed(
         (f"{name} = {words.with_error(value, errors.get(name), 4)}" for name, value in parameters.items()), "; "
     )
     text = words(
-        "input.fitted", model=findings.get("model", ""), count=findings.get("samples", 0), parameters=told or "–"
+        "input.fitted", model=findings.get("model", ""), count=findings.get("samples", 0), parameters=named or "–"
     )
     return [(words(f"input.{kind}"), text)]
 
