@@ -39,9 +39,9 @@ def mean_interval(values: Array) -> tuple[Array, Array, Array]:
     return mean, mean - half, mean + half
 
 
-def estimated(parts: tuple[Array, Array, Array], scale: float = 1.0) -> Estimate:
+def estimated(parts: tuple[Array, Array, Array]) -> Estimate:
     """An estimate from numpy's scalars."""
-    return Estimate(*(scale * float(part) for part in parts))
+    return Estimate(*map(float, parts))
 
 
 def two_sided(t: float, degrees_of_freedom: float) -> float:

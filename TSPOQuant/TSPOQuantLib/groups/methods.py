@@ -39,14 +39,11 @@ class Source:
         return f"@{kind}{{{self.key},\n{body}\n}}"
 
 
-def _source(key: str, authors: str, year: int, title: str, journal: str, doi: str) -> tuple[str, Source]:
-    return key, Source(key, authors, year, title, journal, doi)
-
-
-SOURCES: Mapping[str, Source] = dict(
-    (
-        _source("tspoquant", "{The TSPOQuant contributors}", 2026, f"TSPOQuant {__version__}", "", ""),
-        _source(
+SOURCES: Mapping[str, Source] = {
+    source.key: source
+    for source in (
+        Source("tspoquant", "{The TSPOQuant contributors}", 2026, f"TSPOQuant {__version__}", "", ""),
+        Source(
             "lutkeschipholt2025",
             "Lutke Schipholt, I. J. and others",
             2025,
@@ -55,7 +52,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Frontiers in Nuclear Medicine",
             "10.3389/fnume.2025.1569991",
         ),
-        _source(
+        Source(
             "innis2007",
             "Innis, R. B. and others",
             2007,
@@ -63,7 +60,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Journal of Cerebral Blood Flow and Metabolism",
             "10.1038/sj.jcbfm.9600493",
         ),
-        _source(
+        Source(
             "logan1990",
             "Logan, J. and others",
             1990,
@@ -72,7 +69,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Journal of Cerebral Blood Flow and Metabolism",
             "10.1038/jcbfm.1990.127",
         ),
-        _source(
+        Source(
             "ichise2002",
             "Ichise, M. and others",
             2002,
@@ -80,7 +77,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Journal of Cerebral Blood Flow and Metabolism",
             "10.1097/01.WCB.0000038000.34930.4E",
         ),
-        _source(
+        Source(
             "patlak1983",
             "Patlak, C. S. and others",
             1983,
@@ -88,7 +85,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Journal of Cerebral Blood Flow and Metabolism",
             "10.1038/jcbfm.1983.1",
         ),
-        _source(
+        Source(
             "rizzo2014",
             "Rizzo, G. and others",
             2014,
@@ -97,7 +94,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Journal of Cerebral Blood Flow and Metabolism",
             "10.1038/jcbfm.2014.55",
         ),
-        _source(
+        Source(
             "qiba2015",
             "Raunig, D. L. and others",
             2015,
@@ -105,7 +102,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Statistical Methods in Medical Research",
             "10.1177/0962280214537344",
         ),
-        _source(
+        Source(
             "shrout1979",
             "Shrout, P. E. and Fleiss, J. L.",
             1979,
@@ -113,7 +110,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Psychological Bulletin",
             "10.1037/0033-2909.86.2.420",
         ),
-        _source(
+        Source(
             "carkeet2015",
             "Carkeet, A.",
             2015,
@@ -121,7 +118,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Optometry and Vision Science",
             "10.1097/OPX.0000000000000513",
         ),
-        _source(
+        Source(
             "mancl2001",
             "Mancl, L. A. and DeRouen, T. A.",
             2001,
@@ -129,7 +126,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Biometrics",
             "10.1111/j.0006-341X.2001.00126.x",
         ),
-        _source(
+        Source(
             "welch1947",
             "Welch, B. L.",
             1947,
@@ -137,7 +134,7 @@ SOURCES: Mapping[str, Source] = dict(
             "Biometrika",
             "10.1093/biomet/34.1-2.28",
         ),
-        _source(
+        Source(
             "bonett2000",
             "Bonett, D. G. and Wright, T. A.",
             2000,
@@ -146,7 +143,7 @@ SOURCES: Mapping[str, Source] = dict(
             "10.1007/BF02294183",
         ),
     )
-)
+}
 
 
 @dataclass(frozen=True)

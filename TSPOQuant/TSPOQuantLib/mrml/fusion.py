@@ -11,6 +11,9 @@ from . import views
 from .segmentations import tags_of
 from .volumes import is_ct_node
 
+BONE_OPACITY = 0.15
+"""Of vertebrae in the 3-D view: what lies behind them is seen (own choice)."""
+
 
 def style_ct(ct_node) -> None:
     """Gray, in a window that shows bone with soft tissue; of an MR in one that its own voxels make."""
@@ -98,7 +101,7 @@ def outline(segmentation_node, visible: bool, opacity: float = 1.0) -> None:
     display.SetOpacity2DOutline(opacity)
 
 
-def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
+def show_regions(segmentation_node) -> None:
     """Regions as outlines on the slices and as surfaces in 3-D, where vertebrae let the rest be seen."""
     outline(segmentation_node, True)
     display, source = segmentation_node.GetDisplayNode(), segmentation_node.GetSegmentation()
@@ -106,7 +109,7 @@ def show_regions(segmentation_node, bone_opacity: float = 0.15) -> None:
     for segment_id in source.GetSegmentIDs():
         segment = source.GetSegment(segment_id)
         bone = identify(segment.GetName(), tags_of(segment)).structure == "vertebra"
-        display.SetSegmentOpacity3D(segment_id, bone_opacity if bone else 1.0)
+        display.SetSegmentOpacity3D(segment_id, BONE_OPACITY if bone else 1.0)
     segmentation_node.CreateClosedSurfaceRepresentation()
 
 

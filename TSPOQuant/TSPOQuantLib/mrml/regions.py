@@ -139,14 +139,14 @@ def add_two_click(
 # --- Proposals -------------------------------------------------------------------------------------------------------
 
 
-def find_vertebrae(scene=None) -> tuple:
-    """The segmentations of a scene with segments that are vertebrae, by name, ID or code as every labeling tool gives
-    them (``regions.vertebra_labels``).
+def find_vertebrae() -> tuple:
+    """The segmentations of the scene with segments that are vertebrae, by name, ID or code as every labeling tool
+    gives them (``regions.vertebra_labels``).
 
     The one with most levels first; empty where none has two.
     """
     found: list[tuple[int, int, Any]] = []
-    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode", scene or slicer.mrmlScene):
+    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
         segmentation = node.GetSegmentation()
         if segmentation is None:
             continue

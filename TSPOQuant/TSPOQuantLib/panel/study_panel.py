@@ -678,11 +678,16 @@ class StudyPanel(VTKObservationMixin):
                 self.frames.choose(*found)
                 return
 
+    def _clicked(self, view) -> tuple[Any, int]:
+        """The table that a view shows and its row that was clicked; None in place of the former where none can be."""
+        table, row = view.mrmlTableNode(), view.currentIndex().row()
+        idle = self.visit is not None and not self.runner.running
+        return (table if idle and table is not None and 0 <= row < table.GetNumberOfRows() else None), row
+
     def onProposalSelected(self) -> None:
         """Called when a row of the proposals is clicked: go to where it lies, or would have lain."""
-        table = self.ui.proposalsTableView.mrmlTableNode()
-        row = self.ui.proposalsTableView.currentIndex().row()
-        if self.runner.running or self.visit is None or table is None or not 0 <= row < table.GetNumberOfRows():
+        table, row = self._clicked(self.ui.proposalsTableView)
+        if table is None:
             return
         place = [float(tables.cell(table, row, key)) for key in "ras"]
         if not any(map(math.isnan, place)):
@@ -690,9 +695,8 @@ class StudyPanel(VTKObservationMixin):
 
     def onResultSelected(self) -> None:
         """Called when a row of the results is clicked: show its curve, and go there in the slice views."""
-        table = self.ui.resultTableView.mrmlTableNode()
-        row = self.ui.resultTableView.currentIndex().row()
-        if self.runner.running or self.visit is None or table is None or not 0 <= row < table.GetNumberOfRows():
+        table, row = self._clicked(self.ui.resultTableView)
+        if table is None:
             return
         region, pvc = tables.cell(table, row, "region"), tables.cell(table, row, "pvc")
 

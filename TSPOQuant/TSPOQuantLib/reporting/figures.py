@@ -93,22 +93,22 @@ def outlined(
     return picture
 
 
-def fused_figure(pictures: Sequence[FusedPicture], columns: int = 2, words: Mapping[str, str] = WORDS) -> "Figure":
-    """Fused slices in rows of ``columns``, all at one PET scale, with sides, scale bars and one color bar.
+def fused_figure(pictures: Sequence[FusedPicture]) -> "Figure":
+    """Fused slices in rows of two, all at one PET scale, with sides, scale bars and one color bar.
 
     Raises ValueError where there is no picture, or their scales differ.
     """
     if len({(picture.top, picture.unit) for picture in pictures}) != 1:
         raise ValueError("fused pictures to be compared must have one PET scale")
-    columns = min(columns, len(pictures))
+    columns = min(2, len(pictures))
     rows = -(-len(pictures) // columns)
     figure = canvas(3.9 * columns + 0.9, 4.15 * rows + 0.3)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(pictures) :]:
         axes.set_axis_off()
     for axes, picture in zip(grid, pictures, strict=False):
-        draw_fused(axes, picture, words)
-    color_bar(figure, list(grid), pictures[0], words)
+        draw_fused(axes, picture, WORDS)
+    color_bar(figure, list(grid), pictures[0], WORDS)
     on = " / ".join(dict.fromkeys(WINDOWS[picture.anatomy] for picture in pictures))
     figure.supxlabel(ABOUT.format(anatomy=on), fontsize=8)
     return figure
@@ -147,9 +147,7 @@ def draw_fused(axes: "Axes", picture: FusedPicture, words: Mapping[str, str], fo
     axes.set_axis_off()
 
 
-def motion_figure(
-    table: MotionTable, timing: FrameTiming, limit_mm: float = LIMIT_MM, words: Mapping[str, str] = WORDS
-) -> "Figure":
+def motion_figure(table: MotionTable, timing: FrameTiming, words: Mapping[str, str] = WORDS) -> "Figure":
     """Three translations, three rotations, and the displacement with its limit, each frame as long as it lasted.
 
     Frames beyond the limit are shaded and numbered, from 1.
@@ -168,12 +166,12 @@ def motion_figure(
         axes.set_ylabel(title, fontsize=8)
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     lower.stairs(table.displacement_mm, edges, baseline=None, color="black", linewidth=1.5)
-    for first, last in _runs(table.displacement_mm > limit_mm):
+    for first, last in _runs(table.displacement_mm > LIMIT_MM):
         lower.axvspan(edges[first], edges[last + 1], color="tab:red", alpha=0.12, linewidth=0)
         frames = f"{first + 1}" if first == last else f"{first + 1}–{last + 1}"
         center = (edges[first] + edges[last + 1]) / 2
         lower.text(center, 0.15, frames, color="tab:red", fontsize=7, ha="center")
-    lower.axhline(limit_mm, color="tab:red", linewidth=1, label=f"{words['limit']} {limit_mm:g} mm")
+    lower.axhline(LIMIT_MM, color="tab:red", linewidth=1, label=f"{words['limit']} {LIMIT_MM:g} mm")
     lower.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     lower.set_ylabel(words["displacement"], fontsize=8)
     lower.set_xlabel(words["time"], fontsize=8)

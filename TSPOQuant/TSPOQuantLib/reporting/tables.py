@@ -610,24 +610,24 @@ def _change_text(change: Change) -> str:
     return f"{change.change:+.1f} %" if change.change_unit == "%" else f"{change.change:+.3g} {change.change_unit}"
 
 
-def columns_text(rows: Sequence[Sequence[str]], width: int = WIDTH) -> str:
+def columns_text(rows: Sequence[Sequence[str]]) -> str:
     """Cells in aligned columns, the first to the left and the rest to the right, a rule below the header.
 
-    Where that is wider than ``width``, each row's first cell has a line of its own, with the others aligned below it;
+    Where that is wider than ``WIDTH``, each row's first cell has a line of its own, with the others aligned below it;
     where even these are wider, each of them has its line, after its header.
     """
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     rest = sum(widths[1:]) + 2 * (len(widths) - 2)
-    if widths[0] + 2 + rest <= width:
+    if widths[0] + 2 + rest <= WIDTH:
         return "\n".join(_ruled([f"{row[0].ljust(widths[0])}  {_aligned(row, widths)}".rstrip() for row in rows]))
-    if INDENT + rest <= width:
+    if INDENT + rest <= WIDTH:
         return "\n".join(_ruled([f"{row[0]}\n{' ' * INDENT}{_aligned(row, widths)}".rstrip() for row in rows]))
     names = max(len(name) for name in rows[0][1:])
     blocks = []
     for row in rows[1:]:
         lines = [f"{name.ljust(names)}  {cell}" for name, cell in zip(rows[0][1:], row[1:], strict=True) if cell]
         further = " " * (INDENT + names + 2)
-        cells = [textwrap.fill(line, width, initial_indent=" " * INDENT, subsequent_indent=further) for line in lines]
+        cells = [textwrap.fill(line, WIDTH, initial_indent=" " * INDENT, subsequent_indent=further) for line in lines]
         blocks.append("\n".join([row[0], *cells]))
     return "\n".join(_ruled([rows[0][0], *blocks]))
 
