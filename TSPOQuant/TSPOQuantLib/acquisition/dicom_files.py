@@ -369,18 +369,12 @@ def slice_bytes(facts: Facts) -> int:
 
 
 def read_pixels(piece: Slice) -> NDArray[Any]:
-    """Stored values (rows, columns) of one slice, before rescaling.
+    """Stored values (rows, columns) of one slice, before rescaling: BitsStored bits, the highest of which is HighBit
+    (PS3.5, 8.1.1). The other bits may hold anything: overlays, flags, or copies of the sign.
 
     Raises InputRefused: dicom-truncated, dicom-compressed, dicom-pixel-format.
     """
-    return _stored_bits(piece, _read_cells(piece))
-
-
-def _stored_bits(piece: Slice, cells: NDArray[Any]) -> NDArray[Any]:
-    """The values in the bits that count: BitsStored of them, the highest of which is HighBit (PS3.5, 8.1.1).
-
-    The other bits may hold anything: overlays, flags, or copies of the sign.
-    """
+    cells = _read_cells(piece)
     bits = piece.facts.bits or 16
     stored = bits if piece.bits_stored is None else piece.bits_stored
     high = stored - 1 if piece.high_bit is None else piece.high_bit

@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,11 +86,12 @@ class SequenceHeader:
 def attributes_of(image: DynamicImage) -> dict[str, str]:
     """What ``sequence_header`` reads back, for voxels in kBq/mL."""
     known = {key: value for key, value in asdict(image.scan).items() if value is not None}
+    words = plain(image.decay_correction)
     attributes = {
         DURATIONS: " ".join(repr(float(duration)) for duration in image.timing.durations_s),
         UNITS: "kBq/mL",
         TIME_ZERO: image.time_zero,
-        DECAY_CORRECTION: _kept(image.decay_correction),
+        DECAY_CORRECTION: words if isinstance(words, str) else json.dumps(words),
         SCAN: json.dumps(known),
     }
     if image.time_zero_at is not None:
@@ -99,12 +99,6 @@ def attributes_of(image: DynamicImage) -> dict[str, str]:
     if image.notices:
         attributes[NOTICES] = json.dumps(plain(image.notices))
     return attributes
-
-
-def _kept(words: str) -> str:
-    """Words as an attribute: themselves, or a table where they were made of values."""
-    table = plain(words)
-    return table if isinstance(table, str) else json.dumps(table)
 
 
 def sequence_header(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> SequenceHeader:
@@ -236,14 +230,12 @@ def _decay_correction(attributes: Mapping[str, str]) -> str:
         return words
 
 
-def _notice(kept: Any) -> Notice:
-    return restored(Notice, kept) if isinstance(kept, dict) else Notice.of(*map(str, kept))
-
-
 def _scan(attributes: Mapping[str, str]) -> tuple[Scan, tuple[Notice, ...]]:
     try:
         scan = Scan(**json.loads(attributes.get(SCAN) or "{}"))
-        return scan, tuple(map(_notice, json.loads(attributes.get(NOTICES) or "[]")))
+        kept = json.loads(attributes.get(NOTICES) or "[]")
+        notices = (restored(Notice, row) if isinstance(row, dict) else Notice.of(*map(str, row)) for row in kept)
+        return scan, tuple(notices)
     except (TypeError, KeyError, ValueError) as error:
         raise InputRefused(
             "sequence-scan",

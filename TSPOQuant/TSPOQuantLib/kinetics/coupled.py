@@ -252,11 +252,12 @@ class _Shared:
         return [one for part, at in zip(self.parts, points, strict=True) for one in part.blocks(given, at)]
 
     def points(self, fits: Sequence[KineticFit]) -> list[Array]:
-        """By scan, the fits' parameters (curves, 6)."""
+        """By scan, the fits' parameters (curves, 6); what the model lacks is fixed at its bound."""
         rows, found = iter(fits), []
         for part in self.parts:
             own = [next(rows) for _ in part.activity]
-            found.append(np.array([[_value(one, name, part.scan) for name in NAMES] for one in own]))
+            lacking = {name: low for name, (low, _) in part.scan.bounds.items()}
+            found.append(np.array([[{**lacking, **one.parameters}[name] for name in NAMES] for one in own]))
         return found
 
 
@@ -340,8 +341,3 @@ def _test(total: float, separate: Sequence[KineticFit], spread: Array, shared: i
         return float("nan"), float("nan")
     f = max(total - apart, 0.0) / extra / (apart / left)
     return f, float(fdtrc(extra, left, f))
-
-
-def _value(one: KineticFit, name: str, scan: CompartmentScan) -> float:
-    """A parameter of the fit; what the model lacks is fixed at its bound."""
-    return one.parameters.get(name, scan.bounds[name][0])

@@ -156,14 +156,14 @@ def _ratio(c: Array, numerator: int, denominator: int) -> tuple[Array, Array]:
 def _ma1(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
     """Ichise 2002, MA1: C_T = g1 int C_P + g2 int C_T, V_T = -g1/g2."""
     columns = (plasma.first[:, None], tissue.first)
-    return Lines(columns, tissue.level, _everywhere(tissue))
+    return Lines(columns, tissue.level, np.ones((len(tissue.level), 1), dtype=bool))
 
 
 def _ma2(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
     """Ichise 2002, MA2: C_T = g1 iint C_P + g2 iint C_T + g3 int C_T + g4 int C_P."""
     second = tissue.first if tissue.second is None else tissue.second
     columns = (plasma.second[:, None], second, tissue.first, plasma.first[:, None])
-    return Lines(columns, tissue.level, _everywhere(tissue))
+    return Lines(columns, tissue.level, np.ones((len(tissue.level), 1), dtype=bool))
 
 
 def _ma2_outcome(c: Array) -> Outcome:
@@ -176,10 +176,6 @@ def _ma2_outcome(c: Array) -> Outcome:
         [-free / below, np.zeros_like(free), -free * c[3] / below, -2 * c[3] / below - free * c[2] / below]
     )
     return {"VT": (total, gradient), "VS": (total - free, gradient - free_gradient)}
-
-
-def _everywhere(tissue: Tissue) -> Mask:
-    return np.ones((len(tissue.level), 1), dtype=bool)
 
 
 def _sum_of_columns(method: Callable[[Tissue, PlasmaIntegrals], Lines]) -> Callable[..., Array]:

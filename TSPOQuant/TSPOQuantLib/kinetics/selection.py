@@ -68,17 +68,13 @@ def nested_tests(fits: Sequence[KineticFit]) -> tuple[NestedTest, ...]:
     """Every compartment model against the largest of ``fits`` that is nested in it, with some of its parameters."""
     tests = []
     for larger in fits:
-        within = [one for one in fits if set(_freedom(one)) < set(_freedom(larger))]
+        within = [one for one in fits if set(MODELS[one.model].parameters) < set(MODELS[larger.model].parameters)]
         if within:
             simpler = max(within, key=lambda one: one.n_parameters)
             tests.append(
                 NestedTest(simpler.model, larger.model, *f_test(simpler, larger), *likelihood_ratio(simpler, larger))
             )
     return tuple(tests)
-
-
-def _freedom(one: KineticFit) -> tuple[str, ...]:
-    return MODELS[one.model].parameters
 
 
 def likelihood_ratio(simpler: KineticFit, larger: KineticFit) -> tuple[float, float]:

@@ -84,6 +84,9 @@ def profile_interval(
         )
         return 2 * float(found.cost), found.x
 
+    def excess(distance: float, direction: float, start: Array) -> float:
+        return walk(estimate * np.exp(direction * distance), start)[0] - limit
+
     error = best.standard_errors[chosen.outcome]
     step = error if np.isfinite(error) and 0 < error < estimate else 0.1 * estimate
     ends = []
@@ -95,15 +98,9 @@ def profile_interval(
             far = step / estimate * 2.0**doubling
             wrss, moved = walk(estimate * np.exp(direction * far), start)
             if wrss > limit:
-
-                def excess(distance: float, start: Array = start, direction: float = direction) -> float:
-                    return walk(estimate * np.exp(direction * distance), start)[0] - limit
-
-                end = (
-                    estimate * np.exp(direction * optimize.brentq(excess, near, far, rtol=1e-6))
-                    if excess(near) < 0
-                    else near
-                )
+                ends_between = excess(near, direction, start) < 0
+                at = optimize.brentq(excess, near, far, (direction, start), rtol=1e-6) if ends_between else near
+                end = estimate * np.exp(direction * at)
                 break
             near, start = far, moved
         ends.append(float(end))
