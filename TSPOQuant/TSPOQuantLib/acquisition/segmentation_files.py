@@ -595,6 +595,7 @@ def _of_json(path: Path) -> Rows:
 
 
 def _of_columns(path: Path) -> Rows:
+    """Tables with a column of values and one of names, such as BIDS' index and name, and perhaps one of colors."""
     columns = {re.sub(r"[^a-z]", "", column.name.lower()): column for column in read_table(path)}
     index = next((columns[name] for name in ("index", "labelvalue", "label", "value", "id") if name in columns), None)
     name = next((columns[key] for key in ("name", "labelname", "region") if key in columns), None)

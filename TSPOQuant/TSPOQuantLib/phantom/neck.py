@@ -151,10 +151,10 @@ BLOOD = tuple(name for name in STRUCTURES if "artery" in name or "vein" in name)
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Which structures a spine has. structures: in the order of their labels,
-    small ones of interest first. cords: levels of the cord's pieces that are drawn as regions. blood: vessels; pool:
-    those that make the blood pool. cord_margin_mm: how far drawn cord stays from the field's upper and lower ends,
-    so that it does not leave it when the body moves."""
+    """Which structures a spine has. structures: in the order of their labels, small ones of interest first. cords:
+    levels of the cord's pieces that are drawn as regions. blood: vessels; pool: those that make the blood pool.
+    cord_margin_mm: how far drawn cord stays from the field's upper and lower ends, so that it does not leave it when
+    the body moves."""
 
     foramina: tuple[CanalPlan, ...]
     vertebrae: tuple[str, ...]
