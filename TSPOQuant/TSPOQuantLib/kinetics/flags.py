@@ -45,41 +45,33 @@ def at_bound(value: float, low: float, high: float) -> int:
     return -1 if value <= low + reach else 1 if value >= high - reach else 0
 
 
-def outcome_flags(name: str, value: float, error: float) -> list[Notice]:
+def outcome_flags(name: str, value: float, error: float) -> Notices:
     """ "not-identifiable", "not-positive" or "se-large" for the outcome (V_T or Ki)."""
+    flags = Notices()
     if not np.isfinite(value) or not np.isfinite(error) or error >= abs(value):
-        return [
-            Notice(
-                "not-identifiable",
-                "these data do not determine {name}: its standard error is as large as it",
-                name=name,
-            )
-        ]
-    if value < 0:
-        return [Notice("not-positive", "{name} came out below 0, which no tissue has; see the fit", name=name)]
-    if error > LARGE_STANDARD_ERROR * abs(value):
-        return [
-            Notice(
-                "se-large", "the standard error of {name} is {error:.0%} of it", name=name, error=error / abs(value)
-            )
-        ]
-    return []
+        flags.add(
+            "not-identifiable", "these data do not determine {name}: its standard error is as large as it", name=name
+        )
+    elif value < 0:
+        flags.add("not-positive", "{name} came out below 0, which no tissue has; see the fit", name=name)
+    elif error > LARGE_STANDARD_ERROR * abs(value):
+        flags.add("se-large", "the standard error of {name} is {error:.0%} of it", name=name, error=error / abs(value))
+    return flags
 
 
-def beyond_scan_flags(slowest_rate: float, scan_min: float) -> list[Notice]:
+def beyond_scan_flags(slowest_rate: float, scan_min: float) -> Notices:
     """ "vt-beyond-scan" when the slowest half-life (ln 2 / rate, 1/min) is longer than the scan."""
-    if slowest_rate * scan_min >= np.log(2):
-        return []
-    half_life = Text("{minutes:.0f} min", minutes=np.log(2) / slowest_rate) if slowest_rate > 0 else "without end"
-    return [
-        Notice(
+    flags = Notices()
+    if slowest_rate * scan_min < np.log(2):
+        minutes = Text("{minutes:.0f} min", minutes=np.log(2) / slowest_rate) if slowest_rate > 0 else "without end"
+        flags.add(
             "vt-beyond-scan",
             "the slowest tissue half-life ({half_life}) is longer than the {scan_min:.0f} min of the scan, so "
             "V_T is extrapolated",
-            half_life=half_life,
+            half_life=minutes,
             scan_min=scan_min,
         )
-    ]
+    return flags
 
 
 def residual_flags(residuals: Array, predicted: Array, weights: Array) -> Notices:
@@ -95,12 +87,12 @@ def residual_flags(residuals: Array, predicted: Array, weights: Array) -> Notice
 
 def poor_fit_flags(residuals: Array, predicted: Array, weights: Array) -> Notices:
     """ "poor-fit" from the frames with weight."""
-    used = weights > 0
+    used, flags = weights > 0, Notices()
     spread, level = _spread_and_level(residuals[used], predicted[used], weights[used])
-    if spread <= POOR_FIT * level:
-        return Notices()
-    text = Text("the residuals are {share:.0%} of the curve", share=spread / level) if level else "no signal"
-    return Notices([Notice("poor-fit", text)])
+    if spread > POOR_FIT * level:
+        text = Text("the residuals are {share:.0%} of the curve", share=spread / level) if level else "no signal"
+        flags.append(Notice("poor-fit", text))
+    return flags
 
 
 def _spread_and_level(residuals: Array, predicted: Array, weights: Array) -> tuple[float, float]:

@@ -116,16 +116,14 @@ def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
     for side in ("left", "right"):
         row = [one for one in foramina if one.region.anatomy.side == side and one.region.anatomy.level in levels]
         row.sort(key=lambda one: levels.index(one.region.anatomy.level))
-        found += [
-            Notice(
-                "levels-order",
-                "'{region_name}' does not lie below '{name}'",
-                region_name=lower.region.name,
-                name=upper.region.name,
-            )
-            for upper, lower in pairwise(row)
-            if lower.center[2] >= upper.center[2] and upper.region.anatomy.level != lower.region.anatomy.level
-        ]
+        for upper, lower in pairwise(row):
+            if lower.center[2] >= upper.center[2] and upper.region.anatomy.level != lower.region.anatomy.level:
+                found.add(
+                    "levels-order",
+                    "'{region_name}' does not lie below '{name}'",
+                    region_name=lower.region.name,
+                    name=upper.region.name,
+                )
     return found
 
 
@@ -235,10 +233,9 @@ def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
 def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
     """One notice for all regions that are too narrow in some direction to show their full activity."""
     narrow = [one.region.name for one in drawn if narrowest_mm(one.points) < WIDTHS_FOR_RECOVERY * fwhm_mm]
-    if not narrow:
-        return []
-    return [
-        Notice(
+    found = Notices()
+    if narrow:
+        found.add(
             "region-resolution",
             "{n_narrow} of {n_drawn} regions are narrower than twice the resolution of {fwhm_mm:.3g} mm, such "
             "as '{narrow}': what is measured in them is in part their surroundings",
@@ -247,7 +244,7 @@ def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
             fwhm_mm=fwhm_mm,
             narrow=narrow[0],
         )
-    ]
+    return found
 
 
 def narrowest_mm(points: Floats) -> float:
