@@ -10,7 +10,7 @@ from support.realdata import DATA, needs_data
 from support.tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.messages import InputRefused
+from TSPOQuantLib.messages import InputRefused, Notice
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.regions.proposals import propose_cord, propose_foramina
 from TSPOQuantLib.regions.two_click import foramen_between
@@ -58,6 +58,8 @@ class OneNeckTest(unittest.TestCase):
                 true = center(self.anatomy.labels == LABEL[piece.name], self.anatomy.grid)
                 self.assertLess(np.linalg.norm(center(piece.segment.mask, self.labels.grid) - true), 2)
         self.assertTrue(all(piece.segment is None for piece in propose_cord(without(self.labels, "spinal_cord"))))
+        doubt = Notice("vertebra-numbering", "the labels are one level off")
+        self.assertEqual({piece.code for piece in propose_cord(self.labels, (doubt,))}, {"vertebra-numbering"})
 
     def test_two_clicks(self):
         rng = np.random.default_rng(1)

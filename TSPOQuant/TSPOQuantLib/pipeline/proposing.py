@@ -79,7 +79,7 @@ def propose_for_ct(
     ct = read_anatomical(ct_path, modality)
     vertebrae = read_labels(labels)
     foramina, notices = look_for_foramina(vertebrae, ct, part(progress, 0.1, 0.8))
-    cord = propose_cord(vertebrae)
+    cord = propose_cord(vertebrae, notices)
     proposals = [*foramina, *cord]
     segments = [one.segment for one in foramina if one.segment is not None]
     segments += [_on(one.segment, vertebrae, ct) for one in cord if one.segment is not None]

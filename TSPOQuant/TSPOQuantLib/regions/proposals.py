@@ -60,6 +60,7 @@ CUT_MM = 4.0
 """A vertebra that ends nearer to the end of the CT may go on beyond it."""
 LOW = VERTEBRAE[VERTEBRAE.index("T11") :]
 """Of one kind by their heights and distances."""
+NUMBERING = ("vertebra-numbering", "numbering-unknown")
 COUNTED = VERTEBRAE[VERTEBRAE.index("C2") : VERTEBRAE.index("T2") + 1]
 COUNT_OFF, FEWEST_STEPS = 0.5, 2
 """Of usual steps from one vertebra to the next, that two labels may lie closer together or further apart than their
@@ -313,14 +314,17 @@ def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:
         return Proposal(name_of(anatomy), None, 0.0, declined.reason, declined.code)
 
 
-def propose_cord(vertebrae: Segmentation) -> tuple[Proposal, ...]:
+def propose_cord(vertebrae: Segmentation, notices: Collection[Notice] | None = None) -> tuple[Proposal, ...]:
     """Pieces of the segment of a whole cord ("spinal_cord", "cord"), cut half-way between vertebrae: C3 to C7, and of
     labels of T11 and below T12 and L1, behind which the cord ends.
 
     Each piece lies between the levels above and below its vertebra; on the segmentation's grid. Labels whose bodies
-    touch cut it as well as others: a fused level has a middle, too.
+    touch cut it as well as others: a fused level has a middle, too. notices: what ``look_for_foramina`` tells of the
+    same labels, whose numbering is then judged with the CT; without it by the labels alone.
     """
     neck = neck_of(vertebrae, None)
+    if neck is not None and notices is not None:
+        neck = replace(neck, numbering=next((one for one in notices if one.code in NUMBERING), None))
     cord = next((s for s in vertebrae.segments if identify(s.name, s.tags) == Anatomy("cord")), None)
     return tuple(_piece(upper.lower, upper.name, lower.name, neck, cord, vertebrae) for upper, lower in _pieces(neck))
 
