@@ -22,6 +22,7 @@ from ..progress import Progress, silent
 from .anatomy import FORAMINA, Anatomy, has_cord, identify
 from .canal import LENGTH_MM, LUMBAR_LENGTH_MM, Canal, check_ct
 from .foramen import BONES_HU, Level, Passage, agreed, expected, is_bone, level_between, measured
+from .noise import quieted
 from .region import CONFIDENCE_TAG, PLACEMENT_TAG
 from .template import foramen_segment, name_of, segment_of
 from .vertebra import BONE_HU, LabeledBone, Vertebra, labeled_bone, sampled, vertebrae_of
@@ -272,13 +273,24 @@ def look_for_foramina(
         )
     check_ct(ct)
     progress(0.0, "Vertebrae")
+    masks = [vertebrae.segments[place].mask for place in vertebra_segments(vertebrae).values()]
+    ct, blur_mm = quieted(ct, masks, vertebrae.grid, METAL_HU)
+    if blur_mm:
+        noisy = Notice(
+            "ct-noisy",
+            "the CT's noise hides where bone ends: foramina are looked for in it smoothed by {blur_mm:.1f} mm (FWHM); "
+            "look at each",
+            blur_mm=blur_mm,
+        )
+        notices = (*notices, noisy)
     neck = neck_of(vertebrae, ct)
     found = []
     names = _looked_for(neck)
     for number, name in enumerate(names):
         progress(0.4 + 0.6 * number / len(names), Text("Foramina {level}", level=name))
         root = LEVELS[name].root
-        found += [_proposal(Anatomy("foramen", name, root, side), neck, ct) for side in ("left", "right")]
+        anatomies = [Anatomy("foramen", name, root, side) for side in ("left", "right")]
+        found += [_proposal(anatomy, neck, ct, blur_mm) for anatomy in anatomies]
     return tuple(found), (*notices, *((neck.numbering,) if neck and neck.numbering else ()))
 
 
@@ -303,13 +315,13 @@ def walls_of(vertebrae: Segmentation, image: Volume) -> Volume:
     return replace(image, values=values.astype(np.float32), units=HU)
 
 
-def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume) -> Proposal:
+def _proposal(anatomy: Anatomy, neck: Neck | None, ct: Volume, blur_mm: float) -> Proposal:
     try:
         if neck is None:
             raise Declined("vertebra-missing", NO_VERTEBRA)
         level = _level(anatomy.level, neck)
         _refuse_fused(level)
-        return _foramen(anatomy, level, neck, ct)
+        return _foramen(anatomy, level, neck, ct, blur_mm)
     except Declined as declined:
         return Proposal(name_of(anatomy), None, 0.0, declined.reason, declined.code)
 
@@ -452,7 +464,7 @@ def _ends(level: Level, vertebra: Vertebra, pick: np.ufunc) -> Floats:
 # --- One foramen -----------------------------------------------------------------------------------------------------
 
 
-def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume) -> Proposal:
+def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume, blur_mm: float) -> Proposal:
     """One side of a level. Raises Declined where nothing can be said; declines with its place what is not sure."""
     side = anatomy.side
     for vertebra, code in ((level.upper, "pedicle-above"), (level.lower, "pedicle-below")):
@@ -466,7 +478,8 @@ def _foramen(anatomy: Anatomy, level: Level, neck: Neck, ct: Volume) -> Proposal
     aside = (expected(level, side)[0] - center) @ middle.axes * [0, 1, 1]
     center = center + middle.axes @ (EXPECTED_SHARE * aside)
     canal = _canal(center, middle, anatomy.level)
-    placement = _placement(middle, float(np.linalg.norm(spread)), ct)
+    seen_mm = float(np.hypot(max(ct.grid.spacing_mm), blur_mm))
+    placement = _placement(middle, float(np.linalg.norm(spread)), seen_mm)
     confidence = float(chdtr(3, (WITHIN_MM / placement) ** 2))
     proposal = Proposal(name_of(anatomy), None, confidence, "", "", canal, placement, middle)
     mask = canal.mask(ct.grid)
@@ -493,9 +506,9 @@ def _canal(center: Floats, passage: Passage, level: str) -> Canal:
     return Canal(center, passage.axes, length, height, width)
 
 
-def _placement(passage: Passage, spread: float, ct: Volume) -> float:
+def _placement(passage: Passage, spread: float, voxel_mm: float) -> float:
     missing = sum(not met for met in passage.closed)
-    parts = (BASE_MM, PER_VOXEL * max(ct.grid.spacing_mm), PER_SPREAD * spread, OPEN_MM * missing)
+    parts = (BASE_MM, PER_VOXEL * voxel_mm, PER_SPREAD * spread, OPEN_MM * missing)
     return float(np.sqrt(np.sum(np.square(parts))))
 
 
