@@ -1,6 +1,6 @@
 """Which tissue lies where around a region: the drawn regions, and what the CT shows between them, on fine cells."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ NOT_TISSUE = ("vertebra",)
 """Drawn for orientation: where there is a CT, bone is told by it."""
 BACKGROUND_SMALLEST_MM3 = 8.0
 """A tissue with less than this in the box is left to its neighbor in the list: it could not be measured."""
+SLAB_CELLS = 2**15
+"""Cells that are looked up at a time: their indices then stay within a core's cache."""
 SAME_LATTICE = 1e-6
 """Voxels by which two grids may differ and still count as parts of one lattice; also the index by which a slope may
 move the far end of a box and still count as none."""
@@ -197,12 +199,12 @@ def tissues_in(scene: Scene, region: Region, own_move: Floats) -> CellTissues:
             np.copyto(labels, background, where=labels <= len(_classes_of(around)))
     label_of = _labels_of(around)
     for label in [label_of[n] for n, one in enumerate(around.regions) if one is region]:
-        left = np.nonzero(labels == label)
-        smallest = np.full(len(left[0]), len(around.regions), dtype=np.int16)
+        left = np.flatnonzero(labels == label)
+        smallest = np.full(len(left), len(around.regions), dtype=np.int16)
         for lattice, seen in zip(around.lattices, scene.covered, strict=True):
-            np.minimum(smallest, _smallest(around, lattice, region)[seen[left]], out=smallest)
+            np.minimum(smallest, _smallest(around, lattice, region)[seen.ravel()[left]], out=smallest)
         below = label_of[smallest]
-        labels[left] = np.where(below == 0, background[left], below)
+        labels.ravel()[left] = np.where(below == 0, background.ravel()[left], below)
     labels[own] = 0
     names = [region.name, *_classes_of(around), *(one.name for one in reversed(around.regions))]
     return _without_slivers(labels, names, cells.voxel_volume_mm3)
@@ -253,10 +255,13 @@ def _classes(cells: Grid, ct: Volume | None, back: Floats, vertebrae: Bools) -> 
     classes = np.zeros(cells.shape, dtype=np.int16)
     if ct is None:
         return classes
-    places = _nearest(np.linalg.inv(ct.grid.ijk_to_lps) @ back @ cells.ijk_to_lps, cells.shape)
-    values = _taken(ct.values, [np.clip(at, 0, n - 1, out=at) for at, n in zip(places, ct.values.shape, strict=True)])
-    for edge in CLASS_EDGES_HU:
-        classes += values >= edge
+    to_index = np.linalg.inv(ct.grid.ijk_to_lps) @ back @ cells.ijk_to_lps
+    values = np.empty(cells.shape, dtype=ct.values.dtype)
+    for slab in _slabs(cells.shape):
+        places = zip(_nearest(to_index, cells.shape, slab), ct.values.shape, strict=True)
+        here = values[slab] = _taken(ct.values, [np.clip(at, 0, n - 1, out=at) for at, n in places])
+        for edge in CLASS_EDGES_HU:
+            classes[slab] += here >= edge
     deep = np.zeros(cells.shape, dtype=bool)
     for solid in (classes == CLASSES.index("bone"), vertebrae):
         deep |= ~within(~solid, CORTEX_MM, cells.spacing_mm[::-1])
@@ -317,29 +322,37 @@ def _look_up(into: NDArray[Any], values: NDArray[Any], grid: Grid, corner: Ints,
     if (low >= high).any():
         return
     to_index[:3, 3] += to_index[:3, :3] @ low[::-1]
-    places = _nearest(to_index, tuple((high - low).tolist()))
-    inside = np.ones((1, 1, 1), dtype=bool)
-    for at, n in zip(places, values.shape, strict=True):
-        inside = inside & (at >= 0) & (at < n)
-        np.clip(at, 0, n - 1, out=at)
-    box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))
-    np.copyto(into[box], _taken(values, places), where=inside)
+    box = into[tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist(), strict=True))]
+    for slab in _slabs(box.shape):
+        places = _nearest(to_index, box.shape, slab)
+        inside = np.ones((1, 1, 1), dtype=bool)
+        for at, n in zip(places, values.shape, strict=True):
+            inside = inside & (at >= 0) & (at < n)
+            np.clip(at, 0, n - 1, out=at)
+        np.copyto(box[slab], _taken(values, places), where=inside)
 
 
-def _nearest(to_index: Floats, shape: tuple[int, ...]) -> list[NDArray[np.int32]]:
+def _slabs(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices of cells (k, j, i), a few at a time, whose indices stay within a core's cache."""
+    step = max(1, SLAB_CELLS // (shape[1] * shape[2]))
+    return (slice(first, min(first + step, shape[0])) for first in range(0, shape[0], step))
+
+
+def _nearest(to_index: Floats, shape: tuple[int, ...], slab: slice) -> list[NDArray[np.int32]]:
     """Index (k, j, i) of the voxel in which every cell's middle lies; each of size 1 along axes that do not matter.
 
-    to_index: 4 x 4 from indices (i, j, k) of the cells, of whom there are ``shape`` (k, j, i).
+    to_index: 4 x 4 from indices (i, j, k) of the cells, of whom there are ``shape`` (k, j, i); slab: the k to look at.
     """
+    ranges = [np.arange(slab.start, slab.stop), np.arange(shape[1]), np.arange(shape[2])]
     found = []
     for xyz in (2, 1, 0):
         at = np.full((1, 1, 1), to_index[xyz, 3] + 0.5)
-        for axis, n in enumerate(shape):
+        for axis, numbers in enumerate(ranges):
             slope = to_index[xyz, 2 - axis]
-            if abs(slope) * n > SAME_LATTICE:
+            if abs(slope) * shape[axis] > SAME_LATTICE:
                 along = [1, 1, 1]
-                along[axis] = n
-                at = at + slope * np.arange(n).reshape(along)
+                along[axis] = len(numbers)
+                at = at + slope * numbers.reshape(along)
         found.append(np.floor(at, out=at).astype(np.int32))
     return found
 
