@@ -4,6 +4,7 @@ import hashlib
 import logging
 import math
 import os
+import re
 import shlex
 import shutil
 import statistics
@@ -40,6 +41,7 @@ from .study import LABEL, Study, StudySettings, study_of_bids
 
 TABLE = "cohort.tsv"
 DERIVATIVES = "bids"
+IMAGE = re.compile(r"_pet\.nii(\.gz)?$")
 NO_SESSION = "baseline"
 """The session of a participant whose visits are not told apart."""
 COPIES = 6
@@ -104,11 +106,12 @@ class How:
 
 @dataclass(frozen=True)
 class Report:
-    """What the command prints."""
+    """What the command prints. same_images: sentences, see the function of that name."""
 
     visits: tuple[Row, ...]
     comparisons: tuple[Row, ...]
     out: Path
+    same_images: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -128,12 +131,14 @@ class Report:
         lines += [f"warned in {count} visits: {code}" for code, count in warned.most_common()]
         bad = [row for row in (*self.visits, *self.comparisons) if row.code]
         lines += [f"sub-{row.participant} {row.session}: {row.code}: {row.message}" for row in bad]
+        lines += self.same_images
         return "\n".join([*lines, f"Everything is in {self.out}. {DISCLAIMER}"])
 
 
 def record_of(report: Report) -> dict[str, object]:
     """What ``--json`` prints."""
-    return {"visits": report.visits, "comparisons": report.comparisons, "out": report.out}
+    found = {"visits": report.visits, "comparisons": report.comparisons, "out": report.out}
+    return found | {"same_images": report.same_images}
 
 
 def run(
@@ -192,7 +197,22 @@ def _run(
     progress(0.95, "Writing the tables")
     _write_tables(out, rows, visit_rows, done, records, comparisons)
     progress(1, "Done")
-    return Report(rows, visit_rows, out)
+    return Report(rows, visit_rows, out, same_images(done, records))
+
+
+def same_images(visits: Sequence[Visit], records: Sequence[VisitRecord]) -> tuple[str, ...]:
+    """Of every PET that is, byte for byte, that of another person, too: a sentence that says whose."""
+    holders: dict[str, list[Visit]] = {}
+    for visit, record in zip(visits, records, strict=True):
+        inputs = record.provenance.get("inputs", ())
+        image = next((one["sha256"] for one in inputs if IMAGE.search(one["name"])), None)
+        if image is not None:
+            holders.setdefault(image, []).append(visit)
+    shared = (same for same in holders.values() if len({one.participant for one in same}) > 1)
+    named = (", ".join(f"sub-{one.participant} {one.session or NO_SESSION}" for one in same) for same in shared)
+    return tuple(
+        f"warning: {who}: one and the same PET file; it is one person's: correct the dataset" for who in named
+    )
 
 
 def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit, ...]:

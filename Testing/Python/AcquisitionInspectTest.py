@@ -16,6 +16,8 @@ from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.inspect import describe, inspect
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
+from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom import dicom as phantom_dicom
@@ -194,6 +196,22 @@ class DicomTest(Folder):
                         read(given)
                     self.assertEqual(caught.exception.code, "format-foreign")
                     self.assertIn(f"is {kind}", caught.exception.message)
+
+    def test_volumes_that_are_read_are_not_told_as_foreign(self) -> None:
+        values = np.random.default_rng(1).normal(40, 60, (6, 8, 9)).astype(np.int16)
+        values[:, :2], values[:2, 4:6] = -1000, 700
+        for name in ("ct.nrrd", "CT.NRRD", "ct.mha"):
+            folder = self.folder / name.replace(".", "_")
+            folder.mkdir()
+            sitk.WriteImage(sitk.GetImageFromArray(values), str(folder / name.lower()))
+            (folder / name.lower()).rename(folder / name)
+            for path in (folder, folder / name):
+                (entry,) = inspect(path)["series"]
+                self.assertEqual((entry["kind"], entry["shape"]), ("ct", [6, 8, 9]), name)
+        drawn = Segmentation(Grid((6, 8, 9), np.eye(4)), (Segment("a", "cord C7", values > 600),))
+        write_segmentation(self.folder / "regions.seg.nrrd", drawn)
+        (entry,) = inspect(self.folder / "regions.seg.nrrd")["series"]
+        self.assertEqual((entry["kind"], entry["segments"], entry["refusals"]), ("other", 1, []))
 
     def test_a_folder_of_nifti_frames_is_no_pet(self) -> None:
         for frame in range(2):

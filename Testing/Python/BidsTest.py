@@ -217,6 +217,8 @@ class DatasetTest(Folder):
         ):
             self.refused(code, find_bids, self.folder, *labels)
         self.refused("bids-participant", find_bids, self.folder / "nowhere", "1")
+        (self.folder / "sub-4" / "ses-a" / "anat").mkdir(parents=True)
+        self.assertIn("no session of sub-4", self.refused("bids-session", find_bids, self.folder, "4"))
 
 
 class ScanTest(Folder):
@@ -359,6 +361,14 @@ class PersonTest(Folder):
         self.assertEqual(self.person("genotype\tweight", "HAB\t70000", grams).weight_kg, 70)
         own = "session_id\tweight\nses-a\t71.5\nses-b\t60\n"
         self.assertEqual(self.person("genotype\tweight", "HAB\t70", None, own).weight_kg, 71.5)
+
+    def test_two_genotypes_of_one_person(self):
+        for cells, refused in (("HAB\tC/T", True), ("HAB\tCC", False), ("HAB\tn/a", False), ("HAB\tyes", False)):
+            (self.folder / "participants.tsv").write_text(f"participant_id\tgenotype\trs6971\nsub-2\t{cells}\n")
+            if refused:
+                self.refused("participants-genotypes", read_person, self.folder, "sub-2", None)
+            else:
+                self.assertEqual(read_person(self.folder, "sub-2", None).genotype, "HAB")
 
     def test_what_is_not_used_is_told(self):
         odd = self.person("genotype\tweight", "A/A\t70000")

@@ -90,6 +90,11 @@ class CohortTest(unittest.TestCase):
         self.assertEqual(codes[4:], ["blood-missing", "bids-sidecar"])
         self.assertEqual([v["code"] for v in json.loads(self.told)["visits"]], [c.replace("n/a", "") for c in codes])
 
+    def test_one_image_of_two_persons_is_told(self):
+        """The simulated images of the first and second person are one; those of one person's visits are not."""
+        (told,) = json.loads(self.told)["same_images"]
+        self.assertIn("sub-01 baseline, sub-02 baseline: one and the same PET file", told)
+
     def test_what_visits_are_warned_of_stands_in_their_rows(self):
         """Regions larger than any foramen, as in each visit's own results; a disk's fault is none of the program."""
         for row in table(self.out / "cohort.tsv"):

@@ -263,6 +263,18 @@ class PlaceTest(Folder):
     def test_a_file_that_is_not_placed_is_told(self):
         self.assertEqual([notice.code for notice in read_volume(self.file()).notices], ["nifti-unplaced"])
 
+    def test_a_nrrd_file_without_a_known_space_is_told(self):
+        path = self.folder / "x.nrrd"
+        sitk.WriteImage(image_of(random(SHAPE)), str(path))
+        stored = path.read_bytes()
+        for space, told in (
+            (b"space: left-posterior-superior", []),
+            (b"space: scanner-xyz", ["nifti-unplaced"]),
+            (b"space dimension: 3", ["nifti-unplaced"]),
+        ):
+            path.write_bytes(stored.replace(b"space: left-posterior-superior", space))
+            self.assertEqual([notice.code for notice in read_volume(path).notices], told, space)
+
     def test_a_file_that_is_not_placed_stands_beside_none_of_other_voxels(self):
         scanner = np.array([[2.0, 0, 0, -20], [0, 1.5, 0, -30], [0, 0, 3.0, 5]])
         unplaced, placed = (Volume(*self.volume(self.file(*codes))) for codes in ((), (None, scanner)))

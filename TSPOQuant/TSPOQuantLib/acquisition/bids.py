@@ -107,6 +107,13 @@ def find_bids(dataset: Path, participant: str, session: str | None = None, scan:
     subject = _labeled(dataset, "sub-", participant)
     if session is None and any(subject.glob("ses-*")):
         names = ", ".join(sorted(folder.name for folder in subject.glob("ses-*")))
+        if not any(subject.glob("ses-*/pet")):
+            raise InputRefused(
+                "bids-session",
+                "no session of {subject_name} ({names}) holds a folder pet; there is nothing to quantify",
+                subject_name=subject.name,
+                names=names,
+            )
         raise InputRefused(
             "bids-session", "{subject_name} has sessions; name one of {names}", subject_name=subject.name, names=names
         )

@@ -70,8 +70,8 @@ FORMATS = (
     Format(
         "NRRD",
         Text(
-            "a PET is read as a sequence of 3D Slicer (.seq.nrrd), or as NIfTI (.nii or .nii.gz) with its PET-BIDS "
-            "JSON beside it, which says its frames and units: save it so"
+            "a CT or MR is read as one file (.nrrd), a PET as a sequence of 3D Slicer (.seq.nrrd), or as NIfTI (.nii "
+            "or .nii.gz) with its PET-BIDS JSON beside it, which says its frames and units: save it so"
         ),
         (".nrrd", ".nhdr"),
     ),

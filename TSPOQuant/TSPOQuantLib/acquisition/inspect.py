@@ -20,9 +20,11 @@ from .frames import FrameTiming
 from .image import HU, MR_SIGNAL, DynamicImage, Volume
 from .modality import CT, MR, as_what_it_is, stated_modality
 from .nifti import read_dynamic_nifti, read_static_nifti, read_volume_file
+from .segmentation_files import read_segmentation
+from .sequence_files import read_sequence
 from .suv import suvbw_factor
 from .tables import sidecar
-from .volume_files import is_nifti
+from .volume_files import is_nifti, is_volume_file, read_grid
 
 Entry = dict[str, Any]
 UNKNOWN: Entry = {
@@ -42,11 +44,12 @@ def inspect(path: Path) -> Entry:
     patient. Raises InputRefused: path-missing, folder-empty, dicom-none, dicom-no-image, format-foreign.
     """
     path = Path(path)
-    if is_nifti(path):
-        return {"series": [_nifti(path)], "unreadable_files": 0, "other_files": 0}
+    if _is_read(path):
+        return {"series": [_file(path)], "unreadable_files": 0, "other_files": 0}
     found = find_series(path)
-    niftis = sorted(file for file in path.rglob("*") if is_nifti(file)) if path.is_dir() else []
-    if not found.series and not niftis:
+    volumes = sorted(file for file in path.rglob("*") if _is_read(file)) if path.is_dir() else []
+    files = [file for file in volumes if is_nifti(file)] if found.series else volumes
+    if not found.series and not files:
         if found.imageless:
             raise InputRefused(
                 "dicom-no-image",
@@ -62,9 +65,20 @@ def inspect(path: Path) -> Entry:
             path=path,
             found=found.damaged,
         )
-    series = [_series(one) for one in found.series] + [_nifti(file) for file in niftis]
-    others = found.others - len(niftis)
+    series = [_series(one) for one in found.series] + [_file(file) for file in files]
+    others = found.others - len(files)
     return {"series": series, "unreadable_files": found.unreadable, "other_files": others}
+
+
+def _is_read(path: Path) -> bool:
+    """Whether a file is NIfTI by its name, or a volume of another format that is read."""
+    if is_nifti(path) or not (is_volume_file(path) and path.is_file()):
+        return is_nifti(path)
+    try:
+        read_grid(path)
+    except InputRefused:  # told by its format
+        return False
+    return True
 
 
 def describe(result: Entry) -> str:
@@ -173,10 +187,17 @@ def _anatomical(series: Series, kind: str, units: str) -> Entry:
     return {"kind": kind, "units": units, **_geometry(grid, None)}
 
 
-def _nifti(path: Path) -> Entry:
+def _file(path: Path) -> Entry:
+    """A NIfTI, NRRD or MetaImage file."""
     refused = "suv-weight: a NIfTI file does not state the weight that SUV needs"
     entry = UNKNOWN | {"path": str(path), "suv_refusal": refused}
     try:
+        if path.name.lower().endswith(".seg.nrrd"):
+            drawn = read_segmentation(path)
+            segments = {"modality": "SEG", "segments": len(drawn.segments), "warnings": _messages(drawn.notices)}
+            return entry | _geometry(drawn.grid, None) | segments
+        if path.name.lower().endswith(".seq.nrrd"):
+            return entry | _dynamic_file(read_sequence(path))
         metadata = sidecar(path)
         if not metadata or stated_modality(metadata) in (CT, MR):
             return entry | _anatomical_file(path)
@@ -188,17 +209,17 @@ def _nifti(path: Path) -> Entry:
             return entry | _pet_file("static-pet", read_static_nifti(path))
     except InputRefused as reason:
         return entry | {"refusals": _messages([reason])}
-    return (
-        entry
-        | _pet_file("dynamic-pet", image, len(image.timing))
-        | {
-            "frames": _frames(image.timing),
-            "time_zero": image.time_zero,
-            "decay_correction": image.decay_correction,
-            "tracer": image.scan.tracer,
-            "half_life_s": image.scan.half_life_s,
-        }
-    )
+    return entry | _dynamic_file(image)
+
+
+def _dynamic_file(image: DynamicImage) -> Entry:
+    return _pet_file("dynamic-pet", image, len(image.timing)) | {
+        "frames": _frames(image.timing),
+        "time_zero": image.time_zero,
+        "decay_correction": image.decay_correction,
+        "tracer": image.scan.tracer,
+        "half_life_s": image.scan.half_life_s,
+    }
 
 
 def _pet_file(kind: str, image: DynamicImage | Volume, frames: int | None = None) -> Entry:

@@ -49,7 +49,15 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     sessions = dataset / participant / f"{participant}_sessions.tsv"
     if session is not None and sessions.is_file():
         cells |= _row(sessions, {SESSION: session}, notices)
-    genotype = genotype_of(next((cells[name][0] for name in GENOTYPE_COLUMNS if name in cells), ""), notices)
+    told = [cells[name][0] for name in GENOTYPE_COLUMNS if name in cells]
+    genotype = genotype_of(told[0] if told else "", notices)
+    if len({known for cell in told if (known := _genotype(cell))}) > 1:
+        raise InputRefused(
+            "participants-genotypes",
+            "what is said of {participant} names two genotypes ({told}); correct the one that is wrong",
+            participant=participant,
+            told=", ".join(told),
+        )
     stated = next((cells[name] for name in WEIGHT_COLUMNS if name in cells), None)
     weight = None if stated is None else _weight(*stated, notices)
     used = {name: cells[name] for name in (*GENOTYPE_COLUMNS, *WEIGHT_COLUMNS) if name in cells}
@@ -110,10 +118,14 @@ def _row(path: Path, keys: Mapping[str, str], notices: Notices) -> dict[str, tup
 
 def genotype_of(cell: str, notices: Notices) -> str:
     """ "HAB", "MAB" or "LAB", however it is written; UNKNOWN_GENOTYPE, with a notice, for what is none."""
-    found = GENOTYPES.get(re.sub(r"[^a-z]", "", cell.lower()))
+    found = _genotype(cell)
     if cell and found is None:
         notices.add("participants-genotype", "'{cell}' is no rs6971 genotype known here; it was not used", cell=cell)
     return found or UNKNOWN_GENOTYPE
+
+
+def _genotype(cell: str) -> str | None:
+    return GENOTYPES.get(re.sub(r"[^a-z]", "", cell.lower()))
 
 
 def _weight(cell: str, unit: str, notices: Notices) -> float | None:

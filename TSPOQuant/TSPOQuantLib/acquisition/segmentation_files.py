@@ -21,13 +21,11 @@ from .files import bytes_of
 from .label_names import names_in_header
 from .segmentation import PRIVATE_SCHEME, TAG_PREFIX, TERMINOLOGY, Segment, Segmentation
 from .tables import inherited, read_json, read_table
-from .volume_files import UNREADABLE, is_nifti, read_volume
+from .volume_files import NRRD_SPACES, UNREADABLE, is_nifti, read_volume
 
 if TYPE_CHECKING:
     import highdicom
 
-# The patient spaces that SimpleITK turns into LPS; it would take any other for LPS unasked.
-NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
 TABLE_SUFFIXES = (".tsv", ".csv", ".json", ".ctbl", ".txt", ".label", ".ctab", ".lut")
 # nnU-Net keeps the names of what it labels in one file for all label maps of a folder.
 NNUNET_TABLE = "dataset.json"

@@ -18,7 +18,7 @@ stands in attributes of the sequence, whose names are stable because saved scene
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -176,7 +176,8 @@ def read_sequence(path: Path) -> DynamicImage:
             n_timing=len(header.timing),
         )
     values = np.array(np.moveaxis(file.values, -1, 0), dtype=np.float32, order="C")
-    return header.image(values, file.grid, (str(path),))
+    image = header.image(values, file.grid, (str(path),))
+    return replace(image, notices=(*image.notices, *file.notices))
 
 
 def _timing(attributes: Mapping[str, str], index_unit: str, index_values: Sequence[str]) -> FrameTiming:

@@ -48,6 +48,8 @@ UNREADABLE = ("nifti-unreadable", "nifti-truncated", "nifti-damaged", "nifti-sur
 """Codes of files that are not what their header says."""
 UNPLACED = "nifti-unplaced"
 """Code of the notice on a file that does not say where it lies."""
+# The patient spaces that SimpleITK turns into LPS; it would take any other for LPS unasked.
+NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
 SPATIAL_KINDS = ("domain", "space")
 # qform and sform may differ by this part of a voxel: beyond it, a region drawn by one lies elsewhere by the other.
 SAME_PLACE_VOXELS = 0.5
@@ -112,7 +114,7 @@ def is_nifti(path: Path) -> bool:
 
 def is_volume_file(path: Path) -> bool:
     """Whether a path names a NIfTI, NRRD or MetaImage file, none of DICOM."""
-    return is_nifti(path) or path.name.endswith((".nrrd", ".mha"))
+    return path.name.lower().endswith((*NIFTI_SUFFIXES, ".nrrd", ".mha"))
 
 
 def read_volume(path: Path, content: bytes | None = None, as_stored: bool = False) -> VolumeFile:
@@ -130,6 +132,8 @@ def read_volume(path: Path, content: bytes | None = None, as_stored: bool = Fals
     grid, metadata = _placed(path, block)
     _check_placing(path, content, grid)
     _check_size(path, content, grid)
+    if content[:4] == b"NRRD" and metadata.get("NRRD_space") not in NRRD_SPACES:
+        notices = (*notices, _unspaced(path.name))
     values = _voxels(block)
     if as_stored and isinstance(values, Frames) and len(block.sizes) == len(grid.shape) + 1:
         frames = StoredFrames(values, 1.0 if block.slope is None else block.slope, block.intercept)
@@ -433,6 +437,15 @@ def _orientation_notices(path: Path, content: bytes, sizes: tuple[int, ...]) -> 
             apart=apart,
         )
     return ()
+
+
+def _unspaced(name: str) -> Notice:
+    return Notice(
+        UNPLACED,
+        "{file} does not say in its header (space) where it lies in the patient, and which side is left; its axes "
+        "were taken as they are",
+        file=name,
+    )
 
 
 def _check_placing(path: Path, content: bytes, grid: Grid) -> None:
