@@ -14,6 +14,7 @@ from TSPOQuantLib.acquisition.blood import (
     SampledCurve,
     check_covers,
     check_decay,
+    falls_as_decay,
     odd_samples,
     reconcile,
 )
@@ -732,6 +733,17 @@ class SilentTest(Folder):
         self.assertEqual(
             check_decay(whole, SampledCurve(times, whole.values * 2 ** (-times / half_life)), half_life), "second"
         )
+
+    def test_total_activity_that_falls_as_the_tracer_decays(self):
+        half_life = 1221.84
+        times = np.array([200.0, 400, 800, 1200, 2000, 3000, 3600])
+        for slope in (-0.11, 0.0, 0.28):  # of real blood, in units of the decay
+            corrected = SampledCurve(times, 9 * 2 ** (-slope * times / half_life))
+            decayed = SampledCurve(times, corrected.values * 2 ** (-times / half_life))
+            self.assertEqual([falls_as_decay(one, half_life) for one in (corrected, decayed)], [False, True])
+            self.assertFalse(falls_as_decay(SampledCurve(times[:5], decayed.values[:5]), half_life))
+            self.assertFalse(falls_as_decay(decayed, 6586.2))  # fluorine-18 hardly decays within the scan
+        self.assertFalse(falls_as_decay(SampledCurve(times, 9 * 2 ** (-2.0 * times / half_life)), half_life))
 
 
 if __name__ == "__main__":

@@ -85,11 +85,13 @@ class FitCommandTest(unittest.TestCase):
         nuclide = {"TracerRadionuclide": "C11", "ImageDecayCorrected": True, "InjectionStart": 20}
         pet.write_text(json.dumps(frames | nuclide))
         blood = self.folder / "raw_blood.tsv"
-        for decayed in (False, True):
+        for decayed in ("", "plasma", "both"):
             rows = ["time\twhole_blood_radioactivity\tplasma_radioactivity\tmetabolite_parent_fraction"]
             for s in (0, 30, 60, 120, 200, 400, 800, 1200, 1800, 2400, 3000, 3600):
                 whole = 30 * s / 30 * 2 ** (-s / 90) + 4 * 2 ** (-s / 4000)
-                rows.append(f"{s}\t{whole}\t{1.2 * whole * (2 ** (-s / 1221.84) if decayed else 1)}\t{1 - s / 5000}")
+                plasma, decay = 1.2 * whole, 2 ** (-s / 1221.84)
+                whole *= decay if decayed == "both" else 1
+                rows.append(f"{s}\t{whole}\t{plasma * (decay if decayed else 1)}\t{1 - s / 5000}")
             blood.write_text("\n".join(rows) + "\n")
             units = {name: {"Units": "kBq/mL"} for name in ("whole_blood_radioactivity", "plasma_radioactivity")}
             time = {"time": {"Units": "s since injection" if decayed else "s"}}
@@ -98,7 +100,7 @@ class FitCommandTest(unittest.TestCase):
             more = ("--models", "1TCM", "--pet-json", pet, "--out", out)
             code, _, err = run("fit", self.tacs, "--blood", blood, *more)
             told = ["blood-decay-odd" in err, "blood-clock-stated" in err]
-            self.assertEqual((code, told), (0, [decayed] * 2), err)
+            self.assertEqual((code, told), (0, [bool(decayed)] * 2), err)
 
     def test_every_parameter_has_its_unit(self):
         self.assertEqual(self.fit("--models", "2TCM1K,MA2,Patlak", "--vb", "fixed:0.05")[0], 0)

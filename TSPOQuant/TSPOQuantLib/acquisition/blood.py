@@ -1,5 +1,6 @@
 """Blood measurements, as a site wrote them, in seconds and kBq/mL, and whether they fit the scan."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,8 @@ DECAY_SPAN = 1.5
 FEWEST_RATIOS = 4
 DECAY_SCATTER = 0.15
 DECAY_TOLERANCE = 0.2
+# From when total activity in blood falls slowly, and which tracers tell by that whether it was corrected: choices.
+LATE_S, SHORT_LIVED_S, AS_DECAY = 1200.0, 1800.0, (0.8, 1.45)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +155,21 @@ def check_decay(curve: SampledCurve, against: SampledCurve, half_life_s: float) 
     if scatter > DECAY_SCATTER or abs(abs(decays) - 1) > DECAY_TOLERANCE:
         return None
     return "first" if decays < 0 else "second"
+
+
+def falls_as_decay(curve: SampledCurve, half_life_s: float) -> bool:
+    """Whether total activity in blood falls late as the tracer decays, which decay-corrected blood does not.
+
+    Asked of tracers that decay within the scan alone, from ``LATE_S`` on over at least ``DECAY_SPAN`` half-lives. In
+    units of the decay, 13 real curves of two tracers fall by -0.11 to 0.28; uncorrected they fall by 1 more. What
+    falls faster than that is cleared so.
+    """
+    late = (curve.times_s >= LATE_S) & (curve.values > 0)
+    times = curve.times_s[late]
+    if half_life_s > SHORT_LIVED_S or times.size < FEWEST_RATIOS or np.ptp(times) < DECAY_SPAN * half_life_s:
+        return False
+    slope, _ = np.polyfit(times, np.log(curve.values[late]), 1)
+    return AS_DECAY[0] <= -float(slope) * half_life_s / math.log(2) <= AS_DECAY[1]
 
 
 def check_covers(blood: BloodSamples, until_s: float) -> tuple[Notice, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.blood import BloodSamples, SampledCurve, check_decay, reconcile
+from ..acquisition.blood import LATE_S, BloodSamples, SampledCurve, check_decay, falls_as_decay, reconcile
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Scan
 from ..alignment.resample import mean_image
@@ -86,16 +86,28 @@ def decay_notices(
     blood: BloodSamples, half_life_s: float | None, pool: SampledCurve | None = None
 ) -> tuple[Notice, ...]:
     """Blood that looks as if it had not been decay-corrected, within itself or against the image's blood pool."""
-    whole = blood.whole_blood
-    if half_life_s is None or whole is None:
+    whole, plasma = blood.whole_blood, blood.plasma
+    if half_life_s is None:
         return ()
-    wrong = None if blood.plasma is None else check_decay(blood.plasma, whole, half_life_s)
+    wrong = check_decay(plasma, whole, half_life_s) if plasma and whole else None
+    alone = next((one for one in (whole, plasma) if one and falls_as_decay(one, half_life_s)), None)
     if wrong == "first":
         samples, other = Text("plasma"), Text("whole blood")
     elif wrong == "second":
         samples, other = Text("whole blood"), Text("plasma")
-    elif pool is not None and check_decay(pool, whole, half_life_s) == "second":
+    elif pool is not None and whole and check_decay(pool, whole, half_life_s) == "second":
         samples, other = Text("whole blood"), Text("the blood pool of the image")
+    elif alone is not None:
+        return (
+            Notice(
+                "blood-decay-odd",
+                "{samples} falls from {minutes:.0f} min on as fast as the tracer decays, while the whole activity in "
+                "blood hardly falls then: its samples look as if they had not been decay-corrected to time zero; make "
+                "sure that they were",
+                samples=Text("whole blood") if alone is whole else Text("plasma"),
+                minutes=LATE_S / 60,
+            ),
+        )
     else:
         return ()  # of the image itself the header tells
     return (
