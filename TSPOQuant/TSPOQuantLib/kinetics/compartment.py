@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from .convolution import Basis
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 Bounds = dict[str, tuple[float, float]]
 
 NAMES = ("K1", "k2", "k3", "k4", "VB", "Kb")

@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 from scipy.special import ndtr
 
 Doubles = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 TOF_BIN_MM = 45.0
 TOF_FWHM_MM = 60.0

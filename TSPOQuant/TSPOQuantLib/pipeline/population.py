@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..acquisition.bids import find_bids, read_pet_json
 from ..acquisition.blood import BloodSamples, SampledCurve, reconcile
@@ -32,7 +31,6 @@ from ..progress import Progress, silent
 from .curves import Fitting, population_errors
 from .plasma import Seen, template_input
 
-Array = NDArray[np.float64]
 MOST_CURVES = 20
 """Of a scan in the trial of a template, evenly among its regions: they share its error but for a little. A choice."""
 
