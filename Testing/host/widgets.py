@@ -318,6 +318,8 @@ class qMRMLSegmentEditorWidget(QWidget):
             self._editor.SetActiveEffectName("")
 
     def saveStateForUndo(self):
+        if self.segmentationNode() is None:
+            raise RuntimeError("the Segment Editor has no segmentation whose state it could keep: a warning in the log")
         self._saved += 1
 
     def updateWidgetFromMRML(self):

@@ -72,8 +72,9 @@ class SegmentEditor:
             self._node.SetAttribute(SET, "1")
 
     def saveStateForUndo(self) -> None:
-        """So that one undo takes the next step back."""
-        self.widget.saveStateForUndo()
+        """So that one undo takes the next step back; folded up, the editor has nothing to undo."""
+        if self.widget.segmentationNode() is not None:  # else Slicer complains in its log
+            self.widget.saveStateForUndo()
 
     def enter(self) -> None:
         """The module is opened."""
