@@ -319,7 +319,7 @@ class qMRMLSegmentEditorWidget(QWidget):
 
     def saveStateForUndo(self):
         if self.segmentationNode() is None:
-            raise RuntimeError("the Segment Editor has no segmentation whose state it could keep: a warning in the log")
+            raise RuntimeError("no segmentation whose state the Segment Editor could keep: a warning in the log")
         self._saved += 1
 
     def updateWidgetFromMRML(self):
