@@ -134,6 +134,13 @@ class LanguagesTest(unittest.TestCase):
             missing = [f"{path}:{line} {text}" for path, line, text in said if language != "en" and text not in known]
             self.assertEqual(missing, [], language)
 
+    def test_former_messages_are_none_of_today_and_take_their_values(self):
+        for language in LANGUAGES:
+            entries = catalog(language)
+            self.assertEqual(set(entries["former"]) & set(entries["messages"]), set(), language)
+            odd = [one for one, other in entries["former"].items() if set(names(one)) != set(names(other))]
+            self.assertEqual(odd, [], language)
+
     def test_every_translation_is_of_a_sentence_that_the_program_has(self):
         said = {node.value for path in LIBRARY.rglob("*.py") for node in nodes(path) if isinstance(node, ast.Constant)}
         for language in LANGUAGES:
@@ -157,6 +164,12 @@ class MessageTest(unittest.TestCase):
         self.assertTrue(said.startswith("trames 1-3 :") or said.startswith("trames 1-3\u00a0:"), said)
         self.assertIn("4,2 mm", said)
         self.assertIn("trame 19", said)
+
+    def test_a_message_of_an_earlier_record_is_told(self):
+        kept = "{file}: {said} is not what a person is injected with; not taken"
+        text = Words("fr").message(Text(kept, file="a_pet.json", said="InjectedRadioactivity 1 MBq"))
+        self.assertNotIsInstance(text, English)
+        self.assertIn("InjectedRadioactivity 1 MBq n’est pas", text)
 
     def test_lists_are_told_item_by_item(self):
         text = Text("{session}: {flags}", session="a", flags=Listed([Text("frame {frame}", frame=1), "C6/C7"], "; "))

@@ -49,14 +49,14 @@ def read_person(dataset: Path, participant: str, session: str | None) -> Person:
     sessions = dataset / participant / f"{participant}_sessions.tsv"
     if session is not None and sessions.is_file():
         cells |= _row(sessions, {SESSION: session}, notices)
-    told = [cells[name][0] for name in GENOTYPE_COLUMNS if name in cells]
-    genotype = genotype_of(told[0] if told else "", notices)
-    if len({known for cell in told if (known := _genotype(cell))}) > 1:
+    stated_genotypes = [cells[name][0] for name in GENOTYPE_COLUMNS if name in cells]
+    genotype = genotype_of(stated_genotypes[0] if stated_genotypes else "", notices)
+    if len({known for cell in stated_genotypes if (known := _genotype(cell))}) > 1:
         raise InputRefused(
             "participants-genotypes",
-            "what is said of {participant} names two genotypes ({told}); correct the one that is wrong",
+            "what is said of {participant} names two genotypes ({genotypes}); correct the one that is wrong",
             participant=participant,
-            told=", ".join(told),
+            genotypes=", ".join(stated_genotypes),
         )
     stated = next((cells[name] for name in WEIGHT_COLUMNS if name in cells), None)
     weight = None if stated is None else _weight(*stated, notices)

@@ -586,11 +586,14 @@ def _refusal(first: Finding, others: Listed) -> InputRefused:
     """others: the codes of what bars the comparison besides."""
     what = Text("check the folders")
     if first.acceptable:
-        what = Text("to compare all the same, accept it (--accept {finding})", finding=first.code)
+        what = Text(
+            "to compare all the same, accept it (its check box in the panel, --accept {finding} of compare)",
+            finding=first.code,
+        )
     if first.code in CURES:
         what = Text(
-            "quantify the visits again on what all of them have ({option} of compare), or compare all the same "
-            "(--accept {finding})",
+            "quantify the visits again on what all of them have ({option} of compare), or compare all the same (its "
+            "check box in the panel, --accept {finding} of compare)",
             option=CURES[first.code],
             finding=first.code,
         )

@@ -29,7 +29,9 @@ def carry(region: Region, alignment: VisitAlignment, visit: str) -> Region:
     """
     if not region.mask.any():
         raise InputRefused(
-            "region-empty", "the region '{region}' holds no voxel; draw it or leave it out", region=region.name
+            "region-empty",
+            "the region '{region_name}' holds no voxel; draw it or leave it out",
+            region_name=region.name,
         )
     return _moved(region, alignment.nearest(center_of(region)).to_other, visit)
 

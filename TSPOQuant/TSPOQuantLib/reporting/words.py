@@ -16,15 +16,15 @@ from ..typography import LANGUAGES, NARROW, NO_BREAK, TYPOGRAPHY
 from .report_document import English
 
 FOLDER = Path(__file__).parents[1] / "languages"
-"""A file a language: {"words": {key: text}, "messages": {English template: template}}; English has no messages, they
-stand where they are needed."""
+"""A file a language: {"words": {key: text}, "messages": {English template: template}, "former": the same of messages
+that only records of earlier versions hold}; English has no messages, they stand where they are needed."""
 
 
 @cache
 def catalog(language: str) -> Mapping[str, Mapping[str, str]]:
-    """What a language's file holds: "words" and "messages"."""
+    """What a language's file holds: "words", "messages" and "former"."""
     entries: dict[str, dict[str, str]] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    return {"messages": {}, **entries}
+    return {"messages": {}, "former": {}, **entries}
 
 
 class Words(string.Formatter):
@@ -41,7 +41,8 @@ class Words(string.Formatter):
             )
         self.language = language
         self.typography = TYPOGRAPHY[language]
-        self.words, self.messages = catalog(language)["words"], catalog(language)["messages"]
+        entries = catalog(language)
+        self.words, self.messages = entries["words"], {**entries["former"], **entries["messages"]}
 
     def __call__(self, key: str, **values: object) -> str:
         return self.template(key).format(**values)
