@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, unchanged, write_pet
 from TSPOQuantLib.acquisition.clock import start_notices
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
-from TSPOQuantLib.acquisition.frame_checks import check_frames, check_slopes, check_timing
+from TSPOQuantLib.acquisition.frame_checks import check_frames, check_slopes, check_timing, saturated_notices
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_frame_table
 from TSPOQuantLib.messages import InputRefused
@@ -311,6 +311,11 @@ class EmptyTest(Folder):
             codes = [notice.code for notice in read_dynamic_pet(path).notices]
             self.assertEqual("pet-saturated" in codes, told, (ceiling, kind))
         self.assertNotIn("pet-saturated", [n.code for n in read_dynamic_pet(self.nifti(own)).notices])
+
+    def test_frames_whose_highest_voxels_may_be_so_are_not_counted(self):
+        (told,) = saturated_notices([3, 12, 9, 20])
+        self.assertTrue(told.message.startswith("32 voxels of 2 frames, the first of them frame 2"), told.message)
+        self.assertEqual(saturated_notices([3, 9]), ())
 
     def test_dicom_slices_that_were_cut_off_are_told(self):
         def cut(header, frame, k):

@@ -33,6 +33,10 @@ class NoiseTest(unittest.TestCase):
             with self.subTest(added):
                 self.assertAlmostEqual(noise_hu(noisy(added), points) / added, 1.0, delta=0.08)
 
+    def test_labels_below_the_ct_have_no_noise(self):
+        points = GRID.to_lps(np.argwhere(WHOLE)[:, ::-1].astype(float)) - (0.0, 0.0, 35.0)
+        self.assertEqual(noise_hu(noisy(60.0), points), 0.0)
+
     def test_a_quiet_ct_stays_as_it_is(self):
         ct = noisy(25.0)
         same, blur_mm = quieted(ct, [WHOLE], GRID, METAL_HU)

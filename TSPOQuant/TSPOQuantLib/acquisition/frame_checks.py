@@ -220,7 +220,7 @@ def saturated_notices(counts: Sequence[int]) -> tuple[Notice, ...]:
             "{count} voxels of {frames} frames, the first of them frame {first}, hold the highest number that can be "
             "stored: what was above it was cut off, and activity is too low there; export the series with another "
             "scale",
-            count=sum(counts),
+            count=sum(counts[number - 1] for number in frames),
             frames=len(frames),
             first=frames[0],
         ),

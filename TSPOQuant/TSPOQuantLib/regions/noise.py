@@ -42,7 +42,8 @@ def noise_hu(ct: Volume, points: NDArray[np.float64]) -> float:
     from the median difference of each slice's voxels from the next one's. 0 where there is no soft tissue."""
     index = ct.grid.to_ijk(points)[:, ::-1]
     low = np.clip(np.floor(index.min(axis=0)), 0, None).astype(int)
-    box = tuple(slice(a, b) for a, b in zip(low, np.ceil(index.max(axis=0)).astype(int) + 1, strict=True))
+    high = np.clip(np.ceil(index.max(axis=0)) + 1, 0, None).astype(int)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     near = ct.values[box].astype(float)
     pairs = zip(near[1:], near[:-1], strict=True)
     differences = [(one - other)[np.abs(one + other) < 2 * SOFT_HU] for one, other in pairs]
