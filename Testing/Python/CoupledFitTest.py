@@ -260,10 +260,6 @@ class TwoVisitsTest(unittest.TestCase):
         self.assertTrue(math.isfinite(self.together.shared[0].f_chance))
 
 
-if __name__ == "__main__":
-    unittest.main()
-
-
 class ShrunkTest(unittest.TestCase):
     def test_equal_errors_by_hand(self):
         """Variance 2.5 between estimates of variance 1: A = 1.5, B = 2/4 of 1/2.5, and Morris's variance."""
@@ -378,3 +374,7 @@ class SimilarFitTest(unittest.TestCase):
         sections = report_document(self.together, (), "en").sections
         texts = [block.text for one in sections for block in one.blocks if hasattr(block, "text")]
         self.assertTrue(any("drawn to the mean" in text for text in texts))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -693,7 +693,7 @@ def _tell_merged(recordings: Sequence[_Recording], notices: Notices) -> None:
     """Tell of whole blood from several files that lies between each other's samples: two ways of counting, often."""
     if len(recordings) < 2:
         return
-    one, other, *_ = sorted((r for r in recordings), key=lambda r: -r.curves[WHOLE_BLOOD].times_s.size)
+    one, other, *_ = sorted(recordings, key=lambda r: -r.curves[WHOLE_BLOOD].times_s.size)
     ratio = _over_whole_blood(other.curves[WHOLE_BLOOD], one.curves[WHOLE_BLOOD])
     if ratio is not None and one.file != other.file:
         notices.add(

@@ -47,8 +47,8 @@ def inspect(path: Path) -> Entry:
     if _is_read(path):
         return {"series": [_file(path)], "unreadable_files": 0, "other_files": 0}
     found = find_series(path)
-    volumes = sorted(file for file in path.rglob("*") if _is_read(file)) if path.is_dir() else []
-    files = [file for file in volumes if is_nifti(file)] if found.series else volumes
+    wanted = is_nifti if found.series else _is_read
+    files = sorted(file for file in path.rglob("*") if wanted(file)) if path.is_dir() else []
     if not found.series and not files:
         if found.imageless:
             raise InputRefused(

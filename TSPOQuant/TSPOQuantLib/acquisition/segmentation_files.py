@@ -278,7 +278,7 @@ def _check_voxels(file: str, labels: Sequence[_Label], layers: NDArray[np.intege
     """Refuse ("segmentation-layer") voxels that two segments claim by one label, and tell of those that none has."""
     unclaimed: list[int] = []
     for layer in range(layers.shape[3]):
-        for value, box in enumerate(find_objects(layers[..., layer]), 1):
+        for value, box in enumerate(_boxes(layers[..., layer]), 1):
             names = [label.name for label in labels if (label.layer, label.value) == (layer, value)]
             if box is not None and len(names) > 1:
                 raise InputRefused(

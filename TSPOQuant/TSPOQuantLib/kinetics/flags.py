@@ -63,12 +63,12 @@ def beyond_scan_flags(slowest_rate: float, scan_min: float) -> Notices:
     """ "vt-beyond-scan" when the slowest half-life (ln 2 / rate, 1/min) is longer than the scan."""
     flags = Notices()
     if slowest_rate * scan_min < np.log(2):
-        minutes = Text("{minutes:.0f} min", minutes=np.log(2) / slowest_rate) if slowest_rate > 0 else "without end"
+        half_life = Text("{minutes:.0f} min", minutes=np.log(2) / slowest_rate) if slowest_rate > 0 else "without end"
         flags.add(
             "vt-beyond-scan",
             "the slowest tissue half-life ({half_life}) is longer than the {scan_min:.0f} min of the scan, so "
             "V_T is extrapolated",
-            half_life=minutes,
+            half_life=half_life,
             scan_min=scan_min,
         )
     return flags

@@ -107,8 +107,8 @@ def fit_similar_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled | None
         (again,) = fit(model, scan.timing, scan.activity[n : n + 1], scan.input_function, options)
         of_vb = float(found.variances[at[number]])
         variances.append(again.outcome_error**2 + slopes[number] ** 2 * of_vb)
-        told = {"VB": float(np.sqrt(of_vb)), one.outcome: float(np.sqrt(variances[-1]))}
-        fits.append(replace(again, standard_errors={**again.standard_errors, **told}))
+        whole = {"VB": float(np.sqrt(of_vb)), one.outcome: float(np.sqrt(variances[-1]))}
+        fits.append(replace(again, standard_errors={**again.standard_errors, **whole}))
     reach = np.zeros(len(apart))
     reach[known] = slopes[known] * found.shares
     covariance = found.mean_variance * np.outer(reach, reach)

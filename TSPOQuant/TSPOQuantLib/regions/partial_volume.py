@@ -111,7 +111,7 @@ class _Tissues:
     """The box of one region in one frame. Axes (k, j, i).
 
     first, shape: the PET voxels of the box. cuts: cells a voxel. pad: voxels beyond the box that have cells.
-    weights: (voxels,), how the region's mean is read, sum 1.
+    weights: (voxels,), how the region's mean is read, sum 1. cells: their tissues; 0 is the region.
     """
 
     first: NDArray[np.intp]
@@ -500,9 +500,8 @@ def _models(tissues: _Tissues, pet: Grid, widths_mm: Sequence[tuple[float, ...]]
     models = []
     for width in widths_mm:
         along_k, along_j, along_i = (_response(*axis, fwhm) for axis, fwhm in zip(axes, width[::-1], strict=True))
-        rows = (runs @ along_i.T).reshape(
-            *tissues.cells.labels.shape[:2], -1
-        )  # k, j of the cells; tissue, i of the voxels
+        # k, j of the cells; tissue, i of the voxels
+        rows = (runs @ along_i.T).reshape(*tissues.cells.labels.shape[:2], -1)
         planes = np.matmul(_of_cells(along_j), rows)
         seen = np.tensordot(_of_cells(along_k), planes, axes=1).reshape(*tissues.shape[:2], len(tissues.names), -1)
         smooth = _smoothing(tuple(tissues.shape.tolist()), spacing, width[::-1])

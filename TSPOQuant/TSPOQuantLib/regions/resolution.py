@@ -61,14 +61,11 @@ TISSUES = len(CLASS_EDGES_HU) + 1 + len(SKIN_MM)
 @dataclass(frozen=True, eq=False)
 class Resolution:
     """fwhm_mm: one width for all axes. se_mm: from leaving out one block at a time (jackknife), and ``METHOD_MM``.
-
-    widths_mm, unlikeliness: what was tried, and -2 ln of its likelihood over the greatest. frames: which were used.
+    frames: which were used.
     """
 
     fwhm_mm: float
     se_mm: float
-    widths_mm: Floats
-    unlikeliness: Floats
     frames: tuple[int, ...]
     notices: tuple[Notice, ...] = ()
 
@@ -127,7 +124,7 @@ def estimate_resolution(
             ),
         )
     progress(1, "Resolution estimated")
-    return Resolution(fwhm, spread, WIDTHS_MM, total - total.min(), frames, notices)
+    return Resolution(fwhm, spread, frames, notices)
 
 
 def _frames(image: DynamicImage) -> tuple[int, ...]:
