@@ -471,8 +471,9 @@ class OtherTablesTest(Folder):
         path = self.folder / "blood.xlsx"
         for result, whole in (("<v>5</v>", True), ("", False)):
             rows = (
-                '<c r="A1" t="str"><v>time[s]</v></c><c r="B1" t="str"><v>plasma[kBq/mL]</v></c>',
-                '<c r="A2"><v>0</v></c><c r="B2"><v>1</v></c>',
+                '<c r="A1" t="str"><v>time[s]</v></c><c r="B1" t="str"><v>plasma[kBq/mL]</v></c>'
+                '<c r="C1" t="str"><v>drawn by</v></c>',
+                '<c r="A2"><v>0</v></c><c r="B2"><v>1</v></c><c r="C2"><f>C9</f></c>',  # nothing is read there
                 f'<c r="A3"><v>600</v></c><c r="B3"><f>B2*5</f>{result}</c>',
                 '<c r="A4"><v>3600</v></c><c r="B4"><v>2</v></c>',
             )

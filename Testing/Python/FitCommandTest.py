@@ -73,7 +73,7 @@ class FitCommandTest(unittest.TestCase):
         pet = self.folder / "x_pet.json"
         frames = {"FrameTimesStart": [60 * i for i in range(60)], "FrameDuration": [60] * 60, "Units": "Bq/mL"}
         more = ("--models", "1TCM", "--pet-json", pet)
-        for late, told in ((0, False), (25, True)):
+        for late, told in ((0, False), (0.3, False), (25, True)):  # 0.3: minutes of two decimals
             starts = [start + late for start in frames["FrameTimesStart"]]
             pet.write_text(json.dumps(frames | {"FrameTimesStart": starts, "ImageDecayCorrected": True}))
             code, _, err = self.fit(*more, out=f"late{late}")
@@ -101,6 +101,9 @@ class FitCommandTest(unittest.TestCase):
             code, _, err = run("fit", self.tacs, "--blood", blood, *more)
             told = ["blood-decay-odd" in err, "blood-clock-stated" in err]
             self.assertEqual((code, told), (0, [bool(decayed)] * 2), err)
+        pet.write_text(json.dumps(frames | nuclide | {"InjectionStart": 2}))  # as good as at time zero
+        code, _, err = run("fit", self.tacs, "--blood", blood, *more[:-1], self.folder / "near")
+        self.assertEqual((code, "blood-clock-stated" in err), (0, False), err)
 
     def test_every_parameter_has_its_unit(self):
         self.assertEqual(self.fit("--models", "2TCM1K,MA2,Patlak", "--vb", "fixed:0.05")[0], 0)

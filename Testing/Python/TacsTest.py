@@ -92,6 +92,15 @@ class ReadTacsTest(unittest.TestCase):
         for name, value in (("volume", 1234.5), ("n_voxels", 87), ("decay", 1.0)):
             tacs = read_tacs(self.write(self.columns(**{name: [value] * 5}), {"Units": "Bq/mL"}))
             self.assertEqual(tacs.regions, ("cord", "C6/C7 left"), name)
+        # Regions of a short late scan, rounded, may be the same in every frame.
+        late = {
+            "FrameTimesStart": [3600, 3900, 4200],
+            "FrameDuration": [300] * 3,
+            "cord": [5] * 3,
+            "muscle": [4, 4, 3],
+        }
+        tacs = read_tacs(self.write(late, {"Units": "kBq/mL"}))
+        self.assertEqual((tacs.regions, tacs.notices), (("cord", "muscle"), ()))
         # A region whose name only ends so, and one that holds nothing, stay.
         tacs = read_tacs(self.write(self.columns(**{"disc_sd": CORD * 900, "air": [0] * 5})))
         self.assertEqual(tacs.regions, ("cord", "C6/C7 left", "disc_sd", "air"))
@@ -100,7 +109,12 @@ class ReadTacsTest(unittest.TestCase):
         middles = STARTS + DURATIONS / 2
         for right in (middles, middles / 60, middles.round(), STARTS, STARTS + DURATIONS, (middles / 60).round(1)):
             self.assertEqual(len(read_tacs(self.write(self.columns(frame_mid=right))).regions), 2)
-        self.refused("tacs-frames", self.write(self.columns(time=FORAMEN * 1000)))
+        # Another clock, milliseconds, whole minutes, times of day, a time that is missing.
+        of_day = [f"10:{int(s) // 60:02}:{int(s) % 60:02}" for s in STARTS]
+        for right in (middles + 36000, middles * 1000, (middles / 60).round(), of_day, [*STARTS[:4], "n/a"]):
+            self.assertEqual(read_tacs(self.write(self.columns(time=right))).regions, ("cord", "C6/C7 left"))
+        for wrong in (FORAMEN * 1000, FORAMEN, CORD * 1000, CORD):
+            self.refused("tacs-frames", self.write(self.columns(time=wrong)))
 
     def test_times_that_only_a_slip_brings_about(self):
         late = {"FrameTimesStart": STARTS * 1000, "FrameTimesEnd": (STARTS + DURATIONS) * 1000}
@@ -113,6 +127,13 @@ class ReadTacsTest(unittest.TestCase):
         self.refused("tacs-units-mixed", self.write(columns, {"cord": {"Units": "kBq/mL"}}))
         both = {"cord": {"Units": "kBq/mL"}, "C6/C7 left": {"Units": "Bq/mL"}}
         self.refused("tacs-units-mixed", self.write(columns, both))
+
+    def test_an_artery_peaks_far_above_tissue(self):
+        artery = np.array([1.0, 90, 6, 4, 3])
+        stated = {"cord": {"Units": "Bq/mL"}, "C6/C7 left": {"Units": "Bq/mL"}, "artery": {"Units": "kBq/mL"}}
+        tacs = read_tacs(self.write(self.columns(250, artery=artery), stated))
+        self.assertEqual(tacs.activity.max(axis=1).tolist(), [2, 1.375, 90])
+        self.refused("tacs-units-mixed", self.write(self.columns(0.25, artery=artery), stated))
 
     def test_minutes(self):
         minutes = {"FrameTimesStart": STARTS / 60, "FrameTimesEnd": (STARTS + DURATIONS) / 60}

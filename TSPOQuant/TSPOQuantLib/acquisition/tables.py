@@ -18,6 +18,8 @@ from .files import bytes_of
 
 # BIDS writes a missing value as n/a; R and spreadsheets write NA or leave the cell empty.
 MISSING_CELLS = frozenset({"", "n/a", "na"})
+# Stands for a spreadsheet's formula that has no result.
+FORMULA = "="
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 UNIT_IN_HEADER = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*")
@@ -73,6 +75,14 @@ class Column:
 
     def numbers(self) -> NDArray[np.float64]:
         """The cells as numbers, NaN where a cell says missing; raises InputRefused ("table-…") for anything else."""
+        if FORMULA in self.cells:
+            raise InputRefused(
+                "table-formula",
+                "{file} line {line}: a cell holds a formula without its result; open the file in a "
+                "spreadsheet program and save it, or save it as text",
+                file=self.file,
+                line=self.lines[self.cells.index(FORMULA)],
+            )
         numbered = zip(self.cells, self.lines, strict=True)
         return np.array([_number(cell, f"{self.file} line {line}, {self.name}") for cell, line in numbered])
 
@@ -411,19 +421,10 @@ def _spreadsheet_rows(path: Path) -> Iterator[Row]:
             for cell in row.iter(f"{tag}c"):
                 text = "".join(part.text or "" for part in cell.iter() if part.tag in (f"{tag}v", f"{tag}t"))
                 column = _column_number(cell.get("r", ""))
-                if cell.find(f"{tag}f") is not None and cell.find(f"{tag}v") is None:
-                    raise InputRefused(
-                        "table-formula",
-                        "{file} line {line}: a cell holds a formula without its result; open the file in a "
-                        "spreadsheet program and save it, or save it as text",
-                        file=path.name,
-                        line=number,
-                    )
-                cells[column] = shared[int(text)] if cell.get("t") == "s" else text
+                unsolved = cell.find(f"{tag}f") is not None and cell.find(f"{tag}v") is None
+                cells[column] = FORMULA if unsolved else shared[int(text)] if cell.get("t") == "s" else text
             if any(text.strip() for text in cells.values()):
                 yield number, [cells.get(column, "") for column in range(max(cells) + 1)]
-    except InputRefused:
-        raise
     except (
         zipfile.BadZipFile,
         KeyError,

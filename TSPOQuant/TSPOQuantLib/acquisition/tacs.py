@@ -40,6 +40,8 @@ OF_FRAMES = re.compile(
 )
 # How the spread of a region's voxels is called beside the region itself: "cord_sd", "cord (SD)".
 SPREAD = re.compile(r"(?P<region>.*?)(^|[\s_.(\[-]+)(sd|std|stdev|std ?dev|sem?|var(iance)?)[)\]]?", re.IGNORECASE)
+# A column that holds one number in so many frames or more is no region: a choice.
+FEWEST_CONSTANT = 5
 # What regional curves of BIDS derivatives are in where nothing else is said.
 DEFAULT_UNIT = "Bq/mL"
 # Frame times of the table and of its JSON may be rounded apart by this much.
@@ -130,7 +132,7 @@ def read_tacs(path: Path, json: Path | None = None, frames: FrameTiming | None =
             default_unit=DEFAULT_UNIT,
         )
     activity = np.stack([_activity(columns[name], units[name] or DEFAULT_UNIT) for name in regions])
-    _check_same_scale(path.name, dict(zip(regions, activity.max(axis=1).tolist(), strict=True)), units)
+    _check_same_scale(path.name, dict(zip(regions, activity, strict=True)), units)
     _check_activity(path.name, activity, sorted({unit or f"{DEFAULT_UNIT} (assumed)" for unit in units.values()}))
     activity.flags.writeable = False
     volumes = {region: volume for region, volume in table.volumes_mm3.items() if region in regions}
@@ -251,7 +253,7 @@ def _timing(
         return _frames(path.name, columns, metadata)
     if any(name in columns for name in STARTS):
         timing = _frames(path.name, columns, metadata)
-        _check_middles(path.name, middle, _seconds(middle, metadata), timing)
+        _check_middles(path.name, middle, metadata, timing)
         return timing
     starts, durations = (numbers_in(metadata, key, path.name) for key in ("FrameTimesStart", "FrameDuration"))
     beside = pmod.frame_times_beside(path)
@@ -277,14 +279,23 @@ def _timing(
     return frames
 
 
-def _check_middles(file: str, middle: Column, times_s: NDArray[np.float64], timing: FrameTiming) -> None:
-    """Refuse ("tacs-frames") a column that is called a time, and lies in its frames in no unit of time.
+def _check_middles(file: str, middle: Column, metadata: Mapping[str, Any], timing: FrameTiming) -> None:
+    """Refuse ("tacs-frames") a column that is called a time, and runs with its frames in no unit of time.
 
-    Programs write the frames' starts, middles, decay-weighted means or ends there; the frames are stated beside it.
+    Programs write the frames' starts, middles, decay-weighted means or ends there, counted from the injection, the
+    scan's start or midnight; the frames are stated beside it. Times of day are no numbers, as a region's values are.
     """
-    for factor in (1.0, 60.0, 3600.0):
-        moments, rounded = times_s * factor, max(ROUNDED_S, 0.051 * factor)  # one decimal of minutes or hours
-        if (moments >= timing.starts_s - rounded).all() and (moments <= timing.ends_s + rounded).all():
+    try:
+        times_s = _seconds(middle, metadata)
+    except InputRefused:
+        return
+    for factor, digit in ((0.001, 1.0), (1.0, 1.0), (60.0, 1.0), (3600.0, 0.1)):
+        moments, rounded = (
+            times_s * factor,
+            max(ROUNDED_S, 0.51 * digit * factor),
+        )  # to a minute, or a tenth of an hour
+        at_least, at_most = timing.starts_s - rounded - moments, timing.ends_s + rounded - moments
+        if at_least.max() <= at_most.min():
             return
     raise InputRefused(
         "tacs-frames",
@@ -345,27 +356,32 @@ def _activity(column: Column, unit: str) -> NDArray[np.float64]:
 
 
 def _is_no_curve(column: Column, names: Collection[str]) -> bool:
-    """Whether a column is the spread of another one, or holds one number other than 0 in every frame."""
+    """Whether a column is the spread of another one, or holds one number other than 0 in every frame.
+
+    A region may do that in few frames, rounded.
+    """
     spread = SPREAD.fullmatch(column.name)
     if spread and (not spread["region"] or spread["region"] in names):
         return True
-    return len(column.cells) > 1 and len(set(column.cells)) == 1 and bool(np.nan_to_num(column.numbers()).any())
+    many = len(column.cells) >= FEWEST_CONSTANT
+    return many and len(set(column.cells)) == 1 and bool(np.nan_to_num(column.numbers()).any())
 
 
-def _check_same_scale(file: str, peaks: Mapping[str, float], units: Mapping[str, str | None]) -> None:
+def _check_same_scale(file: str, curves: Mapping[str, NDArray[np.float64]], units: Mapping[str, str | None]) -> None:
     """Refuse ("tacs-units-mixed") regions in different units that these set as far apart as no regions are.
 
-    peaks: the highest activity of every region in kBq/mL.
+    curves: activity (frames,) of every region in kBq/mL. Peaks alone do not tell: an artery's is that of the bolus.
     """
     groups: dict[str, list[str]] = {}
-    for name, peak in peaks.items():
-        if peak > 0:
+    for name, curve in curves.items():
+        if curve.max() > 0:
             groups.setdefault(units[name] or DEFAULT_UNIT, []).append(name)
-    usual = {unit: float(np.median([peaks[name] for name in names])) for unit, names in groups.items()}
+    usual = {unit: float(np.median([curves[name].max() for name in names])) for unit, names in groups.items()}
+    later = {unit: float(np.median([np.median(curves[name]) for name in names])) for unit, names in groups.items()}
     if len(usual) < 2:
         return
     low, high = min(usual, key=lambda unit: usual[unit]), max(usual, key=lambda unit: usual[unit])
-    if usual[high] > UNIT_SLIP * usual[low]:
+    if all(level[high] > UNIT_SLIP * level[low] for level in (usual, later)):
         raise InputRefused(
             "tacs-units-mixed",
             "{file}: in {low_unit}, as is said or assumed, {low} reaches {lowest:.3g} kBq/mL, and "

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from ..acquisition.bids import PetSidecar, read_pet_json
 from ..acquisition.blood import BloodSamples, reconcile
 from ..acquisition.blood_files import read_blood
-from ..acquisition.clock import blood_clock_notices
+from ..acquisition.clock import SAME_START_S, blood_clock_notices
 from ..acquisition.curve_checks import curve_notices
+from ..acquisition.frame_checks import ROUNDED_S
 from ..acquisition.frames import FrameTiming
 from ..acquisition.image import DynamicImage, Scan
 from ..acquisition.nifti import scan_of
 from ..acquisition.population import read_population
-from ..acquisition.tacs import FRAME_TOLERANCE_S, Tacs, read_frame_weights, read_tacs, without_frames
+from ..acquisition.tacs import Tacs, read_frame_weights, read_tacs, without_frames
 from ..input_function import (
     GivenSettings,
     InputFunctionResult,
@@ -261,7 +262,8 @@ def fit_tacs(
     else:
         source = sampled_input(blood, end_s, asked.sampled)
     half_life, injected_s = (sidecar.half_life_s, sidecar.injection_start_s) if sidecar else (None, 0.0)
-    clock = blood_clock_notices(blood.counted_from, float(whole.timing.starts_s[0]), not injected_s)
+    at_injection = abs(injected_s or 0.0) <= SAME_START_S
+    clock = blood_clock_notices(blood.counted_from, float(whole.timing.starts_s[0]), at_injection)
     table = Path(weights.removeprefix(LISTED)) if weights.startswith(LISTED) else None
     if table:
         by_frame = read_frame_weights(table, whole.timing)[np.isin(whole.timing.starts_s, tacs.timing.starts_s)]
@@ -343,7 +345,7 @@ def _frames_notices(
     if pet_json is None or sidecar is None:
         return ()
     other = sidecar.timing
-    if len(other) == len(timing) and np.abs(other.starts_s - timing.starts_s).max() <= FRAME_TOLERANCE_S:
+    if len(other) == len(timing) and np.abs(other.starts_s - timing.starts_s).max() <= ROUNDED_S:
         return ()
     return (
         Notice(
