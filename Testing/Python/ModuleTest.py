@@ -532,6 +532,16 @@ class RegionToolsTest(SceneTest):
         # Both foramina of the level are there already, and so is a blood pool.
         self.assertEqual(visit.segmentation.GetSegmentation().GetNumberOfSegments(), before + 4)
 
+    def test_what_is_known_of_all_proposals_is_told(self):
+        self.fill_in()
+        visit = self.logic.visit("baseline")
+        visit.labels = visit.segmentation
+        noisy = Notice("ct-noisy", "the CT was smoothed")
+        with mock.patch("TSPOQuantLib.mrml.regions.propose_foramina", return_value=((), (noisy,))):
+            message, line = self.logic.proposeForamina("baseline").split("\n")
+        self.assertTrue(message.startswith("0 of 0 proposed"), message)
+        self.assertEqual(line, "The CT was smoothed")
+
     def test_regions_are_carried_from_the_first_visit(self):
         source = self.fill_in()
         here = self.fill_in("followup", segmentation=None, bloodPoolSegmentID="")

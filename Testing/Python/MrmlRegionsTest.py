@@ -227,7 +227,7 @@ class ProposalsTest(NodeTest):
     def test_all_are_written_where_they_are(self):
         labels = self.add_labels()
         self.assertEqual(regions.find_vertebrae(), (labels,))
-        placed = regions.propose_foramina(labels, self.ct_node, self.node, before_change=self.save)
+        placed, _ = regions.propose_foramina(labels, self.ct_node, self.node, before_change=self.save)
         self.assertEqual((len(placed), self.saved), (17, 1))
         self.assertTrue(all(one.segment_id and 0 < one.confidence <= 1 for one in placed))
         for true in self.anatomy.foramina:
@@ -245,7 +245,9 @@ class ProposalsTest(NodeTest):
         add_segment(self.node, "foramen C6/C7 left", mask, self.ct.grid)
         labels = self.add_labels("vertebrae_C2", "vertebrae_C4", "vertebrae_C5")
         levels = ("C3/C4", "C6/C7")
-        placed = {p.name: p for p in regions.propose_foramina(labels, self.ct_node, self.node, levels=levels)}
+        found, notices = regions.propose_foramina(labels, self.ct_node, self.node, levels=levels)
+        self.assertEqual([notice.code for notice in notices], ["numbering-unknown"])
+        placed = {p.name: p for p in found}
         kept = placed["foramen C6/C7 left (root C7)"]
         self.assertEqual((kept.segment_id, kept.reason), ("", "it is drawn already, and was kept"))
         self.assertEqual(kept.code, "kept")
@@ -268,12 +270,12 @@ class ProposalsTest(NodeTest):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
         volumes.fill_node(node, values, self.labels.grid, "")
         self.assert_refused("vertebrae-missing", regions.propose_foramina, node, self.ct_node, self.node)
-        placed = regions.propose_foramina(node, self.ct_node, self.node, names)
+        placed, _ = regions.propose_foramina(node, self.ct_node, self.node, names)
         self.assertEqual({one.name[8:13] for one in placed if one.segment_id}, {"C2/C3", "C3/C4", "C4/C5", ""})
 
     def test_all_declined_changes_nothing(self):
         labels = self.add_labels("vertebrae_C3", "vertebrae_C5", "vertebrae_C7", "vertebrae_T1")
-        placed = regions.propose_foramina(labels, self.ct_node, self.node, before_change=self.save)
+        placed, _ = regions.propose_foramina(labels, self.ct_node, self.node, before_change=self.save)
         self.assertTrue(all(one.reason for one in placed))
         self.assertEqual((self.names(), self.saved), ([], 0))
 

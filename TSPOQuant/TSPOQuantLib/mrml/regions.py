@@ -165,8 +165,9 @@ def propose_foramina(
     replace_drawn: bool = False,
     before_change: BeforeChange = None,
     modality: str = AUTO,
-) -> tuple[Placed, ...]:
-    """Foramina on both sides, then pieces of cord, from labels of the vertebrae; what came of each.
+) -> tuple[tuple[Placed, ...], tuple[Notice, ...]]:
+    """Foramina on both sides, then pieces of cord, from labels of the vertebrae; what came of each, and what is to be
+    known of all.
 
     labels_node: a segmentation, or a label map whose values ``names`` or its color table name. levels: foramen levels
     to propose, None for all; the cord's pieces are those of the roots that leave there. A segment that is drawn is
@@ -205,7 +206,7 @@ def propose_foramina(
     ids = page.write([(segment, mask) for _, segment, mask in writes], before_change)
     for (place, _, _), segment_id in zip(writes, ids, strict=True):
         placed[place] = replace(placed[place], segment_id=segment_id)
-    return tuple(placed)
+    return tuple(placed), notices
 
 
 def _middle(proposal: proposals.Proposal) -> tuple[float, float, float] | None:

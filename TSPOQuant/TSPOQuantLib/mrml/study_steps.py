@@ -202,7 +202,7 @@ class StudySteps(StudyViews):
         visit = self.visit(session)
         self._requireNodes(visit.ctVolume, visit.segmentation, visit.labels)
         progress(0.0, _("Looking for the foramina"))
-        placed = regions.propose_foramina(
+        placed, notices = regions.propose_foramina(
             visit.labels,
             visit.ctVolume,
             visit.segmentation,
@@ -215,7 +215,7 @@ class StudySteps(StudyViews):
         message = _(
             "{count} of {all} proposed; look at each before it is used. The table says why the others were not."
         )
-        return message.format(count=made, all=len(placed))
+        return "\n".join([message.format(count=made, all=len(placed)), *(sentence(one.message) for one in notices)])
 
     def labelVertebrae(self, session: str, progress: Progress = silent) -> str:
         """Labels of the vertebrae by TotalSegmentator, chosen for the visit; what came of it."""
