@@ -189,7 +189,7 @@ def _anatomical(series: Series, kind: str, units: str) -> Entry:
 
 def _file(path: Path) -> Entry:
     """A NIfTI, NRRD or MetaImage file."""
-    refused = "suv-weight: a NIfTI file does not state the weight that SUV needs"
+    refused = "suv-weight: a NIfTI, NRRD or MetaImage file does not state the weight that SUV needs"
     entry = UNKNOWN | {"path": str(path), "suv_refusal": refused}
     try:
         if path.name.lower().endswith(".seg.nrrd"):
