@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
-from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment, _likeness, align_visits
+from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment, align_visits
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, with_noise
@@ -77,16 +77,6 @@ class FlexedNeckTest(unittest.TestCase):
             align_visits(first, replace(first, values=noise), points)
         self.assertEqual(caught.exception.code, "visits-mismatch")
         self.assertRegex(caught.exception.message, r"0\.\d\d")
-
-
-class LikenessTest(unittest.TestCase):
-    def test_what_overlaps_nowhere_is_less_like_than_the_opposite(self):
-        values = np.random.default_rng(4).normal(size=(8, 9, 10)).astype(np.float32)
-        fixed, opposite = sitk.GetImageFromArray(values), sitk.GetImageFromArray(-values)
-        away = np.eye(4)
-        away[0, 3] = 500.0
-        self.assertLess(_likeness(fixed, opposite, away), _likeness(fixed, opposite, np.eye(4)))
-        self.assertAlmostEqual(_likeness(fixed, fixed, np.eye(4)), 1.0, places=5)
 
 
 class CarryTest(unittest.TestCase):

@@ -199,11 +199,11 @@ def _level_box(ct: Volume, center: NDArray[np.float64]) -> _Box:
 
 
 def _likeness(fixed: sitk.Image, moving: sitk.Image, matrix: Matrix, mask: sitk.Image | None = None) -> float:
-    """The correlation; -1, the least there is, where nothing overlaps."""
+    """The squared correlation; 0 where nothing overlaps."""
     try:
         return similarity(fixed, moving, matrix, CORRELATION, mask)
     except InputRefused:
-        return -1.0
+        return 0.0
 
 
 def _surface_distance_mm(box: _Box, moving: sitk.Image, matrix: Matrix) -> float:
