@@ -162,10 +162,11 @@ class DynamicTest(Folder):
         self.assertSame(image, plan, truth)
 
     def test_shifted_dates_of_injection_leave_its_time_of_day(self) -> None:
-        plan = PetPlan(edit=injecting(RadiopharmaceuticalStartDateTime="20190704103000.00"))
-        image, truth = self.read(plan)
-        self.assertSame(image, plan, truth)
-        self.assertEqual(self.codes(image), {"pet-injection-date"})
+        for dated in ("20190704103000.00", "19000101000000"):  # the second is no time of day either
+            plan = PetPlan(edit=injecting(RadiopharmaceuticalStartDateTime=dated))
+            image, truth = self.read(plan)
+            self.assertSame(image, plan, truth)
+            self.assertEqual(self.codes(image), {"pet-injection-date"})
 
     def test_two_times_of_injection_are_told(self) -> None:
         for dated, told in (("20210304103000", False), ("20210304093000", True), ("20210304102800", True)):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -430,8 +430,13 @@ def _clocked(
 
 
 def _injection_twice(injection: Injection, taken: datetime) -> tuple[Notice, ...]:
-    """Tell of a header whose two statements of the injection's time of day differ."""
+    """Tell of a header whose two statements of the injection's time of day differ.
+
+    A midnight of another day is what is left of a date and time that were made anonymous, and states nothing.
+    """
     if injection.dated is None or injection.time_of_day is None:
+        return ()
+    if injection.dated != taken and injection.dated.time() == time():
         return ()
     apart_s = (injection.dated.replace(tzinfo=None) - injection.time_of_day).total_seconds()
     apart_s = math.remainder(apart_s, 24 * 3600.0)
