@@ -290,10 +290,8 @@ def _check_middles(file: str, middle: Column, metadata: Mapping[str, Any], timin
     except InputRefused:
         return
     for factor, digit in ((0.001, 1.0), (1.0, 1.0), (60.0, 1.0), (3600.0, 0.1)):
-        moments, rounded = (
-            times_s * factor,
-            max(ROUNDED_S, 0.51 * digit * factor),
-        )  # to a minute, or a tenth of an hour
+        moments = times_s * factor
+        rounded = max(ROUNDED_S, 0.51 * digit * factor)  # to a minute, or a tenth of an hour
         at_least, at_most = timing.starts_s - rounded - moments, timing.ends_s + rounded - moments
         if at_least.max() <= at_most.min():
             return
