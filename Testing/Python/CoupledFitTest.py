@@ -299,8 +299,8 @@ class SimilarFitTest(unittest.TestCase):
         cls.together = cls.compared(cls.records)
 
     @staticmethod
-    def alike(record):
-        return replace(record, regions=tuple(replace(one, structure="foramen") for one in record.regions))
+    def alike(record, structure="foramen"):
+        return replace(record, regions=tuple(replace(one, structure=structure) for one in record.regions))
 
     @staticmethod
     def compared(records):
@@ -339,6 +339,11 @@ class SimilarFitTest(unittest.TestCase):
         joint = found.covariance[0, 2] / (found.fits[0].outcome_value * found.fits[2].outcome_value)
         self.assertGreater(joint, 0)
         self.assertAlmostEqual(change.log_ratio_se**2, errors[0] ** 2 + errors[1] ** 2 - 2 * joint, places=12)
+
+    def test_regions_of_no_known_structure_are_not_taken_for_alike(self):
+        found = self.compared([self.alike(one, "other") for one in TwoVisitsTest.records])
+        self.assertEqual([one.code for one in found.notices if one.code.startswith("coupled")], ["coupled-none"])
+        self.assertEqual([one.percent for one in found.changes], [one.percent for one in self.together.apart])
 
     def test_curves_of_quite_another_v_b_keep_theirs(self):
         """V_B 0.05 at one visit and 0.3 at the other: what one V_B for all would spoil."""

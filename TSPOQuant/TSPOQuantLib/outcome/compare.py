@@ -33,7 +33,7 @@ from .change import (
 )
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
 from .comparability import Finding, checked
-from .coupled import SharedFit, coupled_notices, coupled_visits
+from .coupled import SharedFit, coupled_notices, coupled_visits, sharing_of
 from .ratio import vt_ratio
 from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, coefficient_for, judge
@@ -170,7 +170,7 @@ def compare(
         budget=settings,
         assumptions=settings.sentences if len(visits) > 1 else settings.sentences[-1:],
         notices=(
-            *coupled_notices(sharing),
+            *coupled_notices(sharing, sharing_of(given)),
             *(second_tissue_notices(given, model) if len(given) > 1 else ()),
             *(repeatability_notices(given[0], by_region, tuple(repeatability)) if len(given) > 1 else ()),
             *_notices(visits, clinical, lesion),

@@ -13,6 +13,7 @@ import numpy as np
 from ..kinetics import Coupled, FitChoices, FitOptions, KineticFit, ScanCurves, fit_coupled_scans, fit_similar_scans
 from ..kinetics.models import MODELS
 from ..kinetics.options import ALONE, SIMILAR
+from ..kinetics.similar import FEWEST
 from ..messages import InputRefused, Listed, Notice
 from .ratio import with_dvr
 from .record import VisitRecord
@@ -107,10 +108,11 @@ def _curves(visits: Sequence[VisitRecord], model: str) -> list[_Curve]:
 
 def _groups(curves: Sequence[_Curve], how: str) -> list[list[_Curve]]:
     """The curves that share, visit by visit: "regions" of one visit, "visits" of one region, "all", or all of one
-    structure, which are "similar"."""
+    structure, which are "similar": nothing says so of regions that are neither foramen nor cord."""
     groups: dict[tuple[str, object], list[_Curve]] = {}
     for one in curves:
-        shares = {"regions": one.visit, "visits": one.place, "all": None, SIMILAR: one.structure}[how]
+        alike = one.place if one.structure == "other" else one.structure
+        shares = {"regions": one.visit, "visits": one.place, "all": None, SIMILAR: alike}[how]
         groups.setdefault((one.fit.pvc, shares), []).append(one)
     return [group for group in groups.values() if len(group) > 1]
 
@@ -162,8 +164,18 @@ def _told(visits: Sequence[VisitRecord], curves: Sequence[_Curve], coupled: Coup
     )
 
 
-def coupled_notices(shared: Sequence[SharedFit]) -> tuple[Notice, ...]:
-    """Where the curves speak against what they were made to share."""
+def coupled_notices(shared: Sequence[SharedFit], how: str) -> tuple[Notice, ...]:
+    """Where the curves speak against what they were made to share, or nothing is shared though it was asked for."""
+    if how != ALONE and not shared:
+        return (
+            Notice(
+                "coupled-none",
+                "no curves share V_B or the delay, though [model] coupled = {how} asks for it: it needs two curves "
+                "that do, and similar {fewest} of one structure that determine V_B; every fit is as it was",
+                how=how,
+                fewest=FEWEST,
+            ),
+        )
     against = [one for one in shared if one.f_chance < AGAINST and one.spread is None]
     if not against:
         return ()
