@@ -25,7 +25,7 @@ from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.dicom import Identity
 from TSPOQuantLib.phantom.dicom import write_pet as write_phantom_pet
-from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
+from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S, simulated_tracer
 
 # Beside the Python that runs the tests is where pip puts it.
 PROGRAM = shutil.which(
@@ -83,12 +83,12 @@ class DcmToNiixTest(unittest.TestCase):
         matrix = np.diag([2.0, 2.5, 3.0, 1.0])
         matrix[:3, 3] = (-14.0, -20.0, -30.0)
         grid = Grid((5, 9, 8), matrix)
-        random = np.random.default_rng(1)
+        random, tracer = np.random.default_rng(1), simulated_tracer("[11C]DPA-713")
         frames = random.gamma(2.0, 5.0, (len(FRAME_STARTS_S), *grid.shape)).astype(np.float32)
         for vendor in VENDORS:
             with self.subTest(vendor=vendor):
                 identity = Identity(("dcm2niix", vendor), "baseline")
-                write_phantom_pet(self.folder / vendor, iter(frames), grid, identity, vendor)
+                write_phantom_pet(self.folder / vendor, iter(frames), grid, identity, vendor, tracer)
                 ours, theirs, their_grid, sidecar = self.both(self.folder / vendor)
                 np.testing.assert_array_equal(sidecar["FrameTimesStart"], ours.timing.starts_s)
                 np.testing.assert_array_equal(sidecar["FrameDuration"], ours.timing.durations_s)
