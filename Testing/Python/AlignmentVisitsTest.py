@@ -10,15 +10,15 @@ from scipy.spatial.transform import Rotation
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.alignment.visits import LevelTransform, VisitAlignment, align_visits
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.phantom.anatomy import build_anatomy, ct_grid, with_noise
 from TSPOQuantLib.phantom.neck import Pose, draw_build
 from TSPOQuantLib.progress import silent
-from TSPOQuantLib.regions.anatomy import identify
-from TSPOQuantLib.regions.carry import carry, drawn_on
-from TSPOQuantLib.regions.region import Region
+from TSPOQuantLib.regions.carry import carry_segmentation, drawn_on
+from TSPOQuantLib.regions.region import region_of, regions_of
 
 
 def rigid(shift_mm, degrees):
@@ -93,29 +93,29 @@ class CarryTest(unittest.TestCase):
         matrix[:3, 3] = (-5, -5, -24)
         mask = np.zeros((12, 12, 12), bool)
         mask[2:8, 3:9, 2:7] = True
-        self.region = Region("foramen C6/C7 left", identify("foramen C6/C7 left", {}), mask, Grid(mask.shape, matrix))
+        self.drawn = Segmentation(Grid(mask.shape, matrix), (Segment("1", "foramen C6/C7 left", mask),))
+        self.moved = Grid(mask.shape, rigid((2, 0, 5), (0, 0, 0)) @ matrix)
+
+    def carried(self, grid):
+        return carry_segmentation(self.drawn, self.alignment, grid, "baseline")
 
     def test_goes_with_the_nearest_level_and_is_marked(self):
-        found = carry(self.region, self.alignment, "baseline")
-        self.assertEqual((found.carried_from, self.region.carried_from), ("baseline", ""))
-        self.assertEqual((found.name, found.anatomy), (self.region.name, self.region.anatomy))
-        np.testing.assert_array_equal(found.mask, self.region.mask)
-        voxel = np.array([3.0, 4, 5])
-        np.testing.assert_allclose(found.grid.to_lps(voxel), self.region.grid.to_lps(voxel) + np.array([2, 0, 5]))
+        carried = self.carried(self.moved)
+        (region,), (found,) = regions_of(self.drawn), regions_of(carried)
+        self.assertEqual((found.carried_from, region.carried_from), ("baseline", ""))
+        self.assertEqual((found.name, found.anatomy), (region.name, region.anatomy))
+        np.testing.assert_array_equal(carried.segments[0].mask, self.drawn.segments[0].mask)
 
     def test_is_drawn_on_the_other_visits_voxels(self):
-        found = carry(self.region, self.alignment, "baseline")
-        shape = (60, 40, 40)
         matrix = np.eye(4)
         matrix[:3, 3] = (-20, -20, -40)
-        drawn = drawn_on(found, Grid(shape, matrix))
-        self.assertEqual(np.count_nonzero(drawn), np.count_nonzero(self.region.mask))
-        self.assertEqual(np.argwhere(drawn).min(axis=0).tolist(), [2 - 24 + 5 + 40, 3 - 5 + 20, 2 - 5 + 2 + 20])
+        large = Grid((60, 40, 40), matrix)
+        found, drawn = self.carried(large).segments[0].mask, self.drawn.segments[0]
+        self.assertEqual(np.count_nonzero(found), np.count_nonzero(drawn.mask))
+        self.assertEqual(np.argwhere(found).min(axis=0).tolist(), [2 - 24 + 5 + 40, 3 - 5 + 20, 2 - 5 + 2 + 20])
+        np.testing.assert_array_equal(drawn_on(region_of(drawn, self.moved), large), found)
 
     def test_refused(self):
-        with self.assertRaises(InputRefused) as caught:
-            carry(replace(self.region, mask=np.zeros((12, 12, 12), bool)), self.alignment, "baseline")
-        self.assertEqual(caught.exception.code, "region-empty")
         volume = Volume(np.zeros((4, 4, 4), np.float32), Grid((4, 4, 4), np.eye(4)), "HU")
         with self.assertRaises(InputRefused) as caught:
             align_visits(volume, volume, {})

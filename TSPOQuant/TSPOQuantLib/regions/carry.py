@@ -1,4 +1,4 @@
-"""Regions of one visit at the other visit: carried level by level, never resampled until they are to be edited."""
+"""Regions of one visit at the other visit: carried level by level, and drawn on that visit's voxels once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..acquisition.segmentation import Segmentation
 from ..alignment.visits import VisitAlignment
 from ..grid import Grid
-from ..messages import InputRefused, Notice, named
+from ..messages import Notice, named
 from .anatomy import CARRIED_TAG
 from .planes import center_of
 from .region import Region, region_of
@@ -19,21 +19,6 @@ WHOLE = 0.9
 """Of a region's volume that must lie within the other visit's CT or MR, or it is told to be cut off (a choice)."""
 HALF = 0.5
 """A voxel of the new grid belongs to the region when at least half of it is covered."""
-
-
-def carry(region: Region, alignment: VisitAlignment, visit: str) -> Region:
-    """The region where the level nearest to it lies at the other visit; marked as carried from ``visit``.
-
-    The voxels stay as they were drawn: their grid is turned and shifted, so that nothing is lost to resampling.
-    Raises InputRefused ("region-empty").
-    """
-    if not region.mask.any():
-        raise InputRefused(
-            "region-empty",
-            "the region '{region_name}' holds no voxel; draw it or leave it out",
-            region_name=region.name,
-        )
-    return _moved(region, alignment.nearest(center_of(region)).to_other, visit)
 
 
 def level_points(regions: Sequence[Region]) -> dict[str, NDArray[np.float64]]:
