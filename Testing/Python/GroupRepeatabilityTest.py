@@ -55,7 +55,7 @@ class PublishedTest(unittest.TestCase):
         """Bland & Altman 1986: first readings, mean difference -2.1, SD 38.8; with twice the SD -79.7 to 75.5."""
         difference = np.array(WRIGHT, float)[:, 0] - np.array(MINI, float)[:, 0]
         lower, upper = rule.limits_of_agreement(difference)
-        mean, sd = float(difference.mean()), float((upper[0] - lower[0]) / 2 / rule.LIMITS)
+        mean, sd = float(difference.mean()), float((upper[0] - lower[0]) / 2 / rule.NORMAL_QUANTILE)
         self.assertAlmostEqual(mean, -2.1, delta=0.05)
         self.assertAlmostEqual(sd, 38.8, delta=0.05)
         self.assertAlmostEqual(mean - 2 * sd, -79.7, delta=0.1)
@@ -110,7 +110,7 @@ class CoverageTest(unittest.TestCase):
                 self.holds(mean_interval(difference), 0.0)
                 for interval in rule.intraclass_intervals(added):
                     self.holds(interval, 1 / 1.16)
-                limit = rule.LIMITS * 0.4 * math.sqrt(2)
+                limit = rule.NORMAL_QUANTILE * 0.4 * math.sqrt(2)
                 for interval, truth in zip(rule.limits_of_agreement(difference), (-limit, limit), strict=True):
                     self.holds(interval, truth, high=0.98)
 

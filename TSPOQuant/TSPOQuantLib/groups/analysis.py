@@ -125,15 +125,15 @@ def _without_retests(cohort: Cohort, pairs: Sequence[Pair]) -> Cohort:
     again = {(who, second) for who, _, second in pairs}
     return replace(
         cohort,
-        visits=tuple(one for one in cohort.visits if (one.participant, one.session) not in again),
-        values=tuple(one for one in cohort.values if (one.participant, one.session) not in again),
+        visits=tuple(visit for visit in cohort.visits if (visit.participant, visit.session) not in again),
+        values=tuple(value for value in cohort.values if (value.participant, value.session) not in again),
     )
 
 
 def _notices(cohort: Cohort, compared: Sequence[Effect]) -> list[Notice]:
     notices = Notices()
     if cohort.left_out:
-        codes = Listed(dict.fromkeys(reason for one in cohort.left_out for reason in one.reasons))
+        codes = Listed(dict.fromkeys(reason for value in cohort.left_out for reason in value.reasons))
         notices.add(
             "group-left-out",
             "{count} of {all} values are left out because the data do not tell them ({codes}); --keep-flagged "
@@ -142,7 +142,7 @@ def _notices(cohort: Cohort, compared: Sequence[Effect]) -> list[Notice]:
             all=len(cohort.left_out) + len(cohort.values),
             codes=codes,
         )
-    untested = sum(min(one.people) < FEWEST for one in compared)
+    untested = sum(min(effect.people) < FEWEST for effect in compared)
     if untested:
         notices.add(
             "group-untested",

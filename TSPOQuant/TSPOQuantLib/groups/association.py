@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .comparison import PERMUTED_BELOW, orders
-from .estimates import FEWEST, UNKNOWN, Array, Estimate, two_sided
-
-NORMAL = 1.959963984540054
-"""Quantile of the normal distribution for 95 % intervals."""
+from .estimates import FEWEST, NORMAL_QUANTILE, UNKNOWN, Array, Estimate, two_sided
 
 
 @dataclass(frozen=True)
@@ -58,8 +55,8 @@ def correlation(x: Array, y: Array) -> Correlation:
     rank_r, r = pearson(*ranks), pearson(x, y)
     few = n < PERMUTED_BELOW
     chances = [
-        order_chance(*pair) if few else two_sided(one * math.sqrt((n - 2) / max(1 - one * one, 1e-300)), n - 2)
-        for pair, one in ((ranks, rank_r), ((x, y), r))
+        order_chance(*pair) if few else two_sided(value * math.sqrt((n - 2) / max(1 - value * value, 1e-300)), n - 2)
+        for pair, value in ((ranks, rank_r), ((x, y), r))
     ]
     return Correlation(fisher_interval(rank_r, n, 1 + rank_r**2 / 2), fisher_interval(r, n, 1.0), *chances)
 
@@ -78,7 +75,7 @@ def pearson(x: Array, y: Array) -> float:
 
 def fisher_interval(r: float, n: int, inflation: float) -> Estimate:
     z = math.atanh(min(max(r, -1 + 1e-15), 1 - 1e-15))
-    half = NORMAL * math.sqrt(inflation / (n - 3))
+    half = NORMAL_QUANTILE * math.sqrt(inflation / (n - 3))
     return Estimate(r, math.tanh(z - half), math.tanh(z + half))
 
 

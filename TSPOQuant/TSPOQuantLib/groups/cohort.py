@@ -135,7 +135,7 @@ class Cohort:
         """People whose first visit is a later one of others, or who lost an earlier one."""
         own = {who: self.sessions(who) for who in self.participants}
         later = {session for sessions in own.values() for session in sessions[1:]}
-        lost = {(one.participant, one.session) for one in self.lost}
+        lost = {(lost_visit.participant, lost_visit.session) for lost_visit in self.lost}
         return tuple(
             who
             for who, (first, *_) in own.items()
@@ -146,7 +146,7 @@ class Cohort:
     @property
     def labels(self) -> tuple[str, ...]:
         """Every session's label, of those that were lost, too."""
-        labels = [*(visit.session for visit in self.visits), *(one.session for one in self.lost)]
+        labels = [*(visit.session for visit in self.visits), *(lost.session for lost in self.lost)]
         return tuple(dict.fromkeys(labels))
 
     def session_pairs(self) -> tuple[tuple[str, str], ...]:
@@ -160,7 +160,7 @@ class Cohort:
 
     def kinds(self) -> tuple[tuple[str, str, str], ...]:
         """(outcome, model, correction) of all values, each once."""
-        return tuple(dict.fromkeys((one.outcome, one.model, one.pvc) for one in self.values))
+        return tuple(dict.fromkeys((value.outcome, value.model, value.pvc) for value in self.values))
 
     def of_kind(self, outcome: str, model: str, pvc: str) -> tuple[Value, ...]:
         return tuple(v for v in self.values if (v.outcome, v.model, v.pvc) == (outcome, model, pvc))
@@ -171,10 +171,10 @@ def matrix(values: Iterable[Value], visits: Sequence[tuple[str, str]], places: S
     rows = {visit: row for row, visit in enumerate(visits)}
     columns = {place: column for column, place in enumerate(places)}
     table = np.full((len(visits), len(places)), np.nan)
-    for one in values:
-        row, column = rows.get((one.participant, one.session)), columns.get(one.place)
+    for value in values:
+        row, column = rows.get((value.participant, value.session)), columns.get(value.place)
         if row is not None and column is not None:
-            table[row, column] = one.value
+            table[row, column] = value.value
     return table
 
 
@@ -190,8 +190,8 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
     """
     visits: list[Visit] = []
     values: list[Value] = []
-    places = [(one.parent.name[4:], one.name[4:], one) for one in folder.glob("sub-*/ses-*")]
-    for participant, session, place in sorted(places, key=lambda one: (one[0], *session_order(one[1]))):
+    places = [(path.parent.name[4:], path.name[4:], path) for path in folder.glob("sub-*/ses-*")]
+    for participant, session, place in sorted(places, key=lambda place: (place[0], *session_order(place[1]))):
         read = _of_folder(place, participant, session)
         if read is not None:
             visits.append(read[0])
@@ -205,15 +205,15 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
         )
     notices: tuple[Notice, ...] = ()
     if dataset is not None:
-        by_visit, notices = covariates_of(dataset, [(one.participant, one.session) for one in visits])
-        merged = one_spelling([{**one.covariates, **cells} for one, cells in zip(visits, by_visit, strict=True)])
-        visits = [replace(one, covariates=cells) for one, cells in zip(visits, merged, strict=True)]
-    values = [one for one in values if one.outcome not in RATIOS or math.isfinite(one.value)]
+        by_visit, notices = covariates_of(dataset, [(visit.participant, visit.session) for visit in visits])
+        merged = one_spelling([{**visit.covariates, **cells} for visit, cells in zip(visits, by_visit, strict=True)])
+        visits = [replace(visit, covariates=cells) for visit, cells in zip(visits, merged, strict=True)]
+    values = [value for value in values if value.outcome not in RATIOS or math.isfinite(value.value)]
     _check_once(values)
-    notices = (*notices, *_of_others(visits), *_odd([one for one in values if not one.reasons]))
-    out = [one for one in values if (one.reasons and not keep_flagged) or not math.isfinite(one.value)]
+    notices = (*notices, *_of_others(visits), *_odd([value for value in values if not value.reasons]))
+    out = [value for value in values if (value.reasons and not keep_flagged) or not math.isfinite(value.value)]
     dropped = set(map(id, out))
-    kept = tuple(one for one in values if id(one) not in dropped)
+    kept = tuple(value for value in values if id(value) not in dropped)
     return Cohort(folder.resolve().name, tuple(visits), kept, _lost(folder), tuple(out), notices)
 
 
@@ -233,19 +233,19 @@ def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list
 def _of_others(visits: Sequence[Visit]) -> list[Notice]:
     """Tell of folders that hold the results of another person or session than they are called by."""
     notices = Notices()
-    for one in visits:
-        record = one.record
+    for visit in visits:
+        record = visit.record
         if record is None or record.subject == UNNAMED:
             continue
         if (record.subject.casefold(), record.session.casefold()) != (
-            one.participant.casefold(),
-            one.session.casefold(),
+            visit.participant.casefold(),
+            visit.session.casefold(),
         ):
             notices.add(
                 "group-other",
                 "the folder of {visit} holds results that were made as {subject}, {session}; make sure that they "
                 "are of this visit",
-                visit=one.name,
+                visit=visit.name,
                 subject=record.subject,
                 session=record.session,
             )
@@ -255,18 +255,18 @@ def _of_others(visits: Sequence[Visit]) -> list[Notice]:
 def _check_once(values: Sequence[Value]) -> None:
     """Refuse ("group-place") two values of one place, model and visit, of which only one can be right."""
     known: set[tuple[str, ...]] = set()
-    for one in values:
-        key = (one.participant, one.session, one.outcome, one.model, one.pvc, one.place)
+    for value in values:
+        key = (value.participant, value.session, value.outcome, value.model, value.pvc, value.place)
         if key in known:
             raise InputRefused(
                 "group-place",
                 "sub-{participant} ses-{session} has two values of {outcome} by {model} in {place}; remove one of the "
                 "two regions from its results",
-                participant=one.participant,
-                session=one.session,
-                outcome=one.outcome,
-                model=one.model,
-                place=one.place,
+                participant=value.participant,
+                session=value.session,
+                outcome=value.outcome,
+                model=value.model,
+                place=value.place,
             )
         known.add(key)
 
@@ -274,27 +274,27 @@ def _check_once(values: Sequence[Value]) -> None:
 def _odd(values: Sequence[Value]) -> list[Notice]:
     """Tell of values that are in another unit than all others of their kind: no two people differ so much."""
     kinds: dict[tuple[str, ...], list[Value]] = {}
-    for one in values:
-        if one.value > 0:
-            kinds.setdefault((one.outcome, one.model, one.pvc, one.structure), []).append(one)
+    for value in values:
+        if value.value > 0:
+            kinds.setdefault((value.outcome, value.model, value.pvc, value.structure), []).append(value)
     notices = []
     for same in kinds.values():
-        usual = float(np.median([one.value for one in same]))
+        usual = float(np.median([value.value for value in same]))
         notices += [
             Notice(
                 "group-value-odd",
                 "sub-{participant} ses-{session}: {outcome} by {model} in {place} is {value:.3g}, where {usual:.3g} "
                 "is usual here: is it in another unit? correct it, or leave the visit out",
-                participant=one.participant,
-                session=one.session,
-                outcome=one.outcome,
-                model=one.model,
-                place=one.place,
-                value=one.value,
+                participant=value.participant,
+                session=value.session,
+                outcome=value.outcome,
+                model=value.model,
+                place=value.place,
+                value=value.value,
                 usual=usual,
             )
-            for one in same
-            if not 1 / ANOTHER_UNIT < one.value / usual < ANOTHER_UNIT
+            for value in same
+            if not 1 / ANOTHER_UNIT < value.value / usual < ANOTHER_UNIT
         ]
     return notices
 
@@ -383,7 +383,7 @@ def _lost(folder: Path) -> tuple[Lost, ...]:
             columns = {column.name: column.cells for column in read_table(path, units=False)}
             rows = zip(*(columns[key] for key in ("participant", "session", "status", "code", "message")), strict=True)
             lost += [
-                Lost(who.removeprefix("sub-"), " ".join(one.removeprefix("ses-") for one in session.split()), *why)
+                Lost(who.removeprefix("sub-"), " ".join(label.removeprefix("ses-") for label in session.split()), *why)
                 for who, session, status, *why in rows
                 if status not in ("done", "kept")
             ]

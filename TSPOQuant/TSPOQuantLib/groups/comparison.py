@@ -32,7 +32,7 @@ PEOPLE_PER_PARAMETER = 5
 """People that each parameter of a model needs, or the covariate is left out and told: a choice."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Effect:
     """One difference. question: "affected", "change", "group" or "group-change".
 
@@ -52,8 +52,8 @@ class Effect:
     pvc: str
     structure: str
     session: str
-    within: str
-    by: str
+    within: str = ""
+    by: str = ""
     first: str
     second: str
     people: tuple[int, int]
@@ -61,10 +61,10 @@ class Effect:
     size: Estimate
     chance: float
     how: str
-    adjusted: float
+    adjusted: float = math.nan
     gee: Estimate
-    covariates: tuple[str, ...]
-    left_out: tuple[str, ...]
+    covariates: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     values: tuple[tuple[str, str, float], ...]
 
 
@@ -86,13 +86,13 @@ def as_percent(log: Estimate) -> Estimate:
 def with_adjusted(effects: Sequence[Effect]) -> tuple[Effect, ...]:
     """The same, each chance adjusted within its question, column, outcome, model and correction."""
     families: dict[tuple[str, ...], list[int]] = {}
-    for index, one in enumerate(effects):
-        families.setdefault((one.question, one.by, one.outcome, one.model, one.pvc), []).append(index)
+    for index, effect in enumerate(effects):
+        families.setdefault((effect.question, effect.by, effect.outcome, effect.model, effect.pvc), []).append(index)
     adjusted = [math.nan] * len(effects)
     for members in families.values():
         for index, chance in zip(members, holm([effects[index].chance for index in members]), strict=True):
             adjusted[index] = chance
-    return tuple(replace(one, adjusted=chance) for one, chance in zip(effects, adjusted, strict=True))
+    return tuple(replace(effect, adjusted=chance) for effect, chance in zip(effects, adjusted, strict=True))
 
 
 def person_means(logs: Array) -> Array:
@@ -286,7 +286,7 @@ def design_of(
     kept: list[str] = []
     dropped: list[str] = []
     for name in names:
-        cells = [one.get(name, "") for one in rows]
+        cells = [row.get(name, "") for row in rows]
         wider = np.column_stack([design, *(_columns(name, cells) if all(cells) else [])])
         room = len(rows) >= PEOPLE_PER_PARAMETER * (2 + wider.shape[1] - alone)
         more = wider.shape[1] > design.shape[1] and room and np.linalg.matrix_rank(wider) == wider.shape[1]

@@ -173,8 +173,8 @@ def one_spelling(rows: Sequence[Mapping[str, str]]) -> list[Cells]:
     """Words that differ in case, blanks or hyphens alone become the first of them, column by column."""
     first: dict[tuple[str, str], str] = {}
     return [
-        {name: first.setdefault((name, re.sub(r"[\s_-]+", " ", cell).casefold()), cell) for name, cell in one.items()}
-        for one in rows
+        {name: first.setdefault((name, re.sub(r"[\s_-]+", " ", cell).casefold()), cell) for name, cell in row.items()}
+        for row in rows
     ]
 
 
@@ -182,7 +182,7 @@ def alike(words: Sequence[str]) -> tuple[str, str] | None:
     """Two of a column's words that look like one, mistyped; None where there are none. Digits tell words apart."""
     for index, word in enumerate(words):
         for other in words[index + 1 :]:
-            a, b = (re.sub(r"\d", "", one.casefold()) for one in (word, other))
+            a, b = (re.sub(r"\d", "", spelling.casefold()) for spelling in (word, other))
             near = difflib.SequenceMatcher(None, a, b).ratio() >= ALIKE
             if near and a != b and min(len(a), len(b)) > 3:
                 return word, other

@@ -15,6 +15,8 @@ FEWEST = 6
 test can reach 5 % two-sided."""
 TAIL = 0.025
 """Of either end of a 95 % interval."""
+NORMAL_QUANTILE = 1.959963984540054
+"""Of the normal distribution, at either end of a 95 % interval."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a paper needs beside the numbers: how they were made, of whom, and who is missing; in English."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,140 +10,14 @@ from .. import __version__
 from ..kinetics.models import MODELS
 from ..outcome.record import VisitRecord
 from .association import Association
-from .cohort import MACRO, NO_PVC, Cohort, Visit
+from .cohort import MACRO, NO_PVC, Cohort, Value, Visit
 from .comparison import PERMUTED_BELOW, Effect
 from .estimates import FEWEST
+from .sources import SOURCES, Source, source_of
 from .test_retest import TestRetest
 
 DESCRIBED = ("age", "sex", "genotype", "scanner", "injected_mbq", "motion_mm")
 """Columns of Table 1 beside V_T."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A work that a method comes from. key: of its BibTeX entry."""
-
-    key: str
-    authors: str
-    year: int
-    title: str
-    journal: str
-    doi: str
-
-    @property
-    def bibtex(self) -> str:
-        kind = "article" if self.journal else "misc"
-        fields = {"author": self.authors, "year": str(self.year), "title": f"{{{self.title}}}"}
-        fields |= {"journal": self.journal, "doi": self.doi}
-        body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
-        return f"@{kind}{{{self.key},\n{body}\n}}"
-
-
-SOURCES: Mapping[str, Source] = {
-    source.key: source
-    for source in (
-        Source("tspoquant", "{The TSPOQuant contributors}", 2026, f"TSPOQuant {__version__}", "", ""),
-        Source(
-            "lutkeschipholt2025",
-            "Lutke Schipholt, I. J. and others",
-            2025,
-            "Quantification of neuroinflammation in spinal cord and neuroforamina of patients with painful cervical "
-            "radiculopathy using [11C]DPA713 PET/CT",
-            "Frontiers in Nuclear Medicine",
-            "10.3389/fnume.2025.1569991",
-        ),
-        Source(
-            "innis2007",
-            "Innis, R. B. and others",
-            2007,
-            "Consensus nomenclature for in vivo imaging of reversibly binding radioligands",
-            "Journal of Cerebral Blood Flow and Metabolism",
-            "10.1038/sj.jcbfm.9600493",
-        ),
-        Source(
-            "logan1990",
-            "Logan, J. and others",
-            1990,
-            "Graphical analysis of reversible radioligand binding from time-activity measurements applied to "
-            "[N-11C-methyl]-(-)-cocaine PET studies in human subjects",
-            "Journal of Cerebral Blood Flow and Metabolism",
-            "10.1038/jcbfm.1990.127",
-        ),
-        Source(
-            "ichise2002",
-            "Ichise, M. and others",
-            2002,
-            "Strategies to improve neuroreceptor parameter estimation by linear regression analysis",
-            "Journal of Cerebral Blood Flow and Metabolism",
-            "10.1097/01.WCB.0000038000.34930.4E",
-        ),
-        Source(
-            "patlak1983",
-            "Patlak, C. S. and others",
-            1983,
-            "Graphical evaluation of blood-to-brain transfer constants from multiple-time uptake data",
-            "Journal of Cerebral Blood Flow and Metabolism",
-            "10.1038/jcbfm.1983.1",
-        ),
-        Source(
-            "rizzo2014",
-            "Rizzo, G. and others",
-            2014,
-            "Kinetic modeling without accounting for the vascular component impairs the quantification of [11C]PBR28 "
-            "brain PET data",
-            "Journal of Cerebral Blood Flow and Metabolism",
-            "10.1038/jcbfm.2014.55",
-        ),
-        Source(
-            "qiba2015",
-            "Raunig, D. L. and others",
-            2015,
-            "Quantitative imaging biomarkers: a review of statistical methods for technical performance assessment",
-            "Statistical Methods in Medical Research",
-            "10.1177/0962280214537344",
-        ),
-        Source(
-            "shrout1979",
-            "Shrout, P. E. and Fleiss, J. L.",
-            1979,
-            "Intraclass correlations: uses in assessing rater reliability",
-            "Psychological Bulletin",
-            "10.1037/0033-2909.86.2.420",
-        ),
-        Source(
-            "carkeet2015",
-            "Carkeet, A.",
-            2015,
-            "Exact parametric confidence intervals for Bland-Altman limits of agreement",
-            "Optometry and Vision Science",
-            "10.1097/OPX.0000000000000513",
-        ),
-        Source(
-            "mancl2001",
-            "Mancl, L. A. and DeRouen, T. A.",
-            2001,
-            "A covariance estimator for GEE with improved small-sample properties",
-            "Biometrics",
-            "10.1111/j.0006-341X.2001.00126.x",
-        ),
-        Source(
-            "welch1947",
-            "Welch, B. L.",
-            1947,
-            "The generalization of 'Student's' problem when several different population variances are involved",
-            "Biometrika",
-            "10.1093/biomet/34.1-2.28",
-        ),
-        Source(
-            "bonett2000",
-            "Bonett, D. G. and Wright, T. A.",
-            2000,
-            "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
-            "Psychometrika",
-            "10.1007/BF02294183",
-        ),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -186,13 +60,13 @@ def methods(
 ) -> Methods:
     """Told from what was done. by: the column whose groups are the columns of Table 1."""
     records = [visit.record for visit in cohort.visits if visit.record is not None]
-    models = tuple(dict.fromkeys(one.model for one in cohort.values if one.model in MODELS))
+    models = tuple(dict.fromkeys(value.model for value in cohort.values if value.model in MODELS))
     sentences = [_of_people(cohort)]
     cited = ["tspoquant", "lutkeschipholt2025", "innis2007"]
     if records:
         sentences += _of_scans(records)
     sentences.append(_of_models(models))
-    cited += [key for key in map(_source_of, models) if key]
+    cited += [key for key in map(source_of, models) if key]
     left = len(cohort.left_out)
     if left:
         sentences.append(
@@ -238,7 +112,11 @@ def _of_people(cohort: Cohort) -> str:
         f"{people} with {visits} visit{'s' * (visits > 1)}" for visits, people in sorted(counts.items())
     )
     analyzed = f"{len(cohort.participants)} people were analyzed ({people_by_visits})"
-    lost = {(one.participant, one.session): one.code for one in cohort.lost if " " not in one.session}
+    lost = {
+        (lost_visit.participant, lost_visit.session): lost_visit.code
+        for lost_visit in cohort.lost
+        if " " not in lost_visit.session
+    }
     for visit in cohort.visits:
         lost.pop((visit.participant, visit.session), None)
     if not lost:
@@ -273,20 +151,14 @@ def _of_scans(records: Sequence[VisitRecord]) -> list[str]:
     return sentences
 
 
-def _source_of(model: str) -> str:
-    """Key of the work that a model's equations come from; "" for one that is not among ``SOURCES``."""
-    doi = MODELS[model].source.split(", ")[-1]
-    return next((key for key, source in SOURCES.items() if source.doi == doi), "")
-
-
 def _of_models(models: Sequence[str]) -> str:
-    cites = {model: f"[{key}]" if (key := _source_of(model)) else f"({MODELS[model].source})" for model in models}
+    cites = {model: f"[{key}]" if (key := source_of(model)) else f"({MODELS[model].source})" for model in models}
     named = ", ".join(f"{MODELS[model].study_name} {cites[model]}" for model in models)
     return f"Regional curves were fitted by {named}; V_T is the total volume of distribution [innis2007]."
 
 
 def _of_effects(effects: Sequence[Effect]) -> str:
-    covariates = _listed(name for one in effects for name in one.covariates)
+    covariates = _listed(name for effect in effects for name in effect.covariates)
     return (
         "Logarithms of each person's values, averaged over regions, were compared: pairs by Student's t, groups by a "
         f"linear model{f' with {covariates}' if covariates else ''} in which each group has its own variance "
@@ -305,8 +177,8 @@ def _versions(records: Sequence[VisitRecord]) -> str:
     return f" (visits: {', '.join(listed)})" if listed else ""
 
 
-def _listed(items: object) -> str:
-    return " or ".join(dict.fromkeys(item for item in items if item))  # type: ignore[attr-defined]
+def _listed(items: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(item for item in items if item))
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -332,20 +204,25 @@ def table1(cohort: Cohort, by: str) -> tuple[tuple[str, ...], ...]:
     known = {name for visit in visits for name in visit.covariates}
     rows += [(name, *(_cells(group, name) for group in groups.values())) for name in DESCRIBED if name in known]
     for outcome, model, pvc in cohort.kinds():
-        if outcome in MACRO[:2] and MODELS[model].outcome == outcome:
-            values = cohort.of_kind(outcome, model, pvc)
-            for structure in dict.fromkeys(one.structure for one in values):
-                spreads = []
-                for group in groups.values():
-                    first = {(visit.participant, visit.session) for visit in group}
-                    own: dict[str, list[float]] = {}
-                    for one in values:
-                        if one.structure == structure and (one.participant, one.session) in first:
-                            own.setdefault(one.participant, []).append(one.value)
-                    spreads.append(_spread([float(np.mean(each)) for each in own.values()]))
-                corrected = "" if pvc == "none" else f", {pvc}"
-                rows.append((f"{outcome}, {model}{corrected}, {structure} (mean ± SD of people)", *spreads))
+        if outcome not in MACRO[:2] or MODELS[model].outcome != outcome:
+            continue
+        values = cohort.of_kind(outcome, model, pvc)
+        corrected = "" if pvc == NO_PVC else f", {pvc}"
+        for structure in dict.fromkeys(value.structure for value in values):
+            own = [value for value in values if value.structure == structure]
+            spreads = (_spread(_person_means(own, group)) for group in groups.values())
+            rows.append((f"{outcome}, {model}{corrected}, {structure} (mean ± SD of people)", *spreads))
     return tuple(rows)
+
+
+def _person_means(values: Sequence[Value], visits: Sequence[Visit]) -> list[float]:
+    """The mean of each person's values at these visits."""
+    wanted = {(visit.participant, visit.session) for visit in visits}
+    by_person: dict[str, list[float]] = {}
+    for value in values:
+        if (value.participant, value.session) in wanted:
+            by_person.setdefault(value.participant, []).append(value.value)
+    return [float(np.mean(own)) for own in by_person.values()]
 
 
 def _cells(group: Sequence[Visit], name: str) -> str:
@@ -361,24 +238,28 @@ def _cells(group: Sequence[Visit], name: str) -> str:
 def exclusions(cohort: Cohort) -> tuple[Exclusion, ...]:
     """Visits and comparisons that could not be made, then every number that the data do not tell."""
     excluded = [
-        Exclusion(one.participant, one.session, "comparison" if " " in one.session else "visit", one.code, one.message)
-        for one in cohort.lost
+        Exclusion(
+            lost.participant, lost.session, "comparison" if " " in lost.session else "visit", lost.code, lost.message
+        )
+        for lost in cohort.lost
     ]
     excluded += [
-        Exclusion(one.participant, one.session, ", ".join(part for part in named if part != NO_PVC), reason, "")
-        for one in cohort.left_out
-        for named in [(one.outcome, one.model, one.pvc, one.place)]
-        for reason in one.reasons[:1]
+        Exclusion(value.participant, value.session, ", ".join(part for part in named if part != NO_PVC), reason, "")
+        for value in cohort.left_out
+        for named in [(value.outcome, value.model, value.pvc, value.place)]
+        for reason in value.reasons[:1]
     ]
     return tuple(excluded)
 
 
 def flow(cohort: Cohort, repeats: TestRetest | None) -> tuple[Flow, ...]:
     """How many people and visits there were, were quantified, and are compared."""
-    lost = {(one.participant, one.session) for one in cohort.lost if " " not in one.session}
+    lost = {
+        (lost_visit.participant, lost_visit.session) for lost_visit in cohort.lost if " " not in lost_visit.session
+    }
     done = {(visit.participant, visit.session) for visit in cohort.visits}
     both = [who for who in cohort.participants if len(cohort.sessions(who)) > 1]
-    measured = {(one.participant, one.session) for one in cohort.values}
+    measured = {(value.participant, value.session) for value in cohort.values}
     steps = [
         Flow("visits in the dataset", len({who for who, _ in done | lost}), len(done | lost)),
         Flow("not quantified", len({who for who, _ in lost - done}), len(lost - done)),

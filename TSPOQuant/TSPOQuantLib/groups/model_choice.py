@@ -1,7 +1,7 @@
 """Which model a cohort's curves prefer, what each lost, and how others agree with one, as method papers report it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,48 +66,48 @@ class Agreement:
 
 def preferred(cohort: Cohort) -> tuple[Preferred, ...]:
     """By structure, correction and criterion; criteria of a fit hold for it whether or not its V_T is told."""
-    fits = {}
-    for one in (*cohort.values, *cohort.left_out):
-        if MODELS[one.model].compartmental if one.model in MODELS else False:
-            fits[(one.participant, one.session, one.place, one.structure, one.pvc, one.model)] = one.criteria
+    fits: dict[tuple[str, str], dict[str, dict[tuple[str, str, str], Mapping[str, float]]]] = {}
+    for value in (*cohort.values, *cohort.left_out):
+        if value.model in MODELS and MODELS[value.model].compartmental:
+            of_model = fits.setdefault((value.structure, value.pvc), {}).setdefault(value.model, {})
+            of_model[(value.participant, value.session, value.place)] = value.criteria
     rows = []
-    for structure, pvc in dict.fromkeys((key[3], key[4]) for key in fits):
-        models = tuple(dict.fromkeys(key[5] for key in fits if key[3:5] == (structure, pvc)))
-        curves = dict.fromkeys(key[:3] for key in fits if key[3:5] == (structure, pvc))
+    for (structure, pvc), by_model in fits.items():
+        curves = dict.fromkeys(curve for of_model in by_model.values() for curve in of_model)
+        models = tuple(by_model)
         for criterion in CRITERIA if len(models) > 1 else ():
-            table = [
-                [fits.get((*curve, structure, pvc, model), {}).get(criterion, np.nan) for model in models]
-                for curve in curves
-            ]
+            table = [[by_model[model].get(curve, {}).get(criterion, np.nan) for model in models] for curve in curves]
             whole = [row for row in table if np.isfinite(row).all()]
             wins = Counter(models[int(np.argmin(row))] for row in whole)
-            by_model = tuple((model, wins[model]) for model in models)
-            rows.append(Preferred(structure, pvc, criterion, len(whole), by_model))
+            by_wins = tuple((model, wins[model]) for model in models)
+            rows.append(Preferred(structure, pvc, criterion, len(whole), by_wins))
     return tuple(rows)
 
 
 def lost_fits(cohort: Cohort) -> tuple[LostFits, ...]:
     """By structure, model and correction."""
-    all_fits = [one for one in (*cohort.values, *cohort.left_out) if _main(one)]
+    all_fits = [value for value in (*cohort.values, *cohort.left_out) if _main(value)]
     rows = []
-    for key in dict.fromkeys((one.structure, one.model, one.pvc) for one in all_fits):
-        own = [one for one in all_fits if (one.structure, one.model, one.pvc) == key]
-        lost = [one for one in cohort.left_out if _main(one) and (one.structure, one.model, one.pvc) == key]
-        reasons = Counter(reason for one in lost for reason in one.reasons)
+    for key in dict.fromkeys((value.structure, value.model, value.pvc) for value in all_fits):
+        own = [value for value in all_fits if (value.structure, value.model, value.pvc) == key]
+        lost = [
+            value for value in cohort.left_out if _main(value) and (value.structure, value.model, value.pvc) == key
+        ]
+        reasons = Counter(reason for value in lost for reason in value.reasons)
         rows.append(LostFits(*key, len(own), len(lost), tuple(sorted(reasons.items()))))
     return tuple(rows)
 
 
-def _main(one: Value) -> bool:
-    return one.model in MODELS and one.outcome == MODELS[one.model].outcome
+def _main(value: Value) -> bool:
+    return value.model in MODELS and value.outcome == MODELS[value.model].outcome
 
 
 def agreements(cohort: Cohort) -> tuple[Agreement, ...]:
     """Every other V_T, and the ratios, against V_T of 1TCM; nothing where 1TCM was not fitted."""
     rows = []
-    measures = [(one.outcome, one.model) for one in cohort.values]
+    measures = [(value.outcome, value.model) for value in cohort.values]
     wanted = [m for m in dict.fromkeys(measures) if (m[0] == "VT" and m[1] != REFERENCE) or m[0] in OTHERS]
-    for structure, pvc in dict.fromkeys((one.structure, one.pvc) for one in cohort.values):
+    for structure, pvc in dict.fromkeys((value.structure, value.pvc) for value in cohort.values):
         reference = _curves(cohort, "VT", REFERENCE, structure, pvc)
         for outcome, model in wanted:
             other = _curves(cohort, outcome, model, structure, pvc)
@@ -120,15 +120,15 @@ def agreements(cohort: Cohort) -> tuple[Agreement, ...]:
 
 
 def _curves(cohort: Cohort, outcome: str, model: str, structure: str, pvc: str) -> dict[tuple[str, str, str], float]:
-    own = (one for one in cohort.of_kind(outcome, model, pvc) if one.structure == structure)
-    return {(one.participant, one.session, one.place): one.value for one in own}
+    own = (value for value in cohort.of_kind(outcome, model, pvc) if value.structure == structure)
+    return {(value.participant, value.session, value.place): value.value for value in own}
 
 
 def _agreement(
     structure: str, measure: str, pvc: str, who: Sequence[str], x: Array, y: Array, same_unit: bool
 ) -> Agreement:
     people = list(dict.fromkeys(who))
-    member = np.array([people.index(one) for one in who])
+    member = np.array([people.index(participant) for participant in who])
     r, slope = _resampled(x, y, member, len(people))
     nothing = UNKNOWN, UNKNOWN, UNKNOWN
     percent = nothing
@@ -150,8 +150,11 @@ def _resampled(x: Array, y: Array, member: Array, people: int) -> tuple[Estimate
     if people >= FEWEST:
         drawn = np.random.default_rng(SEED).multinomial(people, np.full(people, 1 / people), RESAMPLES).T.astype(float)
         with np.errstate(invalid="ignore", divide="ignore"):
-            ends = [tuple(np.nanquantile(one, (TAIL, 1 - TAIL))) for one in _line(sums @ drawn)]
-    r, slope = (Estimate(float(one[0]), float(low), float(high)) for one, (low, high) in zip(value, ends, strict=True))
+            ends = [tuple(np.nanquantile(resampled, (TAIL, 1 - TAIL))) for resampled in _line(sums @ drawn)]
+    r, slope = (
+        Estimate(float(estimate[0]), float(low), float(high))
+        for estimate, (low, high) in zip(value, ends, strict=True)
+    )
     return r, slope
 
 

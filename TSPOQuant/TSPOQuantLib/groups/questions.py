@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -71,9 +71,9 @@ def measured(cohort: Cohort) -> Iterator[Measured]:
         if outcome not in ASKED or (model in MODELS and MODELS[model].outcome != outcome):
             continue
         values = cohort.of_kind(outcome, model, pvc)
-        for structure in dict.fromkeys(one.structure for one in values):
-            own = tuple(one for one in values if one.structure == structure)
-            places = tuple(dict.fromkeys(one.place for one in own))
+        for structure in dict.fromkeys(value.structure for value in values):
+            own = tuple(value for value in values if value.structure == structure)
+            places = tuple(dict.fromkeys(value.place for value in own))
             yield Measured(outcome, model, pvc, structure, places, own, {})
             if structure == FORAMEN and affected:
                 here = {who: (place,) for who, place in affected.items()}
@@ -87,15 +87,15 @@ def effects(cohort: Cohort, by: Sequence[str] = (), covariates: Sequence[str] = 
     columns = tuple(by) or tuple(name for name in (GROUP, GENOTYPE) if len(_groups(cohort, name)) > 1)
     rows: list[Effect] = []
     within = _own_groups(cohort, columns)
-    for one in measured(cohort):
-        if one.structure == AFFECTED:
-            rows += _affected(cohort, one)
+    for number in measured(cohort):
+        if number.structure == AFFECTED:
+            rows += _affected(cohort, number)
         for first, second in cohort.session_pairs():
             for group, members in within.items():
-                rows += _changed(one, members, first, second, group)
+                rows += _changed(number, members, first, second, group)
         for column in columns:
             names = tuple(name for name in covariates if name != column)
-            rows += _between_groups(cohort, one, column, names)
+            rows += _between_groups(cohort, number, column, names)
     return with_adjusted(rows)
 
 
@@ -114,35 +114,36 @@ def _own_groups(cohort: Cohort, columns: Sequence[str]) -> dict[str, Cohort]:
     groups = _groups(cohort, column)
     if len(groups) < 2:
         return {"": cohort}
-    own = {name: tuple(one for one in cohort.visits if one.participant in people) for name, people in groups.items()}
+    own = {
+        name: tuple(visit for visit in cohort.visits if visit.participant in people) for name, people in groups.items()
+    }
     return {name: replace(cohort, visits=visits) for name, visits in own.items()}
 
 
-def _effect(one: Measured, difference: Difference, gees: Estimate = UNKNOWN, **more: object) -> Effect:
-    empty: dict[str, object] = {"within": "", "by": "", "covariates": (), "left_out": (), "adjusted": math.nan}
+def _effect(number: Measured, difference: Difference, by_gee: Estimate = UNKNOWN, **more: Any) -> Effect:
     return Effect(
-        outcome=one.outcome,
-        model=one.model,
-        pvc=one.pvc,
-        structure=one.structure,
+        outcome=number.outcome,
+        model=number.model,
+        pvc=number.pvc,
+        structure=number.structure,
         percent=as_percent(difference.value),
         size=difference.size,
         chance=difference.chance,
         how=difference.how,
-        gee=as_percent(gees),
-        **{**empty, **more},  # type: ignore[arg-type]
+        gee=as_percent(by_gee),
+        **more,
     )
 
 
-def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
+def _affected(cohort: Cohort, number: Measured) -> list[Effect]:
     """The affected foramen against the mean of the person's others, at each session."""
     rows = []
     for session in dict.fromkeys(visit.session for visit in cohort.visits):
         people = [v.participant for v in cohort.visits if v.session == session and v.affected]
         if len(people) < 2:
             continue
-        logs = replace(one, kept={}).logs(people, [session] * len(people))
-        mine = np.array([[place in one.kept[who] for place in one.places] for who in people])
+        logs = replace(number, kept={}).logs(people, [session] * len(people))
+        mine = np.array([[place in number.kept[who] for place in number.places] for who in people])
         there = np.flatnonzero((np.isfinite(logs) & mine).any(axis=1) & (np.isfinite(logs) & ~mine).any(axis=1))
         if len(there) < 2:
             continue
@@ -151,7 +152,7 @@ def _affected(cohort: Cohort, one: Measured) -> list[Effect]:
         who = [people[int(row)] for row in there]
         rows.append(
             _effect(
-                one,
+                number,
                 paired(change),
                 question="affected",
                 session=session,
@@ -168,22 +169,22 @@ def _mean(values: Array) -> Array:
     return np.asarray(np.nanmean(values, axis=1))
 
 
-def changes(cohort: Cohort, one: Measured, first: str, second: str) -> tuple[list[str], Array]:
+def changes(cohort: Cohort, number: Measured, first: str, second: str) -> tuple[list[str], Array]:
     """People with both sessions, and (people, places) ln of the ratio."""
     people = [v.participant for v in cohort.first_visits() if {first, second} <= set(cohort.sessions(v.participant))]
-    ratio = one.logs(people, [second] * len(people)) - one.logs(people, [first] * len(people))
+    ratio = number.logs(people, [second] * len(people)) - number.logs(people, [first] * len(people))
     kept = np.flatnonzero(np.isfinite(ratio).any(axis=1))
     return [people[int(row)] for row in kept], ratio[kept]
 
 
-def _changed(one: Measured, cohort: Cohort, first: str, second: str, within: str) -> list[Effect]:
-    people, ratio = changes(cohort, one, first, second)
-    if len(people) < 2 or not one.asks(people):
+def _changed(number: Measured, cohort: Cohort, first: str, second: str, within: str) -> list[Effect]:
+    people, ratio = changes(cohort, number, first, second)
+    if len(people) < 2 or not number.asks(people):
         return []
     means = person_means(ratio)
     return [
         _effect(
-            one,
+            number,
             paired(means),
             question="change",
             within=within,
@@ -196,15 +197,15 @@ def _changed(one: Measured, cohort: Cohort, first: str, second: str, within: str
     ]
 
 
-def _between_groups(cohort: Cohort, one: Measured, column: str, covariates: Sequence[str]) -> list[Effect]:
+def _between_groups(cohort: Cohort, number: Measured, column: str, covariates: Sequence[str]) -> list[Effect]:
     """Each group against the one that others are compared with, at the first visit and in every change."""
     visits = {visit.participant: visit for visit in cohort.first_visits()}
     tables: list[tuple[Literal["group", "group-change"], str, list[str], Array]] = []
     people = list(visits)
-    logs = one.logs(people, [visits[who].session for who in people])
+    logs = number.logs(people, [visits[who].session for who in people])
     tables.append(("group", "first visit", people, logs))
     tables += [
-        ("group-change", f"{first} → {second}", *changes(cohort, one, first, second))
+        ("group-change", f"{first} → {second}", *changes(cohort, number, first, second))
         for first, second in cohort.session_pairs()
     ]
     rows = []
@@ -212,13 +213,13 @@ def _between_groups(cohort: Cohort, one: Measured, column: str, covariates: Sequ
     for question, session, everybody, table in tables:
         for other in others:
             rows += _two_groups(
-                one, visits, (everybody, table), (column, reference, other), covariates, (question, session)
+                number, visits, (everybody, table), (column, reference, other), covariates, (question, session)
             )
     return rows
 
 
 def _two_groups(
-    one: Measured,
+    number: Measured,
     visits: Mapping[str, Visit],
     data: tuple[Sequence[str], Array],
     groups: tuple[str, str, str],
@@ -246,7 +247,7 @@ def _two_groups(
     means = person_means(logs)
     return [
         _effect(
-            one,
+            number,
             between(means, belongs, design),
             gee(logs, belongs, design) if FEWEST <= belongs.sum() <= len(people) - FEWEST else UNKNOWN,
             question=asked[0],
@@ -280,29 +281,29 @@ def associations(cohort: Cohort, asked: Sequence[str] = (), by: Sequence[str] = 
     """
     rows = []
     for within, own in _own_groups(cohort, tuple(by) or (GROUP,)).items():
-        for one in measured(cohort):
+        for number in measured(cohort):
             for score in scores_of(cohort, asked):
-                rows += _associated(one, own, score, within)
+                rows += _associated(number, own, score, within)
     adjusted = [math.nan] * len(rows)
     for family in dict.fromkeys((a.kind, a.outcome, a.model, a.pvc) for a in rows):
         members = [n for n, a in enumerate(rows) if (a.kind, a.outcome, a.model, a.pvc) == family]
         for index, chance in zip(members, holm([rows[n].correlation.chance for n in members]), strict=True):
             adjusted[index] = chance
-    return tuple(replace(one, adjusted=chance) for one, chance in zip(rows, adjusted, strict=True))
+    return tuple(replace(row, adjusted=chance) for row, chance in zip(rows, adjusted, strict=True))
 
 
-def _associated(one: Measured, cohort: Cohort, score: str, within: str) -> list[Association]:
+def _associated(number: Measured, cohort: Cohort, score: str, within: str) -> list[Association]:
     pairs = cohort.session_pairs()
     rows = []
     for first, second in pairs:
-        people, ratio = changes(cohort, one, first, second)
+        people, ratio = changes(cohort, number, first, second)
         y = _score(cohort, people, score, second) - _score(cohort, people, score, first)
-        rows += _association(one, score, ("change", f"{first} → {second}", within), people, ratio, y)
+        rows += _association(number, score, ("change", f"{first} → {second}", within), people, ratio, y)
     if not pairs:
         visits = cohort.first_visits()
         people, sessions = [v.participant for v in visits], [v.session for v in visits]
         y = np.array([_number(v, score) for v in visits])
-        rows += _association(one, score, ("visit", "first visit", within), people, one.logs(people, sessions), y)
+        rows += _association(number, score, ("visit", "first visit", within), people, number.logs(people, sessions), y)
     return rows
 
 
@@ -316,16 +317,16 @@ def _number(visit: Visit | None, score: str) -> float:
 
 
 def _association(
-    one: Measured, score: str, about: tuple[str, str, str], people: Sequence[str], logs: Array, y: Array
+    number: Measured, score: str, about: tuple[str, str, str], people: Sequence[str], logs: Array, y: Array
 ) -> list[Association]:
     rows = np.flatnonzero(np.isfinite(logs).any(axis=1) & np.isfinite(y))
     if about[0] == "visit" and len(rows):  # people without a common region have no common scale
         parts = connected(np.isfinite(logs[rows]))
         rows = rows[parts == np.bincount(parts).argmax()]
     who = tuple(people[int(row)] for row in rows)
-    if len(rows) < 2 or not one.asks(who):
+    if len(rows) < 2 or not number.asks(who):
         return []
     x = person_means(logs[rows])
     related = correlation(x, y[rows])
-    kind = (one.outcome, one.model, one.pvc, one.structure)
+    kind = (number.outcome, number.model, number.pvc, number.structure)
     return [Association(*about, *kind, score, who, x, y[rows], related, math.nan)]

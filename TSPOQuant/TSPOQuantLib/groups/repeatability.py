@@ -15,10 +15,8 @@ from scipy.special import chdtri, fdtri, nctdtrit, stdtrit
 
 from ..outcome.repeatability import TWO_SIDED
 from .association import pearson
-from .estimates import FEWEST, TAIL, UNKNOWN, Array, Estimate, estimated, mean_interval, two_sided
+from .estimates import FEWEST, NORMAL_QUANTILE, TAIL, UNKNOWN, Array, Estimate, estimated, mean_interval, two_sided
 
-LIMITS = 1.959963984540054
-"""Limits of agreement, in SDs of the differences."""
 CHANCE = 0.05
 """Below which differences are said to grow with the value: a choice."""
 OUTLIER_CHANCE = 0.05
@@ -286,22 +284,22 @@ def limits_of_agreement(difference: Array) -> tuple[tuple[Array, Array, Array], 
         nothing = np.full_like(mean, np.nan)
         return (nothing,) * 3, (nothing,) * 3
     sd = difference.std(axis=-1, ddof=1)
-    near, far = (nctdtrit(n - 1, LIMITS * math.sqrt(n), tail) / math.sqrt(n) for tail in (TAIL, 1 - TAIL))
+    near, far = (nctdtrit(n - 1, NORMAL_QUANTILE * math.sqrt(n), tail) / math.sqrt(n) for tail in (TAIL, 1 - TAIL))
     away = difference - mean[..., None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = LIMITS * (away**2 / sd[..., None] - sd[..., None]) / 2
+        spread = NORMAL_QUANTILE * (away**2 / sd[..., None] - sd[..., None]) / 2
     halves = [
         np.nan_to_num(stdtrit(n - 1, 1 - TAIL) * (away + sign * spread).std(axis=-1, ddof=1) / math.sqrt(n))
         for sign in (-1, 1)
     ]
-    lower, upper = mean - LIMITS * sd, mean + LIMITS * sd
+    lower, upper = mean - NORMAL_QUANTILE * sd, mean + NORMAL_QUANTILE * sd
     return (
         (lower, np.minimum(mean - far * sd, lower - halves[0]), np.maximum(mean - near * sd, lower + halves[0])),
         (upper, np.minimum(mean + near * sd, upper - halves[1]), np.maximum(mean + far * sd, upper + halves[1])),
     )
 
 
-def outliers(values: Array, chance: float = OUTLIER_CHANCE) -> tuple[int, ...]:
+def outliers(values: Array) -> tuple[int, ...]:
     """Which of (n,) values lie too far out for a normal distribution, by the generalized extreme Studentized deviate.
 
     Rosner 1983, 10.1080/00401706.1983.10487848. Fewer than FEWEST values are not judged.
@@ -318,7 +316,7 @@ def outliers(values: Array, chance: float = OUTLIER_CHANCE) -> tuple[int, ...]:
         away = abs(kept - kept.mean()) / spread
         worst = int(np.argmax(away))
         rest = n - count + 1
-        t = float(stdtrit(rest - 2, 1 - chance / (2 * rest)))
+        t = float(stdtrit(rest - 2, 1 - OUTLIER_CHANCE / (2 * rest)))
         limit = (rest - 1) * t / math.sqrt((rest - 2 + t * t) * rest)
         removed.append(left.pop(worst))
         outside = count if away[worst] > limit else outside

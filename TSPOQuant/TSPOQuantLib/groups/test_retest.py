@@ -122,9 +122,9 @@ def _moved(row: Repeat) -> bool:
 
 def _of_kind(values: Sequence[Value], pairs: Sequence[Pair]) -> list[Repeat]:
     rows: list[Repeat] = []
-    for structure in dict.fromkeys(one.structure for one in values):
-        own = [one for one in values if one.structure == structure]
-        places = tuple(dict.fromkeys(one.place for one in own))
+    for structure in dict.fromkeys(value.structure for value in values):
+        own = [value for value in values if value.structure == structure]
+        places = tuple(dict.fromkeys(value.place for value in own))
         first = matrix(own, [(who, before) for who, before, _ in pairs], places)
         second = matrix(own, [(who, after) for who, _, after in pairs], places)
         both = np.stack([first, second], axis=-1)
@@ -133,7 +133,7 @@ def _of_kind(values: Sequence[Value], pairs: Sequence[Pair]) -> list[Repeat]:
     return rows
 
 
-def _both_ways(one: Value, region: str, values: Array, who: Sequence[str]) -> list[Repeat]:
+def _both_ways(kind: Value, region: str, values: Array, who: Sequence[str]) -> list[Repeat]:
     """With everybody, and without those who stand out; nothing for fewer than two people."""
     there = np.flatnonzero(np.isfinite(values).all(axis=-1).any(axis=-1))
     values, who = values[there], [who[int(row)] for row in there]
@@ -149,11 +149,11 @@ def _both_ways(one: Value, region: str, values: Array, who: Sequence[str]) -> li
             repeats = repeatability(kept[..., 0], kept[..., 1])
             rows.append(
                 Repeat(
-                    one.outcome,
-                    one.unit,
-                    one.model,
-                    one.pvc,
-                    one.structure,
+                    kind.outcome,
+                    kind.unit,
+                    kind.model,
+                    kind.pvc,
+                    kind.structure,
                     region,
                     people,
                     kept,
