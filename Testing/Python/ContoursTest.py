@@ -120,6 +120,51 @@ class ReadContoursTest(Folder):
         np.testing.assert_array_equal(read.segments[0].mask, box((2, 2), (3, 6), (3, 6)))
         self.assertEqual(read.notices, ())
 
+    def test_a_contour_that_is_there_twice_in_another_form(self):
+        once = square(2, 3, 6)
+        for again in (np.roll(once, 1, axis=0), once[::-1], once + 1e-4, np.concatenate([once, once[:1]])):
+            read = self.read({"cord C7": [contour(once), contour(again)]})
+            np.testing.assert_array_equal(read.segments[0].mask, box((2, 2), (3, 6), (3, 6)))
+            self.assertEqual(read.notices, ())
+
+    def test_what_lies_beyond_the_image_is_told(self):
+        inside = contour(square(2, 3, 6))
+        drawn = box((2, 2), (3, 6), (3, 6))
+        for other in (square(6, 3, 6), square(-1, 3, 6), square(2, 50, 60), square(2, -60, -50)):
+            read = self.read({"cord C7": [inside, contour(other)], "couch": [contour(other)]})
+            np.testing.assert_array_equal(read.segments[0].mask, drawn)
+            self.assertEqual([notice.code for notice in read.notices], ["contours-beyond"] * 2)
+            self.assertEqual(([segment.name for segment in read.segments], read.undrawn), (["cord C7"], ("couch",)))
+            self.assertIn("another image", self.refused("contours-outside", self.read, {"couch": [contour(other)]}))
+        cut = self.read({"cord C7": [contour(square(2, 18, 40))]})
+        np.testing.assert_array_equal(cut.segments[0].mask, box((2, 2), (18, 23), (18, 29)))
+        self.assertIn("1 of 1 contours", cut.notices[0].message)
+
+    def test_coordinates_that_are_no_numbers(self):
+        def written(data):
+            path = self.write({"x": [contour(square(1, 3, 4))]})
+            dataset = pydicom.dcmread(path)
+            contours = first(dataset)
+            tag = pydicom.tag.Tag("ContourData")
+            raw = pydicom.dataelem.RawDataElement(tag, "DS", len(data), data, 0, True, True)
+            contours._dict[tag] = raw
+            dataset.save_as(path)
+            return path
+
+        numbers = "\\".join(f"{value:.3f}" for value in square(1, 3, 4).ravel())
+        for data in (numbers.replace(".", ","), numbers.replace("-", "nan"), "x"):
+            said = self.refused("contours-points", read_segmentation, written(data.encode()), on=GRID)
+            self.assertIn("decimals take a point", said)
+
+    def test_contours_and_frames_of_regions_that_were_never_drawn(self):
+        path = self.write({"x": [contour(square(1, 3, 4)), contour(square(2, 3, 4))], "y": []}, frames=["1.2", "1.3"])
+        dataset = pydicom.dcmread(path)
+        del first(dataset).ContourData
+        dataset.save_as(path)
+        read = read_segmentation(path, on=GRID)
+        np.testing.assert_array_equal(read.segments[0].mask, box((2, 2), (3, 4), (3, 4)))
+        self.assertEqual([notice.code for notice in read.notices], ["contours-open"])
+
     def test_holes_of_all_three_kinds(self):
         ring = box((2, 2), (3, 12), (3, 12)) & ~box((2, 2), (6, 8), (6, 8))
         outer, inner = square(2, 3, 12), square(2, 6, 8)

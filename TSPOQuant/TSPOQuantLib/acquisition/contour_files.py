@@ -24,16 +24,23 @@ CLOSED, EXCLUSIVE = "CLOSED_PLANAR", "CLOSEDPLANAR_XOR"
 PLANE_TOLERANCE = 0.1
 SLICE_TOLERANCE = 0.25
 FEWEST_POINTS = 3
+# Two contours of the same voxels are one that was written twice, if their areas differ by no more than this part (our
+# choice: rounding of coordinates); a corner may lie so many voxels beyond the outermost centers.
+SAME_AREA, EDGE_VOXELS = 1e-3, 1.0
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class _Region:
-    """One region of interest: its name, its color, and the points (n, 3) in LPS mm of each closed contour."""
+    """One region of interest: its name, its color, and the points (n, 3) in LPS mm of each closed contour.
+
+    reference: FrameOfReferenceUID, "" where none is stated.
+    """
 
     number: int
     name: str
+    reference: str
     color: tuple[float, float, float] | None
     contours: tuple[Floats, ...]
     open_contours: int
@@ -43,8 +50,8 @@ class _Region:
 def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
     """The regions of an RT Structure Set as masks on the grid of the image that they were drawn on.
 
-    Raises InputRefused ("contours-…"): without that grid, for contours that are not in its slices or outside of it,
-    for regions of several frames of reference, and where nothing was drawn.
+    Raises InputRefused ("contours-…"): without that grid, for contours that are not in its slices, for regions of
+    several frames of reference, and where nothing was drawn within the image.
     """
     if on is None:
         raise InputRefused(
@@ -52,19 +59,17 @@ def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
             "{file} holds contours, which need the image that they were drawn on; name a study.toml with it",
             file=file,
         )
-    references = {
-        str(item.get("ReferencedFrameOfReferenceUID") or "") for item in dataset.get("StructureSetROISequence", ())
-    } - {""}
+    notices = Notices()
+    regions = list(_regions(file, dataset))
+    drawn = [region for region in regions if region.contours]
+    references = {region.reference for region in drawn} - {""}
     if len(references) > 1:
         raise InputRefused(
             "contours-frames",
             "{file} holds regions of several frames of reference; export those of this image alone",
             file=file,
         )
-    notices = Notices()
-    segments = []
-    undrawn = []
-    for region in _regions(file, dataset):
+    for region in regions:
         if region.open_contours:
             notices.add(
                 "contours-open",
@@ -73,13 +78,21 @@ def read_contours(file: str, dataset: Dataset, on: Grid | None) -> Segmentation:
                 region=region.name,
                 count=region.open_contours,
             )
-        if region.contours:
-            mask = _mask(file, region, on, notices)
-            segments.append(Segment(f"Segment_{region.number}", region.name, mask, region.color))
-        else:
-            undrawn.append(region.name)
-    if not segments:
+    if not drawn:
         raise InputRefused("contours-none", "{file} holds no closed contour", file=file)
+    masks = {region.number: _mask(file, region, on, notices) for region in drawn}
+    segments = [
+        Segment(f"Segment_{region.number}", region.name, mask, region.color)
+        for region in drawn
+        if (mask := masks[region.number]) is not None
+    ]
+    if not segments:
+        raise InputRefused(
+            "contours-outside",
+            "{file}: every contour lies outside of the image; it was drawn on another image",
+            file=file,
+        )
+    undrawn = (region.name for region in regions if masks.get(region.number) is None)
     key = key_of(next(iter(references))) if references else None
     return Segmentation(on, tuple(segments), tuple(notices), frame_of_reference_key=key, undrawn=tuple(undrawn))
 
@@ -101,8 +114,9 @@ def _regions(file: str, dataset: Dataset) -> Iterator[_Region]:
         yield _Region(
             number=int(number),
             name=str(item.get("ROIName") or "").strip() or f"ROI_{number}",
+            reference=str(item.get("ReferencedFrameOfReferenceUID") or ""),
             color=(color[0] / 255, color[1] / 255, color[2] / 255) if color and len(color) == 3 else None,
-            contours=tuple({area.tobytes(): area for area in areas}.values()),  # two alike would cut each other out
+            contours=tuple(areas),
             open_contours=len(contours) - len(areas),
             exclusive=any(contour.get("ContourGeometricType") == EXCLUSIVE for contour in closed),
         )
@@ -125,9 +139,26 @@ def _check_numbers(file: str, dataset: Dataset) -> None:
 
 
 def _points(file: str, region: str, contour: Dataset) -> Floats:
-    """The points (n, 3) of a contour in LPS mm. Raises InputRefused ("contours-points") where some are missing."""
-    values = np.array(contour.ContourData, dtype=float)
+    """The points (n, 3) of a contour in LPS mm, none where it was never drawn.
+
+    Raises InputRefused ("contours-points") where some are missing or no numbers.
+    """
     stated = contour.get("NumberOfContourPoints")
+    written = contour.get_item("ContourData")
+    if written is None or not written.value:
+        return np.empty((0, 3))
+    try:
+        values = np.array(contour.ContourData, dtype=float)
+    except ValueError:  # pydicom's, for what is written with a decimal comma
+        values = np.array([np.nan])
+    if not np.isfinite(values).all():
+        raise InputRefused(
+            "contours-points",
+            "{file}, {region}: a contour's coordinates are not all numbers (decimals take a point); export the "
+            "structure set again",
+            file=file,
+            region=region,
+        )
     if values.size % 3 or (stated is not None and values.size != 3 * int(stated)):
         raise InputRefused(
             "contours-points",
@@ -141,9 +172,12 @@ def _points(file: str, region: str, contour: Dataset) -> Floats:
     return values.reshape(-1, 3)
 
 
-def _mask(file: str, region: _Region, on: Grid, notices: Notices) -> NDArray[np.bool_]:
+def _mask(file: str, region: _Region, on: Grid, notices: Notices) -> NDArray[np.bool_] | None:
+    """Which voxels the contours enclose; None where all of them lie outside of the image."""
     mask = np.zeros(on.shape, dtype=bool)
     nested = False
+    cut = outside = 0
+    drawn: dict[int, list[tuple[float, NDArray[np.bool_]]]] = {}
     for points in region.contours:
         ijk = on.to_ijk(points)
         level = float(ijk[:, 2].mean())
@@ -156,16 +190,31 @@ def _mask(file: str, region: _Region, on: Grid, notices: Notices) -> NDArray[np.
                 file=file,
                 region=region.name,
             )
-        if not 0 <= k < on.shape[0]:
-            raise InputRefused(
-                "contours-outside",
-                "{file}, {region}: a contour lies outside of the image; it was drawn on another image",
-                file=file,
-                region=region.name,
-            )
-        within = enclosed(ijk[:, :2], on.shape[1:])
+        far = np.array([*on.shape[:0:-1], on.shape[0]], dtype=float)
+        low, high = ijk.min(axis=0), ijk.max(axis=0)
+        if (high < -0.5).any() or (low > far - 0.5).any():
+            outside += 1
+            continue
+        cut += bool((low < -EDGE_VOXELS).any() or (high > far - 1 + EDGE_VOXELS).any())
+        within, area = enclosed(ijk[:, :2], on.shape[1:]), _area(ijk[:, :2])
+        others = drawn.setdefault(k, [])
+        if any(abs(area - its) <= SAME_AREA * area and np.array_equal(within, other) for its, other in others):
+            continue  # written twice; the two would cut each other out
+        others.append((area, within))
         nested |= bool((mask[k] & within).any())
         mask[k] ^= within
+    if cut or outside:
+        notices.add(
+            "contours-beyond",
+            "{file}, {region}: {count} of {contours} contours reach beyond the image, and what lies there was left "
+            "out; make sure that they were drawn on this image",
+            file=file,
+            region=region.name,
+            count=cut + outside,
+            contours=len(region.contours),
+        )
+    if outside == len(region.contours):
+        return None
     if nested and not region.exclusive:
         notices.add(
             "contours-nested",
@@ -185,6 +234,12 @@ def _mask(file: str, region: _Region, on: Grid, notices: Notices) -> NDArray[np.
         )
     mask.flags.writeable = False
     return mask
+
+
+def _area(corners: Floats) -> float:
+    """Area of a polygon (n, 2), in voxels of its slice."""
+    i, j = corners.T
+    return abs(float(i @ np.roll(j, -1) - j @ np.roll(i, -1))) / 2
 
 
 def enclosed(corners: Floats, shape: Sequence[int]) -> NDArray[np.bool_]:
