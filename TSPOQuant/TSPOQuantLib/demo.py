@@ -10,7 +10,8 @@ from . import DISCLAIMER
 from .exports import write_for_others
 from .messages import Notice
 from .outcome.change import vt_key
-from .outcome.clinical import Lesion, read_clinical
+from .outcome.clinical import Lesion
+from .outcome.clinical_file import read_clinical
 from .outcome.compare import Comparison, compare
 from .outcome.record import RegionOutcome
 from .outcome.visit import VisitResult

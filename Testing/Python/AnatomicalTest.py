@@ -19,8 +19,9 @@ from TSPOQuantLib.acquisition.inspect import inspect
 from TSPOQuantLib.alignment.rigid import to_sitk
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.outcome.comparability import attenuation_source, findings_of
+from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.compared_items import attenuation_source
 from TSPOQuantLib.pipeline.quantification import quantify_study
 from TSPOQuantLib.reporting.fused_files import read_fused_images
 from TSPOQuantLib.reporting.report import report_document

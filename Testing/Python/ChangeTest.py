@@ -18,11 +18,11 @@ from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
 from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_model, of_kinetic_model
 from TSPOQuantLib.pipeline.quantification import two_tissue_notices, width_notices
+from TSPOQuantLib.plain import plain
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
 from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.report import report_document
 from TSPOQuantLib.reporting.report_html import html
-from TSPOQuantLib.reporting.tables import plain
 
 LESION = Lesion("C6/C7", "left")
 CLINICAL = Clinical({"baseline": {"vas_arm": 42.0, "ndi": 28.0}, "followup": {"vas_arm": 6.0, "ndi": 13.0}}, LESION)

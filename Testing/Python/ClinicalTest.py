@@ -9,8 +9,9 @@ from unittest.mock import patch
 
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings, read_budget
-from TSPOQuantLib.outcome.clinical import SCORES, Score, Threshold, clinical_changes, read_clinical
-from TSPOQuantLib.outcome.plan import read_protocol
+from TSPOQuantLib.outcome.clinical import SCORES, Score, Threshold, clinical_changes
+from TSPOQuantLib.outcome.clinical_file import read_clinical
+from TSPOQuantLib.outcome.protocol_file import read_protocol
 from TSPOQuantLib.outcome.repeatability import read_repeatability
 from TSPOQuantLib.reporting.comparison_files import treatment_line
 from TSPOQuantLib.reporting.report_document import English

@@ -8,7 +8,8 @@ from support import visitrecords as made
 from TSPOQuantLib.acquisition.blood import SampledCurve
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.alike import Alike
-from TSPOQuantLib.outcome.comparability import CODES, IDENTITY, checked, findings_of
+from TSPOQuantLib.outcome.comparability import CODES, checked, findings_of
+from TSPOQuantLib.outcome.identity import NEVER as NEVER_ACCEPTED
 
 BASE = made.visit()
 
@@ -319,7 +320,7 @@ class EachDifferenceTest(unittest.TestCase):
     def test_every_code_is_tested(self):
         tested = {*REFUSES, *WARNS, "visits-volume", "visits-not-told", "visits-uptake-time", "visits-blood-same"}
         self.assertEqual(tested, set(CODES))
-        self.assertEqual({*NEVER, "visits-same"}, set(IDENTITY))
+        self.assertEqual({*NEVER, "visits-same"}, set(NEVER_ACCEPTED))
 
     def test_all_differences_are_named_at_once(self):
         both = followup(acquisition={"filter": "none", "voxel_mm": (4.0, 4.0, 4.0)})

@@ -16,7 +16,7 @@ from support import tiers, tinystudy
 from support.tiers import slow
 from TSPOQuantLib.acquisition.dicom_slice import key_of
 from TSPOQuantLib.messages import Notice
-from TSPOQuantLib.outcome.clinical import read_clinical
+from TSPOQuantLib.outcome.clinical_file import read_clinical
 from TSPOQuantLib.plain import to_json
 from TSPOQuantLib.reporting.deidentify import hide
 

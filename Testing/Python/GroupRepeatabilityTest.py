@@ -13,7 +13,7 @@ from support.tinystudy import quiet
 from TSPOQuantLib.acquisition.tables import read_table
 from TSPOQuantLib.groups import repeatability as rule
 from TSPOQuantLib.groups.estimates import mean_interval
-from TSPOQuantLib.outcome.plan import read_protocol, with_coefficient
+from TSPOQuantLib.outcome.protocol_file import read_protocol, with_coefficient
 from TSPOQuantLib.outcome.repeatability import TWO_SIDED, coefficient_for, judge, read_repeatability
 
 # Shrout & Fleiss 1979, table 2: six targets, four judges.

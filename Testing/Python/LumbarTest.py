@@ -16,7 +16,7 @@ from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.levels import LEVELS
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.outcome.clinical import read_clinical
+from TSPOQuantLib.outcome.clinical_file import read_clinical
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.record import read_record
 from TSPOQuantLib.phantom import PhantomSettings

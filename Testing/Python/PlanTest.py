@@ -20,16 +20,8 @@ from TSPOQuantLib.kinetics import FitOptions, fit, weights
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome import plan
 from TSPOQuantLib.outcome.budget import BudgetSettings
-from TSPOQuantLib.outcome.plan import (
-    CALIBRATION,
-    PER_MM,
-    Protocol,
-    _counts,
-    _one_tissue,
-    detectable,
-    read_protocol,
-    recovery_at,
-)
+from TSPOQuantLib.outcome.plan import CALIBRATION, PER_MM, Protocol, _counts, _one_tissue, detectable, recovery_at
+from TSPOQuantLib.outcome.protocol_file import read_protocol
 from TSPOQuantLib.outcome.region_noise import counts_of, independent_voxels, undecayed_s
 
 MINUTES = np.concatenate([np.arange(0, 5, 0.05), np.arange(5, 121, 1.0)])

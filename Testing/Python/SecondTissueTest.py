@@ -17,7 +17,7 @@ from TSPOQuantLib.kinetics import fit
 from TSPOQuantLib.messages import Notice
 from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.repeatability import Coefficient
-from TSPOQuantLib.outcome.second_tissue import asked_at, asking
+from TSPOQuantLib.outcome.second_tissue import asking_at, asking_structures
 from TSPOQuantLib.reporting.comparison_files import main_text
 
 TWO = {"K1": 0.2, "k2": 0.12, "k3": 0.06, "k4": 0.03, "VB": 0.05}
@@ -37,28 +37,28 @@ def fits_of(parameters, noise, regions=3, seed=1):
 
 class RuleTest(unittest.TestCase):
     def test_curves_of_two_tissues_ask_and_those_of_one_do_not(self):
-        self.assertEqual(asking(["cord"] * 3, *fits_of(TWO, 0.01)), ("cord",))
+        self.assertEqual(asking_structures(["cord"] * 3, *fits_of(TWO, 0.01)), ("cord",))
         for seed in range(3):
-            self.assertEqual(asking(["cord"] * 3, *fits_of(ONE, 0.01, seed=seed)), ())
+            self.assertEqual(asking_structures(["cord"] * 3, *fits_of(ONE, 0.01, seed=seed)), ())
 
     def test_one_region_of_a_structure_decides_for_none_of_the_others(self):
         of_two, of_one = fits_of(TWO, 0.01, regions=2), fits_of(ONE, 0.01)
         structures = ["cord"] * 2 + ["foramen"] * 3
         ones, twos = ((*a, *b) for a, b in zip(of_two, of_one, strict=True))
-        self.assertEqual(asking(structures, ones, twos), ("cord",))
-        self.assertEqual(asking(["foramen"] * 5, ones[1:] + ones[2:3], twos[1:] + twos[2:3]), ())
+        self.assertEqual(asking_structures(structures, ones, twos), ("cord",))
+        self.assertEqual(asking_structures(["foramen"] * 5, ones[1:] + ones[2:3], twos[1:] + twos[2:3]), ())
 
     def test_what_the_data_do_not_determine_or_what_is_no_other_vt_is_not_led_with(self):
         ones, twos = fits_of(TWO, 0.01)
         unsure = [replace(one, standard_errors={**one.standard_errors, "VT": 0.3 * one.outcome_value}) for one in twos]
         unknown = [replace(one, standard_errors={"VT": np.nan}) for one in twos[:2]]
         for larger in (unsure, [*unknown, *twos[2:]]):
-            self.assertEqual(asking(["cord"] * 3, ones, larger), ())
+            self.assertEqual(asking_structures(["cord"] * 3, ones, larger), ())
         near = [{**two.parameters, "VT": 1.005 * one.outcome_value} for one, two in zip(ones, twos, strict=True)]
         alike = [replace(two, parameters=values) for two, values in zip(twos, near, strict=True)]
-        self.assertEqual(asking(["cord"] * 3, ones, alike), ())
+        self.assertEqual(asking_structures(["cord"] * 3, ones, alike), ())
         for structure in ("foramen", "other"):
-            self.assertEqual(asking([structure] * 3, ones, twos), ())
+            self.assertEqual(asking_structures([structure] * 3, ones, twos), ())
 
 
 def record(session="baseline", asked=True, choice="where asked", structure="cord", **changes):
@@ -141,7 +141,7 @@ class CompareTest(unittest.TestCase):
         old = [replace(one, settings={k: v for k, v in one.settings.items() if k != "second_tissue"}) for one in named]
         for pair in (named, old):
             self.assertEqual(compare(pair).by_region, {})
-            self.assertEqual(asked_at(pair[0]), ())
+            self.assertEqual(asking_at(pair[0]), ())
         larger = [replace(one, models=("2TCM", "1TCM")) for one in (record(), record("followup"))]
         self.assertEqual(compare(larger).by_region, {})
 

@@ -12,7 +12,8 @@ from TSPOQuantLib.alignment.pet_to_ct import PetToCt
 from TSPOQuantLib.input_function import ImageDerivedSettings, SampledSettings
 from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
 from TSPOQuantLib.messages import InputRefused, Text
-from TSPOQuantLib.outcome.comparability import ITEMS, findings_of
+from TSPOQuantLib.outcome.comparability import findings_of
+from TSPOQuantLib.outcome.compared_items import ITEMS
 from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
 from TSPOQuantLib.reporting.words import catalog
 from TSPOQuantLib.settings import (

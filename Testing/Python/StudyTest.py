@@ -5,7 +5,8 @@ import unittest
 from pathlib import Path
 
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.outcome.clinical import SCORES, read_clinical
+from TSPOQuantLib.outcome.clinical import SCORES
+from TSPOQuantLib.outcome.clinical_file import read_clinical
 from TSPOQuantLib.study import read_study
 
 GOOD = """

@@ -22,7 +22,7 @@ _HOMES = {
     "input_function": ("InputFunction",),
     "kinetics": ("FitOptions", "fit"),
     "messages": ("InputRefused", "Notice"),
-    "outcome.clinical": ("read_clinical",),
+    "outcome.clinical_file": ("read_clinical",),
     "outcome.compare": ("compare",),
     "outcome.record": ("read_record",),
     "pipeline.curves": ("fit_tacs",),

@@ -69,7 +69,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..exports import write_for_others
     from ..outcome.alike import Alike, side_by_side
     from ..outcome.budget import read_budget
-    from ..outcome.clinical import read_clinical
+    from ..outcome.clinical_file import read_clinical
     from ..outcome.comparability import checked
     from ..outcome.compare import compare
     from ..outcome.coupled import sharing_as

@@ -75,7 +75,8 @@ def run_length(options: argparse.Namespace, progress: Progress) -> Result:
 
 
 def run_plan(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..outcome.plan import make_plan, read_protocol, with_coefficient, with_drift_of, with_noise_of
+    from ..outcome.plan import make_plan, with_drift_of, with_noise_of
+    from ..outcome.protocol_file import read_protocol, with_coefficient
     from ..outcome.record import read_record
     from ..outcome.repeatability import read_repeatability
     from ..outcome.scan_length import drift

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..acquisition.participants import GENOTYPE_COLUMNS, PERSON, SESSION, UNKNOWN_GENOTYPE, genotype_of, is_label
 from ..acquisition.tables import MISSING_CELLS, read_table
 from ..messages import InputRefused, Listed, Notice, Notices
-from ..outcome.clinical import read_clinical
+from ..outcome.clinical_file import read_clinical
 
 GENOTYPE, SEX, CONDITION, AFFECTED = "genotype", "sex", "condition", "affected"
 WORDS = ("group", GENOTYPE, SEX, "scanner", "site")

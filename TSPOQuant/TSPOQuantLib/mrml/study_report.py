@@ -23,7 +23,7 @@ TALKATIVE = ("PIL", "fontTools", "matplotlib")
 
 @dataclass(frozen=True)
 class KeptFinding:
-    """A TSPOQuantLib.outcome.comparability.Finding as a scene keeps it: to be told in the language of the day.
+    """A TSPOQuantLib.outcome.finding.Finding as a scene keeps it: to be told in the language of the day.
 
     barring: whether it has to be accepted before visits are compared. said: the sentence, then what each visit has.
     """
@@ -102,7 +102,7 @@ class StudyReport(StudyReview):
     # Change and report
 
     def findings(self):
-        """In what the visits with results differ, as TSPOQuantLib.outcome.comparability.Finding."""
+        """In what the visits with results differ, as TSPOQuantLib.outcome.finding.Finding."""
         from ..outcome.comparability import findings_of
 
         records = [self.record(session) for session in self.comparable()]
@@ -133,7 +133,8 @@ class StudyReport(StudyReview):
         What it finds is kept in the scene; refuses ("visits-…") where results are out of date, and where visits differ
         in what can fake a change and that is not accepted.
         """
-        from ..outcome.clinical import Clinical, Lesion, read_clinical
+        from ..outcome.clinical import Clinical, Lesion
+        from ..outcome.clinical_file import read_clinical
         from ..outcome.compare import compare
         from ..outcome.repeatability import read_repeatability
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .change import RegionChange
-from .comparability import CLOCK_TOLERANCE_S, CURES, END_TOLERANCE, FOLLOWS_DATA, window_s
+from .comparability import CURES
 from .compare import Comparison
+from .compared_items import CLOCK_TOLERANCE_S, END_TOLERANCE, FOLLOWS_DATA, window_s
 from .record import VisitRecord
 
 
@@ -95,8 +96,8 @@ def _common_choices(visits: Sequence[VisitRecord]) -> dict[str, Any]:
             shared[name] = rule(chosen)
     scans = [visit.acquisition for visit in visits]
     widths = [(scan.fwhm_mm, scan.fwhm_se_mm) for scan in scans if scan.fwhm_mm and scan.fwhm_se_mm]
-    one = len({scan.made_by for scan in scans}) == 1
-    if one and len(widths) == len(visits):
+    one_scanner = len({scan.made_by for scan in scans}) == 1
+    if one_scanner and len(widths) == len(visits):
         weights = [1 / se**2 for _, se in widths]
         shared["fwhm_mm"] = round(sum(w * mm for w, (mm, _) in zip(weights, widths, strict=True)) / sum(weights), 2)
     return shared
@@ -117,8 +118,8 @@ class PairedChange:
 def side_by_side(plain: Comparison, alike: Comparison) -> tuple[PairedChange, ...]:
     """Every change that both comparisons have."""
 
-    def key(one: RegionChange) -> tuple[str, str, str, str]:
-        return one.outcome, one.followup_session, one.model, one.pvc
+    def key(change: RegionChange) -> tuple[str, str, str, str]:
+        return change.outcome, change.followup_session, change.model, change.pvc
 
-    known = {key(one): one for one in plain.changes}
-    return tuple(PairedChange(known[key(one)], one) for one in alike.changes if key(one) in known)
+    known = {key(change): change for change in plain.changes}
+    return tuple(PairedChange(known[key(change)], change) for change in alike.changes if key(change) in known)

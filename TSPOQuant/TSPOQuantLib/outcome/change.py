@@ -200,8 +200,8 @@ def table1(
         places = [(*c.place, "") for c in changes if c.structure in ("foramen", "cord")]
         return (*pain, *others, *_at(changes, tuple(dict.fromkeys(places)), None))
     affected = (*lesion.foramen.place, "")
-    against = [reference_of(one, rule) for one in (lesion.foramen, lesion.cord) if one.level]
-    unaffected = [(*one.place, "unaffected") for one in against if one is not None]
+    against = [reference_of(place, rule) for place in (lesion.foramen, lesion.cord) if place.level]
+    unaffected = [(*place.place, "unaffected") for place in against if place is not None]
     further = ((*lesion.cord.place, ""), *unaffected)
     return (*pain, *_at(changes, (affected,), affected), *others, *_at(changes, further, affected))
 
@@ -262,20 +262,20 @@ def _of_score(score: ClinicalChange) -> Change:
 
 def uptake_changes(besides: Sequence[FurtherMeasure], visits: Sequence[VisitRecord], later: int) -> tuple[Change, ...]:
     """Rows of Table 1 where no visit has a V_T: SUV and SUVR, as measured, of every foramen and cord, else of all."""
-    uptake = [one for one in besides if one.measure in ("SUV", "SUVR") and one.pvc == NO_PVC]
-    main = [one for one in uptake if one.structure in ("foramen", "cord")] or uptake
+    uptake = [measure for measure in besides if measure.measure in ("SUV", "SUVR") and measure.pvc == NO_PVC]
+    main = [measure for measure in uptake if measure.structure in ("foramen", "cord")] or uptake
     return tuple(
         Change(
-            outcome=outcome_key(one.measure, one),
-            title=f"{one.measure}, {one.region}",
-            baseline=one.values[0],
-            followup=one.values[later],
+            outcome=outcome_key(measure.measure, measure),
+            title=f"{measure.measure}, {measure.region}",
+            baseline=measure.values[0],
+            followup=measure.values[later],
             change_unit="%",
             baseline_session=visits[0].session,
             followup_session=visits[later].session,
         )
-        for one in main
-        if math.isfinite(one.values[0]) and math.isfinite(one.values[later])
+        for measure in main
+        if math.isfinite(measure.values[0]) and math.isfinite(measure.values[later])
     )
 
 

@@ -1,7 +1,7 @@
 """Two visits or more against the first: what has changed, and how sure that is."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -32,8 +32,9 @@ from .change import (
     vt_key,
 )
 from .clinical import NO_CAUSE, Clinical, ClinicalChange, Lesion, clinical_changes
-from .comparability import Finding, checked
+from .comparability import checked
 from .coupled import SharedFit, coupled_notices, coupled_visits, sharing_of
+from .finding import Finding
 from .ratio import vt_ratio
 from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, coefficient_for, judge
@@ -98,21 +99,21 @@ class Comparison:
     def apart_from(self, change: RegionChange) -> RegionChange | None:
         """The same change by separate fits, where it is one of fits that share parameters."""
 
-        def key(one: RegionChange) -> tuple[str, str, str, str]:
-            return one.region, one.followup_session, one.model, one.pvc
+        def key(candidate: RegionChange) -> tuple[str, str, str, str]:
+            return candidate.region, candidate.followup_session, candidate.model, candidate.pvc
 
-        sharing = any(change.region in one.regions and change.model == one.model for one in self.shared)
-        return next((one for one in self.apart if sharing and key(one) == key(change)), None)
+        sharing = any(change.region in fit.regions and change.model == fit.model for fit in self.shared)
+        return next((candidate for candidate in self.apart if sharing and key(candidate) == key(change)), None)
 
     def value(self, session: str, row: RegionOutcome) -> RegionValue:
         """A visit's row with its interval."""
         wanted = (session, row.region, row.model, row.pvc)
         return next(v for v in self.values if (v.session, v.region, v.model, v.pvc) == wanted)
 
-    def change(self, outcome: str, followup: str, model: str | None = None) -> RegionChange | None:
-        """The change of an outcome key at a later session, under the model that tells it or the named one."""
+    def change(self, outcome: str, followup: str) -> RegionChange | None:
+        """The change of an outcome key at a later session, under the model that tells it."""
         changes = (c for c in self.changes if (c.outcome, c.followup_session) == (outcome, followup))
-        return next((c for c in changes if c.model == (model or self.model_of(c.region))), None)
+        return next((c for c in changes if c.model == self.model_of(c.region)), None)
 
 
 def compare(
@@ -145,7 +146,7 @@ def compare(
         changed_scores = clinical_changes(clinical, visits[0].session, visit.session) if clinical else ()
         scores += changed_scores
         own = [change for change in changes if change.followup_session == visit.session]
-        leading_changes = [one for one in own if one.model == by_region.get(one.region, model)]
+        leading_changes = [change for change in own if change.model == by_region.get(change.region, model)]
         tables += table1(leading_changes, changed_scores, lesion, reference_rule(visits[0]))
         tables += () if visits[0].models else uptake_changes(besides, visits, visits.index(visit))
     return Comparison(
@@ -244,8 +245,10 @@ def _change(
     half = reach(variance, freedom) if estimated else math.nan
     coefficient = coefficient_for(repeatability, before.model, before.structure, before.pvc)
     low, high = _exp(log_ratio - half), _exp(log_ratio + half)
-    variances = [one.variance() for one in errors]
-    totals = [math.sqrt(one) * row.VT for one, row in zip(variances, (before, after), strict=True)]
+    variances = [visit_errors.variance() for visit_errors in errors]
+    totals = [
+        math.sqrt(visit_variance) * row.VT for visit_variance, row in zip(variances, (before, after), strict=True)
+    ]
     return RegionChange(
         baseline_session=baseline.session,
         followup_session=followup.session,
@@ -298,24 +301,42 @@ def _exp(value: float) -> float:
 
 def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSettings) -> tuple[Contrast, ...]:
     """Foramen against unaffected and contralateral, cord against unaffected, for every model and correction."""
-    contrasts = []
-    for kind, place, against in _pairs(lesion, reference_rule(visits[0])):
-        for model in visits[0].models:
-            for pvc in dict.fromkeys((NO_PVC, visits[0].pvc)):
-                first: tuple[Errors, float] | None = None
-                for visit in visits:
-                    row = visit.row(*place.place, model, pvc)
-                    if isinstance(against, str):
-                        other = visit.row_of(against, model, pvc)
-                    else:
-                        other = visit.row(*against.place, model, pvc)
-                    if row is None or other is None or not (_positive(row.VT) and _positive(other.VT)):
-                        continue
-                    contrast, errors = _contrast(visit, kind, row, other, first, settings)
-                    contrasts.append(contrast)
-                    if visit is visits[0]:
-                        first = errors, math.log(contrast.ratio)
-    return tuple(contrasts)
+    return tuple(
+        contrast
+        for kind, place, against in _pairs(lesion, reference_rule(visits[0]))
+        for model in visits[0].models
+        for pvc in dict.fromkeys((NO_PVC, visits[0].pvc))
+        for contrast in _contrasts_of(visits, kind, _contrasted(visits, place, against, model, pvc), settings)
+    )
+
+
+def _contrasted(
+    visits: Sequence[VisitRecord], place: Anatomy, against: Anatomy | str, model: str, pvc: str
+) -> Iterator[tuple[VisitRecord, RegionOutcome, RegionOutcome]]:
+    """The visits that have both places with a V_T, and their rows."""
+    for visit in visits:
+        row = visit.row(*place.place, model, pvc)
+        if isinstance(against, str):
+            other = visit.row_of(against, model, pvc)
+        else:
+            other = visit.row(*against.place, model, pvc)
+        if row is not None and other is not None and _positive(row.VT) and _positive(other.VT):
+            yield visit, row, other
+
+
+def _contrasts_of(
+    visits: Sequence[VisitRecord],
+    kind: Literal["unaffected", "contralateral"],
+    contrasted: Iterable[tuple[VisitRecord, RegionOutcome, RegionOutcome]],
+    settings: BudgetSettings,
+) -> Iterator[Contrast]:
+    """One contrast at every visit; its change counts from the first one, where that has it."""
+    first: tuple[Errors, float] | None = None
+    for visit, row, other in contrasted:
+        contrast, errors = _contrast(visit, kind, row, other, first, settings)
+        yield contrast
+        if visit is visits[0]:
+            first = errors, math.log(contrast.ratio)
 
 
 def reference_rule(visit: VisitRecord) -> str:
@@ -351,7 +372,7 @@ def _contrast(
     moved: tuple[float | None, float | None, float | None] = (None, None, None)
     if first is not None:
         before, log_before = first
-        components = {term.component for one in (before, errors) for term in one.terms.values()}
+        components = {term.component for visit_errors in (before, errors) for term in visit_errors.terms.values()}
         change = sum(max(change_variance(before, errors, settings, c), 0.0) for c in components)
         wide = reach(change, degrees_of_freedom(change, before, errors))
         move = log_ratio - log_before
@@ -386,21 +407,22 @@ def _further_measures(
     visits: Sequence[VisitRecord], model: str, by_region: Mapping[str, str]
 ) -> tuple[FurtherMeasure, ...]:
     """What needs no fit, over the window, and V_T by the other models, of every region of the first visit."""
-    measures = []
+    measures: list[FurtherMeasure] = []
     for region in visits[0].regions:
+        at_visits = [visit.same_place(region) for visit in visits]
         for pvc in (NO_PVC, visits[0].pvc) if region.corrected else (NO_PVC,):
-            there = [visit.same_place(region) for visit in visits]
-            uptake = [_uptake(visit, at, pvc) for visit, at in zip(visits, there, strict=True)]
+            uptakes = [_uptake(visit, at, pvc) for visit, at in zip(visits, at_visits, strict=True)]
             for measure in MEASURES:
-                values = tuple(math.nan if one is None else one.value(measure) for one in uptake)
+                values = tuple(math.nan if uptake is None else uptake.value(measure) for uptake in uptakes)
                 if measure in ALWAYS or any(map(math.isfinite, values)):
                     measures.append(_further_measure(region, measure, pvc, values, window_of(visits[0])))
             for other in visits[0].models:
-                rows = [v.row_of(at.name, other, pvc) if at else None for v, at in zip(visits, there, strict=True)]
                 outcome = MODELS[other].outcome
-                if other != by_region.get(region.name, model) or outcome != "VT":
-                    numbers = tuple(getattr(row, outcome) if row else math.nan for row in rows)
-                    measures.append(_further_measure(region, other, pvc, numbers, None, outcome))
+                if other == by_region.get(region.name, model) and outcome == "VT":
+                    continue
+                rows = [v.row_of(at.name, other, pvc) if at else None for v, at in zip(visits, at_visits, strict=True)]
+                values = tuple(getattr(row, outcome) if row else math.nan for row in rows)
+                measures.append(_further_measure(region, other, pvc, values, None, outcome))
     return tuple(measures)
 
 
@@ -466,7 +488,7 @@ def _headline(
         )
         lines.append(_primary(measured, row.title))
         lines.append(measured.verdict.text)
-        lines += [_disagreement(one) for one in changes if _disagree(measured, one)]
+        lines += [_disagreement(change) for change in changes if _disagree(measured, change)]
     if any(math.isfinite(row.percent) for row in primary):
         lines.append(BLUR)
     if len(visits) > 1 and clinical is not None and clinical.treatments:
@@ -585,7 +607,7 @@ def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]
     for session, day in clinical.dates.items():
         if session not in scans:
             continue
-        nearest = min(scans, key=lambda one: (abs(scans[one] - day), one != session))
+        nearest = min(scans, key=lambda candidate: (abs(scans[candidate] - day), candidate != session))
         if nearest != session:
             notices.add(
                 "clinical-date",
@@ -601,22 +623,22 @@ def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]
         return notices
     first, last = min(scans.values()), max(scans.values())
     outside = [
-        one
-        for one in clinical.treatments
-        if (one.start and not first <= one.start <= last) or (one.end and one.end < first)
+        treatment
+        for treatment in clinical.treatments
+        if (treatment.start and not first <= treatment.start <= last) or (treatment.end and treatment.end < first)
     ]
     return notices + [
         Notice(
             "treatment-outside",
             "'{kind}' ({start} to {end}) did not begin between the scans of {first} and {last}, though the "
             "record tells it as done between them; correct its dates, or read the change with that in mind",
-            kind=one.kind,
-            start="?" if one.start is None else one.start.isoformat(),
-            end="?" if one.end is None else one.end.isoformat(),
+            kind=treatment.kind,
+            start="?" if treatment.start is None else treatment.start.isoformat(),
+            end="?" if treatment.end is None else treatment.end.isoformat(),
             first=first.isoformat(),
             last=last.isoformat(),
         )
-        for one in outside
+        for treatment in outside
     ]
 
 

@@ -86,10 +86,10 @@ def coupled_visits(visits: Sequence[VisitRecord]) -> tuple[tuple[VisitRecord, ..
         for model in able:
             for curves in _groups(_curves(visits, model), how):
                 together = fit_similar_scans if how == SIMILAR else fit_coupled_scans
-                one = together(model, _scans(visits, curves))
-                if one is not None:
-                    renewed |= _renewed(curves, one)
-                    shared.append(_told(visits, curves, one))
+                coupled = together(model, _scans(visits, curves))
+                if coupled is not None:
+                    renewed |= _renewed(curves, coupled)
+                    shared.append(_shared_fit(visits, curves, coupled))
     return tuple(_with(visit, number, renewed) for number, visit in enumerate(visits)), tuple(shared)
 
 
@@ -97,7 +97,9 @@ def _curves(visits: Sequence[VisitRecord], model: str) -> list[_Curve]:
     """Every curve of the model, visit by visit; a region that the first visit lacks goes by its own name."""
     curves = []
     for number, visit in enumerate(visits):
-        places = {there.name: one.name for one in visits[0].regions if (there := visit.same_place(one)) is not None}
+        places = {
+            there.name: region.name for region in visits[0].regions if (there := visit.same_place(region)) is not None
+        }
         for fit in visit.fits:
             if fit.model == model and fit.degrees_of_freedom > 0 and fit.wrss > 0:
                 region = visit.region(fit.region)
@@ -110,24 +112,28 @@ def _groups(curves: Sequence[_Curve], how: str) -> list[list[_Curve]]:
     """The curves that share, visit by visit: "regions" of one visit, "visits" of one region, "all", or all of one
     structure, which are "similar": nothing says so of regions that are neither foramen nor cord."""
     groups: dict[tuple[str, object], list[_Curve]] = {}
-    for one in curves:
-        alike = one.place if one.structure == "other" else one.structure
-        shares = {"regions": one.visit, "visits": one.place, "all": None, SIMILAR: alike}[how]
-        groups.setdefault((one.fit.pvc, shares), []).append(one)
+    for curve in curves:
+        alike = curve.place if curve.structure == "other" else curve.structure
+        shares = {"regions": curve.visit, "visits": curve.place, "all": None, SIMILAR: alike}[how]
+        groups.setdefault((curve.fit.pvc, shares), []).append(curve)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _scans(visits: Sequence[VisitRecord], curves: Sequence[_Curve]) -> list[ScanCurves]:
     scans = []
     for number, visit in enumerate(visits):
-        own = [one for one in curves if one.visit == number]
+        own = [curve for curve in curves if curve.visit == number]
         if own:
-            chosen = {one.name: visit.settings[one.name] for one in fields(FitChoices) if one.name in visit.settings}
+            chosen = {
+                choice.name: visit.settings[choice.name]
+                for choice in fields(FitChoices)
+                if choice.name in visit.settings
+            }
             source = replace(visit.input.function, notices=visit.notices)
             if own[0].fit.parameters.get("VB") == 0:  # nothing depends on it, and it may not have been measured
                 source = replace(source, whole_blood=np.nan_to_num(source.whole_blood))
             options = FitOptions(**chosen, weights=own[0].fit.weights)
-            activity = np.array([one.mean for one in own])
+            activity = np.array([curve.mean for curve in own])
             scans.append(ScanCurves(visit.acquisition.timing, activity, source, options))
     return scans
 
@@ -136,7 +142,7 @@ def _renewed(curves: Sequence[_Curve], coupled: Coupled) -> dict[tuple[int, str,
     """The coupled fits by visit, region, model and correction."""
     renewed = {}
     for number, (curve, fit) in enumerate(zip(curves, coupled.fits, strict=True)):
-        first = next(n for n, one in enumerate(curves) if one.place == curve.place)
+        first = next(n for n, candidate in enumerate(curves) if candidate.place == curve.place)
         about = {"noise_with_first": 0.0 if curves[first].visit else _correlation(coupled, first, number)}
         key = curve.visit, curve.fit.region, fit.model, curve.fit.pvc
         renewed[key] = replace(fit, region=curve.fit.region, pvc=curve.fit.pvc, settings={**fit.settings, KEY: about})
@@ -150,12 +156,12 @@ def _correlation(coupled: Coupled, one: int, other: int) -> float:
     return float(coupled.covariance[one, other] / math.sqrt(variances)) if known else 0.0
 
 
-def _told(visits: Sequence[VisitRecord], curves: Sequence[_Curve], coupled: Coupled) -> SharedFit:
+def _shared_fit(visits: Sequence[VisitRecord], curves: Sequence[_Curve], coupled: Coupled) -> SharedFit:
     return SharedFit(
         model=coupled.fits[0].model,
         pvc=curves[0].fit.pvc,
-        regions=tuple(dict.fromkeys(one.place for one in curves)),
-        sessions=tuple(dict.fromkeys(visits[one.visit].session for one in curves)),
+        regions=tuple(dict.fromkeys(curve.place for curve in curves)),
+        sessions=tuple(dict.fromkeys(visits[curve.visit].session for curve in curves)),
         values=coupled.shared,
         errors=coupled.shared_errors,
         f=coupled.f,
@@ -176,7 +182,7 @@ def coupled_notices(shared: Sequence[SharedFit], how: str) -> tuple[Notice, ...]
                 fewest=FEWEST,
             ),
         )
-    against = [one for one in shared if one.f_chance < AGAINST and one.spread is None]
+    against = [fit for fit in shared if fit.f_chance < AGAINST and fit.spread is None]
     if not against:
         return ()
     return (
@@ -187,7 +193,7 @@ def coupled_notices(shared: Sequence[SharedFit], how: str) -> tuple[Notice, ...]
             "more than their intervals hold",
             count=len(against),
             total=len(shared),
-            fits=Listed((f"{one.model}, {', '.join(one.regions)}" for one in against), "; "),
+            fits=Listed((f"{fit.model}, {', '.join(fit.regions)}" for fit in against), "; "),
             limit=AGAINST,
         ),
     )

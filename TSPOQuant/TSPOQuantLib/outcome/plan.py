@@ -5,10 +5,8 @@ noise; everything is fitted as a visit is; what else the error budget holds is a
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +19,13 @@ from ..kinetics import FitOptions, fit, weights, with_start_of
 from ..kinetics.compartment import NAMES
 from ..kinetics.compartment_fit import CompartmentScan
 from ..kinetics.models import model_named
-from ..messages import InputRefused, Listed, Text
+from ..messages import Listed, Text
 from ..progress import Progress, silent
-from ..toml_file import TomlFile, read_toml
-from ..tracers import nuclide, tracer_named
-from .budget import LIMITS, BudgetSettings
+from ..tracers import tracer_named
+from .budget import BudgetSettings
 from .record import VisitRecord
 from .region_noise import counts_of, independent_voxels, undecayed_s
-from .repeatability import TWO_SIDED, Coefficient, coefficient_for
+from .repeatability import TWO_SIDED
 
 Array = NDArray[np.float64]
 
@@ -46,6 +43,8 @@ NOISE_FWHM_MM = 2.8
 """Of the noise of the simulated reconstructing scanner (6 iterations of 16 subsets, voxels of 2 mm): its correlation
 is one half at 2 mm. A default, not a published value: a filter makes it longer."""
 DRAWS = 100
+SEED = 1
+"""Of the noise; DRAWS of it for each case."""
 K1_STEPS = 5
 LENGTHS = (0.5, 0.67, 0.83, 1.0)
 """Parts of the scan's length that are tried."""
@@ -54,8 +53,6 @@ REFERENCE_FRAME_S = (1200.0, 1800.0)
 DEFAULT_FRAMES_S = (15, 5, 5, 5, 10, 10, 10, 60, 60, 60, 60, 150, 150, 300, 300)
 """A schedule that has been used for another tracer; frames of 600 s follow to the end."""
 LONG_FRAME_S = 600.0
-HALF_LIFE_TOLERANCE = 0.01
-"""How far a stated half-life may be from that of the radionuclide that is named: a choice."""
 MODELS = ("1TCM", "Logan", "MA1")
 """Models that a plan can be made for: one-tissue curves identify them."""
 
@@ -162,11 +159,9 @@ def recovery_at(fwhm_mm: float) -> float:
 def make_plan(
     protocol: Protocol,
     source: InputFunction,
-    seed: int = 1,
     progress: Progress = silent,
-    draws: int = DRAWS,
 ) -> Plan:
-    """Simulate the protocol. source: the input at ``protocol.injected_mbq``. draws: of the noise, for each case."""
+    """Simulate the protocol. source: the input at ``protocol.injected_mbq``."""
     low, high = protocol.k1
     values = [low] if low == high else np.geomspace(low, high, K1_STEPS).tolist()
     middle = float(np.sqrt(low * high))
@@ -175,8 +170,8 @@ def make_plan(
     detected = []
     for number, (k1, minutes) in enumerate(cases):
         progress(number / len(cases), Text("Simulating K1 {k1:.2g}, {minutes:g} min", k1=k1, minutes=minutes))
-        rng = np.random.default_rng(seed)  # the same draws for every case, so that cases differ by what they are
-        detected += [detectable(protocol, k1, minutes, corrected, source, rng, draws) for corrected in (False, True)]
+        rng = np.random.default_rng(SEED)  # the same draws for every case, so that cases differ by what they are
+        detected += [detectable(protocol, k1, minutes, corrected, source, rng) for corrected in (False, True)]
     progress(1, "Done")
     split = 2 * len(values)
     return Plan(protocol, tuple(detected[:split]), tuple(detected[split:]), _assumptions(protocol))
@@ -204,14 +199,14 @@ def detectable(
         size = noise * (AMPLIFICATION / protocol.recovered if corrected else 1.0)
         options = FitOptions(weights=weights("counts", timing, measured[None], protocol.half_life_s))
         late = source.delayed(protocol.budget.delay_s)
-        exact, delayed = (fit(protocol.model, timing, curve[None], one, options)[0] for one in (source, late))
+        exact, delayed = (fit(protocol.model, timing, curve[None], plasma, options)[0] for plasma in (source, late))
         clean.append(exact.parameters["VT"])
         shifted = delayed.parameters["VT"]
         delays.append(math.log(shifted / clean[-1]) if min(shifted, clean[-1]) > 0 else math.inf)
         # An automatic t* is one for the curves of a scan, and each draw is a scan: t* is the noise-free curve's.
         options = with_start_of(options, [exact])
         noisy = curve + size * rng.standard_normal((draws, len(timing)))
-        values = np.array([one.parameters["VT"] for one in fit(protocol.model, timing, noisy, source, options)])
+        values = np.array([drawn.parameters["VT"] for drawn in fit(protocol.model, timing, noisy, source, options)])
         good = np.isfinite(values) & (values > 0)
         lost.append(1 - float(good.mean()))
         logs = np.log(values[good])
@@ -373,122 +368,3 @@ def with_noise_of(protocol: Protocol, record: VisitRecord) -> Protocol:
 def with_drift_of(protocol: Protocol, lengths: Sequence[tuple[float, float]]) -> Protocol:
     """The same plan with what V_T of a scan of one's own did with its length: (minutes, % of the whole scan's)."""
     return replace(protocol, drift=tuple(lengths))
-
-
-# --- The file --------------------------------------------------------------------------------------------------------
-
-KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "scan": {
-        "injected_mbq": (1, 5000),
-        "half_life_s": (30, 1e6),
-        "minutes": (10, 180),
-        "fwhm_mm": (1, 10),
-        "voxel_mm": (0.5, 8),
-        "noise_percent": (0.1, 500),
-        "noise_mbq": (1, 5000),
-        "noise_fwhm_mm": (0, 30),
-    },
-    "tissue": {"vb": (0, 0.5), "surroundings_k1": (0.001, 2), "surroundings_vt": (0.01, 100)},
-    "region": {"volume_mm3": (8, 1e5), "recovery": (0.05, 1)},
-    "plan": {"wcv_percent": (0, 100), "power": (0.5, 0.99)},
-    "budget": LIMITS,
-}
-"""Tables and numbers of a PROTOCOL.toml with their limits; beside them ``OTHER_KEYS``."""
-OTHER_KEYS = {"scan": ("frames_s", "tracer"), "tissue": ("K1", "VT"), "plan": ("model",)}
-
-
-def read_protocol(path: Path, tracer: str | None = None, half_life_s: float | None = None) -> Protocol:
-    """Read a PROTOCOL.toml; tracer and half_life_s take the place of what it says of them.
-
-    Raises InputRefused: "protocol-unreadable", "protocol-key", "protocol-value".
-    """
-    file = read_toml(path, "protocol")
-    file.check_tables(KEYS)
-    known: dict[str, Any] = {}
-    if tracer is not None or half_life_s is not None:
-        scan = {key: value for key, value in file.data.get("scan", {}).items() if key != "half_life_s"}
-        given = {"tracer": tracer, "half_life_s": half_life_s}
-        file.data["scan"] = scan | {key: value for key, value in given.items() if value is not None}
-    for table, limits in KEYS.items():
-        content = file.data.get(table, {})
-        file.check_keys(table, content, (*limits, *OTHER_KEYS.get(table, ())))
-        numbers = {
-            key: file.number(f"[{table}] {key}", content[key], *limits[key]) for key in limits if key in content
-        }
-        known |= {"budget": BudgetSettings(**numbers)} if table == "budget" else numbers
-    if "wcv_percent" in known:
-        known["wcv"] = known.pop("wcv_percent") / 100
-    tissue, scan = file.data.get("tissue", {}), file.data.get("scan", {})
-    if "K1" in tissue:
-        known["k1"] = _pair(file, "[tissue] K1", tissue["K1"], (0.01, 2))
-        if known["k1"][0] > known["k1"][1]:
-            raise file.refuse("value", Text("[tissue] K1 must be the lower and the upper end of a range"))
-    if "VT" in tissue:
-        known["vt"] = _pair(file, "[tissue] VT", tissue["VT"], (0.1, 100))
-    if "tracer" in scan:
-        known |= _tracer(file, scan["tracer"], known.get("half_life_s"))
-    if "frames_s" in scan:
-        given = scan["frames_s"]
-        if not isinstance(given, list) or not given:
-            raise file.refuse("value", Text("[scan] frames_s must be a list of durations in seconds"))
-        known["frames_s"] = tuple(file.number("[scan] frames_s", value, 0.5, 3600) for value in given)
-    model = file.data.get("plan", {}).get("model", Protocol.model)
-    if model not in MODELS:
-        raise file.refuse("value", Text("[plan] model must be one of {models}", models=Listed(MODELS)))
-    protocol = Protocol(**known, model=model)
-    if len(protocol.timing) < 6 or protocol.timing.ends_s[-1] < 0.99 * protocol.minutes * 60:
-        raise file.refuse("value", Text("[scan] frames_s must fill the minutes of the scan with at least 6 frames"))
-    return protocol
-
-
-def with_coefficient(protocol: Protocol, known: Sequence[Coefficient]) -> Protocol:
-    """The protocol with the coefficient for its model: of foramina, else of any structure, else the one there is.
-
-    Raises InputRefused: "protocol-repeatability" (none for the model, several to choose from, or wcv_percent too).
-    """
-    if protocol.wcv:
-        raise InputRefused(
-            "protocol-repeatability",
-            "[plan] wcv_percent and --repeatability both say how V_T varies from day to day; leave one out",
-        )
-    own = [one for one in known if (one.model, one.pvc) == (protocol.model, "none")]
-    coefficient = coefficient_for(tuple(own), protocol.model, "foramen", "none") or (own[0] if len(own) == 1 else None)
-    if coefficient is None:
-        raise InputRefused(
-            "protocol-repeatability",
-            "no coefficient tells how V_T by {model} repeats in a foramen; those given are for {known}: add one, or "
-            "choose another [plan] model",
-            model=protocol.model,
-            known=Listed([f"{one.model} {one.structure}" for one in known], "; "),
-        )
-    return replace(protocol, wcv=coefficient.wcv, wcv_source=f"{coefficient.structure}: {coefficient.source}")
-
-
-def _tracer(file: TomlFile, name: object, half_life_s: float | None) -> dict[str, Any]:
-    """Name and half-life; the half-life of what the name tells, where none is given."""
-    if not isinstance(name, str) or not name:
-        raise file.refuse("value", Text('[scan] tracer must be a name, such as "[18F]DPA-714"'))
-    tracer = tracer_named(name)
-    known = HALF_LIFE_S.get(tracer.radionuclide if tracer else nuclide(name) or "")
-    if half_life_s is None and known is None:
-        problem = Text(
-            "the radionuclide of [scan] tracer '{name}' is not known; add [scan] half_life_s, or --half-life",
-            name=name,
-        )
-        raise file.refuse("value", problem)
-    if half_life_s and known and abs(half_life_s / known - 1) > HALF_LIFE_TOLERANCE:
-        problem = Text(
-            "[scan] half_life_s is {stated:g}, but '{name}' has {known:g} s; correct one of them",
-            stated=half_life_s,
-            name=name,
-            known=known,
-        )
-        raise file.refuse("value", problem)
-    return {"tracer": name, "half_life_s": half_life_s or known}
-
-
-def _pair(file: TomlFile, where: str, value: object, limits: tuple[float, float]) -> tuple[float, float]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise file.refuse("value", Text("{where} must be a list of two numbers", where=where))
-    first, second = (file.number(where, one, *limits) for one in value)
-    return first, second

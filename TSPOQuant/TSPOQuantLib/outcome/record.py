@@ -258,15 +258,15 @@ class VisitRecord:
 
 def with_accepted(record: VisitRecord, region: str, name: str) -> VisitRecord:
     """The record with who accepted a region; "" for nobody."""
-    regions = tuple(replace(one, accepted_by=name) if one.name == region else one for one in record.regions)
+    regions = tuple(replace(r, accepted_by=name) if r.name == region else r for r in record.regions)
     return replace(record, regions=regions)
 
 
 def accepted_as(record: VisitRecord, before: VisitRecord) -> VisitRecord:
     """A record computed again, with who accepted its regions before, where curve and results are still the same."""
 
-    def seen(one: VisitRecord, region: RegionRecord) -> tuple[object, ...]:
-        rows = sorted((row.model, row.pvc, row.VT) for row in one.rows if row.region == region.name)
+    def seen(visit: VisitRecord, region: RegionRecord) -> tuple[object, ...]:
+        rows = sorted((row.model, row.pvc, row.VT) for row in visit.rows if row.region == region.name)
         return (region.mean, *rows)
 
     accepted = {region.name: region for region in before.regions if region.accepted_by}

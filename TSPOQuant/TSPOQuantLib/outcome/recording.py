@@ -76,8 +76,8 @@ def outcome_rows(visit: str, regions: Sequence[RegionRecord], fits: Sequence[Kin
 
 
 def _row(visit: str, region: RegionRecord, fit: KineticFit) -> RegionOutcome:
-    values: dict[str, Any] = {one.key: fit.parameters.get(one.key) for one in COLUMNS}
-    values |= {one.error_key: fit.standard_errors.get(one.key) for one in COLUMNS}
+    values: dict[str, Any] = {quantity.key: fit.parameters.get(quantity.key) for quantity in COLUMNS}
+    values |= {quantity.error_key: fit.standard_errors.get(quantity.key) for quantity in COLUMNS}
     values |= {key: math.nan for key in ("VT", "VT_se") if values[key] is None}
     return RegionOutcome(
         **region.named,

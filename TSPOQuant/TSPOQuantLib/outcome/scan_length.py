@@ -44,30 +44,32 @@ class Settled:
     percent_high: float
 
 
-def shortened(region: str, model: str, end_min: float, one: KineticFit | None, whole: KineticFit | None) -> Shortened:
+def shortened(
+    region: str, model: str, end_min: float, shorter: KineticFit | None, whole: KineticFit | None
+) -> Shortened:
     """whole: the fit to the whole scan; either None where so short a scan does not carry the model."""
-    if one is None or whole is None:
+    if shorter is None or whole is None:
         unknown = float("nan")
         return Shortened(region, model, end_min, unknown, unknown, unknown, unknown, unknown, unknown, unknown, ())
-    value, error, full = one.outcome_value, one.outcome_error, whole.outcome_value
-    low, high = one.interval(one.outcome)
+    value, error, full = shorter.outcome_value, shorter.outcome_error, whole.outcome_value
+    low, high = shorter.interval(shorter.outcome)
     change = 100 * (value / full - 1)
     # The longer fit holds the shorter one's frames: their difference varies by what the shorter one lacks (Hausman
     # 1978, 10.2307/1913827).
-    spread = np.sqrt(max(error**2 - whole.outcome_error**2, 0.0)) if one is not whole else 0.0
-    reach = 100 * float(stdtrit(one.degrees_of_freedom, LEVEL)) * spread / abs(full)
+    spread = np.sqrt(max(error**2 - whole.outcome_error**2, 0.0)) if shorter is not whole else 0.0
+    reach = 100 * float(stdtrit(shorter.degrees_of_freedom, LEVEL)) * spread / abs(full)
     return Shortened(
-        region, model, end_min, value, error, low, high, change, change - reach, change + reach, one.flags
+        region, model, end_min, value, error, low, high, change, change - reach, change + reach, shorter.flags
     )
 
 
 def settled(shortened: Sequence[Shortened]) -> tuple[Settled, ...]:
     """For every model and length, how far the outcome still moves from there on."""
     rows = []
-    for model, end in dict.fromkeys((one.model, one.end_min) for one in shortened):
-        later = [one for one in shortened if one.model == model and one.end_min >= end]
-        moves = [abs(one.change) for one in later]  # nan where one of them is not known
-        reaches = [max(abs(one.change_low), abs(one.change_high)) for one in later]
+    for model, end in dict.fromkeys((row.model, row.end_min) for row in shortened):
+        later = [row for row in shortened if row.model == model and row.end_min >= end]
+        moves = [abs(row.change) for row in later]  # nan where one of them is not known
+        reaches = [max(abs(row.change_low), abs(row.change_high)) for row in later]
         rows.append(Settled(model, end, float(np.max(moves)), float(np.max(reaches))))
     return tuple(rows)
 
@@ -75,7 +77,7 @@ def settled(shortened: Sequence[Shortened]) -> tuple[Settled, ...]:
 def drift(shortened: Sequence[Shortened], model: str) -> list[tuple[float, float]]:
     """(minutes, %): median over the regions of the change against the whole scan; empty without the model."""
     moved: dict[float, list[float]] = {}
-    for one in shortened:
-        if one.model == model and np.isfinite(one.change):
-            moved.setdefault(one.end_min, []).append(one.change)
+    for row in shortened:
+        if row.model == model and np.isfinite(row.change):
+            moved.setdefault(row.end_min, []).append(row.change)
     return [(end, float(np.median(values))) for end, values in list(moved.items())[:-1]]

@@ -30,10 +30,10 @@ def determined(fit: KineticFit) -> bool:
     return 0 <= fit.outcome_error <= LARGEST_ERROR * fit.outcome_value
 
 
-def asks(ones: Sequence[KineticFit], twos: Sequence[KineticFit]) -> bool:
+def asks(smaller: Sequence[KineticFit], larger: Sequence[KineticFit]) -> bool:
     """Whether one structure's curves, as measured, ask for the second tissue, over all and in most regions; whether
     they determine V_T with it, in most of them, and whether it is another V_T."""
-    pairs = list(zip(ones, twos, strict=True))
+    pairs = list(zip(smaller, larger, strict=True))
     sure = [(one, two) for one, two in pairs if determined(two) and one.outcome_value > 0]
     if 2 * len(sure) <= len(pairs):
         return False
@@ -42,22 +42,26 @@ def asks(ones: Sequence[KineticFit], twos: Sequence[KineticFit]) -> bool:
     return sum(gains) >= LEAST_AICC and median(gains) > 0 and apart >= LEAST_CHANGE
 
 
-def asking(structures: Sequence[str], ones: Sequence[KineticFit], twos: Sequence[KineticFit]) -> tuple[str, ...]:
+def asking_structures(
+    structures: Sequence[str], smaller: Sequence[KineticFit], larger: Sequence[KineticFit]
+) -> tuple[str, ...]:
     """Which structures ask for it; structures: of every curve, in the order of its fits."""
 
     def own(fits: Sequence[KineticFit], structure: str) -> list[KineticFit]:
         return [fit for fit, of in zip(fits, structures, strict=True) if of == structure]
 
-    return tuple(one for one in STRUCTURES if asks(own(ones, one), own(twos, one)))
+    return tuple(structure for structure in STRUCTURES if asks(own(smaller, structure), own(larger, structure)))
 
 
-def asked_at(visit: VisitRecord) -> tuple[str, ...]:
+def asking_at(visit: VisitRecord) -> tuple[str, ...]:
     """The structures that ask for it at a visit whose study leaves the choice to them."""
     as_named = visit.settings.get("second_tissue", AS_NAMED) == AS_NAMED  # and in records of before there was a choice
     if as_named or not {ONE_TISSUE, TWO_TISSUES} <= set(visit.models):
         return ()
-    ones, twos = ([visit.fit(one.name, model) for one in visit.regions] for model in (ONE_TISSUE, TWO_TISSUES))
-    return asking([one.structure for one in visit.regions], ones, twos)
+    smaller, larger = (
+        [visit.fit(region.name, model) for region in visit.regions] for model in (ONE_TISSUE, TWO_TISSUES)
+    )
+    return asking_structures([region.structure for region in visit.regions], smaller, larger)
 
 
 def leading(visits: Sequence[VisitRecord], primary: str) -> dict[str, str]:
@@ -65,21 +69,23 @@ def leading(visits: Sequence[VisitRecord], primary: str) -> dict[str, str]:
     larger model, and that determines its V_T, at every visit."""
     if primary != ONE_TISSUE:
         return {}
-    shared = set.intersection(*(set(asked_at(visit)) for visit in visits))
+    shared = set.intersection(*(set(asking_at(visit)) for visit in visits))
     by_name: dict[str, str] = {}
     for region in visits[0].regions:
         there = [visit.same_place(region) for visit in visits]
-        fits = [visit.fit(one.name, TWO_TISSUES) for visit, one in zip(visits, there, strict=True) if one and shared]
+        fits = [
+            visit.fit(found.name, TWO_TISSUES) for visit, found in zip(visits, there, strict=True) if found and shared
+        ]
         if region.structure in shared and len(fits) == len(visits) and all(map(determined, fits)):
-            by_name |= {one.name: TWO_TISSUES for one in there if one is not None}
+            by_name |= {found.name: TWO_TISSUES for found in there if found is not None}
     return by_name
 
 
 def second_tissue_notices(visits: Sequence[VisitRecord], primary: str) -> list[Notice]:
     """Which regions a comparison tells by the larger model, and which it does not though a visit asks for it."""
     led = leading(visits, primary)
-    asked = {one for visit in visits for one in asked_at(visit)} if primary == ONE_TISSUE else set()
-    others = [one.name for one in visits[0].regions if one.structure in asked and one.name not in led]
+    asked = {structure for visit in visits for structure in asking_at(visit)} if primary == ONE_TISSUE else set()
+    others = [region.name for region in visits[0].regions if region.structure in asked and region.name not in led]
     notices = Notices()
     if led:
         notices.add(
@@ -107,11 +113,11 @@ def repeatability_notices(
     coefficient of another model says.
     """
     untold = [
-        one.name
-        for one in visit.regions
-        if one.name in led
-        and coefficient_for(known, led[one.name], one.structure, "none") is None
-        and coefficient_for(known, ONE_TISSUE, one.structure, "none") is not None
+        region.name
+        for region in visit.regions
+        if region.name in led
+        and coefficient_for(known, led[region.name], region.structure, "none") is None
+        and coefficient_for(known, ONE_TISSUE, region.structure, "none") is not None
     ]
     if not untold:
         return ()

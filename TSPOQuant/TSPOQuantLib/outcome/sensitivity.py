@@ -118,10 +118,10 @@ def sensitivities(
     models of the neighbors. Where one tissue compartment does not do, see ``of_kinetic_model``. width_se_mm: the
     resolution's standard error where the images told it, FWHM in mm.
     """
-    everything = [one for one in (measured, corrected) if one is not None]
+    everything = [curves for curves in (measured, corrected) if curves is not None]
     rows = of_input(everything, source, refit, delay_fitted, part(progress, 0, 0.5))
-    rows += [row for one in everything for row in of_population(one, source, refit)]
-    rows += [row for one in everything for row in of_kinetic_model(one, source, refit)]
+    rows += [row for curves in everything for row in of_population(curves, source, refit)]
+    rows += [row for curves in everything for row in of_kinetic_model(curves, source, refit)]
     still = still_image(geometry)
     for number, region in enumerate(measured.regions):
         progress(
@@ -150,10 +150,10 @@ def of_input(
     """Scale, delay, calibration, plasma ratio and parent fraction."""
     rows: list[Sensitivity] = []
     inputs = list(_inputs(source, delay_fitted))
-    for number, one in enumerate(inputs):
-        progress(number / len(inputs), Text("Error of the input: {component}", component=one.component))
+    for number, changed in enumerate(inputs):
+        progress(number / len(inputs), Text("Error of the input: {component}", component=changed.component))
         for measured in everything:
-            rows += _of_input(measured, one, refit)
+            rows += _of_input(measured, changed, refit)
     return rows
 
 
@@ -208,14 +208,16 @@ def _directions(covariance: Array) -> list[Array]:
     return [vectors[:, n] * np.sqrt(value) for n, value in enumerate(values) if value > tiny]
 
 
-def _of_input(measured: Measured, one: _Varied, refit: Refit) -> list[Sensitivity]:
+def _of_input(measured: Measured, varied_input: _Varied, refit: Refit) -> list[Sensitivity]:
     rows = []
     for model, fits in measured.fits.items():
-        ends = [_volumes(refit, model, measured.activity, end, fits) for end in (one.lower, one.upper)]
+        ends = [
+            _volumes(refit, model, measured.activity, end, fits) for end in (varied_input.lower, varied_input.upper)
+        ]
         for number, (region, fit) in enumerate(zip(measured.regions, fits, strict=True)):
             lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
-            what = (one.component, one.factor, one.unit, one.step)
-            rows.append(Sensitivity(region.name, model, measured.pvc, *what, lower, upper, one.sd))
+            what = (varied_input.component, varied_input.factor, varied_input.unit, varied_input.step)
+            rows.append(Sensitivity(region.name, model, measured.pvc, *what, lower, upper, varied_input.sd))
     return rows
 
 
@@ -242,9 +244,9 @@ def of_population(measured: Measured, source: InputFunctionResult, refit: Refit)
         for number, (other, sd) in enumerate(zip(spread.inputs, spread.sds, strict=True), start=1):
             volumes = _volumes(refit, model, measured.activity, other)
             for region, fit, volume in zip(measured.regions, fits, volumes, strict=True):
-                away, factor = _log_ratio(volume, fit.outcome_value), f"population-input:{number}"
-                one = (region.name, model, measured.pvc, "population-input", factor, "SD", 1.0, -away, away, sd)
-                rows.append(Sensitivity(*one, df=spread.df))
+                away = _log_ratio(volume, fit.outcome_value)
+                place, factor = (region.name, model, measured.pvc), f"population-input:{number}"
+                rows.append(Sensitivity(*place, "population-input", factor, "SD", 1.0, -away, away, sd, spread.df))
     return rows
 
 
@@ -400,14 +402,13 @@ def of_correction_model(
     """
     rows = []
     names = list(dict.fromkeys(name for curve in pvc.curves for name in curve.corrected.alternatives))
+    sd = 1 / np.sqrt(max(len(names), 1))
     for model, fits in corrected.fits.items():
         for name in names:
-            curves = np.array([one.corrected.alternatives.get(name, one.corrected.mean) for one in pvc.curves])
+            curves = np.array([curve.corrected.alternatives.get(name, curve.corrected.mean) for curve in pvc.curves])
             volumes = _volumes(refit, model, curves, source.input_function, fits)
             for region, fit, volume in zip(corrected.regions, fits, volumes, strict=True):
                 away = _log_ratio(volume, fit.outcome_value)
-                component, sd = "correction-model", 1 / np.sqrt(len(names))
-                factor = f"{component}:{name}"
-                one = Sensitivity(region.name, model, corrected.pvc, component, factor, "SD", 1.0, -away, away, sd)
-                rows.append(one)
+                place, factor = (region.name, model, corrected.pvc), f"correction-model:{name}"
+                rows.append(Sensitivity(*place, "correction-model", factor, "SD", 1.0, -away, away, sd))
     return rows

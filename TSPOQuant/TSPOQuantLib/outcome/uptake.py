@@ -72,7 +72,7 @@ class RegionUptake(Anatomy):
 
 REGION_FIELDS = tuple(dict.fromkeys(("visit", "region", *(field.name for field in fields(RegionUptake)))))
 """Names of the columns: what names the region, then the quantities with their ranges."""
-MEASURES = tuple(one.key for one in UPTAKE)
+MEASURES = tuple(quantity.key for quantity in UPTAKE)
 
 
 def window_of(visit: VisitRecord) -> tuple[float, float]:
@@ -114,7 +114,7 @@ class _Scan:
 def _scan_of(visit: VisitRecord) -> _Scan:
     """Raises InputRefused: window-empty."""
     timing, window = visit.acquisition.timing, window_of(visit)
-    blood = {one: _blood_mean(visit, timing, window, one) for one in ("PP", "WB")}
+    blood = {kind: _blood_mean(visit, timing, window, kind) for kind in ("PP", "WB")}
     return _Scan(timing, window, window_seconds(timing, window) > 0, suv_factor(visit), blood)
 
 
@@ -144,17 +144,17 @@ def correction_error(visit: VisitRecord, region: RegionRecord) -> tuple[tuple[Te
     correction by how far the other methods and models of the neighbors lie from it, as in the budget of V_T. The place
     where the visit's error budget has it, which takes a V_T. Noise is not in it, nor what no method knows of.
     """
-    one = region.corrected
-    assert one is not None
+    corrected = region.corrected
+    assert corrected is not None
     timing, window, sizes = visit.acquisition.timing, window_of(visit), BudgetSettings()
 
     def away(curve: Array) -> float:
-        here, there = (float(window_mean(timing, np.array(each), window)) for each in (one.mean, curve))
+        here, there = (float(window_mean(timing, np.array(each), window)) for each in (corrected.mean, curve))
         return math.log(there / here) if here > 0 and there > 0 else math.inf
 
     width = visit.acquisition.fwhm_se_mm or sizes.fwhm_mm
-    resolution = max(abs(away(one.finer)), abs(away(one.coarser))) * width / FWHM_STEP_MM
-    models = [away(curve) ** 2 for curve in one.alternatives.values()]
+    resolution = max(abs(away(corrected.finer)), abs(away(corrected.coarser))) * width / FWHM_STEP_MM
+    models = [away(curve) ** 2 for curve in corrected.alternatives.values()]
     causes = [(Text("the resolution"), resolution**2)]
     if models:
         causes.append((Text("the model of the correction"), sum(models) / len(models)))

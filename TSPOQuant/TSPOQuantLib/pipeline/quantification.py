@@ -21,7 +21,7 @@ from ..outcome.budget import KINETIC_MODEL, BudgetSettings
 from ..outcome.ratio import with_dvr
 from ..outcome.record import FORMAT, NO_INPUT, InputRecord, Sensitivity, VisitRecord
 from ..outcome.recording import acquisition_of, input_record, outcome_rows, region_record
-from ..outcome.second_tissue import LEAST_CHANGE, ONE_TISSUE, TWO_TISSUES, asking, leading
+from ..outcome.second_tissue import LEAST_CHANGE, ONE_TISSUE, TWO_TISSUES, asking_structures, leading
 from ..outcome.sensitivity import Geometry, Measured, sensitivities
 from ..outcome.uptake import uptake_notices
 from ..outcome.visit import VisitResult
@@ -192,7 +192,7 @@ def _fitted(
         progress(0.25 + 0.25 * index / len(settings.models), Text("Fitting {model}", model=model))
         fits[model] = fitting.named(model, [region.name for region in targets], activity)
     larger = _larger(fitting, settings, fits, activity, [region.name for region in targets])
-    if larger and asking([region.anatomy.structure for region in targets], fits[ONE_TISSUE], larger):
+    if larger and asking_structures([region.anatomy.structure for region in targets], fits[ONE_TISSUE], larger):
         fits[TWO_TISSUES] = larger
     measured = Measured("none", targets, activity, fits, larger)
     again = None

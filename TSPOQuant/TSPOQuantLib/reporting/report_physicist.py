@@ -6,8 +6,9 @@ from functools import partial
 
 from ..kinetics.models import MODELS
 from ..outcome.change import RegionChange
-from ..outcome.comparability import ITEMS, Finding
 from ..outcome.compare import Comparison, reference_rule
+from ..outcome.compared_items import ITEMS
+from ..outcome.finding import Finding
 from ..quantities import BY_KEY, Quantity
 from ..regions.anatomy import REFERENCE_RULES
 from . import plots

@@ -10,8 +10,8 @@ from typing import Any
 from ..acquisition.modality import CT
 from ..kinetics import KineticFit
 from ..kinetics.models import MODELS
-from ..outcome.comparability import asked, attenuation_source, in_effect
 from ..outcome.compare import Comparison
+from ..outcome.compared_items import asked, attenuation_source, in_effect
 from ..outcome.record import VisitRecord
 from ..outcome.settings import SETTINGS
 from ..outcome.uptake import RegionUptake, uptake_notices, uptake_of, window_of
