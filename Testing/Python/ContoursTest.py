@@ -9,7 +9,7 @@ import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from TSPOQuantLib.acquisition.contour_files import enclosed, outlines
 from TSPOQuantLib.acquisition.dicom_slice import key_of
-from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
+from TSPOQuantLib.acquisition.segmentation_files import is_contours, read_segmentation
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
 
@@ -155,6 +155,17 @@ class ReadContoursTest(Folder):
         for data in (numbers.replace(".", ","), numbers.replace("-", "nan"), "x"):
             said = self.refused("contours-points", read_segmentation, written(data.encode()), on=GRID)
             self.assertIn("decimals take a point", said)
+
+    def test_a_file_without_preamble(self):
+        path = self.write({"x": [contour(square(1, 3, 4))]})
+        bare = pydicom.Dataset()
+        bare.update(pydicom.dcmread(path))
+        for implicit in (True, False):
+            bare.save_as(path, implicit_vr=implicit, little_endian=True)
+            self.assertTrue(is_contours(path))
+            np.testing.assert_array_equal(
+                read_segmentation(path, on=GRID).segments[0].mask, box((1, 1), (3, 4), (3, 4))
+            )
 
     def test_contours_and_frames_of_regions_that_were_never_drawn(self):
         path = self.write({"x": [contour(square(1, 3, 4)), contour(square(2, 3, 4))], "y": []}, frames=["1.2", "1.3"])

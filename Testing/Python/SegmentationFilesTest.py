@@ -192,6 +192,9 @@ class SlicerFileTest(Folder):
         path.write_bytes(content[:-20])
         self.refused("segmentation-unreadable", read_segmentation, path)
 
+    def test_a_folder(self):
+        self.refused("segmentation-missing", read_segmentation, self.folder)
+
     def test_no_segmentation_at_all(self):
         self.refused("segmentation-missing", read_segmentation, self.folder / "none.seg.nrrd")
         text = self.folder / "x.txt"
@@ -575,6 +578,58 @@ class DicomTest(Folder):
                 setattr(dataset, attribute, before)
                 self.refused("segmentation-bits", read_segmentation, self.folder / "bad.dcm")
 
+    def test_fractional_segments_that_hold_no_fraction(self):
+        plain = read_segmentation(self.written("BINARY")[0])
+        for options in ({}, {"fractional_type": "OCCUPANCY"}):
+            read = read_segmentation(self.written("FRACTIONAL", **options)[0])
+            for segment, other in zip(read.segments, plain.segments, strict=True):
+                np.testing.assert_array_equal(segment.mask, other.mask)
+        path, _ = self.written("FRACTIONAL")
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData = dataset.PixelData.replace(b"\xff", b"\x7f", 1)
+        dataset.save_as(path)
+        self.refused("segmentation-fractional", read_segmentation, path)
+
+    def test_numbers_of_segments(self):
+        """Two of one number are refused, and frames of a number that no segment has are told; 0 is a number, too."""
+
+        def renumbered(kind, change, shift=0):
+            path = self.written(kind)[0]
+            dataset = pydicom.dcmread(path)
+            change(dataset.SegmentSequence)
+            for group in dataset.PerFrameFunctionalGroupsSequence if shift else ():
+                group.SegmentIdentificationSequence[0].ReferencedSegmentNumber += shift
+            dataset.save_as(self.folder / "numbers.dcm")
+            return self.folder / "numbers.dcm"
+
+        def alike(segments):
+            segments[-1].SegmentNumber = 1
+
+        def one_less(segments):
+            for segment in segments:
+                segment.SegmentNumber -= 1
+
+        for kind in ("BINARY", "LABELMAP"):
+            self.refused("segmentation-ids", read_segmentation, renumbered(kind, alike))
+            read = read_segmentation(renumbered(kind, lambda segments: segments.pop()))
+            self.assertEqual([segment.name for segment in read.segments], ["cord"])
+            self.assertEqual([notice.code for notice in read.notices], ["segmentation-undescribed"])
+            self.assertIn("label 2", read.notices[0].message)
+        read = read_segmentation(renumbered("BINARY", one_less, shift=-1))
+        plain = read_segmentation(self.written("BINARY")[0])
+        self.assertEqual([segment.name for segment in read.segments], [segment.name for segment in plain.segments])
+        for segment, other in zip(read.segments, plain.segments, strict=True):
+            np.testing.assert_array_equal(segment.mask, other.mask)
+
+    def test_a_label_map_of_more_labels_than_a_byte_holds(self):
+        path, (first, _) = self.written("LABELMAP", tuple((number, f"r{number}") for number in range(1, 301)))
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData = np.where(dataset.pixel_array == 2, 257, dataset.pixel_array).astype("<u2").tobytes()
+        dataset.save_as(path)
+        drawn = {segment.name: np.count_nonzero(segment.mask) for segment in read_segmentation(path).segments}
+        self.assertEqual({name for name, count in drawn.items() if count}, {"r1", "r257"})
+        self.assertEqual(drawn["r1"], np.count_nonzero(first))
+
     def altered(self, change):
         dataset = pydicom.dcmread(self.written("BINARY")[0])
         dataset.Manufacturer = "Another"
@@ -588,10 +643,21 @@ class DicomTest(Folder):
             del segment.SegmentLabel, segment.SegmentedPropertyCategoryCodeSequence
             del segment.SegmentedPropertyTypeCodeSequence
 
-        read = self.altered(bare)
-        self.assertEqual([segment.name for segment in read.segments], ["Segment 1", "Segment 2"])
-        self.assertEqual([notice.code for notice in read.notices], 2 * ["segmentation-undescribed"])
-        self.assertEqual(np.count_nonzero(read.segments[0].mask), np.count_nonzero(self.written("BINARY")[1][0]))
+        def empty(segment):
+            segment.SegmentLabel, segment.SegmentedPropertyCategoryCodeSequence = "", []
+            segment.SegmentedPropertyTypeCodeSequence = []
+
+        for change in (bare, empty):
+            read = self.altered(change)
+            self.assertEqual([segment.name for segment in read.segments], ["Segment 1", "Segment 2"])
+            self.assertEqual([notice.code for notice in read.notices], 2 * ["segmentation-undescribed"])
+            self.assertEqual(np.count_nonzero(read.segments[0].mask), np.count_nonzero(self.written("BINARY")[1][0]))
+
+    def test_how_it_was_drawn_need_not_be_stated(self):
+        def unsaid(segment):
+            del segment.SegmentAlgorithmType
+
+        self.assertEqual(self.altered(unsaid).notices, ())
 
     @slow
     def test_a_code_tells_what_a_label_does_not(self):

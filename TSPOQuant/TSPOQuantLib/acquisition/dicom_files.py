@@ -21,7 +21,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from ..messages import InputRefused
 from ..progress import Progress, silent
-from .dicom_header import NATIVE, plain_header
+from .dicom_header import NATIVE, is_dicom, plain_header
 from .dicom_slice import ENHANCED_PET, LEGACY_PET, Facts, Slice, key_of, rounded
 from .dicom_values import Header, date_time, integer, is_lossy, number, numbers, spoken_text, text, texts
 from .enhanced_pet import classic_frames, classic_header, enhanced_slices
@@ -195,13 +195,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _dicom_bytes(file: Path) -> tuple[bytes, int] | None:
-    """The file's beginning and its size, if it looks like DICOM: with its preamble, or starting with group 0002 or
-    0008."""
+    """The file's beginning and its size, if it looks like DICOM."""
     try:
         with open(file, "rb", buffering=0) as stream:  # noqa: PTH123 (thousands of files: Path.open costs more)
             head = stream.read(_HEAD_BYTES)
-            is_dicom = head[128:132] == b"DICM" or head[:2] in (b"\x02\0", b"\x08\0")
-            return (head, os.fstat(stream.fileno()).st_size) if is_dicom else None
+            return (head, os.fstat(stream.fileno()).st_size) if is_dicom(head) else None
     except OSError:
         return None
 

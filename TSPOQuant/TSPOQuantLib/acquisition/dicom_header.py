@@ -51,6 +51,11 @@ class _OutOfTheOrdinary(Exception):
     pass
 
 
+def is_dicom(start: bytes) -> bool:
+    """Whether a file that begins so looks like DICOM: with its preamble, or starting with group 0002 or 0008."""
+    return start[PREAMBLE : PREAMBLE + 4] == b"DICM" or start[:2] in (b"\x02\0", b"\x08\0")
+
+
 def plain_header(content: bytes, wanted: Collection[int]) -> PlainHeader | None:
     """The wanted elements of a file with uncompressed little-endian pixels; None where that is not clear.
 

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from scipy.ndimage import find_objects
 from ..grid import Grid, box_of
 from ..messages import InputRefused, Notice, Notices
 from .contour_files import CONTOURS, read_contours
+from .dicom_header import is_dicom
 from .dicom_slice import key_of
 from .dicom_values import is_lossy, lossy_notices
 from .files import bytes_of
@@ -34,6 +35,8 @@ COLOR_ROW = re.compile(r"\s*(?P<label>\d+)\s+(?P<name>.+?)\s+(?P<r>\d+)\s+(?P<g>
 SNAP_ROW = re.compile(
     r"\s*(?P<label>\d+)\s+(?P<r>\d+)\s+(?P<g>\d+)\s+(?P<b>\d+)\s+[\d.]+\s+[01]\s+[01]\s+\"(?P<name>[^\"]*)\"\s*"
 )
+HEAD_BYTES = 132
+"""Of a file, in which DICOM shows itself."""
 # Label tables number their labels far below this; a larger value is an image, not a label map.
 HIGHEST_LABEL = 100_000
 # What tables call label 0.
@@ -55,6 +58,8 @@ FOREIGN = ("2748008", "51282000")
 GENERIC_LABEL = re.compile(r"segment[ _-]?\d*", re.IGNORECASE)
 LABEL = "SegmentLabel"
 DESCRIBED = (LABEL, "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence")
+ALGORITHM = "SegmentAlgorithmType"
+LABELMAP = "LABELMAP"
 SIDES_BY_CODE = {"7771000": "left", "24028007": "right"}
 LEVEL_MEANING = re.compile(r"Level (?P<Level>[^,]+)(, root (?P<Root>.+))?")
 
@@ -81,7 +86,7 @@ class _Label:
 def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = None) -> Segmentation:
     """Read a segmentation.
 
-    path: a .seg.nrrd (layers that overlap included), a NIfTI or NRRD label map, a DICOM SEG (BINARY or LABELMAP), or
+    path: a .seg.nrrd (layers that overlap included), a NIfTI or NRRD label map, a DICOM SEG, or
     a DICOM RT Structure Set. on: the grid of the image on whose slices the contours of the latter were drawn.
     table: the names of a label map's labels: a table with index and name (BIDS ``_dseg.tsv``), JSON, a Slicer color
     table, a FreeSurfer look-up table or ITK-SNAP's label descriptions. Without it, one with the label map's own name
@@ -90,8 +95,10 @@ def read_segmentation(path: Path, table: Path | None = None, on: Grid | None = N
     Raises InputRefused ("segmentation-…", "contours-…", "table-…", "json-…").
     """
     path = Path(path)
-    start = bytes_of(path, "segmentation-missing", 132)
-    if start[128:] == b"DICM":
+    if path.is_dir():
+        raise InputRefused("segmentation-missing", "{file} is a folder; name the file of the regions", file=path.name)
+    start = bytes_of(path, "segmentation-missing", HEAD_BYTES)
+    if is_dicom(start):
         return _read_dicom(path, on)
     nrrd = start.startswith(b"NRRD")
     if not nrrd and not is_nifti(path):
@@ -127,11 +134,11 @@ def is_contours(path: Path) -> bool:
     """Whether a file is a DICOM RT Structure Set, which needs the image that it was drawn on."""
     try:
         with path.open("rb") as stream:
-            if stream.read(132)[128:] != b"DICM":
+            if not is_dicom(stream.read(HEAD_BYTES)):
                 return False
-        return bool(pydicom.dcmread(path, specific_tags=["Modality"]).get("Modality") == CONTOURS)
-    except (OSError, pydicom.errors.InvalidDicomError):
-        return False  # reading it tells what is wrong
+        return bool(pydicom.dcmread(path, force=True, specific_tags=["Modality"]).get("Modality") == CONTOURS)
+    except Exception:  # pydicom raises whatever its parser met; reading the file tells what is wrong
+        return False
 
 
 def write_segmentation(path: Path, segmentation: Segmentation) -> None:
@@ -293,7 +300,12 @@ def _check_voxels(file: str, labels: Sequence[_Label], layers: NDArray[np.intege
                 )
             if box is not None and not names:
                 unclaimed.append(value)
-    if not unclaimed:
+    return _undescribed(file, unclaimed)
+
+
+def _undescribed(file: str, labels: Collection[int]) -> list[Notice]:
+    """Tell of voxels whose labels no segment has."""
+    if not labels:
         return []
     return [
         Notice(
@@ -301,7 +313,7 @@ def _check_voxels(file: str, labels: Sequence[_Label], layers: NDArray[np.intege
             "{file}: voxels of label {labels} belong to no segment that its header describes, and were left out; save "
             "it from Slicer anew",
             file=file,
-            labels=", ".join(map(str, sorted(set(unclaimed)))),
+            labels=", ".join(map(str, sorted(set(labels)))),
         )
     ]
 
@@ -614,7 +626,7 @@ def _of_columns(path: Path) -> Rows:
 
 def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)  # some systems write no preamble
         if dataset.get("Modality") == CONTOURS:
             return read_contours(path.name, dataset, on)
         if dataset.get("Modality") != "SEG":
@@ -624,9 +636,12 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
                 file=path.name,
                 dataset=dataset.get("Modality"),
             )
-        if dataset.get("SegmentationType") == "FRACTIONAL":
+        if dataset.get("SegmentationType") == "FRACTIONAL" and not dataset.get("MaximumFractionalValue"):
             raise InputRefused(
-                "segmentation-fractional", "{file} holds fractional segments; save it as binary", file=path.name
+                "segmentation-fractional",
+                "{file} holds fractional segments and does not state which value is a whole voxel "
+                "(MaximumFractionalValue); save it as binary",
+                file=path.name,
             )
         bits = tuple(dataset.get(name) for name in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"))
         if None not in bits and bits not in ((1, 1, 0, 0), (8, 8, 7, 0), (16, 16, 15, 0)):  # PS3.3, C.8.20.2
@@ -640,33 +655,64 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
         import highdicom  # slow to load, and needed here alone
 
         notices = Notices(lossy_notices(path.name, is_lossy(dataset)))
-        if any(keyword not in segment for segment in dataset.get("SegmentSequence", ()) for keyword in DESCRIBED):
+        numbers = _segment_numbers(path.name, dataset, notices)
+        if any(not segment.get(keyword) for segment in dataset.SegmentSequence for keyword in (*DESCRIBED, ALGORITHM)):
             whole = _with_descriptions(path.name, pydicom.dcmread(path), notices)
             file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)
         else:
             file = highdicom.seg.segread(path)
-        numbers = [number for number in file.segment_numbers if number > 0]
-        return replace(_dicom_segments(file, numbers), notices=tuple(notices))
+        return replace(_dicom_segments(path.name, file, numbers, notices), notices=tuple(notices))
     except InputRefused:
         raise
     except Exception as error:  # highdicom and pydicom raise many kinds for files that break the standard
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise InputRefused(
             "segmentation-dicom",
-            "{file} is not a usable DICOM SEG or RTSTRUCT: {reason}",
+            "{file} is not a usable DICOM SEG or RTSTRUCT: {reason}; export it again, or save it in 3D Slicer as "
+            ".seg.nrrd",
             file=path.name,
             reason=reason[0][:160],
         ) from None
 
 
+def _segment_numbers(file: str, dataset: pydicom.Dataset, notices: Notices) -> list[int]:
+    """The numbers of the segments, without a label map's background; frames of no described segment are told.
+
+    Raises InputRefused ("segmentation-ids") where two segments have one number.
+    """
+    labels = dataset.get("SegmentationType") == LABELMAP
+    numbers = [int(segment.SegmentNumber) for segment in dataset.get("SegmentSequence", ())]
+    twice = next((number for number in numbers if numbers.count(number) > 1), None)
+    if twice is not None:
+        raise InputRefused(
+            "segmentation-ids",
+            "{file}: two segments have the number {number}, so that it is not known which is which; export it again",
+            file=file,
+            number=twice,
+        )
+    groups = [*dataset.get("SharedFunctionalGroupsSequence", ()), *dataset.get("PerFrameFunctionalGroupsSequence", ())]
+    used = {
+        int(item.ReferencedSegmentNumber)
+        for group in groups
+        for item in group.get("SegmentIdentificationSequence", ())
+        if "ReferencedSegmentNumber" in item
+    }
+    if not labels:
+        notices += _undescribed(file, used - set(numbers))
+    return [number for number in numbers if number > 0 or not labels]
+
+
 def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: Notices) -> pydicom.Dataset:
-    """What the standard wants of every segment, and some makers leave out: a label, and what kind of thing it is."""
+    """What the standard wants of every segment, and some makers leave out: a label, what kind of thing it is, and
+    how it was drawn, which nothing here rests on."""
     tissue = pydicom.Dataset()
     tissue.CodeValue, tissue.CodingSchemeDesignator, tissue.CodeMeaning = "85756007", "SCT", "Tissue"
     for segment in dataset.SegmentSequence:
-        lacking = [keyword for keyword in DESCRIBED if keyword not in segment]
+        lacking = [keyword for keyword in DESCRIBED if not segment.get(keyword)]
         for keyword in lacking:
             setattr(segment, keyword, f"Segment {segment.SegmentNumber}" if keyword == LABEL else [tissue])
+        if not segment.get(ALGORITHM):
+            setattr(segment, ALGORITHM, "MANUAL")
         if lacking:
             notices.add(
                 "segmentation-undescribed",
@@ -679,26 +725,51 @@ def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: Notices) ->
     return dataset
 
 
-def _dicom_segments(file: "highdicom.seg.Segmentation", numbers: Sequence[int]) -> Segmentation:
+def _dicom_segments(
+    file: str, read: "highdicom.seg.Segmentation", numbers: Sequence[int], notices: Notices
+) -> Segmentation:
     segments = []
     grid = None
+    # Asked for one segment alone, highdicom takes the numbers of a label map by their last eight bits.
+    whole = read.get_volume(combine_segments=True) if read.get("SegmentationType") == LABELMAP else None
     for number in numbers:
-        volume = file.get_volume(segment_numbers=[number])
+        volume = whole or read.get_volume(segment_numbers=[number])
         if grid is None:
             # highdicom orders (slice, row, column) and maps to LPS.
             grid = Grid(volume.spatial_shape, volume.affine[:, [2, 1, 0, 3]])
-        description = file.get_segment_description(number)
-        tags = _dicom_tags(description, file.get("Manufacturer") == OWN_MANUFACTURER)
+        description = read.get_segment_description(number)
+        tags = _dicom_tags(description, read.get("Manufacturer") == OWN_MANUFACTURER)
         label = description.segment_label
         if GENERIC_LABEL.fullmatch(label.strip()) and TAG_PREFIX + "Structure" in tags:
             label = f"{description.segmented_property_type.meaning} ({label})"
-        labels = volume.array[..., 0]
-        mask = _mask(labels, 1, next(iter(find_objects(labels)), None))
+        mask = _drawn(file, label, volume.array[..., 0]) if whole is None else whole.array == number
+        mask.flags.writeable = False
         segments.append(Segment(f"Segment_{number}", label, mask, None, tags))
     if grid is None:
-        raise InputRefused("segmentation-empty", "the DICOM SEG holds no segment")
-    reference = str(file.get("FrameOfReferenceUID") or "")
+        raise InputRefused(
+            "segmentation-empty", "{file} holds no segment; draw the regions, or name another file", file=file
+        )
+    if whole is not None:
+        background = {0, read.get("PixelPaddingValue", 0)}
+        notices += _undescribed(file, set(np.unique(whole.array).tolist()) - background - set(numbers))
+    reference = str(read.get("FrameOfReferenceUID") or "")
     return Segmentation(grid, tuple(segments), frame_of_reference_key=key_of(reference) if reference else None)
+
+
+def _drawn(file: str, label: str, values: NDArray[Any]) -> NDArray[np.bool_]:
+    """A segment's voxels; of a fractional one, which may hold nothing but 0 and all of a voxel.
+
+    Raises InputRefused ("segmentation-fractional").
+    """
+    if not np.isin(values, (0, 1)).all():
+        raise InputRefused(
+            "segmentation-fractional",
+            "{file}: the segment '{label}' holds fractions of voxels; save it as binary",
+            file=file,
+            label=label,
+        )
+    box = next(iter(find_objects(values.astype(np.uint8))), None)
+    return _mask(values, 1, box)
 
 
 def _dicom_tags(description: "highdicom.seg.SegmentDescription", own: bool) -> dict[str, str]:
