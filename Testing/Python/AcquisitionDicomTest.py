@@ -177,6 +177,33 @@ class DynamicTest(Folder):
                 self.assertIn(f"{dated[8:10]}:{dated[10:12]}:00 was taken", said["pet-injection-twice"])
         self.assertIn("120 s apart", said["pet-injection-twice"])
 
+    def test_a_time_zone_that_the_injection_alone_states(self) -> None:
+        for zone, hours in (("+0000", -2), ("-0700", -9), ("+0545", 3.75), ("+0200", 0)):
+
+            def elsewhere(header: Dataset, frame: int, k: int, zone: str = zone, hours: float = hours) -> None:
+                item = header.RadiopharmaceuticalInformationSequence[0]
+                there = PetPlan.injection + timedelta(hours=hours)
+                item.RadiopharmaceuticalStartDateTime = f"{there:%Y%m%d%H%M%S}{zone}"
+
+            shutil.rmtree(self.folder, ignore_errors=True)
+            truth = write_pet(self.folder, PetPlan(edit=elsewhere))
+            image = read_dynamic_pet(self.folder)
+            np.testing.assert_allclose(image.activity, truth, rtol=1e-5)
+            self.assertEqual(image.notices, ())
+
+    def test_a_series_that_lost_its_identifiers(self) -> None:
+        def anonymous(header: Dataset, frame: int, k: int) -> None:
+            if k % 2:
+                header.SeriesInstanceUID = ""
+            else:
+                del header.SeriesInstanceUID
+
+        truth = write_pet(self.folder, PetPlan(edit=anonymous))
+        np.testing.assert_allclose(read_dynamic_pet(self.folder).activity, truth, rtol=1e-5)
+        write_pet(self.folder, PetPlan(edit=anonymous, seed=2), "other")
+        with self.assertRaises(InputRefused):
+            read_dynamic_pet(self.folder)
+
     def test_without_a_plausible_injection_times_count_from_the_first_frame(self) -> None:
         starts = tuple(np.array(PetPlan.starts_s) + 100)
         absent = {"RadiopharmaceuticalStartDateTime": None, "RadiopharmaceuticalStartTime": None}
@@ -688,6 +715,19 @@ class CtTest(Folder):
             self.folder / "ct", PetPlan(seed=2, edit=setting(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])), "l"
         )
         self.assertEqual(read_ct(self.folder / "ct").values.shape, (3, 4, 5))
+
+    def test_single_images_beside_it_are_passed_over(self) -> None:
+        """The scout that is not called one, the picture of a bolus: one slice is no CT where a whole one lies."""
+        truth = write_ct(self.folder / "ct", PetPlan(seed=1))
+        for prefix, scout in (("a", ["ORIGINAL", "PRIMARY", "SCOUT"]), ("b", ["DERIVED", "SECONDARY", "SCREEN SAVE"])):
+            write_ct(self.folder / "ct", PetPlan(shape=(1, 8, 8), seed=2, edit=setting(ImageType=scout)), prefix)
+        volume = read_ct(self.folder / "ct")
+        np.testing.assert_array_equal(volume.values, truth)
+        self.assertEqual([notice.code for notice in volume.notices], ["anatomy-others-passed-over"])
+        write_ct(self.folder / "ct", PetPlan(seed=3), "c")
+        with self.assertRaises(InputRefused) as caught:
+            read_ct(self.folder / "ct")
+        self.assertEqual(caught.exception.code, "ct-several")
 
 
 class RealSeriesTest(unittest.TestCase):

@@ -141,6 +141,61 @@ class EnhancedTest(Folder):
         self.assertEqual((entry["kind"], entry["files"], entry["shape"]), ("dynamic-pet", 1, [5, 3, 4, 5]))
         self.assertAlmostEqual(entry["suvbw_factor"] / (80e3 / 400e6 * 2 ** (45 / HALF_LIFE_S)), 1, delta=1e-9)
 
+    def test_units_as_they_are_written(self) -> None:
+        """In Bq/mL where that is one of several mappings, whatever else they are told in and in which order."""
+        per_suv = 80 * 1000 / 4e8 * 2 ** (self.plan.scan_s / HALF_LIFE_S)
+
+        def suv(header: Dataset, code: str, first: bool, both: bool) -> None:
+            for group in header.PerFrameFunctionalGroupsSequence:
+                activity = group.RealWorldValueMappingSequence[0]
+                uptake = item(
+                    RealWorldValueSlope=activity.RealWorldValueSlope * per_suv,
+                    RealWorldValueIntercept=0.0,
+                    MeasurementUnitsCodeSequence=one(CodeValue=code, CodingSchemeDesignator="UCUM"),
+                )
+                mappings = [uptake, activity] if first else [activity, uptake]
+                group.RealWorldValueMappingSequence = Items(mappings if both else [uptake])
+
+        for code in ("g/ml{SUVbw}", "{SUVbw}g/ml"):
+            for first, both, weighed in ((True, True, False), (False, True, False), (True, False, True)):
+                header, truth = enhanced(self.plan)
+                suv(header, code, first, both)
+                if not weighed:
+                    del header.PatientWeight
+                save(header, self.folder / "enhanced.dcm")
+                np.testing.assert_allclose(read_dynamic_pet(self.folder).activity, truth, rtol=1e-6)
+
+    def test_time_zones_of_a_file_that_states_none(self) -> None:
+        header, truth = enhanced(self.plan)
+        for group in header.PerFrameFunctionalGroupsSequence:
+            group.FrameContentSequence[0].FrameAcquisitionDateTime += "+0200"
+        header.DecayCorrectionDateTime += "+0200"
+        agent = header.RadiopharmaceuticalInformationSequence[0]
+        agent.RadiopharmaceuticalStartDateTime = f"{self.plan.injection - timedelta(hours=2):%Y%m%d%H%M%S}+0000"
+        save(header, self.folder / "enhanced.dcm")
+        image = read_dynamic_pet(self.folder)
+        np.testing.assert_allclose(image.activity, truth, rtol=1e-6)
+        np.testing.assert_allclose(image.timing.starts_s, self.plan.starts_s, atol=1e-3)
+
+    def test_two_injections(self) -> None:
+        header, _ = enhanced(self.plan)
+        agent = header.RadiopharmaceuticalInformationSequence[0]
+        other = item(RadionuclideTotalDose="20", RadionuclideHalfLife=agent.RadionuclideHalfLife)
+        header.RadiopharmaceuticalInformationSequence = Items([agent, other])
+        save(header, self.folder / "enhanced.dcm")
+        self.assertIn("pet-injections-several", [notice.code for notice in read_dynamic_pet(self.folder).notices])
+        self.assertIsNone(read_dynamic_pet(self.folder).scan.injected_mbq)
+
+    def test_frames_that_are_not_described(self) -> None:
+        header, _ = enhanced(self.plan)
+        slices = self.plan.shape[0]
+        groups = list(header.PerFrameFunctionalGroupsSequence)
+        header.PerFrameFunctionalGroupsSequence = Items(groups[:-slices])
+        save(header, self.folder / "enhanced.dcm")
+        with self.assertRaises(InputRefused) as caught:
+            read_dynamic_pet(self.folder)
+        self.assertIn("export the series again", caught.exception.message)
+
     def test_refusals(self) -> None:
         for code, changed in (
             ("pet-units", {"units": "{propcounts}"}),

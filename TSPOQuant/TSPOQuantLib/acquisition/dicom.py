@@ -107,7 +107,7 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
     if is_volume_file(path):
         return as_what_it_is(path, read_volume_file(path, ""), modality)
     found = _dicom(path, part(progress, 0, 0.7))
-    series = _only_anatomical(path, found, modality)
+    series, beside = _only_anatomical(path, found, modality)
     stack = anatomical_stack(series)
     grid = stack_grid(stack, number(series.header, Tag("SliceThickness")))
     values = np.empty(grid.shape, dtype=np.float32)
@@ -115,7 +115,7 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
         rescale(piece, values[position], 1.0)
     if is_ct(series):
         check_hu(path.name, values)
-    notices = (*lossy_notices(Text("the anatomical image"), series.facts.lossy), *_unreadable(found))
+    notices = (*beside, *lossy_notices(Text("the anatomical image"), series.facts.lossy), *_unreadable(found))
     volume = Volume(values, grid, HU, scan_of(series.facts, series.header), notices, (str(path),))
     return volume if is_ct(series) else as_mr(volume, path)
 
@@ -128,11 +128,11 @@ def pet_series(path: Path) -> Series:
 
 def anatomical_series(path: Path, modality: str = AUTO) -> Series:
     """The DICOM series that ``read_anatomical`` reads under ``path``, as files; raises InputRefused as that does."""
-    return _only_anatomical(Path(path), _dicom(Path(path), silent), modality)
+    return _only_anatomical(Path(path), _dicom(Path(path), silent), modality)[0]
 
 
-def _only_anatomical(path: Path, content: FolderContent, modality: str) -> Series:
-    """The one CT or, where there is none or the MR is asked for, the one MR."""
+def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple[Series, tuple[Notice, ...]]:
+    """The one CT or, where there is none or the MR is asked for, the one MR; single slices beside it are told."""
     cts, mrs = ([one for one in content.series if test(one)] for test in (is_ct, is_mr))
     take_mr = modality == MR_IMAGE or (modality == AUTO and not cts and bool(mrs))
     kind, series = ("MR", mrs) if take_mr else ("CT", cts)
@@ -144,7 +144,8 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> Serie
             path=path,
             found=describe_content(content),
         )
-    if len(series) > 1:
+    volumes = [one for one in series if len(one.slices) > 1]
+    if len(series) > 1 and len(volumes) != 1:
         raise InputRefused(
             f"{kind.lower()}-several",
             "there are {n_series} {kind} series under {path} ({series}); give one of them",
@@ -153,7 +154,16 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> Serie
             path=path,
             series=_listed(series),
         )
-    return series[0]
+    if len(series) == 1:
+        return series[0], ()
+    return volumes[0], (
+        Notice(
+            "anatomy-others-passed-over",
+            "single images beside the {kind} were passed over: {series}",
+            kind=kind,
+            series=_listed([one for one in series if one is not volumes[0]]),
+        ),
+    )
 
 
 def anatomical_stack(series: Series) -> list[Slice]:

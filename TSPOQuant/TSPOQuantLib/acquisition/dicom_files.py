@@ -257,7 +257,7 @@ def _slices(file: Path, head: bytes, size: int, shared: _Shared) -> list[Slice]:
 
 def _is_image(header: Header) -> bool:
     """Not a directory, a report or a plan: there is something to look at."""
-    return bool(text(header, _TAG["SeriesInstanceUID"])) and integer(header, _TAG["Rows"]) is not None
+    return integer(header, _TAG["Rows"]) is not None
 
 
 def _of_many(piece: Slice, frame: int, length: int) -> Slice:

@@ -113,22 +113,23 @@ def real(header: Dataset, keyword: str) -> float | None:
         return None
 
 
-def first_item(header: Dataset, keyword: str) -> Dataset:
-    """The first item of a sequence; an empty data set when the sequence is absent, empty or not a sequence."""
+def items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
+    """The items of a sequence; none when it is absent, damaged or not a sequence."""
     try:
         value = header.get(keyword)
     except Exception:  # a damaged sequence makes pydicom raise whatever its parser met
-        return Dataset()
-    return value[0] if isinstance(value, Sequence) and len(value) else Dataset()
+        return ()
+    return tuple(value) if isinstance(value, Sequence) else ()
+
+
+def first_item(header: Dataset, keyword: str) -> Dataset:
+    """The first item of a sequence; an empty data set when there is none."""
+    return next(iter(items(header, keyword)), Dataset())
 
 
 def differing_items(header: Dataset, keyword: str) -> int:
     """How many different items a sequence holds; 0 when it is absent or damaged."""
-    try:
-        value = header.get(keyword)
-        return len({str(item) for item in value}) if isinstance(value, Sequence) else 0
-    except Exception:  # as for the first item
-        return 0
+    return len({str(item) for item in items(header, keyword)})
 
 
 _TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?\d*$")
@@ -182,6 +183,11 @@ def single_date_time(value: str, clock_offset: str = "") -> datetime | None:
         return moment.replace(tzinfo=_zone(own)).astimezone(_zone(here)).replace(tzinfo=None)
     except (ValueError, OverflowError):
         return moment
+
+
+def states_zone(value: str) -> bool:
+    """Whether a DICOM DT states its own offset from UTC."""
+    return _OFFSET.match(value) is not None
 
 
 def _zone(offset: re.Match[str]) -> timezone:

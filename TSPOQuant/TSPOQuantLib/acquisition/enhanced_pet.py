@@ -17,6 +17,7 @@ from .dicom_values import (
     first_item,
     integer,
     is_lossy,
+    items,
     number,
     numbers,
     real,
@@ -30,6 +31,7 @@ from .dicom_values import (
 UNITS = {
     "BQ/ML": "BQML",
     "G/ML{SUVBW}": "GML",
+    "{SUVBW}G/ML": "GML",
     "{COUNTS}": "CNTS",
     "{COUNTS}/S": "CPS",
     "{PROPCOUNTS}": "PROPCNTS",
@@ -46,7 +48,7 @@ def classic_header(header: Dataset) -> Dataset:
     corrected, decay_correction = _corrections(header)
     frame = next(_groups(header), (Dataset(), Dataset()))
     content = _group(frame, "FrameContentSequence")
-    classic.Units = _units(frame)
+    classic.Units = _unit(_mapping(frame))
     classic.CorrectedImage = list(corrected)
     classic.DecayCorrection = decay_correction
     acquired = text(content, Tag("FrameAcquisitionDateTime"))
@@ -54,13 +56,28 @@ def classic_header(header: Dataset) -> Dataset:
     duration = real(content, "FrameAcquisitionDuration")
     classic.ActualFrameDuration = None if duration is None else f"{duration:.0f}"
     classic.SliceThickness = text(_group(frame, "PixelMeasuresSequence"), Tag("SliceThickness")) or None
-    item = Dataset()
-    item.update(first_item(header, "RadiopharmaceuticalInformationSequence"))
-    dose = number(item, Tag("RadionuclideTotalDose"))
-    if dose is not None:  # MBq here (PS3.3 C.8.22.4), Bq in the classic object
-        item.RadionuclideTotalDose = f"{dose * 1e6:.12g}"
-    classic.RadiopharmaceuticalInformationSequence = Sequence([item])
+    classic.TimezoneOffsetFromUTC = _zone(header) or None
+    classic.RadiopharmaceuticalInformationSequence = Sequence(
+        _classic_agent(agent) for agent in items(header, "RadiopharmaceuticalInformationSequence")
+    )
     return classic
+
+
+def _classic_agent(agent: Dataset) -> Dataset:
+    classic = Dataset()
+    classic.update(agent)
+    dose = number(agent, Tag("RadionuclideTotalDose"))
+    if dose is not None:  # MBq here (PS3.3 C.8.22.4), Bq in the classic object
+        classic.RadionuclideTotalDose = f"{dose * 1e6:.12g}"
+    return classic
+
+
+def _zone(header: Dataset) -> str:
+    """The time zone of the file's clock: what it states, else that in which its frames state when they began."""
+    frame = next(_groups(header), (Dataset(), Dataset()))
+    acquired = text(_group(frame, "FrameContentSequence"), Tag("FrameAcquisitionDateTime"))
+    own = re.search(r"[+-]\d{4}$", acquired)
+    return text(header, Tag("TimezoneOffsetFromUTC")) or (own.group() if own else "")
 
 
 def classic_frames(header: Dataset) -> Iterator[Dataset]:
@@ -87,10 +104,10 @@ def enhanced_slices(file: Path, header: Dataset, pixel_start: int | None, length
     """A slice record for every frame of the file."""
     corrected, decay_correction = _corrections(header)
     patient = spoken_text(header, Tag("PatientID"))
-    zone = text(header, Tag("TimezoneOffsetFromUTC"))
+    zone = _zone(header)
     reference = text(header, Tag("FrameOfReferenceUID"))
     for number_of_frame, groups in enumerate(_groups(header)):
-        mapping = _group(groups, "RealWorldValueMappingSequence")
+        mapping = _mapping(groups)
         content = _group(groups, "FrameContentSequence")
         duration = real(content, "FrameAcquisitionDuration")
         facts = Facts(
@@ -109,7 +126,7 @@ def enhanced_slices(file: Path, header: Dataset, pixel_start: int | None, length
             samples=integer(header, Tag("SamplesPerPixel")) or 1,
             localizer="LOCALIZER" in texts(header, Tag("ImageType")),
             series_type=_series_type(texts(header, Tag("ImageType"))),
-            units=_units(groups),
+            units=_unit(mapping),
             decay_correction=decay_correction,
             corrected=corrected,
             series_at=date_time(text(header, Tag("SeriesDate")), text(header, Tag("SeriesTime"))),
@@ -145,11 +162,13 @@ Groups = tuple[Dataset, Dataset]
 
 
 def _groups(header: Dataset) -> Iterator[Groups]:
-    """Functional groups of every frame: its own, and those shared by all."""
+    """Functional groups of every frame: its own, and those shared by all; one more where frames lack their own."""
     shared = first_item(header, "SharedFunctionalGroupsSequence")
-    frames = header.get("PerFrameFunctionalGroupsSequence")
-    for own in frames if isinstance(frames, Sequence) else ():
+    groups = items(header, "PerFrameFunctionalGroupsSequence")
+    for own in groups:
         yield own, shared
+    if (integer(header, Tag("NumberOfFrames")) or 0) > len(groups):
+        yield Dataset(), shared  # which is refused for what it lacks
 
 
 def _group(groups: Groups, keyword: str) -> Dataset:
@@ -157,9 +176,16 @@ def _group(groups: Groups, keyword: str) -> Dataset:
     return first_item(own if keyword in own else shared, keyword)
 
 
-def _units(groups: Groups) -> str:
-    code = first_item(_group(groups, "RealWorldValueMappingSequence"), "MeasurementUnitsCodeSequence")
-    written = text(code, Tag("CodeValue"))
+def _mapping(groups: Groups) -> Dataset:
+    """What stored values mean: in Bq/mL where that is one of several mappings, else by the first."""
+    own, shared = groups
+    mappings = items(own if "RealWorldValueMappingSequence" in own else shared, "RealWorldValueMappingSequence")
+    activity = (mapping for mapping in mappings if _unit(mapping) == "BQML")
+    return next(activity, mappings[0] if mappings else Dataset())
+
+
+def _unit(mapping: Dataset) -> str:
+    written = text(first_item(mapping, "MeasurementUnitsCodeSequence"), Tag("CodeValue"))
     return UNITS.get(written.upper(), written)
 
 

@@ -6,7 +6,7 @@ ADMIN and NONE added by their definition in DICOM PS3.3 C.8.9.1.
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
@@ -15,13 +15,15 @@ from ..messages import InputRefused, Notice, Notices
 from ..tracers import nuclide
 from .decay import HALF_LIFE_S, frame_factor, growth
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
-from .dicom_values import date_time, differing_items, first_item, number, single_date_time, text, texts
+from .dicom_values import date_time, differing_items, first_item, number, single_date_time, states_zone, text, texts
 from .image import MAX_DOSE_BQ, MAX_WEIGHT_KG, MIN_DOSE_BQ
-from .time_slips import slip_between, with_slip
+from .time_slips import DAY_S, slip_between, with_slip
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
 
 # A header's half-life further than this from the nuclide's own is another nuclide's, or in another unit.
 HALF_LIFE_TOLERANCE = 0.02
+# Time zones differ by whole quarters of an hour.
+ZONE_STEP_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -82,18 +84,32 @@ def read_injection(header: Dataset) -> Injection:
             named=named,
             name=name,
         )
-    zone = text(header, Tag("TimezoneOffsetFromUTC"))
     # The time of day belongs to no date yet; any date serves to parse it.
+    time_of_day = date_time("20000101", text(item, Tag("RadiopharmaceuticalStartTime")))
     return Injection(
         tracer=tracer or None,
         nuclide=name,
         dose_bq=dose,
         half_life_s=half_life,
-        dated=single_date_time(text(item, Tag("RadiopharmaceuticalStartDateTime")), zone),
-        time_of_day=date_time("20000101", text(item, Tag("RadiopharmaceuticalStartTime"))),
+        dated=_injected(header, item, time_of_day),
+        time_of_day=time_of_day,
         infusion_s=_infusion_s(item),
         notices=tuple(notices),
     )
+
+
+def _injected(header: Dataset, item: Dataset, time_of_day: datetime | None) -> datetime | None:
+    """RadiopharmaceuticalStartDateTime on the scanner's wall clock.
+
+    Where it states a time zone and the file does not, its time of day beside it is on that clock: whole quarters of an
+    hour between the two are the time zone.
+    """
+    stated, zone = text(item, Tag("RadiopharmaceuticalStartDateTime")), text(header, Tag("TimezoneOffsetFromUTC"))
+    dated = single_date_time(stated, zone)
+    if dated is None or time_of_day is None or zone or not states_zone(stated):
+        return dated
+    apart_s = (datetime.combine(dated.date(), time_of_day.time()) - dated).total_seconds()
+    return dated + timedelta(seconds=ZONE_STEP_S * round(math.remainder(apart_s, DAY_S) / ZONE_STEP_S))
 
 
 def check_half_life(injection: Injection) -> None:
