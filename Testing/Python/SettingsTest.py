@@ -15,7 +15,8 @@ from TSPOQuantLib.messages import InputRefused, Text
 from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.outcome.compared_items import ITEMS
 from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
-from TSPOQuantLib.reporting.words import catalog
+from TSPOQuantLib.reporting.report_document import English
+from TSPOQuantLib.reporting.words import Words, catalog
 from TSPOQuantLib.settings import (
     Clock,
     Kind,
@@ -295,6 +296,20 @@ class DeclarationTest(unittest.TestCase):
         for language in LANGUAGES:
             words = catalog(language)["words"]
             self.assertEqual([item.item for item in ITEMS if f"value.{item.item}" not in words], [], language)
+
+    def test_every_choice_that_visits_must_share_has_its_word(self):
+        names = {"HAB", "MAB", "LAB", "GTM", "RBV", "IY", "STC"}  # the same in every language
+        kept = {"blood"}  # an input from blood samples is compared as "samples"
+        for language in LANGUAGES:
+            words = catalog(language)["words"]
+            choices = {word for one in SETTINGS if one.shared for word in one.kind.words}
+            self.assertEqual({one for one in choices if f"value.{one}" not in words} - names - kept, set(), language)
+
+    def test_what_a_setting_is_for_is_told_in_every_language(self):
+        for language in LANGUAGES:
+            words = Words(language)
+            untold = [one.name for one in SETTINGS if isinstance(words.message(one.help), English)]
+            self.assertEqual(untold, [], language)
 
     def test_kinds(self):
         self.assertEqual(Clock().accept("10:02:30"), "10:02:30")

@@ -293,7 +293,7 @@
         </message>
         <message>
             <source>Draw</source>
-            <translation>Tracer</translation>
+            <translation>Dessiner</translation>
         </message>
         <message>
             <source>Look for swapped sides, levels out of order, unusual sizes and overlaps.</source>
@@ -607,6 +607,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>Digital neck</source>
             <translation>Cou numérique</translation>
+        </message>
+        <message>
+            <source>TSPOQuant: digital neck (baseline, follow-up)</source>
+            <translation>TSPOQuant : cou numérique (deux visites)</translation>
         </message>
         <message>
             <source>Regions of the other visits too</source>
@@ -1014,15 +1018,15 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         </message>
         <message>
             <source>choose the visit '{session}' above.</source>
-            <translation>choisir la visite « {session} » ci-dessus.</translation>
+            <translation>choisissez la visite « {session} » ci-dessus.</translation>
         </message>
         <message>
             <source>compare the visits.</source>
-            <translation>comparer les visites.</translation>
+            <translation>comparez les visites.</translation>
         </message>
         <message>
             <source>select a folder and write the report.</source>
-            <translation>choisir un dossier et écrire le rapport.</translation>
+            <translation>choisissez un dossier et écrivez le rapport.</translation>
         </message>
         <message>
             <source>{line} – out of date</source>
@@ -1030,11 +1034,11 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         </message>
         <message>
             <source>press Compute, which also aligns and makes the input function.</source>
-            <translation>appuyer sur Calculer, qui recale aussi et construit la fonction d’entrée.</translation>
+            <translation>appuyez sur Calculer, qui recale aussi et construit la fonction d’entrée.</translation>
         </message>
         <message>
             <source>Compute another visit first; a change needs two.</source>
-            <translation>Calculer d’abord une autre visite ; une évolution en demande deux.</translation>
+            <translation>Calculez d’abord une autre visite ; une évolution en demande deux.</translation>
         </message>
         <message>
             <source>{line} – live</source>
@@ -1730,7 +1734,7 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         </message>
         <message>
             <source>Click a point of a plot first.</source>
-            <translation>Cliquer d’abord un point d’un graphique.</translation>
+            <translation>Cliquez d’abord sur un point d’un graphique.</translation>
         </message>
         <message>
             <source>This frame is left out already.</source>
@@ -1738,7 +1742,7 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         </message>
         <message>
             <source>Click the point of a frame that is left out.</source>
-            <translation>Cliquer le point d’une trame écartée.</translation>
+            <translation>Cliquez sur le point d’une trame écartée.</translation>
         </message>
     </context>
 </TS>
