@@ -150,6 +150,9 @@ def registerSampleData():
         customDownloader=lambda source: loadSampleData(),
         thumbnailFileName=str(Path(__file__).parent / "Resources" / "Icons" / "DigitalNeck.png"),
     )
+    for source in SampleData.SampleDataLogic.sampleDataSourcesByCategory(category):
+        # The name is the one that scripts ask for; this is what people see.
+        source.sampleDescription = _("TSPOQuant: digital neck (baseline, follow-up)")
 
 
 def loadSampleData():
@@ -203,7 +206,7 @@ class TSPOQuantWidget(ScriptedLoadableModuleWidget):
 
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/TSPOQuant.ui"))
-        self.layout.addWidget(uiWidget)
+        self.layout.addWidget(uiWidget, 1)  # all the height that developer mode's buttons above it leave
         self.panel = StudyPanel(uiWidget, TSPOQuantLogic(), self.resourcePath, lambda: self.parent.isEntered)
 
     def cleanup(self) -> None:

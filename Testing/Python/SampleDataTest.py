@@ -28,20 +28,20 @@ folder = tempfile.TemporaryDirectory()
 unittest.addModuleCleanup(folder.cleanup)
 
 
-def sources():
-    """Of our category; Slicer keeps them in slicer.modules."""
-    if hasattr(slicer, "standIn"):
-        from host import sample_data as stand_in
-
-        return stand_in.sources["TSPOQuant"]
-    return SampleData.SampleDataLogic.sampleDataSourcesByCategory("TSPOQuant")
-
-
 class OfferTest(unittest.TestCase):
     def test_it_is_offered_with_a_picture(self):
-        source = sources()[0]
+        source = SampleData.SampleDataLogic.sampleDataSourcesByCategory("TSPOQuant")[0]
         self.assertEqual(source.sampleName, "TSPOQuant: digital neck (baseline, follow-up)")
         self.assertTrue(Path(source.thumbnailFileName).is_file())
+
+    def test_people_see_it_in_their_language_under_the_name_that_scripts_ask_for(self):
+        name, shown = "TSPOQuant: digital neck (baseline, follow-up)", "TSPOQuant : cou numérique"
+        offered = SampleData.SampleDataLogic.sampleDataSourcesByCategory("TSPOQuant")
+        before = list(offered)
+        self.addCleanup(offered.__setitem__, slice(None), before)
+        with mock.patch.object(TSPOQuant, "_", lambda text: shown if text == name else text):
+            TSPOQuant.registerSampleData()
+        self.assertEqual({(one.sampleName, one.sampleDescription) for one in offered}, {(name, shown)})
 
 
 @slow

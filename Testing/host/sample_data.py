@@ -15,6 +15,7 @@ class SampleDataSource:
         if thumbnailFileName and not Path(thumbnailFileName).is_file():
             raise ValueError(f"no thumbnail {thumbnailFileName}")
         self.sampleName, self.thumbnailFileName = sampleName, thumbnailFileName
+        self.sampleDescription = sampleName
         self.customDownloader = customDownloader
 
 
@@ -35,6 +36,10 @@ class SampleDataLogic:
     ):
         source = SampleDataSource(sampleName, uris, fileNames, nodeNames, customDownloader, thumbnailFileName)
         sources.setdefault(category, []).append(source)
+
+    @staticmethod
+    def sampleDataSourcesByCategory(category):
+        return sources.get(category, [])
 
 
 def module() -> ModuleType:
