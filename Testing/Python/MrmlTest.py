@@ -362,6 +362,14 @@ class TablesTest(SceneTest):
         self.assertNotIn("k2", column)  # no row has one
         self.assertEqual(node.GetColumnUnitLabel("VT"), "mL/cm3")
         self.assertEqual(node.GetColumnTitle("VT"), "Vr (V_T)")  # to which Slicer's views add the unit
+        self.assertEqual(node.GetColumnTitle("region"), "Region")
+
+    def test_symbols_are_no_words_and_what_has_no_unit_shows_none(self):
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode")
+        rows = [self.row(k2=0.05, DVR=1.1)]
+        tables.fill_table(node, rows, tables.result_columns(rows))
+        self.assertEqual([node.GetColumnTitle(key) for key in ("K1", "k2")], ["K1", "k2"])
+        self.assertEqual([node.GetColumnUnitLabel(key) for key in ("k2", "DVR")], ["1/min", ""])
 
     def test_uptake_stands_beside_the_row_of_its_region_and_correction(self):
         def uptake(pvc, value):

@@ -219,6 +219,13 @@ def _array(column: Column, rows: Sequence[object]):
     return array
 
 
+def _headline(column: Column) -> str:
+    """Begins with a capital letter, unless it is a symbol with a number: k2 is no K2."""
+    words = column.headline or column.key
+    symbol = " " not in words and any(map(str.isdigit, words))
+    return words if symbol else words[:1].upper() + words[1:]
+
+
 def fill_table(node, rows: Iterable[object], columns: Sequence[Column], notices: Iterable[Notice] = ()) -> None:
     """Replace the content of a table node: one line a row, one column a key; numbers that are not known are nan."""
     rows = list(rows)
@@ -228,12 +235,11 @@ def fill_table(node, rows: Iterable[object], columns: Sequence[Column], notices:
         for column in columns:
             node.AddColumn(_array(column, rows))
             node.SetColumnDescription(column.key, column.description)
-            node.SetColumnUnitLabel(column.key, column.unit)
+            node.SetColumnUnitLabel(column.key, "" if column.unit == "1" else column.unit)
             if column.number:
                 node.SetColumnProperty(column.key, DECIMALS, str(column.decimals))
                 node.SetColumnProperty(column.key, ERROR, column.error)
-            headline = column.headline[:1].upper() + column.headline[1:]
-            node.SetColumnTitle(column.key, headline or column.key)  # table views add the unit
+            node.SetColumnTitle(column.key, _headline(column))  # table views add the unit
         node.SetUseColumnTitleAsColumnHeader(True)
         node.SetLocked(True)
         node.SetAttribute(NOTICES, lines(notices))
