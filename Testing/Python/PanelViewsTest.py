@@ -55,6 +55,12 @@ class ViewsTest(PanelTest):
             self.assertTrue(display.GetVisibility2DOutline())
             self.assertEqual(display.GetOpacity2DOutline(), opacity)
 
+    def map_of(self, session, study):
+        node = study_nodes.find_or_add(session, study_nodes.MAP, "vtkMRMLScalarVolumeNode", f"{session} V_T")
+        slicer.util.updateVolumeFromArray(node, np.ones((4, 4, 4), np.float32))
+        node.CreateDefaultDisplayNodes()
+        return node
+
     def shown(self):
         nodes = (self.composite.GetBackgroundVolumeID(), self.composite.GetForegroundVolumeID())
         return [slicer.mrmlScene.GetNodeByID(node) if node else None for node in nodes]
@@ -144,6 +150,45 @@ class VisitTest(ViewsTest):
         self.composite.SetBackgroundVolumeID(other.GetID())
         self.choose(self.ui.visitComboBox, "followup")
         self.assertEqual(self.shown(), [other, None])
+
+    def test_the_scale_of_a_map_goes_with_the_map(self):
+        first, _second = self.two_visits()
+        ours = self.map_of("baseline", first)
+        maps.show(ours, first.ct)
+        (scale,) = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
+        seen = []
+        # Slicer looks at the views when a scale says that it was changed.
+        scale.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: seen.append(self.shown()[1]))
+        self.assertEqual(self.shown(), [first.ct, ours])
+        self.ui.fuseButton.click()
+        self.assertEqual(self.shown(), [first.ct, fusion.proxy_of(first.pet)])
+        self.assertIs(seen[-1], self.shown()[1])
+        for show in (lambda: maps.show(ours, first.ct), lambda: self.logic.selectFrame("baseline", 1)):
+            show()
+            self.assertIs(seen[-1], self.shown()[1])
+
+    def test_a_visit_without_a_map_shows_its_pet_where_the_other_showed_its_map(self):
+        first, second = self.two_visits()
+        ours = self.map_of("baseline", first)
+        maps.show(ours, first.ct)
+        (scale,) = slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode")
+        seen = []
+        scale.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: seen.append(self.shown()[1]))
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.shown(), [second.ct, fusion.proxy_of(second.pet)])
+        self.assertIs(seen[-1], self.shown()[1])
+        self.choose(self.ui.visitComboBox, "baseline")
+        maps.show(ours, first.ct)
+        other = self.map_of("followup", second)
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.shown(), [second.ct, other])
+
+    @slow
+    def test_review_is_of_the_pet_where_a_map_was_looked_at(self):
+        study = self.computed()
+        maps.show(self.map_of("baseline", study), study.ct)
+        self.ui.nextButton.click()
+        self.assertEqual(self.shown(), [study.ct, fusion.proxy_of(study.pet)])
 
     @slow
     def test_charts_follow_the_visit(self):
@@ -295,6 +340,20 @@ class ResultTest(ViewsTest):
         self.assertIn("where this alignment puts it", alone)
         self.ui.computeButton.click()
         self.assertEqual(self.ui.fusionLabel.text, alone)
+
+    def test_motion_is_told_where_regions_are_quantified(self):
+        study = self.fill_in()
+        on = mrmlstudy.grid((6, 10, 12), 4.0)
+        away = np.zeros(on.shape, dtype=bool)
+        away[:, 0, :] = True
+        mrmlstudy.add_segment(study.segmentation, "vertebra C7", away, on)
+        turned = np.tile(np.eye(4), (2, 1, 1))
+        turned[0, :2, :2] = [[0.98, -0.2], [0.2, 0.98]]
+        motion = FrameMotion(turned, (1,), (), np.zeros(2), np.zeros(3))
+        self.assertEqual(self.logic.steps._judgedAtRegions("baseline", motion).notices, ())
+        turned[0, 0, 3] = 5.0
+        (notice,) = self.logic.steps._judgedAtRegions("baseline", motion).notices
+        self.assertEqual(notice.code, "motion-large")
 
     def test_each_frame_is_seen_where_alignment_puts_it_and_counts_where_it_was_scanned(self):
         study = self.fill_in()
@@ -571,6 +630,60 @@ class SightTest(ViewsTest):
         self.assertEqual(seen, [(before, True, 50)])
         self.assertIs(qt.QApplication.focusWidget(), self.ui.checkButton if active else None)
         self.assertEqual(bar.value, before)
+
+    def test_a_text_is_followed_when_the_typing_has_stopped(self):
+        self.fill_in()
+        field = self.ui.reportFolderPathLineEdit
+        (line,) = (one for one in field.children() if one.isWidgetType() and one.className() == "QLineEdit")
+        self.frame.activateWindow()
+        line.setFocus()
+        slicer.app.processEvents()
+        if qt.QApplication.focusWidget() is None:
+            self.skipTest("no window can be active here")
+        with mock.patch.object(self.panel, "_follow", wraps=self.panel._follow) as follow:
+            for length in range(1, 9):
+                field.currentPath = "/reports"[:length]
+            self.ui.subjectLineEdit.setFocus()
+            self.ui.subjectLineEdit.text = "no label"
+            self.assertEqual(follow.call_count, 0)
+            self.assertTrue(self.panel.content.timer.active)
+            study = self.logic.getParameterNode()
+            self.assertEqual((study.reportFolder, study.subject), ("/reports", "no label"))
+            self.assertFalse(self.ui.computeButton.enabled, "buttons follow at once")
+        self.settle()
+        self.assertEqual(self.states()[0], "to do")
+        self.choose(self.ui.visitComboBox, "followup")
+        self.assertEqual(self.panel.session, "followup", "another visit is shown at once")
+
+    def test_lines_that_come_and_go_move_nothing_under_the_mouse(self):
+        area, headline = self.ui.sectionsScrollArea, self.ui.headlineLabel
+        self.fill_in()
+        area.ensureWidgetVisible(self.ui.checkButton)
+        slicer.app.processEvents()
+
+        def height():
+            slicer.app.processEvents()
+            return self.ui.checkButton.mapTo(self.frame, qt.QPoint(0, 0)).y(), area.y
+
+        lines = ["one line", "\n".join(["four lines"] * 4), "two lines\n", "one line"]
+        places, tops = [], []
+        for text in lines:
+            with mock.patch.object(self.logic.steps, "headline", lambda text=text: text):
+                self.panel.updateGUI()
+                self.assertEqual(headline.text, text)
+                place, top = height()
+                places.append(place)
+                tops.append(top)
+        self.assertGreater(tops[1], tops[0] + 20)
+        self.assertEqual(len(set(places)), 1, places)
+        area.verticalScrollBar().value = 0
+        with mock.patch.object(self.logic.steps, "headline", lambda: lines[1]):
+            self.panel.updateGUI()
+        self.assertEqual(area.verticalScrollBar().value, 0, "the first section stays whole")
+
+    def test_the_panel_takes_the_height_that_is_there(self):
+        layout = slicer.util.getModuleWidget("TSPOQuant").layout  # in developer mode with Slicer's buttons above
+        self.assertEqual([layout.stretch(row) for row in range(layout.count())][-1], 1)
 
     def test_folding_changes_no_width(self):
         widths = set()

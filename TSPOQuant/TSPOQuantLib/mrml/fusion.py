@@ -67,6 +67,7 @@ def show_fused(
     style_ct(ct_node)
     style_pet(pet_node, pet_range)
     slicer.util.setSliceViewerLayers(background=ct_node, foreground=pet_node)
+    views.match_scales()
     views.set_opacity(opacity)
     if kept:
         views.go_back(kept)

@@ -11,6 +11,7 @@ from ..grid import Grid
 from ..outcome.visit import VisitMaps
 from ..quantities import BY_KEY
 from .study_nodes import MAP, find_or_add
+from .views import match_scales
 from .volumes import fill_node
 
 COLORS = ("vtkMRMLColorTableNodeFileViridis.txt", "vtkMRMLColorTableNodeRainbow")
@@ -73,3 +74,4 @@ def show(node, ct_node, opacity: float = 0.5) -> None:
     legend.SetNumberOfLabels(3)
     legend.SetTitleText("V_T (mL/cm³)")
     legend.SetVisibility(True)
+    match_scales()

@@ -41,6 +41,7 @@ class StudyReview(StudyLive):
         """Let views and charts show a region: PET over CT at its place, and its fit."""
         progress(0.0, _("Showing PET over anatomy"))
         self.showVisit(session)
+        self.showPet(session)
         self.goToRegion(session, region)
         self.showRegion(session, region)
         progress(1.0, _("Done"))

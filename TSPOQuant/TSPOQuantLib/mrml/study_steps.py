@@ -12,6 +12,7 @@ from ..messages import InputRefused
 from ..outcome.record import RegionOutcome, VisitRecord
 from ..outcome.uptake import uptake_of
 from ..progress import Progress, part, silent
+from ..regions.anatomy import ANATOMY_ONLY, identify
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
 from .choices import InputSource, TSPOQuantVisitParameterNode
 from .language import Number, lines, refusal, sentence, translated
@@ -107,12 +108,14 @@ class StudySteps(StudyViews):
         """The motion as results tell it: where the regions to quantify are, and over the field before any is drawn."""
         from ..alignment.motion import judged_at
 
-        visit = self.visit(session)
-        if motion is None or not visit.segmentation:
+        node = self.visit(session).segmentation
+        if motion is None or not node:
             return motion
-        centers = segmentations.segment_centers(visit.segmentation)
-        centers.pop(visit.bloodPoolSegmentID, None)
-        return judged_at(motion, np.array(list(centers.values()))) if centers else motion
+        segments = {one: node.GetSegmentation().GetSegment(one) for one in node.GetSegmentation().GetSegmentIDs()}
+        known = {one: identify(segment.GetName(), segmentations.tags_of(segment)) for one, segment in segments.items()}
+        places = segmentations.segment_centers(node)
+        quantified = [center for one, center in places.items() if known[one].structure not in ANATOMY_ONLY]
+        return judged_at(motion, np.array(quantified)) if quantified else motion
 
     def makeInput(self, session: str, progress: Progress = silent) -> None:
         """Make a visit's input function alone, and its plot."""

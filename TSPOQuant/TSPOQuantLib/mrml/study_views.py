@@ -117,6 +117,12 @@ class StudyViews(StudyLogic):
         if self._fusable(session) and visit.ctVolume.GetID() not in shown:
             self.showFused(session, surfaces=False)
 
+    def showPet(self, session: str) -> None:
+        """Let the views show this visit's PET over its CT where they show its map."""
+        ownMap = study_nodes.find(session, study_nodes.MAP, "vtkMRMLScalarVolumeNode")
+        if ownMap is not None and ownMap.GetID() in views.shown_volumes() and self._fusable(session):
+            self.showFused(session, surfaces=False)
+
     def _fusable(self, session: str) -> bool:
         visit = self.visit(session)
         return visit.ctVolume is not None and visit.petSequence is not None
@@ -159,18 +165,23 @@ class StudyViews(StudyLogic):
         if proxy is not None and there.petSequence is not here.petSequence:
             found[proxy.GetID()] = self._petLike(here.petSequence, proxy)
         itsMap = study_nodes.find(other, study_nodes.MAP, "vtkMRMLScalarVolumeNode")
-        if itsMap is not None:
-            found[itsMap.GetID()] = study_nodes.find(session, study_nodes.MAP, "vtkMRMLScalarVolumeNode")
+        if itsMap is not None and itsMap.GetID() in views.shown_volumes():
+            ownMap = study_nodes.find(session, study_nodes.MAP, "vtkMRMLScalarVolumeNode")
+            # Where none was made yet, PET over anatomy is looked at instead.
+            found[itsMap.GetID()] = ownMap or self._petLike(here.petSequence, proxy)
         return found
 
     @staticmethod
     def _petLike(sequence, shown):
-        """A sequence's volume for the views, in the range of colors of another visit's, to be compared with it."""
+        """A sequence's volume for the views, in the range of colors of another visit's, to be compared with it.
+
+        shown: the other's; None takes the range that suits it.
+        """
         if sequence is None:
             return None
         proxy = fusion.show_sequence(sequence)
         sequence_io.restore_units(sequence)
-        display = shown.GetDisplayNode()
+        display = shown.GetDisplayNode() if shown is not None else None
         fusion.style_pet(proxy, (display.GetWindowLevelMin(), display.GetWindowLevelMax()) if display else None)
         return proxy
 

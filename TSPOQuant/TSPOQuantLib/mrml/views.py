@@ -111,6 +111,16 @@ def link(linked: bool = True) -> None:
         composite.SetHotLinkedControl(linked)
 
 
+def match_scales() -> None:
+    """Show the color scale of a map in the views that show the map, and in no others.
+
+    Slicer looks when a scale is changed, or when a user changes what a view shows
+    (vtkMRMLColorLegendDisplayableManager::ProcessMRMLNodesEvents), but not when a script does.
+    """
+    for scale in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode"):
+        scale.Modified()
+
+
 def set_opacity(opacity: float) -> None:
     """How much of the PET shows in all slice views, 0 to 1; ends blinking."""
     for composite in composites():
@@ -155,6 +165,7 @@ def show_beside(ct_node, pet_node) -> bool:
     go_back(kept)
     match_beside()
     link()
+    match_scales()
     return True
 
 
@@ -186,6 +197,15 @@ def match_beside() -> None:
             _same_place(node, source)
 
 
+def shown_volumes() -> set[str]:
+    """IDs of the volumes that some slice view shows."""
+    return {
+        getattr(composite, f"Get{layer}VolumeID")() or ""
+        for composite in composites()
+        for layer in ("Background", "Foreground")
+    }
+
+
 def replace_volumes(replaced: dict) -> bool:
     """In all slice views, volumes by their IDs through other volume nodes, or through none; whether any was there."""
     found = False
@@ -196,6 +216,7 @@ def replace_volumes(replaced: dict) -> bool:
                 found = True
                 node = replaced[shown]
                 getattr(composite, f"Set{layer}VolumeID")(node.GetID() if node is not None else None)
+    match_scales()
     return found
 
 
@@ -208,6 +229,7 @@ def bring_in(volume_node, opacity: float) -> None:
         elif composite.GetAttribute(OPACITY):  # taken away by blinking
             composite.SetForegroundOpacity(float(composite.GetAttribute(OPACITY)))
             composite.RemoveAttribute(OPACITY)
+    match_scales()
 
 
 def fit_slices() -> None:

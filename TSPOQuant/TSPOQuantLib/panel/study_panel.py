@@ -1,6 +1,8 @@
 """The work of the module's panel: one set of controls for all visits, bound to the parameter node of one of them."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,8 @@ class StudyPanel(VTKObservationMixin):
         self._guiTags: dict = {}
         self._plotViews: list = []
         self._tips: dict = {}
+        self._fitted: dict[str, Any] = {}
+        """By table, which node the widths of its columns were fitted to, and when that was filled."""
         self._updating = False
         self._surfacesWanted = False
         self.later = Later()
@@ -250,14 +254,33 @@ class StudyPanel(VTKObservationMixin):
         """Unbind the controls from one parameter node and bind them to another; the new one."""
         if old:
             old.disconnectGui(self._guiTags.pop(which))
-            self.removeObserver(old, vtk.vtkCommand.ModifiedEvent, self.updateGUI)
+            self.removeObserver(old, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         if new:
             mine = {name: widget for name, widget in self._bound.items() if name in new.allParameters}
             self._guiTags[which] = new.connectParametersToGui(mine)
-            self.addObserver(new, vtk.vtkCommand.ModifiedEvent, self.updateGUI)
+            self.addObserver(new, vtk.vtkCommand.ModifiedEvent, self.onParametersModified)
         return new
 
     # From the parameter nodes to the panel
+
+    def onParametersModified(self, caller, event) -> None:
+        """Called when a choice was made; all but the buttons follows a text once the typing has stopped."""
+        focus = qt.QApplication.focusWidget()
+        if self._updating or focus is None or focus.className() != "QLineEdit":
+            self.updateGUI()
+        else:
+            self._enableControls()
+            self.content.timer.start()
+
+    @contextmanager
+    def _unmoved(self) -> Iterator[None]:
+        """Lines that come and go above the sections move nothing of them under the mouse, unless they begin there."""
+        area, bar = self.ui.sectionsScrollArea, self.ui.sectionsScrollArea.verticalScrollBar()
+        top = area.y
+        yield
+        area.parentWidget().layout().activate()
+        if bar.value:
+            bar.value = bar.value + area.y - top
 
     def updateGUI(self, caller=None, event=None) -> None:
         """Everything that is not bound by name: the one place that enables, disables and explains."""
@@ -265,36 +288,40 @@ class StudyPanel(VTKObservationMixin):
             return
         self._updating = True
         try:
-            study = self.study
-            if study is not None:
-                if study.currentSession not in study.sessions:
-                    study.currentSession = study.sessions[0]
-                before, self.session = self.session, study.currentSession
-                visit = self.logic.visit(self.session)
-                if visit is not self.visit:
-                    self.visit = self._rebind("visit", self.visit, visit)
-                if before and before != self.session:
-                    self.logic.followVisit(self.session)
-                    self._surfacesWanted = self.logic.lacksSurfaces(self.session)
-                self.candidates.choose(self.session)
-                self.logic.placePet(self.session)
-            self._watchContent()
-            self._fillComboBoxes()
-            self._showPaths()
-            self.further.show(self.visit)
-            self.editor.show(self.visit)
-            self.place.show(self.logic, self.session, self.visit)
-            self._showResults()
-            self._showFindings()
-            self._showStates()
-            self._enableControls()
-            if self.visit and not self.runner.running and self.logic.follow(self.session):
-                self.content.live.start()  # a choice may have changed
-            if self._surfacesWanted and not self.runner.running:  # they take seconds
-                self._surfacesWanted = False
-                self._surfaces.start()
+            with self._unmoved():
+                self._follow()
         finally:
             self._updating = False
+
+    def _follow(self) -> None:
+        study = self.study
+        if study is not None:
+            if study.currentSession not in study.sessions:
+                study.currentSession = study.sessions[0]
+            before, self.session = self.session, study.currentSession
+            visit = self.logic.visit(self.session)
+            if visit is not self.visit:
+                self.visit = self._rebind("visit", self.visit, visit)
+            if before and before != self.session:
+                self.logic.followVisit(self.session)
+                self._surfacesWanted = self.logic.lacksSurfaces(self.session)
+            self.candidates.choose(self.session)
+            self.logic.placePet(self.session)
+        self._watchContent()
+        self._fillComboBoxes()
+        self._showPaths()
+        self.further.show(self.visit)
+        self.editor.show(self.visit)
+        self.place.show(self.logic, self.session, self.visit)
+        self._showResults()
+        self._showFindings()
+        self._showStates()
+        self._enableControls()
+        if self.visit and not self.runner.running and self.logic.follow(self.session):
+            self.content.live.start()  # a choice may have changed
+        if self._surfacesWanted and not self.runner.running:  # they take seconds
+            self._surfacesWanted = False
+            self._surfaces.start()
 
     def _makeSurfaces(self) -> None:
         """Let the 3-D view follow the visit."""
@@ -312,7 +339,8 @@ class StudyPanel(VTKObservationMixin):
         finally:
             self.ui.resultTableView.blockSignals(wasBlocked)
         if followed:
-            self._showHeadline(self.session)  # the rest when the changes have stopped
+            with self._unmoved():
+                self._showHeadline(self.session)  # the rest when the changes have stopped
             self.content.live.start()
         else:
             self._showReview(self.session)
@@ -382,17 +410,14 @@ class StudyPanel(VTKObservationMixin):
             what = _("{section}: {what}").format(section=self._titles[section], what=what[:1].upper() + what[1:])
         self._say(ui.nextLabel, what)
         results = study_nodes.find(session, "results", "vtkMRMLTableNode")
-        for view, node in (
-            (ui.resultTableView, results),
-            (ui.proposalsTableView, study_nodes.find(session, PROPOSALS, "vtkMRMLTableNode")),
-            (ui.readersTableView, study_nodes.find(session, READERS, "vtkMRMLTableNode")),
-            (ui.modelTableView, study_nodes.find(session, "models", "vtkMRMLTableNode")),
-            (ui.changeTableView, study_nodes.find(study, "changes", "vtkMRMLTableNode") if session else None),
+        for name, node in (
+            ("result", results),
+            ("proposals", study_nodes.find(session, PROPOSALS, "vtkMRMLTableNode")),
+            ("readers", study_nodes.find(session, READERS, "vtkMRMLTableNode")),
+            ("model", study_nodes.find(session, "models", "vtkMRMLTableNode")),
+            ("change", study_nodes.find(study, "changes", "vtkMRMLTableNode") if session else None),
         ):
-            if view.mrmlTableNode() is not node:
-                view.setMRMLTableNode(node)
-            view.visible = node is not None
-            view.resizeColumnsToContents()  # Slicer does that for a new table alone
+            self._showTable(name, node)
         self._say(ui.frameLabel, self.frames.about() if session else "")
         ui.frameWidget.visible = bool(ui.frameLabel.text)
         self._showReview(session)
@@ -400,6 +425,16 @@ class StudyPanel(VTKObservationMixin):
         self._say(ui.fusionLabel, self.logic.aboutAlignment(session) if session else "")
         self._say(ui.regionsLabel, self.logic.aboutRegions(session) if session else "")
         self._say(ui.changeLabel, study_nodes.text_of(study, "verdict") or "" if session else "")
+
+    def _showTable(self, name: str, node) -> None:
+        view = getattr(self.ui, f"{name}TableView")
+        if view.mrmlTableNode() is not node:
+            view.setMRMLTableNode(node)
+        view.visible = node is not None
+        stamp = (node.GetID(), node.GetMTime()) if node is not None else None
+        if self._fitted.get(name) != stamp:  # Slicer does that for a new table alone
+            self._fitted[name] = stamp
+            view.resizeColumnsToContents()
 
     def _showFindings(self) -> None:
         """In what the visits differ; what bars a comparison can be checked to accept it."""
@@ -463,6 +498,8 @@ class StudyPanel(VTKObservationMixin):
         """Called when the user switches to another visit."""
         if self.study:
             self.study.currentSession = self.ui.visitComboBox.itemData(index)
+            if self.session != self.study.currentSession:  # while a text has the focus
+                self.updateGUI()
 
     def onBloodPoolChosen(self, index: int) -> None:
         """Called when the user picks another segment as blood pool."""
