@@ -111,9 +111,9 @@ Outcome = dict[str, tuple[Array, Array]]
 class _Method:
     """What makes a graphical method: arrays are (frames, curves), coefficients (p, curves).
 
-    size: p. outcome: coefficients -> values (curves,) and gradients (p, curves) by parameter name, the outcome first.
-    curve: coefficients -> the tissue curve that they predict. abscissa, slope, intercept: which column and
-    coefficients are shown as a line; None for MA2, which is none.
+    size: p. outcome: coefficients -> values (curves,) and gradients, (p, curves) or (p, 1), by parameter name, the
+    outcome first. curve: coefficients -> the tissue curve that they predict. abscissa, slope, intercept: which column
+    and coefficients are shown as a line; None for MA2, which is none.
     """
 
     size: int
@@ -126,9 +126,8 @@ class _Method:
 
 
 def _unit(c: Array, at: int) -> Array:
-    gradient = np.zeros_like(c)
-    gradient[at] = 1.0
-    return gradient
+    """The gradient (p, 1) of one coefficient."""
+    return np.eye(len(c))[:, at, None]
 
 
 def _logan(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
@@ -246,19 +245,23 @@ class GraphicalScan:
         )
         return cls(model, rows, tissue_integral(timing)[rows], twice, at_rows, blood[:, None], vb)
 
-    def tissue(self, activity: Array) -> Tissue:
-        """Curves (frames, curves) of all frames, kBq/mL, the blood taken out: (C_PET - V_B C_WB) / (1 - V_B)."""
+    def tissue(self, activity: NDArray[np.floating]) -> Tissue:
+        """Curves (frames, curves) of all frames, kBq/mL, the blood taken out: (C_PET - V_B C_WB) / (1 - V_B).
+
+        They may be in single precision; everything from here on is double.
+        """
         if self.vb:
             activity = (activity - self.vb * self.blood) / (1 - self.vb)
         twice = None if self.twice is None else times_columns(self.twice, activity)
-        return Tissue(activity[self.rows], times_columns(self.integral, activity), twice)
+        level = activity[self.rows].astype(np.float64, copy=False)
+        return Tissue(level, times_columns(self.integral, activity), twice)
 
     def lines(self, tissue: Tissue) -> Lines:
         """The equation of every curve in the frames ``rows``."""
         return _METHODS[self.model].lines(tissue, self.plasma)
 
     def outcome(self, coefficients: Array) -> Outcome:
-        """Values (curves,) and gradients (p, curves) by parameter name, the model's outcome first."""
+        """Values (curves,) and gradients, (p, curves) or (p, 1), by parameter name, the model's outcome first."""
         return _METHODS[self.model].outcome(coefficients)
 
 
@@ -388,7 +391,7 @@ def _results(
                     "line-bent", "a residual of the line reaches {largest:.0%}; start it later", largest=largest[at]
                 ),
             )
-        gradients = np.array([gradient[:, at] for _, gradient in outcome.values()])
+        gradients = np.array([np.broadcast_to(g, (method.size, len(count)))[:, at] for _, g in outcome.values()])
         wrss = float(regression.wrss[at])
         criteria = [one(wrss, n, method.size) if n else float("nan") for one in (aic, aicc, bic)]
         fits.append(

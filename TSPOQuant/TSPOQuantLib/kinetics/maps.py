@@ -18,19 +18,19 @@ from ..progress import Progress, silent
 from .compartment_maps import BlockEstimates, OneTissueBlock, TwoTissueBlock
 from .fit import check_input, fit
 from .flags import LARGE_STANDARD_ERROR
-from .graphical import GraphicalScan, Lines, enough_frames, late_frames
+from .graphical import GraphicalScan, enough_frames, late_frames
 from .models import model_named
 from .options import FitOptions, frame_weights
 from .products import keep_work_space
-from .regression import regress
+from .regression import Regression, SharedColumn, regress
 
 Array = NDArray[np.float64]
 Block = NDArray[np.float32]
 Voxels = slice | NDArray[np.intp]
 
 # Voxels a block: enough that numpy's calls cost less than what they work on, and few enough for a core's cache; fewer
-# for 2TCM with its derivatives.
-_BLOCK, _BLOCK_TWO_TISSUES = 8192, 4096
+# where a voxel takes more numbers.
+_BLOCK_LINE, _BLOCK, _BLOCK_TWO_TISSUES = 16384, 8192, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +117,13 @@ def make_maps(
         estimate = TwoTissueBlock(chosen, timing, input_function, options)
     values: dict[str, NDArray[np.float32]] = {}
     flags: dict[str, NDArray[np.bool_]] = {}
-    size = _BLOCK_TWO_TISSUES if isinstance(estimate, TwoTissueBlock) else _BLOCK
+    size = {LinearBlock: _BLOCK_LINE, OneTissueBlock: _BLOCK, TwoTissueBlock: _BLOCK_TWO_TISSUES}[type(estimate)]
     keep_work_space()
     for begin in range(0, count, size):
         progress(begin / count, Text("{model} map", model=model))
         where = _block(inside, begin, size)
-        found = _estimated(estimate, voxels[:, where], keep)
+        block = _of(voxels, where)
+        found = _estimated(estimate, block, keep) if chosen.compartmental else estimate(block)
         raised = _flags(found, chosen.outcome)
         if not values:
             values = {name: np.full(voxels.shape[1], np.nan, dtype=np.float32) for name in found.values}
@@ -144,6 +145,11 @@ def make_maps(
 def _block(inside: NDArray[np.intp] | None, begin: int, size: int) -> Voxels:
     """The flat indices of one block of the mask's voxels ``inside``, or of all."""
     return slice(begin, begin + size) if inside is None else inside[begin : begin + size]
+
+
+def _of(voxels: Block, where: Voxels) -> Block:
+    """The columns of a block; ``take`` costs half of what an index in brackets does."""
+    return voxels[:, where] if isinstance(where, slice) else voxels.take(where, axis=1)
 
 
 def _line_frames(
@@ -175,7 +181,7 @@ def _mean_curve(voxels: Block, inside: NDArray[np.intp] | None) -> Array:
     count = voxels.shape[1] if inside is None else len(inside)
     total, finite = np.zeros(len(voxels)), 0
     for begin in range(0, count, 4096):
-        block = voxels[:, _block(inside, begin, 4096)]
+        block = _of(voxels, _block(inside, begin, 4096))
         good = np.isfinite(block.sum(axis=0))
         total += (block if good.all() else block[:, good]).sum(axis=1, dtype=np.float64)
         finite += int(good.sum())
@@ -207,7 +213,10 @@ def _flags(found: BlockEstimates, outcome: str) -> dict[str, NDArray[np.bool_]]:
 
 
 class LinearBlock:
-    """A graphical method on blocks: the region fits' equations and least squares, all voxels at once."""
+    """A graphical method on blocks: the region fits' equations and least squares, all voxels at once.
+
+    A value that is no number makes all of its voxel's coordinates nan.
+    """
 
     def __init__(
         self, model: str, timing: FrameTiming, input_function: InputFunction, options: FitOptions, weight: Array
@@ -216,20 +225,28 @@ class LinearBlock:
         self.scan = GraphicalScan.prepare(model, timing, input_function, options, weight > 0)
         self.root = np.sqrt(weight[weight > 0])[:, None]
         self.outcome = model_named(model).outcome
+        first, *others = self.scan.lines(self.scan.tissue(np.ones((len(timing), 2)))).columns
+        one_varies = len(others) == 1 and others[0].shape[1] > 1
+        self.shared = SharedColumn.of(first, self.root) if one_varies else None
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of all frames, kBq/mL."""
-        lines = self.scan.lines(self.scan.tissue(block.astype(np.float64)))
-        value, error = self._estimates(lines, self.root)
-        partly = np.flatnonzero(np.broadcast_to(~lines.valid.all(axis=0), value.shape))
-        if len(partly):  # these few have frames of their own
-            own = lines.of_curves(partly)
-            value[partly], error[partly] = self._estimates(own, self.root * own.valid)
+        with np.errstate(invalid="ignore"):
+            lines = self.scan.lines(self.scan.tissue(block))
+            if self.shared is None:
+                regression = regress(lines.columns, lines.ordinate, self.root)
+            else:
+                regression = self.shared.regress(lines.columns[1], lines.ordinate)
+            value, error = self._estimates(regression, self.root)
+            partly = np.flatnonzero(np.broadcast_to(~lines.valid.all(axis=0), value.shape))
+            if len(partly):  # these few have frames of their own
+                own = lines.of_curves(partly)
+                root = self.root * own.valid
+                value[partly], error[partly] = self._estimates(regress(own.columns, own.ordinate, root), root)
         return BlockEstimates({self.outcome: value, f"{self.outcome}-se": error}, {})
 
-    def _estimates(self, lines: Lines, root: Array) -> tuple[Array, Array]:
+    def _estimates(self, regression: Regression, root: Array) -> tuple[Array, Array]:
         """The outcome and its standard error, (curves,); root: of the weights, (frames, curves) or (frames, 1)."""
-        regression = regress(lines.columns, lines.ordinate, root)
         value, gradient = self.scan.outcome(regression.coefficients)[self.outcome]
-        room = np.count_nonzero(root, axis=0) - len(lines.columns)
+        room = np.count_nonzero(root, axis=0) - len(regression.coefficients)
         return np.where(room > 0, value, np.nan), regression.standard_error(gradient, room)

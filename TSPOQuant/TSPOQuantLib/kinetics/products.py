@@ -34,12 +34,13 @@ def rows_times(rows: NDArray[Number], matrix: NDArray[Number]) -> NDArray[Number
     return result
 
 
-def times_columns(matrix: NDArray[Number], columns: NDArray[Number]) -> NDArray[Number]:
-    """``matrix`` (m, k) @ ``columns`` (k, many)."""
-    result = np.empty((len(matrix), columns.shape[1]), dtype=columns.dtype)
+def times_columns(matrix: NDArray[Number], columns: NDArray[np.floating]) -> NDArray[Number]:
+    """``matrix`` (m, k) @ ``columns`` (k, many), in the precision of ``matrix``."""
+    result = np.empty((len(matrix), columns.shape[1]), dtype=matrix.dtype)
     size = max(_MULTIPLICATIONS // matrix.size, 1)
     for begin in range(0, columns.shape[1], size):
-        np.matmul(matrix, columns[:, begin : begin + size], out=result[:, begin : begin + size])
+        piece = columns[:, begin : begin + size].astype(matrix.dtype, copy=False)
+        np.matmul(matrix, piece, out=result[:, begin : begin + size])
     return result
 
 

@@ -18,12 +18,14 @@ _SMALLEST_SHARE = 1e-12
 class Regression:
     """Solutions of curves whose ordinate is a sum of columns; nan where the columns of a curve are dependent.
 
-    coefficients: (p, curves). inverse: (p, p, curves), of the triangle of the weighted columns' QR decomposition, so
-    that the covariance is inverse @ inverse.T times the variance of weight 1. wrss: (curves,).
+    coefficients: (p, curves). directions: the columns made orthogonal one after the other are columns @ directions;
+    by column, its rows down to the diagonal. squares: of the directions' weighted lengths, so that the covariance is
+    directions / squares @ directions.T times the variance of weight 1. Each (curves,) or (1,). wrss: (curves,).
     """
 
     coefficients: Array
-    inverse: Array
+    directions: Sequence[Sequence[Array]]
+    squares: Sequence[Array]
     wrss: Array
 
     def line(self, columns: Sequence[Array]) -> Array:
@@ -33,15 +35,20 @@ class Regression:
 
     def covariance(self, room: Array) -> Array:
         """(p, p, curves), with the variance estimated from the residuals and their degrees of freedom (curves,)."""
-        return np.asarray(np.einsum("ijc,kjc->ikc", self.inverse, self.inverse) * self._variance(room))
+        matrix = np.zeros((len(self.squares), *self.coefficients.shape))
+        for at, (column, square) in enumerate(zip(self.directions, self.squares, strict=True)):
+            for row, part in enumerate(column):
+                matrix[row, at] = part / np.sqrt(square)
+        return np.asarray(np.einsum("ijc,kjc->ikc", matrix, matrix) * self._variance(room))
 
-    def standard_error(self, gradient: Array, room: Array) -> Array:
+    def standard_error(self, gradient: Sequence[Array] | Array, room: Array) -> Array:
         """Of a function of the coefficients with that gradient (p, curves), by the delta method, (curves,)."""
-        along = np.einsum("ic,ijc->jc", gradient, self.inverse)
-        return np.asarray(np.sqrt((along**2).sum(axis=0) * self._variance(room)))
+        along = (sum(g * part for g, part in zip(gradient, column, strict=False)) for column in self.directions)
+        relative = sum(part * part / square for part, square in zip(along, self.squares, strict=True))
+        return np.asarray(np.sqrt(relative * self._variance(room)))
 
     def _variance(self, room: Array) -> Array:
-        return np.asarray(np.where(room > 0, self.wrss / np.where(room > 0, room, 1), np.nan))
+        return np.asarray(self.wrss / np.where(room > 0, room, np.nan))
 
 
 def regress(columns: Sequence[Array], ordinate: Array, root: Array) -> Regression:
@@ -50,59 +57,62 @@ def regress(columns: Sequence[Array], ordinate: Array, root: Array) -> Regressio
     columns: p arrays, each (frames, curves), or (frames, 1) where it is the same for all; ordinate: (frames, curves);
     root: sqrt of the weights, (frames, curves) or (frames, 1), 0 where a frame is not used.
     """
-    size, curves = len(columns), ordinate.shape[1]
-    triangle = np.zeros((size + 1, size + 1, curves))
-    regular = np.ones(curves, dtype=bool)
-    units: list[Array] = []
-    shared = _leading(columns) if root.shape[1] == 1 else 0
-    for at, column in enumerate((*columns, ordinate)):
-        along: list[Array] = []
-        if 0 < shared <= at:
-            if at == shared:
-                beside = _beside(units, root)
-            projected = times_columns(beside, column)
-            along, rest = list(projected[:shared]), projected[shared:]
-        else:
-            rest = root * column
-        for unit in units[len(along) :]:
-            along.append(_dot(unit, rest))
-            rest = rest - along[-1] * unit
-        for earlier, part in enumerate(along):
-            triangle[earlier, at] = part
+    directions: list[list[Array]] = []
+    squares: list[Array] = []
+    beside: list[Array] = []
+    for column in (*columns, ordinate):
+        rest, along = root * column, list[Array]()
+        for earlier, length in zip(beside, squares, strict=True):
+            along.append(_dot(earlier, rest) / length)
+            rest = rest - along[-1] * earlier
         square = _dot(rest, rest)
-        if at < size:
-            independent = square > _SMALLEST_SHARE**2 * (square + sum(part * part for part in along))
-            length = np.sqrt(np.where(independent, square, 1.0))
-            triangle[at, at] = length
-            regular &= independent
-            units.append(rest / length)
-    inverse = _inverse(triangle[:size, :size])
-    coefficients = np.where(regular, np.einsum("ijc,jc->ic", inverse, triangle[:size, size]), np.nan)
-    return Regression(coefficients, inverse, np.where(regular, square, np.nan))
+        multiples = _columns_times(directions, along)
+        if len(beside) < len(columns):
+            whole = square + sum(part * part * length for part, length in zip(along, squares, strict=True))
+            squares.append(_unless_dependent(square, whole))
+            directions.append([*(-part for part in multiples), np.ones(1)])
+            beside.append(rest)
+    return Regression(np.stack(np.broadcast_arrays(*multiples)), directions, squares, square)
 
 
-def _leading(columns: Sequence[Array]) -> int:
-    """How many columns from the first on are the same for all curves."""
-    return next((at for at, column in enumerate(columns) if column.shape[1] > 1), len(columns))
+@dataclass(frozen=True, eq=False)
+class SharedColumn:
+    """The first of two columns, where it and the weights are the same for very many curves.
+
+    turn: (frames, frames), weights a column and gives its part along the shared one, then what lies beside it, in
+    orthonormal directions. length: of the shared one, weighted.
+    """
+
+    turn: Array
+    length: float
+
+    @classmethod
+    def of(cls, column: Array, root: Array) -> "SharedColumn":
+        """column, root: of the weights, both (frames, 1)."""
+        orthogonal, triangle = np.linalg.qr(root * column, mode="complete")
+        return cls((root * orthogonal).T.copy(), float(triangle[0, 0]))
+
+    def regress(self, column: Array, ordinate: Array) -> Regression:
+        """Least squares on the shared column and another (frames, curves), as ``regress`` does it."""
+        (x, *_), (y, *_) = turned = [times_columns(self.turn, one) for one in (column, ordinate)]
+        xx, xy, yy = (_dot(turned[one][1:], turned[other][1:]) for one, other in ((0, 0), (0, 1), (1, 1)))
+        xx = _unless_dependent(xx, xx + x * x)
+        along, second = x / self.length, xy / xx
+        wrss = np.maximum(yy - second * xy, 0.0)
+        one = np.ones(1)
+        squares = [np.full(1, self.length**2), xx]
+        return Regression(np.stack([y / self.length - along * second, second]), [[one], [-along, one]], squares, wrss)
 
 
-def _beside(units: Sequence[Array], root: Array) -> Array:
-    """Matrix (p + frames, frames): weights a column and gives its parts along p units (frames, 1), and the rest."""
-    along = np.hstack(units)
-    return np.asarray(np.vstack([along.T, np.eye(len(root)) - along @ along.T]) * root[:, 0])
+def _unless_dependent(square: Array, whole: Array) -> Array:
+    """The square of a column's part beside the earlier ones; nan where it is no share of the whole column's."""
+    return np.asarray(np.where(square > _SMALLEST_SHARE**2 * whole, square, np.nan))
 
 
-def _inverse(triangle: Array) -> Array:
-    """Of upper triangles (p, p, curves)."""
-    inverse = np.zeros_like(triangle)
-    for column in range(len(triangle)):
-        inverse[column, column] = 1 / triangle[column, column]
-        for row in range(column - 1, -1, -1):
-            between = slice(row + 1, column + 1)
-            inverse[row, column] = (
-                -(triangle[row, between] * inverse[between, column]).sum(axis=0) / triangle[row, row]
-            )
-    return inverse
+def _columns_times(columns: Sequence[Sequence[Array]], multiples: Sequence[Array]) -> list[Array]:
+    """A triangle, given by columns, times a vector; by row."""
+    size = range(len(columns))
+    return [np.asarray(sum(columns[at][row] * multiples[at] for at in size[row:])) for row in size]
 
 
 def _dot(one: Array, other: Array) -> Array:
