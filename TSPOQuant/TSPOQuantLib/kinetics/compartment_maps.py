@@ -7,6 +7,7 @@ upper bound of K1 is applied after a 1TCM fit instead of within it.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
@@ -17,19 +18,19 @@ from .convolution import Basis
 from .flags import AT_BOUND
 from .models import MODELS, Model
 from .options import FitOptions
-from .products import rows_dot, rows_times
+from .products import rows_dot, rows_times, times_columns
 
 Array = NDArray[np.float64]
 Block = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_GRID_ONE = 40
+_GRID_ONE = 32
 _GRID_TWO = 22
 # Nodes of the table of responses.
 _TABLE = 4096
-# The most Gauss-Newton steps of 1TCM, and the step in x whose square is small enough to make it the last.
-_STEPS = 10
-_LAST_STEP = 0.004
+# Around a node of 1TCM's grid: the polynomial's degree, how many steps of the grid it reaches, Newton's steps on it,
+# and a curvature that is none.
+_DEGREE, _REACH, _STEPS, _NO_BEND = 7, 1.25, 5, 1e-100
 # A share of 1e-5 of WRSS is about a hundredth of a standard error.
 _EFFORT = Effort(most_steps=150, least_gain=1e-5, stalls=1)
 
@@ -100,11 +101,14 @@ class TabulatedBasis:
 class _Scan:
     """What one model's blocks share. Data and equation are weighted beforehand; frames without weight are gone.
 
-    equation: with a tabulated basis and a root of ones. root: sqrt of the weights of the kept frames.
+    equation: with a tabulated basis and a root of ones. exact, kept: the basis before, and the frames kept of it.
+    root: sqrt of the weights of the kept frames.
     """
 
     equation: Equation
     basis: TabulatedBasis
+    exact: Basis
+    kept: NDArray[np.intp]
     root: Array
     n_parameters: int
     low: dict[str, float]
@@ -120,7 +124,7 @@ class _Scan:
         blood, trapped = full.blood[keep] * root, full.trapped[keep] * root
         equation = Equation(basis, blood, trapped, np.ones(len(root)), full.low, full.high)
         low, high = (dict(zip(NAMES, map(float, ends), strict=True)) for ends in (full.low, full.high))
-        return cls(equation, basis, root, len(scan.fitted), low, high)
+        return cls(equation, basis, full.basis, np.flatnonzero(keep), root, len(scan.fitted), low, high)
 
     @property
     def vb_is_fitted(self) -> bool:
@@ -129,6 +133,10 @@ class _Scan:
     @property
     def blood_square(self) -> float:
         return max(float(self.equation.blood @ self.equation.blood), np.finfo(float).tiny)
+
+    def responses(self, rates: Array) -> Array:
+        """Weighted responses (rates, frames), not from the table."""
+        return np.asarray(self.exact(rates)[:, self.kept] * self.root)
 
     def rates(self, count: int, lowest: float, highest: float) -> Array:
         """``count`` rates at equal steps of log(theta + offset)."""
@@ -141,191 +149,176 @@ class _Scan:
 
 
 class OneTissueBlock:
-    """1TCM with V_B none, fixed or fitted: k2 from a grid, then Newton's steps on the nodes of the table.
+    """1TCM with V_B none, fixed or fitted: k2 from a grid, then Newton's steps on a polynomial around its node.
 
-    On a node, K1, V_B and the step to the optimum in x = log(k2 + offset) are one linear least squares, whose step the
-    curvature along the residual then corrects. The last but one step is not rounded to a node and is shorter than
-    0.004; the last one starts where that ends, so that the estimate is exact to the fourth power of it.
+    With V_B held, WRSS is least where the data's part along the tissue curve of unit length is largest; with V_B free,
+    the same holds beside the blood. Near a node that part is a polynomial in x = log(k2 + offset), whose coefficients
+    are a matrix product with the data, so that every step works on single numbers a voxel. V_B that leaves its bounds
+    is held at the nearer one.
     """
 
     def __init__(self, timing: FrameTiming, input_function: InputFunction, options: FitOptions) -> None:
-        self.scan = _Scan.prepare("1TCM", timing, input_function, options)
-        basis, blood, square = self.scan.basis, self.scan.equation.blood, self.scan.blood_square
-        rates = self.scan.rates(_GRID_ONE, self.scan.low["k2"], self.scan.high["k2"])
+        self.scan = scan = _Scan.prepare("1TCM", timing, input_function, options)
+        basis, blood, square = scan.basis, scan.equation.blood, scan.blood_square
+        rates = scan.rates(_GRID_ONE, scan.low["k2"], scan.high["k2"])
         self.position = np.log(rates + basis.offset)
-        columns = basis(rates)
-        self.alone, self.alone_norm = _unit(columns)
-        self.overlap = columns @ blood
-        self.beside, self.beside_norm = _unit(columns - np.outer(self.overlap, blood) / square)
-        # Products of tissue t, its slope s and blood b on every node: they do not depend on the data.
-        self.tt, self.ts = _dot(basis.table, basis.table), _dot(basis.table, basis.slope)
-        self.ss = _dot(basis.slope, basis.slope)
-        self.tb, self.sb = rows_dot(basis.table, blood), rows_dot(basis.slope, blood)
-        # And of the curvature.
-        self.tc, self.sc = _dot(basis.table, basis.curvature), _dot(basis.slope, basis.curvature)
-        self.bc = rows_dot(basis.curvature, blood)
+        self.spacing = float(self.position[1] - self.position[0])
+        tissue = scan.responses(rates)
+        (units, norms), (beside, beside_norms) = _unit(tissue), _unit(_beside(tissue, blood))
+        along = tissue @ blood
+        grid = np.vstack([beside, blood / square]) if scan.vb_is_fitted else units
+        self.grid = (grid * scan.root).astype(np.float32)
+        self.grid_blood = (units @ blood)[:, None].astype(np.float32)
+        # V_B is its fraction without tissue less this share of the data's part beside blood; what it costs to hold it.
+        self.share = (along / beside_norms / square)[:, None].astype(np.float32)
+        self.cost = (square - (along / norms) ** 2)[:, None].astype(np.float32)
+        # Chebyshev's points, in steps from each node and within the grid, and the polynomials through them.
+        self.ends = np.clip(
+            [[-_REACH], [_REACH]], *(self.position[[[0], [-1]]] - self.position)[:, None] / self.spacing
+        )
+        points = self.ends.mean(axis=0) + np.ptp(self.ends, axis=0) / 2 * chebyshev.chebpts1(_DEGREE + 1)[:, None]
+        around = scan.responses(np.exp((self.position + self.spacing * points).T.ravel()) - basis.offset)
+        through = np.linalg.inv(points.T[..., None] ** np.arange(_DEGREE + 1))
+        curves = [_unit(around)[0], _unit(_beside(around, blood))[0]] if scan.vb_is_fitted else [_unit(around)[0]]
+        parts = [through @ curve.reshape(len(rates), _DEGREE + 1, -1) for curve in curves]
+        self.blood_parts = parts[0] @ blood
+        self.parts = np.concatenate([*parts, np.broadcast_to(blood, (len(rates), 1, len(blood)))], axis=1)
+        self.moments = _moments(basis, blood)
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of kept frames, kBq/mL."""
-        data = self.scan.weighted(block)
-        return self._refined(data.astype(np.float64), self._best_on_grid(data))
-
-    def _best_on_grid(self, data: Block) -> Array:
-        """x (voxels,) of the lowest sum of squares within bounds, by a parabola around the grid's best."""
-        low, high = np.float32(self.scan.low["VB"]), np.float32(self.scan.high["VB"])
-        square = np.float32(self.scan.blood_square)
-        by_blood = rows_dot(data, self.scan.equation.blood.astype(np.float32))[:, None]
-        alone = rows_times(data, self.alone.T.astype(np.float32))
-        along = (self.overlap / self.alone_norm).astype(np.float32)
-        gain = _gain_at(low, alone, along, by_blood, square)
-        if self.scan.vb_is_fitted:
-            # V_B at its best beside each rate's tissue curve; outside its bounds, at the nearer one.
-            beside = rows_times(data, self.beside.T.astype(np.float32))
-            share = (self.overlap / self.beside_norm / self.scan.blood_square).astype(np.float32)
-            fraction = by_blood / square - share * beside
-            free = np.maximum(beside, 0)
-            free *= free
-            free += by_blood * by_blood / square
-            np.copyto(gain, free, where=fraction >= low)
-            over = np.flatnonzero(fraction.max(axis=1) > high)
-            if len(over):
-                at_high = _gain_at(high, alone[over], along, by_blood[over], square)
-                gain[over] = np.where(fraction[over] > high, at_high, gain[over])
-        voxel, best = np.arange(len(data)), np.clip(np.argmax(gain, axis=1), 1, _GRID_ONE - 2)
-        before, here, after = (gain[voxel, best + shift] for shift in (-1, 0, 1))
-        bend = before - 2 * here + after
-        shift = np.where(bend < 0, (before - after) / np.where(bend < 0, 2 * bend, 1), 0)
-        spacing = self.position[1] - self.position[0]
-        return np.asarray(self.position[best] + np.clip(shift, -1, 1) * spacing)
-
-    def _refined(self, data: Array, start: Array) -> BlockEstimates:
-        basis = self.scan.basis
-        reach = int(1.5 * (self.position[1] - self.position[0]) / basis.step) + 1
-        ends = basis.node(self.position[[0, -1]])
-        node = basis.node(start)
-        lowest, highest = np.maximum(node - reach, ends[0]), np.minimum(node + reach, ends[1])
-        steps = self._solve(data, node).step
-        running = np.arange(len(node))
-        for _ in range(_STEPS):
-            step = steps[running]
-            moved = np.clip(node[running] + np.rint(step / basis.step), lowest[running], highest[running])
-            far = (np.abs(step) > _LAST_STEP) & (moved != node[running])
-            running = running[far]
-            if not len(running):
-                break
-            node[running] = moved[far]
-            steps[running] = self._solve(data.take(running, axis=0), node[running]).step
-        return self._estimates(data, node, steps)
-
-    def _solve(self, data: Array, node: NDArray[np.intp]) -> "_OneTissueSolution":
-        """The solution of data (voxels, frames) on the nodes of the table."""
-        tables = (self.scan.basis.table, self.scan.basis.slope, self.tt, self.ts, self.ss, self.tb, self.sb)
-        return self._least_squares(data, node, *(table.take(node, axis=0) for table in tables))
-
-    def _solve_at(self, data: Array, position: Array) -> "_OneTissueSolution":
-        """The same anywhere between the nodes, at x (voxels,)."""
-        blood = self.scan.equation.blood
-        tissue, slope = self.scan.basis.at(position)
-        products = _dot(tissue, tissue), _dot(tissue, slope), _dot(slope, slope)
-        by_blood = rows_dot(tissue, blood), rows_dot(slope, blood)
-        return self._least_squares(data, self.scan.basis.node(position), tissue, slope, *products, *by_blood)
-
-    def _least_squares(
-        self,
-        data: Array,
-        node: NDArray[np.intp],
-        tissue: Array,
-        slope: Array,
-        tt: Array,
-        ts: Array,
-        ss: Array,
-        tb: Array,
-        sb: Array,
-    ) -> "_OneTissueSolution":
-        """Data (voxels, frames) on tissue, its slope in x, and blood within its bounds, from their products.
-
-        node: the nearest, whose curvature corrects the step.
-        """
-        blood = self.scan.equation.blood
-        ty, sy = _dot(tissue, data), _dot(slope, data)
-        vb = np.full(len(data), self.scan.low["VB"])
-        ptt, pts, pss = tt, ts, ss
-        if self.scan.vb_is_fitted:
-            square = self.scan.blood_square
-            by = rows_dot(data, blood) / square
-            ptt, pts, pss = tt - tb * tb / square, ts - tb * sb / square, ss - sb * sb / square
-            amplitude, along = _two(ptt, pts, pss, ty - tb * by, sy - sb * by)
-            vb = by - (amplitude * tb + along * sb) / square
-            vb = np.clip(vb, self.scan.low["VB"], self.scan.high["VB"])
-        amplitude, along = _two(tt, ts, ss, ty - vb * tb, sy - vb * sb)
-        free = (vb > self.scan.low["VB"]) & (vb < self.scan.high["VB"])
-        bend = amplitude * np.where(free, _own_square(ptt, pts, pss), _own_square(tt, ts, ss))
-        left = _dot(self.scan.basis.curvature.take(node, axis=0), data)
-        left -= amplitude * self.tc.take(node) + along * self.sc.take(node) + vb * self.bc.take(node)
-        # Far from the optimum Newton's step can lead anywhere: it is kept near that of least squares.
-        known = bend > 0
-        bend = np.where(known, bend, 1.0)
-        newton = bend / np.clip(bend - left, bend / 2, bend * 2)
-        step = np.where(known, newton * along / np.where(known, amplitude, 1.0), 0.0)
-        return _OneTissueSolution(amplitude, step, vb, tissue, slope, tb, sb, ptt, pts, pss)
-
-    def _estimates(self, data: Array, node: NDArray[np.intp], steps: Array) -> BlockEstimates:
-        """steps: from each voxel's node to its optimum in x."""
-        scan, basis = self.scan, self.scan.basis
-        # A rate at its bound, or a voxel without a clear optimum, stays on its node.
-        near = np.abs(steps) <= _LAST_STEP
-        position = basis.first + basis.step * node + np.where(near, steps, 0.0)
-        position = np.clip(position, self.position[0], self.position[-1])
-        solved = self._solve_at(data, position)
-        step = np.where(near & (np.abs(solved.step) <= _LAST_STEP), solved.step, 0.0)
-        position = np.clip(position + step, self.position[0], self.position[-1])
-        rate = np.clip(np.exp(position) - basis.offset, scan.low["k2"], scan.high["k2"])
-        vb, amplitude = solved.vb, np.maximum(solved.amplitude, 0.0)
-        residual = solved.slope * step[:, None]
-        residual += solved.tissue
-        residual *= -amplitude[:, None]
-        residual += data
-        residual -= vb[:, None] * scan.equation.blood
-        variance = _dot(residual, residual) / (data.shape[1] - scan.n_parameters)
-        fitted = (rate > NO_WASHOUT) & (amplitude > 0)
-        rate_or_one, amplitude_or_one = np.where(fitted, rate, 1.0), np.where(fitted, amplitude, 1.0)
-        k1 = amplitude / (1 - vb)
-        volume = np.where(fitted, k1 / rate_or_one, np.nan)
-        # d log V_T = da/a + dVB/(1 - VB) - dk2/k2 with a dx = ds and square dVB = db - tb da - sb ds.
-        by_tissue = 1 / amplitude_or_one
-        by_slope = -(rate_or_one + basis.offset) / (rate_or_one * amplitude_or_one)
-        relative = np.zeros(len(data))
-        if scan.vb_is_fitted:
-            square = scan.blood_square
-            by_tissue = by_tissue - solved.tb / (square * (1 - vb))
-            by_slope = by_slope - solved.sb / (square * (1 - vb))
-            relative = 1 / (square * (1 - vb) ** 2)
-        determinant = solved.ptt * solved.pss - solved.pts**2
-        known = determinant > 1e-12 * solved.ptt * solved.pss
-        form = by_tissue**2 * solved.pss - 2 * by_tissue * by_slope * solved.pts + by_slope**2 * solved.ptt
-        relative = relative + form / np.where(known, determinant, np.inf)
-        error = np.where(known, volume * np.sqrt(np.maximum(relative * variance, 0.0)), np.nan)
-        values = {"VT": volume, "VT-se": error, "K1": np.minimum(k1, scan.high["K1"]), "k2": rate, "VB": vb}
+        scan, square = self.scan, self.scan.blood_square
+        node = self._best_on_grid(block)
+        order = np.argsort(node, kind="stable")
+        node = node[order]
+        data = block.take(order, axis=1) * scan.root[:, None] - scan.low["VB"] * scan.equation.blood[:, None]
+        held, beside, by_blood = self._parts_of(data, node)
+        left = np.einsum("fv,fv->v", data, data)
+        if not scan.vb_is_fitted:
+            position, part = self._climb(held, node)
+            moments = self._moments_at(position)
+            amplitude, vb = part / np.sqrt(moments[0]), np.zeros(len(node))
+        else:
+            position, part = self._climb(beside, node)
+            moments = self._moments_at(position)
+            amplitude = part / np.sqrt(moments[0] - moments[3] ** 2 / square)
+            free = (by_blood - amplitude * moments[3]) / square
+            vb = np.minimum(np.maximum(free, 0), scan.high["VB"] - scan.low["VB"])
+            at = np.flatnonzero(free != vb)
+            left -= by_blood**2 / square
+            left[at] += (by_blood[at] / square - vb[at]) ** 2 * square
+            own = held.take(at, axis=1) - vb[at] * self.blood_parts.T.take(node[at], axis=1)
+            position[at], part[at] = self._climb(own, node[at])
+            moments[:, at] = self._moments_at(position[at])
+            amplitude[at] = part[at] / np.sqrt(moments[0, at])
+        left = np.maximum(left - part**2, 0.0)
+        found = np.empty((5, len(node)))
+        found[:, order] = self._estimates(position, amplitude, vb + scan.low["VB"], left, moments)
+        values = dict(zip(("VT", "VT-se", "K1", "k2", "VB"), found, strict=True))
         return BlockEstimates(values, _at_bounds(values, scan))
 
+    def _best_on_grid(self, block: Block) -> NDArray[np.uint8]:
+        """The node (voxels,) with the lowest sum of squares within the bounds of V_B."""
+        low, half = np.float32(self.scan.low["VB"]), np.float32(self.scan.high["VB"] - self.scan.low["VB"]) / 2
+        gain = times_columns(self.grid, block)
+        if self.scan.vb_is_fitted:
+            gain, fraction = gain[:-1], gain[-1] - low - half
+            outside = np.abs(fraction - self.share * gain)
+            outside -= half
+            outside += np.abs(outside)
+            outside *= outside
+            outside *= self.cost / 4
+            gain *= np.abs(gain)  # a negative amplitude is no gain
+            gain -= outside
+        elif low > 0:
+            gain -= low * self.grid_blood
+        index = np.arange(len(gain), dtype=np.uint8)[:, None]
+        return np.asarray(((gain == gain.max(axis=0)) * index).max(axis=0))
 
-@dataclass(frozen=True, eq=False)
-class _OneTissueSolution:
-    """Amplitude of the tissue, step in x, V_B; weighted tissue and slope (voxels, frames) on the nodes; products.
+    def _parts_of(self, data: Array, node: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
+        """Data (frames, voxels), sorted by node, along the tissue, along it beside blood, and times the blood: two
+        polynomials (coefficients, voxels) of the steps from the node, and a number (voxels,)."""
+        found = np.empty((self.parts.shape[1], len(node)))
+        ends = np.searchsorted(node, np.arange(len(self.parts) + 1))
+        for parts, begin, end in zip(self.parts, ends, ends[1:], strict=False):
+            found[:, begin:end] = times_columns(parts, data[:, begin:end])
+        return found[: _DEGREE + 1], found[_DEGREE + 1 : -1], found[-1]
 
-    ptt, pts, pss: products of tissue and slope with the blood projected out if V_B is fitted.
-    """
+    def _climb(self, part: Array, node: NDArray[np.uint8]) -> tuple[Array, Array]:
+        """x (voxels,) of the highest value of a polynomial near its node, and that value or 0."""
+        slopes = part[1:] * np.arange(1, _DEGREE + 1)[:, None]
+        low, high = (ends.take(node) for ends in self.ends)
+        steps = np.zeros(len(node))
+        for _ in range(_STEPS):
+            slope, bend = _polynomial(slopes, steps)
+            steps += slope / (np.abs(bend) + _NO_BEND)
+            np.minimum(np.maximum(steps, low, out=steps), high, out=steps)
+        return self.position.take(node) + self.spacing * steps, np.maximum(_polynomial(part, steps)[0], 0.0)
 
-    amplitude: Array
-    step: Array
-    vb: Array
-    tissue: Array
-    slope: Array
-    tb: Array
-    sb: Array
-    ptt: Array
-    pts: Array
-    pss: Array
+    def _moments_at(self, position: Array) -> Array:
+        """Products (5, voxels) of tissue t, its slope s in x, and blood b at x: tt, ts, ss, tb, sb."""
+        basis = self.scan.basis
+        node = basis.node(position)
+        away = position - basis.first - basis.step * node
+        value, slope, bend = (moment.take(node, axis=1) for moment in self.moments)
+        bend *= away
+        slope += bend
+        slope *= away
+        value += slope
+        return value
+
+    def _estimates(self, position: Array, amplitude: Array, vb: Array, left: Array, moments: Array) -> Array:
+        """V_T, its standard error, K1, k2, V_B (5, voxels); left: WRSS."""
+        scan, square = self.scan, self.scan.blood_square
+        tt, ts, ss, tb, sb = moments
+        rate = np.exp(position) - scan.basis.offset
+        rate = np.minimum(np.maximum(rate, scan.low["k2"]), scan.high["k2"])
+        fitted = (rate > NO_WASHOUT) & (amplitude > 0)
+        nothing = np.where(fitted, 0.0, np.nan)
+        k1 = amplitude / (1 - vb)
+        rate_or_nan = rate + nothing
+        # d log V_T = da/a + dVB/(1 - VB) - dk2/k2 with a dx = ds and square dVB = db - tb da - sb ds; all times a.
+        by_tissue, by_slope = 1.0, -(1 + scan.basis.offset / rate_or_nan)
+        if scan.vb_is_fitted:
+            tt, ts, ss = tt - tb * tb / square, ts - tb * sb / square, ss - sb * sb / square
+            by_tissue, by_slope = 1 - tb * k1 / square, by_slope - sb * k1 / square
+        determinant = tt * ss - ts * ts
+        form = by_tissue * by_tissue * ss - 2 * by_tissue * by_slope * ts + by_slope * by_slope * tt
+        relative = form / determinant
+        if scan.vb_is_fitted:
+            relative += k1 * k1 / square
+        variance = left / (len(scan.root) - scan.n_parameters)
+        error = np.sqrt(relative * variance) / (rate_or_nan * (1 - vb))
+        error[determinant <= 1e-12 * tt * ss] = np.nan
+        return np.stack([k1 / rate_or_nan, error, np.minimum(k1, scan.high["K1"]), rate, vb])
+
+
+def _moments(basis: TabulatedBasis, blood: Array) -> tuple[Array, Array, Array]:
+    """On the nodes of the table: the products tt, ts, ss, tb, sb (5, nodes), their slopes in x, and half of the
+    slopes' slopes, as far as they are known and matter."""
+    t, s, c = basis.table, basis.slope, basis.curvature
+    tt, ts, ss, tc, sc = _dot(t, t), _dot(t, s), _dot(s, s), _dot(t, c), _dot(s, c)
+    tb, sb, cb = (rows_dot(rows, blood) for rows in (t, s, c))
+    none = np.zeros_like(tt)
+    values = np.stack([tt, ts, ss, tb, sb])
+    slopes = np.stack([2 * ts, ss + tc, 2 * sc, sb, cb])
+    return values, slopes, np.stack([ss + tc, none, none, cb / 2, none])
+
+
+def _polynomial(coefficients: Array, at: Array) -> tuple[Array, Array]:
+    """Its value and slope, by Horner's rule; coefficients: (degree + 1, voxels), from the lowest."""
+    value, slope = coefficients[-1].copy(), np.zeros_like(at)
+    for coefficient in coefficients[-2::-1]:
+        slope *= at
+        slope += value
+        value *= at
+        value += coefficient
+    return value, slope
+
+
+def _beside(rows: Array, blood: Array) -> Array:
+    """Rows (many, frames) less their parts along the blood (frames,)."""
+    return np.asarray(rows - np.outer(rows @ blood, blood) / max(float(blood @ blood), np.finfo(float).tiny))
 
 
 class TwoTissueBlock:
@@ -486,29 +479,6 @@ def _unit(rows: Array) -> tuple[Array, Array]:
 
 def _dot(one: Array, other: Array) -> Array:
     return np.asarray(np.einsum("vf,vf->v", one, other))
-
-
-def _own_square(tt: Array, ts: Array, ss: Array) -> Array:
-    """The square of the slope's part beside the tissue, from their products."""
-    return np.asarray(ss - ts * ts / np.where(tt > 0, tt, np.inf))
-
-
-def _two(tt: Array, ts: Array, ss: Array, ty: Array, sy: Array) -> tuple[Array, Array]:
-    """The 2 x 2 normal equations; the first unknown alone where they are singular."""
-    determinant = tt * ss - ts * ts
-    regular = determinant > 1e-14 * tt * ss
-    safe = np.where(regular, determinant, 1.0)
-    alone = ty / np.where(tt > 0, tt, np.inf)
-    return np.where(regular, (ty * ss - sy * ts) / safe, alone), np.where(regular, (sy * tt - ty * ts) / safe, 0.0)
-
-
-def _gain_at(vb: np.float32, alone: Block, along: Block, by_blood: Block, square: np.float32) -> Block:
-    """How much tissue and a fixed V_B reduce the sum of squares: alone (voxels, rates) is data on unit tissue."""
-    gain = np.maximum(alone if vb == 0 else alone - vb * along, 0)
-    gain *= gain
-    if vb:
-        gain += 2 * vb * by_blood - vb * vb * square
-    return gain
 
 
 def _at_bounds(values: dict[str, Array], scan: _Scan) -> dict[str, Mask]:

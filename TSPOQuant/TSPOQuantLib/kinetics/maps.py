@@ -29,8 +29,8 @@ Block = NDArray[np.float32]
 Voxels = slice | NDArray[np.intp]
 
 # Voxels a block: enough that numpy's calls cost less than what they work on, and few enough for a core's cache; fewer
-# where a voxel takes more numbers.
-_BLOCK_LINE, _BLOCK, _BLOCK_TWO_TISSUES = 16384, 8192, 4096
+# for 2TCM with its derivatives.
+_BLOCK, _BLOCK_TWO_TISSUES = 16384, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ def make_maps(
         estimate = TwoTissueBlock(chosen, timing, input_function, options)
     values: dict[str, NDArray[np.float32]] = {}
     flags: dict[str, NDArray[np.bool_]] = {}
-    size = {LinearBlock: _BLOCK_LINE, OneTissueBlock: _BLOCK, TwoTissueBlock: _BLOCK_TWO_TISSUES}[type(estimate)]
+    size = _BLOCK_TWO_TISSUES if isinstance(estimate, TwoTissueBlock) else _BLOCK
     keep_work_space()
     for begin in range(0, count, size):
         progress(begin / count, Text("{model} map", model=model))
