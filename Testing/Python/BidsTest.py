@@ -82,6 +82,29 @@ class SidecarTest(Folder):
         (deep / "sub-1_pet.json").write_text(json.dumps({"InjectedRadioactivity": 300}))
         self.assertEqual(read_pet_json(deep / "sub-1_pet.json").injected_mbq, 300)
 
+    def test_what_is_said_to_be_unknown(self):
+        """PET-BIDS allows "n/a" where a number is unknown."""
+        keys = (
+            "InjectedMass",
+            "SpecificRadioactivity",
+            "InjectedRadioactivity",
+            "InjectionEnd",
+            "RadionuclideHalfLife",
+        )
+        for said in ("n/a", "N/A", ["n/a"]):
+            unknown = self.read(**dict.fromkeys((*keys, "InjectedMassUnits", "InjectedRadioactivityUnits"), said))
+            bare = self.read((*keys, "InjectedRadioactivityUnits"))
+            self.assertEqual(unknown.notices, bare.notices)
+            self.assertEqual((unknown.injected_mbq, unknown.half_life_s), (None, bare.half_life_s))
+            self.assertEqual(self.read(InjectedMass=said).injected_mbq, 400)
+
+    def test_a_scale_factor_is_told(self):
+        for factors in ([1, 1, 1, 1, 1], [1.0], 1, None):
+            self.assertNotIn("pet-scale-factor", self.codes(self.read(ScaleFactor=factors)))
+        told = self.read(ScaleFactor=[0.5, 1, 2, 2, 3])
+        self.assertEqual(self.codes(told), ["pet-scale-factor"])
+        self.assertIn("0.5 to 3", told.notices[0].message)
+
     def test_half_life_of_carbon(self):
         for name in ("C11", "11C", "C-11", "[11C]"):
             half_life = self.read(("RadionuclideHalfLife",), TracerRadionuclide=name).half_life_s

@@ -329,6 +329,42 @@ class RefusedBloodTest(Folder):
         for times in ((0, 30, 20, *TIMES[3:]), (0, 30, 30, *TIMES[3:]), (0, "n/a", *TIMES[2:])):
             self.refused("blood-times", read_blood, [self.blood((times, WHOLE))])
 
+    def test_times_as_a_clock_writes_them(self):
+        """hours:minutes:seconds from time zero are as plain as seconds; minutes:seconds may be hours and minutes."""
+
+        def clocked(write, metadata=JSON):
+            return [self.blood((tuple(map(write, TIMES)), WHOLE, PLASMA, PARENT), metadata)]
+
+        def elapsed(seconds, start=0):
+            return f"{start + seconds // 3600:02d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
+
+        for metadata in (JSON, {key: value for key, value in JSON.items() if key != "time"}):
+            blood = read_blood(clocked(elapsed, metadata))
+            np.testing.assert_array_equal(blood.plasma.times_s, TIMES)
+            np.testing.assert_array_equal(blood.plasma.values, PLASMA)
+        self.refused("blood-units", read_blood, clocked(elapsed, JSON | {"time": {"Units": "min"}}))
+        said = self.refused("blood-time-units", read_blood, clocked(lambda seconds: elapsed(seconds, 10)))
+        self.assertIn("like a clock", said)
+        said = self.refused("table-clock", read_blood, clocked(lambda seconds: f"{seconds // 60}:{seconds % 60:02d}"))
+        self.assertIn("in seconds from time zero", said)
+
+    def test_what_the_metadata_says_of_values(self):
+        for key, quantity in (
+            ("PlasmaAvail", "plasma_radioactivity"),
+            ("WholeBloodAvail", "whole_blood_radioactivity"),
+            ("MetaboliteAvail", "metabolite_parent_fraction"),
+        ):
+            for said in (False, "false"):
+                blood = read_blood([self.blood(metadata=JSON | {key: said})])
+                self.assertEqual(self.codes(blood), ["blood-availability"])
+                self.assertIn(quantity, blood.notices[0].message)
+            self.assertEqual(self.codes(read_blood([self.blood(metadata=JSON | {key: True})])), [])
+        for key in ("CalibrationFactor", "WellCounterCalibrationFactor", "cross_calibration_factor"):
+            blood = read_blood([self.blood(metadata=JSON | {key: 1.4})])
+            self.assertEqual(self.codes(blood), ["blood-calibration"])
+            np.testing.assert_array_equal(blood.plasma.values, PLASMA)
+            self.assertEqual(self.codes(read_blood([self.blood(metadata=JSON | {key: 1})])), [])
+
     def test_a_row_written_twice_is_named(self):
         blood = read_blood([self.blood(((0, 30, 45, 45, *TIMES[3:]), (0, 2, 60, 60, *WHOLE[3:])))])
         self.assertEqual(self.codes(blood), ["blood-repeated"])
@@ -388,6 +424,14 @@ class ParentFractionTest(Folder):
             ([0] * len(TIMES), "arbitrary"),
         ):
             self.refused("parent-fraction-range", self.read, fractions, unit)
+
+    def test_the_metabolites_share_in_its_place(self):
+        share = [1 - value for value in PARENT]
+        for fractions, unit in ((share, "arbitrary"), ([100 * value for value in share], "%"), (share, "unitless")):
+            self.assertIn("write 1 - value", self.refused("parent-fraction-metabolites", self.read, fractions, unit))
+        self.refused("parent-fraction-metabolites", self.read, ["n/a", "n/a", *share[2:]])
+        for fractions in (PARENT, (0.6, *PARENT[1:]), (*PARENT[:-1], 0.95), (0.55, 0.9, *PARENT[2:])):
+            self.assertIsNotNone(self.read(fractions).parent_fraction)  # one low or high sample is noise
 
     def test_what_is_odd_is_named(self):
         first = self.read((0.97, 0.97, *PARENT[2:]))

@@ -110,6 +110,26 @@ class WholeFileTest(Folder):
         path = self.written(random((1, *SHAPE)))
         self.assertEqual(read_volume(path).values.shape, SHAPE)
 
+    def test_an_empty_axis_before_time(self):
+        """As some converters write it: x, y, z, 1, time; for SimpleITK an image of five dimensions."""
+        values = random((FRAMES, *SHAPE))
+        for empty in (1, 2):
+            for packed in (False, True):
+                path = self.written(values)
+                content = bytearray(path.read_bytes())
+                struct.pack_into("<8h", content, 40, 4 + empty, *SHAPE[::-1], *[1] * empty, FRAMES, *[1] * (3 - empty))
+                struct.pack_into("<8f", content, 76, 1, 2.0, 1.5, 3.0, 1, 1, 1, 1)
+                path = self.folder / f"five.nii{'.gz' if packed else ''}"
+                path.write_bytes(gzip.compress(content) if packed else content)
+                read = read_volume(path)
+                np.testing.assert_array_equal(read.values, values)
+                self.assertTrue(read.grid.same_as(read_volume(self.written(values)).grid))
+                (self.folder / "five.json").write_text(json.dumps(SIDECAR))
+                np.testing.assert_allclose(read_dynamic_pet(path).activity, values, rtol=1e-6)
+                struct.pack_into("<8h", content, 40, 5, *SHAPE[::-1], 2, 2, 1, 1)
+                path.write_bytes(gzip.compress(content) if packed else content)
+                self.refused("nifti-dimensions", read_volume, path)
+
     def test_nan_stays_nan(self):
         values = random(SHAPE)
         values[1, 2, 3], values[0, 0, 0] = np.nan, np.inf

@@ -216,6 +216,7 @@ def read_pet_json(path: Path) -> PetSidecar:
     metadata = sidecar(path) | (read_json(path) if path.suffix == ".json" else {})
     notices = Notices()
     timing = _timing(path.name, metadata)
+    _tell_scale(path.name, metadata, notices)
     units = unboxed(metadata.get("Units"))
     if not isinstance(units, str):
         raise InputRefused("pet-json-units", "{file} states no Units; write Bq/mL or kBq/mL", file=path.name)
@@ -332,6 +333,22 @@ def _timing(file: str, metadata: Mapping[str, Any]) -> FrameTiming:
             hours=timing.starts_s[0] / 3600,
         )
     return timing
+
+
+def _tell_scale(file: str, metadata: Mapping[str, Any], notices: Notices) -> None:
+    """Tell of PET-BIDS' ScaleFactor, one a frame: the specification leaves open whether the voxels hold it already."""
+    factors = metadata.get("ScaleFactor")
+    listed = factors if isinstance(factors, list) else [factors]
+    scales = {float(factor) for factor in listed if isinstance(factor, int | float)} - {1.0}
+    if scales:
+        notices.add(
+            "pet-scale-factor",
+            "{file} states a ScaleFactor of {lowest:g} to {highest:g}, which its values are taken to hold already, as "
+            "converters leave it behind; where they do not, multiply each frame by it",
+            file=file,
+            lowest=min(scales),
+            highest=max(scales),
+        )
 
 
 def _check_tracer(file: str, tracer: str | None, half_life_s: float | None) -> None:

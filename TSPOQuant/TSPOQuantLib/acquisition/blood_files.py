@@ -20,6 +20,7 @@ from .tables import (
     SHORTEST_STUDY_S,
     Column,
     decay_corrected,
+    is_missing,
     kbq_ml_per,
     number_in,
     parts_of,
@@ -78,6 +79,9 @@ FEWEST_EQUAL, SAME_COUNT = 3, 1e-6
 SAME_RATIO = 2e-3
 # A parent fraction of so many samples or more that falls by less than this until so late was hardly measured: choices.
 FEWEST_FRACTIONS, HARDLY_FALLS, HARDLY_FALLS_UNTIL_S = 3, 0.03, 1200.0
+# A parent fraction that rises by more than this from its first sample to its last, and so much of its ups and downs
+# is that rise, is no parent fraction (our choice).
+RISES, MOSTLY_RISES = 0.2, 0.8
 METABOLITES_OUT = re.compile(
     r"metabolite[- ]?(free|corrected)|correct\w+ for (the )?(radio-?)?(labell?ed )?metabolites"
     r"|(parent|unchanged|intact|unmetaboli[sz]ed) (plasma|compound|(radio)?(tracer|ligand|activity))",
@@ -111,6 +115,10 @@ COUNTED_FROM = {
     "injection": re.compile(_SINCE + r"((radio)?tracer |radioligand )?(inj(ection)?|administration)\b|\bp\.i\.", re.I),
     "scan": re.compile(_SINCE + r"(pet |emission |dynamic )?(scan|acquisition|emission|imaging)\b", re.I),
 }
+CLOCK = re.compile(r"(?P<h>\d{1,2}):(?P<min>[0-5]\d):(?P<s>[0-5]\d(\.\d+)?)")
+AVAILABLE = {"PlasmaAvail": PLASMA, "WholeBloodAvail": WHOLE_BLOOD, "MetaboliteAvail": PARENT_FRACTION}
+"""PET-BIDS' keys that say whether a column holds values."""
+CALIBRATION = re.compile(r"calibration_?factor", re.IGNORECASE)
 ROUTES = ("arterial", "venous", "unknown")
 
 
@@ -252,6 +260,7 @@ def _read_recording(
     _refuse_uncorrected(path.name, metadata)
     by_quantity, unknown = _identify(path, table, columns)
     _refuse_corrected_twice(path.name, by_quantity, metadata)
+    by_quantity[TIME] = _in_seconds(by_quantity[TIME])
     numbers = {quantity: column.numbers() for quantity, column in by_quantity.items()}
     used = ~np.all([np.isnan(values) for values in numbers.values()], axis=0)
     if unknown:
@@ -299,9 +308,24 @@ def _read_recording(
         curves[quantity] = _without_repeats(where, at, values, notices)
     if not curves:
         raise InputRefused("blood-empty", "{file} holds no measured value", file=path.name)
+    _tell_metadata(path.name, metadata, curves, notices)
     autosampler = any(AUTOSAMPLER.fullmatch(part) for part in parts_of(path))
     dispersion_s = _dispersion(path.name, metadata, notices) if autosampler else None
     return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices), counted_from)
+
+
+def _in_seconds(column: Column) -> Column:
+    """Times that are all written as hours:minutes:seconds, in seconds; any other column as it is."""
+    found = [CLOCK.fullmatch(cell) for cell in column.cells if not is_missing(cell)]
+    if not found or None in found:
+        return column
+    cells = (
+        repr(3600 * int(clock["h"]) + 60 * int(clock["min"]) + float(clock["s"]))
+        if (clock := CLOCK.fullmatch(cell))
+        else cell
+        for cell in column.cells
+    )
+    return replace(column, cells=tuple(cells), unit=column.unit or "s")
 
 
 def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) -> tuple[dict[str, Column], list[str]]:
@@ -562,12 +586,27 @@ def _fractions(
             values=values[0],
             times=times[0],
         )
+    _refuse_metabolites(where, values)
     rise = float((values - np.minimum.accumulate(values)).max())
     if rise > FRACTION_RISE:
         notices.add(
             "parent-fraction-rises", "{where}: the parent fraction rises again by {rise:.2f}", where=where, rise=rise
         )
     return times, values
+
+
+def _refuse_metabolites(where: str, values: NDArray[np.float64]) -> None:
+    """Refuse ("parent-fraction-metabolites") fractions that rise all the way: they are the metabolites' share."""
+    rise = float(values[-1] - values[0])
+    if values.size >= FEWEST_FRACTIONS and rise > RISES and rise >= MOSTLY_RISES * np.abs(np.diff(values)).sum():
+        raise InputRefused(
+            "parent-fraction-metabolites",
+            "{where}: from {first:.2f} to {last:.2f} the values rise, as the metabolites' share does and no parent "
+            "fraction; write 1 - value",
+            where=where,
+            first=values[0],
+            last=values[-1],
+        )
 
 
 def _without_repeats(
@@ -641,6 +680,33 @@ def _tell_unmeasured(fraction: SampledCurve | None, notices: Notices) -> None:
             lowest=fraction.values.min(),
             minutes=fraction.end_s / 60,
         )
+
+
+def _tell_metadata(
+    file: str, metadata: Mapping[str, Any], curves: Mapping[str, SampledCurve], notices: Notices
+) -> None:
+    """Tell of what the metadata says and the values do not show: factors of calibration, columns of nothing."""
+    for key, value in metadata.items():
+        factor = unboxed(value)
+        if CALIBRATION.search(key) and isinstance(factor, int | float) and factor != 1:
+            notices.add(
+                "blood-calibration",
+                "{file}: its metadata states {key} {factor:g}, by which activities are taken to be multiplied "
+                "already; where they are not, multiply them",
+                file=file,
+                key=key,
+                factor=float(factor),
+            )
+    for key, quantity in AVAILABLE.items():
+        if quantity in curves and truth(metadata.get(key)) is False:
+            notices.add(
+                "blood-availability",
+                "{file}: its metadata says by {key} that there is no {quantity}, and the file holds values of it, "
+                "which were used; correct the one that is wrong",
+                file=file,
+                key=key,
+                quantity=quantity,
+            )
 
 
 def _dispersion(file: str, metadata: Mapping[str, Any], notices: Notices) -> float | None:

@@ -226,15 +226,20 @@ def parts_of(path: Path) -> list[str]:
 
 
 def number_in(metadata: Mapping[str, Any], key: str, file: str) -> float | None:
-    """The number under ``key``, None without one; raises InputRefused ("json-number")."""
+    """The number under ``key``, None without one or where it says n/a; raises InputRefused ("json-number")."""
     value = unboxed(metadata.get(key))
-    return None if value is None else _finite(value, key, file)
+    return None if value is None or is_missing(value) else _finite(value, key, file)
 
 
 def text_in(metadata: Mapping[str, Any], key: str) -> str | None:
-    """The text under ``key``, None without one or where it is blank."""
+    """The text under ``key``, None without one or where it is blank or says n/a."""
     value = unboxed(metadata.get(key))
-    return value.strip() or None if isinstance(value, str) else None
+    return value.strip() if isinstance(value, str) and not is_missing(value) else None
+
+
+def is_missing(value: object) -> bool:
+    """Whether a text says that nothing is known, as PET-BIDS allows it for injected mass and the like."""
+    return isinstance(value, str) and value.strip().lower() in MISSING_CELLS
 
 
 def unboxed(value: object) -> object:
@@ -361,13 +366,20 @@ def _no_constant(name: str) -> float:
 
 
 def _number(text: str, where: str) -> float:
-    if text.lower() in MISSING_CELLS:
+    if is_missing(text):
         return float("nan")
     if NUMBER.fullmatch(text) and np.isfinite(value := float(text)):
         return value
     if NUMBER.fullmatch(text) or NOT_FINITE.fullmatch(text):
         raise InputRefused(
             "table-not-finite", "{where}: '{text}'; write n/a where nothing is known", where=where, text=text
+        )
+    if ":" in text:
+        raise InputRefused(
+            "table-clock",
+            "{where}: '{text}' is a time with colons; write times as one number, in seconds from time zero",
+            where=where,
+            text=text[:40],
         )
     raise InputRefused(
         "table-number", "{where}: '{text}' is not a number (decimals take a point)", where=where, text=text[:40]

@@ -360,9 +360,7 @@ def _nifti_block(name: str, content: bytes) -> VoxelBlock:
     scales = np.isfinite(slope) and slope != 0 and (slope, intercept) != (1.0, 0.0)
     if np.isinf(slope) or (scales and not np.isfinite(intercept)):
         raise InputRefused("nifti-scale", "{file}: scl_slope or scl_inter is no number; export it again", file=name)
-    sizes = tuple(int(size) for size in dim[:axes])
-    while len(sizes) > 3 and sizes[-1] == 1:  # axes that are written and hold nothing
-        sizes = sizes[:-1]
+    sizes = _without_empty_axes(tuple(int(size) for size in dim[:axes]))
     block = VoxelBlock(
         name,
         content,
@@ -375,6 +373,11 @@ def _nifti_block(name: str, content: bytes) -> VoxelBlock:
     if not packed:
         return block
     return replace(block, content=inflated(memoryview(content), block.start + block.length, name))
+
+
+def _without_empty_axes(sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Of a NIfTI file: axes beyond space that are written and hold nothing are none, such as one before time."""
+    return (*sizes[:3], *(size for size in sizes[3:] if size > 1))
 
 
 def _nifti_placings(name: str, content: bytes) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
@@ -597,7 +600,9 @@ def _placed(path: Path, block: VoxelBlock) -> tuple[Grid, dict[str, str]]:
     axes = reader.GetDimension()
     spatial = tuple(size for axis, size in enumerate(block.sizes) if axis != block.listed)
     seen = tuple(int(size) for size in reader.GetSize())
-    if axes not in (3, 4) or len(spatial) not in (3, 4) or (*spatial, 1)[:axes] != seen:
+    if is_nifti(path):
+        seen = _without_empty_axes(seen)
+    if len(spatial) not in (3, 4) or len(seen) not in (3, 4) or (*spatial, 1)[: len(seen)] != seen:
         raise InputRefused(
             "nifti-dimensions",
             "{file} has {axes} dimensions; give a volume of three, or a series of volumes of four",
