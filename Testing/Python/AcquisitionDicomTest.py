@@ -18,8 +18,9 @@ from support.dicommaker import PetPlan, decay_factors, save, write_ct, write_pet
 from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
-from TSPOQuantLib.acquisition.image import DynamicImage
+from TSPOQuantLib.acquisition.image import DynamicImage, Scan
 from TSPOQuantLib.messages import Cancelled, InputRefused
+from TSPOQuantLib.pipeline.visit_data import person_notices
 
 
 class Folder(unittest.TestCase):
@@ -728,6 +729,23 @@ class CtTest(Folder):
         with self.assertRaises(InputRefused) as caught:
             read_ct(self.folder / "ct")
         self.assertEqual(caught.exception.code, "ct-several")
+
+
+class PersonTest(Folder):
+    def test_two_persons_under_one_number_are_told(self) -> None:
+        def scan(name: str, **attributes: str) -> Scan:
+            write_ct(self.folder / name, PetPlan(edit=setting(**attributes)))
+            return read_ct(self.folder / name).scan
+
+        own = scan("a", PatientBirthDate="19700203", PatientSex="F")
+        (told,) = person_notices(own, scan("b", PatientBirthDate="19610309", PatientSex="M"))
+        self.assertIn("date of birth, sex", told.message)
+        (told,) = person_notices(own, scan("c", PatientBirthDate="19700203", PatientSex="M"), own)
+        self.assertNotIn("birth", told.message)
+        silent = scan("d", PatientBirthDate="", PatientSex="")
+        self.assertEqual(person_notices(own, silent, scan("e", PatientBirthDate="19700203", PatientSex="F")), ())
+        self.assertNotIn("19700203", repr(own))
+        self.assertLess(len(own.birth_key or ""), 3)
 
 
 class RealSeriesTest(unittest.TestCase):

@@ -19,7 +19,7 @@ from .clock import SAME_START_S, start_notices
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
-from .dicom_slice import Facts, Slice
+from .dicom_slice import Facts, Slice, key_of
 from .dicom_values import lossy_notices, number, text
 from .frame_checks import check_growth, check_table, check_timing
 from .frames import FrameTiming
@@ -52,6 +52,8 @@ T = TypeVar("T")
 
 # Slices of one frame share their times; this much is clock noise, more is another bed position (not published).
 SAME_FRAME_S = 0.5
+# Of the key of a date of birth: 255 of 256 pairs of persons differ in them, and some hundred dates share each.
+BIRTH_DIGITS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +152,7 @@ def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -
         return text(header, Tag(keyword)) or None
 
     weight = number(header, Tag("PatientWeight"))
+    born = stated("PatientBirthDate")
     return Scan(
         patient_key=facts.patient_key,
         frame_of_reference_key=facts.frame_of_reference_key,
@@ -163,6 +166,8 @@ def scan_of(facts: Facts, header: Dataset, injection: Injection | None = None) -
         half_life_s=injection.half_life_s if injection else None,
         attenuation=stated("AttenuationCorrectionMethod"),
         infusion_s=injection.infusion_s if injection else None,
+        birth_key=key_of(born)[:BIRTH_DIGITS] if born else None,
+        sex=stated("PatientSex"),
     )
 
 

@@ -52,11 +52,18 @@ class Scan(Acquired):
 
     ``frame_of_reference_key``: as ``patient_key``, of FrameOfReferenceUID, which images share whose places can be
     compared. ``administration``: "bolus" and the like, lower case; ``infusion_s``: how long the tracer was injected.
+    OF_PERSON: ``birth_key``, two digits of a SHA-256 of the date of birth, and ``sex`` as DICOM has it, for telling
+    whether two files can be of one person; they are kept in no file.
     """
 
     frame_of_reference_key: str | None = None
     administration: str | None = None
     infusion_s: float | None = None
+    birth_key: str | None = None
+    sex: str | None = None
+
+
+OF_PERSON = ("birth_key", "sex")
 
 
 def half_life_of(*scans: Scan) -> float:

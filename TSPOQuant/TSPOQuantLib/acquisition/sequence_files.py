@@ -31,7 +31,7 @@ from ..plain import plain, restored
 from .files import content_of
 from .frame_checks import check_frames, check_timing
 from .frames import FrameTiming
-from .image import DynamicImage, Scan
+from .image import OF_PERSON, DynamicImage, Scan
 
 DURATIONS = "TSPOQuant.FrameDurations_s"
 UNITS = "TSPOQuant.Units"
@@ -85,7 +85,8 @@ class SequenceHeader:
 
 def attributes_of(image: DynamicImage) -> dict[str, str]:
     """What ``sequence_header`` reads back, for voxels in kBq/mL."""
-    known = {key: value for key, value in asdict(image.scan).items() if value is not None}
+    scan = asdict(image.scan)
+    known = {key: value for key, value in scan.items() if value is not None and key not in OF_PERSON}
     words = plain(image.decay_correction)
     attributes = {
         DURATIONS: " ".join(repr(float(duration)) for duration in image.timing.durations_s),

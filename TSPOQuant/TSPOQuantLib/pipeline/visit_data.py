@@ -13,7 +13,7 @@ from ..acquisition.clock import SAME_START_S, at_injection, blood_at, blood_cloc
 from ..acquisition.dicom import read_anatomical, read_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference, check_placed
 from ..acquisition.given_input import read_given, with_given
-from ..acquisition.image import DynamicImage, Volume
+from ..acquisition.image import OF_PERSON, DynamicImage, Scan, Volume
 from ..acquisition.population import read_population
 from ..acquisition.segmentation import Segmentation
 from ..acquisition.segmentation_files import read_segmentation
@@ -23,13 +23,14 @@ from ..acquisition.tacs import read_frame_table, read_frame_weights
 from ..alignment.parts import join_parts
 from ..alignment.visits import VisitAlignment, align_visits
 from ..input_function import GivenSettings
-from ..messages import InputRefused, Listed, Notice
+from ..messages import InputRefused, Listed, Notice, Text
 from ..progress import Progress, part, silent
 from ..regions.carry import carry_segmentation, level_points
 from ..regions.region import regions_of
 from ..settings import part_of
 from ..study import Study
 
+PERSON_WORDS = dict(zip(OF_PERSON, (Text("date of birth"), Text("sex")), strict=True))
 SAME_WEIGHT = 0.1
 """Weights of one person at different visits differ by less than this part (a choice); a slipped unit by more."""
 
@@ -72,6 +73,7 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
         also = study.carried_from.ct if study.carried_from else None
         named = ", ".join(str(path) for path in (study.pet, study.ct, also) if path)
         raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
+    image = replace(image, notices=(*image.notices, *person_notices(*scans)))
     progress(0.8, "Reading the segmentation and the blood")
     drawn_on = (other if study.carried_from else ct) or image
     segmentation, carried = read_segmentation(study.segmentation, on=drawn_on.grid), None
@@ -100,6 +102,22 @@ def weight_notices(own: float | None, other: float | None) -> tuple[Notice, ...]
             "on the PET's: correct the one that is wrong",
             own=own,
             other=other,
+        ),
+    )
+
+
+def person_notices(*scans: Scan) -> tuple[Notice, ...]:
+    """Tell of images of one visit whose headers state two dates of birth or two sexes, as anonymized ones may."""
+    stated = {what: {getattr(scan, what) for scan in scans} - {None} for what in OF_PERSON}
+    differing = [PERSON_WORDS[what] for what, values in stated.items() if len(values) > 1]
+    if not differing:
+        return ()
+    return (
+        Notice(
+            "persons-doubtful",
+            "PET and CT (or MR) state different things of the person ({differing}): make sure that both are of one "
+            "person",
+            differing=Listed(differing, ", "),
         ),
     )
 
