@@ -13,12 +13,13 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage, SecondaryCaptureImageStorage
 from support.dicommaker import PetPlan, decay_factors, save, write_ct, write_pet
 from support.realdata import DATA, needs_data
-from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet, read_pet
+from TSPOQuantLib.acquisition.dicom import pet_series, read_ct, read_dynamic_pet, read_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
+from TSPOQuantLib.acquisition.inspect import inspect
 from TSPOQuantLib.messages import Cancelled, InputRefused
 from TSPOQuantLib.pipeline.visit_data import person_notices
 
@@ -177,6 +178,47 @@ class DynamicTest(Folder):
             if told:
                 self.assertIn(f"{dated[8:10]}:{dated[10:12]}:00 was taken", said["pet-injection-twice"])
         self.assertIn("120 s apart", said["pet-injection-twice"])
+
+    def test_frames_that_are_series_of_their_own(self) -> None:
+        def apart(header: Dataset, frame: int, k: int) -> None:
+            header.SeriesInstanceUID, header.SeriesNumber = f"1.2.3.{frame}", frame
+            header.SeriesType, header.NumberOfTimeSlices = ["STATIC", "IMAGE"], 1
+
+        for vendor in ("siemens", "ge", "philips"):
+            shutil.rmtree(self.folder / "pet", ignore_errors=True)
+            plan = PetPlan(vendor=vendor, edit=apart)
+            truth = write_pet(self.folder / "pet", plan)
+            image = read_pet(self.folder / "pet")
+            np.testing.assert_allclose(image.activity, truth, rtol=1e-5)
+            np.testing.assert_allclose(image.timing.starts_s, plan.starts_s, atol=1e-3)
+            self.assertEqual(self.codes(image), {"pet-series-joined", "pet-series-type"})
+            (entry,) = inspect(self.folder / "pet")["series"]
+            self.assertEqual((entry["kind"], len(entry["frames"])), ("dynamic-pet", 5))
+            self.assertEqual(pet_series(self.folder / "pet").files, 15)
+
+    def test_series_that_are_no_frames_of_one_scan(self) -> None:
+        """Bed positions, reconstructions of one time, one that is not whole, two scans: each stays a series."""
+
+        def apart(header: Dataset, frame: int, k: int) -> None:
+            header.SeriesInstanceUID, header.SeriesType = f"1.2.3.{frame}", ["STATIC", "IMAGE"]
+
+        def beds(header: Dataset, frame: int, k: int) -> None:
+            apart(header, frame, k)
+            header.ImagePositionPatient = [0, 0, 100 * frame + 3 * k]
+
+        def again(header: Dataset, frame: int, k: int) -> None:
+            apart(header, frame, k)
+            header.AcquisitionTime = "103000"
+
+        two = {"starts_s": PetPlan.starts_s[:2], "durations_s": PetPlan.durations_s[:2]}
+        for edit, frames, lost in ((beds, {}, 0), (again, {}, 0), (apart, {}, 1), (apart, two, 0)):
+            shutil.rmtree(self.folder / "pet", ignore_errors=True)
+            write_pet(self.folder / "pet", PetPlan(edit=edit, **frames))
+            for file in sorted((self.folder / "pet").iterdir())[:lost]:
+                file.unlink()
+            with self.assertRaises(InputRefused) as caught:
+                read_pet(self.folder / "pet")
+            self.assertEqual(caught.exception.code, "pet-several-static")
 
     def test_a_time_zone_that_the_injection_alone_states(self) -> None:
         for zone, hours in (("+0000", -2), ("-0700", -9), ("+0545", 3.75), ("+0200", 0)):
@@ -716,6 +758,14 @@ class CtTest(Folder):
             self.folder / "ct", PetPlan(seed=2, edit=setting(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])), "l"
         )
         self.assertEqual(read_ct(self.folder / "ct").values.shape, (3, 4, 5))
+
+    def test_many_frames_in_one_file_are_told(self) -> None:
+        for sop_class, code in ((EnhancedCTImageStorage, "ct-enhanced"), (EnhancedMRImageStorage, "mr-enhanced")):
+            write_ct(self.folder, PetPlan(edit=setting(SOPClassUID=sop_class)))
+            with self.assertRaises(InputRefused) as caught:
+                read_ct(self.folder)
+            self.assertEqual(caught.exception.code, code)
+            self.assertIn("export the classic", caught.exception.message)
 
     def test_single_images_beside_it_are_passed_over(self) -> None:
         """The scout that is not called one, the picture of a bolus: one slice is no CT where a whole one lies."""

@@ -12,7 +12,7 @@ from ..progress import Progress, part, silent
 from .dicom_files import MAX_RESCALE, FolderContent, Series, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, understand_pet
-from .dicom_slice import CT, ENHANCED_PET, LEGACY_PET, MR, PET, Slice
+from .dicom_slice import CT, ENHANCED_CT, ENHANCED_MR, ENHANCED_PET, LEGACY_PET, MR, PET, Facts, Slice
 from .dicom_values import lossy_notices, number, text
 from .foreign_files import refuse_foreign
 from .frame_checks import FEWEST_CUT, check_frames, check_slopes, saturated_notices
@@ -137,6 +137,9 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple
     take_mr = modality == MR_IMAGE or (modality == AUTO and not cts and bool(mrs))
     kind, series = ("MR", mrs) if take_mr else ("CT", cts)
     if not series:
+        for one in content.series:
+            if (enhanced := enhanced_refusal(one.facts)) is not None:
+                raise enhanced
         raise InputRefused(
             f"{kind.lower()}-none",
             "there is no {kind} under {path}, only {found}; check the path",
@@ -164,6 +167,15 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple
             series=_listed([one for one in series if one is not volumes[0]]),
         ),
     )
+
+
+def enhanced_refusal(facts: Facts) -> InputRefused | None:
+    """Why a CT or MR of many frames in one file is not read; None for what is neither."""
+    if facts.sop_class in ENHANCED_CT:
+        return InputRefused("ct-enhanced", "multi-frame CT is not read; export the classic CT images")
+    if facts.sop_class in ENHANCED_MR:
+        return InputRefused("mr-enhanced", "multi-frame MR is not read; export the classic MR images")
+    return None
 
 
 def anatomical_stack(series: Series) -> list[Slice]:

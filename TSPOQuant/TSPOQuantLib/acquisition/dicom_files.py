@@ -22,11 +22,13 @@ from pydicom.uid import ImplicitVRLittleEndian
 from ..messages import InputRefused
 from ..progress import Progress, silent
 from .dicom_header import NATIVE, is_dicom, plain_header
-from .dicom_slice import ENHANCED_PET, LEGACY_PET, Facts, Slice, key_of, rounded
+from .dicom_slice import ENHANCED_PET, LEGACY_PET, PET, Facts, Slice, key_of, rounded
 from .dicom_values import Header, date_time, integer, is_lossy, number, numbers, spoken_text, text, texts
 from .enhanced_pet import classic_frames, classic_header, enhanced_slices
 from .files import POINTER_BYTES, check_content, check_link
 
+# So many series of one frame each are frames of one scan rather than scans of their own (a choice).
+FEWEST_JOINED = 3
 # No image is scaled by more; beyond it, single precision overflows.
 MAX_RESCALE = 1e30
 
@@ -90,9 +92,13 @@ _HEAD_BYTES = 1 << 15
 
 @dataclass(frozen=True)
 class Series:
-    """The slices of one series, in the order of their file names. Never empty."""
+    """The slices of one series, in the order of their file names. Never empty.
+
+    joined: how many series it was made of, where each held one frame.
+    """
 
     slices: tuple[Slice, ...]
+    joined: int = 1
 
     @property
     def facts(self) -> Facts:
@@ -168,9 +174,34 @@ def find_series(path: Path, progress: Progress = silent) -> FolderContent:
             slices.setdefault(key, []).append(piece)
     if not slices:
         _refuse_pointers(files)
-    return FolderContent(
-        tuple(Series(tuple(pieces)) for pieces in slices.values()), others, unreadable, tuple(imageless)
-    )
+    series = _joined([Series(tuple(pieces)) for pieces in slices.values()])
+    return FolderContent(tuple(series), others, unreadable, tuple(imageless))
+
+
+def _joined(series: Sequence[Series]) -> list[Series]:
+    """The same, but PET series of one frame each that are alike in all but their time as one series: some scanners and
+    archives give every frame of a scan a series of its own."""
+    alike: dict[Facts, list[Series]] = {}
+    for one in series:
+        alike.setdefault(one.facts._replace(series_uid=""), []).append(one)
+    joined = []
+    for facts, group in alike.items():
+        if facts.sop_class == PET and len(group) >= FEWEST_JOINED and _are_frames(group):
+            group.sort(key=lambda one: one.slices[0].acquired or datetime.min)
+            common = group[0].facts
+            pieces = (replace(piece, facts=common) for one in group for piece in one.slices)
+            joined.append(Series(tuple(pieces), len(group)))
+        else:
+            joined += group
+    return joined
+
+
+def _are_frames(group: Sequence[Series]) -> bool:
+    """Whether each series holds the same places once, and each at another time."""
+    places = {frozenset(piece.position_mm for piece in one.slices) for one in group}
+    times = {one.slices[0].acquired for one in group} - {None}
+    once = all(len(one.slices) == len(next(iter(places))) for one in group)
+    return len(places) == 1 and once and len(times) == len(group)
 
 
 def _refuse_pointers(files: Sequence[Path]) -> None:

@@ -107,6 +107,12 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
     facts, header = series.facts, series.header
     injection = read_injection(header)
     notices = Notices([*injection.notices, *lossy_notices(Text("the PET"), facts.lossy)])
+    if series.joined > 1:
+        notices.add(
+            "pet-series-joined",
+            "{joined} series of one frame each, alike in all but their times, were read as the frames of one scan",
+            joined=series.joined,
+        )
     kind = _kind(series)
     if kind == "other":
         refusals.append(_not_an_acquisition(facts))

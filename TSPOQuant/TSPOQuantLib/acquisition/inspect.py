@@ -9,11 +9,10 @@ from pydicom.tag import Tag
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice
-from .dicom import anatomical_stack, is_ct, is_mr, is_pet
+from .dicom import anatomical_stack, enhanced_refusal, is_ct, is_mr, is_pet
 from .dicom_files import Series, find_series, read_pixels
 from .dicom_geometry import stack_grid
 from .dicom_pet import PetSeries, understand_pet
-from .dicom_slice import ENHANCED_CT, ENHANCED_MR
 from .dicom_values import integer, number, text
 from .foreign_files import refuse_foreign
 from .frames import FrameTiming
@@ -110,12 +109,9 @@ def _series(series: Series) -> Entry:
         return entry | _anatomical(series, "ct", HU)
     if is_mr(series):
         return entry | _anatomical(series, "mr", MR_SIGNAL)
-    if facts.sop_class in ENHANCED_CT:
-        refusal = InputRefused("ct-enhanced", "multi-frame CT is not read; export the classic CT images")
-        return entry | {"refusals": _messages([refusal])}
-    if facts.sop_class in ENHANCED_MR:
-        refusal = InputRefused("mr-enhanced", "multi-frame MR is not read; export the classic MR images")
-        return entry | {"refusals": _messages([refusal])}
+    enhanced = enhanced_refusal(facts)
+    if enhanced is not None:
+        return entry | {"refusals": _messages([enhanced])}
     if facts.modality == "PT":
         refusal = InputRefused("pet-sop-class", "stored as another kind of object than PET images: nothing to measure")
         return entry | {"refusals": _messages([refusal]), "suv_refusal": f"{refusal.code}: {refusal.message}"}
