@@ -39,12 +39,30 @@ class Grid:
         k, j, i = np.indices(self.shape)
         return self.to_lps(np.stack([i, j, k], axis=-1).astype(float))
 
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """(8, 3) LPS mm of the outermost voxels' centers."""
+        far = np.array(self.shape[::-1], dtype=float) - 1
+        return self.to_lps(np.array([[i, j, k] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])]))
+
     def part(self, first: Sequence[int], shape: Sequence[int]) -> "Grid":
         """The grid of ``shape`` (k, j, i) of the voxels, from voxel ``first`` (k, j, i) on."""
         matrix = self.ijk_to_lps.copy()
         matrix[:3, 3] = self.to_lps(np.array(first[::-1], dtype=float))
         k, j, i = map(int, shape)
         return Grid((k, j, i), matrix)
+
+    def box_around(self, points_lps: NDArray[np.float64], margin_mm: float) -> tuple[slice, slice, slice]:
+        """The box (k, j, i) of the voxels that touch the box in LPS around points (n, 3) and a margin; never empty."""
+        low, high = points_lps.min(axis=0) - margin_mm, points_lps.max(axis=0) + margin_mm
+        corners = np.array(
+            [[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+        )
+        index, last = self.to_ijk(corners)[:, ::-1], np.array(self.shape) - 1
+        begin = np.clip(np.floor(index.min(axis=0)), 0, last).astype(int)
+        end = np.clip(np.ceil(index.max(axis=0)), begin, last).astype(int) + 1
+        k, j, i = (slice(int(a), int(b)) for a, b in zip(begin, end, strict=True))
+        return k, j, i
 
     def to_lps(self, ijk: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) in voxel indices (i, j, k) to LPS mm."""
@@ -59,9 +77,7 @@ class Grid:
         """Whether both grids have the same shape and every voxel center agrees within ``tolerance_mm``."""
         if self.shape != other.shape:
             return False
-        far = np.array(self.shape[::-1], dtype=float) - 1
-        corners = np.array([[i, j, k] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])])
-        return bool(np.abs(self.to_lps(corners) - other.to_lps(corners)).max() <= tolerance_mm)
+        return bool(np.abs(self.corners - other.corners).max() <= tolerance_mm)
 
 
 def box_of(values: NDArray[np.generic]) -> tuple[slice, slice, slice]:

@@ -52,13 +52,12 @@ def rigid(shift_mm, degrees):
     return matrix
 
 
-def picture(column, background, matrix=None):
+def picture(column, background, matrix=None, on=None):
     """The bodies with soft edges (one voxel), carried by ``matrix``, drawn at the voxel centers."""
-    k, j, i = np.indices(SHAPE)
-    points = grid().to_lps(np.stack([i, j, k], axis=-1).astype(float))
+    points = (on or grid()).centers
     back = np.linalg.inv(np.eye(4) if matrix is None else matrix)
     x = points @ back[:3, :3].T + back[:3, 3]
-    values = np.full(SHAPE, float(background))
+    values = np.full(points.shape[:3], float(background))
     for center, half, *contents in BODIES:
         radius = np.sqrt((((x - center) / half) ** 2).sum(axis=-1))
         inside = 1 / (1 + np.exp(np.clip((radius - 1) * min(half) / (SPACING / 2), -50, 50)))
@@ -66,19 +65,19 @@ def picture(column, background, matrix=None):
     return values.astype(np.float32)
 
 
-def dynamic(matrices, durations=(5, 5, 60, 300, 600, 600, 600), seed=1):
+def dynamic(matrices, durations=(5, 5, 60, 300, 600, 600, 600), seed=1, on=None):
     """Frames from blood to tissue, each carried by its matrix, with counting noise."""
     rng = np.random.default_rng(seed)
     frames = []
     for n, matrix in enumerate(matrices):
         late = n / (len(matrices) - 1)
-        clean = (1 - late) * picture(0, 0.0, matrix) + late * picture(1, 0.0, matrix)
+        clean = (1 - late) * picture(0, 0.0, matrix, on) + late * picture(1, 0.0, matrix, on)
         scale = COUNTS * durations[n] / 600
         frames.append(rng.poisson(np.maximum(clean, 0) * scale) / scale)
     starts = np.concatenate([[0.0], np.cumsum(durations)[:-1]])
     timing = FrameTiming(starts, np.array(durations, dtype=float))
     activity = np.array(frames, dtype=np.float32)
-    return DynamicImage(activity, grid(), timing, "injection", None, "simulated", Scan(half_life_s=1224.0))
+    return DynamicImage(activity, on or grid(), timing, "injection", None, "simulated", Scan(half_life_s=1224.0))
 
 
 def still(image):

@@ -1,6 +1,6 @@
 """What the readers return: images in kBq/mL or HU on a known grid, with a known clock."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 
 import numpy as np
@@ -100,6 +100,15 @@ class DynamicImage:
     def clock(self) -> time | None:
         """The time of day of zero, None where the file tells none."""
         return self.zero_clock or (self.time_zero_at.time() if self.time_zero_at else None)
+
+    def around(self, points_lps: NDArray[np.float64], margin_mm: float) -> "DynamicImage":
+        """The same scan of the surroundings of points (n, 3) alone; the image itself where they reach all of it."""
+        box = self.grid.box_around(points_lps, margin_mm)
+        shape = tuple(side.stop - side.start for side in box)
+        if shape == self.grid.shape:
+            return self
+        part = self.grid.part([side.start for side in box], shape)
+        return replace(self, activity=self.activity[(slice(None), *box)], grid=part)
 
 
 @dataclass(frozen=True, eq=False)

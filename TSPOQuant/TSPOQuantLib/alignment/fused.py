@@ -51,12 +51,11 @@ def fused_images(
     point of the CT into it; None without motion.
     """
     long = long_frames(image.timing)
-    low, high = points_lps.min(axis=0) - MARGIN_MM, points_lps.max(axis=0) + MARGIN_MM
     return FusedImages(
         subject,
         session,
-        _cut(ct, low, high),
-        _cut(mean_image(image, long, to_frame), low, high),
+        _cut(ct, points_lps),
+        _cut(mean_image(image, long, to_frame), points_lps),
         _tight(segmentation),
         tuple(long),
         suv_per_kbq_ml(image),
@@ -76,15 +75,13 @@ def suv_per_kbq_ml(image: DynamicImage) -> float | None:
     return weight / dose
 
 
-def _cut(volume: Volume, low: NDArray[np.float64], high: NDArray[np.float64]) -> Volume:
-    """The voxels of a volume that touch a box in LPS mm."""
-    corners = np.array([[x, y, z] for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])])
-    index = volume.grid.to_ijk(corners)[:, ::-1]
-    first = np.clip(np.floor(index.min(axis=0)), 0, np.array(volume.grid.shape) - 1).astype(int)
-    last = np.clip(np.ceil(index.max(axis=0)), first, np.array(volume.grid.shape) - 1).astype(int) + 1
-    box = tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+def _cut(volume: Volume, points_lps: NDArray[np.float64]) -> Volume:
+    """The surroundings of points (n, 3) in a volume."""
+    box = volume.grid.box_around(points_lps, MARGIN_MM)
     values = np.ascontiguousarray(volume.values[box])
-    return replace(volume, values=values, grid=volume.grid.part(first.tolist(), values.shape), sources=())
+    return replace(
+        volume, values=values, grid=volume.grid.part([side.start for side in box], values.shape), sources=()
+    )
 
 
 def _tight(segmentation: Segmentation) -> Segmentation:

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..acquisition.image import DynamicImage, Volume
+from ..grid import Grid, box_of
 from ..messages import InputRefused, Notice, Text
 from .contrast import windowed
 from .motion import FrameMotion, late_frames
@@ -31,7 +32,7 @@ FITS_MM = 0.5
 LIMIT_MM = 30.0
 """The scanner's own frame of reference is trusted to this; a fit beyond it is a failed registration."""
 LEAST_OVERLAP = 0.3
-"""Share of the PET's field that the CT must show."""
+"""Share of the smaller field, the PET's or the CT's, that both must show."""
 LEAST_INFORMATION = 0.35
 """Nats of mutual information after registration. Simulated necks have 1.3 to 1.5; a simulated neck against the CT of
 a simple chest 0.14, of a round head 0.29. No real pair was at hand: the limit is set low."""
@@ -50,7 +51,7 @@ class PetToCt:
     """ct_to_reference: rigid 4 x 4 in LPS mm, carries a point of the CT to the PET's reference position.
 
     shift_mm, rotation_deg: what registration found, also where it was not needed (kept is True and ct_to_reference
-    the identity): mean displacement over the middle half of the PET's field, and angle. information_before,
+    the identity): mean displacement over the middle half of the field that both show, and angle. information_before,
     information_after: mutual information in nats of the scanner's frame of reference and of ``ct_to_reference``.
     """
 
@@ -69,27 +70,30 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
     frames: "early" (first to tenth minute), "late" (the last 20 min) or "all" from the first minute on. Deterministic.
     Where the scanner's frame of reference already fits, it is kept ("pet-ct-fits").
 
-    Raises InputRefused: "pet-ct-no-overlap" where the CT shows too little of the PET's field; "pet-ct-mismatch" where
-    nothing fits: another part of the body, or one of both images upside down or back to front. A neck is its own
-    mirror image: left exchanged for right cannot be seen.
+    Raises InputRefused: "pet-ct-no-overlap" where the two have too little of their fields in common;
+    "pet-ct-mismatch" where nothing fits: another part of the body, or one of both images upside down or back to front.
+    A neck is its own mirror image: left exchanged for right cannot be seen.
     """
     mean = mean_image(image, _chosen(image, frames), list(motion.reference_to_frame))
     pet = root_scaled(to_sitk(mean.values, image.grid), SMOOTHING_MM)
     on_pet, shown = _ct_on_pet(ct, pet)
-    overlap = float(sitk.GetArrayViewFromImage(shown).mean())
+    seen = sitk.GetArrayViewFromImage(shown)
+    overlap = float(seen.sum()) / _voxels_of_smaller(image.grid, ct.grid)
     if overlap < LEAST_OVERLAP:
         raise InputRefused(
             "pet-ct-no-overlap",
-            "{anatomy} shows {overlap:.0%} of the PET's field (at least {least_overlap:.0%} is needed); check that "
-            "both were taken in one session; {go_on}",
+            "PET and {anatomy} have {overlap:.0%} of the smaller field in common (at least {least_overlap:.0%} is "
+            "needed); check that both were taken in one session; {go_on}",
             anatomy=ct.called,
             overlap=overlap,
             least_overlap=LEAST_OVERLAP,
             go_on=GO_ON,
         )
+    box = box_of(seen)
+    on_pet, shown = (_cut(each, box) for each in (on_pet, shown))
     found = register_rigid(on_pet, pet, mask=shown)
     before, after = (similarity(on_pet, pet, matrix, mask=shown) for matrix in (np.eye(4), found))
-    points = field_points(image.grid)
+    points = field_points(image.grid.part([side.start for side in box], [side.stop - side.start for side in box]))
     shift, angle = displacement_mm(found, points), rotation_deg(found)
     _refuse_mismatch(on_pet, shown, pet, after, shift, ct.called)
     if shift <= FITS_MM:
@@ -102,6 +106,12 @@ def align_to_ct(image: DynamicImage, ct: Volume, motion: FrameMotion, frames: Fr
         )
         return PetToCt(np.eye(4), shift, (notice,), angle, before, before, kept=True)
     return PetToCt(found, shift, (), angle, before, after)
+
+
+def _voxels_of_smaller(pet: Grid, ct: Grid) -> float:
+    """How many of the PET's voxels fill the smaller field: a small CT of the neck may lie in a PET of the body."""
+    volumes = [float(np.prod(grid.shape)) * grid.voxel_volume_mm3 for grid in (pet, ct)]
+    return min(volumes) / pet.voxel_volume_mm3
 
 
 def _chosen(image: DynamicImage, frames: Frames) -> list[int]:
@@ -122,6 +132,12 @@ def _ct_on_pet(ct: Volume, pet: sitk.Image) -> tuple[sitk.Image, sitk.Image]:
     outside = low - 1000.0
     on_pet = sitk.Resample(smooth, pet, sitk.Transform(), sitk.sitkLinear, outside)
     return sitk.Clamp(on_pet, sitk.sitkFloat32, low, high), on_pet > low - 500.0
+
+
+def _cut(image: sitk.Image, box: tuple[slice, slice, slice]) -> sitk.Image:
+    """The box (k, j, i) of an image: the optimizer's steps are those that its field asks for."""
+    sides = box[::-1]
+    return sitk.RegionOfInterest(image, [side.stop - side.start for side in sides], [side.start for side in sides])
 
 
 def _refuse_mismatch(

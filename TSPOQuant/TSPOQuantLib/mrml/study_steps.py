@@ -73,12 +73,14 @@ class StudySteps(StudyViews):
     def _alignment(self, session: str, data, settings, progress: Progress):
         """The kept alignment where it is up to date, else a new one."""
         from .. import pipeline
+        from ..regions.region import regions_of
 
         step = self.step("fusion", session)
         node = self._resultOf("fusion", session)
         if node is not None and state_of(step) is State.DONE and settings.motion_correction != "none":
             return study_nodes.stored_alignment(session)
-        return pipeline.align_visit(data.image, data.ct, settings, progress)
+        drawn = regions_of(data.segmentation) if data.segmentation else ()
+        return pipeline.align_visit(data.image, data.ct, settings, progress, drawn)
 
     def align(self, session: str, progress: Progress = silent) -> None:
         """Register the frames of a visit to each other, and its PET to its CT, as far as the visit asks for it."""

@@ -11,7 +11,7 @@ from ..progress import Progress, part, silent
 from ..reporting import provenance
 from ..study import Study, StudySettings
 from .curves import fit_options, only_seen, seen_frames
-from .placement import Alignment, Placed, place
+from .placement import Alignment, Placed, place, surroundings
 from .plasma import BODY_MASK, body_curve, body_of, for_model, input_of
 from .quantification import visit_notices, visit_provenance
 from .visit_data import VisitData, read_visit
@@ -40,11 +40,11 @@ def make_visit_maps(
             model=model,
         )
     placed = place(data, settings, aligned, part(progress, 0, 0.5))
-    image = at_rest(placed.image, placed.to_frames)
+    image = at_rest(data.image, placed.to_frames)
     mask = body_of(image)
     curve = body_curve(image, mask)
     blood = reconcile(data.blood, image.timing, curve[None], settings.input_source != "image-derived")
-    source = input_of(Placed(image, placed.regions), blood, settings)
+    source = input_of(Placed(surroundings(image, placed.regions), placed.regions), blood, settings)
     options = fit_options(image, curve, settings, data.frame_weights)
     progress(0.6, Text("{model} maps", model=model))
     plasma = for_model(source, model, options)

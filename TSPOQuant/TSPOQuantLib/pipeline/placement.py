@@ -22,13 +22,17 @@ from .visit_data import VisitData
 
 Alignment = tuple[FrameMotion | None, PetToCt | None]
 """Where the neck lay in every frame, and the CT in the PET; None where the study does not ask for it."""
+NECK_MM = 120.0
+"""So far around the regions, or else around the CT, a scan is read and registered: what lies and moves beyond is not
+this neck (a choice; it cuts no scan of a neck alone)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Placed:
     """A visit's regions in their place on the PET: found once, then handed to all that read or draw them.
 
-    regions: all that are drawn; targets: those of them to be quantified. to_frames: for every frame the rigid 4 x 4
+    image: of a scan that shows more of the body, what lies around the regions. regions: all that are drawn; targets:
+    those of them to be quantified. to_frames: for every frame the rigid 4 x 4
     (LPS mm) that carries what was drawn on the CT into it; None for a neck that lay still. motion, to_ct: what
     to_frames was made of.
     """
@@ -84,7 +88,7 @@ def place(
     "reference-region", "pvc-region").
     """
     regions = regions_of(data.segmentation)
-    targets = tuple(region for region in regions if region.anatomy.structure not in ANATOMY_ONLY)
+    targets = _targets(regions)
     if to_quantify:
         if not targets:
             raise no_region()
@@ -93,11 +97,16 @@ def place(
             regions_to_correct(targets, settings)
     if data.ct is not None:
         check_over_ct(data.ct, targets)
-    motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress)
+    motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress, regions)
     drawn = [center_of(region) for region in targets if region.mask.any()]
     if motion is not None and drawn:
         motion = judged_at(motion, np.array(drawn))
-    return Placed(data.image, regions, region_to_frame(motion, to_ct), targets, data.ct, motion, to_ct)
+    image = surroundings(data.image, regions)
+    return Placed(image, regions, region_to_frame(motion, to_ct), targets, data.ct, motion, to_ct)
+
+
+def _targets(regions: Sequence[Region]) -> tuple[Region, ...]:
+    return tuple(region for region in regions if region.anatomy.structure not in ANATOMY_ONLY)
 
 
 def reference_region(regions: Sequence[Region], settings: StudySettings) -> Region | None:
@@ -150,11 +159,20 @@ def check_over_ct(ct: Volume, regions: Sequence[Region]) -> None:
 
 
 def align_visit(
-    image: DynamicImage, ct: Volume | None, settings: StudySettings, progress: Progress = silent
+    image: DynamicImage,
+    ct: Volume | None,
+    settings: StudySettings,
+    progress: Progress = silent,
+    drawn: Sequence[Region] = (),
 ) -> Alignment:
-    """Where the neck lay in each frame, and the CT in the PET, as far as the study asks for it."""
+    """Where the neck lay in each frame, and the CT in the PET, as far as the study asks for it.
+
+    drawn: of a scan that shows more of the body, what lies around those of these regions that are quantified is the
+    neck; where there is none, what lies around the CT.
+    """
     if settings.motion_correction == "none":
         return None, None
+    image = surroundings(image, _targets(drawn), ct)
     chosen = settings.motion_reference
     reference = chosen if isinstance(chosen, str) else [frame - 1 for frame in chosen]
     motion = estimate_motion(image, part(progress, 0, 0.9), reference)
@@ -162,6 +180,16 @@ def align_visit(
         return motion, None
     progress(0.9, Text("PET to {anatomy}", anatomy=ct.called))
     return motion, align_to_ct(image, ct, motion, settings.registration_window)
+
+
+def surroundings(image: DynamicImage, regions: Sequence[Region], ct: Volume | None = None) -> DynamicImage:
+    """What a scan shows within ``NECK_MM`` of the regions, or else of the CT; all where there is neither.
+
+    Vertebrae do not count: those of the whole spine may be labeled.
+    """
+    drawn = [region for region in regions if region.mask.any() and region.anatomy.structure != "vertebra"]
+    places = [corners_of(region) for region in drawn] or ([ct.grid.corners] if ct is not None else [])
+    return image.around(np.concatenate(places), NECK_MM) if places else image
 
 
 def region_to_frame(motion: FrameMotion | None, to_ct: PetToCt | None) -> list[NDArray[np.float64]] | None:

@@ -39,7 +39,7 @@ from ..reporting import provenance
 from ..study import Study, StudySettings
 from ..tracers import tracer_named
 from .curves import Fitting, fitting_of, seen_frames, unit_notices
-from .placement import Alignment, Placed, place, regions_to_correct, visit_fused
+from .placement import Alignment, Placed, place, regions_to_correct, surroundings, visit_fused
 from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
 from .visit_data import VisitData, read_visit
@@ -73,9 +73,11 @@ def quantify(
     unclear = (*check_names(data.segmentation.segments), *undrawn_notices(data.segmentation))
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
     settings, width_se_mm, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
+    whole = data.image
     if settings.smooth_to_mm is not None:
         own_mm = None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
-        placed = replace(placed, image=smoothed_to(placed.image, own_mm, settings.smooth_to_mm))
+        whole = smoothed_to(whole, own_mm, settings.smooth_to_mm)
+        placed = replace(placed, image=surroundings(whole, placed.regions))
     image, targets = placed.image, placed.targets
     progress(0.7, "Reading the regions off the PET")
     curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
@@ -84,7 +86,7 @@ def quantify(
     if data.blood is None:
         fitted = _without_vt(image.timing)
     else:
-        read = _Read(placed, curves, corrected, width_se_mm)
+        read = _Read(placed, curves, corrected, body_curve(whole, body_of(whole)), width_se_mm)
         fitted = _fitted(read, data.blood, data.frame_weights, settings, part(progress, 0.8, 1))
     recovered = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
     records = tuple(
@@ -98,7 +100,7 @@ def quantify(
         subject=settings.subject,
         session=settings.session,
         genotype=settings.genotype,
-        acquisition=acquisition_of(image, _width(settings), width_se_mm, placed.ct),
+        acquisition=acquisition_of(data.image, _width(settings), width_se_mm, placed.ct),
         settings=plain(settings, lossless=False),
         models=fitted.models,
         rows=outcome_rows(settings.session, records, fitted.fits),
@@ -141,11 +143,16 @@ SHARED_LATER = Notice(
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """What was read off the images: a curve of every region to quantify, and what correction made of them."""
+    """What was read off the images: a curve of every region to quantify, and what correction made of them.
+
+    counts: (frames,) kBq/mL, what stands for the scan's counts: of all that it shows, since what else is drawn must
+    not move a region's V_T.
+    """
 
     placed: Placed
     curves: tuple[TimeActivityCurve, ...]
     corrected: PartialVolumeResult | None
+    counts: NDArray[np.float64]
     width_se_mm: float | None
 
 
@@ -185,8 +192,7 @@ def _fitted(
     activity = np.array([curve.mean for curve in read.curves])
     blood = reconcile(samples, image.timing, activity, settings.input_source != "image-derived")
     source = input_of(placed, blood, settings)
-    # Not the regions' counts: what else is drawn must not move a region's V_T.
-    fitting = fitting_of(image, body_curve(image, body_of(image)), source, settings, frame_weights)
+    fitting = fitting_of(image, read.counts, source, settings, frame_weights)
     fits = {}
     for index, model in enumerate(settings.models):
         progress(0.25 + 0.25 * index / len(settings.models), Text("Fitting {model}", model=model))
