@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..grid import Grid
 from ..messages import InputRefused, Notice, Text
 from .frames import FrameTiming
+from .large import filled
 
 HU, MR_SIGNAL = "HU", "MR signal"
 """Units of an anatomical image: an MR's values mean nothing by themselves, and change from scan to scan."""
@@ -108,7 +109,8 @@ class DynamicImage:
         if shape == self.grid.shape:
             return self
         part = self.grid.part([side.start for side in box], shape)
-        return replace(self, activity=self.activity[(slice(None), *box)], grid=part)
+        activity = filled((len(self.timing), *shape), (self.activity[n][box] for n in range(len(self.timing))))
+        return replace(self, activity=activity, grid=part)
 
 
 @dataclass(frozen=True, eq=False)
