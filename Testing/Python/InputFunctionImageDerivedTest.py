@@ -32,6 +32,7 @@ from TSPOQuantLib.messages import InputRefused
 # Where the model choice is not the point: one model, for speed.
 FAST = {"parent_fraction_model": "hill"}
 TIMING = FrameTiming(STARTS_S, DURATIONS_S)
+HALF_LIFE_S = 1223.4
 FIRST_PASS_AND_LATER = np.array([30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 2400, 3540], dtype=float)
 
 
@@ -240,8 +241,9 @@ class ImageDerivedInputTest(unittest.TestCase):
         def beside(times_s):
             return np.interp(times_s, TIMES_S, self.around)
 
-        frames = np.searchsorted(STARTS_S, FIRST_PASS_AND_LATER, "right")
-        return timed_calibration(FIRST_PASS_AND_LATER, drawn, seen, beside, frames, 0.02)
+        frames = np.searchsorted(STARTS_S, FIRST_PASS_AND_LATER, "right") - 1
+        alike = seen(FIRST_PASS_AND_LATER) ** 2
+        return timed_calibration(FIRST_PASS_AND_LATER, drawn, seen, beside, frames, alike, 0.02)
 
     def test_samples_of_the_first_pass_calibrate_whatever_their_clock(self):
         """Without their shift, samples of the falling bolus would pass for another recovery."""
@@ -264,6 +266,45 @@ class ImageDerivedInputTest(unittest.TestCase):
         stated = np.mean([one.recovery_se for one in found])
         self.assertLess(abs(np.log(stated / scatter)), np.log(1.7))
         self.assertLess(abs(np.mean([one.recovery for one in found]) - 0.55), 0.04)
+
+    def test_late_frames_of_few_counts_do_not_tell_as_much_as_the_first_pass(self):
+        """Where noise goes by counts recovery is known better than by equal weights, and is stated so."""
+        generator, after = np.random.default_rng(11), np.maximum(TIMES_S - 20, 0)
+        truth = 10 * after * np.exp(-after / 12) + 3 * np.exp(-after / 300) + 1
+        exact = 0.4 * truth + 0.4 * self.around
+        variance = np.maximum(frame_means(exact), 0.1) * 2 ** (TIMING.mids_s / HALF_LIFE_S) / DURATIONS_S
+        frames = np.searchsorted(STARTS_S, FIRST_PASS_AND_LATER, "right") - 1
+        drawn = np.interp(FIRST_PASS_AND_LATER, TIMES_S, truth)
+
+        def beside(times_s):
+            return np.interp(times_s, TIMES_S, self.around)
+
+        def calibrated(samples, error, assumed):
+            def seen(times_s):
+                return np.interp(times_s, TIMES_S, exact) + error[np.searchsorted(STARTS_S, times_s, "right") - 1]
+
+            return timed_calibration(FIRST_PASS_AND_LATER, samples, seen, beside, frames, assumed, 0.02)
+
+        by_counts, alike = [], []
+        for _ in range(40):
+            error = np.sqrt(variance) * generator.standard_normal(len(variance))
+            samples = drawn * (1 + 0.02 * generator.standard_normal(len(drawn)))
+            by_counts.append(calibrated(samples, error, variance[frames]))
+            alike.append(calibrated(samples, error, drawn**2))
+        scatter, wider = (np.std([one.recovery for one in some], ddof=1) for some in (by_counts, alike))
+        self.assertLess(scatter, 0.8 * wider)
+        stated = np.sqrt(np.mean([one.recovery_se**2 for one in by_counts]))
+        self.assertLess(abs(np.log(stated / scatter)), np.log(1.7))
+
+    def test_a_calibration_that_does_not_fit_says_so(self):
+        """What spills in takes up late, and what stands for it takes up at once."""
+        pool, samples = frame_means(0.4 * self.truth + 2 * self.around), blood(self.truth, FIRST_PASS_AND_LATER)
+        settings = ImageDerivedSettings(**FAST)
+        for k1, misfits in ((0.1, False), (1.0, True)):
+            beside = 4 * frame_means(tissue(self.truth, k1, 1.5))
+            made = image_derived_input(TIMING, pool, samples, settings, beside, half_life_s=HALF_LIFE_S)
+            with self.subTest(k1=k1):
+                self.assertEqual("calibration-misfit" in codes(made.notices), misfits)
 
     def test_only_arterial_blood_calibrates_in_the_first_pass(self):
         samples = blood(self.truth, FIRST_PASS_AND_LATER)

@@ -18,6 +18,7 @@ from TSPOQuantLib.phantom.tracer import (
     ARRIVAL_MIN,
     FRAME_DURATIONS_S,
     FRAME_STARTS_S,
+    HALF_LIFE_S,
     Blood,
     Kinetics,
     blood_of,
@@ -107,7 +108,7 @@ def image_cases(noise_percent: float, visits: tuple[str, ...]) -> Iterator[Case]
             data = read_visit(read_study(root / f"ses-{visit}" / "study.toml"))
             regions = [region_of(segment, data.segmentation.grid) for segment in data.segmentation.segments]
             pool = next(region for region in regions if region.anatomy.structure == "blood-pool")
-            around = surround(data.image.grid, pool, regions)
+            around = surround(data.image, pool, regions)
             assert around is not None  # the phantom has tissue around its carotids
             blood, tissue = (sample(data.image, region).mean for region in (pool, around))
             yield Case(f"images, noise {noise_percent:g} %, {visit}", visit, data.image.timing, blood, tissue)
@@ -144,7 +145,7 @@ def measure(case: Case, settings: ImageDerivedSettings, draws: int) -> Found:
     area, volumes, calibrations = [], [], []
     for draw in range(draws):
         samples = blood_samples(blood, np.random.default_rng((SEED, draw)), case.late_s)
-        made = image_derived_input(case.timing, case.pool, samples, settings, case.tissue)
+        made = image_derived_input(case.timing, case.pool, samples, settings, case.tissue, half_life_s=HALF_LIFE_S)
         area.append(100 * (plasma_area(made.input_function) / truth - 1))
         fits = fit("1TCM", case.timing, curves[at], made.input_function)
         volumes.append(100 * (np.array([one.parameters["VT"] for one in fits]) / vt - 1))

@@ -5,7 +5,7 @@ depends on contrast, place and time. A still neck, in a field of a few centimete
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +149,8 @@ def _read(
     }
     ways |= {name: shaped([one.corrected.alternatives[name] for one in found]) for name in WAYS[2:]}
     pool = next(region for region in regions.values() if region.anatomy.structure == "blood-pool")
-    shell = surround(pet, pool, list(regions.values()))
+    timed = FrameTiming(FRAME_STARTS_S, FRAME_DURATIONS_S)
+    shell = surround(replace(image, activity=images[-1], timing=timed), pool, list(regions.values()))
     assert shell is not None
     blood, around = (sample(image, region).mean.reshape(draws, frames) for region in (pool, shell))
     return Visit(visit, ways, blood, around, np.array(true_vt))
@@ -177,7 +178,8 @@ def derived_input(visit: Visit, draw: int, from_s: float) -> InputFunction:
     )
     settings = ImageDerivedSettings(calibration="recovery-spill-in", calibration_from_s=from_s)
     timing = FrameTiming(FRAME_STARTS_S, FRAME_DURATIONS_S)
-    return image_derived_input(timing, visit.pool[draw], samples, settings, visit.shell[draw]).input_function
+    curves = (visit.pool[draw], samples, settings, visit.shell[draw])
+    return image_derived_input(timing, *curves, half_life_s=HALF_LIFE_S).input_function
 
 
 def fits(visit: Visit, way: str, draw: int, source: InputFunction) -> tuple[KineticFit, ...]:

@@ -42,7 +42,7 @@ from TSPOQuantLib.phantom.anatomy import with_noise
 from TSPOQuantLib.phantom.scanner import counts_per_activity, with_count_noise
 from TSPOQuantLib.phantom.settings import VISITS
 from TSPOQuantLib.phantom.tables import ACTIVITY_ERROR, FRACTION_ERROR, SAMPLES_MIN
-from TSPOQuantLib.phantom.tracer import ARRIVAL_MIN, PUBLISHED_VT, blood_of, frame_averages, kinetics_of
+from TSPOQuantLib.phantom.tracer import ARRIVAL_MIN, HALF_LIFE_S, PUBLISHED_VT, blood_of, frame_averages, kinetics_of
 from TSPOQuantLib.pipeline.placement import align_visit, region_to_frame
 from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.regions.anatomy import ANATOMY_ONLY
@@ -137,7 +137,7 @@ def _prepared(root: Path, visit: str, seed: int) -> Neck:
     regions = regions_of(data.segmentation)
     by_name = {region.name: region for region in regions}
     pool = next(region for region in regions if region.anatomy.structure == "blood-pool")
-    shell = surround(image.grid, pool, regions)
+    shell = surround(noisy, pool, regions, moved)
     assert shell is not None
     places = [_place(region, image.grid, moved) for region in (pool, shell, by_name[CALM])]
     needed = np.zeros(image.grid.shape, dtype=bool)
@@ -234,6 +234,7 @@ class Measurer:
             _blood(neck.visit, budget, rng),
             ImageDerivedSettings(),
             neck.tissue.read(image.activity),
+            half_life_s=HALF_LIFE_S,
         )
         delay_s = budget.delay_s * rng.standard_normal()
         affected, calm = (_misplaced(region, budget.placement_mm, rng) for region in (neck.affected, neck.calm))

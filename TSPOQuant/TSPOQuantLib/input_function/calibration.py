@@ -23,12 +23,15 @@ HIGHEST_RECOVERY = 1.5
 curves is wrong as a whole: its unit, its decay correction, or the place of the pool. Choices."""
 
 # How far samples may run late against the image, how finely that is searched, and its standard deviation before the
-# data speak; the error of the pool's curve as a part of itself, and of its place in time. Choices: 10 % is what the
-# residuals came to on the simulated scanner that reconstructs.
+# data speak; the error of the pool's curve in time. Choices.
 LONGEST_SHIFT_S, SHIFT_STEP_S, SHIFT_SD_S = 15.0, 0.5, 5.0
-POOL_CV, TIMING_SD_S = 0.10, 1.0
-SHIFT_NOTED_S = 5.0
-"""From here on the shift is said."""
+TIMING_SD_S = 1.0
+NOISE_ROUNDS = 5
+"""Shift and image noise are found in turn, so often at most."""
+SHIFT_NOTED_S, MISFIT_NOTED = 5.0, 0.10
+"""From here on the shift is said, and how far (root mean square) the pool is off what the samples make of it. On the
+simulated scanner that reconstructs the latter was 5 % (SD of the image's noise), in 1 of 100 visits more than 10 %;
+choices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +117,13 @@ def recovery_calibration(
 
 
 def timed_calibration(
-    times_s: Floats, blood: Floats, pool: Curve, tissue: Curve, frames: NDArray[np.int_], sample_cv: float
+    times_s: Floats,
+    blood: Floats,
+    pool: Curve,
+    tissue: Curve,
+    frames: NDArray[np.int_],
+    noise: Floats,
+    sample_cv: float,
 ) -> Calibration:
     """RC and m as by ``recovery_calibration``, and how late the samples run against the image.
 
@@ -122,47 +131,74 @@ def timed_calibration(
     they compare only where both clocks agree, and blood drawn from a wrist comes later and is dispersed, which a shift
     undoes in the mean. For every shift s the model image(t - s) = RC blood(t) + m tissue(t - s) is linear; the lowest
     sum of squares, with s/``SHIFT_SD_S`` as one more residual, wins. times_s, blood: (samples >= 4,). pool, tissue:
-    kBq/mL at times in s. frames: (samples,), samples in one frame share its error. Covariance: as there, of all three.
+    kBq/mL at times in s. frames: (samples,), samples in one frame share its error. noise: (samples,), variance of the
+    image in their frames, by any one factor. That factor is what the residuals ask for beyond the errors of samples
+    and time: their sum of squares comes to the degrees of freedom (Paule & Mandel, J Res Natl Bur Stand 1982;87:377).
+    Covariance: from the design, of all three.
     """
     level = float(pool(times_s).sum() / blood.sum())
     together = np.array([np.count_nonzero(frames == frame) for frame in frames])
     lower, upper = zip(RECOVERY_RANGE, SPILL_IN_RANGE, strict=True)
+    degrees = max(len(blood) - 3, 1)
 
-    def design(shift_s: float) -> tuple[Floats, Floats, Floats]:
+    def design(shift_s: float, factor: float) -> tuple[Floats, Floats, Floats]:
         """Rows, what they are to come to, and how that changes with time; all over the error of their sample."""
         at = times_s - shift_s
         slope = (pool(at + TIMING_SD_S) - pool(at - TIMING_SD_S)) / (2 * TIMING_SD_S)
-        error = np.hypot(POOL_CV * level * blood, TIMING_SD_S * slope) * np.sqrt(together)
+        variance = (sample_cv * level * blood) ** 2 + (TIMING_SD_S * slope) ** 2 + factor * noise
+        error = np.sqrt(variance * together)
         return np.stack([blood, tissue(at)], axis=1) / error[:, None], pool(at) / error, slope / error
 
-    def solved(shift_s: float) -> tuple[float, Floats]:
-        rows, seen, _ = design(shift_s)
+    def solved(shift_s: float, factor: float) -> tuple[float, Floats]:
+        """Sum of squared residuals, and RC and m."""
+        rows, seen, _ = design(shift_s, factor)
         fit = optimize.lsq_linear(rows, seen, bounds=(lower, upper), method="bvls")
-        return 2 * float(fit.cost) + (shift_s / SHIFT_SD_S) ** 2, fit.x
+        return 2 * float(fit.cost), fit.x
 
-    count = round(LONGEST_SHIFT_S / SHIFT_STEP_S)
-    shifts = SHIFT_STEP_S * np.arange(-count, count + 1)
-    shift_s = float(min(shifts, key=lambda one: solved(one)[0]))
-    rows, seen, slope = design(shift_s)
-    recovery, spill_in = (float(value) for value in solved(shift_s)[1])
+    def best_shift(factor: float) -> float:
+        count = round(LONGEST_SHIFT_S / SHIFT_STEP_S)
+        shifts = SHIFT_STEP_S * np.arange(-count, count + 1)
+        return float(min(shifts, key=lambda one: solved(one, factor)[0] + (one / SHIFT_SD_S) ** 2))
+
+    def excess(factor: float, shift_s: float) -> float:
+        return solved(shift_s, factor)[0] - degrees
+
+    factor, shift_s = 0.0, best_shift(0.0)
+    for _ in range(NOISE_ROUNDS):
+        before, most = shift_s, len(blood) * float(np.max((pool(times_s) + blood) ** 2 / noise))  # no signal at all
+        noisy = excess(0.0, shift_s) > 0
+        factor = float(optimize.brentq(excess, 0.0, most, (shift_s,))) if noisy else 0.0
+        shift_s = best_shift(factor)
+        if shift_s == before:
+            break
+    rows, _, slope = design(shift_s, factor)
+    recovery, spill_in = (float(value) for value in solved(shift_s, factor)[1])
     free = np.array([low < value < high for low, value, high in zip(lower, (recovery, spill_in), upper, strict=True)])
-    misfit = float(np.sum((seen - rows @ [recovery, spill_in]) ** 2))
-    variance = max(misfit / max(len(blood) - 3, 1), (recovery * sample_cv / (POOL_CV * level)) ** 2)
     columns = np.column_stack([rows[:, free], slope])
-    information = columns.T @ columns / variance
+    information = columns.T @ columns
     information[-1, -1] += 1 / SHIFT_SD_S**2
     covariance = np.zeros((2, 2))
     covariance[np.ix_(free, free)] = np.linalg.pinv(information)[:-1, :-1]
     calibration = _noted(recovery, spill_in, covariance, free, times_s)
-    if abs(shift_s) < SHIFT_NOTED_S:
-        return replace(calibration, shift_s=shift_s)
-    shifted = Notice(
-        "calibration-shift",
-        "the first pass comes {shift_s:+.1f} s later in the blood samples than in the image (place of sampling, line, "
-        "or clock); the calibration of the input allows for it",
-        shift_s=shift_s,
-    )
-    return replace(calibration, shift_s=shift_s, notices=(*calibration.notices, shifted))
+    notices = Notices(calibration.notices)
+    if abs(shift_s) >= SHIFT_NOTED_S:
+        notices.add(
+            "calibration-shift",
+            "the first pass comes {shift_s:+.1f} s later in the blood samples than in the image (place of sampling, "
+            "line, or clock); the calibration of the input allows for it",
+            shift_s=shift_s,
+        )
+    modeled = recovery * blood + spill_in * tissue(times_s - shift_s)
+    misfit = float(np.sqrt(np.mean((pool(times_s - shift_s) / modeled - 1) ** 2)))
+    if misfit > MISFIT_NOTED:
+        notices.add(
+            "calibration-misfit",
+            "the calibrated blood pool is off the blood samples by {misfit:.0%} (root mean square), more than noise "
+            "explains: the shape of the input is uncertain by as much, its first minutes most; look at the place of "
+            "the pool, at what lies beside it, and at the samples, or take the input from arterial samples alone",
+            misfit=misfit,
+        )
+    return replace(calibration, shift_s=shift_s, notices=tuple(notices))
 
 
 def _noted(

@@ -52,11 +52,13 @@ def image_derived_input(
     settings: ImageDerivedSettings,
     tissue_activity: Floats | None = None,
     until_s: float | None = None,
+    half_life_s: float | None = None,
 ) -> InputFunctionResult:
     """Blood-pool frame averages (frames,) in kBq/mL to the input function, calibrated to blood.
 
     tissue_activity: frame averages of the tissue around the vessel, (frames,), for spill-in. until_s: where the fits
-    end, None for the scan's end; the parent fraction has to last that long. The whole-blood curve's mean over every
+    end, None for the scan's end; the parent fraction has to last that long. half_life_s: by which late frames of a
+    decayed tracer are noisier, None for no decay. The whole-blood curve's mean over every
     frame equals that frame's calibrated average.
 
     Raises InputRefused: "calibration-…", "input-…", "plasma-ratio-…", "parent-fraction-…", "blood-…",
@@ -68,7 +70,7 @@ def image_derived_input(
     ratio = plasma_ratio_of(samples, settings)
     tissue = None if tissue_activity is None else checked_frames(timing, tissue_activity, "tissue")
     image = ImageFrames(timing, checked_frames(timing, blood_pool_activity, "blood-pool"), tissue)
-    calibration = _calibrate(image, samples, settings)
+    calibration = _calibrate(image, samples, settings, half_life_s)
     notices = (
         *samples.notices,
         *route_notices(samples),
@@ -106,7 +108,9 @@ def input_from_frames(
     return assemble(curve.knots_s, parent_plasma, whole_blood, (*notices, *curve.notices), settings)
 
 
-def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerivedSettings) -> Calibration:
+def _calibrate(
+    image: ImageFrames, samples: BloodSamples, settings: ImageDerivedSettings, half_life_s: float | None
+) -> Calibration:
     if image.tissue is None and (settings.spill_in != 0 or settings.calibration == "recovery-spill-in"):
         raise InputRefused(
             "calibration-tissue-missing",
@@ -147,12 +151,19 @@ def _calibrate(image: ImageFrames, samples: BloodSamples, settings: ImageDerived
     assert image.tissue is not None  # refused above
     around = continuous_curve(image.timing, image.tissue, bolus=False)
     if timed:
-        frames = np.searchsorted(image.timing.starts_s, times, "right")
-        return plausible(
-            timed_calibration(times, blood, _curve_of(seen), _curve_of(around), frames, settings.sample_cv)
-        )
+        frames = np.searchsorted(image.timing.starts_s, times, "right") - 1
+        curves, noise = (_curve_of(seen), _curve_of(around)), frame_noise(image, half_life_s)[frames]
+        return plausible(timed_calibration(times, blood, *curves, frames, noise, settings.sample_cv))
     tissue = evaluate(around.knots_s, around.values, times)
     return plausible(recovery_calibration(times, blood, pool, tissue, settings.sample_cv))
+
+
+def frame_noise(image: ImageFrames, half_life_s: float | None) -> Floats:
+    """Variance of the blood pool in every frame, by one unknown factor: counts are as activity and duration, less
+    decay, which the image is corrected for. What reads nothing is as noisy as the least that reads anything."""
+    timing, seen = image.timing, image.blood_pool
+    raised = 1.0 if half_life_s is None else 2 ** (timing.mids_s / half_life_s)
+    return np.asarray(np.maximum(seen, seen[seen > 0].min()) * raised / timing.durations_s)
 
 
 def _curve_of(found: ContinuousCurve) -> Curve:

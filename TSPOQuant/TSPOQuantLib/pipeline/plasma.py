@@ -75,11 +75,10 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
     read = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
     doubts = decay_notices(blood, half_life, SampledCurve(image.timing.mids_s, read.mean))
     blood = replace(blood, notices=(*blood.notices, *read.notices, *doubts))
-    shell = surround(image.grid, pool, regions)
+    shell = surround(image, pool, regions, placed.to_frames)
     tissue = sample(image, shell, placed.to_frames, most_outside=MOST_OF_VESSEL_OUTSIDE).mean if shell else None
-    return image_derived_input(
-        image.timing, read.mean, blood, part_of(ImageDerivedSettings, settings), tissue, until_s
-    )
+    derived = part_of(ImageDerivedSettings, settings)
+    return image_derived_input(image.timing, read.mean, blood, derived, tissue, until_s, half_life)
 
 
 def decay_notices(
