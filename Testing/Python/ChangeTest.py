@@ -206,6 +206,38 @@ class ContrastTest(unittest.TestCase):
         spread = math.log(contrast.change_high / 100 + 1) - math.log(0.5)
         self.assertAlmostEqual(spread, 1.998 * 0.04, delta=1e-3)  # four noises of 2 %, t(64)
 
+    def four_foramina(self, later=None):
+        """The right foramen at another level, so that two lie elsewhere than the affected one; scale moves all."""
+
+        def at_c4(record):
+            rows, regions = (
+                tuple(replace(one, level="C4/C5") if name(one) == made.RIGHT else one for one in some)
+                for some, name in ((record.rows, lambda row: row.region), (record.regions, lambda one: one.name))
+            )
+            return replace(record, rows=rows, regions=regions)
+
+        own = [made.scale_of(name) for name in made.VT]
+        return [at_c4(record) for record in pair(own, own, later=later)]
+
+    def test_the_mean_of_all_other_levels_is_less_noisy_than_one_of_them(self):
+        comparison = compare(self.four_foramina({made.ABOVE: 4.0, made.RIGHT: 5.0}), CLINICAL)
+        chosen = [c for c in comparison.contrasts if c.kind == "other levels" and c.model == "1TCM"]
+        self.assertEqual([c.session for c in chosen], ["baseline", "followup"])
+        self.assertEqual({c.against for c in chosen}, {f"{made.RIGHT}, {made.ABOVE}"})
+        first, second = chosen
+        self.assertAlmostEqual(first.other, math.sqrt(5 * 4))
+        self.assertAlmostEqual(first.ratio, 12 / math.sqrt(5 * 4))
+        self.assertAlmostEqual(first.ratio_se / first.ratio, 0.02 * math.sqrt(1 + 1 / 2), places=6)  # no scale in it
+        self.assertAlmostEqual(second.change_percent, -50)
+        spread = math.log(second.change_high / 100 + 1) - math.log(0.5)
+        self.assertAlmostEqual(spread, 1.99 * 0.02 * math.sqrt(2 * (1 + 1 / 2)), delta=1e-3)
+        self.assertIn(f"{made.RIGHT}, {made.ABOVE}, other levels", comparison_text(comparison))
+
+    def test_other_levels_are_the_same_at_every_visit_or_none(self):
+        visits = self.four_foramina({made.ABOVE: math.nan})
+        self.assertNotIn("other levels", {c.kind for c in compare(visits, CLINICAL).contrasts})
+        self.assertNotIn("other levels", {c.kind for c in compare(pair(), CLINICAL).contrasts})  # one foramen alone
+
 
 class VerdictTest(unittest.TestCase):
     def known(self, wcv, **more):

@@ -268,7 +268,7 @@ class DvrTest(unittest.TestCase):
     def test_errors_that_both_share_cancel_and_it_is_told_by_how_much(self):
         visit, rows = self.visit()
         noise = [row.VT_se / row.VT for row in rows[:2]]
-        found = vt_ratio(visit, rows[0], rows[1], BudgetSettings(input_scale=0.05))
+        found = vt_ratio(visit, rows[0], rows[1], settings=BudgetSettings(input_scale=0.05))
         self.assertAlmostEqual(found.ratio, rows[0].VT / rows[1].VT)
         self.assertAlmostEqual(found.variance, noise[0] ** 2 + noise[1] ** 2 + 0.02**2)
         self.assertAlmostEqual(found.apart, noise[0] ** 2 + noise[1] ** 2 + 0.06**2 + 0.04**2)

@@ -9,7 +9,9 @@ import numpy as np
 from TSPOQuantLib.kinetics.options import ALONE, SIMILAR
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.budget import BudgetSettings, degrees_of_freedom, errors_of, reach
-from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.change import RegionChange
+from TSPOQuantLib.outcome.clinical import Clinical, Lesion
+from TSPOQuantLib.outcome.compare import Comparison, compare
 from TSPOQuantLib.outcome.coupled import sharing_as
 from TSPOQuantLib.outcome.plan import Protocol, detectable, with_noise_of
 from TSPOQuantLib.outcome.record import VisitRecord
@@ -39,6 +41,7 @@ CHOSEN_ON = 0
 CORD_CHOSEN_ON = (1, 2, 3)
 """The necks on which ``correction_share_cord`` was chosen."""
 MODELS = MODEL, LARGER = "1TCM", "2TCM"
+LESION = Lesion("C6/C7", "left")
 PLANNED_VT = (12.96, 5.3)
 WCV = 0.10
 SAMPLES_FOUND = """By samples from 120 s on it was +3.5 ± 4.9 % in the first six of these pairs, where it is
@@ -67,10 +70,7 @@ a corrected foramen's V_T of 5.2 to 6.2 was 6.5 %, what the correction multiplie
 time (6.6 %, or 6.3 % and 10 % off where it is one number); the correction taken back by a quarter (5.8 % and 12 %
 off). On 17 draws of one neck's first visit (5.4 %): HYPR-LR, every frame as the scan's mean times their ratio in
 boxes of 10 mm, before the regions are read (5.9 %, and 20 % too high, as V_B comes out at 0.2; 3.9 % instead of 4.1 %
-with the true V_B); weights by what each frame varies by from draw to draw (5.4 %). The ratio of the affected foramen
-to the mean of the other three, whose errors of the input cancel: half width 0.34 corrected, which holds in 53 of 53
-pairs, and 0.21 as measured, which holds in 47; it supposes that nothing changes in the others, so that it stands
-beside V_T (`[outcome] reference`, contrasts) and does not take its place."""
+with the true V_B); weights by what each frame varies by from draw to draw (5.4 %)."""
 CORD_FOUND = """**Why the cord comes out low**, by hand: it is the reconstruction, which recovers late what lies deep
 in a ring of cold bone. Without noise, the region in place and the resolution known, 36 updates leave 0.79 of V_T, 96
 leave 0.96 (section 11), and 320 leave 1.01, where foramina come to 1.11; other classes of neighbors change it by
@@ -104,7 +104,8 @@ class Row:
     visits: ln of V_T over the truth, and half the interval's width, at both visits; without: the latter, had the
     correction no error of its own (``correction_share``). change, half: of the log ratio,
     less the true one. area: of parent plasma at both visits over the true one, less 1. still: whether V_T did not
-    change. beyond: whether it was called so. model: that told it.
+    change. beyond: whether it was called so. model: that told it. against: of the affected foramen over the mean of
+    those at other levels, the log of the ratio's change less the true one, and half its interval's width.
     """
 
     seed: int
@@ -120,6 +121,7 @@ class Row:
     still: bool
     beyond: bool
     parts: dict[str, float]
+    against: tuple[float, float] | None = None
 
 
 def rows(kept: Kept, seed: int, draw: int, case: Case, sharing: str = ALONE) -> list[Row]:
@@ -136,7 +138,7 @@ def rows(kept: Kept, seed: int, draw: int, case: Case, sharing: str = ALONE) -> 
         for n, record, visit in zip(number, given, VISITS, strict=True)
     )
     areas = (first, second)
-    compared = compare(given, repeatability=known, accept=ACCEPTED)
+    compared = compare(given, Clinical({}, LESION), repeatability=known, accept=ACCEPTED)
     records = compared.visits
     for one in compared.changes:
         if one.region.split(" (")[0] not in REGIONS or one.model != compared.model_of(one.region):
@@ -162,9 +164,22 @@ def rows(kept: Kept, seed: int, draw: int, case: Case, sharing: str = ALONE) -> 
                 true[0] == true[1],
                 one.verdict.code in ("beyond", "rules-differ"),
                 {part.component: part.change for part in one.budget},
+                over_other_levels(compared, one, math.log(true[1] / true[0])),
             )
         )
     return found
+
+
+def over_other_levels(compared: Comparison, change: RegionChange, true: float) -> tuple[float, float] | None:
+    """How far ln of the change of the affected foramen over the mean of those at other levels is off, and half its
+    interval's width; true: of the log ratio, as nothing changes at the other levels."""
+    own = (change.region, change.model, change.pvc, change.followup_session)
+    for one in compared.contrasts:
+        here = one.kind == "other levels" and (one.region, one.model, one.pvc, one.session) == own
+        if here and one.change_percent is not None and one.change_high is not None:
+            found, high = (math.log(1 + percent / 100) for percent in (one.change_percent, one.change_high))
+            return found - true, high - found
+    return None
 
 
 def area_error(record: VisitRecord, visit: str, scale: float) -> float:
@@ -241,6 +256,14 @@ def lines(found: Found, pvcs: Sequence[str] = tuple(WAYS)) -> list[list[str]]:
         for structure, words in STRUCTURES.items()
     }
     return [[told, *cells(some)] for told, some in chosen.items() if some]
+
+
+def ratios_of(found: Found, pvc: str) -> str:
+    """Of the affected foramen over the mean of those at other levels."""
+    ratios = [row.against for row in found.rows if row.pvc == pvc and row.against is not None]
+    held = [abs(away) <= half for away, half in ratios]
+    half, off = np.median([half for _, half in ratios]), np.sqrt(np.mean([away**2 for away, _ in ratios]))
+    return f"half width {half:.2f}, RMS error {off:.2f}, held in {chance(sum(held), len(held))}"
 
 
 def parts_of(found: Found, structure: str) -> dict[str, float]:
@@ -380,6 +403,11 @@ def written(main: Found, stated: Found, similar: Found, broken: dict[str, Found]
                 ],
             ),
             SHARED_FOUND,
+            f"""**The affected foramen over the mean of those at other levels** (contrasts of `compare`; here both at
+            C5/C6), whose errors of the input cancel: the change of that ratio has, as measured,
+            {ratios_of(main, "none")}; corrected, {ratios_of(main, "GTM")}. It supposes that nothing changes at the
+            other levels, which is so here, so that it stands beside V_T and does not take its place. Which foramina
+            are meant is not chosen: all that do not lie at the affected level.""",
             LEFT,
             "Median SD of the corrected log ratio by each component, with the estimated resolution, and its share of "
             "their summed squares:",

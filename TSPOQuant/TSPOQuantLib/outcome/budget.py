@@ -7,7 +7,7 @@ counts as an error, too.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -225,6 +225,19 @@ class Errors:
             own = terms.get(factor, Term(term.component, 0.0, 0.0))
             terms[factor] = replace(term, linear=own.linear - term.linear, quadratic=own.quadratic - term.quadratic)
         return Errors(terms, self.resolution_mm, self.scanner)
+
+    @staticmethod
+    def mean_of(several: "Sequence[Errors]") -> "Errors":
+        """The errors of the mean of several ln V_T of one visit."""
+        terms: dict[str, Term] = {}
+        for errors in several:
+            for factor, term in errors.terms.items():
+                sum_of = terms.get(factor, replace(term, linear=0.0, quadratic=0.0))
+                linear = sum_of.linear + term.linear / len(several)
+                terms[factor] = replace(
+                    sum_of, linear=linear, quadratic=sum_of.quadratic + term.quadratic / len(several)
+                )
+        return Errors(terms, several[0].resolution_mm, several[0].scanner)
 
     def variance(self, component: str | None = None) -> float:
         """Mean square of the error of one component, or of all."""

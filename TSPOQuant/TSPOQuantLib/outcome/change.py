@@ -14,6 +14,7 @@ from .record import RegionOutcome, VisitRecord
 from .repeatability import Verdict
 
 NO_PVC = "none"
+ContrastKind = Literal["unaffected", "contralateral", "other levels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +97,16 @@ class RegionChange(OfRegion):
 
 @dataclass(frozen=True)
 class Contrast:
-    """The affected region against another one of the same visit; errors that both share cancel.
+    """The affected region against another one of the same visit, or several; errors that both share cancel.
 
-    kind: "unaffected" (by the study's reference) or "contralateral". ratio = value / other with its 95 %
+    kind: "unaffected" (by the study's reference), "contralateral" or "other levels": the geometric mean of all
+    foramina that do not lie at the affected level, two at least, which all visits have with a V_T under this model and
+    correction; against then names them all. There is no choice in it. ratio = value / other with its 95 %
     interval (log scale); difference = value - other, mL/cm³, with its standard error.
     change_*: of the ratio against the first visit's ratio: in %, with 95 % interval; None at the first visit.
     """
 
-    kind: Literal["unaffected", "contralateral"]
+    kind: ContrastKind
     session: str
     region: str
     against: str

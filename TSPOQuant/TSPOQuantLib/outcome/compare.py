@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from ..kinetics.models import MODELS, first_of_volume
 from ..messages import InputRefused, Listed, Notice, Notices, Text
@@ -24,6 +24,7 @@ from .change import (
     NO_PVC,
     Change,
     Contrast,
+    ContrastKind,
     FurtherMeasure,
     RegionChange,
     RegionValue,
@@ -43,6 +44,8 @@ from .uptake import MEASURES, RegionUptake, region_uptake, window_of
 
 ALWAYS = ("SUV", "TBR-PP", "TBR-WB")
 """What is shown where no visit has it, too: that it is not known is told."""
+FEWEST_OTHERS = 2
+"""Foramina whose mean stands for the levels that are not affected; one alone may be the reference anyhow."""
 BLUR = Text(
     "V_T as measured lies below that of a small region's tissue, and its change is smaller than the tissue's: the "
     "intervals of uncorrected values do not hold that bias."
@@ -300,40 +303,69 @@ def _exp(value: float) -> float:
 
 
 def _contrasts(visits: Sequence[VisitRecord], lesion: Lesion, settings: BudgetSettings) -> tuple[Contrast, ...]:
-    """Foramen against unaffected and contralateral, cord against unaffected, for every model and correction."""
-    return tuple(
-        contrast
-        for kind, place, against in _pairs(lesion, reference_rule(visits[0]))
-        for model in visits[0].models
-        for pvc in dict.fromkeys((NO_PVC, visits[0].pvc))
-        for contrast in _contrasts_of(visits, kind, _contrasted(visits, place, against, model, pvc), settings)
+    """Foramen against unaffected, contralateral and those of all other levels, cord against unaffected, for every
+    model and correction."""
+    ways = [(model, pvc) for model in visits[0].models for pvc in dict.fromkeys((NO_PVC, visits[0].pvc))]
+    return (
+        *(
+            contrast
+            for kind, place, against in _pairs(lesion, reference_rule(visits[0]))
+            for way in ways
+            for contrast in _contrasts_of(visits, kind, _contrasted(visits, place, against, *way), settings)
+        ),
+        *(
+            contrast
+            for way in ways
+            for contrast in _contrasts_of(visits, "other levels", _at_other_levels(visits, lesion, *way), settings)
+        ),
     )
+
+
+Contrasted = tuple[VisitRecord, RegionOutcome, tuple[RegionOutcome, ...]]
+"""A visit, the affected region's row there, and the rows that it is held against."""
 
 
 def _contrasted(
     visits: Sequence[VisitRecord], place: Anatomy, against: Anatomy | str, model: str, pvc: str
-) -> Iterator[tuple[VisitRecord, RegionOutcome, RegionOutcome]]:
+) -> Iterator[Contrasted]:
     """The visits that have both places with a V_T, and their rows."""
     for visit in visits:
-        row = visit.row(*place.place, model, pvc)
+        row = _estimated(visit.row(*place.place, model, pvc))
         if isinstance(against, str):
-            other = visit.row_of(against, model, pvc)
+            other = _estimated(visit.row_of(against, model, pvc))
         else:
-            other = visit.row(*against.place, model, pvc)
-        if row is not None and other is not None and _positive(row.VT) and _positive(other.VT):
-            yield visit, row, other
+            other = _estimated(visit.row(*against.place, model, pvc))
+        if row is not None and other is not None:
+            yield visit, row, (other,)
+
+
+def _at_other_levels(visits: Sequence[VisitRecord], lesion: Lesion, model: str, pvc: str) -> Iterator[Contrasted]:
+    """The affected foramen and all foramina of other levels that every visit has with a V_T: the same at every visit,
+    and none where they are fewer than two."""
+    places = dict.fromkeys(row.place for row in visits[0].rows if row.structure == "foramen" and row.level)
+    known = {place: [row for v in visits if (row := _estimated(v.row(*place, model, pvc)))] for place in places}
+    complete = {place: rows for place, rows in known.items() if len(rows) == len(visits)}
+    affected = complete.get(lesion.foramen.place)
+    others = [rows for (_, level, _), rows in complete.items() if level != lesion.level]
+    if affected and len(others) >= FEWEST_OTHERS:
+        for visit, row, *against in zip(visits, affected, *others, strict=True):
+            yield visit, row, tuple(against)
+
+
+def _estimated(row: RegionOutcome | None) -> RegionOutcome | None:
+    return row if row is not None and _positive(row.VT) else None
 
 
 def _contrasts_of(
     visits: Sequence[VisitRecord],
-    kind: Literal["unaffected", "contralateral"],
-    contrasted: Iterable[tuple[VisitRecord, RegionOutcome, RegionOutcome]],
+    kind: ContrastKind,
+    contrasted: Iterable[Contrasted],
     settings: BudgetSettings,
 ) -> Iterator[Contrast]:
     """One contrast at every visit; its change counts from the first one, where that has it."""
     first: tuple[Errors, float] | None = None
-    for visit, row, other in contrasted:
-        contrast, errors = _contrast(visit, kind, row, other, first, settings)
+    for visit, row, others in contrasted:
+        contrast, errors = _contrast(visit, kind, row, others, first, settings)
         yield contrast
         if visit is visits[0]:
             first = errors, math.log(contrast.ratio)
@@ -344,9 +376,7 @@ def reference_rule(visit: VisitRecord) -> str:
     return str(visit.settings.get("unaffected", REFERENCE_RULES[0]))
 
 
-def _pairs(
-    lesion: Lesion, rule: str
-) -> Iterator[tuple[Literal["unaffected", "contralateral"], Anatomy, Anatomy | str]]:
+def _pairs(lesion: Lesion, rule: str) -> Iterator[tuple[ContrastKind, Anatomy, Anatomy | str]]:
     """What is held against what: a region that stands at no level of the spine goes by its name."""
     foramen, cord = lesion.foramen, lesion.cord
     named = rule not in REFERENCE_RULES and read_name(rule).anatomy.structure == "other"
@@ -359,16 +389,15 @@ def _pairs(
 
 def _contrast(
     visit: VisitRecord,
-    kind: Literal["unaffected", "contralateral"],
+    kind: ContrastKind,
     row: RegionOutcome,
-    other: RegionOutcome,
+    others: tuple[RegionOutcome, ...],
     first: tuple[Errors, float] | None,
     settings: BudgetSettings,
 ) -> tuple[Contrast, Errors]:
-    quotient = vt_ratio(visit, row, other, settings)
+    quotient = vt_ratio(visit, row, *others, settings=settings)
     errors, variance, log_ratio = quotient.errors, quotient.variance, math.log(quotient.ratio)
     half = reach(variance, degrees_of_freedom(variance, errors))
-    variances = [errors_of(visit, r.region, r.model, r.pvc, settings).variance() for r in (row, other)]
     moved: tuple[float | None, float | None, float | None] = (None, None, None)
     if first is not None:
         before, log_before = first
@@ -382,18 +411,18 @@ def _contrast(
         kind=kind,
         session=visit.session,
         region=row.region,
-        against=other.region,
+        against=", ".join(other.region for other in others),
         structure=row.structure,
         model=row.model,
         pvc=row.pvc,
         value=row.VT,
-        other=other.VT,
+        other=quotient.other,
         ratio=quotient.ratio,
         ratio_se=quotient.error,
         ratio_low=_exp(log_ratio - half),
         ratio_high=_exp(log_ratio + half),
-        difference=row.VT - other.VT,
-        difference_se=_difference_error((row.VT, other.VT), variances, variance),
+        difference=row.VT - quotient.other,
+        difference_se=_difference_error((row.VT, quotient.other), (quotient.own, quotient.others), variance),
         change_percent=moved[0],
         change_low=moved[1],
         change_high=moved[2],

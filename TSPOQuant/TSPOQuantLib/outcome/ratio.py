@@ -1,4 +1,4 @@
-"""V_T of one region over another's of the same scan (DVR): errors of what both share cancel."""
+"""V_T of one region over another's of the same scan (DVR), or over several: errors of what all share cancel."""
 
 import math
 from collections.abc import Sequence
@@ -11,15 +11,23 @@ from .record import RegionOutcome, VisitRecord
 
 @dataclass(frozen=True)
 class VtRatio:
-    """V_T of one region over another's. variance: of the ratio's logarithm, with what both share; errors: its parts.
+    """V_T of one region over another's, or over the geometric mean of several. other: that, mL/cm³.
 
-    apart: of the logarithm, had the two regions' errors nothing in common.
+    variance: of the ratio's logarithm, with what both share; errors: its parts. own, others: variances of both
+    logarithms.
     """
 
+    other: float
     ratio: float
     errors: Errors
     variance: float
-    apart: float
+    own: float
+    others: float
+
+    @property
+    def apart(self) -> float:
+        """Variance of the logarithm, had the errors of both nothing in common."""
+        return self.own + self.others
 
     @property
     def error(self) -> float:
@@ -27,11 +35,14 @@ class VtRatio:
         return self.ratio * math.sqrt(self.variance)
 
 
-def vt_ratio(visit: VisitRecord, row: RegionOutcome, other: RegionOutcome, settings: BudgetSettings) -> VtRatio:
-    """Two rows of one visit, model and correction, both with a V_T above 0."""
-    own, others = (errors_of(visit, one.region, one.model, one.pvc, settings) for one in (row, other))
-    joint = own.minus(others)
-    return VtRatio(row.VT / other.VT, joint, joint.variance(), own.variance() + others.variance())
+def vt_ratio(visit: VisitRecord, row: RegionOutcome, *others: RegionOutcome, settings: BudgetSettings) -> VtRatio:
+    """One row over another, or over the geometric mean of several, of one visit, model and correction, all with a V_T
+    above 0."""
+    own, *several = (errors_of(visit, one.region, one.model, one.pvc, settings) for one in (row, *others))
+    mean = Errors.mean_of(several)
+    joint = own.minus(mean)
+    other = math.prod(one.VT for one in others) ** (1 / len(others))
+    return VtRatio(other, row.VT / other, joint, joint.variance(), own.variance(), mean.variance())
 
 
 def with_dvr(visit: VisitRecord) -> tuple[VisitRecord, tuple[Notice, ...]]:
@@ -49,7 +60,7 @@ def _against_reference(visit: VisitRecord, row: RegionOutcome) -> VtRatio | None
     other = visit.row_of(visit.reference.name, row.model, row.pvc) if visit.reference else None
     if other is None or not all(math.isfinite(one.VT) and one.VT > 0 for one in (row, other)):
         return None
-    return vt_ratio(visit, row, other, BudgetSettings())
+    return vt_ratio(visit, row, other, settings=BudgetSettings())
 
 
 def _error_notices(visit: VisitRecord, ratios: Sequence[VtRatio]) -> tuple[Notice, ...]:
