@@ -1,55 +1,34 @@
 """Many visits of a PET-BIDS dataset on Dask: each whole or not at all, a failure one row, then the changes."""
 
 import hashlib
-import logging
-import math
 import os
 import re
-import shlex
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
+from .cohort_workers import Workers, client_of, image_bytes
 from .messages import InputRefused, Text
-from .outcome.change import FurtherMeasure
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
 from .outcome.settings import session_order
-from .outcome.uptake import MEASURES
 from .output import MARKER, check_free, only_run_in, remove_leftovers, remove_results, unwritable, whole_folder
 from .pipeline.quantification import quantify_study
-from .processes import cores, later_interrupt
 from .progress import Progress, part, silent
-from .quantities import COLUMN_KEYS
-from .reporting.bids import write_derivatives
+from .reporting.cohort_files import DERIVATIVES, TABLE, Row, write_cohort
 from .reporting.comparison_files import write_comparison
 from .reporting.provenance import inputs, versions
-from .reporting.tables import UPTAKE_COLUMNS, cells_of, codes, uptake_records, write_labeled, write_visit
+from .reporting.visit_files import write_visit
 from .settings import restored
 from .source import write_source
 from .study import LABEL, Study, StudySettings, study_of_bids
 
-TABLE = "cohort.tsv"
-DERIVATIVES = "bids"
 IMAGE = re.compile(r"_pet\.nii(\.gz)?$")
 NO_SESSION = "baseline"
 """The session of a participant whose visits are not told apart."""
-COPIES = 6
-"""Of an image that a process must have room for: 4.4 were measured over visits of a simulated neck that moves."""
-OWN_BYTES = 300_000_000
-"""What a process takes before it reads an image: 230 MB were measured."""
-CONNECT_S = "10s"
-"""How long a scheduler may take to answer: a choice."""
 
 
 @dataclass(frozen=True)
@@ -66,42 +45,21 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What became of a visit or a comparison. status: "done", "kept" (of an earlier run), "refused" or "failed".
-
-    reason: why a visit was made, where an earlier run had it. warnings: codes of what is to be known of its results,
-    with semicolons between; their words are in the visit's own folder.
-    """
-
-    participant: str
-    session: str
-    status: str
-    code: str = ""
-    message: str = ""
-    reason: str = ""
-    warnings: str = ""
-
-
-@dataclass(frozen=True)
 class How:
-    """How visits are made. scheduler, force, source: see ``run``. choices: settings by name, over the defaults.
-
-    jobs: of SLURM, 0 for none; slurm: what they ask for, by dask-jobqueue's names. scan: which of several of a
-    session, see find_bids.
+    """How visits are made. force: also those that are up to date. source: of every input function, see study_of_bids.
+    choices: settings by name, over the defaults, see study.read_choices. scan: which of several of a session, see
+    find_bids.
     """
 
-    scheduler: str | None = None
     force: bool = False
     source: str | None = None
     choices: Mapping[str, Any] = field(default_factory=dict)
-    jobs: int = 0
-    slurm: Mapping[str, str] = field(default_factory=dict)
     scan: str | None = None
 
     def study(self, dataset: Path, visit: "Visit") -> Study:
         """The visit's files, and the settings of all."""
-        found = study_of_bids(dataset, visit.participant, visit.session, None, self.source, self.scan)
-        return replace(found, settings=replace(found.settings, **self.choices))
+        study = study_of_bids(dataset, visit.participant, visit.session, None, self.source, self.scan)
+        return replace(study, settings=replace(study.settings, **self.choices))
 
 
 @dataclass(frozen=True)
@@ -137,67 +95,56 @@ class Report:
 
 def record_of(report: Report) -> dict[str, object]:
     """What ``--json`` prints."""
-    found = {"visits": report.visits, "comparisons": report.comparisons, "out": report.out}
-    return found | {"same_images": report.same_images}
+    return {
+        "visits": report.visits,
+        "comparisons": report.comparisons,
+        "out": report.out,
+        "same_images": report.same_images,
+    }
 
 
 def run(
     dataset: Path,
     out: Path,
-    scheduler: str | None = None,
+    how: How | None = None,
+    workers: Workers | None = None,
     participants: Sequence[str] = (),
-    force: bool = False,
     progress: Progress = silent,
-    source: str | None = None,
-    choices: Mapping[str, Any] | None = None,
-    jobs: int = 0,
-    slurm: Mapping[str, str] | None = None,
-    scan: str | None = None,
 ) -> Report:
     """Quantify every visit with the same settings, compare each participant's visits, and write group tables.
 
-    A folder that an earlier run wrote is continued: visits made from the very same files by the same versions are
-    kept, others made again; ``force`` makes all again. participants: labels; empty for all; the tables tell of these
-    alone, until a run with more of them, which finds their visits done. scheduler: address of a running Dask
-    scheduler, whose workers see the same paths and which can import this package; None for processes of our own, one a
-    core, or of SLURM where ``jobs`` says how many, see ``slurm_cluster``. source: of every input function, see
-    study_of_bids. choices: settings by name, see study.read_choices; visits made with others are made again.
-    scan: see How.
+    A folder that an earlier run wrote is continued: visits made from the very same files by the same versions with the
+    same settings are kept, others made again. participants: labels; empty for all; the tables tell of these alone,
+    until a run with more of them, which finds their visits done.
     Raises InputRefused: "cohort-…", "output-…", "bids-participant".
     """
     visits = find_visits(dataset, participants)
-    out = _prepared(out, dataset, force)
+    out = _prepared(out, dataset, bool(how and how.force))
     with only_run_in(out):
-        how = How(scheduler, force, source, choices or {}, jobs, slurm or {}, scan)
-        return _run(dataset, out, visits, how, progress)
+        return _run(dataset, out, visits, how or How(), workers or Workers(), progress)
 
 
-def _run(
-    dataset: Path,
-    out: Path,
-    visits: Sequence[Visit],
-    how: How,
-    progress: Progress,
-) -> Report:
+def _run(dataset: Path, out: Path, visits: Sequence[Visit], how: How, workers: Workers, progress: Progress) -> Report:
     """The work of ``run``."""
     try:
-        rows = _quantified(dataset, out, visits, how, part(progress, 0, 0.9))
+        rows = _quantified(dataset, out, visits, how, workers, part(progress, 0, 0.9))
     finally:
         for visit in visits:
             remove_leftovers(out / visit.folder)
     done = [visit for visit, row in zip(visits, rows, strict=True) if row.status in ("done", "kept")]
     records = [read_record(out / visit.folder) for visit in done]
     warned = {
-        visit: ";".join(sorted({one.code for one in record.warnings}))
+        visit: ";".join(sorted({warning.code for warning in record.warnings}))
         for visit, record in zip(done, records, strict=True)
     }
     rows = tuple(replace(row, warnings=warned.get(visit, "")) for visit, row in zip(visits, rows, strict=True))
     progress(0.9, "Comparing the visits")
-    visit_rows, comparisons = _compared(out, done, records)
+    comparison_rows, comparisons = _compared(out, done, records)
     progress(0.95, "Writing the tables")
-    _write_tables(out, rows, visit_rows, done, records, comparisons)
+    named = [(visit.participant, record) for visit, record in zip(done, records, strict=True)]
+    write_cohort(out, rows, comparison_rows, named, comparisons)
     progress(1, "Done")
-    return Report(rows, visit_rows, out, same_images(done, records))
+    return Report(rows, comparison_rows, out, same_images(done, records))
 
 
 def same_images(visits: Sequence[Visit], records: Sequence[VisitRecord]) -> tuple[str, ...]:
@@ -205,11 +152,11 @@ def same_images(visits: Sequence[Visit], records: Sequence[VisitRecord]) -> tupl
     holders: dict[str, list[Visit]] = {}
     for visit, record in zip(visits, records, strict=True):
         inputs = record.provenance.get("inputs", ())
-        image = next((one["sha256"] for one in inputs if IMAGE.search(one["name"])), None)
+        image = next((file["sha256"] for file in inputs if IMAGE.search(file["name"])), None)
         if image is not None:
             holders.setdefault(image, []).append(visit)
-    shared = (same for same in holders.values() if len({one.participant for one in same}) > 1)
-    named = (", ".join(f"sub-{one.participant} {one.session or NO_SESSION}" for one in same) for same in shared)
+    shared = (same for same in holders.values() if len({visit.participant for visit in same}) > 1)
+    named = (", ".join(f"sub-{visit.participant} {visit.session or NO_SESSION}" for visit in same) for same in shared)
     return tuple(
         f"warning: {who}: one and the same PET file; it is one person's: correct the dataset" for who in named
     )
@@ -296,7 +243,8 @@ def _row(visit: Visit, status: str, code: str = "", message: str = "", reason: s
 
 def without_places(message: str, *folders: Path) -> str:
     """A message without where these folders, and the home folder, lie: tables go round, and such places hold names."""
-    places = {place: Path(place).name for one in folders for place in (os.path.abspath(one), os.path.realpath(one))}  # noqa: PTH100 (links stay)
+    spelled = [spelling(folder) for folder in folders for spelling in (os.path.abspath, os.path.realpath)]
+    places = {place: Path(place).name for place in spelled}
     for place in sorted(places, key=len, reverse=True):
         message = message.replace(f"{place}{os.sep}", "").replace(place, places[place] or place)
     home = str(Path.home())
@@ -344,12 +292,13 @@ def made_again(folder: Path, study: Study) -> str | None:
         before = restored(StudySettings, record.settings)
     except (TypeError, ValueError):
         return "another version of the program"
-    changed = [one.name for one in fields(before) if getattr(before, one.name) != getattr(study.settings, one.name)]
+    names = [field.name for field in fields(before)]
+    changed = [name for name in names if getattr(before, name) != getattr(study.settings, name)]
     if changed:
         return f"settings changed: {', '.join(changed)}"
     known, now = record.provenance.get("inputs"), inputs(study.files, study.person.read)
     if known != now:
-        other = [one["name"] for one in now if one not in (known or [])]
+        other = [file["name"] for file in now if file not in (known or [])]
         return f"files changed: {', '.join(dict.fromkeys(other)) or 'one is gone'}"
     return None if record.provenance.get("versions") == versions() else "another version of a library or the program"
 
@@ -359,15 +308,18 @@ def _quantified(
     out: Path,
     visits: Sequence[Visit],
     how: How,
+    workers: Workers,
     progress: Progress,
 ) -> tuple[Row, ...]:
     """Every visit's row, in the order of the visits; no message tells where the folders lie."""
     dataset = Path(os.path.abspath(dataset))  # noqa: PTH100 (links stay: workers see the path that was given)
-    rows = _rows_of(dataset, out, visits, how, progress)
+    rows = _rows_of(dataset, out, visits, how, workers, progress)
     return tuple(replace(row, message=without_places(row.message, dataset, out)) for row in rows)
 
 
-def _rows_of(dataset: Path, out: Path, visits: Sequence[Visit], how: How, progress: Progress) -> tuple[Row, ...]:
+def _rows_of(
+    dataset: Path, out: Path, visits: Sequence[Visit], how: How, workers: Workers, progress: Progress
+) -> tuple[Row, ...]:
     from distributed import as_completed  # 0.5 s to import: only where a cohort is run
 
     rows = {visit: row for visit in visits if (row := _refused(dataset, visit, how)) is not None}
@@ -376,7 +328,7 @@ def _rows_of(dataset: Path, out: Path, visits: Sequence[Visit], how: How, progre
         return tuple(rows[visit] for visit in visits)
     images = [how.study(dataset, visit).pet for visit in waiting]
     largest = max(map(image_bytes, images))
-    with _client(how, len(waiting), largest, progress) as client:
+    with client_of(workers, len(waiting), largest, progress) as client:
         futures = {
             client.submit(quantify_one, dataset, out, visit, how, pure=False, retries=0): visit for visit in waiting
         }
@@ -396,7 +348,7 @@ def _row_of(future: Any, visit: Visit) -> Row:
     from distributed import KilledWorker
 
     try:
-        found: Row = future.result()
+        row: Row = future.result()
     except KilledWorker:
         return _row(visit, "failed", "worker-lost", "the process that worked on it died; memory is the usual reason")
     except (ImportError, RuntimeError):  # of scheduler and workers: ours would be in the row
@@ -404,146 +356,10 @@ def _row_of(future: Any, visit: Visit) -> Row:
         return _row(visit, "failed", "worker-import", message)
     except Exception as error:  # whatever a worker of another version or machine met
         return _row(visit, "failed", "internal", f"{type(error).__name__}: {error}")
-    return found
+    return row
 
 
-@contextmanager
-def _client(how: How, visits: int, largest: int, progress: Progress) -> Iterator[Any]:
-    """A Dask client: of a running scheduler, of SLURM's jobs, or of processes of our own; the last two end with it.
-
-    largest: bytes of the largest image.
-    """
-    scheduler = how.scheduler
-    import dask
-    from distributed import Client, LocalCluster
-
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is in the rows
-    settings = {
-        "distributed.scheduler.allowed-failures": 0,
-        "distributed.comm.timeouts.connect": CONNECT_S,
-        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
-    }
-    with dask.config.set(settings):
-        if scheduler is not None:
-            try:
-                client = Client(scheduler, timeout=CONNECT_S)
-            except (OSError, ValueError, TimeoutError) as error:
-                raise InputRefused(
-                    "cohort-scheduler",
-                    "no Dask scheduler answers at {scheduler}; start one, or leave --scheduler out",
-                    scheduler=scheduler,
-                ) from error
-            with client:
-                yield client
-            return
-        if how.jobs:
-            progress(0, "Asking SLURM for workers")
-            with slurm_cluster(min(how.jobs, visits), how.slurm) as cluster, Client(cluster) as client:
-                yield client
-            return
-        with later_interrupt(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Port .* is already in use")  # of a dashboard that nobody asked for
-            workers, limit = workers_for(min(cores(), visits), largest, free_bytes())
-            progress(
-                0,
-                Text(
-                    "Starting {workers} workers, each with {limit_gb:.1f} GB at most",
-                    workers=workers,
-                    limit_gb=limit / 1e9,
-                ),
-            )
-            try:
-                cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=None,
-                    memory_limit=limit,
-                )
-            except (RuntimeError, OSError, TimeoutError) as error:  # one that died while it started among them
-                raise InputRefused(
-                    "cohort-workers",
-                    "the processes that make the visits could not be started ({error}); memory is the usual reason: "
-                    "free some, and run the same command again",
-                    error=error,
-                ) from error
-        with cluster, Client(cluster) as client:
-            yield client
-
-
-def image_bytes(path: Path) -> int:
-    """What all frames of an image take in memory, in double precision; 0 where its header tells no size."""
-    import SimpleITK as sitk
-
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:  # it becomes a row when it is read
-        return 0
-    return int(8 * math.prod(reader.GetSize()) * reader.GetNumberOfComponents())
-
-
-def free_bytes() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().available)
-
-
-def workers_for(most: int, largest: int, free: int) -> tuple[int, int]:
-    """How many processes share the free memory, each with room for itself and COPIES of the largest image, and each
-    one's limit.
-
-    A process that goes beyond its limit is ended, and its visit becomes a row.
-    """
-    workers = max(1, min(most, free // (OWN_BYTES + COPIES * largest)))
-    return workers, free // workers
-
-
-def slurm_cluster(jobs: int, asked: Mapping[str, str]) -> Any:
-    """Jobs of SLURM, one visit at a time in each.
-
-    asked: what a job asks for, by dask-jobqueue's names (queue, account, walltime, memory, …), over what its own
-    configuration says. Raises InputRefused: "cohort-slurm".
-    """
-    if shutil.which("sbatch") is None:
-        raise InputRefused(
-            "cohort-slurm",
-            "there is no sbatch on this machine; run this where SLURM's commands are, or leave --slurm out",
-        )
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError as error:
-        raise InputRefused("cohort-slurm", "dask-jobqueue is not installed; run: pip install dask-jobqueue") from error
-    here = Path(__file__).resolve().parents[1]
-    settings = {"cores": 1, "processes": 1, "memory": "8GB", "python": sys.executable}
-    try:
-        cluster = SLURMCluster(
-            **{**settings, **asked},
-            job_script_prologue=[f"export PYTHONPATH={shlex.quote(str(here))}"],
-            scheduler_options={"dashboard_address": None},  # that nobody asked for
-        )
-    except (TypeError, ValueError) as error:
-        raise InputRefused(
-            "cohort-slurm", "SLURM's jobs cannot be asked for: {error}; correct --slurm-job", error=error
-        ) from error
-    with tempfile.NamedTemporaryFile("w", suffix=".sh", encoding="utf-8") as script:
-        script.write(cluster.job_script())
-        script.flush()
-        command = ["sbatch", "--test-only", script.name]  # a job that SLURM refuses would be waited for without end
-        tried = subprocess.run(command, capture_output=True, text=True, check=False)
-    if tried.returncode:
-        cluster.close()
-        raise InputRefused(
-            "cohort-slurm",
-            "SLURM refuses such a job ({error}); correct --slurm-job",
-            error=" ".join(tried.stderr.split()) or tried.returncode,
-        )
-    cluster.scale(jobs=jobs)
-    return cluster
-
-
-# --- Changes and group tables ----------------------------------------------------------------------------------------
+# --- Changes ----------------------------------------------------------------------------------------
 
 
 def _compared(
@@ -567,103 +383,3 @@ def _compared(
             message = without_places(" ".join(refusal.message.split()), out)
             rows.append(Row(participant, sessions, "refused", refusal.code, message))
     return tuple(rows), comparisons
-
-
-REGION_COLUMNS = ("region", "structure", "level", "root", "side", "model", "pvc")
-CHANGE_COLUMNS = ("difference", "percent", "log_ratio", "log_ratio_se", "ratio_low", "ratio_high")
-
-
-def _write_tables(
-    out: Path,
-    rows: Sequence[Row],
-    comparison_rows: Sequence[Row],
-    visits: Sequence[Visit],
-    records: Sequence[VisitRecord],
-    comparisons: Sequence[tuple[str, Comparison]],
-) -> None:
-    """cohort.tsv, regions.tsv, comparisons.tsv, changes.tsv, group_regions.tsv, group_changes.tsv, uptake.tsv,
-    group_uptake.tsv, besides.tsv and bids/.
-    """
-    columns = [one.name for one in fields(Row)]
-    for name, found in (("comparisons.tsv", comparison_rows), (TABLE, rows)):
-        write_labeled(out / name, columns, [cells_of(row, columns) for row in found])
-    regions = [(visit.participant, row) for visit, record in zip(visits, records, strict=True) for row in record.rows]
-    write_labeled(
-        out / "regions.tsv",
-        ["participant", "session", *REGION_COLUMNS, *COLUMN_KEYS, "flags"],
-        [
-            [participant, row.visit, *cells_of(row, (*REGION_COLUMNS, *COLUMN_KEYS)), codes(row.flags) or None]
-            for participant, row in regions
-        ],
-    )
-    uptake = [
-        (visit.participant, row)
-        for visit, record in zip(visits, records, strict=True)
-        for row in uptake_records(record)
-    ]
-    cells = [[participant, *(None if value == "" else value for value in row.values())] for participant, row in uptake]
-    write_labeled(out / "uptake.tsv", ["participant", *UPTAKE_COLUMNS], cells)
-    named = UPTAKE_COLUMNS[: UPTAKE_COLUMNS.index("SUV")]
-    _write_group(
-        out / "group_uptake.tsv",
-        (*named, "measure"),
-        [((*(row[name] for name in named), key), row[key]) for _, row in uptake for key in MEASURES],
-    )
-    _write_group(
-        out / "group_regions.tsv",
-        ("session", *REGION_COLUMNS),
-        [((row.visit, *(getattr(row, name) for name in REGION_COLUMNS)), row.VT) for _, row in regions],
-    )
-    changes = [(participant, change) for participant, comparison in comparisons for change in comparison.changes]
-    pair = ("baseline_session", "followup_session")
-    columns = [*pair, *REGION_COLUMNS, "baseline", "followup", *CHANGE_COLUMNS]
-    write_labeled(
-        out / "changes.tsv",
-        ["participant", *columns],
-        [[participant, *cells_of(change, columns)] for participant, change in changes],
-    )
-    _write_group(
-        out / "group_changes.tsv",
-        (*pair, *REGION_COLUMNS),
-        [(tuple(getattr(c, name) for name in (*pair, *REGION_COLUMNS)), c.log_ratio) for _, c in changes],
-    )
-    besides = [
-        [participant, one.measure, one.region, one.pvc, one.unit, *pairs]
-        for participant, comparison in comparisons
-        for one in comparison.besides
-        for pairs in _pairs(comparison, one)
-    ]
-    about = ("measure", "region", "pvc", "unit")
-    write_labeled(out / "besides.tsv", ["participant", *about, *pair, "baseline", "followup", "percent"], besides)
-    if records:
-        with whole_folder(out / DERIVATIVES, True) as folder:
-            write_derivatives(folder, records)
-    else:
-        remove_results(out / DERIVATIVES)
-
-
-def _pairs(comparison: Comparison, one: FurtherMeasure) -> Iterator[list[object]]:
-    """Both sessions, both values and the change in percent, for every later visit."""
-    first, *later = comparison.visits
-    for visit, value, percent in zip(later, one.values[1:], one.percents, strict=True):
-        yield [first.session, visit.session, one.values[0], value, percent]
-
-
-def _write_group(path: Path, keys: Sequence[str], values: Sequence[tuple[tuple[str, ...], float]]) -> None:
-    """One row a group: number, mean, standard deviation, median and range of V_T (mL/cm3) or of the log ratio."""
-    groups: dict[tuple[str, ...], list[float]] = {}
-    for key, value in values:
-        if math.isfinite(value):
-            groups.setdefault(key, []).append(value)
-    statistic: list[tuple[str, Callable[[list[float]], float]]] = [
-        ("mean", statistics.fmean),
-        ("sd", lambda found: statistics.stdev(found) if len(found) > 1 else math.nan),
-        ("median", statistics.median),
-        ("min", min),
-        ("max", max),
-    ]
-    rows = [
-        [*(cell or None for cell in key), len(found), *(function(found) for _, function in statistic)]
-        for key, found in groups.items()
-    ]
-    write_labeled(path, [*keys, "n", *(name for name, _ in statistic)], rows)

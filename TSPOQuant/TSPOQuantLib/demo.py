@@ -22,11 +22,12 @@ from .processes import another_process, cores
 from .progress import Progress, part, silent
 from .regions.anatomy import CONTRALATERAL, REFERENCE_RULES, reference_of
 from .regions.template import name_of
-from .reporting import tables
-from .reporting.comparison_files import main_text, write_comparison
+from .reporting.comparison_files import main_text, table1_record, write_comparison
 from .reporting.figures import fused_figure, write_png
 from .reporting.fused_pictures import comparison_pictures
 from .reporting.report import missing_packages, write_report
+from .reporting.tables import write_json
+from .reporting.visit_files import region_record, write_visit
 from .source import write_source
 from .study import Study, read_study
 
@@ -86,7 +87,7 @@ def run(
         visits = _both(studies[0], studies[1], part(progress, 0.3, 0.9))
         for study, visit in zip(studies, visits, strict=True):
             where = folder / f"ses-{visit.record.session}"
-            tables.write_visit(where, visit)
+            write_visit(where, visit)
             write_source(where, study)
         comparison = compare([visit.record for visit in visits], clinical)
         known = true_volumes(visits, truth)
@@ -103,7 +104,7 @@ def run(
         if report:
             write_for_others(folder / COMPARISON, comparison)
         record = demo_record(visits, comparison, truth, target)
-        tables.write_json(folder / "results.json", record)
+        write_json(folder / "results.json", record)
         text = demo_text(settings, visits, comparison, known, input_source, target)
         (folder / "table1.txt").write_text(text + "\n", encoding="utf-8")
     left_out = Notice(
@@ -156,11 +157,11 @@ def true_volumes(visits: list[VisitResult], truth: Truth) -> dict[str, tuple[flo
 
 def demo_record(visits: list[VisitResult], comparison: Comparison, truth: Truth, out: Path) -> dict[str, object]:
     """What ``--json`` prints."""
-    regions = [tables.region_record(row, true_vt(truth, row)) for visit in visits for row in visit.record.rows]
+    regions = [region_record(row, true_vt(truth, row)) for visit in visits for row in visit.record.rows]
     return {
         "about": f"Simulated data. {DISCLAIMER}",
         "regions": regions,
-        "table1": [tables.table1_record(change) for change in comparison.table1],
+        "table1": [table1_record(change) for change in comparison.table1],
         "out": str(out),
     }
 

@@ -26,7 +26,7 @@ from TSPOQuantLib.pipeline.quantification import quantify_study
 from TSPOQuantLib.reporting.fused_files import read_fused_images
 from TSPOQuantLib.reporting.report import report_document
 from TSPOQuantLib.reporting.report_html import html
-from TSPOQuantLib.reporting.tables import write_visit
+from TSPOQuantLib.reporting.visit_files import write_visit
 from TSPOQuantLib.study import read_study, study_of_bids
 
 RANDOM = np.random.default_rng(4)

@@ -23,10 +23,13 @@ from support import tiers, tinystudy
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from support.without import without_budget
-from TSPOQuantLib import cohort
+from TSPOQuantLib import cohort, cohort_workers
+from TSPOQuantLib.cohort_workers import Workers
 from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.settings import session_order
+from TSPOQuantLib.progress import silent
+from TSPOQuantLib.reporting import cohort_files
 from TSPOQuantLib.study import read_choices
 
 NEEDS_DASK = unittest.skipUnless(importlib.util.find_spec("distributed"), "Dask (distributed) is not installed")
@@ -67,6 +70,7 @@ class CohortTest(unittest.TestCase):
         cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
         cls.addClassCleanup(cluster.close)
         cls.scheduler = cluster.scheduler_address
+        cls.workers = Workers(cls.scheduler)
         cls.code, cls.told = tinystudy.quiet(
             "cohort", cls.dataset, "--out", cls.out, "--scheduler", cls.scheduler, "--json"
         )
@@ -127,7 +131,7 @@ class CohortTest(unittest.TestCase):
         image = next(folder.glob("*_pet.nii.gz"))
         image.unlink()
         image.symlink_to("not fetched")
-        report = cohort.run(root, out, self.scheduler)
+        report = cohort.run(root, out, workers=self.workers)
         self.assertIn("sub-01/ses-baseline/pet/sub-01_ses-baseline_pet.nii.gz", report.visits[0].message)
         self.assertNotIn("Doe", (out / "cohort.tsv").read_text(encoding="utf-8"))
 
@@ -205,12 +209,12 @@ class CohortTest(unittest.TestCase):
         for path in own:
             path.parent.mkdir(exist_ok=True)
             path.write_text("mine", encoding="utf-8")
-        report = cohort.run(self.dataset, out, self.scheduler)
+        report = cohort.run(self.dataset, out, workers=self.workers)
         self.assertEqual([path.read_text(encoding="utf-8") for path in own], ["mine", "mine"])
         self.assertEqual([row.status for row in report.visits], ["kept", "kept", "done", *["refused"] * 3])
         self.assertEqual(written.stat().st_mtime_ns, before)
         self.assertEqual(len(table(out / "regions.tsv")), 18)
-        forced = cohort.run(self.dataset, out, self.scheduler, ["sub-02"], force=True)
+        forced = cohort.run(self.dataset, out, cohort.How(force=True), self.workers, ["sub-02"])
         self.assertEqual([row.status for row in forced.visits], ["done"])
 
     def test_a_setting_that_changes_makes_again_what_depends_on_it_and_says_so(self):
@@ -245,14 +249,14 @@ class CohortTest(unittest.TestCase):
                 path.rename(kept)
         shutil.copytree(self.folder / "run-1" / "derivatives", root / "derivatives")
         choices = {"models": ("1TCM",), "motion_correction": "none"}
-        (row,) = cohort.run(root, out, self.scheduler, choices=choices).visits
+        (row,) = cohort.run(root, out, cohort.How(choices=choices), self.workers).visits
         self.assertEqual(row.code, "bids-several")
         for run, truth in (("run-1", "baseline"), ("run-2", "followup")):
-            (row,) = cohort.run(root, out, self.scheduler, choices=choices, scan=run).visits
+            (row,) = cohort.run(root, out, cohort.How(choices=choices, scan=run), self.workers).visits
             self.assertEqual(row.status, "done", row)
             (left,) = [one for one in table(out / "regions.tsv") if "left" in one["region"] and one["pvc"] == "none"]
             self.assertAlmostEqual(float(left["VT"]), tinystudy.TRUE_VT[truth]["left"], delta=0.01)
-        (row,) = cohort.run(root, out, self.scheduler, choices=choices, scan="run-2").visits
+        (row,) = cohort.run(root, out, cohort.How(choices=choices, scan="run-2"), self.workers).visits
         self.assertEqual(row.status, "kept")
 
     @unittest.skipUnless(hasattr(os, "fork"), "processes cannot be forked here")
@@ -276,7 +280,7 @@ class CohortTest(unittest.TestCase):
         reference = self.folder / "whole"
         shutil.copytree(self.out, reference)
         for folder in (out, out, reference):
-            cohort.run(root, folder, self.scheduler)
+            cohort.run(root, folder, workers=self.workers)
         files = [{p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (out, reference)]
         self.assertEqual([str(p) for p in files[1] if files[0].get(p) != files[1][p]], [])
         self.assertEqual(set(files[0]) - set(files[1]), set())
@@ -284,7 +288,9 @@ class CohortTest(unittest.TestCase):
     def test_what_is_inherited_makes_a_visit_out_of_date(self):
         out = self.folder / "inherited"
         shutil.copytree(self.out, out)
-        self.assertEqual(cohort.run(self.dataset, out, self.scheduler, ["01"]).visits[0].status, "kept")
+        self.assertEqual(
+            cohort.run(self.dataset, out, workers=self.workers, participants=["01"]).visits[0].status, "kept"
+        )
         for name, text in (
             ("pet.json", '{"ReconFilterSize": 2}'),
             ("participants.tsv", "participant_id\tgenotype\nsub-01\tMAB\n"),
@@ -292,16 +298,20 @@ class CohortTest(unittest.TestCase):
             path = self.dataset / name
             path.write_text(text, encoding="utf-8")
             self.addCleanup(path.unlink)
-            report = cohort.run(self.dataset, out, self.scheduler, ["01"])
+            report = cohort.run(self.dataset, out, workers=self.workers, participants=["01"])
             self.assertEqual([row.status for row in report.visits], ["done", "done"], name)
             self.assertEqual(
-                [row.status for row in cohort.run(self.dataset, out, self.scheduler, ["01"]).visits], ["kept"] * 2
+                [
+                    row.status
+                    for row in cohort.run(self.dataset, out, workers=self.workers, participants=["01"]).visits
+                ],
+                ["kept"] * 2,
             )
 
     def test_what_cannot_begin_is_refused(self):
-        def code(*arguments):
+        def code(*arguments, **chosen):
             with self.assertRaises(InputRefused) as caught:
-                cohort.run(*arguments)
+                cohort.run(*arguments, **chosen)
             return caught.exception.code
 
         foreign = self.folder / "foreign"
@@ -310,9 +320,9 @@ class CohortTest(unittest.TestCase):
         new = self.folder / "new"
         self.assertEqual(code(self.dataset, foreign), "output-exists")
         self.assertEqual(code(self.dataset, self.folder), "output-holds-input")
-        self.assertEqual(code(self.dataset, new, None, ["99"]), "bids-participant")
+        self.assertEqual(code(self.dataset, new, participants=["99"]), "bids-participant")
         self.assertEqual(code(foreign, new), "cohort-dataset")
-        self.assertEqual(code(self.dataset, new, "nowhere:://"), "cohort-scheduler")
+        self.assertEqual(code(self.dataset, new, workers=Workers("nowhere:://")), "cohort-scheduler")
         told = tinystudy.quiet("cohort", self.dataset, "--out", new, "--participants", "05")
         self.assertEqual(told[0], 3)
         self.assertIn("error: cohort-none", told[1])
@@ -321,18 +331,18 @@ class CohortTest(unittest.TestCase):
 class ScaleTest(unittest.TestCase):
     def test_workers_share_the_memory_and_never_have_less_than_a_visit_needs(self):
         gigabyte = 10**9
-        self.assertEqual(cohort.workers_for(8, gigabyte, 64 * gigabyte), (8, 8 * gigabyte))
-        self.assertEqual(cohort.workers_for(32, gigabyte, 64 * gigabyte)[0], 64 // cohort.COPIES)
-        self.assertEqual(cohort.workers_for(4, 100 * gigabyte, 16 * gigabyte), (1, 16 * gigabyte))
-        self.assertEqual(cohort.workers_for(4, 0, gigabyte)[0], 3)  # each needs room for itself
+        self.assertEqual(cohort_workers.workers_for(8, gigabyte, 64 * gigabyte), (8, 8 * gigabyte))
+        self.assertEqual(cohort_workers.workers_for(32, gigabyte, 64 * gigabyte)[0], 64 // cohort_workers.COPIES)
+        self.assertEqual(cohort_workers.workers_for(4, 100 * gigabyte, 16 * gigabyte), (1, 16 * gigabyte))
+        self.assertEqual(cohort_workers.workers_for(4, 0, gigabyte)[0], 3)  # each needs room for itself
 
     def test_the_size_of_an_image_is_known_before_it_is_read(self):
         with tempfile.TemporaryDirectory() as name:
             folder = tinystudy.write_bids_visit(Path(name), "01", "baseline")
             frames = len(tinystudy.EDGES_S) - 1
             voxels = math.prod(tinystudy.PET_SHAPE)
-            self.assertEqual(cohort.image_bytes(next(folder.glob("*_pet.nii.gz"))), 8 * voxels * frames)
-            self.assertEqual(cohort.image_bytes(folder / "nothing.nii.gz"), 0)
+            self.assertEqual(cohort_workers.image_bytes(next(folder.glob("*_pet.nii.gz"))), 8 * voxels * frames)
+            self.assertEqual(cohort_workers.image_bytes(folder / "nothing.nii.gz"), 0)
 
     @NEEDS_DASK
     def test_a_worker_that_dies_while_it_starts_is_a_refusal(self):
@@ -342,7 +352,7 @@ class ScaleTest(unittest.TestCase):
         with (
             dask.config.set({"distributed.worker.preload": ["import os; os._exit(9)"]}),
             self.assertRaises(InputRefused) as caught,
-            cohort._client(cohort.How(), 1, 0, lambda *told: None),
+            cohort_workers.client_of(Workers(), 1, 0, silent),
         ):
             self.fail("it has started")
         self.assertEqual(caught.exception.code, "cohort-workers")
@@ -362,8 +372,11 @@ class ScaleTest(unittest.TestCase):
                 self.assertEqual(cohort.without_places(said, link), told)
 
     def test_slurm_is_refused_where_it_is_not(self):
-        with mock.patch.object(cohort.shutil, "which", return_value=None), self.assertRaises(InputRefused) as caught:
-            cohort.slurm_cluster(2, {})
+        with (
+            mock.patch.object(cohort_workers.shutil, "which", return_value=None),
+            self.assertRaises(InputRefused) as caught,
+        ):
+            cohort_workers.slurm_cluster(2, {})
         self.assertEqual(caught.exception.code, "cohort-slurm")
 
     @unittest.skipUnless(importlib.util.find_spec("dask_jobqueue"), "dask-jobqueue is not installed")
@@ -381,7 +394,7 @@ class ScaleTest(unittest.TestCase):
             (folder / "scancel").symlink_to("/bin/true")
             with mock.patch.dict(os.environ, PATH=f"{folder}{os.pathsep}{os.environ['PATH']}"):
                 asked = {"queue": "night", "account": "pet", "walltime": "02:00:00", "memory": "6GB"}
-                with cohort.slurm_cluster(1, asked) as cluster:
+                with cohort_workers.slurm_cluster(1, asked) as cluster:
                     until = time.monotonic() + 60
                     while not list(folder.glob("job.*")) and time.monotonic() < until:
                         time.sleep(0.1)
@@ -407,7 +420,7 @@ class ScaleTest(unittest.TestCase):
                 mock.patch.dict(os.environ, PATH=f"{name}{os.pathsep}{os.environ['PATH']}"),
                 self.assertRaisesRegex(InputRefused, "invalid partition") as caught,
             ):
-                cohort.slurm_cluster(1, {"queue": "nigth"})
+                cohort_workers.slurm_cluster(1, {"queue": "nigth"})
         self.assertEqual(caught.exception.code, "cohort-slurm")
 
     def test_choices_are_settings_alone(self):
@@ -443,9 +456,9 @@ class FolderTest(unittest.TestCase):
             folder = Path(name)
             (folder / "dataset" / "sub-01").mkdir(parents=True)
             cohort._prepared(folder / "out", folder / "dataset", False)
-            (folder / "out" / cohort.TABLE).unlink()
+            (folder / "out" / cohort_files.TABLE).unlink()
             cohort._prepared(folder / "out", folder / "dataset", False)
-            self.assertTrue((folder / "out" / cohort.TABLE).exists())
+            self.assertTrue((folder / "out" / cohort_files.TABLE).exists())
 
     def test_what_no_list_names_as_ours_is_refused_before_the_work(self):
         with tempfile.TemporaryDirectory() as name:
@@ -514,7 +527,7 @@ class ProcessesTest(unittest.TestCase):
         from distributed import LocalCluster
 
         with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-            report = cohort.run(root, out, cluster.scheduler_address)
+            report = cohort.run(root, out, workers=Workers(cluster.scheduler_address))
         self.assertEqual(sorted(row.status for row in report.visits), ["done"] * (5 - done) + ["kept"] * done)
 
 

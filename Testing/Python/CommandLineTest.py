@@ -167,7 +167,7 @@ class QuantifyTest(SmallStudy):
 
     def test_a_full_disk_is_not_our_fault(self):
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        with mock.patch("TSPOQuantLib.reporting.tables.write_json", side_effect=full):
+        with mock.patch("TSPOQuantLib.reporting.visit_files.write_json", side_effect=full):
             self.refused("system")
 
     def test_names_that_are_too_long(self):

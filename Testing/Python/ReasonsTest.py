@@ -15,7 +15,7 @@ from TSPOQuantLib.outcome.compare import compare
 from TSPOQuantLib.outcome.visit import FittedTable
 from TSPOQuantLib.reporting.comparison_files import comparison_text
 from TSPOQuantLib.reporting.reasons import reasons_text
-from TSPOQuantLib.reporting.tables import fits_text, visit_text
+from TSPOQuantLib.reporting.visit_text import fits_text, visit_text
 
 (LATE,) = bound_flags({"delay": -1.0}, {"delay": (-1.0, 1.0)}, {"delay": "s"})
 SMALL = Notice("region-small", "'{name}' rests on {count} voxel", name=made.CORD, count=1)

@@ -22,7 +22,7 @@ from TSPOQuantLib.pipeline.placement import place
 from TSPOQuantLib.pipeline.quantification import quantify, quantify_visit
 from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.regions import sampling
-from TSPOQuantLib.reporting.tables import write_visit
+from TSPOQuantLib.reporting.visit_files import write_visit
 from TSPOQuantLib.study import read_study
 
 AFFECTED = "foramen C6/C7 left (root C7)"

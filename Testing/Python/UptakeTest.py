@@ -30,7 +30,8 @@ from TSPOQuantLib.regions.anatomy import Anatomy
 from TSPOQuantLib.regions.partial_volume import Corrected
 from TSPOQuantLib.regions.peak import hottest, sphere
 from TSPOQuantLib.regions.region import Region
-from TSPOQuantLib.reporting.tables import uptake_records, uptake_text
+from TSPOQuantLib.reporting.visit_files import uptake_records
+from TSPOQuantLib.reporting.visit_text import uptake_text
 
 TIMING = FrameTiming(np.array([0.0, 600.0, 1200.0, 2400.0]), np.array([600.0, 600.0, 600.0, 1200.0]))
 

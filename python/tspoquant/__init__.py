@@ -30,7 +30,7 @@ _HOMES = {
     "pipeline.quantification": ("quantify", "quantify_study"),
     "pipeline.visit_data": ("read_visit",),
     "reporting.report": ("write_report",),
-    "reporting.tables": ("write_visit",),
+    "reporting.visit_files": ("write_visit",),
     "study": ("read_study", "study_of_bids"),
 }
 """Where each name lives; it is loaded when it is asked for."""

@@ -49,21 +49,19 @@ def _jobs(text: str) -> int:
 
 
 def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..cohort import TABLE, record_of, run
+    from ..cohort import How, record_of, run
+    from ..cohort_workers import Workers
+    from ..reporting.cohort_files import TABLE
     from ..study import read_choices
 
+    choices = read_choices(options.settings) if options.settings else {}
     report = run(
         options.dataset,
         options.out,
-        options.scheduler,
+        How(options.force, options.input, choices, options.scan),
+        Workers(options.scheduler, options.slurm, dict(options.slurm_job)),
         [label for text in options.participants for label in text.split(",") if label],
-        options.force,
         progress,
-        options.input,
-        read_choices(options.settings) if options.settings else {},
-        options.slurm,
-        dict(options.slurm_job),
-        options.scan,
     )
     refusal = None
     if report.empty:

@@ -206,7 +206,8 @@ def study_of(options: argparse.Namespace) -> "Study":
 def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
     from ..output import whole_folder
     from ..pipeline.quantification import quantify_study
-    from ..reporting.tables import region_record, uptake_records, visit_text, write_visit
+    from ..reporting.visit_files import region_record, uptake_records, write_visit
+    from ..reporting.visit_text import visit_text
     from ..source import write_source
 
     study = study_of(options)
@@ -244,7 +245,9 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
     from ..pipeline.curves import CurveChoices, fit_tacs
     from ..reporting.beside import beside_rows, beside_text, write_beside
     from ..reporting.model_comparison import comparison_rows
-    from ..reporting.tables import cell_text, fits_text, kinpar_row, write_fits
+    from ..reporting.tables import cell_text
+    from ..reporting.visit_files import kinpar_row, write_fits
+    from ..reporting.visit_text import fits_text
 
     kinds = SampledSettings, GivenSettings, PopulationSettings
     chosen = settings_of(options.set, *kinds, free=("free_fraction",))

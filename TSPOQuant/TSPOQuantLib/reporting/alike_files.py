@@ -7,7 +7,8 @@ from typing import Any
 
 from ..outcome.alike import PairedChange
 from ..outcome.record import FILE, VisitRecord, sealed
-from .tables import about_columns, by_pvc, columns_text, write_json, write_tsv
+from .tables import about_columns, write_json, write_tsv
+from .terminal_tables import by_pvc, columns_text
 
 ABOUT = {
     "outcome": "place of the region",

@@ -8,16 +8,8 @@ from ..messages import InputRefused
 from ..outcome.record import VisitRecord
 from ..outcome.visit import VisitMaps
 from .maps import write_maps
-from .tables import (
-    stem_of,
-    write_curves,
-    write_for_petfit,
-    write_input,
-    write_json,
-    write_kinpar,
-    write_tsv,
-    write_uptake,
-)
+from .tables import write_json, write_tsv
+from .visit_files import stem_of, write_curves, write_for_petfit, write_input, write_kinpar, write_uptake
 
 BIDS_VERSION = "1.11.0"
 IGNORED = (

@@ -13,7 +13,8 @@ from ..input_function.candidates import FRACTION, PLASMA, RATIO, Candidate, Cand
 from .figures import canvas
 from .plots import COLORS, DASHES, GRAY, MARKERS, SCREEN_PIXELS_PER_INCH, STYLE
 from .provenance import inputs, versions
-from .tables import about_columns, columns_text, number, write_json, write_tsv
+from .tables import about_columns, number, write_json, write_tsv
+from .terminal_tables import columns_text
 
 ABOUT = {
     "step": "what the curve is of",

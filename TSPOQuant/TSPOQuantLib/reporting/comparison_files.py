@@ -9,28 +9,20 @@ from .. import DISCLAIMER
 from ..kinetics.models import MODELS
 from ..messages import Notice
 from ..outcome.budget import COMPONENTS, relative_error
-from ..outcome.change import Contrast, RegionChange, RegionValue
+from ..outcome.change import Change, Contrast, RegionChange, RegionValue
 from ..outcome.clinical import ClinicalChange, Treatment
 from ..outcome.compare import Comparison, comparison_record
 from ..quantities import BY_KEY
 from .coupled_files import coupled_text, write_coupled
 from .reasons import reasons_text
-from .tables import (
-    CORRECTED,
-    TABLE1_COLUMNS,
-    about_columns,
-    by_pvc,
-    cells_of,
-    codes,
-    columns_text,
-    table1_record,
-    table1_text,
-    uptake_text,
-    value_text,
-    write_json,
-    write_tsv,
-)
+from .tables import about_columns, cells_of, codes, write_json, write_tsv
+from .terminal_tables import CORRECTED, by_pvc, columns_text, value_text
+from .visit_text import table1_text, uptake_text
 
+TABLE1_COLUMNS = (
+    *("outcome", "baseline", "followup", "change", "change_unit", "difference", "percent"),
+    *("baseline_se", "followup_se", "percent_low", "percent_high", "primary", "baseline_session", "followup_session"),
+)
 Truth = Mapping[str, tuple[float, float]]
 """Outcome to the phantom's V_T at both visits."""
 NO_CELLS = ("budget", "flags", "baseline_flags", "followup_flags", "verdict")
@@ -71,6 +63,11 @@ CANCELS = (
     "cancels in the change, which may so vary less than its two visits."
 )
 """Why a component's change can be smaller than the two visits' errors in quadrature."""
+
+
+def table1_record(change: Change) -> dict[str, object]:
+    """A Change as other programs read it."""
+    return {name: getattr(change, name) for name in TABLE1_COLUMNS}
 
 
 def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None = None) -> None:

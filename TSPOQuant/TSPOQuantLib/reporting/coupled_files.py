@@ -7,7 +7,8 @@ from pathlib import Path
 from ..outcome.change import RegionChange
 from ..outcome.compare import Comparison
 from ..outcome.coupled import SharedFit
-from .tables import about_columns, by_pvc, columns_text, value_text, write_json, write_tsv
+from .tables import about_columns, write_json, write_tsv
+from .terminal_tables import by_pvc, columns_text, value_text
 
 ABOUT = {
     "outcome": "place of the region",

@@ -9,7 +9,8 @@ from ..outcome.record import VisitRecord
 from ..outcome.uptake import REGION_FIELDS, uptake_of
 from ..quantities import COLUMN_KEYS
 from .comparison_files import CHANGE_COLUMNS
-from .tables import UPTAKE_COLUMNS, cell_text, cells_of, codes, no_formula
+from .tables import cell_text, cells_of, codes, no_formula
+from .visit_files import UPTAKE_COLUMNS
 
 REGION_COLUMNS = (
     "visit",

@@ -17,7 +17,8 @@ from ..groups.methods import Exclusion, Flow, Methods
 from ..groups.model_choice import Agreement, LostFits, Preferred
 from ..groups.repeatability import Repeatability
 from ..groups.test_retest import ALL, INCLUDED, Repeat, TestRetest
-from .tables import by_pvc, cells_of, columns_text, write_json, write_labeled, write_tsv
+from .tables import cells_of, write_json, write_labeled, write_tsv
+from .terminal_tables import by_pvc, columns_text
 
 COEFFICIENTS = "RC.toml"
 Cells = dict[str, object]

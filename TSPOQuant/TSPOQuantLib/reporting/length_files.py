@@ -10,7 +10,8 @@ from ..outcome.record import VisitRecord
 from ..outcome.scan_length import Settled, Shortened, settled
 from .figures import canvas
 from .plots import COLORS, DASHES, SCREEN_PIXELS_PER_INCH, STYLE
-from .tables import about_columns, codes, columns_text, write_json, write_tsv
+from .tables import about_columns, codes, write_json, write_tsv
+from .terminal_tables import columns_text
 
 ABOUT = {
     "region": "as it was drawn, as measured",

@@ -9,7 +9,8 @@ from .. import DISCLAIMER
 from ..alignment.rigid import to_sitk
 from ..outcome.visit import VisitMaps
 from ..quantities import BY_KEY
-from .tables import KINPAR_UNITS, write_json
+from .tables import write_json
+from .visit_files import KINPAR_UNITS
 
 
 def write_maps(folder: Path, result: VisitMaps) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import DISCLAIMER
 from ..outcome.plan import Detectable, Plan
 from .figures import canvas
-from .tables import columns_text
+from .terminal_tables import columns_text
 
 DPI = 110
 COLORS = {False: "tab:blue", True: "tab:orange"}

@@ -15,7 +15,8 @@ from ..plain import to_json
 from .figures import canvas
 from .plots import COLORS, GRAY, SCREEN_PIXELS_PER_INCH, STYLE
 from .provenance import inputs, versions
-from .tables import about_columns, columns_text, number, write_json, write_tsv
+from .tables import about_columns, number, write_json, write_tsv
+from .terminal_tables import columns_text
 
 CURVES = {
     "time": ("s", "after the tracer's arrival in blood"),
