@@ -107,7 +107,7 @@ def study_of_bids(
     if segmentation is None:
         # Some programs keep what is drawn once for all sessions with the subject.
         patterns = (f"derivatives/*/{where}/**/*", f"derivatives/*/{found.participant}/anat/*")
-        drawn = ([f for f in sorted(dataset.glob(one)) if f.name.endswith(REGION_FILES)] for one in patterns)
+        drawn = ([f for f in sorted(dataset.glob(pattern)) if f.name.endswith(REGION_FILES)] for pattern in patterns)
         regions: list[Path] = next((files for files in drawn if files), [])
         if len(regions) != 1:
             problem = "holds several segmentations" if regions else "has no segmentation in derivatives"
@@ -165,13 +165,16 @@ FILES = {
 }
 """Keys of a study file that are no settings, by table."""
 TABLES = ("subject", "pet", "ct", "mr", "segmentation", "blood", "input", "model", "outcome")
-KEYS = {table: (*FILES.get(table, ()), *(one.key for one in SETTINGS if one.table == table)) for table in TABLES}
+KEYS = {
+    table: (*FILES.get(table, ()), *(setting.key for setting in SETTINGS if setting.table == table))
+    for table in TABLES
+}
 
 
 CHOICES = {
-    table: tuple(one.key for one in SETTINGS if one.table == table)
+    table: tuple(setting.key for setting in SETTINGS if setting.table == table)
     for table in TABLES
-    if table != "subject" and any(one.table == table for one in SETTINGS)
+    if table != "subject" and any(setting.table == table for setting in SETTINGS)
 }
 """Keys that a file of choices for many visits may have, by table."""
 
@@ -186,12 +189,12 @@ def read_choices(path: Path) -> dict[str, Any]:
     chosen = {}
     for table, content in file.data.items():
         file.check_keys(table, content, CHOICES[table])
-        for one in SETTINGS:
-            if one.table == table and one.key in content:
+        for setting in SETTINGS:
+            if setting.table == table and setting.key in content:
                 try:
-                    chosen[one.name] = one.kind.accept(content[one.key])
+                    chosen[setting.name] = setting.kind.accept(content[setting.key])
                 except ValueError as error:
-                    raise file.wrong(table, one.key, one.kind.wanted) from error
+                    raise file.wrong(table, setting.key, setting.kind.wanted) from error
     return chosen
 
 
@@ -205,88 +208,110 @@ def read_study(path: Path, may_carry: bool = True) -> Study:
     homes = {key: table for table, keys in KEYS.items() for key in keys if key != "path"}
     for table, content in file.data.items():
         file.check_keys(table, content, KEYS[table], homes=homes)
-    return _study(file, may_carry)
+    return _StudyFile(file, may_carry).study
 
 
-def _study(file: TomlFile, may_carry: bool) -> Study:
-    data, folder = file.data, file.path.absolute().parent
+@dataclass(frozen=True)
+class _StudyFile:
+    """A study file whose keys are known; what its values say is refused with their line."""
 
-    def value_of(table: str, key: str, kind: Kind, default: Any = None) -> Any:
+    file: TomlFile
+    may_carry: bool
+
+    @property
+    def study(self) -> Study:
+        settings = StudySettings(
+            **{
+                setting.name: self.value(setting.table, setting.key, setting.kind, setting.default)
+                for setting in SETTINGS
+            }
+        )
+        if "mr" in self.file.data:
+            settings = replace(settings, anatomical_modality=MR)
+        self.check_choices(settings)
+        carried = self.other_visit()
+        first, *further = self.pet_parts()
+        given = settings.input_source in ("given", "population")
+        return Study(
+            pet=first,
+            further_pet=tuple(further),
+            ct=self.path_at(self.drawn_on) if self.drawn_on in self.file.data else None,
+            segmentation=carried.segmentation if carried else self.path_at("segmentation"),
+            blood=tuple(self.existing("blood", "paths", name) for name in self.value("blood", "paths", Several(), ())),
+            route=self.value("blood", "route", Kind(ROUTES), "unknown"),
+            given_input=self.path_at("input") if given else None,
+            settings=settings,
+            file=self.file.path,
+            carried_from=carried,
+            frame_table=self.path_at("pet", "frames") if "frames" in self.table("pet") else None,
+            frame_weights=self.path_at("model", "weights_path") if settings.weights == FROM_FILE else None,
+        )
+
+    def check_choices(self, settings: StudySettings) -> None:
+        """Refuse files that contradict each other, or that the settings leave unused."""
+        if "ct" in self.file.data and "mr" in self.file.data:
+            raise self.file.wrong(
+                "mr", "path", Text("left out: [ct] path names an image, too, and the regions were drawn on one")
+            )
+        if "path" in self.table("input") and settings.input_source not in ("given", "population"):
+            raise self.file.wrong("input", "path", Text('left out, or source be "given" or "population"'))
+        if "weights_path" in self.table("model") and settings.weights != FROM_FILE:
+            raise self.file.wrong("model", "weights_path", Text('left out, or weights be "file"'))
+
+    def table(self, name: str) -> dict[str, Any]:
+        """A table of the file, empty where it has none."""
+        content: dict[str, Any] = self.file.data.get(name, {})
+        return content
+
+    @property
+    def drawn_on(self) -> str:
+        """The table of the image on which the regions were drawn."""
+        return "mr" if "mr" in self.file.data else "ct"
+
+    def value(self, table: str, key: str, kind: Kind, default: Any = None) -> Any:
         """What the file says, or the default; a key that is there and says nothing is refused."""
-        content = data.get(table, {})
+        content = self.table(table)
         try:
             return kind.accept(content[key]) if key in content else default
         except ValueError as error:
-            raise file.wrong(table, key, kind.wanted) from error
+            raise self.file.wrong(table, key, kind.wanted) from error
 
-    def existing(table: str, key: str, name: str) -> Path:
-        found = folder / name
-        if not found.exists():
-            check_link(found)
+    def existing(self, table: str, key: str, name: str) -> Path:
+        path = self.file.path.absolute().parent / name
+        if not path.exists():
+            check_link(path)
             problem = Text(
-                "[{table}] {key}: {found} does not exist; correct the path", table=table, key=key, found=found
+                "[{table}] {key}: {found} does not exist; correct the path", table=table, key=key, found=path
             )
-            raise file.refuse("missing", problem, file.line(table, 0, key))
-        return found
+            raise self.file.refuse("missing", problem, self.file.line(table, 0, key))
+        return path
 
-    def pet_parts() -> list[Path]:
-        """One path, or a list of the scan's parts in their order."""
-        content = data.get("pet", {}).get("path")
-        names = value_of("pet", "path", Several(empty=False)) if isinstance(content, list) else ()
-        return [existing("pet", "path", name) for name in names] or [file_of("pet")]
-
-    def file_of(table: str, key: str = "path") -> Path:
-        name = value_of(table, key, Line())
+    def path_at(self, table: str, key: str = "path") -> Path:
+        """The file or folder that a key must name."""
+        name = self.value(table, key, Line())
         if name is None:
-            raise file.wrong(table, key, Line().wanted)
-        return existing(table, key, name)
+            raise self.file.wrong(table, key, Line().wanted)
+        return self.existing(table, key, name)
 
-    def other_visit() -> Study | None:
+    def pet_parts(self) -> list[Path]:
+        """One path, or a list of the scan's parts in their order."""
+        if not isinstance(self.table("pet").get("path"), list):
+            return [self.path_at("pet")]
+        return [self.existing("pet", "path", name) for name in self.value("pet", "path", Several(empty=False))]
+
+    def other_visit(self) -> Study | None:
         """The visit whose regions are to be carried to this one."""
-        content = data.get("segmentation", {})
+        content = self.table("segmentation")
         if "carried_from" not in content:
             return None
         if "path" in content:
-            raise file.wrong(
-                "segmentation", "carried_from", Text("left out where path names regions drawn at this visit")
-            )
-        if not may_carry:
-            raise file.wrong(
-                "segmentation", "carried_from", Text("left out where another visit's regions come from here")
-            )
-        other = read_study(file_of("segmentation", "carried_from"), may_carry=False)
-        if other.ct is None or drawn_on not in data:
-            raise file.wrong(
-                "segmentation", "carried_from", Text("left out, or both visits have a CT or an MR, which carries them")
-            )
+            raise self.wrong_carried(Text("left out where path names regions drawn at this visit"))
+        if not self.may_carry:
+            raise self.wrong_carried(Text("left out where another visit's regions come from here"))
+        other = read_study(self.path_at("segmentation", "carried_from"), may_carry=False)
+        if other.ct is None or self.drawn_on not in self.file.data:
+            raise self.wrong_carried(Text("left out, or both visits have a CT or an MR, which carries them"))
         return other
 
-    if "ct" in data and "mr" in data:
-        raise file.wrong(
-            "mr", "path", Text("left out: [ct] path names an image, too, and the regions were drawn on one")
-        )
-    drawn_on = "mr" if "mr" in data else "ct"
-    settings = StudySettings(**{one.name: value_of(one.table, one.key, one.kind, one.default) for one in SETTINGS})
-    if "mr" in data:
-        settings = replace(settings, anatomical_modality=MR)
-    given, carried = settings.input_source in ("given", "population"), other_visit()
-    first, *further = pet_parts()
-    if not given and "path" in data.get("input", {}):
-        raise file.wrong("input", "path", Text('left out, or source be "given" or "population"'))
-    listed = settings.weights == FROM_FILE
-    if not listed and "weights_path" in data.get("model", {}):
-        raise file.wrong("model", "weights_path", Text('left out, or weights be "file"'))
-    return Study(
-        pet=first,
-        further_pet=tuple(further),
-        ct=file_of(drawn_on) if drawn_on in data else None,
-        segmentation=carried.segmentation if carried else file_of("segmentation"),
-        blood=tuple(existing("blood", "paths", name) for name in value_of("blood", "paths", Several(), ())),
-        route=value_of("blood", "route", Kind(ROUTES), "unknown"),
-        given_input=file_of("input") if given else None,
-        settings=settings,
-        file=file.path,
-        carried_from=carried,
-        frame_table=file_of("pet", "frames") if "frames" in data.get("pet", {}) else None,
-        frame_weights=file_of("model", "weights_path") if listed else None,
-    )
+    def wrong_carried(self, wanted: Text) -> InputRefused:
+        return self.file.wrong("segmentation", "carried_from", wanted)

@@ -104,25 +104,25 @@ class Fitting:
             return fit(model, self.timing, activity, plasma, self.options, near)
         options = only_seen(self.options, self.seen)
         fits = fit(model, self.timing.only(self.seen), activity[:, self.seen], plasma, options, near)
-        return tuple(one.on_all_frames(self.seen) for one in fits)
+        return tuple(fitted.on_all_frames(self.seen) for fitted in fits)
 
     def named(
         self, model: str, regions: Sequence[str], activity: NDArray[np.float64], pvc: str = "none"
     ) -> tuple[KineticFit, ...]:
         """The same; each fit says to which region's curve, and which partial-volume correction that went through."""
         fits = self.fits(model, activity)
-        return tuple(replace(one, region=region, pvc=pvc) for region, one in zip(regions, fits, strict=True))
+        return tuple(replace(fitted, region=region, pvc=pvc) for region, fitted in zip(regions, fits, strict=True))
 
     def coupled(self, models: Sequence[str], tacs: Tacs) -> dict[str, Coupled]:
         """Compartment models on ready curves with one V_B and one delay for all. Raises as ``fit_coupled`` does."""
         able = [model for model in models if model_named(model).compartmental] or models[:1]
-        found = {}
+        by_model = {}
         for model in able:
             plasma = for_model(self.source, model, self.options)
-            one = fit_coupled(model, self.timing, tacs.activity, plasma, self.options)
-            fits = tuple(replace(fit, region=name) for name, fit in zip(tacs.regions, one.fits, strict=True))
-            found[model] = replace(one, fits=fits)
-        return found
+            coupled = fit_coupled(model, self.timing, tacs.activity, plasma, self.options)
+            fits = tuple(replace(fit, region=name) for name, fit in zip(tacs.regions, coupled.fits, strict=True))
+            by_model[model] = replace(coupled, fits=fits)
+        return by_model
 
     def with_intervals(self, model: str, tacs: Tacs, asked: "CurveChoices") -> tuple[KineticFit, ...]:
         """One model on ready curves, with the intervals that were asked for."""
@@ -158,11 +158,11 @@ def unit_notices(
     timing: FrameTiming, models: Sequence[str], options: FitChoices, until_min: float | None
 ) -> tuple[Notice, ...]:
     """Of a t* in s that looks like minutes, and an end in min that looks like seconds."""
-    found, end_min = Notices(), float(timing.ends_s[-1]) / 60
+    notices, end_min = Notices(), float(timing.ends_s[-1]) / 60
     graphical = any(not model_named(model).compartmental for model in models) and options.last_frames is None
     tstar_s = options.tstar_s
     if graphical and not isinstance(tstar_s, str) and 0 < tstar_s <= min(TSTAR_IN_MIN, end_min):
-        found.add(
+        notices.add(
             "tstar-early",
             "t* is {tstar_s:g} s, when the tracer has barely come; it is given in seconds ({tstar_s:g} min are "
             "{seconds:g} s)",
@@ -170,14 +170,14 @@ def unit_notices(
             seconds=60 * tstar_s,
         )
     if until_min is not None and until_min >= UNTIL_BEYOND * end_min:
-        found.add(
+        notices.add(
             "until-beyond",
             "the fits were to end at {until_min:g} min, and the scan ends at {end_min:.4g} min: no frame is left "
             "out; the end is given in minutes",
             until_min=until_min,
             end_min=end_min,
         )
-    return tuple(found)
+    return tuple(notices)
 
 
 def unused_notices(models: Sequence[str], options: FitChoices, asked: "CurveChoices") -> tuple[Notice, ...]:
@@ -246,25 +246,13 @@ def fit_tacs(
     whole = read_tacs(tacs_path, frames=sidecar.timing if sidecar else None)
     _check_decay(tacs_path, whole, sidecar)
     tacs = without_frames(whole, [int(number) for number in asked.leave_out], asked.until_min)
-    if asked.template:
-        samples = read_blood(blood_paths, blood_json) if blood_paths else BloodSamples()
-        read = replace(samples, population=read_population(asked.template))
-    elif asked.given:
-        read = blood_with_given(asked.given, blood_paths, asked.about_given, json=blood_json)
-    else:
-        read = read_blood(blood_paths, blood_json)
-    blood = reconcile(read, tacs.timing, tacs.activity)
-    end_s = float(tacs.timing.ends_s[-1])
-    if asked.template:
-        scan = replace(scan_of(sidecar) if sidecar else Scan(), weight_kg=asked.weight_kg)
-        seen = Seen(tacs.timing, tacs.activity.mean(axis=0), blood=False)
-        source = template_input(blood, scan, seen, end_s, asked.about_template)
-    else:
-        source = sampled_input(blood, end_s, asked.sampled)
+    blood = reconcile(_blood_of(blood_paths, blood_json, asked), tacs.timing, tacs.activity)
+    source = _input_of(blood, tacs, sidecar, asked)
     half_life, injected_s = (sidecar.half_life_s, sidecar.injection_start_s) if sidecar else (None, 0.0)
     at_injection = abs(injected_s or 0.0) <= SAME_START_S
     clock = blood_clock_notices(blood.counted_from, float(whole.timing.starts_s[0]), at_injection)
     table = Path(weights.removeprefix(LISTED)) if weights.startswith(LISTED) else None
+    kind = FROM_FILE if table else weights
     if table:
         by_frame = read_frame_weights(table, whole.timing)[np.isin(whole.timing.starts_s, tacs.timing.starts_s)]
     else:
@@ -276,6 +264,17 @@ def fit_tacs(
         *(path for path in (asked.given, asked.template, blood_json, pet_json, table) if path),
     ]
     fits = {model: fitting.with_intervals(model, tacs, asked) for model in models}
+    notices = (
+        *tacs.notices,
+        *_curve_notices(whole, tacs, sidecar),
+        *_frames_notices(tacs_path, whole.timing, pet_json, sidecar),
+        *unit_notices(whole.timing, models, options, asked.until_min),
+        *unused_notices(models, options, asked),
+        *blood.notices,
+        *decay_notices(blood, half_life),
+        *clock,
+        *source.notices,
+    )
     return FittedTable(
         regions=tacs.regions,
         timing=tacs.timing,
@@ -285,32 +284,36 @@ def fit_tacs(
         blood=blood,
         coupled=fitting.coupled(models, tacs) if asked.coupled else {},
         population_errors=_template_errors(fitting, tacs, fits),
-        weights=FROM_FILE if table else weights,
-        notices=tuple(
-            dict.fromkeys(
-                [
-                    *tacs.notices,
-                    *_curve_notices(whole, tacs, sidecar),
-                    *_frames_notices(tacs_path, whole.timing, pet_json, sidecar),
-                    *unit_notices(whole.timing, models, options, asked.until_min),
-                    *unused_notices(models, options, asked),
-                    *blood.notices,
-                    *decay_notices(blood, half_life),
-                    *clock,
-                    *source.notices,
-                ]
-            )
-        ),
+        weights=kind,
+        notices=tuple(dict.fromkeys(notices)),
         provenance={
             "inputs": provenance.inputs(files),
             "versions": provenance.versions(),
-            "settings": asdict(options)
-            | {"weights": FROM_FILE if table else weights, "models": list(models)}
-            | _recorded(asked),
+            "settings": asdict(options) | {"weights": kind, "models": list(models)} | _recorded(asked),
             "input_function": source.settings,
             "curves": {"pvc": tacs.pvc, "fwhm_mm": tacs.fwhm_mm, "volumes_mm3": dict(tacs.volumes_mm3)},
         },
     )
+
+
+def _blood_of(paths: Sequence[Path], about: Path | None, asked: CurveChoices) -> BloodSamples:
+    """What the input is made of: samples, a ready curve, or a template with the samples that scale it."""
+    if asked.template:
+        samples = read_blood(paths, about) if paths else BloodSamples()
+        return replace(samples, population=read_population(asked.template))
+    if asked.given:
+        return blood_with_given(asked.given, paths, asked.about_given, json=about)
+    return read_blood(paths, about)
+
+
+def _input_of(blood: BloodSamples, tacs: Tacs, sidecar: PetSidecar | None, asked: CurveChoices) -> InputFunctionResult:
+    """The input function of ready curves, until their end."""
+    end_s = float(tacs.timing.ends_s[-1])
+    if not asked.template:
+        return sampled_input(blood, end_s, asked.sampled)
+    scan = replace(scan_of(sidecar) if sidecar else Scan(), weight_kg=asked.weight_kg)
+    seen = Seen(tacs.timing, tacs.activity.mean(axis=0), blood=False)
+    return template_input(blood, scan, seen, end_s, asked.about_template)
 
 
 def _check_decay(path: Path, tacs: Tacs, sidecar: PetSidecar | None) -> None:
@@ -327,15 +330,15 @@ def _check_decay(path: Path, tacs: Tacs, sidecar: PetSidecar | None) -> None:
 def _curve_notices(whole: Tacs, tacs: Tacs, sidecar: PetSidecar | None) -> tuple[Notice, ...]:
     """What speaks against the curves that are fitted; whole: as they were read."""
     numbers = (np.flatnonzero(np.isin(whole.timing.starts_s, tacs.timing.starts_s)) + 1).tolist()
-    found = curve_notices(tacs.timing, tacs.regions, tacs.activity, numbers, _leave_out)
+    notices = curve_notices(tacs.timing, tacs.regions, tacs.activity, numbers, _leave_out)
     if tacs.corrected or (sidecar is not None and sidecar.decay_corrected):
-        return found
+        return notices
     assumed = Notice(
         "tacs-decay-assumed",
         "nothing says whether the curves are decay-corrected; taken as corrected to the time zero of the blood (say "
         "ImageDecayCorrected true in a JSON beside them, or name the scan's with --pet-json)",
     )
-    return (*found, assumed)
+    return (*notices, assumed)
 
 
 def _frames_notices(
@@ -387,11 +390,11 @@ def population_errors(
     if spread is None:
         return (float("nan"),) * len(fits)
     same, total = fitting.starting_as(fits), np.zeros(len(fits))
-    volumes = np.array([one.outcome_value for one in fits])
+    volumes = np.array([fitted.outcome_value for fitted in fits])
     for other, sd in zip(spread.inputs, spread.sds, strict=True):
         by_other = replace(same, source=replace(fitting.source, input_function=other)).fits(model, activity)
         with np.errstate(divide="ignore", invalid="ignore"):
-            total += (sd * np.log(np.array([one.outcome_value for one in by_other]) / volumes)) ** 2
+            total += (sd * np.log(np.array([fitted.outcome_value for fitted in by_other]) / volumes)) ** 2
     return tuple(np.sqrt(total).tolist())
 
 
@@ -401,4 +404,4 @@ def _template_errors(
     """By model, the standard deviation of ln V_T of every curve that a template brings; nothing for other inputs."""
     if fitting.source.population is None:
         return {}
-    return {model: population_errors(fitting, model, tacs.activity, found) for model, found in fits.items()}
+    return {model: population_errors(fitting, model, tacs.activity, fitted) for model, fitted in fits.items()}
