@@ -94,7 +94,9 @@ OF_ROOT: Mapping[str, Level] = MappingProxyType({level.root: level for level in 
 
 def above(level: str, steps: int) -> str | None:
     """The foramen or the vertebra so many levels above another; None beyond C2 (C2/C3), where foramina begin."""
-    order: Sequence[str] = [one.name for one in LEVELS.values() if one.bony] if level in LEVELS else VERTEBRAE[1:]
+    order: Sequence[str] = (
+        [known.name for known in LEVELS.values() if known.bony] if level in LEVELS else VERTEBRAE[1:]
+    )
     if level not in order:
         return None
     index = order.index(level) - steps

@@ -130,7 +130,7 @@ def _array(value: Any, dtype: type[Any]) -> np.ndarray[Any, Any]:
     hint = bool if issubclass(dtype, np.bool_) else int if issubclass(dtype, np.integer) else float
 
     def numbers(item: Any) -> Any:
-        return [numbers(one) for one in item] if isinstance(item, list) else _single(hint, item)
+        return [numbers(part) for part in item] if isinstance(item, list) else _single(hint, item)
 
     return np.array(numbers(_list(value)), dtype=dtype)
 

@@ -173,7 +173,7 @@ class Span(Kind):
     def _accept(self, value: object) -> tuple[float, float]:
         if not isinstance(value, list | tuple) or len(value) != 2:
             raise ValueError(value)
-        begin, end = (Number(low=self.low).accept(one) for one in value)
+        begin, end = (Number(low=self.low).accept(part) for part in value)
         if not begin < end:
             raise ValueError(value)
         return begin, end
@@ -334,7 +334,7 @@ def _readings(kind: Kind, text: str) -> Iterator[object]:
 def chosen(settings: object) -> dict[str, Any]:
     """By name, the settings that are not as they come: one that a later version adds is not among them, and what
     was made before it stays what would be made now."""
-    found = {one.name: (getattr(settings, one.name), one.default) for one in declared(type(settings))}
+    found = {setting.name: (getattr(settings, setting.name), setting.default) for setting in declared(type(settings))}
     return {name: value for name, (value, default) in found.items() if value != default}
 
 
@@ -348,7 +348,7 @@ def restored(wanted: type[Chosen], kept: Mapping[str, Any]) -> Chosen:
 
     Raises ValueError for a value that is not allowed, TypeError for a name that is not known.
     """
-    kinds = {one.name: one.kind for one in declared(wanted)}
+    kinds = {setting.name: setting.kind for setting in declared(wanted)}
     unknown = sorted(set(kept) - set(kinds))
     if unknown:
         raise TypeError(f"{wanted.__name__} has no {unknown[0]}")

@@ -73,7 +73,7 @@ class TomlFile:
         singles, several = tuple(single), tuple(repeated)
         for name, content in self.data.items():
             known = (name in singles and isinstance(content, dict)) or (
-                name in several and isinstance(content, list) and all(isinstance(one, dict) for one in content)
+                name in several and isinstance(content, list) and all(isinstance(entry, dict) for entry in content)
             )
             if not known:
                 spelled = Listed([f"[{table}]" for table in singles] + [f"[[{table}]]" for table in several])

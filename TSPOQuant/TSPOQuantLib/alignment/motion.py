@@ -139,7 +139,7 @@ def _groups(counts: NDArray[np.float64], least: float, first: int) -> list[list[
             run = []
     if run and runs:
         runs[0] = run + runs[0]
-    return [[first + frame for frame in one] for one in runs or [run]]
+    return [[first + frame for frame in part] for part in runs or [run]]
 
 
 def late_frames(timing: FrameTiming) -> list[int]:
@@ -373,7 +373,7 @@ def _uncertainty_mm(
 def _compared(image: sitk.Image) -> tuple[sitk.Image, tuple[slice, ...]]:
     """The lattice of the points that are compared, without the outermost voxels, and how they are cut (k, j, i)."""
     spacing, size = np.array(image.GetSpacing()), image.GetSize()
-    steps = [_shrink(one)[-1] for one in spacing]
+    steps = [_shrink(step_mm)[-1] for step_mm in spacing]
     inner = [slice(1, n - 1, step) for n, step in zip(size, steps, strict=True)]
     lattice = sitk.Image([len(range(n)[cut]) for n, cut in zip(size, inner, strict=True)], image.GetPixelID())
     lattice.SetDirection(image.GetDirection())

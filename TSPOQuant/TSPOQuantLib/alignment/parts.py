@@ -68,8 +68,8 @@ def join_parts(images: Sequence[DynamicImage], registered: bool) -> DynamicImage
         notices += [notice for notice in other.notices if notice.code not in OF_EACH_PART]
         joined.append(shifted)
     timing = FrameTiming(
-        np.concatenate([one.timing.starts_s for one in joined]),
-        np.concatenate([one.timing.durations_s for one in joined]),
+        np.concatenate([part.timing.starts_s for part in joined]),
+        np.concatenate([part.timing.durations_s for part in joined]),
     )
     activity, grid, regridded = _on_one_grid(joined)
     check_frames(activity)
@@ -82,11 +82,11 @@ def join_parts(images: Sequence[DynamicImage], registered: bool) -> DynamicImage
         decay_correction=Text(
             "{first}; of the later parts: {others}",
             first=first.decay_correction,
-            others=Listed((one.decay_correction for one in joined[1:]), "; "),
+            others=Listed((part.decay_correction for part in joined[1:]), "; "),
         ),
         scan=_whole(images),
         notices=tuple(dict.fromkeys([*kept, *regridded, *check_timing(timing)])),
-        sources=tuple(path for one in joined for path in one.sources),
+        sources=tuple(path for part in joined for path in part.sources),
     )
 
 
@@ -220,7 +220,7 @@ def _zero_after(first: DynamicImage, other: DynamicImage) -> float | None:
 def _whole(images: Sequence[DynamicImage]) -> Scan:
     """The first part's facts; what it does not tell, from the later ones."""
     shared = {
-        field.name: next((value for one in images if (value := getattr(one.scan, field.name)) is not None), None)
+        field.name: next((value for image in images if (value := getattr(image.scan, field.name)) is not None), None)
         for field in fields(Scan)
     }
     return Scan(**shared)
@@ -229,10 +229,10 @@ def _whole(images: Sequence[DynamicImage]) -> Scan:
 def _on_one_grid(images: Sequence[DynamicImage]) -> tuple[NDArray[np.float32], Grid, list[Notice]]:
     """Frames of all parts on the first one's grid, as far as every part's field reaches."""
     grid = images[0].grid
-    others = [number for number, one in enumerate(images) if not one.grid.same_as(grid)]
+    others = [number for number, image in enumerate(images) if not image.grid.same_as(grid)]
     if not others:
-        return np.concatenate([one.activity for one in images]), grid, []
-    resampled = [one.activity for one in images]
+        return np.concatenate([image.activity for image in images]), grid, []
+    resampled = [image.activity for image in images]
     held = np.ones(grid.shape, dtype=bool)
     for number in others:
         resampled[number] = _resampled(images[number], grid)

@@ -85,14 +85,16 @@ def run_tests(options: Sequence[str]) -> int:
     steps = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pytest", "-q", *SIDE_BY_SIDE, *rest]]
     failed = []
     # The types take a minute of one core, in which the tests need not leave the other one idle.
-    with tempfile.TemporaryFile() as said:
-        with subprocess.Popen([*python, "mypy"], stdout=said, stderr=said, cwd=REPOSITORY, env=environment) as types:
+    with tempfile.TemporaryFile() as output:
+        with subprocess.Popen(
+            [*python, "mypy"], stdout=output, stderr=output, cwd=REPOSITORY, env=environment
+        ) as types:
             for step in steps:
                 print(f"── {' '.join(step)}", flush=True)
                 if subprocess.run([*python, *step], cwd=REPOSITORY, env=environment, check=False).returncode:
                     failed.append(step[0])
-        said.seek(0)
-        print(f"── mypy\n{said.read().decode()}", end="", flush=True)
+        output.seek(0)
+        print(f"── mypy\n{output.read().decode()}", end="", flush=True)
     if types.returncode:
         failed.append("mypy")
     if failed:

@@ -31,8 +31,8 @@ def _declared_help(name: str) -> str:
     """What a setting says of itself."""
     from ..outcome.settings import SETTINGS
 
-    one = next(one for one in SETTINGS if one.name == name)
-    return (f"{one.help} ({one.unit})" if one.unit else one.help).replace("%", "%%")
+    setting = next(setting for setting in SETTINGS if setting.name == name)
+    return (f"{setting.help} ({setting.unit})" if setting.unit else setting.help).replace("%", "%%")
 
 
 def add_setting(parser: argparse.ArgumentParser, flag: str, name: str, **how: Any) -> None:
@@ -115,8 +115,8 @@ def settings_of(given: Sequence[tuple[str, str]], *kinds: type, free: tuple[str,
     from ..outcome.settings import SETTINGS
     from ..settings import declared, typed
 
-    known = {one.key: one for kind in kinds for one in declared(kind)}
-    known |= {one.key: one for one in SETTINGS if one.key in free}
+    known = {setting.key: setting for kind in kinds for setting in declared(kind)}
+    known |= {setting.key: setting for setting in SETTINGS if setting.key in free}
     found = {}
     for key, text in given:
         if key not in known:

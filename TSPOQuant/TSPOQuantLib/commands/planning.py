@@ -35,7 +35,7 @@ def register(commands: "Commands") -> None:
 
 
 def _ends(text: str) -> tuple[float, ...]:
-    return tuple(minutes(one.strip()) for one in text.split(","))
+    return tuple(minutes(end.strip()) for end in text.split(","))
 
 
 def run_length(options: argparse.Namespace, progress: Progress) -> Result:
@@ -49,14 +49,14 @@ def run_length(options: argparse.Namespace, progress: Progress) -> Result:
     found = by_length(record, options.ends)
     whole_min = found[-1].end_min
     late = Listed(f"{end:g}" for end in dict.fromkeys(options.ends) if end > whole_min)
-    if len({one.end_min for one in found}) < 2 and late:
+    if len({row.end_min for row in found}) < 2 and late:
         raise InputRefused(
             "length-short",
             "the fits end at {minutes:.4g} min, and --ends names no earlier time ({late}); it takes minutes",
             minutes=whole_min,
             late=late,
         )
-    if len({one.end_min for one in found}) < 2:
+    if len({row.end_min for row in found}) < 2:
         raise InputRefused(
             "length-short",
             "the fits end at {minutes:.0f} min, and no length to try is shorter; name some with --ends",

@@ -63,11 +63,11 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
         raise InputRefused(
             "regions-none",
             "no region can be proposed: {reasons}",
-            reasons=Listed(dict.fromkeys(one.reason for one in found.proposals), "; "),
+            reasons=Listed(dict.fromkeys(proposal.reason for proposal in found.proposals), "; "),
         )
     _write(found, out, pictures, options.force)
-    content = {"regions": [_row(one, pictures) for one in found.proposals], "out": str(out)}
-    lines = [described(one) for one in found.proposals]
+    content = {"regions": [_row(proposal, pictures) for proposal in found.proposals], "out": str(out)}
+    lines = [described(proposal) for proposal in found.proposals]
     return Result(
         "\n".join([*lines, Text("written: {out}; look at {pictures}", out=out, pictures=pictures)]),
         content,
@@ -88,10 +88,12 @@ def _write(found: "ProposedRegions", out: Path, pictures: Path, force: bool) -> 
     try:
         write_segmentation(scratch / out.name, found.segmentation)
         with whole_folder(pictures, force) as folder:
-            for one in found.proposals:
-                if one.canal is not None:
-                    title = one.name if one.segment is not None else f"{one.name}: {one.code}"
-                    draw_canal(folder / _picture(one), found.ct, one.canal, title, one.segment is not None)
+            for proposal in found.proposals:
+                if proposal.canal is not None:
+                    title = proposal.name if proposal.segment is not None else f"{proposal.name}: {proposal.code}"
+                    draw_canal(
+                        folder / _picture(proposal), found.ct, proposal.canal, title, proposal.segment is not None
+                    )
         (scratch / out.name).replace(out)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -133,24 +135,24 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     values = _vt_of(options, progress) if options.study is not None else ({}, {})
     rows = []
     lines = [f"{'region':34s} {'Dice':>5s} {'mm apart':>8s} {'along':>6s} {'across':>6s} {'volume':>7s} {'V_T':>7s}"]
-    for one in found:
-        change = _change(values[0].get(one.region), values[1].get(one.other))
+    for agreement in found:
+        change = _change(values[0].get(agreement.region), values[1].get(agreement.other))
         rows.append(
             {
-                "region": one.region,
-                "dice": one.dice,
-                "distance_mm": one.distance_mm,
-                "along_mm": one.along_mm,
-                "across_mm": one.across_mm,
-                "volume_ratio": one.volume_ratio,
+                "region": agreement.region,
+                "dice": agreement.dice,
+                "distance_mm": agreement.distance_mm,
+                "along_mm": agreement.along_mm,
+                "across_mm": agreement.across_mm,
+                "volume_ratio": agreement.volume_ratio,
                 "VT_change": change,
             }
         )
-        along, across = ("" if x is None else f"{x:.1f}" for x in (one.along_mm, one.across_mm))
+        along, across = ("" if x is None else f"{x:.1f}" for x in (agreement.along_mm, agreement.across_mm))
         vt_change = "" if change is None else f"{change:+.1%}"
         lines.append(
-            f"{one.region[:34]:34s} {one.dice:5.2f} {one.distance_mm:8.1f} {along:>6s} {across:>6s} "
-            f"{one.volume_ratio - 1:+7.0%} {vt_change:>7s}"
+            f"{agreement.region[:34]:34s} {agreement.dice:5.2f} {agreement.distance_mm:8.1f} {along:>6s} {across:>6s} "
+            f"{agreement.volume_ratio - 1:+7.0%} {vt_change:>7s}"
         )
     spread = placement_mm(found)
     if spread is not None:
@@ -191,8 +193,8 @@ def _vt_of(options: argparse.Namespace, progress: Progress) -> tuple[dict[str, f
     study = read_study(options.study)
     found = []
     for share, path in ((0.0, options.first), (0.5, options.second)):
-        one = replace(study, segmentation=path.absolute(), carried_from=None)
-        record = quantify_study(one, part(progress, share, share + 0.5)).record
+        with_regions = replace(study, segmentation=path.absolute(), carried_from=None)
+        record = quantify_study(with_regions, part(progress, share, share + 0.5)).record
         model = next(iter(record.models), "")  # a single late frame has none
         found.append({row.region: row.VT for row in record.rows if row.model == model and row.pvc == "none"})
     first, second = found

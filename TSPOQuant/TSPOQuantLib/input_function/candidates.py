@@ -94,8 +94,8 @@ def _fractions(
     def fit(model: str) -> ParentFractionFit:
         return parent_fraction_of(blood, replace(settings, parent_fraction_model=model), until_s)
 
-    def area(one: ParentFractionFit) -> float:
-        return _area(made, lambda known: varied(known, one, known.plasma_ratio, known.calibration), until_s)
+    def area(fitted: ParentFractionFit) -> float:
+        return _area(made, lambda known: varied(known, fitted, known.plasma_ratio, known.calibration), until_s)
 
     used = fit(settings.parent_fraction_model).model
     for model in (*(model.name for model in FRACTION_MODELS), INTERPOLATION):
@@ -110,8 +110,8 @@ def _ratios(
     def fit(model: str) -> PlasmaRatioFit:
         return fit_plasma_ratio(used.times_s, used.ratios, np.ones(len(used.ratios)), model)
 
-    def area(one: PlasmaRatioFit) -> float:
-        return _area(made, lambda known: varied(known, known.parent_fraction, one, known.calibration), until_s)
+    def area(fitted: PlasmaRatioFit) -> float:
+        return _area(made, lambda known: varied(known, known.parent_fraction, fitted, known.calibration), until_s)
 
     for model in (*RATIO_MODELS, INTERPOLATION):
         yield _fitted(RATIO, "plasma_ratio_model", model, model == used.model, fit, area, times)
@@ -127,21 +127,21 @@ def _fitted(
     times: Floats,
 ) -> Candidate:
     try:
-        one = fit(model)
+        fitted = fit(model)
     except InputRefused as refused:
         return Candidate(step, key, model, False, np.full(len(times), np.nan), refused=refused.message)
-    curve = one(times)
+    curve = fitted(times)
     return Candidate(
         step,
         key,
         model,
         used,
         curve,
-        aicc=one.aicc.get(model, float("nan")),
-        last=float(one(one.times_s[-1:])[0]),
+        aicc=fitted.aicc.get(model, float("nan")),
+        last=float(fitted(fitted.times_s[-1:])[0]),
         end=float(curve[-1]),
-        area=area(one),
-        flags=getattr(one, "flags", ()),
+        area=area(fitted),
+        flags=getattr(fitted, "flags", ()),
     )
 
 

@@ -348,7 +348,7 @@ def _fit(model: ParentFractionModel, times_s: Floats, fractions: Floats, weight:
         optimize.least_squares(residuals, start, bounds=(model.lower, model.upper), jac=slopes, x_scale="jac")
         for start in grid[order[:REFINED_STARTS]]
     ]
-    fit = min(fits, key=lambda one: float(one.cost))
+    fit = min(fits, key=lambda fitted: float(fitted.cost))
     values = np.asarray(fit.x)
     count, free = len(minutes), fit.active_mask == 0
     wrss = 2 * float(fit.cost)

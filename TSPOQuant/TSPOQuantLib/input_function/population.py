@@ -66,22 +66,22 @@ def population_of(measured: list[Measured]) -> Population:
 
     Raises InputRefused ("template-few-people", "template-tracer", "template-infusion").
     """
-    arrivals = [arrival_of(one.input) for one in measured]
-    end_s = min((one.end_s - at for one, at in zip(measured, arrivals, strict=True)), default=0.0)
+    arrivals = [arrival_of(person.input) for person in measured]
+    end_s = min((person.end_s - at for person, at in zip(measured, arrivals, strict=True)), default=0.0)
     times = _times(end_s)
     scans = tuple(
         CohortScan(
-            person=one.person,
-            parent_plasma=evaluate(one.input.times_s, one.input.parent_plasma, times + at),
-            whole_blood=evaluate(one.input.times_s, one.input.whole_blood, times + at),
-            injected_mbq=one.scan.injected_mbq,
-            weight_kg=one.scan.weight_kg,
+            person=person.person,
+            parent_plasma=evaluate(person.input.times_s, person.input.parent_plasma, times + at),
+            whole_blood=evaluate(person.input.times_s, person.input.whole_blood, times + at),
+            injected_mbq=person.scan.injected_mbq,
+            weight_kg=person.scan.weight_kg,
         )
-        for one, at in zip(measured, arrivals, strict=True)
+        for person, at in zip(measured, arrivals, strict=True)
     )
     first = measured[0].scan if measured else Scan()
-    infusions = [one.scan.infusion_s for one in measured if one.scan.infusion_s is not None]
-    administrations = [one.scan.administration for one in measured if one.scan.administration]
+    infusions = [person.scan.infusion_s for person in measured if person.scan.infusion_s is not None]
+    administrations = [person.scan.administration for person in measured if person.scan.administration]
     population = Population(
         format=FORMAT,
         tracer=first.tracer,
@@ -91,8 +91,8 @@ def population_of(measured: list[Measured]) -> Population:
         scans=scans,
     )
     check_people(population)
-    for one in measured:
-        check_alike(population, one.scan)
+    for person in measured:
+        check_alike(population, person.scan)
     return population
 
 
@@ -186,8 +186,8 @@ def population_input(
             anchor=Text("parent plasma") if anchor == "parent-plasma" else Text("whole blood"),
             minutes=", ".join(f"{time / 60:.3g}" for time in sampled),
         )
-    plasma = factors[:, None] * np.array([one.parent_plasma for one in population.scans])
-    whole = factors[:, None] * np.array([one.whole_blood for one in population.scans])
+    plasma = factors[:, None] * np.array([scan.parent_plasma for scan in population.scans])
+    whole = factors[:, None] * np.array([scan.whole_blood for scan in population.scans])
     weights = population.weights
     mean, mean_whole = weights @ plasma, _mean_known(weights, whole)
     covered = BloodSamples(parent_plasma=SampledCurve(times, mean))
@@ -259,7 +259,7 @@ def _mean_known(weights: Floats, curves: Floats) -> Floats:
 def _by_suv(population: Population, scan: Scan) -> Floats:
     """Injected activity over weight, over that of every scan of the template (scans,)."""
     own = CohortScan(0, np.zeros(0), np.zeros(0), scan.injected_mbq, scan.weight_kg).suv_scale
-    known = [one.suv_scale for one in population.scans if one.suv_scale is not None]
+    known = [scan.suv_scale for scan in population.scans if scan.suv_scale is not None]
     if own is None or len(known) < len(population.scans):
         raise InputRefused(
             "template-suv",
@@ -305,7 +305,7 @@ def _by_samples(
     parent = _parent(blood)
     by_parent = parent is not None and np.isin(used.times_s, parent.times_s).all()
     kind = "parent_plasma" if by_parent else "whole_blood"
-    curves = np.array([getattr(one, kind) for one in population.scans])
+    curves = np.array([getattr(scan, kind) for scan in population.scans])
     at = np.array([evaluate(population.times_s, curve, used.times_s - arrival_s) for curve in curves])
     if not (np.isfinite(at).all() and (at > 0).all()):
         raise InputRefused(

@@ -94,16 +94,16 @@ def fit_compartment(
         delay_s = scan.bounds["delay"][0]
         equation = scan.equation(delay_s)
         if near:
-            starts = np.array([[one.parameters.get(name, scan.bounds[name][0]) for name in NAMES] for one in near])
+            starts = np.array([[fit.parameters.get(name, scan.bounds[name][0]) for name in NAMES] for fit in near])
             found, _ = refine(equation, curves, starts)
         else:
             found, _ = optimum(equation, curves)
         rows = zip(curves, found, *equation.jacobian(found), strict=True)
         return tuple(_result(scan, curve, delay_s, *row) for curve, *row in rows)
     results = []
-    for curve, (one, delay_s) in zip(curves, _search_delay(scan, curves), strict=True):
-        predicted, slopes = scan.equation(delay_s).jacobian(one[None])
-        results.append(_result(scan, curve, delay_s, one, predicted[0], slopes[0]))
+    for curve, (parameters, delay_s) in zip(curves, _search_delay(scan, curves), strict=True):
+        predicted, slopes = scan.equation(delay_s).jacobian(parameters[None])
+        results.append(_result(scan, curve, delay_s, parameters, predicted[0], slopes[0]))
     return tuple(results)
 
 
@@ -114,7 +114,9 @@ def _search_delay(scan: CompartmentScan, curves: Array) -> list[tuple[Array, flo
     found = [optimum(scan.equation(delay), curves) for delay in delays]
     profile = np.array([wrss for _, wrss in found])
     return [
-        _refined_delay(scan, curve, delays, int(np.argmin(profile[:, index])), [one[index] for one, _ in found])
+        _refined_delay(
+            scan, curve, delays, int(np.argmin(profile[:, index])), [parameters[index] for parameters, _ in found]
+        )
         for index, curve in enumerate(curves)
     ]
 

@@ -101,9 +101,9 @@ def fit_coupled_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled:
             "coupled-shared", "neither V_B nor the delay is fitted, so that nothing is shared; fit one of them"
         )
     shared = _Shared(tuple(_Part.of(chosen, *one) for one in zip(scans, apart, strict=True)), names)
-    separate = [one for fits in apart for one in fits]
-    values = shared.searched(np.median([[one.parameters[name] for name in names] for one in separate], axis=0))
-    fits = [one for scan in scans for one in scan.fitted(model, shared.named(values))]
+    separate = [fitted for fits in apart for fitted in fits]
+    values = shared.searched(np.median([[fitted.parameters[name] for name in names] for fitted in separate], axis=0))
+    fits = [fitted for scan in scans for fitted in scan.fitted(model, shared.named(values))]
     return _coupled(fits, separate, shared, values)
 
 
@@ -158,7 +158,7 @@ class _Part:
 
     @classmethod
     def of(cls, model: Model, scan: ScanCurves, apart: Sequence[KineticFit]) -> "_Part":
-        spread = np.array([one.wrss / one.degrees_of_freedom for one in apart])
+        spread = np.array([fitted.wrss / fitted.degrees_of_freedom for fitted in apart])
         prepared = CompartmentScan.prepare(model, scan.timing, scan.input_function, scan.options)
         return cls(prepared, np.atleast_2d(scan.activity), spread)
 
@@ -226,9 +226,9 @@ class _Shared:
         points, misfit = self._optima(values)
         for _ in range(_STEPS):
             blocks = self.blocks(values, points)
-            information = sum(one.information for one in blocks) * np.outer(width, width)
+            information = sum(block.information for block in blocks) * np.outer(width, width)
             step = width * (
-                np.linalg.pinv(information) @ (width * sum(one.theirs.T @ one.residuals for one in blocks))
+                np.linalg.pinv(information) @ (width * sum(block.theirs.T @ block.residuals for block in blocks))
             )
             tried = np.clip(values + step, low, high)
             while np.any(np.abs(tried - values) > _PRECISION * width):
@@ -249,7 +249,7 @@ class _Shared:
     def blocks(self, values: Array, points: Sequence[Array]) -> list[_Block]:
         """The blocks of all curves, scan by scan."""
         given = self.named(values)
-        return [one for part, at in zip(self.parts, points, strict=True) for one in part.blocks(given, at)]
+        return [block for part, at in zip(self.parts, points, strict=True) for block in part.blocks(given, at)]
 
     def points(self, fits: Sequence[KineticFit]) -> list[Array]:
         """By scan, the fits' parameters (curves, 6); what the model lacks is fixed at its bound."""
@@ -257,7 +257,7 @@ class _Shared:
         for part in self.parts:
             own = [next(rows) for _ in part.activity]
             lacking = {name: low for name, (low, _) in part.scan.bounds.items()}
-            found.append(np.array([[{**lacking, **one.parameters}[name] for name in NAMES] for one in own]))
+            found.append(np.array([[{**lacking, **fitted.parameters}[name] for name in NAMES] for fitted in own]))
         return found
 
 
@@ -271,36 +271,38 @@ def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared:
     names, spread = shared.names, shared.spread
     points = shared.points(fits)
     blocks = shared.blocks(values, points)
-    total = float(sum(one.wrss / s for one, s in zip(fits, spread, strict=True)))
-    freedom = sum(one.degrees_of_freedom for one in fits) - len(names)
+    total = float(sum(fitted.wrss / s for fitted, s in zip(fits, spread, strict=True)))
+    freedom = sum(fitted.degrees_of_freedom for fitted in fits) - len(names)
     scale = max(total / freedom, 1.0)  # where sharing fits worse than chance, the errors say so
-    information = [one.information for one in blocks]
+    information = [block.information for block in blocks]
     plain = np.asarray(np.linalg.pinv(np.sum(information, axis=0)), dtype=float)
-    seen_in = [one.theirs.T @ (one.noise(plain)[:, None] * one.theirs) for one in blocks]
+    seen_in = [block.theirs.T @ (block.noise(plain)[:, None] * block.theirs) for block in blocks]
     noise = np.asarray(np.sum(seen_in, axis=0), dtype=float)
-    joint = scale * shared_covariance(information, [one.degrees_of_freedom for one in separate])
+    joint = scale * shared_covariance(information, [fitted.degrees_of_freedom for fitted in separate])
     joint = _at_least(joint, np.diag(plain @ noise @ plain))
     _, gradients = outcomes(model_named(fits[0].model), np.concatenate(points))
     slopes = [
-        np.array([gradient[NAMES.index(name)] for name in one.inside])
-        for gradient, one in zip(gradients, blocks, strict=True)
+        np.array([gradient[NAMES.index(name)] for name in block.inside])
+        for gradient, block in zip(gradients, blocks, strict=True)
     ]
-    robust = [one.robust(plain, noise) for one in blocks]
-    reach = np.array([-slope @ one.coupling for slope, one in zip(slopes, blocks, strict=True)])
-    alone = [slope @ one.inverse @ slope * scale for slope, one in zip(slopes, blocks, strict=True)]
-    seen = np.array([slope @ one @ slope for slope, one in zip(slopes, robust, strict=True)])
+    robust = [block.robust(plain, noise) for block in blocks]
+    reach = np.array([-slope @ block.coupling for slope, block in zip(slopes, blocks, strict=True)])
+    alone = [slope @ block.inverse @ slope * scale for slope, block in zip(slopes, blocks, strict=True)]
+    seen = np.array([slope @ shown @ slope for slope, shown in zip(slopes, robust, strict=True)])
     covariance = _at_least(reach @ joint @ reach.T + np.diag(alone), seen)
     errors = dict(zip(names, map(float, np.sqrt(np.diag(joint))), strict=True))
     given = shared.named(values)
     results = []
-    for number, (one, block) in enumerate(zip(fits, blocks, strict=True)):
+    for number, (fitted, block) in enumerate(zip(fits, blocks, strict=True)):
         own = np.diag(block.inverse * scale + block.coupling @ joint @ block.coupling.T)
         own_errors = np.sqrt(np.maximum(own, np.diag(robust[number])))
         standard_errors = dict(zip(block.inside, map(float, own_errors), strict=True)) | errors
-        standard_errors[one.outcome] = float(np.sqrt(covariance[number, number]))
+        standard_errors[fitted.outcome] = float(np.sqrt(covariance[number, number]))
         results.append(
             replace(
-                one, parameters={**one.parameters, **given}, standard_errors={**one.standard_errors, **standard_errors}
+                fitted,
+                parameters={**fitted.parameters, **given},
+                standard_errors={**fitted.standard_errors, **standard_errors},
             )
         )
     return Coupled(
@@ -326,17 +328,17 @@ def shared_covariance(information: Sequence[Array], freedom: Sequence[int]) -> A
     """
     plain = np.linalg.pinv(np.sum(information, axis=0))
     lost = np.zeros_like(plain)
-    for one, left in zip(information, freedom, strict=True):
-        share = plain @ one
+    for part, left in zip(information, freedom, strict=True):
+        share = plain @ part
         lost += (share - share @ share) @ plain / left
     return plain + 4 * (lost + lost.T) / 2
 
 
 def _test(total: float, separate: Sequence[KineticFit], spread: Array, shared: int) -> tuple[float, float]:
     """F of the shared parameters against separate ones, and its chance."""
-    apart = float(sum(one.wrss / s for one, s in zip(separate, spread, strict=True)))
+    apart = float(sum(fitted.wrss / s for fitted, s in zip(separate, spread, strict=True)))
     extra = shared * (len(separate) - 1)
-    left = sum(one.degrees_of_freedom for one in separate)
+    left = sum(fitted.degrees_of_freedom for fitted in separate)
     if extra == 0 or left <= 0:
         return float("nan"), float("nan")
     f = max(total - apart, 0.0) / extra / (apart / left)

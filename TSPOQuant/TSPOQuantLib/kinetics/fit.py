@@ -53,12 +53,14 @@ def fit(
     else:
         fits = fit_graphical(model, timing, curves, input_function, options)
     missed = input_function.pass_missed  # every row says so: no fit can tell
-    return tuple(_with_free_fraction(replace(one, flags=(*missed, *one.flags)), options.free_fraction) for one in fits)
+    return tuple(
+        _with_free_fraction(replace(fitted, flags=(*missed, *fitted.flags)), options.free_fraction) for fitted in fits
+    )
 
 
 def with_start_of(options: FitOptions, fits: Sequence[KineticFit]) -> FitOptions:
     """The options with the t* that these fits found, so that one scan's other curves are fitted in the same frames."""
-    found = [one.tstar_s for one in fits if one.tstar_s is not None]
+    found = [fitted.tstar_s for fitted in fits if fitted.tstar_s is not None]
     if options.tstar_s != "auto" or options.last_frames is not None or not found:
         return options
     return replace(options, tstar_s=min(found))
@@ -107,12 +109,12 @@ def check_input(input_function: InputFunction, timing: FrameTiming, options: Fit
         )
 
 
-def _with_free_fraction(one: KineticFit, free_fraction: float | None) -> KineticFit:
-    if free_fraction is None or "VT" not in one.parameters:
-        return one
+def _with_free_fraction(fitted: KineticFit, free_fraction: float | None) -> KineticFit:
+    if free_fraction is None or "VT" not in fitted.parameters:
+        return fitted
     return replace(
-        one,
-        parameters={**one.parameters, "VT/fP": one.parameters["VT"] / free_fraction},
-        standard_errors={**one.standard_errors, "VT/fP": one.standard_errors["VT"] / free_fraction},
-        settings={**one.settings, "free_fraction": free_fraction},
+        fitted,
+        parameters={**fitted.parameters, "VT/fP": fitted.parameters["VT"] / free_fraction},
+        standard_errors={**fitted.standard_errors, "VT/fP": fitted.standard_errors["VT"] / free_fraction},
+        settings={**fitted.settings, "free_fraction": free_fraction},
     )

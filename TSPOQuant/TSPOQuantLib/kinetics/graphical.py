@@ -179,7 +179,9 @@ def _ma2_outcome(c: Array) -> Outcome:
 
 def _sum_of_columns(method: Callable[[Tissue, PlasmaIntegrals], Lines]) -> Callable[..., Array]:
     def curve(c: Array, tissue: Tissue, plasma: PlasmaIntegrals) -> Array:
-        return np.asarray(sum(one * column for one, column in zip(c, method(tissue, plasma).columns, strict=True)))
+        return np.asarray(
+            sum(coefficient * column for coefficient, column in zip(c, method(tissue, plasma).columns, strict=True))
+        )
 
     return curve
 
@@ -393,7 +395,7 @@ def _results(
             )
         gradients = np.array([np.broadcast_to(g, (method.size, len(count)))[:, at] for _, g in outcome.values()])
         wrss = float(regression.wrss[at])
-        criteria = [one(wrss, n, method.size) if n else float("nan") for one in (aic, aicc, bic)]
+        criteria = [criterion(wrss, n, method.size) if n else float("nan") for criterion in (aic, aicc, bic)]
         fits.append(
             KineticFit(
                 model=scan.model,

@@ -30,7 +30,7 @@ class Regression:
 
     def line(self, columns: Sequence[Array]) -> Array:
         """The sum of columns (frames, curves) that the coefficients make, (frames, curves)."""
-        terms = (one * column for one, column in zip(self.coefficients, columns, strict=True))
+        terms = (coefficient * column for coefficient, column in zip(self.coefficients, columns, strict=True))
         return np.asarray(sum(terms))
 
     def covariance(self, room: Array) -> Array:

@@ -68,9 +68,9 @@ def nested_tests(fits: Sequence[KineticFit]) -> tuple[NestedTest, ...]:
     """Every compartment model against the largest of ``fits`` that is nested in it, with some of its parameters."""
     tests = []
     for larger in fits:
-        within = [one for one in fits if set(MODELS[one.model].parameters) < set(MODELS[larger.model].parameters)]
+        within = [fit for fit in fits if set(MODELS[fit.model].parameters) < set(MODELS[larger.model].parameters)]
         if within:
-            simpler = max(within, key=lambda one: one.n_parameters)
+            simpler = max(within, key=lambda fit: fit.n_parameters)
             tests.append(
                 NestedTest(simpler.model, larger.model, *f_test(simpler, larger), *likelihood_ratio(simpler, larger))
             )

@@ -85,29 +85,29 @@ def fit_similar_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled | None
     outcome: that of a fit with V_B known, plus the error of V_B along the fit's own valley, of which what the mean
     leaves open moves all curves together. Raises InputRefused ("coupled-shared", and as ``fit``).
     """
-    apart = [(scan, n, one) for scan in scans for n, one in enumerate(scan.fitted(model))]
-    if any("VB" not in one.parameter_names for _, _, one in apart):
+    apart = [(scan, n, fitted) for scan in scans for n, fitted in enumerate(scan.fitted(model))]
+    if any("VB" not in fitted.parameter_names for _, _, fitted in apart):
         raise InputRefused("coupled-shared", "V_B is not fitted, so that nothing is shared; fit it")
-    separate = [one for _, _, one in apart]
-    errors = np.array([one.standard_errors["VB"] for one in separate])
-    own = np.array([one.parameters["VB"] for one in separate])
-    slopes = np.array([_slope(one) for one in separate])
+    separate = [fitted for _, _, fitted in apart]
+    errors = np.array([fitted.standard_errors["VB"] for fitted in separate])
+    own = np.array([fitted.parameters["VB"] for fitted in separate])
+    slopes = np.array([_slope(fitted) for fitted in separate])
     known = np.isfinite(errors) & (errors > 0) & np.isfinite(slopes)
     if known.sum() < FEWEST:
         return None
     found = shrunk(own[known], errors[known])
     at = dict(zip(np.flatnonzero(known).tolist(), range(known.sum()), strict=True))
     fits, variances = [], []
-    for number, (scan, n, one) in enumerate(apart):
+    for number, (scan, n, alone) in enumerate(apart):
         if number not in at:
-            fits.append(one)
-            variances.append(one.outcome_error**2)
+            fits.append(alone)
+            variances.append(alone.outcome_error**2)
             continue
         options = replace(scan.options, vb=float(found.values[at[number]]))
         (again,) = fit(model, scan.timing, scan.activity[n : n + 1], scan.input_function, options)
         of_vb = float(found.variances[at[number]])
         variances.append(again.outcome_error**2 + slopes[number] ** 2 * of_vb)
-        whole = {"VB": float(np.sqrt(of_vb)), one.outcome: float(np.sqrt(variances[-1]))}
+        whole = {"VB": float(np.sqrt(of_vb)), alone.outcome: float(np.sqrt(variances[-1]))}
         fits.append(replace(again, standard_errors={**again.standard_errors, **whole}))
     reach = np.zeros(len(apart))
     reach[known] = slopes[known] * found.shares
@@ -115,7 +115,7 @@ def fit_similar_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled | None
     np.fill_diagonal(covariance, variances)
     weight = 1 / errors[known] ** 2
     f = float(np.sum(weight * (own[known] - np.average(own[known], weights=weight)) ** 2) / (known.sum() - 1))
-    freedom = sum(one.degrees_of_freedom for one in separate)
+    freedom = sum(fitted.degrees_of_freedom for fitted in separate)
     return Coupled(
         tuple(fits),
         tuple(separate),
@@ -128,9 +128,11 @@ def fit_similar_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled | None
     )
 
 
-def _slope(one: KineticFit) -> float:
+def _slope(fitted: KineticFit) -> float:
     """By how much the outcome moves against V_B while the other parameters follow it."""
-    _, (gradient,) = outcomes(model_named(one.model), np.array([[one.parameters.get(name, 0.0) for name in NAMES]]))
-    at = one.parameter_names.index("VB")
-    with_vb = np.array([gradient[NAMES.index(name)] if name in NAMES else 0.0 for name in one.parameter_names])
-    return float(with_vb @ one.covariance[:, at] / one.covariance[at, at])
+    _, (gradient,) = outcomes(
+        model_named(fitted.model), np.array([[fitted.parameters.get(name, 0.0) for name in NAMES]])
+    )
+    at = fitted.parameter_names.index("VB")
+    with_vb = np.array([gradient[NAMES.index(name)] if name in NAMES else 0.0 for name in fitted.parameter_names])
+    return float(with_vb @ fitted.covariance[:, at] / fitted.covariance[at, at])

@@ -128,7 +128,7 @@ def bootstrap(
     spread[used] = np.sqrt(best.wrss / best.degrees_of_freedom / best.weights[used])
     noise = np.random.default_rng(seed).normal(size=(draws, len(timing))) * spread
     fits = fit(best.model, timing, best.predicted + noise, input_function, options)
-    return {name: np.array([one.parameters[name] for one in fits]) for name in best.parameters}
+    return {name: np.array([fitted.parameters[name] for fitted in fits]) for name in best.parameters}
 
 
 def with_intervals(
@@ -148,15 +148,15 @@ def with_intervals(
     if not model_named(fits[0].model).compartmental:
         return tuple(fits)
     results = []
-    for one, curve in zip(fits, activity, strict=True):
+    for fitted, curve in zip(fits, activity, strict=True):
         intervals = {}
         if profile:
-            intervals["profile"] = profile_interval(one.model, timing, curve, input_function, options)
+            intervals["profile"] = profile_interval(fitted.model, timing, curve, input_function, options)
         if draws:
-            values = bootstrap(one, timing, input_function, options, draws)[model_named(one.model).outcome]
+            values = bootstrap(fitted, timing, input_function, options, draws)[model_named(fitted.model).outcome]
             low, high = np.percentile(np.where(np.isnan(values), np.inf, values), (2.5, 97.5))  # no washout: no end
             intervals["bootstrap"] = (float(low), float(high))
-        results.append(replace(one, intervals=intervals))
+        results.append(replace(fitted, intervals=intervals))
     return tuple(results)
 
 

@@ -295,11 +295,11 @@ def encoded(dataset: Dataset) -> dict[int, bytes]:
     """Each element's bytes by tag."""
     found = {}
     for element in dataset:
-        one = Dataset()
-        one.add(element)
+        alone = Dataset()
+        alone.add(element)
         out = DicomBytesIO()
         out.is_little_endian, out.is_implicit_VR = True, False
-        write_dataset(out, one)
+        write_dataset(out, alone)
         found[int(element.tag)] = out.getvalue()
     return found
 

@@ -183,11 +183,11 @@ def _column(left: Floats, posterior: Floats, along: Floats, around: Labels) -> t
     disc_mm = ENDS_MM[5] + VERTEBRAE[5].disc_mm / 2
     labels[cord] = np.where(along[cord] > disc_mm, label["cord T12"], label["cord L1"])
     nerve = np.zeros(labels.shape, np.bool_)
-    for one in CANALS:
-        outward, up, across = one.local(left, posterior, along)
+    for foramen in CANALS:
+        outward, up, across = foramen.local(left, posterior, along)
         inside = (2 * up / HEIGHT_MM) ** 2 + (2 * across / WIDTH_MM) ** 2 < 1
         inside &= np.abs(outward) < LENGTH_MM / 2
-        labels[inside] = label[one.name]
+        labels[inside] = label[foramen.name]
         nerve |= inside & (np.hypot(up - HEIGHT_MM / 5, across) < NERVE_RADIUS_MM)
     return labels, nerve
 

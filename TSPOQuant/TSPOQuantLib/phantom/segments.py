@@ -55,15 +55,15 @@ def segments(missing: Collection[str] = (), plan: Plan = NECK) -> tuple[PhantomS
     """The foramina, the cord by vertebral level, the blood pool and the vertebrae but for those that are missing."""
     foramina = [
         PhantomSegment(
-            one.name,
+            foramen.name,
             "foramen",
-            (one.name,),
-            (0.95, 0.35 + 0.05 * (n // 2), 0.15) if one.side == "left" else (0.95, 0.75, 0.15 + 0.08 * (n // 2)),
-            one.level,
-            one.side,
-            one.root,
+            (foramen.name,),
+            (0.95, 0.35 + 0.05 * (n // 2), 0.15) if foramen.side == "left" else (0.95, 0.75, 0.15 + 0.08 * (n // 2)),
+            foramen.level,
+            foramen.side,
+            foramen.root,
         )
-        for n, one in enumerate(plan.foramina)
+        for n, foramen in enumerate(plan.foramina)
     ]
     cord = [
         PhantomSegment(f"cord {level}", "cord", (f"cord {level}",), (0.35 + 0.08 * n, 0.75, 0.95), level)

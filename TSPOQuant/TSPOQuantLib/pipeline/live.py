@@ -115,7 +115,7 @@ class Live:
 
     def _kept(self, settings: StudySettings, again: Collection[str]) -> dict[tuple[str, str], KineticFit]:
         """By region and model, the fits that stay as they are: same curve, same choices."""
-        before, now = (vars(part_of(FitSettings, one)) | {"models": ()} for one in (self.settings, settings))
+        before, now = (vars(part_of(FitSettings, chosen)) | {"models": ()} for chosen in (self.settings, settings))
         if before != now:
             return {}
         kept = (fit for fit in self.record.fits if fit.pvc == "none" and fit.region not in again)

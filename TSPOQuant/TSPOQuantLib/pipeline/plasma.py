@@ -89,7 +89,7 @@ def decay_notices(
     if half_life_s is None:
         return ()
     wrong = check_decay(plasma, whole, half_life_s) if plasma and whole else None
-    alone = next((one for one in (whole, plasma) if one and falls_as_decay(one, half_life_s)), None)
+    alone = next((curve for curve in (whole, plasma) if curve and falls_as_decay(curve, half_life_s)), None)
     if wrong == "first":
         samples, other = Text("plasma"), Text("whole blood")
     elif wrong == "second":
@@ -169,8 +169,8 @@ def _followed_s(made: InputFunctionResult, seen: Seen) -> float:
 
     def misfit(delay_s: float) -> float:
         options = FitOptions(delay_s=delay_s)
-        (one,) = fit("1TCM", seen.timing, seen.curve[None], for_model(made, "1TCM", options), options)
-        return one.wrss
+        (fitted,) = fit("1TCM", seen.timing, seen.curve[None], for_model(made, "1TCM", options), options)
+        return fitted.wrss
 
     found = [misfit(delay_s) for delay_s in DELAYS_S]
     at = int(np.argmin(found))

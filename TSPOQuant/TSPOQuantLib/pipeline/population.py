@@ -64,38 +64,38 @@ def template_of_dataset(
     Raises InputRefused ("template-…").
     """
     settings = settings or SampledSettings()
-    found, refused = [], {}
+    scans, refused = [], {}
     people = {participant: number for number, participant in enumerate(dict.fromkeys(v[0] for v in visits), start=1)}
     for number, (participant, session) in enumerate(visits):
         name = "_".join(["sub-" + participant, *([f"ses-{session}"] if session else [])])
         progress(0.3 * number / len(visits), Text("Reading {name}", name=name))
         try:
-            found.append(_cohort_input(dataset, participant, session, name, people[participant], settings))
+            scans.append(_cohort_input(dataset, participant, session, name, people[participant], settings))
         except InputRefused as refusal:
             refused[name] = refusal
-    if not found and refused:
+    if not scans and refused:
         raise next(iter(refused.values()))
-    population = population_of([Measured(one.person, one.input, one.end_s, one.scan) for one in found])
+    population = population_of([Measured(scan.person, scan.input, scan.end_s, scan.scan) for scan in scans])
     rows: list[LeftOut] = []
-    for number, one in enumerate(found):
-        progress(0.3 + 0.7 * number / len(found), Text("Leaving out {name}", name=one.name))
-        rows += left_out(population.without(one.person), one, number + 1, samples_min, models)
-    files = tuple(dict.fromkeys(file for one in found for file in one.files))
-    names = tuple(one.name for one in found)
-    notices = (*_same_blood(found), *_untried(samples_min, found))
+    for number, scan in enumerate(scans):
+        progress(0.3 + 0.7 * number / len(scans), Text("Leaving out {name}", name=scan.name))
+        rows += left_out(population.without(scan.person), scan, number + 1, samples_min, models)
+    files = tuple(dict.fromkeys(file for scan in scans for file in scan.files))
+    names = tuple(scan.name for scan in scans)
+    notices = (*_same_blood(scans), *_untried(samples_min, scans))
     return MadeTemplate(replace(population, left_out=tuple(rows)), names, refused, files, notices)
 
 
 def _untried(samples_min: Sequence[float], scans: Sequence[CohortInput]) -> tuple[Notice, ...]:
     """Tell of times of late samples that no scan reaches."""
-    beyond = [minutes for minutes in samples_min if all(60 * minutes > one.end_s for one in scans)]
+    beyond = [minutes for minutes in samples_min if all(60 * minutes > scan.end_s for scan in scans)]
     if not beyond:
         return ()
     return (
         Notice(
             "template-samples",
             "no scan goes on until {minutes} min, so that late samples there were not tried; --samples takes minutes",
-            minutes=Listed(f"{one:g}" for one in beyond),
+            minutes=Listed(f"{minutes:g}" for minutes in beyond),
         ),
     )
 
@@ -103,15 +103,15 @@ def _untried(samples_min: Sequence[float], scans: Sequence[CohortInput]) -> tupl
 def _same_blood(scans: Sequence[CohortInput]) -> tuple[Notice, ...]:
     """Tell of scans of several people with one and the same input: no two draws of blood are equal."""
     notices = Notices()
-    for number, one in enumerate(scans):
-        other = next((before for before in scans[:number] if _equal(before, one)), None)
+    for number, scan in enumerate(scans):
+        other = next((before for before in scans[:number] if _equal(before, scan)), None)
         if other is not None:
             notices.add(
                 "template-blood-same",
                 "{first} and {second} have the very same blood, which two people never have: the template's error "
                 "is too small; give each scan its own blood, or leave one out (--participants)",
                 first=other.name,
-                second=one.name,
+                second=scan.name,
             )
     return tuple(notices)
 
@@ -128,12 +128,12 @@ def _equal(one: CohortInput, other: CohortInput) -> bool:
 def _cohort_input(
     dataset: Path, participant: str, session: str | None, name: str, person: int, settings: SampledSettings
 ) -> CohortInput:
-    found = find_bids(dataset, participant, session)
-    sidecar = read_pet_json(found.pet_json)
-    blood_files = found.bloodproc or found.blood
+    files_of_scan = find_bids(dataset, participant, session)
+    sidecar = read_pet_json(files_of_scan.pet_json)
+    blood_files = files_of_scan.bloodproc or files_of_scan.blood
     if not blood_files:
         raise InputRefused("blood-missing", "{name}: the scan has no blood; leave it out", name=name)
-    tacs = _some(read_tacs(found.tacs[0], frames=sidecar.timing)) if found.tacs else None
+    tacs = _some(read_tacs(files_of_scan.tacs[0], frames=sidecar.timing)) if files_of_scan.tacs else None
     blood = read_blood(blood_files)
     if tacs is not None:
         blood = reconcile(blood, tacs.timing, tacs.activity)
@@ -143,10 +143,10 @@ def _cohort_input(
     if missed:
         raise InputRefused("template-pass-missed", "{problem}", problem=missed[0].message)
     ends = (curve.end_s for curve in blood.activities)
-    weight = read_person(dataset, found.participant, found.session).weight_kg
+    weight = read_person(dataset, files_of_scan.participant, files_of_scan.session).weight_kg
     scan = scan_of(sidecar)
     scan = replace(scan, weight_kg=weight or scan.weight_kg)
-    files = (found.pet_json, *blood_files, *found.tacs[:1])
+    files = (files_of_scan.pet_json, *blood_files, *files_of_scan.tacs[:1])
     return CohortInput(name, person, scan, made.input_function, min(end_s, max(ends)), tacs, files)
 
 
@@ -159,43 +159,45 @@ def _some(tacs: Tacs) -> Tacs:
 
 
 def left_out(
-    others: Population, one: CohortInput, number: int, samples_min: Sequence[float], models: Sequence[str]
+    others: Population, left: CohortInput, number: int, samples_min: Sequence[float], models: Sequence[str]
 ) -> Iterator[LeftOut]:
     """What a template of all other people makes of one scan, scaled in every way that is possible."""
     if others.people < 2:
         return
-    own_arrival = arrival_of(one.input)
-    until = min(one.end_s, own_arrival + float(others.times_s[-1]))
-    arrival_s = own_arrival if one.tacs is None else None
-    for name, times_min in _ways(one, others, samples_min):
+    own_arrival = arrival_of(left.input)
+    until = min(left.end_s, own_arrival + float(others.times_s[-1]))
+    arrival_s = own_arrival if left.tacs is None else None
+    for name, times_min in _ways(left, others, samples_min):
         times = own_arrival + 60 * np.array(times_min)
-        drawn = SampledCurve(times, evaluate(one.input.times_s, one.input.parent_plasma, times)) if times_min else None
+        drawn = (
+            SampledCurve(times, evaluate(left.input.times_s, left.input.parent_plasma, times)) if times_min else None
+        )
         blood = BloodSamples(parent_plasma=drawn, population=others)
         how = PopulationSettings("samples" if times_min else "suv", arrival_s)
         try:
-            if arrival_s is None and one.tacs is not None:
-                seen = Seen(one.tacs.timing, one.tacs.activity.mean(axis=0), blood=False)
-                made = template_input(blood, one.scan, seen, until, how)
+            if arrival_s is None and left.tacs is not None:
+                seen = Seen(left.tacs.timing, left.tacs.activity.mean(axis=0), blood=False)
+                made = template_input(blood, left.scan, seen, until, how)
                 arrival_s = made.population.arrival_s if made.population else own_arrival
             else:
-                made = population_input(blood, one.scan, arrival_s or own_arrival, until, how)
+                made = population_input(blood, left.scan, arrival_s or own_arrival, until, how)
         except InputRefused:
             continue
-        area = _area(made.input_function, until) / _area(one.input, until)
-        if one.tacs is None or not models:
+        area = _area(made.input_function, until) / _area(left.input, until)
+        if left.tacs is None or not models:
             yield LeftOut(number, name, area)
             continue
         for model in models:
-            yield _of_curves(LeftOut(number, name, area, model), one.tacs, one.input, made)
+            yield _of_curves(LeftOut(number, name, area, model), left.tacs, left.input, made)
 
 
 def _ways(
-    one: CohortInput, others: Population, samples_min: Sequence[float]
+    left: CohortInput, others: Population, samples_min: Sequence[float]
 ) -> Iterator[tuple[str, tuple[float, ...]]]:
     """Every way to scale, by its name, with the samples that it takes."""
     if all(scan.suv_scale is not None for scan in others.scans):
         yield "suv", ()
-    last_min = (one.end_s - arrival_of(one.input)) / 60
+    last_min = (left.end_s - arrival_of(left.input)) / 60
     possible = tuple(at for at in sorted(samples_min) if at <= last_min)
     each = [(at,) for at in possible]
     for times in (*each, *([possible] if len(possible) > 1 else [])):
@@ -211,7 +213,7 @@ def _of_curves(row: LeftOut, tacs: Tacs, own: InputFunction, made: InputFunction
     fitting = Fitting(tacs.timing, made, FitOptions())
     measured = replace(fitting, source=replace(made, input_function=own)).fits(row.model, tacs.activity)
     fits = fitting.fits(row.model, tacs.activity)
-    truth, found = (np.array([one.outcome_value for one in each]) for each in (measured, fits))
+    truth, found = (np.array([fitted.outcome_value for fitted in each]) for each in (measured, fits))
     errors = np.array(population_errors(fitting, row.model, tacs.activity, fits))
     df = made.population.df if made.population else 0
     usable = (truth > 0) & (found > 0) & np.isfinite(errors)

@@ -81,11 +81,11 @@ def propose_for_ct(
     foramina, notices = look_for_foramina(vertebrae, ct, part(progress, 0.1, 0.8))
     cord = propose_cord(vertebrae, notices)
     proposals = [*foramina, *cord]
-    segments = [one.segment for one in foramina if one.segment is not None]
-    segments += [_on(one.segment, vertebrae, ct) for one in cord if one.segment is not None]
+    segments = [foramen.segment for foramen in foramina if foramen.segment is not None]
+    segments += [_on(region.segment, vertebrae, ct) for region in cord if region.segment is not None]
     if pet is not None:
         progress(0.9, "Blood pool")
-        levels = [level for one in foramina if (level := identify(one.name, {}).level)]
+        levels = [level for foramen in foramina if (level := identify(foramen.name, {}).level)]
         pool = propose_blood_pool(pet, fwhm_mm, ct.grid, all(level[0] != "C" for level in levels))
         code = "" if pool.segment is not None else "blood-pool"
         proposals.append(Proposal(name_of(Anatomy("blood-pool")), pool.segment, pool.confidence, pool.reason, code))

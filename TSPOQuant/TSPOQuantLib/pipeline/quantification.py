@@ -88,7 +88,7 @@ def quantify(
     else:
         read = _Read(placed, curves, corrected, body_curve(whole, body_of(whole)), width_se_mm)
         fitted = _fitted(read, data.blood, data.frame_weights, settings, part(progress, 0.8, 1))
-    recovered = {} if corrected is None else {one.measured.region: one.corrected for one in corrected.curves}
+    recovered = {} if corrected is None else {curve.measured.region: curve.corrected for curve in corrected.curves}
     records = tuple(
         region_record(region, curve, recovered.get(region.name), measure(region, placed.regions, image.grid), warm)
         for region, curve, warm in zip(targets, curves, hot, strict=True)
@@ -204,8 +204,8 @@ def _fitted(
     again = None
     if corrected is not None:
         by_name = {region.name: region for region in targets}
-        regions = tuple(by_name[one.measured.region] for one in corrected.curves)
-        means = np.array([one.corrected.mean for one in corrected.curves])
+        regions = tuple(by_name[curve.measured.region] for curve in corrected.curves)
+        means = np.array([curve.corrected.mean for curve in corrected.curves])
         names = [region.name for region in regions]
         corrected_fits = {
             model: fitting.starting_as(fits[model]).named(model, names, means, corrected.method) for model in fits
@@ -352,15 +352,15 @@ def visit_notices(placed: Placed, settings: StudySettings, of_input: Sequence[No
 def two_tissue_notices(rows: Sequence[Sensitivity], led: Collection[str]) -> list[Notice]:
     """Regions that one tissue compartment fits worse than two, and how far V_T by the two lies from it; nothing where
     that is no matter. First those that are told by the two; led: these, by name."""
-    asked = [one for one in rows if one.component == KINETIC_MODEL and abs(one.upper) >= LEAST_CHANGE]
-    leads = [one for one in asked if one.region in led]
-    others = [one for one in asked if one.region not in led]
+    asked = [row for row in rows if row.component == KINETIC_MODEL and abs(row.upper) >= LEAST_CHANGE]
+    leads = [row for row in asked if row.region in led]
+    others = [row for row in asked if row.region not in led]
     return [
         Notice(
             "two-tissues",
             "two tissue compartments fit {regions} better than one (AICc); V_T by 2TCM differs from that by 1TCM by "
             "{difference}, {use}",
-            regions=Listed(dict.fromkeys(one.region for one in some)),
+            regions=Listed(dict.fromkeys(row.region for row in some)),
             difference=_apart(some),
             use=use,
         )
@@ -374,7 +374,7 @@ def two_tissue_notices(rows: Sequence[Sensitivity], led: Collection[str]) -> lis
 
 def _apart(asked: Sequence[Sensitivity]) -> Text:
     """How far V_T of two models lies apart, in words."""
-    percents = sorted({round(100 * math.expm1(one.upper)) for one in asked})
+    percents = sorted({round(100 * math.expm1(row.upper)) for row in asked})
     if len(percents) > 1:
         return Text("{least:+d} to {most:+d} %", least=percents[0], most=percents[-1])
     return Text("{percent:+d} %", percent=percents[0])
@@ -383,11 +383,11 @@ def _apart(asked: Sequence[Sensitivity]) -> Text:
 def width_notices(rows: Sequence[Sensitivity]) -> list[Notice]:
     """Regions whose corrected V_T the error of an estimated resolution moves so far that it leads nobody."""
     moved: dict[str, float] = {}
-    for one in rows:
-        if one.component == "resolution" and one.sd is not None:
-            ends = [abs(end) for end in (one.lower, one.upper) if math.isfinite(end)]
-            reach = max(ends, default=0.0) * BudgetSettings().size(one) / one.step
-            moved[one.region] = max(moved.get(one.region, 0.0), reach)
+    for row in rows:
+        if row.component == "resolution" and row.sd is not None:
+            ends = [abs(end) for end in (row.lower, row.upper) if math.isfinite(end)]
+            reach = max(ends, default=0.0) * BudgetSettings().size(row) / row.step
+            moved[row.region] = max(moved.get(row.region, 0.0), reach)
     far = {region: reach for region, reach in moved.items() if reach > LARGEST_BY_WIDTH}
     if not far:
         return []

@@ -210,8 +210,8 @@ def on_one_clock(data: VisitData, settings: ClockSettings) -> VisitData:
             blood = replace(blood, notices=(*blood.notices, _blood_from_injection(moved_s)))
     if blood is not None and settings.blood_time_zero is None:
         first_s, at_injection_zero = float(image.timing.starts_s[0]), image.time_zero == "injection"
-        told = blood_clock_notices(blood.counted_from, first_s, at_injection_zero)
-        blood = replace(blood, notices=(*blood.notices, *told))
+        clocks = blood_clock_notices(blood.counted_from, first_s, at_injection_zero)
+        blood = replace(blood, notices=(*blood.notices, *clocks))
     elif blood is not None and settings.blood_time_zero is not None:
         blood = blood_at(blood, image, settings.blood_time_zero)
     return replace(data, image=image, blood=blood)

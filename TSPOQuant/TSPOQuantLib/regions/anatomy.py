@@ -150,7 +150,7 @@ def read_name(name: str) -> Named:
     rest = _ROOT.sub(" ", text)
     pair = _PAIR.search(rest)
     singles = [] if pair else list(_SINGLE.finditer(rest))
-    level, places = "", [_vertebra(one[1], one[2]) for one in singles]
+    level, places = "", [_vertebra(match[1], match[2]) for match in singles]
     structure = _structure(text)
     if pair:
         upper = _vertebra(pair[1], pair[2])
@@ -160,7 +160,7 @@ def read_name(name: str) -> Named:
     elsewhere = _NOT_OURS.search(text) or _IN_CANAL.search(text)
     of_nerve = structure == "other" and bool(_NERVE.search(text)) and not elsewhere
     known = structure != "other" or of_nerve or bool(places or named_root)
-    letters = _sides_by_letter(rest, [pair[6]] if pair else [one[3] for one in singles], known)
+    letters = _sides_by_letter(rest, [pair[6]] if pair else [match[3] for match in singles], known)
     sides = tuple(side for side, words in (("left", _LEFT), ("right", _RIGHT)) if words.search(text)) or letters
     of_nerve = of_nerve and len(places) + bool(named_root and not pair) == 1
     if of_nerve or (structure == "other" and pair and bare and sides):

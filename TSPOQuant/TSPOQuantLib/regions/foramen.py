@@ -145,7 +145,7 @@ def measured(level: Level, side: str, name: str, ct: Volume, bone: LabeledBone) 
         return []
     space = _Space.at(first.center, axes, ct, bone)
     found = [_narrowest(_block(space, bone_hu, level), level, name, course) for bone_hu in BONES_HU]
-    return [one for one in found if one is not None]
+    return [passage for passage in found if passage is not None]
 
 
 def _pedicle_middle(vertebra: Vertebra, side: str, axes: Floats, bone: LabeledBone) -> float | None:
@@ -353,5 +353,5 @@ def _walls(block: _Block, at: Floats, limit_mm: float) -> tuple[list[float], tup
 
 def agreed(passages: Sequence[Passage]) -> tuple[Floats, Floats]:
     """Where several passages lie: their middle (3,) LPS, and the range (3,) of their centers along their axes."""
-    centers = np.array([one.center for one in passages])
+    centers = np.array([passage.center for passage in passages])
     return np.median(centers, axis=0), np.ptp(centers @ passages[0].axes, axis=0)

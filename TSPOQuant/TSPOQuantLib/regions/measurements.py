@@ -116,6 +116,6 @@ def measure(region: Region, regions: Sequence[Region], pet: Grid | None = None) 
         cord = [other for other in regions if other.anatomy.structure == "cord" and other.mask.any()]
         if cord:
             center = region.grid.to_lps(voxels.mean(axis=0)[::-1])
-            points = [one.grid.to_lps(np.argwhere(one.mask)[:, ::-1].astype(float)) for one in cord]
+            points = [region.grid.to_lps(np.argwhere(region.mask)[:, ::-1].astype(float)) for region in cord]
             found["cord_distance_mm"] = float(np.linalg.norm(np.concatenate(points) - center, axis=1).min())
     return found

@@ -36,30 +36,30 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
 
     Raises InputRefused "regions-unlike" where they share none, "regions-apart" where all are far from each other.
     """
-    others = {_key(region): region for region in second if region.mask.any()}
+    others = {_key(drawn): drawn for drawn in second if drawn.mask.any()}
     centers = foramen_centers(first)
     found = []
-    for one in first:
-        other = others.get(_key(one))
-        if other is None or not one.mask.any():
+    for region in first:
+        other = others.get(_key(region))
+        if other is None or not region.mask.any():
             continue
-        step = center_of(other) - center_of(one)
+        step = center_of(other) - center_of(region)
         along = across = None
-        if one.anatomy.structure == "foramen" and one.anatomy.side in ("left", "right"):
-            sign = 1.0 if one.anatomy.side == "left" else -1.0
-            level = one.anatomy.level
+        if region.anatomy.structure == "foramen" and region.anatomy.side in ("left", "right"):
+            sign = 1.0 if region.anatomy.side == "left" else -1.0
+            level = region.anatomy.level
             outward = (spine_axes(level, centers) @ canal_axes(sign, level.startswith("L")))[:, 0]
             along = float(step @ outward)
             across = float(np.linalg.norm(step - along * outward))
         # Each one's voxels are looked up in the other: exact on one grid, good to half a voxel on two.
-        dice = (_inside(one, other) + _inside(other, one)) / (one.volume_mm3 + other.volume_mm3)
-        ratio = other.volume_mm3 / one.volume_mm3
-        found.append(Agreement(one.name, dice, float(np.linalg.norm(step)), along, across, ratio, other.name))
+        dice = (_inside(region, other) + _inside(other, region)) / (region.volume_mm3 + other.volume_mm3)
+        ratio = other.volume_mm3 / region.volume_mm3
+        found.append(Agreement(region.name, dice, float(np.linalg.norm(step)), along, across, ratio, other.name))
     if not found:
         raise InputRefused(
             "regions-unlike", "the two segmentations share no region of one structure, level and side; check the files"
         )
-    nearest = min(one.distance_mm for one in found)
+    nearest = min(agreement.distance_mm for agreement in found)
     if nearest > ONE_IMAGE_MM:
         raise InputRefused(
             "regions-apart",
@@ -75,7 +75,7 @@ def placement_mm(found: Sequence[Agreement]) -> float | None:
 
     Each observer errs alike: the squared distance of two is on average 2 x 3 x SD^2. None without two foramina.
     """
-    apart = [one.distance_mm for one in found if one.along_mm is not None]
+    apart = [agreement.distance_mm for agreement in found if agreement.along_mm is not None]
     return float(np.sqrt(np.mean(np.square(apart)) / 6)) if len(apart) > 1 else None
 
 

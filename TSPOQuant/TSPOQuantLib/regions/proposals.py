@@ -200,9 +200,9 @@ def _miscounted(frames: Mapping[str, Vertebra | Declined]) -> Notice | None:
 
     Labels that hold two vertebrae are left out, so that the next ones above and below tell what they were counted as.
     """
-    row = [one for name in COUNTED if isinstance(one := frames.get(name), Vertebra)]
-    heights = [one.height for one in row if one.level != "C2"]
-    row = [one for one in row if one.level == "C2" or one.height < RATIO[1] * np.median(heights)]
+    row = [vertebra for name in COUNTED if isinstance(vertebra := frames.get(name), Vertebra)]
+    heights = [vertebra.height for vertebra in row if vertebra.level != "C2"]
+    row = [vertebra for vertebra in row if vertebra.level == "C2" or vertebra.height < RATIO[1] * np.median(heights)]
     pairs = list(pairwise(row))
     named = [COUNTED.index(lower.level) - COUNTED.index(upper.level) for upper, lower in pairs]
     steps_mm = [float(np.linalg.norm(upper.canal - lower.canal)) for upper, lower in pairs]
@@ -226,7 +226,11 @@ def _miscounted(frames: Mapping[str, Vertebra | Declined]) -> Notice | None:
 
 def _two_in_second(second: Vertebra, frames: Mapping[str, Vertebra | Declined]) -> Notice | None:
     """Whether the label of C2 holds C3 as well, as a block's may: what lies below is then numbered from there."""
-    bodies = [one.height for one in frames.values() if isinstance(one, Vertebra) and one.level in BELOW_SECOND]
+    bodies = [
+        vertebra.height
+        for vertebra in frames.values()
+        if isinstance(vertebra, Vertebra) and vertebra.level in BELOW_SECOND
+    ]
     ratio = second.height / max(bodies)
     if ratio <= BLOCK_RATIO:
         return None
@@ -240,7 +244,9 @@ def _two_in_second(second: Vertebra, frames: Mapping[str, Vertebra | Declined]) 
 
 def _taller_than_below(frames: Mapping[str, Vertebra | Declined]) -> str:
     """The highest whole vertebra of the neck, where it is not C2 and as much taller than the next one as C2 is."""
-    known = [(name, one) for name, one in frames.items() if name[0] == "C" and isinstance(one, Vertebra)]
+    known = [
+        (name, vertebra) for name, vertebra in frames.items() if name[0] == "C" and isinstance(vertebra, Vertebra)
+    ]
     if len(known) < 2 or known[0][0] in ("C1", "C2"):
         return ""
     (name, upper), (_, lower) = known[:2]
@@ -297,7 +303,9 @@ def look_for_foramina(
 def _looked_for(neck: Neck | None) -> tuple[str, ...]:
     """Levels by what is labeled: the neck's unless only what lies below it is, and lumbar ones between two labels."""
     labeled = set() if neck is None else set(neck.bone.levels)
-    lumbar = [one.name for one in LEVELS.values() if one.part == "lumbar" and {one.upper, one.lower} <= labeled]
+    lumbar = [
+        level.name for level in LEVELS.values() if level.part == "lumbar" and {level.upper, level.lower} <= labeled
+    ]
     return (*(FORAMINA if not lumbar or _shows_neck(labeled) else ()), *lumbar)
 
 
@@ -336,7 +344,7 @@ def propose_cord(vertebrae: Segmentation, notices: Collection[Notice] | None = N
     """
     neck = neck_of(vertebrae, None)
     if neck is not None and notices is not None:
-        neck = replace(neck, numbering=next((one for one in notices if one.code in NUMBERING), None))
+        neck = replace(neck, numbering=next((notice for notice in notices if notice.code in NUMBERING), None))
     cord = next((s for s in vertebrae.segments if identify(s.name, s.tags) == Anatomy("cord")), None)
     return tuple(_piece(upper.lower, upper.name, lower.name, neck, cord, vertebrae) for upper, lower in _pieces(neck))
 

@@ -69,8 +69,8 @@ def check(
             points = region.grid.to_lps(voxels[:, ::-1].astype(float))
             ends = points.min(axis=0), points.max(axis=0)
             drawn.append(_Drawn(region, points, points.mean(axis=0), *ends))
-    foramina = [one for one in drawn if one.region.anatomy.structure == "foramen"]
-    cord = [one for one in drawn if one.region.anatomy.structure == "cord"]
+    foramina = [shape for shape in drawn if shape.region.anatomy.structure == "foramen"]
+    cord = [shape for shape in drawn if shape.region.anatomy.structure == "cord"]
     found = [
         *_sides(foramina, drawn),
         *_order(foramina),
@@ -79,29 +79,29 @@ def check(
         *_pieces([*foramina, *cord]),
     ]
     found += _cord_distances(foramina, cord)
-    found += check_places([one.region for one in foramina], ct, vertebrae or labels_among(regions))
+    found += check_places([foramen.region for foramen in foramina], ct, vertebrae or labels_among(regions))
     if pet is not None:
-        found += _at_end([one for one in drawn if one.region.anatomy.structure != "vertebra"], pet)
+        found += _at_end([shape for shape in drawn if shape.region.anatomy.structure != "vertebra"], pet)
     if fwhm_mm is not None:
-        found += _below_resolution([one for one in drawn if one.region.anatomy.structure != "vertebra"], fwhm_mm)
+        found += _below_resolution([shape for shape in drawn if shape.region.anatomy.structure != "vertebra"], fwhm_mm)
     return tuple(found)
 
 
 def _sides(foramina: Sequence[_Drawn], drawn: Sequence[_Drawn]) -> list[Notice]:
     """Each foramen against the cord's or the vertebrae's middle at its height; LPS: left is larger x."""
-    sided = [one for one in foramina if one.region.anatomy.side in ("left", "right")]
-    middle = [one for one in drawn if one.region.anatomy.structure in ("cord", "vertebra")]
+    sided = [foramen for foramen in foramina if foramen.region.anatomy.side in ("left", "right")]
+    middle = [shape for shape in drawn if shape.region.anatomy.structure in ("cord", "vertebra")]
     if not sided:
         return []
     if not middle:
         return [Notice("side-unknown", "no cord or vertebra is drawn: the sides of the foramina were not checked")]
-    points = np.concatenate([one.points for one in middle])
+    points = np.concatenate([shape.points for shape in middle])
     wrong = []
-    for one in sided:
-        near = np.abs(points[:, 2] - one.center[2])
+    for foramen in sided:
+        near = np.abs(points[:, 2] - foramen.center[2])
         x = points[near <= max(10.0, near.min() + 5.0), 0].mean()
-        if (one.center[0] > x) != (one.region.anatomy.side == "left"):
-            wrong.append(one.region.name)
+        if (foramen.center[0] > x) != (foramen.region.anatomy.side == "left"):
+            wrong.append(foramen.region.name)
     if len(wrong) == len(sided) > 1:
         return [
             Notice("sides-swapped", "every foramen lies on the other side than its name says: left and right swapped")
@@ -114,8 +114,12 @@ def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
     levels = list(LEVELS)
     found = Notices()
     for side in ("left", "right"):
-        row = [one for one in foramina if one.region.anatomy.side == side and one.region.anatomy.level in levels]
-        row.sort(key=lambda one: levels.index(one.region.anatomy.level))
+        row = [
+            foramen
+            for foramen in foramina
+            if foramen.region.anatomy.side == side and foramen.region.anatomy.level in levels
+        ]
+        row.sort(key=lambda foramen: levels.index(foramen.region.anatomy.level))
         for upper, lower in pairwise(row):
             if lower.center[2] >= upper.center[2] and upper.region.anatomy.level != lower.region.anatomy.level:
                 found.add(
@@ -148,7 +152,7 @@ def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
 
 
 def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
-    levels = dict.fromkeys(one.region.anatomy.level for one in foramina)
+    levels = dict.fromkeys(foramen.region.anatomy.level for foramen in foramina)
     unknown = [level for level in LEVELS if level in levels and level not in SIZES_MM]
     found = Notices()
     if unknown:
@@ -158,15 +162,15 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
             "there was not checked",
             levels=Listed(unknown),
         )
-    for one in foramina:
-        if one.region.anatomy.level in SIZES_MM:
-            normal = usual_mm3(one.region.anatomy.level)
-            if not SIZE_RATIO[0] <= one.region.volume_mm3 / normal <= SIZE_RATIO[1]:
+    for foramen in foramina:
+        if foramen.region.anatomy.level in SIZES_MM:
+            normal = usual_mm3(foramen.region.anatomy.level)
+            if not SIZE_RATIO[0] <= foramen.region.volume_mm3 / normal <= SIZE_RATIO[1]:
                 found.add(
                     "region-size",
                     "'{region_name}' has {volume_mm3:.0f} mm³; usual there is {normal:.0f} mm³",
-                    region_name=one.region.name,
-                    volume_mm3=one.region.volume_mm3,
+                    region_name=foramen.region.name,
+                    volume_mm3=foramen.region.volume_mm3,
                     normal=normal,
                 )
     return found
@@ -175,13 +179,13 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
 def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
     """A part that lies apart, as a forgotten stroke of the brush does."""
     found = Notices()
-    for one in drawn:
-        pieces, count = label(one.region.mask, np.ones((3, 3, 3)))
+    for shape in drawn:
+        pieces, count = label(shape.region.mask, np.ones((3, 3, 3)))
         if count < 2:
             continue
-        numbers = pieces[one.region.mask]
+        numbers = pieces[shape.region.mask]
         largest = int(np.bincount(numbers)[1:].argmax()) + 1
-        apart = np.linalg.norm(one.points - one.points[numbers == largest].mean(axis=0), axis=1)
+        apart = np.linalg.norm(shape.points - shape.points[numbers == largest].mean(axis=0), axis=1)
         far = (numbers != largest) & (apart > PIECE_APART_MM)
         if far.mean() > PIECE_SHARE:
             found.add(
@@ -189,7 +193,7 @@ def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
                 "{share:.0%} of '{region}' lies apart from the rest of it, up to {distance:.0f} mm away; erase "
                 "what was drawn by mistake",
                 share=far.mean(),
-                region=one.region.name,
+                region=shape.region.name,
                 distance=apart[far].max(),
             )
     return found
@@ -199,17 +203,17 @@ def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[
     """Only at heights where some cord is drawn."""
     if not cord:
         return []
-    points = np.concatenate([one.points for one in cord])
+    points = np.concatenate([shape.points for shape in cord])
     found = Notices()
-    for one in foramina:
-        level = points[np.abs(points[:, 2] - one.center[2]) < CORD_DISTANCE_MM[1] / 2]
+    for foramen in foramina:
+        level = points[np.abs(points[:, 2] - foramen.center[2]) < CORD_DISTANCE_MM[1] / 2]
         if len(level):
-            distance = float(np.linalg.norm(level - one.center, axis=1).min())
+            distance = float(np.linalg.norm(level - foramen.center, axis=1).min())
             if not CORD_DISTANCE_MM[0] <= distance <= CORD_DISTANCE_MM[1]:
                 found.add(
                     "cord-distance",
                     "'{region_name}' is centered {distance:.0f} mm from the cord",
-                    region_name=one.region.name,
+                    region_name=foramen.region.name,
                     distance=distance,
                 )
     return found
@@ -217,14 +221,14 @@ def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[
 
 def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
     found, axis = Notices(), pet.upward_axis
-    for one in drawn:
-        at = pet.to_ijk(one.points)[:, axis]
+    for shape in drawn:
+        at = pet.to_ijk(shape.points)[:, axis]
         margin = min(at.min() + 0.5, pet.shape[::-1][axis] - 0.5 - at.max()) * pet.spacing_mm[axis]
         if margin < END_MARGIN_MM:
             found.add(
                 "region-at-end",
                 "'{region_name}' comes within {margin:.0f} mm of the end of the PET's field",
-                region_name=one.region.name,
+                region_name=shape.region.name,
                 margin=margin,
             )
     return found
@@ -232,7 +236,7 @@ def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
 
 def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
     """One notice for all regions that are too narrow in some direction to show their full activity."""
-    narrow = [one.region.name for one in drawn if narrowest_mm(one.points) < WIDTHS_FOR_RECOVERY * fwhm_mm]
+    narrow = [shape.region.name for shape in drawn if narrowest_mm(shape.points) < WIDTHS_FOR_RECOVERY * fwhm_mm]
     found = Notices()
     if narrow:
         found.add(

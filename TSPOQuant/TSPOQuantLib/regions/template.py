@@ -71,7 +71,7 @@ def template(level: str, side: str, grid: Grid, reference: str = REFERENCE_RULES
             "template-level",
             "no foramen is called '{level}'; known are {foramina}",
             level=level,
-            foramina=", ".join(name for name, one in LEVELS.items() if one.bony),
+            foramina=", ".join(name for name, level in LEVELS.items() if level.bony),
         )
     if side not in ("left", "right"):
         raise InputRefused("template-side", "the side '{side}' is neither left nor right", side=side)

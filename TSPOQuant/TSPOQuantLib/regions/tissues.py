@@ -192,13 +192,13 @@ def tissues_in(scene: Scene, region: Region, own_move: Floats) -> CellTissues:
     _look_up(own, region.mask, region.grid, np.zeros(3, dtype=np.intp), cells, np.asarray(np.linalg.inv(own_move)))
     labels, background = scene.labels.copy(), scene.background
     if region.anatomy.structure == "cord" and around.ct is not None:
-        rest = [one for one in around.regions if one is not region]
-        cord = own | _drawn_as_cord(around, scene.covered, rest)
+        others = [drawn for drawn in around.regions if drawn is not region]
+        cord = own | _drawn_as_cord(around, scene.covered, others)
         if (cord != scene.cord).any():  # a cord that has moved alone takes its surroundings with it
             background = _background(around, cells, scene.classes, cord)
             np.copyto(labels, background, where=labels <= len(_classes_of(around)))
     label_of = _labels_of(around)
-    for label in [label_of[n] for n, one in enumerate(around.regions) if one is region]:
+    for label in [label_of[n] for n, drawn in enumerate(around.regions) if drawn is region]:
         left = np.flatnonzero(labels == label)
         smallest = np.full(len(left), len(around.regions), dtype=np.int16)
         for lattice, seen in zip(around.lattices, scene.covered, strict=True):
@@ -206,7 +206,7 @@ def tissues_in(scene: Scene, region: Region, own_move: Floats) -> CellTissues:
         below = label_of[smallest]
         labels.ravel()[left] = np.where(below == 0, background.ravel()[left], below)
     labels[own] = 0
-    names = [region.name, *_classes_of(around), *(one.name for one in reversed(around.regions))]
+    names = [region.name, *_classes_of(around), *(region.name for region in reversed(around.regions))]
     return _without_slivers(labels, names, cells.voxel_volume_mm3)
 
 
@@ -238,7 +238,7 @@ def _background(around: Surroundings, cells: Grid, classes: Labels, cord: Bools)
 
 def _drawn_as_cord(around: Surroundings, covered: Sequence[NDArray[np.uint16]], regions: Sequence[Region]) -> Bools:
     """The cells that some of the regions cover as cord; covered: as in ``Scene``."""
-    cords = {n for n, one in enumerate(around.regions) if one in regions and one.anatomy.structure == "cord"}
+    cords = {n for n, region in enumerate(around.regions) if region in regions and region.anatomy.structure == "cord"}
     found: Bools = np.zeros(1, dtype=bool)
     for lattice, seen in zip(around.lattices, covered, strict=True):
         for number, each in enumerate(lattice.sets):

@@ -35,7 +35,7 @@ def foramen_between(
             "foramen-level",
             "of no foramen called '{level}' is a size published; known are {levels}",
             level=level,
-            levels=", ".join(name for name, one in LEVELS.items() if one.size_mm),
+            levels=", ".join(name for name, level in LEVELS.items() if level.size_mm),
         )
     inner, outer = np.asarray(inner_lps_mm, dtype=float), np.asarray(outer_lps_mm, dtype=float)
     length = float(np.linalg.norm(outer - inner))

@@ -331,10 +331,10 @@ def _widest(points: Floats, axes: Floats, turns: list[tuple[float, float]]) -> F
     """Of the turns (pitch, roll), the axes along which the largest canal is seen."""
     best, most = None, 0.0
     for pitch, roll in turns:
-        one = turned(axes, pitch, roll)
-        area = float(_holes(points @ one)[1].max(initial=0))
+        tilted = turned(axes, pitch, roll)
+        area = float(_holes(points @ tilted)[1].max(initial=0))
         if area >= SMALLEST_CANAL_MM2 and area > most:
-            best, most = one, area
+            best, most = tilted, area
     return best
 
 

@@ -189,8 +189,8 @@ def _by_number(segmentation: Segmentation, drawn: Sequence[tuple[int, Segment]])
             middle = segmentation.grid.to_lps(np.argwhere(segment.mask).mean(axis=0)[::-1])
             heights[int(match[2])] = (float(middle[2]), place)
     middles = {number: height for number, (height, _) in heights.items()}
-    fits = [one for one in NUMBERINGS if _fits(one, middles)]
-    fits = [one for one in fits if _as_far_apart(one, middles)] or fits
+    fits = [numbering for numbering in NUMBERINGS if _fits(numbering, middles)]
+    fits = [fit for fit in fits if _as_far_apart(fit, middles)] or fits
     if not fits:
         return []
     if len(fits) > 1:
@@ -198,7 +198,7 @@ def _by_number(segmentation: Segmentation, drawn: Sequence[tuple[int, Segment]])
             "vertebrae-numbers",
             "the labels have no names, and their numbers fit several tools ({tools}); put a table of names beside "
             "them",
-            tools="; ".join(one.tools for one in fits),
+            tools="; ".join(fit.tools for fit in fits),
         )
     numbers = fits[0].numbers
     return [(numbers[number], place) for number, (_, place) in heights.items() if number in numbers]

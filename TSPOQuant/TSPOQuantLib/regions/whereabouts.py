@@ -29,21 +29,25 @@ its bone made as dim as a porous one's), places 20 mm before or behind them and 
 
 def labels_among(regions: Sequence[Region]) -> Segmentation | None:
     """The vertebrae among regions of one lattice as labels on one grid; None without two of them."""
-    drawn = [one for one in regions if one.anatomy.structure == "vertebra" and one.anatomy.level and one.mask.any()]
+    drawn = [
+        region
+        for region in regions
+        if region.anatomy.structure == "vertebra" and region.anatomy.level and region.mask.any()
+    ]
     if len(drawn) < 2:
         return None
     lattice = drawn[0].grid
-    corners = [np.round(lattice.to_ijk(one.grid.ijk_to_lps[:3, 3])).astype(int) for one in drawn]
+    corners = [np.round(lattice.to_ijk(region.grid.ijk_to_lps[:3, 3])).astype(int) for region in drawn]
     low = np.min(corners, axis=0)
-    high = np.max([corner + one.mask.shape[::-1] for corner, one in zip(corners, drawn, strict=True)], axis=0)
+    high = np.max([corner + region.mask.shape[::-1] for corner, region in zip(corners, drawn, strict=True)], axis=0)
     grid = lattice.part(low[::-1].tolist(), (high - low)[::-1].tolist())
     segments = []
-    for corner, one in zip(corners, drawn, strict=True):
+    for corner, region in zip(corners, drawn, strict=True):
         mask = np.zeros(grid.shape, dtype=bool)
         first = (corner - low)[::-1]
-        box = tuple(slice(a, a + n) for a, n in zip(first, one.mask.shape, strict=True))
-        mask[box] = one.mask
-        segments.append(Segment(one.anatomy.level, one.anatomy.level, mask))
+        box = tuple(slice(a, a + n) for a, n in zip(first, region.mask.shape, strict=True))
+        mask[box] = region.mask
+        segments.append(Segment(region.anatomy.level, region.anatomy.level, mask))
     return Segmentation(grid, tuple(segments))
 
 
@@ -55,7 +59,7 @@ def check_places(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segme
     """
     if ct is not None and (ct.units != "HU" or max(ct.grid.spacing_mm) > COARSEST_MM):
         ct = None
-    known = [one for one in foramina if one.anatomy.level in LEVELS and one.mask.any()]
+    known = [foramen for foramen in foramina if foramen.anatomy.level in LEVELS and foramen.mask.any()]
     neck = _neck(known, ct, vertebrae)
     found = Notices()
     for region in known:
@@ -68,7 +72,7 @@ def check_places(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segme
         level = _level(region, neck)
         if level is not None and neck is not None:
             found += _about_canal_and_pedicles(region, points, level, neck)
-    bare = [one.name for one in known if ct is not None and _lacks_bone(one, ct)]
+    bare = [foramen.name for foramen in known if ct is not None and _lacks_bone(foramen, ct)]
     if bare:
         found.add(
             "region-no-bone",
@@ -94,7 +98,7 @@ def _neck(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segmentation
     """The vertebrae above and below what is drawn; None where the labels are of no use."""
     if vertebrae is None or not foramina:
         return None
-    levels = [LEVELS[one.anatomy.level] for one in foramina]
+    levels = [LEVELS[foramen.anatomy.level] for foramen in foramina]
     try:
         return neck_of(vertebrae, ct, {name for level in levels for name in (level.upper, level.lower)})
     except InputRefused:
@@ -114,8 +118,8 @@ def _bone_share(points: Floats, ct: Volume | None, neck: Neck | None) -> float |
 def _level(region: Region, neck: Neck | None) -> Level | None:
     if neck is None:
         return None
-    one = LEVELS[region.anatomy.level]
-    upper, lower = neck.frames.get(one.upper), neck.frames.get(one.lower)
+    declared = LEVELS[region.anatomy.level]
+    upper, lower = neck.frames.get(declared.upper), neck.frames.get(declared.lower)
     if not isinstance(upper, Vertebra) or not isinstance(lower, Vertebra):
         return None
     return level_between(upper, lower)

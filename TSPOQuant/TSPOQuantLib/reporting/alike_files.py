@@ -29,15 +29,15 @@ def alike_rows(both: Sequence[PairedChange]) -> list[dict[str, Any]]:
     """One row a change."""
     return [
         {
-            "outcome": one.alike.outcome,
-            "model": one.alike.model,
-            "pvc": one.alike.pvc,
-            "followup_session": one.alike.followup_session,
-            **{name: getattr(one.plain, name) for name in ("percent", "percent_low", "percent_high")},
-            **{f"alike_{name}": getattr(one.alike, name) for name in ("percent", "percent_low", "percent_high")},
-            "cost": one.cost,
+            "outcome": pair.alike.outcome,
+            "model": pair.alike.model,
+            "pvc": pair.alike.pvc,
+            "followup_session": pair.alike.followup_session,
+            **{name: getattr(pair.plain, name) for name in ("percent", "percent_low", "percent_high")},
+            **{f"alike_{name}": getattr(pair.alike, name) for name in ("percent", "percent_low", "percent_high")},
+            "cost": pair.cost,
         }
-        for one in both
+        for pair in both
     ]
 
 
@@ -59,16 +59,16 @@ def write_alike(
 def alike_text(both: Sequence[PairedChange]) -> str:
     """The primary changes of both ways, for a terminal."""
     cells = [["change of V_T", "as they are", "alike", "95 % interval", "error"]]
-    for one in both:
-        if one.alike.primary or one.alike.pvc != "none":
-            low, high = one.alike.percent_low, one.alike.percent_high
+    for pair in both:
+        if pair.alike.primary or pair.alike.pvc != "none":
+            low, high = pair.alike.percent_low, pair.alike.percent_high
             cells.append(
                 [
-                    f"{one.alike.region}, {one.alike.model}{by_pvc(one.alike.pvc)}",
-                    f"{one.plain.percent:+.1f} %",
-                    f"{one.alike.percent:+.1f} %",
+                    f"{pair.alike.region}, {pair.alike.model}{by_pvc(pair.alike.pvc)}",
+                    f"{pair.plain.percent:+.1f} %",
+                    f"{pair.alike.percent:+.1f} %",
                     f"{low:+.1f} to {high:+.1f} %",
-                    f"× {one.cost:.2f}" if math.isfinite(one.cost) else "n/a",
+                    f"× {pair.cost:.2f}" if math.isfinite(pair.cost) else "n/a",
                 ]
             )
     return "\n".join(["As the visits are, and both quantified again on what both have", columns_text(cells)])

@@ -61,9 +61,9 @@ def write_derivatives(folder: Path, records: Sequence[VisitRecord], maps: Sequen
     write_json(folder / "participants.json", {"rs6971": genotype})
     for record in records:
         _write_visit(folder, record)
-    for one in maps:
-        pet = _pet_folder(folder, one.subject, one.session)
-        write_maps(pet, one)
+    for visit_maps in maps:
+        pet = _pet_folder(folder, visit_maps.subject, visit_maps.session)
+        write_maps(pet, visit_maps)
 
 
 def _description(records: Sequence[VisitRecord]) -> dict[str, object]:

@@ -38,10 +38,10 @@ def write_candidates(folder: Path, input_candidates: Candidates, files: Sequence
     write_tsv(folder / "candidates.tsv", list(ABOUT), [list(row.values()) for row in candidate_rows(input_candidates)])
     made_from = {"inputs": inputs(files), "versions": versions()}
     write_json(folder / "candidates.json", about_columns(ABOUT) | made_from)
-    names = [f"{one.step.replace(' ', '_')}_{one.choice}" for one in input_candidates.candidates]
-    rows = np.column_stack([input_candidates.times_s, *(one.curve for one in input_candidates.candidates)])
+    names = [f"{candidate.step.replace(' ', '_')}_{candidate.choice}" for candidate in input_candidates.candidates]
+    rows = np.column_stack([input_candidates.times_s, *(candidate.curve for candidate in input_candidates.candidates)])
     write_tsv(folder / "candidates_curves.tsv", ["time", *names], rows)
-    units = {name: UNITS[one.step] for name, one in zip(names, input_candidates.candidates, strict=True)}
+    units = {name: UNITS[candidate.step] for name, candidate in zip(names, input_candidates.candidates, strict=True)}
     write_json(folder / "candidates_curves.json", about_columns({"time": "s", **units}, "Units"))
     _draw(folder / "candidates.png", input_candidates)
 
@@ -56,29 +56,31 @@ def candidate_rows(input_candidates: Candidates) -> list[dict[str, str]]:
     }
     return [
         {
-            "step": one.step,
-            "key": one.key,
-            "choice": one.choice,
-            "used": str(int(one.used)),
-            "AICc": number(one.aicc),
-            "dAICc": number(one.aicc - best[one.step]),
-            "last": number(one.last),
-            "end": number(one.end),
-            "area": number(100 * (one.area - 1)),
-            "flags": str(one.refused) if one.refused else ";".join(one.flags),
+            "step": candidate.step,
+            "key": candidate.key,
+            "choice": candidate.choice,
+            "used": str(int(candidate.used)),
+            "AICc": number(candidate.aicc),
+            "dAICc": number(candidate.aicc - best[candidate.step]),
+            "last": number(candidate.last),
+            "end": number(candidate.end),
+            "area": number(100 * (candidate.area - 1)),
+            "flags": str(candidate.refused) if candidate.refused else ";".join(candidate.flags),
         }
-        for one in input_candidates.candidates
+        for candidate in input_candidates.candidates
     ]
 
 
 def candidates_text(input_candidates: Candidates) -> str:
     """The table for a terminal."""
     cells = [["choice", "AICc", "at last sample", "at the end", "area"]]
-    for one in input_candidates.candidates:
-        mark = " (used)" if one.used else ""
-        values = ["–" if one.refused else _short(value) for value in (one.aicc, one.last, one.end)]
-        change = f"{100 * (one.area - 1):+.1f} %" if math.isfinite(one.area) else "n/a"
-        cells.append([f"{one.key} = {one.choice}{mark}", *values, "–" if one.refused else change])
+    for candidate in input_candidates.candidates:
+        mark = " (used)" if candidate.used else ""
+        values = [
+            "–" if candidate.refused else _short(value) for value in (candidate.aicc, candidate.last, candidate.end)
+        ]
+        change = f"{100 * (candidate.area - 1):+.1f} %" if math.isfinite(candidate.area) else "n/a"
+        cells.append([f"{candidate.key} = {candidate.choice}{mark}", *values, "–" if candidate.refused else change])
     title = "What the input function could be made of; area: under parent plasma, against the one in use"
     return "\n".join([title, columns_text(cells), DISCLAIMER])
 
@@ -91,7 +93,7 @@ def _draw(path: Path, input_candidates: Candidates) -> None:
     """One panel a step, samples as points, what is used as a full line; of parent plasma the first minutes, too."""
     from matplotlib import rc_context
 
-    steps = list(dict.fromkeys(one.step for one in input_candidates.candidates))
+    steps = list(dict.fromkeys(candidate.step for candidate in input_candidates.candidates))
     count = len(steps) + (PLASMA in steps)
     with rc_context(STYLE):
         figure = canvas(3.6 * count, 3.6)
@@ -108,16 +110,18 @@ def _draw(path: Path, input_candidates: Candidates) -> None:
 
 
 def _panel(axes: Any, step: str, input_candidates: Candidates) -> None:
-    shown = [one for one in input_candidates.candidates if one.step == step and one.refused is None]
-    for at, one in enumerate(shown):
-        dash = "-" if one.used else DASHES[1 + at % (len(DASHES) - 1)]
+    shown = [
+        candidate for candidate in input_candidates.candidates if candidate.step == step and candidate.refused is None
+    ]
+    for at, candidate in enumerate(shown):
+        dash = "-" if candidate.used else DASHES[1 + at % (len(DASHES) - 1)]
         axes.plot(
             input_candidates.times_s / 60,
-            one.curve,
+            candidate.curve,
             color=COLORS[at % len(COLORS)],
             ls=dash,
-            lw=2.2 if one.used else 1.0,
-            label=f"{one.choice}{_difference(one, shown)}",
+            lw=2.2 if candidate.used else 1.0,
+            label=f"{candidate.choice}{_difference(candidate, shown)}",
         )
     for at, (name, samples) in enumerate(_samples(step, input_candidates).items()):
         axes.plot(
@@ -143,7 +147,7 @@ def _samples(step: str, input_candidates: Candidates) -> dict[str, SampledCurve]
     return {name: curve for name, curve in measured.items() if curve is not None}
 
 
-def _difference(one: Candidate, shown: Sequence[Candidate]) -> str:
+def _difference(candidate: Candidate, shown: Sequence[Candidate]) -> str:
     """How far its AICc lies above the lowest of those that were fitted."""
     lowest = min((other.aicc for other in shown if math.isfinite(other.aicc)), default=math.nan)
-    return f", ΔAICc {one.aicc - lowest:.1f}" if math.isfinite(one.aicc) else ""
+    return f", ΔAICc {candidate.aicc - lowest:.1f}" if math.isfinite(candidate.aicc) else ""

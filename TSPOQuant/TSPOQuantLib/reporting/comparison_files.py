@@ -100,21 +100,24 @@ def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None =
             for part in change.budget
         ],
     )
-    contrast = [field.name for field in fields(Contrast)]
-    write_tsv(folder / "contrasts.tsv", contrast, [cells_of(one, contrast) for one in comparison.contrasts])
+    columns = [field.name for field in fields(Contrast)]
+    write_tsv(folder / "contrasts.tsv", columns, [cells_of(contrast, columns) for contrast in comparison.contrasts])
     sessions = [visit.session for visit in comparison.visits]
     write_tsv(
         folder / "besides.tsv",
         ("measure", "region", "pvc", "unit", *sessions, *(f"percent_{session}" for session in sessions[1:])),
-        [[one.measure, one.region, one.pvc, one.unit, *one.values, *one.percents] for one in comparison.besides],
+        [
+            [measure.measure, measure.region, measure.pvc, measure.unit, *measure.values, *measure.percents]
+            for measure in comparison.besides
+        ],
     )
     write_tsv(
         folder / "findings.tsv",
         ("code", "severity", "accepted", "item", "values", "message"),
         [[f.code, f.severity, f.accepted, f.item, " | ".join(f.values), f.message] for f in comparison.findings],
     )
-    columns = TABLE1_COLUMNS if comparison.table1 else ("outcome",)
-    write_tsv(folder / "table1.tsv", columns, [cells_of(change, columns) for change in comparison.table1])
+    of_table1 = TABLE1_COLUMNS if comparison.table1 else ("outcome",)
+    write_tsv(folder / "table1.tsv", of_table1, [cells_of(change, of_table1) for change in comparison.table1])
     (folder / "table1.txt").write_text(comparison_text(comparison, truth) + "\n", encoding="utf-8")
 
 
@@ -166,12 +169,12 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
     if len(comparison.visits) == 1 and comparison.values:
         blocks.append(UNCORRECTED)
     names = {
-        (one.outcome, session): f"{one.region}{by_pvc(one.pvc, CORRECTED)}, {session}"
-        for one, session in _shown(comparison)
+        (change.outcome, session): f"{change.region}{by_pvc(change.pvc, CORRECTED)}, {session}"
+        for change, session in _shown(comparison)
     }
     flagged = [(names[place], flag) for place, flag in _flagged(comparison)]
     if len(comparison.visits) == 1:
-        flagged = [(_value_title(one), flag) for one in _shown_values(comparison) for flag in one.flags]
+        flagged = [(_value_title(value), flag) for value in _shown_values(comparison) for flag in value.flags]
     reasons = reasons_text(flagged)
     blocks += [reasons] if reasons else []
     return "\n\n".join(blocks)
@@ -180,7 +183,7 @@ def main_text(comparison: Comparison, truth: Truth | None = None) -> str:
 def _others(comparison: Comparison) -> str:
     """Regions that are told by another model: " (cord C6, cord C7 by 2TCM)"."""
     apart = {row.region: row.model for row in comparison.baseline.rows if row.model != comparison.model}
-    models = {model: [one for one in apart if comparison.model_of(one) == model] for model in apart.values()}
+    models = {model: [region for region in apart if comparison.model_of(region) == model] for model in apart.values()}
     return "".join(f" ({', '.join(regions)} by {model})" for model, regions in models.items() if regions)
 
 
@@ -188,25 +191,25 @@ def _shown(comparison: Comparison) -> list[tuple[RegionChange, str]]:
     """The changes that Table 1 shows, each with either session."""
     outcomes = {row.outcome for row in comparison.table1}
     return [
-        (one, session)
-        for one in comparison.changes
-        if one.model == comparison.model_of(one.region) and one.outcome in outcomes
-        for session in (one.baseline_session, one.followup_session)
+        (change, session)
+        for change in comparison.changes
+        if change.model == comparison.model_of(change.region) and change.outcome in outcomes
+        for session in (change.baseline_session, change.followup_session)
     ]
 
 
 def _flagged(comparison: Comparison) -> list[tuple[tuple[str, str], Notice]]:
     """Outcome and session of every value of Table 1 that is flagged, with each reason."""
     flagged = [
-        ((one.outcome, session), flag)
-        for one, session in _shown(comparison)
-        for flag in (one.baseline_flags if session == one.baseline_session else one.followup_flags)
+        ((change.outcome, session), flag)
+        for change, session in _shown(comparison)
+        for flag in (change.baseline_flags if session == change.baseline_session else change.followup_flags)
     ]
     return list(dict.fromkeys(flagged))
 
 
 def _shown_values(comparison: Comparison) -> list[RegionValue]:
-    return [one for one in comparison.values if one.model == comparison.model_of(one.region)]
+    return [value for value in comparison.values if value.model == comparison.model_of(value.region)]
 
 
 def _value_title(value: RegionValue) -> str:
@@ -216,9 +219,9 @@ def _value_title(value: RegionValue) -> str:
 def _values_text(comparison: Comparison) -> str:
     """V_T of every region of a visit that stands alone."""
     rows = [["region", "V_T", "95 % interval"]]
-    for one in _shown_values(comparison):
-        interval = f"{one.low:.2f} to {one.high:.2f}" if math.isfinite(one.high) else "unknown"
-        rows.append([_value_title(one), value_text(one.VT, one.VT_se) + "*" * bool(one.flags), interval])
+    for value in _shown_values(comparison):
+        interval = f"{value.low:.2f} to {value.high:.2f}" if math.isfinite(value.high) else "unknown"
+        rows.append([_value_title(value), value_text(value.VT, value.VT_se) + "*" * bool(value.flags), interval])
     return columns_text(rows)
 
 
@@ -248,7 +251,7 @@ def _besides_text(comparison: Comparison) -> str:
     lesion = comparison.lesion
     if lesion is None:
         return ""
-    chosen = [one for one in comparison.besides if one.place == lesion.foramen.place]
+    chosen = [further for further in comparison.besides if further.place == lesion.foramen.place]
     sessions = [visit.session for visit in comparison.visits]
     rows = [["beside V_T, affected foramen", *sessions, *(f"change, {session}" for session in sessions[1:])]]
     for b in chosen:
@@ -279,17 +282,17 @@ def _budget_texts(comparison: Comparison) -> list[str]:
 
 def _budget_of_one_texts(comparison: Comparison) -> list[str]:
     lesion, shown = comparison.lesion, _shown_values(comparison)
-    affected = [one for one in shown if lesion and one.place == lesion.foramen.place]
-    chosen = affected or [one for one in shown if one.region == shown[0].region]
+    affected = [value for value in shown if lesion and value.place == lesion.foramen.place]
+    chosen = affected or [value for value in shown if value.region == shown[0].region]
     if not chosen:
         return []
-    sizes = [{part.component: part.size for part in one.budget} for one in chosen]
-    assumed = {part.component: part.assumed for one in chosen for part in one.budget}
-    rows = [["component", *("as measured" if one.pvc == "none" else one.pvc for one in chosen), "assumed"]]
+    sizes = [{part.component: part.size for part in value.budget} for value in chosen]
+    assumed = {part.component: part.assumed for value in chosen for part in value.budget}
+    rows = [["component", *("as measured" if value.pvc == "none" else value.pvc for value in chosen), "assumed"]]
     for component, size in assumed.items():
         cells = [f"{100 * known[component]:.1f}" if component in known else "" for known in sizes]
         rows.append([component, *cells, size or "from the data"])
-    totals = [100 * relative_error(one.VT, one.total_se) for one in chosen]
+    totals = [100 * relative_error(value.VT, value.total_se) for value in chosen]
     rows.append(["all", *(f"{total:.1f}" if math.isfinite(total) else "n/a" for total in totals), ""])
     title = f"Error budget of ln V_T, {chosen[0].region} (SD in %)"
     return [f"{title}\n{columns_text(rows)}", " ".join(comparison.assumptions)]

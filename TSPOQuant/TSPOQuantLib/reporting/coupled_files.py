@@ -37,8 +37,8 @@ def pairs(comparison: Comparison) -> Iterator[tuple[RegionChange, RegionChange]]
 
 def errors(change: RegionChange, apart: RegionChange) -> tuple[float, float]:
     """Standard errors of the log ratio, shared over separate: of noise alone, and with the whole budget."""
-    noise = [next(part.change for part in one.budget if part.component == "noise") for one in (change, apart)]
-    whole = [one.log_ratio_se for one in (change, apart)]
+    noise = [next(part.change for part in way.budget if part.component == "noise") for way in (change, apart)]
+    whole = [way.log_ratio_se for way in (change, apart)]
     together, alone = zip(noise, whole, strict=True)
     ratios = [a / b if b > 0 and math.isfinite(b) else math.nan for a, b in zip(together, alone, strict=True)]
     return ratios[0], ratios[1]
@@ -50,7 +50,7 @@ def write_coupled(folder: Path, comparison: Comparison) -> None:
     rows = [
         [
             *(getattr(change, name) for name in ("outcome", "model", "pvc", "followup_session")),
-            *(getattr(one, name) for one in (change, apart) for name in ends),
+            *(getattr(way, name) for way in (change, apart) for name in ends),
             *errors(change, apart),
         ]
         for change, apart in pairs(comparison)
@@ -59,31 +59,31 @@ def write_coupled(folder: Path, comparison: Comparison) -> None:
     write_json(folder / "coupled.json", about_columns(ABOUT))
     header = ["model", "pvc", "regions", "sessions", *(n for name in SHARED for n in (name, f"{name}_se")), "F", "p"]
     header.append("VB_spread")
-    write_tsv(folder / "shared.tsv", header, [_shared_row(one) for one in comparison.shared])
+    write_tsv(folder / "shared.tsv", header, [_shared_row(fit) for fit in comparison.shared])
 
 
-def _shared_row(one: SharedFit) -> list[object]:
-    values = [numbers.get(name) for name in SHARED for numbers in (one.values, one.errors)]
+def _shared_row(fit: SharedFit) -> list[object]:
+    values = [numbers.get(name) for name in SHARED for numbers in (fit.values, fit.errors)]
     return [
-        one.model,
-        one.pvc,
-        ";".join(one.regions),
-        ";".join(one.sessions),
+        fit.model,
+        fit.pvc,
+        ";".join(fit.regions),
+        ";".join(fit.sessions),
         *values,
-        one.f,
-        one.f_chance,
-        one.spread,
+        fit.f,
+        fit.f_chance,
+        fit.spread,
     ]
 
 
 def coupled_text(comparison: Comparison) -> str:
     """What is shared, and the primary model's changes of both ways."""
-    shown = [one for one in comparison.shared if one.model == comparison.model]
+    shown = [fit for fit in comparison.shared if fit.model == comparison.model]
     rows = [["fitted together", "V_B", "delay, s", "p (F-test)"]]
-    for one in shown:
-        cells = [value_text(one.values[name], one.errors[name]) if name in one.values else "" for name in SHARED]
-        what = ", ".join(one.regions) + by_pvc(one.pvc)
-        rows.append([f"{what} ({', '.join(one.sessions)})", *cells, f"{one.f_chance:.2g}"])
+    for fit in shown:
+        cells = [value_text(fit.values[name], fit.errors[name]) if name in fit.values else "" for name in SHARED]
+        what = ", ".join(fit.regions) + by_pvc(fit.pvc)
+        rows.append([f"{what} ({', '.join(fit.sessions)})", *cells, f"{fit.f_chance:.2g}"])
     blocks = [columns_text(rows)] if shown else []
     rows = [["change of V_T", "separate", "together", "95 % interval", "noise", "all errors"]]
     for change, apart in pairs(comparison):

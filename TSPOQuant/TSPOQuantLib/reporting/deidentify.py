@@ -28,7 +28,7 @@ SUBJECT = "anonymous"
 REMOVED = "text removed"
 TREATMENT = "neural tissue management"
 """The one kind of treatment that is told by name; other words of the record are not."""
-CHOICES = frozenset(one.name for one in SETTINGS if not one.kind.free)
+CHOICES = frozenset(setting.name for setting in SETTINGS if not setting.kind.free)
 """Settings whose text is one of the program's own words; the text of all others is left out."""
 PASSED_ON = ("versions", "time_zero", "decay_correction", "mask", "frame_weights")
 """What of the provenance is passed on as it is."""
@@ -44,7 +44,9 @@ class Hidden:
 
     def segmentation(self, drawn: Segmentation) -> Segmentation:
         """Segments by their public names, without tags but those of their anatomy, and without notices."""
-        known = [(plain_name(one.name), _known(identify(one.name, one.tags))) for one in drawn.segments]
+        known = [
+            (plain_name(segment.name), _known(identify(segment.name, segment.tags))) for segment in drawn.segments
+        ]
         names = public_names(known, self.names)
         segments = []
         for number, (segment, (name, anatomy)) in enumerate(zip(drawn.segments, known, strict=True), start=1):
@@ -83,7 +85,7 @@ def public_names(places: Iterable[tuple[str, Anatomy]], taken: Mapping[str, str]
             known = anatomy.structure != "foramen" or anatomy.level in LEVELS
             base = name_of(anatomy).strip() if known else anatomy.structure
             free = (base if number == 1 else f"{base} {number}" for number in range(1, len(names) + 3))
-            names[name] = next(one for one in free if one not in names.values())
+            names[name] = next(label for label in free if label not in names.values())
     return names
 
 
@@ -128,7 +130,9 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
         fits=tuple(
             replace(fit, region=hidden.names[fit.region], flags=_notices(fit.flags, hidden)) for fit in record.fits
         ),
-        sensitivities=tuple(replace(one, region=hidden.names[one.region]) for one in record.sensitivities),
+        sensitivities=tuple(
+            replace(sensitivity, region=hidden.names[sensitivity.region]) for sensitivity in record.sensitivities
+        ),
         input=replace(record.input, settings=input_settings),
         quality=_notices(record.quality, hidden),
         # They name files.
@@ -186,7 +190,7 @@ def _clinical(clinical: Clinical, sessions: Mapping[str, str]) -> Clinical:
         visits={sessions[label]: scores for label, scores in clinical.visits.items() if label in sessions},
         remarks={sessions[label]: remark for label, remark in clinical.remarks.items() if label in sessions},
         dates={},
-        treatments=tuple(_treatment(one) for one in clinical.treatments),
+        treatments=tuple(_treatment(treatment) for treatment in clinical.treatments),
     )
 
 
@@ -196,7 +200,7 @@ def _treatment(treatment: Treatment) -> Treatment:
         kind=treatment.kind if treatment.kind == TREATMENT else REMOVED,
         start=None,
         end=None,
-        components=tuple(one if one in COMPONENTS else REMOVED for one in treatment.components),
+        components=tuple(component if component in COMPONENTS else REMOVED for component in treatment.components),
         pain_during_exercise=REMOVED if treatment.pain_during_exercise else "",
         adverse_events=tuple(REMOVED for _ in treatment.adverse_events),
         notes=REMOVED if treatment.notes else "",

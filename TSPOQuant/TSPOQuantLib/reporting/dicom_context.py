@@ -35,8 +35,8 @@ NAMESPACE = uuid.UUID("58bf54b3-c941-4363-9df0-a6022791da3f")
 """Ours alone, drawn once: every UID that we make is 2.25.<name-based UUID> below it (RFC 9562; PS3.5, B.2)."""
 
 PRIVATE_CODES: Mapping[str, str] = {
-    **{one.key: one.meaning for one in QUANTITIES},
-    **{f"{one.key}-se": f"Standard error of {one.symbol}" for one in QUANTITIES},
+    **{quantity.key: quantity.meaning for quantity in QUANTITIES},
+    **{f"{quantity.key}-se": f"Standard error of {quantity.symbol}" for quantity in QUANTITIES},
     **{
         f"{key}-ci95-{end}": f"{limit} limit of the 95 % confidence interval of {BY_KEY[key].symbol}"
         for key in ("VT", "Ki")
@@ -169,10 +169,10 @@ def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
     thickness = number(header, Tag("SliceThickness")) or 1.0
 
     def instance(uid: str) -> Dataset:
-        one = Dataset()
-        one.update(base)
-        one.SOPInstanceUID = uid_of("replaced", salt, uid) if salt else uid
-        return one
+        dataset = Dataset()
+        dataset.update(base)
+        dataset.SOPInstanceUID = uid_of("replaced", salt, uid) if salt else uid
+        return dataset
 
     if facts.sop_class in (ENHANCED_PET, LEGACY_PET):
         if series.files > 1:
@@ -195,9 +195,8 @@ def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
     base.SliceThickness = _decimal(thickness)
     headers = []
     for piece in series.slices:
-        one = instance(piece.instance_uid)
-        one.ImagePositionPatient = decimals(piece.position_mm)
-        headers.append(one)
+        headers.append(instance(piece.instance_uid))
+        headers[-1].ImagePositionPatient = decimals(piece.position_mm)
     return tuple(headers)
 
 

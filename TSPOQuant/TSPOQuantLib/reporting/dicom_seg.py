@@ -51,7 +51,7 @@ def segmentation_object(
     grid = _slices(segmentation.grid, first, last)
     descriptions = [_description(number, segment, context) for number, segment in enumerate(segments, 1)]
     digest = hashlib.sha256(np.packbits(masks).tobytes() + grid.ijk_to_lps.tobytes())
-    digest.update("\n".join(str(one.SegmentLabel) for one in descriptions).encode())
+    digest.update("\n".join(str(description.SegmentLabel) for description in descriptions).encode())
     dataset = highdicom.seg.Segmentation(
         source_images=list(context.image),
         pixel_array=volume_of(masks, grid, context, SegmentNumber=list(range(1, len(segments) + 1))),

@@ -102,14 +102,14 @@ def uptake_object(
 def _without_fit(row: RegionUptake) -> list[highdicom.sr.Measurement]:
     """What a region has of quantities.UPTAKE; SUV by its standard code, with what it is of the voxels."""
     measurements = []
-    for one in UPTAKE:
-        value = row.value(one.key)
+    for quantity in UPTAKE:
+        value = row.value(quantity.key)
         if not math.isfinite(value):
             continue
-        if one.key in DERIVATION:
-            measured = highdicom.sr.Measurement(SUVBW, value, SUVBW_UNIT, derivation=DERIVATION[one.key])
+        if quantity.key in DERIVATION:
+            measured = highdicom.sr.Measurement(SUVBW, value, SUVBW_UNIT, derivation=DERIVATION[quantity.key])
         else:
-            measured = highdicom.sr.Measurement(private_code(one.key), value, unit_code(one.key))
+            measured = highdicom.sr.Measurement(private_code(quantity.key), value, unit_code(quantity.key))
         measurements.append(measured)
     return measurements
 
@@ -198,14 +198,20 @@ def _measurements(record: VisitRecord, row: RegionOutcome) -> list[highdicom.sr.
     value, error = getattr(row, main), getattr(row, f"{main}_se")
     reach = float(stdtrit(fit.degrees_of_freedom, (1 + LEVEL) / 2)) * error
     columns = {key: getattr(row, key) for key in COLUMN_KEYS}
-    others = [one for one in COLUMNS if one.key not in (main, "VT") and columns[one.key] is not None]
+    others = [
+        quantity for quantity in COLUMNS if quantity.key not in (main, "VT") and columns[quantity.key] is not None
+    ]
     values = [
         (main, value, main),
-        *((one.key, columns[one.key], one.key) for one in others),
+        *((quantity.key, columns[quantity.key], quantity.key) for quantity in others),
         (f"{main}-se", error, main),
         (f"{main}-ci95-low", value - reach, main),
         (f"{main}-ci95-high", value + reach, main),
-        *((f"{one.key}-se", columns[one.error_key], one.key) for one in others if columns[one.error_key] is not None),
+        *(
+            (f"{quantity.key}-se", columns[quantity.error_key], quantity.key)
+            for quantity in others
+            if columns[quantity.error_key] is not None
+        ),
     ]
     known = takewhile(lambda entry: math.isfinite(entry[1]), values)
     return [highdicom.sr.Measurement(private_code(name), float(value), unit_code(unit)) for name, value, unit in known]

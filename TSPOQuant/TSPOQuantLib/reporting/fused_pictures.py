@@ -148,7 +148,7 @@ def comparison_pictures(
         if refusal.code != "fused-missing":
             raise
         return ()
-    shown = [hidden.images(one) for one in images] if hidden else images
+    shown = [hidden.images(image) for image in images] if hidden else images
     return fused_pictures(shown, [region.name for region in (affected or foramina)[:1]])
 
 

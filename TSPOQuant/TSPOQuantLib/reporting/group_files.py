@@ -103,9 +103,9 @@ def _repeat_cells(row: Repeat) -> Cells:
     cells = _named(row, ("outcome", "unit", "model", "pvc", "structure", "region", "way"))
     cells["outliers"] = " ".join(f"sub-{who}" for who in row.outliers) or None
     cells |= _named(repeats, ("people", "regions", "mean", "degrees_of_freedom", "together"))
-    for one in fields(Repeatability):
-        estimate = getattr(repeats, one.name)
-        cells |= estimate_cells(one.name, estimate) if isinstance(estimate, Estimate) else {}
+    for field in fields(Repeatability):
+        estimate = getattr(repeats, field.name)
+        cells |= estimate_cells(field.name, estimate) if isinstance(estimate, Estimate) else {}
     cells |= estimate_cells("limit_lower", agreement.lower) | estimate_cells("limit_upper", agreement.upper)
     cells |= {"proportional": agreement.proportional, "proportional_p": agreement.proportional_chance}
     return cells | {"tilt": agreement.tilt, "tilt_p": agreement.tilt_chance}
@@ -157,15 +157,15 @@ def write_effects(folder: Path, effects: Sequence[Effect]) -> None:
     """effects.tsv with its JSON."""
     names = ("question", "outcome", "model", "pvc", "structure", "session", "within", "by", "first", "second")
     rows = []
-    for one in effects:
-        cells = _named(one, names)
-        of_sessions = {"affected": ("session",), "change": ("first", "second")}.get(one.question, ())
+    for effect in effects:
+        cells = _named(effect, names)
+        of_sessions = {"affected": ("session",), "change": ("first", "second")}.get(effect.question, ())
         cells |= {name: f"ses-{cells[name]}" for name in of_sessions}  # a spreadsheet takes 01 for 1
-        cells |= {"people_first": one.people[0], "people_second": one.people[1]}
-        cells |= estimate_cells("percent", one.percent) | estimate_cells("size", one.size)
-        cells |= {"p": one.chance, "how": one.how or None, "p_adjusted": one.adjusted}
-        cells |= estimate_cells("gee", one.gee)
-        rows.append(cells | {name: " ".join(getattr(one, name)) or None for name in ("covariates", "left_out")})
+        cells |= {"people_first": effect.people[0], "people_second": effect.people[1]}
+        cells |= estimate_cells("percent", effect.percent) | estimate_cells("size", effect.size)
+        cells |= {"p": effect.chance, "how": effect.how or None, "p_adjusted": effect.adjusted}
+        cells |= estimate_cells("gee", effect.gee)
+        rows.append(cells | {name: " ".join(getattr(effect, name)) or None for name in ("covariates", "left_out")})
     _write_cells(folder / "effects.tsv", rows)
     write_json(folder / "effects.json", ABOUT_EFFECTS)
 
@@ -174,12 +174,12 @@ def write_associations(folder: Path, associations: Sequence[Association]) -> Non
     """associations.tsv: a row a pair of imaging and clinic."""
     names = ("session", "within", "outcome", "model", "pvc", "structure", "score")
     rows = []
-    for one in associations:
-        cells = {"told": one.kind, **_named(one, names), "people": len(one.who)}
-        cells |= estimate_cells("spearman", one.correlation.spearman)
-        cells |= {"spearman_p": one.correlation.chance, "spearman_p_adjusted": one.adjusted}
-        cells |= estimate_cells("pearson", one.correlation.pearson)
-        rows.append(cells | {"pearson_p": one.correlation.pearson_chance})
+    for association in associations:
+        cells = {"told": association.kind, **_named(association, names), "people": len(association.who)}
+        cells |= estimate_cells("spearman", association.correlation.spearman)
+        cells |= {"spearman_p": association.correlation.chance, "spearman_p_adjusted": association.adjusted}
+        cells |= estimate_cells("pearson", association.correlation.pearson)
+        rows.append(cells | {"pearson_p": association.correlation.pearson_chance})
     _write_cells(folder / "associations.tsv", rows)
 
 
@@ -190,38 +190,38 @@ def write_model_choice(
     _write_cells(
         folder / "model-preferred.tsv",
         [
-            _named(one, ("structure", "pvc", "criterion", "curves")) | {"model": model, "preferred": wins}
-            for one in preferred
-            for model, wins in one.wins
+            _named(row, ("structure", "pvc", "criterion", "curves")) | {"model": model, "preferred": wins}
+            for row in preferred
+            for model, wins in row.wins
         ],
     )
     _write_cells(
         folder / "model-lost.tsv",
         [
-            _named(one, ("structure", "model", "pvc", "curves", "lost"))
-            | {"reasons": "; ".join(f"{reason} {count}" for reason, count in one.reasons) or None}
-            for one in lost
+            _named(row, ("structure", "model", "pvc", "curves", "lost"))
+            | {"reasons": "; ".join(f"{reason} {count}" for reason, count in row.reasons) or None}
+            for row in lost
         ],
     )
     rows = []
-    for one in agreements:
-        cells = _named(one, ("structure", "measure", "pvc", "people", "curves"))
+    for agreement in agreements:
+        cells = _named(agreement, ("structure", "measure", "pvc", "people", "curves"))
         for name in ("r", "slope", "percent", "lower", "upper"):
-            cells |= estimate_cells(name, getattr(one, name))
+            cells |= estimate_cells(name, getattr(agreement, name))
         rows.append(cells)
     _write_cells(folder / "model-agreement.tsv", rows)
 
 
 def write_methods(folder: Path, methods: Methods) -> None:
     """methods.md, references.bib, table1.tsv, exclusions.tsv and flow.tsv."""
-    dois = [f"- [{one.key}] {one.doi or one.title}" for one in methods.sources]
+    dois = [f"- [{source.key}] {source.doi or source.title}" for source in methods.sources]
     (folder / "methods.md").write_text("\n".join([methods.paragraph, "", *dois]) + "\n", encoding="utf-8")
-    entries = "\n\n".join(one.bibtex for one in methods.sources)
+    entries = "\n\n".join(source.bibtex for source in methods.sources)
     (folder / "references.bib").write_text(entries + "\n", encoding="utf-8")
     header, *rows = methods.table1
     write_tsv(folder / "group_table1.tsv", ["what", *header[1:]], rows)
     for name, kind, records in (("exclusions", Exclusion, methods.exclusions), ("flow", Flow, methods.flow)):
-        columns = [one.name for one in fields(kind)]
+        columns = [field.name for field in fields(kind)]
         write_labeled(folder / f"{name}.tsv", columns, [cells_of(row, columns) for row in records])
 
 
@@ -236,19 +236,23 @@ Compared = TypeVar("Compared", Effect, Association)
 
 def primary(rows: Sequence[Compared]) -> list[Compared]:
     """Those of the first kind of number alone, without correction for partial volume; the tables hold all."""
-    return [one for one in rows if (one.outcome, one.model, one.pvc) == (rows[0].outcome, rows[0].model, NO_PVC)]
+    return [row for row in rows if (row.outcome, row.model, row.pvc) == (rows[0].outcome, rows[0].model, NO_PVC)]
 
 
 def effects_text(effects: Sequence[Effect]) -> str:
     """The comparisons of the first model that has them, for a terminal."""
     rows = [["", "people", "difference, % (95 %)", "p", "p, Holm"]]
-    for one in primary(effects):
-        asked = {"affected": one.session, "change": one.session}.get(one.question, f"{one.second} / {one.first}")
-        more = "" if one.question in ("affected", "change", "group") else f", {one.session}"
-        more += f", {one.within}" if one.within else ""
-        title = f"{one.question}: {one.outcome} {one.model}{by_pvc(one.pvc)}, {one.structure}, {asked}{more}"
-        people = str(one.people[0]) if one.question in ("affected", "change") else f"{one.people[0]} / {one.people[1]}"
-        rows.append([title, people, _in_words(one.percent, 1), _chance(one.chance), _chance(one.adjusted)])
+    for effect in primary(effects):
+        asked = {"affected": effect.session, "change": effect.session}.get(
+            effect.question, f"{effect.second} / {effect.first}"
+        )
+        more = "" if effect.question in ("affected", "change", "group") else f", {effect.session}"
+        more += f", {effect.within}" if effect.within else ""
+        number = f"{effect.outcome} {effect.model}{by_pvc(effect.pvc)}, {effect.structure}"
+        title = f"{effect.question}: {number}, {asked}{more}"
+        first, second = effect.people
+        people = str(first) if effect.question in ("affected", "change") else f"{first} / {second}"
+        rows.append([title, people, _in_words(effect.percent, 1), _chance(effect.chance), _chance(effect.adjusted)])
     return columns_text(rows)
 
 
@@ -256,14 +260,15 @@ def associations_text(associations: Sequence[Association]) -> str:
     rows = [["", "people", "Spearman (95 %)", "Pearson (95 %)", "p, Holm"]]
     rows += [
         [
-            f"{one.kind}: {one.outcome} {one.model}{by_pvc(one.pvc)}, {one.structure}, {one.score}, {one.session}"
-            + (f", {one.within}" if one.within else ""),
-            str(len(one.who)),
-            _in_words(one.correlation.spearman, 1, 2),
-            _in_words(one.correlation.pearson, 1, 2),
-            _chance(one.adjusted),
+            f"{association.kind}: {association.outcome} {association.model}{by_pvc(association.pvc)}, "
+            f"{association.structure}, {association.score}, {association.session}"
+            + (f", {association.within}" if association.within else ""),
+            str(len(association.who)),
+            _in_words(association.correlation.spearman, 1, 2),
+            _in_words(association.correlation.pearson, 1, 2),
+            _chance(association.adjusted),
         ]
-        for one in primary(associations)
+        for association in primary(associations)
     ]
     return columns_text(rows)
 
@@ -276,16 +281,16 @@ def test_retest_text(repeats: TestRetest) -> str:
     """How each structure repeats, for a terminal."""
     rows = [["", "n", "wCV, % (95 %)", "RC, %", "ICC(2,1) (95 %)", "shift, % (95 %)"]]
     for row in repeats.rows:
-        one = row.repeatability
+        repeated = row.repeatability
         if row.region == ALL and row.way == INCLUDED:
             rows.append(
                 [
                     f"{row.outcome} {row.model}{by_pvc(row.pvc)}, {row.structure}",
-                    f"{one.people} × {one.regions}",
-                    _in_words(one.wcv_log, 100),
-                    f"{one.rc_percent.value:.1f}",
-                    _in_words(one.icc21, 1, 2),
-                    _in_words(one.percent, 1),
+                    f"{repeated.people} × {repeated.regions}",
+                    _in_words(repeated.wcv_log, 100),
+                    f"{repeated.rc_percent.value:.1f}",
+                    _in_words(repeated.icc21, 1, 2),
+                    _in_words(repeated.percent, 1),
                 ]
             )
     title = "Test and retest: n people × regions; ICC and shift of each person's mean over the regions"

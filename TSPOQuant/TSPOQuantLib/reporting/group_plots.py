@@ -53,7 +53,7 @@ def people(effect: Effect, words: Words) -> "Figure":
     ratio = effect.question != "group"
     for place, group in enumerate(groups):
         own = sorted(
-            ((who, value) for who, belongs, value in effect.values if belongs == group), key=lambda one: one[1]
+            ((who, value) for who, belongs, value in effect.values if belongs == group), key=lambda pair: pair[1]
         )  # from left to right, so that labels of like values do not lie upon each other
         values = np.array([100 * math.expm1(value) if ratio else math.exp(value) for _, value in own])
         at = place + 0.5 * (np.arange(len(values)) / max(len(values) - 1, 1) - 0.5)
@@ -73,23 +73,23 @@ def people(effect: Effect, words: Words) -> "Figure":
     return figure
 
 
-def association(one: Association, words: Words) -> "Figure":
+def association(related: Association, words: Words) -> "Figure":
     """Imaging against the score; every person labeled."""
     figure = canvas(PAGE_WIDTH, 3.0)
     axes = figure.add_subplot()
-    change = one.kind == "change"
-    x = np.array([100 * math.expm1(value) if change else math.exp(value) for value in one.x])
-    axes.plot(x, one.y, color=COLORS[0], marker="o", ls="none")
-    _label(axes, one.who, x, one.y)
+    change = related.kind == "change"
+    x = np.array([100 * math.expm1(value) if change else math.exp(value) for value in related.x])
+    axes.plot(x, related.y, color=COLORS[0], marker="o", ls="none")
+    _label(axes, related.who, x, related.y)
     if change:
         axes.axhline(0, color=GRAY, linewidth=0.8)
         axes.axvline(0, color=GRAY, linewidth=0.8)
     axes.set_xlabel(
-        words.message(Text("change of {outcome}, %", outcome=one.outcome))
+        words.message(Text("change of {outcome}, %", outcome=related.outcome))
         if change
-        else measured(one.outcome, one.model)
+        else measured(related.outcome, related.model)
     )
-    score = words.message(title_of(one.score))
+    score = words.message(title_of(related.score))
     axes.set_ylabel(words.message(Text("change of {score}", score=score)) if change else score)
     localize(figure, words)
     return figure

@@ -90,9 +90,9 @@ def answers(analysis: Analysis) -> tuple[Text, ...]:
     first = [
         _repeat_answer(row) for row in (analysis.repeats.coefficients if analysis.repeats else ()) if row.pvc == NO_PVC
     ]
-    first += [_effect_answer(one) for one in _telling(analysis.effects)[:MOST_ANSWERS]]
-    known = [one for one in _telling(analysis.associations) if math.isfinite(one.adjusted)]
-    first += [_association_answer(one) for one in known[:MOST_ANSWERS]]
+    first += [_effect_answer(effect) for effect in _telling(analysis.effects)[:MOST_ANSWERS]]
+    known = [association for association in _telling(analysis.associations) if math.isfinite(association.adjusted)]
+    first += [_association_answer(association) for association in known[:MOST_ANSWERS]]
     return tuple(first) or (
         Text("Nothing was compared: add --test-retest, or tables that make groups, visits or scores (--dataset)."),
     )
@@ -101,9 +101,9 @@ def answers(analysis: Analysis) -> tuple[Text, ...]:
 def _telling(compared: Sequence[Compared]) -> list[Compared]:
     """The primary ones; foramina as affected and unaffected where they are told apart, the least chance first."""
     own = primary(compared)
-    apart = any(one.structure == AFFECTED for one in own)
-    kept = [one for one in own if not (apart and one.structure == FORAMEN)]
-    return sorted(kept, key=lambda one: one.adjusted if math.isfinite(one.adjusted) else 2.0)
+    apart = any(row.structure == AFFECTED for row in own)
+    kept = [row for row in own if not (apart and row.structure == FORAMEN)]
+    return sorted(kept, key=lambda row: row.adjusted if math.isfinite(row.adjusted) else 2.0)
 
 
 def _repeat_answer(row: Repeat) -> Text:
@@ -121,32 +121,37 @@ def _repeat_answer(row: Repeat) -> Text:
     )
 
 
-def _effect_answer(one: Effect) -> Text:
+def _effect_answer(effect: Effect) -> Text:
     what = {
-        "affected": Text("affected against the person's other foramina, {session}", session=one.session),
-        "change": Text("change {session}, {within}", session=one.session, within=one.within)
-        if one.within
-        else Text("change {session}", session=one.session),
-        "group": Text("{second} against {first}", first=one.first, second=one.second),
+        "affected": Text("affected against the person's other foramina, {session}", session=effect.session),
+        "change": Text("change {session}, {within}", session=effect.session, within=effect.within)
+        if effect.within
+        else Text("change {session}", session=effect.session),
+        "group": Text("{second} against {first}", first=effect.first, second=effect.second),
         "group-change": Text(
-            "change {session}, {second} against {first}", session=one.session, first=one.first, second=one.second
+            "change {session}, {second} against {first}",
+            session=effect.session,
+            first=effect.first,
+            second=effect.second,
         ),
-    }[one.question]
+    }[effect.question]
     return Text(
         "{structure}, {outcome} by {model}: {what}: {size}; {sure}.",
-        structure=one.structure,
-        outcome=one.outcome,
-        model=one.model,
+        structure=effect.structure,
+        outcome=effect.outcome,
+        model=effect.model,
         what=what,
-        size=_percent(one.percent),
-        sure=_sure(one.adjusted),
+        size=_percent(effect.percent),
+        sure=_sure(effect.adjusted),
     )
 
 
-def _percent(one: Estimate) -> Text:
-    if not math.isfinite(one.low):
-        return Text("{value:+.0f} %, without an interval", value=one.value)
-    return Text("{value:+.0f} % ({low:+.0f} to {high:+.0f} %)", value=one.value, low=one.low, high=one.high)
+def _percent(estimate: Estimate) -> Text:
+    if not math.isfinite(estimate.low):
+        return Text("{value:+.0f} %, without an interval", value=estimate.value)
+    return Text(
+        "{value:+.0f} % ({low:+.0f} to {high:+.0f} %)", value=estimate.value, low=estimate.low, high=estimate.high
+    )
 
 
 def _sure(chance: float) -> Text:
@@ -157,20 +162,20 @@ def _sure(chance: float) -> Text:
     return Text("chance may explain it (p {chance:.2f}, adjusted)", chance=chance)
 
 
-def _association_answer(one: Association) -> Text:
+def _association_answer(association: Association) -> Text:
     return Text(
         "{structure}, {outcome} with {score}: Spearman {value:.2f} ({low:.2f} to {high:.2f}), {people} people; "
         "{sure}.",
-        structure=Text("{structure} ({within})", structure=one.structure, within=one.within)
-        if one.within
-        else one.structure,
-        outcome=one.outcome,
-        score=group_plots.title_of(one.score),
-        value=one.correlation.spearman.value,
-        low=one.correlation.spearman.low,
-        high=one.correlation.spearman.high,
-        people=len(one.who),
-        sure=_sure(one.adjusted),
+        structure=Text("{structure} ({within})", structure=association.structure, within=association.within)
+        if association.within
+        else association.structure,
+        outcome=association.outcome,
+        score=group_plots.title_of(association.score),
+        value=association.correlation.spearman.value,
+        low=association.correlation.spearman.low,
+        high=association.correlation.spearman.high,
+        people=len(association.who),
+        sure=_sure(association.adjusted),
     )
 
 
@@ -191,10 +196,10 @@ def _main_picture(analysis: Analysis, words: Words) -> Picture | None:
     """Of the first question that has an answer: groups, affected, change, test and retest."""
     effects = _telling(analysis.effects)
     for question in ("group", "affected", "change"):
-        for one in effects:
-            if one.question == question:
-                caption = words.message(_effect_answer(one))
-                return Picture(caption, caption, partial(group_plots.people, one, words))
+        for effect in effects:
+            if effect.question == question:
+                caption = words.message(_effect_answer(effect))
+                return Picture(caption, caption, partial(group_plots.people, effect, words))
     rows = _main_rows(analysis)
     return _bland_altman(rows[0], words) if rows else None
 
@@ -227,18 +232,20 @@ def _repeats(analysis: Analysis, words: Words) -> list[Block]:
     rows = []
     for row in analysis.repeats.rows:
         if row.outcome in MACRO:
-            one = row.repeatability
+            repeats = row.repeatability
             place = words.value(row.structure) if row.region == ALL else row.region
             out = say(Text("without {who}", who=", ".join(row.outliers))) if row.way != INCLUDED else ""
             rows.append(
                 (
                     _named(row.outcome, row.model, row.pvc, place, out),
-                    f"{one.people} × {one.regions}",
-                    words.estimate(100 * one.wcv_log.value, 100 * one.wcv_log.low, 100 * one.wcv_log.high, 1),
-                    words.number(one.rc_percent.value, 1),
-                    words.estimate(one.icc21.value, one.icc21.low, one.icc21.high),
-                    words.estimate(one.icc31.value, one.icc31.low, one.icc31.high),
-                    words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
+                    f"{repeats.people} × {repeats.regions}",
+                    words.estimate(
+                        100 * repeats.wcv_log.value, 100 * repeats.wcv_log.low, 100 * repeats.wcv_log.high, 1
+                    ),
+                    words.number(repeats.rc_percent.value, 1),
+                    words.estimate(repeats.icc21.value, repeats.icc21.low, repeats.icc21.high),
+                    words.estimate(repeats.icc31.value, repeats.icc31.low, repeats.icc31.high),
+                    words.estimate(repeats.percent.value, repeats.percent.low, repeats.percent.high, 1, percent=True),
                 )
             )
     header = ("", "n", "wCV, %", "RC, %", "ICC(2,1)", "ICC(3,1)", say(Text("shift")))
@@ -264,19 +271,25 @@ def _table(
 def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
     say = words.message
     rows = []
-    for one in effects:
-        pvc = "" if one.pvc == NO_PVC else one.pvc
-        pair = f"{words.value(one.second)} / {words.value(one.first)}" if one.by else one.session
-        title = [one.question, one.outcome, "" if one.model == "none" else one.model, pvc, words.value(one.structure)]
-        title += [words.value(one.within)] if one.within else []
+    for effect in effects:
+        pvc = "" if effect.pvc == NO_PVC else effect.pvc
+        pair = f"{words.value(effect.second)} / {words.value(effect.first)}" if effect.by else effect.session
+        title = [
+            effect.question,
+            effect.outcome,
+            "" if effect.model == "none" else effect.model,
+            pvc,
+            words.value(effect.structure),
+        ]
+        title += [words.value(effect.within)] if effect.within else []
         rows.append(
             (
-                _named(*title, pair, one.session if one.question == "group-change" else ""),
-                str(one.people[0]) if not one.by else f"{one.people[0]} / {one.people[1]}",
-                words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
-                words.estimate(one.size.value, one.size.low, one.size.high),
-                words.number(one.chance, 4),
-                words.number(one.adjusted, 4),
+                _named(*title, pair, effect.session if effect.question == "group-change" else ""),
+                str(effect.people[0]) if not effect.by else f"{effect.people[0]} / {effect.people[1]}",
+                words.estimate(effect.percent.value, effect.percent.low, effect.percent.high, 1, percent=True),
+                words.estimate(effect.size.value, effect.size.low, effect.size.high),
+                words.number(effect.chance, 4),
+                words.number(effect.adjusted, 4),
             )
         )
     header = ("", "n", say(Text("difference")), "g", "p", "p (Holm)")
@@ -285,33 +298,33 @@ def _effects(effects: Sequence[Effect], words: Words) -> list[Block]:
 
 def _associations(associations: Sequence[Association], words: Words) -> list[Block]:
     rows = []
-    for one in associations:
-        spearman, pearson = one.correlation.spearman, one.correlation.pearson
+    for association in associations:
+        spearman, pearson = association.correlation.spearman, association.correlation.pearson
         rows.append(
             (
                 _named(
-                    one.outcome,
-                    one.model,
-                    one.pvc,
-                    words.value(one.structure),
-                    words.message(group_plots.title_of(one.score)),
-                    words.value(one.session),
-                    words.value(one.within),
+                    association.outcome,
+                    association.model,
+                    association.pvc,
+                    words.value(association.structure),
+                    words.message(group_plots.title_of(association.score)),
+                    words.value(association.session),
+                    words.value(association.within),
                 ),
-                str(len(one.who)),
+                str(len(association.who)),
                 words.estimate(spearman.value, spearman.low, spearman.high),
                 words.estimate(pearson.value, pearson.low, pearson.high),
-                words.number(one.correlation.chance, 4),
-                words.number(one.adjusted, 4),
+                words.number(association.correlation.chance, 4),
+                words.number(association.adjusted, 4),
             )
         )
     if not rows:
         return []
     header = ("", "n", "Spearman", "Pearson", "p", "p (Holm)")
     blocks: list[Block] = [_table(Text("Imaging and clinical scores across people"), header, rows, words)]
-    for one in _telling(associations)[:MOST_SCATTERS]:
-        caption = words.message(_association_answer(one))
-        blocks.append(Picture(caption, caption, partial(group_plots.association, one, words)))
+    for association in _telling(associations)[:MOST_SCATTERS]:
+        caption = words.message(_association_answer(association))
+        blocks.append(Picture(caption, caption, partial(group_plots.association, association, words)))
     return blocks
 
 
@@ -321,37 +334,39 @@ def _models(analysis: Analysis, words: Words) -> list[Block]:
     if analysis.preferred:
         rows = [
             (
-                _named(words.value(one.structure), one.pvc, one.criterion),
-                str(one.curves),
+                _named(words.value(row.structure), row.pvc, row.criterion),
+                str(row.curves),
                 counts,
             )
-            for one in analysis.preferred
-            for counts in (", ".join(f"{model} {wins}" for model, wins in one.wins),)
+            for row in analysis.preferred
+            for counts in (", ".join(f"{model} {wins}" for model, wins in row.wins),)
         ]
         header = ("", say(Text("curves")), say(Text("lowest with")))
         blocks.append(_table(Text("Compartment models by information criteria"), header, rows, words))
-    if any(one.lost for one in analysis.lost):
+    if any(row.lost for row in analysis.lost):
         lost = [
             (
-                _named(words.value(one.structure), one.model, one.pvc),
-                f"{one.lost} / {one.curves}",
-                ", ".join(f"{reason} {count}" for reason, count in one.reasons),
+                _named(words.value(row.structure), row.model, row.pvc),
+                f"{row.lost} / {row.curves}",
+                ", ".join(f"{reason} {count}" for reason, count in row.reasons),
             )
-            for one in analysis.lost
-            if one.lost
+            for row in analysis.lost
+            if row.lost
         ]
         header = ("", say(Text("lost")), say(Text("why")))
         blocks.append(_table(Text("Curves whose V_T the data do not tell"), header, lost, words))
     if analysis.agreements:
         rows_of = [
             (
-                _named(words.value(one.structure), one.measure, one.pvc),
-                f"{one.people} / {one.curves}",
-                words.estimate(one.r.value, one.r.low, one.r.high, 3),
-                words.estimate(one.slope.value, one.slope.low, one.slope.high),
-                words.estimate(one.percent.value, one.percent.low, one.percent.high, 1, percent=True),
+                _named(words.value(agreement.structure), agreement.measure, agreement.pvc),
+                f"{agreement.people} / {agreement.curves}",
+                words.estimate(agreement.r.value, agreement.r.low, agreement.r.high, 3),
+                words.estimate(agreement.slope.value, agreement.slope.low, agreement.slope.high),
+                words.estimate(
+                    agreement.percent.value, agreement.percent.low, agreement.percent.high, 1, percent=True
+                ),
             )
-            for one in analysis.agreements
+            for agreement in analysis.agreements
         ]
         header5 = ("", say(Text("people / curves")), "r", say(Text("slope")), say(Text("difference")))
         blocks.append(_table(Text("Other measures against V_T of 1TCM"), header5, rows_of, words))
@@ -374,7 +389,7 @@ def _people(analysis: Analysis, words: Words) -> list[Block]:
         _table(
             Text("From the dataset to the analysis"),
             ("", say(Text("people")), say(Text("visits"))),
-            [(English(one.step), str(one.people), str(one.visits)) for one in analysis.methods.flow],
+            [(English(line.step), str(line.people), str(line.visits)) for line in analysis.methods.flow],
             words,
         ),
     ]
@@ -390,7 +405,10 @@ def _people(analysis: Analysis, words: Words) -> list[Block]:
 
 def _methods(analysis: Analysis) -> list[Block]:
     text = analysis.methods
-    sources = tuple(English(f"[{one.key}] {one.authors} ({one.year}) {one.title}. {one.doi}") for one in text.sources)
+    sources = tuple(
+        English(f"[{source.key}] {source.authors} ({source.year}) {source.title}. {source.doi}")
+        for source in text.sources
+    )
     return [Paragraph(English(text.paragraph)), Bullets(sources, "note")]
 
 

@@ -32,13 +32,13 @@ def write_lengths(folder: Path, shortened: Sequence[Shortened], record: VisitRec
     """length.tsv with its JSON, and length.png, one panel a model."""
     rows = [
         [
-            one.region,
-            one.model,
-            *(one.end_min, one.value, one.error, one.low, one.high),
-            *(one.change, one.change_low, one.change_high),
-            codes(one.flags),
+            row.region,
+            row.model,
+            *(row.end_min, row.value, row.error, row.low, row.high),
+            *(row.change, row.change_low, row.change_high),
+            codes(row.flags),
         ]
-        for one in shortened
+        for row in shortened
     ]
     write_tsv(folder / "length.tsv", list(ABOUT), rows)
     about = {"settled": settled(shortened), "provenance": record.provenance}
@@ -50,8 +50,8 @@ def length_text(shortened: Sequence[Shortened], record: VisitRecord) -> str:
     """How far the outcome still moves, by length, for a terminal."""
     cells = [["model, from", "moves by less than", "95 %"]]
     cells += [
-        [f"{one.model}, {one.end_min:.0f} min", f"{one.percent:.1f} %", f"{one.percent_high:.1f} %"]
-        for one in _shorter(settled(shortened))
+        [f"{row.model}, {row.end_min:.0f} min", f"{row.percent:.1f} %", f"{row.percent_high:.1f} %"]
+        for row in _shorter(settled(shortened))
     ]
     title = (
         f"{record.subject}, {record.session}: V_T against the length of the scan, all {len(record.regions)} regions"
@@ -61,29 +61,29 @@ def length_text(shortened: Sequence[Shortened], record: VisitRecord) -> str:
 
 def _shorter(rows: Sequence[Settled]) -> list[Settled]:
     """All but the whole scan's, which does not move."""
-    last = max(one.end_min for one in rows)
-    return [one for one in rows if one.end_min < last]
+    last = max(row.end_min for row in rows)
+    return [row for row in rows if row.end_min < last]
 
 
 def _draw(path: Path, shortened: Sequence[Shortened]) -> None:
     from matplotlib import rc_context
 
-    models = list(dict.fromkeys(one.model for one in shortened))
+    models = list(dict.fromkeys(row.model for row in shortened))
     with rc_context(STYLE):
         figure = canvas(3.4 * len(models), 3.2)
         for axes, model in zip(figure.subplots(1, len(models), squeeze=False)[0], models, strict=True):
-            for at, region in enumerate(dict.fromkeys(one.region for one in shortened)):
-                own = [one for one in shortened if (one.model, one.region) == (model, region)]
-                ends, values = [one.end_min for one in own], np.array([one.value for one in own])
+            for at, region in enumerate(dict.fromkeys(row.region for row in shortened)):
+                own = [row for row in shortened if (row.model, row.region) == (model, region)]
+                ends, values = [row.end_min for row in own], np.array([row.value for row in own])
                 color = COLORS[at % len(COLORS)]
                 axes.plot(
                     ends, values, color=color, ls=DASHES[at // len(COLORS) % len(DASHES)], marker="o", label=region
                 )
                 axes.fill_between(
-                    ends, [one.low for one in own], [one.high for one in own], color=color, alpha=0.15, lw=0
+                    ends, [row.low for row in own], [row.high for row in own], color=color, alpha=0.15, lw=0
                 )
             axes.set_title(model)
             axes.set_xlabel("end of the scan, min")
-            axes.set_ylim(bottom=0, top=1.6 * max((one.value for one in shortened if one.model == model), default=1))
+            axes.set_ylim(bottom=0, top=1.6 * max((row.value for row in shortened if row.model == model), default=1))
         axes.legend()
         figure.savefig(path, dpi=SCREEN_PIXELS_PER_INCH, metadata={"Software": None})

@@ -203,20 +203,20 @@ class Bars:
 
 def budget(errors: Sequence[Bars], axis: str, words: Words) -> "Figure":
     """Each component, one group of bars an error, the sum below. axis: the key of what the bars measure."""
-    names = list(dict.fromkeys(component for one in errors for component in one.parts))
+    names = list(dict.fromkeys(component for error in errors for component in error.parts))
     figure = canvas(PAGE_WIDTH, 0.9 + 0.3 * (len(names) + 1) * max(1.0, 0.5 * len(errors)))
     axes = figure.add_subplot()
     rows = np.arange(len(names) + 1)
     height = 0.8 / max(len(errors), 1)
     hatches = ("", "///", "...", "xxx")
-    for index, one in enumerate(errors):
-        sizes = [100 * size for size in (*(one.parts.get(name, math.nan) for name in names), one.total)]
+    for index, error in enumerate(errors):
+        sizes = [100 * size for size in (*(error.parts.get(name, math.nan) for name in names), error.total)]
         lengths = [size if math.isfinite(size) else 0.0 for size in sizes]
         bars = axes.barh(
             rows + (index - (len(errors) - 1) / 2) * height,
             lengths,
             height * 0.9,
-            label=one.label,
+            label=error.label,
             color=COLORS[0],  # of the one place that all bars are about
             alpha=0.85 if index == 0 else 0.5,
             hatch=hatches[index % len(hatches)],

@@ -38,7 +38,7 @@ def first_page(comparison: Comparison, pictures: Sequence[FusedPicture], words: 
     sections = [Section(words("title.result"), opening)]
     sections.append(Section(words("title.sure"), tuple(_how_sure(comparison, words))))
     if len(comparison.visits) > 1 and comparison.clinical is not None and comparison.clinical.treatments:
-        treatments = tuple(Paragraph(_treatment(one, words)) for one in comparison.clinical.treatments)
+        treatments = tuple(Paragraph(_treatment(treatment, words)) for treatment in comparison.clinical.treatments)
         sections.append(Section(words("title.treatment"), treatments))
     clinic = _with_clinic(comparison, words)
     if clinic is not None:
@@ -181,7 +181,7 @@ def _vt_rows(comparison: Comparison, words: Words) -> tuple[list[tuple[str, ...]
             title = words.labeled(f"Vr (V_T), {place_title(words, place, name)}", correction_title(words, pvc))
             values = ["–" if row is None else _vt_value(row, words) for row in here]
             changes = changes_of(comparison, place, pvc)
-            moves = ["–" if one is None else words.percent(one.percent, signed=True) for one in changes]
+            moves = ["–" if change is None else words.percent(change.percent, signed=True) for change in changes]
             rows.append((title, *values, *moves, words("primary_mark") if primary else ""))
     return rows, strong
 
@@ -194,13 +194,15 @@ def _measured_rows(comparison: Comparison) -> list[RegionOutcome]:
 
 def _uptake_rows(comparison: Comparison, words: Words) -> list[tuple[str, ...]]:
     """SUV and SUVR, as measured, where there is no V_T: of every foramen and cord, else of every region."""
-    uptake = [one for one in comparison.besides if one.measure in ("SUV", "SUVR") and one.pvc == "none"]
+    uptake = [
+        measure for measure in comparison.besides if measure.measure in ("SUV", "SUVR") and measure.pvc == "none"
+    ]
     rows = []
-    for one in [one for one in uptake if one.structure in ("foramen", "cord")] or uptake:
-        place = place_title(words, Place(*one.place), one.region)
-        values = [words.number(value) if math.isfinite(value) else "–" for value in one.values]
-        changes = [words.percent(value, signed=True) if math.isfinite(value) else "–" for value in one.percents]
-        rows.append((f"{one.measure}, {place}", *values, *changes, ""))
+    for measure in [m for m in uptake if m.structure in ("foramen", "cord")] or uptake:
+        place = place_title(words, Place(*measure.place), measure.region)
+        values = [words.number(value) if math.isfinite(value) else "–" for value in measure.values]
+        changes = [words.percent(value, signed=True) if math.isfinite(value) else "–" for value in measure.percents]
+        rows.append((f"{measure.measure}, {place}", *values, *changes, ""))
     return rows
 
 
@@ -307,7 +309,7 @@ def _pictures(comparison: Comparison, pictures: Sequence[FusedPicture], words: W
 
 
 def _region_title(comparison: Comparison, name: str, words: Words) -> str:
-    region = next((one for visit in comparison.visits for one in visit.regions if one.name == name), None)
+    region = next((region for visit in comparison.visits for region in visit.regions if region.name == name), None)
     return name if region is None else place_title(words, Place(*region.place), name)
 
 
@@ -512,26 +514,28 @@ def _flags(comparison: Comparison, words: Words) -> list[str]:
 # --- Treatment -------------------------------------------------------------------------------------------------------
 
 
-def _treatment(one: Treatment, words: Words) -> str:
+def _treatment(treatment: Treatment, words: Words) -> str:
     """What was recorded, in one paragraph."""
-    start, end = (words("not_recorded") if day is None else words.date(day) for day in (one.start, one.end))
+    start, end = (
+        words("not_recorded") if day is None else words.date(day) for day in (treatment.start, treatment.end)
+    )
     parts = {
-        "kind": words.value(one.kind),
-        "period": words("treatment.from_to", start=start, end=end) if one.start or one.end else "",
-        "sessions": _sessions(one, words),
-        "components": words.listed(words.value(component) for component in one.components),
-        "pain": words.value(one.pain_during_exercise),
-        "events": words.listed(words.value(event) for event in one.adverse_events)
-        or words("none" if one.adverse_events_recorded else "not_recorded"),
-        "notes": words.value(one.notes),
+        "kind": words.value(treatment.kind),
+        "period": words("treatment.from_to", start=start, end=end) if treatment.start or treatment.end else "",
+        "sessions": _sessions(treatment, words),
+        "components": words.listed(words.value(component) for component in treatment.components),
+        "pain": words.value(treatment.pain_during_exercise),
+        "events": words.listed(words.value(event) for event in treatment.adverse_events)
+        or words("none" if treatment.adverse_events_recorded else "not_recorded"),
+        "notes": words.value(treatment.notes),
     }
     items = [words.labeled(words(f"treatment.{part}"), text) for part, text in parts.items() if text]
     return words.listed(items, "; ") + "."
 
 
-def _sessions(one: Treatment, words: Words) -> str:
+def _sessions(treatment: Treatment, words: Words) -> str:
     """How many were done of how many planned, as far as it was recorded."""
-    done, planned = one.sessions_done, one.sessions_planned
+    done, planned = treatment.sessions_done, treatment.sessions_planned
     if done is not None and planned is not None:
         return words("treatment.done_of", done=done, planned=planned)
     if done is not None:

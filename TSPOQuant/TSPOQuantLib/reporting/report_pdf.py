@@ -212,8 +212,11 @@ class _Page:
         """Pictures side by side, with width and height in mm: as drawn, or smaller where the page is too narrow."""
         drawn = [self._drawn_once(picture) for picture in pictures]
         room = self._pdf.epw - PICTURE_GAP_MM * (len(pictures) - 1)
-        scale = MM_PER_INCH * min(room / (MM_PER_INCH * sum(one.width for one in drawn)), LARGEST_SCALE)
-        return [(p, one, scale * one.width, scale * one.height) for p, one in zip(pictures, drawn, strict=True)]
+        scale = MM_PER_INCH * min(room / (MM_PER_INCH * sum(drawing.width for drawing in drawn)), LARGEST_SCALE)
+        return [
+            (picture, drawing, scale * drawing.width, scale * drawing.height)
+            for picture, drawing in zip(pictures, drawn, strict=True)
+        ]
 
     def _row_height(self, pictures: Sequence[Picture]) -> float:
         laid = self._laid_out(pictures)

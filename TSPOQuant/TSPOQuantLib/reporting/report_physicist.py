@@ -129,24 +129,24 @@ def _budget(comparison: Comparison, words: Words) -> list[Section]:
 
 def _budget_of_one(comparison: Comparison, words: Words) -> list[Section]:
     """What one visit's interval of V_T holds: each component as measured and, beside it, as corrected."""
-    values = [one for one in main_values(comparison) if math.isfinite(one.total_se)]
+    values = [value for value in main_values(comparison) if math.isfinite(value.total_se)]
     if not values:
         return []
-    titles = [correction_title(words, one.pvc) for one in values]
+    titles = [correction_title(words, value.pvc) for value in values]
     bars = [
-        plots.Bars(title, {part.component: part.size for part in one.budget}, one.total_se / one.VT)
-        for title, one in zip(titles, values, strict=True)
+        plots.Bars(title, {part.component: part.size for part in value.budget}, value.total_se / value.VT)
+        for title, value in zip(titles, values, strict=True)
     ]
-    parts = {part.component: words.value(part.assumed) for one in values for part in one.budget}
+    parts = {part.component: words.value(part.assumed) for value in values for part in value.budget}
     rows = [
         (
             words.value(name),
-            *("–" if name not in one.parts else words.percent(100 * one.parts[name]) for one in bars),
+            *("–" if name not in region.parts else words.percent(100 * region.parts[name]) for region in bars),
             assumed or words("from_data"),
         )
         for name, assumed in parts.items()
     ]
-    rows.append((words("budget.sum"), *(words.percent(100 * one.total) for one in bars), ""))
+    rows.append((words("budget.sum"), *(words.percent(100 * region.total) for region in bars), ""))
     first = values[0]
     place = _capital(place_title(words, Place(*first.place), first.region))
     table = Table(
@@ -164,10 +164,10 @@ def _budget_of_one(comparison: Comparison, words: Words) -> list[Section]:
 def _budget_picture(bars: Sequence[plots.Bars], axis: str, caption: str, words: Words) -> Picture:
     shares = [
         words.labeled(
-            one.label,
-            words.listed(f"{words.value(name)} {words.percent(100 * size)}" for name, size in one.parts.items()),
+            region.label,
+            words.listed(f"{words.value(name)} {words.percent(100 * size)}" for name, size in region.parts.items()),
         )
-        for one in bars
+        for region in bars
     ]
     alt = words("alt.budget", values=words.listed(shares, "; "))
     return Picture(alt, words(caption), partial(plots.budget, bars, axis, words))
@@ -227,31 +227,31 @@ def _degrees(change: RegionChange, words: Words) -> str:
 def _coupled(comparison: Comparison, words: Words) -> list[Section]:
     """Curves that were fitted with one V_B and delay, and the changes beside those of separate fits."""
     names = {row.region for place in main_places(comparison) for row in rows_of(comparison, place, "none") if row}
-    shown = [one for one in comparison.shared if one.model == comparison.model and names & set(one.regions)]
+    shown = [fit for fit in comparison.shared if fit.model == comparison.model and names & set(fit.regions)]
     if not shown:
         return []
     fits = [
         (
-            words.listed(one.regions),
-            words.value(one.pvc),
-            words.listed(one.sessions),
-            *(words.with_error(one.values.get(name), one.errors.get(name)) for name in SHARED),
-            words.significant(one.f_chance, 2),
+            words.listed(fit.regions),
+            words.value(fit.pvc),
+            words.listed(fit.sessions),
+            *(words.with_error(fit.values.get(name), fit.errors.get(name)) for name in SHARED),
+            words.significant(fit.f_chance, 2),
         )
-        for one in shown
+        for fit in shown
     ]
     header = words.columns("region", "pvc", "visits", "shared_vb", "shared_delay", "f_chance")
     caption = words("coupled.caption", model=model_title(comparison.model))
-    said = "coupled.text" if shown[0].spread is None else "coupled.similar"
-    blocks: list[Block] = [Paragraph(words(said)), Table(caption, header, tuple(fits), "lllrrr")]
+    text = "coupled.text" if shown[0].spread is None else "coupled.similar"
+    blocks: list[Block] = [Paragraph(words(text)), Table(caption, header, tuple(fits), "lllrrr")]
     changes = [
         (
             change.region,
             words.value(change.pvc),
             change.followup_session,
             *(
-                words.estimate(one.percent, one.percent_low, one.percent_high, 1, percent=True)
-                for one in (apart, change)
+                words.estimate(way.percent, way.percent_low, way.percent_high, 1, percent=True)
+                for way in (apart, change)
             ),
             *(words.number(ratio) for ratio in errors(change, apart)),
         )

@@ -43,15 +43,15 @@ def main_places(comparison: Comparison) -> tuple[Place, ...]:
     affected = [place for place in (lesion.foramen, lesion.cord) if place.level]
     against = [reference_of(place, reference_rule(comparison.baseline)) for place in affected]
     contralateral = Place("foramen", lesion.level, OPPOSITE[lesion.side], "contralateral")
-    unaffected = [Place(*one.place, "unaffected") for one in against if one is not None]
+    unaffected = [Place(*place.place, "unaffected") for place in against if place is not None]
     wanted = (
         Place(*lesion.foramen.place, "affected"),
         Place(*lesion.cord.place),
-        *(one for one in unaffected if replace(one, role=contralateral.role) != contralateral),
+        *(place for place in unaffected if replace(place, role=contralateral.role) != contralateral),
         contralateral,
     )
     there = {row.place for row in _rows(comparison)}
-    return tuple(one for one in wanted if one.level and one.place in there)
+    return tuple(place for place in wanted if place.level and place.place in there)
 
 
 def _rows(comparison: Comparison) -> list[RegionOutcome]:

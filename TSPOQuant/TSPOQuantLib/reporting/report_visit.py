@@ -104,13 +104,13 @@ def _literature(name: str | None, words: Words) -> list[tuple[str, str]]:
     if tracer is None:
         return [] if name is None else [("tracer_model", words("tracer.unknown"))]
 
-    def told(one: Sourced | None) -> str:
-        return words("tracer.not_found") if one is None else words.labeled(words.message(one.statement), one.source)
+    def in_words(fact: Sourced | None) -> str:
+        return words("tracer.not_found") if fact is None else words.labeled(words.message(fact.statement), fact.source)
 
     return [
-        ("tracer_model", told(tracer.preferred)),
-        ("tracer_genotype", told(tracer.genotype_source)),
-        ("tracer_repeatability", told(tracer.repeatability)),
+        ("tracer_model", in_words(tracer.preferred)),
+        ("tracer_genotype", in_words(tracer.genotype_source)),
+        ("tracer_repeatability", in_words(tracer.repeatability)),
     ]
 
 
@@ -149,7 +149,11 @@ def _pvc(visit: VisitRecord, words: Words) -> str:
 
 def _parameter_columns(visit: VisitRecord) -> list[str]:
     names = {name for fit in visit.fits for name in fit.parameters}
-    return [one.key for one in COLUMNS if one.key in names or (one.key == "DVR" and visit.reference is not None)]
+    return [
+        quantity.key
+        for quantity in COLUMNS
+        if quantity.key in names or (quantity.key == "DVR" and visit.reference is not None)
+    ]
 
 
 def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
@@ -177,22 +181,24 @@ def _regions(comparison: Comparison, visit: VisitRecord, words: Words) -> Table:
 def _uptake(visit: VisitRecord, words: Words) -> list[Block]:
     """What needs no fit, of every region, and what is to be known of it."""
     rows = uptake_of(visit)
-    known = [one for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in rows)]
+    known = [quantity for quantity in UPTAKE if any(math.isfinite(row.value(quantity.key)) for row in rows)]
     if not known:
         return [Paragraph(words("uptake.none"), "note")]
     table = [
         (
             region_title(words, row.region, Place(*row.place)),
             words.value(row.pvc),
-            *(_with_range(row, one.key, words) for one in known),
+            *(_with_range(row, quantity.key, words) for quantity in known),
         )
         for row in rows
     ]
-    heads = [one.symbol if one.unit == "1" else f"{one.symbol}, {one.shown_unit}" for one in known]
+    heads = [
+        quantity.symbol if quantity.unit == "1" else f"{quantity.symbol}, {quantity.shown_unit}" for quantity in known
+    ]
     reference = visit.reference
     about = words("uptake.window", window=minutes_range(words, window_of(visit)))
     against = [words("uptake.against", region=reference.name)] if reference else []
-    cautions = [words.notice(one) for one in uptake_notices(visit)]
+    cautions = [words.notice(notice) for notice in uptake_notices(visit)]
     return [
         Table(
             words("uptake.caption", visit=visit.session),
@@ -220,14 +226,14 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
     """How large each region is, and what a correction could make of it."""
     rows = []
     for region in visit.regions:
-        one = region.corrected
+        corrected = region.corrected
         rows.append(
             (
                 region_title(words, region.name, Place(*region.place)),
                 words.number(region.volume_mm3, 0),
                 words.number(region.effective_voxels, 1),
-                words.number(one.recovery) if one else "–",
-                words.number(one.noise_amplification) if one else "–",
+                words.number(corrected.recovery) if corrected else "–",
+                words.number(corrected.noise_amplification) if corrected else "–",
                 region.carried_from or "–",
                 region.accepted_by or "–",
             )
@@ -239,7 +245,11 @@ def _sizes(visit: VisitRecord, words: Words) -> Table:
 
 def _mixtures(visit: VisitRecord, words: Words) -> list[Table]:
     """What a region's signal is made of, and how far methods and models of the neighbors disagree."""
-    mixed = [(one, one.corrected) for one in visit.regions if one.corrected is not None and one.corrected.shares]
+    mixed = [
+        (region, region.corrected)
+        for region in visit.regions
+        if region.corrected is not None and region.corrected.shares
+    ]
     if not mixed:
         return []
     # Without a CT nothing tells these tissues apart, and a share of 0 would claim to.
@@ -546,9 +556,12 @@ def _settings(visit: VisitRecord, words: Words) -> list[Block]:
     # What was found from the samples stands with the input function: its setting, which was not used, would mislead.
     findings = (visit.input.settings.get("found") or {}).get("calibration") or {}
     elsewhere = {*findings, "anatomical_modality"}  # what the image turned out to be stands with the acquisition
-    used = [one for one in SETTINGS if one.name not in elsewhere and in_effect(one, visit)]
-    asked_for = {f"[{one.table}] {one.key}": asked(one, visit) for one in sorted(used, key=lambda one: one.table)}
-    known = {"source", "found", *(one.name for one in SETTINGS)}
+    used = [setting for setting in SETTINGS if setting.name not in elsewhere and in_effect(setting, visit)]
+    asked_for = {
+        f"[{setting.table}] {setting.key}": asked(setting, visit)
+        for setting in sorted(used, key=lambda setting: setting.table)
+    }
+    known = {"source", "found", *(setting.name for setting in SETTINGS)}
     further = {f"input.{key}": value for key, value in visit.input.settings.items() if key not in known}
     rows = tuple((key, _plain(value, words)) for key, value in {**asked_for, **further}.items())
     blocks: list[Block] = [
