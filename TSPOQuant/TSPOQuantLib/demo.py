@@ -74,16 +74,10 @@ def run(
         lesion = clinical.lesion
         assert lesion is not None, "the phantom names its lesion"
         affected, *against = foramina_of_interest(lesion)
-        studies = []
-        for session in ("baseline", "followup"):
-            study = read_study(folder / PHANTOM / f"ses-{session}" / "study.toml")
-            if input_source == "true":
-                given = next((folder / PHANTOM / f"ses-{session}").glob("*desc-truth_bloodproc.tsv"))
-                study = replace(study, given_input=given, settings=replace(study.settings, input_source="given"))
-            if settings.fwhm_mm > 0:
-                corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=(affected, *against))
-                study = replace(study, settings=corrects)
-            studies.append(study)
+        studies = [
+            _study(folder / PHANTOM / f"ses-{session}", settings, input_source, (affected, *against))
+            for session in ("baseline", "followup")
+        ]
         visits = _both(studies[0], studies[1], part(progress, 0.3, 0.9))
         for study, visit in zip(studies, visits, strict=True):
             where = folder / f"ses-{visit.record.session}"
@@ -114,6 +108,18 @@ def run(
         packages=" ".join(missing),
     )
     return DemoReport(text, record, (left_out,) if missing else ())
+
+
+def _study(folder: Path, settings: PhantomSettings, input_source: str, corrected: tuple[str, ...]) -> Study:
+    """A simulated visit as a study. corrected: regions to correct for partial volume, where there is any blur."""
+    study = read_study(folder / "study.toml")
+    if input_source == "true":
+        given = next(folder.glob("*desc-truth_bloodproc.tsv"))
+        study = replace(study, given_input=given, settings=replace(study.settings, input_source="given"))
+    if settings.fwhm_mm > 0:
+        corrects = replace(study.settings, pvc=PVC, fwhm_mm=settings.fwhm_mm, pvc_regions=corrected)
+        study = replace(study, settings=corrects)
+    return study
 
 
 def _both(first: Study, second: Study, progress: Progress) -> list[VisitResult]:

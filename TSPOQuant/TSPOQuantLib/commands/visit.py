@@ -43,6 +43,16 @@ def register(commands: "Commands") -> None:
     maps.add_argument("--model", required=True, metavar="MODEL", help="any model that fit knows")
     add_force(maps)
 
+    _register_fit(commands)
+
+    inspect = add_command(
+        commands, "inspect", run_inspect, "what a folder of DICOM or NIfTI holds, and what is wrong with it"
+    )
+    inspect.add_argument("path", type=Path, metavar="PATH")
+    add_json(inspect)
+
+
+def _register_fit(commands: "Commands") -> None:
     fit = add_command(commands, "fit", run_fit, "kinetic models on ready curves")
     fit.add_argument("tacs", type=Path, metavar="TACS.tsv", help="time-activity curves, as BIDS derivatives have them")
     fit.add_argument("--blood", type=Path, metavar="B.tsv", default=[], action="append", help="blood (repeatable)")
@@ -92,12 +102,6 @@ def register(commands: "Commands") -> None:
     add_setting(fit, "--bounds", "bounds", type=_bounds, default={}, metavar="k2=0:0.5,…")
     add_set(fit, "free_fraction, or a key of a study file's [input] about samples or a ready curve (repeatable)")
     add_output(fit)
-
-    inspect = add_command(
-        commands, "inspect", run_inspect, "what a folder of DICOM or NIfTI holds, and what is wrong with it"
-    )
-    inspect.add_argument("path", type=Path, metavar="PATH")
-    add_json(inspect)
 
 
 def _add_study(parser: argparse.ArgumentParser) -> None:

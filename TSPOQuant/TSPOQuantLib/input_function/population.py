@@ -193,7 +193,43 @@ def population_input(
     covered = BloodSamples(parent_plasma=SampledCurve(times, mean))
     areas = (integral_weights(times, np.array([min(until_s, times[-1])])) @ plasma.T)[0]
     spread = float(np.sqrt(_variance(population) @ (areas / (weights @ areas) - 1) ** 2))
-    notices = Notices((*blood.notices, *(route_notices(blood) if sampled else ()), *check_covers(covered, until_s)))
+    notices = dict.fromkeys(
+        (
+            *blood.notices,
+            *(route_notices(blood) if sampled else ()),
+            *check_covers(covered, until_s),
+            *_template_notices(population, scaled_by, spread),
+        )
+    )
+    record: dict[str, object] = {
+        "source": "population",
+        **asdict(settings),
+        "found": {
+            "population": {
+                "template": population.key,
+                "people": population.people,
+                "scans": len(population.scans),
+                "scaled_by": anchor,
+                "sample_times_s": sampled,
+                "arrival_s": arrival_s,
+                "area_sd": spread,
+                "left_out": [asdict(row) for row in population.left_out],
+            }
+        },
+    }
+    distinct = tuple(notices)
+    made = InputFunction(times, mean, mean_whole, distinct, record)
+    others = tuple(
+        InputFunction(times, own, own_whole if np.isfinite(own_whole).all() else mean_whole)
+        for own, own_whole in zip(plasma, whole, strict=True)
+    )
+    chance = PopulationSpread(others, arrival_s, tuple(np.sqrt(_variance(population)).tolist()), population.people - 1)
+    return InputFunctionResult(made, None, None, None, None, distinct, record, chance)
+
+
+def _template_notices(population: Population, scaled_by: str, spread: float) -> Notices:
+    """What a template's input is; spread: SD of the area under it between people, as a part of it."""
+    notices = Notices()
     notices.add(
         "input-population",
         "the input function was not measured: it is the mean of {people} people ({scans} scans), scaled by "
@@ -212,30 +248,7 @@ def population_input(
             people=population.people,
             df=population.people - 1,
         )
-    record: dict[str, object] = {
-        "source": "population",
-        **asdict(settings),
-        "found": {
-            "population": {
-                "template": population.key,
-                "people": population.people,
-                "scans": len(population.scans),
-                "scaled_by": anchor,
-                "sample_times_s": sampled,
-                "arrival_s": arrival_s,
-                "area_sd": spread,
-                "left_out": [asdict(row) for row in population.left_out],
-            }
-        },
-    }
-    distinct = tuple(dict.fromkeys(notices))
-    made = InputFunction(times, mean, mean_whole, distinct, record)
-    others = tuple(
-        InputFunction(times, own, own_whole if np.isfinite(own_whole).all() else mean_whole)
-        for own, own_whole in zip(plasma, whole, strict=True)
-    )
-    chance = PopulationSpread(others, arrival_s, tuple(np.sqrt(_variance(population)).tolist()), population.people - 1)
-    return InputFunctionResult(made, None, None, None, None, distinct, record, chance)
+    return notices
 
 
 def _variance(population: Population) -> Floats:

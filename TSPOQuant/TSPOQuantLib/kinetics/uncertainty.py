@@ -1,7 +1,7 @@
 """Uncertainty beyond the covariance matrix: profile likelihood, bootstrap, scan duration."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
 from ..lazy_modules import optimize
 from ..messages import InputRefused
-from .compartment import NAMES
+from .compartment import NAMES, Equation
 from .compartment_fit import CompartmentScan, outcomes
 from .fit import fit
-from .models import model_named
+from .models import Model, model_named
 from .options import FitOptions, frame_weights
 from .result import KineticFit
 
@@ -22,6 +22,81 @@ Array = NDArray[np.float64]
 
 # Doublings of the distance from the estimate before a limit counts as not existing. Not published.
 _DOUBLINGS = 12
+_SEED = 0
+TAIL = 0.025
+"""Of either end of a 95 % interval."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Profile:
+    """The misfit of one curve (frames,) where its outcome is held to a value and everything else is fitted.
+
+    point: all parameters of the best fit. others: the places in it of those that are fitted, but K1, which follows
+    from the outcome; low, high: their bounds.
+    """
+
+    model: Model
+    equation: Equation
+    curve: Array
+    point: Array
+    others: list[int]
+    low: Array
+    high: Array
+
+    @property
+    def start(self) -> Array:
+        return self.point[self.others]
+
+    def completed(self, free: Array, target: float) -> tuple[Array, dict[str, float]]:
+        """All parameters with which the outcome is ``target``, and how K1 moves with each of them."""
+        point = self.point.copy()
+        point[self.others] = free
+        (value,), (gradient,) = outcomes(self.model, np.array([[1.0, *point[1:]]]))
+        point[0] = target / value
+        return point, dict(zip(NAMES, -point[0] * gradient / value, strict=True))
+
+    def residuals(self, free: Array, target: float) -> Array:
+        predicted = self.equation.predict(self.completed(free, target)[0][None])[0]
+        return np.asarray((predicted - self.curve) * self.equation.root)
+
+    def jacobian(self, free: Array, target: float) -> Array:
+        point, chain = self.completed(free, target)
+        slopes = self.equation.jacobian(point[None])[1][0]
+        columns = [slopes[index] + slopes[0] * chain.get(NAMES[index], 0.0) for index in self.others]
+        return np.stack(columns, axis=1) * self.equation.root[:, None]
+
+    def least(self, target: float, start: Array) -> tuple[float, Array]:
+        """The least WRSS at an outcome, searched from ``start``, and the parameters that give it."""
+        if not self.others:
+            return float((self.residuals(start, target) ** 2).sum()), start
+        found = optimize.least_squares(
+            self.residuals,
+            np.clip(start, self.low, self.high),
+            self.jacobian,
+            bounds=(self.low, self.high),
+            x_scale="jac",
+            args=(target,),
+        )
+        return 2 * float(found.cost), found.x
+
+    def end(self, estimate: float, step: float, direction: float, limit: float) -> float:
+        """Where the least WRSS passes the limit, above (direction 1) or below (-1) the estimate; infinity or 0 where
+        it does not. step: how far to look first; twice as far each time after it."""
+
+        def excess(distance: float, start: Array) -> float:
+            return self.least(estimate * np.exp(direction * distance), start)[0] - limit
+
+        near, start = 0.0, self.start
+        for doubling in range(_DOUBLINGS):
+            # On a log scale, so that the lower end stays positive.
+            far = step / estimate * 2.0**doubling
+            wrss, moved = self.least(estimate * np.exp(direction * far), start)
+            if wrss > limit:
+                ends_between = excess(near, start) < 0
+                at = optimize.brentq(excess, near, far, (start,), rtol=1e-6) if ends_between else near
+                return float(estimate * np.exp(direction * at))
+            near, start = far, moved
+        return 0.0 if direction < 0 else float("inf")
 
 
 def profile_interval(
@@ -30,9 +105,8 @@ def profile_interval(
     curve: Array,
     input_function: InputFunction,
     options: FitOptions | None = None,
-    level: float = 0.95,
 ) -> tuple[float, float]:
-    """The profile-likelihood interval of V_T (or Ki) for one curve (frames,).
+    """The 95 % profile-likelihood interval of V_T (or Ki) for one curve (frames,).
 
     All values whose best WRSS stays below WRSS_min (1 + t^2/(n - p)) with the other parameters refitted within their
     bounds (Bates & Watts 1988). K1 follows from the outcome and so is not bounded here. A delay stays at its estimate.
@@ -51,60 +125,18 @@ def profile_interval(
     scan = CompartmentScan.prepare(chosen, timing, input_function, replace(options, delay_s=best.delay_s))
     equation = scan.equation(best.delay_s)
     others = [index for index in equation.free if NAMES[index] != "K1"]
-    full = np.array([best.parameters.get(name, scan.bounds[name][0]) for name in NAMES])
+    point = np.array([best.parameters.get(name, scan.bounds[name][0]) for name in NAMES])
     if options.vb != "fit":
-        full[NAMES.index("VB")] = scan.bounds["VB"][0]
-    reach = float(stdtrit(best.degrees_of_freedom, (1 + level) / 2))
-    limit = best.wrss * (1 + reach**2 / best.degrees_of_freedom)
+        point[NAMES.index("VB")] = scan.bounds["VB"][0]
     low, high = equation.low[others], equation.high[others]
     # Rates stay off 0, where the outcome has no value.
     low = np.where(low == 0, np.minimum(1e-6, high / 2), low)
-
-    def complete(free: Array, target: float) -> tuple[Array, dict[str, float]]:
-        point = full.copy()
-        point[others] = free
-        (value,), (gradient,) = outcomes(chosen, np.array([[1.0, *point[1:]]]))
-        point[0] = target / value
-        return point, dict(zip(NAMES, -point[0] * gradient / value, strict=True))
-
-    def walk(target: float, start: Array) -> tuple[float, Array]:
-        def residuals(free: Array) -> Array:
-            return np.asarray((equation.predict(complete(free, target)[0][None])[0] - curve) * equation.root)
-
-        def jacobian(free: Array) -> Array:
-            point, chain = complete(free, target)
-            slopes = equation.jacobian(point[None])[1][0]
-            columns = [slopes[index] + slopes[0] * chain.get(NAMES[index], 0.0) for index in others]
-            return np.stack(columns, axis=1) * equation.root[:, None]
-
-        if not others:
-            return float((residuals(start) ** 2).sum()), start
-        found = optimize.least_squares(
-            residuals, np.clip(start, low, high), jacobian, bounds=(low, high), x_scale="jac"
-        )
-        return 2 * float(found.cost), found.x
-
-    def excess(distance: float, direction: float, start: Array) -> float:
-        return walk(estimate * np.exp(direction * distance), start)[0] - limit
-
+    profile = _Profile(chosen, equation, curve, point, others, low, high)
+    reach = float(stdtrit(best.degrees_of_freedom, 1 - TAIL))
+    limit = best.wrss * (1 + reach**2 / best.degrees_of_freedom)
     error = best.standard_errors[chosen.outcome]
     step = error if np.isfinite(error) and 0 < error < estimate else 0.1 * estimate
-    ends = []
-    for direction in (-1.0, 1.0):
-        near, start = 0.0, full[others]
-        end = 0.0 if direction < 0 else float("inf")
-        for doubling in range(_DOUBLINGS):
-            # On a log scale, so that the lower end stays positive.
-            far = step / estimate * 2.0**doubling
-            wrss, moved = walk(estimate * np.exp(direction * far), start)
-            if wrss > limit:
-                ends_between = excess(near, direction, start) < 0
-                at = optimize.brentq(excess, near, far, (direction, start), rtol=1e-6) if ends_between else near
-                end = estimate * np.exp(direction * at)
-                break
-            near, start = far, moved
-        ends.append(float(end))
-    return ends[0], ends[1]
+    return profile.end(estimate, step, -1.0, limit), profile.end(estimate, step, 1.0, limit)
 
 
 def bootstrap(
@@ -113,11 +145,10 @@ def bootstrap(
     input_function: InputFunction,
     options: FitOptions | None = None,
     draws: int = 500,
-    seed: int = 0,
 ) -> dict[str, Array]:
     """Parametric bootstrap: refit ``draws`` curves, predicted plus normal noise of variance WRSS/(n-p)/weight.
 
-    Returns every parameter's values (draws,), by name; the same seed gives the same numbers.
+    Returns every parameter's values (draws,), by name; the same in every call.
     """
     if best.line is not None:
         raise InputRefused(
@@ -126,7 +157,7 @@ def bootstrap(
     used = best.weights > 0
     spread = np.zeros(len(timing))
     spread[used] = np.sqrt(best.wrss / best.degrees_of_freedom / best.weights[used])
-    noise = np.random.default_rng(seed).normal(size=(draws, len(timing))) * spread
+    noise = np.random.default_rng(_SEED).normal(size=(draws, len(timing))) * spread
     fits = fit(best.model, timing, best.predicted + noise, input_function, options)
     return {name: np.array([fitted.parameters[name] for fitted in fits]) for name in best.parameters}
 

@@ -103,15 +103,13 @@ def judge(
     percent = 100 * (followup / baseline - 1)
     log_ratio = math.log(followup / baseline)
     by_difference, by_log = abs(percent) > limit_percent, abs(log_ratio) > limit_log
-    code: Literal["beyond", "own-interval", "within", "rules-differ"] = (
-        "within"
-        if not (by_difference or by_log)
-        else "own-interval"
-        if abs(log_ratio) <= half
-        else "beyond"
-        if by_difference and by_log
-        else "rules-differ"
-    )
+    code: Literal["beyond", "own-interval", "within", "rules-differ"]
+    if not (by_difference or by_log):
+        code = "within"
+    elif abs(log_ratio) <= half:
+        code = "own-interval"
+    else:
+        code = "beyond" if by_difference and by_log else "rules-differ"
     rule = Text("log") if by_log else Text("difference")
     statement = {
         "beyond": Text("is beyond measurement error by both rules"),

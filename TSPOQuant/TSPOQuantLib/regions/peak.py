@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.image import Volume
-from ..grid import Grid
 from .region import Region
 from .sampling import coverage
 
@@ -45,14 +44,11 @@ def hottest(volume: Volume, region: Region, minimum_coverage: float) -> Hottest:
     )
 
 
-def sphere(grid: Grid, volume_mm3: float = PEAK_MM3) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Voxels of a sphere round the middle of a voxel: offsets (n, 3) as k, j, i, and how much of each lies in it."""
-    return _sphere(grid.spacing_mm, volume_mm3)
-
-
 @cache  # the same for every region of an image
-def _sphere(spacing_mm: tuple[float, float, float], volume_mm3: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    radius = (volume_mm3 * 3 / (4 * math.pi)) ** (1 / 3)
+def sphere(spacing_mm: tuple[float, float, float]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Voxels of the peak's sphere round the middle of a voxel: offsets (n, 3) as k, j, i, and how much of each lies in
+    it. spacing_mm: along i, j, k."""
+    radius = (PEAK_MM3 * 3 / (4 * math.pi)) ** (1 / 3)
     spacing = np.array(spacing_mm)[::-1]
     reach = np.ceil(radius / spacing + 0.5).astype(int)
     offsets = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1).reshape(-1, 3)
@@ -64,7 +60,7 @@ def _sphere(spacing_mm: tuple[float, float, float], volume_mm3: float) -> tuple[
 
 
 def _peak(volume: Volume, voxels: NDArray[np.intp]) -> float:
-    offsets, shares = sphere(volume.grid)
+    offsets, shares = sphere(volume.grid.spacing_mm)
     shape = np.array(volume.grid.shape)
     centers = np.stack(np.unravel_index(voxels, volume.grid.shape), -1)
     centers = centers[((centers + offsets.min(0) >= 0) & (centers + offsets.max(0) < shape)).all(axis=1)]

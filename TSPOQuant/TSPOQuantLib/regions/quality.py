@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from ..acquisition.image import Volume
-from ..acquisition.segmentation import Segmentation
 from ..grid import Grid
 from ..levels import LEVELS, SIZES_MM
 from ..messages import Listed, Notice, Notices
@@ -52,14 +51,13 @@ def check(
     pet: Grid | None = None,
     fwhm_mm: float | None = None,
     ct: Volume | None = None,
-    vertebrae: Segmentation | None = None,
 ) -> tuple[Notice, ...]:
     """Every objection to a set of regions; none means nothing was found, not that the regions are right.
 
     Empty regions are left out. Codes: "sides-swapped", "side-wrong", "side-unknown" (nothing tells the middle),
     "levels-order", "regions-overlap", "region-size", "region-pieces", "cord-distance", with ``pet`` "region-at-end",
-    and with the scanner's resolution ``fwhm_mm`` "region-resolution". With a ``ct`` in HU, and with labels of the
-    vertebrae (their own, or among the regions) also "region-in-bone", "region-in-canal" and "region-no-pedicle" of
+    and with the scanner's resolution ``fwhm_mm`` "region-resolution". With a ``ct`` in HU, and with the vertebrae
+    among the regions also "region-in-bone", "region-in-canal" and "region-no-pedicle" of
     each foramen.
     """
     drawn = []
@@ -79,7 +77,7 @@ def check(
         *_pieces([*foramina, *cord]),
     ]
     found += _cord_distances(foramina, cord)
-    found += check_places([foramen.region for foramen in foramina], ct, vertebrae or labels_among(regions))
+    found += check_places([foramen.region for foramen in foramina], ct, labels_among(regions))
     if pet is not None:
         found += _at_end([shape for shape in drawn if shape.region.anatomy.structure != "vertebra"], pet)
     if fwhm_mm is not None:

@@ -140,6 +140,35 @@ def _boxes(
     return values.reshape(shape), origin
 
 
+def _check_covered(
+    region: Region,
+    covered: Coverage,
+    kept: NDArray[np.bool_],
+    frame: int,
+    minimum_coverage: float,
+    most_outside: float,
+) -> None:
+    """Refuse a region of which too much lies beyond the PET, or that covers too little of any voxel; frame: from 0."""
+    if covered.outside > most_outside:
+        raise InputRefused(
+            "region-outside",
+            "{outside:.0%} of the region '{region_name}' lies outside the PET in frame {frame}; draw it "
+            "inside the field, or check that the segmentation belongs to this scan",
+            outside=covered.outside,
+            region_name=region.name,
+            frame=frame + 1,
+        )
+    if not kept.any():
+        raise InputRefused(
+            "region-too-small",
+            "the region '{region_name}' ({volume_mm3:.0f} mm³) covers no PET voxel by at least "
+            "{minimum_coverage:.0%}; draw a larger one or lower the minimum coverage",
+            region_name=region.name,
+            volume_mm3=region.volume_mm3,
+            minimum_coverage=minimum_coverage,
+        )
+
+
 def sample(
     image: DynamicImage,
     region: Region,
@@ -160,25 +189,8 @@ def sample(
     for frame in range(frames):
         covered = found or coverage(region, image.grid, None if region_to_frame is None else region_to_frame[frame])
         outside[frame] = covered.outside
-        if covered.outside > most_outside:
-            raise InputRefused(
-                "region-outside",
-                "{outside:.0%} of the region '{region_name}' lies outside the PET in frame {frame}; draw it "
-                "inside the field, or check that the segmentation belongs to this scan",
-                outside=covered.outside,
-                region_name=region.name,
-                frame=frame + 1,
-            )
         keep = covered.fractions >= minimum_coverage
-        if not keep.any():
-            raise InputRefused(
-                "region-too-small",
-                "the region '{region_name}' ({volume_mm3:.0f} mm³) covers no PET voxel by at least "
-                "{minimum_coverage:.0%}; draw a larger one or lower the minimum coverage",
-                region_name=region.name,
-                volume_mm3=region.volume_mm3,
-                minimum_coverage=minimum_coverage,
-            )
+        _check_covered(region, covered, keep, frame, minimum_coverage, most_outside)
         weights = covered.fractions[keep]
         values = voxels[frame, covered.voxels[keep]].astype(float)
         if not np.isfinite(values).all():

@@ -62,15 +62,15 @@ class Hidden:
 
 
 def hide(
-    records: Sequence[VisitRecord], clinical: Clinical | None = None, salt: str = ""
+    records: Sequence[VisitRecord], clinical: Clinical | None = None
 ) -> tuple[tuple[VisitRecord, ...], Clinical | None, Hidden]:
     """The records and the clinical record as they may be told, and what stands for what.
 
-    Sessions become visit1, visit2 … in the order given. salt: "" draws one.
+    Sessions become visit1, visit2 … in the order given.
     """
     sessions = {label: f"visit{n}" for n, label in enumerate(dict.fromkeys(r.session for r in records), start=1)}
     places = [(r.name, _known(r)) for v in records for r in v.regions]
-    hidden = Hidden(public_names(places), sessions, salt or secrets.token_hex(16))
+    hidden = Hidden(public_names(places), sessions, secrets.token_hex(16))
     keys = dict.fromkeys(record.acquisition.patient_key for record in records)
     people = {key: f"patient{number}" for number, key in enumerate(keys, start=1) if key is not None}
     shown = tuple(_record(record, hidden, people.get(record.acquisition.patient_key or "")) for record in records)

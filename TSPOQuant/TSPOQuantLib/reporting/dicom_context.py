@@ -244,9 +244,9 @@ def unit_code(key: str) -> Code:
     return Code(unit, "UCUM", unit)
 
 
-def short(label: str, length: int = 64) -> str:
-    """A text as DICOM's short strings hold it: no backslash, which separates values, and no longer than that."""
-    return " ".join(label.replace("\\", "/").split())[:length].rstrip()
+def short(label: str) -> str:
+    """A text as DICOM's long strings (LO) hold it: no backslash, which separates values, and at most 64 letters."""
+    return " ".join(label.replace("\\", "/").split())[:64].rstrip()
 
 
 def region_codes(anatomy: Anatomy, tags: Mapping[str, str]) -> tuple[Code, Code]:

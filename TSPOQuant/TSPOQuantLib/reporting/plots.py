@@ -39,7 +39,7 @@ STYLE: Any = {
     "svg.hashsalt": "TSPOQuant",
 }
 SCREEN_PIXELS_PER_INCH = 150
-PAGE_WIDTH = 7.2
+PAGE_WIDTH, FUSED_SIDE = 7.2, 1.72
 """Inches: what pictures are drawn for, so that their letters keep their size in print."""
 
 
@@ -90,9 +90,9 @@ def localize(figure: "Figure", words: Words) -> None:
             text.set_parse_math(True)
 
 
-def fused(picture: FusedPicture, words: Words, side: float = 1.72) -> "Figure":
+def fused(picture: FusedPicture, words: Words) -> "Figure":
     """A fused slice with its edges, a scale bar and the PET's color bar."""
-    figure = canvas(side, side * 1.32)  # the slice, its title, and the bar with its numbers below
+    figure = canvas(FUSED_SIDE, FUSED_SIDE * 1.32)  # the slice, its title, and the bar with its numbers below
     axes = figure.add_subplot()
     draw_fused(axes, picture, figure_words(words), 7)
     axes.set_title(picture.session, fontsize=min(8, 8 * TITLE_LETTERS / len(picture.session)))
