@@ -1,9 +1,7 @@
 """What real files hold and must be read: other conventions, jitter, character sets, PMOD's headers, a frame table."""
 
-import tempfile
 import unittest
 from datetime import timedelta
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -12,28 +10,11 @@ from highdicom.legacy import LegacyConvertedEnhancedPETImage
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 from support.dicommaker import VENDORS, PetPlan, decay_factors, reference_times_s, write_ct, write_pet
+from support.folders import Folder
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.acquisition.tacs import read_frame_table, read_tacs
 from TSPOQuantLib.messages import InputRefused
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def write(self, name, text):
-        path = self.folder / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def refused(self, code, call, *arguments):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.code, code)
-        return caught.exception.message
 
 
 class TimesTest(Folder):

@@ -1,8 +1,6 @@
 """What of a DICOM file are pixels: which bits of a cell count, and where pixels start without a transfer syntax."""
 
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -10,17 +8,11 @@ from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from support.dicommaker import PetPlan, write_ct, write_pet
+from support.folders import Folder
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.messages import InputRefused
 
 SHAPE = (2, 4, 5)
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
 
 
 def cells(values, bits, stored, high, garbage):

@@ -1,12 +1,11 @@
 """PET-BIDS sidecars and datasets: what they say, what they contradict, and which files belong together."""
 
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from support.folders import Folder
 from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.bids import find_bids, read_pet_json
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
@@ -34,19 +33,6 @@ GOOD = {
     "ImageDecayCorrectionTime": 0,
     "ReconMethodName": "OSEM",
 }
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def refused(self, code, call, *arguments):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.code, code)
-        return caught.exception.message
 
 
 class SidecarTest(Folder):

@@ -1,13 +1,11 @@
 """Blood files: real PET-BIDS and PMOD ones against their tables, and every way a unit or a clock slips."""
 
 import csv
-import json
-import tempfile
 import unittest
 import zipfile
-from pathlib import Path
 
 import numpy as np
+from support.folders import Folder
 from support.realdata import DATA, needs_data
 from TSPOQuantLib.acquisition.blood import (
     BloodSamples,
@@ -21,7 +19,6 @@ from TSPOQuantLib.acquisition.blood import (
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs
-from TSPOQuantLib.messages import InputRefused
 
 TIMES = (0, 30, 45, 60, 90, 180, 600, 1800, 3600)
 WHOLE = (0, 2, 60, 40, 20, 9, 5, 4, 3.5)
@@ -51,23 +48,7 @@ def plain(path):
     }
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def write(self, name, content):
-        path = self.folder / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-        return path
-
-    def refused(self, code, call, *arguments, **keywords):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments, **keywords)
-        self.assertEqual(caught.exception.code, code)
-        return caught.exception.message
-
+class BloodFolder(Folder):
     def blood(self, columns=(TIMES, WHOLE, PLASMA, PARENT), metadata=JSON, name="sub-1_recording-manual_blood"):
         path = self.write(f"{name}.tsv", table(columns, NAMES[: len(columns)]))
         if metadata is not None:
@@ -78,7 +59,7 @@ class Folder(unittest.TestCase):
         return [notice.code for notice in blood.notices]
 
 
-class ReadBidsTest(Folder):
+class ReadBidsTest(BloodFolder):
     def test_reads_every_column(self):
         blood = read_blood([self.blood()], route="arterial")
         for curve, values in ((blood.whole_blood, WHOLE), (blood.plasma, PLASMA), (blood.parent_fraction, PARENT)):
@@ -215,7 +196,7 @@ class ReadBidsTest(Folder):
         self.assertIn("blood-columns-unused", self.codes(blood))
 
 
-class RefusedBloodTest(Folder):
+class RefusedBloodTest(BloodFolder):
     def test_minutes_taken_for_seconds(self):
         minutes = [time / 60 for time in TIMES]
         for metadata in (JSON, None):
@@ -398,7 +379,7 @@ class RefusedBloodTest(Folder):
         self.refused("json-missing", read_blood, [path], json=self.folder / "none.json")
 
 
-class ParentFractionTest(Folder):
+class ParentFractionTest(BloodFolder):
     def read(self, fractions, unit="arbitrary"):
         metadata = JSON | {"metabolite_parent_fraction": {"Units": unit}}
         return read_blood([self.blood((TIMES, WHOLE, PLASMA, fractions), metadata)])
@@ -450,7 +431,7 @@ class ParentFractionTest(Folder):
         self.assertIn("parent-fraction-venous", self.codes(read_blood([self.blood()], route="venous")))
 
 
-class OtherTablesTest(Folder):
+class OtherTablesTest(BloodFolder):
     def test_csv_with_stated_columns(self):
         names = ("t (min)", "Cwb [Bq/mL]", "who")
         columns = ([time / 60 for time in TIMES], [value * 1000 for value in WHOLE], ["ab"] * len(TIMES))
@@ -538,7 +519,7 @@ class OtherTablesTest(Folder):
         self.refused("table-spreadsheet", read_blood, [path])
 
 
-class FitToScanTest(Folder):
+class FitToScanTest(BloodFolder):
     timing = FrameTiming(np.arange(0.0, 3600, 60), np.full(60, 60.0))
 
     def samples(self, **curves):
@@ -611,7 +592,7 @@ class FitToScanTest(Folder):
 
 
 @needs_data
-class RealBloodTest(Folder):
+class RealBloodTest(BloodFolder):
     def assert_same(self, curve, columns, name):
         known = ~np.isnan(columns[name])
         np.testing.assert_allclose(curve.times_s, columns["time"][known], rtol=1e-12)
@@ -714,7 +695,7 @@ class RealBloodTest(Folder):
         np.testing.assert_allclose(curve.values[where], columns[name], rtol=1e-9)
 
 
-class SilentTest(Folder):
+class SilentTest(BloodFolder):
     """What a laboratory may leave unsaid."""
 
     def test_a_late_sample_of_nothing(self):

@@ -1,13 +1,12 @@
 """The injection's clock: told where the scan does not start with it, witnessed by the bolus, stated by the user."""
 
-import tempfile
 import unittest
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, write_pet
+from support.folders import Folder
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.clock import at_injection, blood_at
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
@@ -26,12 +25,7 @@ def codes(notices):
     return [notice.code for notice in notices]
 
 
-class HeaderTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
+class HeaderTest(Folder):
     def series(self, vendor, early_s):
         """A scan that starts with the injection, whose header puts the injection ``early_s`` before that."""
 

@@ -20,6 +20,7 @@ from unittest import mock
 
 import numpy as np
 from support import tiers, tinystudy
+from support.folders import Folder
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from support.without import without_budget
@@ -489,13 +490,8 @@ class RealDatasetTest(unittest.TestCase):
 
 @NEEDS_DASK
 @tiers.slow
-class ProcessesTest(unittest.TestCase):
+class ProcessesTest(Folder):
     """Processes of our own, as the command line starts them."""
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
 
     def start(self, dataset):
         library = str(Path(cohort.__file__).resolve().parents[1])

@@ -1,8 +1,6 @@
 """The command line in careless hands: one line that says what to do, nothing half-written, nothing silently wrong."""
 
-import contextlib
 import errno
-import io
 import json
 import os
 import signal
@@ -17,10 +15,11 @@ from unittest import mock
 import numpy as np
 import SimpleITK as sitk
 import TSPOQuantLib
+from support.commandline import run
+from support.folders import Folder
 from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import write_segmentation
-from TSPOQuantLib.cli import main
 from TSPOQuantLib.grid import Grid
 
 FRAMES, SHAPE, FRAME_S = 20, (8, 8, 8), 180
@@ -51,21 +50,11 @@ path = "x_bloodproc.tsv"
 """
 
 
-def run(*arguments):
-    """The command's exit code, standard output and standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(argument) for argument in arguments])
-    return code, out.getvalue(), err.getvalue()
-
-
-class SmallStudy(unittest.TestCase):
+class SmallStudy(Folder):
     """A visit of 8 x 8 x 8 voxels: a uniform PET, a region and its blood."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.study, self.out = self.folder / "study.toml", self.folder / "out"
         self.study.write_text(STUDY)
         (self.folder / "x_bloodproc.tsv").write_text(BLOODPROC)

@@ -1,23 +1,20 @@
 """The command ``compare``, the sensitivities that it rests on, and whether its intervals hold."""
 
-import contextlib
-import io
 import json
 import math
-import tempfile
 import unittest
 from dataclasses import replace
-from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 from support import checkout  # noqa: F401
 from support import visitrecords as made
+from support.commandline import run
+from support.folders import Folder
 from support.tiers import slow
 from support.without import without_report
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
-from TSPOQuantLib.cli import main
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.input_function import SampledSettings, sampled_input
 from TSPOQuantLib.kinetics import FitOptions, fit, weights
@@ -33,20 +30,10 @@ from TSPOQuantLib.regions.sampling import sample
 from tools.validation.simulation import integrate, one_tissue, schedule, true_input, with_noise
 
 
-def run(*arguments):
-    """The command's exit code, standard output and standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(argument) for argument in arguments])
-    return code, out.getvalue(), err.getvalue()
-
-
 @slow
-class CommandTest(unittest.TestCase):
+class CommandTest(Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         half = {name: 0.5 * value for name, value in made.VT.items()}
         for name, visit in (
             ("a", made.visit()),

@@ -1,17 +1,15 @@
 """DICOM RT Structure Sets of other makers, made here: their contours become the voxels that they enclose."""
 
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
+from support.folders import Folder
 from TSPOQuantLib.acquisition.contour_files import enclosed, outlines
 from TSPOQuantLib.acquisition.dicom_slice import key_of
 from TSPOQuantLib.acquisition.segmentation_files import is_contours, read_segmentation
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.messages import InputRefused
 
 SHAPE = (6, 24, 30)
 FRAME = "1.2.826.0.1.3680043.10.1.9"
@@ -58,13 +56,8 @@ def first(dataset):
     return dataset.ROIContourSequence[0].ContourSequence[0]
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def write(self, regions, frames=None, reverse=True):
+class ContourFolder(Folder):
+    def write_contours(self, regions, frames=None, reverse=True):
         """regions: contours by name, numbered from 11 on; their contours are told in the reverse order."""
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = pydicom.uid.RTStructureSetStorage
@@ -90,16 +83,10 @@ class Folder(unittest.TestCase):
         return path
 
     def read(self, regions, **keywords):
-        return read_segmentation(self.write(regions, **keywords), on=GRID)
-
-    def refused(self, code, call, *arguments, **keywords):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments, **keywords)
-        self.assertEqual(caught.exception.code, code)
-        return caught.exception.message
+        return read_segmentation(self.write_contours(regions, **keywords), on=GRID)
 
 
-class ReadContoursTest(Folder):
+class ReadContoursTest(ContourFolder):
     def test_each_name_has_its_own_contours(self):
         read = self.read(
             {
@@ -142,7 +129,7 @@ class ReadContoursTest(Folder):
 
     def test_coordinates_that_are_no_numbers(self):
         def written(data):
-            path = self.write({"x": [contour(square(1, 3, 4))]})
+            path = self.write_contours({"x": [contour(square(1, 3, 4))]})
             dataset = pydicom.dcmread(path)
             contours = first(dataset)
             tag = pydicom.tag.Tag("ContourData")
@@ -157,7 +144,7 @@ class ReadContoursTest(Folder):
             self.assertIn("decimals take a point", said)
 
     def test_a_file_without_preamble(self):
-        path = self.write({"x": [contour(square(1, 3, 4))]})
+        path = self.write_contours({"x": [contour(square(1, 3, 4))]})
         bare = pydicom.Dataset()
         bare.update(pydicom.dcmread(path))
         for implicit in (True, False):
@@ -168,7 +155,9 @@ class ReadContoursTest(Folder):
             )
 
     def test_contours_and_frames_of_regions_that_were_never_drawn(self):
-        path = self.write({"x": [contour(square(1, 3, 4)), contour(square(2, 3, 4))], "y": []}, frames=["1.2", "1.3"])
+        path = self.write_contours(
+            {"x": [contour(square(1, 3, 4)), contour(square(2, 3, 4))], "y": []}, frames=["1.2", "1.3"]
+        )
         dataset = pydicom.dcmread(path)
         del first(dataset).ContourData
         dataset.save_as(path)
@@ -204,7 +193,7 @@ class ReadContoursTest(Folder):
 
     def test_what_is_refused(self):
         good = {"x": [contour(square(1, 3, 4))]}
-        self.assertIn("study.toml", self.refused("contours-image", read_segmentation, self.write(good)))
+        self.assertIn("study.toml", self.refused("contours-image", read_segmentation, self.write_contours(good)))
         tilted = square(1, 3, 4)
         tilted[2:, 2] += 2.5
         for code, regions in (
@@ -226,7 +215,7 @@ class ReadContoursTest(Folder):
             ("contours-numbers", lambda data: setattr(data.ROIContourSequence[0], "ReferencedROINumber", 99)),
             ("contours-numbers", lambda data: setattr(data.ROIContourSequence[0], "ReferencedROINumber", 11)),
         ):
-            dataset = pydicom.dcmread(self.write(two))
+            dataset = pydicom.dcmread(self.write_contours(two))
             edit(dataset)
             dataset.save_as(self.folder / "cut.dcm", enforce_file_format=True)
             self.refused(code, read_segmentation, self.folder / "cut.dcm", on=GRID)

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from support.dicommaker import VENDORS, PetPlan, write_pet
+from support.folders import Folder
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.nifti import read_dynamic_nifti
 from TSPOQuantLib.grid import Grid
@@ -51,12 +51,7 @@ def numbered(header, frame, k):
 
 
 @unittest.skipUnless(recent(), f"no dcm2niix of {OLDEST_YEAR} or later is installed; pip install dcm2niix brings it")
-class DcmToNiixTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
+class DcmToNiixTest(Folder):
     def both(self, series):
         """Our image; dcm2niix's values (frames, k, j, i) in Bq/mL with our order of rows, grid and sidecar."""
         out = self.folder / f"{series.name}-nifti"

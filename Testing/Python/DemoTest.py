@@ -1,7 +1,5 @@
 """The whole chain on the simulated neck: DICOM in, V_T out, against the phantom's own truth."""
 
-import contextlib
-import io
 import json
 import tempfile
 import unittest
@@ -9,27 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from support.commandline import run
 from support.phantomvisit import write_one
 from support.tiers import slow
 from support.without import without_budget
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.alignment.motion import estimate_motion
 from TSPOQuantLib.alignment.pet_to_ct import align_to_ct
-from TSPOQuantLib.cli import main
 from TSPOQuantLib.phantom import PhantomSettings
 from TSPOQuantLib.pipeline.quantification import quantify_visit
 from TSPOQuantLib.pipeline.visit_data import read_visit
 from TSPOQuantLib.study import read_study
 
 IDEAL = ("--fast", "--fwhm", "0", "--noise", "0", "--motion", "0", "--no-report")
-
-
-def run(*arguments):
-    """The command's exit code, standard output and standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(argument) for argument in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 @slow

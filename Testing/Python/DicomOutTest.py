@@ -20,6 +20,7 @@ from support import tinystudy
 from support import visitrecords as made
 from support.dicommaker import PetPlan
 from support.exacttissue import centers
+from support.folders import Folder
 from support.tinystudy import CORD, LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
@@ -297,13 +298,8 @@ class DicomOutTest(unittest.TestCase):
         return caught.exception.code
 
 
-class HeadersTest(unittest.TestCase):
+class HeadersTest(Folder):
     """What files say that standard and patience do not foresee."""
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
 
     def context(self, edit, with_ct=True):
         study = DicomVisit(edit=edit, with_ct=with_ct).write(self.folder / "visit")

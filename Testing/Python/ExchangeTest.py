@@ -1,19 +1,17 @@
 """Files of kinfitr, bloodstream, petfit and petprep in their real form, made here: the same numbers come out."""
 
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 from support import tinystudy
 from support.exacttissue import EDGES_S, frame_means, parent_plasma
+from support.folders import Folder
 from TSPOQuantLib.acquisition.bids import find_bids
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.parameter_tables import read_parameters
 from TSPOQuantLib.acquisition.tacs import read_tacs
 from TSPOQuantLib.kinetics.models import SPELLINGS
-from TSPOQuantLib.messages import InputRefused
 
 SECONDS = np.linspace(0, 3600, 1201)
 FRACTION = 1 / (1 + (SECONDS / 1500) ** 2)
@@ -46,25 +44,6 @@ def sidecar(unit, boxed):
 
     units = {"time": "s"} | dict.fromkeys(ACTIVITIES, unit)
     return {name: {"Description": of(f"Estimated {name}"), "Units": of(one)} for name, one in units.items()}
-
-
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def write(self, name, content):
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-        return path
-
-    def refused(self, code, call, *arguments):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.code, code)
-        return caught.exception.message
 
 
 class InputFunctionTest(Folder):

@@ -1,29 +1,20 @@
 """``tspoquant fit`` on real people, against an exact solver and against kinfitr; and what it refuses."""
 
-import contextlib
 import csv
-import io
 import json
 import tempfile
 import unittest
 from pathlib import Path
 
+from support.commandline import run
+from support.folders import Folder
 from support.realdata import DATA, needs_data
 from support.tiers import slow
-from TSPOQuantLib.cli import main
 
 TACS = "FrameTimesStart\tFrameTimesEnd\tmuscle\n" + "".join(
     f"{60 * i}\t{60 * (i + 1)}\t{1000 * min(i, 5)}\n" for i in range(60)
 )
 BLOODPROC = "time\twhole_blood_radioactivity\tAIF\n0\t0\t0\n60\t20\t20\n600\t4\t3\n3600\t2\t1\n"
-
-
-def run(*arguments):
-    """The command's exit code, its standard output and its standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(argument) for argument in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def table(path):
@@ -43,11 +34,9 @@ def one(folder, pattern):
     return path
 
 
-class FitCommandTest(unittest.TestCase):
+class FitCommandTest(Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.tacs, self.blood = self.folder / "x_tacs.tsv", self.folder / "x_bloodproc.tsv"
         self.tacs.write_text(TACS)
         self.blood.write_text(BLOODPROC)

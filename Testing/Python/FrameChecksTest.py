@@ -1,13 +1,12 @@
 """One set of checks for the frames of DICOM and NIfTI: times, decay, empty and repeated frames, named one by one."""
 
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, decay_factors, unchanged, write_pet
+from support.folders import Folder
 from TSPOQuantLib.acquisition.clock import start_notices
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.frame_checks import check_frames, check_slopes, check_timing, saturated_notices
@@ -24,18 +23,7 @@ def measured():
     return np.random.default_rng(1).normal(5, 1, (len(STARTS), *SHAPE)).clip(0.1).astype(np.float32)
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def refused(self, code, call, *arguments):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.code, code)
-        return caught.exception.message
-
+class ScanFolder(Folder):
     def nifti(self, values=None, without=(), **changed):
         values = measured() if values is None else values
         sitk.WriteImage(
@@ -55,14 +43,14 @@ class Folder(unittest.TestCase):
         return self.folder / "x_pet.nii.gz"
 
 
-class ActivityTest(Folder):
+class ActivityTest(ScanFolder):
     def test_a_thousandfold_slip_of_the_image_is_told(self):
         for units, told in (("Bq/mL", True), ("MBq/mL", True), ("kBq/mL", False)):
             codes = [notice.code for notice in read_dynamic_pet(self.nifti(Units=units)).notices]
             self.assertEqual("pet-activity-odd" in codes, told, units)
 
 
-class TimeSlipTest(Folder):
+class TimeSlipTest(ScanFolder):
     def said(self, code, **changed):
         return self.refused(code, read_dynamic_pet, self.nifti(**changed))
 
@@ -114,7 +102,7 @@ class TimeSlipTest(Folder):
         self.assertNotIn("summer time", start_notices(3500.0, "the header")[0].message)
 
 
-class DecayTest(Folder):
+class DecayTest(ScanFolder):
     def test_factors_by_either_name_are_held_against_what_is_stated(self):
         truth = measured()
         for key in ("DecayCorrectionFactor", "DecayFactor"):
@@ -164,7 +152,7 @@ class DecayTest(Folder):
         self.refused("pet-decay-reference", read_dynamic_pet, self.nifti(**late))
 
 
-class TimingTest(Folder):
+class TimingTest(ScanFolder):
     def test_gaps_are_told_by_every_door(self):
         starts = STARTS.copy()
         starts[-1] += 3000
@@ -222,7 +210,7 @@ class TimingTest(Folder):
             self.assertEqual([notice.code for notice in check_timing(timing)], ["frames-gaps"])
 
 
-class EmptyTest(Folder):
+class EmptyTest(ScanFolder):
     def test_an_empty_frame_is_named(self):
         for frame in (1, 3, 4):
             values = measured()

@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+from support.folders import Folder
 from support.groupfolders import log_normal, write_visit
 from support.realdata import DATA, needs_data
 from support.tinystudy import quiet
@@ -166,14 +167,12 @@ def columns(path):
     return [dict(zip(found, cells, strict=True)) for cells in zip(*found.values(), strict=True)]
 
 
-class CommandTest(unittest.TestCase):
+class CommandTest(Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.cohort, self.out = self.folder / "cohort", self.folder / "out"
 
-    def write(self, people=10, within=0.1, flags=None, sessions=("a", "b")):
+    def write_cohort(self, people=10, within=0.1, flags=None, sessions=("a", "b")):
         rng = np.random.default_rng(7)
         values = {name: log_normal(rng, people, 2, 0.3, within) for name in (LEFT, RIGHT)}
         for n in range(people):
@@ -187,7 +186,7 @@ class CommandTest(unittest.TestCase):
         return quiet("group", self.cohort, "--out", self.out, *more)
 
     def test_the_coefficient_is_taken_as_it_is(self):
-        values = self.write()
+        values = self.write_cohort()
         code, told = self.run_group("--test-retest", "ses-a", "b")
         self.assertEqual(code, 0, told)
         change = np.concatenate([np.log(x[:, 1] / x[:, 0]) for x in values.values()])
@@ -206,7 +205,7 @@ class CommandTest(unittest.TestCase):
         self.assertTrue(float(rows[0]["wcv_log_low"]) < wcv < float(rows[0]["wcv_log_high"]))
 
     def test_a_column_marks_test_and_retest(self):
-        self.write()
+        self.write_cohort()
         dataset = self.folder / "dataset"
         dataset.mkdir()
         people = [f"sub-{n:02d}\t{'test-retest' if n < 4 else 'treated'}" for n in range(10)]
@@ -217,7 +216,7 @@ class CommandTest(unittest.TestCase):
         self.assertIn("group-few", told)
 
     def test_an_outlier_is_told_both_ways(self):
-        self.write()
+        self.write_cohort()
         write_visit(self.cohort, "03", "b", {LEFT: 30.0, RIGHT: 30.0})
         code, told = self.run_group("--test-retest", "a", "b")
         self.assertEqual((code, "group-outlier: sub-03 stands out" in told), (0, True), told)
@@ -231,7 +230,7 @@ class CommandTest(unittest.TestCase):
         self.assertGreater(float(rows[0]["wcv_log"]), 2 * float(rows[1]["wcv_log"]))
 
     def test_what_the_data_do_not_tell_is_left_out_and_said(self):
-        self.write(flags={LEFT: "se-large"})
+        self.write_cohort(flags={LEFT: "se-large"})
         code, told = self.run_group("--test-retest", "a", "b")
         self.assertEqual((code, "group-left-out" in told), (0, True), told)
         self.assertEqual([row["region"] for row in columns(self.out / "test-retest.tsv")], ["all", RIGHT])
@@ -239,12 +238,12 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(len(columns(self.out / "test-retest.tsv")), 3)
 
     def test_two_people_give_no_coefficient(self):
-        self.write(people=2)
+        self.write_cohort(people=2)
         code, told = self.run_group("--test-retest", "a", "b")
         self.assertEqual((code, (self.out / "RC.toml").exists()), (0, False), told)
 
     def test_refusals_say_what_to_do(self):
-        self.write(people=3)
+        self.write_cohort(people=3)
         for arguments, code in (
             (("--test-retest", "a", "c"), "group-session"),
             (("--test-retest", "a", "a"), "group-session"),
@@ -257,7 +256,7 @@ class CommandTest(unittest.TestCase):
         self.assertFalse(self.out.exists())
 
     def test_a_plan_refuses_a_coefficient_of_another_model(self):
-        self.write()
+        self.write_cohort()
         self.run_group("--test-retest", "a", "b")
         protocol = self.folder / "protocol.toml"
         for text in ('[plan]\nmodel = "Logan"\n', "[plan]\nwcv_percent = 5\n"):

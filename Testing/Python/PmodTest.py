@@ -1,17 +1,15 @@
 """PMOD's text files, made here in the form that its manual and its own exports have, with the trap of each."""
 
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
 from support import tinystudy
 from support.exacttissue import EDGES_S, frame_means, parent_plasma
+from support.folders import Folder
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.tacs import read_tacs
-from TSPOQuantLib.messages import InputRefused
 
 STARTS, ENDS = np.array([0.0, 15, 30, 300, 900]), np.array([15.0, 30, 300, 900, 2700])
 CORD, FORAMEN = np.array([0.25, 8, 6, 5, 4]), np.array([0.5, 3, 4, 5, 5.5])
@@ -27,13 +25,8 @@ STATISTICS = """# PMOD_VOI_STATISTICS
 """
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def write(self, name, lines, end="\n"):
+class PmodFolder(Folder):
+    def write_lines(self, name, lines, end="\n"):
         path = self.folder / name
         text = lines if isinstance(lines, str) else end.join([*lines, ""])
         path.write_bytes(text.encode())
@@ -42,27 +35,21 @@ class Folder(unittest.TestCase):
     def rows(self, *columns):
         return ["\t".join(f"{cell:.15g}" for cell in row) for row in zip(*columns, strict=True)]
 
-    def refused(self, code, call, *arguments):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.code, code)
-        return caught.exception.message
 
-
-class TacTest(Folder):
+class TacTest(PmodFolder):
     """.tac and .crv: the unit of the regions stands behind the name of the second column."""
 
     def test_seconds_and_minutes(self):
         for unit, scale in (("seconds", 1), ("minutes", 60)):
             head = f"start[{unit}]\tend[kBq/cc]\tcord\tforamen C6/C7 left"
-            path = self.write("a.tac", [head, *self.rows(STARTS / scale, ENDS / scale, CORD, FORAMEN)], "\r\n")
+            path = self.write_lines("a.tac", [head, *self.rows(STARTS / scale, ENDS / scale, CORD, FORAMEN)], "\r\n")
             tacs = read_tacs(path)
             np.testing.assert_allclose(tacs.activity, [CORD, FORAMEN], rtol=1e-12)
             np.testing.assert_allclose(tacs.timing.ends_s, ENDS)
             self.assertEqual(tacs.regions, ("cord", "foramen C6/C7 left"))
 
     def test_corrected_regions_are_told_from_the_measured(self):
-        path = self.write(
+        path = self.write_lines(
             "a.tac", ["start[seconds]\tend[Bq/cc]\tcord\tcord_C", *self.rows(STARTS, ENDS, 1e3 * CORD, 2e3 * CORD)]
         )
         tacs = read_tacs(path)
@@ -71,29 +58,33 @@ class TacTest(Folder):
 
     def test_regions_without_any_number_are_left_out_and_told(self):
         rows = [f"{row}\tNaN" for row in self.rows(STARTS, ENDS, CORD)]
-        tacs = read_tacs(self.write("a.tac", ["start[seconds]\tend[kBq/cc]\tcord\tventricle_C", *rows]))
+        tacs = read_tacs(self.write_lines("a.tac", ["start[seconds]\tend[kBq/cc]\tcord\tventricle_C", *rows]))
         self.assertEqual((tacs.regions, [notice.code for notice in tacs.notices]), (("cord",), ["tacs-empty"]))
         rows[0] = rows[0].replace("NaN", "1.5")
         self.refused(
             "table-not-finite",
             read_tacs,
-            self.write("b.tac", ["start[seconds]\tend[kBq/cc]\tcord\tventricle", *rows]),
+            self.write_lines("b.tac", ["start[seconds]\tend[kBq/cc]\tcord\tventricle", *rows]),
         )
 
     def test_middles_alone_need_the_frames_from_elsewhere(self):
         middles = (STARTS + ENDS) / 2
-        path = self.write("a.crv", ["time[minutes]\tcord[nCi/cc]\tforamen", *self.rows(middles / 60, CORD, FORAMEN)])
+        path = self.write_lines(
+            "a.crv", ["time[minutes]\tcord[nCi/cc]\tforamen", *self.rows(middles / 60, CORD, FORAMEN)]
+        )
         self.assertIn("--pet-json", self.refused("tacs-frames", read_tacs, path))
         frames = FrameTiming(STARTS, ENDS - STARTS)
         np.testing.assert_allclose(read_tacs(path, frames=frames).activity, 0.037 * np.array([CORD, FORAMEN]))
         self.refused("tacs-frames", read_tacs, path, None, FrameTiming(STARTS + 5, ENDS - STARTS))
 
     def test_a_comment_above_the_title_is_none_of_the_table(self):
-        path = self.write("a.tac", ["# study 7", "start[seconds]\tend[kBq/cc]\tcord", *self.rows(STARTS, ENDS, CORD)])
+        path = self.write_lines(
+            "a.tac", ["# study 7", "start[seconds]\tend[kBq/cc]\tcord", *self.rows(STARTS, ENDS, CORD)]
+        )
         np.testing.assert_array_equal(read_tacs(path).activity, [CORD])
 
 
-class StatisticsTest(Folder):
+class StatisticsTest(PmodFolder):
     """.voistat: long rows at the middles of frames, beside names of the person; the frames are in .acqtimes."""
 
     HEADER = (
@@ -109,12 +100,12 @@ class StatisticsTest(Folder):
             for region, values in (("cord", CORD), ("foramen_l", FORAMEN))
             for middle, value in zip((STARTS + ENDS) / 2, values, strict=True)
         ]
-        return self.write(name, STATISTICS + "\n".join([head, *rows]) + "\n")
+        return self.write_lines(name, STATISTICS + "\n".join([head, *rows]) + "\n")
 
     def times(self, name="p1.acqtimes", ends=ENDS):
         rows = [f"{start:g}\t{end:g}" for start, end in zip(STARTS, ends, strict=True)]
         text = "\r\n".join(["# Acquisition times (start end)in seconds", "5 # Number of acquisitions", *rows])
-        return self.write(name, text)
+        return self.write_lines(name, text)
 
     def test_averages_and_corrected_ones_with_volumes(self):
         self.times()
@@ -135,7 +126,7 @@ class StatisticsTest(Folder):
         self.refused("tacs-frames", read_tacs, path)
         wrong.unlink()
         listed = {"FrameTimesStart": STARTS.tolist(), "FrameDuration": (ENDS - STARTS).tolist()}
-        self.write("p1_TAC.json", json.dumps(listed))
+        self.write_lines("p1_TAC.json", json.dumps(listed))
         np.testing.assert_array_equal(read_tacs(path).timing.ends_s, ENDS)
 
     def test_several_scans_and_maps_are_refused(self):
@@ -147,19 +138,21 @@ class StatisticsTest(Folder):
         )
 
 
-class BloodTest(Folder):
+class BloodTest(PmodFolder):
     """.bld and .crv: a unit stated once; fractions; plasma as a fraction of whole blood."""
 
     def test_several_columns_share_the_unit_of_the_second(self):
         head = "sample-time[seconds]\tplasma[kBq/cc]\twhole-blood\tparent-fraction[1/1]"
-        blood = read_blood([self.write("a.bld", [head, *self.rows(SAMPLED, 1.2 * WHOLE, WHOLE, PARENT)])])
+        blood = read_blood([self.write_lines("a.bld", [head, *self.rows(SAMPLED, 1.2 * WHOLE, WHOLE, PARENT)])])
         np.testing.assert_allclose(blood.whole_blood.values, WHOLE)
         np.testing.assert_allclose(blood.plasma.values, 1.2 * WHOLE)
         np.testing.assert_allclose(blood.parent_fraction.values, PARENT)
 
     def test_the_plasma_fraction_makes_plasma_of_whole_blood(self):
-        one = self.write("wb.bld", ["sample-time[minutes]\twhole-blood[kBq/cc]", *self.rows(SAMPLED / 60, WHOLE)])
-        other = self.write(
+        one = self.write_lines(
+            "wb.bld", ["sample-time[minutes]\twhole-blood[kBq/cc]", *self.rows(SAMPLED / 60, WHOLE)]
+        )
+        other = self.write_lines(
             "pf.bld", ["sample-time[minutes]\tplasma-fraction[1/1]", *self.rows(SAMPLED / 60, 1.1 + 0 * WHOLE)]
         )
         blood = read_blood([one, other])
@@ -167,7 +160,7 @@ class BloodTest(Folder):
         np.testing.assert_allclose(blood.plasma.times_s, SAMPLED)
 
 
-class CompositeTest(Folder):
+class CompositeTest(PmodFolder):
     """.kmData: blood and tissue in sections of one file, between others that are not read."""
 
     def composite(self, tissue=None):
@@ -192,7 +185,7 @@ class CompositeTest(Folder):
             "// nothing",
             *(["# DATA", "start[seconds]\tend[kBq/cc]\tcord", *curves] if tissue is None else tissue),
         ]
-        return self.write("p1.kmData", sections, "\r\n")
+        return self.write_lines("p1.kmData", sections, "\r\n")
 
     def test_one_file_is_both_curves_and_blood(self):
         path = self.composite()
@@ -207,7 +200,7 @@ class CompositeTest(Folder):
 
     def test_without_tissue_or_data_it_is_refused(self):
         self.refused("tacs-regions", read_tacs, self.composite(tissue=[]))
-        empty = self.write("e.kmData", ["# PMOD", "# DATA", "# END"])
+        empty = self.write_lines("e.kmData", ["# PMOD", "# DATA", "# END"])
         self.refused("pmod-sections", read_tacs, empty)
         self.refused("pmod-sections", read_blood, [empty])
 

@@ -3,11 +3,10 @@
 import csv
 import dataclasses
 import math
-import tempfile
 import unittest
-from pathlib import Path
 
 from support import visitrecords as made
+from support.folders import Folder
 from TSPOQuantLib.kinetics.models import MODELS
 from TSPOQuantLib.outcome.record import RegionOutcome
 from TSPOQuantLib.outcome.recording import outcome_rows
@@ -56,12 +55,7 @@ class QuantityTest(unittest.TestCase):
             self.assertNotEqual(french.message(one.name), one.name)
 
 
-class TableTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
+class TableTest(Folder):
     def test_parameters_and_their_errors_reach_the_rows(self):
         (row,) = two_tissue().rows
         for name, (value, error) in TWO_TISSUE.items():

@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import math
-import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
 from support import visitrecords as made
+from support.folders import Folder
 from TSPOQuantLib.messages import InputRefused, Listed, Notice, Text
 from TSPOQuantLib.outcome.record import FORMAT, from_json, read_record, sealed
 from TSPOQuantLib.plain import to_json
@@ -157,12 +157,7 @@ class OldRecordTest(unittest.TestCase):
             self.assertIn(part, caught.exception.message)
 
 
-class FolderTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
+class FolderTest(Folder):
     def refusal(self, path):
         with self.assertRaises(InputRefused) as caught:
             read_record(path)

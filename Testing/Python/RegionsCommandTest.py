@@ -1,7 +1,5 @@
 """``propose`` and ``regions compare``: what they write, print and refuse."""
 
-import contextlib
-import io
 import json
 import shutil
 import tempfile
@@ -13,12 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 import SimpleITK as sitk
 from support import checkout  # noqa: F401
+from support.commandline import run
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from support.tinystudy import LEFT, RIGHT, DicomVisit
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
-from TSPOQuantLib.cli import main
 from TSPOQuantLib.commands import regions
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.levels import SIZES_MM
@@ -31,14 +29,6 @@ from tools.validation.regions import labeled, neck
 from tools.validation.shapes import LEVELS, middle_grid
 
 NECK = DATA / "necks" / "vhf_neck"
-
-
-def run(*arguments):
-    """Exit code, standard output and standard error of one command."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([str(argument) for argument in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def drawn(shift_mm):

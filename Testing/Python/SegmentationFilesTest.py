@@ -4,9 +4,7 @@ import gzip
 import hashlib
 import importlib.util
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
 import highdicom
 import numpy as np
@@ -14,12 +12,12 @@ import pydicom
 import SimpleITK as sitk
 from pydicom.pixels.utils import pack_bits
 from pydicom.sr.codedict import codes
+from support.folders import Folder
 from support.realdata import DATA, needs_data
 from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation, write_segmentation
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.regions.naming import undrawn_notices
 
 SHAPE = (4, 5, 6)
@@ -54,17 +52,7 @@ def sample():
     )
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def refused(self, code, call, *arguments):
-        with self.assertRaises(InputRefused) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.code, code)
-
+class SegmentationFolder(Folder):
     def assert_same(self, first, second):
         self.assertTrue(first.grid.same_as(second.grid, 1e-6))
         self.assertEqual([s.id for s in first.segments], [s.id for s in second.segments])
@@ -75,7 +63,7 @@ class Folder(unittest.TestCase):
                 np.testing.assert_allclose(one.color, other.color, atol=1e-5)
 
 
-class SlicerFileTest(Folder):
+class SlicerFileTest(SegmentationFolder):
     def written(self, segmentation=None):
         path = self.folder / "x.seg.nrrd"
         write_segmentation(path, segmentation or sample())
@@ -203,7 +191,7 @@ class SlicerFileTest(Folder):
 
 
 @needs_slicer
-class SlicerTest(Folder):
+class SlicerTest(SegmentationFolder):
     """3D Slicer's own storage node reads the same thing from the same file."""
 
     def read_by_slicer(self, path):
@@ -285,7 +273,7 @@ class SlicerTest(Folder):
 
 
 @needs_data
-class RealSegmentationTest(Folder):
+class RealSegmentationTest(SegmentationFolder):
     def test_overlap_and_terminology(self):
         read = read_segmentation(DATA / "segmentations" / "SegmentationOverlapping.seg.nrrd")
         self.assertEqual(len(read.segments), 8)
@@ -314,7 +302,7 @@ SNAP = """################################################
 """
 
 
-class LabelMapTest(Folder):
+class LabelMapTest(SegmentationFolder):
     def label_map(self, name="labels.nii.gz", dtype=np.int16, labels=None):
         if labels is None:
             labels = np.zeros(SHAPE, dtype)
@@ -453,7 +441,7 @@ class LabelMapTest(Folder):
         self.refused("segmentation-unreadable", read_segmentation, broken)
 
 
-class DicomTest(Folder):
+class DicomTest(SegmentationFolder):
     def written(self, kind, numbers=((1, "cord"), (2, "foramen C6/C7 left")), **options):
         """A DICOM SEG of two overlapping boxes (BINARY) or two that do not (LABELMAP), on an oblique grid; further
         segments hold no voxel."""

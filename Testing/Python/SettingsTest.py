@@ -1,13 +1,13 @@
 """Settings are declared once: everything that must know a setting follows from its declaration."""
 
 import sys
-import tempfile
 import unittest
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from support import visitrecords as made
+from support.folders import Folder
 from TSPOQuantLib.alignment.pet_to_ct import PetToCt
 from TSPOQuantLib.input_function import ImageDerivedSettings, SampledSettings
 from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
@@ -113,13 +113,11 @@ def toml(value):
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
-class StudyFileTest(unittest.TestCase):
+class StudyFileTest(Folder):
     """Every setting is a key of study.toml, read and refused by its declaration."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         for name in FILES:
             (self.folder / name).touch()
 

@@ -4,6 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from support.folders import Folder
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.clinical import SCORES
 from TSPOQuantLib.outcome.clinical_file import read_clinical
@@ -27,11 +28,9 @@ vb = 0.05
 """
 
 
-class StudyTest(unittest.TestCase):
+class StudyTest(Folder):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         (self.folder / "pet").mkdir()
         for name in ("s.seg.nrrd", "b.tsv"):
             (self.folder / name).touch()

@@ -3,12 +3,12 @@
 import gzip
 import json
 import struct
-import tempfile
 import unittest
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from support.folders import Folder
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.dicom import read_ct, read_dynamic_pet
 from TSPOQuantLib.acquisition.frame_of_reference import check_placed
@@ -52,12 +52,7 @@ def random(shape, kind="f4"):
     return (np.random.default_rng(1).random(shape) * 100 + 1).astype(kind)
 
 
-class Folder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
+class VolumeFolder(Folder):
     def written(self, values, ending=".nii"):
         path = self.folder / f"x{ending}"
         sitk.WriteImage(image_of(values), str(path), "packed" in ending)
@@ -70,7 +65,7 @@ class Folder(unittest.TestCase):
         return caught.exception.message
 
 
-class WholeFileTest(Folder):
+class WholeFileTest(VolumeFolder):
     def same(self, path):
         """What we read is what SimpleITK reads."""
         image = sitk.ReadImage(str(path))
@@ -137,7 +132,7 @@ class WholeFileTest(Folder):
             np.testing.assert_array_equal(read_volume(self.written(values, ending)).values, values)
 
 
-class DamagedFileTest(Folder):
+class DamagedFileTest(VolumeFolder):
     def reads(self, ending):
         """A written file, and every way in which the program reads it."""
         yield self.written(random(SHAPE), ending), (read_ct, read_volume)
@@ -211,7 +206,7 @@ class DamagedFileTest(Folder):
             self.assertIn("annex", self.refused("file-pointer", reader, path))
 
 
-class DynamicTest(Folder):
+class DynamicTest(VolumeFolder):
     def pet(self, values, ending=".nii.gz"):
         (self.folder / "x_pet.json").write_text(json.dumps(SIDECAR))
         return self.written(values, f"_pet{ending}")
@@ -243,7 +238,7 @@ class DynamicTest(Folder):
         self.refused("nifti-damaged", read_dynamic_pet, packed)
 
 
-class PlaceTest(Folder):
+class PlaceTest(VolumeFolder):
     def file(self, qform=None, sform=None, units=2, order="<"):
         path = self.folder / "p.nii"
         path.write_bytes(nifti_bytes(random(SHAPE, "i2"), order, 1.0, 0.0, qform, sform, units))
