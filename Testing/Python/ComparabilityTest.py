@@ -86,15 +86,17 @@ class EachDifferenceTest(unittest.TestCase):
         return caught.exception
 
     def test_estimated_resolutions_may_differ_by_their_joint_error(self):
-        def codes(width, error):
-            told = {"fwhm_mm": width, "fwhm_se_mm": error}
-            visits = [made.visit(acquisition={"fwhm_se_mm": error}), followup(acquisition=told)]
+        def codes(width, error, own=None):
+            told = {"fwhm_se_mm": error, "fwhm_own_se_mm": own}
+            visits = [made.visit(acquisition=told), followup(acquisition=told | {"fwhm_mm": width})]
             return [finding.code for finding in findings_of(visits)]
 
         apart = BASE.acquisition.fwhm_mm + 0.8
         self.assertIn("visits-resolution", codes(apart, None))
         self.assertIn("visits-resolution", codes(apart, 0.1))  # 0.62 mm is what two such estimates differ by
         self.assertNotIn("visits-resolution", codes(apart, 0.4))
+        self.assertIn("visits-resolution", codes(apart, 0.7, 0.1))  # what both visits err by alike explains nothing
+        self.assertNotIn("visits-resolution", codes(apart, 0.7, 0.4))
 
     def test_alike(self):
         self.assertEqual(checked([BASE, followup()]), ())

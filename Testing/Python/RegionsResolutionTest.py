@@ -1,10 +1,10 @@
-"""The resolution that is estimated from a simulated neck's skin, and when it is refused."""
+"""The resolution that is estimated from a simulated neck's skin and regions, and when it is refused."""
 
 import unittest
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, gaussian_filter
 from support import checkout  # noqa: F401
 from support.realdata import needs_data
 from support.realneck import RealNeck
@@ -16,9 +16,16 @@ from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.phantom.anatomy import pet_grid
 from TSPOQuantLib.phantom.scanner import counts_per_activity, image_frames, with_count_noise
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
-from TSPOQuantLib.regions.resolution import METHOD_MM, estimate_resolution
+from TSPOQuantLib.regions.region import regions_of
+from TSPOQuantLib.regions.resolution import (
+    METHOD_DEEP_MM,
+    METHOD_MM,
+    METHOD_SKIN_ALONE_MM,
+    estimate_resolution,
+    resolution_at,
+)
 
-from tools.validation.regions import NOISE_PERCENT, curves, neck, scan
+from tools.validation.regions import NOISE_PERCENT, curves, drawn, neck, scan
 
 TOLERANCE_MM = 0.3
 SIGMAS = 2.3548
@@ -42,6 +49,11 @@ class ResolutionTest(unittest.TestCase):
         activity = np.stack([with_count_noise(one, n, scale, rng) for n, one in zip(last, clean, strict=True)])
         return replace(scan(activity), timing=timing)
 
+    def at_regions(self, image, regions):
+        targets = [region for region in regions if region.anatomy.structure in ("foramen", "cord")]
+        others = [region for region in regions if region not in targets]
+        return resolution_at(estimate_resolution(image, self.ct), image, targets, self.ct, others=others)
+
     def assert_refused(self, code, *arguments):
         with self.assertRaises(InputRefused) as caught:
             estimate_resolution(*arguments)
@@ -55,6 +67,32 @@ class ResolutionTest(unittest.TestCase):
                 self.assertAlmostEqual(found.fwhm_mm, fwhm, delta=TOLERANCE_MM)
                 self.assertLess(found.se_mm, 1.2 * METHOD_MM)
                 self.assertEqual(found.notices, ())
+
+    @slow
+    def test_a_neck_that_is_less_sharp_where_the_regions_lie(self):
+        regions = [region for region in regions_of(drawn(self.anatomy)) if region.mask.any()]
+        skin_mm, deep_mm = 4.5, 6.5
+        sharp, blurred = self.image(skin_mm, count=1), self.image(deep_mm, count=1)
+        found = self.at_regions(sharp, regions)
+        self.assertAlmostEqual(found.fwhm_mm, skin_mm, delta=METHOD_DEEP_MM)
+        self.assertEqual([notice.code for notice in found.notices], ["resolution-estimated"])
+
+        warm = gaussian_filter(sharp.activity[0], 2) > 0.2 * sharp.activity[0].mean()
+        body = np.stack([np.pad(binary_fill_holes(plane), 1) for plane in warm])
+        depth = np.stack([distance_transform_edt(plane, sampling=sharp.grid.spacing_mm[1::-1]) for plane in body])
+        inner = np.clip((depth[:, 1:-1, 1:-1] - 12.0) / 6.0, 0, 1)
+        mixed = (1 - inner) * sharp.activity[0] + inner * blurred.activity[0]
+        image = replace(sharp, activity=mixed[None].astype(np.float32))
+        self.assertAlmostEqual(estimate_resolution(image, self.ct).fwhm_mm, skin_mm, delta=TOLERANCE_MM)
+        found = self.at_regions(image, regions)
+        self.assertGreater(found.fwhm_mm, (skin_mm + deep_mm) / 2)
+        self.assertLess(abs(found.fwhm_mm - deep_mm), 1.96 * found.se_mm)
+        self.assertTrue(METHOD_MM < found.own_se_mm < METHOD_DEEP_MM < found.se_mm < 2 * METHOD_DEEP_MM)
+        self.assertEqual([notice.code for notice in found.notices], ["resolution-estimated", "resolution-deep"])
+        # Too few regions to tell: the skin's width, and how little that says of the regions'.
+        few = self.at_regions(image, [region for region in regions if region.anatomy.structure == "cord"][:2])
+        self.assertAlmostEqual(few.fwhm_mm, skin_mm, delta=TOLERANCE_MM)
+        self.assertGreater(few.se_mm, METHOD_SKIN_ALONE_MM)
 
     @slow
     def test_a_ct_that_is_elsewhere_needs_the_transform(self):

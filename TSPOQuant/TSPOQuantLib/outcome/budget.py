@@ -45,7 +45,7 @@ class BudgetSettings:
     input_scale: of scanner against blood counter, as a fraction. delay_s: of the input against the tissue.
     placement_mm, registration_mm: root mean square distance in space (1/sqrt(3) of it along each axis) of the drawn
     region and of the CT or MR against the PET. fwhm_mm: of the assumed resolution, and of an estimated one beside
-    its standard error: it is estimated at the skin, and the regions lie deep.
+    its standard error: it is one width for all regions, and each has its own.
     resolution_correlation: between visits on one scanner: the same wrong FWHM is used at both, so that its error
     cancels in part. All other errors count as independent between visits, which is the cautious choice.
     correction_share: of ln(corrected / measured), by which the correction itself is off, alike at both visits: about

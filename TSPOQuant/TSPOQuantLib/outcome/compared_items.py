@@ -183,7 +183,8 @@ def _resolution(visit: VisitRecord) -> tuple[float, float] | None:
     scan = visit.acquisition
     if scan.fwhm_mm is None:
         return None
-    return scan.fwhm_mm, math.hypot(scan.fwhm_se_mm, SKIN_MM) if scan.fwhm_se_mm else 0.0
+    error = scan.fwhm_se_mm if scan.fwhm_own_se_mm is None else scan.fwhm_own_se_mm
+    return scan.fwhm_mm, math.hypot(error, SKIN_MM) if error else 0.0
 
 
 def window_s(visit: VisitRecord) -> tuple[float, float]:

@@ -41,7 +41,8 @@ class Acquisition(Acquired):
     """What was acquired, of ``patient_key`` no more than tells whether two visits are of one patient.
 
     voxel_mm: along i, j, k. shape: voxels along i, j, k. fwhm_mm: the resolution, as the study states it or
-    the images told it; fwhm_se_mm: its standard error where the images did.
+    the images told it; fwhm_se_mm: its standard error where the images did, and fwhm_own_se_mm the part of it that
+    another visit on the scanner does not share.
     frame_starts_s, frame_durations_s: seconds from ``time_zero`` ("injection", "first frame").
     time_zero_at: wall clock in ISO 8601. anatomy: what the regions were drawn on, "CT" or "MR".
     """
@@ -55,6 +56,7 @@ class Acquisition(Acquired):
     frame_starts_s: Numbers
     frame_durations_s: Numbers
     fwhm_se_mm: float | None = None
+    fwhm_own_se_mm: float | None = None
     anatomy: str | None = None
 
     @property

@@ -18,6 +18,7 @@ from ..regions.partial_volume import Corrected
 from ..regions.peak import Hottest
 from ..regions.planes import center_of
 from ..regions.region import Region, TimeActivityCurve
+from ..regions.resolution import Resolution
 from .record import Acquisition, InputRecord, Numbers, RegionOutcome, RegionRecord
 
 PATIENT_KEY_DIGITS = 4
@@ -26,7 +27,10 @@ possible patient numbers leaves too many that fit to find out whose visit this i
 
 
 def acquisition_of(
-    image: DynamicImage, fwhm_mm: float | None, fwhm_se_mm: float | None = None, anatomical: Volume | None = None
+    image: DynamicImage,
+    fwhm_mm: float | None,
+    resolution: Resolution | None = None,
+    anatomical: Volume | None = None,
 ) -> Acquisition:
     grid, at = image.grid, image.time_zero_at
     known = {field.name: getattr(image.scan, field.name) for field in fields(Acquired)}
@@ -36,7 +40,8 @@ def acquisition_of(
         voxel_mm=grid.spacing_mm,
         shape=grid.shape[::-1],
         fwhm_mm=fwhm_mm,
-        fwhm_se_mm=fwhm_se_mm,
+        fwhm_se_mm=resolution.se_mm if resolution else None,
+        fwhm_own_se_mm=resolution.own_se_mm if resolution else None,
         time_zero=image.time_zero,
         time_zero_at=at.isoformat() if at else None,
         decay_correction=image.decay_correction,

@@ -33,7 +33,7 @@ from ..regions.partial_volume import PartialVolumeResult, correct
 from ..regions.planes import center_of
 from ..regions.quality import check as check_regions
 from ..regions.region import TimeActivityCurve
-from ..regions.resolution import estimate_resolution
+from ..regions.resolution import Resolution, estimate_resolution, resolution_at
 from ..regions.smoothing import smoothed_to
 from ..reporting import provenance
 from ..study import Study, StudySettings
@@ -72,7 +72,8 @@ def quantify(
     """
     unclear = (*check_names(data.segmentation.segments), *undrawn_notices(data.segmentation))
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
-    settings, width_se_mm, resolved = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
+    settings, resolution = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
+    width_se_mm = resolution.se_mm if resolution else None
     whole = data.image
     if settings.smooth_to_mm is not None:
         own_mm = None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
@@ -100,7 +101,7 @@ def quantify(
         subject=settings.subject,
         session=settings.session,
         genotype=settings.genotype,
-        acquisition=acquisition_of(data.image, _width(settings), width_se_mm, placed.ct),
+        acquisition=acquisition_of(data.image, _width(settings), resolution, placed.ct),
         settings=plain(settings, lossless=False),
         models=fitted.models,
         rows=outcome_rows(settings.session, records, fitted.fits),
@@ -117,7 +118,7 @@ def quantify(
             *data.segmentation.notices,
             *unclear,
             *visit_notices(placed, settings, fitted.notices),
-            *resolved,
+            *(resolution.notices if resolution else ()),
             *(corrected.notices if corrected else ()),
             *width_notices(fitted.sensitivities),
             *([SHARED_LATER] if settings.coupled != ALONE else []),
@@ -255,25 +256,20 @@ def _leave_out(numbers: Sequence[int]) -> str:
 
 def _with_resolution(
     placed: Placed, settings: StudySettings, progress: Progress
-) -> tuple[StudySettings, float | None, tuple[Notice, ...]]:
-    """The settings with the resolution as a number, and its standard error in mm where it was estimated."""
+) -> tuple[StudySettings, Resolution | None]:
+    """The settings with the resolution as a number, and what is known of it where it was estimated."""
     if settings.fwhm_mm != "estimate":
-        return settings, None, ()
+        return settings, None
     if placed.ct is None:
         raise InputRefused(
             "resolution-ct",
             "the resolution is estimated with a CT; add [ct] path, or give [pet] fwhm_mm as a number",
         )
-    resolution = estimate_resolution(placed.image, placed.ct, placed.to_frames, progress)
-    estimated = Notice(
-        "resolution-estimated",
-        "the resolution was estimated from the images: {fwhm_mm:.1f} mm FWHM (standard error {se_mm:.1f} mm), near "
-        "the skin; deeper it is coarser where the reconstruction was updated few times, by up to 2 mm on simulated "
-        "scanners: corrected V_T is then too low",
-        fwhm_mm=resolution.fwhm_mm,
-        se_mm=resolution.se_mm,
-    )
-    return replace(settings, fwhm_mm=round(resolution.fwhm_mm, 2)), resolution.se_mm, (estimated, *resolution.notices)
+    image, ct, where, least = placed.image, placed.ct, placed.to_frames, settings.minimum_coverage
+    skin = estimate_resolution(image, ct, where, part(progress, 0, 0.6))
+    others = [region for region in placed.regions if region not in placed.targets]
+    found = resolution_at(skin, image, placed.targets, ct, where, least, others, part(progress, 0.6, 1))
+    return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), found
 
 
 def _width(settings: StudySettings) -> float | None:

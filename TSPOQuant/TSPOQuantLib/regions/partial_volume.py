@@ -10,6 +10,7 @@ the region, not throughout the neck. Finer cuts (shells by distance from the reg
 the noise grew 1.3 to 2.3 times, the error did not fall.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +22,7 @@ from scipy.special import ndtr
 
 from ..acquisition.image import DynamicImage, Volume
 from ..grid import Grid
-from ..lazy_modules import sparse
+from ..lazy_modules import optimize, sparse
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, silent
 from .region import Region, TimeActivityCurve
@@ -43,6 +44,8 @@ TAIL_SIGMAS = 3.0
 """Activity up to this far beyond the measured box is modeled, too."""
 AS_ONE = {"one bone": ("bone", "marrow"), "one soft tissue": ("fat", "soft tissue")}
 """Other models of the neighbors, to see what hangs on the model: the two classes count as one tissue."""
+LEAST_COUNTED = 0.01
+"""Where a width is looked for: voxels that count less are left out."""
 ITERATIONS = 10
 """Of iterative Yang."""
 PERTURBATIONS = 200
@@ -245,6 +248,38 @@ def corrected_means(
         (model,) = _models(tissues, image.grid, [fwhm_mm])
         means[places[place]] = METHODS[method](model, _voxels(image, [0], tissues))[0]
     return means
+
+
+def misfits(
+    image: DynamicImage,
+    regions: Sequence[Region],
+    around: Surroundings,
+    widths_mm: Sequence[float],
+    move: Floats,
+    minimum_coverage: float = MINIMUM_COVERAGE,
+) -> Floats:
+    """(regions, widths): -2 ln of each width's likelihood by the first frame about every region.
+
+    Each tissue of a region's box has one activity of 0 or more. A voxel counts by what the region adds to it in the
+    middle of the widths, over the most that it adds: farther off the image may be sharper. The n voxels that so count
+    have an error of one size that is not known: n ln of the squares that are left [textbook]. move: as for
+    ``corrected_means``. Raises what ``sampling.sample`` raises.
+    """
+    for region in regions:
+        sample(image, region, [move] * len(image.timing), minimum_coverage)
+    found = np.empty((len(regions), len(widths_mm)))
+    lie = [(region, move) for region in regions]
+    for n, tissues in _tissues_around(image.grid, lie, around, move, minimum_coverage, max(widths_mm)):
+        models = _models(tissues, image.grid, [(width, width, width) for width in widths_mm])
+        counts = models[len(models) // 2].seen[:, 0]
+        near = counts > LEAST_COUNTED * counts.max()
+        counts = counts[near] / counts.max()
+        roots = np.sqrt(counts)
+        values = roots * _voxels(image, [0], tissues)[near, 0]
+        for width, model in enumerate(models):
+            _, left = optimize.nnls(model.seen[near] * roots[:, None], values)
+            found[n, width] = counts.sum() * math.log(max(left**2, np.finfo(float).tiny))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
