@@ -28,7 +28,7 @@ from TSPOQuantLib.progress import silent
 from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.blood_pool import propose_blood_pool
 from TSPOQuantLib.regions.naming import check_names
-from TSPOQuantLib.regions.proposals import look_for_foramina, propose_cord
+from TSPOQuantLib.regions.proposals import propose_cord, propose_foramina
 from TSPOQuantLib.reporting.report_visit import MIXED, _mixtures
 from TSPOQuantLib.reporting.words import Words
 
@@ -95,7 +95,7 @@ class ProposalTest(unittest.TestCase):
             Segment(name, f"vertebra {name}", anatomy.labels == LUMBAR.label[f"vertebra {name}"])
             for name in ("L3", "L4", "L5")
         ]
-        found, told = look_for_foramina(Segmentation(anatomy.grid, tuple(drawn)), mr)
+        found, told = propose_foramina(Segmentation(anatomy.grid, tuple(drawn)), mr)
         self.assertIn("count them from the sacrum", told[-1].message)
         true = {one.name: one.center_lps_mm for one in anatomy.foramina}
         off = {one.name: np.linalg.norm(one.canal.center - true[one.name]) for one in found if one.segment}

@@ -19,7 +19,7 @@ from TSPOQuantLib.phantom.neck import LABEL, VERTEBRAE, Build, draw_pose
 from TSPOQuantLib.phantom.scanner import image_frames
 from TSPOQuantLib.phantom.tracer import kinetics_of
 from TSPOQuantLib.progress import silent
-from TSPOQuantLib.regions.proposals import look_for_foramina
+from TSPOQuantLib.regions.proposals import propose_foramina
 
 C7 = "C6/C7"
 
@@ -45,7 +45,7 @@ class MrNeckTest(unittest.TestCase):
         segments = [
             Segment(v.name, f"vertebra {v.name}", self.anatomy.labels == LABEL[f"vertebra {v.name}"]) for v in wanted
         ]
-        found, notices = look_for_foramina(Segmentation(self.anatomy.grid, tuple(segments)), self.mr)
+        found, notices = propose_foramina(Segmentation(self.anatomy.grid, tuple(segments)), self.mr)
         self.assertIn("walls-by-labels", [notice.code for notice in notices])
         true = {one.name: one.center_lps_mm for one in self.anatomy.foramina}
         off = {one.name: np.linalg.norm(one.canal.center - true[one.name]) for one in found if one.segment}

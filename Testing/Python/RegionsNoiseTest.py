@@ -9,7 +9,7 @@ from support.tiers import slow
 from TSPOQuantLib.acquisition.image import Volume
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.regions.noise import noise_hu, quieted
-from TSPOQuantLib.regions.proposals import look_for_foramina
+from TSPOQuantLib.regions.proposals import propose_foramina
 
 SHAPE = (30, 40, 40)
 GRID = Grid(SHAPE, np.diag([1.0, 1.0, 1.0, 1.0]))
@@ -58,7 +58,7 @@ class NoisyNeckTest(unittest.TestCase):
         """Without smoothing half of them are declined, and one lies 2.6 mm off."""
         neck = RealNeck()
         ct = neck.ct(noise_hu=150.0)
-        found, notices = look_for_foramina(neck.labels(), ct)
+        found, notices = propose_foramina(neck.labels(), ct)
         self.assertIn("ct-noisy", [one.code for one in notices])
         proposed = {one.name.split(" (")[0]: one.segment for one in found if one.segment is not None}
         for name in neck.truth:

@@ -24,7 +24,7 @@ MEDIAN_MM, LARGEST_MM, MOST_INWARD, MOST_BONE = 1.5, 3.0, 0.5, 0.25
 
 def looked_for(neck, labels, ct):
     """The proposals of the levels that the neck holds whole, by name without the root."""
-    found = {one.name.split(" (")[0]: one for one in propose_foramina(labels, ct)}
+    found = {one.name.split(" (")[0]: one for one in propose_foramina(labels, ct)[0]}
     return {name: found[name] for name in neck.truth}
 
 
@@ -69,7 +69,7 @@ class AsScannedTest(RealNeckCase):
     def test_labels_one_level_too_low(self):
         names = {f"vertebrae_C{n}": f"vertebrae_C{n + 1}" for n in range(2, 6)}
         lower = tuple(replace(one, name=names[one.name], id="") for one in self.labels.segments)
-        proposals = propose_foramina(replace(self.labels, segments=lower), self.ct)
+        proposals, _ = propose_foramina(replace(self.labels, segments=lower), self.ct)
         self.assertEqual({one.code for one in proposals}, {"vertebra-numbering"})
 
     def test_one_side_of_the_neck_alone(self):
@@ -81,7 +81,7 @@ class AsScannedTest(RealNeckCase):
         labels = Segmentation(grid, tuple(replace(one, mask=one.mask[:, :, 48:]) for one in pair))
         found = {
             one.name.split(" (")[0]: one
-            for one in propose_foramina(labels, replace(self.ct, values=values, grid=grid))
+            for one in propose_foramina(labels, replace(self.ct, values=values, grid=grid))[0]
         }
         self.assertIsNone(found["foramen C3/C4 right"].segment)
         left = found["foramen C3/C4 left"]

@@ -14,7 +14,7 @@ from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import _other_names, read_segmentation
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.regions.proposals import _numbering
+from TSPOQuantLib.regions.neck import _numbering
 from TSPOQuantLib.regions.vertebra import Vertebra
 from TSPOQuantLib.regions.vertebra_labels import LEVELS, level_named, level_of, vertebra_segments
 

@@ -184,7 +184,7 @@ def proposals(seeds: Sequence[int]) -> Iterator[Proposed | None]:
     """Every foramen of every neck; None where it was declined."""
     for seed in seeds:
         anatomy, ct = neck(seed)
-        for found, true in zip(propose_foramina(labeled(anatomy, seed), ct), anatomy.foramina, strict=True):
+        for found, true in zip(propose_foramina(labeled(anatomy, seed), ct)[0], anatomy.foramina, strict=True):
             if found.segment is None:
                 yield None
                 continue

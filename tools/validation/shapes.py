@@ -57,7 +57,7 @@ def middle_grid() -> Grid:
 def proposals(shape: Shape, seed: int) -> tuple[Found, ...]:
     """What is proposed at ``LEVELS`` in one neck of a shape, in the order of its foramina."""
     anatomy, ct = neck(seed, shape, middle_grid())
-    found = propose_foramina(labeled(anatomy, seed, shape.missing), ct)
+    found, _ = propose_foramina(labeled(anatomy, seed, shape.missing), ct)
     pairs = zip(found, anatomy.foramina, strict=True)
     return tuple(Found(one, _distance(one, true)) for one, true in pairs if true.level in LEVELS)
 

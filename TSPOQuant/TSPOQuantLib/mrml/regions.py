@@ -182,7 +182,7 @@ def propose_foramina(
         )
     wanted = LEVELS if levels is None else levels
     pieces = [LEVELS[level].cord for level in wanted]
-    foramina, notices = proposals.look_for_foramina(labels, ct)
+    foramina, notices = proposals.propose_foramina(labels, ct)
     drawn = [(proposal, ct.grid) for proposal in foramina]
     drawn += [(proposal, labels.grid) for proposal in proposals.propose_cord(labels, notices)]
     page = _Page(segmentation_node, ct_node, ct.grid)

@@ -15,7 +15,7 @@ from ..progress import Progress, part, silent
 from ..regions.anatomy import Anatomy, identify
 from ..regions.blood_pool import propose_blood_pool
 from ..regions.carry import drawn_on
-from ..regions.proposals import Proposal, look_for_foramina, propose_cord
+from ..regions.proposals import Proposal, propose_cord, propose_foramina
 from ..regions.region import region_of
 from ..regions.template import name_of
 from ..regions.vertebra_labels import level_named
@@ -78,7 +78,7 @@ def propose_for_ct(
     progress(0.0, "Reading the CT or MR")
     ct = read_anatomical(ct_path, modality)
     vertebrae = read_labels(labels)
-    foramina, notices = look_for_foramina(vertebrae, ct, part(progress, 0.1, 0.8))
+    foramina, notices = propose_foramina(vertebrae, ct, part(progress, 0.1, 0.8))
     cord = propose_cord(vertebrae, notices)
     proposals = [*foramina, *cord]
     segments = [foramen.segment for foramen in foramina if foramen.segment is not None]

@@ -11,8 +11,9 @@ from ..levels import LEVELS
 from ..messages import InputRefused, Notice, Notices, named
 from .canal import COARSEST_MM
 from .foramen import BONES_HU, Level, canal_axes, is_bone, level_between
+from .neck import Neck, neck_of
 from .planes import center_of
-from .proposals import Neck, in_canal, met_by, neck_of
+from .proposals import in_canal, met_by
 from .region import Region
 from .vertebra import Vertebra, sampled
 
