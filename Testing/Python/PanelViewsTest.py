@@ -207,6 +207,8 @@ class VisitTest(ViewsTest):
         self.ui.newVisitLineEdit.text = "week12"
         self.ui.addVisitButton.click()
         self.assertIsNone(self.plot_view.GetPlotChartNodeID())
+        self.choose(self.ui.visitComboBox, "baseline")
+        self.assertEqual(self.plot_view.GetPlotChartNodeID(), charts["baseline"].GetID())
         # The last line of each visit at the top of the panel, with its error.
         lines = self.ui.headlineLabel.text.splitlines()
         self.assertEqual([line.split(":")[0] for line in lines[1:]], ["baseline", "followup"])

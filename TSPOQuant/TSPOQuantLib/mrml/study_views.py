@@ -22,6 +22,11 @@ class StudyViews(StudyLogic):
     _outlined = ""
     """ID of the segmentation that ``showRegions`` showed last as the visit's."""
 
+    def __init__(self, *given, **named) -> None:
+        super().__init__(*given, **named)
+        self._emptied: dict[str, str] = {}
+        """By ID, plot views that were left empty for want of a chart of the visit, and what chart that is."""
+
     def showRegions(self, session: str) -> None:
         """Outlines of this visit's regions; those of the others are hidden, or faint where they are asked for.
 
@@ -150,10 +155,16 @@ class StudyViews(StudyLogic):
             self._goBack(session)
         for view in slicer.util.getNodesByClass("vtkMRMLPlotViewNode"):
             chart = slicer.mrmlScene.GetNodeByID(view.GetPlotChartNodeID() or "")
-            of = chart.GetAttribute(study_nodes.SESSION) if chart is not None else None
-            if of in self.sessions() and of != session:
-                here = study_nodes.find(session, chart.GetAttribute(study_nodes.ROLE), "vtkMRMLPlotChartNode")
-                view.SetPlotChartNodeID(here.GetID() if here is not None else None)
+            if chart is None:
+                role = self._emptied.pop(view.GetID(), "")
+            elif chart.GetAttribute(study_nodes.SESSION) in {one for one in self.sessions() if one != session}:
+                role = chart.GetAttribute(study_nodes.ROLE)
+            else:
+                continue
+            here = study_nodes.find(session, role, "vtkMRMLPlotChartNode") if role else None
+            if role and here is None:
+                self._emptied[view.GetID()] = role
+            view.SetPlotChartNodeID(here.GetID() if here is not None else None)
 
     def _counterparts(self, other: str, session: str) -> dict[str, Any]:
         """IDs of another visit's volumes that views may show, and this visit's volume in its place, or None."""
