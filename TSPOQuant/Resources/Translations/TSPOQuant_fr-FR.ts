@@ -732,6 +732,18 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>Bring back</source>
             <translation>Rétablir</translation>
         </message>
+        <message>
+            <source>Load…</source>
+            <translation>Charger…</translation>
+        </message>
+        <message>
+            <source>Read the CT or MR from files: a NIfTI or another volume file, or the folder of any DICOM file that is chosen.</source>
+            <translation>Lire la TDM ou l’IRM dans des fichiers : un NIfTI ou un autre fichier de volume, ou le dossier d’un fichier DICOM quelconque que l’on choisit.</translation>
+        </message>
+        <message>
+            <source>Read the PET from files: a NIfTI with its PET-BIDS JSON, a sequence that Slicer saved, or the folder of any DICOM file that is chosen.</source>
+            <translation>Lire la TEP dans des fichiers : un NIfTI avec son JSON PET-BIDS, une séquence enregistrée par Slicer, ou le dossier d’un fichier DICOM quelconque que l’on choisit.</translation>
+        </message>
     </context>
     <context>
         <name>mrml.choices</name>
@@ -1562,6 +1574,18 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
         <message>
             <source>TotalSegmentator takes minutes, and at its first use downloads several GB of packages and weights. Go on?</source>
             <translation>TotalSegmentator prend des minutes et, à sa première utilisation, télécharge plusieurs Go de paquets et de poids. Continuer ?</translation>
+        </message>
+        <message>
+            <source>CT or MR: a NIfTI, or any file of the DICOM series</source>
+            <translation>TDM ou IRM : un NIfTI, ou un fichier quelconque de la série DICOM</translation>
+        </message>
+        <message>
+            <source>Dynamic PET: a NIfTI with its JSON, or any file of the DICOM series</source>
+            <translation>TEP dynamique : un NIfTI avec son JSON, ou un fichier quelconque de la série DICOM</translation>
+        </message>
+        <message>
+            <source>Loaded.</source>
+            <translation>Chargé.</translation>
         </message>
     </context>
     <context>

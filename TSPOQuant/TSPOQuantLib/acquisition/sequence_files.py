@@ -83,17 +83,26 @@ class SequenceHeader:
         )
 
 
+def words_of(scan: Scan) -> str:
+    """What ``scan_of`` reads back; nothing of ``OF_PERSON``."""
+    known = {key: value for key, value in asdict(scan).items() if value is not None and key not in OF_PERSON}
+    return json.dumps(known)
+
+
+def scan_of(words: str | None) -> Scan:
+    """What is known of a scan; raises TypeError or ValueError where the words are of another kind."""
+    return Scan(**json.loads(words or "{}"))
+
+
 def attributes_of(image: DynamicImage) -> dict[str, str]:
     """What ``sequence_header`` reads back, for voxels in kBq/mL."""
-    scan = asdict(image.scan)
-    known = {key: value for key, value in scan.items() if value is not None and key not in OF_PERSON}
     words = plain(image.decay_correction)
     attributes = {
         DURATIONS: " ".join(repr(float(duration)) for duration in image.timing.durations_s),
         UNITS: "kBq/mL",
         TIME_ZERO: image.time_zero,
         DECAY_CORRECTION: words if isinstance(words, str) else json.dumps(words),
-        SCAN: json.dumps(known),
+        SCAN: words_of(image.scan),
     }
     if image.time_zero_at is not None:
         attributes[TIME_ZERO_AT] = image.time_zero_at.isoformat()
@@ -187,8 +196,8 @@ def _timing(attributes: Mapping[str, str], index_unit: str, index_values: Sequen
         raise InputRefused(
             "sequence-no-times",
             "the PET sequence does not say how long its frames last (attribute {durations}); load the series "
-            "with TSPOQuant's DICOM plugin, or set that attribute to the durations in seconds, separated by "
-            "spaces",
+            "with TSPOQuant's DICOM plugin or by Load… in its panel, or set that attribute to the durations in "
+            "seconds, separated by spaces",
             durations=DURATIONS,
         )
     if index_unit != "s":
@@ -234,7 +243,7 @@ def _decay_correction(attributes: Mapping[str, str]) -> str:
 
 def _scan(attributes: Mapping[str, str]) -> tuple[Scan, tuple[Notice, ...]]:
     try:
-        scan = Scan(**json.loads(attributes.get(SCAN) or "{}"))
+        scan = scan_of(attributes.get(SCAN))
         kept = json.loads(attributes.get(NOTICES) or "[]")
         notices = (restored(Notice, row) if isinstance(row, dict) else Notice.of(*map(str, row)) for row in kept)
         return scan, tuple(notices)

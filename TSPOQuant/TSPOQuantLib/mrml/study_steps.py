@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import slicer
 from slicer.i18n import tr as _
 
 from ..levels import LEVELS
@@ -14,7 +15,7 @@ from ..outcome.uptake import uptake_of
 from ..progress import Progress, part, silent
 from ..regions.anatomy import ANATOMY_ONLY, identify
 from . import content, segmentations, sequence_io, study_nodes, tables, volumes
-from .choices import InputSource, TSPOQuantVisitParameterNode
+from .choices import InputSource, Motion, TSPOQuantVisitParameterNode
 from .language import Number, lines, refusal, sentence, translated
 from .panel_state import SECTIONS, State, state_of
 from .study_views import StudyViews
@@ -39,7 +40,9 @@ class StudySteps(StudyViews):
         from .. import pipeline
         from ..acquisition.blood import BloodSamples
         from ..acquisition.blood_files import read_blood
+        from ..acquisition.frame_of_reference import check_frames_of_reference
         from ..acquisition.population import read_population
+        from ..pipeline.visit_data import check_one_person
 
         visit = self.visit(session)
         progress(0.0, _("Reading the images"))
@@ -48,6 +51,10 @@ class StudySteps(StudyViews):
         image = replace(image, scan=replace(image.scan, **{key: value for key, value in entered.items() if value}))
         modality = self.settingsOf(session).anatomical_modality
         ct = volumes.anatomical_from_node(visit.ctVolume, modality=modality) if visit.ctVolume else None
+        if ct is not None:
+            check_one_person((image.scan, ct.scan), f"{visit.petSequence.GetName()}, {visit.ctVolume.GetName()}")
+            placed = check_frames_of_reference(image.scan, ct.scan, None, visit.motion is Motion.RIGID)
+            image = replace(image, notices=(*image.notices, *placed))
         drawn, blood = None, None
         if regions and visit.segmentation and visit.segmentation.GetSegmentation().GetNumberOfSegments():
             drawn = segmentations.segmentation_from_node(visit.segmentation)
@@ -60,6 +67,26 @@ class StudySteps(StudyViews):
                 blood = read_blood([file], route=route)
         data = pipeline.VisitData(image, drawn, blood, ct)
         return pipeline.on_one_clock(data, self.settingsOf(session))
+
+    def loadPet(self, session: str, path: str, progress: Progress = silent) -> str:
+        """Read a visit's dynamic PET from files; what is to be known of it. path: see ``loading.read_pet``."""
+        from . import loading
+
+        image = loading.read_pet(Path(path), progress)
+        name = slicer.mrmlScene.GenerateUniqueName(f"{session} PET")
+        self.visit(session).petSequence = sequence_io.node_from_dynamic(image, name)
+        self.showLoaded(session)
+        return lines(image.notices)
+
+    def loadAnatomical(self, session: str, path: str, progress: Progress = silent) -> str:
+        """The same of its CT or MR; path: see ``loading.read_anatomical``."""
+        from . import loading
+
+        volume = loading.read_anatomical(Path(path), self.settingsOf(session).anatomical_modality, progress)
+        name = slicer.mrmlScene.GenerateUniqueName(f"{session} {'CT' if volume.is_ct else 'MR'}")
+        self.visit(session).ctVolume = volumes.node_from_volume(volume, name)
+        self.showLoaded(session)
+        return lines(volume.notices)
 
     @staticmethod
     def _check(missing: str) -> None:

@@ -122,6 +122,16 @@ class StudyViews(StudyLogic):
         if self._fusable(session) and visit.ctVolume.GetID() not in shown:
             self.showFused(session, surfaces=False)
 
+    def showLoaded(self, session: str) -> None:
+        """All of what there is of this visit's images in the views, as a whole."""
+        visit = self.visit(session)
+        if self._fusable(session):
+            self.showFused(session, surfaces=False)
+        else:
+            alone = visit.ctVolume or fusion.show_sequence(visit.petSequence)
+            slicer.util.setSliceViewerLayers(background=alone, foreground=None)
+        views.fit_slices()
+
     def showPet(self, session: str) -> None:
         """Let the views show this visit's PET over its CT where they show its map."""
         ownMap = study_nodes.find(session, study_nodes.MAP, "vtkMRMLScalarVolumeNode")
@@ -220,14 +230,23 @@ class StudyViews(StudyLogic):
 
     def goToRegion(self, session: str, region: str) -> bool:
         """Move all slice views to the region of that name, as results name it; whether it is drawn here."""
+        segmentID = self._segmentOf(session, region)
+        if segmentID:
+            self.goTo(session, segmentID)
+        return bool(segmentID)
+
+    def lookedAt(self, session: str) -> str:
+        """ID of the segment that the slice views were brought to last; "" for none of this visit."""
+        return self._segmentOf(session, self._place)
+
+    def _segmentOf(self, session: str, region: str) -> str:
         from ..regions.region import plain_name
 
         segmentation = self.visit(session).segmentation
         for segmentID in segmentation.GetSegmentation().GetSegmentIDs() if segmentation else ():
             if plain_name(segmentation.GetSegmentation().GetSegment(segmentID).GetName()) == region:
-                self.goTo(session, segmentID)
-                return True
-        return False
+                return str(segmentID)
+        return ""
 
     def goToAffected(self, session: str) -> bool:
         """Move all slice views to the foramen that the study is about; whether it is drawn here."""

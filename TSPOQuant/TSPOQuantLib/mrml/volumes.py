@@ -1,5 +1,6 @@
 """vtkMRMLScalarVolumeNode <-> Volume."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import slicer.util
 import vtk
 from numpy.typing import NDArray
 
-from ..acquisition.image import HU, Volume
+from ..acquisition.image import HU, MR_SIGNAL, Scan, Volume
 from ..acquisition.modality import AUTO, CT, MR, as_mr, as_what_it_is, hold_to
+from ..acquisition.sequence_files import SCAN, scan_of, words_of
 from ..grid import Grid
 from ..messages import InputRefused, Text
 from .transforms import LPS_FROM_RAS, array_from_matrix, matrix_from_array, parent_to_world
@@ -64,7 +66,7 @@ def anatomical_from_node(node, role: str = "CT or MR", modality: str = AUTO) -> 
     modality: "CT" or "MR" where the user states it. Raises InputRefused (what ``volume_from_node`` raises,
     "anatomy-modality", "anatomy-unlabeled").
     """
-    volume = volume_from_node(node, "", role)
+    volume = replace(volume_from_node(node, "", role), scan=_scan_of(node))
     storage = node.GetStorageNode()
     file = Path((storage.GetFileName() if storage is not None else None) or node.GetName() or role)
     hounsfield = _coded(node.GetVoxelValueUnits()) == UNIT_CODES[HU][:2]
@@ -92,6 +94,13 @@ def is_ct_node(node) -> bool:
         return False
 
 
+def _scan_of(node) -> Scan:
+    """What is known of the scan of a volume that was loaded by this module; nothing of any other."""
+    with contextlib.suppress(TypeError, ValueError):
+        return scan_of(node.GetAttribute(SCAN))
+    return Scan()
+
+
 def _coded(entry) -> tuple[str, str] | None:
     return None if entry is None else (entry.GetCodeValue(), entry.GetCodingSchemeDesignator())
 
@@ -110,5 +119,11 @@ def node_from_volume(volume: Volume, name: str):
     """A new scalar volume node in the scene, with display."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     fill_node(node, volume.values, volume.grid, volume.units)
+    if volume.units == MR_SIGNAL:
+        entry = slicer.vtkCodedEntry()
+        entry.SetValueSchemeMeaning(*MR_QUANTITY, "Signal Intensity")
+        node.SetVoxelValueQuantity(entry)
+    if volume.scan != Scan():
+        node.SetAttribute(SCAN, words_of(volume.scan))
     node.CreateDefaultDisplayNodes()
     return node

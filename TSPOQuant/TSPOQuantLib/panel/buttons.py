@@ -90,6 +90,8 @@ def buttons() -> tuple[Button, ...]:
     compared = _any(_section("report"), lambda panel: panel.logic.whyNotCompared())
     return (
         Button("addVisit", step=lambda panel, progress: panel.addVisit(), missing=_label),
+        Button("loadPet", press=lambda panel: panel.loadPet()),
+        Button("loadAnatomical", press=lambda panel: panel.loadAnatomical()),
         Button("removeVisit", press=lambda panel: panel.removeVisit()),
         Button(
             "align",

@@ -57,8 +57,8 @@ class SegmentEditor:
         if self.widget.sourceVolumeNode() is not ct and (segmentation is not None or ct is None):
             self.widget.setSourceVolumeNode(ct)
 
-    def unfold(self, visit, collapsed: bool) -> None:
-        """What folding the section up or down brings with it."""
+    def unfold(self, visit, collapsed: bool, segmentID: str = "") -> None:
+        """What folding the section up or down brings with it; segmentID: what is drawn on at first, where known."""
         if collapsed:
             self.widget.setActiveEffect(None)
             self.widget.uninstallKeyboardShortcuts()
@@ -68,7 +68,7 @@ class SegmentEditor:
         if not collapsed and visit and visit.segmentation and visit.ctVolume and not self._node.GetAttribute(SET):
             from ..mrml.regions import editor_settings
 
-            editor_settings(self._node, visit.segmentation, visit.ctVolume)
+            editor_settings(self._node, visit.segmentation, visit.ctVolume, segmentID)
             self._node.SetAttribute(SET, "1")
 
     def saveStateForUndo(self) -> None:

@@ -50,6 +50,11 @@ EDITOR_WIDTH = 570
 """Of the module panel with a brush in the Segment Editor, in pixels, as seen in Slicer 5.13."""
 
 
+def ask_file(question: str) -> str:
+    """The path of a file that the user chooses; "" for none."""
+    return qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), question)
+
+
 class StudyPanel(VTKObservationMixin):
     """The switch on top decides to whose parameter node the controls are bound.
 
@@ -72,6 +77,7 @@ class StudyPanel(VTKObservationMixin):
         self._guiTags: dict = {}
         self._plotViews: list = []
         self._tips: dict = {}
+        self.askFile = ask_file
         self._fitted: dict[str, Any] = {}
         """By table, which node the widths of its columns were fitted to, and when that was filled."""
         self._updating = False
@@ -229,6 +235,8 @@ class StudyPanel(VTKObservationMixin):
     def onSceneEndImport(self, caller, event) -> None:
         """Called just after a scene is loaded."""
         self.logic.retell()
+        if not self.runner.running:
+            self.runner.say("")  # what was said of the scene before
         # The parameter node is loaded before the nodes it refers to, and says nothing when they come.
         if self._isEntered():
             self.initializeParameterNode()
@@ -531,7 +539,7 @@ class StudyPanel(VTKObservationMixin):
 
     def onEditorCollapsed(self, collapsed: bool) -> None:
         """Called when the Segment Editor is folded up or down."""
-        self.editor.unfold(self.visit, collapsed)
+        self.editor.unfold(self.visit, collapsed, self.logic.lookedAt(self.session) if self.visit else "")
         if not collapsed:
             self._makeRoom()
 
@@ -561,6 +569,19 @@ class StudyPanel(VTKObservationMixin):
         self.logic.addVisit(session)
         self.study.currentSession = session
         self.ui.newVisitLineEdit.text = ""
+
+    def loadPet(self) -> None:
+        """Ask for the files of the visit's PET, and read them."""
+        self._load(self.logic.loadPet, _("Dynamic PET: a NIfTI with its JSON, or any file of the DICOM series"))
+
+    def loadAnatomical(self) -> None:
+        """Ask for the files of the visit's CT or MR, and read them."""
+        self._load(self.logic.loadAnatomical, _("CT or MR: a NIfTI, or any file of the DICOM series"))
+
+    def _load(self, read, question: str) -> None:
+        path = self.askFile(question)
+        if path:
+            self.runner.run(lambda progress: read(self.session, path, progress), _("Loaded."))
 
     def removeVisit(self) -> None:
         """Remove the visit that is shown, once that is confirmed."""

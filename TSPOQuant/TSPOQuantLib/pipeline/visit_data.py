@@ -1,6 +1,6 @@
 """What is read of one visit, before anything is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,10 +69,8 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     ct = anatomical_of(study)
     other = anatomical_of(study.carried_from) if study.carried_from else None
     scans = [image.scan, *(volume.scan for volume in (ct, other) if volume)]
-    if len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
-        also = study.carried_from.ct if study.carried_from else None
-        named = ", ".join(str(path) for path in (study.pet, study.ct, also) if path)
-        raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
+    also = study.carried_from.ct if study.carried_from else None
+    check_one_person(scans, ", ".join(str(path) for path in (study.pet, study.ct, also) if path))
     image = replace(image, notices=(*image.notices, *person_notices(*scans)))
     progress(0.8, "Reading the segmentation and the blood")
     drawn_on = (other if study.carried_from else ct) or image
@@ -104,6 +102,12 @@ def weight_notices(own: float | None, other: float | None) -> tuple[Notice, ...]
             other=other,
         ),
     )
+
+
+def check_one_person(scans: Iterable[Scan], named: str) -> None:
+    """Refuse ("patients-differ") images that name different patients; named: where they come from."""
+    if len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
+        raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
 
 
 def person_notices(*scans: Scan) -> tuple[Notice, ...]:
