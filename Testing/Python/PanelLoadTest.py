@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 import slicer.util
 from PanelTest import PanelTest
-from support import tinystudy
+from support import mrmlstudy, tinystudy
 from support.dicommaker import PetPlan, write_mr
 from TSPOQuantLib.acquisition.dicom import read_anatomical, read_dynamic_pet
 from TSPOQuantLib.acquisition.sequence_files import SCAN
@@ -96,9 +96,26 @@ class LoadTest(PanelTest):
         self.load(self.ui.loadPetButton, folder / "pet")
         proxy = composite.GetBackgroundVolumeID()
         self.assertIsNotNone(proxy)
+        display = slicer.mrmlScene.GetNodeByID(proxy).GetDisplayNode()
+        self.assertEqual(display.GetWindowLevelMin(), 0)
+        self.assertGreater(display.GetWindowLevelMax(), slicer.util.array(proxy).mean())
         self.load(self.ui.loadAnatomicalButton, folder / "ct")
         self.assertEqual(composite.GetBackgroundVolumeID(), self.logic.visit("baseline").ctVolume.GetID())
         self.assertEqual(composite.GetForegroundVolumeID(), proxy)
+
+    def test_the_only_regions_of_a_scene_are_taken_and_no_others(self):
+        study = mrmlstudy.make(self.folder)
+        self.settle()
+        self.assertIs(self.logic.visit("baseline").segmentation, study.segmentation)
+        self.ui.segmentationSelector.setCurrentNode(None)
+        self.settle()
+        self.assertIsNone(self.logic.visit("baseline").segmentation, "taken out again, it stays out")
+        self.ui.segmentationSelector.setCurrentNode(study.segmentation)
+        mrmlstudy.make(self.folder, 0.5)  # another visit's, or another reader's: nothing tells which
+        self.choose(self.ui.visitComboBox, "followup")
+        self.settle()
+        self.assertIsNotNone(self.logic.visit("followup").petSequence)
+        self.assertIsNone(self.logic.visit("followup").segmentation)
 
     def test_drawing_begins_on_the_region_that_is_looked_at(self):
         self.fill_in()

@@ -156,6 +156,19 @@ def find_vertebrae() -> tuple:
     return tuple(node for _, _, node in sorted(found))
 
 
+def find_foramina() -> tuple:
+    """The segmentations of the scene with a segment that is a foramen by its name or tags."""
+
+    def is_foramen(segment) -> bool:
+        return identify(segment.GetName() or "", tags_of(segment)).structure == "foramen"
+
+    return tuple(
+        node
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        if any(is_foramen(node.GetSegmentation().GetSegment(one)) for one in node.GetSegmentation().GetSegmentIDs())
+    )
+
+
 def propose_foramina(
     labels_node,
     ct_node,

@@ -127,9 +127,13 @@ class StudyViews(StudyLogic):
         visit = self.visit(session)
         if self._fusable(session):
             self.showFused(session, surfaces=False)
+        elif visit.ctVolume is not None:
+            fusion.style_ct(visit.ctVolume)
+            slicer.util.setSliceViewerLayers(background=visit.ctVolume, foreground=None)
         else:
-            alone = visit.ctVolume or fusion.show_sequence(visit.petSequence)
-            slicer.util.setSliceViewerLayers(background=alone, foreground=None)
+            proxy = fusion.show_sequence(visit.petSequence)
+            fusion.style_pet(proxy)
+            slicer.util.setSliceViewerLayers(background=proxy, foreground=None)
         views.fit_slices()
 
     def showPet(self, session: str) -> None:

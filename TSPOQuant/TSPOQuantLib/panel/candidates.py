@@ -4,11 +4,11 @@ import slicer
 import slicer.util
 
 from ..mrml import study_nodes
-from ..mrml.regions import find_vertebrae
+from ..mrml.regions import find_foramina, find_vertebrae
 
 
 class Candidates:
-    """Chooses the only PET sequence, CT and segmentation of vertebrae of a scene for the visit that is shown."""
+    """Chooses the only PET sequence, CT, regions and vertebrae of a scene for the visit that is shown."""
 
     def __init__(self, logic) -> None:
         self._logic = logic
@@ -30,6 +30,10 @@ class Candidates:
             self._take(session, "petSequence", self._sequences())
         if visit.ctVolume is None and visit.petSequence is not None:
             self._take(session, "ctVolume", self._volumes())
+        if visit.segmentation is None and visit.petSequence is not None:
+            # Beside another's, that which is left may be of another reader, or of another visit.
+            drawn = list(find_foramina())
+            self._take(session, "segmentation", drawn if len(drawn) == 1 else [])
         if visit.labels is None and visit.ctVolume is not None:
             self._take(session, "labels", list(find_vertebrae()))
 
