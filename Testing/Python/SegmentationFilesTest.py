@@ -641,6 +641,44 @@ class DicomTest(SegmentationFolder):
             self.assertEqual([notice.code for notice in read.notices], 2 * ["segmentation-undescribed"])
             self.assertEqual(np.count_nonzero(read.segments[0].mask), np.count_nonzero(self.written("BINARY")[1][0]))
 
+    def test_what_no_voxel_rests_on_may_be_missing(self):
+        def references(dataset):
+            del dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+            for group in dataset.PerFrameFunctionalGroupsSequence:
+                del group.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+
+        def identifiers(dataset):
+            del dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID
+
+        def thickness(dataset):
+            measures = dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+            measures.SpacingBetweenSlices = measures.SliceThickness
+            del measures.SliceThickness
+
+        def meaning(dataset):
+            del dataset.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning
+
+        for kind in ("BINARY", "LABELMAP"):
+            path, _ = self.written(kind)
+            plain, content = read_segmentation(path), path.read_bytes()
+            for change, told in ((references, 0), (identifiers, 0), (thickness, 0), (meaning, 1)):
+                path.write_bytes(content)
+                dataset = pydicom.dcmread(path)
+                change(dataset)
+                dataset.save_as(path)
+                read = read_segmentation(path)
+                self.assertEqual(len(read.notices), told)
+                self.assertEqual(read.frame_of_reference_key is None, change is identifiers)
+                self.assertTrue(read.grid.same_as(plain.grid))
+                for segment, other in zip(read.segments, plain.segments, strict=True):
+                    np.testing.assert_array_equal(segment.mask, other.mask)
+            path.write_bytes(content)
+            dataset = pydicom.dcmread(path)
+            for stated in (None, 1, dataset.NumberOfFrames + 1):
+                dataset.NumberOfFrames = stated
+                dataset.save_as(path)
+                self.refused("segmentation-dicom", read_segmentation, path)
+
     def test_how_it_was_drawn_need_not_be_stated(self):
         def unsaid(segment):
             del segment.SegmentAlgorithmType

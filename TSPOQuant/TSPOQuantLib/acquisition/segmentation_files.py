@@ -59,6 +59,10 @@ GENERIC_LABEL = re.compile(r"segment[ _-]?\d*", re.IGNORECASE)
 LABEL = "SegmentLabel"
 DESCRIBED = (LABEL, "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence")
 ALGORITHM = "SegmentAlgorithmType"
+PARTS_OF_CODE = (("CodeValue", "LongCodeValue", "URNCodeValue"), ("CodingSchemeDesignator",), ("CodeMeaning",))
+REFERENCES = ("ReferencedSeriesSequence", "SourceImageSequence", "DerivationImageSequence")
+FRAME_OF_REFERENCE = "FrameOfReferenceUID"
+IDENTIFIERS = ("StudyInstanceUID", "SeriesInstanceUID", FRAME_OF_REFERENCE)
 LABELMAP = "LABELMAP"
 SIDES_BY_CODE = {"7771000": "left", "24028007": "right"}
 LEVEL_MEANING = re.compile(r"Level (?P<Level>[^,]+)(, root (?P<Root>.+))?")
@@ -656,12 +660,23 @@ def _read_dicom(path: Path, on: Grid | None) -> Segmentation:
 
         notices = Notices(lossy_notices(path.name, is_lossy(dataset)))
         numbers = _segment_numbers(path.name, dataset, notices)
-        if any(not segment.get(keyword) for segment in dataset.SegmentSequence for keyword in (*DESCRIBED, ALGORITHM)):
-            whole = _with_descriptions(path.name, pydicom.dcmread(path), notices)
-            file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)
-        else:
-            file = highdicom.seg.segread(path)
-        return replace(_dicom_segments(path.name, file, numbers, notices), notices=tuple(notices))
+        described = len(dataset.get("PerFrameFunctionalGroupsSequence", ()))
+        if dataset.get("NumberOfFrames") != described:
+            raise InputRefused(
+                "segmentation-dicom",
+                "{file} states {stated} frames (NumberOfFrames) and describes {described}; export it again",
+                file=path.name,
+                stated=str(dataset.get("NumberOfFrames")),
+                described=described,
+            )
+        reference = str(dataset.get(FRAME_OF_REFERENCE) or "")
+        whole = _completed(path.name, pydicom.dcmread(path, force=True), notices)
+        file = highdicom.seg.Segmentation.from_dataset(whole, copy=False)
+        return replace(
+            _dicom_segments(path.name, file, numbers, notices),
+            notices=tuple(notices),
+            frame_of_reference_key=key_of(reference) if reference else None,
+        )
     except InputRefused:
         raise
     except Exception as error:  # highdicom and pydicom raise many kinds for files that break the standard
@@ -690,10 +705,9 @@ def _segment_numbers(file: str, dataset: pydicom.Dataset, notices: Notices) -> l
             file=file,
             number=twice,
         )
-    groups = [*dataset.get("SharedFunctionalGroupsSequence", ()), *dataset.get("PerFrameFunctionalGroupsSequence", ())]
     used = {
         int(item.ReferencedSegmentNumber)
-        for group in groups
+        for group in _groups(dataset)
         for item in group.get("SegmentIdentificationSequence", ())
         if "ReferencedSegmentNumber" in item
     }
@@ -702,15 +716,13 @@ def _segment_numbers(file: str, dataset: pydicom.Dataset, notices: Notices) -> l
     return [number for number in numbers if number > 0 or not labels]
 
 
-def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: Notices) -> pydicom.Dataset:
-    """What the standard wants of every segment, and some makers leave out: a label, what kind of thing it is, and
-    how it was drawn, which nothing here rests on."""
-    tissue = pydicom.Dataset()
-    tissue.CodeValue, tissue.CodingSchemeDesignator, tissue.CodeMeaning = "85756007", "SCT", "Tissue"
+def _completed(file: str, dataset: pydicom.Dataset, notices: Notices) -> pydicom.Dataset:
+    """The object with what the standard wants and some makers and anonymizers leave out, and without the references
+    to its images; no voxel rests on either. What is said of a segment in their place is told."""
     for segment in dataset.SegmentSequence:
-        lacking = [keyword for keyword in DESCRIBED if not segment.get(keyword)]
+        lacking = [keyword for keyword in DESCRIBED if not _is_described(segment, keyword)]
         for keyword in lacking:
-            setattr(segment, keyword, f"Segment {segment.SegmentNumber}" if keyword == LABEL else [tissue])
+            setattr(segment, keyword, f"Segment {segment.SegmentNumber}" if keyword == LABEL else [_tissue()])
         if not segment.get(ALGORITHM):
             setattr(segment, ALGORITHM, "MANUAL")
         if lacking:
@@ -722,7 +734,36 @@ def _with_descriptions(file: str, dataset: pydicom.Dataset, notices: Notices) ->
                 lacking=", ".join(lacking),
                 label=str(segment.SegmentLabel),
             )
+    for keyword in IDENTIFIERS:
+        if not dataset.get(keyword):
+            setattr(dataset, keyword, pydicom.uid.generate_uid())
+    for item in (dataset, *_groups(dataset)):
+        for keyword in REFERENCES:
+            if keyword in item:
+                delattr(item, keyword)
+        for measures in item.get("PixelMeasuresSequence", ()):
+            if not measures.get("SliceThickness") and measures.get("SpacingBetweenSlices"):
+                measures.SliceThickness = measures.SpacingBetweenSlices
     return dataset
+
+
+def _groups(dataset: pydicom.Dataset) -> list[pydicom.Dataset]:
+    """The functional groups that all frames share, and those of every frame."""
+    return [*dataset.get("SharedFunctionalGroupsSequence", ()), *dataset.get("PerFrameFunctionalGroupsSequence", ())]
+
+
+def _is_described(segment: pydicom.Dataset, keyword: str) -> bool:
+    """Whether a segment states this of DESCRIBED, a code with all that makes one."""
+    stated = segment.get(keyword)
+    if keyword == LABEL or not stated:
+        return bool(stated)
+    return all(any(stated[0].get(part) for part in either) for either in PARTS_OF_CODE)
+
+
+def _tissue() -> pydicom.Dataset:
+    code = pydicom.Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "85756007", "SCT", "Tissue"
+    return code
 
 
 def _dicom_segments(
@@ -752,8 +793,7 @@ def _dicom_segments(
     if whole is not None:
         background = {0, read.get("PixelPaddingValue", 0)}
         notices += _undescribed(file, set(np.unique(whole.array).tolist()) - background - set(numbers))
-    reference = str(read.get("FrameOfReferenceUID") or "")
-    return Segmentation(grid, tuple(segments), frame_of_reference_key=key_of(reference) if reference else None)
+    return Segmentation(grid, tuple(segments))
 
 
 def _drawn(file: str, label: str, values: NDArray[Any]) -> NDArray[np.bool_]:
