@@ -202,6 +202,8 @@ class EnhancedTest(Folder):
             ("pet-units-propcps", {"units": "{propcounts}/s"}),
             ("pet-attenuation", {"AttenuationCorrected": "NO"}),
             ("pet-corrected-image", {"DecayCorrected": None}),
+            ("pet-corrected-image", {"DecayCorrected": "UNKNOWN"}),
+            ("pet-corrected-image", {"AttenuationCorrected": "UNKNOWN"}),
             ("pet-gated", {"ImageType": ["ORIGINAL", "PRIMARY", "CARDIAC_GATED", "NONE"]}),
             ("pet-reprojection", {"ImageType": ["DERIVED", "PRIMARY", "DYNAMIC", "MAX_IP"]}),
         ):

@@ -190,12 +190,12 @@ def _unit(mapping: Dataset) -> str:
 
 
 def _corrections(header: Dataset) -> tuple[tuple[str, ...], str]:
-    """CorrectedImage and DecayCorrection as the classic object would state them; () and "" when nothing is stated."""
+    """CorrectedImage and DecayCorrection as the classic object would state them; () and "" unless both are told."""
     stated = {
         "ATTN": text(header, Tag("AttenuationCorrected")).upper(),
         "DECY": text(header, Tag("DecayCorrected")).upper(),
     }
-    if not all(stated.values()):
+    if not set(stated.values()) <= {"YES", "NO"}:
         return (), ""
     corrected = tuple(name for name, answer in stated.items() if answer == "YES")
     return corrected or ("NONE",), "START" if "DECY" in corrected else "NONE"
