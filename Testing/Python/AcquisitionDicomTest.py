@@ -775,6 +775,12 @@ class CtTest(Folder):
         volume = read_ct(self.folder / "ct")
         np.testing.assert_array_equal(volume.values, truth)
         self.assertEqual([notice.code for notice in volume.notices], ["anatomy-others-passed-over"])
+        stray = dcmread(self.folder / "ct" / "ct0001.dcm")
+        stray.SeriesInstanceUID = "1.2.3"
+        stray.save_as(self.folder / "ct" / "ct0001.dcm")
+        with self.assertRaises(InputRefused) as caught:  # it may be a slice of the CT
+            read_ct(self.folder / "ct")
+        self.assertEqual(caught.exception.code, "ct-several")
         write_ct(self.folder / "ct", PetPlan(seed=3), "c")
         with self.assertRaises(InputRefused) as caught:
             read_ct(self.folder / "ct")

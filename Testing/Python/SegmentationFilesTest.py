@@ -441,7 +441,7 @@ class LabelMapTest(SegmentationFolder):
         self.refused("segmentation-unreadable", read_segmentation, broken)
 
 
-class DicomTest(SegmentationFolder):
+class DicomFolder(SegmentationFolder):
     def written(self, kind, numbers=((1, "cord"), (2, "foramen C6/C7 left")), **options):
         """A DICOM SEG of two overlapping boxes (BINARY) or two that do not (LABELMAP), on an oblique grid; further
         segments hold no voxel."""
@@ -495,6 +495,8 @@ class DicomTest(SegmentationFolder):
         segmentation.save_as(path)
         return path, (first, second)
 
+
+class DicomTest(DicomFolder):
     def test_binary_and_labelmap(self):
         for kind in ("BINARY", "LABELMAP"):
             path, masks = self.written(kind)

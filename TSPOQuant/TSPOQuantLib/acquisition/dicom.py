@@ -148,7 +148,8 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple
             found=describe_content(content),
         )
     volumes = [one for one in series if len(one.slices) > 1]
-    if len(series) > 1 and len(volumes) != 1:
+    strays = [one for one in series for volume in volumes if one is not volume and _same_voxels(one, volume)]
+    if len(series) > 1 and (len(volumes) != 1 or strays):
         raise InputRefused(
             f"{kind.lower()}-several",
             "there are {n_series} {kind} series under {path} ({series}); give one of them",
@@ -167,6 +168,12 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple
             series=_listed([one for one in series if one is not volumes[0]]),
         ),
     )
+
+
+def _same_voxels(one: Series, other: Series) -> bool:
+    """Whether slices of two series may be of one volume."""
+    shared = ("rows", "columns", "pixel_spacing_mm", "orientation")
+    return all(getattr(one.facts, name) == getattr(other.facts, name) for name in shared)
 
 
 def enhanced_refusal(facts: Facts) -> InputRefused | None:

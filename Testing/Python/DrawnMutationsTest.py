@@ -1,12 +1,13 @@
 """Whatever is missing from a DICOM SEG or an RT Structure Set of others, its regions are right, told of or refused."""
 
+import unittest
 import warnings
-from pathlib import Path
 
+import ContoursTest
 import numpy as np
 import pydicom
-from Python import ContoursTest, SegmentationFilesTest
-from Python.support.tiers import slow
+import SegmentationFilesTest
+from support.tiers import slow
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
 from TSPOQuantLib.messages import InputRefused
 
@@ -40,8 +41,8 @@ def places(read):
     return found
 
 
-def check(path: Path, grid) -> int:
-    """Delete, or empty, each element in turn; how many of these files were read."""
+def read_of_altered(path, grid):
+    """Delete, or empty, each element in turn; how many of these files were read, and rightly."""
     whole, truth = path.read_bytes(), places(read_segmentation(path, on=grid))
     read = 0
     for where in list(elements(pydicom.dcmread(path))):
@@ -59,8 +60,7 @@ def check(path: Path, grid) -> int:
                 continue
             try:
                 found = read_segmentation(path, on=grid)
-            except InputRefused as reason:
-                assert len(reason.message) > 20, where
+            except InputRefused:
                 continue
             read += 1
             if found.notices or where[-1] in UNDRAWN:
@@ -72,25 +72,27 @@ def check(path: Path, grid) -> int:
     return read
 
 
-@slow
-def test_a_segmentation_that_lacks_anything(tmp_path):
-    maker = SegmentationFilesTest.DicomTest()
-    maker.folder = tmp_path
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for kind in ("BINARY", "LABELMAP"):
-            assert check(maker.written(kind)[0], None) > 100
+class SegmentationTest(SegmentationFilesTest.DicomFolder):
+    @slow
+    def test_what_is_missing_makes_no_other_region(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for kind in ("BINARY", "LABELMAP"):
+                self.assertGreater(read_of_altered(self.written(kind)[0], None), 100)
 
 
-@slow
-def test_contours_that_lack_anything(tmp_path):
-    maker = ContoursTest.Folder()
-    maker.folder = tmp_path
-    square = ContoursTest.square
-    regions = {
-        "cord C7": [ContoursTest.contour(square(k, 3, 6)) for k in (1, 2, 3)],
-        "foramen": [ContoursTest.contour(square(2, 10, 12))],
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert check(maker.write(regions), ContoursTest.GRID) > 10
+class ContoursMutationsTest(ContoursTest.ContourFolder):
+    @slow
+    def test_what_is_missing_makes_no_other_region(self):
+        square, contour = ContoursTest.square, ContoursTest.contour
+        regions = {
+            "cord C7": [contour(square(k, 3, 6)) for k in (1, 2, 3)],
+            "foramen": [contour(square(2, 10, 12))],
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.assertGreater(read_of_altered(self.write_contours(regions), ContoursTest.GRID), 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
