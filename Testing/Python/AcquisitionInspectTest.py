@@ -183,6 +183,9 @@ class DicomTest(Folder):
             ("a.vtk", b"# vtk DataFile Version 3.0\n", "VTK"),
             ("a.gipl", bytes(500), "GIPL"),
             ("a.img", bytes(500), "bare voxels"),
+            ("pet.zip", b"PK\3\4" + bytes(500), "an archive"),
+            ("slice.dcm.gz", b"\x1f\x8b" + bytes(500), "an archive"),
+            ("pet.tar", bytes(500), "an archive"),
         ):
             path = self.folder / name.replace(".", "_") / name
             path.parent.mkdir()

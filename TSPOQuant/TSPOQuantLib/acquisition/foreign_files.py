@@ -82,6 +82,11 @@ FORMATS = (
     Format("HDF5", AS_NIFTI, (), _starts(b"\x89HDF\r\n\x1a\n")),
     Format(Text("MATLAB's format"), AS_NIFTI, (), _starts(b"MATLAB 5.0")),
     Format(Text("NumPy's format"), AS_NIFTI, (), _starts(b"\x93NUMPY")),
+    Format(
+        Text("an archive"),
+        Text("unpack it, and name the folder or file that is in it"),
+        (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst"),
+    ),
     Format(Text("bare voxels without a header"), AS_NIFTI, (".img", ".raw", ".v", ".i", ".bin")),
 )
 """The first that fits is taken."""
