@@ -4,6 +4,8 @@ import unittest
 import numpy as np
 from support.kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, make_maps
+from TSPOQuantLib.kinetics.compartment import Equation
+from TSPOQuantLib.kinetics.compartment_maps import TwoTissueBlock
 from TSPOQuantLib.messages import Cancelled, InputRefused
 
 
@@ -143,6 +145,19 @@ class MapsMeetRegionFitsTest(unittest.TestCase):
         # A map refines one start a voxel, a region fit all of them.
         self.assertGreater(np.mean(np.array(excess) < 0.001), 0.9)
         self.assertLess(max(excess), 0.05)
+
+    def test_steps_of_two_tissue_maps_are_those_of_regions(self):
+        rng = np.random.default_rng(4)
+        for model in ("2TCM", "2TCM3k", "2TCM1K"):
+            equation = TwoTissueBlock(MODELS[model], self.timing, self.plasma, FitOptions()).scan.equation
+            points = equation.low + rng.uniform(0.01, 0.3, (20, 6)) * (equation.high - equation.low)
+            data = rng.normal(size=(20, len(self.timing)))
+            system = Equation.normal_equations(equation, data, points)
+            for here, there in zip(equation.normal_equations(data, points), system, strict=True):
+                np.testing.assert_allclose(here, there, rtol=1e-9, atol=1e-9 * np.abs(there).max())
+            matrices = system[2] + np.eye(len(equation.free))
+            there = Equation.solve(equation, matrices, system[1])
+            np.testing.assert_allclose(equation.solve(matrices, system[1]), there, rtol=1e-8)
 
     def test_flags(self):
         noisy = self.one + np.random.default_rng(1).normal(size=self.one.shape) * self.one.mean()

@@ -35,6 +35,7 @@ _GRID_TWO = 40
 _CANDIDATES = 6
 _K4_SHARES = (0.0, 0.02, 0.2, 1.0)
 _CURVES_AT_ONCE = 32
+_PROBLEMS_AT_ONCE = 2048
 # A corner lies downhill where the way to it gains more than this share of the objective.
 _DOWNHILL = 1e-12
 
@@ -94,24 +95,28 @@ class Equation:
 
     def _two_tissues(self, parameters: Array) -> tuple[Array, Array]:
         """R (curves, frames) and its derivatives with respect to k2, k3 and k4 (curves, 3, frames)."""
-        _, k2, k3, k4, _, _ = parameters.T
-        first, second, gap, w1, w2 = _exponents(parameters)
-        total = k2 + k3 + k4
+        first, second, (shares, *by_rates) = mixtures(parameters)
         averages, by_rate = self.basis.with_slope(np.concatenate([first, second]))
         (b1, b2), (slope1, slope2) = np.split(averages, 2), np.split(by_rate, 2)
         slopes = np.empty((len(b1), 3, b1.shape[1]))
-        for index, d_slow, d_product in ((0, 0, k4), (1, 1, 0 * k2), (2, 1, k2)):
-            d_gap = (total - 2 * d_product) / gap
-            d_first, d_second = (1 - d_gap) / 2, (1 + d_gap) / 2
-            d_w1 = (d_slow - d_first - w1 * d_gap) / gap
-            d_w2 = (d_second - d_slow - w2 * d_gap) / gap
+        for index, (d_w1, d_w2, along1, along2) in enumerate(by_rates):
             slopes[:, index] = (
-                d_w1[:, None] * b1
-                + d_w2[:, None] * b2
-                + (w1 * d_first)[:, None] * slope1
-                + (w2 * d_second)[:, None] * slope2
+                d_w1[:, None] * b1 + d_w2[:, None] * b2 + along1[:, None] * slope1 + along2[:, None] * slope2
             )
-        return w1[:, None] * b1 + w2[:, None] * b2, slopes
+        return shares[0][:, None] * b1 + shares[1][:, None] * b2, slopes
+
+    def normal_equations(self, activity: Array, parameters: Array) -> tuple[Array, Array, Array]:
+        """WRSS (curves,), and J'r (curves, p) and J'J (curves, p, p) of the residuals r and the derivatives J of the
+        prediction with respect to the ``free`` parameters."""
+        predicted, slopes = self.jacobian(parameters)
+        residual = (activity - predicted) * self.root
+        jacobian = slopes[:, self.free] * self.root
+        gradient = (jacobian @ residual[..., None])[..., 0]
+        return (residual**2).sum(axis=1), gradient, jacobian @ jacobian.transpose(0, 2, 1)
+
+    def solve(self, matrices: Array, right: Array) -> Array:
+        """Solutions (curves, p) of positive definite systems (curves, p, p)."""
+        return np.asarray(np.linalg.solve(matrices, right[..., None])[..., 0])
 
 
 def _exponents(parameters: Array) -> tuple[Array, Array, Array, Array, Array]:
@@ -121,6 +126,22 @@ def _exponents(parameters: Array) -> tuple[Array, Array, Array, Array, Array]:
     gap = np.sqrt(np.maximum(total**2 - 4 * k2 * k4, (_CLOSEST * total) ** 2 + 1e-12))
     first, second = np.maximum((total - gap) / 2, 0.0), (total + gap) / 2
     return first, second, gap, (slow - first) / gap, (second - slow) / gap
+
+
+def mixtures(parameters: Array) -> tuple[Array, Array, list[tuple[Array, ...]]]:
+    """a1, a2 (curves,), and what R and its derivatives with respect to k2, k3 and k4 hold of B(a1), B(a2) and their
+    slopes in the rate: four rows of four (curves,)."""
+    _, k2, k3, k4, _, _ = parameters.T
+    first, second, gap, w1, w2 = _exponents(parameters)
+    total, none = k2 + k3 + k4, 0 * k2
+    rows: list[tuple[Array, ...]] = [(w1, w2, none, none)]
+    for d_slow, d_product in ((0, k4), (1, none), (1, k2)):
+        d_gap = (total - 2 * d_product) / gap
+        d_first, d_second = (1 - d_gap) / 2, (1 + d_gap) / 2
+        d_w1 = (d_slow - d_first - w1 * d_gap) / gap
+        d_w2 = (d_second - d_slow - w2 * d_gap) / gap
+        rows.append((d_w1, d_w2, w1 * d_first, w2 * d_second))
+    return first, second, rows
 
 
 def highest_exponent(bounds: Bounds) -> float:
@@ -397,48 +418,49 @@ def refine(equation: Equation, activity: Array, starts: Array, effort: Effort = 
     """
     free = equation.free
     low, high = equation.low[free], equation.high[free]
-    root = equation.root
     parameters = np.array(starts)
-    value, gradient, hessian = _normal_equations(equation, activity, parameters, free)
-    floor = 1e-26 * np.maximum(((activity * root) ** 2).sum(axis=1), np.finfo(float).tiny)
+    found = [equation.normal_equations(activity[at], parameters[at]) for at in _pieces(np.arange(len(parameters)))]
+    value, gradient, hessian = (np.concatenate(array) for array in zip(*found, strict=True))
+    floor = 1e-26 * np.maximum(((activity * equation.root) ** 2).sum(axis=1), np.finfo(float).tiny)
     damping = np.full(len(parameters), 1e-3)
     stalled = np.zeros(len(parameters), dtype=int)
-    running = np.arange(len(parameters)) if len(free) else np.arange(0)
     diagonal = np.arange(len(free))
+
+    def advance(at: NDArray[np.intp]) -> NDArray[np.intp]:
+        """One step of the problems ``at``; those that go on."""
+        trial = parameters.take(at, axis=0)
+        p, g, h = trial[:, free], gradient.take(at, axis=0), hessian.take(at, axis=0)
+        moves = ((p > low) | (g >= 0)) & ((p < high) | (g <= 0))
+        g *= moves
+        h *= moves[:, :, None] & moves[:, None, :]
+        scale = h[:, diagonal, diagonal]
+        largest = np.maximum(scale.max(axis=1, keepdims=True), np.finfo(float).tiny)
+        h[:, diagonal, diagonal] = np.where(moves, scale * (1 + damping[at, None]) + 1e-15 * largest, 1.0)
+        step = equation.solve(h, g)
+        trial[:, free] = np.minimum(np.maximum(p + step, low), high)
+        new_value, new_gradient, new_hessian = equation.normal_equations(activity.take(at, axis=0), trial)
+        before = value[at]
+        gain = before - new_value
+        better = gain > 0
+        small = np.abs(gain) <= effort.least_gain * before
+        stalled[at] = np.where(small, stalled[at] + 1, np.where(better, 0, stalled[at]))
+        damping[at] = np.maximum(damping[at] * np.where(better, 0.2, 4.0), 1e-9)
+        taken = at[better]
+        parameters[taken], value[taken] = trial[better], new_value[better]
+        gradient[taken], hessian[taken] = new_gradient[better], new_hessian[better]
+        going = (value[at] > floor[at]) & (stalled[at] < effort.stalls) & (damping[at] <= 1e9)
+        return np.asarray(at[going])
+
+    running = np.arange(len(parameters)) if len(free) else np.arange(0)
     for _ in range(effort.most_steps):
         if not len(running):
             break
-        p, g, h = parameters[running][:, free], gradient[running], hessian[running].copy()
-        held = ((p <= low) & (g < 0)) | ((p >= high) & (g > 0))
-        g = np.where(held, 0.0, g)
-        h[held] = 0.0
-        h.transpose(0, 2, 1)[held] = 0.0
-        scale = h[:, diagonal, diagonal]
-        largest = np.maximum(scale.max(axis=1, keepdims=True), np.finfo(float).tiny)
-        h[:, diagonal, diagonal] = np.where(held, 1.0, scale * (1 + damping[running, None]) + 1e-15 * largest)
-        step = np.linalg.solve(h, g[..., None])[..., 0]
-        trial = parameters[running]
-        trial[:, free] = np.clip(p + step, low, high)
-        new_value, new_gradient, new_hessian = _normal_equations(equation, activity[running], trial, free)
-        gain = value[running] - new_value
-        better = gain > 0
-        small = np.abs(gain) <= effort.least_gain * value[running]
-        stalled[running] = np.where(small, stalled[running] + 1, np.where(better, 0, stalled[running]))
-        damping[running] *= np.where(better, 0.2, 4.0)
-        np.clip(damping, 1e-9, None, out=damping)
-        taken = running[better]
-        parameters[taken], value[taken] = trial[better], new_value[better]
-        gradient[taken], hessian[taken] = new_gradient[better], new_hessian[better]
-        done = (value[running] <= floor[running]) | (stalled[running] >= effort.stalls) | (damping[running] > 1e9)
-        running = running[~done]
+        running = np.concatenate([advance(at) for at in _pieces(running)])
     return parameters, value
 
 
-def _normal_equations(
-    equation: Equation, activity: Array, parameters: Array, free: NDArray[np.intp]
-) -> tuple[Array, ...]:
-    predicted, slopes = equation.jacobian(parameters)
-    residual = (activity - predicted) * equation.root
-    jacobian = slopes[:, free] * equation.root
-    gradient = (jacobian @ residual[..., None])[..., 0]
-    return (residual**2).sum(axis=1), gradient, jacobian @ jacobian.transpose(0, 2, 1)
+def _pieces(problems: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Problems in pieces whose arrays fit a core's cache."""
+    return [
+        problems[begin : begin + _PROBLEMS_AT_ONCE] for begin in range(0, max(len(problems), 1), _PROBLEMS_AT_ONCE)
+    ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.frames import FrameTiming
 from ..input_function.curve import InputFunction
-from .compartment import NAMES, Effort, Equation, from_amplitudes, refine
+from .compartment import NAMES, Effort, Equation, from_amplitudes, mixtures, refine
 from .compartment_fit import NO_WASHOUT, CompartmentScan, outcomes
 from .convolution import Basis
 from .flags import AT_BOUND
@@ -26,11 +26,13 @@ Mask = NDArray[np.bool_]
 
 _GRID_ONE = 32
 _GRID_TWO = 22
-# Nodes of the table of responses.
-_TABLE = 4096
+# Nodes of the table of responses; fewer for 2TCM, whose steps look up whole rows: these then fit the cache.
+_TABLE, _TABLE_TWO = 4096, 1024
 # Around a node of 1TCM's grid: the polynomial's degree, how many steps of the grid it reaches, Newton's steps on it,
 # and a curvature that is none.
 _DEGREE, _REACH, _STEPS, _NO_BEND = 7, 1.25, 5, 1e-100
+# Voxels of 2TCM at once, but for the refinement.
+_PIECE = 2048
 # A share of 1e-5 of WRSS is about a hundredth of a standard error.
 _EFFORT = Effort(most_steps=150, least_gain=1e-5, stalls=1)
 
@@ -47,8 +49,9 @@ class BlockEstimates:
 class TabulatedBasis:
     """Weighted responses at equal steps of x = log(theta + offset), with two derivatives in x, for very many rates.
 
-    table, slope, curvature: (nodes, frames). Between nodes the response is a parabola, better than 1e-9 of it (a line,
-    1e-6 of it, would move a slow V_T by a percent). It has the calls of ``ExponentialBasis``.
+    table, slope, curvature: (nodes, frames). Between nodes the response is a parabola, better than 1e-9 of it with
+    4096 nodes, 2e-8 with 1024 (an error of 1e-6 would move a slow V_T by a percent). It has the calls of
+    ``ExponentialBasis``.
     """
 
     table: Array
@@ -60,9 +63,9 @@ class TabulatedBasis:
     highest: float
 
     @classmethod
-    def of(cls, basis: Basis, root: Array) -> "TabulatedBasis":
+    def of(cls, basis: Basis, root: Array, nodes: int) -> "TabulatedBasis":
         """Tabulate another basis times sqrt(weight), ``root`` (frames,), in the frames that have any."""
-        position = np.linspace(np.log(basis.offset), np.log(basis.highest + basis.offset), _TABLE)
+        position = np.linspace(np.log(basis.offset), np.log(basis.highest + basis.offset), nodes)
         theta = np.clip(np.exp(position) - basis.offset, 0.0, basis.highest)
         table, by_theta = (array[:, root > 0] * root[root > 0] for array in basis.with_slope(theta))
         slope = by_theta * (theta + basis.offset)[:, None]
@@ -97,6 +100,56 @@ class TabulatedBasis:
         return averages, slope
 
 
+class _WeightedEquation(Equation):
+    """An equation whose parts are weighted beforehand (root: ones), for very many curves.
+
+    Every derivative is a sum of few parts: responses to the two exponentials, their slopes, blood, trapping. So their
+    products are worked out once a curve, and those of the derivatives on small matrices.
+    """
+
+    def normal_equations(self, activity: Array, parameters: Array) -> tuple[Array, Array, Array]:
+        k1, _, _, _, vb, kb = parameters.T
+        count, tissue = len(parameters), (1 - vb) * k1
+        first, second, ((w1, w2, *_), *by_rates) = mixtures(parameters)
+        averages, slopes = self.basis.with_slope(np.concatenate([first, second]))
+        parts = [averages[:count], averages[count:], slopes[:count], slopes[count:]]
+        residual = activity - (tissue * w1)[:, None] * parts[0]
+        residual -= (tissue * w2)[:, None] * parts[1]
+        residual -= vb[:, None] * self.blood
+        if kb.any():
+            residual -= (vb * kb)[:, None] * self.trapped
+        fixed = np.stack([self.blood, self.trapped], axis=1)
+        products, along = np.empty((count, 6, 6)), np.empty((count, 6, 1))
+        for at, part in enumerate(parts):
+            for other in range(at + 1):
+                products[:, at, other] = products[:, other, at] = _dot(part, parts[other])
+            products[:, at, 4:] = products[:, 4:, at] = part @ fixed
+            along[:, at, 0] = _dot(part, residual)
+        products[:, 4:, 4:] = fixed.T @ fixed
+        along[:, 4:, 0] = residual @ fixed
+        moves = np.zeros((count, 6, 6))  # of each parameter, in the amplitudes of the parts
+        moves[:, 0, 0], moves[:, 0, 1] = (1 - vb) * w1, (1 - vb) * w2
+        for row, by_rate in enumerate(by_rates, 1):
+            for at, amplitude in enumerate(by_rate):
+                np.multiply(amplitude, tissue, out=moves[:, row, at])
+        moves[:, 4, 0], moves[:, 4, 1], moves[:, 4, 4], moves[:, 4, 5] = -k1 * w1, -k1 * w2, 1.0, kb
+        moves[:, 5, 5] = vb
+        moves = moves[:, self.free]
+        return _dot(residual, residual), (moves @ along)[..., 0], moves @ products @ moves.transpose(0, 2, 1)
+
+    def solve(self, matrices: Array, right: Array) -> Array:
+        """By elimination in all systems at once: a call for each would cost more than its work."""
+        size = right.shape[1]
+        rows = np.concatenate([matrices, right[..., None]], axis=2).transpose(1, 2, 0).copy()
+        for at in range(size):
+            rows[at, at + 1 :] /= rows[at, at]
+            for below in range(at + 1, size):
+                rows[below, at + 1 :] -= rows[below, at] * rows[at, at + 1 :]
+        for at in range(size - 2, -1, -1):
+            rows[at, size] -= (rows[at, at + 1 : size] * rows[at + 1 :, size]).sum(axis=0)
+        return np.asarray(rows[:, size].T)
+
+
 @dataclass(frozen=True, eq=False)
 class _Scan:
     """What one model's blocks share. Data and equation are weighted beforehand; frames without weight are gone.
@@ -120,9 +173,9 @@ class _Scan:
         full = scan.equation(scan.bounds["delay"][0])
         keep = full.root > 0
         root = full.root[keep]
-        basis = TabulatedBasis.of(full.basis, full.root)
+        basis = TabulatedBasis.of(full.basis, full.root, _TABLE if full.one_tissue else _TABLE_TWO)
         blood, trapped = full.blood[keep] * root, full.trapped[keep] * root
-        equation = Equation(basis, blood, trapped, np.ones(len(root)), full.low, full.high)
+        equation = _WeightedEquation(basis, blood, trapped, np.ones(len(root)), full.low, full.high)
         low, high = (dict(zip(NAMES, map(float, ends), strict=True)) for ends in (full.low, full.high))
         return cls(equation, basis, full.basis, np.flatnonzero(keep), root, len(scan.fitted), low, high)
 
@@ -337,20 +390,30 @@ class TwoTissueBlock:
             self.grids.append(_PairGrid.of(columns, rates, self.scan.equation.blood, kept))
 
     def __call__(self, block: Block) -> BlockEstimates:
-        """Estimates of a block (frames, voxels) of kept frames, kBq/mL."""
-        scan = self.scan
+        """Estimates of a block (frames, voxels) of kept frames, kBq/mL.
+
+        Only the refinement takes the whole block at once: its last steps are of few voxels.
+        """
+        pieces = [slice(begin, begin + _PIECE) for begin in range(0, block.shape[1], _PIECE)]
+        data = self.scan.weighted(block).astype(np.float64)
+        simple = self._one_tissue_start(block)
+        start = np.concatenate([self._start(simple[piece], data[piece]) for piece in pieces])
+        found, wrss = refine(self.scan.equation, data, start, _EFFORT)
+        estimates = [self._estimates(found[piece], wrss[piece]) for piece in pieces]
+        values = {name: np.concatenate([one[name] for one in estimates]) for name in estimates[0]}
+        return BlockEstimates(values, _at_bounds(values, self.scan))
+
+    def _start(self, start: Array, data: Array) -> Array:
+        """The best of a start and of the grid's pairs, (voxels, 6); data: weighted rows (voxels, frames)."""
+        scan, single = self.scan, data.astype(np.float32)
         low, high = scan.equation.low, scan.equation.high
-        single = scan.weighted(block)
-        data = single.astype(np.float64)
-        start = self._one_tissue_start(block)
         best = self._sum_of_squares(start, data)
         for grid in self.grids:
             found = np.clip(grid.best(single, scan.equation.blood, scan.low["VB"], scan.high["VB"]), low, high)
             sums = self._sum_of_squares(found, data)
             start = np.where((sums < best)[:, None], found, start)
             best = np.minimum(sums, best)
-        found, wrss = refine(scan.equation, data, start, _EFFORT)
-        return self._estimates(found, wrss)
+        return start
 
     def _one_tissue_start(self, block: Block) -> Array:
         simple = self.one_tissue(block).values
@@ -365,7 +428,7 @@ class TwoTissueBlock:
         residual = self.scan.equation.predict(parameters) - data
         return _dot(residual, residual)
 
-    def _estimates(self, found: Array, wrss: Array) -> BlockEstimates:
+    def _estimates(self, found: Array, wrss: Array) -> dict[str, Array]:
         equation = self.scan.equation
         volume, gradient = outcomes(self.model, found)
         known = np.isfinite(volume) & (found[:, 0] > 0)
@@ -385,8 +448,7 @@ class TwoTissueBlock:
         variance = wrss / (len(self.scan.root) - self.scan.n_parameters)
         error = np.where(known, np.sqrt(np.maximum((solved * gradient).sum(axis=1), 0.0) * variance), np.nan)
         fitted = {name: found[:, at] for at, name in enumerate(NAMES) if name in (*self.model.parameters, "VB")}
-        values = {self.model.outcome: volume, f"{self.model.outcome}-se": error, **fitted}
-        return BlockEstimates(values, _at_bounds(values, self.scan))
+        return {self.model.outcome: volume, f"{self.model.outcome}-se": error, **fitted}
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,9 +28,9 @@ Array = NDArray[np.float64]
 Block = NDArray[np.float32]
 Voxels = slice | NDArray[np.intp]
 
-# Voxels a block: enough that numpy's calls cost less than what they work on, and few enough for a core's cache; fewer
-# for 2TCM with its derivatives.
-_BLOCK, _BLOCK_TWO_TISSUES = 16384, 4096
+# Voxels a block: enough that numpy's calls cost less than what they work on, and few enough for a core's cache; more
+# for 2TCM, which divides them itself.
+_BLOCK, _BLOCK_TWO_TISSUES = 16384, 32768
 
 
 @dataclass(frozen=True, eq=False)
