@@ -8,11 +8,13 @@ from scipy.ndimage import gaussian_filter
 from support import checkout  # noqa: F401
 from support.tiers import slow
 from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.segmentation import Segment
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.phantom.neck import LABEL
 from TSPOQuantLib.phantom.tracer import FRAME_DURATIONS_S, FRAME_STARTS_S
 from TSPOQuantLib.regions.blood_pool import blurred_disk, cylinder_recovery, propose_blood_pool
 from TSPOQuantLib.regions.partial_volume import FWHM_PER_SIGMA
+from TSPOQuantLib.regions.region import region_of
 
 from tools.validation.regions import clean_frames, curves, dice, neck, noisy, scan
 
@@ -76,6 +78,25 @@ class ProposalTest(unittest.TestCase):
         same = replace(self.image, activity=np.swapaxes(self.image.activity, 1, 2), grid=coronal)
         again = propose_blood_pool(same, FWHM_MM, self.anatomy.grid)
         np.testing.assert_array_equal(again.segment.mask, found.segment.mask)
+
+    def test_a_heart_far_below_the_regions_is_not_looked_at(self):
+        slices, gap = (int(np.ceil(mm / self.image.grid.spacing_mm[2])) for mm in (160, 50))
+        below = np.zeros((len(self.image.timing), slices, *self.image.grid.shape[1:]), np.float32)
+        tube = self.curves[LABEL["carotid artery left"]][:, None, None, None]
+        below[:, :-gap, 20:40, 5:15], below[:, :-gap, 20:40, -15:-5] = 4 * tube, 4 * tube
+        grid = self.image.grid.part((-slices, 0, 0), (slices + self.image.grid.shape[0], *self.image.grid.shape[1:]))
+        body = replace(self.image, activity=np.concatenate([below, self.image.activity], axis=1), grid=grid)
+        middle = np.zeros(self.anatomy.grid.shape, dtype=bool)
+        middle[tuple(n // 2 for n in middle.shape)] = True
+        drawn = [region_of(Segment("1", "foramen C5/C6 left", middle, None, {}), self.anatomy.grid)]
+        alone = propose_blood_pool(self.image, FWHM_MM, self.anatomy.grid)
+        among = propose_blood_pool(body, FWHM_MM, self.anatomy.grid, regions=drawn)
+        self.assertFalse(among.segment is None, among.reason)
+        self.assertGreater(dice(among.segment.mask, alone.segment.mask), 0.85)  # one more slice at its lower end
+        heart = propose_blood_pool(body, FWHM_MM)  # where nothing says where the neck is
+        self.assertLess(
+            min(vessel.center_lps_mm[:, 2].min() for vessel in heart.vessels), grid.centers[slices, 0, 0, 2]
+        )
 
     def test_without_a_resolution_no_width_is_told(self):
         found = propose_blood_pool(self.image)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 from AlignmentTest import SHAPE, apart_mm, ct, dynamic, grid, rigid
 from TSPOQuantLib.grid import Grid
-from TSPOQuantLib.pipeline.placement import NECK_MM, align_visit, surroundings
+from TSPOQuantLib.pipeline.placement import align_visit
 from TSPOQuantLib.regions.anatomy import Anatomy
+from TSPOQuantLib.regions.nearby import NECK_MM, surroundings
 from TSPOQuantLib.regions.region import Region
 from TSPOQuantLib.study import StudySettings
 

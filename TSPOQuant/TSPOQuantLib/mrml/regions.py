@@ -249,7 +249,7 @@ def propose_blood_pool(
     image = dynamic_from_node(sequence_node)
     grid = volume_from_node(ct_node, "", "CT or MR").grid if ct_node is not None else _halved(image.grid)
     page = _Page(segmentation_node, ct_node, grid)
-    found = blood_pool.propose_blood_pool(image, fwhm_mm, page.grid, below_neck)
+    found = blood_pool.propose_blood_pool(image, fwhm_mm, page.grid, below_neck, page.regions)
     pool = Anatomy("blood-pool")
     if found.segment is None:
         return Placed(name_of(pool), "", 0.0, found.reason), found
@@ -356,6 +356,11 @@ class _Page:
             return
         self._drawn = {s.id: region_of(s, drawn.grid) for s in drawn.segments if s.mask.any()}
         self.grid = _lattice(drawn.grid, ct)
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What is drawn."""
+        return tuple(self._drawn.values())
 
     def find(self, anatomy: Anatomy) -> str:
         """ID of the first segment that is this structure at this level and side, "" if there is none."""

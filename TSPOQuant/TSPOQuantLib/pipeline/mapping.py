@@ -8,10 +8,11 @@ from ..kinetics import make_maps
 from ..messages import InputRefused, Text
 from ..outcome.visit import VisitMaps
 from ..progress import Progress, part, silent
+from ..regions.nearby import surroundings
 from ..reporting import provenance
 from ..study import Study, StudySettings
 from .curves import fit_options, only_seen, seen_frames
-from .placement import Alignment, Placed, place, surroundings
+from .placement import Alignment, Placed, place
 from .plasma import BODY_MASK, body_curve, body_of, for_model, input_of
 from .quantification import visit_notices, visit_provenance
 from .visit_data import VisitData, read_visit

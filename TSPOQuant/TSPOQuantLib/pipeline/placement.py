@@ -14,6 +14,7 @@ from ..alignment.pet_to_ct import PetToCt, align_to_ct
 from ..messages import InputRefused, Listed, Notice, Text
 from ..progress import Progress, part, silent
 from ..regions.anatomy import ANATOMY_ONLY
+from ..regions.nearby import surroundings
 from ..regions.planes import center_of, corners_of
 from ..regions.region import Region, TimeActivityCurve, called, regions_of
 from ..regions.sampling import MOST_OUTSIDE, sample
@@ -22,9 +23,6 @@ from .visit_data import VisitData
 
 Alignment = tuple[FrameMotion | None, PetToCt | None]
 """Where the neck lay in every frame, and the CT in the PET; None where the study does not ask for it."""
-NECK_MM = 120.0
-"""So far around the regions, or else around the CT, a scan is read and registered: what lies and moves beyond is not
-this neck (a choice; it cuts no scan of a neck alone)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +170,7 @@ def align_visit(
     """
     if settings.motion_correction == "none":
         return None, None
-    image = surroundings(image, _targets(drawn), ct)
+    image = surroundings(image, _targets(drawn), ct.grid if ct else None)
     chosen = settings.motion_reference
     reference = chosen if isinstance(chosen, str) else [frame - 1 for frame in chosen]
     motion = estimate_motion(image, part(progress, 0, 0.9), reference)
@@ -180,16 +178,6 @@ def align_visit(
         return motion, None
     progress(0.9, Text("PET to {anatomy}", anatomy=ct.called))
     return motion, align_to_ct(image, ct, motion, settings.registration_window)
-
-
-def surroundings(image: DynamicImage, regions: Sequence[Region], ct: Volume | None = None) -> DynamicImage:
-    """What a scan shows within ``NECK_MM`` of the regions, or else of the CT; all where there is neither.
-
-    Vertebrae do not count: those of the whole spine may be labeled.
-    """
-    drawn = [region for region in regions if region.mask.any() and region.anatomy.structure != "vertebra"]
-    places = [corners_of(region) for region in drawn] or ([ct.grid.corners] if ct is not None else [])
-    return image.around(np.concatenate(places), NECK_MM) if places else image
 
 
 def region_to_frame(motion: FrameMotion | None, to_ct: PetToCt | None) -> list[NDArray[np.float64]] | None:

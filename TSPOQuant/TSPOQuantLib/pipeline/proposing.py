@@ -86,7 +86,9 @@ def propose_for_ct(
     if pet is not None:
         progress(0.9, "Blood pool")
         levels = [level for foramen in foramina if (level := identify(foramen.name, {}).level)]
-        pool = propose_blood_pool(pet, fwhm_mm, ct.grid, all(level[0] != "C" for level in levels))
+        below_neck = all(level[0] != "C" for level in levels)
+        drawn = [region_of(segment, ct.grid) for segment in segments]
+        pool = propose_blood_pool(pet, fwhm_mm, ct.grid, below_neck, drawn)
         code = "" if pool.segment is not None else "blood-pool"
         proposals.append(Proposal(name_of(Anatomy("blood-pool")), pool.segment, pool.confidence, pool.reason, code))
         segments += [pool.segment] if pool.segment is not None else []

@@ -29,6 +29,7 @@ from ..plain import plain
 from ..progress import Progress, part, silent
 from ..regions.measurements import measure
 from ..regions.naming import check_names, undrawn_notices
+from ..regions.nearby import surroundings
 from ..regions.partial_volume import PartialVolumeResult, correct
 from ..regions.planes import center_of
 from ..regions.quality import check as check_regions
@@ -39,7 +40,7 @@ from ..reporting import provenance
 from ..study import Study, StudySettings
 from ..tracers import tracer_named
 from .curves import Fitting, fitting_of, seen_frames, unit_notices
-from .placement import Alignment, Placed, place, regions_to_correct, surroundings, visit_fused
+from .placement import Alignment, Placed, place, regions_to_correct, visit_fused
 from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
 from .visit_data import VisitData, read_visit

@@ -20,7 +20,9 @@ from ..grid import Grid
 from ..lazy_modules import optimize
 from ..messages import Text
 from .anatomy import Anatomy
+from .nearby import surroundings
 from .partial_volume import FWHM_PER_SIGMA
+from .region import Region
 from .template import segment_of
 
 Floats = NDArray[np.float64]
@@ -154,10 +156,15 @@ class _Declined(Exception):
 
 
 def propose_blood_pool(
-    image: DynamicImage, fwhm_mm: float | None = None, target: Grid | None = None, below_neck: bool = False
+    image: DynamicImage,
+    fwhm_mm: float | None = None,
+    target: Grid | None = None,
+    below_neck: bool = False,
+    regions: Sequence[Region] = (),
 ) -> BloodPoolProposal:
     """The carotids: hot in the first frames, tubular, left and right; on the voxels of ``target`` (None: the PET's).
-    ``below_neck``: the aorta alone, the strongest wide tube that is not right of the body's middle.
+    ``below_neck``: the aorta alone, the strongest wide tube that is not right of the body's middle. regions: in a scan
+    that shows more of the body it is looked for around the foramina and the cord among these, or else the target.
 
     On each side the strongest tube is followed through the slices, then a second one beside it. Of two, the artery is
     the one whose activity comes earlier; where they do not differ in time, the one nearer to the middle (the internal
@@ -165,6 +172,8 @@ def propose_blood_pool(
     cylinders to the arterial frames; ``fwhm_mm`` must be known for the width.
     """
     frames: tuple[int, ...] = ()
+    of_spine = [region for region in regions if region.anatomy.structure in ("foramen", "cord")]
+    image = surroundings(image, of_spine, target)
     try:
         frames = _arterial_frames(image)
         middle = _middle_lines(image)
