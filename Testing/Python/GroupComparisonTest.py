@@ -5,6 +5,7 @@ import math
 import re
 import tempfile
 import unittest
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from support.tinystudy import quiet
 from TSPOQuantLib.groups import association, comparison
 from TSPOQuantLib.groups.analysis import analyze
 from TSPOQuantLib.groups.cohort import Lost, read_cohort
-from TSPOQuantLib.groups.estimates import holm
+from TSPOQuantLib.groups.estimates import UNKNOWN, holm
 from TSPOQuantLib.groups.methods import methods
 from TSPOQuantLib.reporting.group_report import group_document
 from TSPOQuantLib.reporting.report_document import Bullets, English
@@ -72,6 +73,14 @@ class AgainstOthersTest(unittest.TestCase):
         self.assertTrue(math.isnan(holm([0.01, math.nan])[1]))
 
     @NEEDS_STATSMODELS
+    def test_gee_of_people_whose_regions_do_not_differ_says_nothing(self):
+        """Its variance is no number then, and no library's warning reaches the terminal."""
+        logs = np.repeat(np.random.default_rng(1).standard_normal((12, 1)), 3, axis=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = comparison.gee(logs, np.repeat([0.0, 1.0], 6), np.zeros((12, 0)))
+        self.assertTrue(found == UNKNOWN or math.isfinite(found.low))
+
     def test_gee_of_whole_tables_has_the_same_estimate(self):
         logs = clustered(np.random.default_rng(2), 20, 5) + np.linspace(0, 1, 5)
         group = np.repeat([0.0, 1.0], 10)

@@ -1,6 +1,7 @@
 """Tables as people write them: other spellings, typos, rows twice, visits missing, people of two parts."""
 
 import math
+import shutil
 import tempfile
 import unittest
 from dataclasses import replace
@@ -14,7 +15,7 @@ from TSPOQuantLib.groups import comparison, covariates
 from TSPOQuantLib.groups.analysis import analyze
 from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.outcome.record import sealed
+from TSPOQuantLib.outcome.record import read_record, sealed
 from TSPOQuantLib.reporting.group_report import person_document
 from TSPOQuantLib.reporting.report_html import html
 from TSPOQuantLib.reporting.words import Words
@@ -42,6 +43,197 @@ class TablesTest(unittest.TestCase):
 
     def codes(self, found):
         return [notice.code for notice in found.notices]
+
+    def records(self, *people, dates=("2020-01-06", "2020-02-17"), **changed):
+        """Two visits of each person as records; changed: of the acquisition of the last one."""
+        for who in people:
+            for session, date in zip(("a", "b"), dates, strict=True):
+                record = visitrecords.visit(session)
+                acquisition = replace(record.acquisition, patient_key=who, time_zero_at=f"{date}T10:00:00")
+                if who == people[-1]:
+                    acquisition = replace(acquisition, **changed)
+                regions = tuple(
+                    replace(one, mean=tuple(float(x * (1 + 0.05 * self.random.random())) for x in one.mean))
+                    for one in record.regions
+                )
+                folder = self.cohort / f"sub-{who}" / f"ses-{session}"
+                folder.mkdir(parents=True)
+                record = replace(record, subject=who, session=session, acquisition=acquisition, regions=regions)
+                (folder / "visit.json").write_text(sealed(record), encoding="utf-8")
+
+    def told(self, **options):
+        """The notices of an analysis by code, in one text each."""
+        found = analyze(read_cohort(self.cohort, self.dataset if any(self.dataset.iterdir()) else None), **options)
+        return {notice.code: str(notice.message) for notice in found.notices}
+
+    def test_people_who_were_not_measured_alike_are_told(self):
+        """compare would refuse them; a group of one tracer against a group of another is no finding."""
+        for changed, words in (
+            ({"tracer": "[11C]PBR28"}, "tracer"),
+            ({"voxel_mm": (4.0, 4.0, 4.0)}, "voxel"),
+            ({"reconstruction": "FBP"}, "reconstruction"),
+        ):
+            with self.subTest(words):
+                shutil.rmtree(self.cohort, ignore_errors=True)
+                self.records("01", "02", "03", **changed)
+                self.assertRegex(self.told()["group-people-differ"], f"{words}.*2 people.*1 people")
+
+    def test_alike_people_are_told_of_nothing(self):
+        self.records("01", "02", "03")
+        self.assertFalse({"group-people-differ", "group-order", "group-same", "group-partly"} & set(self.told()))
+
+    def test_visits_of_one_person_that_compare_would_refuse_are_told(self):
+        self.records("01", "02")
+        path = self.cohort / "sub-02" / "ses-b" / "visit.json"
+        record = read_record(path)
+        path.write_text(sealed(replace(record, acquisition=replace(record.acquisition, patient_key="x"))), "utf-8")
+        self.assertIn("sub-02", self.told()["group-visits-differ"])
+        self.assertIn("visits-patient", self.told()["group-visits-differ"])
+
+    def test_visits_against_their_dates_are_told(self):
+        """Labels make the order; where dates say otherwise, every change would have the wrong sign."""
+        self.records("01", "02", dates=("2020-02-17", "2020-01-06"))
+        self.assertIn("sub-01 (a → b)", self.told()["group-order"])
+        pairs = [("01", "b", "a"), ("02", "b", "a")]
+        self.assertNotIn("group-order", self.told(pairs=pairs))
+
+    def test_two_visits_of_the_same_numbers_are_told(self):
+        places = [f"foramen C{level}/C{level + 1} {side}" for level in (3, 4, 5) for side in ("left", "right")]
+        for who in ("01", "02", "03"):
+            self.visit(who, places=places)
+        shutil.copytree(self.cohort / "sub-01", self.cohort / "sub-04")
+        self.assertIn("sub-01 ses-a, sub-04 ses-a", self.told()["group-same"])
+
+    def test_people_without_a_model_of_others_are_told(self):
+        self.visit("01")
+        write_visit(self.cohort, "02", "a", {LEFT: 4.0}, model="Logan")
+        found = [str(n.message) for n in analyze(read_cohort(self.cohort)).notices if n.code == "group-partly"]
+        self.assertRegex(found[0], "^sub-02 have no VT by 1TCM")
+        self.assertRegex(found[1], "^sub-01 have no VT by Logan")
+
+    def test_what_cannot_be_read_is_told(self):
+        self.visit("01")
+        for name, header in (("1TC", "region\tVT"), ("1TCM", "region\tV_T"), ("Logan", "place\tVT")):
+            folder = self.cohort / f"sub-{name}" / "ses-a"
+            folder.mkdir(parents=True)
+            (folder / f"model-{name}_kinpar.tsv").write_text(f"{header}\n{LEFT}\t4\n", encoding="utf-8")
+        (self.cohort / "sub-05" / "ses-a").mkdir(parents=True)
+        self.visit("06")
+        (self.cohort / "sub-06").rename(self.cohort / "06")
+        found = [str(notice.message) for notice in read_cohort(self.cohort).notices]
+        for words in ("sub-1TC", "sub-1TCM", "sub-Logan", "sub-05", "06/ses-a"):
+            self.assertTrue(any(words in message for message in found), words)
+
+    def test_names_of_columns_and_models_in_other_capitals_are_read(self):
+        folder = self.cohort / "sub-01" / "ses-a"
+        folder.mkdir(parents=True)
+        text = f"Region\tvt (mL/cm3)\tFlags\n{LEFT}\t4\tse-large, poor-fit\n{RIGHT}\t5\tn/a\ncord C6\t-3\tn/a\n"
+        (folder / "model-1tcm_kinpar.tsv").write_text(text, encoding="utf-8")
+        found = read_cohort(self.cohort)
+        self.assertEqual([(value.model, value.value) for value in found.values], [("1TCM", 5.0)])
+        self.assertEqual([value.reasons for value in found.left_out], [("se-large",), ("not-positive",)])
+
+    def test_a_region_in_other_capitals_is_one_region(self):
+        self.visit("01", places=("Frontal_Lobe",))
+        self.visit("02", places=("frontal lobe",))
+        self.assertEqual({value.place for value in read_cohort(self.cohort).values}, {"Frontal_Lobe"})
+
+    def test_words_for_what_is_missing_are_no_group(self):
+        for who in ("01", "02", "03"):
+            self.visit(who)
+        for word in ("NaN", "unknown", "?", "-", ".", "missing", "null", "N/A", "#N/A"):
+            with self.subTest(word):
+                self.people("sub-01\tpatient", "sub-02\tcontrol", f"sub-03\t{word}")
+                self.assertNotIn("group", self.read().visits[2].covariates)
+        self.people("sub-01\tpatient", "sub-02\tnone", "sub-03\t0")
+        self.assertEqual([v.covariates["group"] for v in self.read().visits], ["patient", "none", "0"])
+
+    def test_two_columns_of_one_name_do_not_overrule_each_other(self):
+        self.visit("01")
+        for header, cells in (("group\tGROUP", "patient\tcontrol"), ("genotype\trs6971", "HAB\tT/T")):
+            with self.subTest(header), self.assertRaisesRegex(InputRefused, "group-columns"):
+                self.people(f"sub-01\t{cells}", header=f"participant_id\t{header}")
+                self.read()
+        for header, cells in (("genotype\trs6971", "HAB\tC/C"), ("genotype\tbinding", "HAB\t3.2")):
+            with self.subTest(header):
+                self.people(f"sub-01\t{cells}", header=f"participant_id\t{header}")
+                self.assertEqual(self.read().visits[0].covariates["genotype"], "HAB")
+
+    def test_tables_that_say_two_things_of_a_person_are_told(self):
+        for who in ("01", "02"):
+            self.visit(who)
+        self.people("sub-01\tpatient", "sub-02\tcontrol")
+        (self.dataset / "phenotype").mkdir()
+        table = self.dataset / "phenotype" / "more.tsv"
+        table.write_text("participant_id\tgroup\nsub-01\tControl\nsub-02\tCONTROL\n", encoding="utf-8")
+        self.assertIn("(sub-01: patient, Control)", self.told()["group-contradicted"])
+
+    def test_a_genotype_that_contradicts_the_results_is_told(self):
+        self.records("01", "02")
+        known = read_record(self.cohort / "sub-01" / "ses-a").genotype
+        other = "LAB" if known != "LAB" else "HAB"
+        self.people(f"sub-01\t{other}", f"sub-02\t{known}", header="participant_id\tgenotype")
+        self.assertIn("sub-01", self.told()["group-contradicted"])
+        self.assertNotIn("sub-02", self.told()["group-contradicted"])
+
+    def test_sessions_that_are_called_otherwise_are_told(self):
+        for session in ("a", "b"):
+            self.visit("01", session)
+        own = self.dataset / "sub-01"
+        own.mkdir()
+        table = own / "sub-01_sessions.tsv"
+        table.write_text("session_id\tvas_arm\nses-a\t50\nses-followup\t20\n", encoding="utf-8")
+        self.assertIn("ses-followup", self.told()["group-sessions"])
+        table.write_text("session_id\tvas_arm\nA\t50\nses-b\t20\nses-c\t20\n", encoding="utf-8")
+        self.assertNotIn("group-sessions", self.told())
+        table.unlink()
+        clinical = own / "clinical.toml"
+        clinical.write_text('[[visit]]\nsession = "ses-A"\nvas_arm = 42\n', encoding="utf-8")
+        self.assertEqual([v.covariates.get("vas_arm") for v in self.read().visits], ["42", None])
+        clinical.write_text('[[visit]]\nsession = "first"\nvas_arm = 42\n', encoding="utf-8")
+        self.assertIn("first", self.told()["group-sessions"])
+
+    def test_scores_that_are_not_on_their_scale_are_refused(self):
+        for cell, code in (("950", "group-score"), ("-9", "group-score"), ("inf", "group-number"), ("42", "")):
+            with self.subTest(cell):
+                if code:
+                    with self.assertRaisesRegex(InputRefused, code):
+                        covariates.number_of("vas_arm", cell)
+                else:
+                    self.assertEqual(covariates.number_of("vas_arm", cell), 42)
+
+    def test_numbers_far_from_all_others_are_told(self):
+        for number in range(8):
+            self.visit(f"0{number}")
+        ages = [f"sub-0{number}\t{30 + 3 * number}" for number in range(8)]
+        for cell, found in (("999", True), ("-9", True), ("n/a", False), ("75", False)):
+            with self.subTest(cell):
+                self.people(*ages[:7], f"sub-07\t{cell}", header="participant_id\tage")
+                self.assertEqual("group-number-odd" in self.told(covariates=("age",)), found)
+
+    def test_an_affected_foramen_that_is_none_is_told(self):
+        for who in ("01", "02"):
+            self.visit(who)
+        for cell, code in (
+            ("left", "group-affected"),
+            ("C6/C7", "group-affected"),
+            ("C9/C10 left", "group-affected"),
+            ("C6/C7 both", "group-affected"),
+            ("C3/C4 left", "group-affected-missing"),
+            ("links C6-C7", ""),
+            ("none", ""),
+            ("n/a", ""),
+        ):
+            with self.subTest(cell):
+                self.people("sub-01\tC6/C7 left", f"sub-02\t{cell}", header="participant_id\taffected")
+                found = {code for code in self.told() if code.startswith("group-affected")}
+                self.assertEqual(found, {code} - {""})
+
+    def test_a_column_that_makes_no_groups_is_told(self):
+        for who in ("01", "02"):
+            self.visit(who)
+        self.people("sub-01\ta", "sub-02\ta", header="participant_id\tsite")
+        self.assertIn("'a'", self.told(by=("site",))["group-one"])
 
     def test_words_have_one_spelling(self):
         for who in ("01", "02", "03"):

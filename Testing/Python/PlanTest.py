@@ -227,10 +227,18 @@ class FileTest(unittest.TestCase):
             ("[scan]", '[scan]\ntracer = "DPA-715"', "value"),
             ("[scan]", '[scan]\ntracer = "[18F]DPA-714"\nhalf_life_s = 1221', "value"),
             ("[scan]", "[scan]\nhalf_life_s = 0", "value"),
+            ("[scan]", "[scan]\nnoise_percent = 0.2", "value"),
+            ("wcv_percent = 10", "wcv_percent = 0.1", "value"),
             ("[scan]", "[scan", "unreadable"),
         ):
             with self.subTest(new):
                 self.assertEqual(self.refusal(EXAMPLE.replace(old, new)).code, f"protocol-{code}")
+
+    def test_lengths_of_too_few_frames_are_not_tried(self):
+        """A plan of 6 frames of 10 min has no curve of 30 min to fit, and is a plan all the same."""
+        protocol = Protocol(k1=(0.3, 0.3), frames_s=(600.0,) * 6)
+        found = plan.make_plan(protocol, InputFunction(60 * MINUTES, PLASMA, 0.8 * PLASMA))
+        self.assertEqual({case.minutes for case in found.by_minutes}, {60.0})
 
     @slow
     def test_the_command(self):

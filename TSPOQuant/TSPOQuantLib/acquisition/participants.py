@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..messages import InputRefused, Notice, Notices, Text
-from .tables import read_json, read_table, stated_unit
+from .tables import MISSING_CELLS, read_json, read_table, stated_unit
 
 # rs6971 as laboratories write it: the alleles of the reported strand (C is Ala147), the amino acids, or the binding.
 GENOTYPES = {
@@ -23,7 +23,8 @@ KILOGRAMS = {"kg": 1.0, "g": 1e-3, "lb": 0.45359237, "lbs": 0.45359237}
 WEIGHT_RANGE_KG = (2.0, 400.0)
 PERSON, SESSION = "participant_id", "session_id"
 """Columns that say whom, and at which visit, a row is of."""
-MISSING = ("", "n/a", "na", "unknown")
+MISSING = MISSING_CELLS | {"unknown", "not known", "missing", "nan", "null", "#n/a", "?", "-", "--", "."}
+"""Cells of tables of people, in lower case, that say that nothing is known."""
 
 
 @dataclass(frozen=True)

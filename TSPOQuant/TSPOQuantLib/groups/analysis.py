@@ -7,11 +7,12 @@ from ..messages import InputRefused, Listed, Notice, Notices
 from .association import Association
 from .cohort import Cohort, Pair, half_pairs
 from .comparison import Effect
-from .covariates import AFFECTED, CONDITION, GENOTYPE, alike
+from .covariates import AFFECTED, CONDITION, GENOTYPE, GROUP, alike
+from .doubts import doubts
 from .estimates import FEWEST
 from .methods import DESCRIBED, Methods, methods
 from .model_choice import Agreement, LostFits, Preferred, agreements, lost_fits, preferred
-from .questions import GROUP, associations, effects, scores_of
+from .questions import associations, effects, scores_of
 from .test_retest import TestRetest, test_retest
 
 
@@ -69,7 +70,9 @@ def analyze(
         described,
         (
             *cohort.notices,
+            *doubts(cohort, pairs, covariates),
             *_of_people(cohort, pairs, by or (GROUP,)),
+            *_without_groups(cohort, by),
             *_notices(cohort, compared),
             *(repeats.notices if repeats else ()),
         ),
@@ -118,6 +121,20 @@ def _of_people(cohort: Cohort, pairs: Sequence[Pair], by: Sequence[str]) -> list
                 column=column,
             )
     return notices
+
+
+def _without_groups(cohort: Cohort, by: Sequence[str]) -> list[Notice]:
+    """Columns that were to make groups and make none."""
+    return [
+        Notice(
+            "group-one",
+            "the column {column} makes no groups: everybody who has it is '{cell}'",
+            column=column,
+            cell=next(iter(cells), "n/a"),
+        )
+        for column in by
+        if len(cells := {v.covariates[column] for v in cohort.first_visits() if v.covariates.get(column)}) < 2
+    ]
 
 
 def _without_retests(cohort: Cohort, pairs: Sequence[Pair]) -> Cohort:

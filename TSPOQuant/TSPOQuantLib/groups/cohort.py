@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..acquisition.tables import MISSING_CELLS, read_table
+from ..acquisition.tables import MISSING_CELLS, read_table, split_unit
 from ..kinetics.models import MODELS
-from ..messages import InputRefused, Listed, Notice, Notices, located
+from ..messages import InputRefused, Listed, Notice, Notices, Text, located
 from ..outcome.record import FILE, VisitRecord, read_record
 from ..outcome.settings import UNNAMED, session_order
 from ..outcome.uptake import region_uptake
@@ -26,10 +26,14 @@ RATIOS = ("SUV", "SUVR", "TBR-PP", "TBR-WB")
 NO_MODEL = "none"
 """Of ratios, which need no fit."""
 MACRO = ("VT", "Ki", "VT/fP", "VS")
-UNDETERMINED = ("not-identifiable", "not-positive", "se-large", "vt-beyond-scan")
+NOT_POSITIVE = "not-positive"
+UNDETERMINED = ("not-identifiable", NOT_POSITIVE, "se-large", "vt-beyond-scan")
 """Flags of a fit whose macroparameters the data do not tell: such values are left out, and named. A choice."""
 CRITERIA = ("AIC", "AICc", "BIC")
+KEPT = (*OUTCOMES, *CRITERIA)
+"""Columns that are read of a table of parameters."""
 NO_PVC = "none"
+FORAMEN = "foramen"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Value:
     def reasons(self) -> tuple[str, ...]:
         """Why the data do not tell it; empty where they do."""
         undetermined = tuple(flag for flag in self.flags if flag in UNDETERMINED) if self.outcome in MACRO else ()
+        if not undetermined and self.outcome in MACRO and self.value <= 0:
+            return (NOT_POSITIVE,)
         return undetermined or (() if math.isfinite(self.value) else ("not-estimated",))
 
 
@@ -190,44 +196,78 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
     """
     visits: list[Visit] = []
     values: list[Value] = []
+    unread = Notices()
     places = [(path.parent.name[4:], path.name[4:], path) for path in folder.glob("sub-*/ses-*")]
     for participant, session, place in sorted(places, key=lambda place: (place[0], *session_order(place[1]))):
-        read = _of_folder(place, participant, session)
+        read = _of_folder(place, participant, session, unread)
         if read is not None:
             visits.append(read[0])
             values += read[1]
+    unread += _misnamed(folder)
     if not visits:
         raise InputRefused(
             "group-empty",
-            "{folder} holds no sub-…/ses-… folder with results; name what cohort wrote, or put what quantify or fit "
-            "wrote into such folders",
+            "{folder} holds no sub-…/ses-… folder with results{unread}; name what cohort wrote, or put what quantify "
+            "or fit wrote into such folders",
             folder=folder,
+            unread=Text(" ({message})", message=unread[0].message) if unread else "",
         )
     notices: tuple[Notice, ...] = ()
     if dataset is not None:
-        by_visit, notices = covariates_of(dataset, [(visit.participant, visit.session) for visit in visits])
+        labels = [(visit.participant, visit.session) for visit in visits]
+        by_visit, notices = covariates_of(dataset, labels, [visit.covariates for visit in visits])
         merged = one_spelling([{**visit.covariates, **cells} for visit, cells in zip(visits, by_visit, strict=True)])
         visits = [replace(visit, covariates=cells) for visit, cells in zip(visits, merged, strict=True)]
     values = [value for value in values if value.outcome not in RATIOS or math.isfinite(value.value)]
+    spelled = one_spelling([{"": value.place} for value in values])
+    values = [replace(value, place=place[""]) for value, place in zip(values, spelled, strict=True)]
     _check_once(values)
-    notices = (*notices, *_of_others(visits), *_odd([value for value in values if not value.reasons]))
+    notices = (*notices, *unread, *_of_others(visits), *_odd([value for value in values if not value.reasons]))
     out = [value for value in values if (value.reasons and not keep_flagged) or not math.isfinite(value.value)]
     dropped = set(map(id, out))
     kept = tuple(value for value in values if id(value) not in dropped)
     return Cohort(folder.resolve().name, tuple(visits), kept, _lost(folder), tuple(out), notices)
 
 
-def _of_folder(place: Path, participant: str, session: str) -> tuple[Visit, list[Value]] | None:
+def _of_folder(place: Path, participant: str, session: str, unread: Notices) -> tuple[Visit, list[Value]] | None:
+    """A visit and its values; None where there are none. unread: gathers what could not be read."""
     record = read_record(place) if (place / FILE).is_file() else None
     visit = Visit(participant, session, {} if record is None else _covariates_in(record), record)
     if record is not None:
         return visit, _of_record(visit, record)
     tables = [(path, known) for path in sorted(place.glob("*_kinpar.tsv")) if (known := KINPAR.search(path.name))]
     try:
-        values = [v for path, known in tables for v in _of_table(visit, path, known["model"], known["pvc"] or NO_PVC)]
+        values = [
+            value
+            for path, known in tables
+            for value in _of_table(visit, path, known["model"], known["pvc"] or NO_PVC, unread)
+        ]
     except InputRefused as reason:
         raise located(reason, visit.name) from None
+    if not values and not tables:
+        unread.add(
+            "group-unread",
+            "the folder of {visit} holds neither a {record} nor a _kinpar.tsv, and is left out",
+            visit=visit.name,
+            record=FILE,
+        )
     return (visit, values) if values else None
+
+
+def _misnamed(folder: Path) -> list[Notice]:
+    """Folders of visits with results that are not called as such."""
+    files = [path for name in (FILE, "*_kinpar.tsv") for path in folder.glob(f"*/*/{name}")]
+    places = {path.parent.relative_to(folder) for path in files}
+    odd = sorted(str(p) for p in places if p.parts[0].startswith("sub-") != p.parts[1].startswith("ses-"))
+    if not odd:
+        return []
+    return [
+        Notice(
+            "group-folders",
+            "results in folders that are not called sub-…/ses-… are left out ({folders}); rename them",
+            folders=Listed(odd),
+        )
+    ]
 
 
 def _of_others(visits: Sequence[Visit]) -> list[Notice]:
@@ -337,16 +377,28 @@ def _of_record(visit: Visit, record: VisitRecord) -> list[Value]:
     return values
 
 
-def _of_table(visit: Visit, path: Path, model: str, pvc: str) -> list[Value]:
-    columns = {column.name: column for column in read_table(path, units=False)}
-    if model not in MODELS or "region" not in columns:
+def _of_table(visit: Visit, path: Path, named: str, pvc: str, unread: Notices) -> list[Value]:
+    """Values of a table of one model; unread: gathers tables without a model, regions or the model's own number."""
+    columns = {split_unit(column.name)[0].casefold(): column for column in read_table(path, units=False)}
+    model = next((model for model in MODELS if model.casefold() == named.casefold()), None)
+    if model is None or not {"region", MODELS[model].outcome.casefold()} <= set(columns):
+        wanted = Listed(MODELS) if model is None else Listed(("region", MODELS[model].outcome))
+        unread.add(
+            "group-unread",
+            "{file} of {visit} is left out: the model in its name must be one of {wanted}"
+            if model is None
+            else "{file} of {visit} is left out: it must have the columns {wanted}",
+            file=path.name,
+            visit=visit.name,
+            wanted=wanted,
+        )
         return []
-    numbers = {name: columns[name].numbers() for name in (*OUTCOMES, *CRITERIA) if name in columns}
+    numbers = {name: columns[name.casefold()].numbers() for name in KEPT if name.casefold() in columns}
     values = []
     for row, name in enumerate(columns["region"].cells):
         anatomy = identify(name, {})
         cell = columns["flags"].cells[row] if "flags" in columns else ""
-        flags = tuple(flag for flag in cell.split(";") if flag and flag not in MISSING_CELLS)
+        flags = tuple(flag for flag in re.split(r"[;,\s]+", cell) if flag and flag not in MISSING_CELLS)
         criteria = {key: float(numbers[key][row]) for key in CRITERIA if key in numbers}
         values += [
             _value(visit, key, model, pvc, name, anatomy.place, float(numbers[key][row]), flags, criteria)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import nctdtrinc, stdtrit
 
-from .covariates import COMMA, WORDS, number_of
+from .covariates import COMMA, WORDS, is_number, number_of
 from .estimates import FEWEST, TAIL, UNKNOWN, Array, Estimate, estimated, holm, mean_interval, two_sided
 
 PERMUTED_BELOW = 30
@@ -265,9 +265,10 @@ def gee(logs: Array, second: Array, covariates: Array) -> Estimate:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = model.fit(cov_type="bias_reduced")
-    if caught:  # it has not converged
+        effect, error = float(fitted.params[0]), float(fitted.bse[0])
+    if caught:  # it has not converged, or persons have no spread of their own
         return UNKNOWN
-    effect, half = float(fitted.params[0]), float(stdtrit(free, 1 - TAIL)) * float(fitted.bse[0])
+    half = float(stdtrit(free, 1 - TAIL)) * error
     return Estimate(effect, effect - half, effect + half)
 
 
@@ -297,16 +298,8 @@ def design_of(
 
 def _columns(name: str, cells: Sequence[str]) -> list[Array]:
     comma = next((cell for cell in cells if COMMA.fullmatch(cell)), "")
-    if name not in WORDS and (comma or all(map(_is_number, cells))):
+    if name not in WORDS and (comma or all(map(is_number, cells))):
         numbers = np.array([number_of(name, comma or cell) for cell in cells])
         return [numbers - numbers.mean()] if np.isfinite(numbers).all() and np.ptp(numbers) > 0 else []
     words = sorted(set(cells))
     return [np.array([float(cell == word) for cell in cells]) for word in words[1:]]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -11,7 +11,7 @@ import numpy as np
 from ..kinetics.models import MODELS
 from ..outcome.clinical import score_named
 from .association import Association, correlation
-from .cohort import MACRO, RATIOS, Cohort, Value, Visit, matrix
+from .cohort import FORAMEN, MACRO, RATIOS, Cohort, Value, Visit, matrix
 from .comparison import (
     Difference,
     Effect,
@@ -24,15 +24,13 @@ from .comparison import (
     person_means,
     with_adjusted,
 )
-from .covariates import GENOTYPE, number_of
+from .covariates import GENOTYPE, GROUP, number_of
 from .estimates import FEWEST, UNKNOWN, Array, Estimate, holm
 
 ASKED = (*MACRO[:2], *RATIOS)
 """Numbers that groups are compared by."""
-GROUP = "group"
 CONTROLS = re.compile(r"(healthy|control|unaffected|hc\b|ctrl)", re.IGNORECASE)
 """A group of that name is the one that others are compared with; else the first by name."""
-FORAMEN = "foramen"
 AFFECTED, UNAFFECTED = "foramen, affected", "foramen, unaffected"
 
 

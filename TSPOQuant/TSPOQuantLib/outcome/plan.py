@@ -48,6 +48,8 @@ SEED = 1
 K1_STEPS = 5
 LENGTHS = (0.5, 0.67, 0.83, 1.0)
 """Parts of the scan's length that are tried."""
+FEWEST_FRAMES = 6
+"""Of a scan, and of a part of it that is tried as a length: a choice."""
 REFERENCE_FRAME_S = (1200.0, 1800.0)
 """The frame that the stated voxel noise belongs to."""
 DEFAULT_FRAMES_S = (15, 5, 5, 5, 10, 10, 10, 60, 60, 60, 60, 150, 150, 300, 300)
@@ -165,7 +167,10 @@ def make_plan(
     low, high = protocol.k1
     values = [low] if low == high else np.geomspace(low, high, K1_STEPS).tolist()
     middle = float(np.sqrt(low * high))
-    lengths = [round(part * protocol.minutes) for part in LENGTHS]
+    ends = protocol.timing.ends_s
+    lengths = [
+        length for part in LENGTHS if (ends <= 60 * (length := round(part * protocol.minutes))).sum() >= FEWEST_FRAMES
+    ]
     cases = [(k1, protocol.minutes) for k1 in values] + [(middle, float(minutes)) for minutes in lengths]
     detected = []
     for number, (k1, minutes) in enumerate(cases):

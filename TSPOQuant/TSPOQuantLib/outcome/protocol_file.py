@@ -10,8 +10,8 @@ from ..messages import InputRefused, Listed, Text
 from ..toml_file import TomlFile, read_toml
 from ..tracers import nuclide, tracer_named
 from .budget import LIMITS, BudgetSettings
-from .plan import MODELS, Protocol
-from .repeatability import Coefficient, coefficient_for
+from .plan import FEWEST_FRAMES, MODELS, Protocol
+from .repeatability import LEAST_WCV, Coefficient, coefficient_for
 
 HALF_LIFE_TOLERANCE = 0.01
 """How far a stated half-life may be from that of the radionuclide that is named: a choice."""
@@ -22,7 +22,7 @@ KEYS: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "minutes": (10, 180),
         "fwhm_mm": (1, 10),
         "voxel_mm": (0.5, 8),
-        "noise_percent": (0.1, 500),
+        "noise_percent": (1, 500),
         "noise_mbq": (1, 5000),
         "noise_fwhm_mm": (0, 30),
     },
@@ -56,6 +56,14 @@ def read_protocol(path: Path, tracer: str | None = None, half_life_s: float | No
         known |= {"budget": BudgetSettings(**numbers)} if table == "budget" else numbers
     if "wcv_percent" in known:
         known["wcv"] = known.pop("wcv_percent") / 100
+        if 0 < known["wcv"] < LEAST_WCV:
+            problem = Text(
+                "[plan] wcv_percent is in %, and {percent:g} % is better than any V_T repeats; if it is a fraction, "
+                "write {fraction:g}",
+                percent=100 * known["wcv"],
+                fraction=1e4 * known["wcv"],
+            )
+            raise file.refuse("value", problem)
     tissue, scan = file.data.get("tissue", {}), file.data.get("scan", {})
     if "K1" in tissue:
         known["k1"] = _pair(file, "[tissue] K1", tissue["K1"], (0.01, 2))
@@ -74,8 +82,13 @@ def read_protocol(path: Path, tracer: str | None = None, half_life_s: float | No
     if model not in MODELS:
         raise file.refuse("value", Text("[plan] model must be one of {models}", models=Listed(MODELS)))
     protocol = Protocol(**known, model=model)
-    if len(protocol.timing) < 6 or protocol.timing.ends_s[-1] < 0.99 * protocol.minutes * 60:
-        raise file.refuse("value", Text("[scan] frames_s must fill the minutes of the scan with at least 6 frames"))
+    if len(protocol.timing) < FEWEST_FRAMES or protocol.timing.ends_s[-1] < 0.99 * protocol.minutes * 60:
+        raise file.refuse(
+            "value",
+            Text(
+                "[scan] frames_s must fill the minutes of the scan with at least {frames} frames", frames=FEWEST_FRAMES
+            ),
+        )
     return protocol
 
 

@@ -1,0 +1,241 @@
+"""What makes visits no cohort, or an entry of a table no entry: told, so that nobody takes it for a finding.
+
+``compare`` refuses two visits that were not measured alike. A cohort holds many, of which some may differ for a
+reason that the design of the study knows; it is computed all the same, and what differs is told.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..kinetics.models import MODELS
+from ..messages import InputRefused, Listed, Notice, Notices, Text
+from ..outcome.comparability import findings_of
+from ..outcome.compared_items import ITEMS, Item
+from ..outcome.record import VisitRecord
+from .cohort import ANOTHER_UNIT, FORAMEN, NO_PVC, Cohort, Pair
+from .covariates import AFFECTED, COMMA, GENOTYPE, WORDS, is_number
+
+FEWEST_NUMBERS = 6
+"""So many numbers of two visits have to be equal to the last digit before they are taken for one visit's: a choice."""
+FAR = 30.0
+"""A number further from the median than so many times the median distance is told of: a choice."""
+NOBODY_AFFECTED = ("none", "no", "healthy", "control")
+"""In the column "affected" of people without an affected foramen."""
+OF_PEOPLE = (GENOTYPE,)
+"""Items in which people may differ."""
+
+
+def doubts(cohort: Cohort, pairs: Sequence[Pair], numbers: Sequence[str]) -> list[Notice]:
+    """All of them. pairs: of test and retest. numbers: columns that enter the analysis as covariates."""
+    return [
+        *_within_people(cohort),
+        *_between_people(cohort),
+        *_backwards(cohort, pairs),
+        *_one_visit_twice(cohort),
+        *_of_some_alone(cohort),
+        *_affected(cohort),
+        *_far_numbers(cohort, numbers),
+    ]
+
+
+def _records(cohort: Cohort, who: str) -> list[VisitRecord]:
+    return [v.record for v in cohort.visits if v.participant == who and v.record is not None]
+
+
+def _within_people(cohort: Cohort) -> list[Notice]:
+    """Visits of one person that ``compare`` would refuse, by what they differ in."""
+    found: dict[str, tuple[Text, list[str]]] = {}
+    for who in cohort.participants:
+        records = _records(cohort, who)
+        if len(records) < 2:
+            continue
+        try:
+            problems = [(f.code, f.message) for f in findings_of(records) if f.severity == "refuse"]
+        except InputRefused as refusal:
+            problems = [(refusal.code, refusal.message)]
+        for code, message in problems:
+            found.setdefault(code, (message, []))[1].append(f"sub-{who}")
+    return [
+        Notice(
+            "group-visits-differ",
+            "{people}: {message}; compare would refuse these visits ({finding}): correct what is wrong, or leave a "
+            "visit out",
+            people=Listed(people),
+            message=message,
+            finding=code,
+        )
+        for code, (message, people) in found.items()
+    ]
+
+
+def _between_people(cohort: Cohort) -> list[Notice]:
+    """In what people's first visits differ so that values of one are no values of the other."""
+    firsts = [records[0] for who in cohort.participants if (records := _records(cohort, who))]
+    notices = Notices()
+    if len({record.acquisition.simulated for record in firsts}) > 1:
+        notices.add(
+            "group-simulated", "some visits are simulated and others measured; leave out those that do not belong here"
+        )
+    for item in (item for item in ITEMS if item.item not in OF_PEOPLE):
+        alike: list[list[VisitRecord]] = []
+        for record in firsts:
+            own = next((others for others in alike if not _refused(item, others[0], record)), None)
+            if own is None:
+                alike.append([record])
+            else:
+                own.append(record)
+        finding = item.finding([others[0] for others in alike]) if len(alike) > 1 else None
+        if finding is not None:
+            counts = zip(finding.values, alike, strict=True)
+            notices.add(
+                "group-people-differ",
+                "people were not measured alike: {message} ({values}); a difference of groups may be that of the "
+                "measurement: compare those who were measured alike, or tell them apart by a column and --covariates",
+                message=finding.message,
+                values=Listed(
+                    (Text("{value}: {count} people", value=value, count=len(others)) for value, others in counts),
+                    " | ",
+                ),
+            )
+    return notices
+
+
+def _refused(item: Item, one: VisitRecord, other: VisitRecord) -> bool:
+    finding = item.finding([one, other])
+    return finding is not None and finding.severity == "refuse"
+
+
+def _backwards(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
+    """People of whom a later visit was scanned before an earlier one."""
+    paired = {who for who, _, _ in pairs}
+    following = [
+        (who, *sessions)
+        for who in cohort.participants
+        if who not in paired
+        for sessions in itertools.pairwise(cohort.sessions(who))
+    ]
+    wrong = []
+    for who, first, second in (*pairs, *following):
+        before, after = (_started(cohort, who, session) for session in (first, second))
+        if before and after and after < before:
+            wrong.append(f"sub-{who} ({first} → {second})")
+    if not wrong:
+        return []
+    return [
+        Notice(
+            "group-order",
+            "the second visit was scanned before the first: {people}, so that changes have the wrong sign; visits "
+            "follow their labels, baseline, bl, pre and test first: rename the folders, or correct the dates",
+            people=Listed(wrong),
+        )
+    ]
+
+
+def _started(cohort: Cohort, who: str, session: str) -> str:
+    """When a scan began, in ISO 8601; "" where nothing tells it."""
+    visit = cohort.visit(who, session)
+    return (visit.record.acquisition.time_zero_at or "") if visit and visit.record else ""
+
+
+def _one_visit_twice(cohort: Cohort) -> list[Notice]:
+    """Visits whose numbers are all equal, which those of two scans never are."""
+    numbers: dict[tuple[str, str], set[tuple[str, str, str, str, float]]] = {}
+    for value in (*cohort.values, *cohort.left_out):
+        key = (value.outcome, value.model, value.pvc, value.place)
+        numbers.setdefault((value.participant, value.session), set()).add((*key, value.value))
+    same: dict[frozenset[tuple[str, str, str, str, float]], list[str]] = {}
+    for (who, session), own in numbers.items():
+        if len(own) >= FEWEST_NUMBERS:
+            same.setdefault(frozenset(own), []).append(f"sub-{who} ses-{session}")
+    return [
+        Notice(
+            "group-same",
+            "{visits} have the same numbers in all regions, which two scans never have; give each its own",
+            visits=Listed(visits),
+        )
+        for visits in same.values()
+        if len(visits) > 1
+    ]
+
+
+def _of_some_alone(cohort: Cohort) -> list[Notice]:
+    """Models and corrections that some people have no results of: they are in no comparison of them."""
+    people: dict[tuple[str, str, str], set[str]] = {}
+    for value in (*cohort.values, *cohort.left_out):
+        if value.model in MODELS and MODELS[value.model].outcome == value.outcome:
+            people.setdefault((value.outcome, value.model, value.pvc), set()).add(value.participant)
+    return [
+        Notice(
+            "group-partly",
+            "{people} have no {outcome} by {model}{corrected}: they are in no comparison of it",
+            people=Listed(f"sub-{who}" for who in cohort.participants if who not in own),
+            outcome=outcome,
+            model=model,
+            corrected="" if pvc == NO_PVC else f", {pvc}",
+        )
+        for (outcome, model, pvc), own in people.items()
+        if len(own) < len(cohort.participants)
+    ]
+
+
+def _affected(cohort: Cohort) -> list[Notice]:
+    """Entries of the affected foramen that name none, or one that was not measured."""
+    notices = Notices()
+    measured: dict[str, set[str]] = {}
+    for value in (*cohort.values, *cohort.left_out):
+        if value.structure == FORAMEN:
+            measured.setdefault(value.participant, set()).add(value.place)
+    entries = {
+        visit.participant: visit
+        for visit in cohort.visits
+        if visit.covariates.get(AFFECTED, "").lower() not in ("", *NOBODY_AFFECTED)
+    }
+    unread = Listed(f"sub-{who}: {v.covariates[AFFECTED]}" for who, v in entries.items() if not v.affected)
+    if unread:
+        notices.add(
+            "group-affected",
+            'the column affected names no foramen for some ({people}); write its level and side, as "C6/C7 left", or '
+            "n/a where there is none",
+            people=unread,
+        )
+    places = {who: visit.affected for who, visit in entries.items() if visit.affected}
+    lacking = Listed(f"sub-{who}: {place}" for who, place in places.items() if place not in measured.get(who, {place}))
+    if lacking:
+        notices.add(
+            "group-affected-missing",
+            "the affected foramen is not among the regions of some people ({people}), who are in no comparison of it",
+            people=lacking,
+        )
+    return notices
+
+
+def _far_numbers(cohort: Cohort, columns: Sequence[str]) -> list[Notice]:
+    """Numbers of a column that are far from all others: codes of what is missing, and slips of a unit."""
+    notices = Notices()
+    for column in dict.fromkeys(columns):
+        cells = {v.participant: v.covariates[column] for v in cohort.first_visits() if v.covariates.get(column)}
+        if column in WORDS or not all(is_number(cell) and not COMMA.fullmatch(cell) for cell in cells.values()):
+            continue
+        numbers = np.array([float(cell) for cell in cells.values()])
+        if len(numbers) < FEWEST_NUMBERS or not np.isfinite(numbers).all():
+            continue
+        middle = float(np.median(numbers))
+        apart = np.abs(numbers - middle)
+        spread = float(np.median(apart))
+        far = (spread > 0) & (apart > FAR * spread)
+        if middle > 0 and (numbers > 0).mean() > 0.5:
+            far |= numbers > ANOTHER_UNIT * middle
+            far |= (numbers < 0) & ((numbers < 0).sum() == 1)
+        who = Listed(f"sub-{name}: {cell}" for (name, cell), odd in zip(cells.items(), far, strict=True) if odd)
+        if who:
+            notices.add(
+                "group-number-odd",
+                "the column {column} holds numbers far from the others, of which the median is {middle:g} ({people}): "
+                "are they in another unit, or stand for what is missing? correct them, or write n/a",
+                column=column,
+                middle=middle,
+                people=who,
+            )
+    return notices
