@@ -18,6 +18,7 @@ from TSPOQuantLib.acquisition.blood import (
 )
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
+from TSPOQuantLib.acquisition.parameter_tables import read_parameters
 from TSPOQuantLib.acquisition.tacs import read_tacs
 
 TIMES = (0, 30, 45, 60, 90, 180, 600, 1800, 3600)
@@ -509,6 +510,27 @@ class OtherTablesTest(BloodFolder):
                 np.testing.assert_array_equal(read_blood([path]).plasma.values, (1, 5, 2))
             else:
                 self.assertIn("line 3", self.refused("table-formula", read_blood, [path]))
+
+    def test_a_name_that_is_a_formula_without_its_result(self):
+        """A region, a label or a column that nobody knows the name of."""
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        path = self.folder / "model-1TCM_kinpar.xlsx"
+        for head, name, refused in (
+            ("<v>VT</v>", "<v>cord</v>", False),
+            ("<v>VT</v>", "<f>C9</f>", True),
+            ("<f>C9</f>", "<v>cord</v>", True),
+        ):
+            rows = (
+                f'<c r="A1" t="str"><v>region</v></c><c r="B1" t="str">{head}</c>',
+                f'<c r="A2" t="str">{name}</c><c r="B2"><v>5</v></c>',
+            )
+            with zipfile.ZipFile(path, "w") as archive:
+                sheet = f'<worksheet xmlns="{main}"><sheetData><row>{"</row><row>".join(rows)}</row></sheetData>'
+                archive.writestr("xl/worksheets/sheet1.xml", f"{sheet}</worksheet>")
+            if refused:
+                self.refused("table-formula", read_parameters, path, {})
+            else:
+                self.assertEqual(read_parameters(path, {}).values, {"cord": {"VT": 5.0}})
 
     def test_broken_spreadsheet(self):
         path = self.folder / "x.bld"

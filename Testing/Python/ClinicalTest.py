@@ -143,6 +143,11 @@ class ScoresTest(FileTest):
                 self.assertRegex(threshold.citation, r"10\.\d{4,}/")
                 self.assertRegex(threshold.population, "cervical|sciatica|lumbar")
 
+    def test_a_file_that_says_nothing_is_refused(self):
+        for text in ("", "# nothing yet\n", "visit = []\n", "[lesion]\n"):
+            with self.subTest(text):
+                self.assertEqual(self.refusal(text).code, "clinical-empty")
+
     def test_unknown_keys_are_named_with_their_line(self):
         text = HEAD + 'vas_arm = 42\n[[visit]]\nsession = "b"\nvas_am = 3\n'
         refusal = self.refusal(text)

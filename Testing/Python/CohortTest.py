@@ -15,6 +15,7 @@ import tempfile
 import time
 import unittest
 import warnings
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -501,6 +502,7 @@ class ProcessesTest(Folder):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             env={**os.environ, "PYTHONPATH": library},
         )
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -308,7 +309,13 @@ class ProcessTest(SmallStudy):
         own = {"PYTHONPATH": str(Path(TSPOQuantLib.__file__).parents[1]), "PYTHONUNBUFFERED": ""}
         command = [sys.executable, *program, *map(str, arguments)]
         settings = {**os.environ, **own, **environment}
-        return subprocess.Popen(command, env=settings, stdout=stdout, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            command,
+            env=settings,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )
 
     def test_stopping_leaves_nothing(self):
         for number, expected in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):

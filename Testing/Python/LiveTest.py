@@ -13,7 +13,7 @@ from support.tinystudy import CORD, LEFT, MIDDLE_LPS_MM, PET_MM, PET_SHAPE, RIGH
 from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import DynamicImage, Scan
-from TSPOQuantLib.acquisition.segmentation import Segmentation
+from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.alignment.motion import FrameMotion
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.record import from_json
@@ -22,7 +22,7 @@ from TSPOQuantLib.pipeline.live import live_of
 from TSPOQuantLib.pipeline.quantification import quantify
 from TSPOQuantLib.pipeline.visit_data import VisitData
 from TSPOQuantLib.plain import to_json
-from TSPOQuantLib.regions.region import regions_of
+from TSPOQuantLib.regions.region import PLACEMENT_TAG, regions_of
 
 NAMES = (LEFT, RIGHT, CORD)
 SETTINGS = StudySettings(input_source="given", vb="none", models=("1TCM", "Logan"), motion_correction="frames")
@@ -150,6 +150,20 @@ class LiveTest(unittest.TestCase):
         self.assert_same(found.record.rows, self.computed(without).rows)
         again = found.with_changes(SETTINGS, NAMES, [region(self.data.segmentation, CORD)])
         self.assert_same(again.record.rows, self.full.rows)
+
+    def test_a_proposed_region_that_covers_no_voxel_is_left_out(self):
+        """Nobody drew it: the other regions are measured as without it. What was drawn is refused."""
+        mask = np.zeros_like(self.data.segmentation.segments[0].mask)
+        mask[mask.shape[0] // 2, mask.shape[1] // 2, mask.shape[2] // 2] = True
+        speck = Segment("speck", "foramen C3/C4 left", mask)
+        proposed = replace(speck, tags={PLACEMENT_TAG: "0.5"})
+        drawn = self.data.segmentation
+        found = self.computed(Segmentation(drawn.grid, (*drawn.segments, proposed)))
+        self.assert_same(found.rows, self.full.rows)
+        self.assertIn("region-too-small", [notice.code for notice in found.notices])
+        for segments in ((*drawn.segments, speck), (proposed,)):
+            with self.assertRaisesRegex(InputRefused, "region-too-small"):
+                self.computed(Segmentation(drawn.grid, segments))
 
     def test_what_compute_refuses_is_refused(self):
         speck = region(redrawn(self.data.segmentation, LEFT), LEFT)

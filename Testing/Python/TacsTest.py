@@ -107,7 +107,9 @@ class ReadTacsTest(Folder):
         of_day = [f"10:{int(s) // 60:02}:{int(s) % 60:02}" for s in STARTS]
         for right in (middles + 36000, middles * 1000, (middles / 60).round(), of_day, [*STARTS[:4], "n/a"]):
             self.assertEqual(read_tacs(self.write_tacs(self.columns(time=right))).regions, ("cord", "C6/C7 left"))
-        for wrong in (FORAMEN * 1000, FORAMEN, CORD * 1000, CORD):
+        for numbers in (range(5), range(1, 6)):
+            self.assertEqual(read_tacs(self.write_tacs(self.columns(time=numbers))).regions, ("cord", "C6/C7 left"))
+        for wrong in (FORAMEN * 1000, FORAMEN, CORD * 1000, CORD, range(2, 7), [1, 2, 3, 4, 6]):
             self.refused_to_read("tacs-frames", self.write_tacs(self.columns(time=wrong)))
 
     def test_times_that_only_a_slip_brings_about(self):

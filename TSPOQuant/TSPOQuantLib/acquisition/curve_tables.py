@@ -71,7 +71,7 @@ def read_curve_table(path: Path, metadata: Mapping[str, Any]) -> CurveTable:
 def _of_long(file: str, columns: Mapping[str, Column], metadata: Mapping[str, Any]) -> CurveTable:
     """petfit's tables: one value a row, beside its region, frame and scan."""
     for name in LONG_SCAN:
-        found = sorted(set(columns[name].cells)) if name in columns else []
+        found = sorted(set(columns[name].words())) if name in columns else []
         if len(found) > 1:
             raise InputRefused(
                 "tacs-several",
@@ -152,7 +152,7 @@ def _without_empty(file: str, table: CurveTable) -> CurveTable:
 def _wide(file: str, regions: Column, times: Sequence[Column], values: Mapping[str, Column]) -> tuple[Column, ...]:
     """A column a region from rows of regions and frames. values: by what the region's name is followed by."""
     rows: dict[str, list[int]] = {}
-    for index, region in enumerate(regions.cells):
+    for index, region in enumerate(regions.words()):
         rows.setdefault(region, []).append(index)
     first = next(iter(rows))
     kept = [_rows(time, rows[first]) for time in times]

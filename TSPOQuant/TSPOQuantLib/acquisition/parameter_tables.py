@@ -72,7 +72,7 @@ def read_parameters(path: Path, spellings: Mapping[str, str]) -> ParameterTable:
             keys=Listed(sorted(set(KEYS.values()))),
             names=Listed([column.name for column in columns]),
         )
-    names = regions.cells if regions is not None else ("",)
+    names = regions.words() if regions is not None else ("",)
     values = _by_region(names, {KEYS[name]: _in_our_unit(path.name, name, column) for name, column in found.items()})
     relative = "ModelName" in metadata
     notices = Notices()
@@ -121,7 +121,7 @@ def _of_map(
             keys=Listed(sorted(set(KEYS.values()))),
         )
     model = next((models[word.lower()] for word in words if word.lower() in models), "")
-    return ParameterTable(file, model, _by_region(regions.cells, {KEYS[name]: _in_our_unit(file, name, average)}))
+    return ParameterTable(file, model, _by_region(regions.words(), {KEYS[name]: _in_our_unit(file, name, average)}))
 
 
 def _by_region(names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

@@ -620,7 +620,7 @@ def _of_columns(path: Path) -> Rows:
             file=path.name,
         )
     colors = columns["color"].cells if "color" in columns else ("",) * len(name.cells)
-    for value, text, color in zip(index.numbers(), name.cells, colors, strict=True):
+    for value, text, color in zip(index.numbers(), name.words(), colors, strict=True):
         digits = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", color)
         yield float(value), text, _color([str(int(part, 16) / 255) for part in digits.groups()]) if digits else None
 

@@ -75,6 +75,11 @@ class Column:
 
     def numbers(self) -> NDArray[np.float64]:
         """The cells as numbers, NaN where a cell says missing; raises InputRefused ("table-…") for anything else."""
+        numbered = zip(self.words(), self.lines, strict=True)
+        return np.array([_number(cell, f"{self.file} line {line}, {self.name}") for cell, line in numbered])
+
+    def words(self) -> tuple[str, ...]:
+        """The cells as they are; raises InputRefused ("table-formula") where one has no content of its own."""
         if FORMULA in self.cells:
             raise InputRefused(
                 "table-formula",
@@ -83,8 +88,7 @@ class Column:
                 file=self.file,
                 line=self.lines[self.cells.index(FORMULA)],
             )
-        numbered = zip(self.cells, self.lines, strict=True)
-        return np.array([_number(cell, f"{self.file} line {line}, {self.name}") for cell, line in numbered])
+        return self.cells
 
 
 def read_table(path: Path, units: bool = True) -> tuple[Column, ...]:
@@ -128,10 +132,13 @@ def columns_of(file: str, rows: Sequence[Row], units: bool = True, ragged: bool 
     counts = [[str(number) for number in range(first, first + len(lines))] for first in (0, 1)]
     if len(columns) > 1 and not columns[0].name and list(columns[0].cells) in counts:
         columns = columns[1:]  # pandas writes its index so
-    names = [column.name for column in columns]
+    names = Column(file, "", None, tuple(column.name for column in columns), (rows[0][0],) * len(columns)).words()
     if len(set(names)) < len(names) or not all(names):
         raise InputRefused(
-            "table-header", "{file} has a column without a name, or two of one name: {names}", file=file, names=names
+            "table-header",
+            "{file} has a column without a name, or two of one name: {names}",
+            file=file,
+            names=list(names),
         )
     return tuple(columns)
 

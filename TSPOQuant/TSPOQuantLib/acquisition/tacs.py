@@ -287,8 +287,11 @@ def _check_middles(file: str, middle: Column, metadata: Mapping[str, Any], timin
     """
     try:
         times_s = _seconds(middle, metadata)
+        numbers = middle.numbers()
     except InputRefused:
         return
+    if any(np.array_equal(numbers, np.arange(first, first + len(timing))) for first in (0, 1)):
+        return  # it numbers the frames
     for factor, digit in ((0.001, 1.0), (1.0, 1.0), (60.0, 1.0), (3600.0, 0.1)):
         moments = times_s * factor
         rounded = max(ROUNDED_S, 0.51 * digit * factor)  # to a minute, or a tenth of an hour

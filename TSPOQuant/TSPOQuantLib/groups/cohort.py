@@ -395,7 +395,7 @@ def _of_table(visit: Visit, path: Path, named: str, pvc: str, unread: Notices) -
         return []
     numbers = {name: columns[name.casefold()].numbers() for name in KEPT if name.casefold() in columns}
     values = []
-    for row, name in enumerate(columns["region"].cells):
+    for row, name in enumerate(columns["region"].words()):
         anatomy = identify(name, {})
         cell = columns["flags"].cells[row] if "flags" in columns else ""
         flags = tuple(flag for flag in re.split(r"[;,\s]+", cell) if flag and flag not in MISSING_CELLS)

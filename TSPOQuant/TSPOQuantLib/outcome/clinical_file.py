@@ -32,13 +32,17 @@ def read_clinical(path: Path) -> Clinical:
     """Read a clinical.toml: ``[lesion]`` with level and side, ``[[visit]]`` for every session with its scores, and
     ``[[treatment]]`` (or one ``[treatment]``).
 
-    Raises InputRefused: "clinical-unreadable", "clinical-key" (with the line), "clinical-session",
+    Raises InputRefused: "clinical-unreadable", "clinical-empty", "clinical-key" (with the line), "clinical-session",
     "clinical-scale" for scores off their scale, "clinical-items", "clinical-lesion", "clinical-value".
     """
     file = read_toml(path, "clinical")
     if isinstance(file.data.get("treatment"), dict):
         file.data["treatment"] = [file.data["treatment"]]
     file.check_tables(("lesion",), ("visit", "treatment"))
+    if not any(file.data.values()):
+        raise file.refuse(
+            "empty", Text("there is no [[visit]], [lesion] or [[treatment]]; add one, or leave the file out")
+        )
     visits: dict[str, dict[str, float]] = {}
     remarks: dict[str, dict[str, str]] = {}
     dates: dict[str, date] = {}

@@ -35,6 +35,7 @@ from ..regions.planes import center_of
 from ..regions.quality import check as check_regions
 from ..regions.region import TimeActivityCurve
 from ..regions.resolution import Resolution, estimate_resolution, resolution_at
+from ..regions.sampling import TOO_SMALL
 from ..regions.smoothing import smoothed_to
 from ..reporting import provenance
 from ..study import Study, StudySettings
@@ -80,9 +81,9 @@ def quantify(
         own_mm = None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
         whole = smoothed_to(whole, own_mm, settings.smooth_to_mm)
         placed = replace(placed, image=surroundings(whole, placed.regions))
-    image, targets = placed.image, placed.targets
     progress(0.7, "Reading the regions off the PET")
-    curves = tuple(placed.read(region, settings.minimum_coverage) for region in targets)
+    placed, curves, too_small = read_targets(placed, settings.minimum_coverage)
+    image, targets = placed.image, placed.targets
     reference, hot = reference_of(placed, settings), hottest_of(placed, settings)
     corrected = _corrected(placed, settings, part(progress, 0.75, 0.8))
     if data.blood is None:
@@ -118,6 +119,7 @@ def quantify(
         notices=(
             *data.segmentation.notices,
             *unclear,
+            *too_small,
             *visit_notices(placed, settings, fitted.notices),
             *(resolution.notices if resolution else ()),
             *(corrected.notices if corrected else ()),
@@ -134,6 +136,34 @@ def quantify(
     fused = visit_fused(placed, data.segmentation, settings)
     progress(1, "Done")
     return VisitResult(record, fused, data.carried)
+
+
+def read_targets(
+    placed: Placed, minimum_coverage: float
+) -> tuple[Placed, tuple[TimeActivityCurve, ...], tuple[Notice, ...]]:
+    """The curve of every region to quantify, without those that cover no PET voxel and were proposed, not drawn.
+
+    Raises InputRefused as ``sample`` does, of a region that was drawn, or where none is left.
+    """
+    curves: dict[str, TimeActivityCurve] = {}
+    notices = Notices()
+    refusals = []
+    for region in placed.targets:
+        try:
+            curves[region.name] = placed.read(region, minimum_coverage)
+        except InputRefused as refusal:
+            if refusal.code != TOO_SMALL or region.placement_mm is None:
+                raise
+            refusals.append(refusal)
+            notices.add(
+                TOO_SMALL,
+                "{problem}; it was proposed, and is left out",
+                problem=refusal.message,
+            )
+    if not curves:
+        raise refusals[0]
+    targets = tuple(region for region in placed.targets if region.name in curves)
+    return replace(placed, targets=targets), tuple(curves.values()), tuple(notices)
 
 
 SHARED_LATER = Notice(

@@ -140,6 +140,10 @@ def _boxes(
     return values.reshape(shape), origin
 
 
+TOO_SMALL = "region-too-small"
+"""Code of a region that covers no PET voxel."""
+
+
 def _check_covered(
     region: Region,
     covered: Coverage,
@@ -160,7 +164,7 @@ def _check_covered(
         )
     if not kept.any():
         raise InputRefused(
-            "region-too-small",
+            TOO_SMALL,
             "the region '{region_name}' ({volume_mm3:.0f} mm³) covers no PET voxel by at least "
             "{minimum_coverage:.0%}; draw a larger one or lower the minimum coverage",
             region_name=region.name,
