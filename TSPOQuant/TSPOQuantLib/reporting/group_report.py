@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ..groups.analysis import Analysis
 from ..groups.association import Association
-from ..groups.cohort import MACRO, NO_PVC, Cohort, Value
+from ..groups.cohort import FORAMEN, MACRO, NO_PVC, Cohort, Value
 from ..groups.comparison import Effect
 from ..groups.estimates import FEWEST, Estimate
-from ..groups.questions import AFFECTED, FORAMEN
+from ..groups.questions import AFFECTED
 from ..groups.test_retest import ALL, INCLUDED, Repeat
 from ..kinetics.models import MODELS
 from ..messages import Text
