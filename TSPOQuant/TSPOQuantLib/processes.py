@@ -52,12 +52,12 @@ def another_process(work: Callable[[Given], Answer], given: Given) -> Iterator[C
 
     def answer() -> Answer:
         try:
-            found = receiver.recv()
+            answer = receiver.recv()
         except EOFError:
             return work(given)
-        if isinstance(found, InputRefused):
-            raise found
-        answered: Answer = found
+        if isinstance(answer, InputRefused):
+            raise answer
+        answered: Answer = answer
         return answered
 
     try:
@@ -70,7 +70,7 @@ def another_process(work: Callable[[Given], Answer], given: Given) -> Iterator[C
 
 def _answer(sender: Connection, work: Callable[[Any], object], given: object) -> None:
     try:
-        found = work(given)
+        answer = work(given)
     except InputRefused as refused:
-        found = refused
-    sender.send(found)
+        answer = refused
+    sender.send(answer)

@@ -264,7 +264,7 @@ def reconcile(
     if not 1 / UNIT_SLIP < tissue / in_blood < UNIT_SLIP:
         raise _other_unit(tissue, in_blood)
     notices = Notices()
-    first_sample = min(float(one.times_s[0]) for one in blood.activities)
+    first_sample = min(float(curve.times_s[0]) for curve in blood.activities)
     if from_samples and first_sample > timing.ends_s[0]:
         notices.add(
             "blood-after-start",

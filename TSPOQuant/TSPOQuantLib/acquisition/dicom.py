@@ -133,12 +133,12 @@ def anatomical_series(path: Path, modality: str = AUTO) -> Series:
 
 def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple[Series, tuple[Notice, ...]]:
     """The one CT or, where there is none or the MR is asked for, the one MR; single slices beside it are told."""
-    cts, mrs = ([one for one in content.series if test(one)] for test in (is_ct, is_mr))
+    cts, mrs = ([candidate for candidate in content.series if test(candidate)] for test in (is_ct, is_mr))
     take_mr = modality == MR_IMAGE or (modality == AUTO and not cts and bool(mrs))
     kind, series = ("MR", mrs) if take_mr else ("CT", cts)
     if not series:
-        for one in content.series:
-            if (enhanced := enhanced_refusal(one.facts)) is not None:
+        for candidate in content.series:
+            if (enhanced := enhanced_refusal(candidate.facts)) is not None:
                 raise enhanced
         raise InputRefused(
             f"{kind.lower()}-none",
@@ -147,8 +147,8 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple
             path=path,
             found=describe_content(content),
         )
-    volumes = [one for one in series if len(one.slices) > 1]
-    strays = [one for one in series for volume in volumes if one is not volume and _same_voxels(one, volume)]
+    volumes = [candidate for candidate in series if len(candidate.slices) > 1]
+    strays = [other for other in series for volume in volumes if other is not volume and _same_voxels(other, volume)]
     if len(series) > 1 and (len(volumes) != 1 or strays):
         raise InputRefused(
             f"{kind.lower()}-several",
@@ -165,7 +165,7 @@ def _only_anatomical(path: Path, content: FolderContent, modality: str) -> tuple
             "anatomy-others-passed-over",
             "single images beside the {kind} were passed over: {series}",
             kind=kind,
-            series=_listed([one for one in series if one is not volumes[0]]),
+            series=_listed([candidate for candidate in series if candidate is not volumes[0]]),
         ),
     )
 
@@ -254,8 +254,8 @@ def describe_content(content: FolderContent) -> str:
     """What lies there, in words that name nobody."""
     parts = []
     known = {"PET": is_pet, "CT": is_ct, "MR": is_mr}
-    for name, test in (*known.items(), ("other", lambda one: not any(known[kind](one) for kind in known))):
-        series = [one for one in content.series if test(one)]
+    for name, test in (*known.items(), ("other", lambda candidate: not any(known[kind](candidate) for kind in known))):
+        series = [candidate for candidate in content.series if test(candidate)]
         if series:
             parts.append(f"{name}: {_listed(series)}")
     return "; ".join(parts) or "no image"
@@ -283,7 +283,8 @@ def _pets(
 
 def _listed(series: list[Series]) -> str:
     return ", ".join(
-        f"series {text(one.header, Tag('SeriesNumber')) or 'without number'} of {one.files} files" for one in series
+        f"series {text(candidate.header, Tag('SeriesNumber')) or 'without number'} of {candidate.files} files"
+        for candidate in series
     )
 
 

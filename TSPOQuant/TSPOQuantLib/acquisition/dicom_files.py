@@ -182,14 +182,14 @@ def _joined(series: Sequence[Series]) -> list[Series]:
     """The same, but PET series of one frame each that are alike in all but their time as one series: some scanners and
     archives give every frame of a scan a series of its own."""
     alike: dict[Facts, list[Series]] = {}
-    for one in series:
-        alike.setdefault(one.facts._replace(series_uid=""), []).append(one)
+    for single in series:
+        alike.setdefault(single.facts._replace(series_uid=""), []).append(single)
     joined = []
     for facts, group in alike.items():
         if facts.sop_class == PET and len(group) >= FEWEST_JOINED and _are_frames(group):
-            group.sort(key=lambda one: one.slices[0].acquired or datetime.min)
+            group.sort(key=lambda frame: frame.slices[0].acquired or datetime.min)
             common = group[0].facts
-            pieces = (replace(piece, facts=common) for one in group for piece in one.slices)
+            pieces = (replace(piece, facts=common) for frame in group for piece in frame.slices)
             joined.append(Series(tuple(pieces), len(group)))
         else:
             joined += group
@@ -198,9 +198,9 @@ def _joined(series: Sequence[Series]) -> list[Series]:
 
 def _are_frames(group: Sequence[Series]) -> bool:
     """Whether each series holds the same places once, and each at another time."""
-    places = {frozenset(piece.position_mm for piece in one.slices) for one in group}
-    times = {one.slices[0].acquired for one in group} - {None}
-    once = all(len(one.slices) == len(next(iter(places))) for one in group)
+    places = {frozenset(piece.position_mm for piece in frame.slices) for frame in group}
+    times = {frame.slices[0].acquired for frame in group} - {None}
+    once = all(len(frame.slices) == len(next(iter(places))) for frame in group)
     return len(places) == 1 and once and len(times) == len(group)
 
 

@@ -127,5 +127,6 @@ def format_of(file: Path) -> Format | None:
         return None
     name = file.name.lower()
     return next(
-        (one for one in FORMATS if (not one.suffixes or name.endswith(one.suffixes)) and one.begins(start)), None
+        (known for known in FORMATS if (not known.suffixes or name.endswith(known.suffixes)) and known.begins(start)),
+        None,
     )

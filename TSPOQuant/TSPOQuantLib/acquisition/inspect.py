@@ -64,7 +64,7 @@ def inspect(path: Path) -> Entry:
             path=path,
             found=found.damaged,
         )
-    series = [_series(one) for one in found.series] + [_file(file) for file in files]
+    series = [_series(series) for series in found.series] + [_file(file) for file in files]
     others = found.others - len(files)
     return {"series": series, "unreadable_files": found.unreadable, "other_files": others}
 
@@ -263,7 +263,7 @@ def _frames(timing: FrameTiming | None) -> list[Entry]:
 
 
 def _messages(messages: Iterable[InputRefused | Notice]) -> list[Entry]:
-    return [{"code": one.code, "message": one.message} for one in messages]
+    return [{"code": message.code, "message": message.message} for message in messages]
 
 
 def _described(entry: Entry) -> str:
@@ -289,8 +289,8 @@ def _described(entry: Entry) -> str:
         lines.append(f"  SUVbw factor {entry['suvbw_factor']:.8g}{largest}")
     elif entry["kind"].endswith("-pet"):
         lines.append(f"  no SUV: {entry['suv_refusal']}")
-    lines += [f"  refused: {one['code']}: {one['message']}" for one in entry["refusals"]]
-    lines += [f"  note: {one['code']}: {one['message']}" for one in entry["warnings"]]
+    lines += [f"  refused: {refusal['code']}: {refusal['message']}" for refusal in entry["refusals"]]
+    lines += [f"  note: {warning['code']}: {warning['message']}" for warning in entry["warnings"]]
     return "\n".join(lines)
 
 

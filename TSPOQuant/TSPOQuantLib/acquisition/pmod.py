@@ -65,7 +65,7 @@ def frame_times_beside(path: Path) -> tuple[Column, Column] | None:
 
     It fits where its name is how the file's begins; PMOD adds to the latter. Raises InputRefused ("table-…").
     """
-    named = [one for one in path.parent.glob(f"*{FRAMES}") if path.stem.startswith(one.stem)]
+    named = [table for table in path.parent.glob(f"*{FRAMES}") if path.stem.startswith(table.stem)]
     if len(named) != 1:
         return None
     file = named[0].name

@@ -250,7 +250,7 @@ def _slicer_labels(file: str, header: Mapping[str, str], layer_count: int) -> li
             "segmentation-legacy", "{file} is in Slicer's format before 4.11; save it from Slicer anew", file=file
         )
     sources = (header.get(f"Segmentation_{name}Representation", BINARY_LABELMAP) for name in ("Master", "Source"))
-    source = next((one for one in sources if one != BINARY_LABELMAP), None)
+    source = next((source for source in sources if source != BINARY_LABELMAP), None)
     if source:
         raise InputRefused(
             "segmentation-source", "{file} holds a {source}; save it as a binary labelmap", file=file, source=source
@@ -828,7 +828,8 @@ def _dicom_tags(description: "highdicom.seg.SegmentDescription", own: bool) -> d
         # pydicom takes the SNOMED codes of old, "SRT", for those of now.
         known = Code(code.value, code.scheme_designator, code.meaning)
         structure = next(
-            (STRUCTURES_BY_CODE["SCT", one] for one in FOREIGN if Code(one, "SCT", code.meaning) == known), None
+            (STRUCTURES_BY_CODE["SCT", concept] for concept in FOREIGN if Code(concept, "SCT", code.meaning) == known),
+            None,
         )
     if structure is None:
         return tags

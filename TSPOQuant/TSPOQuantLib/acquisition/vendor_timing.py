@@ -180,7 +180,10 @@ def _confirmed(tags: FrameTags) -> FrameClock:
     # Frames of one duration fit every convention; the zero that each would mean tells them apart.
     first = float(tags.acquired_s.min())
     anchor = tags.series_s if tags.series_s <= first + CLOCK_TOLERANCE_S else first
-    best = min(Convention, key=lambda one: spread[one] + abs(float(np.median(zero_s(tags, one))) - anchor))
+    best = min(
+        Convention,
+        key=lambda convention: spread[convention] + abs(float(np.median(zero_s(tags, convention))) - anchor),
+    )
     if spread[best] > REFERENCE_TOLERANCE_S:
         shown = own or best
         zeros = zero_s(tags, shown)

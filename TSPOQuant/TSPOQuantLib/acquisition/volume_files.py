@@ -455,7 +455,9 @@ def _check_placing(path: Path, content: bytes, grid: Grid) -> None:
     """Refuse ("nifti-orientation") a NIfTI file that SimpleITK places elsewhere than its qform or sform does: of an
     sform alone it takes the directions, and the sizes of the voxels from pixdim."""
     stated = (
-        next((one for one in _nifti_placings(path.name, content) if one is not None), None) if is_nifti(path) else None
+        next((placing for placing in _nifti_placings(path.name, content) if placing is not None), None)
+        if is_nifti(path)
+        else None
     )
     if stated is None:
         return
@@ -479,7 +481,7 @@ def _voxels_apart(one: NDArray[np.float64], other: NDArray[np.float64], far: Seq
 
 def _check_size(path: Path, content: bytes, grid: Grid) -> None:
     """Refuse ("volume-unit") voxels of a size that only a slip of unit can bring about."""
-    size = next((one for one in grid.spacing_mm if not SMALLEST_VOXEL_MM <= one <= LARGEST_VOXEL_MM), None)
+    size = next((step_mm for step_mm in grid.spacing_mm if not SMALLEST_VOXEL_MM <= step_mm <= LARGEST_VOXEL_MM), None)
     if size is None:
         return
     code = _nifti_header(path.name, _nifti_bytes(path.name, content)[0])["units"][0] & 7 if is_nifti(path) else 0

@@ -130,7 +130,7 @@ def _seconds(scan: Scan) -> str:
 
 def _differences(first: Scan, other: Scan, number: int, registered: bool) -> list[Notice]:
     """What parts of one scan should share. Raises InputRefused ("pet-parts-place")."""
-    found = Notices()
+    notices = Notices()
     keys = first.frame_of_reference_key, other.frame_of_reference_key
     if all(keys) and keys[0] != keys[1]:
         if not registered:
@@ -140,14 +140,14 @@ def _differences(first: Scan, other: Scan, number: int, registered: bool) -> lis
                 'only a registration brings them together: set [pet] motion_correction to "rigid" or "frames"',
                 number=number,
             )
-        found.add(
+        notices.add(
             "pet-parts-place",
             "part {number} of the PET has another frame of reference than part 1: only the registration of its "
             "frames brings them together; look at their alignment",
             number=number,
         )
     if _apart(first.weight_kg, other.weight_kg, SAME_WEIGHT):
-        found.add(
+        notices.add(
             "pet-parts-weight",
             "part {number} of the PET states {other:.4g} kg body weight, part 1 {first:.4g} kg: SUV counts with "
             "that of part 1 (V_T needs none)",
@@ -158,14 +158,14 @@ def _differences(first: Scan, other: Scan, number: int, registered: bool) -> lis
     names = ("manufacturer", "scanner_model", "reconstruction", "filter", "attenuation")
     unlike = [name for name in names if getattr(first, name) != getattr(other, name)]
     if unlike:
-        found.add(
+        notices.add(
             "pet-parts-differ",
             "part {number} of the PET differs from part 1 in {what}: its frames may be sharper, softer or "
             "otherwise calibrated",
             number=number,
             what=Listed(name.replace("_", " ") for name in unlike),
         )
-    return found
+    return notices
 
 
 def _on_clock_of(first: DynamicImage, other: DynamicImage, number: int) -> DynamicImage:

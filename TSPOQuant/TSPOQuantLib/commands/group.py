@@ -48,10 +48,10 @@ def run_group(options: argparse.Namespace, progress: Progress) -> Result:
     sessions = options.test_retest
     pairs = pairs_of(cohort, (sessions[0], sessions[1])) if sessions else test_retest_pairs(cohort)
     progress(0.3, "Comparing people")
-    found = analyze(cohort, pairs, options.by, options.covariates, options.scores)
+    analysis = analyze(cohort, pairs, options.by, options.covariates, options.scores)
     inputs = [path for path in (options.cohort, options.dataset) if path is not None]
     with whole_folder(options.out, options.force, inputs) as folder:
-        write_group(folder, found)
+        write_group(folder, analysis)
         progress(0.6, "Writing the report")
-        write_group_report(folder, found, options.lang)
-    return Result(group_text(found), {**group_content(found), "out": options.out}, found.notices)
+        write_group_report(folder, analysis, options.lang)
+    return Result(group_text(analysis), {**group_content(analysis), "out": options.out}, analysis.notices)

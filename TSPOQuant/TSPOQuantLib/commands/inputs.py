@@ -80,15 +80,15 @@ def run_candidates(options: argparse.Namespace, progress: Progress) -> Result:
                 "[input] parent_fraction_model",
             )
         study = read_study(sources[0])
-        found, files = candidates_of_study(study, options.until, progress), study.blood_files
+        candidates, files = candidates_of_study(study, options.until, progress), study.blood_files
     else:
         chosen = SampledSettings(**settings_of(options.set, SampledSettings))
-        found = candidates_of_files(sources, options.blood_json, chosen, options.until)
+        candidates = candidates_of_files(sources, options.blood_json, chosen, options.until)
         files = [*sources, *([options.blood_json] if options.blood_json else [])]
     with whole_folder(options.out, options.force, files) as folder:
-        write_candidates(folder, found, files)
-    notices = found.input.notices if found.input else found.blood.notices
-    return Result(candidates_text(found), {"candidates": candidate_rows(found), "out": options.out}, notices)
+        write_candidates(folder, candidates, files)
+    notices = candidates.input.notices if candidates.input else candidates.blood.notices
+    return Result(candidates_text(candidates), {"candidates": candidate_rows(candidates), "out": options.out}, notices)
 
 
 def run_template(options: argparse.Namespace, progress: Progress) -> Result:

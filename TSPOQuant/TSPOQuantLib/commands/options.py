@@ -117,19 +117,19 @@ def settings_of(given: Sequence[tuple[str, str]], *kinds: type, free: tuple[str,
 
     known = {setting.key: setting for kind in kinds for setting in declared(kind)}
     known |= {setting.key: setting for setting in SETTINGS if setting.key in free}
-    found = {}
+    settings = {}
     for key, text in given:
         if key not in known:
             raise InputRefused(
                 "settings-key", "--set knows no '{key}'; known are {known}", key=key, known=Listed(sorted(known))
             )
         try:
-            found[known[key].name] = typed(known[key].kind, text)
+            settings[known[key].name] = typed(known[key].kind, text)
         except ValueError as error:
             raise InputRefused(
                 "settings-value", "--set {key} must be {wanted}", key=key, wanted=known[key].kind.wanted
             ) from error
-    return found
+    return settings
 
 
 def above_zero(what: str) -> Callable[[str], float]:

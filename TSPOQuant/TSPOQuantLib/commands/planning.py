@@ -46,32 +46,32 @@ def run_length(options: argparse.Namespace, progress: Progress) -> Result:
     from ..reporting.length_files import length_text, write_lengths
 
     record = read_record(options.visit)
-    found = by_length(record, options.ends)
-    whole_min = found[-1].end_min
+    rows = by_length(record, options.ends)
+    whole_min = rows[-1].end_min
     late = Listed(f"{end:g}" for end in dict.fromkeys(options.ends) if end > whole_min)
-    if len({row.end_min for row in found}) < 2 and late:
+    if len({row.end_min for row in rows}) < 2 and late:
         raise InputRefused(
             "length-short",
             "the fits end at {minutes:.4g} min, and --ends names no earlier time ({late}); it takes minutes",
             minutes=whole_min,
             late=late,
         )
-    if len({row.end_min for row in found}) < 2:
+    if len({row.end_min for row in rows}) < 2:
         raise InputRefused(
             "length-short",
             "the fits end at {minutes:.0f} min, and no length to try is shorter; name some with --ends",
-            minutes=found[0].end_min,
+            minutes=rows[0].end_min,
         )
     with whole_folder(options.out, options.force, [options.visit]) as folder:
-        write_lengths(folder, found, record)
+        write_lengths(folder, rows, record)
     beyond = Notice(
         "length-beyond",
         "the fits end at {minutes:.4g} min: later ends of --ends ({late}) are not tried",
         minutes=whole_min,
         late=late,
     )
-    content = {"lengths": found, "settled": settled(found), "out": options.out}
-    return Result(length_text(found, record), content, (*record.warnings, *((beyond,) if late else ())))
+    content = {"lengths": rows, "settled": settled(rows), "out": options.out}
+    return Result(length_text(rows, record), content, (*record.warnings, *((beyond,) if late else ())))
 
 
 def run_plan(options: argparse.Namespace, progress: Progress) -> Result:

@@ -58,24 +58,24 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
     check_free(pictures, options.force)
     source = options.source
     work = propose_for_study if source.suffix.lower() == ".toml" else propose_for_ct
-    found = work(source, options.labels, progress)
-    if not found.segmentation.segments:
+    proposed = work(source, options.labels, progress)
+    if not proposed.segmentation.segments:
         raise InputRefused(
             "regions-none",
             "no region can be proposed: {reasons}",
-            reasons=Listed(dict.fromkeys(proposal.reason for proposal in found.proposals), "; "),
+            reasons=Listed(dict.fromkeys(proposal.reason for proposal in proposed.proposals), "; "),
         )
-    _write(found, out, pictures, options.force)
-    content = {"regions": [_row(proposal, pictures) for proposal in found.proposals], "out": str(out)}
-    lines = [described(proposal) for proposal in found.proposals]
+    _write(proposed, out, pictures, options.force)
+    content = {"regions": [_row(proposal, pictures) for proposal in proposed.proposals], "out": str(out)}
+    lines = [described(proposal) for proposal in proposed.proposals]
     return Result(
         "\n".join([*lines, Text("written: {out}; look at {pictures}", out=out, pictures=pictures)]),
         content,
-        found.notices,
+        proposed.notices,
     )
 
 
-def _write(found: "ProposedRegions", out: Path, pictures: Path, force: bool) -> None:
+def _write(proposed: "ProposedRegions", out: Path, pictures: Path, force: bool) -> None:
     from ..acquisition.segmentation_files import write_segmentation
     from ..output import unwritable, whole_folder
     from ..reporting.region_pictures import draw_canal
@@ -86,13 +86,13 @@ def _write(found: "ProposedRegions", out: Path, pictures: Path, force: bool) -> 
     except OSError as error:
         raise unwritable(out, error) from error
     try:
-        write_segmentation(scratch / out.name, found.segmentation)
+        write_segmentation(scratch / out.name, proposed.segmentation)
         with whole_folder(pictures, force) as folder:
-            for proposal in found.proposals:
+            for proposal in proposed.proposals:
                 if proposal.canal is not None:
                     title = proposal.name if proposal.segment is not None else f"{proposal.name}: {proposal.code}"
                     draw_canal(
-                        folder / _picture(proposal), found.ct, proposal.canal, title, proposal.segment is not None
+                        folder / _picture(proposal), proposed.ct, proposal.canal, title, proposal.segment is not None
                     )
         (scratch / out.name).replace(out)
     finally:
@@ -131,11 +131,11 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     from ..regions.region import regions_of
 
     first, second = both_segmentations(options)
-    found = agreements(regions_of(first), regions_of(second))
+    agreed = agreements(regions_of(first), regions_of(second))
     values = _vt_of(options, progress) if options.study is not None else ({}, {})
     rows = []
     lines = [f"{'region':34s} {'Dice':>5s} {'mm apart':>8s} {'along':>6s} {'across':>6s} {'volume':>7s} {'V_T':>7s}"]
-    for agreement in found:
+    for agreement in agreed:
         change = _change(values[0].get(agreement.region), values[1].get(agreement.other))
         rows.append(
             {
@@ -154,7 +154,7 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
             f"{agreement.region[:34]:34s} {agreement.dice:5.2f} {agreement.distance_mm:8.1f} {along:>6s} {across:>6s} "
             f"{agreement.volume_ratio - 1:+7.0%} {vt_change:>7s}"
         )
-    spread = placement_mm(found)
+    spread = placement_mm(agreed)
     if spread is not None:
         lines.append(Text("placement of one observer along each axis: SD {spread:.2f} mm", spread=spread))
     return Result("\n".join(lines), {"regions": rows, "placement_mm": spread}, (*first.notices, *second.notices))
@@ -191,11 +191,11 @@ def _vt_of(options: argparse.Namespace, progress: Progress) -> tuple[dict[str, f
     from ..study import read_study
 
     study = read_study(options.study)
-    found = []
+    volumes = []
     for share, path in ((0.0, options.first), (0.5, options.second)):
         with_regions = replace(study, segmentation=path.absolute(), carried_from=None)
         record = quantify_study(with_regions, part(progress, share, share + 0.5)).record
         model = next(iter(record.models), "")  # a single late frame has none
-        found.append({row.region: row.VT for row in record.rows if row.model == model and row.pvc == "none"})
-    first, second = found
+        volumes.append({row.region: row.VT for row in record.rows if row.model == model and row.pvc == "none"})
+    first, second = volumes
     return first, second

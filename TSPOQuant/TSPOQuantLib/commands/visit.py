@@ -216,10 +216,10 @@ def run_quantify(options: argparse.Namespace, progress: Progress) -> Result:
 
     study = study_of(options)
     with whole_folder(options.out, options.force, study.files) as folder:
-        found = quantify_study(study, progress)
-        write_visit(folder, found)
+        result = quantify_study(study, progress)
+        write_visit(folder, result)
         write_source(folder, study, options.out)
-    record = found.record
+    record = result.record
     regions = [region_record(row) for row in record.rows]
     return Result(
         visit_text(record),
@@ -235,9 +235,9 @@ def run_maps(options: argparse.Namespace, progress: Progress) -> Result:
 
     study = study_of(options)
     with whole_folder(options.out, options.force, study.files) as folder:
-        found = study_maps(study, options.model, progress)
-        write_maps(folder, found)
-    return Result(maps_text(found), notices=found.notices)
+        maps = study_maps(study, options.model, progress)
+        write_maps(folder, maps)
+    return Result(maps_text(maps), notices=maps.notices)
 
 
 def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
@@ -305,5 +305,5 @@ def run_fit(options: argparse.Namespace, progress: Progress) -> Result:
 def run_inspect(options: argparse.Namespace, progress: Progress) -> Result:
     from ..acquisition.inspect import describe, inspect
 
-    found = inspect(options.path)
-    return Result(describe(found), found)
+    content = inspect(options.path)
+    return Result(describe(content), content)

@@ -232,13 +232,13 @@ class _Shared:
             )
             tried = np.clip(values + step, low, high)
             while np.any(np.abs(tried - values) > _PRECISION * width):
-                found, left = self._optima(tried)
+                points_tried, left = self._optima(tried)
                 if left < misfit:
                     break
                 tried = (values + tried) / 2
             else:
                 return values
-            values, points, misfit = tried, found, left
+            values, points, misfit = tried, points_tried, left
         return values
 
     def _optima(self, values: Array) -> tuple[list[Array], float]:
@@ -253,12 +253,12 @@ class _Shared:
 
     def points(self, fits: Sequence[KineticFit]) -> list[Array]:
         """By scan, the fits' parameters (curves, 6); what the model lacks is fixed at its bound."""
-        rows, found = iter(fits), []
+        rows, points = iter(fits), []
         for part in self.parts:
             own = [next(rows) for _ in part.activity]
             lacking = {name: low for name, (low, _) in part.scan.bounds.items()}
-            found.append(np.array([[{**lacking, **fitted.parameters}[name] for name in NAMES] for fitted in own]))
-        return found
+            points.append(np.array([[{**lacking, **fitted.parameters}[name] for name in NAMES] for fitted in own]))
+        return points
 
 
 def _coupled(fits: Sequence[KineticFit], separate: Sequence[KineticFit], shared: _Shared, values: Array) -> Coupled:

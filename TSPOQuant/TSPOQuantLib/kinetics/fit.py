@@ -60,10 +60,10 @@ def fit(
 
 def with_start_of(options: FitOptions, fits: Sequence[KineticFit]) -> FitOptions:
     """The options with the t* that these fits found, so that one scan's other curves are fitted in the same frames."""
-    found = [fitted.tstar_s for fitted in fits if fitted.tstar_s is not None]
-    if options.tstar_s != "auto" or options.last_frames is not None or not found:
+    starts = [fitted.tstar_s for fitted in fits if fitted.tstar_s is not None]
+    if options.tstar_s != "auto" or options.last_frames is not None or not starts:
         return options
-    return replace(options, tstar_s=min(found))
+    return replace(options, tstar_s=min(starts))
 
 
 def _checked_curves(activity: Array, timing: FrameTiming, needed: NDArray[np.bool_]) -> Array:

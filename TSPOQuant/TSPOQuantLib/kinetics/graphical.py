@@ -243,7 +243,7 @@ class GraphicalScan:
         twice = tissue_double_integral(timing)[rows] if model == "MA2" else None
         plasma = plasma_integrals(input_function, timing, delay_s)
         at_rows = PlasmaIntegrals(
-            *(one[rows] for one in (plasma.first, plasma.second, plasma.level, plasma.mean_first))
+            *(part[rows] for part in (plasma.first, plasma.second, plasma.level, plasma.mean_first))
         )
         return cls(model, rows, tissue_integral(timing)[rows], twice, at_rows, blood[:, None], vb)
 

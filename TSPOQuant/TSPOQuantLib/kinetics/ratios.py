@@ -47,21 +47,21 @@ def window_notices(timing: FrameTiming, window_s: tuple[float, float]) -> tuple[
     """Tell of frames that a window cuts, and of a part of it where there is no data."""
     shared = window_seconds(timing, window_s)
     cut = np.flatnonzero((shared > 0) & (shared < timing.durations_s - EDGE_TOLERANCE_S))
-    found = Notices()
+    notices = Notices()
     if cut.size:
         parts = Listed(
             Text("frame {frame}, {share:.0%} of it", frame=int(f) + 1, share=float(shared[f] / timing.durations_s[f]))
             for f in cut
         )
-        found.add(
+        notices.add(
             "window-cuts-frames",
             "the window of SUV cuts frames, whose means count by the time that lies in it: {parts}",
             parts=parts,
         )
     lacking = window_s[1] - window_s[0] - float(shared.sum())
     if lacking > EDGE_TOLERANCE_S * len(timing):
-        found.add("window-lacks-data", "{seconds:.0f} s of the window of SUV hold no frame", seconds=lacking)
-    return tuple(found)
+        notices.add("window-lacks-data", "{seconds:.0f} s of the window of SUV hold no frame", seconds=lacking)
+    return tuple(notices)
 
 
 def blood_mean(timing: FrameTiming, input_function: InputFunction, window_s: tuple[float, float], blood: str) -> Array:

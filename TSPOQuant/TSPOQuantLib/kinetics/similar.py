@@ -95,7 +95,7 @@ def fit_similar_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled | None
     known = np.isfinite(errors) & (errors > 0) & np.isfinite(slopes)
     if known.sum() < FEWEST:
         return None
-    found = shrunk(own[known], errors[known])
+    drawn = shrunk(own[known], errors[known])
     at = dict(zip(np.flatnonzero(known).tolist(), range(known.sum()), strict=True))
     fits, variances = [], []
     for number, (scan, n, alone) in enumerate(apart):
@@ -103,15 +103,15 @@ def fit_similar_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled | None
             fits.append(alone)
             variances.append(alone.outcome_error**2)
             continue
-        options = replace(scan.options, vb=float(found.values[at[number]]))
+        options = replace(scan.options, vb=float(drawn.values[at[number]]))
         (again,) = fit(model, scan.timing, scan.activity[n : n + 1], scan.input_function, options)
-        of_vb = float(found.variances[at[number]])
+        of_vb = float(drawn.variances[at[number]])
         variances.append(again.outcome_error**2 + slopes[number] ** 2 * of_vb)
         whole = {"VB": float(np.sqrt(of_vb)), alone.outcome: float(np.sqrt(variances[-1]))}
         fits.append(replace(again, standard_errors={**again.standard_errors, **whole}))
     reach = np.zeros(len(apart))
-    reach[known] = slopes[known] * found.shares
-    covariance = found.mean_variance * np.outer(reach, reach)
+    reach[known] = slopes[known] * drawn.shares
+    covariance = drawn.mean_variance * np.outer(reach, reach)
     np.fill_diagonal(covariance, variances)
     weight = 1 / errors[known] ** 2
     f = float(np.sum(weight * (own[known] - np.average(own[known], weights=weight)) ** 2) / (known.sum() - 1))
@@ -119,12 +119,12 @@ def fit_similar_scans(model: str, scans: Sequence[ScanCurves]) -> Coupled | None
     return Coupled(
         tuple(fits),
         tuple(separate),
-        {"VB": found.mean},
-        {"VB": float(np.sqrt(found.mean_variance))},
+        {"VB": drawn.mean},
+        {"VB": float(np.sqrt(drawn.mean_variance))},
         covariance,
         f,
         float(fdtrc(known.sum() - 1, freedom, f)),
-        found.spread,
+        drawn.spread,
     )
 
 

@@ -41,7 +41,7 @@ def without_noise(
     blood = [input_function.parent_plasma]
     if input_function.has_whole_blood:
         blood.append(input_function.whole_blood)
-    columns = [curve_frame_averages(input_function.times_s, one, timing, delay_s) for one in blood]
+    columns = [curve_frame_averages(input_function.times_s, samples, timing, delay_s) for samples in blood]
     design = np.stack([*basis(np.clip(rates, 0.0, _FASTEST)), *columns], axis=1)
     size = np.sqrt((design**2).sum(axis=0))
     design = design / np.where(size > 0, size, 1.0)

@@ -36,7 +36,7 @@ here counts instead."""
 
 def offered() -> tuple[Setting, ...]:
     """What can be typed, in the order of the study file."""
-    return tuple(one for one in SETTINGS if one.name not in CONTROLLED)
+    return tuple(setting for setting in SETTINGS if setting.name not in CONTROLLED)
 
 
 def kept(text: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def kept(text: str) -> dict[str, Any]:
 
     Raises InputRefused ("settings-unreadable").
     """
-    known = {one.name: one for one in offered()}
+    known = {setting.name: setting for setting in offered()}
     try:
         found = json.loads(text or "{}")
         return {name: known[name].kind.accept(value) for name, value in found.items()}
@@ -53,12 +53,12 @@ def kept(text: str) -> dict[str, Any]:
         raise refusal("settings-unreadable", message.format(error=error)) from error
 
 
-def changed(text: str, one: Setting, entry: str) -> str:
+def changed(text: str, setting: Setting, entry: str) -> str:
     """What the scene keeps once this was typed for a setting; nothing typed takes it back to its default.
 
     Raises InputRefused ("settings-value", "settings-unreadable").
     """
-    return with_value(text, one.name, value_of(one, entry.strip()) if entry.strip() else None)
+    return with_value(text, setting.name, value_of(setting, entry.strip()) if entry.strip() else None)
 
 
 def with_value(text: str, name: str, value: Any) -> str:
@@ -72,15 +72,15 @@ def with_value(text: str, name: str, value: Any) -> str:
     return json.dumps(values) if values else ""
 
 
-def value_of(one: Setting, text: str) -> Any:
+def value_of(setting: Setting, text: str) -> Any:
     """A typed value: as a study file would have it, with or without quotation marks and brackets.
 
     Raises InputRefused ("settings-value").
     """
     try:
-        return typed(one.kind, text)
+        return typed(setting.kind, text)
     except ValueError as error:
-        sentence = _("{name} must be {wanted}.").format(name=one.name, wanted=translated(one.kind.wanted))
+        sentence = _("{name} must be {wanted}.").format(name=setting.name, wanted=translated(setting.kind.wanted))
         raise refusal("settings-value", sentence) from error
 
 

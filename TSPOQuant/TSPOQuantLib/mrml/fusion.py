@@ -139,8 +139,8 @@ def show_sequence(sequence_node):
 def browser_of(sequence_node):
     """The sequence browser that shows a sequence by a proxy node, or None."""
     browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
-    shown = (one for one in browsers if one.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True))
-    return next((one for one in shown if one.GetProxyNode(sequence_node) is not None), None)
+    shown = (browser for browser in browsers if browser.IsSynchronizedSequenceNodeID(sequence_node.GetID(), True))
+    return next((browser for browser in shown if browser.GetProxyNode(sequence_node) is not None), None)
 
 
 def _new_browser(sequence_node):

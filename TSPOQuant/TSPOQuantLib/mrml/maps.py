@@ -54,7 +54,7 @@ def top_of(values: NDArray[np.floating], grid: Grid, drawn: Segmentation) -> flo
 
 
 def _style(display, values: NDArray[np.floating], top: float) -> None:
-    color = next((one for one in COLORS if slicer.mrmlScene.GetNodeByID(one) is not None), COLORS[-1])
+    color = next((color for color in COLORS if slicer.mrmlScene.GetNodeByID(color) is not None), COLORS[-1])
     display.SetAndObserveColorNodeID(color)
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(0.0, top)

@@ -228,7 +228,7 @@ def draw(chart: Chart, session: str):
             one.SetAttribute(FRAMES, " ".join(map(str, series.frames)) or None)
             _style(one, series)
             series_nodes.append(one)
-        shown = [one.GetID() for one in series_nodes]
+        shown = [node.GetID() for node in series_nodes]
         if had != shown:
             node.RemoveAllPlotSeriesNodeIDs()
             for series_id in shown:

@@ -150,11 +150,18 @@ class StudyLive(StudySteps):
         if settings.input_source == "image-derived" and self._poolChanged(followed, now, settings.blood_pool):
             raise refusal("live-basis", _("The blood pool was changed, and with it the input function."))
         changed = now.changed_since(followed.seen)
-        followed.waiting = [*changed, *(one for one in followed.waiting if one not in changed and one in now.segments)]
+        followed.waiting = [
+            *changed,
+            *(
+                segment_id
+                for segment_id in followed.waiting
+                if segment_id not in changed and segment_id in now.segments
+            ),
+        ]
         followed.seen, renamed = now, now.names != followed.names
         followed.names = now.names
-        names = {one: plain_name(name) for one, (name, _tags) in now.segments.items()}
-        first = sorted(followed.waiting, key=lambda one: names[one] != shown)[:1]
+        names = {segment_id: plain_name(name) for segment_id, (name, _tags) in now.segments.items()}
+        first = sorted(followed.waiting, key=lambda segment_id: names[segment_id] != shown)[:1]
         again = settings != live.settings
         unfitted = sorted(live.missing, key=lambda name: name != shown)
         if not (first or again or unfitted or renamed):
@@ -162,8 +169,10 @@ class StudyLive(StudySteps):
         check_apart(list(names.values()))
         targets = [region.name for region in live.record.regions]
         at_once = [] if first else unfitted[:1] if not again else [shown if shown in targets else targets[0]]
-        followed.live = live.with_changes(settings, list(names.values()), [now.region(one) for one in first], at_once)
-        followed.waiting = [one for one in followed.waiting if one not in first]
+        followed.live = live.with_changes(
+            settings, list(names.values()), [now.region(segment_id) for segment_id in first], at_once
+        )
+        followed.waiting = [segment_id for segment_id in followed.waiting if segment_id not in first]
         if first and names[first[0]] in {region.name for region in followed.live.record.regions}:
             followed.region = names[first[0]]
 

@@ -122,7 +122,7 @@ class StudyLogic:
     def removeVisit(self, session: str) -> None:
         """Forget a visit's choices and results; its images, regions and files stay. The last visit cannot go."""
         study = self.getParameterNode()
-        left = [one for one in study.sessions if one != session]
+        left = [other for other in study.sessions if other != session]
         if not left:
             raise InputRefused("visit-last", _("A study needs at least one visit; add another one first."))
         node = slicer.mrmlScene.GetSingletonNode(self._tag(session), "vtkMRMLScriptedModuleNode")
@@ -321,9 +321,9 @@ class StudyLogic:
         """Fingerprint of everything that a section's result depends on."""
         study, visit = self.getParameterNode(), self.visit(session)
         if section == "report":
-            steps = {one: self.step("kinetics", one) for one in study.sessions}
+            steps = {label: self.step("kinetics", label) for label in study.sessions}
             # Results that are out of date, and visits without any, are not those that the report is about.
-            parts: dict[str, object] = {one: [step.made_from, state_of(step).value] for one, step in steps.items()}
+            parts: dict[str, object] = {label: [step.made_from, state_of(step).value] for label, step in steps.items()}
             parts |= {
                 " clinical": content.file_key(study.clinicalFile),
                 " repeatability": content.file_key(study.repeatabilityFile),

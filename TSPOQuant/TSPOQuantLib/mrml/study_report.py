@@ -119,7 +119,7 @@ class StudyReport(StudyReview):
     def accept(self, code: str, accepted: bool = True) -> None:
         """Take a difference between the visits upon oneself, which the report then says; or no longer."""
         study = self.getParameterNode()
-        others = [one for one in study.accepted if one != code]
+        others = [known for known in study.accepted if known != code]
         study.accepted = [*others, code] if accepted else others
 
     def whyNotCompared(self) -> str:

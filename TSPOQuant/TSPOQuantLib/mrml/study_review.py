@@ -57,7 +57,7 @@ class StudyReview(StudyLive):
         warned = [notice for row in rows for notice in row.flags]
         warned += [notice for notice in record.warnings if region in str(notice.message)]
         warned += [LIVE] if self.liveRecord(session) else []
-        lines += [sentence(one.message) for one in dict.fromkeys(warned)]
+        lines += [sentence(notice.message) for notice in dict.fromkeys(warned)]
         name = self.record(session).region(region).accepted_by
         lines.append(_("Accepted by: {name}").format(name=name) if name else _("Not accepted yet."))
         return "\n".join(lines)
@@ -111,17 +111,17 @@ class StudyReview(StudyLive):
             values.append({row.region: row.VT for row in record.rows if row.model == record.models[0]})
         rows = [
             ReaderRow(
-                one.region,
-                one.dice,
-                one.distance_mm,
-                one.along_mm,
-                one.across_mm,
-                100 * (one.volume_ratio - 1),
-                100 * (values[1][one.other] / values[0][one.region] - 1)
-                if one.region in values[0] and one.other in values[1]
+                agreement.region,
+                agreement.dice,
+                agreement.distance_mm,
+                agreement.along_mm,
+                agreement.across_mm,
+                100 * (agreement.volume_ratio - 1),
+                100 * (values[1][agreement.other] / values[0][agreement.region] - 1)
+                if agreement.region in values[0] and agreement.other in values[1]
                 else None,
             )
-            for one in agreed
+            for agreement in agreed
         ]
         table = study_nodes.find_or_add(session, READERS, "vtkMRMLTableNode", f"TSPOQuant {session} readers")
         tables.fill_table(table, rows, tables.reader_columns())

@@ -140,10 +140,18 @@ class StudySteps(StudyViews):
         node = self.visit(session).segmentation
         if motion is None or not node:
             return motion
-        segments = {one: node.GetSegmentation().GetSegment(one) for one in node.GetSegmentation().GetSegmentIDs()}
-        known = {one: identify(segment.GetName(), segmentations.tags_of(segment)) for one, segment in segments.items()}
+        segments = {
+            segment_id: node.GetSegmentation().GetSegment(segment_id)
+            for segment_id in node.GetSegmentation().GetSegmentIDs()
+        }
+        known = {
+            segment_id: identify(segment.GetName(), segmentations.tags_of(segment))
+            for segment_id, segment in segments.items()
+        }
         places = segmentations.segment_centers(node)
-        quantified = [center for one, center in places.items() if known[one].structure not in ANATOMY_ONLY]
+        quantified = [
+            center for segment_id, center in places.items() if known[segment_id].structure not in ANATOMY_ONLY
+        ]
         return judged_at(motion, np.array(quantified)) if quantified else motion
 
     def makeInput(self, session: str, progress: Progress = silent) -> None:
@@ -243,11 +251,13 @@ class StudySteps(StudyViews):
         )
         table = study_nodes.find_or_add(session, PROPOSALS, "vtkMRMLTableNode", f"TSPOQuant {session} proposals")
         tables.fill_table(table, placed, tables.proposal_columns())
-        made = sum(bool(one.segment_id) for one in placed)
+        made = sum(bool(proposal.segment_id) for proposal in placed)
         message = _(
             "{count} of {all} proposed; look at each before it is used. The table says why the others were not."
         )
-        return "\n".join([message.format(count=made, all=len(placed)), *(sentence(one.message) for one in notices)])
+        return "\n".join(
+            [message.format(count=made, all=len(placed)), *(sentence(notice.message) for notice in notices)]
+        )
 
     def labelVertebrae(self, session: str, progress: Progress = silent) -> str:
         """Labels of the vertebrae by TotalSegmentator, chosen for the visit; what came of it."""
@@ -283,7 +293,7 @@ class StudySteps(StudyViews):
         self.showRegions(session)
         report = [
             _("Carried over; look at each region before it is used."),
-            *(sentence(one.message) for one in notices),
+            *(sentence(notice.message) for notice in notices),
         ]
         return "\n".join(report)
 
@@ -489,7 +499,9 @@ class StudySteps(StudyViews):
             sentences.append(
                 _("Frame {number}, {start:.1f} to {end:.1f} min.").format(number=number, start=start, end=end)
             )
-        left = [_("{number} ({reason})").format(number=one, reason=why) for one, why in self.leftOut(session).items()]
+        left = [
+            _("{number} ({reason})").format(number=frame, reason=why) for frame, why in self.leftOut(session).items()
+        ]
         if left:
             sentences.append(_("Left out: {frames}.").format(frames=", ".join(left)))
         return " ".join(sentences)

@@ -48,14 +48,14 @@ def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) 
     uptake: what needs no fit, of the same regions; it stands in every row of its region and correction.
     """
     vt, *others = COLUMNS
-    known = [one for one in others if any(getattr(row, one.key) is not None for row in rows)]
+    known = [quantity for quantity in others if any(getattr(row, quantity.key) is not None for row in rows)]
     return (
         Column("region", _("name of the segment"), headline=_("region"), number=False),
         Column("model", _("kinetic model"), headline=_("model"), number=False),
         *_quantity_columns(vt),
         Column("flags", _("reasons to be careful"), headline=_("careful"), number=False),
         Column("pvc", _("partial-volume correction"), headline=_("partial volume"), number=False),
-        *(column for one in known for column in _quantity_columns(one)),
+        *(column for quantity in known for column in _quantity_columns(quantity)),
         *_uptake_columns(uptake),
         Column("structure", _("kind of region"), headline=_("structure"), number=False),
         Column("level", translated(Text("level of the spine")), headline=_("level"), number=False),
@@ -64,13 +64,20 @@ def result_columns(rows: Sequence[object], uptake: Sequence[RegionUptake] = ()) 
     )
 
 
-def _quantity_columns(one: Quantity) -> tuple[Column, Column]:
+def _quantity_columns(quantity: Quantity) -> tuple[Column, Column]:
     """A quantity and its standard error, with as many digits as the error says are known."""
-    error = translated(Text("standard error of {quantity}", quantity=one.symbol))
+    error = translated(Text("standard error of {quantity}", quantity=quantity.symbol))
     return (
-        Column(one.key, translated(one.name), one.unit, one.title, decimals=one.decimals, error=one.error_key),
+        Column(
+            quantity.key,
+            translated(quantity.name),
+            quantity.unit,
+            quantity.title,
+            decimals=quantity.decimals,
+            error=quantity.error_key,
+        ),
         # Its unit is that of the column before it, and would not fit into the panel's width.
-        Column(one.error_key, error, headline=_("SE"), decimals=one.decimals, error=one.error_key),
+        Column(quantity.error_key, error, headline=_("SE"), decimals=quantity.decimals, error=quantity.error_key),
     )
 
 
@@ -78,14 +85,21 @@ def _uptake_columns(uptake: Sequence[RegionUptake]) -> list[Column]:
     """SUV and its ratios, those that some region has."""
     found = {(row.region, row.pvc): row for row in uptake}
 
-    def column(one: Quantity) -> Column:
+    def column(quantity: Quantity) -> Column:
         def value(row: Any) -> float | None:
             own = found.get((row.region, row.pvc))
-            return None if own is None else own.value(one.key)
+            return None if own is None else own.value(quantity.key)
 
-        return Column(one.key, translated(one.name), one.unit, one.symbol, value=value, decimals=one.decimals)
+        return Column(
+            quantity.key,
+            translated(quantity.name),
+            quantity.unit,
+            quantity.symbol,
+            value=value,
+            decimals=quantity.decimals,
+        )
 
-    return [column(one) for one in UPTAKE if any(math.isfinite(row.value(one.key)) for row in uptake)]
+    return [column(quantity) for quantity in UPTAKE if any(math.isfinite(row.value(quantity.key)) for row in uptake)]
 
 
 def change_columns() -> tuple[Column, ...]:
@@ -189,7 +203,11 @@ def model_rows(record: VisitRecord, region: str, pvc: str = "none") -> tuple[Mod
     same = [fit for fit in fits if fit.line is None]
     rows = []
     for fit in fits:
-        best = {key: min(getattr(one, key) for one in same) for key in ("aic", "aicc", "bic")} if fit in same else {}
+        best = (
+            {key: min(getattr(compared, key) for compared in same) for key in ("aic", "aicc", "bic")}
+            if fit in same
+            else {}
+        )
         differences = {key: getattr(fit, key) - best[key] if best else float("nan") for key in ("aic", "aicc", "bic")}
         rows.append(ModelRow(fit.model, fit.wrss, fit.n_parameters, fit.n_frames, **differences))
     return tuple(rows)

@@ -39,7 +39,7 @@ def user_transform(node):
 def _for_views(transform) -> bool:
     browsers = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
     sequences = (browser.GetSequenceNode(transform) for browser in browsers)
-    return any(one is not None and one.GetAttribute(VIEWS_ONLY) is not None for one in sequences)
+    return any(sequence is not None and sequence.GetAttribute(VIEWS_ONLY) is not None for sequence in sequences)
 
 
 def parent_to_world(node, role: str) -> NDArray[np.float64]:

@@ -22,12 +22,19 @@ class SettingsTable:
         table.setColumnCount(3)
         table.setHorizontalHeaderLabels([_("Setting"), _("Value"), _("Default")])
         table.setRowCount(len(self._settings))
-        for row, one in enumerate(self._settings):
-            unit = f" ({one.unit})" if one.unit and not one.name.endswith(f"_{one.unit}") else ""
+        for row, setting in enumerate(self._settings):
+            unit = f" ({setting.unit})" if setting.unit and not setting.name.endswith(f"_{setting.unit}") else ""
             tip = _("[{table}] {key}: {help}. It must be {wanted}.").format(
-                table=one.table, key=one.key, help=translated(one.help), wanted=translated(one.kind.wanted)
+                table=setting.table,
+                key=setting.key,
+                help=translated(setting.help),
+                wanted=translated(setting.kind.wanted),
             )
-            for column, text in ((NAME, one.name + unit), (VALUE, ""), (DEFAULT, further.as_typed(one.default))):
+            for column, text in (
+                (NAME, setting.name + unit),
+                (VALUE, ""),
+                (DEFAULT, further.as_typed(setting.default)),
+            ):
                 item = qt.QTableWidgetItem(text)
                 item.setToolTip(tip)
                 if column != VALUE:
@@ -46,8 +53,8 @@ class SettingsTable:
             values = {}
             self._say(translated(refused.message))
         wasBlocked = self._table.blockSignals(True)
-        for row, one in enumerate(self._settings):
-            text = further.as_typed(values[one.name]) if one.name in values else ""
+        for row, setting in enumerate(self._settings):
+            text = further.as_typed(values[setting.name]) if setting.name in values else ""
             item = self._table.item(row, VALUE)
             if item.text() != text:
                 item.setText(text)
@@ -55,9 +62,9 @@ class SettingsTable:
 
     def onCellChanged(self, row: int, column: int) -> None:
         """Called when the user has typed a value."""
-        one = self._settings[row]
+        setting = self._settings[row]
         try:
-            self._chosen(further.changed(self._text, one, self._table.item(row, column).text()))
+            self._chosen(further.changed(self._text, setting, self._table.item(row, column).text()))
         except InputRefused as refused:
             self._say(translated(refused.message))
             wasBlocked = self._table.blockSignals(True)

@@ -379,7 +379,10 @@ class StudyPanel(VTKObservationMixin):
         segments: list[tuple[str, str]] = []
         if visit and visit.segmentation:
             segmentation = visit.segmentation.GetSegmentation()
-            segments = [(segmentation.GetSegment(one).GetName(), one) for one in segmentation.GetSegmentIDs()]
+            segments = [
+                (segmentation.GetSegment(segment_id).GetName(), segment_id)
+                for segment_id in segmentation.GetSegmentIDs()
+            ]
         chosen = visit.bloodPoolSegmentID if visit else ""
         self._fill(self.ui.bloodPoolComboBox, [(_("None"), ""), *segments], chosen)
         places = [(_("Whole images"), WHOLE), *segments] if visit else []

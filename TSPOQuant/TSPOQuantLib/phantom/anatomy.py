@@ -474,15 +474,15 @@ def _draw_foramina(labels: Labels, left: Floats, posterior: Floats, along: Float
 def foramina_at(canals: Sequence[CanalPlan], spine: Spine, build: Build, pose: Pose) -> tuple[Foramen, ...]:
     """Where a spine's foramina truly lie, and how large they are; thick facets narrow them from behind."""
     turn, shift = pose.neck_to_lps[:3, :3], pose.neck_to_lps[:3, 3]
-    found = []
+    places = []
     for canal in canals:
         place = np.array(canal.center_mm) - build.shape.facets / 2 * canal.axes[:, 2]
         length, height, width = np.array(canal.size_mm) * (1.0, build.shape.foramina, build.shape.foramina)
         sizes = (build.size * length, build.size * height, build.size * (width - build.shape.facets))
         center = turn @ (build.size * spine.to_lps(*place)) + shift
         axes = turn @ spine.axes(canal.center_mm[2]) @ canal.axes
-        found.append(Foramen(canal.name, canal.level, canal.side, canal.root, center, axes, sizes))
-    return tuple(found)
+        places.append(Foramen(canal.name, canal.level, canal.side, canal.root, center, axes, sizes))
+    return tuple(places)
 
 
 def _implants(points: Floats, table: SpineTable, shape: Shape) -> Bools:

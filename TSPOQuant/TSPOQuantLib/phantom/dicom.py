@@ -293,15 +293,15 @@ def element(tag: int, vr: str, value: bytes) -> bytes:
 
 def encoded(dataset: Dataset) -> dict[int, bytes]:
     """Each element's bytes by tag."""
-    found = {}
+    by_tag = {}
     for element in dataset:
         alone = Dataset()
         alone.add(element)
         out = DicomBytesIO()
         out.is_little_endian, out.is_implicit_VR = True, False
         write_dataset(out, alone)
-        found[int(element.tag)] = out.getvalue()
-    return found
+        by_tag[int(element.tag)] = out.getvalue()
+    return by_tag
 
 
 def _common(identity: Identity, vendor: str, started: datetime) -> Dataset:

@@ -45,10 +45,10 @@ class PhantomSegment:
     @property
     def tags(self) -> dict[str, str]:
         category, kind = _TYPES[self.structure]
-        found = {"TSPOQuant.Structure": self.structure, "TSPOQuant.Level": self.level, "TSPOQuant.Side": self.side}
-        found["TSPOQuant.Root"] = self.root
-        found["TerminologyEntry"] = _TERMINOLOGY.format(category=category, type=kind)
-        return {key: value for key, value in found.items() if value}
+        tags = {"TSPOQuant.Structure": self.structure, "TSPOQuant.Level": self.level, "TSPOQuant.Side": self.side}
+        tags["TSPOQuant.Root"] = self.root
+        tags["TerminologyEntry"] = _TERMINOLOGY.format(category=category, type=kind)
+        return {key: value for key, value in tags.items() if value}
 
 
 def segments(missing: Collection[str] = (), plan: Plan = NECK) -> tuple[PhantomSegment, ...]:

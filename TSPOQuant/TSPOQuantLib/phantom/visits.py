@@ -188,8 +188,8 @@ def _kinetics_of(settings: PhantomSettings, visit: str, neighbors: Neighbors | N
     if settings.spine == LUMBAR_SPINE:
         table = with_truth(kinetics_at(visit), visit, settings.truth)
         return {
-            name: replace(one, k1=settings.foramen_k1) if name.startswith("foramen ") else one
-            for name, one in table.items()
+            name: replace(constants, k1=settings.foramen_k1) if name.startswith("foramen ") else constants
+            for name, constants in table.items()
         }
     return kinetics_with(settings, visit, neighbors)
 

@@ -21,8 +21,8 @@ from .visit_data import VisitData, read_visit
 def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMaps:
     """Parametric maps of one visit, frames brought to the CT's position first where the study corrects motion."""
     data = read_visit(study, part(progress, 0, 0.2))
-    found = provenance.inputs(study.files, study.person.read)
-    return make_visit_maps(data, study.settings, model, None, part(progress, 0.2, 1), found)
+    inputs = provenance.inputs(study.files, study.person.read)
+    return make_visit_maps(data, study.settings, model, None, part(progress, 0.2, 1), inputs)
 
 
 def make_visit_maps(

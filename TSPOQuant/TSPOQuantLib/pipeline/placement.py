@@ -126,13 +126,13 @@ def regions_to_correct(targets: Sequence[Region], settings: StudySettings) -> li
     """Those of the regions to quantify that are corrected for partial volume. Raises InputRefused ("pvc-region")."""
     if not settings.pvc_regions:
         return list(targets)
-    found = {name: called(targets, name) for name in settings.pvc_regions}
-    for name, region in found.items():
+    by_name = {name: called(targets, name) for name in settings.pvc_regions}
+    for name, region in by_name.items():
         if region is None:
             raise InputRefused(
                 "pvc-region", "no region to correct is called '{unknown}'; see the segment names", unknown=name
             )
-    return [region for region in targets if region in found.values()]
+    return [region for region in targets if region in by_name.values()]
 
 
 def no_region() -> InputRefused:

@@ -213,13 +213,13 @@ def _of_curves(row: LeftOut, tacs: Tacs, own: InputFunction, made: InputFunction
     fitting = Fitting(tacs.timing, made, FitOptions())
     measured = replace(fitting, source=replace(made, input_function=own)).fits(row.model, tacs.activity)
     fits = fitting.fits(row.model, tacs.activity)
-    truth, found = (np.array([fitted.outcome_value for fitted in each]) for each in (measured, fits))
+    truth, by_template = (np.array([fitted.outcome_value for fitted in each]) for each in (measured, fits))
     errors = np.array(population_errors(fitting, row.model, tacs.activity, fits))
     df = made.population.df if made.population else 0
-    usable = (truth > 0) & (found > 0) & np.isfinite(errors)
+    usable = (truth > 0) & (by_template > 0) & np.isfinite(errors)
     if not usable.any():
         return row
-    apart, half = np.log(found / truth)[usable], np.array([reach(error**2, df) for error in errors[usable]])
+    apart, half = np.log(by_template / truth)[usable], np.array([reach(error**2, df) for error in errors[usable]])
     off = np.expm1(apart)
     return replace(
         row,

@@ -41,7 +41,7 @@ def by_length(record: VisitRecord, ends_min: Sequence[float] = ()) -> tuple[Shor
     ends = [60 * float(end) for end in asked if 60 * end < whole_s]
     source = InputFunctionResult(record.input.function, None, None, None, None, (), record.input.settings)
     activity = np.array([region.mean for region in record.regions])
-    found: list[Shortened] = []
+    rows: list[Shortened] = []
     for model in record.models:
         fits = [record.fit(region.name, model) for region in record.regions]
         weights = np.max([fit.weights for fit in fits], axis=0)
@@ -53,8 +53,8 @@ def by_length(record: VisitRecord, ends_min: Sequence[float] = ()) -> tuple[Shor
         tried = {end: _fits(model, short, activity[:, seen], plasma, end, chosen) for end in (*ends, whole_s)}
         for number, region in enumerate(record.regions):
             own = {end: fits[number] for end, fits in tried.items() if fits}
-            found += [shortened(region.name, model, end / 60, own.get(end), own.get(whole_s)) for end in tried]
-    return tuple(found)
+            rows += [shortened(region.name, model, end / 60, own.get(end), own.get(whole_s)) for end in tried]
+    return tuple(rows)
 
 
 def _fits(

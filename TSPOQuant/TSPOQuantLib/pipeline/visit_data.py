@@ -153,7 +153,7 @@ def _blood_unused(path: Path, blood: Sequence[Path]) -> Notice:
         "{name} holds parent plasma, which is used as it is: {blood} has no effect; state what the curve is with "
         "[input] domain (--set domain=… of fit) to lead on from it with samples, or leave one of them out",
         name=path.name,
-        blood=Listed(one.name for one in blood),
+        blood=Listed(file.name for file in blood),
     )
 
 
@@ -162,15 +162,15 @@ def blood_with_given(
 ) -> BloodSamples:
     """A ready curve with the samples that lead on from it; json: what describes the latter."""
     if given.given_domain is None:
-        found = read_blood([path], route=route, unit=given.given_unit)
-        if found.parent_plasma is None:
+        blood_read = read_blood([path], route=route, unit=given.given_unit)
+        if blood_read.parent_plasma is None:
             raise InputRefused(
                 "input-not-ready",
                 "{given_input_name} has no AIF column; state what the curve is with [input] domain (--set domain=… "
                 "of fit), or put raw blood under [blood] paths",
                 given_input_name=path.name,
             )
-        return replace(found, notices=(*found.notices, *([_blood_unused(path, blood)] if blood else [])))
+        return replace(blood_read, notices=(*blood_read.notices, *([_blood_unused(path, blood)] if blood else [])))
     samples = read_blood(blood, json, route) if blood else BloodSamples(route=route)
     return with_given(samples, read_given(path, given.given_domain, given.given_unit), given.given_domain)
 

@@ -103,19 +103,19 @@ def measure(region: Region, regions: Sequence[Region], pet: Grid | None = None) 
     """
     voxels = np.argwhere(region.mask)
     volume = region.volume_mm3
-    found = {"voxel_count": float(len(voxels)), "volume_mm3": volume, "volume_cm3": volume / 1000}
+    values = {"voxel_count": float(len(voxels)), "volume_mm3": volume, "volume_cm3": volume / 1000}
     if len(voxels) == 0:
-        return found
+        return values
     if pet is not None:
         fractions = coverage(region, pet).fractions
         if len(fractions):
-            found["effective_voxels"] = float(fractions.sum() ** 2 / (fractions**2).sum())
+            values["effective_voxels"] = float(fractions.sum() ** 2 / (fractions**2).sum())
     if region.anatomy.structure == "foramen":
         if region.anatomy.level in SIZES_MM:
-            found["size_ratio"] = volume / usual_mm3(region.anatomy.level)
+            values["size_ratio"] = volume / usual_mm3(region.anatomy.level)
         cord = [other for other in regions if other.anatomy.structure == "cord" and other.mask.any()]
         if cord:
             center = region.grid.to_lps(voxels.mean(axis=0)[::-1])
             points = [region.grid.to_lps(np.argwhere(region.mask)[:, ::-1].astype(float)) for region in cord]
-            found["cord_distance_mm"] = float(np.linalg.norm(np.concatenate(points) - center, axis=1).min())
-    return found
+            values["cord_distance_mm"] = float(np.linalg.norm(np.concatenate(points) - center, axis=1).min())
+    return values

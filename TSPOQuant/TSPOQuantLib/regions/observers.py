@@ -38,7 +38,7 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
     """
     others = {_key(drawn): drawn for drawn in second if drawn.mask.any()}
     centers = foramen_centers(first)
-    found = []
+    agreed = []
     for region in first:
         other = others.get(_key(region))
         if other is None or not region.mask.any():
@@ -54,12 +54,12 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
         # Each one's voxels are looked up in the other: exact on one grid, good to half a voxel on two.
         dice = (_inside(region, other) + _inside(other, region)) / (region.volume_mm3 + other.volume_mm3)
         ratio = other.volume_mm3 / region.volume_mm3
-        found.append(Agreement(region.name, dice, float(np.linalg.norm(step)), along, across, ratio, other.name))
-    if not found:
+        agreed.append(Agreement(region.name, dice, float(np.linalg.norm(step)), along, across, ratio, other.name))
+    if not agreed:
         raise InputRefused(
             "regions-unlike", "the two segmentations share no region of one structure, level and side; check the files"
         )
-    nearest = min(agreement.distance_mm for agreement in found)
+    nearest = min(agreement.distance_mm for agreement in agreed)
     if nearest > ONE_IMAGE_MM:
         raise InputRefused(
             "regions-apart",
@@ -67,15 +67,15 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
             "one image; give two segmentations of one visit",
             nearest=nearest,
         )
-    return tuple(found)
+    return tuple(agreed)
 
 
-def placement_mm(found: Sequence[Agreement]) -> float | None:
+def placement_mm(agreed: Sequence[Agreement]) -> float | None:
     """What one observer's placement errs along each axis (SD), from how far the foramina of two lie apart.
 
     Each observer errs alike: the squared distance of two is on average 2 x 3 x SD^2. None without two foramina.
     """
-    apart = [agreement.distance_mm for agreement in found if agreement.along_mm is not None]
+    apart = [agreement.distance_mm for agreement in agreed if agreement.along_mm is not None]
     return float(np.sqrt(np.mean(np.square(apart)) / 6)) if len(apart) > 1 else None
 
 

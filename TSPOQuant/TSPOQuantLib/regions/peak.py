@@ -32,9 +32,9 @@ class Hottest:
 
 def hottest(volume: Volume, region: Region, minimum_coverage: float) -> Hottest:
     """The voxels are those of the region's mean: covered by at least ``minimum_coverage``, which some are."""
-    found = coverage(region, volume.grid)
-    keep = found.fractions >= minimum_coverage
-    voxels, weights = found.voxels[keep], found.fractions[keep]
+    covered = coverage(region, volume.grid)
+    keep = covered.fractions >= minimum_coverage
+    voxels, weights = covered.voxels[keep], covered.fractions[keep]
     values = volume.values.reshape(-1)[voxels].astype(float)
     mean = np.average(values, weights=weights)
     return Hottest(

@@ -111,14 +111,14 @@ def propose_foramina(
         )
         notices = (*notices, noisy)
     neck = neck_of(vertebrae, ct)
-    found = []
+    proposals = []
     names = _looked_for(neck)
     for number, name in enumerate(names):
         progress(0.4 + 0.6 * number / len(names), Text("Foramina {level}", level=name))
         root = LEVELS[name].root
         anatomies = [Anatomy("foramen", name, root, side) for side in ("left", "right")]
-        found += [_proposal(anatomy, neck, ct, blur_mm) for anatomy in anatomies]
-    return tuple(found), (*notices, *((neck.numbering,) if neck and neck.numbering else ()))
+        proposals += [_proposal(anatomy, neck, ct, blur_mm) for anatomy in anatomies]
+    return tuple(proposals), (*notices, *((neck.numbering,) if neck and neck.numbering else ()))
 
 
 def _looked_for(neck: Neck | None) -> tuple[str, ...]:

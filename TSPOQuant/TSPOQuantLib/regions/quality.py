@@ -69,20 +69,22 @@ def check(
             drawn.append(_Drawn(region, points, points.mean(axis=0), *ends))
     foramina = [shape for shape in drawn if shape.region.anatomy.structure == "foramen"]
     cord = [shape for shape in drawn if shape.region.anatomy.structure == "cord"]
-    found = [
+    notices = [
         *_sides(foramina, drawn),
         *_order(foramina),
         *_overlaps(drawn),
         *_sizes(foramina),
         *_pieces([*foramina, *cord]),
     ]
-    found += _cord_distances(foramina, cord)
-    found += check_places([foramen.region for foramen in foramina], ct, labels_among(regions))
+    notices += _cord_distances(foramina, cord)
+    notices += check_places([foramen.region for foramen in foramina], ct, labels_among(regions))
     if pet is not None:
-        found += _at_end([shape for shape in drawn if shape.region.anatomy.structure != "vertebra"], pet)
+        notices += _at_end([shape for shape in drawn if shape.region.anatomy.structure != "vertebra"], pet)
     if fwhm_mm is not None:
-        found += _below_resolution([shape for shape in drawn if shape.region.anatomy.structure != "vertebra"], fwhm_mm)
-    return tuple(found)
+        notices += _below_resolution(
+            [shape for shape in drawn if shape.region.anatomy.structure != "vertebra"], fwhm_mm
+        )
+    return tuple(notices)
 
 
 def _sides(foramina: Sequence[_Drawn], drawn: Sequence[_Drawn]) -> list[Notice]:
@@ -110,7 +112,7 @@ def _sides(foramina: Sequence[_Drawn], drawn: Sequence[_Drawn]) -> list[Notice]:
 def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
     """On each side, a lower level must lie lower."""
     levels = list(LEVELS)
-    found = Notices()
+    notices = Notices()
     for side in ("left", "right"):
         row = [
             foramen
@@ -120,17 +122,17 @@ def _order(foramina: Sequence[_Drawn]) -> list[Notice]:
         row.sort(key=lambda foramen: levels.index(foramen.region.anatomy.level))
         for upper, lower in pairwise(row):
             if lower.center[2] >= upper.center[2] and upper.region.anatomy.level != lower.region.anatomy.level:
-                found.add(
+                notices.add(
                     "levels-order",
                     "'{region_name}' does not lie below '{name}'",
                     region_name=lower.region.name,
                     name=upper.region.name,
                 )
-    return found
+    return notices
 
 
 def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
-    found = Notices()
+    notices = Notices()
     for one, other in combinations(drawn, 2):
         if not one.touches(other):
             continue
@@ -139,22 +141,22 @@ def _overlaps(drawn: Sequence[_Drawn]) -> list[Notice]:
         inside = ((index >= 0) & (index < np.array(large.region.mask.shape))).all(axis=1)
         share = np.count_nonzero(large.region.mask[tuple(index[inside].T)]) / len(index)
         if share > OVERLAP_SHARE:
-            found.add(
+            notices.add(
                 "regions-overlap",
                 "{share:.0%} of '{region_name}' lies in '{name}'",
                 share=share,
                 region_name=small.region.name,
                 name=large.region.name,
             )
-    return found
+    return notices
 
 
 def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
     levels = dict.fromkeys(foramen.region.anatomy.level for foramen in foramina)
     unknown = [level for level in LEVELS if level in levels and level not in SIZES_MM]
-    found = Notices()
+    notices = Notices()
     if unknown:
-        found.add(
+        notices.add(
             "size-unchecked",
             "no published height, width and length of a foramen at {levels} were at hand: the volume of what is drawn "
             "there was not checked",
@@ -164,19 +166,19 @@ def _sizes(foramina: Sequence[_Drawn]) -> list[Notice]:
         if foramen.region.anatomy.level in SIZES_MM:
             normal = usual_mm3(foramen.region.anatomy.level)
             if not SIZE_RATIO[0] <= foramen.region.volume_mm3 / normal <= SIZE_RATIO[1]:
-                found.add(
+                notices.add(
                     "region-size",
                     "'{region_name}' has {volume_mm3:.0f} mm³; usual there is {normal:.0f} mm³",
                     region_name=foramen.region.name,
                     volume_mm3=foramen.region.volume_mm3,
                     normal=normal,
                 )
-    return found
+    return notices
 
 
 def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
     """A part that lies apart, as a forgotten stroke of the brush does."""
-    found = Notices()
+    notices = Notices()
     for shape in drawn:
         pieces, count = label(shape.region.mask, np.ones((3, 3, 3)))
         if count < 2:
@@ -186,7 +188,7 @@ def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
         apart = np.linalg.norm(shape.points - shape.points[numbers == largest].mean(axis=0), axis=1)
         far = (numbers != largest) & (apart > PIECE_APART_MM)
         if far.mean() > PIECE_SHARE:
-            found.add(
+            notices.add(
                 "region-pieces",
                 "{share:.0%} of '{region}' lies apart from the rest of it, up to {distance:.0f} mm away; erase "
                 "what was drawn by mistake",
@@ -194,7 +196,7 @@ def _pieces(drawn: Sequence[_Drawn]) -> list[Notice]:
                 region=shape.region.name,
                 distance=apart[far].max(),
             )
-    return found
+    return notices
 
 
 def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[Notice]:
@@ -202,42 +204,42 @@ def _cord_distances(foramina: Sequence[_Drawn], cord: Sequence[_Drawn]) -> list[
     if not cord:
         return []
     points = np.concatenate([shape.points for shape in cord])
-    found = Notices()
+    notices = Notices()
     for foramen in foramina:
         level = points[np.abs(points[:, 2] - foramen.center[2]) < CORD_DISTANCE_MM[1] / 2]
         if len(level):
             distance = float(np.linalg.norm(level - foramen.center, axis=1).min())
             if not CORD_DISTANCE_MM[0] <= distance <= CORD_DISTANCE_MM[1]:
-                found.add(
+                notices.add(
                     "cord-distance",
                     "'{region_name}' is centered {distance:.0f} mm from the cord",
                     region_name=foramen.region.name,
                     distance=distance,
                 )
-    return found
+    return notices
 
 
 def _at_end(drawn: Sequence[_Drawn], pet: Grid) -> list[Notice]:
-    found, axis = Notices(), pet.upward_axis
+    notices, axis = Notices(), pet.upward_axis
     for shape in drawn:
         at = pet.to_ijk(shape.points)[:, axis]
         margin = min(at.min() + 0.5, pet.shape[::-1][axis] - 0.5 - at.max()) * pet.spacing_mm[axis]
         if margin < END_MARGIN_MM:
-            found.add(
+            notices.add(
                 "region-at-end",
                 "'{region_name}' comes within {margin:.0f} mm of the end of the PET's field",
                 region_name=shape.region.name,
                 margin=margin,
             )
-    return found
+    return notices
 
 
 def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
     """One notice for all regions that are too narrow in some direction to show their full activity."""
     narrow = [shape.region.name for shape in drawn if narrowest_mm(shape.points) < WIDTHS_FOR_RECOVERY * fwhm_mm]
-    found = Notices()
+    notices = Notices()
     if narrow:
-        found.add(
+        notices.add(
             "region-resolution",
             "{n_narrow} of {n_drawn} regions are narrower than twice the resolution of {fwhm_mm:.3g} mm, such "
             "as '{narrow}': what is measured in them is in part their surroundings",
@@ -246,7 +248,7 @@ def _below_resolution(drawn: Sequence[_Drawn], fwhm_mm: float) -> list[Notice]:
             fwhm_mm=fwhm_mm,
             narrow=narrow[0],
         )
-    return found
+    return notices
 
 
 def narrowest_mm(points: Floats) -> float:

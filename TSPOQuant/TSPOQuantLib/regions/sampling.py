@@ -189,9 +189,9 @@ def sample(
     frames = len(image.timing)
     voxels = image.activity.reshape(frames, -1)
     mean, sd, effective, outside = np.empty(frames), np.empty(frames), np.empty(frames), np.empty(frames)
-    found = coverage(region, image.grid) if region_to_frame is None else None
+    unmoved = coverage(region, image.grid) if region_to_frame is None else None
     for frame in range(frames):
-        covered = found or coverage(region, image.grid, None if region_to_frame is None else region_to_frame[frame])
+        covered = unmoved or coverage(region, image.grid, None if region_to_frame is None else region_to_frame[frame])
         outside[frame] = covered.outside
         keep = covered.fractions >= minimum_coverage
         _check_covered(region, covered, keep, frame, minimum_coverage, most_outside)

@@ -81,4 +81,4 @@ def template(level: str, side: str, grid: Grid, reference: str = REFERENCE_RULES
     wanted = [Anatomy("foramen", at, LEVELS[at].root, on) for at in levels for on in (side, OPPOSITE[side])]
     wanted += [Anatomy("cord", LEVELS[at].cord) for at in levels if LEVELS[at].cord]
     wanted.append(Anatomy("blood-pool"))
-    return Segmentation(grid, tuple(segment_of(one, np.zeros(grid.shape, dtype=bool)) for one in wanted))
+    return Segmentation(grid, tuple(segment_of(anatomy, np.zeros(grid.shape, dtype=bool)) for anatomy in wanted))

@@ -140,7 +140,7 @@ class Scene:
         return Scene(
             Grid((k, j, i), corner),
             self.around,
-            tuple(one[box] for one in self.covered),
+            tuple(covered[box] for covered in self.covered),
             self.classes[box],
             self.cord[box],
             self.background[box],

@@ -201,9 +201,9 @@ def _climbed(share: Callable[[Floats], float], start: Floats, limit_mm: float) -
     best, most = start, share(start)
     for step in (1.0, 0.5):
         while True:
-            around = [best + step * np.array(one) for one in np.vstack([np.eye(3), -np.eye(3)])]
-            around = [one for one in around if np.abs(one).max() <= limit_mm]
-            shares = [share(one) for one in around]
+            around = [best + step * np.array(direction) for direction in np.vstack([np.eye(3), -np.eye(3)])]
+            around = [place for place in around if np.abs(place).max() <= limit_mm]
+            shares = [share(place) for place in around]
             if max(shares) <= most + 1e-4:
                 break
             best, most = around[int(np.argmax(shares))], max(shares)
@@ -233,7 +233,7 @@ def _refuse_elsewhere(drawn: Floats, shift: Floats, ct: Volume) -> None:
     start = max(np.stack(np.meshgrid(*tried, indexing="ij"), axis=-1).reshape(-1, 3), key=share)
     move, most = _climbed(share, start, 2 * max(ELSEWHERE_MM))
     if np.abs(move).max() >= ELSEWHERE_LEAST_MM and most > ELSEWHERE_SHARE * share(np.zeros(3)):
-        left, back, up = (round(float(one)) for one in shift + move)
+        left, back, up = (round(float(part)) for part in shift + move)
         raise InputRefused(
             "labels-elsewhere",
             "the labels of the vertebrae do not lie on the image's bone, and would if they were moved by {left:+d} mm "

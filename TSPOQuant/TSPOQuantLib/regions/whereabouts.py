@@ -62,26 +62,26 @@ def check_places(foramina: Sequence[Region], ct: Volume | None, vertebrae: Segme
         ct = None
     known = [foramen for foramen in foramina if foramen.anatomy.level in LEVELS and foramen.mask.any()]
     neck = _neck(known, ct, vertebrae)
-    found = Notices()
+    notices = Notices()
     for region in known:
         points = region.grid.to_lps(np.argwhere(region.mask)[:, ::-1].astype(float))
         share = _bone_share(points, ct, neck)
         if share is not None and share > MOST_BONE:
-            found.add(
+            notices.add(
                 "region-in-bone", "{share:.0%} of '{region_name}' lies in bone", share=share, region_name=region.name
             )
         level = _level(region, neck)
         if level is not None and neck is not None:
-            found += _about_canal_and_pedicles(region, points, level, neck)
+            notices += _about_canal_and_pedicles(region, points, level, neck)
     bare = [foramen.name for foramen in known if ct is not None and _lacks_bone(foramen, ct)]
     if bare:
-        found.add(
+        notices.add(
             "region-no-bone",
             "the CT shows hardly any bone around {names}, where pedicles and joints lie around every foramen: "
             "what was drawn lies elsewhere, or in another space than the CT",
             names=named(bare),
         )
-    return tuple(found)
+    return tuple(notices)
 
 
 def _lacks_bone(region: Region, ct: Volume) -> bool:
@@ -127,10 +127,10 @@ def _level(region: Region, neck: Neck | None) -> Level | None:
 
 
 def _about_canal_and_pedicles(region: Region, points: Floats, level: Level, neck: Neck) -> list[Notice]:
-    found = Notices()
+    notices = Notices()
     share = float(in_canal(points, level).mean())
     if share > MOST_CANAL:
-        found.add(
+        notices.add(
             "region-in-canal",
             "{share:.0%} of '{region_name}' lies in the spinal canal",
             share=share,
@@ -144,11 +144,11 @@ def _about_canal_and_pedicles(region: Region, points: Floats, level: Level, neck
         if not met_by(points.mean(axis=0), axes, up, vertebra.level, neck.bone)
     ]
     if missing:
-        found.add(
+        notices.add(
             "region-no-pedicle",
             "'{region_name}' does not lie between the pedicles of {upper} and {lower}",
             region_name=region.name,
             upper=level.upper.level,
             lower=level.lower.level,
         )
-    return found
+    return notices
