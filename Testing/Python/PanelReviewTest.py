@@ -1,6 +1,7 @@
 """Review in the panel: region after region of all visits, accepted by name, and two readers side by side."""
 
 import unittest
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -9,6 +10,7 @@ from PanelTest import PanelTest
 from support import mrmlstudy
 from support.exacttissue import centers
 from support.tiers import slow
+from TSPOQuantLib import pipeline
 from TSPOQuantLib.mrml import study_nodes, tables
 from TSPOQuantLib.outcome.record import from_json
 
@@ -98,7 +100,24 @@ class ReviewTest(PanelTest):
         self.assertEqual(found[RIGHT][1], 2.0)
         self.assertTrue(0.5 < found[RIGHT][0] < 0.9)
         self.assertEqual(float(tables.cell(table, 0, "vt_percent")), 0.0)
+        percents = {tables.cell(table, row, "region"): tables.cell(table, row, "vt_percent") for row in range(2)}
         self.assertIs(self.logic.visit("baseline").segmentation, study.segmentation)
+        self.assertNotIn("blood pool", self.ui.statusLabel.text)
+        # Where the input comes from a blood pool, which a second reader need not draw, it is the visit's.
+        quantify, settings = pipeline.quantify, self.logic.settingsOf("baseline")
+
+        def given(data, chosen, *further):
+            return quantify(data, replace(chosen, input_source="given"), *further)
+
+        image_derived = replace(settings, input_source="image-derived")
+        with (
+            mock.patch.object(self.logic.steps, "settingsOf", lambda session: image_derived),
+            mock.patch.object(pipeline, "quantify", given, create=True),
+        ):
+            said = self.logic.compareReaders("baseline")
+        self.assertIn("both have this visit's input function", said)
+        again = {tables.cell(table, row, "region"): tables.cell(table, row, "vt_percent") for row in range(2)}
+        self.assertEqual(again, percents)
         self.ui.otherReaderSelector.setCurrentNode(study.segmentation)
         self.assertFalse(self.ui.readersButton.enabled)
 

@@ -553,6 +553,26 @@ class StepsTest(ViewsTest):
         self.assertIsNone(place.currentNode())
         self.assertFalse(place.placeModeEnabled)
 
+    def test_a_template_alone_is_nothing_to_quantify(self):
+        study = self.fill_in()
+        self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")
+        self.choose(self.ui.sideComboBox, "Left")
+        drawn, empty = study.segmentation, slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "new")
+        self.ui.segmentationSelector.setCurrentNode(empty)
+        self.ui.templateButton.click()
+        self.settle()
+        self.assertGreater(empty.GetSegmentation().GetNumberOfSegments(), 4)
+        self.assertEqual(self.states()[2], "to do")
+        self.assertIn("Draw the regions", self.ui.nextLabel.text)
+        self.assertIn("Draw the regions", self.ui.checkButton.toolTip)
+        self.assertFalse(self.ui.computeButton.enabled)
+        on = mrmlstudy.grid((12, 20, 24), 2.0)
+        mrmlstudy.add_segment(empty, "cord C7 too", np.ones(on.shape, dtype=bool), on)
+        self.settle()
+        self.assertTrue(self.ui.checkButton.enabled, self.ui.checkButton.toolTip)
+        self.ui.segmentationSelector.setCurrentNode(drawn)
+        self.assertTrue(self.ui.computeButton.enabled, self.ui.computeButton.toolTip)
+
     def test_a_template_that_adds_nothing_says_so(self):
         self.fill_in()
         self.choose(self.ui.levelComboBox, "C6/C7 (root C7)")

@@ -1693,6 +1693,10 @@ Construit sur 3D Slicer. La source de chaque formule est donnée là où elle es
             <source>{count} regions compared.</source>
             <translation>{count} régions comparées.</translation>
         </message>
+        <message>
+            <source>The other reader drew no blood pool: both have this visit's input function.</source>
+            <translation>L’autre lecteur n’a pas tracé de compartiment sanguin : tous deux ont la fonction d’entrée de cette visite.</translation>
+        </message>
     </context>
     <context>
         <name>panel.review</name>

@@ -47,6 +47,17 @@ def _corner_to_ras(image) -> NDArray[np.float64]:
     return array_from_matrix(matrix) @ shift
 
 
+def is_blank(node) -> bool:
+    """Whether nothing was drawn yet: there are no segments, or empty ones alone, as of a template.
+
+    A segment of which all was erased keeps its labelmap, and counts as drawn here.
+    """
+    segmentation = node.GetSegmentation()
+    labelmaps = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+    layers = (segmentation.GetSegment(one).GetRepresentation(labelmaps) for one in segmentation.GetSegmentIDs())
+    return all(layer is not None and layer.IsEmpty() for layer in layers)
+
+
 def tags_of(segment) -> dict[str, str]:
     """The tags of a vtkSegment that mean something to us."""
     found = {}

@@ -248,7 +248,7 @@ class StudyLogic:
         if section in ("regions", "kinetics") or visit.inputSource is InputSource.IMAGE:
             if not visit.segmentation:
                 return _("Select a segmentation with the regions to quantify.")
-            if not visit.segmentation.GetSegmentation().GetNumberOfSegments():
+            if segmentations.is_blank(visit.segmentation):
                 return _("Draw the regions to quantify.")
         if section == "regions":
             return ""

@@ -92,11 +92,13 @@ class StudyReview(StudyLive):
     def compareReaders(self, session: str, progress: Progress = silent) -> str:
         """How far another reader's regions and V_T agree with this visit's: a table in the scene; what came of it.
 
-        V_T is that of the primary model, uncorrected, with one alignment for both. Raises InputRefused.
+        V_T is that of the primary model, uncorrected, with one alignment for both; the input function is that of this
+        visit where the other reader drew no blood pool. Raises InputRefused.
         """
         from .. import pipeline
+        from ..pipeline.live import live_of
         from ..regions.observers import agreements, placement_mm
-        from ..regions.region import regions_of
+        from ..regions.region import plain_name, regions_of
 
         self._check(self.whyNoReaders(session))
         settings = replace(self.settingsOf(session), pvc="none")
@@ -104,11 +106,17 @@ class StudyReview(StudyLive):
         other = segmentations.segmentation_from_node(self.visit(session).otherReader, "segmentation of another reader")
         agreed = agreements(regions_of(data.segmentation), regions_of(other))
         aligned = self._alignment(session, data, settings, part(progress, 0.1, 0.5))
-        values = []
-        for share, drawn in ((0.5, data.segmentation), (0.75, other)):
-            stretch = part(progress, share, share + 0.25)
-            record = pipeline.quantify(replace(data, segmentation=drawn), settings, aligned, stretch).record
-            values.append({row.region: row.VT for row in record.rows if row.model == record.models[0]})
+        mine = pipeline.quantify(data, settings, aligned, part(progress, 0.5, 0.75)).record
+        drawn = [region for region in regions_of(other) if region.mask.any()]
+        pool = plain_name(settings.blood_pool)
+        without = settings.input_source == "image-derived" and pool not in {region.name for region in drawn}
+        if without:  # as a second reader's regions often are
+            names = [region.name for region in drawn]
+            its = live_of(data.image, aligned, settings, mine).with_changes(settings, names, drawn).record
+        else:
+            data = replace(data, segmentation=other)
+            its = pipeline.quantify(data, settings, aligned, part(progress, 0.75, 1)).record
+        values = [{row.region: row.VT for row in one.rows if row.model == one.models[0]} for one in (mine, its)]
         rows = [
             ReaderRow(
                 agreement.region,
@@ -126,8 +134,10 @@ class StudyReview(StudyLive):
         table = study_nodes.find_or_add(session, READERS, "vtkMRMLTableNode", f"TSPOQuant {session} readers")
         tables.fill_table(table, rows, tables.reader_columns())
         spread = placement_mm(agreed)
-        counted = _("{count} regions compared.").format(count=len(rows))
-        if spread is None:
-            return counted
-        placed = _("One reader places them within {spread:.1f} mm (SD along an axis).").format(spread=Number(spread))
-        return f"{counted} {placed}"
+        said = [_("{count} regions compared.").format(count=len(rows))]
+        if spread is not None:
+            told = _("One reader places them within {spread:.1f} mm (SD along an axis).")
+            said.append(told.format(spread=Number(spread)))
+        if without:
+            said.append(_("The other reader drew no blood pool: both have this visit's input function."))
+        return " ".join(said)

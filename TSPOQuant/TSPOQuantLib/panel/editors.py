@@ -70,6 +70,13 @@ class SegmentEditor:
 
             editor_settings(self._node, visit.segmentation, visit.ctVolume, segmentID)
             self._node.SetAttribute(SET, "1")
+            self._bringIntoSight()
+
+    def _bringIntoSight(self) -> None:
+        """The chosen segment, which Slicer's list does not scroll to by itself."""
+        for table in slicer.util.findChildren(self.widget, name="SegmentsTable"):
+            for index in table.selectionModel().selectedRows()[:1]:
+                table.scrollTo(index)
 
     def saveStateForUndo(self) -> None:
         """So that one undo takes the next step back; folded up, the editor has nothing to undo."""
