@@ -117,6 +117,16 @@ class CohortTest(unittest.TestCase):
     def test_numbers_in_labels_order_the_visits(self):
         labels = ["m12", "m6", "BL", "2021-11-03", "m0"]
         self.assertEqual(sorted(labels, key=session_order), ["BL", "2021-11-03", "m0", "m6", "m12"])
+        for order in (
+            ("preop", "followup"),
+            ("start", "end"),
+            ("before", "after"),
+            ("week12", "month6", "1year"),
+            ("day0", "D14", "6w", "month3", "24months"),
+            ("visit2", "visit10"),
+            ("T0", "T1"),
+        ):
+            self.assertEqual(tuple(sorted(order, key=session_order)), order)
 
     def test_a_person_whose_folder_is_a_link_that_leads_nowhere_is_a_row(self):
         root = self.folder / "linked"

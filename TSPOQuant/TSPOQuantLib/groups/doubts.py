@@ -127,7 +127,7 @@ def _backwards(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
         Notice(
             "group-order",
             "the second visit was scanned before the first: {people}, so that changes have the wrong sign; visits "
-            "follow their labels, baseline, bl, pre and test first: rename the folders, or correct the dates",
+            "follow their labels, baseline, pre and the like first: rename the folders, or correct the dates",
             people=Listed(wrong),
         )
     ]

@@ -15,8 +15,13 @@ GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
 LABEL = re.compile(r"[A-Za-z0-9+]+")
 """A BIDS label."""
 LABELED = Line(pattern=LABEL.pattern, like=Text("letters and digits alone, as a BIDS label is"))
-FIRST_SESSIONS = ("baseline", "bl", "pre", "test")
+FIRST_SESSIONS = ("baseline", "bl", "pre", "preop", "before", "test", "screening", "initial", "start")
 """Labels of a first visit that do not come first by letters."""
+DAYS = {"d": 1, "day": 1, "w": 7, "wk": 7, "week": 7, "m": 30, "mo": 30, "month": 30, "y": 365, "yr": 365, "year": 365}
+AFTER = re.compile(
+    rf"(?P<unit>{'|'.join(DAYS)})s?(?P<number>\d+)|(?P<count>\d+)(?P<name>{'|'.join(DAYS)})s?", re.IGNORECASE
+)
+"""Labels that say how long after the first visit one was: week12, 6months."""
 
 
 UNNAMED = "unnamed"
@@ -28,8 +33,12 @@ LONGEST_NUMBER = 20
 def session_order(session: str) -> tuple[bool, str]:
     """Sessions by label, those of FIRST_SESSIONS first: a dataset without dates tells no other order.
 
-    Numbers in labels count as numbers: m6 comes before m12.
+    Numbers in labels count as numbers, and times as times: m6 comes before m12, and week12 before month6.
     """
+    after = AFTER.fullmatch(session)
+    if after:
+        unit, number = after["unit"] or after["name"], after["number"] or after["count"]
+        session = f"day{int(number) * DAYS[unit.lower()]}"
     return session.lower() not in FIRST_SESSIONS, re.sub(r"\d+", lambda match: match[0].zfill(LONGEST_NUMBER), session)
 
 
