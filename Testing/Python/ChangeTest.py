@@ -150,6 +150,27 @@ class IntervalTest(unittest.TestCase):
                 change = compare(visits, accept=accepted).change(KEY, "followup")
                 self.assertAlmostEqual(change.log_ratio_se, expected)
 
+    def test_what_two_estimates_of_a_resolution_do_not_share_bounds_the_error_of_their_difference(self):
+        """Estimates that differ by x, with e² = 2 · 0.3² mm² of their own and c² = 0.2 · 0.5² of a change between the
+        visits: by drawing both and keeping the pairs that differ by about x."""
+        rng, per_mm = np.random.default_rng(4), 0.2
+        errors = rng.normal(0, math.sqrt(2) * 0.3, DRAWS)
+        seen = errors + rng.normal(0, 0.5 * math.sqrt(0.2), DRAWS)
+        for apart in (0.0, 0.4):
+            visits = [
+                replace(
+                    visit,
+                    acquisition=replace(
+                        visit.acquisition, fwhm_mm=width, fwhm_se_mm=1.0, fwhm_own_se_mm=0.3, scanner_model="A"
+                    ),
+                    sensitivities=(moved(made.LEFT, "resolution", "resolution", 1.0, per_mm, 0.0, unit="mm", sd=1.0),),
+                )
+                for visit, width in zip(pair(error=0.0), (5.0, 5.0 + apart), strict=True)
+            ]
+            known = math.sqrt(np.mean(errors[abs(seen - apart) < 0.02] ** 2))
+            found = compare(visits).change(KEY, "followup").log_ratio_se
+            self.assertAlmostEqual(found / (per_mm * known), 1, delta=0.03)
+
     def test_one_side_stands_for_both(self):
         change = {}
         for name, ends in (("both", (-0.1, 0.1)), ("lower", (-0.1, math.nan)), ("none", (math.nan, math.nan))):

@@ -210,12 +210,13 @@ class Term:
 class Errors:
     """All nuisances of one ln V_T, or of the difference of two of one visit, by factor.
 
-    resolution_mm: FWHM and its standard error, where the visit's images told them. scanner: what made these images,
+    resolution_mm: FWHM, its standard error, and the part of it that another visit on the scanner does not share
+    (infinite where it is not known), where the visit's images told them. scanner: what made these images,
     by maker, model, reconstruction and filter.
     """
 
     terms: Mapping[str, Term]
-    resolution_mm: tuple[float, float] | None = None
+    resolution_mm: tuple[float, float, float] | None = None
     scanner: tuple[str | None, ...] = ()
 
     def minus(self, other: "Errors") -> "Errors":
@@ -265,7 +266,8 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     scan = record.acquisition
     if scan.fwhm_mm is None or not scan.fwhm_se_mm:
         return errors
-    return replace(errors, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm), scanner=scan.made_by)
+    unshared = math.inf if scan.fwhm_own_se_mm is None else scan.fwhm_own_se_mm
+    return replace(errors, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm, unshared), scanner=scan.made_by)
 
 
 def with_first_of(fit: KineticFit) -> float:
@@ -312,17 +314,22 @@ def _term(one: Sensitivity, size: float) -> Term:
 def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Term) -> float:
     """The correlation of one nuisance between two visits.
 
-    A scanner has one resolution: two estimates of it can be off by no more in their difference than they differ, but
-    for what the resolution itself may have changed by (``fwhm_mm`` and ``resolution_correlation`` of the settings).
-    Of errors with the SD s and t whose difference has the mean square D² the correlation is (s² + t² - D²) / (2 s t).
+    A scanner has one resolution, which changed by c² between the visits (mean square: ``fwhm_mm`` and
+    ``resolution_correlation`` of the settings), and two estimates of it differ by x with an error of e² in their
+    difference. Then that error is normal with the mean w x and the variance w c², w = e² / (e² + c²) (textbook: what
+    is left of a normal error when a sum is known), and its mean square D² = w² x² + w c². Of errors with the SD s and
+    t whose difference has the mean square D² the correlation is (s² + t² - D²) / (2 s t).
     """
     first, second = before.resolution_mm, after.resolution_mm
     if first is None or second is None or any(term.component != "resolution" or not term.known for term in terms):
         return settings.correlation(*terms)
     if before.scanner != after.scanner:
         return 0.0  # two resolutions, whose estimates agree by chance
-    (one, s), (other, t) = ((width, math.hypot(settings.fwhm_mm, error)) for width, error in (first, second))
-    apart = (one - other) ** 2 + 2 * (1 - settings.resolution_correlation) * settings.fwhm_mm**2
+    (one, s), (other, t) = ((width, math.hypot(settings.fwhm_mm, error)) for width, error, _ in (first, second))
+    changed = 2 * (1 - settings.resolution_correlation) * settings.fwhm_mm**2
+    error = first[2] ** 2 + second[2] ** 2
+    weight = 1.0 if math.isinf(error) or changed == 0 else error / (error + changed)
+    apart = (weight * (one - other)) ** 2 + weight * changed
     return min(max((s**2 + t**2 - apart) / (2 * s * t), 0.0), 1.0)
 
 
