@@ -356,6 +356,11 @@ class VerdictTest(unittest.TestCase):
             errors = errors_of(replace(visit, fits=(*visit.fits, twice)), name, "1TCM", "GTM", settings)
             share = 0.5 if structure == "cord" else 0.3
             self.assertAlmostEqual(errors.variance("correction-model"), (share * math.log(2)) ** 2)
+            # Half of it where the images told the width at the regions, whose error is in the budget by itself.
+            scan = replace(visit.acquisition, fwhm_se_mm=0.6, fwhm_own_se_mm=0.3)
+            by_images = replace(visit, fits=(*visit.fits, twice), acquisition=scan)
+            errors = errors_of(by_images, name, "1TCM", "GTM", settings)
+            self.assertAlmostEqual(errors.variance("correction-model"), (share / 2 * math.log(2)) ** 2)
 
     def test_none_known_says_so_and_quotes_what_is(self):
         verdict = compare(pair()).change(KEY, "followup").verdict

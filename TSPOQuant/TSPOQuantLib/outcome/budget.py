@@ -36,6 +36,10 @@ COMPONENTS = (
 OWN = ("noise", "placement")
 """Each region has its own; all else moves the regions of one visit together."""
 AXES = 3
+AT_REGIONS = 0.5
+"""So much of the correction's own share counts where the images told the resolution at the regions: the share is what
+V_T was off by where that was told or estimated elsewhere, and the error of a width from the regions is in the budget
+by itself."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class BudgetSettings:
     resolution_correlation: between visits on one scanner: the same wrong FWHM is used at both, so that its error
     cancels in part. All other errors count as independent between visits, which is the cautious choice.
     correction_share: of ln(corrected / measured), by which the correction itself is off, alike at both visits: about
-    what V_T of foramina showed on the simulated scanner that reconstructs. correction_share_cord: the same of the
+    what V_T of foramina showed on the simulated scanner that reconstructs; half of it (``AT_REGIONS``) where the
+    images told the resolution at the regions. correction_share_cord: the same of the
     cord, which lies deep in a ring of cold bone, where images are less sharp than at the skin and recover late.
     """
 
@@ -100,7 +105,8 @@ class BudgetSettings:
                 resolution_correlation=self.resolution_correlation,
             ),
             "correction-model": Text(
-                "{share:g} % of the correction, {cord:g} % in the cord",
+                "{share:g} % of the correction, {cord:g} % in the cord; half of it where the images told the "
+                "resolution",
                 share=100 * self.correction_share,
                 cord=100 * self.correction_share_cord,
             ),
@@ -133,8 +139,8 @@ class BudgetSettings:
                 resolution_correlation=self.resolution_correlation,
             ),
             Text(
-                "The correction itself: SD {share:g} % of what it adds ({cord:g} % in the cord), on a log scale, "
-                "alike at both visits.",
+                "The correction itself: SD {share:g} % of what it adds ({cord:g} % in the cord), on a log scale, half "
+                "of it where the images told the resolution, alike at both visits.",
                 share=100 * self.correction_share,
                 cord=100 * self.correction_share_cord,
             ),
@@ -261,6 +267,7 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
         known = seen > 0 and fit.outcome_value > 0
         cord = any(one.structure == "cord" for one in record.regions if one.name == region)
         share = settings.correction_share_cord if cord else settings.correction_share
+        share *= 1.0 if record.acquisition.fwhm_own_se_mm is None else AT_REGIONS
         size = share * math.log(fit.outcome_value / seen) if known else math.inf
         errors = replace(errors, terms={**errors.terms, "correction": Term("correction-model", size, 0.0)})
     scan = record.acquisition
