@@ -30,10 +30,10 @@ Image = NDArray[np.float32]
 
 TSTAR_S = 1200.0
 GOAL_US = {
-    "Logan map": 0.2,
-    "MA1 map": 0.2,
-    "1TCM map": 1.5,
-    "2TCM map": 50.0,
+    "Logan map": 0.06,
+    "MA1 map": 0.06,
+    "1TCM map": 0.6,
+    "2TCM map": 20.0,
     "DICOM reading": 1500.0,
     "stroke to V_T": 300_000.0,
     "quantify": 15_000_000.0,
