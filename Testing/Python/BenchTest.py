@@ -89,13 +89,14 @@ class MeasureTest(unittest.TestCase):
 
 class ReportTest(unittest.TestCase):
     def test_ratios_and_goals(self):
-        tasks = [Task("Logan map", "voxels", 0.4, 2_000_000, 0.01), Task("2TCM map", "voxels", 0.6, 10_000)]
-        beside = [Peer("Logan map", "other", 8.0, 4_000_000), Peer("Logan map", "slow", 2.0, 1_000, -0.1)]
+        tasks = [Task("Logan map", "voxels", 0.1, 2_000_000, 0.01), Task("2TCM map", "voxels", 0.6, 10_000)]
+        beside = [Peer("Logan map", "other", 8.0, 4_000_000), Peer("Logan map", "slow", 0.5, 1_000, -0.1)]
         absent = {"third": "no wheel for this Python"}
         text = report(Size(), Limits(0.05, 0.1), tasks, beside, {"other": "1.0"}, 0.0, [], absent)
         rows = [re.split(r"  +", line.strip()) for line in text.splitlines() if "voxels  " in line or "slow" in line]
-        self.assertEqual(rows[0], ["Logan map, 2,000,000 voxels", "0.4", "0.2", "4", "2", "other", "8", "2", "0.1"])
-        self.assertEqual(rows[1], ["slow", "2", "2,000", "0.0001"])
+        ours = ["Logan map, 2,000,000 voxels", "0.1", "0.05", "1", "0.5"]
+        self.assertEqual(rows[0], [*ours, "other", "8", "2", "0.025"])
+        self.assertEqual(rows[1], ["slow", "0.5", "500", "0.0001"])
         self.assertEqual([goal.met for goal in goals(tasks)], [True, False])
         self.assertIn("Logan map slow -10.0 %", " ".join(text.split()))
         self.assertIn("other 1.0", text)
