@@ -253,6 +253,7 @@ class RefusalTest(unittest.TestCase):
         self.refused("bounds-name", bounds={"k9": (0, 1)})
         self.refused("bounds-value", bounds={"k2": (1, 0)})
         self.refused("bounds-value", bounds={"VB": (0, 1)})
+        self.refused("bounds-value", bounds={"k2": (0, 1e300)})
         self.refused("vb-value", vb=1.2)
         self.refused("vb-value", vb="some")
         self.refused("delay-value", delay_s="auto")

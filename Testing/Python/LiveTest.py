@@ -19,6 +19,7 @@ from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.record import from_json
 from TSPOQuantLib.outcome.settings import StudySettings
 from TSPOQuantLib.pipeline.live import live_of
+from TSPOQuantLib.pipeline.mapping import make_visit_maps
 from TSPOQuantLib.pipeline.quantification import quantify
 from TSPOQuantLib.pipeline.visit_data import VisitData
 from TSPOQuantLib.plain import to_json
@@ -164,6 +165,15 @@ class LiveTest(unittest.TestCase):
         for segments in ((*drawn.segments, speck), (proposed,)):
             with self.assertRaisesRegex(InputRefused, "region-too-small"):
                 self.computed(Segmentation(drawn.grid, segments))
+
+    def test_a_frame_that_does_not_fit_the_others_is_told_of_maps_too(self):
+        image = self.data.image
+        wrong = image.activity.copy()
+        wrong[12] *= -1
+        for measured, expected in ((image.activity, False), (wrong, True)):
+            data = replace(self.data, image=replace(image, activity=measured))
+            found = make_visit_maps(data, SETTINGS, "1TCM", (None, None))
+            self.assertEqual(any("frame 13 of 'the body'" in notice.message for notice in found.notices), expected)
 
     def test_what_compute_refuses_is_refused(self):
         speck = region(redrawn(self.data.segmentation, LEFT), LEFT)

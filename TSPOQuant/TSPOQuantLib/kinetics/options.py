@@ -215,6 +215,10 @@ def frame_weights(options: FitOptions, n_frames: int) -> Array:
     return np.asarray(given / given[given > 0].mean())
 
 
+LARGEST_BOUND = 1e4
+"""Of rate constants in 1/min and of the delay in s: beyond it there is nothing that a scan could tell."""
+
+
 def resolved_bounds(model: Model, options: FitOptions) -> dict[str, tuple[float, float]]:
     """Bounds of every parameter of ``DEFAULT_BOUNDS`` for this model: those it lacks are fixed at 0."""
     bounds = {}
@@ -228,7 +232,7 @@ def resolved_bounds(model: Model, options: FitOptions) -> dict[str, tuple[float,
                 default_bounds=", ".join(DEFAULT_BOUNDS),
             )
         low, high = given
-        limit = 0.99 if name == "VB" else np.inf
+        limit = 0.99 if name == "VB" else LARGEST_BOUND
         if not (np.isfinite([low, high]).all() and low <= high <= limit and (low >= 0 or name == "delay")):
             raise InputRefused(
                 "bounds-value",

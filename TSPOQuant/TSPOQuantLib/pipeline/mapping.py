@@ -14,8 +14,11 @@ from ..study import Study, StudySettings
 from .curves import fit_options, only_seen, seen_frames
 from .placement import Alignment, Placed, place
 from .plasma import BODY_MASK, body_curve, body_of, for_model, input_of
-from .quantification import visit_notices, visit_provenance
+from .quantification import frame_notices, visit_notices, visit_provenance
 from .visit_data import VisitData, read_visit
+
+BODY = "the body"
+"""In the place of a region's name."""
 
 
 def study_maps(study: Study, model: str, progress: Progress = silent) -> VisitMaps:
@@ -44,6 +47,7 @@ def make_visit_maps(
     image = at_rest(data.image, placed.to_frames)
     mask = body_of(image)
     curve = body_curve(image, mask)
+    odd = frame_notices(image.timing, [BODY], curve[None], settings)
     blood = reconcile(data.blood, image.timing, curve[None], settings.input_source != "image-derived")
     source = input_of(Placed(surroundings(image, placed.regions), placed.regions), blood, settings)
     options = fit_options(image, curve, settings, data.frame_weights)
@@ -59,6 +63,6 @@ def make_visit_maps(
         session=settings.session,
         maps=maps,
         grid=image.grid,
-        notices=visit_notices(placed, settings, (*blood.notices, *source.notices)),
+        notices=visit_notices(placed, settings, (*odd, *blood.notices, *source.notices)),
         provenance=visit_provenance(image, source.settings, settings, inputs) | {"mask": BODY_MASK},
     )

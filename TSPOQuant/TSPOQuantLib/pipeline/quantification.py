@@ -245,10 +245,7 @@ def _fitted(
         again = Measured(corrected.method, regions, means, corrected_fits)
     both = (measured, again)
     errors = _sensitivities(placed, settings, fitting, both, corrected, read.width_se_mm, part(progress, 0.5, 1))
-    seen = seen_frames(image.timing, settings.leave_out)
-    names = [region.name for region in targets]
-    numbers = (np.flatnonzero(seen) + 1).tolist()
-    odd = curve_notices(image.timing.only(seen), names, activity[:, seen], numbers, _leave_out)
+    odd = frame_notices(image.timing, [region.name for region in targets], activity, settings)
     return _Fitted(
         tuple(fits),
         tuple(fit for done in both if done is not None for each in done.fits.values() for fit in each),
@@ -278,6 +275,15 @@ def _larger(
         return fitting.named(TWO_TISSUES, names, activity)
     except InputRefused:  # an input that only the visit's own models can use
         return None
+
+
+def frame_notices(
+    timing: FrameTiming, regions: Sequence[str], activity: NDArray[np.float64], settings: StudySettings
+) -> tuple[Notice, ...]:
+    """What speaks against single frames that the fits see; activity: (regions, frames) in kBq/mL."""
+    seen = seen_frames(timing, settings.leave_out)
+    numbers = (np.flatnonzero(seen) + 1).tolist()
+    return curve_notices(timing.only(seen), regions, activity[:, seen], numbers, _leave_out)
 
 
 def _leave_out(numbers: Sequence[int]) -> str:

@@ -35,6 +35,7 @@ FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 FWHM_STEP_MM = 1.0
 """The sensitivity is told for a resolution this much finer and coarser."""
 LARGEST_FWHM_MM = 15.0
+"""Coarser is no resolution of a scanner, nor one to bring images to: a choice."""
 
 # None of these is published: choices.
 CELL_MM = 0.7

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..messages import Text
 from ..settings import Kind, Line, Number, Several, Shared, setting
 from .anatomy import REFERENCE_RULES
-from .partial_volume import METHODS
+from .partial_volume import LARGEST_FWHM_MM, METHODS
 from .sampling import MINIMUM_COVERAGE
 
 CORRECTED = Text("corrected values are compared only where both visits have them alike")
@@ -49,7 +49,7 @@ class RegionSettings:
     fwhm_mm: str | float | None = setting(
         None,
         "pet",
-        Number(words=("estimate",), optional=True, low=0, above=True),
+        Number(words=("estimate",), optional=True, low=0, above=True, high=LARGEST_FWHM_MM),
         "the scanner's resolution, or estimate it from PET and CT; only partial-volume correction needs it",
         unit="mm",
         exempt="visits are compared in the resolution that was used, stated or estimated",
@@ -57,7 +57,7 @@ class RegionSettings:
     smooth_to_mm: float | None = setting(
         None,
         "pet",
-        Number(optional=True, low=0, above=True),
+        Number(optional=True, low=0, above=True, high=LARGEST_FWHM_MM),
         "resolution to which the images are smoothed before anything is read off them; needs fwhm_mm, which is finer",
         unit="mm",
         shared=Shared("smoothing", Text("smoothed images see small regions in another way")),
