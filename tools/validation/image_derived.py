@@ -219,7 +219,7 @@ def section(quick: bool) -> Section:
             """One factor cannot undo spill-in: what tissue adds to the late frames it takes for blood, so the bolus
             comes out too low and V_T too high. Recovery and spill-in from samples of 600 s on leave an error that
             follows the tissue that was chosen: the phantom's carotid lies in fat beside the jugular vein, and the
-            shell around it holds more muscle, and some of the vein. Samples from 120 s on see blood before tissue,
+            half of the shell around it that counts holds more muscle. Samples from 120 s on see blood before tissue,
             and so depend less on that choice, as the last but one case shows; in return they need a clock that
             agrees with the scanner's (the last case), and arterial blood, since venous blood differs early. The
             goals leave out these two cases.""",
