@@ -641,7 +641,7 @@ class SightTest(ViewsTest):
         self.fill_in()
         self.frame.activateWindow()
         slicer.app.processEvents()
-        active = qt.QApplication.focusWidget() is not None  # where no window manager is, no second window ever is
+        active = qt.QApplication.activeWindow() is not None  # where no window manager is, no second window ever is
         self.ui.checkButton.setFocus()
         area.ensureWidgetVisible(self.ui.checkButton)
         slicer.app.processEvents()
@@ -652,6 +652,17 @@ class SightTest(ViewsTest):
         self.assertEqual(seen, [(before, True, 50)])
         self.assertIs(qt.QApplication.focusWidget(), self.ui.checkButton if active else None)
         self.assertEqual(bar.value, before)
+
+    def test_work_may_take_away_what_had_the_focus(self):
+        lock, gone = self.panel.runner._lock, mock.Mock()
+        gone.setFocus.side_effect = ValueError("Trying to call 'setFocus' on a destroyed QTabBar object")
+        self.frame.activateWindow()
+        slicer.app.processEvents()
+        with mock.patch.object(self.panel.runner, "_lock", lambda: (gone, lock()[1])):
+            self.panel.runner.run(lambda progress: self.ui.cancelButton.setFocus(), "Done.")
+        self.assertEqual(gone.setFocus.called, qt.QApplication.activeWindow() is not None)
+        self.assertEqual(self.ui.statusLabel.text, "Done.")
+        self.assertFalse(self.panel.runner.running)
 
     def test_a_text_is_followed_when_the_typing_has_stopped(self):
         self.fill_in()

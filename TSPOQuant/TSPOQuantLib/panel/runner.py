@@ -1,5 +1,6 @@
 """Long work with the panel locked: progress, cancel, and one sentence at the end."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -69,7 +70,8 @@ class Runner:
         held = qt.QApplication.focusWidget() is self._ui.cancelButton  # which is about to be disabled
         self._update()
         if held and focus is not None:
-            focus.setFocus()
+            with contextlib.suppress(ValueError, RuntimeError):  # a new layout has taken it away with its view
+                focus.setFocus()
         self._ui.sectionsScrollArea.verticalScrollBar().value = scrolled
 
     def say(self, sentence: str) -> None:
