@@ -123,6 +123,7 @@ class CommonWindowTest(unittest.TestCase):
         code, told = self.compare("--common-resolution", "5", "--accept", "visits-window")
         self.assertEqual((code, "smooth-finer" in told), (3, True), told)
         self.assertEqual(self.compare("--common-resolution", "0")[0], 2)
+        self.assertEqual(self.compare("--common-resolution", "1e300")[0], 2)
 
 
 class BidsVisitsTest(unittest.TestCase):

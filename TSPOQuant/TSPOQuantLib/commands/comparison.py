@@ -30,7 +30,7 @@ def register(commands: "Commands") -> None:
     )
     compare.add_argument(
         "--common-resolution",
-        type=above_zero("a resolution in mm, FWHM"),
+        type=above_zero("a resolution in mm, FWHM, of at most 15", 15.0),
         metavar="MM",
         help="quantify again with all images smoothed to this resolution",
     )

@@ -132,12 +132,12 @@ def settings_of(given: Sequence[tuple[str, str]], *kinds: type, free: tuple[str,
     return settings
 
 
-def above_zero(what: str) -> Callable[[str], float]:
-    """what: the quantity and its unit, as a refusal names them."""
+def above_zero(what: str, most: float = math.inf) -> Callable[[str], float]:
+    """what: the quantity and its unit, as a refusal names them; most: its largest value."""
 
     def number(text: str) -> float:
         value = finite(text)
-        if value is None or value <= 0:
+        if value is None or not 0 < value <= most:
             raise argparse.ArgumentTypeError(f"say {what}")
         return value
 
