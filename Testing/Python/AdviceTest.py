@@ -8,7 +8,7 @@ from pathlib import Path
 
 import TSPOQuantLib
 from TSPOQuantLib.cli import build_parser
-from TSPOQuantLib.outcome import plan
+from TSPOQuantLib.outcome import protocol_file
 from TSPOQuantLib.outcome.settings import SETTINGS
 from TSPOQuantLib.study import KEYS
 
@@ -40,8 +40,8 @@ class AdviceTest(unittest.TestCase):
     def setUp(self):
         action = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
         self.commands = action.choices
-        self.keys = {table: {*KEYS.get(table, ())} for table in (*KEYS, *plan.KEYS)}
-        for table, keys in (*plan.KEYS.items(), *plan.OTHER_KEYS.items()):
+        self.keys = {table: {*KEYS.get(table, ())} for table in (*KEYS, *protocol_file.KEYS)}
+        for table, keys in (*protocol_file.KEYS.items(), *protocol_file.OTHER_KEYS.items()):
             self.keys[table] |= set(keys)
 
     def test_options(self):
