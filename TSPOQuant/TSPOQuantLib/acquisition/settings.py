@@ -14,7 +14,7 @@ class AnatomySettings:
         AUTO,
         "ct.modality",
         Kind(MODALITIES),
-        "what the image that [ct] names is; auto: what its file says, or its values where they are plainly HU",
+        "what the image of [ct] path is; auto: what its file says, or its values where they are plainly HU",
         exempt="what the image turned out to be is compared",
     )
 
