@@ -17,7 +17,7 @@ from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
 from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_model, of_kinetic_model
-from TSPOQuantLib.pipeline.quantification import two_tissue_notices, width_notices
+from TSPOQuantLib.pipeline.quantification import two_tissue_notices, vessel_notices, width_notices
 from TSPOQuantLib.plain import plain
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
 from TSPOQuantLib.reporting.comparison_files import comparison_text
@@ -525,6 +525,25 @@ class ComparisonTest(unittest.TestCase):
             p for p in compare(pair(rows, rows)).change(KEY, "followup").budget if p.component == rows[0].component
         ]
         self.assertEqual((part.baseline, part.change), (0.1, 0.0))  # the same tissue at both visits
+
+    def test_more_blood_than_tissue_holds_is_told_of_corrected_regions(self):
+        def fitted(region, blood, error, pvc="GTM", model="1TCM"):
+            values, errors = {"VB": blood}, {"VB": error}
+            return SimpleNamespace(model=model, region=region, pvc=pvc, parameters=values, standard_errors=errors)
+
+        fits = [
+            fitted("beside a vessel", 0.31, 0.05),
+            fitted("tissue", 0.05, 0.01),
+            fitted("unsure", 0.2, 0.06),
+            fitted("fixed", 0.2, math.nan),
+            fitted("as measured", 0.3, 0.01, pvc="none"),
+            fitted("by another model", 0.3, 0.01, model="2TCM"),
+            SimpleNamespace(model="1TCM", region="none", pvc="GTM", parameters={}, standard_errors={}),
+        ]
+        (told,) = vessel_notices(fits, "1TCM")
+        self.assertEqual(told.code, "pvc-vessel")
+        self.assertIn("finds up to 31% of blood (V_B) in beside a vessel, more", told.message)
+        self.assertEqual(vessel_notices(fits[1:], "1TCM"), [])
 
     def test_a_resolution_that_makes_corrected_values_worthless_is_told(self):
         """The estimate's error of 1.2 mm and the assumed one of 0.5 are 1.3 mm: 0.2 a mm makes 26 %."""
