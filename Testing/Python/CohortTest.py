@@ -125,6 +125,12 @@ class CohortTest(unittest.TestCase):
             ("day0", "D14", "6w", "month3", "24months"),
             ("visit2", "visit10"),
             ("T0", "T1"),
+            ("baseline", "followup", "month6"),
+            ("inclusion", "month3"),
+            ("visit1", "week12"),
+            ("pretreatment", "6w", "month6"),
+            ("day0", "followup", "12months"),
+            ("day1", "post"),
         ):
             self.assertEqual(tuple(sorted(order, key=session_order)), order)
 

@@ -30,16 +30,19 @@ LONGEST_NUMBER = 20
 """Digits of a number in a label; a date with its time has 14."""
 
 
-def session_order(session: str) -> tuple[bool, str]:
+def session_order(session: str) -> tuple[int, str]:
     """Sessions by label, those of FIRST_SESSIONS first: a dataset without dates tells no other order.
 
-    Numbers in labels count as numbers, and times as times: m6 comes before m12, and week12 before month6.
+    Numbers in labels count as numbers, and times as times: m6 comes before m12, and week12 before month6. A time
+    beyond the first day comes after words that say none: month6 after inclusion and followup, day1 before post.
     """
+    place = int(session.lower() not in FIRST_SESSIONS)
     after = AFTER.fullmatch(session)
     if after:
         unit, number = after["unit"] or after["name"], after["number"] or after["count"]
-        session = f"day{int(number) * DAYS[unit.lower()]}"
-    return session.lower() not in FIRST_SESSIONS, re.sub(r"\d+", lambda match: match[0].zfill(LONGEST_NUMBER), session)
+        days = int(number) * DAYS[unit.lower()]
+        session, place = f"day{days}", 1 if days <= 1 else 2
+    return place, re.sub(r"\d+", lambda match: match[0].zfill(LONGEST_NUMBER), session)
 
 
 @dataclass(frozen=True)
