@@ -234,6 +234,20 @@ class DynamicTest(Folder):
             np.testing.assert_allclose(image.activity, truth, rtol=1e-5)
             self.assertEqual(image.notices, ())
 
+    def test_minutes_between_dose_and_injection_are_no_time_zone(self) -> None:
+        """Ten minutes are not rounded to a quarter of an hour, and a whole quarter is no zone; the clock leads."""
+        for minutes in (8.0, 10.0, 15.0, 50.0, 70.0, -20.0):
+            measured = PetPlan.injection - timedelta(minutes=minutes)
+            edit = injecting(
+                RadiopharmaceuticalStartDateTime=f"{PetPlan.injection:%Y%m%d%H%M%S}+0200",
+                RadiopharmaceuticalStartTime=f"{measured:%H%M%S}",
+            )
+            image, truth = self.read(PetPlan(edit=edit))
+            self.assertEqual(image.time_zero_at, PetPlan.injection)
+            np.testing.assert_allclose(image.activity, truth, rtol=1e-5)
+            (told,) = (notice for notice in image.notices if notice.code == "pet-injection-twice")
+            self.assertIn(f"{60 * abs(minutes):.0f} s apart", told.message)
+
     def test_a_series_that_lost_its_identifiers(self) -> None:
         def anonymous(header: Dataset, frame: int, k: int) -> None:
             if k % 2:

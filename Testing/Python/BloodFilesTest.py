@@ -325,6 +325,14 @@ class RefusedBloodTest(BloodFolder):
             np.testing.assert_array_equal(blood.plasma.times_s, TIMES)
             np.testing.assert_array_equal(blood.plasma.values, PLASMA)
         self.refused("blood-units", read_blood, clocked(elapsed, JSON | {"time": {"Units": "min"}}))
+
+        def under(header, count):
+            written = table((tuple(map(elapsed, TIMES[:count])), WHOLE[:count]), (header, "Whole blood (kBq/mL)"))
+            return [self.write("clock.tsv", written)]
+
+        for header in ("time", "time [s]", "time [h:mm:ss]", "time (HH:MM:SS)", "time [seconds after injection]"):
+            np.testing.assert_array_equal(read_blood(under(header, 9)).whole_blood.times_s, TIMES)
+        self.assertIn("the header says min", self.refused("blood-units", read_blood, under("time [min]", 5)))
         said = self.refused("blood-time-units", read_blood, clocked(lambda seconds: elapsed(seconds, 10)))
         self.assertIn("like a clock", said)
         said = self.refused("table-clock", read_blood, clocked(lambda seconds: f"{seconds // 60}:{seconds % 60:02d}"))

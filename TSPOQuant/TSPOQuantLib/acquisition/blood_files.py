@@ -116,6 +116,7 @@ COUNTED_FROM = {
     "scan": re.compile(_SINCE + r"(pet |emission |dynamic )?(scan|acquisition|emission|imaging)\b", re.I),
 }
 CLOCK = re.compile(r"(?P<h>\d{1,2}):(?P<min>[0-5]\d):(?P<s>[0-5]\d(\.\d+)?)")
+CLOCK_UNIT = re.compile(r"h{1,2}:m{1,2}:s{1,2}(\.s+)?", re.IGNORECASE)
 AVAILABLE = {"PlasmaAvail": PLASMA, "WholeBloodAvail": WHOLE_BLOOD, "MetaboliteAvail": PARENT_FRACTION}
 """PET-BIDS' keys that say whether a column holds values."""
 CALIBRATION = re.compile(r"calibration_?factor", re.IGNORECASE)
@@ -260,7 +261,7 @@ def _read_recording(
     _refuse_uncorrected(path.name, metadata)
     by_quantity, unknown = _identify(path, table, columns)
     _refuse_corrected_twice(path.name, by_quantity, metadata)
-    by_quantity[TIME] = _in_seconds(by_quantity[TIME])
+    by_quantity[TIME] = _in_seconds(path.name, by_quantity[TIME])
     numbers = {quantity: column.numbers() for quantity, column in by_quantity.items()}
     used = ~np.all([np.isnan(values) for values in numbers.values()], axis=0)
     if unknown:
@@ -314,18 +315,30 @@ def _read_recording(
     return _Recording(path.name, autosampler, curves, dispersion_s, tuple(notices), counted_from)
 
 
-def _in_seconds(column: Column) -> Column:
-    """Times that are all written as hours:minutes:seconds, in seconds; any other column as it is."""
+def _in_seconds(file: str, column: Column) -> Column:
+    """Times that are all written as hours:minutes:seconds, in seconds; any other column as it is.
+
+    Raises InputRefused ("blood-units") where the header says another unit.
+    """
     found = [CLOCK.fullmatch(cell) for cell in column.cells if not is_missing(cell)]
     if not found or None in found:
         return column
+    unit = "s" if column.unit is None or CLOCK_UNIT.fullmatch(column.unit) else column.unit
+    if seconds_per(unit, f"{file}, {column.name}") != 1:
+        raise InputRefused(
+            "blood-units",
+            "{file}, {column}: the header says {unit}, and the times are hours:minutes:seconds; correct one",
+            file=file,
+            column=column.name,
+            unit=unit,
+        )
     cells = (
         repr(3600 * int(clock["h"]) + 60 * int(clock["min"]) + float(clock["s"]))
         if (clock := CLOCK.fullmatch(cell))
         else cell
         for cell in column.cells
     )
-    return replace(column, cells=tuple(cells), unit=column.unit or "s")
+    return replace(column, cells=tuple(cells), unit=unit)
 
 
 def _identify(path: Path, table: Sequence[Column], stated: Mapping[str, str]) -> tuple[dict[str, Column], list[str]]:

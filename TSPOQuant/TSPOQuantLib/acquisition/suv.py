@@ -17,12 +17,12 @@ from .decay import HALF_LIFE_S, frame_factor, growth
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
 from .dicom_values import date_time, differing_items, first_item, number, single_date_time, states_zone, text, texts
 from .image import MAX_DOSE_BQ, MAX_WEIGHT_KG, MIN_DOSE_BQ
-from .time_slips import DAY_S, slip_between, with_slip
+from .time_slips import DAY_S, HOUR_S, SAME_CLOCK_S, slip_between, with_slip
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
 
 # A header's half-life further than this from the nuclide's own is another nuclide's, or in another unit.
 HALF_LIFE_TOLERANCE = 0.02
-# Time zones differ by whole quarters of an hour.
+# Time zones differ by whole quarters of an hour, and by an hour and more where one scanner's clock and a file's do.
 ZONE_STEP_S = 900.0
 
 
@@ -102,14 +102,17 @@ def _injected(header: Dataset, item: Dataset, time_of_day: datetime | None) -> d
     """RadiopharmaceuticalStartDateTime on the scanner's wall clock.
 
     Where it states a time zone and the file does not, its time of day beside it is on that clock: whole quarters of an
-    hour between the two are the time zone.
+    hour between the two, and at least one hour, are the time zone. Anything else lies between two events, such as the
+    measurement of the dose and the injection, and is left to be told.
     """
     stated, zone = text(item, Tag("RadiopharmaceuticalStartDateTime")), text(header, Tag("TimezoneOffsetFromUTC"))
     dated = single_date_time(stated, zone)
     if dated is None or time_of_day is None or zone or not states_zone(stated):
         return dated
-    apart_s = (datetime.combine(dated.date(), time_of_day.time()) - dated).total_seconds()
-    return dated + timedelta(seconds=ZONE_STEP_S * round(math.remainder(apart_s, DAY_S) / ZONE_STEP_S))
+    apart_s = math.remainder((datetime.combine(dated.date(), time_of_day.time()) - dated).total_seconds(), DAY_S)
+    zone_s = ZONE_STEP_S * round(apart_s / ZONE_STEP_S)
+    is_zone = abs(zone_s) >= HOUR_S and abs(apart_s - zone_s) <= SAME_CLOCK_S
+    return dated + timedelta(seconds=zone_s) if is_zone else dated
 
 
 def check_half_life(injection: Injection) -> None:
