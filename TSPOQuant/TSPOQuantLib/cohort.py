@@ -6,15 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from . import DISCLAIMER
 from .cohort_workers import Workers, client_of, image_bytes
-from .messages import InputRefused, Text
+from .messages import InputRefused, Notice, Text
 from .outcome.compare import Comparison, compare
 from .outcome.record import VisitRecord, read_record
-from .outcome.settings import session_order
+from .outcome.sessions import dated, in_order, order_guesses
 from .output import MARKER, check_free, only_run_in, remove_leftovers, remove_results, unwritable, whole_folder
 from .pipeline.quantification import quantify_study
 from .progress import Progress, part, silent
@@ -64,12 +65,13 @@ class How:
 
 @dataclass(frozen=True)
 class Report:
-    """What the command prints. same_images: sentences, see the function of that name."""
+    """What the command prints. same_images: sentences, see the function of that name. notices: of all visits."""
 
     visits: tuple[Row, ...]
     comparisons: tuple[Row, ...]
     out: Path
     same_images: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -100,6 +102,7 @@ def record_of(report: Report) -> dict[str, object]:
         "comparisons": report.comparisons,
         "out": report.out,
         "same_images": report.same_images,
+        "notices": report.notices,
     }
 
 
@@ -144,7 +147,16 @@ def _run(dataset: Path, out: Path, visits: Sequence[Visit], how: How, workers: W
     named = [(visit.participant, record) for visit, record in zip(done, records, strict=True)]
     write_cohort(out, rows, comparison_rows, named, comparisons)
     progress(1, "Done")
-    return Report(rows, comparison_rows, out, same_images(done, records))
+    return Report(rows, comparison_rows, out, same_images(done, records), tuple(_guessed_orders(done, records)))
+
+
+def _guessed_orders(visits: Sequence[Visit], records: Sequence[VisitRecord]) -> list[Notice]:
+    """Whose first visit is a guess."""
+    people: dict[str, list[tuple[str, datetime | None]]] = {}
+    starts = dated([record.acquisition.started for record in records])
+    for visit, start in zip(visits, starts, strict=True):
+        people.setdefault(visit.participant, []).append((visit.session or NO_SESSION, start))
+    return order_guesses(people)
 
 
 def same_images(visits: Sequence[Visit], records: Sequence[VisitRecord]) -> tuple[str, ...]:
@@ -187,8 +199,8 @@ def find_visits(dataset: Path, participants: Sequence[str] = ()) -> tuple[Visit,
     for participant in known:
         if not wanted or participant in wanted:
             folder = dataset / f"sub-{participant}"
-            sessions = sorted(path.parent.name.removeprefix("ses-") for path in folder.glob("ses-*/pet"))
-            visits += [Visit(participant, session) for session in sorted(sessions, key=session_order)]
+            sessions = in_order(path.parent.name.removeprefix("ses-") for path in folder.glob("ses-*/pet"))
+            visits += [Visit(participant, session) for session in sessions]
             visits += [] if sessions else [Visit(participant, None)]
     return tuple(visits)
 

@@ -29,7 +29,7 @@ from TSPOQuantLib import cohort, cohort_workers
 from TSPOQuantLib.cohort_workers import Workers
 from TSPOQuantLib.groups.cohort import read_cohort
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.outcome.settings import session_order
+from TSPOQuantLib.outcome.sessions import in_order, labels_tell, session_order
 from TSPOQuantLib.progress import silent
 from TSPOQuantLib.reporting import cohort_files
 from TSPOQuantLib.study import read_choices
@@ -131,8 +131,32 @@ class CohortTest(unittest.TestCase):
             ("pretreatment", "6w", "month6"),
             ("day0", "followup", "12months"),
             ("day1", "post"),
+            ("pretreatment", "posttreatment"),
+            ("PreNTM", "PostNTM"),
+            ("inclusion", "followup"),
+            ("surgery", "discharge"),
         ):
             self.assertEqual(tuple(sorted(order, key=session_order)), order)
+            self.assertEqual(tuple(in_order(order)), order)
+        self.assertEqual(in_order(["followup", "day7"]), ["day7", "followup"])
+        self.assertEqual(in_order(["followup"]), ["followup"])
+
+    def test_labels_that_say_which_visit_came_first_and_those_that_do_not(self):
+        for first, other, told in (
+            ("baseline", "followup", True),
+            ("pretreatment", "posttreatment", True),
+            ("inclusion", "month3", True),
+            ("day7", "month3", True),
+            ("01", "02", True),
+            ("a", "b", True),
+            ("visit1", "visit2", True),
+            ("test", "retest", True),
+            ("day7", "followup", False),
+            ("active", "sham", False),
+            ("baseline", "screening", False),
+        ):
+            with self.subTest(first=first, other=other):
+                self.assertEqual(labels_tell(first, other), told)
 
     def test_a_person_whose_folder_is_a_link_that_leads_nowhere_is_a_row(self):
         root = self.folder / "linked"

@@ -61,6 +61,12 @@ class TablesTest(unittest.TestCase):
                 record = replace(record, subject=who, session=session, acquisition=acquisition, regions=regions)
                 (folder / "visit.json").write_text(sealed(record), encoding="utf-8")
 
+    def change(self, who, session, **changed):
+        """Write a record again with another acquisition."""
+        path = self.cohort / f"sub-{who}" / f"ses-{session}" / "visit.json"
+        record = read_record(path)
+        path.write_text(sealed(replace(record, acquisition=replace(record.acquisition, **changed))), encoding="utf-8")
+
     def told(self, **options):
         """The notices of an analysis by code, in one text each."""
         found = analyze(read_cohort(self.cohort, self.dataset if any(self.dataset.iterdir()) else None), **options)
@@ -96,6 +102,86 @@ class TablesTest(unittest.TestCase):
         self.assertIn("sub-01 (a → b)", self.told()["group-order"])
         pairs = [("01", "b", "a"), ("02", "b", "a")]
         self.assertNotIn("group-order", self.told(pairs=pairs))
+
+    def test_one_date_for_everybody_tells_no_order(self):
+        """Headers that were made anonymous bear one date, and the hours of different days."""
+        self.records("01", "02", dates=("2000-01-01", "2000-01-01"))
+        for who, session, at in (("01", "a", "14:00:00"), ("01", "b", "09:00:00")):
+            self.change(who, session, time_zero_at=f"2000-01-01T{at}")
+        self.assertNotIn("group-order", self.told())
+
+    def test_a_date_that_is_none_tells_no_order(self):
+        self.records("01", "02")
+        self.change("01", "a", time_zero_at="6 January 2020")
+        self.assertNotIn("group-order", self.told())
+
+    def test_later_visits_in_another_order_leave_the_changes_right(self):
+        self.records("01", "02")
+        folder = self.cohort / "sub-01"
+        shutil.copytree(folder / "ses-b", folder / "ses-c")
+        self.change("01", "c", time_zero_at="2020-02-01T10:00:00")
+        self.assertIn("sub-01 (b → c)", self.told()["group-order"])
+        self.assertNotIn("wrong sign", self.told()["group-order"])
+
+    def test_a_first_visit_that_labels_and_dates_leave_open_is_told(self):
+        """Who has dates, or labels that say it, is not asked."""
+        self.records("01", "02")
+        for labels, guessed in ((("day7", "followup"), True), (("active", "sham"), True), (("pre", "post"), False)):
+            with self.subTest(labels):
+                shutil.rmtree(self.cohort)
+                for who in ("01", "02"):
+                    for session in labels:
+                        self.visit(who, session)
+                found = self.told()
+                self.assertEqual("session-order" in found, guessed)
+                if guessed:
+                    self.assertIn(f"{labels[0]} is taken for the first visit", found["session-order"])
+        shutil.rmtree(self.cohort)
+        self.records("01", "02")
+        for who in ("01", "02"):
+            for old, new in (("a", "active"), ("b", "sham")):
+                (self.cohort / f"sub-{who}" / f"ses-{old}").rename(self.cohort / f"sub-{who}" / f"ses-{new}")
+        self.assertNotIn("session-order", self.told())
+
+    def test_a_comparison_that_was_refused_takes_nobody_the_first_visit(self):
+        for who in ("01", "02", "03"):
+            for session in ("month3", "month12"):
+                self.visit(who, session)
+        (self.cohort / "comparisons.tsv").write_text(
+            "participant\tsession\tstatus\tcode\tmessage\nsub-02\tses-month3 ses-month12\trefused\tvisits-voxel\tx\n",
+            encoding="utf-8",
+        )
+        cohort = read_cohort(self.cohort)
+        self.assertEqual(cohort.without_first(), ())
+        self.assertEqual([one.people for one in analyze(cohort).effects if one.question == "change"], [(3, 3)])
+
+    def test_an_affected_foramen_that_one_visit_tells_is_the_persons(self):
+        for who in ("01", "02", "03"):
+            for session in ("a", "b"):
+                self.visit(who, session)
+            own = self.dataset / f"sub-{who}"
+            own.mkdir()
+            table = own / f"sub-{who}_sessions.tsv"
+            table.write_text("session_id\taffected\nses-a\tC6/C7 left\nses-b\tn/a\n", encoding="utf-8")
+        asked = [(x.session, x.people) for x in analyze(self.read()).effects if x.question == "affected"]
+        self.assertEqual(asked, [("a", (3, 3)), ("b", (3, 3))])
+
+    def test_what_is_not_estimated_hides_no_visit_given_twice(self):
+        places = [f"foramen C{level}/C{level + 1} {side}" for level in (3, 4, 5) for side in ("left", "right")]
+        for who in ("01", "02"):
+            self.visit(who, places=places)
+            table = self.cohort / f"sub-{who}" / "ses-a" / "model-1TCM_kinpar.tsv"
+            table.write_text(f"{table.read_text()}cord C6\tn/a\t1\t1\t1\tn/a\n", encoding="utf-8")
+        self.assertNotIn("group-same", self.told())
+        shutil.rmtree(self.cohort / "sub-02")
+        shutil.copytree(self.cohort / "sub-01", self.cohort / "sub-02")
+        self.assertIn("sub-01 ses-a, sub-02 ses-a", self.told()["group-same"])
+
+    def test_sexes_by_number_are_counted_and_not_averaged(self):
+        for who in ("01", "02", "03"):
+            self.visit(who)
+        self.people("sub-01\t0", "sub-02\t1", "sub-03\t1", header="participant_id\tsex")
+        self.assertIn(("sex", "0 1, 1 2"), analyze(self.read()).methods.table1)
 
     def test_two_visits_of_the_same_numbers_are_told(self):
         places = [f"foramen C{level}/C{level + 1} {side}" for level in (3, 4, 5) for side in ("left", "right")]
@@ -211,6 +297,17 @@ class TablesTest(unittest.TestCase):
                 self.people(*ages[:7], f"sub-07\t{cell}", header="participant_id\tage")
                 self.assertEqual("group-number-odd" in self.told(covariates=("age",)), found)
 
+    def test_numbers_of_a_skewed_column_are_not_far(self):
+        """How long complaints last is skewed; twelve times the age of others is an age in months."""
+        for number in range(8):
+            self.visit(f"0{number}")
+        months, years = (1, 2, 2, 3, 3, 4, 9, 120), (30, 33, 36, 39, 42, 45, 48, 504)
+        for numbers, found in ((months, False), (years, True), ((0, 0, 0, 1, 1, 2, 3, 40), False)):
+            with self.subTest(numbers):
+                rows = (f"sub-0{number}\t{cell}" for number, cell in enumerate(numbers))
+                self.people(*rows, header="participant_id\tx")
+                self.assertEqual("group-number-odd" in self.told(covariates=("x",)), found)
+
     def test_an_affected_foramen_that_is_none_is_told(self):
         for who in ("01", "02"):
             self.visit(who)
@@ -279,6 +376,15 @@ class TablesTest(unittest.TestCase):
         for value in (4000.0, 4.0 / 60):
             self.visit("03", value=value)
             self.assertEqual(self.codes(read_cohort(self.cohort)), ["group-value-odd"] * 2)
+
+    def test_next_to_no_blood_in_a_region_is_no_other_unit(self):
+        for who, blood in (("01", 0.05), ("02", 0.06), ("03", 0.0004)):
+            self.visit(who)
+            table = self.cohort / f"sub-{who}" / "ses-a" / "model-1TCM_kinpar.tsv"
+            table.write_text(f"region\tVT\tVB\n{LEFT}\t4\t{blood}\n", encoding="utf-8")
+        self.assertEqual(read_cohort(self.cohort).notices, ())
+        table.write_text(f"region\tVT\tVB\n{LEFT}\t4\t5\n", encoding="utf-8")  # in percent
+        self.assertEqual(self.codes(read_cohort(self.cohort)), ["group-value-odd"])
 
     def test_results_in_the_folder_of_another_are_told(self):
         for subject, told_of in (("01", []), ("unnamed", []), ("02", ["group-other"])):

@@ -69,7 +69,7 @@ def run_cohort(options: argparse.Namespace, progress: Progress) -> Result:
             "cohort-none", "no visit could be quantified; the reasons are in {table}", table=report.out / TABLE
         )
     if report.empty or not options.test_retest:
-        return Result(report.text, record_of(report), refusal=refusal)
+        return Result(report.text, record_of(report), report.notices, refusal)
     return _with_repeats(report, options.test_retest)
 
 
@@ -85,8 +85,8 @@ def _with_repeats(report: "Report", sessions: Sequence[str]) -> Result:
     try:
         repeats = test_retest(cohort, pairs_of(cohort, (sessions[0], sessions[1])))
     except InputRefused as refusal:
-        return Result(report.text, record_of(report), refusal=refusal)
+        return Result(report.text, record_of(report), report.notices, refusal)
     with files_into(report.out) as folder:
         write_test_retest(folder, cohort, repeats)
     content = {**record_of(report), "test_retest": repeats.rows}
-    return Result(f"{test_retest_text(repeats)}\n\n{report.text}", content, repeats.notices)
+    return Result(f"{test_retest_text(repeats)}\n\n{report.text}", content, (*report.notices, *repeats.notices))

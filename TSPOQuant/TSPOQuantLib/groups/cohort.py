@@ -12,7 +12,8 @@ from ..acquisition.tables import MISSING_CELLS, read_table, split_unit
 from ..kinetics.models import MODELS
 from ..messages import InputRefused, Listed, Notice, Notices, Text, located
 from ..outcome.record import FILE, VisitRecord, read_record
-from ..outcome.settings import UNNAMED, session_order
+from ..outcome.sessions import in_order
+from ..outcome.settings import UNNAMED
 from ..outcome.uptake import region_uptake
 from ..quantities import UNITS
 from ..regions.anatomy import ANATOMY_ONLY, identify, read_name
@@ -73,6 +74,8 @@ class Value:
 ANOTHER_UNIT = 30.0
 """Values further from the usual one of their kind than this factor, up or down, are not of one unit: a choice, between
 what people differ by and the slips of 60 and 1000."""
+MAY_VANISH = ("VB", "VS", "Ki")
+"""What may be next to nothing in a region, and is then in no other unit."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,11 @@ class Lost:
     code: str
     message: str
 
+    @property
+    def of_visits(self) -> bool:
+        """Whether it is a comparison, whose session names all visits with blanks between."""
+        return " " in self.session
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -127,6 +135,15 @@ class Cohort:
     def simulated(self) -> bool:
         return any(visit.record is not None and visit.record.acquisition.simulated for visit in self.visits)
 
+    @property
+    def affected(self) -> dict[str, str]:
+        """The place of the affected foramen by participant, as the first visit that tells one has it."""
+        told: dict[str, str] = {}
+        for visit in self.visits:
+            if visit.affected:
+                told.setdefault(visit.participant, visit.affected)
+        return told
+
     def sessions(self, participant: str) -> tuple[str, ...]:
         """A person's visits, in the order of the cohort."""
         return tuple(visit.session for visit in self.visits if visit.participant == participant)
@@ -141,19 +158,15 @@ class Cohort:
         """People whose first visit is a later one of others, or who lost an earlier one."""
         own = {who: self.sessions(who) for who in self.participants}
         later = {session for sessions in own.values() for session in sessions[1:]}
-        lost = {(lost_visit.participant, lost_visit.session) for lost_visit in self.lost}
+        lost = {who: [visit.session for visit in self.lost_visits if visit.participant == who] for who in own}
         return tuple(
-            who
-            for who, (first, *_) in own.items()
-            if first in later
-            or any((who, other) in lost and session_order(other) < session_order(first) for other in self.labels)
+            who for who, (first, *_) in own.items() if first in later or in_order([first, *lost[who]])[0] != first
         )
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Every session's label, of those that were lost, too."""
-        labels = [*(visit.session for visit in self.visits), *(lost.session for lost in self.lost)]
-        return tuple(dict.fromkeys(labels))
+    def lost_visits(self) -> tuple[Lost, ...]:
+        """Those of ``lost`` that are visits."""
+        return tuple(lost for lost in self.lost if not lost.of_visits)
 
     def session_pairs(self) -> tuple[tuple[str, str], ...]:
         """Each person's first session with each later one, by label."""
@@ -197,9 +210,11 @@ def read_cohort(folder: Path, dataset: Path | None = None, keep_flagged: bool = 
     visits: list[Visit] = []
     values: list[Value] = []
     unread = Notices()
-    places = [(path.parent.name[4:], path.name[4:], path) for path in folder.glob("sub-*/ses-*")]
-    for participant, session, place in sorted(places, key=lambda place: (place[0], *session_order(place[1]))):
-        read = _of_folder(place, participant, session, unread)
+    sessions: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.glob("sub-*/ses-*")):
+        sessions.setdefault(path.parent.name[4:], {})[path.name[4:]] = path
+    for participant, session in ((who, label) for who, places in sessions.items() for label in in_order(places)):
+        read = _of_folder(sessions[participant][session], participant, session, unread)
         if read is not None:
             visits.append(read[0])
             values += read[1]
@@ -334,7 +349,8 @@ def _odd(values: Sequence[Value]) -> list[Notice]:
                 usual=usual,
             )
             for value in same
-            if not 1 / ANOTHER_UNIT < value.value / usual < ANOTHER_UNIT
+            if value.value > ANOTHER_UNIT * usual
+            or (value.value < usual / ANOTHER_UNIT and value.outcome not in MAY_VANISH)
         ]
     return notices
 

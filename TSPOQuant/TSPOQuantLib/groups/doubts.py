@@ -5,22 +5,27 @@ reason that the design of the study knows; it is computed all the same, and what
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..kinetics.models import MODELS
 from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..outcome.comparability import findings_of
 from ..outcome.compared_items import ITEMS, Item
 from ..outcome.record import VisitRecord
+from ..outcome.sessions import dated, order_guesses
 from .cohort import ANOTHER_UNIT, FORAMEN, NO_PVC, Cohort, Pair
 from .covariates import AFFECTED, COMMA, GENOTYPE, WORDS, is_number
+from .estimates import Array
 
 FEWEST_NUMBERS = 6
 """So many numbers of two visits have to be equal to the last digit before they are taken for one visit's: a choice."""
-FAR = 30.0
-"""A number further from the median than so many times the median distance is told of: a choice."""
+FAR, FAR_FACTOR, FAR_LOG = 30.0, 3.0, 12.0
+"""A number further from the median than FAR times the median distance is told of: choices. Of numbers above 0, which
+may be skewed as durations are, it has to be by FAR_FACTOR, and by FAR_LOG times the median distance of logarithms."""
 NOBODY_AFFECTED = ("none", "no", "healthy", "control")
 """In the column "affected" of people without an affected foramen."""
 OF_PEOPLE = (GENOTYPE,)
@@ -32,7 +37,7 @@ def doubts(cohort: Cohort, pairs: Sequence[Pair], numbers: Sequence[str]) -> lis
     return [
         *_within_people(cohort),
         *_between_people(cohort),
-        *_backwards(cohort, pairs),
+        *_order(cohort, pairs),
         *_one_visit_twice(cohort),
         *_of_some_alone(cohort),
         *_affected(cohort),
@@ -107,44 +112,47 @@ def _refused(item: Item, one: VisitRecord, other: VisitRecord) -> bool:
     return finding is not None and finding.severity == "refuse"
 
 
-def _backwards(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
-    """People of whom a later visit was scanned before an earlier one."""
-    paired = {who for who, _, _ in pairs}
-    following = [
-        (who, *sessions)
+def _order(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
+    """People whose visits follow their labels and not their dates, or where neither tell the first one."""
+    starts = dated([visit.record.acquisition.started if visit.record else None for visit in cohort.visits])
+    began = {(visit.participant, visit.session): start for visit, start in zip(cohort.visits, starts, strict=True)}
+    asked = {who: [first, second] for who, first, second in pairs}
+    people = {
+        who: [(session, began[who, session]) for session in asked.get(who, cohort.sessions(who))]
         for who in cohort.participants
-        if who not in paired
-        for sessions in itertools.pairwise(cohort.sessions(who))
-    ]
-    wrong = []
-    for who, first, second in (*pairs, *following):
-        before, after = (_started(cohort, who, session) for session in (first, second))
-        if before and after and after < before:
-            wrong.append(f"sub-{who} ({first} → {second})")
-    if not wrong:
-        return []
-    return [
-        Notice(
+    }
+    before_first: list[str] = []
+    swapped: list[str] = []
+    for who, visits in people.items():
+        for (first, start), (second, later) in itertools.combinations(visits, 2):
+            if start is not None and later is not None and later < start:
+                (before_first if first == visits[0][0] else swapped).append(f"sub-{who} ({first} → {second})")
+    notices = Notices()
+    if before_first:
+        notices.add(
             "group-order",
-            "the second visit was scanned before the first: {people}, so that changes have the wrong sign; visits "
+            "a later visit was scanned before the first: {people}, so that its change has the wrong sign; visits "
             "follow their labels, baseline, pre and the like first: rename the folders, or correct the dates",
-            people=Listed(wrong),
+            people=Listed(before_first),
         )
-    ]
-
-
-def _started(cohort: Cohort, who: str, session: str) -> str:
-    """When a scan began, in ISO 8601; "" where nothing tells it."""
-    visit = cohort.visit(who, session)
-    return (visit.record.acquisition.time_zero_at or "") if visit and visit.record else ""
+    if swapped:
+        notices.add(
+            "group-order",
+            "later visits were not scanned in the order of their labels: {people}; make sure that each bears its own, "
+            "or correct the dates",
+            people=Listed(swapped),
+        )
+    guessed = {who: visits for who, visits in people.items() if who not in asked}
+    return [*notices, *order_guesses(guessed)]
 
 
 def _one_visit_twice(cohort: Cohort) -> list[Notice]:
     """Visits whose numbers are all equal, which those of two scans never are."""
     numbers: dict[tuple[str, str], set[tuple[str, str, str, str, float]]] = {}
     for value in (*cohort.values, *cohort.left_out):
-        key = (value.outcome, value.model, value.pvc, value.place)
-        numbers.setdefault((value.participant, value.session), set()).add((*key, value.value))
+        if math.isfinite(value.value):
+            key = (value.outcome, value.model, value.pvc, value.place)
+            numbers.setdefault((value.participant, value.session), set()).add((*key, value.value))
     same: dict[frozenset[tuple[str, str, str, str, float]], list[str]] = {}
     for (who, session), own in numbers.items():
         if len(own) >= FEWEST_NUMBERS:
@@ -187,12 +195,13 @@ def _affected(cohort: Cohort) -> list[Notice]:
     for value in (*cohort.values, *cohort.left_out):
         if value.structure == FORAMEN:
             measured.setdefault(value.participant, set()).add(value.place)
-    entries = {
-        visit.participant: visit
-        for visit in cohort.visits
-        if visit.covariates.get(AFFECTED, "").lower() not in ("", *NOBODY_AFFECTED)
-    }
-    unread = Listed(f"sub-{who}: {v.covariates[AFFECTED]}" for who, v in entries.items() if not v.affected)
+    unread = Listed(
+        dict.fromkeys(
+            f"sub-{visit.participant}: {visit.covariates[AFFECTED]}"
+            for visit in cohort.visits
+            if visit.covariates.get(AFFECTED, "").lower() not in ("", *NOBODY_AFFECTED) and not visit.affected
+        )
+    )
     if unread:
         notices.add(
             "group-affected",
@@ -200,8 +209,8 @@ def _affected(cohort: Cohort) -> list[Notice]:
             "n/a where there is none",
             people=unread,
         )
-    places = {who: visit.affected for who, visit in entries.items() if visit.affected}
-    lacking = Listed(f"sub-{who}: {place}" for who, place in places.items() if place not in measured.get(who, {place}))
+    places = cohort.affected.items()
+    lacking = Listed(f"sub-{who}: {place}" for who, place in places if place not in measured.get(who, {place}))
     if lacking:
         notices.add(
             "group-affected-missing",
@@ -221,21 +230,33 @@ def _far_numbers(cohort: Cohort, columns: Sequence[str]) -> list[Notice]:
         numbers = np.array([float(cell) for cell in cells.values()])
         if len(numbers) < FEWEST_NUMBERS or not np.isfinite(numbers).all():
             continue
-        middle = float(np.median(numbers))
-        apart = np.abs(numbers - middle)
-        spread = float(np.median(apart))
-        far = (spread > 0) & (apart > FAR * spread)
-        if middle > 0 and (numbers > 0).mean() > 0.5:
-            far |= numbers > ANOTHER_UNIT * middle
-            far |= (numbers < 0) & ((numbers < 0).sum() == 1)
-        who = Listed(f"sub-{name}: {cell}" for (name, cell), odd in zip(cells.items(), far, strict=True) if odd)
+        far = zip(cells.items(), _far(numbers), strict=True)
+        who = Listed(f"sub-{name}: {cell}" for (name, cell), odd in far if odd)
         if who:
             notices.add(
                 "group-number-odd",
                 "the column {column} holds numbers far from the others, of which the median is {middle:g} ({people}): "
                 "are they in another unit, or stand for what is missing? correct them, or write n/a",
                 column=column,
-                middle=middle,
+                middle=float(np.median(numbers)),
                 people=who,
             )
     return notices
+
+
+def _far(numbers: Array) -> NDArray[np.bool_]:
+    """(people,): which numbers are far from the others."""
+    apart, spread = _apart(numbers)
+    far = (spread > 0) & (apart > FAR * spread)
+    above = numbers > 0
+    if above.mean() <= 0.5:
+        return np.asarray(far)
+    logs, spread = _apart(np.log(numbers[above]))
+    far[above] = logs > (max(math.log(FAR_FACTOR), FAR_LOG * spread) if spread > 0 else math.log(ANOTHER_UNIT))
+    return np.asarray(far | ((numbers < 0) & ((numbers < 0).sum() == 1)))
+
+
+def _apart(numbers: Array) -> tuple[Array, float]:
+    """How far numbers are from their median, and the median of that."""
+    apart = np.abs(numbers - np.median(numbers))
+    return apart, float(np.median(apart))

@@ -12,6 +12,7 @@ from ..outcome.record import VisitRecord
 from .association import Association
 from .cohort import MACRO, NO_PVC, Cohort, Value, Visit
 from .comparison import PERMUTED_BELOW, Effect
+from .covariates import WORDS, is_number
 from .estimates import FEWEST
 from .sources import SOURCES, Source, source_of
 from .test_retest import TestRetest
@@ -112,11 +113,7 @@ def _of_people(cohort: Cohort) -> str:
         f"{people} with {visits} visit{'s' * (visits > 1)}" for visits, people in sorted(counts.items())
     )
     analyzed = f"{len(cohort.participants)} people were analyzed ({people_by_visits})"
-    lost = {
-        (lost_visit.participant, lost_visit.session): lost_visit.code
-        for lost_visit in cohort.lost
-        if " " not in lost_visit.session
-    }
+    lost = {(visit.participant, visit.session): visit.code for visit in cohort.lost_visits}
     for visit in cohort.visits:
         lost.pop((visit.participant, visit.session), None)
     if not lost:
@@ -228,19 +225,15 @@ def _person_means(values: Sequence[Value], visits: Sequence[Visit]) -> list[floa
 def _cells(group: Sequence[Visit], name: str) -> str:
     cells = [visit.covariates[name] for visit in group if name in visit.covariates]
     missing = f"; {len(group) - len(cells)} unknown" if len(cells) < len(group) else ""
-    try:
+    if name not in WORDS and all(map(is_number, cells)):
         return _spread([float(cell) for cell in cells]) + missing
-    except ValueError:
-        counts = Counter(cells)
-        return ", ".join(f"{cell} {count}" for cell, count in sorted(counts.items())) + missing
+    return ", ".join(f"{cell} {count}" for cell, count in sorted(Counter(cells).items())) + missing
 
 
 def exclusions(cohort: Cohort) -> tuple[Exclusion, ...]:
     """Visits and comparisons that could not be made, then every number that the data do not tell."""
     excluded = [
-        Exclusion(
-            lost.participant, lost.session, "comparison" if " " in lost.session else "visit", lost.code, lost.message
-        )
+        Exclusion(lost.participant, lost.session, "comparison" if lost.of_visits else "visit", lost.code, lost.message)
         for lost in cohort.lost
     ]
     excluded += [
@@ -254,9 +247,7 @@ def exclusions(cohort: Cohort) -> tuple[Exclusion, ...]:
 
 def flow(cohort: Cohort, repeats: TestRetest | None) -> tuple[Flow, ...]:
     """How many people and visits there were, were quantified, and are compared."""
-    lost = {
-        (lost_visit.participant, lost_visit.session) for lost_visit in cohort.lost if " " not in lost_visit.session
-    }
+    lost = {(visit.participant, visit.session) for visit in cohort.lost_visits}
     done = {(visit.participant, visit.session) for visit in cohort.visits}
     both = [who for who in cohort.participants if len(cohort.sessions(who)) > 1]
     measured = {(value.participant, value.session) for value in cohort.values}

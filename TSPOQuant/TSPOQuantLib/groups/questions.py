@@ -64,7 +64,7 @@ class Measured:
 
 def measured(cohort: Cohort) -> Iterator[Measured]:
     """Every kind of number that is asked about, by structure, and foramina also by whether they are affected."""
-    affected = {visit.participant: visit.affected for visit in cohort.visits if visit.affected}
+    affected = cohort.affected
     for outcome, model, pvc in cohort.kinds():
         if outcome not in ASKED or (model in MODELS and MODELS[model].outcome != outcome):
             continue
@@ -137,7 +137,7 @@ def _affected(cohort: Cohort, number: Measured) -> list[Effect]:
     """The affected foramen against the mean of the person's others, at each session."""
     rows = []
     for session in dict.fromkeys(visit.session for visit in cohort.visits):
-        people = [v.participant for v in cohort.visits if v.session == session and v.affected]
+        people = [v.participant for v in cohort.visits if v.session == session and v.participant in number.kept]
         if len(people) < 2:
             continue
         logs = replace(number, kept={}).logs(people, [session] * len(people))

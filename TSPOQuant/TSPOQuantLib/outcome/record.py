@@ -7,6 +7,7 @@ The record holds no image: a comparison needs none. The command line writes it b
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ class Acquisition(Acquired):
     @property
     def timing(self) -> FrameTiming:
         return FrameTiming(np.array(self.frame_starts_s), np.array(self.frame_durations_s))
+
+    @property
+    def started(self) -> datetime | None:
+        """``time_zero_at`` by the clock of its place; None where it is not told, or is no date and time."""
+        try:
+            return datetime.fromisoformat(self.time_zero_at or "").replace(tzinfo=None)
+        except ValueError:
+            return None
 
     @property
     def made_by(self) -> tuple[str | None, ...]:

@@ -15,34 +15,8 @@ GENOTYPES = ("HAB", "MAB", "LAB", "unknown")
 LABEL = re.compile(r"[A-Za-z0-9+]+")
 """A BIDS label."""
 LABELED = Line(pattern=LABEL.pattern, like=Text("letters and digits alone, as a BIDS label is"))
-FIRST_SESSIONS = ("baseline", "bl", "pre", "preop", "before", "test", "screening", "initial", "start")
-"""Labels of a first visit that do not come first by letters."""
-DAYS = {"d": 1, "day": 1, "w": 7, "wk": 7, "week": 7, "m": 30, "mo": 30, "month": 30, "y": 365, "yr": 365, "year": 365}
-AFTER = re.compile(
-    rf"(?P<unit>{'|'.join(DAYS)})s?(?P<number>\d+)|(?P<count>\d+)(?P<name>{'|'.join(DAYS)})s?", re.IGNORECASE
-)
-"""Labels that say how long after the first visit one was: week12, 6months."""
-
-
 UNNAMED = "unnamed"
 """Who is not called anything."""
-LONGEST_NUMBER = 20
-"""Digits of a number in a label; a date with its time has 14."""
-
-
-def session_order(session: str) -> tuple[int, str]:
-    """Sessions by label, those of FIRST_SESSIONS first: a dataset without dates tells no other order.
-
-    Numbers in labels count as numbers, and times as times: m6 comes before m12, and week12 before month6. A time
-    beyond the first day comes after words that say none: month6 after inclusion and followup, day1 before post.
-    """
-    place = int(session.lower() not in FIRST_SESSIONS)
-    after = AFTER.fullmatch(session)
-    if after:
-        unit, number = after["unit"] or after["name"], after["number"] or after["count"]
-        days = int(number) * DAYS[unit.lower()]
-        session, place = f"day{days}", 1 if days <= 1 else 2
-    return place, re.sub(r"\d+", lambda match: match[0].zfill(LONGEST_NUMBER), session)
 
 
 @dataclass(frozen=True)
