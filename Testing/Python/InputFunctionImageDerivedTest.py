@@ -315,10 +315,27 @@ class ImageDerivedInputTest(unittest.TestCase):
             ("venous", 600.0, 600.0),
         ):
             settings = ImageDerivedSettings(calibration_from_s=stated)
-            self.assertEqual(first_sample_s(replace(samples, route=route), settings), first)
-        self.assertEqual(first_sample_s(samples, ImageDerivedSettings(calibration="scale")), 120.0)
+            self.assertEqual(first_sample_s(replace(samples, route=route), settings, TIMING), first)
+        self.assertEqual(first_sample_s(samples, ImageDerivedSettings(calibration="scale"), TIMING), 120.0)
         for few in ((60, 600, 1800), (30, 45, 60, 90, 1800)):
-            self.assertEqual(first_sample_s(blood(self.truth, few), ImageDerivedSettings()), 120.0)
+            self.assertEqual(first_sample_s(blood(self.truth, few), ImageDerivedSettings(), TIMING), 120.0)
+
+    def test_samples_before_the_scan_are_compared_with_nothing(self):
+        """A scan that starts late shows nothing then: neither what it reads before its start nor a refusal."""
+        pool, around = frame_means(0.6 * self.truth + 0.1 * self.around), frame_means(self.around)
+        for start_s in (40, 180):
+            seen = TIMING.starts_s >= start_s
+            late, scan = TIMING.starts_s[seen][0], FrameTiming(STARTS_S[seen], DURATIONS_S[seen])
+            during = FIRST_PASS_AND_LATER[late <= FIRST_PASS_AND_LATER]
+            made, without = (
+                image_derived_input(
+                    scan, pool[seen], blood(self.truth, times), ImageDerivedSettings(**FAST), around[seen]
+                ).calibration
+                for times in (FIRST_PASS_AND_LATER, during)
+            )
+            np.testing.assert_array_equal(made.sample_times_s, without.sample_times_s)
+            self.assertEqual((made.recovery, made.spill_in), (without.recovery, without.spill_in))
+            self.assertGreaterEqual(made.sample_times_s[0], late)
 
     def test_few_samples(self):
         pool, around = frame_means(0.55 * self.truth + 0.3 * self.around), frame_means(self.around)

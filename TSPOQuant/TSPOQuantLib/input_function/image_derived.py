@@ -116,7 +116,7 @@ def _calibrate(
             "calibration-tissue-missing",
             "spill-in needs the curve of the tissue around the vessel; give that region or calibrate by scale",
         )
-    from_s = first_sample_s(samples, settings)
+    from_s = first_sample_s(samples, settings, image.timing)
     times, blood = _samples_from(from_s, image.timing, samples)
     late = times >= FIRST_PASS_S
     timed = settings.calibration == "recovery-spill-in" and not late.all() and len(times) >= FEWEST_TIMED
@@ -126,7 +126,7 @@ def _calibrate(
                 "calibration-missing",
                 "no whole-blood sample lies between {calibration_from_s:g} s and the end of the scan, and no "
                 "recovery is given; add a sample, choose an earlier calibration_from_s, or state the recovery",
-                calibration_from_s=from_s,
+                calibration_from_s=max(from_s, float(image.timing.starts_s[0])),
             )
         return given_calibration(settings.recovery, settings.spill_in)
     seen = continuous_curve(image.timing, image.blood_pool)
@@ -170,29 +170,31 @@ def _curve_of(found: ContinuousCurve) -> Curve:
     return lambda times_s: evaluate(found.knots_s, found.values, times_s)
 
 
-def first_sample_s(samples: BloodSamples, settings: ImageDerivedSettings) -> float:
-    """From when on samples calibrate: as stated; else arterial blood from the start, where there are enough samples to
-    tell recovery together with the time at which it comes, and all other from the end of the first pass on."""
+def first_sample_s(samples: BloodSamples, settings: ImageDerivedSettings, timing: FrameTiming) -> float:
+    """From when on samples calibrate: as stated; else arterial blood from the start, where there are enough samples
+    during the scan to tell recovery together with the time at which it comes, and all other from the end of the first
+    pass on."""
     if settings.calibration_from_s is not None:
         return settings.calibration_from_s
     if samples.route != "arterial" or settings.calibration != "recovery-spill-in" or samples.whole_blood is None:
         return FIRST_PASS_S
-    times = samples.whole_blood.times_s[_after_arrival(samples.whole_blood)]
+    times = samples.whole_blood.times_s[_comparable(samples.whole_blood, timing)]
     enough = len(times) >= FEWEST_TIMED and np.count_nonzero(times >= FIRST_PASS_S) >= FEWEST_LATE
     return 0.0 if enough else FIRST_PASS_S
 
 
-def _after_arrival(whole: SampledCurve) -> NDArray[np.bool_]:
-    """All but samples of the first pass that the tracer has hardly reached."""
-    return np.asarray((whole.times_s >= FIRST_PASS_S) | (whole.values > RISEN * whole.values.max()))
+def _comparable(whole: SampledCurve, timing: FrameTiming) -> NDArray[np.bool_]:
+    """Samples during the scan, but for those of the first pass that the tracer has hardly reached."""
+    seen = (whole.times_s >= timing.starts_s[0]) & (whole.times_s <= timing.ends_s[-1])
+    return np.asarray(seen & ((whole.times_s >= FIRST_PASS_S) | (whole.values > RISEN * whole.values.max())))
 
 
 def _samples_from(from_s: float, timing: FrameTiming, samples: BloodSamples) -> tuple[Floats, Floats]:
-    """Whole blood from that time on; of the first pass without what came before the tracer."""
+    """Whole blood during the scan from that time on; of the first pass without what came before the tracer."""
     if samples.whole_blood is None:
         return np.zeros(0), np.zeros(0)
     times, blood = samples.whole_blood.times_s, samples.whole_blood.values
-    used = (times >= from_s) & (times <= timing.ends_s[-1]) & _after_arrival(samples.whole_blood)
+    used = (times >= from_s) & _comparable(samples.whole_blood, timing)
     if (blood[used] <= 0).any():
         raise InputRefused(
             "blood-not-positive", "a late whole-blood sample is not positive; leave it out or correct it"
