@@ -6,6 +6,7 @@ from support.kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, make_maps
 from TSPOQuantLib.kinetics.compartment import Equation
 from TSPOQuantLib.kinetics.compartment_maps import TwoTissueBlock
+from TSPOQuantLib.kinetics.graphical import plasma_integrals, tissue_integral
 from TSPOQuantLib.messages import Cancelled, InputRefused
 
 
@@ -65,12 +66,32 @@ class MapsMeetRegionFitsTest(unittest.TestCase):
     def test_voxels_with_frames_of_their_own_give_what_regions_give(self):
         image = as_image(self.one * (1 + self.noise))
         image[-2, 0, 0, 3], image[-4:, 0, 0, 7] = -0.5, 0.0  # Logan has no coordinates there
+        for weights in (None, np.linspace(0.5, 2, len(self.timing))):
+            fits = self.as_regions("Logan", image, FitOptions(tstar_s=1200.0, weights=weights))
+            self.assertEqual(fits[3].n_frames, fits[0].n_frames - 1)
+
+    def test_nearly_dependent_columns_and_nearly_perfect_lines_keep_their_digits(self):
+        plasma = plasma_integrals(self.plasma, self.timing, 0.0).first
+        times = tissue_integral(self.timing)
         options = FitOptions(tstar_s=1200.0)
-        maps = make_maps("Logan", self.timing, image, self.plasma, options)
-        fits = fit("Logan", self.timing, image[:, 0, 0].T.astype(float), self.plasma, options)
+        late = self.timing.mids_s >= 1200.0
+        noise = self.noise[:8] / 0.02
+        # Tissue of which nothing leaves makes Logan's abscissae one number; MA1's line through its own prediction.
+        kept = plasma * (1 + 1e-6 * noise)
+        solved = self.one[:8].copy()
+        for frame in np.flatnonzero(late):
+            before = solved[:, :frame] @ times[frame, :frame]
+            solved[:, frame] = (0.2 * plasma[frame] - 0.05 * before) / (1 + 0.05 * times[frame, frame])
+        for model, curves in (("Logan", kept), ("MA1", solved * (1 + 1e-7 * noise))):
+            self.as_regions(model, as_image(curves), options)
+
+    def as_regions(self, model, image, options):
+        """That a map has its regions' V_T and errors; the regions' fits."""
+        maps = make_maps(model, self.timing, image, self.plasma, options)
+        fits = fit(model, self.timing, image[:, 0, 0].T.astype(float), self.plasma, options)
         for here, name in ((maps.VT, "parameters"), (maps.VT_se, "standard_errors")):
             np.testing.assert_allclose(here.ravel(), [getattr(one, name)["VT"] for one in fits], rtol=1e-6)
-        self.assertEqual(fits[3].n_frames, fits[0].n_frames - 1)
+        return fits
 
     def test_every_model_has_maps_that_keep_to_regions(self):
         kept = np.array([tissue_curve(self.timing, self.plasma, K1, 0.2, 0.1) for K1 in (0.1, 0.3, 0.6)])

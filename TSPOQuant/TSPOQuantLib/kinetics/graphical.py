@@ -7,6 +7,7 @@ with the mean of its neighbors). Patlak divides exact frame averages by exact fr
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,17 @@ class Lines:
     ordinate: Array
     valid: Mask
 
+    @cached_property
+    def partly(self) -> NDArray[np.intp]:
+        """The curves, by index, that lack coordinates in some frames."""
+        return np.flatnonzero(~self.valid.all(axis=0))
+
+    def sum_of_valid(self, values: Array) -> Array:
+        """The sum of values (frames,) over the frames where coordinates exist, (curves,), or (1,) if all do."""
+        whole = np.full(self.valid.shape[1] if len(self.partly) else 1, values.sum())
+        whole[self.partly] = values @ self.valid[:, self.partly]
+        return whole
+
     def of_curves(self, which: NDArray[np.intp]) -> "Lines":
         """The same of some curves, (curves,) their indices."""
         columns = (column if column.shape[1] == 1 else column[:, which] for column in self.columns)
@@ -133,7 +145,9 @@ def _unit(c: Array, at: int) -> Array:
 def _logan(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
     """Logan 1990: int C_T / C_T = intercept + V_T int C_P / C_T."""
     valid = tissue.level > 0
-    inverse = np.divide(1.0, tissue.level, out=np.zeros_like(tissue.level), where=valid)
+    with np.errstate(divide="ignore"):
+        inverse = 1 / tissue.level
+    np.copyto(inverse, 0.0, where=~valid)
     columns = (np.ones((len(inverse), 1)), plasma.first[:, None] * inverse)
     return Lines(columns, tissue.first * inverse, valid)
 
@@ -220,7 +234,7 @@ class GraphicalScan:
     """
 
     model: str
-    rows: NDArray[np.intp]
+    rows: slice | NDArray[np.intp]
     integral: Array
     twice: Array | None
     plasma: PlasmaIntegrals
@@ -236,7 +250,7 @@ class GraphicalScan:
             raise InputRefused(
                 "delay-graphical", "{model} cannot fit a delay; give seconds, or fit it with 1TCM first", model=model
             )
-        delay_s, vb, rows = float(options.delay_s), fixed_vb(options), np.flatnonzero(used)
+        delay_s, vb, rows = float(options.delay_s), fixed_vb(options), _rows(used)
         blood = np.zeros(len(timing))
         if vb > 0:
             blood = curve_frame_averages(input_function.times_s, input_function.whole_blood, timing, delay_s)
@@ -252,11 +266,11 @@ class GraphicalScan:
 
         They may be in single precision; everything from here on is double.
         """
+        level = activity.astype(np.float64, copy=False)
         if self.vb:
-            activity = (activity - self.vb * self.blood) / (1 - self.vb)
-        twice = None if self.twice is None else times_columns(self.twice, activity)
-        level = activity[self.rows].astype(np.float64, copy=False)
-        return Tissue(level, times_columns(self.integral, activity), twice)
+            level = (level - self.vb * self.blood) / (1 - self.vb)
+        twice = None if self.twice is None else times_columns(self.twice, level)
+        return Tissue(level[self.rows], times_columns(self.integral, level), twice)
 
     def lines(self, tissue: Tissue) -> Lines:
         """The equation of every curve in the frames ``rows``."""
@@ -265,6 +279,13 @@ class GraphicalScan:
     def outcome(self, coefficients: Array) -> Outcome:
         """Values (curves,) and gradients, (p, curves) or (p, 1), by parameter name, the model's outcome first."""
         return _METHODS[self.model].outcome(coefficients)
+
+
+def _rows(used: Mask) -> slice | NDArray[np.intp]:
+    """The indices of the used frames; a slice, which copies nothing, where they follow one another."""
+    rows = np.flatnonzero(used)
+    together = len(rows) > 0 and rows[-1] - rows[0] + 1 == len(rows)
+    return slice(rows[0], rows[-1] + 1) if together else rows
 
 
 def late_frames(timing: FrameTiming, options: FitOptions) -> Mask | None:

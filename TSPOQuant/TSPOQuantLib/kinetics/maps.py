@@ -18,7 +18,7 @@ from ..progress import Progress, silent
 from .compartment_maps import BlockEstimates, OneTissueBlock, TwoTissueBlock
 from .fit import check_input, fit
 from .flags import LARGE_STANDARD_ERROR
-from .graphical import GraphicalScan, enough_frames, late_frames
+from .graphical import GraphicalScan, Lines, enough_frames, late_frames
 from .models import model_named
 from .options import FitOptions, frame_weights
 from .products import keep_work_space
@@ -29,8 +29,8 @@ Block = NDArray[np.float32]
 Voxels = slice | NDArray[np.intp]
 
 # Voxels a block: enough that numpy's calls cost less than what they work on, and few enough for a core's cache; more
-# for 2TCM, which divides them itself.
-_BLOCK, _BLOCK_TWO_TISSUES = 16384, 32768
+# for 2TCM, which divides them itself. No powers of two: the rows of a block would compete for the same lines of it.
+_BLOCK, _BLOCK_TWO_TISSUES = 16000, 32000
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,8 +206,9 @@ def _flags(found: BlockEstimates, outcome: str) -> dict[str, NDArray[np.bool_]]:
     """The region fit's rules for its flags, by code, on a block."""
     volume, error = found.values[outcome], found.values[f"{outcome}-se"]
     with np.errstate(invalid="ignore"):
-        known = np.isfinite(volume) & np.isfinite(error) & (error < np.abs(volume))
-        large = known & (error > LARGE_STANDARD_ERROR * np.abs(volume))
+        size = np.abs(volume)
+        known = (error < size) & (size < np.inf)
+        large = known & (error > LARGE_STANDARD_ERROR * size)
     bounds = {f"at-bound:{name}": raised for name, raised in found.at_bound.items()}
     return {"not-identifiable": ~known, "not-positive": known & (volume < 0), "se-large": large, **bounds}
 
@@ -231,22 +232,22 @@ class LinearBlock:
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of all frames, kBq/mL."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             lines = self.scan.lines(self.scan.tissue(block))
             if self.shared is None:
-                regression = regress(lines.columns, lines.ordinate, self.root)
+                value, error = self._estimates(regress(lines.columns, lines.ordinate, self.root * lines.valid), lines)
             else:
-                regression = self.shared.regress(lines.columns[1], lines.ordinate)
-            value, error = self._estimates(regression, self.root)
-            partly = np.flatnonzero(np.broadcast_to(~lines.valid.all(axis=0), value.shape))
-            if len(partly):  # these few have frames of their own
-                own = lines.of_curves(partly)
-                root = self.root * own.valid
-                value[partly], error[partly] = self._estimates(regress(own.columns, own.ordinate, root), root)
+                square = lines.sum_of_valid(self.shared.weighted**2)
+                regression, lost = self.shared.regress(lines.columns[1], lines.ordinate, square)
+                value, error = self._estimates(regression, lines)
+                if len(lost):
+                    own = lines.of_curves(lost)
+                    exact = regress(own.columns, own.ordinate, self.root * own.valid)
+                    value[lost], error[lost] = self._estimates(exact, own)
         return BlockEstimates({self.outcome: value, f"{self.outcome}-se": error}, {})
 
-    def _estimates(self, regression: Regression, root: Array) -> tuple[Array, Array]:
-        """The outcome and its standard error, (curves,); root: of the weights, (frames, curves) or (frames, 1)."""
+    def _estimates(self, regression: Regression, lines: Lines) -> tuple[Array, Array]:
+        """The outcome and its standard error, (curves,)."""
         value, gradient = self.scan.outcome(regression.coefficients)[self.outcome]
-        room = np.count_nonzero(root, axis=0) - len(regression.coefficients)
+        room = lines.sum_of_valid(np.ones(len(lines.valid))) - len(regression.coefficients)
         return np.where(room > 0, value, np.nan), regression.standard_error(gradient, room)

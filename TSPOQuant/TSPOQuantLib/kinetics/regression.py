@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .products import times_columns
-
 Array = NDArray[np.float64]
 
 # A column whose part beside the earlier ones is below this share of it adds nothing: there is no solution.
 _SMALLEST_SHARE = 1e-12
+# A difference of sums of products below this share of them keeps fewer than some seven digits.
+_KEPT = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,29 +79,37 @@ def regress(columns: Sequence[Array], ordinate: Array, root: Array) -> Regressio
 class SharedColumn:
     """The first of two columns, where it and the weights are the same for very many curves.
 
-    turn: (frames, frames), weights a column and gives its part along the shared one, then what lies beside it, in
-    orthonormal directions. length: of the shared one, weighted.
+    root: of the weights, (frames, 1). weighted: the column times it, (frames,).
     """
 
-    turn: Array
-    length: float
+    root: Array
+    weighted: Array
 
     @classmethod
     def of(cls, column: Array, root: Array) -> "SharedColumn":
         """column, root: of the weights, both (frames, 1)."""
-        orthogonal, triangle = np.linalg.qr(root * column, mode="complete")
-        return cls((root * orthogonal).T.copy(), float(triangle[0, 0]))
+        return cls(root, (root * column)[:, 0])
 
-    def regress(self, column: Array, ordinate: Array) -> Regression:
-        """Least squares on the shared column and another (frames, curves), as ``regress`` does it."""
-        (x, *_), (y, *_) = turned = [times_columns(self.turn, one) for one in (column, ordinate)]
-        xx, xy, yy = (_dot(turned[one][1:], turned[other][1:]) for one, other in ((0, 0), (0, 1), (1, 1)))
-        xx = _unless_dependent(xx, xx + x * x)
-        along, second = x / self.length, xy / xx
-        wrss = np.maximum(yy - second * xy, 0.0)
+    def regress(self, column: Array, ordinate: Array, square: Array) -> tuple[Regression, NDArray[np.intp]]:
+        """Least squares on the shared column and another (frames, curves), from sums of products alone.
+
+        Both are 0 in frames that a curve lacks; square: of the shared column's weighted length in those that it has,
+        (curves,) or (1,). Beside the solutions: which curves, by index, lost digits, as what lies beside the shared
+        column, or beside the line, is a small difference of large sums; ``regress`` must work these out.
+        """
+        if (self.root != 1).any():
+            column, ordinate = self.root * column, self.root * ordinate
+        xx, xy, yy = _dot(column, column), _dot(column, ordinate), _dot(ordinate, ordinate)
+        x, y = self.weighted @ column, self.weighted @ ordinate
+        along = x / square
+        beside = xx - along * x
+        common = xy - along * y
+        second = common / beside
+        wrss = yy - y * y / square - second * common
+        lost = np.flatnonzero((beside < _KEPT * xx) | (wrss < _KEPT * yy))
         one = np.ones(1)
-        squares = [np.full(1, self.length**2), xx]
-        return Regression(np.stack([y / self.length - along * second, second]), [[one], [-along, one]], squares, wrss)
+        coefficients = np.stack([y / square - along * second, second])
+        return Regression(coefficients, [[one], [-along, one]], [square, beside], wrss), lost
 
 
 def _unless_dependent(square: Array, whole: Array) -> Array:
