@@ -142,7 +142,9 @@ class LiveTest(unittest.TestCase):
             self.assertFalse(self.live.follows(replace(SETTINGS, **chosen)), chosen)
         image_derived = replace(self.live, settings=replace(SETTINGS, input_source="image-derived"))
         self.assertTrue(image_derived.follows(replace(image_derived.settings, until_min=40.0)))
-        for chosen in ({"pvc": "GTM"}, {"genotype": "HAB"}, {"delay_s": 4.0}):
+        smoothed = replace(self.live, settings=replace(SETTINGS, fwhm_mm=4.0, smooth_to_mm=6.0))
+        self.assertFalse(smoothed.follows(replace(smoothed.settings, fwhm_mm=5.0)))
+        for chosen in ({"pvc": "GTM"}, {"genotype": "HAB"}, {"delay_s": 4.0}, {"fwhm_mm": 5.0}):
             self.assertTrue(self.live.follows(replace(SETTINGS, **chosen)), chosen)
 
     def test_regions_come_and_go(self):
@@ -162,6 +164,14 @@ class LiveTest(unittest.TestCase):
         found = self.computed(Segmentation(drawn.grid, (*drawn.segments, proposed)))
         self.assert_same(found.rows, self.full.rows)
         self.assertIn("region-too-small", [notice.code for notice in found.notices])
+        at_the_width = replace(SETTINGS, fwhm_mm="estimate")
+        with mock.patch("TSPOQuantLib.pipeline.quantification._with_resolution") as estimated:
+            estimated.side_effect = lambda placed, settings, _: (replace(settings, fwhm_mm=5.0), None)
+            self.computed(Segmentation(drawn.grid, (*drawn.segments, proposed)), at_the_width)
+        self.assertEqual([region.name for region in estimated.call_args.args[0].targets], list(NAMES))
+        corrected = replace(SETTINGS, pvc="GTM", fwhm_mm=5.0, pvc_regions=(speck.name, LEFT))
+        found = self.computed(Segmentation(drawn.grid, (*drawn.segments, proposed)), corrected)
+        self.assertEqual({row.region for row in found.rows if row.pvc == "GTM"}, {LEFT})
         for segments in ((*drawn.segments, speck), (proposed,)):
             with self.assertRaisesRegex(InputRefused, "region-too-small"):
                 self.computed(Segmentation(drawn.grid, segments))

@@ -51,6 +51,8 @@ class Live:
     def follows(self, settings: StudySettings) -> bool:
         """Whether alignment, input function and the way in which regions are read are these settings', too."""
         names = {field.name for room in _RESTS_ON for field in fields(room)} | {"minimum_coverage", "smooth_to_mm"}
+        if settings.smooth_to_mm is not None:
+            names.add("fwhm_mm")  # the finer it is, the more is smoothed
         if settings.input_source != "image-derived":
             names.add("until_min")  # as far as the samples are made a curve
         return all(getattr(settings, name) == getattr(self.settings, name) for name in names)

@@ -92,7 +92,7 @@ def place(
             raise no_region()
         reference_region(regions, settings)
         if settings.pvc != "none":
-            regions_to_correct(targets, settings)
+            _check_to_correct(targets, settings)
     if data.ct is not None:
         check_over_ct(data.ct, targets)
     motion, to_ct = aligned or align_visit(data.image, data.ct, settings, progress, regions)
@@ -123,16 +123,20 @@ def reference_region(regions: Sequence[Region], settings: StudySettings) -> Regi
 
 
 def regions_to_correct(targets: Sequence[Region], settings: StudySettings) -> list[Region]:
-    """Those of the regions to quantify that are corrected for partial volume. Raises InputRefused ("pvc-region")."""
+    """Those of the regions to quantify that are corrected for partial volume."""
     if not settings.pvc_regions:
         return list(targets)
-    by_name = {name: called(targets, name) for name in settings.pvc_regions}
-    for name, region in by_name.items():
-        if region is None:
+    chosen = [called(targets, name) for name in settings.pvc_regions]
+    return [region for region in targets if region in chosen]
+
+
+def _check_to_correct(targets: Sequence[Region], settings: StudySettings) -> None:
+    """Refuse ("pvc-region") the name of a region to correct that none has."""
+    for name in settings.pvc_regions:
+        if called(targets, name) is None:
             raise InputRefused(
                 "pvc-region", "no region to correct is called '{unknown}'; see the segment names", unknown=name
             )
-    return [region for region in targets if region in by_name.values()]
 
 
 def no_region() -> InputRefused:

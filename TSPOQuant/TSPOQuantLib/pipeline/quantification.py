@@ -77,6 +77,8 @@ def quantify(
     """
     unclear = (*check_names(data.segmentation.segments), *undrawn_notices(data.segmentation))
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
+    progress(0.68, "Reading the regions off the PET")
+    placed, curves, too_small = read_targets(placed, settings.minimum_coverage)
     settings, resolution = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
     width_se_mm = resolution.se_mm if resolution else None
     whole = data.image
@@ -84,8 +86,7 @@ def quantify(
         own_mm = None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
         whole = smoothed_to(whole, own_mm, settings.smooth_to_mm)
         placed = replace(placed, image=surroundings(whole, placed.regions))
-    progress(0.7, "Reading the regions off the PET")
-    placed, curves, too_small = read_targets(placed, settings.minimum_coverage)
+        curves = tuple(placed.read(region, settings.minimum_coverage) for region in placed.targets)
     image, targets = placed.image, placed.targets
     reference, hot = reference_of(placed, settings), hottest_of(placed, settings)
     corrected = _corrected(placed, settings, part(progress, 0.75, 0.8))
@@ -331,6 +332,8 @@ def _corrected(placed: Placed, settings: StudySettings, progress: Progress) -> P
             'partial-volume correction needs the resolution; add [pet] fwhm_mm, as a number or "estimate"',
         )
     chosen = regions_to_correct(placed.targets, settings)
+    if not chosen:  # they were proposed, and left out
+        return None
     others = [region for region in placed.regions if region not in chosen]
     where, least = placed.to_frames, settings.minimum_coverage
     return correct(placed.image, chosen, settings.pvc, width, where, placed.hounsfield, least, others, progress)
