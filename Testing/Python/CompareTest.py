@@ -87,6 +87,14 @@ class CommandTest(Folder):
         self.assertTrue((folder / "report_en.html").is_file() and (folder / "report_en.pdf").is_file())
         self.assertIn("error: output-exists", self.compare()[2])
 
+    def test_what_hidden_dates_no_longer_tell_is_told(self):
+        pictured = "TSPOQuantLib.reporting.fused_pictures.comparison_pictures"
+        with without_report(), patch(pictured, return_value=()):
+            self.assertIn("visits-order", self.compare(visits=("b", "a"))[1])
+            code, out, err = self.compare("--deidentify", visits=("b", "a"), out="hidden")
+        self.assertEqual((code, err.split(": ")[:2]), (0, ["warning", "visits-order"]))
+        self.assertNotIn("visits-order", out)
+
     def test_a_record_stands_for_its_folder(self):
         pictured = "TSPOQuantLib.reporting.fused_pictures.comparison_pictures"
         with without_report(), patch(pictured, return_value=()) as pictures:

@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pydicom
 from support import tiers, tinystudy
+from support import visitrecords as made
 from support.tiers import slow
 from TSPOQuantLib.acquisition.dicom_slice import key_of
 from TSPOQuantLib.messages import Notice
+from TSPOQuantLib.outcome.clinical import Clinical, Lesion
 from TSPOQuantLib.outcome.clinical_file import read_clinical
+from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.record import Reference
 from TSPOQuantLib.plain import to_json
 from TSPOQuantLib.reporting.deidentify import hide
 
@@ -97,6 +101,32 @@ def contents(path):
     if path.suffix == ".html":
         for packed in re.findall(rb"base64,([A-Za-z0-9+/=]+)", raw):
             yield base64.b64decode(packed)
+
+
+class ChosenRegionsTest(unittest.TestCase):
+    """What a study chose by words and by names of regions leads to the same numbers, and names nobody."""
+
+    def test_unaffected_tissue_stays_what_the_study_says(self):
+        clinical = Clinical({"baseline": {}, "followup": {}}, Lesion("C6/C7", "left"))
+        for rule in ("three-above", "one-above", "contralateral", "foramen C6/C7 right", "C6-7 right", made.ABOVE):
+            with self.subTest(rule):
+                records = [made.visit(session, settings={"unaffected": rule}) for session in ("baseline", "followup")]
+                records[1] = made.visit("followup", vt=dict.fromkeys(made.VT, 3.0), settings={"unaffected": rule})
+                shown, public, _ = hide(records, clinical)
+                plain, told = compare(records, clinical), compare(shown, public)
+                self.assertEqual([c.kind for c in told.contrasts], [c.kind for c in plain.contrasts])
+                self.assertEqual([c.ratio for c in told.contrasts], [c.ratio for c in plain.contrasts])
+                self.assertEqual([row.remark for row in told.table1], [row.remark for row in plain.table1])
+
+    def test_the_region_that_others_are_divided_by_has_a_public_name(self):
+        curve = made.visit().regions[0].mean
+        for name, public in ((f"muscle of {MARK}", "other"), (made.CORD, "cord C7")):
+            with self.subTest(name):
+                record = made.visit(settings={"reference": name, "washout": MARK, "unaffected": MARK})
+                clean = hide([replace(record, reference=Reference(name, curve))])[0][0]
+                self.assertEqual((clean.reference.name, clean.settings["reference"]), (public, public))
+                self.assertEqual(clean.settings["washout"], "text removed")
+                self.assertNotIn(MARK, to_json(clean))
 
 
 @slow

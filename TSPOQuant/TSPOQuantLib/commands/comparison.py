@@ -67,6 +67,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     """Of one visit alone its report: contrasts, SUV and pictures need no other one."""
     from ..exports import write_for_others
+    from ..messages import Notice
     from ..outcome.alike import Alike, side_by_side
     from ..outcome.budget import read_budget
     from ..outcome.clinical_file import read_clinical
@@ -89,13 +90,13 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     records = [sharing_as(read_record(path), options.coupled) for path in named]
     folders = [path.parent if path.is_file() and path.name == FILE else path for path in named]
     asked = Alike(options.common_window, options.common_resolution, options.common_choices)
-    checked(records, [*options.accept, *asked.cured])  # of the visits as they are: hidden names could not differ
+    found = checked(records, [*options.accept, *asked.cured])  # of visits as they are: hidden names could not differ
     plain_records = records
     if asked.asked:
         studies = [study_of_results(folder, record) for folder, record in zip(folders, records, strict=True)]
         redone = quantified_alike(studies, asked.changes(records), part(progress, 0, 0.9))
         records = [sharing_as(result.record, options.coupled) for result in redone]
-        checked(records, options.accept)
+        found = checked(records, options.accept)
     clinical = read_clinical(options.clinical) if options.clinical else None
     shown, shown_clinical, hidden = hide(records, clinical) if options.deidentify else (records, clinical, None)
     comparison = compare(
@@ -121,4 +122,5 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     text, content = comparison_text(comparison), {**comparison_content(comparison), "out": options.out}
     if both:
         text, content = f"{text}\n\n{alike_text(both)}", {**content, "alike": alike_rows(both)}
-    return Result(text, content)
+    told = {finding.code for finding in comparison.findings}
+    return Result(text, content, [Notice(f.code, f.message) for f in found if f.code not in told])

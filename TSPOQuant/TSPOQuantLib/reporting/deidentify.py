@@ -20,7 +20,7 @@ from ..messages import Notice, Text
 from ..outcome.clinical import COMPONENTS, Clinical, Treatment
 from ..outcome.record import VisitRecord
 from ..outcome.settings import SETTINGS
-from ..regions.anatomy import Anatomy, identify
+from ..regions.anatomy import Anatomy, identify, read_name
 from ..regions.region import plain_name
 from ..regions.template import name_of
 
@@ -29,7 +29,10 @@ REMOVED = "text removed"
 TREATMENT = "neural tissue management"
 """The one kind of treatment that is told by name; other words of the record are not."""
 CHOICES = frozenset(setting.name for setting in SETTINGS if not setting.kind.free)
-"""Settings whose text is one of the program's own words; the text of all others is left out."""
+"""Settings whose text is one of the program's own words; other text is removed, unless it is one of these, too."""
+WORDS = {setting.name: setting.kind.words for setting in SETTINGS}
+OF_A_REGION = ("unaffected", "reference")
+"""Settings that may hold the name of a region."""
 PASSED_ON = ("versions", "time_zero", "decay_correction", "mask", "frame_weights")
 """What of the provenance is passed on as it is."""
 
@@ -41,6 +44,11 @@ class Hidden:
     names: Mapping[str, str]
     sessions: Mapping[str, str]
     salt: str
+
+    def region(self, name: str) -> str:
+        """The public name of a region, as a study names it."""
+        anatomy = _named(name)
+        return self.names.get(plain_name(name)) or (name_of(anatomy).strip() if anatomy.level else REMOVED)
 
     def segmentation(self, drawn: Segmentation) -> Segmentation:
         """Segments by their public names, without tags but those of their anatomy, and without notices."""
@@ -70,6 +78,7 @@ def hide(
     """
     sessions = {label: f"visit{n}" for n, label in enumerate(dict.fromkeys(r.session for r in records), start=1)}
     places = [(r.name, _known(r)) for v in records for r in v.regions]
+    places += [(v.reference.name, _named(v.reference.name)) for v in records if v.reference is not None]
     hidden = Hidden(public_names(places), sessions, secrets.token_hex(16))
     keys = dict.fromkeys(record.acquisition.patient_key for record in records)
     people = {key: f"patient{number}" for number, key in enumerate(keys, start=1) if key is not None}
@@ -87,6 +96,11 @@ def public_names(places: Iterable[tuple[str, Anatomy]], taken: Mapping[str, str]
             free = (base if number == 1 else f"{base} {number}" for number in range(1, len(names) + 3))
             names[name] = next(label for label in free if label not in names.values())
     return names
+
+
+def _named(name: str) -> Anatomy:
+    """What a name alone tells of a region."""
+    return _known(read_name(name).anatomy)
 
 
 def _known(anatomy: Anatomy) -> Anatomy:
@@ -138,11 +152,18 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
         # They name files.
         notices=tuple(Notice.of(notice.code, notice.code.replace("-", " ")) for notice in record.notices),
         provenance={"inputs": [], **provenance, "settings": settings, "input_function": input_settings},
+        reference=record.reference and replace(record.reference, name=hidden.names[record.reference.name]),
     )
 
 
 def _settings(settings: Mapping[str, Any], session: str, hidden: Hidden) -> dict[str, Any]:
-    choices = {key: value for key, value in settings.items() if key in CHOICES or not _holds_text(value)}
+    choices = {
+        key: value
+        for key, value in settings.items()
+        if key in CHOICES or value in ("", *WORDS.get(key, ())) or not _holds_text(value)
+    }
+    choices |= {key: REMOVED for key, value in settings.items() if key not in choices and isinstance(value, str)}
+    choices |= {key: hidden.region(settings[key]) for key in OF_A_REGION if choices.get(key) == REMOVED}
     names = [hidden.names[name] for name in settings.get("pvc_regions", []) if name in hidden.names]
     choices["leave_out"] = dict.fromkeys(settings.get("leave_out", {}), REMOVED)
     return {**choices, "subject": SUBJECT, "session": session, "pvc_regions": names}
