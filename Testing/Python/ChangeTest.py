@@ -644,6 +644,13 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual(codes({"baseline": later, "followup": first}).count("clinical-date"), 2)
         self.assertIn("treatment-outside", codes({}, before))
         self.assertIn("treatment-outside", codes({}, Treatment("rest", date(2026, 3, 1))))
+        for at in (("2000-01-01T10:00:00", "2000-01-01T11:00:00"), ("6 January 2026", "2026-02-16T10:00:00")):
+            visits = [
+                replace(visit, acquisition=replace(visit.acquisition, time_zero_at=start))
+                for visit, start in zip(pair(), at, strict=True)
+            ]
+            told = compare(visits, replace(CLINICAL, treatments=(before,))).notices
+            self.assertNotIn("treatment-outside", [notice.code for notice in told])
 
     def test_without_clinical_data(self):
         comparison = compare(pair())

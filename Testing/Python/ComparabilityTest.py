@@ -154,6 +154,24 @@ class EachDifferenceTest(unittest.TestCase):
         again = replace(BASE, session="later")
         self.assertEqual(self.refused(again).code, "visits-same")
 
+    def test_headers_with_one_invented_date_are_no_objection(self):
+        """Anonymous headers share a date, and two injections may be at ten o'clock; one scan has one dose."""
+        for first, second, dose, codes in (
+            ("2000-01-01T14:00:00", "2000-01-01T09:00:00", 371.3, set()),
+            ("2000-01-01T10:00:00", "2000-01-01T10:00:00", 371.3, set()),
+            ("2000-01-01T10:00:00", "2000-01-01T10:00:00", 400.0, {"visits-same"}),
+            ("2000-01-01T10:00:00", "2000-01-01T10:00:00", None, {"visits-same"}),
+            ("6 January 2026", "2026-02-16T10:00:00", 371.3, set()),
+            ("2026-02-16T10:00:00", "2026-02-15T11:00:00", 371.3, {"visits-order"}),
+        ):
+            with self.subTest(first=first, second=second, dose=dose):
+                visits = [
+                    made.visit(acquisition={"time_zero_at": first}),
+                    followup(acquisition={"time_zero_at": second, "injected_mbq": dose}),
+                ]
+                told = {f.code for f in findings_of(visits)}
+                self.assertEqual(told & {"visits-same", "visits-order"}, codes)
+
     def drawn(self, visit, **kinds):
         times = np.array((30.0, 60.0, 300.0, 900.0, 2400.0))
         samples = {kind: SampledCurve(times[: len(values)], np.array(values)) for kind, values in kinds.items()}

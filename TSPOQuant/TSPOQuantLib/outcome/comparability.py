@@ -13,6 +13,7 @@ from .compared_items import ITEMS
 from .finding import Finding, Severity
 from .identity import NEVER, identities, same_blood
 from .record import VisitRecord
+from .sessions import dated
 
 # None of these is published: choices.
 WEIGHT_RATIO, DOSE_RATIO = 1.1, 2.0
@@ -175,8 +176,9 @@ def _moved(visits: Sequence[VisitRecord]) -> list[Finding]:
 
 
 def _order(visits: Sequence[VisitRecord]) -> list[Finding]:
-    times = [visit.acquisition.time_zero_at for visit in visits]
-    if None in times or times == sorted(time or "" for time in times):
+    starts = dated([visit.acquisition.started for visit in visits])
+    known = [start for start in starts if start is not None]
+    if known == sorted(known):
         return []
     sessions = tuple(visit.session for visit in visits)
     message = Text("a later visit was scanned before an earlier one: name the baseline first")

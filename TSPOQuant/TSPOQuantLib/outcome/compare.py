@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from typing import Any
 
 from ..kinetics.models import MODELS, first_of_volume
@@ -40,6 +39,7 @@ from .ratio import vt_ratio
 from .record import POPULATION, RegionOutcome, RegionRecord, VisitRecord
 from .repeatability import Coefficient, coefficient_for, judge
 from .second_tissue import leading, repeatability_notices, second_tissue_notices
+from .sessions import dated
 from .uptake import MEASURES, RegionUptake, region_uptake, window_of
 
 ALWAYS = ("SUV", "TBR-PP", "TBR-WB")
@@ -630,8 +630,8 @@ def _notices(visits: Sequence[VisitRecord], clinical: Clinical | None, lesion: L
 
 def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]:
     """Scores that were taken nearer to another visit's scan, and treatments that were not between the scans."""
-    clocks = {visit.session: visit.acquisition.time_zero_at for visit in visits}
-    scans = {session: datetime.fromisoformat(at).date() for session, at in clocks.items() if at}
+    starts = {visit.session: visit.acquisition.started for visit in visits}
+    scans = {session: start.date() for session, start in starts.items() if start is not None}
     notices = Notices()
     for session, day in clinical.dates.items():
         if session not in scans:
@@ -648,7 +648,7 @@ def _of_dates(visits: Sequence[VisitRecord], clinical: Clinical) -> list[Notice]
                 other=scans[nearest].isoformat(),
                 own=scans[session].isoformat(),
             )
-    if len(scans) < len(visits) or len(visits) < 2:
+    if len(scans) < len(visits) or not any(dated(list(starts.values()))):
         return notices
     first, last = min(scans.values()), max(scans.values())
     outside = [

@@ -15,6 +15,8 @@ SAME_SCAN, FEWEST_VALUES = 1e-3, 6
 """Curves of which every frame agrees this closely, as a part of the curve's highest, are one scan's: rounding on its
 way through another format changes them by less, while two scans of one person differ by several percent in every
 frame. So many values have to agree, as one or two do by chance."""
+SAME_DOSE = 1e-3
+"""Injected activities that differ by more, as a part of the larger one, are two: rounding changes one by less."""
 SAME_SAMPLE, SAME_SAMPLES, FEWEST_SAMPLES = 1e-3, 0.8, 3
 """Samples that agree this closely, in such a part of them and at least so many, are one draw of blood: 1e-3 is what
 rounding to three digits changes, while two counts of one sample differ by about a percent."""
@@ -46,8 +48,7 @@ def identities(visits: Sequence[VisitRecord]) -> list[Finding]:
         kinds = tuple("simulated" if visit.acquisition.simulated else "measured" for visit in visits)
         message = Text("simulated and measured visits do not compare")
         findings.append(_never("visits-simulated", "simulated", kinds, message))
-    same = [v.acquisition.time_zero_at for v in visits if v.acquisition.time_zero_at is not None]
-    if len(set(same)) < len(same) or any(_one_scan(*pair) for pair in itertools.combinations(visits, 2)):
+    if any(_one_start(*pair) or _one_scan(*pair) for pair in itertools.combinations(visits, 2)):
         message = Text(
             "one scan was given twice: the same start, or curves that agree in every frame, which those of two scans "
             "never do; give two different visits"
@@ -57,6 +58,14 @@ def identities(visits: Sequence[VisitRecord]) -> list[Finding]:
         message = Text("visits have the same session label; give each its own under [subject] session")
         findings.append(_never("visits-session", "session", sessions, message))
     return findings
+
+
+def _one_start(one: VisitRecord, other: VisitRecord) -> bool:
+    """Whether two visits began at one moment, with one dose: headers that were made anonymous share their dates."""
+    scans = one.acquisition, other.acquisition
+    doses = [scan.injected_mbq for scan in scans if scan.injected_mbq is not None]
+    apart = len(doses) == len(scans) and abs(doses[0] - doses[1]) > SAME_DOSE * max(doses)
+    return scans[0].time_zero_at is not None and scans[0].time_zero_at == scans[1].time_zero_at and not apart
 
 
 def _one_scan(one: VisitRecord, other: VisitRecord) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 
 from ..outcome.change import RegionChange
@@ -98,8 +97,8 @@ def _conclusions(comparison: Comparison, words: Words) -> list[str]:
 
 def _days(comparison: Comparison, words: Words) -> str:
     """When each visit was scanned, and how many days after the first; "" where no visit tells."""
-    clocks = {visit.session: visit.acquisition.time_zero_at for visit in comparison.visits}
-    days = {session: datetime.fromisoformat(at).date() for session, at in clocks.items() if at}
+    starts = {visit.session: visit.acquisition.started for visit in comparison.visits}
+    days = {session: start.date() for session, start in starts.items() if start is not None}
     if not days:
         return ""
     first = comparison.visits[0].session

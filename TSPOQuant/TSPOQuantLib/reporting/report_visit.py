@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -123,9 +122,9 @@ def _attenuation(visit: VisitRecord, words: Words) -> str | None:
 def _time_zero(visit: VisitRecord, words: Words) -> str:
     """ "injection (2026-01-05 10:30:00)", as far as the files tell."""
     name = words.value(visit.acquisition.time_zero)
-    if visit.acquisition.time_zero_at is None:
+    moment = visit.acquisition.started
+    if moment is None:
         return name
-    moment = datetime.fromisoformat(visit.acquisition.time_zero_at)
     return f"{name} ({words.date(moment)} {moment:%H:%M:%S})"
 
 
