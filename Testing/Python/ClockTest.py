@@ -63,6 +63,18 @@ class HeaderTest(Folder):
                     self.assertNotIn("injection-not-at-start", codes(right.notices))
                     self.assertIn("injection-given", codes(right.notices))
 
+    def test_a_stated_injection_ends_the_doubt_between_two(self):
+        """What was taken of two statements in the header was not used after all, and nothing says that it was."""
+
+        def edit(header, frame, k):
+            item = header.RadiopharmaceuticalInformationSequence[0]
+            item.RadiopharmaceuticalStartTime = f"{PetPlan.injection - timedelta(minutes=7):%H%M%S}"
+
+        write_pet(self.folder / "twice", PetPlan(edit=edit))
+        image = read_dynamic_pet(self.folder / "twice")
+        self.assertIn("pet-injection-twice", codes(image.notices))
+        self.assertNotIn("pet-injection-twice", codes(at_injection(image, -30).notices))
+
     def test_what_cannot_be_the_injection(self):
         image = read_dynamic_pet(self.series("ge", 0)[0])
         for stated in ("noon", "25:00:00", "22:30:00", 1e9, float("nan")):

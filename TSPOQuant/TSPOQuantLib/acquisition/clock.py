@@ -102,7 +102,13 @@ def at_injection(image: DynamicImage, injection: str | float) -> DynamicImage:
     )
 
 
-ABOUT_INJECTION = ("injection-not-at-start", "time-zero-first-frame", "time-zero-not-injection", "pet-injection-date")
+ABOUT_INJECTION = (
+    "injection-not-at-start",
+    "time-zero-first-frame",
+    "time-zero-not-injection",
+    "pet-injection-date",
+    "pet-injection-twice",
+)
 
 
 def blood_at(blood: BloodSamples, image: DynamicImage, zero: str | float) -> BloodSamples:
