@@ -24,6 +24,7 @@ from TSPOQuantLib.pipeline.quantification import quantify
 from TSPOQuantLib.pipeline.visit_data import VisitData
 from TSPOQuantLib.plain import to_json
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, regions_of
+from TSPOQuantLib.regions.smoothing import smoothed_to
 
 NAMES = (LEFT, RIGHT, CORD)
 SETTINGS = StudySettings(input_source="given", vb="none", models=("1TCM", "Logan"), motion_correction="frames")
@@ -165,7 +166,7 @@ class LiveTest(unittest.TestCase):
         self.assert_same(found.rows, self.full.rows)
         self.assertIn("region-too-small", [notice.code for notice in found.notices])
         at_the_width = replace(SETTINGS, fwhm_mm="estimate")
-        with mock.patch("TSPOQuantLib.pipeline.quantification._with_resolution") as estimated:
+        with mock.patch("TSPOQuantLib.pipeline.quantification.with_resolution") as estimated:
             estimated.side_effect = lambda placed, settings, _: (replace(settings, fwhm_mm=5.0), None)
             self.computed(Segmentation(drawn.grid, (*drawn.segments, proposed)), at_the_width)
         self.assertEqual([region.name for region in estimated.call_args.args[0].targets], list(NAMES))
@@ -184,6 +185,15 @@ class LiveTest(unittest.TestCase):
             data = replace(self.data, image=replace(image, activity=measured))
             found = make_visit_maps(data, SETTINGS, "1TCM", (None, None))
             self.assertEqual(any("frame 13 of 'the body'" in notice.message for notice in found.notices), expected)
+
+    def test_maps_show_the_resolution_that_is_asked_for(self):
+        asked = replace(SETTINGS, fwhm_mm=4.0, smooth_to_mm=8.0)
+        smoothed = smoothed_to(self.data.image, 4.0, 8.0)
+        data = replace(self.data, image=replace(smoothed, activity=np.asarray(smoothed.activity)))
+        maps = make_visit_maps(self.data, asked, "1TCM", (None, None)).maps.VT
+        np.testing.assert_array_equal(maps, make_visit_maps(data, SETTINGS, "1TCM", (None, None)).maps.VT)
+        with self.assertRaisesRegex(InputRefused, "smooth-unknown"):
+            make_visit_maps(self.data, replace(asked, fwhm_mm=None), "1TCM", (None, None))
 
     def test_what_compute_refuses_is_refused(self):
         speck = region(redrawn(self.data.segmentation, LEFT), LEFT)

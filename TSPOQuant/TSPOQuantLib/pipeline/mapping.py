@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ..acquisition.blood import reconcile
 from ..alignment.resample import at_rest
 from ..kinetics import make_maps
-from ..messages import InputRefused, Text
+from ..messages import InputRefused, Notice, Text
 from ..outcome.visit import VisitMaps
 from ..progress import Progress, part, silent
 from ..regions.nearby import surroundings
@@ -14,7 +14,7 @@ from ..study import Study, StudySettings
 from .curves import fit_options, only_seen, seen_frames
 from .placement import Alignment, Placed, place
 from .plasma import BODY_MASK, body_curve, body_of, for_model, input_of
-from .quantification import frame_notices, visit_notices, visit_provenance
+from .quantification import frame_notices, smoothed_as_asked, visit_notices, visit_provenance, with_resolution
 from .visit_data import VisitData, read_visit
 
 BODY = "the body"
@@ -36,7 +36,10 @@ def make_visit_maps(
     progress: Progress = silent,
     inputs: Sequence[dict[str, str]] = (),
 ) -> VisitMaps:
-    """Parametric maps from a visit's data; aligned, inputs: as for ``quantify``. Raises InputRefused ("vt-static")."""
+    """Parametric maps from a visit's data; aligned, inputs: as for ``quantify``.
+
+    Raises InputRefused ("vt-static", "smooth-…", and as placing, reading and fitting do).
+    """
     if data.blood is None:
         raise InputRefused(
             "vt-static",
@@ -44,7 +47,11 @@ def make_visit_maps(
             model=model,
         )
     placed = place(data, settings, aligned, part(progress, 0, 0.5))
-    image = at_rest(data.image, placed.to_frames)
+    width: tuple[Notice, ...] = ()
+    if settings.smooth_to_mm is not None:
+        settings, resolution = with_resolution(placed, settings, part(progress, 0.5, 0.55))
+        width = resolution.notices if resolution else ()
+    image = at_rest(smoothed_as_asked(data.image, settings), placed.to_frames)
     mask = body_of(image)
     curve = body_curve(image, mask)
     odd = frame_notices(image.timing, [BODY], curve[None], settings)
@@ -63,6 +70,6 @@ def make_visit_maps(
         session=settings.session,
         maps=maps,
         grid=image.grid,
-        notices=visit_notices(placed, settings, (*odd, *blood.notices, *source.notices)),
+        notices=visit_notices(placed, settings, (*width, *odd, *blood.notices, *source.notices)),
         provenance=visit_provenance(image, source.settings, settings, inputs) | {"mask": BODY_MASK},
     )

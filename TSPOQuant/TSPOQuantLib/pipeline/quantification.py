@@ -79,12 +79,10 @@ def quantify(
     placed = place(data, settings, aligned, part(progress, 0, 0.68), to_quantify=True)
     progress(0.68, "Reading the regions off the PET")
     placed, curves, too_small = read_targets(placed, settings.minimum_coverage)
-    settings, resolution = _with_resolution(placed, settings, part(progress, 0.68, 0.7))
+    settings, resolution = with_resolution(placed, settings, part(progress, 0.68, 0.7))
     width_se_mm = resolution.se_mm if resolution else None
-    whole = data.image
-    if settings.smooth_to_mm is not None:
-        own_mm = None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
-        whole = smoothed_to(whole, own_mm, settings.smooth_to_mm)
+    whole = smoothed_as_asked(data.image, settings)
+    if whole is not data.image:
         placed = replace(placed, image=surroundings(whole, placed.regions))
         curves = tuple(placed.read(region, settings.minimum_coverage) for region in placed.targets)
     image, targets = placed.image, placed.targets
@@ -296,7 +294,7 @@ def _leave_out(numbers: Sequence[int]) -> str:
     return f"[model] leave_out = {{ {reasons} }}"
 
 
-def _with_resolution(
+def with_resolution(
     placed: Placed, settings: StudySettings, progress: Progress
 ) -> tuple[StudySettings, Resolution | None]:
     """The settings with the resolution as a number, and what is known of it where it was estimated."""
@@ -312,6 +310,14 @@ def _with_resolution(
     others = [region for region in placed.regions if region not in placed.targets]
     found = resolution_at(skin, image, placed.targets, ct, where, least, others, part(progress, 0.6, 1))
     return replace(settings, fwhm_mm=round(found.fwhm_mm, 2)), found
+
+
+def smoothed_as_asked(image: DynamicImage, settings: StudySettings) -> DynamicImage:
+    """The image in the resolution in which the study wants it read. Raises InputRefused ("smooth-…")."""
+    if settings.smooth_to_mm is None:
+        return image
+    own_mm = None if isinstance(settings.fwhm_mm, str) else settings.fwhm_mm
+    return smoothed_to(image, own_mm, settings.smooth_to_mm)
 
 
 def _width(settings: StudySettings) -> float | None:
