@@ -86,15 +86,16 @@ def write_for_others(
     hidden: Hidden | None = None,
     progress: Progress = silent,
 ) -> None:
-    """``regions.csv``, ``uptake.csv``, ``changes.csv`` and ``bids/``; with ``sources`` also ``dicom/ses-<label>/`` and
-    V_T in bids/.
+    """``regions.csv``, ``uptake.csv``, of two visits or more ``changes.csv``, and ``bids/``; with ``sources`` also
+    ``dicom/ses-<label>/`` and V_T in bids/.
 
     sources: the folders that quantify wrote and the records in them, in the order of the comparison's visits.
     hidden: where the comparison was made of records without identity.
     """
     write_regions_csv(folder / "regions.csv", comparison.visits)
     write_uptake_csv(folder / "uptake.csv", comparison.visits)
-    write_changes_csv(folder / "changes.csv", comparison)
+    if len(comparison.visits) > 1:
+        write_changes_csv(folder / "changes.csv", comparison)
     maps, created = [], datetime.now()
     for number, (path, record) in enumerate(sources):
         shown = comparison.visits[number]

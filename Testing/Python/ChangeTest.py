@@ -2,9 +2,11 @@
 
 import json
 import math
+import tempfile
 import unittest
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,7 +22,7 @@ from TSPOQuantLib.outcome.sensitivity import Measured, _of_place, of_correction_
 from TSPOQuantLib.pipeline.quantification import two_tissue_notices, vessel_notices, width_notices
 from TSPOQuantLib.plain import plain
 from TSPOQuantLib.regions.region import PLACEMENT_TAG, region_of
-from TSPOQuantLib.reporting.comparison_files import comparison_text
+from TSPOQuantLib.reporting.comparison_files import comparison_text, write_comparison
 from TSPOQuantLib.reporting.report import report_document
 from TSPOQuantLib.reporting.report_html import html
 
@@ -576,6 +578,29 @@ class ComparisonTest(unittest.TestCase):
         self.assertEqual((comparison.changes, comparison.table1, comparison.findings), ((), (), ()))
         self.assertTrue(comparison.contrasts and comparison.besides)
         comparison_text(comparison)
+
+    def test_tables_of_changes_are_those_of_two_visits(self):
+        for visits, changes in (([made.visit()], False), (pair(), True)):
+            with self.subTest(changes=changes), tempfile.TemporaryDirectory() as folder:
+                write_comparison(Path(folder), compare(visits, CLINICAL))
+                files = {path.name for path in Path(folder).iterdir()}
+                self.assertLessEqual({"values.tsv", "contrasts.tsv", "besides.tsv", "table1.txt"}, files)
+                told = {"changes.tsv", "changes.json", "budget.tsv", "findings.tsv", "table1.tsv"} & files
+                self.assertEqual(len(told), 5 if changes else 0)
+
+    def test_changes_begin_with_the_affected_foramen(self):
+        """Whatever the order in which regions were drawn, and at every later visit."""
+        visits = [
+            made.visit(session, vt={name: part * vt for name, vt in made.VT.items()})
+            for session, part in (("baseline", 1), ("followup", 0.5), ("month6", 0.4))
+        ]
+        for lesion, name in ((Lesion("C6/C7", "right"), made.RIGHT), (Lesion("C3/C4", "left"), made.ABOVE)):
+            found = compare(visits, replace(CLINICAL, lesion=lesion)).changes
+            self.assertEqual(len(found), 2 * len(visits[0].rows))
+            for session in ("followup", "month6"):
+                first = next(change for change in found if change.followup_session == session)
+                self.assertEqual((first.region, first.primary), (name, True))
+            self.assertEqual(found[0].followup_session, "followup")
 
     def test_what_is_not_known_is_no_number(self):
         """Pain that begins at 0 has no change in %, and a V_T of 0 none at all."""

@@ -13,8 +13,11 @@ from TSPOQuantLib.levels import CORD_SEGMENTS, LEVELS, OF_ROOT, SIZES_MM, VERTEB
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion
 from TSPOQuantLib.outcome.compare import compare
+from TSPOQuantLib.outcome.settings import StudySettings
+from TSPOQuantLib.pipeline.placement import check_unaffected
 from TSPOQuantLib.regions.anatomy import Anatomy, has_cord, identify
 from TSPOQuantLib.regions.naming import check_names
+from TSPOQuantLib.regions.region import Region
 from TSPOQuantLib.regions.template import name_of, segment_of, template
 from TSPOQuantLib.regions.two_click import foramen_between
 from TSPOQuantLib.reporting.dicom_context import place_codes, region_codes
@@ -303,6 +306,27 @@ class UseTest(unittest.TestCase):
             visits = [replace(one, settings={**one.settings, "unaffected": rule}) for one in visits]
             found = compare(visits, Clinical({}, Lesion("C6/C7", "left"))).contrasts
             self.assertEqual({(one.kind, one.against) for one in found}, wanted, rule)
+
+    def test_unaffected_tissue_is_a_region_that_is_quantified(self):
+        grid = Grid((2, 2, 2), np.eye(4))
+        names = ("foramen C6/C7 right (root C7)", "my muscle")
+        targets = [Region(name, identify(name, {}), np.ones(grid.shape, bool), grid) for name in names]
+        for rule, right in (
+            ("three-above", True),
+            ("contralateral", True),
+            ("C6-7 right", True),
+            ("my  muscle", True),
+            ("muscle", False),
+            ("three above", False),
+            ("foramen C3/C4 left", False),
+        ):
+            with self.subTest(rule):
+                settings = StudySettings(unaffected=rule)
+                if right:
+                    check_unaffected(targets, settings)
+                else:
+                    with self.assertRaisesRegex(InputRefused, "^unaffected-region: .*'my muscle'.*three-above"):
+                        check_unaffected(targets, settings)
 
     def test_what_lies_in_the_neck(self):
         for levels, wanted in (

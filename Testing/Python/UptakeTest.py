@@ -356,6 +356,7 @@ class StudyTest(unittest.TestCase):
         for old, new, code in (
             (f'reference = "{RIGHT}"', 'reference = "liver"', "reference-region"),
             ("[35, 55]", "[80, 90]", "window-empty"),
+            ("[segmentation]\n", '[segmentation]\nunaffected = "liver"\n', "unaffected-region"),
         ):
             other = self.study.with_name("other.toml")
             other.write_text(self.study.read_text().replace(old, new))

@@ -9,6 +9,7 @@ from ..kinetics.models import MODELS, first_of_volume
 from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..quantities import UNITS
 from ..regions.anatomy import CONTRALATERAL, OPPOSITE, REFERENCE_RULES, Anatomy, read_name, reference_of
+from ..regions.region import plain_name
 from .budget import (
     BudgetSettings,
     Errors,
@@ -141,8 +142,8 @@ def compare(
     model = first_of_volume(shared) or next(iter(shared), "")
     by_region = leading(given, model)
     besides = _further_measures(visits, model, by_region)
-    changes = _changes(visits, model, by_region, settings, tuple(repeatability))
     lesion = clinical.lesion if clinical else None
+    changes = _changes(visits, model, by_region, settings, tuple(repeatability), lesion)
     scores: list[ClinicalChange] = []
     tables: list[Change] = []
     for visit in visits[1:]:
@@ -162,7 +163,7 @@ def compare(
         accepted=tuple(dict.fromkeys(f.code for f in findings if f.accepted)),
         values=tuple(_value(visit, row, settings) for visit in visits for row in visit.rows),
         changes=changes,
-        apart=_changes(given, model, by_region, settings, tuple(repeatability)) if sharing else (),
+        apart=_changes(given, model, by_region, settings, tuple(repeatability), lesion) if sharing else (),
         shared=sharing,
         contrasts=_contrasts(visits, lesion, settings) if lesion else (),
         besides=besides,
@@ -197,12 +198,15 @@ def _changes(
     by_region: Mapping[str, str],
     settings: BudgetSettings,
     repeatability: tuple[Coefficient, ...],
+    lesion: Lesion | None,
 ) -> tuple[RegionChange, ...]:
-    """Every later visit against the first, in every row that both have."""
+    """Every later visit against the first, in every row that both have; the affected foramen's first."""
+    affected = lesion.foramen.place if lesion else None
+    rows = sorted(visits[0].rows, key=lambda row: row.place != affected)
     return tuple(
         _change((visits[0], before), (visit, after), by_region.get(before.region, model), settings, repeatability)
         for visit in visits[1:]
-        for before in visits[0].rows
+        for before in rows
         if (after := _same_row(visits[0], visit, before)) is not None
     )
 
@@ -379,11 +383,12 @@ def reference_rule(visit: VisitRecord) -> str:
 def _pairs(lesion: Lesion, rule: str) -> Iterator[tuple[ContrastKind, Anatomy, Anatomy | str]]:
     """What is held against what: a region that stands at no level of the spine goes by its name."""
     foramen, cord = lesion.foramen, lesion.cord
-    named = rule not in REFERENCE_RULES and read_name(rule).anatomy.structure == "other"
-    if rule != CONTRALATERAL and (against := rule if named else reference_of(foramen, rule)):
+    apart = rule not in REFERENCE_RULES and read_name(rule).anatomy.structure == "other"
+    named = plain_name(rule) if apart else ""
+    if rule != CONTRALATERAL and (against := named or reference_of(foramen, rule)):
         yield "unaffected", foramen, against
     yield "contralateral", foramen, replace(foramen, side=OPPOSITE[foramen.side])
-    if cord.level and (against := rule if named else reference_of(cord, rule)):
+    if cord.level and (against := named or reference_of(cord, rule)):
         yield "unaffected", cord, against
 
 

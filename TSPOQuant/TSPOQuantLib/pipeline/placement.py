@@ -13,7 +13,7 @@ from ..alignment.motion import FrameMotion, estimate_motion, judged_at
 from ..alignment.pet_to_ct import PetToCt, align_to_ct
 from ..messages import InputRefused, Listed, Notice, Text
 from ..progress import Progress, part, silent
-from ..regions.anatomy import ANATOMY_ONLY
+from ..regions.anatomy import ANATOMY_ONLY, REFERENCE_RULES
 from ..regions.nearby import surroundings
 from ..regions.planes import center_of, corners_of
 from ..regions.region import Region, TimeActivityCurve, called, regions_of
@@ -83,7 +83,7 @@ def place(
 
     aligned: what ``align_visit`` found, None to do it now. to_quantify: refuse a visit without a region to quantify
     and names of regions that are not there before the work. Raises InputRefused ("regions-missing",
-    "reference-region", "pvc-region").
+    "reference-region", "unaffected-region", "pvc-region").
     """
     regions = regions_of(data.segmentation)
     targets = _targets(regions)
@@ -91,6 +91,7 @@ def place(
         if not targets:
             raise no_region()
         reference_region(regions, settings)
+        check_unaffected(targets, settings)
         if settings.pvc != "none":
             _check_to_correct(targets, settings)
     if data.ct is not None:
@@ -120,6 +121,19 @@ def reference_region(regions: Sequence[Region], settings: StudySettings) -> Regi
             names=Listed(f"'{region.name}'" for region in regions),
         )
     return found
+
+
+def check_unaffected(targets: Sequence[Region], settings: StudySettings) -> None:
+    """Refuse ("unaffected-region") the name of unaffected tissue that no region to quantify has."""
+    if settings.unaffected not in REFERENCE_RULES and called(targets, settings.unaffected) is None:
+        raise InputRefused(
+            "unaffected-region",
+            "[segmentation] unaffected: no region to quantify is called '{name}'; name one of {names}, or write one "
+            "of {rules}",
+            name=settings.unaffected,
+            names=Listed(f"'{region.name}'" for region in targets),
+            rules=Listed(REFERENCE_RULES),
+        )
 
 
 def regions_to_correct(targets: Sequence[Region], settings: StudySettings) -> list[Region]:

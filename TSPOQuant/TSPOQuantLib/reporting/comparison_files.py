@@ -71,7 +71,8 @@ def table1_record(change: Change) -> dict[str, object]:
 
 
 def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None = None) -> None:
-    """comparison.json; values, changes, budget, contrasts, besides, findings and table1 as TSV; table1.txt."""
+    """comparison.json; values, contrasts and besides as TSV, of several visits changes, budget, findings and table1,
+    too; table1.txt."""
     write_json(folder / "comparison.json", comparison_content(comparison))
     write_tsv(
         folder / "values.tsv",
@@ -79,27 +80,10 @@ def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None =
         [_value_cells(value) for value in comparison.values],
     )
     write_json(folder / "values.json", about_columns(VALUE_UNITS, "Units"))
-    write_tsv(
-        folder / "changes.tsv",
-        (*CHANGE_COLUMNS, "repeatability", "flags"),
-        [
-            [*cells_of(c, CHANGE_COLUMNS), c.verdict.code, codes((*c.baseline_flags, *c.followup_flags))]
-            for c in comparison.changes
-        ],
-    )
-    write_json(folder / "changes.json", about_columns(UNITS, "Units"))
+    if len(comparison.visits) > 1:
+        _write_changes(folder, comparison)
     if comparison.shared:
         write_coupled(folder, comparison)
-    parts = ("component", "baseline", "followup", "correlation", "change", "assumed")
-    write_tsv(
-        folder / "budget.tsv",
-        ("outcome", "model", "followup_session", *parts),
-        [
-            [change.outcome, change.model, change.followup_session, *cells_of(part, parts)]
-            for change in comparison.changes
-            for part in change.budget
-        ],
-    )
     columns = [field.name for field in fields(Contrast)]
     write_tsv(folder / "contrasts.tsv", columns, [cells_of(contrast, columns) for contrast in comparison.contrasts])
     sessions = [visit.session for visit in comparison.visits]
@@ -111,6 +95,30 @@ def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None =
             for measure in comparison.besides
         ],
     )
+    (folder / "table1.txt").write_text(comparison_text(comparison, truth) + "\n", encoding="utf-8")
+
+
+def _write_changes(folder: Path, comparison: Comparison) -> None:
+    """What one visit alone has none of: changes with their budgets, what the visits differ in, and Table 1."""
+    write_tsv(
+        folder / "changes.tsv",
+        (*CHANGE_COLUMNS, "repeatability", "flags"),
+        [
+            [*cells_of(c, CHANGE_COLUMNS), c.verdict.code, codes((*c.baseline_flags, *c.followup_flags))]
+            for c in comparison.changes
+        ],
+    )
+    write_json(folder / "changes.json", about_columns(UNITS, "Units"))
+    parts = ("component", "baseline", "followup", "correlation", "change", "assumed")
+    write_tsv(
+        folder / "budget.tsv",
+        ("outcome", "model", "followup_session", *parts),
+        [
+            [change.outcome, change.model, change.followup_session, *cells_of(part, parts)]
+            for change in comparison.changes
+            for part in change.budget
+        ],
+    )
     write_tsv(
         folder / "findings.tsv",
         ("code", "severity", "accepted", "item", "values", "message"),
@@ -118,7 +126,6 @@ def write_comparison(folder: Path, comparison: Comparison, truth: Truth | None =
     )
     of_table1 = TABLE1_COLUMNS if comparison.table1 else ("outcome",)
     write_tsv(folder / "table1.tsv", of_table1, [cells_of(change, of_table1) for change in comparison.table1])
-    (folder / "table1.txt").write_text(comparison_text(comparison, truth) + "\n", encoding="utf-8")
 
 
 def comparison_content(comparison: Comparison) -> dict[str, object]:

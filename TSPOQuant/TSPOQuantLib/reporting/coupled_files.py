@@ -45,7 +45,12 @@ def errors(change: RegionChange, apart: RegionChange) -> tuple[float, float]:
 
 
 def write_coupled(folder: Path, comparison: Comparison) -> None:
-    """coupled.tsv with its JSON, a row a change; shared.tsv, a row a fit of curves together."""
+    """shared.tsv, a row a fit of curves together; of two visits or more coupled.tsv with its JSON, a row a change."""
+    header = ["model", "pvc", "regions", "sessions", *(n for name in SHARED for n in (name, f"{name}_se")), "F", "p"]
+    header.append("VB_spread")
+    write_tsv(folder / "shared.tsv", header, [_shared_row(fit) for fit in comparison.shared])
+    if len(comparison.visits) < 2:
+        return
     ends = ("percent", "percent_low", "percent_high")
     rows = [
         [
@@ -57,9 +62,6 @@ def write_coupled(folder: Path, comparison: Comparison) -> None:
     ]
     write_tsv(folder / "coupled.tsv", list(ABOUT), rows)
     write_json(folder / "coupled.json", about_columns(ABOUT))
-    header = ["model", "pvc", "regions", "sessions", *(n for name in SHARED for n in (name, f"{name}_se")), "F", "p"]
-    header.append("VB_spread")
-    write_tsv(folder / "shared.tsv", header, [_shared_row(fit) for fit in comparison.shared])
 
 
 def _shared_row(fit: SharedFit) -> list[object]:

@@ -213,7 +213,7 @@ def write_model_choice(
 
 
 def write_methods(folder: Path, methods: Methods) -> None:
-    """methods.md, references.bib, table1.tsv, exclusions.tsv and flow.tsv."""
+    """methods.md, references.bib, group_table1.tsv, exclusions.tsv and flow.tsv."""
     dois = [f"- [{source.key}] {source.doi or source.title}" for source in methods.sources]
     (folder / "methods.md").write_text("\n".join([methods.paragraph, "", *dois]) + "\n", encoding="utf-8")
     entries = "\n\n".join(source.bibtex for source in methods.sources)
