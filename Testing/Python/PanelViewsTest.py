@@ -91,6 +91,16 @@ class VisitTest(ViewsTest):
         self.assert_shown(first.segmentation, False)
         self.assert_shown(second.segmentation, False)
 
+    def test_regions_of_the_next_scene_are_not_those_of_the_last(self):
+        first = self.fill_in().segmentation.GetID()
+        self.ui.fuseButton.click()
+        slicer.mrmlScene.Clear()
+        other = mrmlstudy.make(self.folder).segmentation
+        other.CreateDefaultDisplayNodes()
+        self.assertEqual(other.GetID(), first)
+        self.logic.showRegions("baseline")
+        self.assertTrue(other.GetDisplayNode().GetVisibility())
+
     def test_the_regions_of_one_visit_are_shown_as_outlines(self):
         first, second = self.two_visits()
         self.ui.fuseButton.click()

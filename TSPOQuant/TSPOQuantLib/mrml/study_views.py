@@ -19,8 +19,8 @@ class StudyViews(StudyLogic):
     _place = ""
     """Name of the region that the slice views were brought to last: other visits have one of the same name."""
 
-    _outlined = ""
-    """ID of the segmentation that ``showRegions`` showed last as the visit's."""
+    _outlined: Any = None
+    """The segmentation that ``showRegions`` showed last as the visit's: the next scene may give its ID to another."""
 
     def __init__(self, *given, **named) -> None:
         super().__init__(*given, **named)
@@ -35,20 +35,20 @@ class StudyViews(StudyLogic):
         shown = self.visit(session).segmentation
         compared = self.getParameterNode().showOtherVisits
         chosen = [self.visit(other).segmentation for other in self.sessions()]
-        before = slicer.mrmlScene.GetNodeByID(self._outlined) if self._outlined else None
-        if before is not None and before not in chosen:
+        before = self._outlined
+        if before is not None and before not in chosen and slicer.mrmlScene.IsNodePresent(before):
             fusion.outline(before, False)
         for node in chosen:
             if node is not None and node is not shown:
                 fusion.outline(node, compared, opacity=0.4)
         if shown is not None:
             fusion.outline(shown, True)
-        self._outlined = shown.GetID() if shown is not None else ""
+        self._outlined = shown
 
     def followRegions(self, session: str) -> None:
         """Called when other regions were chosen: they are shown where those before them were."""
         shown = self.visit(session).segmentation
-        if self._outlined and shown is not None and shown.GetID() != self._outlined:
+        if self._outlined is not None and shown is not None and shown is not self._outlined:
             self.showRegions(session)
 
     def showFused(
