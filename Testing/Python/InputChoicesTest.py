@@ -40,6 +40,16 @@ def table(columns):
     return "\n".join("\t".join(map(str, row)) for row in (tuple(columns), *rows)) + "\n"
 
 
+class NoActivityTest(unittest.TestCase):
+    def test_parent_fractions_alone(self):
+        with tempfile.TemporaryDirectory() as name:
+            file = Path(name) / "fractions_blood.tsv"
+            file.write_text("time\tmetabolite_parent_fraction\n60\t0.9\n600\t0.6\n1800\t0.3\n", encoding="utf-8")
+            for more in ((), ("--until", "30")):
+                code, told = quiet("input", "candidates", file, "--out", Path(name) / "out", *more)
+                self.assertEqual((code, "error: blood-none" in told), (3, True), told)
+
+
 class CandidatesTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

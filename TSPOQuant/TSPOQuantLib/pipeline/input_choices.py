@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..acquisition.blood import BloodSamples
+from ..acquisition.blood import BloodSamples, check_covers
 from ..acquisition.blood_files import read_blood
 from ..input_function import ImageDerivedSettings, SampledSettings
 from ..input_function.candidates import Candidates, candidates
@@ -33,4 +33,6 @@ def candidates_of_files(
 
 
 def _end_s(blood: BloodSamples, until_min: float | None) -> float:
+    """Seconds; raises InputRefused ("blood-none") where no activity was sampled."""
+    check_covers(blood, 0.0)
     return 60 * until_min if until_min else max(curve.end_s for curve in blood.activities)
