@@ -203,31 +203,39 @@ def read_study(path: Path, may_carry: bool = True) -> Study:
 
     Raises InputRefused: "study-missing", "study-unreadable", "study-key" (with the line), "study-value".
     """
+    return study_file(path, may_carry).study
+
+
+def study_file(path: Path, may_carry: bool = True) -> "StudyFile":
+    """A study file with its keys checked, for what is read before all of its files exist. Raises as read_study."""
     file = read_toml(path, "study", missing="missing")
     file.check_tables(TABLES)
     homes = {key: table for table, keys in KEYS.items() for key in keys if key != "path"}
     for table, content in file.data.items():
         file.check_keys(table, content, KEYS[table], homes=homes)
-    return _StudyFile(file, may_carry).study
+    return StudyFile(file, may_carry)
 
 
 @dataclass(frozen=True)
-class _StudyFile:
+class StudyFile:
     """A study file whose keys are known; what its values say is refused with their line."""
 
     file: TomlFile
     may_carry: bool
 
     @property
-    def study(self) -> Study:
+    def settings(self) -> StudySettings:
         settings = StudySettings(
             **{
                 setting.name: self.value(setting.table, setting.key, setting.kind, setting.default)
                 for setting in SETTINGS
             }
         )
-        if "mr" in self.file.data:
-            settings = replace(settings, anatomical_modality=MR)
+        return replace(settings, anatomical_modality=MR) if "mr" in self.file.data else settings
+
+    @property
+    def study(self) -> Study:
+        settings = self.settings
         self.check_choices(settings)
         carried = self.other_visit()
         first, *further = self.pet_parts()
@@ -235,7 +243,7 @@ class _StudyFile:
         return Study(
             pet=first,
             further_pet=tuple(further),
-            ct=self.path_at(self.drawn_on) if self.drawn_on in self.file.data else None,
+            ct=self.anatomical,
             segmentation=carried.segmentation if carried else self.path_at("segmentation"),
             blood=tuple(self.existing("blood", "paths", name) for name in self.value("blood", "paths", Several(), ())),
             route=self.value("blood", "route", Kind(ROUTES), "unknown"),
@@ -243,16 +251,25 @@ class _StudyFile:
             settings=settings,
             file=self.file.path,
             carried_from=carried,
-            frame_table=self.path_at("pet", "frames") if "frames" in self.table("pet") else None,
+            frame_table=self.frame_table,
             frame_weights=self.path_at("model", "weights_path") if settings.weights == FROM_FILE else None,
         )
 
-    def check_choices(self, settings: StudySettings) -> None:
-        """Refuse files that contradict each other, or that the settings leave unused."""
+    @property
+    def frame_table(self) -> Path | None:
+        return self.path_at("pet", "frames") if "frames" in self.table("pet") else None
+
+    @property
+    def anatomical(self) -> Path | None:
+        """The CT or MR. Raises InputRefused ("study-value") for both."""
         if "ct" in self.file.data and "mr" in self.file.data:
             raise self.file.wrong(
                 "mr", "path", Text("left out: [ct] path names an image, too, and the regions were drawn on one")
             )
+        return self.path_at(self.drawn_on) if self.drawn_on in self.file.data else None
+
+    def check_choices(self, settings: StudySettings) -> None:
+        """Refuse files that the settings leave unused."""
         if "path" in self.table("input") and settings.input_source not in ("given", "population"):
             raise self.file.wrong("input", "path", Text('left out, or source be "given" or "population"'))
         if "weights_path" in self.table("model") and settings.weights != FROM_FILE:

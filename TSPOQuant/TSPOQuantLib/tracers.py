@@ -198,6 +198,12 @@ def _names(synonym: str, text: str) -> bool:
     return re.search(rf"(?<![a-z]){spelled}(?![a-z0-9])", text.lower()) is not None
 
 
+def radionuclide_of(name: str) -> str | None:
+    """The radionuclide of what a person calls a tracer: a known tracer's own, else the one that its name says."""
+    tracer = tracer_named(name)
+    return tracer.radionuclide if tracer else nuclide(name)
+
+
 def same_tracer(one: str, other: str) -> bool:
     """Whether two names are those of one tracer, both of a person or both simulated."""
     if one == other:

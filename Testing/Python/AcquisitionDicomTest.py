@@ -448,6 +448,33 @@ class RefusalTest(Folder):
 
         self.refused("pet-half-life", PetPlan(edit=unknown))
 
+    def test_the_tracer_of_a_header_that_names_none(self) -> None:
+        stripped = setting(RadiopharmaceuticalInformationSequence=None)
+        for vendor in ("ge", "siemens", "philips"):
+            for correction in ("START", "NONE"):
+                plan = PetPlan(vendor=vendor, correction=correction, edit=stripped)
+                self.assertIn("[pet] tracer", self.refused("pet-half-life", plan).message)
+                image = read_pet(self.folder / "pet", tracer="DPA-713")
+                self.assertEqual((image.scan.tracer, image.scan.half_life_s), ("DPA-713", 1220.412))
+                self.assertEqual(image.time_zero, "first frame")
+                self.assertLessEqual({"tracer-told", "pet-half-life-assumed"}, self.codes(image))
+                truth = write_pet(self.folder / "pet", plan)  # the scan starts with the injection
+                np.testing.assert_allclose(image.activity, truth, rtol=5e-3)
+
+    def test_a_tracer_by_the_user_beside_that_of_the_header(self) -> None:
+        called = PetPlan(edit=injecting(Radiopharmaceutical="Solution"))
+        own, _ = self.read(called)
+        image = read_dynamic_pet(self.folder / "pet", tracer="[11C]DPA-713")
+        self.assertEqual((image.scan.tracer, image.scan.half_life_s), ("[11C]DPA-713", own.scan.half_life_s))
+        self.assertEqual(self.codes(image) - self.codes(own), {"tracer-told"})
+        np.testing.assert_array_equal(image.activity, own.activity)
+        with self.assertRaises(InputRefused) as caught:
+            read_dynamic_pet(self.folder / "pet", tracer="[18F]DPA-714")
+        self.assertEqual(caught.exception.code, "tracer-radionuclide")
+        self.read(PetPlan(edit=injecting(Radiopharmaceutical="[11C]DPA-713 (simulated)")))
+        simulated = read_dynamic_pet(self.folder / "pet", tracer="[11C]DPA-713")
+        self.assertEqual(simulated.scan.tracer, "[11C]DPA-713 (simulated)")
+
     def test_a_tracer_that_names_another_radionuclide_is_told(self) -> None:
         for tracer, told in (("[18F]DPA-714", True), ("[11C]PBR28", False), ("PBR28", False)):
             image, _ = self.read(PetPlan(edit=injecting(Radiopharmaceutical=tracer)))

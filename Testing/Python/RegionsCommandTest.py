@@ -127,6 +127,24 @@ class StudyTest(unittest.TestCase):
             self.assertTrue(rows["blood pool"]["reason"])
             self.assertEqual({one.name for one in regions_of(read_segmentation(out))}, proposed)
 
+    def test_what_a_study_says_is_checked(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            study = DicomVisit().write(folder / "visit")
+            text = study.read_text(encoding="utf-8")
+            elsewhere = DicomVisit(edit=lambda header: setattr(header, "PatientID", "another")).write(folder / "other")
+            for changed, code in (
+                (text.replace('[pet]\npath = "pet"', 'pet = "pet"'), "study-key"),
+                (text.replace('path = "pet"', 'pth = "pet"'), "study-key"),
+                (text.replace('path = "ct"', 'path = "ct"\nmodality = "PT"'), "study-value"),
+                (text.replace("[pet]\n", "[pet]\nfwhm_mm = true\n"), "study-value"),
+                (text.replace('"pet"', f'["{elsewhere.parent}/pet"]'), "patients-differ"),
+            ):
+                with self.subTest(code=code, changed=changed):
+                    study.write_text(changed, encoding="utf-8")
+                    status, _, err = run("propose", study, "--labels", study, "--out", folder / "r.seg.nrrd")
+                    self.assertEqual((status, f"error: {code}" in err), (3, True), err)
+
     def test_a_study_without_a_ct(self):
         with tempfile.TemporaryDirectory() as name:
             study = Path(name) / "study.toml"

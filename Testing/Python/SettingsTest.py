@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from support import visitrecords as made
 from support.folders import Folder
+from TSPOQuantLib.acquisition.settings import TracerName
 from TSPOQuantLib.alignment.pet_to_ct import PetToCt
 from TSPOQuantLib.input_function import ImageDerivedSettings, SampledSettings
 from TSPOQuantLib.kinetics.options import FitChoices, FitSettings
@@ -86,6 +87,8 @@ OTHERS = {
     "blood_time_zero": ["scan", "injection", "10:02:30", 15.5],
     "subject": ["p2"],
     "session": ["week6"],
+    "patient_ids": ["ignore"],
+    "tracer": ["[11C]DPA-713", "PBR28", "C-11"],
     "genotype": ["LAB"],
     "washout": ["ibuprofen until the day before"],
 }
@@ -94,6 +97,7 @@ WRONG = {
     Kind: ["another", 3, True],
     Number: ["another", True, float("nan"), float("inf"), [1.0]],
     Line: ["", "  ", 3],
+    TracerName: ["dope", "[89Zr]antibody", 3],
     Moment: ["noon", "25:00", True, float("nan")],
 }
 FILES = ("pet", "s.seg.nrrd", "b.tsv", "ready.tsv")

@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 
 from support.folders import Folder
+from support.tinystudy import DicomVisit, quantified, quiet
 from TSPOQuantLib.messages import InputRefused
 from TSPOQuantLib.outcome.clinical import SCORES
 from TSPOQuantLib.outcome.clinical_file import read_clinical
@@ -144,6 +145,29 @@ class StudyTest(Folder):
         path.write_bytes(GOOD.replace("p1", "é").encode("latin-1"))
         with self.assertRaisesRegex(InputRefused, "study-unreadable.*save it as UTF-8"):
             read_study(path)
+
+
+class PersonTest(Folder):
+    """Images that were made anonymous one by one name different patients."""
+
+    def test_images_that_name_different_patients(self):
+        records = []
+        for session in ("baseline", "followup"):
+
+            def apart(header, session=session):
+                header.PatientID = f"{session}{header.Modality}"
+
+            study = DicomVisit(session, edit=apart).write(self.folder / session)
+            code, told = quiet("quantify", study, "--out", self.folder / "refused")
+            self.assertEqual((code, "error: patients-differ" in told, "patient_ids" in told), (3, True, True), told)
+            text = study.read_text(encoding="utf-8")
+            study.write_text(text.replace("[subject]\n", '[subject]\npatient_ids = "ignore"\n'), encoding="utf-8")
+            records.append(quantified(study, self.folder / f"out-{session}"))
+            self.assertIn("patients-ignored", [notice.code for notice in records[-1].notices])
+            self.assertIsNone(records[-1].acquisition.patient_key)
+        outs = [self.folder / f"out-{record.session}" for record in records]
+        code, told = quiet("compare", *outs, "--out", self.folder / "compared")
+        self.assertEqual(code, 0, told)
 
 
 class ClinicalTest(unittest.TestCase):

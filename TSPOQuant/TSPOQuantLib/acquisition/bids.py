@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..messages import InputRefused, Notice, Notices, Text, located
-from ..tracers import nuclide
-from .decay import HALF_LIFE_S
+from ..tracers import nuclide, radionuclide_of
+from .decay import HALF_LIFE_S, of_half_life
 from .frame_checks import decay_zeros
 from .frames import FrameTiming
 from .image import Scan
@@ -49,8 +49,6 @@ NO_ATTENUATION = re.compile(
     re.IGNORECASE,
 )
 """How it is said that there was no attenuation correction."""
-SAME_HALF_LIFE = 0.02
-"""How far a stated half-life may be from that of the radionuclide that the tracer's name says: rounding."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -206,11 +204,12 @@ def _input_functions(dataset: Path, scan: Path, where: str) -> tuple[Path, ...]:
     return tuple(sorted(file for file in there if _belongs(file, scan)))
 
 
-def read_pet_json(path: Path) -> PetSidecar:
+def read_pet_json(path: Path, told: str = "") -> PetSidecar:
     """Read a PET-BIDS sidecar, or that of an image, what it inherits from folders above included.
 
-    Raises InputRefused ("pet-json-…", "frames-…", "units-activity", "json-…") where frames or units are missing or
-    wrong; what contradicts itself becomes a Notice.
+    told: the tracer by the user, whose radionuclide counts where the sidecar names none. Raises InputRefused
+    ("pet-json-…", "frames-…", "units-activity", "json-…") where frames or units are missing or wrong; what contradicts
+    itself becomes a Notice.
     """
     path = Path(path)
     metadata = sidecar(path) | (read_json(path) if path.suffix == ".json" else {})
@@ -220,7 +219,7 @@ def read_pet_json(path: Path) -> PetSidecar:
     units = unboxed(metadata.get("Units"))
     if not isinstance(units, str):
         raise InputRefused("pet-json-units", "{file} states no Units; write Bq/mL or kBq/mL", file=path.name)
-    radionuclide = text_in(metadata, "TracerRadionuclide")
+    radionuclide = text_in(metadata, "TracerRadionuclide") or radionuclide_of(told)
     half_life_s = _half_life(path.name, metadata, radionuclide, notices)
     tracer = text_in(metadata, "TracerName")
     _check_tracer(path.name, tracer, half_life_s)
@@ -354,7 +353,7 @@ def _tell_scale(file: str, metadata: Mapping[str, Any], notices: Notices) -> Non
 def _check_tracer(file: str, tracer: str | None, half_life_s: float | None) -> None:
     """Refuse ("tracer-radionuclide") a tracer whose name says another radionuclide than the half-life."""
     named = nuclide(tracer or "")
-    if named is not None and half_life_s is not None and abs(half_life_s / HALF_LIFE_S[named] - 1) > SAME_HALF_LIFE:
+    if named is not None and half_life_s is not None and not of_half_life(half_life_s, named):
         raise InputRefused(
             "tracer-radionuclide",
             "{file}: TracerName '{tracer}' names {named}, whose half-life is {known:g} s, and the radionuclide has "
@@ -432,7 +431,7 @@ def _half_life(file: str, metadata: Mapping[str, Any], radionuclide: str | None,
             known=known,
         )
     minutes = 0.0 if stated is None else stated
-    in_minutes = [name for name, known_s in HALF_LIFE_S.items() if abs(60 * minutes / known_s - 1) <= SAME_HALF_LIFE]
+    in_minutes = [name for name in HALF_LIFE_S if of_half_life(60 * minutes, name)]
     if in_minutes:
         raise InputRefused(
             "pet-json-half-life",

@@ -7,6 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 # own value comes first. Sources: 11C 20.3402(53) min, NUBASE2020 (10.1088/1674-1137/abddae); 13N 9.965 min, 15O
 # 122.24 s and 18F 109.77 min, the values of ENSDF that scanners write into their headers.
 HALF_LIFE_S = {"C11": 1220.412, "N13": 597.9, "O15": 122.24, "F18": 6586.2}
+HALF_LIFE_TOLERANCE = 0.02
+"""A stated half-life further than this from the radionuclide's own is another one's, or in another unit: a choice."""
+
+
+def of_half_life(stated_s: float, radionuclide: str) -> bool:
+    """Whether a stated half-life is that of a radionuclide of ``HALF_LIFE_S``."""
+    return abs(stated_s / HALF_LIFE_S[radionuclide] - 1) <= HALF_LIFE_TOLERANCE
 
 
 def growth(seconds: ArrayLike, half_life_s: float) -> NDArray[np.float64]:

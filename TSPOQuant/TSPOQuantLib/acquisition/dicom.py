@@ -17,7 +17,7 @@ from .dicom_values import lossy_notices, number, text
 from .foreign_files import refuse_foreign
 from .frame_checks import FEWEST_CUT, check_frames, check_slopes, saturated_notices
 from .frames import FrameTiming
-from .image import HU, DynamicImage, Volume
+from .image import HU, DynamicImage, Volume, tracer_told
 from .large import room
 from .modality import AUTO, as_mr, as_what_it_is, check_hu
 from .modality import MR as MR_IMAGE
@@ -25,33 +25,38 @@ from .nifti import read_dynamic_nifti, read_volume_file
 from .volume_files import is_nifti, is_volume_file
 
 
-def read_dynamic_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:
+def read_dynamic_pet(
+    path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent, tracer: str = ""
+) -> DynamicImage:
     """The only dynamic PET under ``path`` (file, or folder with any nesting; DICOM, or one NIfTI with its JSON).
 
-    ``frame_table`` overrides the header's frame times; the result's notices say so. Activity is kBq/mL, decay-
-    corrected to time zero. Raises InputRefused with every reason listed in dicom_pet, vendor_timing and suv, and:
-    path-missing, folder-empty, dicom-none, format-foreign, nifti-folder, pet-none, pet-not-dynamic,
-    pet-several-dynamic.
+    ``frame_table`` overrides the header's frame times; the result's notices say so. tracer: by the user, see
+    ``tracer_told``. Activity is kBq/mL, decay-corrected to time zero. Raises InputRefused with every reason listed in
+    dicom_pet, vendor_timing and suv, and: path-missing, folder-empty, dicom-none, format-foreign, nifti-folder,
+    pet-none, pet-not-dynamic, pet-several-dynamic, tracer-radionuclide.
     """
     path = Path(path)
     if is_nifti(path):
-        return read_dynamic_nifti(path, frame_table)
-    found, pets = _pets(path, frame_table, part(progress, 0, 0.7))
+        return tracer_told(read_dynamic_nifti(path, frame_table, tracer=tracer), tracer)
+    found, pets = _pets(path, frame_table, part(progress, 0, 0.7), tracer)
     chosen, notices = _only(pets, "dynamic-pet", found)
-    return _frames(path, found, chosen, notices, progress)
+    return tracer_told(_frames(path, found, chosen, notices, progress), tracer)
 
 
-def read_pet(path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent) -> DynamicImage:
+def read_pet(
+    path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent, tracer: str = ""
+) -> DynamicImage:
     """As ``read_dynamic_pet``; where no series is dynamic, the only static one as an image of a single frame.
 
     Raises InputRefused as read_dynamic_pet does, and pet-several-static.
     """
     path = Path(path)
     if is_nifti(path):
-        return read_dynamic_nifti(path, frame_table, may_be_static=True)
-    found, pets = _pets(path, frame_table, part(progress, 0, 0.7))
+        return tracer_told(read_dynamic_nifti(path, frame_table, may_be_static=True, tracer=tracer), tracer)
+    found, pets = _pets(path, frame_table, part(progress, 0, 0.7), tracer)
     chosen, notices = _chosen(pets, found)
-    return _frames(path, found, as_one_frame(chosen) if chosen.kind == "static-pet" else chosen, notices, progress)
+    understood = as_one_frame(chosen) if chosen.kind == "static-pet" else chosen
+    return tracer_told(_frames(path, found, understood, notices, progress), tracer)
 
 
 def _frames(
@@ -275,10 +280,10 @@ def _dicom(path: Path, progress: Progress) -> FolderContent:
 
 
 def _pets(
-    path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent
+    path: Path, frame_table: FrameTiming | None = None, progress: Progress = silent, tracer: str = ""
 ) -> tuple[FolderContent, list[PetSeries]]:
     content = _dicom(path, progress)
-    return content, [understand_pet(series, frame_table) for series in content.series if is_pet(series)]
+    return content, [understand_pet(series, frame_table, tracer) for series in content.series if is_pet(series)]
 
 
 def _listed(series: list[Series]) -> str:

@@ -77,6 +77,7 @@ class PetSeries:
     to_kbq: NDArray[np.float64]
     bq_per_value: Callable[[Slice], float]
     scan: Scan
+    injection: Injection
     refusals: tuple[InputRefused, ...]
     notices: tuple[Notice, ...]
 
@@ -93,8 +94,11 @@ class _Clocked:
     notices: tuple[Notice, ...]
 
 
-def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> PetSeries:
-    """Sort, time and scale a PET series without reading its pixels; reasons against it are collected, not raised."""
+def understand_pet(series: Series, frame_table: FrameTiming | None = None, tracer: str = "") -> PetSeries:
+    """Sort, time and scale a PET series without reading its pixels; reasons against it are collected, not raised.
+
+    tracer: by the user, see ``suv.read_injection``.
+    """
     refusals: list[InputRefused] = []
 
     def attempt(step: Callable[[], T]) -> T | None:
@@ -105,7 +109,7 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
             return None
 
     facts, header = series.facts, series.header
-    injection = read_injection(header)
+    injection = read_injection(header, tracer)
     notices = Notices([*injection.notices, *lossy_notices(Text("the PET"), facts.lossy)])
     if series.joined > 1:
         notices.add(
@@ -146,6 +150,7 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None) -> Pe
         to_kbq=clocked.to_kbq if clocked else np.array([1e-3]),
         bq_per_value=scale,
         scan=scan_of(facts, header, injection),
+        injection=injection,
         refusals=tuple(refusals),
         notices=tuple(notices),
     )
@@ -392,7 +397,11 @@ def _clocked(
 ) -> _Clocked:
     half_life = injection.half_life_s
     if half_life is None:
-        raise InputRefused("pet-half-life", "RadionuclideHalfLife (0018,1075) is absent or not positive; add it")
+        raise InputRefused(
+            "pet-half-life",
+            "RadionuclideHalfLife (0018,1075) is absent or not positive, and the header names no radionuclide; say "
+            "what was injected by [pet] tracer",
+        )
     firsts = [stack[0] for stack in stacks]
     facts = series.facts
     tags = tags_of(
@@ -483,7 +492,7 @@ def as_one_frame(pet: PetSeries) -> PetSeries:
     """
     at = sorted(pet.stacks[0], key=_times)
     first, last = at[0], at[-1]
-    clocked = _clocked(pet.series, ((first,),), read_injection(pet.series.header), None)
+    clocked = _clocked(pet.series, ((first,),), pet.injection, None)
     # A late scan starts long after the injection: its uptake time is told, not warned of.
     timing = clocked.timing
     notices = Notices(notice for notice in clocked.notices if notice.code != "injection-not-at-start")

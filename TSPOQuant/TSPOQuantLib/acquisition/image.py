@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ..grid import Grid
 from ..messages import InputRefused, Notice, Text
+from ..tracers import SIMULATED, radionuclide_of
+from .decay import HALF_LIFE_S, of_half_life
 from .frames import FrameTiming
 from .large import filled
 
@@ -67,11 +69,46 @@ class Scan(Acquired):
 OF_PERSON = ("birth_key", "sex")
 
 
+def tracer_told(image: "DynamicImage", tracer: str) -> "DynamicImage":
+    """The image as one of what the user says was injected, with the half-life of that where it states none.
+
+    tracer: a name that tells its radionuclide; "" changes nothing. What is simulated stays called so.
+    Raises InputRefused ("tracer-radionuclide").
+    """
+    named, stated, own = radionuclide_of(tracer), image.scan.half_life_s, image.scan.tracer or ""
+    if named is None or tracer == own:
+        return image
+    known = HALF_LIFE_S[named]
+    if stated is not None and not of_half_life(stated, named):
+        raise InputRefused(
+            "tracer-radionuclide",
+            "[pet] tracer is '{tracer}', whose half-life is {known:g} s, and the PET was corrected for the decay of "
+            "{stated:g} s; correct the one that is wrong",
+            tracer=tracer,
+            known=known,
+            stated=stated,
+        )
+    if SIMULATED in own.lower():
+        return image
+    told = Notice(
+        "tracer-told",
+        "[pet] tracer says that {tracer} was injected, and the PET {stated}",
+        tracer=tracer,
+        stated=Text("names '{own}'", own=own) if own else Text("names no tracer"),
+    )
+    scan = replace(image.scan, tracer=tracer, half_life_s=stated or known)
+    return replace(image, scan=scan, notices=(*image.notices, told))
+
+
 def half_life_of(*scans: Scan) -> float:
     """Of the first scan that names it, in seconds. Raises InputRefused ("pet-half-life")."""
     known = next((scan.half_life_s for scan in scans if scan.half_life_s), None)
     if known is None:
-        raise InputRefused("pet-half-life", "the PET names no half-life, so that it cannot be corrected to injection")
+        raise InputRefused(
+            "pet-half-life",
+            "the PET names no half-life, so that it cannot be corrected to injection; say what was injected by [pet] "
+            "tracer",
+        )
     return known
 
 

@@ -30,15 +30,16 @@ ASKED_VOXELS = 100_000
 
 
 def read_dynamic_nifti(
-    path: Path, frame_table: FrameTiming | None = None, may_be_static: bool = False
+    path: Path, frame_table: FrameTiming | None = None, may_be_static: bool = False, tracer: str = ""
 ) -> DynamicImage:
     """A 4-D NIfTI with the PET-BIDS JSON beside it; times count from the sidecar's TimeZero, as its blood's do.
 
     ``frame_table`` overrides FrameTimesStart and FrameDuration. may_be_static: take a 3-D image of one frame, whose
-    times then count from the injection where the sidecar tells it. Raises InputRefused: nifti-…, pet-json-…, frames-…,
-    pet-decay-correction, pet-half-life.
+    times then count from the injection where the sidecar tells it. tracer: by the user, whose radionuclide counts
+    where the sidecar names none. Raises InputRefused: nifti-…, pet-json-…, frames-…, pet-decay-correction,
+    pet-half-life.
     """
-    sidecar = _sidecar(path)
+    sidecar = _sidecar(path, tracer)
     values, file = _read(path)
     if values.ndim == 3 and may_be_static:
         values = values[None]
@@ -100,7 +101,7 @@ def read_dynamic_nifti(
 
 def read_static_nifti(path: Path) -> Volume:
     """A 3-D NIfTI with the PET-BIDS JSON beside it, in kBq/mL as the file is decay-corrected."""
-    sidecar = _sidecar(path)
+    sidecar = _sidecar(path, "")
     volume = read_volume_file(path, "kBq/mL")
     return Volume(
         values=volume.values * np.float32(sidecar.kbq_ml_per_unit),
@@ -126,7 +127,7 @@ def read_volume_file(path: Path, units: str) -> Volume:
     return Volume(values, file.grid, units, notices=file.notices, sources=(str(path),))
 
 
-def _sidecar(path: Path) -> PetSidecar:
+def _sidecar(path: Path, tracer: str) -> PetSidecar:
     json = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
     if not sidecars(path):
         raise InputRefused(
@@ -135,7 +136,7 @@ def _sidecar(path: Path) -> PetSidecar:
             json_name=json.name,
             file=path.name,
         )
-    return read_pet_json(json if json.is_file() else path)
+    return read_pet_json(json if json.is_file() else path, tracer)
 
 
 def _read(path: Path) -> tuple[NDArray[np.float32] | StoredFrames, VolumeFile]:
@@ -208,7 +209,10 @@ def _to_time_zero(sidecar: PetSidecar, timing: FrameTiming, notices: Notices) ->
     if sidecar.decay_corrected is None:
         raise InputRefused("pet-decay-correction", "the sidecar does not state ImageDecayCorrected; add it")
     if half_life is None:
-        raise InputRefused("pet-half-life", "the sidecar names no known TracerRadionuclide; add it")
+        raise InputRefused(
+            "pet-half-life",
+            "the sidecar names no known TracerRadionuclide; add it, or say what was injected by [pet] tracer",
+        )
     if not sidecar.decay_corrected:
         if sidecar.decay_factors is not None:
             raise InputRefused(

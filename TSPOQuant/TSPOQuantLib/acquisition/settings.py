@@ -1,9 +1,40 @@
-"""What can be chosen about the anatomical image, and about the clock that image and blood share."""
+"""What can be said about the scan where its files do not: the tracer, the anatomical image, and the clock."""
 
 from dataclasses import dataclass
 
-from ..settings import Kind, Moment, setting
+from ..messages import Text
+from ..settings import Kind, Line, Moment, setting
+from ..tracers import radionuclide_of
+from .decay import HALF_LIFE_S
 from .modality import AUTO, MODALITIES
+
+
+@dataclass(frozen=True)
+class TracerName(Line):
+    """The name of a tracer whose radionuclide, and so its half-life, is known."""
+
+    def _accept(self, value: object) -> str:
+        name = super()._accept(value)
+        if name and radionuclide_of(name) not in HALF_LIFE_S:
+            raise ValueError(value)
+        return name
+
+    def _wanted(self) -> str:
+        return Text("a name that tells a radionuclide of 11C, 13N, 15O or 18F, such as [11C]DPA-713")
+
+
+@dataclass(frozen=True)
+class TracerSettings:
+    """What was injected, where the PET does not say it."""
+
+    tracer: str = setting(
+        "",
+        "pet",
+        TracerName(optional=True),
+        "what was injected, where the PET does not say it or says it under another name; where the PET states no "
+        "half-life, that of its radionuclide counts",
+        exempt="the tracers of the images are compared",
+    )
 
 
 @dataclass(frozen=True)

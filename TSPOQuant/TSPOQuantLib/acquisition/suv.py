@@ -12,16 +12,14 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from ..messages import InputRefused, Notice, Notices
-from ..tracers import nuclide
-from .decay import HALF_LIFE_S, frame_factor, growth
+from ..tracers import nuclide, radionuclide_of
+from .decay import HALF_LIFE_S, frame_factor, growth, of_half_life
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
 from .dicom_values import date_time, differing_items, first_item, number, single_date_time, states_zone, text, texts
 from .image import MAX_DOSE_BQ, MAX_WEIGHT_KG, MIN_DOSE_BQ
 from .time_slips import DAY_S, HOUR_S, SAME_CLOCK_S, slip_between, with_slip
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
 
-# A header's half-life further than this from the nuclide's own is another nuclide's, or in another unit.
-HALF_LIFE_TOLERANCE = 0.02
 # Time zones differ by whole quarters of an hour, and by an hour and more where one scanner's clock and a file's do.
 ZONE_STEP_S = 900.0
 
@@ -47,14 +45,17 @@ class Injection:
         return plausible_injection(self.dated, self.time_of_day, scan_start, half_life_s)
 
 
-def read_injection(header: Dataset) -> Injection:
-    """The first item of RadiopharmaceuticalInformationSequence, whatever is missing in it."""
+def read_injection(header: Dataset, told: str = "") -> Injection:
+    """The first item of RadiopharmaceuticalInformationSequence, whatever is missing in it.
+
+    told: the tracer's name by the user, whose radionuclide counts where the header names none.
+    """
     item = first_item(header, "RadiopharmaceuticalInformationSequence")
     several = differing_items(header, "RadiopharmaceuticalInformationSequence")
     code = first_item(item, "RadionuclideCodeSequence")
     agent = first_item(item, "RadiopharmaceuticalCodeSequence")
     tracer = text(item, Tag("Radiopharmaceutical")) or text(agent, Tag("CodeMeaning"))
-    name = nuclide(text(code, Tag("CodeMeaning"))) or nuclide(tracer)
+    name = nuclide(text(code, Tag("CodeMeaning"))) or nuclide(tracer) or radionuclide_of(told)
     dose = _positive(number(item, Tag("RadionuclideTotalDose")))
     half_life = _positive(number(item, Tag("RadionuclideHalfLife")))
     notices = Notices()
@@ -117,18 +118,18 @@ def _injected(header: Dataset, item: Dataset, time_of_day: datetime | None) -> d
 
 def check_half_life(injection: Injection) -> None:
     """Refuse ("pet-half-life-odd") a half-life that is not that of the radionuclide which the header names."""
-    stated, known = injection.half_life_s, HALF_LIFE_S.get(injection.nuclide or "")
-    if stated is None or known is None or abs(stated / known - 1) <= HALF_LIFE_TOLERANCE:
+    stated, name = injection.half_life_s, injection.nuclide
+    if stated is None or name is None or of_half_life(stated, name):
         return
     refusal = InputRefused(
         "pet-half-life-odd",
         "RadionuclideHalfLife (0018,1075) is {half_life:g} s, and {name}, which the header names as the radionuclide, "
         "has {half_life_s:g} s; correct the one that is wrong",
         half_life=stated,
-        name=injection.nuclide,
-        half_life_s=known,
+        name=name,
+        half_life_s=HALF_LIFE_S[name],
     )
-    raise with_slip(refusal, slip_between(stated, known))
+    raise with_slip(refusal, slip_between(stated, HALF_LIFE_S[name]))
 
 
 def _infusion_s(item: Dataset) -> float | None:

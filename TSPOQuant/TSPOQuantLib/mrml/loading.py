@@ -9,14 +9,18 @@ SEQUENCE = ".seq.nrrd"
 """What the names of Slicer's own files of sequences end in."""
 
 
-def read_pet(path: Path, progress: Progress = silent) -> DynamicImage:
+def read_pet(path: Path, progress: Progress = silent, tracer: str = "") -> DynamicImage:
     """The dynamic PET of a file: a NIfTI with its PET-BIDS JSON, a sequence that Slicer wrote, or any file of a folder
-    of DICOM, or such a folder. Raises InputRefused as ``read_dynamic_pet`` and ``read_sequence`` do.
+    of DICOM, or such a folder. tracer: by the user, see ``tracer_told``. Raises InputRefused as ``read_dynamic_pet``
+    and ``read_sequence`` do.
     """
     from ..acquisition.dicom import read_dynamic_pet
+    from ..acquisition.image import tracer_told
     from ..acquisition.sequence_files import read_sequence
 
-    return read_sequence(path) if path.name.endswith(SEQUENCE) else read_dynamic_pet(_place(path), progress=progress)
+    if path.name.endswith(SEQUENCE):
+        return tracer_told(read_sequence(path), tracer)
+    return read_dynamic_pet(_place(path), progress=progress, tracer=tracer)
 
 
 def read_anatomical(path: Path, modality: str, progress: Progress = silent) -> Volume:

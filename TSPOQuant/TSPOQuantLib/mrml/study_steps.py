@@ -41,18 +41,22 @@ class StudySteps(StudyViews):
         from ..acquisition.blood import BloodSamples
         from ..acquisition.blood_files import read_blood
         from ..acquisition.frame_of_reference import check_frames_of_reference
+        from ..acquisition.image import tracer_told
         from ..acquisition.population import read_population
-        from ..pipeline.visit_data import check_one_person
+        from ..pipeline.visit_data import of_one_person
 
         visit = self.visit(session)
         progress(0.0, _("Reading the images"))
         image = sequence_io.dynamic_from_node(visit.petSequence)
         entered: dict[str, Any] = {"injected_mbq": visit.injectedDose or None, "weight_kg": visit.weight or None}
         image = replace(image, scan=replace(image.scan, **{key: value for key, value in entered.items() if value}))
-        modality = self.settingsOf(session).anatomical_modality
+        settings = self.settingsOf(session)
+        image = tracer_told(image, settings.tracer)
+        modality = settings.anatomical_modality
         ct = volumes.anatomical_from_node(visit.ctVolume, modality=modality) if visit.ctVolume else None
         if ct is not None:
-            check_one_person((image.scan, ct.scan), f"{visit.petSequence.GetName()}, {visit.ctVolume.GetName()}")
+            named = f"{visit.petSequence.GetName()}, {visit.ctVolume.GetName()}"
+            image = of_one_person(image, (image.scan, ct.scan), named, settings.patient_ids)
             placed = check_frames_of_reference(image.scan, ct.scan, None, visit.motion is Motion.RIGID)
             image = replace(image, notices=(*image.notices, *placed))
         drawn, blood = None, None
@@ -66,13 +70,13 @@ class StudySteps(StudyViews):
             else:
                 blood = read_blood([file], route=route)
         data = pipeline.VisitData(image, drawn, blood, ct)
-        return pipeline.on_one_clock(data, self.settingsOf(session))
+        return pipeline.on_one_clock(data, settings)
 
     def loadPet(self, session: str, path: str, progress: Progress = silent) -> str:
         """Read a visit's dynamic PET from files; what is to be known of it. path: see ``loading.read_pet``."""
         from . import loading
 
-        image = loading.read_pet(Path(path), progress)
+        image = loading.read_pet(Path(path), progress, self.settingsOf(session).tracer)
         name = slicer.mrmlScene.GenerateUniqueName(f"{session} PET")
         self.visit(session).petSequence = sequence_io.node_from_dynamic(image, name)
         self.showLoaded(session)

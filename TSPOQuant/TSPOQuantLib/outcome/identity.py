@@ -40,7 +40,11 @@ def identities(visits: Sequence[VisitRecord]) -> list[Finding]:
     subjects = tuple(visit.subject for visit in visits)
     findings = []
     if len(known) > 1:
-        findings.append(_never("visits-patient", "patient", sessions, Text("the visits are of different patients")))
+        message = Text(
+            "the images of the visits name different patients; where they are one person's that were made anonymous "
+            'apart, quantify them again with [subject] patient_ids = "ignore"'
+        )
+        findings.append(_never("visits-patient", "patient", sessions, message))
     if len(set(subjects)) > 1:
         message = Text("the visits name different subjects; if they are of one person, give both one [subject] id")
         findings.append(_never("visits-subject", "subject", subjects, message))

@@ -8,7 +8,7 @@ from typing import Any
 from ..acquisition.decay import HALF_LIFE_S
 from ..messages import InputRefused, Listed, Text
 from ..toml_file import TomlFile, read_toml
-from ..tracers import nuclide, tracer_named
+from ..tracers import radionuclide_of
 from .budget import LIMITS, BudgetSettings
 from .plan import FEWEST_FRAMES, MODELS, Protocol
 from .repeatability import LEAST_WCV, Coefficient, coefficient_for
@@ -119,8 +119,7 @@ def _tracer(file: TomlFile, name: object, half_life_s: float | None) -> dict[str
     """Name and half-life; the half-life of what the name tells, where none is given."""
     if not isinstance(name, str) or not name:
         raise file.refuse("value", Text('[scan] tracer must be a name, such as "[18F]DPA-714"'))
-    tracer = tracer_named(name)
-    known = HALF_LIFE_S.get(tracer.radionuclide if tracer else nuclide(name) or "")
+    known = HALF_LIFE_S.get(radionuclide_of(name) or "")
     if half_life_s is None and known is None:
         problem = Text(
             "the radionuclide of [scan] tracer '{name}' is not known; add [scan] half_life_s, or --half-life",

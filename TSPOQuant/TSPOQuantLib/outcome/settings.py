@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ..acquisition.settings import AnatomySettings, ClockSettings
+from ..acquisition.settings import AnatomySettings, ClockSettings, TracerSettings
 from ..alignment.settings import MotionSettings
 from ..input_function.settings import ImageDerivedSettings, PopulationSettings, SampledSettings, SourceSettings
 from ..kinetics.options import FitSettings
@@ -19,6 +19,10 @@ UNNAMED = "unnamed"
 """Who is not called anything."""
 
 
+COMPARED, IGNORED = "compare", "ignore"
+"""What is done with the patients that images name."""
+
+
 @dataclass(frozen=True)
 class SubjectSettings:
     """Who was scanned, and when."""
@@ -27,6 +31,14 @@ class SubjectSettings:
         UNNAMED, "subject.id", LABELED, "label of the person", exempt="visits of different subjects never compare"
     )
     session: str = setting("baseline", "subject", LABELED, "label of the visit", exempt="it tells the visits apart")
+    patient_ids: str = setting(
+        COMPARED,
+        "subject",
+        Kind((COMPARED, IGNORED)),
+        "compare: the images of all visits must name one patient (PatientID); ignore: they were made anonymous one by "
+        "one, and the id here alone says that they are of one person",
+        exempt="a visit that ignores them is compared by its subject alone",
+    )
     genotype: str = setting(
         "unknown",
         "subject",
@@ -76,6 +88,7 @@ class StudySettings(
     MotionSettings,
     AnatomySettings,
     ClockSettings,
+    TracerSettings,
     SubjectSettings,
 ):
     """Every choice of a visit's analysis, declared in the rooms that obey them, and printed in every output.

@@ -1,6 +1,6 @@
 """What is read of one visit, before anything is computed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ..acquisition.clock import SAME_START_S, at_injection, blood_at, blood_cloc
 from ..acquisition.dicom import read_anatomical, read_pet
 from ..acquisition.frame_of_reference import check_frames_of_reference, check_placed
 from ..acquisition.given_input import read_given, with_given
-from ..acquisition.image import OF_PERSON, DynamicImage, Scan, Volume
+from ..acquisition.image import OF_PERSON, DynamicImage, Scan, Volume, tracer_told
 from ..acquisition.population import read_population
 from ..acquisition.segmentation import Segmentation
 from ..acquisition.segmentation_files import read_segmentation
@@ -24,11 +24,12 @@ from ..alignment.parts import join_parts
 from ..alignment.visits import VisitAlignment, align_visits
 from ..input_function import GivenSettings
 from ..messages import InputRefused, Listed, Notice, Text
+from ..outcome.settings import IGNORED
 from ..progress import Progress, part, silent
 from ..regions.carry import carry_segmentation, level_points
 from ..regions.region import regions_of
 from ..settings import part_of
-from ..study import Study
+from ..study import Study, StudySettings
 
 PERSON_WORDS = dict(zip(OF_PERSON, (Text("date of birth"), Text("sex")), strict=True))
 SAME_WEIGHT = 0.1
@@ -56,7 +57,7 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
 
     Raises InputRefused where something cannot be used.
     """
-    image = read_scan(study, part(progress, 0, 0.7))
+    image = read_scan((study.pet, *study.further_pet), study.frame_table, study.settings, part(progress, 0, 0.7))
     weight = image.scan.weight_kg or study.person.weight_kg
     notices = (
         *image.notices,
@@ -70,8 +71,8 @@ def read_visit(study: Study, progress: Progress = silent) -> VisitData:
     other = anatomical_of(study.carried_from) if study.carried_from else None
     scans = [image.scan, *(volume.scan for volume in (ct, other) if volume)]
     also = study.carried_from.ct if study.carried_from else None
-    check_one_person(scans, ", ".join(str(path) for path in (study.pet, study.ct, also) if path))
-    image = replace(image, notices=(*image.notices, *person_notices(*scans)))
+    named = ", ".join(str(path) for path in (study.pet, study.ct, also) if path)
+    image = of_one_person(image, scans, named, study.settings.patient_ids)
     progress(0.8, "Reading the segmentation and the blood")
     drawn_on = (other if study.carried_from else ct) or image
     segmentation, carried = read_segmentation(study.segmentation, on=drawn_on.grid), None
@@ -104,10 +105,33 @@ def weight_notices(own: float | None, other: float | None) -> tuple[Notice, ...]
     )
 
 
-def check_one_person(scans: Iterable[Scan], named: str) -> None:
-    """Refuse ("patients-differ") images that name different patients; named: where they come from."""
-    if len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
-        raise InputRefused("patients-differ", "{named} name different patients; check the paths", named=named)
+def of_one_person(image: DynamicImage, scans: Sequence[Scan], named: str, patient_ids: str) -> DynamicImage:
+    """The image, told of what speaks against its being of one person with the others.
+
+    scans: of all images of the visit; named: where they come from. patient_ids: whether the patients that they name
+    are compared; an image of which they are not names none any more. Raises InputRefused ("patients-differ").
+    """
+    notices = person_notices(*scans)
+    if patient_ids == IGNORED:
+        told = Notice(
+            "patients-ignored",
+            '[subject] patient_ids is "ignore": whether the images name one patient was not asked, and that they '
+            "are of one person rests on [subject] id alone",
+        )
+        image, notices = nameless(image), (told, *notices)
+    elif len({scan.patient_key for scan in scans if scan.patient_key}) > 1:
+        raise InputRefused(
+            "patients-differ",
+            "{named} name different patients; check the paths, or, where they are one person's that were made "
+            'anonymous apart, state [subject] patient_ids = "ignore"',
+            named=named,
+        )
+    return replace(image, notices=(*image.notices, *notices))
+
+
+def nameless(image: DynamicImage) -> DynamicImage:
+    """The image without what tells whether another one is of the same patient."""
+    return replace(image, scan=replace(image.scan, patient_key=None))
 
 
 def person_notices(*scans: Scan) -> tuple[Notice, ...]:
@@ -175,28 +199,31 @@ def blood_with_given(
     return with_given(samples, read_given(path, given.given_domain, given.given_unit), given.given_domain)
 
 
-def read_scan(study: Study, progress: Progress = silent) -> DynamicImage:
+def read_scan(
+    paths: Sequence[Path], frame_table: Path | None, settings: StudySettings, progress: Progress = silent
+) -> DynamicImage:
     """The PET of a visit: one dynamic image, a static one as a single frame, or several parts of one scan as one.
 
     Raises InputRefused ("frames-table-sequence", "frames-table-parts", and what reading and joining raise).
     """
-    table = read_frame_table(study.frame_table) if study.frame_table else None
-    if table and study.pet.name.endswith(".seq.nrrd"):
+    table = read_frame_table(frame_table) if frame_table else None
+    if table and paths[0].name.endswith(".seq.nrrd"):
         raise InputRefused(
             "frames-table-sequence", "a sequence of Slicer has its own frame times; leave [pet] frames out"
         )
-    if table and study.further_pet:
+    if table and len(paths) > 1:
         raise InputRefused(
             "frames-table-parts", "a scan in several parts takes its times from them; leave [pet] frames out"
         )
-    paths = (study.pet, *study.further_pet)
     images = [
-        read_sequence(path)
+        tracer_told(read_sequence(path), settings.tracer)
         if path.name.endswith(".seq.nrrd")
-        else read_pet(path, table, part(progress, number / len(paths), (number + 1) / len(paths)))
+        else read_pet(path, table, part(progress, number / len(paths), (number + 1) / len(paths)), settings.tracer)
         for number, path in enumerate(paths)
     ]
-    registered = study.settings.motion_correction != "none"
+    if settings.patient_ids == IGNORED:
+        images = [nameless(image) for image in images]
+    registered = settings.motion_correction != "none"
     return images[0] if len(images) == 1 else join_parts(images, registered)
 
 
