@@ -22,6 +22,7 @@ MOST_FRAMES = 400  # the time needed grows with the cube of the number
 FRAMES_FOR_BOLUS_SHAPE = 9  # the shape has seven parameters
 LATE_START = 0.5  # a first frame above this part of the highest one: the scan began after the bolus
 HEAVY = 100.0  # how much more the integrals weigh than smoothness while it is decided what is 0
+NEGLIGIBLE = 1e-12  # of the highest frame: what rounding leaves of an average of 0
 NEGATIVE_TOLERANCE = 0.02  # of the highest frame: smaller negative averages are noise and not mentioned
 
 
@@ -105,7 +106,7 @@ def continuous_curve(timing: FrameTiming, activity: Floats, bolus: bool = True) 
         notices.add(
             "input-negative-frames", "blood-pool frames with negative averages taken as 0: {frames}", frames=frames
         )
-    measured = np.maximum(measured, 0.0)
+    measured = np.where(measured > NEGLIGIBLE * peak, measured, 0.0)
     late_start = measured[0] > LATE_START * peak
     if late_start:
         notices.add(
