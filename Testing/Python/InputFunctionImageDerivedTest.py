@@ -242,7 +242,7 @@ class ImageDerivedInputTest(unittest.TestCase):
             return np.interp(times_s, TIMES_S, self.around)
 
         frames = np.searchsorted(STARTS_S, FIRST_PASS_AND_LATER, "right") - 1
-        alike = seen(FIRST_PASS_AND_LATER) ** 2
+        alike = np.maximum(frame_means(pool), 0.01) ** 2
         return timed_calibration(FIRST_PASS_AND_LATER, drawn, seen, beside, frames, alike, 0.02)
 
     def test_samples_of_the_first_pass_calibrate_whatever_their_clock(self):
@@ -276,6 +276,9 @@ class ImageDerivedInputTest(unittest.TestCase):
         frames = np.searchsorted(STARTS_S, FIRST_PASS_AND_LATER, "right") - 1
         drawn = np.interp(FIRST_PASS_AND_LATER, TIMES_S, truth)
 
+        equal = np.ones(len(STARTS_S))
+        np.maximum.at(equal, frames, drawn**2)
+
         def beside(times_s):
             return np.interp(times_s, TIMES_S, self.around)
 
@@ -289,12 +292,55 @@ class ImageDerivedInputTest(unittest.TestCase):
         for _ in range(40):
             error = np.sqrt(variance) * generator.standard_normal(len(variance))
             samples = drawn * (1 + 0.02 * generator.standard_normal(len(drawn)))
-            by_counts.append(calibrated(samples, error, variance[frames]))
-            alike.append(calibrated(samples, error, drawn**2))
+            by_counts.append(calibrated(samples, error, variance))
+            alike.append(calibrated(samples, error, equal))
         scatter, wider = (np.std([one.recovery for one in some], ddof=1) for some in (by_counts, alike))
         self.assertLess(scatter, 0.8 * wider)
         stated = np.sqrt(np.mean([one.recovery_se**2 for one in by_counts]))
         self.assertLess(abs(np.log(stated / scatter)), np.log(1.7))
+
+    def test_a_frame_that_misleads_the_calibration_errs_itself_and_is_counted_once(self):
+        """The pool reads too high at the peak: so do recovery and the curve it divides, and blood hardly errs."""
+        generator = np.random.default_rng(12)
+        exact, tissue_seen = 0.4 * self.truth + 0.4 * self.around, frame_means(self.around)
+        noise = 1.5 * np.sqrt(np.maximum(frame_means(exact), 0.1) * 2 ** (TIMING.mids_s / HALF_LIFE_S) / DURATIONS_S)
+        frames = np.searchsorted(STARTS_S, FIRST_PASS_AND_LATER, "right") - 1
+        drawn = np.interp(FIRST_PASS_AND_LATER, TIMES_S, self.truth)
+
+        def beside(times_s):
+            return np.interp(times_s, TIMES_S, self.around)
+
+        def area(known, pool):
+            return known.blood(pool, tissue_seen) @ DURATIONS_S
+
+        areas, together, apart = [], [], []
+        for _ in range(60):
+            error = noise * generator.standard_normal(len(noise))
+            samples = drawn * (1 + 0.02 * generator.standard_normal(len(drawn)))
+
+            def seen(times_s, error=error):
+                return np.interp(times_s, TIMES_S, exact) + error[np.searchsorted(STARTS_S, times_s, "right") - 1]
+
+            known = timed_calibration(FIRST_PASS_AND_LATER, samples, seen, beside, frames, noise**2, 0.02)
+            pool, errors = frame_means(exact) + error, known.errors(len(TIMING))
+            np.testing.assert_allclose(errors[:, :2].T @ errors[:, :2], known.covariance, rtol=1e-6)
+            here = area(known, pool)
+            areas.append(here)
+            together.append(sum((area(known.moved(one), pool + one[2:]) - here) ** 2 for one in errors))
+            without = replace(known, frame_errors=None)
+            apart.append(sum((area(known.moved(one), pool) - here) ** 2 for one in without.errors(len(TIMING))))
+        scatter = np.std(areas, ddof=1)
+        stated, twice = (np.sqrt(np.mean(some)) / scatter for some in (together, apart))
+        self.assertLess(abs(np.log(stated)), np.log(1.3))
+        self.assertGreater(twice, 1.4)  # what the covariance alone would say
+
+    def test_an_average_of_0_that_rounding_left_positive(self):
+        seen = [0, 17, 40, 44, 42, 29, 16, 6, 2.8, 2.2, 2, 1.8, 1.3, 1.2, 1, 1.2, 1.2, 1.3, 1.1]
+        for frame in (0, 15, 16):
+            for tiny in (1e-18, 1e-17, 1e-16):
+                with self.subTest(frame=frame, tiny=tiny):
+                    frames = np.where(np.arange(len(seen)) == frame, tiny, seen)
+                    np.testing.assert_allclose(means_of(continuous_curve(TIMING, frames), TIMING), frames, atol=1e-6)
 
     def test_a_calibration_that_does_not_fit_says_so(self):
         """What spills in takes up late, and what stands for it takes up at once."""

@@ -40,7 +40,9 @@ class Calibration:
 
     method: "scale" (one factor from samples), "recovery-spill-in" (both from samples), "given" (from the settings).
     covariance: (2, 2) of (recovery, spill_in). sample_times_s: the samples used, none for "given". shift_s: how late
-    they run against the image, where samples of the first pass told it.
+    they run against the image, where samples of the first pass told it. frame_errors: (frames, 3), what an error of
+    one standard deviation in each frame of the blood pool does to recovery, to spill_in and, in kBq/mL, to that frame;
+    part of the covariance. None where the samples tell nothing of the image's noise.
     flags: "one-sample", "recovery-at-bound", "spill-in-at-bound", "uncertain".
     """
 
@@ -52,6 +54,7 @@ class Calibration:
     flags: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     shift_s: float = 0.0
+    frame_errors: Floats | None = None
 
     @property
     def scale(self) -> float:
@@ -70,6 +73,26 @@ class Calibration:
     def scale_se(self) -> float:
         """Standard error of the factor by the delta method."""
         return self.recovery_se / self.recovery**2
+
+    def errors(self, frames: int) -> Floats:
+        """(directions, 2 + frames): independent errors of one standard deviation each, of recovery, spill_in and the
+        blood pool's frames (kBq/mL).
+
+        A frame that reads too high makes the recovery too high as well where samples lie in it, so that the error in
+        blood cancels in part: the two are one direction.
+        """
+        if not np.isfinite(self.covariance).all():
+            return np.zeros((0, 2 + frames))
+        by_frame = np.zeros((frames, 3)) if self.frame_errors is None else self.frame_errors
+        moved = by_frame[:, :2]
+        values, vectors = np.linalg.eigh(self.covariance - moved.T @ moved)
+        alone = np.hstack([(vectors * np.sqrt(np.maximum(values, 0.0))).T, np.zeros((2, frames))])
+        together = np.hstack([moved, np.diag(by_frame[:, 2])])
+        return np.vstack([alone, together])
+
+    def moved(self, error: Floats) -> "Calibration":
+        """With recovery and spill_in off by one of ``errors``."""
+        return replace(self, recovery=self.recovery + float(error[0]), spill_in=self.spill_in + float(error[1]))
 
     def blood(self, image: Floats, tissue: Floats | None) -> Floats:
         """C_WB of image values and the surrounding tissue's values (same shape; None where there is no spill-in)."""
@@ -131,28 +154,30 @@ def timed_calibration(
     they compare only where both clocks agree, and blood drawn from a wrist comes later and is dispersed, which a shift
     undoes in the mean. For every shift s the model image(t - s) = RC blood(t) + m tissue(t - s) is linear; the lowest
     sum of squares, with s/``SHIFT_SD_S`` as one more residual, wins. times_s, blood: (samples >= 4,). pool, tissue:
-    kBq/mL at times in s. frames: (samples,), samples in one frame share its error. noise: (samples,), variance of the
-    image in their frames, by any one factor. That factor is what the residuals ask for beyond the errors of samples
-    and time: their sum of squares comes to the degrees of freedom (Paule & Mandel, J Res Natl Bur Stand 1982;87:377).
-    Covariance: from the design, of all three.
+    kBq/mL at times in s. frames: (samples,), samples in one frame share its error. noise: (frames of the image,), the
+    variance of each, by any one factor. That factor is what the residuals ask for beyond the errors of samples and
+    time: their sum of squares comes to the degrees of freedom (Paule & Mandel, J Res Natl Bur Stand 1982;87:377).
+    Covariance: what those errors, each of its own, do to the weighted solution for all three [textbook].
     """
     level = float(pool(times_s).sum() / blood.sum())
     together = np.array([np.count_nonzero(frames == frame) for frame in frames])
     lower, upper = zip(RECOVERY_RANGE, SPILL_IN_RANGE, strict=True)
     degrees = max(len(blood) - 3, 1)
+    in_frame = noise[frames]
 
-    def design(shift_s: float, factor: float) -> tuple[Floats, Floats, Floats]:
-        """Rows, what they are to come to, and how that changes with time; all over the error of their sample."""
+    def design(shift_s: float, factor: float) -> tuple[Floats, Floats, Floats, Floats]:
+        """(samples, 3) what recovery, spill-in and a later image add; what they come to; each sample's error, and that
+        without the frame's."""
         at = times_s - shift_s
         slope = (pool(at + TIMING_SD_S) - pool(at - TIMING_SD_S)) / (2 * TIMING_SD_S)
-        variance = (sample_cv * level * blood) ** 2 + (TIMING_SD_S * slope) ** 2 + factor * noise
-        error = np.sqrt(variance * together)
-        return np.stack([blood, tissue(at)], axis=1) / error[:, None], pool(at) / error, slope / error
+        own = (sample_cv * level * blood) ** 2 + (TIMING_SD_S * slope) ** 2
+        error = np.sqrt((own + factor * in_frame) * together)
+        return np.stack([blood, tissue(at), slope], axis=1), pool(at), error, np.sqrt(own)
 
     def solved(shift_s: float, factor: float) -> tuple[float, Floats]:
         """Sum of squared residuals, and RC and m."""
-        rows, seen, _ = design(shift_s, factor)
-        fit = optimize.lsq_linear(rows, seen, bounds=(lower, upper), method="bvls")
+        rows, seen, error, _ = design(shift_s, factor)
+        fit = optimize.lsq_linear(rows[:, :2] / error[:, None], seen / error, bounds=(lower, upper), method="bvls")
         return 2 * float(fit.cost), fit.x
 
     def best_shift(factor: float) -> float:
@@ -165,20 +190,27 @@ def timed_calibration(
 
     factor, shift_s = 0.0, best_shift(0.0)
     for _ in range(NOISE_ROUNDS):
-        before, most = shift_s, len(blood) * float(np.max((pool(times_s) + blood) ** 2 / noise))  # no signal at all
+        before, most = shift_s, len(blood) * float(np.max((pool(times_s) + blood) ** 2 / in_frame))  # no signal at all
         noisy = excess(0.0, shift_s) > 0
         factor = float(optimize.brentq(excess, 0.0, most, (shift_s,))) if noisy else 0.0
         shift_s = best_shift(factor)
         if shift_s == before:
             break
-    rows, _, slope = design(shift_s, factor)
+    rows, _, error, own = design(shift_s, factor)
     recovery, spill_in = (float(value) for value in solved(shift_s, factor)[1])
     free = np.array([low < value < high for low, value, high in zip(lower, (recovery, spill_in), upper, strict=True)])
-    columns = np.column_stack([rows[:, free], slope])
+    columns = rows[:, [*free, True]] / error[:, None]
     information = columns.T @ columns
     information[-1, -1] += 1 / SHIFT_SD_S**2
-    covariance = np.zeros((2, 2))
-    covariance[np.ix_(free, free)] = np.linalg.pinv(information)[:-1, :-1]
+    inverse = np.zeros((2, columns.shape[1]))
+    inverse[free] = np.linalg.pinv(information)[:-1]
+    gain = inverse @ columns.T / error
+    by_sample, by_shift = gain * own, inverse[:, -1:] / SHIFT_SD_S
+    frame_errors = np.zeros((len(noise), 3))
+    frame_errors[:, 2] = np.sqrt(factor * noise)
+    np.add.at(frame_errors[:, :2], frames, (gain * frame_errors[frames, 2]).T)
+    by_frame = frame_errors[:, :2]
+    covariance = by_sample @ by_sample.T + by_shift @ by_shift.T + by_frame.T @ by_frame
     calibration = _noted(recovery, spill_in, covariance, free, times_s)
     notices = Notices(calibration.notices)
     if abs(shift_s) >= SHIFT_NOTED_S:
@@ -198,7 +230,7 @@ def timed_calibration(
             "the pool, at what lies beside it, and at the samples, or take the input from arterial samples alone",
             misfit=misfit,
         )
-    return replace(calibration, shift_s=shift_s, notices=tuple(notices))
+    return replace(calibration, shift_s=shift_s, notices=tuple(notices), frame_errors=frame_errors)
 
 
 def _noted(

@@ -95,7 +95,7 @@ def _fractions(
         return parent_fraction_of(blood, replace(settings, parent_fraction_model=model), until_s)
 
     def area(fitted: ParentFractionFit) -> float:
-        return _area(made, lambda known: varied(known, fitted, known.plasma_ratio, known.calibration), until_s)
+        return _area(made, lambda known: varied(known, fitted, known.plasma_ratio), until_s)
 
     used = fit(settings.parent_fraction_model).model
     for model in (*(model.name for model in FRACTION_MODELS), INTERPOLATION):
@@ -111,7 +111,7 @@ def _ratios(
         return fit_plasma_ratio(used.times_s, used.ratios, np.ones(len(used.ratios)), model)
 
     def area(fitted: PlasmaRatioFit) -> float:
-        return _area(made, lambda known: varied(known, known.parent_fraction, fitted, known.calibration), until_s)
+        return _area(made, lambda known: varied(known, known.parent_fraction, fitted), until_s)
 
     for model in (*RATIO_MODELS, INTERPOLATION):
         yield _fitted(RATIO, "plasma_ratio_model", model, model == used.model, fit, area, times)

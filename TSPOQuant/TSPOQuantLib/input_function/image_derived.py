@@ -152,7 +152,7 @@ def _calibrate(
     around = continuous_curve(image.timing, image.tissue, bolus=False)
     if timed:
         frames = np.searchsorted(image.timing.starts_s, times, "right") - 1
-        curves, noise = (_curve_of(seen), _curve_of(around)), frame_noise(image, half_life_s)[frames]
+        curves, noise = (_curve_of(seen), _curve_of(around)), frame_noise(image, half_life_s)
         return plausible(timed_calibration(times, blood, *curves, frames, noise, settings.sample_cv))
     tissue = evaluate(around.knots_s, around.values, times)
     return plausible(recovery_calibration(times, blood, pool, tissue, settings.sample_cv))

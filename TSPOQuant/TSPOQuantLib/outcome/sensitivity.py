@@ -4,8 +4,9 @@ Computed where the images are, once a visit; what is assumed about the size of t
 comparison, and can be changed there without the images.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..alignment.motion import late_frames
 from ..alignment.resample import mean_image
 from ..input_function import Calibration, InputFunction, InputFunctionResult, ParentFractionFit, PlasmaRatioFit
 from ..input_function.ensemble import varied
+from ..input_function.result import ImageFrames
 from ..kinetics import KineticFit
 from ..kinetics.flags import LARGE_STANDARD_ERROR
 from ..messages import InputRefused, Text
@@ -48,6 +50,8 @@ SCALE_STEP = 0.05
 DELAY_STEP_S = 2.0
 PLACE_STEP_MM = 0.6
 AXES = ("x", "y", "z")
+LEADING = 0.95
+"""Of the variance of the blood's area that a calibration's errors make: the rest is not worth its fits. A choice."""
 LEAST_AICC = 2.0
 """By so much AICc has to be lower: less tells nothing (Burnham & Anderson 2002, chapter 2)."""
 STILL_FROM_S, SMOOTHING_MM = 600.0, 2.0
@@ -171,31 +175,53 @@ def _inputs(source: InputFunctionResult, delay_fitted: bool) -> Iterator[_Varied
         yield _Varied("delay", "delay", "s", DELAY_STEP_S, None, *ends)
     fraction, ratio, calibration = source.parent_fraction, source.plasma_ratio, source.calibration
     if calibration is not None and source.image is not None:
-
-        def calibrated(error: Array, known: Calibration = calibration) -> InputFunction:
-            moved = replace(known, recovery=known.recovery + error[0], spill_in=known.spill_in + error[1])
-            return varied(source, fraction, ratio, moved)
-
-        yield from _along("input-calibration", calibration.covariance, calibrated)
+        errors = _leading(calibration, source.image)
+        yield from _either_side("input-calibration", errors, partial(_calibrated, source, calibration, source.image))
     if ratio is not None:
 
         def with_ratio(error: Array, known: PlasmaRatioFit = ratio) -> InputFunction:
             center = np.array(list(known.parameters.values()))
-            return varied(source, fraction, known.with_parameters(center + error), calibration)
+            return varied(source, fraction, known.with_parameters(center + error))
 
         yield from _along("plasma-ratio", ratio.covariance, with_ratio)
     if fraction is not None:
 
         def with_fraction(error: Array, known: ParentFractionFit = fraction) -> InputFunction:
             center = np.array(list(known.parameters.values()))
-            return varied(source, known.with_parameters(center + error), ratio, calibration)
+            return varied(source, known.with_parameters(center + error), ratio)
 
         yield from _along("parent-fraction", fraction.covariance, with_fraction)
 
 
+def _calibrated(source: InputFunctionResult, known: Calibration, image: ImageFrames, error: Array) -> InputFunction:
+    """The input had calibration and blood pool been off by one of ``Calibration.errors``."""
+    blood = known.moved(error).blood(image.blood_pool + error[2:], image.tissue)
+    return varied(source, source.parent_fraction, source.plasma_ratio, blood)
+
+
+def _leading(calibration: Calibration, image: ImageFrames) -> Array:
+    """The errors of a calibration, turned so that few of them hold ``LEADING`` of what all do to the blood's area.
+
+    Independent errors of one standard deviation each stay so when they are turned [textbook].
+    """
+    errors = calibration.errors(len(image.timing))
+    blood = calibration.blood(image.blood_pool, image.tissue)
+    tissue = np.zeros(len(blood)) if image.tissue is None else image.tissue
+    does = (errors[:, 2:] - np.outer(errors[:, 1], tissue) - np.outer(errors[:, 0], blood)) * image.timing.durations_s
+    turned, sizes, _ = np.linalg.svd(does, full_matrices=False)
+    held = np.cumsum(sizes**2)
+    needed = int(np.searchsorted(held, LEADING * held[-1])) + 1 if held.size and held[-1] > 0 else 0
+    return np.asarray(turned[:, :needed].T @ errors)
+
+
 def _along(component: str, covariance: Array, make: Callable[[Array], InputFunction]) -> Iterator[_Varied]:
+    """As ``_either_side``, of a step whose errors have this covariance."""
+    return _either_side(component, _directions(covariance), make)
+
+
+def _either_side(component: str, errors: Iterable[Array], make: Callable[[Array], InputFunction]) -> Iterator[_Varied]:
     """One standard deviation to either side along every independent direction of a step's errors."""
-    for number, direction in enumerate(_directions(covariance)):
+    for number, direction in enumerate(errors):
         yield _Varied(component, f"{component}:{number + 1}", "SD", 1.0, 1.0, make(-direction), make(direction))
 
 
