@@ -4,9 +4,38 @@ A sentence is written once, in English, as a plain literal where it is needed; `
 template in every other language. What is said keeps template and values, so that it can be told in any language later.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Self
+
+HUGE = 1e15
+"""No quantity is as large: from here on a number in a sentence has an exponent, for its digits would fill pages."""
+
+
+class _Huge:
+    """A number that is written with an exponent, however a sentence wants it."""
+
+    def __init__(self, value: Real):
+        try:
+            self.text = f"{float(value):.3g}"
+        except OverflowError:
+            self.text = f"{'-' if value < 0 else ''}1e+{math.floor(math.log10(abs(value)))}"
+
+    def __format__(self, format_spec: str) -> str:
+        return f"+{self.text}" if format_spec.startswith("+") and self.text[0] != "-" else self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as a sentence takes them."""
+    return {
+        name: _Huge(value) if issubclass(type(value), Real) and abs(value) >= HUGE else value
+        for name, value in values.items()
+    }
 
 
 class Text(str):
@@ -20,7 +49,7 @@ class Text(str):
     values: dict[str, Any]
 
     def __new__(cls, template: str, /, **values: Any) -> Self:
-        text = super().__new__(cls, template.format(**values))
+        text = super().__new__(cls, template.format(**shown(values)))
         text.template, text.values = template, values
         return text
 

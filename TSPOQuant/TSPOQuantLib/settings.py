@@ -7,6 +7,7 @@ the panel, the comparison of visits and the table in README know of it, so that 
 import dataclasses
 import math
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class Number(Kind):
     whole: bool = False
 
     def _accept(self, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise ValueError(value)
         outside = value < self.low or value > self.high or (self.whole and value != int(value))
         if outside or (self.above and value == self.low) or (self.below and value == self.high):

@@ -1,6 +1,5 @@
 """Small TOML files that people write: read whole, unknown keys refused with their line."""
 
-import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -82,8 +81,7 @@ class TomlFile:
 
     def number(self, where: str, value: object, low: float, high: float) -> float:
         """A finite number from ``low`` to ``high``, or a refusal ("…-value")."""
-        right = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
-        if not right or not low <= float(value) <= high:  # type: ignore[arg-type]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             problem = Text(
                 "{where} is {value!r}; give a number from {low:g} to {high:g}",
                 where=where,
@@ -92,7 +90,7 @@ class TomlFile:
                 high=high,
             )
             raise self.refuse("value", problem)
-        return float(value)  # type: ignore[arg-type]
+        return float(value)
 
     def words(self, where: str, value: object) -> str:
         """A text that is not empty, in one line, or a refusal ("…-value")."""
@@ -116,4 +114,8 @@ def read_toml(path: Path, kind: str, missing: str = "unreadable") -> TomlFile:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputRefused(
             f"{kind}-unreadable", "{path}: {error}; correct the file", path=path, error=error
+        ) from error
+    except ValueError as error:
+        raise InputRefused(
+            f"{kind}-unreadable", "{path} holds a number of thousands of digits; correct it", path=path
         ) from error

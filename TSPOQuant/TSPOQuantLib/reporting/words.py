@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Text, shown
 from ..quantities import decimals_for
 from ..typography import LANGUAGES, NARROW, NO_BREAK, TYPOGRAPHY
 from .report_document import English
@@ -152,7 +152,7 @@ class Words(string.Formatter):
         return re.sub("%$", self.typography.percent_space + "%", text.replace(".", self.typography.decimal))
 
     def vformat(self, format_string: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        return str(super().vformat(format_string, args, kwargs))
+        return str(super().vformat(format_string, args, shown(kwargs)))
 
     def notice(self, notice: Notice) -> str:
         return self.message(notice.message)
