@@ -69,6 +69,39 @@ class ParentFractionModelsTest(unittest.TestCase):
         stated = np.mean([np.sqrt(np.diag(fit.covariance)) for fit in fits], axis=0)
         self.assertTrue((np.abs(np.log(stated / scatter)) < np.log(1.3)).all(), stated / scatter)
 
+    def test_error_of_the_curve_matches_its_scatter_where_parameters_are_poorly_told_apart(self):
+        """Eight samples within 0.015 leave two of three parameters an error of half their size, but the curve hardly
+        any."""
+        times_min, generator = np.array([2.0, 5, 10, 20, 30, 40, 50, 60]), np.random.default_rng(6)
+        truth = 0.16 + 0.84 * np.exp(-((times_min / 35) ** 1.2))
+        for model in ("power", "gamma", "hill"):
+            curves, ends = [], []
+            for _ in range(40):
+                fit = fit_parent_fraction(samples(truth + 0.015 * generator.normal(size=8), times_min), model)
+                variances, vectors = np.linalg.eigh(fit.covariance)
+                errors = (vectors * np.sqrt(np.maximum(variances, 0))).T
+                ends.append([fit.off_by(sign * error)(60 * times_min) for error in errors for sign in (-1, 1)])
+                curves.append(fit(60 * times_min))
+            scatter = np.std(curves, axis=0, ddof=1)
+            stated = np.sqrt(np.mean(np.sum((np.array(ends) - np.array(curves)[:, None]) ** 2, axis=1) / 2, axis=0))
+            np.testing.assert_array_less(np.abs(np.log(stated[2:] / scatter[2:])), np.log(1.6), model)
+
+    def test_two_equal_rates_leave_the_curve_an_error_no_larger_than_a_sample(self):
+        """The variance of a fitted value is at most that of a sample (its leverage is at most 1)."""
+        times_min, generator = np.array([2.0, 5, 10, 20, 30, 40, 50, 60]), np.random.default_rng(6)
+        alike = 0
+        for _ in range(25):
+            measured = np.exp(-times_min / 48) + 0.015 * generator.normal(size=8)
+            fit = fit_parent_fraction(samples(np.minimum(measured, 1), times_min), "bi-exponential")
+            alike += abs(fit.parameters["b"] / fit.parameters["c"] - 1) < 1e-4
+            variances, vectors = np.linalg.eigh(fit.covariance)
+            errors = (vectors * np.sqrt(np.maximum(variances, 0))).T
+            curve = fit(60 * times_min)
+            stated = np.sqrt(sum((fit.off_by(error)(60 * times_min) - curve) ** 2 for error in errors))
+            sample = np.sqrt(np.sum(fit.residuals**2) / 5)
+            self.assertLess(stated.max(), 1.01 * sample)
+        self.assertGreater(alike, 0)
+
     def test_weights_pull_the_curve(self):
         values, formula = TRUTHS["hill"]
         measured = formula(TIMES_MIN, *values)

@@ -91,6 +91,17 @@ class PlasmaRatioTest(unittest.TestCase):
         fit = fit_plasma_ratio(np.arange(8) * 60.0, ratios * blood, blood)
         np.testing.assert_allclose(fit(np.array([0.0, 300.0])), 1.2, rtol=1e-6)
 
+    def test_error_of_a_ratio_is_the_deviation_of_its_curve(self):
+        """The delta method by hand: J C J' at the samples, of a + b e^(-rate t)."""
+        times = np.array([2.0, 5, 10, 20, 30, 40, 50, 60])
+        noise = 0.01 * np.random.default_rng(3).normal(size=len(times))
+        fit = fit_plasma_ratio(60 * times, 1.4 - 0.3 * np.exp(-times / 25) + noise, np.ones(len(times)), "exponential")
+        _, b, rate = fit.parameters.values()
+        decay = np.exp(-rate * times)
+        slopes = np.stack([np.ones(len(times)), decay, -b * times * decay], axis=1)
+        for error in np.linalg.cholesky(fit.covariance).T:
+            np.testing.assert_allclose(fit.off_by(error)(60 * times) - fit(60 * times), slopes @ error, atol=1e-6)
+
     def test_two_pairs_give_their_mean(self):
         fit = fit_plasma_ratio(np.array([600.0, 1200.0]), np.array([1.1, 1.3]), np.ones(2))
         self.assertAlmostEqual(fit(np.array([420.0]))[0], 1.2)

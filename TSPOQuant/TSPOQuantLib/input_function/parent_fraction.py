@@ -31,6 +31,8 @@ LARGEST_RISE = 0.1
 REFINED_STARTS = 3
 # Step of the numerical derivative, as a part of a parameter above 1: where its error is least.
 DIFFERENCE = float(np.finfo(float).eps) ** (1 / 3)
+# Singular values of the slopes below this part of the largest are rounding.
+LEAST_TOLD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,8 @@ class ParentFractionFit:
     last value held). covariance: (parameters, parameters), 0 for a parameter at its bound.
     predicted, residuals (measured - predicted): at ``times_s``. aicc: every model that had enough samples.
     last_sample_s: nothing is measured after it; ``hold`` keeps the curve's value there instead of the model's.
-    flags: "parameter-at-bound:NAME", "few-samples".
+    flags: "parameter-at-bound:NAME", "few-samples". error: (parameters,), of which the curve is off to first order;
+    None for the fit itself.
     """
 
     model: str
@@ -166,6 +169,7 @@ class ParentFractionFit:
     hold: bool = False
     flags: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    error: Floats | None = None
 
     @property
     def last_sample_s(self) -> float:
@@ -178,21 +182,37 @@ class ParentFractionFit:
             times = np.minimum(times, self.last_sample_s)
         if self.model == INTERPOLATION:
             return _interpolate(self.times_s, self.fractions, times)
-        return _BY_NAME[self.model].at(times, self.parameters.values())
+        model, values = _BY_NAME[self.model], np.array(list(self.parameters.values()))
+        off = first_order(lambda moved: model.function(times / 60, *moved), values, self.error)
+        return np.clip(model.at(times, values) + off, 0.0, 1.0)
 
-    def with_parameters(self, values: Floats) -> "ParentFractionFit":
-        """The same model with other parameter values, moved into the model's bounds (for error propagation)."""
-        if self.model == INTERPOLATION:
-            return self
-        model = _BY_NAME[self.model]
-        inside = np.clip(values, model.lower, model.upper)
-        predicted = model.at(self.times_s, inside)
-        return replace(
-            self,
-            parameters=dict(zip(model.parameter_names, inside.tolist(), strict=True)),
-            predicted=predicted,
-            residuals=self.fractions - predicted,
-        )
+    def off_by(self, error: Floats) -> "ParentFractionFit":
+        """The curve were its parameters off by ``error`` (parameters,), to first order.
+
+        The covariance describes the curve's error no further: where samples tell parameters poorly apart, the formula
+        with all of an error in its parameters is a curve that the samples exclude.
+        """
+        return replace(self, error=error)
+
+
+def first_order(curve: Callable[[Floats], Floats], values: Floats, error: Floats | None) -> Floats | float:
+    """What an error of its parameters does to a curve, by central differences [textbook: delta method]."""
+    if error is None:
+        return 0.0
+    steps = np.diag(DIFFERENCE * np.maximum(1.0, np.abs(values)))
+    slopes = [(curve(values + step) - curve(values - step)) / (2 * step.sum()) for step in steps]
+    return np.asarray(sum(slope * part for slope, part in zip(slopes, error, strict=True)))
+
+
+def inverse_information(jacobian: Floats) -> Floats:
+    """(J'J)^-1 of J (samples, parameters), without what J tells no better than its numerical slopes are exact.
+
+    Two equal rates of one formula, for one, move its curve alike: their difference may be anything, and moves nothing.
+    """
+    sizes = np.linalg.norm(jacobian, axis=0)
+    scale = np.where(sizes > 0, sizes, 1.0)
+    inverse = np.linalg.pinv(jacobian / scale, rcond=LEAST_TOLD) / scale[:, None]
+    return np.asarray(inverse @ inverse.T)
 
 
 def _interpolate(knots: Floats, fractions: Floats, times: Floats) -> Floats:
@@ -354,8 +374,7 @@ def _fit(model: ParentFractionModel, times_s: Floats, fractions: Floats, weight:
     wrss = 2 * float(fit.cost)
     number = len(values)
     covariance = np.zeros((number, number))
-    jacobian = fit.jac[:, free]
-    covariance[np.ix_(free, free)] = np.linalg.pinv(jacobian.T @ jacobian) * wrss / (count - number)
+    covariance[np.ix_(free, free)] = inverse_information(fit.jac[:, free]) * wrss / (count - number)
     flags = tuple(
         f"parameter-at-bound:{name}" for name, inside in zip(model.parameter_names, free, strict=True) if not inside
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..information import EXACT_FIT, aicc
 from ..lazy_modules import optimize
 from ..messages import InputRefused, Notice
+from .parent_fraction import first_order, inverse_information
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +57,7 @@ class PlasmaRatioFit:
 
     model: a name of ``MODELS``, "interpolation", or "given" (a constant from the settings, without samples).
     covariance: (parameters, parameters). ratios, predicted: at ``times_s``. aicc: every model that was able.
+    error: (parameters,), of which the curve is off to first order; None for the fit itself.
     """
 
     model: str
@@ -66,19 +68,19 @@ class PlasmaRatioFit:
     predicted: Floats
     aicc: dict[str, float]
     notices: tuple[Notice, ...] = ()
+    error: Floats | None = None
 
     def __call__(self, times_s: Floats) -> Floats:
         times = np.asarray(times_s, dtype=float)
         if self.model == INTERPOLATION:
             return np.asarray(np.interp(times, self.times_s, self.ratios))
-        if self.model == "given":
-            return constant(times, self.parameters["a"])
-        inside = np.clip(times, self.times_s[0], self.times_s[-1])
-        return MODELS[self.model](inside / 60, *self.parameters.values())
+        formula, values = MODELS.get(self.model, constant), np.array(list(self.parameters.values()))
+        minutes = (times if self.model == "given" else np.clip(times, self.times_s[0], self.times_s[-1])) / 60
+        return formula(minutes, *values) + first_order(lambda moved: formula(minutes, *moved), values, self.error)
 
-    def with_parameters(self, values: Floats) -> "PlasmaRatioFit":
-        """The same model with other parameter values (for error propagation)."""
-        return replace(self, parameters=dict(zip(self.parameters, np.asarray(values).tolist(), strict=True)))
+    def off_by(self, error: Floats) -> "PlasmaRatioFit":
+        """The curve were its parameters off by ``error``, to first order: as ``ParentFractionFit.off_by``."""
+        return replace(self, error=error)
 
 
 def given_ratio(value: float) -> PlasmaRatioFit:
@@ -170,8 +172,8 @@ def _fit(name: str, times_min: Floats, ratios: Floats) -> tuple[Floats, Floats, 
     fit = optimize.least_squares(residuals, start, bounds=(lower, upper), jac="3-point", x_scale="jac")
     count = len(times_min)
     wrss = 2 * float(fit.cost)
-    covariance = np.linalg.pinv(fit.jac.T @ fit.jac) * wrss / (count - number)
-    return np.asarray(fit.x), np.asarray(covariance), aicc(wrss, count, number, EXACT_FIT)
+    covariance = inverse_information(fit.jac) * wrss / (count - number)
+    return np.asarray(fit.x), covariance, aicc(wrss, count, number, EXACT_FIT)
 
 
 def _start(name: str, times_min: Floats, ratios: Floats) -> Floats:

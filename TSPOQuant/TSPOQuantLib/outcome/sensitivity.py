@@ -180,15 +180,13 @@ def _inputs(source: InputFunctionResult, delay_fitted: bool) -> Iterator[_Varied
     if ratio is not None:
 
         def with_ratio(error: Array, known: PlasmaRatioFit = ratio) -> InputFunction:
-            center = np.array(list(known.parameters.values()))
-            return varied(source, fraction, known.with_parameters(center + error))
+            return varied(source, fraction, known.off_by(error))
 
         yield from _along("plasma-ratio", ratio.covariance, with_ratio)
     if fraction is not None:
 
         def with_fraction(error: Array, known: ParentFractionFit = fraction) -> InputFunction:
-            center = np.array(list(known.parameters.values()))
-            return varied(source, known.with_parameters(center + error), ratio)
+            return varied(source, known.off_by(error), ratio)
 
         yield from _along("parent-fraction", fraction.covariance, with_fraction)
 
@@ -226,12 +224,15 @@ def _either_side(component: str, errors: Iterable[Array], make: Callable[[Array]
 
 
 def _directions(covariance: Array) -> list[Array]:
-    """Independent errors of one standard deviation each: eigenvectors times the roots of their eigenvalues."""
+    """Independent errors of one standard deviation each: eigenvectors times the roots of their eigenvalues, found of
+    the correlations, since parameters of one formula may differ in size by many orders."""
     if covariance.size == 0 or not np.isfinite(covariance).all():
         return []
-    values, vectors = np.linalg.eigh(covariance)
+    sds = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    scale = np.where(sds > 0, sds, 1.0)
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
     tiny = 1e-12 * max(float(values.max()), 0.0)
-    return [vectors[:, n] * np.sqrt(value) for n, value in enumerate(values) if value > tiny]
+    return [scale * vectors[:, n] * np.sqrt(value) for n, value in enumerate(values) if value > tiny]
 
 
 def _of_input(measured: Measured, varied_input: _Varied, refit: Refit) -> list[Sensitivity]:
