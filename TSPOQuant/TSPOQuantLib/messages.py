@@ -84,10 +84,15 @@ NAMED = 3
 """Names that a sentence lists."""
 
 
+def quoted(names: Iterable[str]) -> Listed:
+    """Names of the user's, each in the quotes of the language that it is told in."""
+    return Listed(Text("'{name}'", name=name) for name in names)
+
+
 def named(names: Sequence[str]) -> str:
     """The first names, each in quotes, and how many more there are."""
     more = len(names) - NAMED
-    shown = Listed(f"'{name}'" for name in names[:NAMED])
+    shown = quoted(names[:NAMED])
     return shown if more <= 0 else Text("{names} and {count} more", names=shown, count=more)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import TSPOQuantLib
-from TSPOQuantLib.messages import Listed, Notice, Text
+from TSPOQuantLib.messages import Listed, Notice, Text, named
 from TSPOQuantLib.reporting.report_document import English
 from TSPOQuantLib.reporting.words import FOLDER, Words, catalog
 from TSPOQuantLib.typography import LANGUAGES
@@ -170,6 +170,12 @@ class MessageTest(unittest.TestCase):
         text = Words("fr").message(Text(kept, file="a_pet.json", said="InjectedRadioactivity 1 MBq"))
         self.assertNotIsInstance(text, English)
         self.assertIn("InjectedRadioactivity 1 MBq n’est pas", text)
+
+    def test_names_in_a_list_are_in_the_quotes_of_the_language(self):
+        text = named(["C6/C7 left", "C7", "a", "b"])
+        self.assertEqual(text, "'C6/C7 left', 'C7', 'a' and 1 more")
+        told = Words("fr").message(text).replace("\u00a0", " ").replace("\u202f", " ")
+        self.assertEqual(told, "« C6/C7 left », « C7 », « a » et 1 autres")
 
     def test_lists_are_told_item_by_item(self):
         text = Text("{session}: {flags}", session="a", flags=Listed([Text("frame {frame}", frame=1), "C6/C7"], "; "))

@@ -16,7 +16,7 @@ from ..acquisition.participants import (
     is_label,
 )
 from ..acquisition.tables import read_table
-from ..messages import InputRefused, Listed, Notice, Notices
+from ..messages import InputRefused, Listed, Notice, Notices, quoted
 from ..outcome.clinical import score_named
 from ..outcome.clinical_file import read_clinical
 
@@ -129,7 +129,7 @@ def _of_columns(path: Path, name: str, cells: Sequence[str]) -> str:
             "{file} has several columns {column}, which say {cells} in one row; leave one of the columns",
             file=path.name,
             column=name,
-            cells=Listed(f"'{cell}'" for cell in meanings.values()),
+            cells=quoted(meanings.values()),
         )
     return next(iter(meanings.values()), cells[0])
 

@@ -11,7 +11,7 @@ from ..acquisition.segmentation import Segmentation
 from ..alignment.fused import FusedImages, fused_images
 from ..alignment.motion import FrameMotion, estimate_motion, judged_at
 from ..alignment.pet_to_ct import PetToCt, align_to_ct
-from ..messages import InputRefused, Listed, Notice, Text
+from ..messages import InputRefused, Listed, Notice, Text, quoted
 from ..progress import Progress, part, silent
 from ..regions.anatomy import ANATOMY_ONLY, REFERENCE_RULES
 from ..regions.nearby import surroundings
@@ -118,7 +118,7 @@ def reference_region(regions: Sequence[Region], settings: StudySettings) -> Regi
             "reference-region",
             "[outcome] reference: no segment is called '{reference}'; name one of {names}",
             reference=settings.reference,
-            names=Listed(f"'{region.name}'" for region in regions),
+            names=quoted(region.name for region in regions),
         )
     return found
 
@@ -131,7 +131,7 @@ def check_unaffected(targets: Sequence[Region], settings: StudySettings) -> None
             "[segmentation] unaffected: no region to quantify is called '{name}'; name one of {names}, or write one "
             "of {rules}",
             name=settings.unaffected,
-            names=Listed(f"'{region.name}'" for region in targets),
+            names=quoted(region.name for region in targets),
             rules=Listed(REFERENCE_RULES),
         )
 

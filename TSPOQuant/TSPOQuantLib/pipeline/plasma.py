@@ -23,7 +23,7 @@ from ..input_function.arrival import check_arrival, seen_arrival
 from ..input_function.population import check_alike
 from ..kinetics import FitOptions, fit
 from ..kinetics.models import model_named
-from ..messages import InputRefused, Notice, Text
+from ..messages import InputRefused, Notice, Text, quoted
 from ..regions.region import plain_name
 from ..regions.sampling import MOST_OF_VESSEL_OUTSIDE, sample
 from ..regions.surround import surround
@@ -65,12 +65,11 @@ def input_of(placed: Placed, blood: BloodSamples, settings: StudySettings) -> In
         blood = replace(blood, notices=(*blood.notices, *doubts))
         return sampled_input(blood, until_s, part_of(SampledSettings, settings))
     if pool is None:
-        names = ", ".join(f"'{region.name}'" for region in regions)
         raise InputRefused(
             "blood-pool-missing",
             "no segment is called '{blood_pool}'; draw it, or name the one that is the blood pool: {names}",
             blood_pool=settings.blood_pool,
-            names=names,
+            names=quoted(region.name for region in regions),
         )
     read = placed.read(pool, settings.minimum_coverage, MOST_OF_VESSEL_OUTSIDE)
     doubts = decay_notices(blood, half_life, SampledCurve(image.timing.mids_s, read.mean))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ..acquisition.segmentation import Segment, Segmentation
 from ..levels import LEVELS, OF_ROOT
-from ..messages import InputRefused, Listed, Notice, Notices
+from ..messages import InputRefused, Notice, Notices, quoted
 from .anatomy import ANATOMY_ONLY, STRUCTURES, Anatomy, Named, has_cord, identify, own_tags, read_name
 from .region import plain_name
 
@@ -64,7 +64,7 @@ def undrawn_notices(segmentation: Segmentation) -> tuple[Notice, ...]:
             "segmentation-empty",
             "the segmentation or its table lists {names} ({count} in all), of which nothing is drawn: each was lost "
             "or never drawn, and has no result",
-            names=Listed(f"'{name}'" for name in named[:MOST_NAMED]),
+            names=quoted(named[:MOST_NAMED]),
             count=len(named),
         ),
     )
