@@ -258,6 +258,7 @@ class Setting:
     nothing is said. None of the defaults is published where its room does not name a source: each is a choice.
     shared: how visits are compared; None where they need not be alike, for the reason that ``exempt`` tells.
     applies: another setting's name, and its values with which this one has any effect; None for always.
+    before: what held in records from before there was the setting; None: the default did.
     """
 
     name: str
@@ -270,6 +271,7 @@ class Setting:
     shared: Shared | None
     exempt: str
     applies: tuple[str, tuple[Any, ...]] | None
+    before: Any
 
 
 def setting(
@@ -282,6 +284,7 @@ def setting(
     shared: Shared | None = None,
     exempt: str = "",
     applies: tuple[str, tuple[Any, ...]] | None = None,
+    before: Any = None,
 ) -> Any:
     """A dataclass field that declares a setting.
 
@@ -293,7 +296,7 @@ def setting(
         raise TypeError(f"the setting in [{where}] must say either what visits share or why they need not share it")
     table, _, key = where.partition(".")
     kept = kind.accept(default)
-    declared = Setting("", kept, table, key, kind, help, unit, shared, exempt, applies)
+    declared = Setting("", kept, table, key, kind, help, unit, shared, exempt, applies, before)
     default_of = {"default_factory": lambda: dict(kept)} if isinstance(kept, dict) else {"default": kept}
     return dataclasses.field(**default_of, metadata={DECLARATION: declared})
 

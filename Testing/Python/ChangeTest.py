@@ -498,7 +498,8 @@ class ComparisonTest(unittest.TestCase):
         fit = SimpleNamespace(outcome_value=5.0)
         measured = Measured("GTM", (SimpleNamespace(name="foramen"),), np.ones((1, 4)), {"1TCM": (fit,)})
 
-        def refit(model, curves, source, near):
+        def refit(model, curves, source, near, pvc):
+            self.assertEqual(pvc, "GTM")
             return [SimpleNamespace(outcome_value=5.0 * one.mean()) for one in curves]
 
         source = SimpleNamespace(input_function=None)
@@ -515,7 +516,9 @@ class ComparisonTest(unittest.TestCase):
         regions = tuple(SimpleNamespace(name=name) for name in names)
         measured = Measured("GTM", regions, np.ones((3, 4)), {"1TCM": one})
         source = SimpleNamespace(input_function=None)
-        found = of_kinetic_model(measured, source, lambda model, curves, curve: two if model == "2TCM" else None)
+        found = of_kinetic_model(
+            measured, source, lambda model, *rest: two if (model, rest[-1]) == ("2TCM", "GTM") else None
+        )
         self.assertEqual([row.region for row in found], ["asked"])
         self.assertAlmostEqual(found[0].upper, math.log(1.1))
         self.assertEqual(of_kinetic_model(replace(measured, fits={"Logan": one}), source, None), [])

@@ -132,6 +132,16 @@ class EachDifferenceTest(unittest.TestCase):
                 (finding,) = checked([BASE, visit])
                 self.assertEqual((finding.code, finding.severity, finding.accepted), (code, "warn", False))
 
+    def test_a_record_from_before_blood_lay_beside_tissue_says_so(self):
+        """It was made as 1 makes it, and its corrected values are not those of the default."""
+        old, asked = made.visit(settings={"pvc": "GTM"}, pvc="GTM"), {"pvc": "GTM", "pvc_tissue_vb": 0.05}
+        new = followup(settings=asked, pvc="GTM")
+        (finding,) = findings_of([old, new])
+        self.assertEqual((finding.code, finding.severity), ("visits-corrected-blood", "refuse"))
+        self.assertEqual(finding.values, ("1", "0.05"))
+        as_before = replace(new, settings={**new.settings, "pvc_tissue_vb": 1.0})
+        self.assertEqual(findings_of([old, as_before]), ())
+
     def test_windows_of_suv_that_frames_set_are_told(self):
         """The last 20 min in whole frames: from 40 min on of frames of 10 min, from 45 min on of such of 15."""
         quarters = {"frame_starts_s": (0.0, 900.0, 1800.0, 2700.0), "frame_durations_s": 4 * (900.0,)}
@@ -338,7 +348,15 @@ class EachDifferenceTest(unittest.TestCase):
                     self.assertNotEqual(*finding.values, finding.code)
 
     def test_every_code_is_tested(self):
-        tested = {*REFUSES, *WARNS, "visits-volume", "visits-not-told", "visits-uptake-time", "visits-blood-same"}
+        tested = {
+            *REFUSES,
+            *WARNS,
+            "visits-corrected-blood",
+            "visits-volume",
+            "visits-not-told",
+            "visits-uptake-time",
+            "visits-blood-same",
+        }
         self.assertEqual(tested, set(CODES))
         self.assertEqual({*NEVER, "visits-same"}, set(NEVER_ACCEPTED))
 

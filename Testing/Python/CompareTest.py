@@ -125,7 +125,7 @@ class SensitivityTest(unittest.TestCase):
         result = replace(sampled_input(given, 3600.0, SampledSettings()), input_function=source)
         curves = sample(image, region).mean[None]
 
-        def refit(model, activity, other, near=None):
+        def refit(model, activity, other, near=None, pvc="none"):
             return fit(model, timing, activity, other, options, near)
 
         fits = refit("1TCM", curves, source)
@@ -167,7 +167,7 @@ class CoverageTest(unittest.TestCase):
         noisy = with_noise(curves, timing, rng, draws)
         options = FitOptions(weights=weights("counts", timing, curves, HALF_LIFE_S))
 
-        def refit(model, activity, source, near=None):
+        def refit(model, activity, source, near=None, pvc="none"):
             return fit(model, timing, activity, source, options, near)
 
         settings = SampledSettings(parent_fraction_model="hill", plasma_ratio_model="exponential")

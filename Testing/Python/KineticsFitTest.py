@@ -80,6 +80,35 @@ class CompartmentRecoveryTest(unittest.TestCase):
         none = fit("1TCM", timing, bare, plasma, FitOptions(vb="none"))[0]
         np.testing.assert_allclose(values(none, "K1", "k2", "VB"), (0.2, 0.05, 0.0), rtol=1e-7)
 
+    def test_blood_of_a_vessel_beside_the_tissue_takes_no_place_in_it(self):
+        """Blood is added to the integrated curve of a tissue that holds some: V_T stays; by the published equation it
+        grows as 1 / (1 - V_B)."""
+        timing, plasma = schedule(60), arterial_input(60)
+        blood = tissue_curve(timing, plasma, 0.0, 0.0, VB=1.0)
+        for model, rates in (("1TCM", ()), ("2TCM", (0.05, 0.04)), ("2TCM1K", (0.05, 0.04))):
+            tissue = tissue_curve(timing, plasma, 0.3, 0.05, *rates, VB=0.04)
+            vt = 6.0 * (1 + rates[0] / rates[1]) if rates else 6.0
+            for beside in (0.0, 0.01, 0.1, 0.4):
+                curve = tissue + beside * blood
+                (one,) = fit(model, timing, curve, plasma, FitOptions(tissue_vb=0.04))
+                np.testing.assert_allclose(values(one, "K1", "VB", "VT"), (0.3, 0.04 + beside, vt), rtol=1e-4)
+                self.assertEqual(one.settings["tissue_vb"], 0.04)
+                (plain,) = fit(model, timing, curve, plasma)
+                np.testing.assert_allclose(plain.parameters["VT"], vt * 0.96 / (0.96 - beside), rtol=1e-4)
+                (near,) = fit(model, timing, curve, plasma, FitOptions(tissue_vb=0.04), [plain])
+                np.testing.assert_allclose(near.parameters["VT"], vt, rtol=1e-4)
+
+    def test_v_t_is_as_sure_beside_a_vessel_as_its_curves_say(self):
+        """Over many draws of noise the standard error is the scatter of V_T, and V_T is right in the mean."""
+        timing, plasma = schedule(60), arterial_input(60)
+        blood = tissue_curve(timing, plasma, 0.0, 0.0, VB=1.0)
+        curve = tissue_curve(timing, plasma, 0.3, 0.05, VB=0.04) + 0.3 * blood
+        noisy = curve + np.random.default_rng(7).normal(size=(200, len(timing))) * 0.03 * curve.mean()
+        fits = fit("1TCM", timing, noisy, plasma, FitOptions(tissue_vb=0.05))
+        vt, se = (np.array([getattr(one, name) for one in fits]) for name in ("outcome_value", "outcome_error"))
+        self.assertAlmostEqual(vt.mean(), 6.0 * 0.96 / 0.95, delta=3 * vt.std() / np.sqrt(len(vt)))
+        self.assertAlmostEqual(np.median(se) / vt.std(), 1, delta=0.15)
+
     @slow
     def test_a_fitted_delay_is_found(self):
         timing, plasma = schedule(60), arterial_input(60)

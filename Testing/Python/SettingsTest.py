@@ -76,6 +76,7 @@ OTHERS = {
     "minimum_coverage": [0.3],
     "pvc": ["GTM"],
     "pvc_regions": [["cord C7"]],
+    "pvc_tissue_vb": [0.1],
     "unaffected": ["one-above", "contralateral", "muscle"],
     "fwhm_mm": ["estimate", 6.0],
     "smooth_to_mm": [8.0],
@@ -174,7 +175,7 @@ class ComparedTest(unittest.TestCase):
     """No setting that can change a result escapes the comparison of visits."""
 
     def differing(self, **changes):
-        corrected = {"pvc": "GTM"} if changes.keys() <= {"pvc_regions"} else {}
+        corrected = {"pvc": "GTM"} if changes.keys() <= {"pvc_regions", "pvc_tissue_vb"} else {}
         to_ct = PetToCt(np.eye(4), 0.1)
         first = made.visit(settings=corrected, pvc=corrected.get("pvc", "none"), pet_to_ct=to_ct)
         settings = {**corrected, **changes}

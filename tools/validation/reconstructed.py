@@ -39,6 +39,7 @@ from TSPOQuantLib.regions.anatomy import identify
 from TSPOQuantLib.regions.partial_volume import correct
 from TSPOQuantLib.regions.region import Region
 from TSPOQuantLib.regions.sampling import sample
+from TSPOQuantLib.regions.settings import TISSUE_VB
 from TSPOQuantLib.regions.surround import surround
 
 from .document import Goal, Section, paragraphs, table
@@ -185,7 +186,8 @@ def derived_input(visit: Visit, draw: int, from_s: float) -> InputFunction:
 def fits(visit: Visit, way: str, draw: int, source: InputFunction) -> tuple[KineticFit, ...]:
     timing = FrameTiming(FRAME_STARTS_S, FRAME_DURATIONS_S)
     mean = visit.curves["as measured"][draw].mean(axis=0)
-    options = FitOptions(weights=weights("counts", timing, mean, HALF_LIFE_S))
+    tissue_vb = 1.0 if way == "as measured" else TISSUE_VB
+    options = FitOptions(weights=weights("counts", timing, mean, HALF_LIFE_S), tissue_vb=tissue_vb)
     return fit(MODEL, timing, visit.curves[way][draw], source, options)
 
 

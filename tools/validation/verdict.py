@@ -49,6 +49,7 @@ from TSPOQuantLib.regions.anatomy import ANATOMY_ONLY
 from TSPOQuantLib.regions.partial_volume import correct
 from TSPOQuantLib.regions.region import Region, regions_of
 from TSPOQuantLib.regions.sampling import coverage, sample
+from TSPOQuantLib.regions.settings import TISSUE_VB
 from TSPOQuantLib.regions.surround import surround
 from TSPOQuantLib.study import read_study
 
@@ -245,11 +246,17 @@ class Measurer:
         options = FitOptions(weights=neck.frame_weights)
 
         def refit(
-            model: str, curves: Array, source: InputFunction, near: Sequence[KineticFit] | None = None
+            model: str,
+            curves: Array,
+            source: InputFunction,
+            near: Sequence[KineticFit] | None = None,
+            pvc: str = "none",
         ) -> tuple[KineticFit, ...]:
-            return fit(model, timing, curves, source.delayed(delay_s), options, near)
+            chosen = options if pvc == "none" else replace(options, tissue_vb=TISSUE_VB)
+            return fit(model, timing, curves, source.delayed(delay_s), chosen, near)
 
-        measured, unchanged, corrected = refit(MODEL, curves, source.input_function)
+        measured, unchanged = refit(MODEL, curves[:2], source.input_function)
+        (corrected,) = refit(MODEL, curves[2:], source.input_function, None, METHOD)
         again = Measured(METHOD, (affected,), curves[2:], {MODEL: (corrected,)})
         if self.of_place is None:
             geometry = Geometry(image, neck.moved, neck.ct, neck.others, 0.5)

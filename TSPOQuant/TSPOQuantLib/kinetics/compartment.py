@@ -6,6 +6,9 @@ B(a) the plasma convolved with exp(-a t) (Gunn 2001, 10.1097/00004647-200106000-
 k4 = 0, K_b is the endothelial trapping of 2TCM-1K (10.1038/jcbfm.2014.55). A parameter whose bounds are equal is a
 fixed number, so that one code serves all models, with or without V_B.
 
+In a region that was corrected for partial volume, blood may lie beside the tissue, not in its place: the part 1 - V_B
+that the tissue fills then is 1 - min(V_B, ``tissue_vb``). What is beyond adds to the curve and takes nothing from it.
+
 The optimum is global because nothing is guessed: given the two exponents, what remains is linear in amplitudes that
 live in a polytope (K1, V_B and K_b bounds, and the share of each exponent that the bounds of k2, k3 and k4 allow), and
 its least-squares solution is exact. The exponents run over a grid; its local minima are then refined in the rate
@@ -47,6 +50,7 @@ class Equation:
     basis: parent plasma; blood, trapped: frame averages of whole blood and of the integral of plasma (frames,);
     root: sqrt of the weights (frames,).
     low, high: bounds in the order of ``NAMES`` (6,).
+    tissue_vb: so much of V_B at most takes the place of tissue.
     """
 
     basis: Basis
@@ -55,6 +59,7 @@ class Equation:
     root: Array
     low: Array
     high: Array
+    tissue_vb: float = 1.0
 
     @property
     def free(self) -> NDArray[np.intp]:
@@ -75,12 +80,13 @@ class Equation:
 
     def _observed(self, parameters: Array, response: Array) -> Array:
         k1, vb, kb = (parameters[:, index, None] for index in (_K1, _VB, _KB))
-        return np.asarray((1 - vb) * k1 * response + vb * (self.blood + kb * self.trapped))
+        return np.asarray(filled(vb, self.tissue_vb) * k1 * response + vb * (self.blood + kb * self.trapped))
 
     def jacobian(self, parameters: Array) -> tuple[Array, Array]:
         """Prediction (curves, frames) and its derivatives (curves, 6, frames), not weighted."""
         k1, k2, _, _, vb, kb = parameters.T
-        tissue = ((1 - vb) * k1)[:, None]
+        part = filled(vb, self.tissue_vb)[:, None]
+        tissue = part * k1[:, None]
         slopes = np.zeros((len(parameters), 6, len(self.root)))
         if self.one_tissue:
             response, slope = self.basis.with_slope(k2)
@@ -88,8 +94,9 @@ class Equation:
         else:
             response, rates = self._two_tissues(parameters)
             slopes[:, _K2 : _K4 + 1] = tissue[:, None] * rates
-        slopes[:, _K1] = (1 - vb)[:, None] * response
-        slopes[:, _VB] = self.blood + kb[:, None] * self.trapped - k1[:, None] * response
+        slopes[:, _K1] = part * response
+        displaced = np.where(vb < self.tissue_vb, k1, 0.0)
+        slopes[:, _VB] = self.blood + kb[:, None] * self.trapped - displaced[:, None] * response
         slopes[:, _KB] = vb[:, None] * self.trapped
         return self._observed(parameters, response), slopes
 
@@ -117,6 +124,11 @@ class Equation:
     def solve(self, matrices: Array, right: Array) -> Array:
         """Solutions (curves, p) of positive definite systems (curves, p, p)."""
         return np.asarray(np.linalg.solve(matrices, right[..., None])[..., 0])
+
+
+def filled(vb: Array, tissue_vb: float) -> Array:
+    """The part of a region that tissue fills."""
+    return np.asarray(1 - np.minimum(vb, tissue_vb))
 
 
 def _exponents(parameters: Array) -> tuple[Array, Array, Array, Array, Array]:
@@ -360,7 +372,7 @@ def grid_starts(equation: Equation, activity: Array) -> tuple[NDArray[np.intp], 
             parts.append(np.broadcast_to(trapped, left.shape))
         design = np.stack(parts, axis=1)
         x, value = _constrained_least_squares(design @ design.transpose(0, 2, 1), design @ data.T, polytope)
-        parameters = from_amplitudes(x, a1, a2, k2)
+        parameters = from_amplitudes(x, a1, a2, k2, equation.tissue_vb)
         at = i[valid] + 1, j[valid] + 1
         better = landscape[:, at[0], at[1]] > value.T
         landscape[:, at[0], at[1]] = np.where(better, value.T, landscape[:, at[0], at[1]])
@@ -369,7 +381,7 @@ def grid_starts(equation: Equation, activity: Array) -> tuple[NDArray[np.intp], 
     return _local_minima(landscape, found, low, high)
 
 
-def from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array) -> Array:
+def from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array, tissue_vb: float = 1.0) -> Array:
     """Parameters (curves, points, 6) of the amplitudes x (points, m, curves)."""
     u1, u2, vb = x[:, 0].T, x[:, 1].T, x[:, 2].T
     amplitude = np.maximum(u1 + u2, 0.0)
@@ -378,7 +390,7 @@ def from_amplitudes(x: Array, first: Array, second: Array, k2_ends: Array) -> Ar
     k4 = np.where(k2 > 0, first * second / np.where(k2 > 0, k2, 1.0), 0.0)
     k3 = first + second - k2 - k4
     kb = np.zeros_like(vb) if x.shape[1] == 3 else x[:, 3].T / np.where(vb > 0, vb, np.inf)
-    return np.stack([amplitude / (1 - vb), k2, k3, k4, vb, kb], axis=-1)
+    return np.stack([amplitude / filled(vb, tissue_vb), k2, k3, k4, vb, kb], axis=-1)
 
 
 def _local_minima(landscape: Array, found: Array, low: Array, high: Array) -> tuple[NDArray[np.intp], Array]:

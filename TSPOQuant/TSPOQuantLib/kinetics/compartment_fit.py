@@ -41,6 +41,7 @@ class CompartmentScan:
     weight: Array
     bounds: Bounds
     factory: BasisFactory
+    tissue_vb: float
 
     @classmethod
     def prepare(
@@ -49,7 +50,8 @@ class CompartmentScan:
         """Raises InputRefused ("bounds-…", "weights-…", "fit-too-few-frames")."""
         bounds = resolved_bounds(model, options)
         factory = basis_factory(input_function, timing, highest_exponent(bounds))
-        scan = cls(model, timing, input_function, frame_weights(options, len(timing)), bounds, factory)
+        weight = frame_weights(options, len(timing))
+        scan = cls(model, timing, input_function, weight, bounds, factory, options.tissue_vb)
         if scan.n_frames <= len(scan.fitted):
             raise InputRefused(
                 "fit-too-few-frames",
@@ -68,7 +70,7 @@ class CompartmentScan:
         )
         low, high = np.array([self.bounds[name] for name in NAMES]).T
         basis = self.factory.basis(delay_s)
-        return Equation(basis, blood, basis(np.zeros(1))[0], np.sqrt(self.weight), low, high)
+        return Equation(basis, blood, basis(np.zeros(1))[0], np.sqrt(self.weight), low, high, self.tissue_vb)
 
     @property
     def fitted(self) -> tuple[str, ...]:
@@ -186,7 +188,7 @@ def _result(
         bic=bic(wrss, n, p),
         delay_s=delay_s,
         flags=tuple(flags),
-        settings={"bounds": {name: scan.bounds[name] for name in fitted}},
+        settings={"bounds": {name: scan.bounds[name] for name in fitted}, "tissue_vb": scan.tissue_vb},
     )
 
 

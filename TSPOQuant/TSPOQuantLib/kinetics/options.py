@@ -141,9 +141,11 @@ class FitOptions(FitChoices):
 
     weights: (frames,), 0 leaves a frame out; None is uniform, the documented default (not published as best: it needs
         no model of the noise). Scaled to mean 1 over the frames used.
+    tissue_vb: so much of V_B at most takes the place of tissue; 1, all of it, is the published equation.
     """
 
     weights: NDArray[np.float64] | None = None
+    tissue_vb: float = 1.0
 
 
 def weights(kind: str, timing: FrameTiming, activity: Array | None, half_life_s: float | None) -> Array:

@@ -7,6 +7,7 @@ the separate fits: how V_T follows the input, the place and the resolution is ne
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,8 @@ def _scans(visits: Sequence[VisitRecord], curves: Sequence[_Curve]) -> list[Scan
             source = replace(visit.input.function, notices=visit.notices)
             if own[0].fit.parameters.get("VB") == 0:  # nothing depends on it, and it may not have been measured
                 source = replace(source, whole_blood=np.nan_to_num(source.whole_blood))
-            options = FitOptions(**chosen, weights=own[0].fit.weights)
+            tissue_vb: Any = own[0].fit.settings.get("tissue_vb", 1.0)  # older records have none
+            options = FitOptions(**chosen, weights=own[0].fit.weights, tissue_vb=tissue_vb)
             activity = np.array([curve.mean for curve in own])
             scans.append(ScanCurves(visit.acquisition.timing, activity, source, options))
     return scans

@@ -39,9 +39,15 @@ class Refit(Protocol):
     """Fits as the visit's own were made."""
 
     def __call__(
-        self, model: str, curves: Array, source: InputFunction, near: Sequence[KineticFit] | None = None
+        self,
+        model: str,
+        curves: Array,
+        source: InputFunction,
+        near: Sequence[KineticFit] | None = None,
+        pvc: str = "none",
     ) -> Sequence[KineticFit]:
-        """curves: (curves, frames). near: fits of the same curves with an input that hardly differs."""
+        """curves: (curves, frames), which went through this partial-volume correction. near: fits of the same curves
+        with an input that hardly differs."""
         ...
 
 
@@ -239,7 +245,8 @@ def _of_input(measured: Measured, varied_input: _Varied, refit: Refit) -> list[S
     rows = []
     for model, fits in measured.fits.items():
         ends = [
-            _volumes(refit, model, measured.activity, end, fits) for end in (varied_input.lower, varied_input.upper)
+            _volumes(refit, model, measured, measured.activity, end, fits)
+            for end in (varied_input.lower, varied_input.upper)
         ]
         for number, (region, fit) in enumerate(zip(measured.regions, fits, strict=True)):
             lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
@@ -249,11 +256,16 @@ def _of_input(measured: Measured, varied_input: _Varied, refit: Refit) -> list[S
 
 
 def _volumes(
-    refit: Refit, model: str, activity: Array, source: InputFunction, near: Sequence[KineticFit] | None = None
+    refit: Refit,
+    model: str,
+    like: Measured,
+    activity: Array,
+    source: InputFunction,
+    near: Sequence[KineticFit] | None = None,
 ) -> list[float]:
-    """V_T of every curve; nan where the varied input cannot be used."""
+    """V_T of every curve, corrected as those of ``like``; nan where the varied input cannot be used."""
     try:
-        return [fit.outcome_value for fit in refit(model, activity, source, near)]
+        return [fit.outcome_value for fit in refit(model, activity, source, near, like.pvc)]
     except InputRefused:
         return [float("nan")] * len(activity)
 
@@ -269,7 +281,7 @@ def of_population(measured: Measured, source: InputFunctionResult, refit: Refit)
         return []
     for model, fits in measured.fits.items():
         for number, (other, sd) in enumerate(zip(spread.inputs, spread.sds, strict=True), start=1):
-            volumes = _volumes(refit, model, measured.activity, other)
+            volumes = _volumes(refit, model, measured, measured.activity, other)
             for region, fit, volume in zip(measured.regions, fits, volumes, strict=True):
                 away = _log_ratio(volume, fit.outcome_value)
                 place, factor = (region.name, model, measured.pvc), f"population-input:{number}"
@@ -289,7 +301,7 @@ def of_kinetic_model(measured: Measured, source: InputFunctionResult, refit: Ref
         return []
     try:
         fitted: Sequence[KineticFit] | None = measured.fits.get(TWO_TISSUES, measured.two_tissues)
-        larger = fitted or refit(TWO_TISSUES, measured.activity, source.input_function)
+        larger = fitted or refit(TWO_TISSUES, measured.activity, source.input_function, None, measured.pvc)
     except InputRefused:  # an input that only the visit's own models can use
         return []
     rows, component = [], KINETIC_MODEL
@@ -411,7 +423,7 @@ def of_resolution(
         np.array([getattr(curve.corrected, end) for curve in pvc.curves]) for end in ("finer", "coarser")
     )
     for model, fits in corrected.fits.items():
-        ends = [_volumes(refit, model, curves, source.input_function, fits) for curves in (finer, coarser)]
+        ends = [_volumes(refit, model, corrected, curves, source.input_function, fits) for curves in (finer, coarser)]
         for number, (region, fit) in enumerate(zip(corrected.regions, fits, strict=True)):
             lower, upper = (_log_ratio(end[number], fit.outcome_value) for end in ends)
             what = ("resolution", "resolution", "mm", FWHM_STEP_MM)
@@ -433,7 +445,7 @@ def of_correction_model(
     for model, fits in corrected.fits.items():
         for name in names:
             curves = np.array([curve.corrected.alternatives.get(name, curve.corrected.mean) for curve in pvc.curves])
-            volumes = _volumes(refit, model, curves, source.input_function, fits)
+            volumes = _volumes(refit, model, corrected, curves, source.input_function, fits)
             for region, fit, volume in zip(corrected.regions, fits, volumes, strict=True):
                 away = _log_ratio(volume, fit.outcome_value)
                 place, factor = (region.name, model, corrected.pvc), f"correction-model:{name}"

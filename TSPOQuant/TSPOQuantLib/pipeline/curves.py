@@ -84,25 +84,36 @@ def seen_frames(timing: FrameTiming, leave_out: Mapping[str, str]) -> NDArray[np
 
 @dataclass(frozen=True, eq=False)
 class Fitting:
-    """What every fit of one scan shares. seen: frames (frames,) that are there for the fits; None: all."""
+    """What every fit of one scan shares.
+
+    seen: frames (frames,) that are there for the fits; None: all. corrected_vb: so much of V_B at most takes the place
+    of tissue in curves that were corrected for partial volume.
+    """
 
     timing: FrameTiming
     source: InputFunctionResult
     options: FitOptions
     seen: NDArray[np.bool_] | None = None
+    corrected_vb: float = 1.0
 
     def starting_as(self, fits: Sequence[KineticFit]) -> "Fitting":
         """The same from the t* that these fits were given or found."""
         return replace(self, options=with_start_of(self.options, fits))
 
     def fits(
-        self, model: str, activity: NDArray[np.float64], near: Sequence[KineticFit] | None = None
+        self,
+        model: str,
+        activity: NDArray[np.float64],
+        near: Sequence[KineticFit] | None = None,
+        pvc: str = "none",
     ) -> tuple[KineticFit, ...]:
-        """One model on curves (n, frames) in kBq/mL, with the input as the model needs it; near: as for ``fit``."""
+        """One model on curves (n, frames) in kBq/mL, with the input as the model needs it; near: as for ``fit``; pvc:
+        the partial-volume correction that the curves went through."""
         plasma = for_model(self.source, model, self.options)
+        options = self.options if pvc == "none" else replace(self.options, tissue_vb=self.corrected_vb)
         if self.seen is None:
-            return fit(model, self.timing, activity, plasma, self.options, near)
-        options = only_seen(self.options, self.seen)
+            return fit(model, self.timing, activity, plasma, options, near)
+        options = only_seen(options, self.seen)
         fits = fit(model, self.timing.only(self.seen), activity[:, self.seen], plasma, options, near)
         return tuple(fitted.on_all_frames(self.seen) for fitted in fits)
 
@@ -110,7 +121,7 @@ class Fitting:
         self, model: str, regions: Sequence[str], activity: NDArray[np.float64], pvc: str = "none"
     ) -> tuple[KineticFit, ...]:
         """The same; each fit says to which region's curve, and which partial-volume correction that went through."""
-        fits = self.fits(model, activity)
+        fits = self.fits(model, activity, pvc=pvc)
         return tuple(replace(fitted, region=region, pvc=pvc) for region, fitted in zip(regions, fits, strict=True))
 
     def coupled(self, models: Sequence[str], tacs: Tacs) -> dict[str, Coupled]:
@@ -140,7 +151,13 @@ def fitting_of(
 ) -> Fitting:
     """What the fits of a visit share; curve, listed: as for ``fit_options``."""
     seen = seen_frames(image.timing, settings.leave_out) if settings.leave_out else None
-    return Fitting(image.timing, source, fit_options(image, curve, settings, listed), seen)
+    options = fit_options(image, curve, settings, listed)
+    return Fitting(image.timing, source, options, seen, corrected_vb(settings))
+
+
+def corrected_vb(settings: StudySettings) -> float:
+    """How much of V_B takes the place of tissue in corrected curves: of a V_B that is given, all."""
+    return settings.pvc_tissue_vb if settings.vb == "fit" else 1.0
 
 
 def only_seen(options: FitOptions, seen: NDArray[np.bool_]) -> FitOptions:

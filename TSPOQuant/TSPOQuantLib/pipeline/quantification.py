@@ -357,11 +357,15 @@ def _sensitivities(
     """How V_T of every region answers to errors of input, place and resolution; measured: as it is, and corrected."""
 
     def refit(
-        model: str, curves: NDArray[np.float64], source: InputFunction, near: Sequence[KineticFit] | None = None
+        model: str,
+        curves: NDArray[np.float64],
+        source: InputFunction,
+        near: Sequence[KineticFit] | None = None,
+        pvc: str = "none",
     ) -> tuple[KineticFit, ...]:
         varied = replace(fitting.source, input_function=source)
         same = fitting.starting_as(measured[0].fits.get(model, ()))
-        return replace(same, source=varied).fits(model, curves, near)
+        return replace(same, source=varied).fits(model, curves, near, pvc)
 
     others = tuple(region for region in placed.regions if region not in placed.targets)
     geometry = Geometry(placed.image, placed.to_frames, placed.hounsfield, others, settings.minimum_coverage)

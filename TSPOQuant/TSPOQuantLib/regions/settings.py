@@ -10,6 +10,9 @@ from .sampling import MINIMUM_COVERAGE
 
 CORRECTED = Text("corrected values are compared only where both visits have them alike")
 WHERE_CORRECTED = ("pvc", tuple(METHODS))
+TISSUE_VB = 0.05
+"""As much blood as fits often take for granted. On simulated necks what the fits find beyond it is that of vessels
+beside the regions."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,16 @@ class RegionSettings:
         "names of the regions to correct; empty: all",
         shared=Shared("pvc", CORRECTED, "warn"),
         applies=WHERE_CORRECTED,
+    )
+    pvc_tissue_vb: float = setting(
+        TISSUE_VB,
+        "segmentation",
+        Number(low=0, high=1),
+        "of the V_B that is fitted to corrected curves, so much at most takes the place of tissue, and the rest is of "
+        "vessels beside the region; 1: all does, as in curves that are not corrected",
+        shared=Shared("corrected-blood", Text("corrected V_T depends on how much blood takes the place of tissue")),
+        applies=WHERE_CORRECTED,
+        before=1.0,
     )
     unaffected: str = setting(
         REFERENCE_RULES[0],
