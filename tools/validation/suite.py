@@ -30,6 +30,7 @@ from . import (
     shapes,
     similar,
     verdict,
+    vessels,
 )
 from .document import (
     COMMAND,
@@ -67,6 +68,7 @@ SECTIONS: dict[str, Callable[[Path | None, bool], Section]] = {
     "coupled fit": coupled.section,
     "groups": lambda data, quick: groups.section(quick),
     "similar": lambda data, quick: similar.section(quick),
+    "vessels": lambda data, quick: vessels.section(quick),
 }
 """In the order of the document; each takes the folder of human data (or None) and whether to be quick."""
 RULERS = {
@@ -81,6 +83,7 @@ RULERS = {
     "intervals": INDEPENDENT,
     "coupled fit": EXACT,
     "similar": EXACT,
+    "vessels": EXACT,
 }
 """What a section measures with; the others do with the phantom's Gaussian blur."""
 
