@@ -545,10 +545,12 @@ class ComparisonTest(unittest.TestCase):
             fitted("by another model", 0.3, 0.01, model="2TCM"),
             SimpleNamespace(model="1TCM", region="none", pvc="GTM", parameters={}, standard_errors={}),
         ]
-        (told,) = vessel_notices(fits, "1TCM")
+        (told,) = vessel_notices(fits, "1TCM", 0.05)
         self.assertEqual(told.code, "pvc-vessel")
         self.assertIn("finds up to 31% of blood (V_B) in beside a vessel, more", told.message)
-        self.assertEqual(vessel_notices(fits[1:], "1TCM"), [])
+        self.assertIn("what is beyond 5% takes nothing from the tissue there; compare", told.message)
+        self.assertIn("V_T is too high where all of it takes", vessel_notices(fits, "1TCM", 1.0)[0].message)
+        self.assertEqual(vessel_notices(fits[1:], "1TCM", 0.05), [])
 
     def test_a_resolution_that_makes_corrected_values_worthless_is_told(self):
         """The estimate's error of 1.2 mm and the assumed one of 0.5 are 1.3 mm: 0.2 a mm makes 26 %."""

@@ -40,7 +40,7 @@ from ..regions.smoothing import smoothed_to
 from ..reporting import provenance
 from ..study import Study, StudySettings
 from ..tracers import tracer_named
-from .curves import Fitting, fitting_of, seen_frames, unit_notices
+from .curves import Fitting, corrected_vb, fitting_of, seen_frames, unit_notices
 from .placement import Alignment, Placed, place, regions_to_correct, visit_fused
 from .plasma import body_curve, body_of, input_of
 from .uptake import hottest_of, reference_of
@@ -49,8 +49,7 @@ from .visit_data import VisitData, read_visit
 LARGEST_BY_WIDTH = 0.2
 """Above this SD of ln V_T by the resolution a corrected value is not to be led with: a choice."""
 MOST_BLOOD = 0.1
-"""More blood than this, by two standard errors of V_B, tissue of a foramen or the cord is not taken to hold: a choice.
-On simulated necks whose vessels lie beside the foramina V_T by 1TCM is then 1.3 of the truth and more, up to twice."""
+"""More blood than this, by two standard errors of V_B, tissue of foramina or cord is not taken to hold: a choice."""
 
 
 def quantify_study(study: Study, progress: Progress = silent) -> VisitResult:
@@ -126,7 +125,7 @@ def quantify(
             *(resolution.notices if resolution else ()),
             *(corrected.notices if corrected else ()),
             *width_notices(fitted.sensitivities),
-            *vessel_notices(fitted.fits, first_of_volume(settings.models)),
+            *vessel_notices(fitted.fits, first_of_volume(settings.models), corrected_vb(settings)),
             *([SHARED_LATER] if settings.coupled != ALONE else []),
         ),
         provenance=plain(made_from | _listed(data, settings), lossless=False),
@@ -430,8 +429,11 @@ def _apart(asked: Sequence[Sensitivity]) -> Text:
     return Text("{percent:+d} %", percent=percents[0])
 
 
-def vessel_notices(fits: Sequence[KineticFit], model: str) -> list[Notice]:
-    """Corrected regions in which this model, the first of those that give V_T, finds more blood than tissue holds."""
+def vessel_notices(fits: Sequence[KineticFit], model: str, tissue_vb: float) -> list[Notice]:
+    """Corrected regions in which this model, the first of those that give V_T, finds more blood than tissue holds.
+
+    tissue_vb: so much of V_B at most takes the place of tissue.
+    """
     blood = {
         fit.region: fit.parameters["VB"]
         for fit in fits
@@ -444,11 +446,14 @@ def vessel_notices(fits: Sequence[KineticFit], model: str) -> list[Notice]:
         Notice(
             "pvc-vessel",
             "corrected for partial volume, {model} finds up to {most:.0%} of blood (V_B) in {regions}, more than "
-            "tissue holds: a vessel beside it spills into the early frames, which the correction enlarges, and V_T by "
-            "{model} tends to be too high there; compare it with Logan's, which rests on the late frames",
+            "tissue holds: a vessel beside it spills into the early frames, which the correction enlarges; {use}; "
+            "compare V_T with Logan's, which rests on the late frames",
             model=model,
             most=max(blood.values()),
             regions=Listed(blood),
+            use=Text("what is beyond {part:.0%} takes nothing from the tissue there", part=tissue_vb)
+            if tissue_vb <= MOST_BLOOD
+            else Text("V_T is too high where all of it takes the place of tissue ([segmentation] pvc_tissue_vb)"),
         )
     ]
 
