@@ -85,14 +85,27 @@ def _chart(role: str) -> Callable[[Panel], str]:
 
 def buttons() -> tuple[Button, ...]:
     """All of them, in the language of the application."""
-    pictures = _any(_section("study"), _ct)
-    drawing = _any(_ct, _regions)
-    compared = _any(_section("report"), lambda panel: panel.logic.whyNotCompared())
+    compute = Button(
+        "compute",
+        "Compute",
+        lambda panel, progress: panel.compute(progress),
+        missing=_section("fusion", "kinetics"),
+    )
+    return compute, *_of_study(), *_of_fusion(), *_of_regions(), *_of_input(), *_of_kinetics(), *_of_report()
+
+
+def _of_study() -> tuple[Button, ...]:
     return (
         Button("addVisit", step=lambda panel, progress: panel.addVisit(), missing=_label),
+        Button("removeVisit", press=lambda panel: panel.removeVisit()),
         Button("loadPet", press=lambda panel: panel.loadPet()),
         Button("loadAnatomical", press=lambda panel: panel.loadAnatomical()),
-        Button("removeVisit", press=lambda panel: panel.removeVisit()),
+    )
+
+
+def _of_fusion() -> tuple[Button, ...]:
+    pictures = _any(_section("study"), _ct)
+    return (
         Button(
             "align",
             "Align",
@@ -104,6 +117,12 @@ def buttons() -> tuple[Button, ...]:
         Button("fuse", "Fuse", lambda panel, progress: panel.showFused(progress), missing=pictures),
         Button("beside", "Beside", lambda panel, progress: panel.showBeside(), missing=pictures),
         Button("blink", press=lambda panel: views.blink(), missing=pictures),
+    )
+
+
+def _of_regions() -> tuple[Button, ...]:
+    drawing = _any(_ct, _regions)
+    return (
         Button(
             "template",
             "Template",
@@ -145,13 +164,18 @@ def buttons() -> tuple[Button, ...]:
             missing=_any(drawing, lambda panel: panel.logic.whyNoTwoClick(panel.session)),
             done=_("The foramen is made; look at it before it is used."),
         ),
+        Button("check", "Check", lambda panel, progress: panel.checkRegions(), missing=_section("regions")),
         Button(
             "readers",
             "Compare",
             lambda panel, progress: panel.logic.compareReaders(panel.session, progress),
             missing=lambda panel: panel.logic.whyNoReaders(panel.session),
         ),
-        Button("check", "Check", lambda panel, progress: panel.checkRegions(), missing=_section("regions")),
+    )
+
+
+def _of_input() -> tuple[Button, ...]:
+    return (
         Button(
             "input",
             "Blood",
@@ -160,6 +184,11 @@ def buttons() -> tuple[Button, ...]:
             done=_("The input function is made."),
         ),
         Button("inputPlot", "Plot", press=lambda panel: panel.showChart("input"), missing=_chart("input")),
+    )
+
+
+def _of_kinetics() -> tuple[Button, ...]:
+    return (
         Button("curvesPlot", "Plot", press=lambda panel: panel.showChart("curves"), missing=_chart("curves")),
         Button("linePlot", "Plot", press=lambda panel: panel.showChart("line"), missing=_chart("line")),
         Button(
@@ -183,6 +212,12 @@ def buttons() -> tuple[Button, ...]:
             missing=_section("fusion", "input"),
             done=_("The map is made."),
         ),
+    )
+
+
+def _of_report() -> tuple[Button, ...]:
+    compared = _any(_section("report"), lambda panel: panel.logic.whyNotCompared())
+    return (
         Button(
             "compare",
             "Compare",
@@ -190,21 +225,10 @@ def buttons() -> tuple[Button, ...]:
             missing=compared,
             done=_("Compared."),
         ),
-        Button(
-            "report",
-            "Report",
-            press=lambda panel: panel.writeReport(),
-            missing=_any(compared, _folder),
-        ),
+        Button("report", "Report", press=lambda panel: panel.writeReport(), missing=_any(compared, _folder)),
         Button(
             "openReport",
             press=lambda panel: panel.openReport(),
             missing=lambda panel: "" if panel.logic.reportFile() else _("Write a report first."),
-        ),
-        Button(
-            "compute",
-            "Compute",
-            lambda panel, progress: panel.compute(progress),
-            missing=_section("fusion", "kinetics"),
         ),
     )
