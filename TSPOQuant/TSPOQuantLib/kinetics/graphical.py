@@ -22,7 +22,7 @@ from .options import FitOptions, fixed_vb, frame_weights
 from .products import times_columns
 from .regression import Regression, regress
 from .result import KineticFit, Line
-from .tstar import FEWEST_FRAMES, LARGEST_RESIDUAL, STRAIGHT_SHARE, earliest_start, is_bent, without_noise
+from .tstar import FEWEST_FRAMES, LARGEST_RESIDUAL, LEAST_STRAIGHT, earliest_start, is_bent, without_noise
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -337,7 +337,7 @@ def _automatic_frames(scan: GraphicalScan, smooth: Lines, tissue: Tissue, weight
         fewest=fewest,
         model=scan.model,
         largest=LARGEST_RESIDUAL,
-        share=STRAIGHT_SHARE,
+        share=LEAST_STRAIGHT,
         outcome=next(iter(scan.outcome(np.ones((size, 1))))),
     )
 

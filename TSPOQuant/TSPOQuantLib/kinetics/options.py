@@ -47,7 +47,8 @@ class FitChoices:
         "model",
         Number(words=("auto",)),
         "graphical methods use frames whose middle is at or after it; auto: one for all curves of the scan, the "
-        "earliest from which the lines of nine in ten keep within 10 % once noise is taken out; MA2 takes every frame",
+        "earliest from which the lines of nine in ten keep within 10 % once noise is taken out, or the latest that "
+        "leaves 5 frames, where those of half do; MA2 takes every frame",
         unit="s",
         shared=WINDOW,
     )
