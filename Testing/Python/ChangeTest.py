@@ -363,6 +363,9 @@ class VerdictTest(unittest.TestCase):
             by_images = replace(visit, fits=(*visit.fits, twice), acquisition=scan)
             errors = errors_of(by_images, name, "1TCM", "GTM", settings)
             self.assertAlmostEqual(errors.variance("correction-model"), (share / 2 * math.log(2)) ** 2)
+            near_skin = replace(by_images, acquisition=replace(scan, fwhm_skin_alone=True))
+            errors = errors_of(near_skin, name, "1TCM", "GTM", settings)
+            self.assertAlmostEqual(errors.variance("correction-model"), (share * math.log(2)) ** 2)
 
     def test_none_known_says_so_and_quotes_what_is(self):
         verdict = compare(pair()).change(KEY, "followup").verdict

@@ -240,13 +240,20 @@ class FileTest(unittest.TestCase):
         found = plan.make_plan(protocol, InputFunction(60 * MINUTES, PLASMA, 0.8 * PLASMA))
         self.assertEqual({case.minutes for case in found.by_minutes}, {60.0})
 
+    def test_the_whole_scan_is_among_the_lengths(self):
+        protocol = Protocol(k1=(0.3, 0.3), minutes=60.4, frames_s=(302.0,) * 12)
+        found = plan.make_plan(protocol, InputFunction(60 * MINUTES, PLASMA, 0.8 * PLASMA))
+        self.assertAlmostEqual(found.by_minutes[-1].minutes, 60.4)
+        self.assertEqual(found.by_minutes[-1].error, found.by_k1[-1].error)
+        self.assertEqual([sentence for sentence in found.assumptions if "correction itself: SD" in sentence], [])
+
     @slow
     def test_the_command(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "protocol.toml"
             path.write_text(EXAMPLE.replace("[scan]", '[scan]\ntracer = "[18F]DPA-714"'), encoding="utf-8")
             out = io.StringIO()
-            with contextlib.redirect_stdout(out), mock.patch.object(plan, "LENGTHS", (1.0,)):
+            with contextlib.redirect_stdout(out), mock.patch.object(plan, "SHORTER", ()):
                 code = main(["plan", str(path), "--out", f"{folder}/plan", "--json"])
             self.assertEqual(code, 0)
             self.assertEqual(len(json.loads(out.getvalue())["by_k1"]), 2)
@@ -266,7 +273,7 @@ class FileTest(unittest.TestCase):
     @slow
     def test_takes_its_noise_from_a_visit(self):
         record = Path(__file__).parents[1] / "Data" / "visit-v0.1.json"
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(plan, "LENGTHS", (1.0,)):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(plan, "SHORTER", ()):
             path = Path(folder) / "p.toml"
             path.write_text(EXAMPLE, encoding="utf-8")
             with contextlib.redirect_stdout(io.StringIO()) as out:

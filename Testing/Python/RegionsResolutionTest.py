@@ -93,6 +93,7 @@ class ResolutionTest(unittest.TestCase):
         few = self.at_regions(image, [region for region in regions if region.anatomy.structure == "cord"][:2])
         self.assertAlmostEqual(few.fwhm_mm, skin_mm, delta=TOLERANCE_MM)
         self.assertGreater(few.se_mm, METHOD_SKIN_ALONE_MM)
+        self.assertEqual((found.skin_alone, few.skin_alone), (False, True))
 
     @slow
     def test_a_ct_that_is_elsewhere_needs_the_transform(self):

@@ -113,6 +113,16 @@ class BudgetSettings:
         }
 
     @property
+    def of_correction(self) -> Text:
+        """What is assumed of the correction itself."""
+        return Text(
+            "The correction itself: SD {share:g} % of what it adds ({cord:g} % in the cord), on a log scale, half of "
+            "it where the images told the resolution, alike at both visits.",
+            share=100 * self.correction_share,
+            cord=100 * self.correction_share_cord,
+        )
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """Every assumption as a sentence."""
         return (
@@ -138,12 +148,7 @@ class BudgetSettings:
                 fwhm_mm=self.fwhm_mm,
                 resolution_correlation=self.resolution_correlation,
             ),
-            Text(
-                "The correction itself: SD {share:g} % of what it adds ({cord:g} % in the cord), on a log scale, half "
-                "of it where the images told the resolution, alike at both visits.",
-                share=100 * self.correction_share,
-                cord=100 * self.correction_share_cord,
-            ),
+            self.of_correction,
             "These sizes are choices of this program or its user; none is published.",
         )
 
@@ -258,7 +263,7 @@ class Errors:
 
 def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: BudgetSettings) -> Errors:
     """The errors of one region's ln V_T at one visit."""
-    fit = record.fit(region, model, pvc)
+    fit, scan = record.fit(region, model, pvc), record.acquisition
     own = [one for one in record.sensitivities if (one.region, one.model, one.pvc) == (region, model, pvc)]
     relative = relative_error(fit.outcome_value, fit.outcome_error)
     errors = errors_from(region, relative, fit.degrees_of_freedom, own, settings, with_first_of(fit))
@@ -267,10 +272,9 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
         known = seen > 0 and fit.outcome_value > 0
         cord = any(one.structure == "cord" for one in record.regions if one.name == region)
         share = settings.correction_share_cord if cord else settings.correction_share
-        share *= 1.0 if record.acquisition.fwhm_own_se_mm is None else AT_REGIONS
+        share *= 1.0 if scan.fwhm_own_se_mm is None or scan.fwhm_skin_alone else AT_REGIONS
         size = share * math.log(fit.outcome_value / seen) if known else math.inf
         errors = replace(errors, terms={**errors.terms, "correction": Term("correction-model", size, 0.0)})
-    scan = record.acquisition
     if scan.fwhm_mm is None or not scan.fwhm_se_mm:
         return errors
     unshared = math.inf if scan.fwhm_own_se_mm is None else scan.fwhm_own_se_mm

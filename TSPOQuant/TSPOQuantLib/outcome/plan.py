@@ -46,8 +46,8 @@ DRAWS = 100
 SEED = 1
 """Of the noise; DRAWS of it for each case."""
 K1_STEPS = 5
-LENGTHS = (0.5, 0.67, 0.83, 1.0)
-"""Parts of the scan's length that are tried."""
+SHORTER = (0.5, 0.67, 0.83)
+"""Parts of the scan's length that are tried beside the whole."""
 FEWEST_FRAMES = 6
 """Of a scan, and of a part of it that is tried as a length: a choice."""
 REFERENCE_FRAME_S = (1200.0, 1800.0)
@@ -167,11 +167,9 @@ def make_plan(
     low, high = protocol.k1
     values = [low] if low == high else np.geomspace(low, high, K1_STEPS).tolist()
     middle = float(np.sqrt(low * high))
-    ends = protocol.timing.ends_s
-    lengths = [
-        length for part in LENGTHS if (ends <= 60 * (length := round(part * protocol.minutes))).sum() >= FEWEST_FRAMES
-    ]
-    cases = [(k1, protocol.minutes) for k1 in values] + [(middle, float(minutes)) for minutes in lengths]
+    lengths = [*(float(round(part * protocol.minutes)) for part in SHORTER), protocol.minutes]
+    tried = [minutes for minutes in lengths if _fitting(protocol.timing, minutes).sum() >= FEWEST_FRAMES]
+    cases = [(k1, protocol.minutes) for k1 in values] + [(middle, minutes) for minutes in tried]
     detected = []
     for number, (k1, minutes) in enumerate(cases):
         progress(number / len(cases), Text("Simulating K1 {k1:.2g}, {minutes:g} min", k1=k1, minutes=minutes))
@@ -192,9 +190,8 @@ def detectable(
     draws: int = DRAWS,
 ) -> Detectable:
     """One case; corrected for partial volume or as measured."""
-    timing = protocol.timing
-    kept = timing.ends_s <= minutes * 60 + 1e-6
-    timing = FrameTiming(timing.starts_s[kept], timing.durations_s[kept])
+    kept = _fitting(protocol.timing, minutes)
+    timing = FrameTiming(protocol.timing.starts_s[kept], protocol.timing.durations_s[kept])
     spreads, medians, lost, clean, delays = [], [], [], [], []
     for vt in protocol.vt:
         tissue, measured = _curves(protocol, k1, vt, timing, source)
@@ -242,6 +239,11 @@ def detectable(
         rise_percent=tissue_for(limit) if limit < 50 else math.inf,
         power=float(ndtr(abs(pair) / error + ndtri(0.025))) if math.isfinite(error) else 0.0,
     )
+
+
+def _fitting(timing: FrameTiming, minutes: float) -> NDArray[np.bool_]:
+    """(frames,): which frames end within so many minutes."""
+    return np.asarray(timing.ends_s <= minutes * 60 + 1e-6)
 
 
 def _variance(protocol: Protocol, corrected: bool, noise: Sequence[float], delays: Sequence[float]) -> float:
@@ -307,7 +309,8 @@ def _assumptions(protocol: Protocol) -> tuple[str, ...]:
             per_mm=100 * PER_MM[False],
             per_mm_2=100 * PER_MM[True],
         ),
-        *protocol.budget.sentences,
+        *(sentence for sentence in protocol.budget.sentences if sentence != protocol.budget.of_correction),
+        "What the correction itself errs is alike at both visits, and left out: of no change it fakes none.",
         *_drift(protocol),
         _repeatability(protocol.tracer),
         Text(

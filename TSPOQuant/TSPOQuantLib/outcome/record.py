@@ -43,7 +43,7 @@ class Acquisition(Acquired):
 
     voxel_mm: along i, j, k. shape: voxels along i, j, k. fwhm_mm: the resolution, as the study states it or
     the images told it; fwhm_se_mm: its standard error where the images did, and fwhm_own_se_mm the part of it that
-    another visit on the scanner does not share.
+    another visit on the scanner does not share; fwhm_skin_alone: whether it is the width near the skin.
     frame_starts_s, frame_durations_s: seconds from ``time_zero`` ("injection", "first frame").
     time_zero_at: wall clock in ISO 8601. anatomy: what the regions were drawn on, "CT" or "MR".
     """
@@ -58,6 +58,7 @@ class Acquisition(Acquired):
     frame_durations_s: Numbers
     fwhm_se_mm: float | None = None
     fwhm_own_se_mm: float | None = None
+    fwhm_skin_alone: bool = False
     anatomy: str | None = None
 
     @property

@@ -42,6 +42,7 @@ def acquisition_of(
         fwhm_mm=fwhm_mm,
         fwhm_se_mm=resolution.se_mm if resolution else None,
         fwhm_own_se_mm=resolution.own_se_mm if resolution else None,
+        fwhm_skin_alone=resolution.skin_alone if resolution else False,
         time_zero=image.time_zero,
         time_zero_at=at.isoformat() if at else None,
         decay_correction=image.decay_correction,

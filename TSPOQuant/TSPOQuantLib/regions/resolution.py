@@ -81,13 +81,15 @@ TISSUES = len(CLASS_EDGES_HU) + 1 + len(SKIN_MM)
 @dataclass(frozen=True, eq=False)
 class Resolution:
     """fwhm_mm: one width for all axes. se_mm: from leaving out one block at a time (jackknife), and the method's.
-    frames: which were used. own_se_mm: the part of se_mm that another visit on the scanner does not share.
+    frames: which were used. own_se_mm: the part of se_mm that another visit on the scanner does not share. skin_alone:
+    whether it is the width near the skin, and that of the regions is not known.
     """
 
     fwhm_mm: float
     se_mm: float
     frames: tuple[int, ...]
     own_se_mm: float
+    skin_alone: bool = False
     notices: tuple[Notice, ...] = ()
 
 
@@ -142,7 +144,7 @@ def estimate_resolution(
             ),
         )
     progress(1, "Resolution estimated")
-    return Resolution(fwhm, spread, frames, spread, notices)
+    return Resolution(fwhm, spread, frames, spread, True, notices)
 
 
 def resolution_at(
@@ -205,7 +207,7 @@ def resolution_at(
         se_mm=error,
     )
     notices = (told, far) if deep - skin.fwhm_mm > FAR_MM else (told,)
-    return Resolution(deep, error, skin.frames, own, (*notices, *skin.notices))
+    return Resolution(deep, error, skin.frames, own, notices=(*notices, *skin.notices))
 
 
 def _frames(image: DynamicImage) -> tuple[int, ...]:
