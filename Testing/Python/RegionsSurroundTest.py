@@ -53,6 +53,12 @@ class SurroundTest(unittest.TestCase):
         self.assertFalse((shell.mask & column(ARTERY, 8)).any())
         self.assertFalse((shell.mask & ~column(ARTERY, 17)).any())
 
+    def test_what_was_not_drawn_takes_nothing_away(self):
+        nothing = Region("vertebra C3", Anatomy("vertebra"), np.zeros(PET.shape, bool), PET)
+        image = scan([0, 60], [60, 60])
+        alone, beside = (surround(image, POOL, regions).mask for regions in ([POOL], [POOL, nothing]))
+        np.testing.assert_array_equal(alone, beside)
+
     def test_without_frames_of_the_first_pass_the_whole_shell_counts(self):
         late, early = scan([0, 600], [600, 600]), scan([0, 60], [60, 60], noise=1.0)  # no two voxels alike
         whole, half = (surround(image, POOL, [POOL]).mask for image in (late, early))

@@ -46,7 +46,7 @@ def surround(
     distance = ndimage.distance_transform_edt(outside, sampling=spacing)
     shell = (distance >= INNER_MM) & (distance <= OUTER_MM)
     for region in regions:
-        if region is not pool:
+        if region is not pool and region.mask.any():
             shell.reshape(-1)[coverage(region, pet).voxels] = False
     margins = [min(int(np.ceil(MARGIN_MM / step)), size // 2) for step, size in zip(spacing, pet.shape, strict=True)]
     inner = np.zeros_like(shell)
