@@ -22,6 +22,7 @@ from TSPOQuantLib.regions.resolution import (
     METHOD_MM,
     METHOD_SKIN_ALONE_MM,
     estimate_resolution,
+    jackknife,
     resolution_at,
 )
 
@@ -30,6 +31,16 @@ from tools.validation.regions import NOISE_PERCENT, curves, drawn, neck, scan
 TOLERANCE_MM = 0.3
 SIGMAS = 2.3548
 """In the full width at half maximum of a Gaussian."""
+
+
+class ErrorTest(unittest.TestCase):
+    def test_a_width_that_hangs_on_one_region_is_not_known(self):
+        """The others fit the coarser the better: without the one, no width within the range is the best."""
+        widths = np.arange(3.0, 9.1)
+        telling, silent = 200 * (widths - 5.2) ** 2, [-3 * widths, -4 * widths, -2 * widths]
+        self.assertGreater(jackknife(np.array([telling, *silent]), widths), 2.0)
+        self.assertLess(jackknife(np.array([telling, telling, *silent]), widths), 0.05)
+        self.assertEqual(jackknife(telling[None], widths), np.inf)
 
 
 class ResolutionTest(unittest.TestCase):

@@ -132,7 +132,7 @@ def estimate_resolution(
             widths_mm=WIDTHS_MM[0],
             last_widths_mm=WIDTHS_MM[-1],
         )
-    spread = math.hypot(_jackknife(by_block, WIDTHS_MM, fwhm), METHOD_MM)
+    spread = math.hypot(jackknife(by_block, WIDTHS_MM), METHOD_MM)
     notices: tuple[Notice, ...] = ()
     if not spread <= UNCERTAIN_MM:
         notices = (
@@ -189,7 +189,7 @@ def resolution_at(
         )
         error = math.hypot(skin.se_mm, METHOD_SKIN_ALONE_MM)
         return replace(skin, se_mm=error, notices=(told, *skin.notices))
-    spread = _jackknife(by_region, widths, deep)
+    spread = jackknife(by_region, widths)
     own, error = math.hypot(spread, METHOD_MM), math.hypot(spread, METHOD_DEEP_MM)
     told = Notice(
         "resolution-estimated",
@@ -217,11 +217,15 @@ def _frames(image: DynamicImage) -> tuple[int, ...]:
     return tuple(long.tolist()) or (int(np.argmax(durations)),)
 
 
-def _jackknife(by_block: Floats, widths_mm: Floats, all_mm: float) -> float:
-    """Standard error of the width, from leaving out one of the blocks (blocks, widths) at a time."""
-    total, n = by_block.sum(axis=0), len(by_block)
-    without = np.array([_lowest(total - block, widths_mm) or all_mm for block in by_block])
-    return float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))) if n > 1 else math.inf
+def jackknife(by_block: Floats, widths_mm: Floats) -> float:
+    """Standard error of the width, from leaving out one of the blocks (blocks, widths) at a time.
+
+    Where no width within the range fits the rest best, the width hangs on that block: the end counts that fits them.
+    """
+    without = by_block.sum(axis=0) - by_block
+    n = len(by_block)
+    found = np.array([_lowest(rest, widths_mm) or widths_mm[np.argmin(rest)] for rest in without])
+    return float(np.sqrt((n - 1) / n * np.sum((found - found.mean()) ** 2))) if n > 1 else math.inf
 
 
 def _lowest(values: Floats, widths_mm: Floats) -> float | None:
