@@ -4,7 +4,8 @@ import unittest
 import numpy as np
 from support.kineticstruth import arterial_input, schedule, tissue_curve
 from TSPOQuantLib.kinetics import MODELS, FitOptions, fit, make_maps
-from TSPOQuantLib.kinetics.compartment import Equation
+from TSPOQuantLib.kinetics.compartment import NAMES, Equation, optimum
+from TSPOQuantLib.kinetics.compartment_fit import CompartmentScan
 from TSPOQuantLib.kinetics.compartment_maps import TwoTissueBlock
 from TSPOQuantLib.kinetics.graphical import plasma_integrals, tissue_integral
 from TSPOQuantLib.messages import Cancelled, InputRefused
@@ -166,6 +167,29 @@ class MapsMeetRegionFitsTest(unittest.TestCase):
         # A map refines one start a voxel, a region fit all of them.
         self.assertGreater(np.mean(np.array(excess) < 0.001), 0.9)
         self.assertLess(max(excess), 0.05)
+
+    def test_noisy_two_tissue_voxels_end_where_regions_do(self):
+        """But for 7 % of them, 2 % far from it; it was 11 % and 5 % before there were starts at the upper bound of k2
+        and a choice of k4 for those without a second compartment."""
+        rng = np.random.default_rng(5)
+        several = np.repeat(self.two, 6, axis=0)
+        noisy = as_image(several + rng.normal(size=several.shape) * 0.05 * several.mean(axis=1, keepdims=True))
+        curves = noisy[:, 0, 0].T.astype(float)
+        equation = CompartmentScan.prepare(MODELS["2TCM"], self.timing, self.plasma, FitOptions()).equation(0.0)
+        _, least = optimum(equation, curves)
+        found = TwoTissueBlock(MODELS["2TCM"], self.timing, self.plasma, FitOptions())(noisy[:, 0, 0]).values
+        none = np.zeros(len(curves))
+        values = np.stack([found.get(name, none) for name in NAMES], axis=1)
+        excess = ((equation.predict(values) - curves) ** 2).sum(axis=1) / least - 1
+        self.assertLess(np.mean(excess > 1e-4), 0.09)
+        self.assertLess(np.mean(excess > 1e-2), 0.035)
+
+    def test_two_tissue_maps_reach_the_upper_bound_of_k2(self):
+        rows = [(0.4, 5.0, 1.4, 0.067, 0.1), (0.5, 5.0, 2.6, 0.077, 0.04), (0.4, 5.0, 1.0, 0.014, 0.11)]
+        curves = np.array([tissue_curve(self.timing, self.plasma, *row) for row in rows])
+        maps = make_maps("2TCM", self.timing, as_image(curves), self.plasma)
+        for name, values in zip(("K1", "k2", "k3", "k4", "VB"), np.array(rows).T, strict=True):
+            np.testing.assert_allclose(maps.parameters[name].ravel(), values, rtol=0.02, err_msg=name)
 
     def test_steps_of_two_tissue_maps_are_those_of_regions(self):
         rng = np.random.default_rng(4)

@@ -413,14 +413,16 @@ def _local_minima(landscape: Array, found: Array, low: Array, high: Array) -> tu
 @dataclass(frozen=True)
 class Effort:
     """When a refinement ends: after ``stalls`` steps in a row that gain less than ``least_gain`` of WRSS, or
-    ``most_steps`` in all."""
+    ``most_steps`` in all; damping: of its first step; relief: what each step that gains leaves of the damping."""
 
     most_steps: int
     least_gain: float
     stalls: int
+    damping: float
+    relief: float
 
 
-THOROUGH = Effort(most_steps=300, least_gain=1e-10, stalls=3)
+THOROUGH = Effort(most_steps=300, least_gain=1e-10, stalls=3, damping=1e-3, relief=0.2)
 
 
 def refine(equation: Equation, activity: Array, starts: Array, effort: Effort = THOROUGH) -> tuple[Array, Array]:
@@ -434,7 +436,7 @@ def refine(equation: Equation, activity: Array, starts: Array, effort: Effort = 
     found = [equation.normal_equations(activity[at], parameters[at]) for at in _pieces(np.arange(len(parameters)))]
     value, gradient, hessian = (np.concatenate(array) for array in zip(*found, strict=True))
     floor = 1e-26 * np.maximum(((activity * equation.root) ** 2).sum(axis=1), np.finfo(float).tiny)
-    damping = np.full(len(parameters), 1e-3)
+    damping = np.full(len(parameters), effort.damping)
     stalled = np.zeros(len(parameters), dtype=int)
     diagonal = np.arange(len(free))
 
@@ -456,7 +458,7 @@ def refine(equation: Equation, activity: Array, starts: Array, effort: Effort = 
         better = gain > 0
         small = np.abs(gain) <= effort.least_gain * before
         stalled[at] = np.where(small, stalled[at] + 1, np.where(better, 0, stalled[at]))
-        damping[at] = np.maximum(damping[at] * np.where(better, 0.2, 4.0), 1e-9)
+        damping[at] = np.maximum(damping[at] * np.where(better, effort.relief, 4.0), 1e-9)
         taken = at[better]
         parameters[taken], value[taken] = trial[better], new_value[better]
         gradient[taken], hessian[taken] = new_gradient[better], new_hessian[better]

@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 Block = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+_K1, _K2, _K3, _K4, _VB, _ = range(len(NAMES))
 _GRID_ONE = 32
 _GRID_TWO = 22
 # Nodes of the table of responses; fewer for 2TCM, whose steps look up whole rows: these then fit the cache.
@@ -33,8 +34,11 @@ _TABLE, _TABLE_TWO = 4096, 1024
 _DEGREE, _REACH, _STEPS, _NO_BEND = 7, 1.25, 5, 1e-100
 # Voxels of 2TCM at once, but for the refinement.
 _PIECE = 2048
-# A share of 1e-5 of WRSS is about a hundredth of a standard error.
-_EFFORT = Effort(most_steps=150, least_gain=1e-5, stalls=1)
+# A share of 3e-6 of WRSS is less than a hundredth of a standard error. With this damping a search along a valley takes
+# fewer steps than a region's, and fewer end on its way.
+_EFFORT = Effort(most_steps=150, least_gain=3e-6, stalls=1, damping=1e-2, relief=0.6)
+# Shares of k4's bounds at which k3 is tried to leave 0.
+_K4_SHARES = (0.0, 0.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -375,8 +379,8 @@ def _beside(rows: Array, blood: Array) -> Array:
 
 
 class TwoTissueBlock:
-    """2TCM and its relatives: the best pair of exponents with positive amplitudes by matrix products, then ``refine``
-    within bounds; K_b starts at its lower one."""
+    """2TCM and its relatives: the best pair of exponents with positive amplitudes by matrix products, or with k2 at
+    its upper bound, or the optimum of 1TCM; then ``refine`` within bounds; K_b starts at its lower one."""
 
     def __init__(self, model: Model, timing: FrameTiming, input_function: InputFunction, options: FitOptions) -> None:
         self.model = model
@@ -385,9 +389,11 @@ class TwoTissueBlock:
         rates = self.scan.rates(_GRID_TWO, 0.0, self.scan.basis.highest)
         columns = self.scan.basis(rates)
         kept = "k4" not in model.parameters  # without release the slower exponent is 0
-        self.grids = [_PairGrid.of(columns, rates, None, kept)]
-        if self.scan.vb_is_fitted:
-            self.grids.append(_PairGrid.of(columns, rates, self.scan.equation.blood, kept))
+        self.grids: list[_PairGrid | _WashoutGrid] = []
+        for blood in (None, self.scan.equation.blood) if self.scan.vb_is_fitted else (None,):
+            self.grids.append(_PairGrid.of(columns, rates, blood, kept))
+            if (rates < self.scan.high["k2"]).any():
+                self.grids.append(_WashoutGrid.of(self.scan.equation, rates, blood))
 
     def __call__(self, block: Block) -> BlockEstimates:
         """Estimates of a block (frames, voxels) of kept frames, kBq/mL.
@@ -413,7 +419,25 @@ class TwoTissueBlock:
             sums = self._sum_of_squares(found, data)
             start = np.where((sums < best)[:, None], found, start)
             best = np.minimum(sums, best)
+        simple = np.flatnonzero(start[:, _K3] == low[_K3])
+        start[simple] = self._with_release(start[simple], data[simple])
         return start
+
+    def _with_release(self, start: Array, data: Array) -> Array:
+        """Starts (voxels, 6) without a second compartment, with the k4 at which k3 gains most by leaving 0."""
+        equation, found, most = self.scan.equation, start.copy(), np.zeros(len(start))
+        free = equation.free
+        moving = np.flatnonzero(free != _K4)  # k4 has no effect yet
+        for share in _K4_SHARES if _K4 in free else ():
+            trial = start.copy()
+            trial[:, _K4] = equation.low[_K4] + share * (equation.high[_K4] - equation.low[_K4])
+            _, gradient, hessian = equation.normal_equations(data, trial)
+            with np.errstate(divide="ignore", invalid="ignore"):  # no activity
+                step = equation.solve(hessian[:, moving][:, :, moving], gradient[:, moving])
+            gain = np.where(step[:, free[moving] == _K3][:, 0] > 0, (step * gradient[:, moving]).sum(axis=1), 0.0)
+            found = np.where((gain > most)[:, None], trial, found)
+            most = np.fmax(gain, most)
+        return found
 
     def _one_tissue_start(self, block: Block) -> Array:
         simple = self.one_tissue(block).values
@@ -531,6 +555,53 @@ class _PairGrid:
         one, two = self.rates[self.first[pair]], self.rates[self.second[pair]]
         found = from_amplitudes(amplitudes.astype(np.float64)[:, :, None], one, two, np.stack([one, two]))
         return np.asarray(found[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _WashoutGrid:
+    """Pairs of exponents around the upper bound of k2, with k2 at it: k3 and k4 follow, and one amplitude is left.
+
+    points: (pairs, 6), without K1 and V_B. units: (frames, pairs) unit columns of their responses, beside blood where
+    that is free; norms, overlap: (pairs,), of the responses, and their blood.
+    """
+
+    points: Array
+    units: Block
+    norms: Block
+    overlap: Block
+    with_blood: bool
+
+    @classmethod
+    def of(cls, equation: Equation, rates: Array, blood: Array | None) -> "_WashoutGrid":
+        """rates: the exponents, rising from 0; blood: weighted (frames,), None where V_B is not free."""
+        k2 = equation.high[_K2]
+        slower, faster = (ends.ravel() for ends in np.meshgrid(rates[rates < k2], rates[rates > k2], indexing="ij"))
+        points = np.tile(np.array([1.0, k2, 0.0, 0.0, 0.0, 0.0]), (len(slower), 1))
+        points[:, _K4] = slower * faster / k2
+        points[:, _K3] = slower + faster - k2 - points[:, _K4]
+        points = np.clip(points, [1, *equation.low[1:4], 0, 0], [1, *equation.high[1:4], 0, 0])
+        tissue = equation.predict(points)
+        square = 1.0 if blood is None else max(float(blood @ blood), np.finfo(float).tiny)
+        units, norms = _unit(tissue if blood is None else _beside(tissue, blood))
+        overlap = np.zeros(len(tissue)) if blood is None else tissue @ blood / square
+        single = [array.astype(np.float32) for array in (units.T, norms, overlap)]
+        return cls(points, single[0], single[1], single[2], blood is not None)
+
+    def best(self, data: Block, blood: Array, low: float, high: float) -> Array:
+        """As ``_PairGrid.best``."""
+        along = rows_times(data - (low * blood).astype(np.float32), self.units)
+        amplitude = along / self.norms
+        inside = along > 0
+        if self.with_blood:
+            by_blood = rows_dot(data, (blood / max(float(blood @ blood), np.finfo(float).tiny)).astype(np.float32))
+            fraction = by_blood[:, None] - self.overlap * amplitude
+            inside &= (fraction >= low) & (fraction <= high)
+        voxel, pair = np.arange(len(data)), np.argmax(along * inside, axis=1)
+        vb = np.clip(fraction[voxel, pair], low, high) if self.with_blood else np.full(len(data), low)
+        found = np.asarray(self.points[pair])
+        found[:, _K1] = amplitude[voxel, pair] * inside[voxel, pair] / (1 - vb)
+        found[:, _VB] = vb
+        return found
 
 
 def _unit(rows: Array) -> tuple[Array, Array]:
