@@ -17,3 +17,7 @@ class LazyModule:
 optimize = LazyModule("scipy.optimize")
 """Half a CPU second of a start, a sixth of it: it brings ``scipy.linalg``, ``scipy.spatial`` and ``scipy.sparse``."""
 sparse = LazyModule("scipy.sparse")
+ndimage = LazyModule("scipy.ndimage")
+"""A tenth of a CPU second; ``inspect`` and readers of volumes need it for labels alone."""
+simpleitk = LazyModule("SimpleITK")
+"""As much; readers of DICOM need it for JPEG Lossless alone."""

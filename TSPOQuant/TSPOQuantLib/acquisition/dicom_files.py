@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -19,6 +18,7 @@ from pydicom.pixels import pixel_array
 from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian
 
+from ..lazy_modules import simpleitk
 from ..messages import InputRefused
 from ..progress import Progress, silent
 from .dicom_header import NATIVE, is_dicom, plain_header
@@ -472,8 +472,8 @@ def _decoded_by_gdcm(piece: Slice) -> NDArray[Any] | None:
     if piece.facts.sop_class in (ENHANCED_PET, LEGACY_PET) or not piece.slope:
         return None
     try:
-        image: Any = sitk.ReadImage(piece.path)
+        image: Any = simpleitk.ReadImage(piece.path)
     except RuntimeError:
         return None
-    rescaled = sitk.GetArrayFromImage(image).astype(float)
+    rescaled = simpleitk.GetArrayFromImage(image).astype(float)
     return np.asarray(np.rint((rescaled[0] - (piece.intercept or 0.0)) / piece.slope))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from ..grid import Grid, box_of
+from ..lazy_modules import ndimage
 from ..messages import InputRefused, Notice, Notices
 from .contour_files import CONTOURS, read_contours
 from .dicom_header import is_dicom
@@ -223,7 +223,7 @@ def _boxes(labels: NDArray[np.integer]) -> list[tuple[slice, ...] | None]:
     whole = box_of(labels)
     return [
         box and tuple(slice(a.start + b.start, a.start + b.stop) for a, b in zip(whole, box, strict=True))
-        for box in find_objects(labels[whole])
+        for box in ndimage.find_objects(labels[whole])
     ]
 
 
@@ -447,7 +447,7 @@ def _named_labels(
         notices += _other_names(path, table, names, own)
     else:
         names = {value: (name, None) for value, name in own.items()}
-    values = [index for index, box in enumerate(find_objects(layers[..., 0]), 1) if box is not None]
+    values = [index for index, box in enumerate(ndimage.find_objects(layers[..., 0]), 1) if box is not None]
     unnamed = [value for value in values if value not in names]
     if not values:
         raise InputRefused(
@@ -808,7 +808,7 @@ def _drawn(file: str, label: str, values: NDArray[Any]) -> NDArray[np.bool_]:
             file=file,
             label=label,
         )
-    box = next(iter(find_objects(values.astype(np.uint8))), None)
+    box = next(iter(ndimage.find_objects(values.astype(np.uint8))), None)
     return _mask(values, 1, box)
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..grid import Grid
+from ..lazy_modules import simpleitk
 from ..messages import InputRefused, Notice
 from .files import content_of
 from .large import LET_GO_BYTES, Frames, StoredFrames, is_large, let_go, mapped, of_file, room
@@ -589,7 +589,7 @@ def _meta_block(name: str, content: bytes) -> VoxelBlock:
 
 def _placed(path: Path, block: VoxelBlock) -> tuple[Grid, dict[str, str]]:
     """The grid in LPS mm as SimpleITK reads it from the header, and the header's key/value pairs."""
-    reader = sitk.ImageFileReader()
+    reader = simpleitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
