@@ -394,4 +394,10 @@ def _compared(
             remove_results(out / f"sub-{participant}" / "comparison")  # of visits that could be compared once
             message = without_places(" ".join(refusal.message.split()), out)
             rows.append(Row(participant, sessions, "refused", refusal.code, message))
+        except OSError:  # a full disk is everybody's
+            raise
+        except Exception as error:  # as of a visit: one person's fault must not cost the others their tables
+            remove_results(out / f"sub-{participant}" / "comparison")
+            message = without_places(f"{type(error).__name__}: {error}", out)
+            rows.append(Row(participant, sessions, "failed", "internal", message))
     return tuple(rows), comparisons

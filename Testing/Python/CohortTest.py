@@ -21,6 +21,7 @@ from unittest import mock
 
 import numpy as np
 from support import tiers, tinystudy
+from support import visitrecords as made
 from support.folders import Folder
 from support.realdata import DATA, needs_data
 from support.tiers import slow
@@ -501,6 +502,17 @@ class FolderTest(unittest.TestCase):
             (folder / "out" / cohort_files.TABLE).unlink()
             cohort._prepared(folder / "out", folder / "dataset", False)
             self.assertTrue((folder / "out" / cohort_files.TABLE).exists())
+
+    def test_a_comparison_that_breaks_is_a_row(self):
+        visits = [cohort.Visit(who, session) for who in ("01", "02") for session in ("baseline", "followup")]
+        half = {name: vt / 2 for name, vt in made.VT.items()}
+        pair = [made.visit(), made.visit("followup", vt=half)]
+        told = [ZeroDivisionError("of the first person"), cohort.compare(pair)]
+        with tempfile.TemporaryDirectory() as name, mock.patch.object(cohort, "compare", side_effect=told):
+            rows, comparisons = cohort._compared(Path(name), visits, pair * 2)
+        self.assertEqual([row.status for row in rows], ["failed", "done"])
+        self.assertEqual(rows[0].message, "ZeroDivisionError: of the first person")
+        self.assertEqual([who for who, _ in comparisons], ["02"])
 
     def test_what_no_list_names_as_ours_is_refused_before_the_work(self):
         with tempfile.TemporaryDirectory() as name:
