@@ -1,5 +1,6 @@
 """The resolution that is estimated from a simulated neck's skin and regions, and when it is refused."""
 
+import math
 import unittest
 from dataclasses import replace
 
@@ -98,7 +99,8 @@ class ResolutionTest(unittest.TestCase):
         found = self.at_regions(image, regions)
         self.assertGreater(found.fwhm_mm, (skin_mm + deep_mm) / 2)
         self.assertLess(abs(found.fwhm_mm - deep_mm), 1.96 * found.se_mm)
-        self.assertTrue(METHOD_MM < found.own_se_mm < METHOD_DEEP_MM < found.se_mm < 2 * METHOD_DEEP_MM)
+        self.assertTrue(0 < found.own_se_mm < METHOD_DEEP_MM < found.se_mm < 2 * METHOD_DEEP_MM)
+        self.assertAlmostEqual(math.hypot(found.own_se_mm, METHOD_DEEP_MM), found.se_mm)  # the method errs as before
         self.assertEqual([notice.code for notice in found.notices], ["resolution-estimated", "resolution-deep"])
         # Too few regions to tell: the skin's width, and how little that says of the regions'.
         few = self.at_regions(image, [region for region in regions if region.anatomy.structure == "cord"][:2])

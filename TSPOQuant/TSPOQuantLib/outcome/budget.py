@@ -48,10 +48,11 @@ class BudgetSettings:
 
     input_scale: of scanner against blood counter, as a fraction. delay_s: of the input against the tissue.
     placement_mm, registration_mm: root mean square distance in space (1/sqrt(3) of it along each axis) of the drawn
-    region and of the CT or MR against the PET. fwhm_mm: of the assumed resolution, and of an estimated one beside
-    its standard error: it is one width for all regions, and each has its own.
-    resolution_correlation: between visits on one scanner: the same wrong FWHM is used at both, so that its error
-    cancels in part. All other errors count as independent between visits, which is the cautious choice.
+    region and of the CT or MR against the PET. fwhm_mm: of a stated resolution; an estimated one has its standard
+    error, which holds what it is off by at the regions. resolution_correlation: between visits on one scanner: the
+    same wrong FWHM is used at both, so that its error cancels in part; what is left is by how much a scanner's
+    resolution may change between visits. All other errors count as independent between visits, which is the cautious
+    choice.
     correction_share: of ln(corrected / measured), by which the correction itself is off, alike at both visits: about
     what V_T of foramina showed on the simulated scanner that reconstructs; half of it (``AT_REGIONS``) where the
     images told the resolution at the regions. correction_share_cord: the same of the
@@ -69,11 +70,10 @@ class BudgetSettings:
 
     def size(self, sensitivity: Sensitivity) -> float:
         """Standard deviation of a nuisance, in its sensitivity's unit."""
-        if sensitivity.component == "resolution":
-            return math.hypot(self.fwhm_mm, sensitivity.sd or 0.0)
         if sensitivity.sd is not None:
             return sensitivity.sd
         return {
+            "resolution": self.fwhm_mm,
             "input-scale": self.input_scale,
             "delay": self.delay_s,
             "placement": self.placement_mm / math.sqrt(AXES),
@@ -143,8 +143,8 @@ class BudgetSettings:
                 registration_mm=self.registration_mm,
             ),
             Text(
-                "Resolution, for corrected curves: SD {fwhm_mm:g} mm FWHM, where it was estimated beside its standard "
-                "error, correlation between visits {resolution_correlation:g}.",
+                "Resolution, for corrected curves: SD {fwhm_mm:g} mm FWHM, its standard error where it was estimated; "
+                "correlation between visits {resolution_correlation:g}.",
                 fwhm_mm=self.fwhm_mm,
                 resolution_correlation=self.resolution_correlation,
             ),
@@ -336,7 +336,7 @@ def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Ter
         return settings.correlation(*terms)
     if before.scanner != after.scanner:
         return 0.0  # two resolutions, whose estimates agree by chance
-    (one, s), (other, t) = ((width, math.hypot(settings.fwhm_mm, error)) for width, error, _ in (first, second))
+    (one, s, _), (other, t, _) = first, second
     changed = 2 * (1 - settings.resolution_correlation) * settings.fwhm_mm**2
     error = first[2] ** 2 + second[2] ** 2
     weight = 1.0 if math.isinf(error) or changed == 0 else error / (error + changed)
@@ -374,7 +374,7 @@ def budget_of(before: Errors, after: Errors, settings: BudgetSettings) -> tuple[
             followup=math.sqrt(after.variance(component)),
             correlation=between(before, after, settings, *terms),
             change=math.sqrt(max(change_variance(before, after, settings, component), 0.0)),
-            assumed=_assumed(component, terms, settings.sizes),
+            assumed=settings.sizes["resolution"] if component == "resolution" else _assumed(terms, settings.sizes),
         )
         for component, terms in _by_component(before, after).items()
     )
@@ -385,7 +385,7 @@ def budget_of_one(errors: Errors, settings: BudgetSettings) -> tuple[VisitPart, 
     resolution = Text("{fwhm_mm:g} mm FWHM", fwhm_mm=settings.fwhm_mm)
     sizes = {**settings.sizes, "resolution": resolution}  # what two visits share is no part of one
     return tuple(
-        VisitPart(component, math.sqrt(errors.variance(component)), _assumed(component, terms, sizes))
+        VisitPart(component, math.sqrt(errors.variance(component)), _assumed(terms, sizes))
         for component, terms in _by_component(errors).items()
     )
 
@@ -397,10 +397,9 @@ def _by_component(*visits: Errors) -> dict[str, list[Term]]:
     return {name: of_it for name, of_it in by_name.items() if of_it}
 
 
-def _assumed(component: str, terms: Iterable[Term], sizes: Mapping[str, str]) -> str:
-    """The size that was assumed, "" where data told all of it; of a told resolution a part stays assumed."""
-    known = component != "resolution" and all(term.known for term in terms)
-    return "" if known else sizes.get(component, "")
+def _assumed(terms: Sequence[Term], sizes: Mapping[str, str]) -> str:
+    """The size that was assumed of one component, "" where data told all of it."""
+    return "" if all(term.known for term in terms) else sizes.get(terms[0].component, "")
 
 
 def degrees_of_freedom(total_variance: float, *visits: Errors) -> float:

@@ -81,8 +81,9 @@ TISSUES = len(CLASS_EDGES_HU) + 1 + len(SKIN_MM)
 @dataclass(frozen=True, eq=False)
 class Resolution:
     """fwhm_mm: one width for all axes. se_mm: from leaving out one block at a time (jackknife), and the method's.
-    frames: which were used. own_se_mm: the part of se_mm that another visit on the scanner does not share. skin_alone:
-    whether it is the width near the skin, and that of the regions is not known.
+    frames: which were used. own_se_mm: the part of se_mm that another visit on the scanner does not share; at the
+    regions the jackknife's, as the method errs alike where scanner and anatomy are the same. skin_alone: whether it is
+    the width near the skin, and that of the regions is not known.
     """
 
     fwhm_mm: float
@@ -190,7 +191,7 @@ def resolution_at(
         error = math.hypot(skin.se_mm, METHOD_SKIN_ALONE_MM)
         return replace(skin, se_mm=error, notices=(told, *skin.notices))
     spread = jackknife(by_region, widths)
-    own, error = math.hypot(spread, METHOD_MM), math.hypot(spread, METHOD_DEEP_MM)
+    error = math.hypot(spread, METHOD_DEEP_MM)
     told = Notice(
         "resolution-estimated",
         "the resolution was estimated from the images: {fwhm_mm:.1f} mm FWHM (standard error {se_mm:.1f} mm) where "
@@ -207,7 +208,7 @@ def resolution_at(
         se_mm=error,
     )
     notices = (told, far) if deep - skin.fwhm_mm > FAR_MM else (told,)
-    return Resolution(deep, error, skin.frames, own, notices=(*notices, *skin.notices))
+    return Resolution(deep, error, skin.frames, spread, notices=(*notices, *skin.notices))
 
 
 def _frames(image: DynamicImage) -> tuple[int, ...]:
