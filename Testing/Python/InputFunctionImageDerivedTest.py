@@ -352,6 +352,25 @@ class ImageDerivedInputTest(unittest.TestCase):
             with self.subTest(k1=k1):
                 self.assertEqual("calibration-misfit" in codes(made.notices), misfits)
 
+    def test_a_noisy_frame_of_the_rise_is_no_misfit_and_a_late_one_is(self):
+        """Where blood rises steeply, much of it is a second, and little of the area."""
+        exact = 0.4 * self.truth + 0.4 * self.around
+        noise = np.maximum(frame_means(exact), 0.1) / DURATIONS_S
+        rising = float(TIMES_S[np.argmax(self.truth > 0.25 * self.truth.max())])
+        times = np.array([rising, *FIRST_PASS_AND_LATER[1:]])
+        drawn, frames = np.interp(times, TIMES_S, self.truth), np.searchsorted(STARTS_S, times, "right") - 1
+        for wrong, told in ((0, False), (11, True)):
+
+            def seen(times_s, frame=frames[wrong]):
+                inside = np.searchsorted(STARTS_S, times_s, "right") - 1 == frame
+                return np.interp(times_s, TIMES_S, exact) * np.where(inside, 0.3, 1.0)
+
+            known = timed_calibration(
+                times, drawn, seen, lambda at_s: np.interp(at_s, TIMES_S, self.around), frames, noise, 0.02
+            )
+            with self.subTest(sample_s=times[wrong]):
+                self.assertEqual("calibration-misfit" in codes(known.notices), told)
+
     def test_only_arterial_blood_calibrates_in_the_first_pass(self):
         samples = blood(self.truth, FIRST_PASS_AND_LATER)
         for route, stated, first in (

@@ -221,7 +221,8 @@ def timed_calibration(
             shift_s=shift_s,
         )
     modeled = recovery * blood + spill_in * tissue(times_s - shift_s)
-    misfit = float(np.sqrt(np.mean((pool(times_s - shift_s) / modeled - 1) ** 2)))
+    off, in_time = pool(times_s - shift_s) / modeled - 1, TIMING_SD_S * rows[:, 2] / modeled
+    misfit = float(np.sqrt(np.mean(np.maximum(off**2 - in_time**2, 0.0))))  # on the rise, a second is half the value
     if misfit > MISFIT_NOTED:
         notices.add(
             "calibration-misfit",
