@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from GroupRepeatabilityTest import columns
 from scipy import stats
+from support import visitrecords as made
 from support.groupfolders import write_visit
 from support.tiers import slow
 from support.tinystudy import quiet
@@ -19,7 +20,7 @@ from TSPOQuantLib.groups import association, comparison
 from TSPOQuantLib.groups.analysis import analyze
 from TSPOQuantLib.groups.cohort import Lost, read_cohort
 from TSPOQuantLib.groups.estimates import UNKNOWN, holm
-from TSPOQuantLib.groups.methods import methods
+from TSPOQuantLib.groups.methods import _of_scans, methods
 from TSPOQuantLib.reporting.group_report import group_document
 from TSPOQuantLib.reporting.report_document import Bullets, English
 from TSPOQuantLib.reporting.words import Words
@@ -160,6 +161,17 @@ class SimulationTest(unittest.TestCase):
 
 
 PLACES = [f"foramen {level} {side}" for level in ("C5/C6", "C6/C7", "C7/T1") for side in ("left", "right")]
+
+
+class MethodsTest(unittest.TestCase):
+    def test_paper_says_where_blood_lies_beside_corrected_tissue(self):
+        def told(pvc):
+            visit = made.visit()
+            fits = tuple(replace(fit, pvc=pvc, settings={"tissue_vb": 0.05}) for fit in visit.fits)
+            return " ".join(_of_scans([visit, replace(visit, fits=fits)]))
+
+        self.assertIn("corrected for partial volume at most 0.05 of it took the place of tissue.", told("GTM"))
+        self.assertNotIn("took the place", told("none"))
 
 
 @slow

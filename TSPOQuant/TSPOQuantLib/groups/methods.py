@@ -145,6 +145,13 @@ def _of_scans(records: Sequence[VisitRecord]) -> list[str]:
         f"by {chosen('weights')}; the blood volume fraction was {chosen('vb')}; partial-volume correction: "
         f"{_listed(record.pvc for record in records)} [lutkeschipholt2025]."
     )
+    fits = [fit for record in records for fit in record.fits if fit.pvc != "none"]
+    parts = [part for fit in fits if isinstance(part := fit.settings.get("tissue_vb"), float) and part < 1]
+    if parts:
+        sentences.append(
+            f"In curves corrected for partial volume at most {_listed(f'{part:g}' for part in parts)} of it took the "
+            "place of tissue."
+        )
     return sentences
 
 
