@@ -29,7 +29,7 @@ VEIN_DELAY_S, VEIN_DISPERSION_S = 6.0, 8.0
 """Against the artery: assumptions."""
 NOISE, DRAWS, QUICK_DRAWS = 4.0, 100, 4
 """Times the phantom's: about that of corrected foramina in section 14."""
-GOAL_BIAS_PERCENT, GOAL_HELD_PERCENT = 3.0, 90.0
+GOAL_BIAS_PERCENT, GOAL_HELD_PERCENT = 5.0, 90.0
 
 
 def blood_of(vessel: str) -> Array:
@@ -98,8 +98,9 @@ def section(quick: bool) -> Section:
             {VEIN_DISPERSION_S:g} s. By the published equation, (1 - V_B) C_T + V_B C_WB, V_T grows as 1 / (1 - V_B);
             by the default for corrected curves {TISSUE_VB:g} of V_B at most takes the place of tissue:""",
             table((*header, f"{TISSUE_VB:g} at most: V_T off, %", "intervals that hold"), rows),
-            """What no curve tells is the tissue's own V_B where a vessel lies beside it: V_T is off by as much as it
-            differs from the default, which no interval holds, but which two visits share.""",
+            """The mean over the draws is 2 to 3 % too high by noise alone (no vessel). What no curve tells is the
+            tissue's own V_B where a vessel lies beside it: V_T is off by as much as it differs from the default, which
+            these intervals do not hold, but which two visits share.""",
         ),
         (
             Goal(
