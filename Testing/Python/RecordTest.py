@@ -183,6 +183,26 @@ class FolderTest(Folder):
         (self.folder / "ses-a" / "visit.json").touch()
         self.assertIn("ses-a", self.refusal(self.folder).message)
 
+    def test_what_does_not_belong_together(self):
+        good = json.loads(to_json(made.visit()))
+        region, fit, scan, source = good["regions"][0], good["fits"][0], good["acquisition"], good["input"]
+        rest, fits = good["regions"][1:], good["fits"][1:]
+        for change in (  # without a seal, which tells all of them
+            {"regions": []},
+            {"regions": [region | {"name": "another"}, *rest]},
+            {"regions": [region | {"mean": region["mean"][1:]}, *rest]},
+            {"regions": [region | {"sd": ["nan"] * len(region["sd"])}, *rest]},
+            {"regions": [region | {"volume_mm3": 0.0}, *rest]},
+            {"fits": fits},
+            {"fits": [fit | {"weights": fit["weights"][1:]}, *fits]},
+            {"acquisition": scan | {"frame_durations_s": scan["frame_durations_s"][1:]}},
+            {"acquisition": scan | {"frame_starts_s": scan["frame_starts_s"][::-1]}},
+            {"input": source | {"parent_plasma": source["parent_plasma"][1:]}},
+        ):
+            (self.folder / "visit.json").write_text(json.dumps(good | change), encoding="utf-8")
+            with self.subTest(list(change)), self.assertRaisesRegex(InputRefused, "record-unreadable"):
+                read_record(self.folder)
+
     def test_bytes_that_are_no_text(self):
         (self.folder / "visit.json").write_bytes(b"\xff\xfe\x00")
         self.assertEqual(self.refusal(self.folder).code, "record-unreadable")

@@ -68,6 +68,8 @@ class StaticTest(unittest.TestCase):
         self.assertEqual((self.records[0].rows, self.records[0].models), ((), ()))
         code, said = quiet("maps", self.studies["baseline"], "--model", "Logan", "--out", self.scratch / "maps")
         self.assertEqual((code, "vt-static" in said), (3, True))
+        code, said = quiet("length", self.scratch / "out-baseline", "--out", self.scratch / "length")
+        self.assertEqual((code, "error: length-none" in said), (3, True), said)
 
     def test_two_visits_compare_in_suv_and_suvr(self):
         out = self.scratch / "comparison"

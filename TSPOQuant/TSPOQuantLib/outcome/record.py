@@ -337,12 +337,44 @@ def from_json(text: str, where: str = "the record") -> VisitRecord:
     try:
         return restored(VisitRecord, content)
     except (TypeError, ValueError, KeyError) as error:
-        raise InputRefused(
-            "record-unreadable",
-            "{where} is not what quantify writes ({error}); run quantify again",
-            where=where,
-            error=error,
-        ) from error
+        raise _not_ours(where, error) from error
+
+
+def _not_ours(where: str, error: Exception) -> InputRefused:
+    return InputRefused(
+        "record-unreadable",
+        "{where} is not what quantify writes ({error}); run quantify again",
+        where=where,
+        error=error,
+    )
+
+
+def _check_whole(record: VisitRecord) -> None:
+    """Raise ValueError where a record says things that do not belong together, as one that was edited may."""
+    scan, source, names = record.acquisition, record.input, {region.name for region in record.regions}
+    told = [*(row.region for row in record.rows), *(fit.region for fit in record.fits)]
+    if not names or not names >= set(told):
+        raise ValueError("regions: rows and fits are not of them")
+    for region in record.regions:
+        if not (np.isfinite((*region.mean, *region.sd)).all() and region.volume_mm3 > 0 and region.center_lps_mm):
+            raise ValueError(f"{region.name}: it is nowhere, or without activity")
+    of_frames: list[Any] = [
+        scan.frame_durations_s,
+        *(curve for region in record.regions for curve in (region.mean, region.sd)),
+    ]
+    of_frames += [curve for fit in record.fits for curve in (fit.weights, fit.predicted, fit.residuals)]
+    of_knots = (source.parent_plasma, source.whole_blood, source.parent_fraction, source.plasma_ratio)
+    for times, curves in (
+        (scan.frame_starts_s, (*of_frames, source.blood_pool, source.tissue)),
+        (source.times_s, of_knots),
+    ):
+        if any(curve is not None and len(curve) != len(times) for curve in curves):
+            raise ValueError("curves: not as many values as times")
+        if (np.diff(times) < 0).any():
+            raise ValueError("times: not in their order")
+    fitted = {(fit.region, fit.model) for fit in record.fits if fit.pvc == "none"}
+    if any((name, model) not in fitted for name in names for model in record.models):
+        raise ValueError("fits: a region lacks one")
 
 
 def read_record(path: Path) -> VisitRecord:
@@ -368,4 +400,9 @@ def read_record(path: Path) -> VisitRecord:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputRefused("record-unreadable", "{file} cannot be read; run quantify again", file=file) from error
-    return from_json(text, str(file))
+    record = from_json(text, str(file))
+    try:
+        _check_whole(record)
+    except ValueError as error:
+        raise _not_ours(str(file), error) from error
+    return record

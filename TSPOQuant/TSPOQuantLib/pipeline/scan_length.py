@@ -31,8 +31,15 @@ def by_length(record: VisitRecord, ends_min: Sequence[float] = ()) -> tuple[Shor
     """Every region, as measured, under every model at every length, the whole scan last.
 
     ends_min: lengths in minutes; empty takes every 10 min from 30 on. A frame counts where it ends by then. A line's
-    t* stays that of the whole scan; what a shorter one is too short for is nan.
+    t* stays that of the whole scan; what a shorter one is too short for is nan. Raises InputRefused ("length-none").
     """
+    if not record.fits:
+        raise InputRefused(
+            "length-none",
+            "nothing was fitted at {session}, whose PET is one frame: V_T against the length of the scan needs the "
+            "dynamic PET",
+            session=record.session,
+        )
     settings = restored(StudySettings, record.settings)
     timing = record.acquisition.timing
     seen = seen_frames(timing, settings.leave_out)
