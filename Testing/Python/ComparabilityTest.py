@@ -182,6 +182,28 @@ class EachDifferenceTest(unittest.TestCase):
                 told = {f.code for f in findings_of(visits)}
                 self.assertEqual(told & {"visits-same", "visits-order"}, codes)
 
+    def test_labels_tell_the_order_where_dates_do_not(self):
+        for sessions, at, told in (
+            (("followup", "baseline"), None, True),
+            (("posttreatment", "pretreatment"), None, True),
+            (("month6", "baseline", "week6"), None, True),
+            (("baseline", "month6", "week6"), None, False),  # every change is against the first
+            (("sham", "active"), None, False),
+            (("baseline", "followup"), None, False),
+            (("followup", "baseline"), ("2026-01-05T10:00:00", "2026-02-16T10:00:00"), False),
+        ):
+            with self.subTest(sessions=sessions, at=at):
+                times = at or (None,) * len(sessions)
+                visits = [
+                    made.visit(session, vt={name: vt * (1 + n) for name, vt in made.VT.items()})
+                    for n, session in enumerate(sessions)
+                ]
+                visits = [
+                    replace(visit, acquisition=replace(visit.acquisition, time_zero_at=start))
+                    for visit, start in zip(visits, times, strict=True)
+                ]
+                self.assertEqual("visits-order" in [finding.code for finding in findings_of(visits)], told)
+
     def drawn(self, visit, **kinds):
         times = np.array((30.0, 60.0, 300.0, 900.0, 2400.0))
         samples = {kind: SampledCurve(times[: len(values)], np.array(values)) for kind, values in kinds.items()}

@@ -13,7 +13,7 @@ from .compared_items import ITEMS
 from .finding import Finding, Severity
 from .identity import NEVER, identities, same_blood
 from .record import VisitRecord
-from .sessions import dated
+from .sessions import dated, in_order, labels_tell
 
 # None of these is published: choices.
 WEIGHT_RATIO, DOSE_RATIO = 1.1, 2.0
@@ -176,10 +176,14 @@ def _moved(visits: Sequence[VisitRecord]) -> list[Finding]:
 
 
 def _order(visits: Sequence[VisitRecord]) -> list[Finding]:
+    """Visits that run against their dates or, where these do not tell, against their labels."""
     starts = dated([visit.acquisition.started for visit in visits])
     known = [start for start in starts if start is not None]
-    if known == sorted(known):
+    first, *others = sessions = tuple(visit.session for visit in visits)
+    if known != sorted(known):
+        message = Text("a later visit was scanned before an earlier one: name the baseline first")
+    elif len(known) < len(visits) and any(labels_tell(first, s) and in_order([first, s])[0] == s for s in others):
+        message = Text("by its label another visit than the first comes first: name the baseline first")
+    else:
         return []
-    sessions = tuple(visit.session for visit in visits)
-    message = Text("a later visit was scanned before an earlier one: name the baseline first")
     return [Finding("visits-order", "warn", "order", sessions, message)]
