@@ -13,9 +13,10 @@ from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
 from TSPOQuantLib.acquisition.image import Scan
 from TSPOQuantLib.acquisition.settings import ClockSettings
+from TSPOQuantLib.input_function import GivenSettings
 from TSPOQuantLib.input_function.arrival import check_arrival
 from TSPOQuantLib.messages import InputRefused
-from TSPOQuantLib.pipeline.visit_data import VisitData, on_one_clock
+from TSPOQuantLib.pipeline.visit_data import VisitData, blood_with_given, on_one_clock
 
 STARTS = np.array([0, 10, 20, 30, 40, 60, 80, 120, 180, 300, 600, 1200.0])
 DURATIONS = np.array([10, 10, 10, 10, 20, 20, 40, 60, 120, 300, 600, 600.0])
@@ -109,6 +110,13 @@ class HeaderTest(Folder):
             data = VisitData(replace(image, time_zero=zero), None, blood, None)
             found = on_one_clock(data, ClockSettings(blood_time_zero=stated)).blood
             self.assertEqual("blood-clock-stated" in codes(found.notices), told, (counted_from, zero, stated))
+
+    def test_a_ready_curve_says_from_when_it_counts(self):
+        rows = "\n".join(f"{at},{value}" for at, value in ((0, 0), (30, 50), (600, 5), (3600, 2)))
+        path = self.write("curve.csv", f"time [s after injection],curve [kBq/mL]\n{rows}")
+        for domain in ("parent-plasma", "plasma", "whole-blood"):
+            blood = blood_with_given(path, [], GivenSettings(given_domain=domain))
+            self.assertEqual(blood.counted_from, "injection")
 
     def test_blood_that_counts_from_another_moment(self):
         image = read_dynamic_pet(self.series("ge", 60)[0])  # zero is 60 s before the first frame

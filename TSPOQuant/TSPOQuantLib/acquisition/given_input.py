@@ -47,11 +47,13 @@ def _only(path: Path, table: tuple[Column, ...], time: Column) -> Column:
 
 def with_given(samples: BloodSamples, given: BloodSamples, domain: str) -> BloodSamples:
     """Blood samples with the curve that was given: it is the input, and they only lead on from it to parent plasma."""
-    notices = (*samples.notices, *given.notices)
-    if domain == "parent-plasma":
-        return replace(samples, parent_plasma=given.parent_plasma, notices=notices)
-    if domain == "plasma":
-        return replace(samples, plasma=given.plasma, parent_plasma=None, given=domain, notices=notices)
-    return replace(
-        samples, autosampler=given.whole_blood, dispersion_s=None, parent_plasma=None, given=domain, notices=notices
+    samples = replace(
+        samples,
+        notices=(*samples.notices, *given.notices),
+        counted_from=samples.counted_from or given.counted_from,
     )
+    if domain == "parent-plasma":
+        return replace(samples, parent_plasma=given.parent_plasma)
+    if domain == "plasma":
+        return replace(samples, plasma=given.plasma, parent_plasma=None, given=domain)
+    return replace(samples, autosampler=given.whole_blood, dispersion_s=None, parent_plasma=None, given=domain)
