@@ -8,6 +8,7 @@ import numpy as np
 from support.dicommaker import HALF_LIFE_S, VENDORS, PetPlan, write_pet
 from support.folders import Folder
 from TSPOQuantLib.acquisition.blood import BloodSamples, SampledCurve
+from TSPOQuantLib.acquisition.blood_files import read_blood
 from TSPOQuantLib.acquisition.clock import at_injection, blood_at
 from TSPOQuantLib.acquisition.dicom import read_dynamic_pet
 from TSPOQuantLib.acquisition.frames import FrameTiming
@@ -106,7 +107,7 @@ class HeaderTest(Folder):
             ("scan", "injection", None, True),
             ("scan", "injection", "scan", False),
         ):
-            blood = BloodSamples(whole_blood=SampledCurve([0, 600], [0, 5]), counted_from=counted_from)
+            blood = BloodSamples(whole_blood=SampledCurve([0, 600], [0, 5]), counted_from=(counted_from,))
             data = VisitData(replace(image, time_zero=zero), None, blood, None)
             found = on_one_clock(data, ClockSettings(blood_time_zero=stated)).blood
             self.assertEqual("blood-clock-stated" in codes(found.notices), told, (counted_from, zero, stated))
@@ -116,7 +117,21 @@ class HeaderTest(Folder):
         path = self.write("curve.csv", f"time [s after injection],curve [kBq/mL]\n{rows}")
         for domain in ("parent-plasma", "plasma", "whole-blood"):
             blood = blood_with_given(path, [], GivenSettings(given_domain=domain))
-            self.assertEqual(blood.counted_from, "injection")
+            self.assertEqual(blood.counted_from, ("injection",))
+
+    def test_two_files_that_count_from_two_moments(self):
+        """One of them is on another clock than the image, whichever is read first."""
+        image = read_dynamic_pet(self.series("ge", 60)[0])
+        files = {}
+        for since, times in (("the injection", (0, 30, 600)), ("the start of the scan", (900, 1800, 3600))):
+            rows = "\n".join(f"{at},{value}" for at, value in zip(times, (9, 50, 5), strict=True))
+            text = f"time [s after {since}],whole_blood_radioactivity [kBq/mL]\n{rows}"
+            files[since] = self.write(f"{since.split()[-1]}.csv", text)
+        for paths in (list(files.values()), list(files.values())[::-1]):
+            data = VisitData(image, None, read_blood(paths), None)
+            found = on_one_clock(data, ClockSettings()).blood
+            (told,) = (notice for notice in found.notices if notice.code == "blood-clock-stated")
+            self.assertIn("the start of the scan", told.message)
 
     def test_blood_that_counts_from_another_moment(self):
         image = read_dynamic_pet(self.series("ge", 60)[0])  # zero is 60 s before the first frame

@@ -79,7 +79,7 @@ class BloodSamples:
     given: "whole-blood" or "plasma" where that curve came ready as the input, and the samples only lead on from it:
     whole blood then stands in ``autosampler``, finished.
     population: a template that the samples only scale.
-    counted_from: "injection" or "scan" where a file says in words that its times count from there, else "".
+    counted_from: "injection", "scan" or both, where files say in words that their times count from there.
     """
 
     whole_blood: SampledCurve | None = None
@@ -92,7 +92,7 @@ class BloodSamples:
     given: str = ""
     population: Population | None = None
     notices: tuple[Notice, ...] = ()
-    counted_from: str = ""
+    counted_from: tuple[str, ...] = ()
 
     @property
     def activities(self) -> tuple[SampledCurve, ...]:

@@ -221,7 +221,9 @@ def read_blood(
         parent_plasma=curves.get(PARENT_PLASMA),
         route=route,
         notices=tuple(notices),
-        counted_from=next((recording.counted_from for recording in recordings if recording.counted_from), ""),
+        counted_from=tuple(
+            dict.fromkeys(recording.counted_from for recording in recordings if recording.counted_from)
+        ),
     )
     _check_times(blood)
     return blood

@@ -1,6 +1,7 @@
 """One clock for image and blood: when the injection really was, and from which moment the blood counts."""
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -43,24 +44,26 @@ def start_notices(first_start_s: float, stated_by: str) -> tuple[Notice, ...]:
     )
 
 
-def blood_clock_notices(counted_from: str, first_start_s: float, zero_is_injection: bool) -> tuple[Notice, ...]:
+def blood_clock_notices(
+    counted_from: Collection[str], first_start_s: float, zero_is_injection: bool
+) -> tuple[Notice, ...]:
     """Tell of blood that by its own words counts from another moment than the image, whose clock it is taken to share.
 
-    counted_from: "injection", "scan" or "". first_start_s: start of the first frame from the image's zero.
+    counted_from: as in ``BloodSamples``. first_start_s: start of the first frame from the image's zero.
     """
-    if counted_from == "scan" and abs(first_start_s) > SAME_START_S:
-        moment = Text("the start of the scan")
-    elif counted_from == "injection" and not zero_is_injection:
-        moment = Text("the injection")
-    else:
-        return ()
-    return (
+    moments = []
+    if "scan" in counted_from and abs(first_start_s) > SAME_START_S:
+        moments.append(Text("the start of the scan"))
+    if "injection" in counted_from and not zero_is_injection:
+        moments.append(Text("the injection"))
+    return tuple(
         Notice(
             "blood-clock-stated",
             "the blood's file says that its times count from {moment}, which is not the image's time zero, and both "
             "were taken for one moment; bring them to one clock ([blood] time_zero, [pet] injection_time)",
             moment=moment,
-        ),
+        )
+        for moment in moments
     )
 
 

@@ -50,7 +50,7 @@ def with_given(samples: BloodSamples, given: BloodSamples, domain: str) -> Blood
     samples = replace(
         samples,
         notices=(*samples.notices, *given.notices),
-        counted_from=samples.counted_from or given.counted_from,
+        counted_from=tuple(dict.fromkeys((*samples.counted_from, *given.counted_from))),
     )
     if domain == "parent-plasma":
         return replace(samples, parent_plasma=given.parent_plasma)
