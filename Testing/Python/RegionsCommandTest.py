@@ -63,6 +63,18 @@ class CompareTest(unittest.TestCase):
             self.assertEqual(code, 0)
             self.assertIn("1.00", out)
 
+    def test_left_and_right_swapped_are_told(self):
+        with tempfile.TemporaryDirectory() as name:
+            files = [Path(name) / f"{letter}.seg.nrrd" for letter in "abc"]
+            good = drawn(0.0)
+            left, right = good.segments
+            swapped = replace(left, mask=right.mask), replace(right, mask=left.mask)
+            for path, segments in zip(files, (good.segments, drawn(2.0).segments, swapped), strict=True):
+                write_segmentation(path, replace(good, segments=segments))
+            for other, told in ((files[1], False), (files[2], True)):
+                code, _, err = run("regions", "compare", files[0], other)
+                self.assertEqual((code, "sides-swapped" in err), (0, told), err)
+
     def test_segmentations_of_two_images_are_refused(self):
         with tempfile.TemporaryDirectory() as name:
             files = [Path(name) / f"{letter}.seg.nrrd" for letter in "ab"]
@@ -177,6 +189,10 @@ class WrittenTest(unittest.TestCase):
                 status, _, err = run("propose", folder / "ct.nii.gz", *where)
                 self.assertEqual((status, code in err), (3, True), err)
             self.assertTrue((folder / "neck_pictures" / "mine.png").exists())
+            (folder / "folder.seg.nrrd").mkdir()
+            where = ("--labels", labels, "--out", folder / "folder.seg.nrrd", "--force")
+            status, _, err = run("propose", folder / "ct.nii.gz", *where)
+            self.assertEqual((status, "error: output-exists" in err), (3, True), err)
 
 
 @slow

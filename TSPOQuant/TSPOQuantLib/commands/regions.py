@@ -51,6 +51,8 @@ def run_propose(options: argparse.Namespace, progress: Progress) -> Result:
     if not out.name.endswith(".seg.nrrd"):
         raise InputRefused("output-name", "{out} must end in .seg.nrrd; name the segmentation to write", out=out)
     pictures = out.with_name(out.name.removesuffix(".seg.nrrd") + "_pictures")
+    if out.is_dir():
+        raise InputRefused("output-exists", "{out} is a folder; name a file for the segmentation", out=out)
     if out.exists() and not options.force:
         raise InputRefused("output-exists", "{out} is there already; name another file or add --force", out=out)
     if any(out.resolve() == given.resolve() for given in (options.source, options.labels)):
@@ -127,11 +129,12 @@ def _row(proposal: "Proposal", pictures: Path) -> dict[str, Any]:
 
 
 def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
-    from ..regions.observers import agreements, placement_mm
+    from ..regions.observers import agreements, placement_mm, swapped_sides
     from ..regions.region import regions_of
 
     first, second = both_segmentations(options)
-    agreed = agreements(regions_of(first), regions_of(second))
+    drawn = regions_of(first), regions_of(second)
+    agreed, swapped = agreements(*drawn), swapped_sides(*drawn)
     values = _vt_of(options, progress) if options.study is not None else ({}, {})
     rows = []
     lines = [f"{'region':34s} {'Dice':>5s} {'mm apart':>8s} {'along':>6s} {'across':>6s} {'volume':>7s} {'V_T':>7s}"]
@@ -157,7 +160,9 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     spread = placement_mm(agreed)
     if spread is not None:
         lines.append(Text("placement of one observer along each axis: SD {spread:.2f} mm", spread=spread))
-    return Result("\n".join(lines), {"regions": rows, "placement_mm": spread}, (*first.notices, *second.notices))
+    return Result(
+        "\n".join(lines), {"regions": rows, "placement_mm": spread}, (*first.notices, *second.notices, *swapped)
+    )
 
 
 def both_segmentations(options: argparse.Namespace) -> "tuple[Segmentation, Segmentation]":

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..messages import InputRefused
+from ..messages import InputRefused, Notice
 from .foramen import canal_axes
 from .planes import center_of, foramen_centers, spine_axes
 from .region import Region
 
 ONE_IMAGE_MM = 50.0
 """Farther apart than this, two levels or more, no two regions of one place were drawn on one image: a choice."""
+OTHER_SIDE = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,33 @@ def agreements(first: Sequence[Region], second: Sequence[Region]) -> tuple[Agree
             nearest=nearest,
         )
     return tuple(agreed)
+
+
+def swapped_sides(first: Sequence[Region], second: Sequence[Region]) -> tuple[Notice, ...]:
+    """Tell ("sides-swapped") where every foramen of a side lies nearer to the second's of the other side."""
+    others = {drawn.anatomy.place: center_of(drawn) for drawn in second if drawn.mask.any()}
+    apart = []
+    for region in first:
+        structure, level, side = region.anatomy.place
+        pair = [others.get((structure, level, place)) for place in (side, OTHER_SIDE.get(side, side))]
+        if (
+            structure == "foramen"
+            and side in OTHER_SIDE
+            and region.mask.any()
+            and pair[0] is not None
+            and pair[1] is not None
+        ):
+            here = center_of(region)
+            apart.append((np.linalg.norm(pair[0] - here), np.linalg.norm(pair[1] - here)))
+    if not apart or any(same <= across for same, across in apart):
+        return ()
+    return (
+        Notice(
+            "sides-swapped",
+            "every foramen of one side lies nearer to that of the other side in the other segmentation: in one of the "
+            "two, left and right are swapped; correct it",
+        ),
+    )
 
 
 def placement_mm(agreed: Sequence[Agreement]) -> float | None:
