@@ -169,7 +169,12 @@ class LiveTest(unittest.TestCase):
         with mock.patch("TSPOQuantLib.pipeline.quantification.with_resolution") as estimated:
             estimated.side_effect = lambda placed, settings, _: (replace(settings, fwhm_mm=5.0), None)
             self.computed(Segmentation(drawn.grid, (*drawn.segments, proposed)), at_the_width)
-        self.assertEqual([region.name for region in estimated.call_args.args[0].targets], list(NAMES))
+            with mock.patch("TSPOQuantLib.pipeline.mapping.with_resolution", estimated):
+                both = Segmentation(drawn.grid, (*drawn.segments, proposed))
+                smoothed = replace(at_the_width, smooth_to_mm=6.0)
+                make_visit_maps(replace(self.data, segmentation=both), smoothed, "1TCM", (None, None))
+        for call in estimated.call_args_list:
+            self.assertEqual([region.name for region in call.args[0].targets], list(NAMES))
         corrected = replace(SETTINGS, pvc="GTM", fwhm_mm=5.0, pvc_regions=(speck.name, LEFT))
         found = self.computed(Segmentation(drawn.grid, (*drawn.segments, proposed)), corrected)
         self.assertEqual({row.region for row in found.rows if row.pvc == "GTM"}, {LEFT})
@@ -192,6 +197,8 @@ class LiveTest(unittest.TestCase):
         data = replace(self.data, image=replace(smoothed, activity=np.asarray(smoothed.activity)))
         maps = make_visit_maps(self.data, asked, "1TCM", (None, None)).maps.VT
         np.testing.assert_array_equal(maps, make_visit_maps(data, SETTINGS, "1TCM", (None, None)).maps.VT)
+        nothing_drawn = replace(self.data, segmentation=replace(self.data.segmentation, segments=()))
+        np.testing.assert_array_equal(maps, make_visit_maps(nothing_drawn, asked, "1TCM", (None, None)).maps.VT)
         with self.assertRaisesRegex(InputRefused, "smooth-unknown"):
             make_visit_maps(self.data, replace(asked, fwhm_mm=None), "1TCM", (None, None))
 

@@ -14,7 +14,14 @@ from ..study import Study, StudySettings
 from .curves import fit_options, only_seen, seen_frames
 from .placement import Alignment, Placed, place
 from .plasma import BODY_MASK, body_curve, body_of, for_model, input_of
-from .quantification import frame_notices, smoothed_as_asked, visit_notices, visit_provenance, with_resolution
+from .quantification import (
+    frame_notices,
+    read_targets,
+    smoothed_as_asked,
+    visit_notices,
+    visit_provenance,
+    with_resolution,
+)
 from .visit_data import VisitData, read_visit
 
 BODY = "the body"
@@ -49,6 +56,7 @@ def make_visit_maps(
     placed = place(data, settings, aligned, part(progress, 0, 0.5))
     width: tuple[Notice, ...] = ()
     if settings.smooth_to_mm is not None:
+        placed, _, _ = read_targets(placed, settings.minimum_coverage)
         settings, resolution = with_resolution(placed, settings, part(progress, 0.5, 0.55))
         width = resolution.notices if resolution else ()
     image = at_rest(smoothed_as_asked(data.image, settings), placed.to_frames)

@@ -162,7 +162,7 @@ def read_targets(
                 "{problem}; it was proposed, and is left out",
                 problem=refusal.message,
             )
-    if not curves:
+    if refusals and not curves:
         raise refusals[0]
     targets = tuple(region for region in placed.targets if region.name in curves)
     return replace(placed, targets=targets), tuple(curves.values()), tuple(notices)
