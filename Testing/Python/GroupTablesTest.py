@@ -206,8 +206,11 @@ class TablesTest(unittest.TestCase):
         (self.cohort / "sub-05" / "ses-a").mkdir(parents=True)
         self.visit("06")
         (self.cohort / "sub-06").rename(self.cohort / "06")
+        self.visit("07")
+        (self.cohort / "sub-07" / "ses-a").rename(self.cohort / "sub-07" / "a")
+        (self.cohort / "sub-07").rename(self.cohort / "07")
         found = [str(notice.message) for notice in read_cohort(self.cohort).notices]
-        for words in ("sub-1TC", "sub-1TCM", "sub-Logan", "sub-05", "06/ses-a"):
+        for words in ("sub-1TC", "sub-1TCM", "sub-Logan", "sub-05", "06/ses-a", "07/a"):
             self.assertTrue(any(words in message for message in found), words)
 
     def test_names_of_columns_and_models_in_other_capitals_are_read(self):

@@ -273,7 +273,8 @@ def _misnamed(folder: Path) -> list[Notice]:
     """Folders of visits with results that are not called as such."""
     files = [path for name in (FILE, "*_kinpar.tsv") for path in folder.glob(f"*/*/{name}")]
     places = {path.parent.relative_to(folder) for path in files}
-    odd = sorted(str(p) for p in places if p.parts[0].startswith("sub-") != p.parts[1].startswith("ses-"))
+    right = {p for p in places if p.parts[0].startswith("sub-") and p.parts[1].startswith("ses-")}
+    odd = sorted(str(p) for p in places - right if not any(part.startswith(".") for part in p.parts))
     if not odd:
         return []
     return [
