@@ -399,7 +399,14 @@ class TablesTest(unittest.TestCase):
             self.assertEqual(self.codes(read_cohort(self.cohort)), told_of)
 
     def test_conditions_are_known_however_they_are_joined(self):
-        for cell, word in (("Re-Test", "retest"), ("TEST", "test"), ("test_retest", "test-retest"), ("sham", "sham")):
+        for cell, word in (
+            ("Re-Test", "retest"),
+            ("TEST", "test"),
+            ("test_retest", "test-retest"),
+            ("sham", "sham"),
+            ("Rest", "Rest"),
+            ("pre-test", "pre-test"),
+        ):
             self.assertEqual(covariates.spelled({"condition": cell}, [])["condition"], word)
 
     def test_half_a_pair_is_told(self):

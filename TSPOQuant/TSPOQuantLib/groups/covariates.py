@@ -31,6 +31,8 @@ SEXES = {
 }
 TEST, RETEST, BOTH = "test", "retest", "test-retest"
 CONDITIONS = {re.sub(r"[^a-z]", "", word): word for word in (TEST, RETEST, BOTH)}
+OTHER_CONDITIONS = ("rest", "pretest", "latest")
+"""Words of their own, though they look like one of these."""
 ALIKE = 0.75
 """From which likeness on two words look like one that is mistyped (difflib's ratio): a choice."""
 COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -184,7 +186,7 @@ def _condition(cell: str) -> str:
     if bare in CONDITIONS:
         return CONDITIONS[bare]
     alike = difflib.get_close_matches(bare, CONDITIONS, 1, ALIKE)
-    if alike:
+    if alike and bare not in OTHER_CONDITIONS:
         raise InputRefused(
             "group-condition",
             "the column condition says '{cell}', which looks like '{word}' and is not; correct it, or name the two "
