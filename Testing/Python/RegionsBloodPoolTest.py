@@ -98,6 +98,18 @@ class ProposalTest(unittest.TestCase):
             min(vessel.center_lps_mm[:, 2].min() for vessel in heart.vessels), grid.centers[slices, 0, 0, 2]
         )
 
+    def test_glands_that_are_hot_late_hide_no_bolus(self):
+        """They rise to more than the blurred arteries ever show, and keep it."""
+        alone = propose_blood_pool(self.image, FWHM_MM, self.anatomy.grid)
+        hottest = self.image.activity.max(axis=(1, 2, 3)).max()
+        late = hottest * (1 - np.exp(-self.image.timing.mids_s / 600)) * np.exp(-self.image.timing.mids_s / 3600)
+        with_glands = self.image.activity.copy()
+        with_glands[:, -8:, 40:52, 5:17] += 2 * late[:, None, None, None]
+        found = propose_blood_pool(replace(self.image, activity=with_glands), FWHM_MM, self.anatomy.grid)
+        self.assertFalse(found.segment is None, found.reason)
+        self.assertEqual(found.frames, alone.frames)
+        self.assertGreater(dice(found.segment.mask, alone.segment.mask), 0.95)
+
     def test_without_a_resolution_no_width_is_told(self):
         found = propose_blood_pool(self.image)
         self.assertTrue(found.segment.mask.any())

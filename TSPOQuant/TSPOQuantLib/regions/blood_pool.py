@@ -33,7 +33,10 @@ HOT_SHARE = 0.002
 ARRIVED = 0.25
 """Of the peak: from here to the peak the frames count as arterial."""
 LEAST_BOLUS = 3.0
-"""Peak over the last frame's, in the hottest voxels: less is no bolus, or frames too long to see it."""
+"""Peak over what is left in the last frame, in the peak's hottest voxels: less is no bolus, or frames too long to see
+it. Glands, which may be hotter late than a blurred artery ever is, keep theirs."""
+PASSED_S, PASSED = 120.0, 2.0
+"""So much later, a bolus has fallen by so much."""
 BODY_SHARE = 0.1
 ALONG_SIGMA_MM = 6.0
 STEP_PER_MM = 0.5
@@ -201,11 +204,16 @@ def propose_blood_pool(
 
 
 def _arterial_frames(image: DynamicImage) -> tuple[int, ...]:
-    """From the bolus's arrival to its peak, as the hottest voxels of each frame show it."""
+    """From the bolus's arrival to its peak, as the hottest voxels of each frame show it that do not stay hot."""
     count = max(int(HOT_SHARE * np.prod(image.grid.shape)), 1)
-    hot = np.array([np.partition(frame, -count, axis=None)[-count:].mean() for frame in image.activity])
-    peak = int(np.argmax(hot))
-    if not hot[peak] > LEAST_BOLUS * hot[-1]:
+    mids = image.timing.mids_s
+    hot, gone = np.zeros(len(mids)), np.zeros(len(mids))
+    for frame, soon in enumerate(np.searchsorted(mids[:-1], mids + PASSED_S)):
+        here = np.argpartition(image.activity[frame].reshape(-1), -count)[-count:]
+        hot[frame], later, left = (float(image.activity[n].reshape(-1)[here].mean()) for n in (frame, soon, -1))
+        gone[frame] = hot[frame] - left if hot[frame] > max(PASSED * later, LEAST_BOLUS * left) else 0.0
+    peak = int(np.argmax(gone))
+    if gone[peak] == 0:
         raise _Declined("no bolus passes: the first frames are missing, or too long to show it")
     return tuple(int(frame) for frame in range(peak + 1) if hot[frame] >= ARRIVED * hot[peak])
 
