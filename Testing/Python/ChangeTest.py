@@ -172,6 +172,10 @@ class IntervalTest(unittest.TestCase):
             known = math.sqrt(np.mean(errors[abs(seen - apart) < 0.02] ** 2))
             found = compare(visits).change(KEY, "followup").log_ratio_se
             self.assertAlmostEqual(found / (per_mm * known), 1, delta=0.03)
+        # Near the skin and at the regions are two places, whose widths agree by chance.
+        scan = replace(visits[1].acquisition, fwhm_skin_alone=True)
+        found = compare([visits[0], replace(visits[1], acquisition=scan)]).change(KEY, "followup").log_ratio_se
+        self.assertAlmostEqual(found, per_mm * math.sqrt(2))
 
     def test_one_side_stands_for_both(self):
         change = {}

@@ -222,13 +222,13 @@ class Errors:
     """All nuisances of one ln V_T, or of the difference of two of one visit, by factor.
 
     resolution_mm: FWHM, its standard error, and the part of it that another visit on the scanner does not share
-    (infinite where it is not known), where the visit's images told them. scanner: what made these images,
-    by maker, model, reconstruction and filter.
+    (infinite where it is not known), where the visit's images told them. told_by: what made these images,
+    by maker, model, reconstruction and filter, and whether the skin alone told the resolution.
     """
 
     terms: Mapping[str, Term]
     resolution_mm: tuple[float, float, float] | None = None
-    scanner: tuple[str | None, ...] = ()
+    told_by: tuple[object, ...] = ()
 
     def minus(self, other: "Errors") -> "Errors":
         """The errors of the difference: what both share cancels as far as it moves both alike."""
@@ -236,7 +236,7 @@ class Errors:
         for factor, term in other.terms.items():
             own = terms.get(factor, Term(term.component, 0.0, 0.0))
             terms[factor] = replace(term, linear=own.linear - term.linear, quadratic=own.quadratic - term.quadratic)
-        return Errors(terms, self.resolution_mm, self.scanner)
+        return Errors(terms, self.resolution_mm, self.told_by)
 
     @staticmethod
     def mean_of(several: "Sequence[Errors]") -> "Errors":
@@ -249,7 +249,7 @@ class Errors:
                 terms[factor] = replace(
                     sum_of, linear=linear, quadratic=sum_of.quadratic + term.quadratic / len(several)
                 )
-        return Errors(terms, several[0].resolution_mm, several[0].scanner)
+        return Errors(terms, several[0].resolution_mm, several[0].told_by)
 
     def variance(self, component: str | None = None) -> float:
         """Mean square of the error of one component, or of all."""
@@ -278,7 +278,8 @@ def errors_of(record: VisitRecord, region: str, model: str, pvc: str, settings: 
     if scan.fwhm_mm is None or not scan.fwhm_se_mm:
         return errors
     unshared = math.inf if scan.fwhm_own_se_mm is None else scan.fwhm_own_se_mm
-    return replace(errors, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm, unshared), scanner=scan.made_by)
+    told_by = (*scan.made_by, scan.fwhm_skin_alone)
+    return replace(errors, resolution_mm=(scan.fwhm_mm, scan.fwhm_se_mm, unshared), told_by=told_by)
 
 
 def with_first_of(fit: KineticFit) -> float:
@@ -334,7 +335,7 @@ def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Ter
     first, second = before.resolution_mm, after.resolution_mm
     if first is None or second is None or any(term.component != "resolution" or not term.known for term in terms):
         return settings.correlation(*terms)
-    if before.scanner != after.scanner:
+    if before.told_by != after.told_by:
         return 0.0  # two resolutions, whose estimates agree by chance
     (one, s, _), (other, t, _) = first, second
     changed = 2 * (1 - settings.resolution_correlation) * settings.fwhm_mm**2
