@@ -555,8 +555,8 @@ class ComparisonTest(unittest.TestCase):
         (told,) = vessel_notices(fits, "1TCM", 0.05)
         self.assertEqual(told.code, "pvc-vessel")
         self.assertIn("finds up to 31% of blood (V_B) in beside a vessel, more", told.message)
-        self.assertIn("what is beyond 5% takes nothing from the tissue there; compare", told.message)
-        self.assertIn("V_T is too high where all of it takes", vessel_notices(fits, "1TCM", 1.0)[0].message)
+        self.assertIn("what is beyond 5% takes nothing from the tissue there", told.message)
+        self.assertIn("V_T is too high, as all of it takes", vessel_notices(fits, "1TCM", 1.0)[0].message)
         self.assertEqual(vessel_notices(fits[1:], "1TCM", 0.05), [])
 
     def test_a_resolution_that_makes_corrected_values_worthless_is_told(self):

@@ -446,14 +446,13 @@ def vessel_notices(fits: Sequence[KineticFit], model: str, tissue_vb: float) -> 
         Notice(
             "pvc-vessel",
             "corrected for partial volume, {model} finds up to {most:.0%} of blood (V_B) in {regions}, more than "
-            "tissue holds: a vessel beside it spills into the early frames, which the correction enlarges; {use}; "
-            "compare V_T with Logan's, which rests on the late frames",
+            "tissue holds: a vessel beside it spills into the early frames, which the correction enlarges; {use}",
             model=model,
             most=max(blood.values()),
             regions=Listed(blood),
             use=Text("what is beyond {part:.0%} takes nothing from the tissue there", part=tissue_vb)
             if tissue_vb <= MOST_BLOOD
-            else Text("V_T is too high where all of it takes the place of tissue ([segmentation] pvc_tissue_vb)"),
+            else Text("V_T is too high, as all of it takes the place of tissue there ([segmentation] pvc_tissue_vb)"),
         )
     ]
 
