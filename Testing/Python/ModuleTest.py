@@ -15,6 +15,7 @@ from support.tiers import slow
 from TSPOQuantLib.messages import Cancelled, InputRefused, Notice
 from TSPOQuantLib.mrml import plots, study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State
+from TSPOQuantLib.pipeline import placement
 from TSPOQuantLib.plain import to_json
 
 import TSPOQuant
@@ -287,6 +288,14 @@ class StateTest(SceneTest):
         self.logic.quantify("baseline")
         used = self.recorder.given.aligned
         np.testing.assert_array_equal(used[0].reference_to_frame, kept[0].reference_to_frame)
+
+    def test_what_lies_around_the_drawn_regions_is_aligned(self):
+        """As the command line does it, which knows them from the start."""
+        self.fill_in(motion=TSPOQuant.Motion.FRAMES)
+        aligned = placement.align_visit
+        with mock.patch("TSPOQuantLib.pipeline.placement.align_visit", side_effect=aligned) as called:
+            self.logic.align("baseline")
+        self.assertLessEqual(set(mrmlstudy.TRUE_VT), {region.name for region in called.call_args.args[4]})
 
 
 class VisitsTest(SceneTest):

@@ -59,9 +59,7 @@ class StudySteps(StudyViews):
             image = of_one_person(image, (image.scan, ct.scan), named, settings.patient_ids)
             placed = check_frames_of_reference(image.scan, ct.scan, None, visit.motion is Motion.RIGID)
             image = replace(image, notices=(*image.notices, *placed))
-        drawn, blood = None, None
-        if regions and visit.segmentation and visit.segmentation.GetSegmentation().GetNumberOfSegments():
-            drawn = segmentations.segmentation_from_node(visit.segmentation)
+        drawn, blood = self._drawn(session) if regions else None, None
         if visit.bloodFile and regions:
             progress(0.5, _("Reading the blood measurements"))
             file, route = Path(visit.bloodFile), visit.bloodRoute.value
@@ -71,6 +69,13 @@ class StudySteps(StudyViews):
                 blood = read_blood([file], route=route)
         data = pipeline.VisitData(image, drawn, blood, ct)
         return pipeline.on_one_clock(data, settings)
+
+    def _drawn(self, session: str):
+        """The segmentation of a visit as it is drawn so far; None without a segment."""
+        node = self.visit(session).segmentation
+        if not node or not node.GetSegmentation().GetNumberOfSegments():
+            return None
+        return segmentations.segmentation_from_node(node)
 
     def loadPet(self, session: str, path: str, progress: Progress = silent) -> str:
         """Read a visit's dynamic PET from files; what is to be known of it. path: see ``loading.read_pet``."""
@@ -116,11 +121,14 @@ class StudySteps(StudyViews):
     def align(self, session: str, progress: Progress = silent) -> None:
         """Register the frames of a visit to each other, and its PET to its CT, as far as the visit asks for it."""
         from .. import pipeline
+        from ..regions.region import regions_of
 
         self._require("fusion", session)
         inputs, settings = self._inputsOf("fusion", session), self.settingsOf(session)
         data = self._read(session, regions=False, progress=part(progress, 0, 0.1))
-        aligned = pipeline.align_visit(data.image, data.ct, settings, part(progress, 0.1, 1))
+        segmentation = self._drawn(session)
+        drawn = regions_of(segmentation) if segmentation else ()
+        aligned = pipeline.align_visit(data.image, data.ct, settings, part(progress, 0.1, 1), drawn)
         progress(1.0, _("Done"))
         self._keepAlignment(session, data, aligned, inputs)
 

@@ -11,7 +11,9 @@ from .region import Region
 
 NECK_MM = 120.0
 """So far around the regions a scan is read, registered and searched: what lies and moves beyond is not this neck (a
-choice; it cuts no scan of a neck alone)."""
+choice). Along the body it cuts no scan of a neck alone, at its sides it cuts air and shoulders: what is registered
+before regions are drawn, around the CT, may differ from what is registered after (by 0.2 mm, and V_T by 0.3 %, on a
+simulated neck in a field of 0.4 m)."""
 
 
 def surroundings(image: DynamicImage, regions: Sequence[Region], otherwise: Grid | None = None) -> DynamicImage:
