@@ -183,6 +183,20 @@ class TablesTest(unittest.TestCase):
         self.people("sub-01\t0", "sub-02\t1", "sub-03\t1", header="participant_id\tsex")
         self.assertIn(("sex", "0 1, 1 2"), analyze(self.read()).methods.table1)
 
+    def test_changes_between_sessions_that_nobody_else_has_are_told(self):
+        for who in ("01", "02", "03"):
+            for session in ("baseline", "followup"):
+                self.visit(who, session)
+        self.visit("04", "baseline")
+        self.assertNotIn("group-change-alone", self.told())
+        for who, second in (("05", "6wk"), ("06", "20200217")):
+            self.visit(who, "baseline")
+            self.visit(who, second)
+        told = self.told()["group-change-alone"]
+        self.assertIn("sub-05 (baseline → 6wk), sub-06 (baseline → 20200217)", told)
+        pairs = [(who, "baseline", second) for who, second in (("05", "6wk"), ("06", "20200217"))]
+        self.assertNotIn("group-change-alone", self.told(pairs=pairs))
+
     def test_two_visits_of_the_same_numbers_are_told(self):
         places = [f"foramen C{level}/C{level + 1} {side}" for level in (3, 4, 5) for side in ("left", "right")]
         for who in ("01", "02", "03"):

@@ -38,6 +38,7 @@ def doubts(cohort: Cohort, pairs: Sequence[Pair], numbers: Sequence[str]) -> lis
         *_within_people(cohort),
         *_between_people(cohort),
         *_order(cohort, pairs),
+        *_changes_alone(cohort, pairs),
         *_one_visit_twice(cohort),
         *_of_some_alone(cohort),
         *_affected(cohort),
@@ -144,6 +145,27 @@ def _order(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
         )
     guessed = {who: visits for who, visits in people.items() if who not in asked}
     return [*notices, *order_guesses(guessed)]
+
+
+def _changes_alone(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
+    """Tell of changes between sessions that nobody else has, as where sessions are called by their dates."""
+    others = {*cohort.without_first(), *(who for who, _, _ in pairs)}
+    held: dict[tuple[str, str], list[str]] = {}
+    for who in (who for who in cohort.participants if who not in others):
+        first, *later = cohort.sessions(who)
+        for session in later:
+            held.setdefault((first, session), []).append(who)
+    alone = [f"sub-{who[0]} ({first} → {second})" for (first, second), who in held.items() if len(who) == 1]
+    if not alone or len({who for people in held.values() for who in people}) < 2:
+        return []
+    return [
+        Notice(
+            "group-change-alone",
+            "nobody else has the sessions of {people}: these changes are in no comparison; call visits of one time "
+            "alike in all people",
+            people=Listed(alone),
+        )
+    ]
 
 
 def _one_visit_twice(cohort: Cohort) -> list[Notice]:
