@@ -12,6 +12,7 @@ from TSPOQuantLib.input_function import (
     sampled_input,
 )
 from TSPOQuantLib.input_function.dispersion import correct_dispersion
+from TSPOQuantLib.input_function.result import parent_fraction_of, plasma_ratio_of
 from TSPOQuantLib.messages import InputRefused
 
 END_S = 3600.0
@@ -90,6 +91,30 @@ class PlasmaRatioTest(unittest.TestCase):
         ratios = np.array([9.0, 0.1, 1.2, 1.2, 1.2, 1.2, 1.2, 1.2])
         fit = fit_plasma_ratio(np.arange(8) * 60.0, ratios * blood, blood)
         np.testing.assert_allclose(fit(np.array([0.0, 300.0])), 1.2, rtol=1e-6)
+
+    def test_samples_that_leave_no_residual_err_by_what_the_settings_assume(self):
+        """Straight lines between samples, and the mean of one ratio or of equal ones, were exact in the budget."""
+        few = SampledCurve(np.array([300.0, 900, 1800, 3600]), np.array([0.9, 0.7, 0.5, 0.3]))
+        chosen = SampledSettings(sample_cv=0.02, plasma_ratio_model="interpolation")
+        joined = parent_fraction_of(BloodSamples(parent_fraction=few), chosen, 3600.0)
+        self.assertEqual(joined.model, "interpolation")
+        for number, error in enumerate(np.linalg.cholesky(joined.covariance).T):
+            moved = joined.off_by(error)(few.times_s) - joined(few.times_s)
+            np.testing.assert_allclose(moved, 0.02 * few.values * (np.arange(4) == number), atol=1e-12)
+        blood = np.array([20.0, 8, 5, 4])
+        pairs = BloodSamples(SampledCurve(few.times_s, blood), SampledCurve(few.times_s, 1.2 * blood))
+        drawn = plasma_ratio_of(pairs, chosen)
+        np.testing.assert_allclose(np.sqrt(np.diag(drawn.covariance)), np.sqrt(2) * 0.02 * 1.2)
+        np.testing.assert_allclose(drawn.off_by(np.full(4, 0.1))(few.times_s), 1.3)
+        one, two = (
+            plasma_ratio_of(
+                BloodSamples(SampledCurve(few.times_s[:n], blood[:n]), SampledCurve(few.times_s[:n], 1.2 * blood[:n])),
+                SampledSettings(sample_cv=0.02),
+            )
+            for n in (1, 2)
+        )
+        self.assertAlmostEqual(float(one.covariance[0, 0]), 2 * (0.02 * 1.2) ** 2)
+        self.assertAlmostEqual(float(two.covariance[0, 0]), (0.02 * 1.2) ** 2)
 
     def test_error_of_a_ratio_is_the_deviation_of_its_curve(self):
         """The delta method by hand: J C J' at the samples, of a + b e^(-rate t)."""

@@ -151,11 +151,12 @@ class ParentFractionFit:
     """A fitted (or interpolated) parent fraction, callable on times in seconds, always within 0 to 1.
 
     model: a name of ``MODELS``, or "interpolation" (no parameters; linear between the samples from 1 at time zero,
-    last value held). covariance: (parameters, parameters), 0 for a parameter at its bound.
+    last value held). covariance: (parameters, parameters), 0 for a parameter at its bound; of "interpolation" that of
+    the samples, empty where nothing is assumed of them.
     predicted, residuals (measured - predicted): at ``times_s``. aicc: every model that had enough samples.
     last_sample_s: nothing is measured after it; ``hold`` keeps the curve's value there instead of the model's.
-    flags: "parameter-at-bound:NAME", "few-samples". error: (parameters,), of which the curve is off to first order;
-    None for the fit itself.
+    flags: "parameter-at-bound:NAME", "few-samples". error: of what the covariance is of, by which the curve is off to
+    first order; None for the fit itself.
     """
 
     model: str
@@ -181,7 +182,8 @@ class ParentFractionFit:
         if self.hold:
             times = np.minimum(times, self.last_sample_s)
         if self.model == INTERPOLATION:
-            return _interpolate(self.times_s, self.fractions, times)
+            measured = self.fractions if self.error is None else self.fractions + self.error
+            return _interpolate(self.times_s, measured, times)
         model, values = _BY_NAME[self.model], np.array(list(self.parameters.values()))
         off = first_order(lambda moved: model.function(times / 60, *moved), values, self.error)
         return np.clip(model.at(times, values) + off, 0.0, 1.0)

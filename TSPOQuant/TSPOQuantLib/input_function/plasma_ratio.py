@@ -56,8 +56,9 @@ class PlasmaRatioFit:
     """A fitted ratio, callable on times in seconds; before the first and after the last sample the value there holds.
 
     model: a name of ``MODELS``, "interpolation", or "given" (a constant from the settings, without samples).
-    covariance: (parameters, parameters). ratios, predicted: at ``times_s``. aicc: every model that was able.
-    error: (parameters,), of which the curve is off to first order; None for the fit itself.
+    covariance: (parameters, parameters); of "interpolation" that of the samples, empty where nothing is assumed of
+    them. ratios, predicted: at ``times_s``. aicc: every model that was able. error: of what the covariance is of, by
+    which the curve is off to first order; None for the fit itself.
     """
 
     model: str
@@ -73,7 +74,8 @@ class PlasmaRatioFit:
     def __call__(self, times_s: Floats) -> Floats:
         times = np.asarray(times_s, dtype=float)
         if self.model == INTERPOLATION:
-            return np.asarray(np.interp(times, self.times_s, self.ratios))
+            measured = self.ratios if self.error is None else self.ratios + self.error
+            return np.asarray(np.interp(times, self.times_s, measured))
         formula, values = MODELS.get(self.model, constant), np.array(list(self.parameters.values()))
         minutes = (times if self.model == "given" else np.clip(times, self.times_s[0], self.times_s[-1])) / 60
         return formula(minutes, *values) + first_order(lambda moved: formula(minutes, *moved), values, self.error)

@@ -11,7 +11,7 @@ from ..acquisition.frames import FrameTiming
 from ..messages import InputRefused, Notice
 from .calibration import Calibration
 from .curve import InputFunction
-from .parent_fraction import ParentFractionFit, fit_parent_fraction
+from .parent_fraction import INTERPOLATION, ParentFractionFit, fit_parent_fraction
 from .piecewise_linear import dense_knots
 from .plasma_ratio import PlasmaRatioFit, fit_plasma_ratio, given_ratio
 from .samples import paired
@@ -80,7 +80,7 @@ def plasma_ratio_of(samples: BloodSamples, settings: PlasmaSettings) -> PlasmaRa
     if samples.plasma is not None and samples.whole_blood is not None:
         pairs = paired(samples.plasma, samples.whole_blood)
         if len(pairs[0]) or given is None:
-            return fit_plasma_ratio(*pairs, settings.plasma_ratio_model)
+            return _with_least_error(fit_plasma_ratio(*pairs, settings.plasma_ratio_model), settings.sample_cv)
     if given is None:
         raise InputRefused(
             "plasma-ratio-missing",
@@ -88,6 +88,17 @@ def plasma_ratio_of(samples: BloodSamples, settings: PlasmaSettings) -> PlasmaRa
             "ratio",
         )
     return given_ratio(given)
+
+
+def _with_least_error(fit: PlasmaRatioFit, sample_cv: float) -> PlasmaRatioFit:
+    """Where no residual tells an error, that of samples as the settings assume it: of two, since a ratio has two."""
+    cv = np.sqrt(2) * sample_cv
+    if fit.model == INTERPOLATION:
+        return replace(fit, covariance=np.diag((cv * fit.ratios) ** 2))
+    if fit.aicc:
+        return fit
+    least = np.array([[(cv * fit.parameters["a"]) ** 2 / len(fit.ratios)]])
+    return replace(fit, covariance=np.maximum(fit.covariance, least))
 
 
 def parent_fraction_of(samples: BloodSamples, settings: PlasmaSettings, until_s: float) -> ParentFractionFit:
@@ -105,6 +116,8 @@ def parent_fraction_of(samples: BloodSamples, settings: PlasmaSettings, until_s:
         weights = np.maximum(samples.parent_fraction.values, RELATIVE_FLOOR) ** -2.0
     model, hold = settings.parent_fraction_model, extrapolation == "hold"
     fit = fit_parent_fraction(samples.parent_fraction, model, weights, hold)
+    if fit.model == INTERPOLATION:
+        fit = replace(fit, covariance=np.diag((settings.sample_cv * fit.fractions) ** 2))
     if fit.last_sample_s < FRACTION_NEEDED * until_s:
         raise InputRefused(
             "parent-fraction-ends-early",
@@ -164,7 +177,7 @@ def findings(
             found[name] = {
                 "model": fit.model,
                 "parameters": fit.parameters,
-                "standard_errors": dict(zip(fit.parameters, np.sqrt(np.diag(fit.covariance)).tolist(), strict=True)),
+                "standard_errors": dict(zip(fit.parameters, np.sqrt(np.diag(fit.covariance)).tolist(), strict=False)),
                 "AICc": fit.aicc,
                 "samples": len(fit.times_s),
                 **({"flags": list(fit.flags)} if isinstance(fit, ParentFractionFit) else {}),

@@ -137,6 +137,13 @@ class PlasmaSettings:
         "after its last sample the fitted model runs on, or its value there is held",
         shared=FRACTION,
     )
+    sample_cv: float = setting(
+        0.03,
+        "input",
+        Number(low=0, high=1),
+        "relative standard deviation of one blood sample, the least that standard errors assume",
+        exempt="it changes standard errors alone",
+    )
 
 
 @dataclass(frozen=True)
@@ -177,14 +184,6 @@ class ImageDerivedSettings(PlasmaSettings):
         "other blood from 120; venous blood differs early: 600",
         unit="s",
         shared=INPUT,
-        applies=FROM_IMAGE,
-    )
-    sample_cv: float = setting(
-        0.03,
-        "input",
-        Number(low=0, high=1),
-        "relative standard deviation of one blood sample, the least that standard errors assume",
-        exempt="it changes standard errors alone",
         applies=FROM_IMAGE,
     )
 
