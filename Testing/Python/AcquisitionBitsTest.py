@@ -69,6 +69,37 @@ class BitsTest(Folder):
                     read_dynamic_pet(folder / "pet").activity, values * 2e-3, rtol=1e-6, atol=1e-9
                 )
 
+    def test_numbers_above_the_bits_that_count_are_told(self):
+        """Overlays, which take a bit each, and copies of the sign are not."""
+
+        def plan(stored, signed, change, slices):
+            def edit(header, frame, k):
+                values = np.frombuffer(header.PixelData, "<i2").astype(int)
+                if k in slices:
+                    header.BitsStored, header.HighBit = stored, stored - 1
+                header.PixelRepresentation = int(signed)
+                header.PixelData = change(values).astype("<i2").tobytes()
+
+            return PetPlan(shape=SHAPE, edit=edit)
+
+        def overlay(values):
+            return np.where(np.arange(values.size) % 2, values % 2048, values % 2048 - 32768)
+
+        both = range(SHAPE[0])
+        for number, (stored, signed, change, slices, told) in enumerate(
+            (
+                (8, False, lambda values: values, both, True),
+                (8, False, lambda values: values, (1,), True),
+                (12, False, lambda values: values % 4096, both, False),
+                (12, True, lambda values: values % 4096 - 2048, both, False),
+                (12, False, overlay, both, False),
+            )
+        ):
+            folder = self.folder / str(number)
+            write_pet(folder, plan(stored, signed, change, slices))
+            codes = [notice.code for notice in read_dynamic_pet(folder).notices]
+            self.assertEqual("dicom-bits" in codes, told, number)
+
     def test_impossible_bits(self):
         for stored, high in ((17, 16), (0, 0), (12, 5), (16, 20)):
 

@@ -448,6 +448,12 @@ class RefusalTest(Folder):
 
         self.refused("pet-half-life", PetPlan(edit=unknown))
 
+    def test_a_correction_that_scanners_make_and_this_series_lacks_is_told(self) -> None:
+        made = ["NORM", "ATTN", "SCAT", "DTIM", "DECY"]
+        for lacking in (None, "SCAT", "NORM", "DTIM"):
+            image, _ = self.read(PetPlan(edit=setting(CorrectedImage=[name for name in made if name != lacking])))
+            self.assertEqual("pet-uncorrected" in self.codes(image), lacking is not None, lacking)
+
     def test_the_tracer_of_a_header_that_names_none(self) -> None:
         stripped = setting(RadiopharmaceuticalInformationSequence=None)
         for vendor in ("ge", "siemens", "philips"):

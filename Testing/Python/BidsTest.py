@@ -84,6 +84,11 @@ class SidecarTest(Folder):
             self.assertEqual((unknown.injected_mbq, unknown.half_life_s), (None, bare.half_life_s))
             self.assertEqual(self.read(InjectedMass=said).injected_mbq, 400)
 
+    def test_corrections_that_were_not_made_are_told(self):
+        for key in ("ScatterCorrectionMethod", "RandomsCorrectionMethod"):
+            for stated, told in (("none", True), ("not applied", True), ("model-based", False), ("n/a", False)):
+                self.assertEqual("pet-uncorrected" in self.codes(self.read(**{key: stated})), told, (key, stated))
+
     def test_a_scale_factor_is_told(self):
         for factors in ([1, 1, 1, 1, 1], [1.0], 1, None):
             self.assertNotIn("pet-scale-factor", self.codes(self.read(ScaleFactor=factors)))

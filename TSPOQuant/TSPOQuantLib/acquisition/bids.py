@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..messages import InputRefused, Notice, Notices, Text, located
+from ..messages import InputRefused, Listed, Notice, Notices, Text, located
 from ..tracers import nuclide, radionuclide_of
 from .decay import HALF_LIFE_S, of_half_life
 from .frame_checks import decay_zeros
@@ -44,11 +44,15 @@ OF_SCANS = ("task", "acq", "trc", "rec", "run")
 CLOCK_TOLERANCE_S = 1.0
 LATEST_START_S = 6 * 3600.0
 """A dynamic scan that starts later than this sees nothing that its models describe."""
-NO_ATTENUATION = re.compile(
+NOT_DONE = re.compile(
     r"(none|nac|un-?corrected|not (applied|performed|done|corrected))\b|(no|without)( attenuation)? correction|no$",
     re.IGNORECASE,
 )
-"""How it is said that there was no attenuation correction."""
+"""How it is said that there was no attenuation correction, or another one."""
+OTHER_CORRECTIONS = {
+    "ScatterCorrectionMethod": Text("scatter"),
+    "RandomsCorrectionMethod": Text("random coincidences"),
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -224,6 +228,7 @@ def read_pet_json(path: Path, told: str = "") -> PetSidecar:
     tracer = text_in(metadata, "TracerName")
     _check_tracer(path.name, tracer, half_life_s)
     attenuation = _attenuation(path.name, metadata)
+    notices += _uncorrected(path.name, metadata)
     scan_start_s = number_in(metadata, "ScanStart", path.name)
     _check_scan_start(path.name, scan_start_s, float(timing.starts_s[0]))
     corrected = truth(metadata.get("ImageDecayCorrected"))
@@ -366,11 +371,28 @@ def _check_tracer(file: str, tracer: str | None, half_life_s: float | None) -> N
         )
 
 
+def _uncorrected(file: str, metadata: Mapping[str, Any]) -> tuple[Notice, ...]:
+    """Tell of corrections that the sidecar says were not made."""
+    stated = {name: text_in(metadata, key) for key, name in OTHER_CORRECTIONS.items()}
+    lacking = [name for name, method in stated.items() if method and NOT_DONE.match(method.strip())]
+    if not lacking:
+        return ()
+    return (
+        Notice(
+            "pet-uncorrected",
+            "{file} says that the values are not corrected for {lacking}: activity is wrong by a part that is not "
+            "known, and V_T with it; use the image with all corrections",
+            file=file,
+            lacking=Listed(lacking),
+        ),
+    )
+
+
 def _attenuation(file: str, metadata: Mapping[str, Any]) -> str | None:
     """How attenuation was corrected, in words; refused ("pet-attenuation") where it says that it was not."""
     for key in ("AttenuationCorrection", "AttenuationCorrectionMethod"):
         stated = unboxed(metadata.get(key))
-        if truth(stated) is False or (isinstance(stated, str) and NO_ATTENUATION.match(stated.strip())):
+        if truth(stated) is False or (isinstance(stated, str) and NOT_DONE.match(stated.strip())):
             raise InputRefused(
                 "pet-attenuation",
                 "{file}: {key} is '{stated}': values that are not attenuation-corrected are no activities; use the "

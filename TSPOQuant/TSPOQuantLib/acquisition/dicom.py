@@ -1,5 +1,6 @@
 """Read a dynamic PET, a static PET, a CT or an MR from DICOM (or NIfTI): whole, checked, in kBq/mL or HU."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pydicom.tag import Tag
 
 from ..messages import InputRefused, Notice, Text
 from ..progress import Progress, part, silent
-from .dicom_files import MAX_RESCALE, FolderContent, Series, find_series, read_pixels, truncated
+from .dicom_files import MAX_RESCALE, FolderContent, Series, beyond_bits, find_series, read_pixels, truncated
 from .dicom_geometry import check_uniform, locations, stack_grid
 from .dicom_pet import PetSeries, as_one_frame, duplicate_slice, scan_of, understand_pet
 from .dicom_slice import CT, ENHANCED_CT, ENHANCED_MR, ENHANCED_PET, LEGACY_PET, MR, PET, Facts, Slice
@@ -83,7 +84,7 @@ def _frames(
         time_zero_at=chosen.time_zero_at,
         decay_correction=chosen.decay_correction,
         scan=chosen.scan,
-        notices=(*chosen.notices, *notices, *saturated_notices(cut), *_unreadable(content)),
+        notices=(*chosen.notices, *notices, *saturated_notices(cut), *_bits(chosen.stacks), *_unreadable(content)),
         sources=(str(path),),
     )
 
@@ -120,7 +121,8 @@ def read_anatomical(path: Path, modality: str = AUTO, progress: Progress = silen
         rescale(piece, values[position], 1.0)
     if is_ct(series):
         check_hu(path.name, values)
-    notices = (*beside, *lossy_notices(Text("the anatomical image"), series.facts.lossy), *_unreadable(found))
+    lossy = lossy_notices(Text("the anatomical image"), series.facts.lossy)
+    notices = (*beside, *lossy, *_bits([stack]), *_unreadable(found))
     volume = Volume(values, grid, HU, scan_of(series.facts, series.header), notices, (str(path),))
     return volume if is_ct(series) else as_mr(volume, path)
 
@@ -350,6 +352,26 @@ def _chosen(pets: list[PetSeries], content: FolderContent) -> tuple[PetSeries, t
 def _raise_first(pet: PetSeries) -> None:
     if pet.refusals:
         raise pet.refusals[0]
+
+
+def _bits(stacks: Sequence[Sequence[Slice]]) -> tuple[Notice, ...]:
+    """Tell of bits that hold numbers and are said not to count; looked for in the middle of every stack, and in slices
+    that state another number of bits than the first."""
+    usual = stacks[0][0].bits_stored
+    asked = [piece for stack in stacks for piece in stack if piece.bits_stored != usual]
+    asked += [stack[len(stack) // 2] for stack in stacks]
+    odd = [piece for piece in asked if beyond_bits(piece)]
+    if not odd:
+        return ()
+    return (
+        Notice(
+            "dicom-bits",
+            "by BitsStored (0028,0101) {stored} bits of a pixel count, and those above, which were left out, hold "
+            "numbers in {file}: where they belong to the image, its values are wrong; correct the header",
+            stored=odd[0].bits_stored,
+            file=Path(odd[0].path).name,
+        ),
+    )
 
 
 def _unreadable(content: FolderContent) -> tuple[Notice, ...]:

@@ -397,6 +397,10 @@ def slice_bytes(facts: Facts) -> int:
     return (facts.rows or 0) * (facts.columns or 0) * (facts.bits or 0) // 8
 
 
+TWO_OVERLAYS = 4
+"""So many patterns make the bits of two overlays."""
+
+
 def read_pixels(piece: Slice) -> NDArray[Any]:
     """Stored values (rows, columns) of one slice, before rescaling: BitsStored bits, the highest of which is HighBit
     (PS3.5, 8.1.1). The other bits may hold anything: overlays, flags, or copies of the sign.
@@ -422,6 +426,17 @@ def read_pixels(piece: Slice) -> NDArray[Any]:
     width = 8 * cells.dtype.itemsize
     whole = cells.view(f"u{cells.dtype.itemsize}") << np.uint8(width - 1 - high)
     return whole.view(f"{'i' if piece.facts.signed else 'u'}{cells.dtype.itemsize}") >> np.uint8(width - stored)
+
+
+def beyond_bits(piece: Slice) -> bool:
+    """Whether the bits above BitsStored hold numbers: more than zeros, copies of the sign or an overlay or two."""
+    bits, stored = piece.facts.bits or 16, piece.bits_stored or 0
+    if not 0 < stored < bits:
+        return False
+    cells = _read_cells(piece)
+    if not np.issubdtype(cells.dtype, np.integer):
+        return False
+    return len(np.unique(cells >> np.uint8(stored if piece.high_bit is None else piece.high_bit + 1))) > TWO_OVERLAYS
 
 
 def _read_cells(piece: Slice) -> NDArray[Any]:

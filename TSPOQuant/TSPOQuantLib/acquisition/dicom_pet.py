@@ -19,7 +19,7 @@ from .clock import SAME_START_S, start_notices
 from .decay import frame_factor, growth
 from .dicom_files import MAX_RESCALE, Series, truncated
 from .dicom_geometry import OFF_AXIS_MM, check_uniform, locations, positions, stack_grid
-from .dicom_slice import Facts, Slice, key_of
+from .dicom_slice import ENHANCED_PET, Facts, Slice, key_of
 from .dicom_values import lossy_notices, number, text
 from .frame_checks import check_growth, check_table, check_timing
 from .frames import FrameTiming
@@ -31,6 +31,7 @@ from .suv import (
     check_half_life,
     check_units,
     checked_scale,
+    correction_notices,
     ge_scan_at,
     read_injection,
 )
@@ -123,6 +124,7 @@ def understand_pet(series: Series, frame_table: FrameTiming | None = None, trace
     attempt(lambda: check_half_life(injection))
     scale = attempt(lambda: bq_scale(series)) or (lambda _: np.nan)
     attempt(lambda: check_corrections(facts.corrected, facts.decay_correction))
+    notices += correction_notices(facts.corrected) if facts.sop_class != ENHANCED_PET else ()
     attempt(lambda: _check_values(series))
     stacks = attempt(lambda: _stacks(series, kind, frame_table is not None)) or ()
     grid = attempt(lambda: stack_grid(stacks[0], number(header, Tag("SliceThickness")))) if stacks else None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from ..messages import InputRefused, Notice, Notices
+from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..tracers import nuclide, radionuclide_of
 from .decay import HALF_LIFE_S, frame_factor, growth, of_half_life
 from .dicom_files import GE_CREATOR, PHILIPS_CREATOR
@@ -20,6 +20,8 @@ from .image import MAX_DOSE_BQ, MAX_WEIGHT_KG, MIN_DOSE_BQ
 from .time_slips import DAY_S, HOUR_S, SAME_CLOCK_S, slip_between, with_slip
 from .vendor_timing import FrameTags, at_s, plausible_injection, scan_start_s, tags_of, vendor_of
 
+MADE_WITH_IT = {"SCAT": Text("scatter"), "NORM": Text("the detectors' differences"), "DTIM": Text("dead time")}
+"""What every attenuation-corrected series at hand is corrected for as well: 18 scanners of three makers."""
 # Time zones differ by whole quarters of an hour, and by an hour and more where one scanner's clock and a file's do.
 ZONE_STEP_S = 900.0
 
@@ -331,6 +333,21 @@ def check_corrections(corrected: tuple[str, ...], decay_correction: str) -> None
             decay_correction=decay_correction,
             states="has" if "DECY" in corrected else "lacks",
         )
+
+
+def correction_notices(corrected: tuple[str, ...]) -> tuple[Notice, ...]:
+    """Tell of attenuation-corrected values without another correction that scanners make together with it."""
+    lacking = [name for code, name in MADE_WITH_IT.items() if code not in corrected]
+    if "ATTN" not in corrected or not lacking:
+        return ()
+    return (
+        Notice(
+            "pet-uncorrected",
+            "by CorrectedImage (0028,0051) the values are not corrected for {lacking}: activity is wrong by a part "
+            "that is not known, and V_T with it; use the series with all corrections",
+            lacking=Listed(lacking),
+        ),
+    )
 
 
 def _positive(value: float | None) -> float | None:

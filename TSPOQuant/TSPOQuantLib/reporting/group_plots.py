@@ -37,7 +37,7 @@ def agreement(row: Repeat, words: Words) -> "Figure":
         axes.axhline(estimate.value, color=COLORS[1], linestyle=style)
         if math.isfinite(estimate.low) and math.isfinite(estimate.high):
             axes.axhspan(estimate.low, estimate.high, color=COLORS[1], alpha=0.08, linewidth=0)
-    reach = max(abs(limits.lower.value), abs(limits.upper.value), float(abs(difference).max()))
+    reach = max(abs(limits.lower.value), abs(limits.upper.value), float(abs(difference).max())) or 1.0
     axes.set_ylim(-2.2 * reach, 2.2 * reach)  # the intervals of few people reach far beyond any picture
     axes.set_xlabel(words.message(Text("mean of both visits, {unit}", unit=row.unit)))
     axes.set_ylabel(words.message(Text("second minus first visit, {unit}", unit=row.unit)))
