@@ -14,7 +14,7 @@ from support import visitrecords as made
 from TSPOQuantLib.acquisition.segmentation import Segment
 from TSPOQuantLib.grid import Grid
 from TSPOQuantLib.messages import InputRefused, Notice
-from TSPOQuantLib.outcome.budget import BudgetSettings, errors_of
+from TSPOQuantLib.outcome.budget import BudgetSettings, errors_from, errors_of
 from TSPOQuantLib.outcome.clinical import Clinical, Lesion, Treatment
 from TSPOQuantLib.outcome.compare import compare, comparison_record
 from TSPOQuantLib.outcome.repeatability import Coefficient, coefficient_for, judge
@@ -94,15 +94,21 @@ class IntervalTest(unittest.TestCase):
     def test_moments_meet_draws(self):
         """Resolution with the stated correlation, placement without: mean squares of the drawn errors."""
         budget = BudgetSettings(0, 0, placement_mm=math.sqrt(3), registration_mm=0, fwhm_mm=0.8)
+
+        def seen(component, factor, linear, quadratic, size=1.0):
+            """With the slope (root mean square) that a nuisance of this size in the data themselves leaves."""
+            slope = math.copysign(math.hypot(linear, 2 * quadratic * size), linear)
+            return moved(made.LEFT, component, factor, 1.0, slope, quadratic)
+
         before = [
-            moved(made.LEFT, "resolution", "resolution", 1.0, 0.20, 0.03),
-            moved(made.LEFT, "placement", "placement:x", 1.0, 0.02, -0.05),
-            moved(made.LEFT, "placement", "placement:y", 1.0, 0.01, -0.02),
+            seen("resolution", "resolution", 0.20, 0.03, 0.8),
+            seen("placement", "placement:x", 0.02, -0.05),
+            seen("placement", "placement:y", 0.01, -0.02),
         ]
         after = [
-            moved(made.LEFT, "resolution", "resolution", 1.0, 0.15, 0.01),
-            moved(made.LEFT, "placement", "placement:x", 1.0, -0.03, -0.01),
-            moved(made.LEFT, "placement", "placement:y", 1.0, 0.0, -0.04),
+            seen("resolution", "resolution", 0.15, 0.01, 0.8),
+            seen("placement", "placement:x", -0.03, -0.01),
+            seen("placement", "placement:y", 0.0, -0.04),
         ]
         change = compare(pair(before, after, error=0.0), budget=budget).change(KEY, "followup")
         parts = {part.component: part.change for part in change.budget}
@@ -114,6 +120,18 @@ class IntervalTest(unittest.TestCase):
         place = -0.03 * x2 - 0.01 * x2**2 - 0.04 * y2**2 - (0.02 * x1 - 0.05 * x1**2 + 0.01 * y1 - 0.02 * y1**2)
         for name, drawn in (("resolution", resolution), ("placement", place)):
             self.assertAlmostEqual(parts[name] / math.sqrt((drawn**2).mean()), 1, delta=0.01, msg=name)
+
+    def test_a_region_out_of_place_sees_a_slope_because_it_is(self):
+        """V_T that falls off beside a place: its slope where the region was drawn holds the error itself."""
+        budget, linear, quadratic = BudgetSettings(0, 0, math.sqrt(3), 0), 0.15, -0.04
+        z = np.random.default_rng(5).standard_normal(2000)
+        slopes = linear + 2 * quadratic * z
+        stated = [
+            errors_from("region", 0.0, 9, [moved("region", "placement", "placement:x", 1.0, slope, quadratic)], budget)
+            for slope in slopes.tolist()
+        ]
+        found = np.mean((linear * z + quadratic * z**2) ** 2)
+        self.assertAlmostEqual(np.mean([one.variance() for one in stated]) / found, 1, delta=0.08)
 
     def test_an_error_that_both_visits_share_cancels(self):
         same = [moved(made.LEFT, "resolution", "resolution", 1.0, 0.2, 0.05)]

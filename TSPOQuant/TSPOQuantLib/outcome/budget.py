@@ -1,9 +1,10 @@
 """The error budget of V_T and of its change: every component's standard deviation of ln V_T.
 
-A nuisance z, standard normal, moves ln V_T by l z + q z²: l and q follow from V_T a step below and above. Then the
-variance is l² + 2 q², the mean q, and for two visits whose z have the correlation r the covariance is
-r l₁ l₂ + 2 r² q₁ q₂ (textbook: moments of the normal distribution). What remains of the means after the difference
-counts as an error, too.
+A nuisance z, standard normal, moves ln V_T by l z + q z². Then the variance is l² + 2 q², the mean q, and for two
+visits whose z have the correlation r the covariance is r l₁ l₂ + 2 r² q₁ q₂ (textbook: moments of the normal
+distribution). What remains of the means after the difference counts as an error, too. V_T a step below and above tells
+the slope and q where V_T was read, which is off by z already: a slope of l + 2 q z, whose mean square is l² + 4 q². So
+4 q² is taken off the square of what is seen: a region that is drawn beside a hot spot has a slope because it is.
 """
 
 import math
@@ -320,7 +321,9 @@ def _term(one: Sensitivity, size: float) -> Term:
     if math.isnan(lower):
         return Term(one.component, math.inf, 0.0, known)
     reach = size / one.step
-    return Term(one.component, (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2, known, one.df or 0)
+    slope, quadratic = (upper - lower) / 2 * reach, (upper + lower) / 2 * reach**2
+    linear = math.copysign(math.sqrt(max(slope**2 - 4 * quadratic**2, 0.0)), slope)
+    return Term(one.component, linear, quadratic, known, one.df or 0)
 
 
 def between(before: Errors, after: Errors, settings: BudgetSettings, *terms: Term) -> float:
