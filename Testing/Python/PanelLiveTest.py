@@ -8,7 +8,7 @@ import slicer
 from PanelTest import PanelTest
 from support import mrmlstudy
 from support.tiers import slow
-from TSPOQuantLib.mrml import study_nodes, tables
+from TSPOQuantLib.mrml import content, study_nodes, tables
 
 LEFT, RIGHT = mrmlstudy.TRUE_VT
 
@@ -78,6 +78,21 @@ class LiveTest(PanelTest):
         self.assertEqual(self.ui.reviewLabel.text, read)
         self.assertNotIn("live", self.ui.headlineLabel.text)
         self.assertEqual(self.table(), before)
+
+    def test_what_only_moved_to_another_layer_is_as_it_was(self):
+        node, segmentation = self.study.segmentation, self.study.segmentation.GetSegmentation()
+        segmentation.CollapseBinaryLabelmaps(True)
+        before = content.drawing(node)
+        labels = {before.places[segment_id] for segment_id in segmentation.GetSegmentIDs()}
+        self.assertEqual({layer for layer, _ in labels}, {0})
+        for segment_id in segmentation.GetSegmentIDs():  # as painting over another segment does
+            segmentation.SeparateSegmentLabelmap(segment_id)
+        after = content.drawing(node)
+        self.assertNotEqual(after.places, before.places)
+        self.assertEqual(after.changed_since(before), ())
+        mrmlstudy.erase_a_voxel(node, RIGHT)
+        right = segmentation.GetSegmentIdBySegmentName(RIGHT)
+        self.assertEqual(content.drawing(node).changed_since(before), (right,))
 
     def test_a_clicked_frame_is_left_out_and_comes_back(self):
         before = self.table()

@@ -81,7 +81,10 @@ class Drawing:
             if pair not in touched:
                 touched[pair] = _difference(before.layers[pair[0]], self.layers[pair[1]])
             labels = touched[pair]
-            return labels is None or there[1] in labels[0] or here[1] in labels[1]
+            if labels is not None and there[1] not in labels[0] and here[1] not in labels[1]:
+                return False
+            # What was moved to another layer, as by painting over another segment, may have another label there.
+            return here == there or not _alike(before.region(segment_id), self.region(segment_id))
 
         return tuple(
             segment_id
@@ -141,6 +144,11 @@ def _layer(labelmap) -> Layer:
     # Slicer keeps integers of some kind; what a file made floating-point numbers are labels as well.
     labels = values[box] if values.dtype.kind in "iu" else values[box].astype(np.int32)
     return Layer(labels, array_from_matrix(matrix) @ shift)
+
+
+def _alike(before: Region, now: Region) -> bool:
+    """Whether both have the same voxels in the same places."""
+    return np.array_equal(before.mask, now.mask) and np.allclose(before.grid.ijk_to_lps, now.grid.ijk_to_lps)
 
 
 def _difference(before: Layer, now: Layer) -> tuple[set[int], set[int]] | None:
