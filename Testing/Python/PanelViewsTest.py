@@ -663,6 +663,16 @@ class SightTest(ViewsTest):
         self.assertIs(qt.QApplication.focusWidget(), self.ui.checkButton if active else None)
         self.assertEqual(bar.value, before)
 
+    def test_the_focus_is_where_it_was_before_a_dialog(self):
+        self.fill_in()
+        self.ui.checkButton.setFocus()
+        dialog = qt.QDialog()
+        dialog.show()
+        dialog.activateWindow()
+        slicer.app.processEvents()  # the panel's window is not active any more
+        self.panel.runner.run(lambda progress: dialog.hide(), "Done.")
+        self.assertIs(self.ui.checkButton.window().focusWidget(), self.ui.checkButton)
+
     def test_work_may_take_away_what_had_the_focus(self):
         lock, gone = self.panel.runner._lock, mock.Mock()
         gone.setFocus.side_effect = ValueError("Trying to call 'setFocus' on a destroyed QTabBar object")
@@ -670,7 +680,7 @@ class SightTest(ViewsTest):
         slicer.app.processEvents()
         with mock.patch.object(self.panel.runner, "_lock", lambda: (gone, lock()[1])):
             self.panel.runner.run(lambda progress: self.ui.cancelButton.setFocus(), "Done.")
-        self.assertEqual(gone.setFocus.called, qt.QApplication.activeWindow() is not None)
+        gone.setFocus.assert_called_once_with()
         self.assertEqual(self.ui.statusLabel.text, "Done.")
         self.assertFalse(self.panel.runner.running)
 

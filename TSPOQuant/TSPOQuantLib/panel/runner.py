@@ -54,7 +54,8 @@ class Runner:
     def _lock(self):
         """Lock the panel and leave it where it is scrolled; the widget that had the focus, and where it is."""
         scrolled = self._ui.sectionsScrollArea.verticalScrollBar()
-        place = qt.QApplication.focusWidget(), scrolled.value
+        # A window that a dialog was in front of a moment ago is not active yet.
+        place = qt.QApplication.focusWidget() or self._window().focusWidget(), scrolled.value
         # Qt hands the focus of a widget that is disabled to the next one, and the scroll area follows it.
         self._ui.cancelButton.enabled = True
         self._ui.cancelButton.setFocus()
@@ -67,12 +68,16 @@ class Runner:
         if self._later.over:
             return
         focus, scrolled = place
-        held = qt.QApplication.focusWidget() is self._ui.cancelButton  # which is about to be disabled
+        held = self._window().focusWidget() is self._ui.cancelButton  # which is about to be disabled
         self._update()
         if held and focus is not None:
             with contextlib.suppress(ValueError, RuntimeError):  # a new layout has taken it away with its view
                 focus.setFocus()
         self._ui.sectionsScrollArea.verticalScrollBar().value = scrolled
+
+    def _window(self):
+        """That of the panel, which Slicer lets float."""
+        return self._ui.cancelButton.window()
 
     def say(self, sentence: str) -> None:
         """Show one sentence until the next."""
