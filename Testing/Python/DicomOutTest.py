@@ -18,10 +18,11 @@ import pydicom
 import scipy.stats
 from support import tinystudy
 from support import visitrecords as made
-from support.dicommaker import PetPlan
+from support.dicommaker import PetPlan, write_pet
 from support.exacttissue import centers
 from support.folders import Folder
 from support.tinystudy import CORD, LEFT, RIGHT, DicomVisit
+from TSPOQuantLib.acquisition.dicom import pet_series
 from TSPOQuantLib.acquisition.segmentation import Segment, Segmentation
 from TSPOQuantLib.acquisition.segmentation_files import read_segmentation
 from TSPOQuantLib.commands.regions import both_segmentations
@@ -360,6 +361,21 @@ class HeadersTest(Folder):
         values = map_object(context, VisitMaps("p", "s", fitted, grid, ()))
         self.assertEqual(values.NumberOfFrames, 3)
         self.assertEqual(values.FrameOfReferenceUID, "1.2.3.5")
+
+    def test_frames_that_are_series_of_their_own_cannot_be_referred_to_by_one(self):
+        """Nor can those that lost the name of their series: read they are all the same."""
+        for of_frame in ("1.2.3.{}", ""):
+
+            def edit(header, frame, _, of_frame=of_frame):
+                header.FrameOfReferenceUID, header.SeriesInstanceUID = "1.2.3", of_frame.format(frame)
+                header.SeriesType, header.NumberOfTimeSlices = ["DYNAMIC", "IMAGE"], None
+
+            shutil.rmtree(self.folder / "pet", ignore_errors=True)
+            write_pet(self.folder / "pet", PetPlan(edit=edit))
+            self.assertEqual(len(pet_series(self.folder / "pet").slices), 15)
+            with self.assertRaises(InputRefused) as caught:
+                read_context(self.folder / "pet", None, WHEN)
+            self.assertEqual(caught.exception.code, "dicom-source")
 
     def test_images_that_are_no_dicom_are_refused(self):
         with self.assertRaises(InputRefused) as caught:

@@ -148,8 +148,18 @@ def read_context(
 
 
 def _headers(series: Series, salt: str, subject: str) -> tuple[Dataset, ...]:
-    """One reduced header a file: what references and geometry need, and the patient and study."""
+    """One reduced header a file: what references and geometry need, and the patient and study.
+
+    Raises InputRefused ("dicom-source").
+    """
     header, facts = series.header, series.facts
+    if series.joined > 1 or not facts.series_uid:
+        raise InputRefused(
+            "dicom-source",
+            "the {modality} images do not state one and the same series (SeriesInstanceUID), which references to them "
+            "must name; leave --dicom out",
+            modality=facts.modality,
+        )
     base = Dataset()
     for keyword in COPIED:
         setattr(base, keyword, "" if salt else _copied(header, keyword))
