@@ -503,6 +503,18 @@ class FolderTest(unittest.TestCase):
             cohort._prepared(folder / "out", folder / "dataset", False)
             self.assertTrue((folder / "out" / cohort_files.TABLE).exists())
 
+    def test_a_first_visit_that_is_a_guess_is_told(self):
+        for labels, at, codes in (
+            (("day7", "followup"), None, ["session-order"]),
+            (("day7", "followup"), ("2026-01-05T10:00:00", "2026-02-16T10:00:00"), []),
+            (("day7", "followup"), ("2000-01-01T10:00:00", "2000-01-01T11:00:00"), ["session-order"]),
+            (("baseline", "followup"), None, []),
+        ):
+            with self.subTest(labels=labels, at=at):
+                visits = [cohort.Visit("01", label) for label in labels]
+                records = [made.visit(acquisition={"time_zero_at": start}) for start in at or (None, None)]
+                self.assertEqual([notice.code for notice in cohort._guessed_orders(visits, records)], codes)
+
     def test_a_comparison_that_breaks_is_a_row(self):
         visits = [cohort.Visit(who, session) for who in ("01", "02") for session in ("baseline", "followup")]
         half = {name: vt / 2 for name, vt in made.VT.items()}
