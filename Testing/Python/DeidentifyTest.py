@@ -118,6 +118,20 @@ class ChosenRegionsTest(unittest.TestCase):
                 self.assertEqual([c.ratio for c in told.contrasts], [c.ratio for c in plain.contrasts])
                 self.assertEqual([row.remark for row in told.table1], [row.remark for row in plain.table1])
 
+    def test_what_was_accepted_stays_said(self):
+        """Two vessels are two, whatever they are called; the program's own word for one is kept."""
+        half = {name: vt / 2 for name, vt in made.VT.items()}
+        for pools, told in (
+            ((f"aorta of {MARK}", f"{MARK}'s left one"), "(text removed | text removed 2)"),
+            (("blood pool", MARK), "(blood pool | text removed)"),
+        ):
+            with self.subTest(pools):
+                records = [made.visit(settings={"blood_pool": pools[0]})]
+                records.append(made.visit("followup", vt=half, settings={"blood_pool": pools[1]}))
+                found = compare(hide(records)[0], accept=["visits-blood-pool"])
+                self.assertEqual(found.accepted, ("visits-blood-pool",))
+                self.assertIn(told, found.headline[0])
+
     def test_the_region_that_others_are_divided_by_has_a_public_name(self):
         curve = made.visit().regions[0].mean
         for name, public in ((f"muscle of {MARK}", "other"), (made.CORD, "cord C7")):

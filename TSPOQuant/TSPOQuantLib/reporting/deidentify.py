@@ -30,7 +30,7 @@ TREATMENT = "neural tissue management"
 """The one kind of treatment that is told by name; other words of the record are not."""
 CHOICES = frozenset(setting.name for setting in SETTINGS if not setting.kind.free)
 """Settings whose text is one of the program's own words; other text is removed, unless it is one of these, too."""
-WORDS = {setting.name: setting.kind.words for setting in SETTINGS}
+WORDS = {setting.name: ("", setting.default, *setting.kind.words) for setting in SETTINGS}
 OF_A_REGION = ("unaffected", "reference")
 """Settings that may hold the name of a region."""
 PASSED_ON = ("versions", "time_zero", "decay_correction", "mask", "frame_weights")
@@ -39,16 +39,20 @@ PASSED_ON = ("versions", "time_zero", "decay_correction", "mask", "frame_weights
 
 @dataclass(frozen=True)
 class Hidden:
-    """What stands for what. names: of regions; sessions: labels; salt: unknown to anyone, one a run, for UIDs."""
+    """What stands for what. names: of regions; sessions: labels; salt: unknown to anyone, one a run, for UIDs.
+
+    texts: of settings, by the setting and its text; two that differ are told apart, as visits may have to share them.
+    """
 
     names: Mapping[str, str]
     sessions: Mapping[str, str]
     salt: str
+    texts: Mapping[tuple[str, str], str]
 
-    def region(self, name: str) -> str:
+    def region(self, name: str, unknown: str) -> str:
         """The public name of a region, as a study names it."""
         anatomy = _named(name)
-        return self.names.get(plain_name(name)) or (name_of(anatomy).strip() if anatomy.level else REMOVED)
+        return self.names.get(plain_name(name)) or (name_of(anatomy).strip() if anatomy.level else unknown)
 
     def segmentation(self, drawn: Segmentation) -> Segmentation:
         """Segments by their public names, without tags but those of their anatomy, and without notices."""
@@ -79,7 +83,7 @@ def hide(
     sessions = {label: f"visit{n}" for n, label in enumerate(dict.fromkeys(r.session for r in records), start=1)}
     places = [(r.name, _known(r)) for v in records for r in v.regions]
     places += [(v.reference.name, _named(v.reference.name)) for v in records if v.reference is not None]
-    hidden = Hidden(public_names(places), sessions, secrets.token_hex(16))
+    hidden = Hidden(public_names(places), sessions, secrets.token_hex(16), _texts(records))
     keys = dict.fromkeys(record.acquisition.patient_key for record in records)
     people = {key: f"patient{number}" for number, key in enumerate(keys, start=1) if key is not None}
     shown = tuple(_record(record, hidden, people.get(record.acquisition.patient_key or "")) for record in records)
@@ -157,16 +161,30 @@ def _record(record: VisitRecord, hidden: Hidden, patient: str | None) -> VisitRe
 
 
 def _settings(settings: Mapping[str, Any], session: str, hidden: Hidden) -> dict[str, Any]:
-    choices = {
-        key: value
-        for key, value in settings.items()
-        if key in CHOICES or value in ("", *WORDS.get(key, ())) or not _holds_text(value)
-    }
-    choices |= {key: REMOVED for key, value in settings.items() if key not in choices and isinstance(value, str)}
-    choices |= {key: hidden.region(settings[key]) for key in OF_A_REGION if choices.get(key) == REMOVED}
+    choices: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, str):
+            text = hidden.texts.get((key, value), value)
+            choices[key] = hidden.region(value, text) if key in OF_A_REGION and text != value else text
+        elif key in CHOICES or not _holds_text(value):
+            choices[key] = value
     names = [hidden.names[name] for name in settings.get("pvc_regions", []) if name in hidden.names]
     choices["leave_out"] = dict.fromkeys(settings.get("leave_out", {}), REMOVED)
     return {**choices, "subject": SUBJECT, "session": session, "pvc_regions": names}
+
+
+def _free(key: str, value: Any) -> bool:
+    """Whether a setting's value is a text in somebody's own words."""
+    return isinstance(value, str) and key not in CHOICES and value not in WORDS.get(key, ("",))
+
+
+def _texts(records: Sequence[VisitRecord]) -> dict[tuple[str, str], str]:
+    """What stands for each text of settings, numbered where a setting has several."""
+    texts: dict[tuple[str, str], str] = {}
+    for key, value in (item for record in records for item in record.settings.items() if _free(*item)):
+        number = 1 + sum(known == key for known, _ in texts)
+        texts.setdefault((key, value), REMOVED if number == 1 else f"{REMOVED} {number}")
+    return texts
 
 
 def _holds_text(value: Any) -> bool:
