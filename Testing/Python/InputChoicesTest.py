@@ -50,6 +50,17 @@ class NoActivityTest(unittest.TestCase):
                 self.assertEqual((code, "error: blood-none" in told), (3, True), told)
 
 
+class TemplateTest(unittest.TestCase):
+    def test_a_template_is_not_made_of_samples(self):
+        with tempfile.TemporaryDirectory() as name:
+            study = DicomVisit().write(Path(name) / "visit")
+            (study.parent / "template.json").write_text("{}", encoding="utf-8")
+            text = study.read_text(encoding="utf-8").replace('"given"', '"population"')
+            study.write_text(text.replace("blood_bloodproc.tsv", "template.json"), encoding="utf-8")
+            code, told = quiet("input", "candidates", study, "--out", Path(name) / "out")
+            self.assertEqual((code, "error: candidates-template" in told), (3, True), told)
+
+
 class CandidatesTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
