@@ -90,6 +90,7 @@ class BitsTest(Folder):
             (
                 (8, False, lambda values: values, both, True),
                 (8, False, lambda values: values, (1,), True),
+                (8, False, lambda values: values % 768, (1,), True),
                 (12, False, lambda values: values % 4096, both, False),
                 (12, True, lambda values: values % 4096 - 2048, both, False),
                 (12, False, overlay, both, False),

@@ -1,5 +1,6 @@
 """Read a dynamic PET, a static PET, a CT or an MR from DICOM (or NIfTI): whole, checked, in kBq/mL or HU."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -356,11 +357,11 @@ def _raise_first(pet: PetSeries) -> None:
 
 def _bits(stacks: Sequence[Sequence[Slice]]) -> tuple[Notice, ...]:
     """Tell of bits that hold numbers and are said not to count; looked for in the middle of every stack, and in slices
-    that state another number of bits than the first."""
-    usual = stacks[0][0].bits_stored
-    asked = [piece for stack in stacks for piece in stack if piece.bits_stored != usual]
-    asked += [stack[len(stack) // 2] for stack in stacks]
-    odd = [piece for piece in asked if beyond_bits(piece)]
+    that state another number of bits than most do."""
+    stated = Counter(piece.bits_stored for stack in stacks for piece in stack)
+    usual = stated.most_common(1)[0][0]
+    odd = [p for stack in stacks for p in stack if p.bits_stored != usual and beyond_bits(p, 2)]
+    odd += [stack[len(stack) // 2] for stack in stacks if beyond_bits(stack[len(stack) // 2])]
     if not odd:
         return ()
     return (

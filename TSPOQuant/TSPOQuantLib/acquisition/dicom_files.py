@@ -428,15 +428,15 @@ def read_pixels(piece: Slice) -> NDArray[Any]:
     return whole.view(f"{'i' if piece.facts.signed else 'u'}{cells.dtype.itemsize}") >> np.uint8(width - stored)
 
 
-def beyond_bits(piece: Slice) -> bool:
-    """Whether the bits above BitsStored hold numbers: more than zeros, copies of the sign or an overlay or two."""
+def beyond_bits(piece: Slice, patterns: int = TWO_OVERLAYS) -> bool:
+    """Whether the bits above BitsStored hold numbers: more patterns than zeros, signs or overlays make."""
     bits, stored = piece.facts.bits or 16, piece.bits_stored or 0
     if not 0 < stored < bits:
         return False
     cells = _read_cells(piece)
     if not np.issubdtype(cells.dtype, np.integer):
         return False
-    return len(np.unique(cells >> np.uint8(stored if piece.high_bit is None else piece.high_bit + 1))) > TWO_OVERLAYS
+    return len(np.unique(cells >> np.uint8(stored if piece.high_bit is None else piece.high_bit + 1))) > patterns
 
 
 def _read_cells(piece: Slice) -> NDArray[Any]:
