@@ -1,3 +1,4 @@
+import contextlib
 import json
 import unittest
 from dataclasses import replace
@@ -211,6 +212,29 @@ class ImageDerivedInputTest(unittest.TestCase):
             biases.append(abs(fitted_volume(plasma, tac, 0.2, 12.96) / 12.96 - 1))
         self.assertLess(biases[0], 0.02)
         self.assertGreater(biases[1], 3 * biases[0])
+
+    def test_a_bound_does_not_make_the_other_parameter_known(self):
+        """Two late samples tell the two poorly apart; where noise ends spill-in at its bound, recovery errs all the
+        same."""
+        generator = np.random.default_rng(5)
+        times = np.array([1800.0, 3540.0])
+        drawn, around = np.interp(times, TIMES_S, self.truth), np.interp(times, TIMES_S, self.around)
+        pool, ended, held = 0.55 * drawn + 0.05 * around, 0, 0
+        for _ in range(200):
+            noisy = drawn * (1 + 0.03 * generator.normal(size=2))
+            with contextlib.suppress(InputRefused):  # where it is recovery that ends at its lowest
+                one = recovery_calibration(times, noisy, pool, around, sample_cv=0.03)
+                bound = "spill-in-at-bound" in one.flags
+                ended, held = ended + bound, held + (bound and abs(one.recovery - 0.55) < 2 * one.recovery_se)
+        self.assertGreater(ended, 30)
+        self.assertGreater(held, 0.9 * ended)
+
+    def test_a_recovery_at_its_lowest_is_no_calibration(self):
+        """Late samples that run together with the tissue rather than with blood."""
+        pool, settings = frame_means(2 * self.around), ImageDerivedSettings(calibration_from_s=600.0, **FAST)
+        with self.assertRaises(InputRefused) as refused:
+            image_derived_input(TIMING, pool, blood(self.truth, (1800, 3540)), settings, frame_means(2 * self.around))
+        self.assertEqual(refused.exception.code, "calibration-undetermined")
 
     def test_standard_errors_of_recovery_and_spill_in_match_the_scatter(self):
         generator = np.random.default_rng(5)

@@ -125,17 +125,24 @@ def recovery_calibration(
     blood, image, tissue: (samples >= 2,), kBq/mL at ``times_s``. Divided by blood the model is a straight line,
     image / blood = RC + m tissue / blood, whose error is RC times the relative error of the blood sample.
     Covariance: from the design and the larger of the residual variance (n - 2 degrees of freedom) and
-    (RC sample_cv) squared; 0 for a parameter at its bound.
+    (RC sample_cv) squared, as if neither had bounds: where samples tell the two poorly apart, one of them ends at its
+    bound and the other is no better known for it. Raises InputRefused ("calibration-undetermined") where RC ends at
+    the lowest that is looked for.
     """
     design = np.stack([np.ones(len(blood)), tissue / blood], axis=1)
     lower, upper = zip(RECOVERY_RANGE, SPILL_IN_RANGE, strict=True)
     fit = optimize.lsq_linear(design, image / blood, bounds=(lower, upper), method="bvls")
     recovery, spill_in = (float(value) for value in fit.x)
+    if recovery <= RECOVERY_RANGE[0]:
+        raise InputRefused(
+            "calibration-undetermined",
+            "the blood samples do not tell recovery and spill-in apart: the blood pool would hardly show its blood; "
+            "add samples of the first ten minutes, or state [input] recovery and spill_in",
+        )
     free = np.array([lower[i] < fit.x[i] < upper[i] for i in range(2)])
     degrees = len(image) - 2
     variance = max(2 * float(fit.cost) / degrees if degrees else 0.0, (recovery * sample_cv) ** 2)
-    covariance = np.zeros((2, 2))
-    covariance[np.ix_(free, free)] = np.linalg.pinv(design[:, free].T @ design[:, free]) * variance
+    covariance = np.linalg.pinv(design.T @ design) * variance
     return _noted(recovery, spill_in, covariance, free, times_s)
 
 

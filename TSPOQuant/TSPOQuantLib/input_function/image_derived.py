@@ -145,7 +145,10 @@ def _calibrate(
     if len(times) == 1:
         scaled = scale_calibration(times, blood, pool, settings.sample_cv)
         notice = Notice(
-            "calibration-scale-only", "recovery and spill-in need two late samples; only a scale was fitted"
+            "calibration-scale-only",
+            "recovery and spill-in need two late samples; only a scale was fitted, which takes what tissue spills "
+            "into the late frames for blood: on simulated necks the area under the input came out 15 to 29 % too low "
+            "and V_T too high, which no interval holds; add samples of the first ten minutes",
         )
         return plausible(replace(scaled, notices=(*scaled.notices, notice)))
     assert image.tissue is not None  # refused above
