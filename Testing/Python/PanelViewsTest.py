@@ -734,6 +734,23 @@ class SightTest(ViewsTest):
             self.panel.updateGUI()
         self.assertEqual(area.verticalScrollBar().value, 0, "the first section stays whole")
 
+    def test_long_names_make_no_section_wider(self):
+        labels = [
+            label
+            for label in slicer.util.findChildren(self.ui.sectionsScrollArea, className="QLabel")
+            if label.wordWrap
+        ]
+        self.assertGreater(len(labels), 5)
+        for label in labels:
+            label.text = ""
+            label.visible = True
+        # Slicer's section is never narrower than its hint (ctkCollapsibleButton::init).
+        before = {name: section.sizeHint().width() for name, section in self.panel.sections.items()}
+        for label in labels:
+            label.text = 20 * "foramen C6/C7 left on the reformatted CT "
+        after = {name: section.sizeHint().width() for name, section in self.panel.sections.items()}
+        self.assertEqual(after, before)
+
     def test_the_panel_takes_the_height_that_is_there(self):
         layout = slicer.util.getModuleWidget("TSPOQuant").layout  # in developer mode with Slicer's buttons above
         self.assertEqual([layout.stretch(row) for row in range(layout.count())][-1], 1)
