@@ -734,6 +734,18 @@ class SightTest(ViewsTest):
             self.panel.updateGUI()
         self.assertEqual(area.verticalScrollBar().value, 0, "the first section stays whole")
 
+    def test_a_long_name_leaves_room_for_its_results(self):
+        self.fill_in()
+        table = study_nodes.find_or_add("baseline", "results", "vtkMRMLTableNode", "results")
+        names = vtk.vtkStringArray()
+        names.SetName("region")
+        names.InsertNextValue(5 * "foramen C6/C7 left on the reformatted CT ")
+        table.AddColumn(names)
+        self.settle()
+        view = self.ui.resultTableView
+        self.assertLessEqual(view.columnWidth(0), max(self.ui.sectionsScrollArea.width // 2, 250))
+        self.assertGreater(view.columnWidth(0), 100)
+
     def test_long_names_make_no_section_wider(self):
         labels = [
             label

@@ -48,6 +48,8 @@ WHOLE = "*"
 POINTS_CLICKED = "dataSelected(vtkStringArray*, vtkCollection*)"
 EDITOR_WIDTH = 570
 """Of the module panel with a brush in the Segment Editor, in pixels, as seen in Slicer 5.13."""
+NAME_WIDTH = 250
+"""Half of the narrowest module panel there, in pixels: for names in tables before the panel is laid out."""
 
 
 def ask_file(question: str) -> str:
@@ -446,6 +448,9 @@ class StudyPanel(VTKObservationMixin):
         if self._fitted.get(name) != stamp:  # Slicer does that for a new table alone
             self._fitted[name] = stamp
             view.resizeColumnsToContents()
+            # A long name would leave no room for what was found.
+            room = max(self.ui.sectionsScrollArea.width // 2, NAME_WIDTH)
+            view.setColumnWidth(0, min(view.columnWidth(0), room))
 
     def _showFindings(self) -> None:
         """In what the visits differ; what bars a comparison can be checked to accept it."""
