@@ -142,6 +142,18 @@ class EachDifferenceTest(unittest.TestCase):
         as_before = replace(new, settings={**new.settings, "pvc_tissue_vb": 1.0})
         self.assertEqual(findings_of([old, as_before]), ())
 
+    def test_a_part_of_v_b_that_no_model_fits_keeps_no_visits_apart(self):
+        """Lines fit none, and one that is given is all within the tissue."""
+        for changed in ({"models": ("Logan",)}, {"vb": "fixed:0.05"}, {"vb": "none"}):
+            with self.subTest(changed):
+                models = changed.get("models", ("1TCM",))
+                old, new = (
+                    {"pvc": "GTM", **{key: value for key, value in changed.items() if key != "models"}, **also}
+                    for also in ({}, {"pvc_tissue_vb": 0.05})
+                )
+                visits = [made.visit(settings=old, pvc="GTM"), followup(settings=new, pvc="GTM")]
+                self.assertEqual(findings_of([replace(visit, models=models) for visit in visits]), ())
+
     def test_windows_of_suv_that_frames_set_are_told(self):
         """The last 20 min in whole frames: from 40 min on of frames of 10 min, from 45 min on of such of 15."""
         quarters = {"frame_starts_s": (0.0, 900.0, 1800.0, 2700.0), "frame_durations_s": 4 * (900.0,)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..input_function.image_derived import FIRST_PASS_S
+from ..kinetics.models import MODELS
 from ..messages import Listed, Text
 from ..settings import Setting, Shared
 from ..tracers import same_tracer
@@ -425,7 +426,14 @@ def asked(setting: Setting, visit: VisitRecord) -> Any:
 
 def in_effect(setting: Setting, visit: VisitRecord) -> bool:
     """Whether a setting had any effect, as another one was chosen."""
+    if setting.name == "pvc_tissue_vb" and not _fits_vb(visit):
+        return False
     return setting.applies is None or asked(_BY_NAME[setting.applies[0]], visit) in setting.applies[1]
+
+
+def _fits_vb(visit: VisitRecord) -> bool:
+    """Whether a visit's models fit V_B: lines do not, and one that is given is none of a vessel beside a region."""
+    return asked(_BY_NAME["vb"], visit) == "fit" and any(MODELS[model].compartmental for model in visit.models)
 
 
 def _setting(setting: Setting, shared: Shared) -> _Fact:
