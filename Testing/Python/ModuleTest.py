@@ -1,7 +1,9 @@
 """The module's logic: nodes in, results out, the same numbers as the library, nothing half done, all in the scene."""
 
+import json
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -13,7 +15,7 @@ from support import mrmlstudy
 from support.exacttissue import EDGES_S
 from support.tiers import slow
 from TSPOQuantLib.messages import Cancelled, InputRefused, Notice
-from TSPOQuantLib.mrml import plots, study_nodes, tables, views
+from TSPOQuantLib.mrml import plots, sequence_io, study_nodes, tables, views
 from TSPOQuantLib.mrml.panel_state import SECTIONS, State
 from TSPOQuantLib.pipeline import placement
 from TSPOQuantLib.plain import to_json
@@ -114,6 +116,19 @@ class QuantifyTest(SceneTest):
         told = {one["name"]: len(one["sha256"]) for one in given.inputs}
         self.assertLessEqual({"PET sequence", "CT volume", f"segment {mrmlstudy.BLOOD_POOL}"}, set(told))
         self.assertEqual(set(told.values()), {64})
+
+    def test_patients_that_are_ignored_are_in_no_record(self):
+        """With an image of the anatomy or without."""
+        study = mrmlstudy.make(self.folder)
+        image = sequence_io.dynamic_from_node(study.pet)
+        named = replace(image, scan=replace(image.scan, patient_key="a1b2"))
+        pet = sequence_io.node_from_dynamic(named, "named")
+        for ct, asked, key in ((study.ct, "ignore", None), (None, "ignore", None), (None, "compare", "a1b2")):
+            with self.subTest(ct=ct and ct.GetName(), asked=asked):
+                self.fill_in(petSequence=pet, ctVolume=ct, furtherSettings=json.dumps({"patient_ids": asked}))
+                record = self.logic.quantify("baseline")
+                self.assertEqual(record.acquisition.patient_key, key)
+                self.assertEqual("patients-ignored" in [notice.code for notice in record.notices], key is None)
 
     def test_defaults_are_the_librarys(self):
         from TSPOQuantLib.study import StudySettings

@@ -54,9 +54,9 @@ class StudySteps(StudyViews):
         image = tracer_told(image, settings.tracer)
         modality = settings.anatomical_modality
         ct = volumes.anatomical_from_node(visit.ctVolume, modality=modality) if visit.ctVolume else None
+        named = ", ".join(node.GetName() for node in (visit.petSequence, visit.ctVolume) if node)
+        image = of_one_person(image, [one.scan for one in (image, ct) if one], named, settings.patient_ids)
         if ct is not None:
-            named = f"{visit.petSequence.GetName()}, {visit.ctVolume.GetName()}"
-            image = of_one_person(image, (image.scan, ct.scan), named, settings.patient_ids)
             placed = check_frames_of_reference(image.scan, ct.scan, None, visit.motion is Motion.RIGID)
             image = replace(image, notices=(*image.notices, *placed))
         drawn, blood = self._drawn(session) if regions else None, None
