@@ -756,11 +756,11 @@ class SightTest(ViewsTest):
         for label in labels:
             label.text = ""
             label.visible = True
-        # Slicer's section is never narrower than its hint (ctkCollapsibleButton::init).
-        before = {name: section.sizeHint().width() for name, section in self.panel.sections.items()}
+        # Slicer's section is never narrower than this (ctkCollapsibleButton::init).
+        before = {name: section.layout().sizeHint().width() for name, section in self.panel.sections.items()}
         for label in labels:
             label.text = 20 * "foramen C6/C7 left on the reformatted CT "
-        after = {name: section.sizeHint().width() for name, section in self.panel.sections.items()}
+        after = {name: section.layout().sizeHint().width() for name, section in self.panel.sections.items()}
         self.assertEqual(after, before)
 
     def test_the_panel_takes_the_height_that_is_there(self):
