@@ -136,10 +136,13 @@ class CohortTest(unittest.TestCase):
             ("PreNTM", "PostNTM"),
             ("inclusion", "followup"),
             ("surgery", "discharge"),
+            ("V1", "EOS"),
+            ("screening", "EndOfTreatment"),
         ):
             self.assertEqual(tuple(sorted(order, key=session_order)), order)
             self.assertEqual(tuple(in_order(order)), order)
         self.assertEqual(in_order(["followup", "day7"]), ["day7", "followup"])
+        self.assertEqual(in_order(["endpoint", "week24"]), ["week24", "endpoint"])
         self.assertEqual(in_order(["followup"]), ["followup"])
 
     def test_labels_that_say_which_visit_came_first_and_those_that_do_not(self):
@@ -153,6 +156,8 @@ class CohortTest(unittest.TestCase):
             ("visit1", "visit2", True),
             ("test", "retest", True),
             ("day7", "followup", False),
+            ("week24", "endpoint", False),
+            ("V1", "eot", True),
             ("active", "sham", False),
             ("baseline", "screening", False),
         ):

@@ -11,7 +11,9 @@ FIRST_SESSIONS = (
     "first",
 )
 """Labels of a first visit that do not come first by letters."""
-LATER = re.compile(r"post.*|after.*|follow.*|fu\d*|final.*|last.*|end|discharge|exit|retest", re.IGNORECASE)
+LATER = re.compile(
+    r"post.*|after.*|follow.*|fu\d*|final.*|last.*|end|end(point|of).*|eo[st]|discharge|exit|retest", re.IGNORECASE
+)
 """Labels that say that another visit came before."""
 DAYS = {"d": 1, "day": 1, "w": 7, "wk": 7, "week": 7, "m": 30, "mo": 30, "month": 30, "y": 365, "yr": 365, "year": 365}
 AFTER = re.compile(
