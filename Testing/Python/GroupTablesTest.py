@@ -143,6 +143,24 @@ class TablesTest(unittest.TestCase):
                 (self.cohort / f"sub-{who}" / f"ses-{old}").rename(self.cohort / f"sub-{who}" / f"ses-{new}")
         self.assertNotIn("session-order", self.told())
 
+    def test_dates_of_a_table_tell_the_first_visit_where_there_are_no_records(self):
+        for first, second, told in (
+            ("2026-01-05T10:00:00", "2026-03-05", set()),
+            ("2026-03-05T10:00:00", "2026-01-05T10:00:00", {"group-order"}),
+            ("1900-01-01T00:00:00", "1900-01-01T00:00:00", {"session-order"}),
+            ("n/a", "spring", {"session-order"}),
+        ):
+            with self.subTest(first=first, second=second):
+                for who in ("01", "02"):
+                    for session in ("active", "sham"):
+                        self.visit(who, session)
+                    own = self.dataset / f"sub-{who}"
+                    own.mkdir(exist_ok=True)
+                    (own / f"sub-{who}_sessions.tsv").write_text(
+                        f"session_id\tacq_time\nses-active\t{first}\nses-sham\t{second}\n", encoding="utf-8"
+                    )
+                self.assertEqual({"group-order", "session-order"} & set(self.told()), told)
+
     def test_a_comparison_that_was_refused_takes_nobody_the_first_visit(self):
         for who in ("01", "02", "03"):
             for session in ("month3", "month12"):

@@ -7,6 +7,7 @@ reason that the design of the study knows; it is computed all the same, and what
 import itertools
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from ..messages import InputRefused, Listed, Notice, Notices, Text
 from ..outcome.comparability import findings_of
 from ..outcome.compared_items import ITEMS, Item
 from ..outcome.record import VisitRecord
-from ..outcome.sessions import dated, order_guesses
-from .cohort import ANOTHER_UNIT, FORAMEN, NO_PVC, Cohort, Pair
+from ..outcome.sessions import dated, moment, order_guesses
+from .cohort import ANOTHER_UNIT, FORAMEN, NO_PVC, Cohort, Pair, Visit
 from .covariates import AFFECTED, COMMA, GENOTYPE, WORDS, is_number
 from .estimates import Array
 
@@ -115,7 +116,7 @@ def _refused(item: Item, one: VisitRecord, other: VisitRecord) -> bool:
 
 def _order(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
     """People whose visits follow their labels and not their dates, or where neither tell the first one."""
-    starts = dated([visit.record.acquisition.started if visit.record else None for visit in cohort.visits])
+    starts = dated([_began(visit) for visit in cohort.visits])
     began = {(visit.participant, visit.session): start for visit, start in zip(cohort.visits, starts, strict=True)}
     asked = {who: [first, second] for who, first, second in pairs}
     people = {
@@ -145,6 +146,12 @@ def _order(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:
         )
     guessed = {who: visits for who, visits in people.items() if who not in asked}
     return [*notices, *order_guesses(guessed)]
+
+
+def _began(visit: Visit) -> datetime | None:
+    """When a visit's scan began: by its record, else by BIDS's column acq_time of the dataset's tables."""
+    start = visit.record.acquisition.started if visit.record else None
+    return start or moment(visit.covariates.get("acq_time", ""))
 
 
 def _changes_alone(cohort: Cohort, pairs: Sequence[Pair]) -> list[Notice]:

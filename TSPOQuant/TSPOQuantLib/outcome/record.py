@@ -26,6 +26,7 @@ from ..regions.anatomy import Anatomy
 from ..regions.partial_volume import Corrected
 from ..regions.peak import Hottest
 from ..tracers import SIMULATED
+from .sessions import moment
 
 FORMAT = 1
 """Of the JSON. Keys may be added, with a default for the records that lack them; a change of meaning needs a new
@@ -68,10 +69,7 @@ class Acquisition(Acquired):
     @property
     def started(self) -> datetime | None:
         """``time_zero_at`` by the clock of its place; None where it is not told, or is no date and time."""
-        try:
-            return datetime.fromisoformat(self.time_zero_at or "").replace(tzinfo=None)
-        except ValueError:
-            return None
+        return moment(self.time_zero_at or "")
 
     @property
     def made_by(self) -> tuple[str | None, ...]:

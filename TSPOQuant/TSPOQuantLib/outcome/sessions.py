@@ -59,6 +59,14 @@ def labels_tell(first: str, other: str) -> bool:
     return counted[0] == counted[1] or len(counted[0]) == len(counted[1]) == 1
 
 
+def moment(text: str) -> datetime | None:
+    """A date and time as ISO 8601 writes it, by the clock of its place; None where it is none."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
 def dated(starts: Sequence[datetime | None]) -> tuple[datetime | None, ...]:
     """When scans began; None for all where they bear one date, as headers do that were made anonymous with it."""
     days = {start.date() for start in starts if start is not None}
