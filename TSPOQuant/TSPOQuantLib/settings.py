@@ -273,6 +273,11 @@ class Setting:
     applies: tuple[str, tuple[Any, ...]] | None
     before: Any
 
+    @property
+    def unsaid(self) -> Any:
+        """What held for whoever knew nothing of the setting."""
+        return self.default if self.before is None else self.before
+
 
 def setting(
     default: Any,
@@ -337,9 +342,14 @@ def _readings(kind: Kind, text: str) -> Iterator[object]:
 
 def chosen(settings: object) -> dict[str, Any]:
     """By name, the settings that are not as they come: one that a later version adds is not among them, and what
-    was made before it stays what would be made now."""
-    found = {setting.name: (getattr(settings, setting.name), setting.default) for setting in declared(type(settings))}
-    return {name: value for name, (value, default) in found.items() if value != default}
+    was made before it stays what would be made now. One that took the place of something else (``before``) is."""
+    found = {}
+    for setting in declared(type(settings)):
+        value, of = getattr(settings, setting.name), setting.applies
+        idle = of is not None and getattr(settings, of[0], None) not in of[1]
+        if value != (setting.default if idle else setting.unsaid):
+            found[setting.name] = value
+    return found
 
 
 def part_of(wanted: type[Chosen], settings: object) -> Chosen:

@@ -16,6 +16,7 @@ from TSPOQuantLib.messages import InputRefused, Text
 from TSPOQuantLib.outcome.comparability import findings_of
 from TSPOQuantLib.outcome.compared_items import ITEMS
 from TSPOQuantLib.outcome.settings import SETTINGS, StudySettings
+from TSPOQuantLib.regions.settings import TISSUE_VB
 from TSPOQuantLib.reporting.report_document import English
 from TSPOQuantLib.reporting.words import Words, catalog
 from TSPOQuantLib.settings import (
@@ -272,6 +273,11 @@ class DeclarationTest(unittest.TestCase):
     def test_what_was_chosen_is_what_is_not_as_it_comes(self):
         self.assertEqual(chosen(StudySettings()), {})
         self.assertEqual(chosen(StudySettings(vb=0.05, models=("Logan",))), {"vb": 0.05, "models": ("Logan",)})
+
+    def test_what_another_equation_made_is_not_what_would_be_made_now(self):
+        """Corrected results in a scene from before blood lay beside tissue are out of date; all others are not."""
+        self.assertEqual(chosen(StudySettings(pvc="GTM")), {"pvc": "GTM", "pvc_tissue_vb": TISSUE_VB})
+        self.assertEqual(chosen(StudySettings(pvc="GTM", pvc_tissue_vb=1.0)), {"pvc": "GTM"})
 
     def test_kept_settings_that_are_not_known_or_allowed(self):
         with self.assertRaises(TypeError):

@@ -420,8 +420,7 @@ def _plain(value: Any) -> Any:
 
 def asked(setting: Setting, visit: VisitRecord) -> Any:
     """A setting as it was given. A record from before it existed was made as held then: mostly as its default says."""
-    without = setting.default if setting.before is None else setting.before
-    return visit.settings.get(setting.name, visit.input.settings.get(setting.name, without))
+    return visit.settings.get(setting.name, visit.input.settings.get(setting.name, setting.unsaid))
 
 
 def in_effect(setting: Setting, visit: VisitRecord) -> bool:
