@@ -95,6 +95,13 @@ class CommandTest(Folder):
         self.assertEqual((code, err.split(": ")[:2]), (0, ["warning", "visits-order"]))
         self.assertNotIn("visits-order", out)
 
+    def test_one_visit_alone_is_not_told_what_could_not_be_compared(self):
+        visit = made.visit(acquisition={"reconstruction": None, "filter": None, "fwhm_mm": None})
+        (self.folder / "a" / "visit.json").write_text(to_json(visit), encoding="utf-8")
+        with without_report(), patch("TSPOQuantLib.reporting.fused_pictures.comparison_pictures", return_value=()):
+            code, _, err = run("report", self.folder / "a", "--out", self.folder / "out")
+        self.assertEqual((code, err), (0, ""))
+
     def test_a_record_stands_for_its_folder(self):
         pictured = "TSPOQuantLib.reporting.fused_pictures.comparison_pictures"
         with without_report(), patch(pictured, return_value=()) as pictures:

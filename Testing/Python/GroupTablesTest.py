@@ -337,7 +337,9 @@ class TablesTest(unittest.TestCase):
         for number in range(8):
             self.visit(f"0{number}")
         months, years = (1, 2, 2, 3, 3, 4, 9, 120), (30, 33, 36, 39, 42, 45, 48, 504)
-        for numbers, found in ((months, False), (years, True), ((0, 0, 0, 1, 1, 2, 3, 40), False)):
+        scores, liters = (1, 12, 17, 19, 21, 23, 26, 30), (0.02, 16, 18, 20, 21, 22, 22, 23)
+        skewed = (0, 0, 0, 1, 1, 2, 3, 40)
+        for numbers, found in ((months, False), (years, True), (skewed, False), (scores, False), (liters, True)):
             with self.subTest(numbers):
                 rows = (f"sub-0{number}\t{cell}" for number, cell in enumerate(numbers))
                 self.people(*rows, header="participant_id\tx")

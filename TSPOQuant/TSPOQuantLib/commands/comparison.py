@@ -123,4 +123,5 @@ def run_compare(options: argparse.Namespace, progress: Progress) -> Result:
     if both:
         text, content = f"{text}\n\n{alike_text(both)}", {**content, "alike": alike_rows(both)}
     told = {finding.code for finding in comparison.findings}
-    return Result(text, content, [Notice(f.code, f.message) for f in found if f.code not in told])
+    unseen = [finding for finding in found if finding.code not in told] if len(records) > 1 else []
+    return Result(text, content, [Notice(finding.code, finding.message) for finding in unseen])

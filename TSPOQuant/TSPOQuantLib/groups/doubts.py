@@ -24,9 +24,10 @@ from .estimates import Array
 
 FEWEST_NUMBERS = 6
 """So many numbers of two visits have to be equal to the last digit before they are taken for one visit's: a choice."""
-FAR, FAR_FACTOR, FAR_LOG = 30.0, 3.0, 12.0
+FAR, FAR_FACTOR, FAR_LOG, FAR_LINEAR = 30.0, 3.0, 12.0, 5.0
 """A number further from the median than FAR times the median distance is told of: choices. Of numbers above 0, which
-may be skewed as durations are, it has to be by FAR_FACTOR, and by FAR_LOG times the median distance of logarithms."""
+may be skewed as durations are, it has to be by FAR_FACTOR, by FAR_LOG times the median distance of logarithms, and by
+FAR_LINEAR times that of the numbers: a score of 1 among scores of 20 is far by its logarithm alone."""
 NOBODY_AFFECTED = ("none", "no", "healthy", "control")
 """In the column "affected" of people without an affected foramen."""
 OF_PEOPLE = (GENOTYPE,)
@@ -280,8 +281,9 @@ def _far(numbers: Array) -> NDArray[np.bool_]:
     above = numbers > 0
     if above.mean() <= 0.5:
         return np.asarray(far)
-    logs, spread = _apart(np.log(numbers[above]))
-    far[above] = logs > (max(math.log(FAR_FACTOR), FAR_LOG * spread) if spread > 0 else math.log(ANOTHER_UNIT))
+    logs, log_spread = _apart(np.log(numbers[above]))
+    odd = logs > (max(math.log(FAR_FACTOR), FAR_LOG * log_spread) if log_spread > 0 else math.log(ANOTHER_UNIT))
+    far[above] = odd & (apart[above] > FAR_LINEAR * spread)
     return np.asarray(far | ((numbers < 0) & ((numbers < 0).sum() == 1)))
 
 
