@@ -734,7 +734,7 @@ class SightTest(ViewsTest):
             self.panel.updateGUI()
         self.assertEqual(area.verticalScrollBar().value, 0, "the first section stays whole")
 
-    def test_a_long_name_leaves_room_for_its_results(self):
+    def test_long_names_leave_room_for_their_results(self):
         self.fill_in()
         table = study_nodes.find_or_add("baseline", "results", "vtkMRMLTableNode", "results")
         names = vtk.vtkStringArray()
