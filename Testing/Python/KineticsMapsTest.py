@@ -262,7 +262,7 @@ class MapsAsImagesTest(unittest.TestCase):
             np.testing.assert_allclose(maps.VT[0, 0, 4:], clean.VT[0, 0, 4:], rtol=1e-6)
 
     def test_progress_and_cancel(self):
-        seen, image = [], np.concatenate([self.image] * 3, axis=1)
+        seen, image = [], np.concatenate([self.image] * 4, axis=1)
         make_maps("Logan", self.timing, image, self.plasma, progress=lambda fraction, _: seen.append(fraction))
         self.assertEqual(seen[-1], 1.0)
         self.assertEqual(seen, sorted(seen))

@@ -148,8 +148,9 @@ def _logan(tissue: Tissue, plasma: PlasmaIntegrals) -> Lines:
     with np.errstate(divide="ignore"):
         inverse = 1 / tissue.level
     np.copyto(inverse, 0.0, where=~valid)
-    columns = (np.ones((len(inverse), 1)), plasma.first[:, None] * inverse)
-    return Lines(columns, tissue.first * inverse, valid)
+    ordinate = tissue.first * inverse
+    abscissa = np.multiply(plasma.first[:, None], inverse, out=inverse)
+    return Lines((np.ones((len(inverse), 1)), abscissa), ordinate, valid)
 
 
 def _logan_curve(c: Array, tissue: Tissue, plasma: PlasmaIntegrals) -> Array:

@@ -30,7 +30,7 @@ Voxels = slice | NDArray[np.intp]
 
 # Voxels a block: enough that numpy's calls cost less than what they work on, and few enough for a core's cache; more
 # for 2TCM, which divides them itself. No powers of two: the rows of a block would compete for the same lines of it.
-_BLOCK, _BLOCK_TWO_TISSUES = 16000, 32000
+_BLOCK, _BLOCK_TWO_TISSUES = 20000, 32000
 
 
 @dataclass(frozen=True, eq=False)
